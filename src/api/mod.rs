@@ -1,0 +1,1 @@
+//! The supervisor's wire types and its client.

@@ -1,0 +1,1 @@
+//! What each balancer is: its files, its commands, what it can do.

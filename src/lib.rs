@@ -1,0 +1,33 @@
+//! `clusterctl` generates, starts and supervises a load balancer and a cluster of MCP nodes.
+//!
+//! The house is built in layers. A module imports only from lower layers, and siblings do not know one another;
+//! `tests/architecture.rs` keeps it so.
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 6 | [`cli`]: one file per command; the only place that prints |
+//! | 5 | [`supervisor`]: what the profile wants, kept alive; [`report`]: results as text |
+//! | 4 | [`balancer`]: HAProxy and its peers described; [`node`]: the embedded MCP node; [`observe`]: what is measured |
+//! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types |
+//! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables |
+//! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol |
+//! | 0 | [`units`], [`stats`], [`telemetry`] |
+
+pub mod api;
+pub mod balancer;
+pub mod cli;
+pub mod mcp;
+pub mod node;
+pub mod observe;
+pub mod plan;
+pub mod platform;
+pub mod probe;
+pub mod profile;
+pub mod render;
+pub mod report;
+pub mod runtime;
+pub mod stats;
+pub mod supervisor;
+pub mod telemetry;
+pub mod units;
+pub mod workers;

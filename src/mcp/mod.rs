@@ -1,0 +1,1 @@
+//! JSON-RPC 2.0 and the Model Context Protocol, as messages.

@@ -1,0 +1,1 @@
+//! What this host can hold: a pure function of the cluster and the host.

@@ -1,0 +1,1 @@
+//! The kernel: limits, sockets, processes. The only place with `unsafe`.

@@ -1,0 +1,1 @@
+//! One health check, and the rise and fall of its outcomes.

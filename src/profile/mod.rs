@@ -1,0 +1,1 @@
+//! YAML in, a consistent `Cluster` out.

@@ -1,0 +1,1 @@
+//! A cluster and its plan, as configuration text.

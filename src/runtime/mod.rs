@@ -1,0 +1,1 @@
+//! HAProxy's runtime API, spoken over its stats socket.

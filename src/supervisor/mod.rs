@@ -1,0 +1,1 @@
+//! The daemon that keeps a cluster as its profile wants it.

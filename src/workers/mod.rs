@@ -1,0 +1,1 @@
+//! Threads with their own runtime and their own descriptor table.
