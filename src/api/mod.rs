@@ -1,1 +1,28 @@
-//! The supervisor's wire types and its client.
+//! What the supervisor says over its UNIX socket, in HTTP and JSON, and how it is asked.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/health` | [`Health`] |
+//! | `GET /v1/progress` | [`Progress`] of the rollout that `start` or `restart` began |
+//! | `GET /v1/stats` | [`Stats`] |
+//! | `POST /v1/start` | [`StartOrder`]: starts what is not running yet |
+//! | `POST /v1/stop` | [`StopOrder`]: answered at once; the socket is gone when all is stopped |
+//! | `POST /v1/restart` | [`RestartOrder`] |
+//!
+//! What cannot be done is answered 4xx or 5xx with a [`Refusal`].
+
+mod client;
+mod health;
+mod orders;
+mod stats;
+mod status;
+
+pub use client::{Client, ClientError};
+pub use health::{Alert, Health, Latency, LatencyClass, NodeLatency};
+pub use orders::{Only, Progress, Refusal, RestartOrder, Rollout, StartOrder, Step, StepState, StopOrder};
+pub use stats::{Stats, StatsRow};
+pub use status::{
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
+    Verdict,
+};

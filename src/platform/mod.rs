@@ -1,1 +1,11 @@
-//! The kernel: limits, sockets, processes. The only place with `unsafe`.
+//! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
+
+pub mod host;
+pub mod process;
+pub mod program;
+pub mod run_dir;
+
+pub use host::Host;
+pub use process::{Identity, Process};
+pub use program::Program;
+pub use run_dir::RunDir;

@@ -1,1 +1,17 @@
-//! YAML in, a consistent `Cluster` out.
+//! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
+
+mod cluster;
+mod document;
+mod places;
+mod problem;
+mod resolve;
+mod source;
+
+pub use cluster::{Certificate, Cluster, Listeners, Node};
+pub use document::{
+    Algorithm, BalancerKind, Binaries, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
+    Runtime, Sticky, Table, Targets, Timeouts,
+};
+pub use problem::Problems;
+pub use resolve::load;
+pub use source::{DEFAULT, EMBEDDED, Source, SourceError, embedded};

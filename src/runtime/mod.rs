@@ -1,1 +1,1 @@
-//! HAProxy's runtime API, spoken over its stats socket.
+//! HAProxy's stats-socket dialect, spoken by HAProxy and by our own data plane.

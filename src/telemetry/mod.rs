@@ -1,1 +1,18 @@
-//! Logging.
+//! Logging: changes only, one line each, `CLUSTERCTL_LOG` as its filter (`info` unless told).
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends this process's log lines to standard error. Later calls change nothing.
+pub fn init() {
+    let filter = EnvFilter::try_from_env("CLUSTERCTL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // Only a second call fails, and the first one stands.
+    let _already = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colour)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .try_init();
+}

@@ -1,1 +1,96 @@
-//! Durations, sizes and shares as people write them.
+//! Durations, counts and shares as people write them: `500ms`, `200k`, `2%`, `100ms..30s`.
+//!
+//! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
+
+mod count;
+mod percent;
+mod period;
+mod range;
+
+pub use count::Count;
+pub use percent::Percent;
+pub use period::Period;
+pub use range::PeriodRange;
+
+use std::fmt;
+
+use serde::de::{self, Visitor};
+
+/// A text that is no unit: says what was read and what would have been right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {expected}")]
+pub struct UnitError {
+    text: String,
+    expected: &'static str,
+}
+
+impl UnitError {
+    fn new(text: &str, expected: &'static str) -> UnitError {
+        UnitError {
+            text: text.to_owned(),
+            expected,
+        }
+    }
+}
+
+/// Reads a unit from a YAML scalar: a text, or a bare number taken as its text.
+struct Scalar<T> {
+    expecting: &'static str,
+    parse: fn(&str) -> Result<T, UnitError>,
+}
+
+impl<T> Visitor<'_> for Scalar<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expecting)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+}
+
+/// Implements the serde and schemars traits of a unit by its `FromStr` and `Display`.
+macro_rules! scalar_unit {
+    ($unit:ty, $expecting:literal, $example:literal) => {
+        impl<'de> serde::Deserialize<'de> for $unit {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(crate::units::Scalar { expecting: $expecting, parse: str::parse })
+            }
+        }
+
+        impl serde::Serialize for $unit {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl schemars::JsonSchema for $unit {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($unit).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": ["string", "number"],
+                    "description": $expecting,
+                    "examples": [$example],
+                })
+            }
+        }
+    };
+}
+use scalar_unit;

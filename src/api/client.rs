@@ -1,0 +1,155 @@
+//! The supervisor's client.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Health, Progress, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder};
+
+/// Every answer is made at once, so a supervisor that takes longer is stuck.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Asks the supervisor behind one control socket.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens on the socket.
+    #[error("no supervisor listens on `{}`", .0.display())]
+    NotRunning(PathBuf),
+    /// The supervisor said no.
+    #[error("{}", .0.error)]
+    Refused(Refusal),
+    /// No answer, or none that makes sense.
+    #[error("the supervisor does not answer: {0}")]
+    Broken(String),
+}
+
+impl Client {
+    /// Connects to the supervisor that listens on `socket`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(socket: &Path) -> Result<Client, ClientError> {
+        match tokio::net::UnixStream::connect(socket).await {
+            Ok(_) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                return Err(ClientError::NotRunning(socket.to_owned()));
+            }
+            Err(error) => return Err(ClientError::Broken(error.to_string())),
+        }
+        let http = reqwest::Client::builder()
+            .unix_socket(socket)
+            .timeout(ANSWER)
+            .no_proxy()
+            .build()
+            .map_err(|error| ClientError::Broken(chain(&error)))?;
+        Ok(Client { http })
+    }
+
+    /// Who is up.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.call(Method::GET, "status", None::<&()>).await
+    }
+
+    /// Who is up, how fast, and what to look at.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn health(&self) -> Result<Health, ClientError> {
+        self.call(Method::GET, "health", None::<&()>).await
+    }
+
+    /// How far the rollout is.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn progress(&self) -> Result<Progress, ClientError> {
+        self.call(Method::GET, "progress", None::<&()>).await
+    }
+
+    /// The balancer's own view.
+    ///
+    /// # Errors
+    /// When there is no answer, or no balancer to ask.
+    pub async fn stats(&self) -> Result<Stats, ClientError> {
+        self.call(Method::GET, "stats", None::<&()>).await
+    }
+
+    /// Starts what is not running yet; its progress is to be asked for.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn start(&self, order: &StartOrder) -> Result<(), ClientError> {
+        self.call(Method::POST, "start", Some(order)).await
+    }
+
+    /// Stops everything.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn stop(&self, order: &StopOrder) -> Result<(), ClientError> {
+        self.call(Method::POST, "stop", Some(order)).await
+    }
+
+    /// Restarts a node, or everything; its progress is to be asked for.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn restart(&self, order: &RestartOrder) -> Result<(), ClientError> {
+        self.call(Method::POST, "restart", Some(order)).await
+    }
+
+    // Private
+
+    async fn call<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        verb: &str,
+        order: Option<&(impl Serialize + Sync + ?Sized)>,
+    ) -> Result<A, ClientError> {
+        let broken = |error: reqwest::Error| ClientError::Broken(chain(&error));
+        let mut request = self.http.request(method, format!("http://clusterctl/v1/{verb}"));
+        if let Some(order) = order {
+            request = request.json(order);
+        }
+        let response = request.send().await.map_err(broken)?;
+        if response.status().is_success() {
+            return response.json().await.map_err(broken);
+        }
+        let status = response.status();
+        match response.json::<Refusal>().await {
+            Ok(refusal) => Err(ClientError::Refused(refusal)),
+            Err(_) => Err(ClientError::Broken(format!("it answered {status}"))),
+        }
+    }
+}
+
+// Private
+
+/// An error with its causes, which reqwest leaves out of its own text.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! What the supervisor is told to do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::BalancerKind;
+use crate::units::Period;
+
+/// Starts what is not running yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// The balancer that is wanted; a running one of another kind is refused.
+    pub balancer: BalancerKind,
+    /// Half of the cluster, or all of it.
+    pub only: Option<Only>,
+}
+
+/// Half of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// Without balancer.
+    Nodes,
+    /// Without nodes, which somebody else runs.
+    Balancer,
+}
+
+/// Stops everything, and the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopOrder {
+    /// What established connections get to end by themselves.
+    pub grace: Period,
+}
+
+/// Restarts one node, or everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartOrder {
+    /// The node; all nodes one after another, then the balancer, when none is named.
+    pub node: Option<String>,
+}
+
+/// How far a rollout is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Whether it is over.
+    pub rollout: Rollout,
+    /// Each child's part, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Whether a rollout is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rollout {
+    /// Not yet.
+    Running,
+    /// Everything serves.
+    Done,
+    /// It does not; what was begun is being undone.
+    Failed {
+        /// What went wrong.
+        error: String,
+        /// The child that failed.
+        child: Option<String>,
+        /// The last lines of its log.
+        log: Vec<String>,
+    },
+}
+
+/// One child's part of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The child: a node's name, or the balancer's kind.
+    pub name: String,
+    /// How far it is.
+    pub state: StepState,
+}
+
+/// How far a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Its turn has not come.
+    Waiting,
+    /// It runs and does not answer yet.
+    Starting,
+    /// It answers.
+    Ready,
+    /// It was running before, and was adopted.
+    Adopted,
+    /// It could not be started.
+    Failed,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What, and why.
+    pub error: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}

@@ -1,0 +1,180 @@
+//! Who is up, who holds how many connections, is it even. A contract: fields may be added, none removed or renamed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::profile::BalancerKind;
+
+/// The cluster at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Whether it serves.
+    pub state: ClusterState,
+    /// The balancer; null when the cluster is stopped.
+    pub balancer: Option<Balancer>,
+    /// The nodes; empty when the cluster is stopped.
+    pub nodes: Vec<Node>,
+    /// Connections over the nodes.
+    pub distribution: Distribution,
+    /// What the profile wants and this host or balancer does not give.
+    pub warnings: Vec<String>,
+}
+
+/// Whether a cluster serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterState {
+    /// The balancer runs, and every node is up or was drained by an order.
+    Healthy,
+    /// Some serve.
+    Degraded,
+    /// None serves.
+    Down,
+}
+
+/// The balancer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Balancer {
+    /// Which one.
+    pub kind: BalancerKind,
+    /// What it does.
+    pub state: BalancerState,
+    /// Its processes.
+    pub pids: Vec<u32>,
+    /// Restarts since the start of the cluster.
+    pub restarts: u32,
+    /// Age of its oldest process, in seconds; 0 when none runs.
+    pub uptime_seconds: u64,
+    /// Where one can connect.
+    pub endpoints: Endpoints,
+    /// The runtime API of each of its processes.
+    pub stats_sockets: Vec<PathBuf>,
+}
+
+/// What a balancer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BalancerState {
+    /// It serves.
+    Running,
+    /// It comes up, or a new instance takes over.
+    Reloading,
+    /// It was not started, or stopped by an order.
+    Stopped,
+    /// It died, and is not running again yet.
+    Failed,
+}
+
+/// Addresses that a client on this host can connect to. Listeners that are not there are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// The listeners by their key in the profile: `tcp`, `http`, `websocket`, `sse`, `https`, `stats`, `status`.
+    #[serde(flatten)]
+    pub listeners: BTreeMap<String, SocketAddr>,
+    /// The runtime API of the first process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats_socket: Option<PathBuf>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub state: NodeState,
+    /// Its process; null when none of ours runs.
+    pub pid: Option<u32>,
+    /// Restarts since the start of the cluster.
+    pub restarts: u32,
+    /// Where it speaks MCP over TCP.
+    pub tcp: SocketAddr,
+    /// Where it speaks MCP over HTTP.
+    pub http: Option<SocketAddr>,
+    /// Established connections, counted by the kernel, our own probes left out.
+    pub connections: u64,
+    /// The same by protocol.
+    pub connections_by: ConnectionsBy,
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+    /// Processor time over the last seconds, in percent of one processor.
+    pub cpu_percent: f64,
+    /// Age of its process, in seconds.
+    pub uptime_seconds: u64,
+    /// Why it is not up, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Connections by protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionsBy {
+    /// On the TCP port.
+    pub tcp: u64,
+    /// On the HTTP port.
+    pub http: u64,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// It answers.
+    Up,
+    /// It runs and does not answer.
+    Down,
+    /// It comes up, or waits for its next start.
+    Starting,
+    /// It gets no new connections; old ones live.
+    Draining,
+    /// It gets no new connections, and has none.
+    Drained,
+    /// It was not started, or stopped by an order.
+    Stopped,
+    /// It died too often and is left alone.
+    Failed,
+}
+
+/// Connections over the nodes that take traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// On all nodes.
+    pub total: u64,
+    /// What the plan can hold on this host.
+    pub capacity: u64,
+    /// Per node that takes traffic.
+    pub mean: f64,
+    /// What the profile wants per node.
+    pub target: u64,
+    /// `targets.tolerance` of the mean.
+    pub tolerance: u64,
+    /// On the node that has the fewest.
+    pub min: u64,
+    /// On the node that has the most.
+    pub max: u64,
+    /// `(max - min) / mean`, in percent.
+    pub variance_percent: f64,
+    /// Population standard deviation.
+    pub stddev: f64,
+    /// Jain's fairness index.
+    pub jain: f64,
+    /// Whether that is even.
+    pub verdict: Verdict,
+}
+
+/// Whether a distribution is even.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The variance is below `targets.variance`.
+    Pass,
+    /// It is not.
+    Fail,
+    /// Under 50 connections per node: too few to judge.
+    Idle,
+}

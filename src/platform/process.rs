@@ -1,0 +1,202 @@
+//! Processes of ours: started, adopted, watched by pidfd.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Child, ExitStatus};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tokio::io::unix::AsyncFd;
+
+/// One process, not confused with a later one of the same pid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot: field 22 of `/proc/PID/stat`.
+    pub start_time: u64,
+}
+
+/// A process that is watched until it ends.
+#[derive(Debug)]
+pub struct Process {
+    identity: Identity,
+    pidfd: AsyncFd<OwnedFd>,
+    /// `None` for an adopted process: only a parent learns an exit status.
+    child: Option<Child>,
+}
+
+impl Identity {
+    /// The process that has `pid` now.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Identity> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the name in parentheses, and may itself hold spaces and parentheses.
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let state = fields.next()?;
+        let start_time = fields.nth(18)?.parse().ok()?;
+        (!matches!(state, "Z" | "X")).then_some(Identity { pid, start_time })
+    }
+
+    /// This process itself.
+    #[must_use]
+    pub fn own() -> Identity {
+        let pid = std::process::id();
+        Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 })
+    }
+
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        Identity::of(self.pid) == Some(self)
+    }
+
+    /// Sends `signal` to it; one that has ended needs none.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal(self, signal: Signal) -> io::Result<()> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        gone_is_fine(kill(self.raw(), signal))
+    }
+
+    /// Sends `signal` to the process group that it leads. Also reaches what a dead leader left behind.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal_group(self, signal: Signal) -> io::Result<()> {
+        // A pid is not given out anew while a group of that number lives, so a group is ours or gone, unless its
+        // leader was replaced by a stranger.
+        if Identity::of(self.pid).is_some_and(|now| now != self) {
+            return Ok(());
+        }
+        gone_is_fine(killpg(self.raw(), signal))
+    }
+
+    fn raw(self) -> Pid {
+        Pid::from_raw(self.pid.cast_signed())
+    }
+}
+
+impl Process {
+    /// Watches a child that was just started.
+    pub(super) fn started(child: Child) -> io::Result<Process> {
+        let pid = child.id();
+        // Not reaped yet, so the pid cannot be another's. One that has ended already is a zombie without identity.
+        let identity = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });
+        Ok(Process {
+            identity,
+            pidfd: open_pidfd(pid)?,
+            child: Some(child),
+        })
+    }
+
+    /// Watches a process that somebody else started; `None` when it has ended.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch it.
+    pub fn adopt(identity: Identity) -> io::Result<Option<Process>> {
+        if !identity.is_alive() {
+            return Ok(None);
+        }
+        let pidfd = open_pidfd(identity.pid)?;
+        // Asked again, now that the pidfd pins whoever has the pid.
+        Ok(identity.is_alive().then_some(Process {
+            identity,
+            pidfd,
+            child: None,
+        }))
+    }
+
+    /// Which process this is.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Waits for its end; the exit status of an adopted process is unknown.
+    ///
+    /// # Errors
+    /// When the kernel cannot watch it.
+    pub async fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let _readable = self.pidfd.readable().await?;
+        match &mut self.child {
+            Some(child) => child.wait().map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+// Private
+
+#[expect(unsafe_code, reason = "pidfd_open has no wrapper in nix or std")]
+fn open_pidfd(pid: u32) -> io::Result<AsyncFd<OwnedFd>> {
+    use std::os::fd::FromRawFd;
+
+    // SAFETY: pidfd_open takes two integers, touches no memory, and gives a new descriptor that nobody else owns.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.cast_signed(), 0) };
+    let fd = Errno::result(fd)?;
+    #[expect(clippy::cast_possible_truncation, reason = "descriptors are ints")]
+    // SAFETY: the descriptor was just made, and is owned by nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    // SAFETY: `OwnedFd` keeps its descriptor open and unchanged until it is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }?)
+}
+
+fn gone_is_fine(result: nix::Result<()>) -> io::Result<()> {
+    match result {
+        Ok(()) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Program;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_child_is_watched_and_its_exit_status_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut process = Program::new("/bin/sh")
+            .args(["-c", "exit 7"])
+            .spawn(&dir.path().join("log"))
+            .unwrap();
+        assert_eq!(process.ended().await.unwrap().unwrap().code(), Some(7));
+        assert!(!process.identity().is_alive());
+    }
+
+    #[tokio::test]
+    async fn an_adopted_process_ends_without_a_status() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = Program::new("/bin/sleep")
+            .arg("60")
+            .spawn(&dir.path().join("log"))
+            .unwrap();
+        let identity = child.identity();
+        let mut adopted = Process::adopt(identity).unwrap().unwrap();
+        identity.signal_group(Signal::SIGKILL).unwrap();
+        assert!(adopted.ended().await.unwrap().is_none());
+        child.ended().await.unwrap();
+        assert!(Process::adopt(identity).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_reused_pid_is_another_process() {
+        let own = Identity::own();
+        assert!(own.is_alive());
+        let stranger = Identity {
+            start_time: own.start_time + 1,
+            ..own
+        };
+        assert!(!stranger.is_alive());
+        // Would end this test if it reached us.
+        stranger.signal(Signal::SIGKILL).unwrap();
+        stranger.signal_group(Signal::SIGKILL).unwrap();
+    }
+}

@@ -1,0 +1,169 @@
+//! A program to run: to its end, or as a supervised process.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, setrlimit};
+
+use super::process::Process;
+
+/// A program and how to run it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// Its name in `ps`; its path unless set.
+    pub name: Option<OsString>,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables added to its environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
+    pub nofile: Option<u64>,
+}
+
+impl Program {
+    /// The program at `path`, without arguments.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Program {
+        Program {
+            path: path.into(),
+            name: None,
+            args: Vec::new(),
+            env: Vec::new(),
+            nofile: None,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Program {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Program {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Runs to the end, input closed, output captured.
+    ///
+    /// # Errors
+    /// When it cannot be started, or is not done within `limit` (it is killed then).
+    pub async fn output(&self, limit: Duration) -> io::Result<Output> {
+        let mut command = tokio::process::Command::from(self.command());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        tokio::time::timeout(limit, command.output())
+            .await
+            .unwrap_or_else(|_| {
+                Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("not done after {limit:?}"),
+                ))
+            })
+    }
+
+    /// Starts it in a process group of its own, its output appended to the file `log`, which outlives us both.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or the program not started.
+    pub fn spawn(&self, log: &Path) -> io::Result<Process> {
+        let log = OpenOptions::new().append(true).create(true).open(log)?;
+        let mut command = self.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        Process::started(command.spawn()?)
+    }
+
+    /// Starts it in a session of its own, without terminal, its output appended to the file `log`.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or the program not started.
+    #[expect(unsafe_code, reason = "a new session begins between fork and exec")]
+    pub fn spawn_detached(&self, log: &Path) -> io::Result<Process> {
+        let log = OpenOptions::new().append(true).create(true).open(log)?;
+        let mut command = self.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .current_dir("/");
+        // SAFETY: setsid is async-signal-safe and touches no memory of ours.
+        unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
+        Process::started(command.spawn()?)
+    }
+
+    /// As a person would type it.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        let mut line = self.path.display().to_string();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(&arg.to_string_lossy());
+        }
+        line
+    }
+
+    // Private
+
+    #[expect(unsafe_code, reason = "limits are set between fork and exec")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that starts programs"
+    )]
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        if let Some(name) = &self.name {
+            command.arg0(name);
+        }
+        command
+            .args(&self.args)
+            .envs(self.env.iter().map(|(key, value)| (key, value)));
+        if let Some(nofile) = self.nofile {
+            // SAFETY: setrlimit is async-signal-safe and touches no memory of ours.
+            unsafe {
+                command.pre_exec(move || {
+                    setrlimit(Resource::RLIMIT_NOFILE, nofile, nofile).map_err(io::Error::from)
+                });
+            }
+        }
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn output_is_captured_and_limits_hold() {
+        let mut program = Program::new("/bin/sh").args(["-c", "ulimit -n; exit 3"]);
+        program.nofile = Some(123);
+        let output = program.output(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(
+            (output.stdout.as_slice(), output.status.code()),
+            (b"123\n".as_slice(), Some(3))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_ended() {
+        let error = Program::new("/bin/sleep")
+            .arg("60")
+            .output(Duration::from_millis(50))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

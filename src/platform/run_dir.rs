@@ -1,0 +1,191 @@
+//! The run directory: everything that a running cluster keeps on disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// HAProxy refuses longer socket paths (`sun_path` less what it appends while binding).
+const MAX_SOCKET_PATH: usize = 97;
+
+/// A cluster's run directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir(PathBuf);
+
+/// A directory that cannot serve as run directory.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirError {
+    /// It cannot be made or written.
+    #[error("cannot use run directory `{}`: {source}", .path.display())]
+    Unusable {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Socket paths in it would be too long.
+    #[error(
+        "run directory `{}` is too long: its socket paths would have {length} bytes, more than {MAX_SOCKET_PATH}",
+        .path.display()
+    )]
+    TooLong {
+        /// The directory.
+        path: PathBuf,
+        /// Of the longest socket path.
+        length: usize,
+    },
+}
+
+impl RunDir {
+    /// The run directory at `path`, which need not exist. Made absolute, because daemons change their directory.
+    #[must_use]
+    pub fn at(path: impl AsRef<Path>) -> RunDir {
+        RunDir(std::path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned()))
+    }
+
+    /// Where the cluster called `name` runs unless told: `/run/clusterctl/NAME` as root, else
+    /// `$XDG_RUNTIME_DIR/clusterctl/NAME`, else a directory of this user's under the temporary directory.
+    #[must_use]
+    pub fn default_for(name: &str) -> RunDir {
+        let uid = nix::unistd::geteuid();
+        let base = match std::env::var_os("XDG_RUNTIME_DIR") {
+            _ if uid.is_root() => PathBuf::from("/run/clusterctl"),
+            Some(runtime) if !runtime.is_empty() => Path::new(&runtime).join("clusterctl"),
+            _ => std::env::temp_dir().join(format!("clusterctl-{uid}")),
+        };
+        RunDir::at(base.join(name))
+    }
+
+    /// Makes the directory, for this user only, and tries that it can be written.
+    ///
+    /// # Errors
+    /// When it cannot be made or written, or socket paths in it would be too long.
+    pub fn create(&self) -> Result<(), RunDirError> {
+        let length = self.longest_socket().as_os_str().len();
+        if length > MAX_SOCKET_PATH {
+            return Err(RunDirError::TooLong {
+                path: self.0.clone(),
+                length,
+            });
+        }
+        let unusable = |source| RunDirError::Unusable {
+            path: self.0.clone(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.logs())
+            .map_err(unusable)?;
+        let trial = self.0.join(".trial");
+        fs::write(&trial, "")
+            .and_then(|()| fs::remove_file(&trial))
+            .map_err(unusable)
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The supervisor's UNIX socket.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.0.join("control.sock")
+    }
+
+    /// What a new supervisor needs to adopt a dead one's children.
+    #[must_use]
+    pub fn state_file(&self) -> PathBuf {
+        self.0.join("state.json")
+    }
+
+    /// Held locked by the one supervisor.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Where children and the supervisor write their logs.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
+    /// The log of the child called `name`, or of `supervisor`.
+    #[must_use]
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.0.join("logs").join(format!("{name}.log"))
+    }
+
+    /// HAProxy's configuration.
+    #[must_use]
+    pub fn haproxy_config(&self) -> PathBuf {
+        self.0.join("haproxy.cfg")
+    }
+
+    /// HAProxy's runtime API.
+    #[must_use]
+    pub fn haproxy_socket(&self) -> PathBuf {
+        self.0.join("haproxy.sock")
+    }
+
+    /// Where HAProxy's stick tables pass from an old process to a new one.
+    #[must_use]
+    pub fn haproxy_peers_socket(&self) -> PathBuf {
+        self.0.join("haproxy-peers.sock")
+    }
+
+    /// HAProxy's server states, read by a new process.
+    #[must_use]
+    pub fn haproxy_state(&self) -> PathBuf {
+        self.0.join("haproxy.state")
+    }
+
+    /// Replaces the file at `path` whole, so that no reader and no crash ever sees half of it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".new");
+        let new = PathBuf::from(name);
+        let mut file: File = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(content)?;
+        file.sync_data()?;
+        fs::rename(&new, path)
+    }
+
+    fn longest_socket(&self) -> PathBuf {
+        self.haproxy_peers_socket()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_too_long_for_sockets_is_refused_before_it_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path().join("x".repeat(100)));
+        assert!(matches!(run_dir.create(), Err(RunDirError::TooLong { .. })));
+        assert!(!run_dir.path().exists());
+    }
+
+    #[test]
+    fn replacing_a_file_leaves_only_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        RunDir::replace(&path, b"old").unwrap();
+        RunDir::replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,149 @@
+//! A consistent cluster: if you hold one, its names are unique, its ports do not collide, its numbers make sense.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::document::{
+    BalancerKind, Binaries, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts,
+};
+
+/// A cluster, as a profile describes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// What a bare `start` runs.
+    pub balancer: BalancerKind,
+    /// What its nodes are made of.
+    pub runtime: Runtime,
+    /// The program of runtime `command`, and its arguments, with their placeholders.
+    pub command: Vec<String>,
+    /// Its nodes; at least one.
+    pub nodes: Vec<Node>,
+    /// What happens when a node dies.
+    pub restart: Restart,
+    /// Where clients connect.
+    pub listen: Listeners,
+    /// How connections are spread.
+    pub routing: Routing,
+    /// What is too much.
+    pub limits: Limits,
+    /// The balancer's health checks.
+    pub health: HealthCheck,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// The certificate for the HTTPS listener.
+    pub tls: Option<Certificate>,
+    /// What is called good.
+    pub targets: Targets,
+    /// Programs that are not searched for.
+    pub binaries: Binaries,
+}
+
+/// One member of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// Its name, unique in the cluster.
+    pub name: String,
+    /// Its number, from 1.
+    pub number: u16,
+    /// MCP over TCP.
+    pub tcp: SocketAddr,
+    /// MCP over HTTP.
+    pub http: Option<SocketAddr>,
+    /// Share of the load relative to the others.
+    pub weight: u16,
+    /// Connections that it should hold.
+    pub target: u32,
+    /// Connections that it may hold.
+    pub maxconn: u32,
+}
+
+/// Where clients connect. Listeners that this cluster cannot serve are `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listeners {
+    /// Addresses of the client listeners; at least one.
+    pub addresses: Vec<IpAddr>,
+    /// MCP over TCP.
+    pub tcp: Option<u16>,
+    /// MCP over HTTP, by path.
+    pub http: Option<u16>,
+    /// `/mcp/ws` only.
+    pub websocket: Option<u16>,
+    /// `/mcp/sse` only.
+    pub sse: Option<u16>,
+    /// MCP over HTTPS.
+    pub https: Option<u16>,
+    /// The balancer's own statistics page.
+    pub stats: Option<SocketAddr>,
+    /// `/health` of the whole cluster.
+    pub status: Option<SocketAddr>,
+    /// The supervisor, read-only.
+    pub observe: Option<SocketAddr>,
+}
+
+/// The certificate of the HTTPS listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Certificate {
+    /// PEM files of the user's.
+    Files {
+        /// The certificate chain.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+impl Cluster {
+    /// The node called `name`.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// Whether its nodes speak HTTP; if not, there are no HTTP listeners.
+    #[must_use]
+    pub fn has_http(&self) -> bool {
+        self.nodes.iter().all(|node| node.http.is_some())
+    }
+}
+
+impl Listeners {
+    /// Every client listener: its key in the profile and its port.
+    pub fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        [
+            ("tcp", self.tcp),
+            ("http", self.http),
+            ("websocket", self.websocket),
+            ("sse", self.sse),
+            ("https", self.https),
+        ]
+        .into_iter()
+        .filter_map(|(key, port)| Some((key, port?)))
+    }
+
+    /// Every listener of the balancer on a fixed address: its key in the profile and its address.
+    pub fn pages(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        [("stats", self.stats), ("status", self.status)]
+            .into_iter()
+            .filter_map(|(key, at)| Some((key, at?)))
+    }
+
+    /// An address at which a client on this host reaches `port`.
+    #[must_use]
+    pub fn reachable(&self, port: u16) -> SocketAddr {
+        let first = self
+            .addresses
+            .iter()
+            .find(|ip| ip.is_ipv4())
+            .or(self.addresses.first());
+        let ip = match first {
+            Some(IpAddr::V6(ip)) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            Some(ip) if !ip.is_unspecified() => *ip,
+            _ => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        };
+        SocketAddr::new(ip, port)
+    }
+}

@@ -1,0 +1,367 @@
+//! A profile as it is written: the shape of the YAML, before anything is known to make sense.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Count, Percent, Period, PeriodRange};
+
+/// A whole profile.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    /// Name of the cluster, and of its run directory.
+    pub cluster: String,
+    /// What a bare `start` runs.
+    pub balancer: BalancerKind,
+    /// The cluster's members.
+    pub nodes: Nodes,
+    /// Where clients connect.
+    pub listen: Listen,
+    /// How connections are spread.
+    pub routing: Routing,
+    /// What is too much.
+    pub limits: Limits,
+    /// The balancer's health checks.
+    pub health: HealthCheck,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// The certificate for the HTTPS listener.
+    pub tls: Option<Tls>,
+    /// What is called good.
+    pub targets: Targets,
+    /// Programs that are not searched for.
+    pub binaries: Binaries,
+}
+
+/// The load balancers that can run a cluster; each is a drop-in for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BalancerKind {
+    /// HAProxy.
+    Haproxy,
+    /// nginx.
+    Nginx,
+    /// The data plane inside this binary.
+    Builtin,
+}
+
+impl BalancerKind {
+    /// The name that commands and files use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            BalancerKind::Haproxy => "haproxy",
+            BalancerKind::Nginx => "nginx",
+            BalancerKind::Builtin => "builtin",
+        }
+    }
+}
+
+impl std::fmt::Display for BalancerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a node is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// The MCP node inside this binary.
+    Embedded,
+    /// A BEAM node.
+    Erlang,
+    /// Any program.
+    Command,
+    /// Nodes that run elsewhere and are never spawned.
+    External,
+}
+
+/// The cluster's members.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nodes {
+    /// What a node is made of.
+    pub runtime: Runtime,
+    /// How many nodes.
+    pub count: u16,
+    /// Name of a node; `{n}` counts from 1.
+    pub name: String,
+    /// Address that the nodes listen on.
+    pub address: IpAddr,
+    /// TCP port of the first node; the next ones follow.
+    pub tcp_port: u16,
+    /// HTTP port of the first node; null for nodes without HTTP.
+    pub http_port: Option<u16>,
+    /// Connections that one node should hold.
+    pub target: u32,
+    /// Connections that one node may hold.
+    pub maxconn: u32,
+    /// Share of the load relative to the others, 0 to 256.
+    pub weight: u16,
+    /// What happens when a node dies.
+    pub restart: Restart,
+    /// The program of runtime `command`, and its arguments.
+    pub command: Option<Vec<String>>,
+    /// The nodes of runtime `external`.
+    pub members: Vec<Member>,
+}
+
+/// One node that runs elsewhere.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MCP port over TCP.
+    pub tcp_port: u16,
+    /// Its HTTP port, when it has one.
+    #[serde(default)]
+    pub http_port: Option<u16>,
+}
+
+/// What happens when a node dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Wait before a restart, doubled each time.
+    pub backoff: PeriodRange,
+    /// Restarts in a row before giving up.
+    pub give_up_after: u32,
+    /// Calm after which the count begins anew.
+    pub forget_after: Period,
+    /// Silence after which a node is killed.
+    pub hung_after: Period,
+}
+
+/// Where clients connect, the same for every balancer.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listen {
+    /// Addresses of the client listeners.
+    pub address: Vec<IpAddr>,
+    /// MCP over TCP.
+    pub tcp: Option<u16>,
+    /// MCP over HTTP, by path.
+    pub http: Option<u16>,
+    /// `/mcp/ws` only.
+    pub websocket: Option<u16>,
+    /// `/mcp/sse` only.
+    pub sse: Option<u16>,
+    /// HTTPS; 8443 when `tls` is set.
+    pub https: Option<u16>,
+    /// The balancer's own statistics page.
+    pub stats: Option<SocketAddr>,
+    /// `/health` of the whole cluster.
+    pub status: Option<SocketAddr>,
+    /// The supervisor, read-only.
+    pub observe: Option<SocketAddr>,
+}
+
+/// How connections are spread, per kind of traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Routing {
+    /// MCP over TCP.
+    pub tcp: Route,
+    /// MCP over HTTP.
+    pub http: Route,
+    /// `WebSockets`.
+    pub websocket: Route,
+    /// Event streams.
+    pub sse: Route,
+    /// Sticky clients remembered.
+    pub table: Table,
+    /// Name of the cookie that names a client's node.
+    pub cookie: String,
+}
+
+/// How one kind of traffic is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Which node a new client gets.
+    pub algorithm: Algorithm,
+    /// What brings a known client back to its node.
+    pub sticky: Sticky,
+}
+
+/// Which node a new client gets, in HAProxy's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// Each in its turn, by weight.
+    Roundrobin,
+    /// The one with the fewest connections.
+    Leastconn,
+    /// By a hash of the client's address.
+    Source,
+    /// By a hash of the path; HTTP only.
+    Uri,
+}
+
+impl Algorithm {
+    /// HAProxy's name of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Roundrobin => "roundrobin",
+            Algorithm::Leastconn => "leastconn",
+            Algorithm::Source => "source",
+            Algorithm::Uri => "uri",
+        }
+    }
+}
+
+/// What brings a known client back to its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sticky {
+    /// Nothing.
+    None,
+    /// Its address, in a table.
+    Source,
+    /// A cookie that the balancer sets; HTTP only.
+    Cookie,
+    /// The `Mcp-Session-Id` that its node gave it; HTTP only.
+    McpSession,
+}
+
+/// The table of sticky clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Entries at most; the oldest make room.
+    pub size: Count,
+    /// Time after a client's last connection until it is forgotten.
+    pub expire: Period,
+}
+
+/// What is too much.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Connections through the balancer.
+    pub maxconn: u32,
+    /// Limits of one client address.
+    pub per_ip: PerIp,
+}
+
+/// Limits of one client address; IPv6 clients are counted by /64.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PerIp {
+    /// Connections at the same time.
+    pub connections: u32,
+    /// New connections per second.
+    pub connection_rate: u32,
+    /// HTTP requests or JSON-RPC lines per second.
+    pub message_rate: u32,
+    /// Networks without these limits, as `10.0.0.0/8`.
+    pub exempt: BTreeSet<String>,
+}
+
+/// The balancer's health checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {
+    /// What is asked.
+    pub kind: HealthKind,
+    /// Time between two checks.
+    pub interval: Period,
+    /// Time for an answer.
+    pub timeout: Period,
+    /// Good answers until a node is up.
+    pub rise: u16,
+    /// Bad answers until a node is down.
+    pub fall: u16,
+}
+
+/// What a health check asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthKind {
+    /// `mcp` on TCP ports, `http` on HTTP ports.
+    Auto,
+    /// A connection is enough; a hung node passes.
+    Tcp,
+    /// A JSON-RPC line must be answered by a JSON-RPC line.
+    Mcp,
+    /// `GET /health` must be answered by a 2xx; nodes without HTTP are asked as `mcp`.
+    Http,
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Timeouts {
+    /// Balancer to node.
+    pub connect: Period,
+    /// Silence of a client.
+    pub client: Period,
+    /// Silence of a node.
+    pub server: Period,
+    /// Waiting for a node below its maxconn.
+    pub queue: Period,
+    /// The answer to a check.
+    pub check: Period,
+    /// A client's whole request header.
+    pub http_request: Period,
+    /// Between two requests.
+    pub keep_alive: Period,
+    /// Silence of a WebSocket or event stream.
+    pub tunnel: Period,
+}
+
+/// The certificate for the HTTPS listener.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    /// PEM file of the certificate chain.
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Make a pair instead.
+    #[serde(default)]
+    pub self_signed: bool,
+}
+
+/// What is called good.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Targets {
+    /// A node's distance from the mean.
+    pub tolerance: Percent,
+    /// Distance from the mean that raises an alert.
+    pub band: Percent,
+    /// `(max - min) / mean` of connections per node.
+    pub variance: Percent,
+    /// The same of p99 latencies.
+    pub latency_variance: Percent,
+    /// Latency that 99 of 100 probes keep.
+    pub p99: Period,
+    /// Time from a node's death until its clients are elsewhere.
+    pub failover: Period,
+    /// A failover that takes longer raises an alert.
+    pub failover_alert: Period,
+}
+
+/// Programs that are not searched for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Binaries {
+    /// HAProxy.
+    pub haproxy: Option<PathBuf>,
+    /// nginx.
+    pub nginx: Option<PathBuf>,
+    /// Erlang.
+    pub erl: Option<PathBuf>,
+}

@@ -1,0 +1,94 @@
+//! What is wrong with a profile: all of it at once, each with its place, the offending line and a hint.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+
+/// Everything that is wrong with a profile; never empty.
+#[derive(Clone, Debug)]
+pub struct Problems(pub(super) Vec<Problem>);
+
+/// One thing that is wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    pub(super) message: String,
+    /// Where it is wrong, and what is to be said there. The first is the main one.
+    pub(super) marks: Vec<Mark>,
+    pub(super) hint: Option<String>,
+}
+
+/// A range in one of the texts that a profile is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) text: Arc<Text>,
+    pub(super) range: Range<usize>,
+    pub(super) label: String,
+}
+
+/// One of the texts that a profile is made of: a file, the defaults, or a `--set`.
+#[derive(Debug)]
+pub(super) struct Text {
+    pub(super) name: String,
+    pub(super) content: String,
+}
+
+impl Problems {
+    /// Each problem's message alone, without place and hint.
+    pub fn messages(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|problem| problem.message.as_str())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    /// Every problem as a snippet of the text that it stands in, `hint:` below.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut group = Level::ERROR
+            .primary_title(&self.message)
+            .elements(None::<Snippet<Annotation>>);
+        let mut marks = self.marks.as_slice();
+        while let Some(first) = marks.first() {
+            // Marks in the same text are shown in one snippet.
+            let together = marks
+                .iter()
+                .take_while(|mark| Arc::ptr_eq(&mark.text, &first.text))
+                .count();
+            let mut snippet = Snippet::source(&first.text.content).path(&first.text.name);
+            for (index, mark) in marks[..together].iter().enumerate() {
+                let kind = if index == 0 {
+                    AnnotationKind::Primary
+                } else {
+                    AnnotationKind::Context
+                };
+                let annotation = kind.span(mark.range.clone());
+                snippet = snippet.annotation(if mark.label.is_empty() {
+                    annotation
+                } else {
+                    annotation.label(&mark.label)
+                });
+            }
+            group = group.element(snippet);
+            marks = &marks[together..];
+        }
+        f.write_str(&Renderer::plain().render(&[group]))?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
