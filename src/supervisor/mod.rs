@@ -1,1 +1,5 @@
-//! The daemon that keeps a cluster as its profile wants it.
+//! What the profile wants, kept alive: one daemon per cluster that owns every child.
+
+mod child;
+mod pulse;
+mod restarts;
