@@ -1,11 +1,15 @@
 //! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
 
 pub mod host;
+pub mod lock;
 pub mod process;
 pub mod program;
 pub mod run_dir;
+mod self_exe;
 
 pub use host::Host;
+pub use lock::Lock;
 pub use process::{Identity, Process};
 pub use program::Program;
 pub use run_dir::RunDir;
+pub use self_exe::self_exe;

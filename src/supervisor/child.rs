@@ -65,6 +65,8 @@ pub(super) enum Then {
     Rest,
     /// It is started again.
     Start,
+    /// It counts as dead, and is restarted as such.
+    Recover,
 }
 
 /// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
@@ -84,6 +86,8 @@ pub(super) enum Event {
     NotSpawned(String),
     /// It answered for the first time.
     Answered,
+    /// It runs, and has answered nothing for too long.
+    Hung,
     /// Its process has ended.
     Ended(String),
     /// Time went on.
@@ -99,6 +103,20 @@ pub(super) enum Action {
     Signal(Identity, Signal),
 }
 
+impl State {
+    /// Its name in logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            State::Stopped => "stopped",
+            State::Waiting { .. } => "waiting",
+            State::Starting { .. } => "starting",
+            State::Up { .. } => "up",
+            State::Stopping { .. } => "stopping",
+            State::Failed => "failed",
+        }
+    }
+}
+
 impl Ladder {
     /// Ends at once.
     pub(super) fn kill() -> Ladder {
@@ -106,7 +124,7 @@ impl Ladder {
     }
 
     /// The next signal, and the time until the one after it.
-    fn climb(&mut self) -> (Signal, Duration) {
+    pub(super) fn climb(&mut self) -> (Signal, Duration) {
         // What SIGKILL does not end sleeps in the kernel; then it is sent again.
         const AFTER_KILL: Duration = Duration::from_secs(1);
         if self.0.is_empty() {
@@ -418,6 +436,7 @@ mod tests {
             Just(Event::Spawned(PROCESS)),
             Just(Event::NotSpawned("no such file".into())),
             Just(Event::Answered),
+            Just(Event::Hung),
             Just(Event::Ended("exit 0".into())),
             Just(Event::Time),
         ]
