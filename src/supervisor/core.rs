@@ -17,8 +17,8 @@ use super::pulse::{INTERVAL, LATE};
 use super::record::{ChildRecord, Launch, Record};
 use super::rollout::{Rollout, Verb, Who};
 use super::setting::Setting;
-use super::voice::{self, Opinion};
 use super::vitals::Vitals;
+use super::voice::{self, Opinion};
 use super::{rotation, watching};
 use crate::api::{NodeState, Only};
 use crate::observe::Samples;
@@ -57,7 +57,12 @@ impl Core {
             ending: None,
             balanced: false,
             log_starts: BTreeMap::new(),
-            vitals: setting.cluster.nodes.iter().map(|node| Vitals::new(setting.probes(node), now)).collect(),
+            vitals: setting
+                .cluster
+                .nodes
+                .iter()
+                .map(|node| Vitals::new(setting.probes(node), now))
+                .collect(),
             meters: BTreeMap::new(),
             opinion: watch::Sender::new(Opinion::new()),
             voices: BTreeMap::new(),
@@ -108,7 +113,9 @@ impl Core {
     /// Lets `event` happen to the child, and does what follows from it.
     pub(super) fn apply(&mut self, who: Who, event: Event, now: Instant) {
         let policy = self.setting.cluster.restart;
-        let Some(child) = self.children.get_mut(&who) else { return };
+        let Some(child) = self.children.get_mut(&who) else {
+            return;
+        };
         let was = child.state.clone();
         let action = child.after(event, now, &policy);
         if std::mem::discriminant(&was) != std::mem::discriminant(&child.state) {
@@ -145,11 +152,17 @@ impl Core {
 
     fn hear(&mut self, news: News, now: Instant) {
         match news {
-            News::Ended { who, process, how } if self.process(who) == Some(process) => self.ended(who, process, how, now),
+            News::Ended { who, process, how } if self.process(who) == Some(process) => {
+                self.ended(who, process, how, now)
+            }
             News::Answered { who, process } if self.process(who) == Some(process) => self.answered(who, now),
             // Late news of a process that is gone.
             News::Ended { .. } | News::Answered { .. } => {}
-            News::Probed { node, question, result } => self.vitals[node].probed(question, result, now),
+            News::Probed {
+                node,
+                question,
+                result,
+            } => self.vitals[node].probed(question, result, now),
             News::Request(request) => self.follow(request, now),
         }
     }
@@ -160,7 +173,10 @@ impl Core {
         }
         // What a dead leader leaves in its group would hold its ports.
         if let Err(error) = process.signal_group(nix::sys::signal::Signal::SIGKILL) {
-            tracing::warn!(child = self.setting.name(who), "its process group lives on: {error}");
+            tracing::warn!(
+                child = self.setting.name(who),
+                "its process group lives on: {error}"
+            );
         }
         self.meters.remove(&who);
         self.apply(who, Event::Ended(how), now);
@@ -176,7 +192,12 @@ impl Core {
 
     /// Everything that is due: children's deadlines, probes, the rollout, the ending, what others must know.
     fn go_on(&mut self, now: Instant) {
-        let due: Vec<Who> = self.children.iter().filter(|(_, c)| c.wakes_at().is_some_and(|at| at <= now)).map(|(who, _)| *who).collect();
+        let due: Vec<Who> = self
+            .children
+            .iter()
+            .filter(|(_, c)| c.wakes_at().is_some_and(|at| at <= now))
+            .map(|(who, _)| *who)
+            .collect();
         for who in due {
             self.apply(who, Event::Time, now);
         }
@@ -210,14 +231,20 @@ impl Core {
 
     /// Watches the children of an earlier supervisor that still live.
     fn adopt(&mut self, record: &Record, now: Instant) {
-        let known: Vec<(Who, String)> =
-            self.children.keys().map(|who| (*who, self.setting.name(*who).to_owned())).collect();
+        let known: Vec<(Who, String)> = self
+            .children
+            .keys()
+            .map(|who| (*who, self.setting.name(*who).to_owned()))
+            .collect();
         for living in record.living() {
-            let Some((who, _)) = known.iter().find(|(_, name)| *name == living.name) else { continue };
+            let Some((who, _)) = known.iter().find(|(_, name)| *name == living.name) else {
+                continue;
+            };
             match Process::adopt(living.process) {
                 Ok(Some(process)) => {
                     tracing::info!(child = living.name, pid = living.process.pid, "adopted");
-                    self.children.insert(*who, Child::adopted(living.process, living.restarts, now));
+                    self.children
+                        .insert(*who, Child::adopted(living.process, living.restarts, now));
                     self.adopted.push(*who);
                     self.watch(*who, process);
                 }
@@ -231,7 +258,8 @@ impl Core {
         let program = self.setting.program(who);
         let log = self.setting.run_dir.log(self.setting.name(who));
         self.adopted.retain(|adopted| *adopted != who);
-        self.log_starts.insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
+        self.log_starts
+            .insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
         match program.spawn(&log) {
             Ok(process) => {
                 self.apply(who, Event::Spawned(process.identity()), now);
@@ -251,7 +279,10 @@ impl Core {
         let ready = match who {
             Who::Node(index) => watching::Ready::Node(self.vitals[index].probes().to_vec()),
             Who::Balancer(instance) => {
-                let sockets = self.setting.balancer.sockets(&self.setting.run_dir, &self.setting.plan);
+                let sockets = self
+                    .setting
+                    .balancer
+                    .sockets(&self.setting.run_dir, &self.setting.plan);
                 watching::Ready::Balancer(sockets.get(instance).cloned())
             }
         };
@@ -272,19 +303,27 @@ impl Core {
                 self.apply(Who::Node(index), Event::Hung, now);
             }
         }
-        let running: Vec<(Who, Identity)> =
-            self.children.iter().filter_map(|(who, child)| Some((*who, child.process()?))).collect();
+        let running: Vec<(Who, Identity)> = self
+            .children
+            .iter()
+            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .collect();
         for (who, process) in running {
             self.meters.entry(who).or_default().read(process, now);
         }
     }
 
     fn hung_for(&self, index: usize, now: Instant) -> Duration {
-        self.vitals[index].silent_since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.vitals[index]
+            .silent_since()
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     fn node_state(&self, index: usize) -> NodeState {
-        node_state(self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes()), self.vitals[index].silent_since())
+        node_state(
+            self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes()),
+            self.vitals[index].silent_since(),
+        )
     }
 
     /// Which half of the cluster is run, if it is only one.
@@ -299,11 +338,16 @@ impl Core {
     /// Whether the nodes are children of ours, or somebody else's.
     pub(super) fn owns_nodes(&self) -> bool {
         self.setting.launch.only != Some(Only::Balancer)
-            || self.children.iter().any(|(who, child)| matches!(who, Who::Node(_)) && child.state != State::Stopped)
+            || self
+                .children
+                .iter()
+                .any(|(who, child)| matches!(who, Who::Node(_)) && child.state != State::Stopped)
     }
 
     fn child_look(&self, who: Who) -> ChildLook {
-        let Some(child) = self.children.get(&who) else { return ChildLook::default() };
+        let Some(child) = self.children.get(&who) else {
+            return ChildLook::default();
+        };
         let meter = self.meters.get(&who).cloned().unwrap_or_default();
         ChildLook {
             process: child.process(),
@@ -320,8 +364,9 @@ impl Core {
     /// What the balancer has to know of each node.
     fn have_opinion(&self) {
         let nodes = self.setting.cluster.nodes.iter().enumerate();
-        let opinion: Opinion =
-            nodes.map(|(index, node)| (node.name.clone(), self.node_state(index) == NodeState::Up)).collect();
+        let opinion: Opinion = nodes
+            .map(|(index, node)| (node.name.clone(), self.node_state(index) == NodeState::Up))
+            .collect();
         self.opinion.send_if_modified(|told| {
             let changed = *told != opinion;
             *told = opinion;
@@ -332,11 +377,21 @@ impl Core {
     /// The balancer instance serves: from now on it hears our opinion.
     fn give_voice(&mut self, who: Who, instance: usize) {
         self.have_opinion();
-        let sockets = self.setting.balancer.sockets(&self.setting.run_dir, &self.setting.plan);
-        let Some(socket) = sockets.get(instance) else { return };
+        let sockets = self
+            .setting
+            .balancer
+            .sockets(&self.setting.run_dir, &self.setting.plan);
+        let Some(socket) = sockets.get(instance) else {
+            return;
+        };
         let servers = self.setting.cluster.nodes.iter();
         let servers = servers
-            .map(|node| (node.name.clone(), self.setting.balancer.servers(&self.setting.cluster, &node.name)))
+            .map(|node| {
+                (
+                    node.name.clone(),
+                    self.setting.balancer.servers(&self.setting.cluster, &node.name),
+                )
+            })
             .collect();
         let voice = tokio::spawn(voice::tell(socket.clone(), servers, self.opinion.subscribe()));
         if let Some(before) = self.voices.insert(who, voice.abort_handle()) {
@@ -348,9 +403,16 @@ impl Core {
     fn record(&mut self) {
         let children = self.children.iter().filter_map(|(who, child)| {
             let name = self.setting.name(*who).to_owned();
-            Some(ChildRecord { name, process: child.process()?, restarts: child.restarts.total })
+            Some(ChildRecord {
+                name,
+                process: child.process()?,
+                restarts: child.restarts.total,
+            })
         });
-        let launch = Launch { only: self.half(), ..self.setting.launch.clone() };
+        let launch = Launch {
+            only: self.half(),
+            ..self.setting.launch.clone()
+        };
         let record = Record::new(launch, children.collect());
         if self.recorded.as_ref() == Some(&record) {
             return;

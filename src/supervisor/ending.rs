@@ -38,17 +38,29 @@ pub(super) enum Phase {
 impl Ending {
     /// By an order.
     pub(super) fn ordered(grace: Duration) -> Ending {
-        Ending { phase: Phase::Begun, grace, failure: None, heard: false }
+        Ending {
+            phase: Phase::Begun,
+            grace,
+            failure: None,
+            heard: false,
+        }
     }
 
     /// Because a start failed.
     pub(super) fn failed(failure: Progress) -> Ending {
-        Ending { phase: Phase::Begun, grace: Duration::ZERO, failure: Some(failure), heard: false }
+        Ending {
+            phase: Phase::Begun,
+            grace: Duration::ZERO,
+            failure: Some(failure),
+            heard: false,
+        }
     }
 
     /// The failure, to be told once nothing runs any more.
     pub(super) fn tell_failure(&mut self) -> Option<Progress> {
-        let Phase::Gone { .. } = self.phase else { return None };
+        let Phase::Gone { .. } = self.phase else {
+            return None;
+        };
         self.heard = true;
         self.failure.clone()
     }
@@ -78,7 +90,10 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_nothing_runs_and_then_it_is_over() {
         let now = Instant::now();
-        let mut ending = Ending::failed(Progress { rollout: Rollout::Running, steps: Vec::new() });
+        let mut ending = Ending::failed(Progress {
+            rollout: Rollout::Running,
+            steps: Vec::new(),
+        });
         assert_eq!(ending.tell_failure(), None);
         ending.phase = Phase::Gone { since: now };
         assert!(!ending.is_over(now));

@@ -43,14 +43,24 @@ pub(super) struct ChildLook {
 
 /// The state of a node, by its process, if that is ours, and by since when it has been silent.
 pub(super) fn node_state(child: Option<&Child>, silent_since: Option<Instant>) -> NodeState {
-    let heard = if silent_since.is_none() { NodeState::Up } else { NodeState::Down };
+    let heard = if silent_since.is_none() {
+        NodeState::Up
+    } else {
+        NodeState::Down
+    };
     match child.map(|child| &child.state) {
         None | Some(State::Up { .. }) => heard,
         Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
-        Some(State::Stopping { then: Then::Recover, .. }) => NodeState::Down,
-        Some(State::Waiting { .. } | State::Starting { .. } | State::Stopping { then: Then::Start, .. }) => {
-            NodeState::Starting
-        }
+        Some(State::Stopping {
+            then: Then::Recover, ..
+        }) => NodeState::Down,
+        Some(
+            State::Waiting { .. }
+            | State::Starting { .. }
+            | State::Stopping {
+                then: Then::Start, ..
+            },
+        ) => NodeState::Starting,
         Some(State::Failed) => NodeState::Failed,
     }
 }
@@ -76,13 +86,20 @@ impl Look {
         let names = setting.cluster.nodes.iter().map(|node| node.name.as_str());
         let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)));
         let alerts = alerts(&setting.cluster.targets, &status, &latency);
-        Health { status, latency, alerts }
+        Health {
+            status,
+            latency,
+            alerts,
+        }
     }
 
     // Private
 
     fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
-        let counts = connections.iter().copied().chain(std::iter::repeat(ConnectionsBy::default()));
+        let counts = connections
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(ConnectionsBy::default()));
         let looks = self.nodes.iter().zip(counts);
         setting
             .cluster
@@ -118,9 +135,19 @@ impl Look {
         Balancer {
             kind: setting.balancer.kind(),
             state,
-            pids: self.balancers.iter().filter_map(|child| child.process).map(|process| process.pid).collect(),
+            pids: self
+                .balancers
+                .iter()
+                .filter_map(|child| child.process)
+                .map(|process| process.pid)
+                .collect(),
             restarts: self.balancers.iter().map(|child| child.restarts).sum(),
-            uptime_seconds: self.balancers.iter().map(|child| child.uptime_seconds).max().unwrap_or(0),
+            uptime_seconds: self
+                .balancers
+                .iter()
+                .map(|child| child.uptime_seconds)
+                .max()
+                .unwrap_or(0),
             endpoints: endpoints(setting, stats_sockets.first().cloned()),
             stats_sockets,
         }
@@ -131,9 +158,14 @@ impl Look {
 
 fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
     let listen = &setting.cluster.listen;
-    let clients = listen.ports().map(|(key, port)| (key.to_owned(), listen.reachable(port)));
+    let clients = listen
+        .ports()
+        .map(|(key, port)| (key.to_owned(), listen.reachable(port)));
     let pages = listen.pages().map(|(key, address)| (key.to_owned(), address));
-    Endpoints { listeners: clients.chain(pages).collect(), stats_socket }
+    Endpoints {
+        listeners: clients.chain(pages).collect(),
+        stats_socket,
+    }
 }
 
 fn state(balancer: &Balancer, nodes: &[Node]) -> ClusterState {
@@ -141,7 +173,9 @@ fn state(balancer: &Balancer, nodes: &[Node]) -> ClusterState {
     let as_ordered = |node: &Node| serves(node) || node.state == NodeState::Drained;
     match nodes {
         nodes if !nodes.iter().any(serves) => ClusterState::Down,
-        nodes if balancer.state == BalancerState::Running && nodes.iter().all(as_ordered) => ClusterState::Healthy,
+        nodes if balancer.state == BalancerState::Running && nodes.iter().all(as_ordered) => {
+            ClusterState::Healthy
+        }
         _ => ClusterState::Degraded,
     }
 }

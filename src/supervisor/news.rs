@@ -13,11 +13,19 @@ use crate::probe::{Failure, Question};
 /// Something that has happened.
 pub(super) enum News {
     /// A child's process has ended, in these words.
-    Ended { who: Who, process: Identity, how: String },
+    Ended {
+        who: Who,
+        process: Identity,
+        how: String,
+    },
     /// A child's process has answered for the first time.
     Answered { who: Who, process: Identity },
     /// A probe of the node with this index came back.
-    Probed { node: usize, question: Question, result: Result<Duration, Failure> },
+    Probed {
+        node: usize,
+        question: Question,
+        result: Result<Duration, Failure>,
+    },
     /// Somebody asks or orders.
     Request(Request),
 }

@@ -33,14 +33,18 @@ impl Core {
         }
         loop {
             let children = &self.children;
-            let turn = self.rollout.advance(|who| children.get(&who).map_or(Condition::Down, condition), now);
+            let turn = self
+                .rollout
+                .advance(|who| children.get(&who).map_or(Condition::Down, condition), now);
             if turn.is_empty() {
                 break;
             }
             for who in turn {
                 let event = match self.rollout.verb {
                     Verb::Start => Event::Start,
-                    Verb::Restart => Event::Stop(self.setting.ladder(who, std::time::Duration::ZERO), Then::Start),
+                    Verb::Restart => {
+                        Event::Stop(self.setting.ladder(who, std::time::Duration::ZERO), Then::Start)
+                    }
                 };
                 self.apply(who, event, now);
             }
@@ -60,7 +64,11 @@ impl Core {
                 Phase::Nodes => (|who| matches!(who, Who::Node(_)), None),
                 Phase::Gone { .. } => return,
             };
-            if self.children.iter().any(|(who, child)| is_due(who) && child.state != State::Stopped) {
+            if self
+                .children
+                .iter()
+                .any(|(who, child)| is_due(who) && child.state != State::Stopped)
+            {
                 return;
             }
             ending.phase = group.unwrap_or(Phase::Gone { since: now });
@@ -74,7 +82,11 @@ impl Core {
         self.refuse_while_busy()?;
         if order.balancer != self.setting.balancer.kind() {
             return Err(Refusal {
-                error: format!("{} is running, not {}", self.setting.balancer.kind(), order.balancer),
+                error: format!(
+                    "{} is running, not {}",
+                    self.setting.balancer.kind(),
+                    order.balancer
+                ),
                 hint: Some("`clusterctl stop` first".to_owned()),
             });
         }
@@ -95,12 +107,20 @@ impl Core {
     fn restart(&mut self, order: &RestartOrder, now: Instant) -> Result<(), Refusal> {
         self.refuse_while_busy()?;
         let waves: Vec<Vec<Who>> = match &order.node {
-            None => self.children.keys().filter(|who| self.is_wanted(**who)).map(|who| vec![*who]).collect(),
+            None => self
+                .children
+                .keys()
+                .filter(|who| self.is_wanted(**who))
+                .map(|who| vec![*who])
+                .collect(),
             Some(name) => {
                 let node = self.children.keys().find(|who| {
                     matches!(who, Who::Node(_)) && self.setting.name(**who) == name && self.is_wanted(**who)
                 });
-                let unknown = || Refusal { error: format!("no node `{name}` of this cluster to restart"), hint: None };
+                let unknown = || Refusal {
+                    error: format!("no node `{name}` of this cluster to restart"),
+                    hint: None,
+                };
                 vec![vec![*node.ok_or_else(unknown)?]]
             }
         };
@@ -122,12 +142,17 @@ impl Core {
             (None, None) => "the cluster is being started or restarted",
             (None, Some(_)) => return Ok(()),
         };
-        Err(Refusal { error: busy.to_owned(), hint: Some("try again when that is done".to_owned()) })
+        Err(Refusal {
+            error: busy.to_owned(),
+            hint: Some("try again when that is done".to_owned()),
+        })
     }
 
     /// Tells the children whose phase has come to stop.
     fn end_group(&mut self, now: Instant) {
-        let Some(Ending { phase, grace, .. }) = self.ending else { return };
+        let Some(Ending { phase, grace, .. }) = self.ending else {
+            return;
+        };
         let group: Vec<Who> = self
             .children
             .keys()
@@ -156,7 +181,11 @@ impl Core {
                 let child = self.setting.name(failure.who).to_owned();
                 let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
                 let log = tail(&self.setting.run_dir.log(&child), since, LOG_LINES);
-                api::Rollout::Failed { error: failure.reason.clone(), child: Some(child), log }
+                api::Rollout::Failed {
+                    error: failure.reason.clone(),
+                    child: Some(child),
+                    log,
+                }
             }
         };
         Progress { rollout, steps }
@@ -171,7 +200,10 @@ impl Core {
             Condition::Down | Condition::Coming => StepState::Starting,
             Condition::Dead(_) => StepState::Failed,
         };
-        Step { name: self.setting.name(who).to_owned(), state }
+        Step {
+            name: self.setting.name(who).to_owned(),
+            state,
+        }
     }
 }
 

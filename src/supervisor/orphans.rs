@@ -22,7 +22,11 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, lock: Lock, grace: 
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
     let drains_on = crate::balancer::drains_on(record.launch.balancer);
-    end_all(&balancers, &Ladder(vec![(drains_on, grace), (Signal::SIGTERM, PATIENCE)])).await?;
+    end_all(
+        &balancers,
+        &Ladder(vec![(drains_on, grace), (Signal::SIGTERM, PATIENCE)]),
+    )
+    .await?;
     end_all(&nodes, &Ladder(vec![(Signal::SIGTERM, PATIENCE)])).await?;
     run_dir.clean()?;
     lock.remove()
@@ -31,7 +35,10 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, lock: Lock, grace: 
 // Private
 
 async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
-    let endings: Vec<_> = children.iter().map(|child| tokio::spawn(end(child.process, ladder.clone()))).collect();
+    let endings: Vec<_> = children
+        .iter()
+        .map(|child| tokio::spawn(end(child.process, ladder.clone())))
+        .collect();
     for ending in endings {
         ending.await.map_err(io::Error::other)??;
     }
@@ -39,7 +46,9 @@ async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
 }
 
 async fn end(identity: Identity, mut ladder: Ladder) -> io::Result<()> {
-    let Some(mut process) = Process::adopt(identity)? else { return Ok(()) };
+    let Some(mut process) = Process::adopt(identity)? else {
+        return Ok(());
+    };
     loop {
         let (signal, wait) = ladder.climb();
         identity.signal_group(signal)?;

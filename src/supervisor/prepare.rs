@@ -59,7 +59,11 @@ impl Prepared {
     ///
     /// # Errors
     /// When one of that fails; nothing was changed then.
-    pub async fn new(launch: Launch, run_dir: RunDir, ours: &BTreeSet<u32>) -> Result<Prepared, PrepareError> {
+    pub async fn new(
+        launch: Launch,
+        run_dir: RunDir,
+        ours: &BTreeSet<u32>,
+    ) -> Result<Prepared, PrepareError> {
         let cluster = load(&launch.source)?;
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
@@ -73,7 +77,16 @@ impl Prepared {
         if !taken.is_empty() {
             return Err(PrepareError::Taken(taken));
         }
-        Ok(Prepared { setting: Setting { launch, cluster, plan, balancer, run_dir }, files })
+        Ok(Prepared {
+            setting: Setting {
+                launch,
+                cluster,
+                plan,
+                balancer,
+                run_dir,
+            },
+            files,
+        })
     }
 
     /// What the profile wants and this host or balancer does not give.
@@ -87,16 +100,25 @@ impl Prepared {
 #[must_use]
 pub fn ports(cluster: &Cluster, only: Option<Only>) -> Vec<SocketAddr> {
     let listen = &cluster.listen;
-    let nodes = cluster.nodes.iter().flat_map(|node| std::iter::once(node.tcp).chain(node.http));
+    let nodes = cluster
+        .nodes
+        .iter()
+        .flat_map(|node| std::iter::once(node.tcp).chain(node.http));
     let nodes = nodes.filter(|_| only != Some(Only::Balancer) && cluster.runtime != Runtime::External);
-    let clients = listen.ports().flat_map(|(_, port)| listen.addresses.iter().map(move |ip| SocketAddr::new(*ip, port)));
-    let balancer = clients.chain(listen.pages().map(|(_, address)| address)).filter(|_| only != Some(Only::Nodes));
+    let clients = listen
+        .ports()
+        .flat_map(|(_, port)| listen.addresses.iter().map(move |ip| SocketAddr::new(*ip, port)));
+    let balancer = clients
+        .chain(listen.pages().map(|(_, address)| address))
+        .filter(|_| only != Some(Only::Nodes));
     nodes.chain(balancer).chain(listen.observe).collect()
 }
 
 // Private
 
 fn taken(ports: &[(SocketAddr, Holder)]) -> String {
-    let lines = ports.iter().map(|(address, holder)| format!("{address} is taken by {holder}"));
+    let lines = ports
+        .iter()
+        .map(|(address, holder)| format!("{address} is taken by {holder}"));
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -14,7 +14,9 @@ const LARGE: u64 = 10 * 1024 * 1024;
 
 /// Rotates every log in `run_dir` that has grown large. Lines written while one is copied may be lost.
 pub(super) fn rotate(run_dir: &RunDir) {
-    let Ok(entries) = fs::read_dir(run_dir.logs()) else { return };
+    let Ok(entries) = fs::read_dir(run_dir.logs()) else {
+        return;
+    };
     for path in entries.flatten().map(|entry| entry.path()) {
         let large = fs::metadata(&path).is_ok_and(|log| log.is_file() && log.len() > LARGE);
         if large
@@ -48,12 +50,17 @@ mod tests {
         run_dir.create().unwrap();
         let log = run_dir.log("erlmcp1");
         let mut writer = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        writer.write_all(&vec![b'x'; usize::try_from(LARGE).unwrap() + 1]).unwrap();
+        writer
+            .write_all(&vec![b'x'; usize::try_from(LARGE).unwrap() + 1])
+            .unwrap();
         fs::write(run_dir.log("erlmcp2"), "small").unwrap();
         rotate(&run_dir);
         writer.write_all(b"after\n").unwrap();
         assert_eq!(fs::read_to_string(&log).unwrap(), "after\n");
-        assert_eq!(fs::metadata(run_dir.logs().join("erlmcp1.log.1")).unwrap().len(), LARGE + 1);
+        assert_eq!(
+            fs::metadata(run_dir.logs().join("erlmcp1.log.1")).unwrap().len(),
+            LARGE + 1
+        );
         assert!(!run_dir.logs().join("erlmcp2.log.1").exists());
     }
 }

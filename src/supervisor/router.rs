@@ -42,7 +42,9 @@ pub(super) fn control(desk: Desk) -> Router {
 
 /// What anybody may read, for the `observe` listener.
 pub(super) fn observe(desk: Desk) -> Router {
-    Router::new().route("/metrics", get(metrics_page)).with_state(desk)
+    Router::new()
+        .route("/metrics", get(metrics_page))
+        .with_state(desk)
 }
 
 // Private
@@ -67,7 +69,11 @@ async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
 
 async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     let mut rows = Vec::new();
-    for socket in desk.setting.balancer.sockets(&desk.setting.run_dir, &desk.setting.plan) {
+    for socket in desk
+        .setting
+        .balancer
+        .sockets(&desk.setting.run_dir, &desk.setting.plan)
+    {
         match Socket::new(&socket).stat().await {
             Ok(seen) => rows.extend(stats_rows(&seen)),
             Err(error) => {
@@ -116,11 +122,17 @@ impl Desk {
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refused> {
         let gone = || {
-            let refusal = Refusal { error: "the supervisor is ending".to_owned(), hint: None };
+            let refusal = Refusal {
+                error: "the supervisor is ending".to_owned(),
+                hint: None,
+            };
             Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
         };
         let (reply, answer) = oneshot::channel();
-        self.news.send(News::Request(request(reply))).await.map_err(|_| gone())?;
+        self.news
+            .send(News::Request(request(reply)))
+            .await
+            .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
 }

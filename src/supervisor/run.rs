@@ -37,17 +37,26 @@ pub async fn run(prepared: Prepared, record: Option<Record>, lock: Lock) -> io::
     let doorway = Doorway::open(&run_dir.control_socket())?;
     let setting = Arc::new(setting);
     let (news, heard) = mpsc::channel(MAX_NEWS);
-    let desk = Desk { setting: setting.clone(), news: news.clone() };
+    let desk = Desk {
+        setting: setting.clone(),
+        news: news.clone(),
+    };
     let (end, ended) = watch::channel(());
     let control = tokio::spawn(
-        axum::serve(doorway, router::control(desk.clone())).with_graceful_shutdown(until_changed(ended.clone())).into_future(),
+        axum::serve(doorway, router::control(desk.clone()))
+            .with_graceful_shutdown(until_changed(ended.clone()))
+            .into_future(),
     );
     if let Some(address) = setting.cluster.listen.observe {
         tokio::spawn(serve_observers(address, desk, ended));
     }
     tokio::spawn(stop_on_signal(news.clone())?);
 
-    tracing::info!(cluster = setting.cluster.name, pid = std::process::id(), "supervisor runs");
+    tracing::info!(
+        cluster = setting.cluster.name,
+        pid = std::process::id(),
+        "supervisor runs"
+    );
     Core::new(setting, record.as_ref(), news).run(heard).await;
     tracing::info!("supervisor ends");
 
@@ -66,7 +75,9 @@ async fn until_changed(mut watched: watch::Receiver<()>) {
 async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: watch::Receiver<()>) {
     let served = async {
         let listener = TcpListener::bind(address).await?;
-        axum::serve(listener, router::observe(desk)).with_graceful_shutdown(until_changed(ended)).await
+        axum::serve(listener, router::observe(desk))
+            .with_graceful_shutdown(until_changed(ended))
+            .await
     };
     if let Err(error) = served.await {
         tracing::error!("metrics are not served on {address}: {error}");
@@ -86,8 +97,14 @@ fn stop_on_signal(news: mpsc::Sender<News>) -> io::Result<impl Future<Output = (
                 _ = hangup.recv() => continue,
             }
             let (reply, _answer) = oneshot::channel();
-            let order = StopOrder { grace: Period::from(SIGNAL_GRACE) };
-            if news.send(News::Request(Request::Stop(order, reply))).await.is_err() {
+            let order = StopOrder {
+                grace: Period::from(SIGNAL_GRACE),
+            };
+            if news
+                .send(News::Request(Request::Stop(order, reply)))
+                .await
+                .is_err()
+            {
                 return;
             }
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::child::Ladder;
+use super::pulse::PATIENCE;
 use super::rollout::Who;
 use crate::balancer::Balancer;
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir, self_exe};
-use crate::probe::{Probe, Question, question_for};
+use crate::probe::{Probe, question_for};
 use crate::profile::{Cluster, Node, Runtime};
 use crate::supervisor::Launch;
 
@@ -42,7 +43,11 @@ impl Setting {
 
     /// Every child that this supervisor may own. Nodes that run elsewhere are none.
     pub(super) fn children(&self) -> impl Iterator<Item = Who> {
-        let nodes = if self.cluster.runtime == Runtime::External { 0 } else { self.cluster.nodes.len() };
+        let nodes = if self.cluster.runtime == Runtime::External {
+            0
+        } else {
+            self.cluster.nodes.len()
+        };
         let balancers = usize::from(self.plan.balancer.instances);
         (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
     }
@@ -64,28 +69,25 @@ impl Setting {
         match who {
             Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
             Who::Balancer(_) if grace.is_zero() => Ladder(vec![(self.balancer.ends_on(), BALANCER_GRACE)]),
-            Who::Balancer(_) => {
-                Ladder(vec![(self.balancer.drains_on(), grace), (self.balancer.ends_on(), BALANCER_GRACE)])
-            }
+            Who::Balancer(_) => Ladder(vec![
+                (self.balancer.drains_on(), grace),
+                (self.balancer.ends_on(), BALANCER_GRACE),
+            ]),
         }
     }
 
     /// What the node is asked to see whether it lives.
-    pub(super) fn probes(&self, node: &Node, timeout: Duration) -> Vec<Probe> {
+    pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
         let kind = self.cluster.health.kind;
-        let tcp = Probe {
-            target: node.tcp,
-            question: question_for(kind, false),
-            source: source(node.tcp),
-            timeout,
-        };
-        let http = node.http.map(|target| Probe {
+        let probe = |target, is_http| Probe {
             target,
-            question: question_for(kind, true),
+            question: question_for(kind, is_http),
             source: source(target),
-            timeout,
-        });
-        std::iter::once(tcp).chain(http.filter(|probe| probe.question != Question::Mcp)).collect()
+            timeout: PATIENCE,
+        };
+        std::iter::once(probe(node.tcp, false))
+            .chain(node.http.map(|http| probe(http, true)))
+            .collect()
     }
 
     // Private
@@ -122,7 +124,8 @@ fn source(target: SocketAddr) -> Option<IpAddr> {
 
 /// Fills the placeholders of a command's argument.
 fn fill(argument: &str, node: &Node) -> String {
-    let port = |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
+    let port =
+        |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
     argument
         .replace("{name}", &node.name)
         .replace("{n}", &node.number.to_string())

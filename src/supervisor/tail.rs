@@ -9,10 +9,16 @@ const MAX_BYTES: u64 = 16 * 1024;
 
 /// The last `lines` lines of the file at `path` that were written at or after byte `since`; none when it cannot be read.
 pub(super) fn tail(path: &Path, since: u64, lines: usize) -> Vec<String> {
-    read_end(path, since).map_or_else(|_| Vec::new(), |text| {
-        let all: Vec<&str> = text.lines().collect();
-        all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect()
-    })
+    read_end(path, since).map_or_else(
+        |_| Vec::new(),
+        |text| {
+            let all: Vec<&str> = text.lines().collect();
+            all[all.len().saturating_sub(lines)..]
+                .iter()
+                .map(|line| (*line).to_owned())
+                .collect()
+        },
+    )
 }
 
 // Private

@@ -18,8 +18,14 @@ pub(super) struct Vitals {
 impl Vitals {
     /// Of a node that nobody has heard of yet.
     pub(super) fn new(probes: Vec<Probe>, now: Instant) -> Vitals {
-        let ports = probes.into_iter().map(|probe| (probe, Pulse::unheard(now))).collect();
-        Vitals { ports, samples: Samples::default() }
+        let ports = probes
+            .into_iter()
+            .map(|probe| (probe, Pulse::unheard(now)))
+            .collect();
+        Vitals {
+            ports,
+            samples: Samples::default(),
+        }
     }
 
     /// What the node is asked.
@@ -41,8 +47,13 @@ impl Vitals {
             let (probe, news) = (*probe, news.clone());
             tokio::spawn(async move {
                 let result = probe.ask().await;
-                let _nobody_listens_after_the_end =
-                    news.send(News::Probed { node, question: probe.question, result }).await;
+                let _nobody_listens_after_the_end = news
+                    .send(News::Probed {
+                        node,
+                        question: probe.question,
+                        result,
+                    })
+                    .await;
             });
         }
     }
@@ -55,7 +66,11 @@ impl Vitals {
         {
             self.samples.add(took);
         }
-        for (_, pulse) in self.ports.iter_mut().filter(|(probe, _)| probe.question == question) {
+        for (_, pulse) in self
+            .ports
+            .iter_mut()
+            .filter(|(probe, _)| probe.question == question)
+        {
             match result {
                 Ok(_) => pulse.answered(now),
                 Err(_) => pulse.failed(),
@@ -72,6 +87,9 @@ impl Vitals {
 
     /// Since when one of its ports has been silent, if one is.
     pub(super) fn silent_since(&self) -> Option<Instant> {
-        self.ports.iter().filter_map(|(_, pulse)| pulse.silent_since()).min()
+        self.ports
+            .iter()
+            .filter_map(|(_, pulse)| pulse.silent_since())
+            .min()
     }
 }

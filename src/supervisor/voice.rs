@@ -27,12 +27,18 @@ pub(super) async fn tell(
     loop {
         let wanted = opinion.borrow_and_update().clone();
         let mut heard = true;
-        let mut changes: Vec<(&String, &bool)> =
-            wanted.iter().filter(|(node, well)| told.get(*node) != Some(*well)).collect();
+        let mut changes: Vec<(&String, &bool)> = wanted
+            .iter()
+            .filter(|(node, well)| told.get(*node) != Some(*well))
+            .collect();
         changes.sort_by_key(|(_, well)| **well);
         let mut done = Vec::new();
         for (node, well) in changes {
-            let health = if *well { ServerHealth::Up } else { ServerHealth::Down };
+            let health = if *well {
+                ServerHealth::Up
+            } else {
+                ServerHealth::Down
+            };
             match set(&socket, servers.get(node), health).await {
                 Ok(()) => done.push((node.clone(), *well)),
                 Err(error) => {
@@ -45,7 +51,9 @@ pub(super) async fn tell(
         let changed = if heard {
             opinion.changed().await
         } else {
-            tokio::time::timeout(AGAIN, opinion.changed()).await.unwrap_or(Ok(()))
+            tokio::time::timeout(AGAIN, opinion.changed())
+                .await
+                .unwrap_or(Ok(()))
         };
         if changed.is_err() {
             return;

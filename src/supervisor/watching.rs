@@ -36,7 +36,13 @@ pub(super) fn watch(who: Who, mut process: Process, ready: Ready, news: mpsc::Se
             Err(error) => format!("cannot be watched: {error}"),
         };
         asking.abort();
-        let _nobody_listens_after_the_end = news.send(News::Ended { who, process: identity, how }).await;
+        let _nobody_listens_after_the_end = news
+            .send(News::Ended {
+                who,
+                process: identity,
+                how,
+            })
+            .await;
     });
 }
 
@@ -60,9 +66,10 @@ async fn answers(process: Identity, ready: &Ready) -> bool {
             true
         }
         // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
-        Ready::Balancer(Some(socket)) => {
-            Socket::new(socket.clone()).info().await.is_ok_and(|info| info.pid == process.pid)
-        }
+        Ready::Balancer(Some(socket)) => Socket::new(socket.clone())
+            .info()
+            .await
+            .is_ok_and(|info| info.pid == process.pid),
         Ready::Balancer(None) => true,
     }
 }
