@@ -1,7 +1,6 @@
 //! The one owner of every child: hears what happens, decides, acts.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use super::child::{Action, Child, Event, State};
 use super::ending::Ending;
 use super::look::{ChildLook, Look, NodeLook, node_state};
 use super::meter::Meter;
-use super::news::{News, Request};
+use super::news::News;
 use super::pulse::{INTERVAL, LATE};
 use super::record::{ChildRecord, Launch, Record};
 use super::rollout::{Rollout, Verb, Who};
@@ -21,7 +20,6 @@ use super::vitals::Vitals;
 use super::voice::{self, Opinion};
 use super::{rotation, watching};
 use crate::api::{NodeState, Only};
-use crate::observe::Samples;
 use crate::platform::{Identity, Process};
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
@@ -49,11 +47,10 @@ impl Core {
     /// A supervisor that begins with the children that `record` still finds alive, and starts the others.
     pub(super) fn new(setting: Arc<Setting>, record: Option<&Record>, news: mpsc::Sender<News>) -> Core {
         let now = Instant::now();
-        let policy_waves = Rollout::new(Verb::Start, Vec::new(), now);
         let mut core = Core {
             children: setting.children().map(|who| (who, Child::new())).collect(),
             adopted: Vec::new(),
-            rollout: policy_waves,
+            rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
             balanced: false,
             log_starts: BTreeMap::new(),

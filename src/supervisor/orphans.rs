@@ -7,7 +7,8 @@ use nix::sys::signal::Signal;
 
 use super::child::Ladder;
 use super::record::{ChildRecord, Record};
-use crate::platform::{Identity, Lock, Process, RunDir};
+use super::supervise::{SuperviseError, lock};
+use crate::platform::{Identity, Process, RunDir};
 
 /// What each process gets after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,8 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `grace` to end by themselves.
 ///
 /// # Errors
-/// When a process cannot be watched or signalled, or a file not removed.
-pub async fn stop_orphans(record: &Record, run_dir: &RunDir, lock: Lock, grace: Duration) -> io::Result<()> {
+/// When a supervisor runs, a process cannot be watched or signalled, or a file not removed.
+pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) -> Result<(), SuperviseError> {
+    let lock = lock(run_dir)?;
     let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
@@ -29,7 +31,7 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, lock: Lock, grace: 
     .await?;
     end_all(&nodes, &Ladder(vec![(Signal::SIGTERM, PATIENCE)])).await?;
     run_dir.clean()?;
-    lock.remove()
+    Ok(lock.remove()?)
 }
 
 // Private

@@ -14,7 +14,7 @@ use super::prepare::Prepared;
 use super::record::Record;
 use super::router::{self, Desk};
 use crate::api::StopOrder;
-use crate::platform::{Lock, RunDir};
+use crate::platform::RunDir;
 use crate::units::Period;
 
 /// News that wait to be heard; whoever has more waits.
@@ -28,7 +28,7 @@ const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 ///
 /// # Errors
 /// When the supervisor itself cannot work: its socket, its files, its signals. Nothing was started then.
-pub async fn run(prepared: Prepared, record: Option<Record>, lock: Lock) -> io::Result<()> {
+pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
     let Prepared { setting, files } = prepared;
     let run_dir = setting.run_dir.clone();
     for file in &files {
@@ -62,8 +62,7 @@ pub async fn run(prepared: Prepared, record: Option<Record>, lock: Lock) -> io::
 
     end.send_replace(());
     let _answered_or_not = tokio::time::timeout(std::time::Duration::from_secs(2), control).await;
-    run_dir.clean()?;
-    lock.remove()
+    run_dir.clean()
 }
 
 // Private

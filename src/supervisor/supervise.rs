@@ -48,8 +48,10 @@ pub fn detach(launch: &Launch, run_dir: &RunDir) -> io::Result<Process> {
 /// # Errors
 /// When it cannot run, or not do its work.
 pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
-    let text = fs::read(run_dir.launch_file()).map_err(SuperviseError::Launch)?;
+    let file = run_dir.launch_file();
+    let text = fs::read(&file).map_err(SuperviseError::Launch)?;
     let launch = serde_json::from_slice(&text).map_err(|error| SuperviseError::Launch(error.into()))?;
+    fs::remove_file(file)?;
     supervise(launch, run_dir).await
 }
 
@@ -58,19 +60,15 @@ pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
 /// # Errors
 /// When it cannot run, or not do its work.
 pub async fn supervise(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
-    let Some(lock) = Lock::take(&run_dir.lock_file())? else {
-        return Err(SuperviseError::Locked(run_dir));
-    };
-    let record = Record::read(&run_dir)?;
-    let living = living_pids(record.as_ref());
-    let prepared = match Prepared::new(launch, run_dir.clone(), &living).await {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            lock.remove()?;
-            return Err(error.into());
-        }
-    };
-    Ok(run(prepared, record, lock).await?)
+    let lock = lock(&run_dir)?;
+    let lived = live(launch, run_dir).await;
+    lock.remove()?;
+    lived
+}
+
+/// Takes the lock that one supervisor, or whoever acts in its place, holds.
+pub(super) fn lock(run_dir: &RunDir) -> Result<Lock, SuperviseError> {
+    Lock::take(&run_dir.lock_file())?.ok_or_else(|| SuperviseError::Locked(run_dir.clone()))
 }
 
 /// The pids of the children in `record` that still live.
@@ -81,4 +79,12 @@ pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
         .flat_map(Record::living)
         .map(|child| child.process.pid)
         .collect()
+}
+
+// Private
+
+async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
+    let record = Record::read(&run_dir)?;
+    let prepared = Prepared::new(launch, run_dir, &living_pids(record.as_ref())).await?;
+    Ok(run(prepared, record).await?)
 }
