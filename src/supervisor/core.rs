@@ -290,7 +290,8 @@ impl Core {
         let late = now.saturating_duration_since(self.next_probe) > LATE;
         self.next_probe = now + INTERVAL;
         for index in 0..self.vitals.len() {
-            let runs = self.children.get(&Who::Node(index)).is_none_or(Child::is_up);
+            let is_ours = self.owns_nodes();
+            let runs = self.children.get(&Who::Node(index)).is_none_or(|child| !is_ours || child.is_up());
             if !runs {
                 continue;
             }
