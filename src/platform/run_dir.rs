@@ -163,11 +163,14 @@ impl RunDir {
             // Last: as long as it is there, somebody may look for children.
             self.state_file(),
         ];
-        let removed = transient.iter().map(|path| match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        });
-        removed.fold(Ok(()), |all, one| all.and(one))
+        let mut outcome = Ok(());
+        for path in transient {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
+                _ => {}
+            }
+        }
+        outcome
     }
 
     /// Replaces the file at `path` whole, so that no reader and no crash ever sees half of it.

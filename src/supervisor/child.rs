@@ -246,6 +246,18 @@ impl Child {
             (State::Starting { process, .. } | State::Up { process, .. }, Event::Stop(ladder, then)) => {
                 Some(self.climb(process, ladder, now, then))
             }
+            (State::Up { process, .. }, Event::Hung) => {
+                Some(self.climb(process, Ladder::kill(), now, Then::Recover))
+            }
+            (
+                State::Stopping {
+                    then: Then::Recover, ..
+                },
+                Event::Ended(_),
+            ) => {
+                self.dead("hung: ran, and answered nothing".to_owned(), None, now, policy);
+                None
+            }
             (
                 State::Stopping {
                     process, then: was, ..
@@ -393,6 +405,20 @@ mod tests {
         assert_eq!(child.wakes_at(), None);
         child.after(Event::Ended("killed by SIGKILL".into()), late, &policy(10));
         assert_eq!(child.reason.as_deref(), Some("did not answer within 30 s"));
+    }
+
+    #[test]
+    fn a_hung_child_is_killed_and_restarted_with_its_reason() {
+        let now = Instant::now();
+        let mut child = running(now);
+        let action = child.after(Event::Hung, now, &policy(10));
+        assert_eq!(action, Some(Action::Signal(PROCESS, Signal::SIGKILL)));
+        child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10));
+        assert_eq!(child.reason.as_deref(), Some("hung: ran, and answered nothing"));
+        assert_eq!(
+            child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
+            Some(Action::Spawn)
+        );
     }
 
     #[test]

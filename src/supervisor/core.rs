@@ -150,7 +150,7 @@ impl Core {
     fn hear(&mut self, news: News, now: Instant) {
         match news {
             News::Ended { who, process, how } if self.process(who) == Some(process) => {
-                self.ended(who, process, how, now)
+                self.ended(who, process, how, now);
             }
             News::Answered { who, process } if self.process(who) == Some(process) => self.answered(who, now),
             // Late news of a process that is gone.
@@ -274,7 +274,7 @@ impl Core {
     /// Hears of the process's first answer and of its end.
     fn watch(&self, who: Who, process: Process) {
         let ready = match who {
-            Who::Node(index) => watching::Ready::Node(self.vitals[index].probes().to_vec()),
+            Who::Node(index) => watching::Ready::Node(self.vitals[index].probes()),
             Who::Balancer(instance) => {
                 let sockets = self
                     .setting
@@ -291,7 +291,10 @@ impl Core {
         self.next_probe = now + INTERVAL;
         for index in 0..self.vitals.len() {
             let is_ours = self.owns_nodes();
-            let runs = self.children.get(&Who::Node(index)).is_none_or(|child| !is_ours || child.is_up());
+            let runs = self
+                .children
+                .get(&Who::Node(index))
+                .is_none_or(|child| !is_ours || child.is_up());
             if !runs {
                 continue;
             }

@@ -48,14 +48,14 @@ pub(super) async fn tell(
             }
         }
         told.extend(done);
-        let changed = if heard {
+        let still_wanted = if heard {
             opinion.changed().await
         } else {
             tokio::time::timeout(AGAIN, opinion.changed())
                 .await
                 .unwrap_or(Ok(()))
         };
-        if changed.is_err() {
+        if still_wanted.is_err() {
             return;
         }
     }
