@@ -1,11 +1,16 @@
 //! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
 
 pub mod host;
+pub mod ports;
 pub mod process;
 pub mod program;
 pub mod run_dir;
+pub mod sock_diag;
+pub mod usage;
 
 pub use host::Host;
+pub use ports::Holder;
 pub use process::{Identity, Process};
 pub use program::Program;
 pub use run_dir::RunDir;
+pub use usage::Usage;

@@ -1,0 +1,378 @@
+//! Whether this host is fit for a cluster: every check with its finding, and what to do about it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::demand::Load;
+use super::rules::{self, Case};
+use super::{Plan, Warning};
+use crate::platform::{Holder, Host};
+use crate::profile::Cluster;
+
+/// What was looked up for the checks.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The programs that clusters are made of.
+    pub binaries: Vec<BinarySeen>,
+    /// Those of our addresses that somebody listens on: [`platform::ports::holders`](crate::platform::ports::holders)
+    /// of [`Plan::bound`].
+    pub holders: Vec<(SocketAddr, Holder)>,
+    /// The processes of this cluster, if it runs.
+    pub own_pids: Vec<u32>,
+}
+
+/// One program.
+#[derive(Clone, Debug)]
+pub struct BinarySeen {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is, if it is.
+    pub path: Option<PathBuf>,
+    /// Its version, if it says.
+    pub version: Option<String>,
+    /// Whether this cluster needs it.
+    pub needed: bool,
+    /// The command that installs it.
+    pub install: &'static str,
+    /// Why it cannot serve: too old, or does not run.
+    pub problem: Option<String>,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was checked.
+    pub check: String,
+    /// How it is.
+    pub level: Level,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As wanted.
+    Ok,
+    /// The cluster starts, and is less than the profile wants.
+    Warn,
+    /// The cluster does not start.
+    Fail,
+}
+
+/// Checks everything, for all connections that the profile wants.
+#[must_use]
+pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<Finding> {
+    let case = Case {
+        cluster,
+        plan,
+        host,
+        load: Load::of(cluster, cluster.limits.maxconn),
+    };
+    let mut findings: Vec<Finding> = seen.binaries.iter().map(binary).collect();
+    findings.extend(ports(&case, seen));
+    findings.extend(limits(&case));
+    findings
+}
+
+// Private
+
+impl Finding {
+    fn ok(check: &str, detail: String) -> Finding {
+        Finding {
+            check: check.to_owned(),
+            level: Level::Ok,
+            detail,
+            fix: None,
+        }
+    }
+
+    /// What a rule of the plan says about `check`, or else that `detail` is fine.
+    fn of(check: &str, warning: Option<Warning>, detail: String) -> Finding {
+        match warning {
+            None => Finding::ok(check, detail),
+            Some(warning) => Finding {
+                check: check.to_owned(),
+                level: Level::Warn,
+                detail: warning.to_string(),
+                fix: warning.fix,
+            },
+        }
+    }
+}
+
+fn binary(seen: &BinarySeen) -> Finding {
+    let detail = match (&seen.path, &seen.problem) {
+        (None, None) if seen.needed => "not found".to_owned(),
+        (None, None) => "not found, and not needed by this profile".to_owned(),
+        (None, Some(problem)) => problem.clone(),
+        (Some(path), problem) => {
+            let version = seen.version.as_deref().unwrap_or("of unknown version");
+            let problem = problem
+                .as_ref()
+                .map_or_else(String::new, |problem| format!(": {problem}"));
+            format!("{version} at {}{problem}", path.display())
+        }
+    };
+    let fit = seen.path.is_some() && seen.problem.is_none();
+    let level = match seen.needed {
+        _ if fit => Level::Ok,
+        true => Level::Fail,
+        // A program that nobody needs may be missing; one that is broken is worth a word.
+        false if seen.problem.is_some() => Level::Warn,
+        false => Level::Ok,
+    };
+    Finding {
+        check: seen.name.to_owned(),
+        level,
+        detail,
+        fix: (level != Level::Ok).then(|| seen.install.to_owned()),
+    }
+}
+
+/// One finding for each port that a stranger holds, or one for all of them.
+fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
+    let bound = case.plan.bound(case.cluster);
+    let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| seen.own_pids.contains(&pid));
+    let taken: Vec<Finding> = seen
+        .holders
+        .iter()
+        .filter(|(_, holder)| !is_own(holder))
+        .map(|(address, holder)| {
+            let owner = bound.iter().find(|bound| bound.address == *address);
+            let owner = owner.map_or("", |bound| bound.owner.as_str());
+            let kill = holder
+                .pid
+                .map_or_else(String::new, |pid| format!("`kill {pid}`, or "));
+            Finding {
+                check: "ports".to_owned(),
+                level: Level::Fail,
+                detail: format!("{address} ({owner}) is held by {holder}"),
+                fix: Some(format!("{kill}`clusterctl start --port-offset 1000`")),
+            }
+        })
+        .collect();
+    if !taken.is_empty() {
+        return taken;
+    }
+    let detail = match seen.holders.len() {
+        0 => format!("all {} are free", bound.len()),
+        ours => format!("{ours} are held by this cluster, which runs; the others are free"),
+    };
+    vec![Finding::ok("ports", detail)]
+}
+
+fn limits(case: &Case) -> Vec<Finding> {
+    let Host {
+        cpus,
+        memory_available,
+        nofile,
+        nproc,
+        somaxconn,
+        ephemeral,
+        conntrack,
+        ..
+    } = case.host;
+    let Load { total, per_node } = case.load;
+    let ephemeral = super::fix::range(ephemeral);
+    vec![
+        Finding::of(
+            "nofile",
+            rules::balancer_descriptors(case),
+            format!("{nofile} descriptors are enough for {total} connections through the balancer"),
+        ),
+        Finding::of(
+            "node nofile",
+            rules::node_descriptors(case),
+            format!("each node can hold {} connections", case.plan.nodes.maxconn),
+        ),
+        Finding::of(
+            "nproc",
+            rules::threads(case),
+            nproc.map_or_else(
+                || "unlimited".to_owned(),
+                |nproc| format!("{nproc}, and about {} are needed", rules::threads_needed(case)),
+            ),
+        ),
+        Finding::of(
+            "ephemeral range",
+            rules::our_ports(case),
+            format!("{ephemeral}, which has no unreserved port of this cluster"),
+        ),
+        Finding::of(
+            "source ports",
+            rules::source_ports(case),
+            format!(
+                "{} for {per_node} connections per node",
+                case.host.ephemeral_ports()
+            ),
+        ),
+        Finding::of("ipv6", rules::addresses(case), ipv6(case).to_owned()),
+        Finding::of("somaxconn", rules::accept_queue(case), somaxconn.to_string()),
+        Finding::of(
+            "conntrack",
+            rules::tracking(case),
+            conntrack.map_or_else(
+                || "the kernel tracks no connections".to_owned(),
+                |table| format!("{} of {} entries are in use", table.count, table.max),
+            ),
+        ),
+        Finding::of(
+            "memory",
+            rules::memory(case),
+            format!(
+                "{} MiB available, and about {} MiB are needed",
+                memory_available >> 20,
+                case.load.memory(case.cluster) >> 20
+            ),
+        ),
+        Finding::of("cores", cores(*cpus), cpus.to_string()),
+    ]
+}
+
+fn ipv6(case: &Case) -> &'static str {
+    if case.host.ipv6 {
+        "available"
+    } else {
+        "not available, and not wanted"
+    }
+}
+
+fn cores(cpus: u16) -> Option<Warning> {
+    (cpus < 2).then(|| Warning {
+        what: "the balancer and all nodes share one processor".to_owned(),
+        why: "this process may run on no other".to_owned(),
+        fix: Some("give this machine a second processor, or the container: `docker run --cpus 2`".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan;
+    use super::super::tests::{big_host, cluster};
+    use super::*;
+    use crate::profile::BalancerKind;
+
+    fn examined(host: &Host, seen: &Seen) -> Vec<Finding> {
+        let plan = plan(&cluster(), BalancerKind::Haproxy, host);
+        examine(&cluster(), &plan, host, seen)
+    }
+
+    fn haproxy() -> BinarySeen {
+        BinarySeen {
+            name: "haproxy",
+            path: Some("/usr/sbin/haproxy".into()),
+            version: Some("2.6.12".to_owned()),
+            needed: true,
+            install: "apt-get install -y haproxy",
+            problem: None,
+        }
+    }
+
+    fn holder(pid: u32) -> (SocketAddr, Holder) {
+        let address = "0.0.0.0:8000".parse().unwrap();
+        let holder = Holder {
+            address,
+            pid: Some(pid),
+            name: Some("nc".to_owned()),
+        };
+        (address, holder)
+    }
+
+    #[test]
+    fn a_fit_host_passes_every_check() {
+        let seen = Seen {
+            binaries: vec![haproxy()],
+            ..Seen::default()
+        };
+        let findings = examined(&big_host(), &seen);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.level == Level::Ok && finding.fix.is_none()),
+            "{findings:#?}"
+        );
+        assert_eq!(findings[0].detail, "2.6.12 at /usr/sbin/haproxy");
+    }
+
+    #[test]
+    fn whatever_is_wrong_comes_with_a_fix() {
+        let host = Host {
+            cpus: 1,
+            memory_available: 1 << 20,
+            nofile: 1_024,
+            nproc: Some(10),
+            somaxconn: 128,
+            ephemeral: 8_000..=9_500,
+            conntrack: Some(crate::platform::host::Conntrack { max: 1, count: 1 }),
+            ipv6: false,
+            ..big_host()
+        };
+        let findings = examined(&host, &Seen::default());
+        let fine: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.level == Level::Ok)
+            .collect();
+        // Nodes make up for few descriptors with threads.
+        assert_eq!(fine.len(), 2, "{fine:#?}");
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.level == Level::Ok || finding.fix.is_some())
+        );
+    }
+
+    #[test]
+    fn missing_and_broken_programs() {
+        let missing = BinarySeen {
+            path: None,
+            version: None,
+            ..haproxy()
+        };
+        let finding = binary(&missing);
+        assert_eq!(
+            (finding.level, finding.detail.as_str()),
+            (Level::Fail, "not found")
+        );
+        assert_eq!(finding.fix.as_deref(), Some("apt-get install -y haproxy"));
+        let unneeded = BinarySeen {
+            needed: false,
+            ..missing
+        };
+        assert_eq!(binary(&unneeded).level, Level::Ok);
+        let old = BinarySeen {
+            problem: Some("older than 2.4".to_owned()),
+            ..haproxy()
+        };
+        assert_eq!(binary(&old).level, Level::Fail);
+    }
+
+    #[test]
+    fn a_port_held_by_a_stranger_fails_and_names_it() {
+        let mut seen = Seen {
+            holders: vec![holder(7)],
+            ..Seen::default()
+        };
+        let findings = examined(&big_host(), &seen);
+        let finding = &findings[0];
+        assert_eq!(finding.level, Level::Fail);
+        assert_eq!(finding.detail, "0.0.0.0:8000 (listen.tcp) is held by nc (pid 7)");
+        assert!(finding.fix.as_deref().unwrap().contains("kill 7"));
+        seen.own_pids = vec![7];
+        assert_eq!(examined(&big_host(), &seen)[0].level, Level::Ok);
+    }
+
+    #[test]
+    fn findings_are_data() {
+        let json = serde_json::to_value(Finding::ok("cores", "2".to_owned())).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"check": "cores", "level": "ok", "detail": "2", "fix": null})
+        );
+    }
+}
