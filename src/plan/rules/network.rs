@@ -1,80 +1,15 @@
-//! What this host or balancer does not give: one rule a function.
+//! Addresses, ports and the kernel's tables of connections.
 
-use super::demand::Load;
-use super::{Plan, Warning, balancer, fix, nodes};
-use crate::platform::Host;
-use crate::profile::{BalancerKind, Cluster, Runtime};
-
-/// What a rule looks at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Case<'a> {
-    pub(super) cluster: &'a Cluster,
-    pub(super) plan: &'a Plan,
-    pub(super) host: &'a Host,
-    /// The connections that are to be held.
-    pub(super) load: Load,
-}
+use super::{Case, Warning};
+use crate::plan::fix;
 
 /// An accept queue below this overflows when clients come back all at once.
 const MIN_BACKLOG: u32 = 1024;
 /// The lowest port that the kernel may be told to give to outgoing connections.
 const LOWEST_EPHEMERAL: u32 = 1024;
-/// Threads of a process of ours beside its workers, and those of whatever else this user runs.
-const OTHER_THREADS: u64 = 16;
-
-/// What is different from the profile's wishes, for the connections that fit.
-pub(super) fn warnings(cluster: &Cluster, plan: &Plan, host: &Host) -> Vec<Warning> {
-    let case = Case {
-        cluster,
-        plan,
-        host,
-        load: Load::of(cluster, plan.capacity),
-    };
-    let rules = [
-        balancer_descriptors,
-        node_descriptors,
-        addresses,
-        message_rate,
-        connection_rate,
-        our_ports,
-        source_ports,
-        accept_queue,
-        tracking,
-        memory,
-        threads,
-    ];
-    rules.iter().filter_map(|rule| rule(&case)).collect()
-}
-
-/// The balancer has fewer connections than the profile wants.
-pub(super) fn balancer_descriptors(case: &Case) -> Option<Warning> {
-    let (planned, wanted) = (case.plan.balancer.maxconn, case.cluster.limits.maxconn);
-    let needed = balancer::descriptors(case.cluster, &case.plan.addresses, case.plan.balancer.threads);
-    (planned < wanted).then(|| Warning {
-        what: format!("maxconn is {planned} instead of {wanted}"),
-        why: format!(
-            "{} needs two descriptors per connection, {needed} in all, and this host allows a process {}",
-            case.plan.balancer.kind, case.host.nofile
-        ),
-        fix: Some(fix::nofile(case.host, needed)),
-    })
-}
-
-/// The nodes have fewer connections than the profile wants.
-pub(super) fn node_descriptors(case: &Case) -> Option<Warning> {
-    let (planned, wanted) = (case.plan.nodes.maxconn, nodes::wanted(case.cluster));
-    (planned < wanted).then(|| Warning {
-        what: format!("a node holds {planned} connections instead of {wanted}"),
-        why: format!(
-            "it needs a descriptor for each, and this host allows it {}",
-            case.plan.nodes.nofile
-        ),
-        fix: Some(fix::nofile(case.host, nodes::descriptors(case.cluster))),
-    })
-}
 
 /// Addresses that this host does not have.
-pub(super) fn addresses(case: &Case) -> Option<Warning> {
+pub(in crate::plan) fn addresses(case: &Case) -> Option<Warning> {
     let listed: Vec<String> = case
         .cluster
         .listen
@@ -96,28 +31,8 @@ pub(super) fn addresses(case: &Case) -> Option<Warning> {
     })
 }
 
-/// Messages per second inside raw TCP are counted by nobody but the built-in balancer.
-pub(super) fn message_rate(case: &Case) -> Option<Warning> {
-    let kind = case.plan.balancer.kind;
-    (kind != BalancerKind::Builtin && case.cluster.listen.tcp.is_some()).then(|| Warning {
-        what: "messages per second are not limited on the TCP listener".to_owned(),
-        why: format!("{kind} sees no messages inside a TCP connection; HTTP requests are limited"),
-        fix: None,
-    })
-}
-
-/// nginx has no limit on new connections per second outside HTTP.
-pub(super) fn connection_rate(case: &Case) -> Option<Warning> {
-    let nginx = case.plan.balancer.kind == BalancerKind::Nginx;
-    (nginx && case.cluster.listen.tcp.is_some()).then(|| Warning {
-        what: "new connections per second are not limited on the TCP listener".to_owned(),
-        why: "nginx's stream module limits connections at the same time only".to_owned(),
-        fix: None,
-    })
-}
-
 /// Ports of ours that an outgoing connection may have taken when we start.
-pub(super) fn our_ports(case: &Case) -> Option<Warning> {
+pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
     let mut ports: Vec<u16> = case
         .plan
         .bound(case.cluster)
@@ -147,7 +62,7 @@ pub(super) fn our_ports(case: &Case) -> Option<Warning> {
 
 /// Ports that the balancer has for its own connections to one node. The kernel tries the ports of one parity first,
 /// and beyond them scans thousands for each connection.
-pub(super) fn source_ports(case: &Case) -> Option<Warning> {
+pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
     let ports = case.host.ephemeral_ports();
     let wanted = case.load.per_node;
     if wanted <= ports / 2 {
@@ -168,7 +83,7 @@ pub(super) fn source_ports(case: &Case) -> Option<Warning> {
 }
 
 /// Clients that come all at once wait in the accept queue.
-pub(super) fn accept_queue(case: &Case) -> Option<Warning> {
+pub(in crate::plan) fn accept_queue(case: &Case) -> Option<Warning> {
     let longest = case.host.somaxconn;
     (longest < MIN_BACKLOG).then(|| Warning {
         what: format!("more than {longest} clients at once wait for a second or longer"),
@@ -181,7 +96,7 @@ pub(super) fn accept_queue(case: &Case) -> Option<Warning> {
 }
 
 /// The connection tracking table drops packets when it is full.
-pub(super) fn tracking(case: &Case) -> Option<Warning> {
+pub(in crate::plan) fn tracking(case: &Case) -> Option<Warning> {
     let table = case.host.conntrack?;
     let needed = table.count.saturating_add(case.load.tracked());
     (needed > table.max).then(|| Warning {
@@ -201,46 +116,6 @@ pub(super) fn tracking(case: &Case) -> Option<Warning> {
             )],
         )),
     })
-}
-
-/// Memory for every connection, kernel included.
-pub(super) fn memory(case: &Case) -> Option<Warning> {
-    let needed = case.load.memory(case.cluster);
-    let available = case.host.memory_available;
-    (needed > available).then(|| Warning {
-        what: format!("{} connections may not fit into memory", case.load.total),
-        why: format!(
-            "they need about {} MiB, and {} MiB are available",
-            needed >> 20,
-            available >> 20
-        ),
-        fix: Some(format!(
-            "free memory, or `clusterctl start --set limits.maxconn={}`",
-            Load::fitting(available, case.cluster).max(1)
-        )),
-    })
-}
-
-/// Processes and threads of this user.
-pub(super) fn threads(case: &Case) -> Option<Warning> {
-    let limit = case.host.nproc?;
-    let needed = threads_needed(case);
-    (needed > limit).then(|| Warning {
-        what: "not every process or thread may start".to_owned(),
-        why: format!("about {needed} are needed, and this user may have {limit}"),
-        fix: Some(fix::nproc(needed.next_multiple_of(1024))),
-    })
-}
-
-/// Processes and threads of the whole cluster, roughly.
-pub(super) fn threads_needed(case: &Case) -> u64 {
-    let balancer = u64::from(case.plan.balancer.threads) * u64::from(case.plan.balancer.instances);
-    let per_node = u64::from(case.plan.nodes.workers) + OTHER_THREADS;
-    let nodes = match case.cluster.runtime {
-        Runtime::External => 0,
-        _ => case.cluster.nodes.len() as u64,
-    };
-    balancer + nodes * per_node + u64::from(case.host.cpus) + OTHER_THREADS
 }
 
 // Private
@@ -279,45 +154,14 @@ fn widen(case: &Case) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{big_host, cluster, warnings};
-    use super::super::{Plan, plan};
+    use super::super::tests::{fix_of, planned};
     use super::*;
+    use crate::plan::demand::Load;
+    use crate::plan::plan;
+    use crate::plan::tests::{big_host, cluster};
+    use crate::platform::Host;
     use crate::platform::host::Conntrack;
-
-    /// The fix of the warning that contains `text`.
-    fn fix_of(plan: &Plan, text: &str) -> String {
-        let warning = plan
-            .warnings
-            .iter()
-            .find(|warning| warning.to_string().contains(text));
-        warning
-            .unwrap_or_else(|| panic!("{:?}", plan.warnings))
-            .fix
-            .clone()
-            .unwrap()
-    }
-
-    fn planned(host: &Host) -> Plan {
-        plan(&cluster(), BalancerKind::Haproxy, host)
-    }
-
-    #[test]
-    fn a_big_host_lacks_only_what_haproxy_lacks() {
-        let warnings = warnings(&big_host());
-        assert_eq!(
-            warnings,
-            [
-                "messages per second are not limited on the TCP listener: haproxy sees no messages inside a TCP \
-              connection; HTTP requests are limited"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_a_balancer_cannot_limit_depends_on_the_balancer() {
-        let rates = |kind| plan(&cluster(), kind, &big_host()).warnings.len();
-        assert_eq!((rates(BalancerKind::Builtin), rates(BalancerKind::Nginx)), (0, 2));
-    }
+    use crate::profile::BalancerKind;
 
     #[test]
     fn ports_in_the_ephemeral_range_are_named_and_reserved() {
@@ -399,20 +243,6 @@ mod tests {
             ..big_host()
         };
         assert_eq!(planned(&enough).warnings.len(), 1);
-    }
-
-    #[test]
-    fn short_queues_little_memory_and_few_threads_are_said() {
-        let host = Host {
-            somaxconn: 128,
-            memory_available: 1 << 30,
-            nproc: Some(50),
-            ..big_host()
-        };
-        let plan = planned(&host);
-        assert!(fix_of(&plan, "128 clients").ends_with("net.core.somaxconn=4096"));
-        assert!(fix_of(&plan, "memory").contains("limits.maxconn="));
-        assert!(fix_of(&plan, "this user may have").contains("--nproc=1024:1024"));
     }
 
     #[test]

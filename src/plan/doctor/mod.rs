@@ -1,12 +1,14 @@
 //! Whether this host is fit for a cluster: every check with its finding, and what to do about it.
 
+mod checks;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::demand::Load;
-use super::rules::{self, Case};
+use super::rules::Case;
 use super::{Plan, Warning};
 use crate::platform::{Holder, Host};
 use crate::profile::Cluster;
@@ -74,9 +76,9 @@ pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<
         host,
         load: Load::of(cluster, cluster.limits.maxconn),
     };
-    let mut findings: Vec<Finding> = seen.binaries.iter().map(binary).collect();
-    findings.extend(ports(&case, seen));
-    findings.extend(limits(&case));
+    let mut findings: Vec<Finding> = seen.binaries.iter().map(checks::binary).collect();
+    findings.extend(checks::ports(&case, seen));
+    findings.extend(checks::limits(&case));
     findings
 }
 
@@ -104,151 +106,6 @@ impl Finding {
             },
         }
     }
-}
-
-fn binary(seen: &BinarySeen) -> Finding {
-    let detail = match (&seen.path, &seen.problem) {
-        (None, None) if seen.needed => "not found".to_owned(),
-        (None, None) => "not found, and not needed by this profile".to_owned(),
-        (None, Some(problem)) => problem.clone(),
-        (Some(path), problem) => {
-            let version = seen.version.as_deref().unwrap_or("of unknown version");
-            let problem = problem
-                .as_ref()
-                .map_or_else(String::new, |problem| format!(": {problem}"));
-            format!("{version} at {}{problem}", path.display())
-        }
-    };
-    let fit = seen.path.is_some() && seen.problem.is_none();
-    let level = match seen.needed {
-        _ if fit => Level::Ok,
-        true => Level::Fail,
-        // A program that nobody needs may be missing; one that is broken is worth a word.
-        false if seen.problem.is_some() => Level::Warn,
-        false => Level::Ok,
-    };
-    Finding {
-        check: seen.name.to_owned(),
-        level,
-        detail,
-        fix: (level != Level::Ok).then(|| seen.install.to_owned()),
-    }
-}
-
-/// One finding for each port that a stranger holds, or one for all of them.
-fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
-    let bound = case.plan.bound(case.cluster);
-    let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| seen.own_pids.contains(&pid));
-    let taken: Vec<Finding> = seen
-        .holders
-        .iter()
-        .filter(|(_, holder)| !is_own(holder))
-        .map(|(address, holder)| {
-            let owner = bound.iter().find(|bound| bound.address == *address);
-            let owner = owner.map_or("", |bound| bound.owner.as_str());
-            let kill = holder
-                .pid
-                .map_or_else(String::new, |pid| format!("`kill {pid}`, or "));
-            Finding {
-                check: "ports".to_owned(),
-                level: Level::Fail,
-                detail: format!("{address} ({owner}) is held by {holder}"),
-                fix: Some(format!("{kill}`clusterctl start --port-offset 1000`")),
-            }
-        })
-        .collect();
-    if !taken.is_empty() {
-        return taken;
-    }
-    let detail = match seen.holders.len() {
-        0 => format!("all {} are free", bound.len()),
-        ours => format!("{ours} are held by this cluster, which runs; the others are free"),
-    };
-    vec![Finding::ok("ports", detail)]
-}
-
-fn limits(case: &Case) -> Vec<Finding> {
-    let Host {
-        cpus,
-        memory_available,
-        nofile,
-        nproc,
-        somaxconn,
-        ephemeral,
-        conntrack,
-        ..
-    } = case.host;
-    let Load { total, per_node } = case.load;
-    let ephemeral = super::fix::range(ephemeral);
-    vec![
-        Finding::of(
-            "nofile",
-            rules::balancer_descriptors(case),
-            format!("{nofile} descriptors are enough for {total} connections through the balancer"),
-        ),
-        Finding::of(
-            "node nofile",
-            rules::node_descriptors(case),
-            format!("each node can hold {} connections", case.plan.nodes.maxconn),
-        ),
-        Finding::of(
-            "nproc",
-            rules::threads(case),
-            nproc.map_or_else(
-                || "unlimited".to_owned(),
-                |nproc| format!("{nproc}, and about {} are needed", rules::threads_needed(case)),
-            ),
-        ),
-        Finding::of(
-            "ephemeral range",
-            rules::our_ports(case),
-            format!("{ephemeral}, which has no unreserved port of this cluster"),
-        ),
-        Finding::of(
-            "source ports",
-            rules::source_ports(case),
-            format!(
-                "{} for {per_node} connections per node",
-                case.host.ephemeral_ports()
-            ),
-        ),
-        Finding::of("ipv6", rules::addresses(case), ipv6(case).to_owned()),
-        Finding::of("somaxconn", rules::accept_queue(case), somaxconn.to_string()),
-        Finding::of(
-            "conntrack",
-            rules::tracking(case),
-            conntrack.map_or_else(
-                || "the kernel tracks no connections".to_owned(),
-                |table| format!("{} of {} entries are in use", table.count, table.max),
-            ),
-        ),
-        Finding::of(
-            "memory",
-            rules::memory(case),
-            format!(
-                "{} MiB available, and about {} MiB are needed",
-                memory_available >> 20,
-                case.load.memory(case.cluster) >> 20
-            ),
-        ),
-        Finding::of("cores", cores(*cpus), cpus.to_string()),
-    ]
-}
-
-fn ipv6(case: &Case) -> &'static str {
-    if case.host.ipv6 {
-        "available"
-    } else {
-        "not available, and not wanted"
-    }
-}
-
-fn cores(cpus: u16) -> Option<Warning> {
-    (cpus < 2).then(|| Warning {
-        what: "the balancer and all nodes share one processor".to_owned(),
-        why: "this process may run on no other".to_owned(),
-        fix: Some("give this machine a second processor, or the container: `docker run --cpus 2`".to_owned()),
-    })
 }
 
 #[cfg(test)]
@@ -334,7 +191,7 @@ mod tests {
             version: None,
             ..haproxy()
         };
-        let finding = binary(&missing);
+        let finding = checks::binary(&missing);
         assert_eq!(
             (finding.level, finding.detail.as_str()),
             (Level::Fail, "not found")
@@ -344,12 +201,12 @@ mod tests {
             needed: false,
             ..missing
         };
-        assert_eq!(binary(&unneeded).level, Level::Ok);
+        assert_eq!(checks::binary(&unneeded).level, Level::Ok);
         let old = BinarySeen {
             problem: Some("older than 2.4".to_owned()),
             ..haproxy()
         };
-        assert_eq!(binary(&old).level, Level::Fail);
+        assert_eq!(checks::binary(&old).level, Level::Fail);
     }
 
     #[test]
