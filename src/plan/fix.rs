@@ -21,6 +21,9 @@ pub(super) fn sysctl(host: &Host, settings: &[(&str, String)]) -> String {
 /// Raises the hard limit on descriptors to `wanted`, rounded up.
 pub(super) fn nofile(host: &Host, wanted: u64) -> String {
     let wanted = wanted.next_multiple_of(1024);
+    if host.root && host.nofile >= NR_OPEN {
+        return sysctl(host, &[("fs.nr_open", wanted.to_string())]);
+    }
     if host.root {
         // Root without the right to raise limits is root in a container.
         return format!(
@@ -114,9 +117,14 @@ mod tests {
         let fix = nofile(&big_host(), 200_001);
         assert!(fix.contains("prlimit --pid $$ --nofile=200704:200704") && !fix.contains("nr_open"));
         assert!(nofile(&big_host(), 2_000_000).contains("fs.nr_open=2000896"));
-        let container = Host {
+        let root = Host {
             root: true,
             ..big_host()
+        };
+        assert_eq!(nofile(&root, 2_000_000), "sysctl -w fs.nr_open=2000896");
+        let container = Host {
+            nofile: 20_000,
+            ..root
         };
         assert!(nofile(&container, 200_001).contains("docker run --ulimit nofile=200704:200704"));
     }
