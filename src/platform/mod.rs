@@ -1,6 +1,9 @@
 //! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
 
+pub mod connect;
+pub mod descriptors;
 pub mod host;
+pub mod listen;
 pub mod lock;
 pub mod ports;
 pub mod process;
@@ -8,6 +11,7 @@ pub mod program;
 pub mod run_dir;
 mod self_exe;
 pub mod sock_diag;
+pub mod thread;
 pub mod usage;
 
 pub use host::Host;
