@@ -44,7 +44,12 @@ impl TestCluster {
     pub fn new() -> TestCluster {
         let (offset, slot) = eventually("a free range of ports", free_slot);
         let dir = tempfile::Builder::new().prefix("cctl").tempdir().unwrap();
-        TestCluster { dir, offset, args: Vec::new(), _slot: slot }
+        TestCluster {
+            dir,
+            offset,
+            args: Vec::new(),
+            _slot: slot,
+        }
     }
 
     /// With global arguments for every command.
@@ -113,7 +118,11 @@ impl TestCluster {
     pub fn node(&self, name: &str) -> Value {
         let status = self.status();
         let nodes = status["nodes"].as_array().unwrap();
-        nodes.iter().find(|node| node["name"] == name).unwrap_or_else(|| panic!("no {name} in {status}")).clone()
+        nodes
+            .iter()
+            .find(|node| node["name"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {status}"))
+            .clone()
     }
 
     pub fn node_pid(&self, name: &str) -> u32 {
@@ -127,17 +136,21 @@ impl TestCluster {
     /// The supervisor's pid, as the kernel knows it from its socket.
     pub fn supervisor_pid(&self) -> u32 {
         let stream = UnixStream::connect(self.run_dir().join("control.sock")).unwrap();
-        let peer =
-            nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials).unwrap();
+        let peer = nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials).unwrap();
         peer.pid().unsigned_abs()
     }
 
     /// Every process of this cluster that lives.
     pub fn processes(&self) -> Vec<u32> {
-        let Ok(text) = std::fs::read_to_string(self.run_dir().join("state.json")) else { return Vec::new() };
+        let Ok(text) = std::fs::read_to_string(self.run_dir().join("state.json")) else {
+            return Vec::new();
+        };
         let state: Value = serde_json::from_str(&text).unwrap();
         let children = state["children"].as_array().unwrap().iter();
-        children.map(|child| pid_of(&child["process"]["pid"])).filter(|pid| is_alive(*pid)).collect()
+        children
+            .map(|child| pid_of(&child["process"]["pid"]))
+            .filter(|pid| is_alive(*pid))
+            .collect()
     }
 
     /// HAProxy's answer on its runtime socket.
@@ -151,7 +164,12 @@ impl TestCluster {
     pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
         let csv = self.ask_haproxy("show stat");
         let mut lines = csv.lines();
-        let header: Vec<&str> = lines.next().unwrap().trim_start_matches("# ").split(',').collect();
+        let header: Vec<&str> = lines
+            .next()
+            .unwrap()
+            .trim_start_matches("# ")
+            .split(',')
+            .collect();
         let index = header.iter().position(|name| *name == column).unwrap();
         let row = lines.map(|line| line.split(',').collect::<Vec<_>>());
         let row = row.into_iter().find(|row| row[0] == backend && row[1] == server);
@@ -196,7 +214,9 @@ impl Client {
         socket.bind(&source.into())?;
         socket.connect_timeout(&target.into(), PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Client { stream: BufReader::new(socket.into()) })
+        Ok(Client {
+            stream: BufReader::new(socket.into()),
+        })
     }
 
     /// Sends a request; its answer.
@@ -216,7 +236,10 @@ impl Client {
             "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}
         });
         let answer = self.call("initialize", &params)?;
-        Ok(answer["result"]["serverInfo"]["name"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned())
+        Ok(answer["result"]["serverInfo"]["name"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned())
     }
 }
 
@@ -239,7 +262,8 @@ pub fn signal(pid: u32, signal: Signal) {
 
 pub fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
 }
 
 fn pid_of(value: &Value) -> u32 {
@@ -251,7 +275,12 @@ fn free_slot() -> Option<(u16, File)> {
     let dir = std::env::temp_dir().join("clusterctl-test-ports");
     std::fs::create_dir_all(&dir).unwrap();
     (1..=SLOTS).find_map(|slot| {
-        let file = File::options().create(true).truncate(false).write(true).open(dir.join(slot.to_string())).unwrap();
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(slot.to_string()))
+            .unwrap();
         file.try_lock().is_ok().then_some((slot * STEP, file))
     })
 }

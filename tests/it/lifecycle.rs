@@ -14,9 +14,18 @@ fn start_serves_and_stop_leaves_nothing() {
     let status = cluster.status();
     assert_eq!(status["cluster"], "erlmcp");
     assert_eq!(status["state"], "healthy");
-    assert_eq!((&status["balancer"]["kind"], &status["balancer"]["state"]), (&json!("haproxy"), &json!("running")));
-    assert_eq!(status["balancer"]["endpoints"]["tcp"], cluster.address(8000).to_string());
-    assert_eq!(status["balancer"]["endpoints"]["stats_socket"], status["balancer"]["stats_sockets"][0]);
+    assert_eq!(
+        (&status["balancer"]["kind"], &status["balancer"]["state"]),
+        (&json!("haproxy"), &json!("running"))
+    );
+    assert_eq!(
+        status["balancer"]["endpoints"]["tcp"],
+        cluster.address(8000).to_string()
+    );
+    assert_eq!(
+        status["balancer"]["endpoints"]["stats_socket"],
+        status["balancer"]["stats_sockets"][0]
+    );
     assert_eq!(status["distribution"]["verdict"], "idle");
     let nodes = status["nodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 4);
@@ -32,18 +41,32 @@ fn start_serves_and_stop_leaves_nothing() {
     pids.push(cluster.supervisor_pid());
 
     cluster.ok(&["stop"]);
-    eventually("the end of every process", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
+    eventually("the end of every process", || {
+        pids.iter().all(|pid| !is_alive(*pid)).then_some(())
+    });
     let left: BTreeSet<String> = std::fs::read_dir(cluster.run_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(left, BTreeSet::from(["haproxy.cfg".to_owned(), "logs".to_owned()]));
+    assert_eq!(
+        left,
+        BTreeSet::from(["haproxy.cfg".to_owned(), "logs".to_owned()])
+    );
     let again = cluster.run(&["stop"]);
-    assert_eq!((again.code, again.stdout.contains("not running")), (0, true), "{}{}", again.stdout, again.stderr);
+    assert_eq!(
+        (again.code, again.stdout.contains("not running")),
+        (0, true),
+        "{}{}",
+        again.stdout,
+        again.stderr
+    );
     let stopped = cluster.run(&["status", "--json"]);
     assert_eq!(stopped.code, 1);
     let stopped: serde_json::Value = serde_json::from_str(&stopped.stdout).unwrap();
-    assert_eq!((&stopped["state"], &stopped["balancer"], &stopped["nodes"]), (&json!("down"), &json!(null), &json!([])));
+    assert_eq!(
+        (&stopped["state"], &stopped["balancer"], &stopped["nodes"]),
+        (&json!("down"), &json!(null), &json!([]))
+    );
 }
 
 #[test]
@@ -79,7 +102,12 @@ fn starting_twice_says_so() {
     let pids = cluster.processes();
     let again = cluster.run(&["start", "haproxy"]);
     assert_eq!(again.code, 0);
-    assert!(again.stdout.contains("already running"), "{}{}", again.stdout, again.stderr);
+    assert!(
+        again.stdout.contains("already running"),
+        "{}{}",
+        again.stdout,
+        again.stderr
+    );
     assert_eq!(cluster.processes(), pids);
 }
 
@@ -102,7 +130,10 @@ fn a_killed_node_is_restarted_and_haproxy_knows() {
     });
     assert_eq!(node["restarts"], 1);
     eventually("HAProxy to use it again", || {
-        cluster.stat("mcp_cluster_tcp", "erlmcp2", "status").starts_with("UP").then_some(())
+        cluster
+            .stat("mcp_cluster_tcp", "erlmcp2", "status")
+            .starts_with("UP")
+            .then_some(())
     });
     for (mut client, node) in others {
         let answer = client.call("ping", &json!({}));
@@ -115,13 +146,20 @@ fn a_stopped_node_is_found_hung_and_comes_back() {
     let cluster = TestCluster::new().started();
     let pid = cluster.node_pid("erlmcp3");
     signal(pid, Signal::SIGSTOP);
-    eventually("the node to be called down", || (cluster.node("erlmcp3")["state"] == "down").then_some(()));
+    eventually("the node to be called down", || {
+        (cluster.node("erlmcp3")["state"] == "down").then_some(())
+    });
     assert_eq!(cluster.status()["state"], "degraded");
     eventually("HAProxy to be told", || {
-        cluster.stat("mcp_cluster_tcp", "erlmcp3", "status").starts_with("DOWN").then_some(())
+        cluster
+            .stat("mcp_cluster_tcp", "erlmcp3", "status")
+            .starts_with("DOWN")
+            .then_some(())
     });
     signal(pid, Signal::SIGCONT);
-    eventually("the node to be up", || (cluster.node("erlmcp3")["state"] == "up").then_some(()));
+    eventually("the node to be up", || {
+        (cluster.node("erlmcp3")["state"] == "up").then_some(())
+    });
     assert_eq!(cluster.node_pid("erlmcp3"), pid);
 }
 
@@ -135,8 +173,16 @@ fn a_killed_balancer_is_restarted() {
         let back = status["balancer"]["state"] == "running" && status["balancer"]["pids"][0] != pid;
         back.then_some(status)
     });
-    assert_eq!((&status["balancer"]["restarts"], &status["state"]), (&json!(1), &json!("healthy")));
-    assert!(Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap().node().is_ok());
+    assert_eq!(
+        (&status["balancer"]["restarts"], &status["state"]),
+        (&json!(1), &json!("healthy"))
+    );
+    assert!(
+        Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000))
+            .unwrap()
+            .node()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -148,7 +194,12 @@ fn a_new_supervisor_adopts_what_a_killed_one_left() {
     signal(supervisor, Signal::SIGKILL);
     eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
     let orphaned = cluster.run(&["status"]);
-    assert_eq!((orphaned.code, orphaned.stdout.as_str()), (2, ""), "{}", orphaned.stderr);
+    assert_eq!(
+        (orphaned.code, orphaned.stdout.as_str()),
+        (2, ""),
+        "{}",
+        orphaned.stderr
+    );
     assert_eq!(client.node().unwrap(), home);
 
     let said = cluster.ok(&["start", "haproxy"]);
@@ -158,7 +209,9 @@ fn a_new_supervisor_adopts_what_a_killed_one_left() {
     assert_eq!(client.node().unwrap(), home);
     // An adopted child is kept alive like any other.
     signal(cluster.node_pid("erlmcp4"), Signal::SIGKILL);
-    eventually("the node to be back", || (cluster.node("erlmcp4")["restarts"] == 1).then_some(()));
+    eventually("the node to be back", || {
+        (cluster.node("erlmcp4")["restarts"] == 1).then_some(())
+    });
 }
 
 #[test]
@@ -174,10 +227,18 @@ fn stop_ends_what_a_killed_supervisor_left() {
 
 #[test]
 fn two_clusters_live_side_by_side() {
-    let (one, other) = (TestCluster::new().started(), TestCluster::new().set("cluster=other").started());
+    let (one, other) = (
+        TestCluster::new().started(),
+        TestCluster::new().set("cluster=other").started(),
+    );
     for cluster in [&one, &other] {
         assert_eq!(cluster.status()["state"], "healthy");
-        assert!(Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap().node().is_ok());
+        assert!(
+            Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000))
+                .unwrap()
+                .node()
+                .is_ok()
+        );
     }
     one.ok(&["stop"]);
     assert_eq!(other.status()["state"], "healthy");
@@ -204,7 +265,10 @@ fn restart_replaces_one_node_or_everything() {
     assert_eq!(before.iter().filter(|pid| after.contains(pid)).count(), 4);
     cluster.ok(&["restart"]);
     let last = cluster.processes();
-    assert_eq!((last.len(), last.iter().filter(|pid| after.contains(pid)).count()), (5, 0));
+    assert_eq!(
+        (last.len(), last.iter().filter(|pid| after.contains(pid)).count()),
+        (5, 0)
+    );
     assert_eq!(cluster.status()["state"], "healthy");
     let unknown = cluster.run(&["restart", "erlmcp5"]);
     assert_eq!(unknown.code, 2);
@@ -230,6 +294,10 @@ fn a_taken_port_is_named_with_its_holder() {
     assert_eq!(refused.code, 1);
     let expected = format!(":{} is taken by", cluster.port(8002));
     let holder = format!("pid {}", std::process::id());
-    assert!(refused.stderr.contains(&expected) && refused.stderr.contains(&holder), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&expected) && refused.stderr.contains(&holder),
+        "{}",
+        refused.stderr
+    );
     assert!(cluster.processes().is_empty());
 }

@@ -11,7 +11,13 @@ use crate::harness::{Ran, TestCluster, eventually, is_alive, signal};
 /// Nothing runs, and nothing is said to run.
 fn assert_nothing_left(cluster: &TestCluster) {
     assert!(cluster.processes().is_empty());
-    for name in ["state.json", "control.sock", "haproxy.sock", "launch.json", "lock"] {
+    for name in [
+        "state.json",
+        "control.sock",
+        "haproxy.sock",
+        "launch.json",
+        "lock",
+    ] {
         assert!(!cluster.run_dir().join(name).exists(), "{name} is left");
     }
 }
@@ -36,14 +42,22 @@ fn script(cluster: &TestCluster, name: &str, text: &str) -> String {
 fn a_missing_haproxy_is_said_with_how_to_install_it() {
     let cluster = TestCluster::new().set("binaries.haproxy=/nonexistent");
     let refused = cluster.run(&["start", "haproxy"]);
-    assert_says(&refused, 1, &["/nonexistent", "hint: ", "apt-get install -y haproxy"]);
+    assert_says(
+        &refused,
+        1,
+        &["/nonexistent", "hint: ", "apt-get install -y haproxy"],
+    );
     assert_nothing_left(&cluster);
 }
 
 #[test]
 fn an_old_haproxy_is_refused_by_its_version() {
     let cluster = TestCluster::new();
-    let old = script(&cluster, "haproxy", "#!/bin/sh\necho 'HAProxy version 1.8.30 2021/04/12'\n");
+    let old = script(
+        &cluster,
+        "haproxy",
+        "#!/bin/sh\necho 'HAProxy version 1.8.30 2021/04/12'\n",
+    );
     let refused = cluster.run(&["start", "haproxy", "--set", &format!("binaries.haproxy={old}")]);
     assert_says(&refused, 1, &["1.8.30", "hint: "]);
     assert_nothing_left(&cluster);
@@ -74,9 +88,20 @@ fn a_broken_template_is_named_with_its_line() {
 #[test]
 fn a_node_that_exits_at_once_is_shown_with_its_last_words() {
     let cluster = TestCluster::new();
-    let node = script(&cluster, "node", "#!/bin/sh\necho \"$1: no licence found\"\nexit 3\n");
+    let node = script(
+        &cluster,
+        "node",
+        "#!/bin/sh\necho \"$1: no licence found\"\nexit 3\n",
+    );
     let set = format!("nodes.command=[{node}, '{{name}}']");
-    let refused = cluster.run(&["start", "haproxy", "--set", "nodes.runtime=command", "--set", &set]);
+    let refused = cluster.run(&[
+        "start",
+        "haproxy",
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        &set,
+    ]);
     assert_says(&refused, 1, &["exited with code 3", ": no licence found"]);
     assert_nothing_left(&cluster);
 }
@@ -84,7 +109,12 @@ fn a_node_that_exits_at_once_is_shown_with_its_last_words() {
 #[test]
 fn a_node_that_never_answers_fails_the_start_at_the_deadline() {
     let cluster = TestCluster::new();
-    let args = ["--set", "nodes.runtime=command", "--set", "nodes.command=[/bin/sleep, '600']"];
+    let args = [
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        "nodes.command=[/bin/sleep, '600']",
+    ];
     let refused = cluster.run(&[&["start", "haproxy", "--timeout", "1s"], &args[..]].concat());
     assert_says(&refused, 1, &["erlmcp1", "did not answer in time"]);
     assert_nothing_left(&cluster);
@@ -93,7 +123,12 @@ fn a_node_that_never_answers_fails_the_start_at_the_deadline() {
 #[test]
 fn a_program_that_cannot_be_run_is_said() {
     let cluster = TestCluster::new();
-    let args = ["--set", "nodes.runtime=command", "--set", "nodes.command=[/nonexistent/node]"];
+    let args = [
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        "nodes.command=[/nonexistent/node]",
+    ];
     let refused = cluster.run(&[&["start", "haproxy"], &args[..]].concat());
     assert_says(&refused, 1, &["cannot run `/nonexistent/node`"]);
     assert_nothing_left(&cluster);
@@ -104,7 +139,12 @@ fn a_run_directory_that_cannot_be_is_refused() {
     let cluster = TestCluster::new();
     let file = cluster.dir().join("file");
     fs::write(&file, "").unwrap();
-    let refused = cluster.run(&["start", "haproxy", "--run-dir", file.join("run").to_str().unwrap()]);
+    let refused = cluster.run(&[
+        "start",
+        "haproxy",
+        "--run-dir",
+        file.join("run").to_str().unwrap(),
+    ]);
     assert_says(&refused, 1, &["cannot use run directory", "file/run"]);
     let long = cluster.dir().join("x".repeat(120));
     let refused = cluster.run(&["start", "haproxy", "--run-dir", long.to_str().unwrap()]);
@@ -137,7 +177,10 @@ fn a_broken_state_file_is_said_and_kept() {
     for command in [&["start", "haproxy"][..], &["stop"]] {
         assert_says(&cluster.run(command), 1, &["state.json", "hint: "]);
     }
-    assert_eq!(fs::read_to_string(cluster.run_dir().join("state.json")).unwrap(), "{");
+    assert_eq!(
+        fs::read_to_string(cluster.run_dir().join("state.json")).unwrap(),
+        "{"
+    );
     fs::remove_file(cluster.run_dir().join("state.json")).unwrap();
 }
 
@@ -151,8 +194,14 @@ fn broken_profiles_are_refused_with_file_line_and_column() {
         ("nodes:\n  count: 3\n  count: 4\n", &["mine.yaml:3:3", "count"]),
         ("nodes:\n  count: many\n", &["mine.yaml:2:10", "many"]),
         ("nodes:\n  http_port: 8080\n", &["mine.yaml:2:14", "8080"]),
-        ("health:\n  interval: 3 parsecs\n", &["mine.yaml:2:13", "3 parsecs"]),
-        ("nodes:\n  weight: 300\nhealth:\n  rise: 0\n", &["mine.yaml:2:", "mine.yaml:4:"]),
+        (
+            "health:\n  interval: 3 parsecs\n",
+            &["mine.yaml:2:13", "3 parsecs"],
+        ),
+        (
+            "nodes:\n  weight: 300\nhealth:\n  rise: 0\n",
+            &["mine.yaml:2:", "mine.yaml:4:"],
+        ),
         ("- a\n- b\n", &["mine.yaml:1:1"]),
         ("\u{0}", &["mine.yaml:"]),
     ] {
@@ -186,7 +235,9 @@ fn a_supervisor_in_front_ends_with_its_signal() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
     command.env("CLUSTERCTL_RUN_DIR", cluster.run_dir());
     let offset = (cluster.port(8000) - 8000).to_string();
-    let child = command.args(["start", "haproxy", "--foreground", "--port-offset", &offset]).spawn();
+    let child = command
+        .args(["start", "haproxy", "--foreground", "--port-offset", &offset])
+        .spawn();
     let mut child = child.unwrap();
     eventually("the cluster to serve", || {
         let ran = cluster.run(&["status", "--json"]);
@@ -214,10 +265,16 @@ fn a_node_that_dies_again_and_again_is_given_up() {
         signal(pid, Signal::SIGKILL);
         eventually("its end", || (!is_alive(pid)).then_some(()));
     }
-    eventually("the supervisor to give up", || (cluster.node("erlmcp1")["state"] == "failed").then_some(()));
+    eventually("the supervisor to give up", || {
+        (cluster.node("erlmcp1")["state"] == "failed").then_some(())
+    });
     let health = cluster.run(&["health"]);
     assert_eq!(health.code, 1);
-    assert!(health.stdout.contains("erlmcp1") && health.stdout.contains("SIGKILL"), "{}", health.stdout);
+    assert!(
+        health.stdout.contains("erlmcp1") && health.stdout.contains("SIGKILL"),
+        "{}",
+        health.stdout
+    );
     cluster.ok(&["restart", "erlmcp1"]);
     assert_eq!(cluster.node("erlmcp1")["state"], "up");
 }
