@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use super::setting::{PROBE_SOURCE, Setting};
 use crate::api::ConnectionsBy;
-use crate::platform::sock_diag::count_established;
+use crate::platform::sock_diag::{count_established, count_to};
+use crate::profile::Runtime;
 
 /// Each node's established connections now, our own probes left out; zeros when the kernel does not tell.
 pub(super) async fn census(setting: &Setting) -> Vec<ConnectionsBy> {
@@ -12,8 +13,14 @@ pub(super) async fn census(setting: &Setting) -> Vec<ConnectionsBy> {
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
     let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
+    // Only a node on this host has its end of the connection here.
+    let count = if setting.cluster.runtime == Runtime::External {
+        count_to
+    } else {
+        count_established
+    };
     // Reading a hundred thousand sockets takes a while.
-    let counted = tokio::task::spawn_blocking(move || count_established(&all, &[PROBE_SOURCE])).await;
+    let counted = tokio::task::spawn_blocking(move || count(&all, &[PROBE_SOURCE])).await;
     let counts = match counted {
         Ok(Ok(counts)) => counts,
         Ok(Err(error)) => {

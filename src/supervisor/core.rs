@@ -20,6 +20,7 @@ use super::vitals::Vitals;
 use super::voice::{self, Opinion};
 use super::{rotation, watching};
 use crate::api::{NodeState, Only};
+use crate::platform::usage::age;
 use crate::platform::{Identity, Process};
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
@@ -155,11 +156,7 @@ impl Core {
             News::Answered { who, process } if self.process(who) == Some(process) => self.answered(who, now),
             // Late news of a process that is gone.
             News::Ended { .. } | News::Answered { .. } => {}
-            News::Probed {
-                node,
-                question,
-                result,
-            } => self.vitals[node].probed(question, result, now),
+            News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
             News::Request(request) => self.follow(request, now),
         }
     }
@@ -358,7 +355,7 @@ impl Core {
             reason: child.reason.clone(),
             memory_bytes: meter.memory_bytes,
             cpu_percent: meter.cpu_percent,
-            uptime_seconds: child.process().map_or(0, |process| process.age().as_secs()),
+            uptime_seconds: child.process().and_then(age).unwrap_or_default().as_secs(),
         }
     }
 

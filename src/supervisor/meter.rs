@@ -1,9 +1,9 @@
 //! Memory and processor time of one process.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::platform::Identity;
 use crate::platform::usage::usage;
+use crate::platform::{Identity, Usage};
 
 /// What one process takes.
 #[derive(Clone, Debug, Default)]
@@ -12,21 +12,18 @@ pub(super) struct Meter {
     pub(super) memory_bytes: u64,
     /// Processor time since the reading before, in percent of one processor.
     pub(super) cpu_percent: f64,
-    last: Option<(Identity, Instant, Duration)>,
+    last: Option<(Instant, Usage)>,
 }
 
 impl Meter {
-    /// Reads what `process` takes now.
+    /// Reads what `process`, always the same one, takes now.
     pub(super) fn read(&mut self, process: Identity, now: Instant) {
         let Some(usage) = usage(process.pid) else { return };
         self.memory_bytes = usage.memory_bytes;
-        if let Some((before, at, cpu)) = self.last
-            && before == process
-            && now > at
-        {
-            let share = usage.cpu.saturating_sub(cpu).as_secs_f64() / (now - at).as_secs_f64();
-            self.cpu_percent = (share * 1_000.0).round() / 10.0;
+        if let Some((at, earlier)) = self.last {
+            let percent = usage.cpu_percent_since(earlier, now.saturating_duration_since(at));
+            self.cpu_percent = (percent * 10.0).round() / 10.0;
         }
-        self.last = Some((process, now, usage.cpu));
+        self.last = Some((now, usage));
     }
 }

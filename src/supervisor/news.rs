@@ -1,5 +1,6 @@
 //! What the supervisor hears.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -8,7 +9,7 @@ use super::look::Look;
 use super::rollout::Who;
 use crate::api::{Progress, Refusal, RestartOrder, StartOrder, StopOrder};
 use crate::platform::Identity;
-use crate::probe::{Failure, Question};
+use crate::probe::Failure;
 
 /// Something that has happened.
 pub(super) enum News {
@@ -20,10 +21,10 @@ pub(super) enum News {
     },
     /// A child's process has answered for the first time.
     Answered { who: Who, process: Identity },
-    /// A probe of the node with this index came back.
+    /// A probe of the node with this index came back from one of its addresses.
     Probed {
         node: usize,
-        question: Question,
+        target: SocketAddr,
         result: Result<Duration, Failure>,
     },
     /// Somebody asks or orders.

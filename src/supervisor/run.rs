@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::core::Core;
 use super::doorway::Doorway;
@@ -15,6 +15,7 @@ use super::record::Record;
 use super::router::{self, Desk};
 use crate::api::StopOrder;
 use crate::platform::RunDir;
+use crate::shutdown::{self, Shutdown};
 use crate::units::Period;
 
 /// News that wait to be heard; whoever has more waits.
@@ -41,10 +42,11 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
         setting: setting.clone(),
         news: news.clone(),
     };
-    let (end, ended) = watch::channel(());
+    let (end, ended) = shutdown::channel();
+    let heard_by_control = ended.clone();
     let control = tokio::spawn(
         axum::serve(doorway, router::control(desk.clone()))
-            .with_graceful_shutdown(until_changed(ended.clone()))
+            .with_graceful_shutdown(async move { heard_by_control.ordered().await })
             .into_future(),
     );
     if let Some(address) = setting.cluster.listen.observe {
@@ -60,22 +62,18 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     Core::new(setting, record.as_ref(), news).run(heard).await;
     tracing::info!("supervisor ends");
 
-    end.send_replace(());
+    end.order();
     let _answered_or_not = tokio::time::timeout(std::time::Duration::from_secs(2), control).await;
     run_dir.clean()
 }
 
 // Private
 
-async fn until_changed(mut watched: watch::Receiver<()>) {
-    let _sent_or_dropped = watched.changed().await;
-}
-
-async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: watch::Receiver<()>) {
+async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: Shutdown) {
     let served = async {
         let listener = TcpListener::bind(address).await?;
         axum::serve(listener, router::observe(desk))
-            .with_graceful_shutdown(until_changed(ended))
+            .with_graceful_shutdown(async move { ended.ordered().await })
             .await
     };
     if let Err(error) = served.await {

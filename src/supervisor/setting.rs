@@ -11,7 +11,7 @@ use super::rollout::Who;
 use crate::balancer::Balancer;
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir, self_exe};
-use crate::probe::{Probe, question_for};
+use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Runtime};
 use crate::supervisor::Launch;
 
@@ -78,16 +78,18 @@ impl Setting {
 
     /// What the node is asked to see whether it lives.
     pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
-        let kind = self.cluster.health.kind;
-        let probe = |target, is_http| Probe {
+        let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
+            .map(|service| Question::for_node(self.cluster.health.kind, service, node))
+            .into();
+        // A node without HTTP is asked the same for both.
+        asked.dedup();
+        let probe = |(target, question)| Probe {
             target,
-            question: question_for(kind, is_http),
+            question,
             source: source(target),
             timeout: PATIENCE,
         };
-        std::iter::once(probe(node.tcp, false))
-            .chain(node.http.map(|http| probe(http, true)))
-            .collect()
+        asked.into_iter().map(probe).collect()
     }
 
     // Private

@@ -1,5 +1,6 @@
 //! What probes say of one node.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -7,7 +8,7 @@ use tokio::sync::mpsc;
 use super::news::News;
 use super::pulse::Pulse;
 use crate::observe::Samples;
-use crate::probe::{Failure, Probe, Question};
+use crate::probe::{Failure, Probe};
 
 /// The pulse of each of a node's ports, and how fast it answers.
 pub(super) struct Vitals {
@@ -50,7 +51,7 @@ impl Vitals {
                 let _nobody_listens_after_the_end = news
                     .send(News::Probed {
                         node,
-                        question: probe.question,
+                        target: probe.target,
                         result,
                     })
                     .await;
@@ -58,23 +59,21 @@ impl Vitals {
         }
     }
 
-    /// A probe came back.
-    pub(super) fn probed(&mut self, question: Question, result: Result<Duration, Failure>, now: Instant) {
-        let first = self.ports.first().map(|(probe, _)| probe.question);
-        if let Ok(took) = result
-            && Some(question) == first
-        {
-            self.samples.add(took);
-        }
-        for (_, pulse) in self
-            .ports
-            .iter_mut()
-            .filter(|(probe, _)| probe.question == question)
-        {
-            match result {
-                Ok(_) => pulse.answered(now),
-                Err(_) => pulse.failed(),
+    /// A probe came back from `target`.
+    pub(super) fn probed(&mut self, target: SocketAddr, result: Result<Duration, Failure>, now: Instant) {
+        let Some(index) = self.ports.iter().position(|(probe, _)| probe.target == target) else {
+            return;
+        };
+        let pulse = &mut self.ports[index].1;
+        match result {
+            Ok(took) => {
+                pulse.answered(now);
+                // The first port is the one that clients are measured by.
+                if index == 0 {
+                    self.samples.add(took);
+                }
             }
+            Err(_) => pulse.failed(),
         }
     }
 
