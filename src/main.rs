@@ -1,5 +1,5 @@
 //! The `clusterctl` binary.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    clusterctl::cli::run(std::env::args_os())
 }

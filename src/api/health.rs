@@ -63,3 +63,19 @@ pub struct Alert {
     /// What is wrong.
     pub message: String,
 }
+
+impl Health {
+    /// A cluster that does not run.
+    #[must_use]
+    pub fn down(cluster: &str) -> Health {
+        Health {
+            status: Status::down(cluster),
+            latency: Latency {
+                nodes: Vec::new(),
+                variance_percent: 0.0,
+                class: LatencyClass::Excellent,
+            },
+            alerts: Vec::new(),
+        }
+    }
+}

@@ -153,12 +153,18 @@ pub struct Distribution {
     pub target: u64,
     /// `targets.tolerance` of the mean.
     pub tolerance: u64,
+    /// `targets.tolerance`.
+    #[serde(default)]
+    pub tolerance_percent: f64,
     /// On the node that has the fewest.
     pub min: u64,
     /// On the node that has the most.
     pub max: u64,
     /// `(max - min) / mean`, in percent.
     pub variance_percent: f64,
+    /// `targets.variance`, which it has to stay below.
+    #[serde(default)]
+    pub variance_target_percent: f64,
     /// Population standard deviation.
     pub stddev: f64,
     /// Jain's fairness index.
@@ -177,4 +183,33 @@ pub enum Verdict {
     Fail,
     /// Under 50 connections per node: too few to judge.
     Idle,
+}
+
+impl Status {
+    /// A cluster that does not run.
+    #[must_use]
+    pub fn down(cluster: &str) -> Status {
+        Status {
+            cluster: cluster.to_owned(),
+            state: ClusterState::Down,
+            balancer: None,
+            nodes: Vec::new(),
+            distribution: Distribution {
+                total: 0,
+                capacity: 0,
+                mean: 0.0,
+                target: 0,
+                tolerance: 0,
+                tolerance_percent: 0.0,
+                min: 0,
+                max: 0,
+                variance_percent: 0.0,
+                variance_target_percent: 0.0,
+                stddev: 0.0,
+                jain: 0.0,
+                verdict: Verdict::Idle,
+            },
+            warnings: Vec::new(),
+        }
+    }
 }

@@ -1,1 +1,106 @@
-//! The command line: one file per command.
+//! The command line: one file per command. Only here is anything printed, and only here ends an error.
+//!
+//! [`args`] is what was typed, [`settings`] what it means, [`printer`] where it is answered, [`exit`] with which code.
+
+mod args;
+mod balancer_name;
+mod completions;
+mod exit;
+mod failure;
+mod health;
+mod help;
+mod log_file;
+mod logs;
+mod man;
+mod names;
+mod printer;
+mod profile;
+mod progress;
+mod restart;
+mod settings;
+mod stats;
+mod status;
+mod stop;
+mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Verb};
+use self::failure::{Failure, Outcome};
+use self::printer::Printer;
+use self::settings::Settings;
+
+/// Does what `line`, a whole command line, says.
+#[must_use]
+pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let (printer, outcome) = match Cli::try_parse_from(line) {
+        Ok(cli) => {
+            let printer = Printer::new(!cli.global.no_color);
+            let outcome = follow(&cli.verb, &Settings::new(cli.global), &printer);
+            (printer, outcome)
+        }
+        Err(error) => {
+            let printer = Printer::new(true);
+            let outcome = usage::answer(&error, &printer);
+            (printer, outcome)
+        }
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// The whole command line, described.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+// Private
+
+fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
+    match verb {
+        Verb::Stop(args) => wait(stop::run(settings, printer, args)),
+        Verb::Restart(args) => wait(restart::run(settings, printer, args)),
+        Verb::Status => wait(status::run(settings, printer)),
+        Verb::Health(args) => wait(health::run(settings, printer, args)),
+        Verb::Stats => wait(stats::run(settings, printer)),
+        Verb::Logs(args) => wait(logs::run(settings, printer, args)),
+        Verb::Profile(args) => profile::run(settings, printer, &args.verb),
+        Verb::Completions(args) => completions::run(printer, args.shell),
+        Verb::Man => man::run(printer),
+        Verb::Start(args) => settings
+            .balancer(args.balancer.as_ref())
+            .and(Err(unwired("start"))),
+        Verb::Render(args) => settings
+            .balancer(args.balancer.as_ref())
+            .and(Err(unwired("render"))),
+        Verb::Check(args) => settings
+            .balancer(args.balancer.as_ref())
+            .and(Err(unwired("check"))),
+        Verb::Doctor => Err(unwired("doctor")),
+        Verb::Node(_) => Err(unwired("node")),
+        Verb::Supervise => Err(unwired("supervise")),
+    }
+}
+
+/// Runs a command that waits for others.
+fn wait(command: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::new)?
+        .block_on(command)
+}
+
+/// A command whose parts are not there yet.
+fn unwired(verb: &str) -> Failure {
+    Failure::because(format!("`{verb}` is not in this build"))
+}

@@ -1,1 +1,19 @@
-//! Results as text for people.
+//! Results as text for people: pure functions from the wire types to a `String`, coloured by [`paint`].
+
+mod clock;
+mod column;
+mod health;
+pub mod numbers;
+pub mod paint;
+mod rollout;
+mod standing;
+mod stats;
+mod status;
+#[cfg(test)]
+mod testing;
+
+pub use clock::timestamp;
+pub use health::health;
+pub use rollout::{failed_rollout, step};
+pub use stats::stats;
+pub use status::status;

@@ -1,0 +1,287 @@
+//! The command line as it is typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::balancer_name::{BalancerName, BalancerNames};
+use super::help;
+use crate::api::Only;
+use crate::units::Period;
+
+/// Starts, watches and proves a load-balanced cluster of MCP nodes.
+#[derive(Debug, Parser)]
+#[command(name = "clusterctl", version, long_about = help::ABOUT, after_long_help = help::EXAMPLES)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    infer_subcommands = false
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// Flags of every command, before or after its name.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Profile: an embedded one's name, or a YAML file
+    #[arg(long, global = true, value_name = "NAME|FILE", default_value = crate::profile::DEFAULT)]
+    pub(super) profile: String,
+
+    /// Change one value of the profile: `--set nodes.count=2`; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(super) sets: Vec<String>,
+
+    /// Add N to every port, so that clusters can live side by side
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(super) port_offset: u16,
+
+    /// Directory of everything that a running cluster keeps on disk
+    #[arg(long, global = true, value_name = "DIR", env = "CLUSTERCTL_RUN_DIR")]
+    pub(super) run_dir: Option<PathBuf>,
+
+    /// Directory of templates that replace the embedded ones
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) templates: Option<PathBuf>,
+
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// Print without colour, even to a terminal (as does `NO_COLOR=1`)
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Start the nodes and the balancer, and return when all of it serves
+    #[command(after_long_help = help::START)]
+    Start(Start),
+    /// Stop the balancer, then the nodes; leave nothing running
+    #[command(after_long_help = help::STOP)]
+    Stop(Stop),
+    /// Restart one node, or all of them one after another and then the balancer
+    #[command(after_long_help = help::RESTART)]
+    Restart(Restart),
+    /// Show who is up, who holds how many connections, and whether that is even
+    #[command(after_long_help = help::STATUS)]
+    Status,
+    /// Show the status with latencies, resources and alerts; once or continuously
+    #[command(after_long_help = help::HEALTH)]
+    Health(Health),
+    /// Show the balancer's own statistics
+    #[command(after_long_help = help::STATS)]
+    Stats,
+    /// Show what nodes, balancer and supervisor have logged
+    #[command(after_long_help = help::LOGS)]
+    Logs(Logs),
+    /// Print the balancer's configuration, or write it to a directory
+    #[command(after_long_help = help::RENDER)]
+    Render(Render),
+    /// Check the profile, and the configuration with the real balancer
+    #[command(after_long_help = help::CHECK)]
+    Check(Check),
+    /// Examine this host, and say how to fix what is not well
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor,
+    /// List and show profiles, and print their schema
+    #[command(after_long_help = help::PROFILE)]
+    Profile(Profile),
+    /// Run one MCP node in front, alone
+    #[command(after_long_help = help::NODE)]
+    Node(Node),
+    /// Print completions for a shell
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions(Completions),
+    /// Print the manual page, in roff
+    #[command(after_long_help = help::MAN)]
+    Man,
+    /// Run the supervisor (what `start` spawns)
+    #[command(hide = true)]
+    Supervise,
+}
+
+/// `start`
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    /// Balancer [default: the profile's]
+    #[arg(value_parser = BalancerNames)]
+    pub(super) balancer: Option<BalancerName>,
+    /// Stay in front and log to the terminal, for systemd and containers
+    #[arg(long)]
+    pub(super) foreground: bool,
+    /// Start only half of the cluster
+    #[arg(long, value_parser = only(), value_name = "nodes|balancer")]
+    pub(super) only: Option<Only>,
+    /// Time until all of it has to serve
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub(super) timeout: Period,
+}
+
+/// `stop`
+#[derive(Debug, Args)]
+pub(super) struct Stop {
+    /// Time that established connections get to end by themselves
+    #[arg(long, value_name = "DURATION", default_value = "5s")]
+    pub(super) grace: Period,
+}
+
+/// `restart`
+#[derive(Debug, Args)]
+pub(super) struct Restart {
+    /// Node [default: everything]
+    pub(super) node: Option<String>,
+}
+
+/// `health`
+#[derive(Debug, Args)]
+pub(super) struct Health {
+    /// Show it again and again, with this much time between
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    pub(super) continuous: Option<Period>,
+}
+
+/// `logs`
+#[derive(Debug, Args)]
+pub(super) struct Logs {
+    /// Node, `haproxy` or `supervisor` [default: all]
+    pub(super) name: Option<String>,
+    /// Go on with what is logged from now on
+    #[arg(short, long)]
+    pub(super) follow: bool,
+    /// Lines to begin with, of each log
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(super) lines: usize,
+}
+
+/// `render`
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// Balancer [default: the profile's]
+    #[arg(value_parser = BalancerNames)]
+    pub(super) balancer: Option<BalancerName>,
+    /// Write the files to this directory instead of printing them
+    #[arg(long, short, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Balancer [default: the profile's]
+    #[arg(value_parser = BalancerNames)]
+    pub(super) balancer: Option<BalancerName>,
+}
+
+/// `profile`
+#[derive(Debug, Args)]
+pub(super) struct Profile {
+    #[command(subcommand)]
+    pub(super) verb: ProfileVerb,
+}
+
+/// What is to be done with profiles.
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileVerb {
+    /// List the embedded profiles
+    List,
+    /// Print a profile as it is written
+    Show {
+        /// Embedded profile or file [default: that of `--profile`]
+        name: Option<String>,
+    },
+    /// Print the JSON schema of profiles, for editors
+    Schema,
+}
+
+/// `node`
+#[derive(Debug, Args)]
+pub(super) struct Node {
+    /// What it calls itself
+    #[arg(long)]
+    pub(super) name: String,
+    /// Address for MCP over TCP, newline-delimited JSON-RPC
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) tcp: SocketAddr,
+    /// Address for MCP over HTTP
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) http: Option<SocketAddr>,
+    /// Worker threads, each with a descriptor table of its own [default: by --max-connections]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) workers: Option<u16>,
+    /// Connections that it accepts at most
+    #[arg(long, value_name = "N", default_value_t = 35_000)]
+    pub(super) max_connections: u32,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// Shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+// Private
+
+fn only() -> impl clap::builder::TypedValueParser<Value = Only> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+    PossibleValuesParser::new(["nodes", "balancer"]).map(|half| {
+        if half == "nodes" {
+            Only::Nodes
+        } else {
+            Only::Balancer
+        }
+    })
+}
+
+/// A period that leaves time to read, and for everything else.
+fn interval(text: &str) -> Result<Period, String> {
+    const SHORTEST: std::time::Duration = std::time::Duration::from_millis(100);
+
+    let period: Period = text
+        .parse()
+        .map_err(|error: crate::units::UnitError| error.to_string())?;
+    if period.duration() < SHORTEST {
+        return Err(format!("`{text}` is too short: 100ms is the shortest"));
+    }
+    Ok(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_work_before_and_after_the_verb() {
+        for line in [
+            ["clusterctl", "--set", "a=1", "--json", "status", "--set", "b=2"],
+            ["clusterctl", "--json", "status", "--set", "a=1", "--set", "b=2"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert!(cli.global.json);
+            assert!(!cli.global.sets.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_continuous_view_does_not_spin() {
+        for (interval, good) in [("0", false), ("99ms", false), ("100ms", true), ("5", true)] {
+            let line = ["clusterctl", "health", "--continuous", interval];
+            assert_eq!(Cli::try_parse_from(line).is_ok(), good, "{interval}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A balancer's name on the command line.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+
+use super::failure::Failure;
+use super::names;
+use crate::profile::BalancerKind;
+
+/// The balancers that can be chosen.
+const AVAILABLE: [BalancerKind; 1] = [BalancerKind::Haproxy];
+
+/// What was typed; judged by [`BalancerName::kind`], which can say more than clap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BalancerName(String);
+
+/// Reads a [`BalancerName`], and tells completions which ones there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BalancerNames;
+
+impl BalancerName {
+    /// The balancer of that name.
+    ///
+    /// # Errors
+    /// When there is none, or not yet.
+    pub(super) fn kind(&self) -> Result<BalancerKind, Failure> {
+        let all = [BalancerKind::Haproxy, BalancerKind::Nginx, BalancerKind::Builtin];
+        let kind = all.into_iter().find(|kind| kind.name() == self.0);
+        kind.map_or_else(|| Err(self.unknown()), available)
+    }
+
+    fn unknown(&self) -> Failure {
+        names::unknown("balancer", &self.0, AVAILABLE.iter().map(|kind| kind.name()))
+    }
+}
+
+/// `kind`, if this version can run it.
+///
+/// # Errors
+/// When it cannot, yet.
+pub(super) fn available(kind: BalancerKind) -> Result<BalancerKind, Failure> {
+    if AVAILABLE.contains(&kind) {
+        return Ok(kind);
+    }
+    Err(Failure::usage(format!("balancer `{kind}` is not available yet")).hint("use `haproxy`".to_owned()))
+}
+
+impl TypedValueParser for BalancerNames {
+    type Value = BalancerName;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<BalancerName, clap::Error> {
+        let name = value
+            .to_str()
+            .ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidUtf8).with_cmd(command))?;
+        Ok(BalancerName(name.to_owned()))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            AVAILABLE.iter().map(|kind| PossibleValue::new(kind.name())),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(name: &str) -> Result<BalancerKind, (String, Option<String>)> {
+        BalancerName(name.to_owned())
+            .kind()
+            .map_err(|failure| (failure.text(), failure.hint))
+    }
+
+    #[test]
+    fn a_near_miss_is_suggested() {
+        let (error, hint) = judged("haproxi").unwrap_err();
+        assert_eq!(error, "unknown balancer `haproxi`");
+        assert_eq!(hint.unwrap(), "did you mean `haproxy`?");
+    }
+
+    #[test]
+    fn what_is_to_come_is_told_from_what_is_not() {
+        assert_eq!(judged("haproxy"), Ok(BalancerKind::Haproxy));
+        assert_eq!(
+            judged("nginx").unwrap_err().0,
+            "balancer `nginx` is not available yet"
+        );
+        assert_eq!(judged("envoy").unwrap_err().1.unwrap(), "there is `haproxy`");
+    }
+}

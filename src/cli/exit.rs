@@ -1,0 +1,26 @@
+//! How a command ends.
+
+use std::process::ExitCode;
+
+/// The exit code of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// 0: done; what was looked at is well.
+    Done,
+    /// 1: not done; what was looked at is not well.
+    Failed,
+    /// 2: the command line, or the profile's name, is wrong.
+    Usage,
+    /// 2: it could not be found out.
+    Unclear,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage | Exit::Unclear => 2,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Why a command ends without having done its work.
+
+use crate::api::ClientError;
+use crate::profile::{Problems, SourceError};
+
+use super::exit::Exit;
+
+/// What a command answers.
+pub(super) type Outcome = Result<Exit, Failure>;
+
+/// An error, what to do about it, and the exit code that it ends with.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: anyhow::Error,
+    pub(super) hint: Option<String>,
+    pub(super) exit: Exit,
+}
+
+/// Whoever read our output has gone, as `head` does: nothing is wrong, and there is nobody to tell.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output any more")]
+pub(super) struct ReaderGone;
+
+impl Failure {
+    /// The work could not be done.
+    pub(super) fn new(error: impl Into<anyhow::Error>) -> Failure {
+        Failure {
+            error: error.into(),
+            hint: None,
+            exit: Exit::Failed,
+        }
+    }
+
+    /// The work could not be done, for a reason that no other error stands behind.
+    pub(super) fn because(why: impl Into<String>) -> Failure {
+        Failure::new(anyhow::Error::msg(why.into()))
+    }
+
+    /// What was asked for makes no sense.
+    pub(super) fn usage(why: impl Into<String>) -> Failure {
+        Failure::because(why).exit(Exit::Usage)
+    }
+
+    /// Says what to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<Option<String>>) -> Failure {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Ends with `exit`.
+    pub(super) fn exit(mut self, exit: Exit) -> Failure {
+        self.exit = exit;
+        self
+    }
+
+    /// Whether there is nobody to tell.
+    pub(super) fn is_silent(&self) -> bool {
+        self.error.is::<ReaderGone>()
+    }
+
+    /// What is wrong and why, in one line per thing.
+    pub(super) fn text(&self) -> String {
+        format!("{:#}", self.error)
+    }
+
+    /// Whether the text is a list that says `error:` and `hint:` itself.
+    pub(super) fn speaks_for_itself(&self) -> bool {
+        self.error.is::<Problems>()
+    }
+}
+
+impl From<ReaderGone> for Failure {
+    fn from(gone: ReaderGone) -> Failure {
+        Failure::new(gone).exit(Exit::Done)
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Failure {
+        Failure::new(problems)
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        let hint = match &error {
+            SourceError::Unknown { near: Some(near), .. } => format!("did you mean `{near}`?"),
+            SourceError::Unknown { near: None, .. } => {
+                "`clusterctl profile list` shows the embedded ones; a file is given by its path".to_owned()
+            }
+            SourceError::Read { .. } => {
+                "`--profile` takes a name or the path of a readable YAML file".to_owned()
+            }
+        };
+        Failure::new(error).exit(Exit::Usage).hint(hint)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Failure {
+        match error {
+            ClientError::NotRunning(_) => {
+                Failure::because("the cluster is not running").hint("`clusterctl start` starts it".to_owned())
+            }
+            ClientError::Refused(refusal) => Failure::because(refusal.error).hint(refusal.hint),
+            ClientError::Broken(_) => Failure::new(error)
+                .exit(Exit::Unclear)
+                .hint("`clusterctl logs supervisor` shows what it does".to_owned()),
+        }
+    }
+}

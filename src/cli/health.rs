@@ -1,0 +1,111 @@
+//! `health`: the status, with latencies, resources and alerts; once or continuously.
+
+use std::time::{Duration, SystemTime};
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+use super::settings::Settings;
+use super::status::{judge, stopped};
+use crate::api::{Client, ClientError, Health};
+use crate::platform::RunDir;
+use crate::report::{self, paint};
+
+/// Shows it.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Health) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    match args.continuous {
+        None => once(settings, printer, &run_dir).await,
+        Some(interval) => continuously(settings, printer, &run_dir, interval.duration()).await,
+    }
+}
+
+// Private
+
+async fn once(settings: &Settings, printer: &Printer, run_dir: &RunDir) -> Outcome {
+    let (health, exit) = look(settings, run_dir).await?;
+    if settings.json {
+        printer.pretty_json(&health)?;
+    } else {
+        printer.data(&report::health(&health))?;
+    }
+    Ok(exit)
+}
+
+/// Until Ctrl-C; then the exit code is that of the last look.
+async fn continuously(
+    settings: &Settings,
+    printer: &Printer,
+    run_dir: &RunDir,
+    interval: Duration,
+) -> Outcome {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut last = Exit::Unclear;
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut interrupted => return Ok(last),
+            _ = ticks.tick() => {}
+        }
+        let looked = tokio::select! {
+            biased;
+            _ = &mut interrupted => return Ok(last),
+            looked = look(settings, run_dir) => looked,
+        };
+        match looked {
+            Ok((health, exit)) => {
+                last = exit;
+                show(settings, printer, &health)?;
+            }
+            // A supervisor that is stuck or just ending may answer the next time.
+            Err(failure) => {
+                last = failure.exit;
+                printer.failure(&failure);
+            }
+        }
+    }
+}
+
+fn show(settings: &Settings, printer: &Printer, health: &Health) -> Result<(), Failure> {
+    if settings.json {
+        return printer.json(health);
+    }
+    let text = format!(
+        "{}\n{}",
+        paint::dim(&report::timestamp(SystemTime::now())),
+        report::health(health)
+    );
+    if printer.on_terminal {
+        printer.redraw(&text)?;
+    } else {
+        printer.data(&format!("{text}\n"))?;
+    }
+    Ok(())
+}
+
+async fn look(settings: &Settings, run_dir: &RunDir) -> Result<(Health, Exit), Failure> {
+    match ask(run_dir).await {
+        Ok(health) => {
+            let exit = judge(health.status.state);
+            Ok((health, exit))
+        }
+        Err(ClientError::NotRunning(_)) => {
+            let (status, exit) = stopped(settings, run_dir);
+            Ok((
+                Health {
+                    status,
+                    ..Health::down("")
+                },
+                exit,
+            ))
+        }
+        Err(error) => Err(Failure::from(error).exit(Exit::Unclear)),
+    }
+}
+
+async fn ask(run_dir: &RunDir) -> Result<Health, ClientError> {
+    Client::connect(&run_dir.control_socket()).await?.health().await
+}

@@ -1,0 +1,134 @@
+//! `logs`: what nodes, balancer and supervisor have logged. Reads files, so it also works when nothing runs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome, ReaderGone};
+use super::log_file::LogFile;
+use super::names;
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::report::paint;
+
+/// Between two looks at files that are followed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Shows them.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Logs) -> Outcome {
+    let logs = settings.run_dir()?.logs();
+    let found = found(&logs)?;
+    let wanted = match &args.name {
+        None if found.is_empty() => return Err(none(&logs)),
+        None => None,
+        Some(name) if found.contains(name) => Some(name.as_str()),
+        Some(name) => return Err(names::unknown("log", name, found.iter().map(String::as_str))),
+    };
+    let mut reader = Reader {
+        printer,
+        logs: &logs,
+        wanted,
+        open: BTreeMap::new(),
+    };
+    reader.read(args.lines)?;
+    if args.follow {
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut ticks = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = &mut interrupted => break,
+                _ = ticks.tick() => reader.read(usize::MAX)?,
+            }
+        }
+    }
+    reader.last_words()?;
+    Ok(Exit::Done)
+}
+
+// Private
+
+struct Reader<'a> {
+    printer: &'a Printer,
+    logs: &'a Path,
+    /// One log only.
+    wanted: Option<&'a str>,
+    open: BTreeMap<String, LogFile>,
+}
+
+impl Reader<'_> {
+    /// Shows what is new; of logs that are new themselves their last `lines` lines.
+    fn read(&mut self, lines: usize) -> Result<(), Failure> {
+        let wanted = |name: &String| self.wanted.is_none_or(|wanted| wanted == name);
+        for name in found(self.logs)?.into_iter().filter(wanted) {
+            let path = self.logs.join(format!("{name}.log"));
+            let news = match self.open.get_mut(&name) {
+                Some(log) => log.news(),
+                None => LogFile::tail(&path, lines).map(|(news, log)| {
+                    self.open.insert(name.clone(), log);
+                    news
+                }),
+            };
+            match news {
+                Ok(news) => self.show(&name, &news)?,
+                // Gone between two looks.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(&path, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows what stands at the end without a line feed.
+    fn last_words(&mut self) -> Result<(), Failure> {
+        let last: Vec<_> = self
+            .open
+            .iter_mut()
+            .map(|(name, log)| (name.clone(), log.last_words()))
+            .collect();
+        for (name, words) in last {
+            self.show(&name, &words)?;
+        }
+        Ok(())
+    }
+
+    fn show(&self, name: &str, lines: &[u8]) -> Result<(), ReaderGone> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let lines = String::from_utf8_lossy(lines);
+        if self.wanted.is_some() {
+            return self.printer.data(&lines);
+        }
+        let prefix = paint::cyan(&format!("{name} |"));
+        let prefixed: Vec<String> = lines.lines().map(|line| format!("{prefix} {line}")).collect();
+        self.printer.data(&prefixed.join("\n"))
+    }
+}
+
+/// The names of the logs that there are, in order.
+fn found(logs: &Path) -> Result<Vec<String>, Failure> {
+    let entries = match std::fs::read_dir(logs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none(logs)),
+        Err(error) => return Err(unreadable(logs, error)),
+    };
+    let name = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".log").map(str::to_owned)
+    };
+    let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn none(logs: &Path) -> Failure {
+    Failure::because(format!("there are no logs in `{}`", logs.display()))
+        .hint("`clusterctl start` makes some; `--run-dir` says of which cluster".to_owned())
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Failure {
+    Failure::new(anyhow::Error::new(error).context(format!("cannot read `{}`", path.display())))
+}

@@ -1,0 +1,88 @@
+//! The command line's global flags, made into what commands need. Each is made when it is asked for: who names the run
+//! directory needs no profile to look at a cluster.
+
+use super::args::Global;
+use super::balancer_name::{BalancerName, available};
+use super::failure::Failure;
+use crate::platform::RunDir;
+use crate::profile::{self, BalancerKind, Cluster, Source};
+
+/// What every command is told.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// Whether programs read the output.
+    pub(super) json: bool,
+    #[expect(
+        dead_code,
+        reason = "for `start`, `render` and `check`, which are to be wired"
+    )]
+    /// Templates that replace the embedded ones.
+    pub(super) templates: Option<std::path::PathBuf>,
+    global: Global,
+}
+
+impl Settings {
+    /// From the flags.
+    pub(super) fn new(global: Global) -> Settings {
+        Settings {
+            json: global.json,
+            // A daemon has another working directory.
+            templates: global
+                .templates
+                .clone()
+                .map(|path| std::path::absolute(&path).unwrap_or(path)),
+            global,
+        }
+    }
+
+    /// The profile's text and all that changes it.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it is unreadable.
+    pub(super) fn source(&self) -> Result<Source, Failure> {
+        let mut source = Source::read(&self.global.profile)?;
+        source.sets.clone_from(&self.global.sets);
+        source.port_offset = self.global.port_offset;
+        Ok(source)
+    }
+
+    /// The cluster that the profile describes.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the profile.
+    pub(super) fn cluster(&self) -> Result<Cluster, Failure> {
+        Ok(profile::load(&self.source()?)?)
+    }
+
+    /// The balancer that was named, or the profile's.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the profile is wrong.
+    pub(super) fn balancer(&self, named: Option<&BalancerName>) -> Result<BalancerKind, Failure> {
+        match named {
+            Some(name) => name.kind(),
+            None => available(self.cluster()?.balancer),
+        }
+    }
+
+    /// The run directory: as told, else the one of the profile's cluster.
+    ///
+    /// # Errors
+    /// When it is not told, and the profile is wrong.
+    pub(super) fn run_dir(&self) -> Result<RunDir, Failure> {
+        match &self.global.run_dir {
+            Some(path) => Ok(RunDir::at(path)),
+            None => Ok(RunDir::default_for(&self.cluster()?.name)),
+        }
+    }
+
+    /// The cluster's name, for a cluster that cannot be asked: the profile's, or the run directory's if that is wrong.
+    pub(super) fn name(&self, run_dir: &RunDir) -> String {
+        let from_path = || {
+            let name = run_dir.path().file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        self.cluster()
+            .map_or_else(|_| from_path(), |cluster| cluster.name)
+    }
+}

@@ -1,0 +1,56 @@
+//! `status`: who is up, who holds how many connections, is it even.
+
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::api::{Client, ClientError, ClusterState, Status};
+use crate::platform::RunDir;
+use crate::report;
+
+/// Shows it.
+pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    let (status, exit) = match ask(&run_dir).await {
+        Ok(status) => {
+            let exit = judge(status.state);
+            (status, exit)
+        }
+        Err(ClientError::NotRunning(_)) => stopped(settings, &run_dir),
+        Err(error) => return Err(Failure::from(error).exit(Exit::Unclear)),
+    };
+    if settings.json {
+        printer.pretty_json(&status)?;
+    } else {
+        printer.data(&report::status(&status))?;
+    }
+    Ok(exit)
+}
+
+/// The exit code that a state is.
+pub(super) const fn judge(state: ClusterState) -> Exit {
+    match state {
+        ClusterState::Healthy => Exit::Done,
+        ClusterState::Degraded | ClusterState::Down => Exit::Failed,
+    }
+}
+
+/// The status of a cluster without supervisor. One that was killed has left its state file: then what it left behind
+/// may still serve, and nobody can tell.
+pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
+    let mut status = Status::down(&settings.name(run_dir));
+    if !run_dir.state_file().exists() {
+        return (status, Exit::Failed);
+    }
+    status.warnings.push(
+        "the supervisor died; what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
+            .to_owned(),
+    );
+    (status, Exit::Unclear)
+}
+
+// Private
+
+async fn ask(run_dir: &RunDir) -> Result<Status, ClientError> {
+    Client::connect(&run_dir.control_socket()).await?.status().await
+}

@@ -1,0 +1,87 @@
+//! What clap has to say, in our words.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+
+/// Prints help and version where they were asked for; everything else is a usage error.
+///
+/// # Errors
+/// With what is wrong with the command line.
+pub(super) fn answer(error: &clap::Error, printer: &Printer) -> Outcome {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            printer.data(&error.render().ansi().to_string())?;
+            Ok(Exit::Done)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            printer.note(error.render().ansi().to_string().trim_end());
+            Ok(Exit::Usage)
+        }
+        _ => Err(Failure::usage(what(error)).hint(hint(error))),
+    }
+}
+
+// Private
+
+/// Clap's first paragraph, in one line: what follows it, usage and tips, is what our hint is for.
+fn what(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
+    line.trim_start_matches("error:").trim().replace('\'', "`")
+}
+
+fn hint(error: &clap::Error) -> String {
+    let suggested = [
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+    ];
+    let suggestion = suggested.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(one) => Some(one.as_str()),
+        // Sorted, the nearest one last.
+        ContextValue::Strings(many) => many.last().map(String::as_str),
+        _ => None,
+    });
+    match suggestion {
+        Some(suggestion) => format!("did you mean `{suggestion}`?"),
+        None => {
+            "`clusterctl --help` shows what there is, `clusterctl COMMAND --help` how it is used".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::Cli;
+    use super::*;
+    use clap::Parser;
+
+    fn said(line: &[&str]) -> (String, String) {
+        let line = std::iter::once("clusterctl").chain(line.iter().copied());
+        let error = Cli::try_parse_from(line).unwrap_err();
+        (what(&error), hint(&error))
+    }
+
+    #[test]
+    fn near_misses_are_suggested() {
+        assert_eq!(
+            said(&["strat"]),
+            (
+                "unrecognized subcommand `strat`".into(),
+                "did you mean `start`?".into()
+            )
+        );
+        assert_eq!(said(&["start", "--foregruond"]).1, "did you mean `--foreground`?");
+        assert_eq!(said(&["start", "--only", "node"]).1, "did you mean `nodes`?");
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_would_be_right() {
+        let (what, _) = said(&["stop", "--grace", "soon"]);
+        assert!(what.contains("is not a duration such as"), "{what}");
+    }
+}

@@ -1,0 +1,176 @@
+//! `health`: the status, with latencies, resources, endpoints and alerts.
+
+use super::column::align;
+use super::status::{heading, node_lines, section, totals, warnings};
+use super::{numbers, paint};
+use crate::api::{Alert, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
+
+/// The cluster in the shape of the reference's health check, and all that is known beside.
+#[must_use]
+pub fn health(health: &Health) -> String {
+    let status = &health.status;
+    let endpoints = status
+        .balancer
+        .as_ref()
+        .map(|balancer| endpoints(&balancer.endpoints));
+    let alerts: Vec<String> = health.alerts.iter().map(alert).collect();
+    [
+        heading(status),
+        section("Endpoints", &endpoints.unwrap_or_default()),
+        section("Cluster Nodes", &node_lines(&status.nodes, &status.distribution)),
+        section("Resources", &resources(&status.nodes, &health.latency)),
+        totals(status),
+        latency(&health.latency),
+        section("Alerts", &alerts),
+        warnings(status),
+    ]
+    .concat()
+}
+
+// Private
+
+fn endpoints(endpoints: &Endpoints) -> Vec<String> {
+    let names: Vec<String> = endpoints
+        .listeners
+        .keys()
+        .map(|name| format!("{name}:"))
+        .collect();
+    let lines = align(&names).into_iter().zip(endpoints.listeners.values());
+    lines.map(|(name, address)| format!("{name} {address}")).collect()
+}
+
+fn resources(nodes: &[Node], latency: &Latency) -> Vec<String> {
+    let column = |text: fn(&Node) -> String| align(&nodes.iter().map(text).collect::<Vec<_>>());
+    let columns = [
+        column(|node| format!("{}:", node.name)),
+        column(|node| {
+            node.pid
+                .map_or("no process".to_owned(), |pid| format!("pid {pid}"))
+        }),
+        column(|node| format!("up {}", numbers::age(node.uptime_seconds))),
+        column(|node| numbers::bytes(node.memory_bytes)),
+        column(|node| format!("{:.1}% cpu", node.cpu_percent)),
+        column(|node| numbers::counted(node.restarts.into(), "restart")),
+    ];
+    let line = |(index, node): (usize, &Node)| {
+        let mut parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
+        let answers = latency.nodes.iter().find(|answers| answers.name == node.name);
+        let answers = answers.map_or(String::new(), percentiles);
+        parts.push(&answers);
+        parts.join("  ").trim_end().to_owned()
+    };
+    nodes.iter().enumerate().map(line).collect()
+}
+
+fn percentiles(answers: &NodeLatency) -> String {
+    format!(
+        "p50 {}, p99 {}",
+        numbers::millis(answers.p50_ms),
+        numbers::millis(answers.p99_ms)
+    )
+}
+
+fn latency(latency: &Latency) -> String {
+    let p99 = || latency.nodes.iter().map(|node| node.p99_ms);
+    let (Some(least), Some(most)) = (p99().reduce(f64::min), p99().reduce(f64::max)) else {
+        return String::new();
+    };
+    let class = match latency.class {
+        LatencyClass::Excellent => paint::green("excellent"),
+        LatencyClass::Good => paint::green("good"),
+        LatencyClass::Warning => paint::yellow("warning"),
+        LatencyClass::Critical => paint::red("critical"),
+    };
+    format!(
+        "Latency Range: {} - {} (p99)\nLatency Variance: {:.1}% ({class})\n",
+        numbers::millis(least),
+        numbers::millis(most),
+        latency.variance_percent
+    )
+}
+
+fn alert(alert: &Alert) -> String {
+    let text = match &alert.node {
+        Some(node) => format!("✗ {node} {}", alert.message),
+        None => format!("✗ {}", alert.message),
+    };
+    paint::red(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{busy, plain};
+    use super::*;
+
+    #[test]
+    fn everything_that_is_known() {
+        let answers = |number: u16, p99_ms| NodeLatency {
+            name: format!("erlmcp{number}"),
+            p50_ms: 0.25,
+            p99_ms,
+            samples: 200,
+        };
+        let mut report = Health {
+            status: busy(),
+            latency: Latency {
+                nodes: vec![answers(1, 2.0), answers(2, 8.0)],
+                variance_percent: 120.0,
+                class: LatencyClass::Critical,
+            },
+            alerts: vec![
+                Alert {
+                    node: Some("erlmcp2".into()),
+                    message: "is slow: p99 8 ms".into(),
+                },
+                Alert {
+                    node: None,
+                    message: "latencies are uneven".into(),
+                },
+            ],
+        };
+        report.status.nodes[3].pid = None;
+        report.status.warnings = vec!["`::` is left out: this host has no IPv6".into()];
+        insta::assert_snapshot!(plain(&health(&report)), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: HAProxy RUNNING (pid 123, up 5m)
+
+        Endpoints:
+          http: 127.0.0.1:8080
+          tcp:  127.0.0.1:8000
+
+        Cluster Nodes:
+          erlmcp1: UP (25234 connections) ✓ (target: 25000 ± 500)
+          erlmcp2: UP (24987 connections) ✓
+          erlmcp3: UP (25156 connections) ✓
+          erlmcp4: UP (24623 connections) ✓
+
+        Resources:
+          erlmcp1:  pid 1001    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 2.0 ms
+          erlmcp2:  pid 1002    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 8.0 ms
+          erlmcp3:  pid 1003    up 5m 2s  28.3 MB  2.5% cpu  0 restarts
+          erlmcp4:  no process  up 5m 2s  28.3 MB  2.5% cpu  0 restarts
+
+        Total Connections: 100000 / 100000 (100%)
+        Variance: 2.4% (target: <5%)
+        Latency Range: 2.0 ms - 8.0 ms (p99)
+        Latency Variance: 120.0% (critical)
+
+        Alerts:
+          ✗ erlmcp2 is slow: p99 8 ms
+          ✗ latencies are uneven
+
+        Warnings:
+          `::` is left out: this host has no IPv6
+        ");
+    }
+
+    #[test]
+    fn a_stopped_cluster_has_little_to_say() {
+        insta::assert_snapshot!(plain(&health(&Health::down("erlmcp"))), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: STOPPED
+        ");
+    }
+}

@@ -1,0 +1,68 @@
+//! How a start or a restart gets on, and why it failed.
+
+use super::paint;
+use crate::api::{Rollout, Step, StepState};
+
+/// One child's part.
+#[must_use]
+pub fn step(step: &Step) -> String {
+    let Step { name, state } = step;
+    match state {
+        StepState::Waiting => format!("{name} {}", paint::dim("waiting")),
+        StepState::Starting => format!("{name} starting"),
+        StepState::Ready => format!("{} {name} ready", paint::green("✓")),
+        StepState::Adopted => format!("{} {name} adopted, it was running", paint::green("✓")),
+        StepState::Failed => format!("{} {name} failed", paint::red("✗")),
+    }
+}
+
+/// Why it failed, and what the child said last; `None` while it has not failed.
+#[must_use]
+pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
+    let Rollout::Failed { error, child, log } = rollout else {
+        return None;
+    };
+    let title = child.as_ref().filter(|_| !log.is_empty());
+    let title = title.map(|child| format!("\n  the last that {child} logged:"));
+    let lines = log.iter().flat_map(|line| ["\n    ", line]);
+    let text = std::iter::once(error.as_str())
+        .chain(title.as_deref())
+        .chain(lines)
+        .collect();
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::plain;
+    use super::*;
+
+    #[test]
+    fn a_child_that_fails_has_the_last_word() {
+        let rollout = Rollout::Failed {
+            error: "erlmcp2 exited with code 1".into(),
+            child: Some("erlmcp2".into()),
+            log: vec!["cannot bind 127.0.0.1:9002".into(), "address in use".into()],
+        };
+        insta::assert_snapshot!(failed_rollout(&rollout).unwrap(), @r"
+        erlmcp2 exited with code 1
+          the last that erlmcp2 logged:
+            cannot bind 127.0.0.1:9002
+            address in use
+        ");
+        assert_eq!(failed_rollout(&Rollout::Done), None);
+    }
+
+    #[test]
+    fn every_state_has_its_words() {
+        let text = |state| {
+            plain(&step(&Step {
+                name: "erlmcp1".into(),
+                state,
+            }))
+        };
+        assert_eq!(text(StepState::Starting), "erlmcp1 starting");
+        assert_eq!(text(StepState::Ready), "✓ erlmcp1 ready");
+        assert_eq!(text(StepState::Failed), "✗ erlmcp1 failed");
+    }
+}

@@ -1,0 +1,202 @@
+//! `status`: who is up, who holds how many connections, is it even.
+
+use std::fmt::Write as _;
+
+use super::standing::{Standing, target, word};
+use super::{numbers, paint};
+use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
+use crate::profile::BalancerKind;
+
+/// The cluster in the shape of the reference's health check.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    let nodes = node_lines(&status.nodes, &status.distribution);
+    format!(
+        "{}{}{}{}",
+        heading(status),
+        section("Cluster Nodes", &nodes),
+        totals(status),
+        warnings(status)
+    )
+}
+
+/// Title and balancer.
+pub(super) fn heading(status: &Status) -> String {
+    let title = format!("=== {} Load Balancer & Cluster Health ===", status.cluster);
+    let balancer = match &status.balancer {
+        Some(balancer) => balancer_line(balancer),
+        None => paint::red("STOPPED"),
+    };
+    format!("{}\n\nLoad Balancer: {balancer}\n", paint::bold(&title))
+}
+
+/// One line a node.
+pub(super) fn node_lines(nodes: &[Node], distribution: &Distribution) -> Vec<String> {
+    let line = |(index, node)| {
+        let aside = node_aside(index == 0, node, distribution);
+        format!("{}{aside}", node_state(node, distribution))
+    };
+    nodes.iter().enumerate().map(line).collect()
+}
+
+/// Connections, all together and how evenly.
+pub(super) fn totals(status: &Status) -> String {
+    if status.nodes.is_empty() {
+        return String::new();
+    }
+    let distribution = &status.distribution;
+    let Distribution { total, capacity, .. } = distribution;
+    let share = numbers::share(*total, *capacity).map_or(String::new(), |share| format!(" ({share}%)"));
+    let variance = match distribution.verdict {
+        Verdict::Idle => paint::dim("idle (under 50 connections per node: too few to judge)"),
+        Verdict::Pass => paint::green(&format!("{:.1}%", distribution.variance_percent)),
+        Verdict::Fail => paint::red(&format!("{:.1}% too uneven", distribution.variance_percent)),
+    };
+    let target = match distribution.verdict {
+        Verdict::Idle => String::new(),
+        Verdict::Pass | Verdict::Fail => format!(" (target: <{}%)", distribution.variance_target_percent),
+    };
+    format!("\nTotal Connections: {total} / {capacity}{share}\nVariance: {variance}{target}\n")
+}
+
+/// What is not as the profile wants it.
+pub(super) fn warnings(status: &Status) -> String {
+    let lines: Vec<String> = status
+        .warnings
+        .iter()
+        .map(|warning| paint::yellow(warning))
+        .collect();
+    section("Warnings", &lines)
+}
+
+/// A title and its lines; nothing when there are none.
+pub(super) fn section(title: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    lines.iter().fold(format!("\n{title}:\n"), |mut text, line| {
+        let _infallible = writeln!(text, "  {}", line.replace('\n', "\n    "));
+        text
+    })
+}
+
+// Private
+
+fn balancer_line(balancer: &Balancer) -> String {
+    let name = match balancer.kind {
+        BalancerKind::Haproxy => "HAProxy",
+        BalancerKind::Nginx => "nginx",
+        BalancerKind::Builtin => "built-in",
+    };
+    let state = match balancer.state {
+        BalancerState::Running => paint::green("RUNNING"),
+        BalancerState::Reloading => paint::yellow("RELOADING"),
+        BalancerState::Stopped => paint::yellow("STOPPED"),
+        BalancerState::Failed => paint::red("FAILED"),
+    };
+    let pids: Vec<String> = balancer.pids.iter().map(ToString::to_string).collect();
+    let process = match pids.as_slice() {
+        [] => return format!("{name} {state}"),
+        [pid] => format!("pid {pid}"),
+        pids => format!("pids {}", pids.join(", ")),
+    };
+    let restarts = match balancer.restarts {
+        0 => String::new(),
+        restarts => format!(", {}", numbers::counted(restarts.into(), "restart")),
+    };
+    format!(
+        "{name} {state} ({process}, up {}{restarts})",
+        numbers::age(balancer.uptime_seconds)
+    )
+}
+
+fn node_state(node: &Node, distribution: &Distribution) -> String {
+    let standing = Standing::of(node, distribution);
+    let Node {
+        name, connections, ..
+    } = node;
+    format!(
+        "{name}: {} ({connections} connections) {}",
+        standing.paint(word(node.state)),
+        standing.mark()
+    )
+}
+
+/// What stands beside a node, in parentheses: the target by the first; what went wrong by whoever it went wrong with.
+fn node_aside(first: bool, node: &Node, distribution: &Distribution) -> String {
+    let (target, tolerance) = target(distribution);
+    let target = first.then(|| format!("target: {target:.0} ± {tolerance:.0}"));
+    let restarts =
+        (node.restarts > 0).then(|| paint::yellow(&numbers::counted(node.restarts.into(), "restart")));
+    let parts: Vec<String> = target
+        .into_iter()
+        .chain(restarts)
+        .chain(node.reason.clone())
+        .collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{busy, down, idle, plain};
+    use super::*;
+    use crate::api::NodeState;
+
+    #[test]
+    fn a_busy_cluster_reads_as_in_the_reference() {
+        insta::assert_snapshot!(plain(&status(&busy())), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: HAProxy RUNNING (pid 123, up 5m)
+
+        Cluster Nodes:
+          erlmcp1: UP (25234 connections) ✓ (target: 25000 ± 500)
+          erlmcp2: UP (24987 connections) ✓
+          erlmcp3: UP (25156 connections) ✓
+          erlmcp4: UP (24623 connections) ✓
+
+        Total Connections: 100000 / 100000 (100%)
+        Variance: 2.4% (target: <5%)
+        ");
+    }
+
+    #[test]
+    fn an_idle_cluster_is_not_judged_and_a_dead_node_says_why() {
+        let mut sick = idle();
+        sick.nodes[1].state = NodeState::Failed;
+        sick.nodes[1].restarts = 10;
+        sick.nodes[1].reason = Some("exit code 1".into());
+        sick.nodes[2].state = NodeState::Draining;
+        sick.warnings = vec!["capacity is 9900, not 100000".into()];
+        insta::assert_snapshot!(plain(&status(&sick)), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: HAProxy RUNNING (pid 123, up 5m)
+
+        Cluster Nodes:
+          erlmcp1: UP (3 connections) ✓ (target: 25000 ± 500)
+          erlmcp2: FAILED (3 connections) ✗ (10 restarts, exit code 1)
+          erlmcp3: DRAINING (3 connections) -
+          erlmcp4: UP (3 connections) ✓
+
+        Total Connections: 12 / 100000 (0%)
+        Variance: idle (under 50 connections per node: too few to judge)
+
+        Warnings:
+          capacity is 9900, not 100000
+        ");
+    }
+
+    #[test]
+    fn a_stopped_cluster_says_so() {
+        insta::assert_snapshot!(plain(&status(&down())), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: STOPPED
+        ");
+    }
+}

@@ -1,0 +1,105 @@
+//! Clusters to report on.
+
+use std::collections::BTreeMap;
+
+use crate::api::{
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
+    Verdict,
+};
+use crate::profile::BalancerKind;
+
+/// `text` without its colours.
+pub(super) fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+/// The reference's node number `number`.
+pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
+    Node {
+        name: format!("erlmcp{number}"),
+        state,
+        pid: Some(1_000 + u32::from(number)),
+        restarts: 0,
+        tcp: ([127, 0, 0, 1], 9_000 + number).into(),
+        http: Some(([127, 0, 0, 1], 8_080 + number).into()),
+        connections,
+        connections_by: ConnectionsBy {
+            tcp: connections,
+            http: 0,
+        },
+        memory_bytes: 28_345_678,
+        cpu_percent: 2.5,
+        uptime_seconds: 302,
+        reason: None,
+    }
+}
+
+/// The reference's cluster under 100,000 connections.
+pub(super) fn busy() -> Status {
+    Status {
+        cluster: "erlmcp".into(),
+        state: ClusterState::Healthy,
+        balancer: Some(Balancer {
+            kind: BalancerKind::Haproxy,
+            state: BalancerState::Running,
+            pids: vec![123],
+            restarts: 0,
+            uptime_seconds: 300,
+            endpoints: Endpoints {
+                listeners: BTreeMap::from([
+                    ("tcp".into(), ([127, 0, 0, 1], 8_000).into()),
+                    ("http".into(), ([127, 0, 0, 1], 8_080).into()),
+                ]),
+                stats_socket: Some("/run/clusterctl/erlmcp/haproxy.sock".into()),
+            },
+            stats_sockets: vec!["/run/clusterctl/erlmcp/haproxy.sock".into()],
+        }),
+        nodes: [25_234, 24_987, 25_156, 24_623]
+            .into_iter()
+            .zip(1..)
+            .map(|(connections, number)| node(number, NodeState::Up, connections))
+            .collect(),
+        distribution: Distribution {
+            total: 100_000,
+            capacity: 100_000,
+            mean: 25_000.0,
+            target: 25_000,
+            tolerance: 500,
+            tolerance_percent: 2.0,
+            min: 24_623,
+            max: 25_234,
+            variance_percent: 2.444,
+            variance_target_percent: 5.0,
+            stddev: 230.1,
+            jain: 0.9999,
+            verdict: Verdict::Pass,
+        },
+        warnings: Vec::new(),
+    }
+}
+
+/// The same with hardly a client.
+pub(super) fn idle() -> Status {
+    let mut status = busy();
+    for node in &mut status.nodes {
+        node.connections = 3;
+    }
+    status.distribution = Distribution {
+        total: 12,
+        mean: 3.0,
+        tolerance: 0,
+        min: 3,
+        max: 3,
+        variance_percent: 0.0,
+        stddev: 0.0,
+        jain: 1.0,
+        verdict: Verdict::Idle,
+        ..status.distribution
+    };
+    status
+}
+
+/// The same, stopped.
+pub(super) fn down() -> Status {
+    Status::down("erlmcp")
+}
