@@ -37,6 +37,8 @@ pub fn distribution(cluster: &Cluster, nodes: &[Node], capacity: u64) -> Distrib
         mean: spread.mean,
         target: cluster.nodes.first().map_or(0, |node| u64::from(node.target)),
         tolerance,
+        tolerance_percent: cluster.targets.tolerance.get(),
+        variance_target_percent: cluster.targets.variance.get(),
         min: serving.iter().copied().min().unwrap_or(0),
         max: serving.iter().copied().max().unwrap_or(0),
         variance_percent: round(spread.variance_percent),

@@ -73,7 +73,7 @@ impl Core {
         if let Some(record) = record {
             core.adopt(record, now);
         }
-        core.begin_start(core.setting.launch.only, now);
+        core.begin_start(Verb::Start, core.setting.launch.only, now);
         core
     }
 
@@ -94,7 +94,7 @@ impl Core {
     }
 
     /// Starts what is wanted and does not run yet.
-    pub(super) fn begin_start(&mut self, only: Option<Only>, now: Instant) {
+    pub(super) fn begin_start(&mut self, verb: Verb, only: Option<Only>, now: Instant) {
         let (nodes, balancers): (Vec<Who>, Vec<Who>) =
             self.children.keys().partition(|who| matches!(who, Who::Node(_)));
         let mut waves = Vec::new();
@@ -105,7 +105,7 @@ impl Core {
             self.balanced = true;
             waves.push(balancers);
         }
-        self.rollout = Rollout::new(Verb::Start, waves, now + self.setting.launch.timeout.duration());
+        self.rollout = Rollout::new(verb, waves, now + self.setting.launch.timeout.duration());
     }
 
     /// Lets `event` happen to the child, and does what follows from it.
@@ -276,7 +276,7 @@ impl Core {
                 let sockets = self
                     .setting
                     .balancer
-                    .sockets(&self.setting.run_dir, &self.setting.plan);
+                    .sockets(&self.setting.plan, &self.setting.run_dir);
                 watching::Ready::Balancer(sockets.get(instance).cloned())
             }
         };
@@ -378,7 +378,7 @@ impl Core {
         let sockets = self
             .setting
             .balancer
-            .sockets(&self.setting.run_dir, &self.setting.plan);
+            .sockets(&self.setting.plan, &self.setting.run_dir);
         let Some(socket) = sockets.get(instance) else {
             return;
         };
@@ -387,7 +387,9 @@ impl Core {
             .map(|node| {
                 (
                     node.name.clone(),
-                    self.setting.balancer.servers(&self.setting.cluster, &node.name),
+                    self.setting
+                        .balancer
+                        .health_targets(&self.setting.cluster, &node.name),
                 )
             })
             .collect();

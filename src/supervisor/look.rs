@@ -131,7 +131,7 @@ impl Look {
             all if all.iter().any(|child| child.process.is_some()) => BalancerState::Reloading,
             _ => BalancerState::Stopped,
         };
-        let stats_sockets = setting.balancer.sockets(&setting.run_dir, &setting.plan);
+        let stats_sockets = setting.balancer.sockets(&setting.plan, &setting.run_dir);
         Balancer {
             kind: setting.balancer.kind(),
             state,

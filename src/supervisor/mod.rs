@@ -39,7 +39,7 @@ mod voice;
 mod watching;
 
 pub use orphans::stop_orphans;
-pub use prepare::{PrepareError, Prepared, ports};
+pub use prepare::{PrepareError, Prepared};
 pub use presence::{Presence, PresenceError};
 pub use record::{ChildRecord, Launch, Record, RecordError};
 pub use supervise::{SuperviseError, detach, living_pids, supervise, supervise_detached};

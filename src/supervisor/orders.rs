@@ -1,6 +1,6 @@
 //! What the supervisor does when it is told, and how it goes on with it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::child::{Event, Ladder, State, Then};
 use super::core::Core;
@@ -41,16 +41,16 @@ impl Core {
             }
             for who in turn {
                 let event = match self.rollout.verb {
-                    Verb::Start => Event::Start,
-                    Verb::Restart => {
-                        Event::Stop(self.setting.ladder(who, std::time::Duration::ZERO), Then::Start)
-                    }
+                    Verb::Start | Verb::Join => Event::Start,
+                    Verb::Restart => Event::Stop(self.setting.ladder(who, Duration::ZERO), Then::Start),
                 };
                 self.apply(who, event, now);
             }
         }
-        if self.rollout.verb == Verb::Start && matches!(self.rollout.outcome, Some(Err(_))) {
-            self.ending = Some(Ending::failed(self.progress()));
+        match (&self.rollout.outcome, self.rollout.verb) {
+            (Some(Err(_)), Verb::Start) => self.ending = Some(Ending::failed(self.progress())),
+            (Some(Err(_)), Verb::Join) => self.take_back(now),
+            _ => {}
         }
     }
 
@@ -90,7 +90,7 @@ impl Core {
                 hint: Some("`clusterctl stop` first".to_owned()),
             });
         }
-        self.begin_start(order.only, now);
+        self.begin_start(Verb::Join, order.only, now);
         Ok(())
     }
 
@@ -127,6 +127,27 @@ impl Core {
         tracing::info!(node = order.node.as_deref().unwrap_or("all"), "restart");
         self.rollout = Rollout::new(Verb::Restart, waves, now + self.setting.launch.timeout.duration());
         Ok(())
+    }
+
+    /// Stops what a failed rollout has begun beside what runs.
+    fn take_back(&mut self, now: Instant) {
+        for who in self.rollout.all.clone() {
+            if self
+                .children
+                .get(&who)
+                .is_some_and(|child| !child.is_up() && child.state != State::Stopped)
+            {
+                self.apply(
+                    who,
+                    Event::Stop(self.setting.ladder(who, Duration::ZERO), Then::Rest),
+                    now,
+                );
+            }
+        }
+        self.balanced = self
+            .children
+            .iter()
+            .any(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up());
     }
 
     fn is_wanted(&self, who: Who) -> bool {

@@ -9,6 +9,7 @@ use super::child::Ladder;
 use super::record::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir};
+use crate::profile::BalancerKind;
 
 /// What each process gets after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,10 +24,12 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
-    let drains_on = crate::balancer::drains_on(record.launch.balancer);
     end_all(
         &balancers,
-        &Ladder(vec![(drains_on, grace), (Signal::SIGTERM, PATIENCE)]),
+        &Ladder(vec![
+            (drain_signal(record.launch.balancer), grace),
+            (Signal::SIGTERM, PATIENCE),
+        ]),
     )
     .await?;
     end_all(&nodes, &Ladder(vec![(Signal::SIGTERM, PATIENCE)])).await?;
@@ -35,6 +38,14 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
 }
 
 // Private
+
+/// What the balancer ends gracefully on; its binary, which would tell, may be gone.
+const fn drain_signal(kind: BalancerKind) -> Signal {
+    match kind {
+        BalancerKind::Haproxy | BalancerKind::Builtin => Signal::SIGUSR1,
+        BalancerKind::Nginx => Signal::SIGQUIT,
+    }
+}
 
 async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
     let endings: Vec<_> = children

@@ -1,23 +1,23 @@
 //! Everything that can be found out before anything is started.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
 
 use super::record::Launch;
 use super::setting::Setting;
 use crate::api::Only;
-use crate::balancer::{self, BalancerError, ConfigFile, FindError};
-use crate::plan::plan;
-use crate::platform::ports::{Holder, holders};
-use crate::platform::{Host, RunDir};
-use crate::profile::{Cluster, Problems, Runtime, load};
+use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError};
+use crate::plan::{Bound, Plan, Warning, plan};
+use crate::platform::ports::holders;
+use crate::platform::{Holder, Host, RunDir};
+use crate::profile::{Cluster, Problems, load};
 use crate::render::Templates;
 
 /// A cluster that is ready to be started.
 pub struct Prepared {
     pub(super) setting: Setting,
     pub(super) files: Vec<ConfigFile>,
+    warned: Vec<String>,
 }
 
 /// Why a cluster cannot be started.
@@ -29,12 +29,15 @@ pub enum PrepareError {
     /// There is no balancer to run.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The configuration cannot be rendered, or the balancer refuses it.
+    /// The balancer's files cannot be made.
     #[error(transparent)]
-    Balancer(#[from] BalancerError),
+    Files(#[from] FilesError),
+    /// The balancer refuses them.
+    #[error(transparent)]
+    Check(#[from] CheckError),
     /// Somebody else listens where we want to.
-    #[error("{}", taken(.0))]
-    Taken(Vec<(SocketAddr, Holder)>),
+    #[error("{}", taken_words(.0))]
+    Taken(Vec<(Bound, Holder)>),
 }
 
 impl PrepareError {
@@ -45,7 +48,8 @@ impl PrepareError {
             // Says it beside each problem.
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
-            PrepareError::Balancer(error) => error.hint(),
+            PrepareError::Files(error) => error.hint(),
+            PrepareError::Check(error) => error.hint(),
             PrepareError::Taken(_) => {
                 Some("stop what holds them, or move this cluster: `--port-offset 1000`".to_owned())
             }
@@ -67,17 +71,18 @@ impl Prepared {
         let cluster = load(&launch.source)?;
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
-        let templates = Templates::new(launch.templates.as_deref().map(Path::to_owned));
+        let templates = launch
+            .templates
+            .as_ref()
+            .map_or_else(Templates::embedded, Templates::overridden_by);
         let files = balancer.files(&cluster, &plan, &run_dir, &templates)?;
-        balancer.check(&files).await?;
-        let taken: Vec<(SocketAddr, Holder)> = holders(&ports(&cluster, launch.only))
-            .into_iter()
-            .filter(|(_, holder)| !holder.pid.is_some_and(|pid| ours.contains(&pid)))
-            .collect();
+        let warned = balancer.check(&cluster, &plan, &run_dir, &templates).await?;
+        let taken = taken(&wanted(&cluster, &plan, launch.only), ours);
         if !taken.is_empty() {
             return Err(PrepareError::Taken(taken));
         }
         Ok(Prepared {
+            warned,
             setting: Setting {
                 launch,
                 cluster,
@@ -91,34 +96,48 @@ impl Prepared {
 
     /// What the profile wants and this host or balancer does not give.
     #[must_use]
-    pub fn warnings(&self) -> &[crate::plan::Warning] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.setting.plan.warnings
     }
-}
 
-/// Every address that the cluster, or half of it, listens on.
-#[must_use]
-pub fn ports(cluster: &Cluster, only: Option<Only>) -> Vec<SocketAddr> {
-    let listen = &cluster.listen;
-    let nodes = cluster
-        .nodes
-        .iter()
-        .flat_map(|node| std::iter::once(node.tcp).chain(node.http));
-    let nodes = nodes.filter(|_| only != Some(Only::Balancer) && cluster.runtime != Runtime::External);
-    let clients = listen
-        .ports()
-        .flat_map(|(_, port)| listen.addresses.iter().map(move |ip| SocketAddr::new(*ip, port)));
-    let balancer = clients
-        .chain(listen.pages().map(|(_, address)| address))
-        .filter(|_| only != Some(Only::Nodes));
-    nodes.chain(balancer).chain(listen.observe).collect()
+    /// What the balancer warns of in its own configuration.
+    #[must_use]
+    pub fn warned(&self) -> &[String] {
+        &self.warned
+    }
 }
 
 // Private
 
-fn taken(ports: &[(SocketAddr, Holder)]) -> String {
-    let lines = ports
+/// Every address that the cluster, or half of it, listens on.
+fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {
+    let is_node = |bound: &Bound| cluster.node(&bound.owner).is_some();
+    let mut wanted = plan.bound(cluster);
+    wanted.retain(|bound| match only {
+        None => true,
+        Some(Only::Nodes) => is_node(bound) || Some(bound.address) == cluster.listen.observe,
+        Some(Only::Balancer) => !is_node(bound),
+    });
+    wanted
+}
+
+/// Those of the `wanted` addresses that others than `ours` hold.
+fn taken(wanted: &[Bound], ours: &BTreeSet<u32>) -> Vec<(Bound, Holder)> {
+    let addresses: Vec<SocketAddr> = wanted.iter().map(|bound| bound.address).collect();
+    let mut held: BTreeMap<SocketAddr, Holder> = holders(&addresses).into_iter().collect();
+    held.retain(|_, holder| !holder.pid.is_some_and(|pid| ours.contains(&pid)));
+    wanted
         .iter()
-        .map(|(address, holder)| format!("{address} is taken by {holder}"));
-    lines.collect::<Vec<_>>().join("\n")
+        .filter_map(|bound| Some((bound.clone(), held.get(&bound.address)?.clone())))
+        .collect()
+}
+
+fn taken_words(taken: &[(Bound, Holder)]) -> String {
+    let words = taken.iter().map(|(bound, holder)| {
+        format!(
+            "{} is taken by {holder}, and wanted for {}",
+            bound.address, bound.owner
+        )
+    });
+    words.collect::<Vec<_>>().join("\n       ")
 }

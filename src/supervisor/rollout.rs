@@ -35,8 +35,10 @@ pub(super) enum Condition {
 /// What a rollout does to its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
-    /// Those that do not run are started; a failure undoes it.
+    /// Those that do not run are started; a failure ends the cluster.
     Start,
+    /// Those that do not run are started beside what runs; a failure stops them again.
+    Join,
     /// Each is stopped and started again; a failed one goes on being restarted.
     Restart,
 }

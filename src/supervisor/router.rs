@@ -14,7 +14,7 @@ use super::look::Look;
 use super::news::{News, Reply, Request};
 use super::setting::Setting;
 use crate::api::{Health, Progress, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder};
-use crate::observe::{METRICS_CONTENT_TYPE, metrics, stats_rows};
+use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::runtime::Socket;
 
 /// What handlers need.
@@ -41,7 +41,7 @@ pub(super) fn control(desk: Desk) -> Router {
 }
 
 /// What anybody may read, for the `observe` listener.
-pub(super) fn observe(desk: Desk) -> Router {
+pub(super) fn public(desk: Desk) -> Router {
     Router::new()
         .route("/metrics", get(metrics_page))
         .with_state(desk)
@@ -72,10 +72,10 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     for socket in desk
         .setting
         .balancer
-        .sockets(&desk.setting.run_dir, &desk.setting.plan)
+        .sockets(&desk.setting.plan, &desk.setting.run_dir)
     {
         match Socket::new(&socket).stat().await {
-            Ok(seen) => rows.extend(stats_rows(&seen)),
+            Ok(seen) => rows.extend(observe::stats(&seen).rows),
             Err(error) => {
                 let error = format!("{} does not tell: {error}", desk.setting.balancer.kind());
                 return Err(Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None }));

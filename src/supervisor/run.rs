@@ -30,7 +30,7 @@ const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 /// # Errors
 /// When the supervisor itself cannot work: its socket, its files, its signals. Nothing was started then.
 pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
-    let Prepared { setting, files } = prepared;
+    let Prepared { setting, files, .. } = prepared;
     let run_dir = setting.run_dir.clone();
     for file in &files {
         RunDir::replace(&file.path, file.content.as_bytes())?;
@@ -72,7 +72,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
 async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: Shutdown) {
     let served = async {
         let listener = TcpListener::bind(address).await?;
-        axum::serve(listener, router::observe(desk))
+        axum::serve(listener, router::public(desk))
             .with_graceful_shutdown(async move { ended.ordered().await })
             .await
     };

@@ -57,7 +57,7 @@ impl Setting {
         match who {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
             Who::Balancer(_) => {
-                let mut program = self.balancer.serve(&self.run_dir, &[]);
+                let mut program = self.balancer.serve(&self.plan, &self.run_dir, &[]);
                 program.nofile = Some(self.plan.balancer.nofile);
                 program
             }
@@ -68,10 +68,10 @@ impl Setting {
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {
             Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
-            Who::Balancer(_) if grace.is_zero() => Ladder(vec![(self.balancer.ends_on(), BALANCER_GRACE)]),
+            Who::Balancer(_) if grace.is_zero() => Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)]),
             Who::Balancer(_) => Ladder(vec![
-                (self.balancer.drains_on(), grace),
-                (self.balancer.ends_on(), BALANCER_GRACE),
+                (self.balancer.drain_signal(), grace),
+                (self.balancer.end_signal(), BALANCER_GRACE),
             ]),
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::runtime::{ServerHealth, Socket};
+use crate::render::HealthTarget;
+use crate::runtime::{RuntimeError, ServerHealth, Socket};
 
 /// A balancer that did not take an order is told again after this.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -14,12 +15,12 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// Which nodes are well, by name.
 pub(super) type Opinion = BTreeMap<String, bool>;
 
-/// Keeps the instance behind `socket` at our opinion of each node; `servers` are the (backend, server) pairs that a
-/// node is known by. Told first is what is down: a balancer believes that everything is well until told otherwise.
+/// Keeps the instance behind `socket` at our opinion of each node; `servers` are what a node is
+/// known by there. Told first is what is down: a balancer believes that everything is well until told otherwise.
 /// Ends when nobody has an opinion any more.
 pub(super) async fn tell(
     socket: PathBuf,
-    servers: BTreeMap<String, Vec<(String, String)>>,
+    servers: BTreeMap<String, Vec<HealthTarget>>,
     mut opinion: watch::Receiver<Opinion>,
 ) {
     let socket = Socket::new(socket);
@@ -65,10 +66,10 @@ pub(super) async fn tell(
 
 async fn set(
     socket: &Socket,
-    servers: Option<&Vec<(String, String)>>,
+    servers: Option<&Vec<HealthTarget>>,
     health: ServerHealth,
-) -> Result<(), crate::runtime::RuntimeError> {
-    for (backend, server) in servers.into_iter().flatten() {
+) -> Result<(), RuntimeError> {
+    for HealthTarget { backend, server } in servers.into_iter().flatten() {
         socket.set_health(backend, server, health).await?;
     }
     Ok(())

@@ -1,0 +1,22 @@
+//! `node`: one MCP node in front, alone.
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use crate::node::{self, Settings};
+use crate::{shutdown, telemetry};
+
+/// Serves until it is told to end.
+pub(super) async fn run(args: &args::Node) -> Outcome {
+    telemetry::init();
+    let usual = Settings::new(&args.name, args.tcp);
+    let settings = Settings {
+        http: args.http,
+        workers: args.workers.unwrap_or(usual.workers),
+        max_connections: args.max_connections,
+        ..usual
+    };
+    let shutdown = shutdown::on_signal().map_err(Failure::new)?;
+    node::run(settings, shutdown).await.map_err(Failure::new)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,180 @@
+//! `start`: the nodes and the balancer, or what of them does not run yet.
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+use super::progress;
+use super::settings::Settings;
+use crate::api::{Client, ClientError, Only, StartOrder, Status};
+use crate::platform::RunDir;
+use crate::profile::BalancerKind;
+use crate::supervisor::{Launch, Prepared, Presence, Record, detach, living_pids, supervise};
+use crate::{report, telemetry};
+
+/// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    run_dir.create().map_err(unusable)?;
+    match Presence::of(&run_dir).await? {
+        Presence::Running(client) => join(settings, printer, args, &client).await,
+        Presence::Orphaned(record) => {
+            let launch = adopting(settings, args, &record)?;
+            begin(settings, printer, args, &run_dir, launch, Some(&record)).await
+        }
+        Presence::Absent => {
+            let launch = launch(settings, args)?;
+            begin(settings, printer, args, &run_dir, launch, None).await
+        }
+    }
+}
+
+// Private
+
+fn launch(settings: &Settings, args: &args::Start) -> Result<Launch, Failure> {
+    Ok(Launch {
+        source: settings.source()?,
+        balancer: settings.balancer(args.balancer.as_ref())?,
+        only: args.only,
+        templates: settings.templates.clone(),
+        timeout: args.timeout,
+    })
+}
+
+/// What a dead supervisor was running, which is what can be adopted.
+fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<Launch, Failure> {
+    let was = &record.launch;
+    if let Some(balancer) = &args.balancer
+        && balancer.kind()? != was.balancer
+    {
+        return Err(another(was.balancer));
+    }
+    if settings.names_profile() && settings.source()? != was.source {
+        return Err(Failure::because("what a killed supervisor left running has another profile").hint(
+            "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),
+        ));
+    }
+    let only = if args.only == was.only { was.only } else { None };
+    Ok(Launch { only, timeout: args.timeout, ..was.clone() })
+}
+
+/// Starts a supervisor.
+async fn begin(
+    settings: &Settings,
+    printer: &Printer,
+    args: &args::Start,
+    run_dir: &RunDir,
+    launch: Launch,
+    record: Option<&Record>,
+) -> Outcome {
+    let prepared = Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await?;
+    for warning in prepared.warnings() {
+        printer.warning(&report::warning(warning));
+    }
+    for warned in prepared.warned() {
+        printer.warning(warned);
+    }
+    if args.foreground {
+        in_front(printer, run_dir, launch).await
+    } else {
+        detached(settings, printer, args, run_dir, &launch).await
+    }
+}
+
+async fn in_front(printer: &Printer, run_dir: &RunDir, launch: Launch) -> Outcome {
+    telemetry::init();
+    let supervisor = tokio::spawn(supervise(launch, run_dir.clone()));
+    let followed = match reach(run_dir, || supervisor.is_finished()).await {
+        Some(client) => progress::outcome(&client).await,
+        None => Ok(()),
+    };
+    supervisor.await.map_err(Failure::new)??;
+    // A signal may have ended it before it served; that is no failure.
+    match followed {
+        Err(failure) if failure.exit == Exit::Failed => Err(failure),
+        _ => {
+            printer.note("stopped");
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn detached(
+    settings: &Settings,
+    printer: &Printer,
+    args: &args::Start,
+    run_dir: &RunDir,
+    launch: &Launch,
+) -> Outcome {
+    let mut supervisor = detach(launch, run_dir).map_err(Failure::new)?;
+    let Some(client) = reach(run_dir, || !supervisor.identity().is_alive()).await else {
+        return match Presence::of(run_dir).await? {
+            // Another `start` was faster.
+            Presence::Running(client) => join(settings, printer, args, &client).await,
+            _ => Err(Failure::because("the supervisor has ended at once")
+                .hint("`clusterctl logs supervisor` shows why".to_owned())),
+        };
+    };
+    if let Err(failure) = progress::follow(&client, printer).await {
+        // Nothing of what was begun is left when we return.
+        let _ended = supervisor.ended().await;
+        return Err(failure);
+    }
+    serves(settings, printer, &client, "is running").await
+}
+
+/// What runs already: whatever of it does not is started.
+async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client: &Client) -> Outcome {
+    let status = client.status().await?;
+    let running = status.balancer.as_ref().map(|balancer| balancer.kind);
+    let wanted = args.balancer.as_ref().map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
+    match (running, wanted) {
+        (Some(running), Some(wanted)) if running != wanted => return Err(another(running)),
+        (_, Some(balancer)) if lacks(&status, args.only) => {
+            client.start(&StartOrder { balancer, only: args.only }).await?;
+            progress::follow(client, printer).await?;
+            serves(settings, printer, client, "is running").await
+        }
+        _ => serves(settings, printer, client, "is already running").await,
+    }
+}
+
+/// Whether a half that is wanted was not started.
+fn lacks(status: &Status, only: Option<Only>) -> bool {
+    let no_balancer = status.balancer.as_ref().is_none_or(|balancer| balancer.state == crate::api::BalancerState::Stopped);
+    let no_node = status.nodes.iter().all(|node| node.pid.is_none());
+    (no_balancer && only != Some(Only::Nodes)) || (no_node && only != Some(Only::Balancer))
+}
+
+/// Says what serves where.
+async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &str) -> Outcome {
+    let status = client.status().await?;
+    if settings.json {
+        printer.pretty_json(&status)?;
+    } else {
+        printer.data(&report::serving(&status, how))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The supervisor, as soon as it listens; `None` when it has ended before.
+async fn reach(run_dir: &RunDir, has_ended: impl Fn() -> bool) -> Option<Client> {
+    loop {
+        match Client::connect(&run_dir.control_socket()).await {
+            Ok(client) => return Some(client),
+            Err(ClientError::NotRunning(_)) if !has_ended() => {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+fn another(running: BalancerKind) -> Failure {
+    Failure::because(format!("the cluster is running with {running}"))
+        .hint("`clusterctl stop` ends it".to_owned())
+}
+
+fn unusable(error: crate::platform::run_dir::RunDirError) -> Failure {
+    Failure::new(error).hint("choose another one with `--run-dir DIR`".to_owned())
+}
