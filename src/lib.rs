@@ -11,7 +11,7 @@
 //! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types |
 //! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables |
 //! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol |
-//! | 0 | [`units`], [`stats`], [`telemetry`] |
+//! | 0 | [`units`], [`stats`], [`shutdown`], [`telemetry`] |
 
 pub mod api;
 pub mod balancer;
@@ -26,6 +26,7 @@ pub mod profile;
 pub mod render;
 pub mod report;
 pub mod runtime;
+pub mod shutdown;
 pub mod stats;
 pub mod supervisor;
 pub mod telemetry;

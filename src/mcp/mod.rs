@@ -1,1 +1,27 @@
 //! JSON-RPC 2.0 and the Model Context Protocol, as messages.
+//!
+//! Texts from the network are read once and in place: parameters stay [raw](Params) until the method that wants them is
+//! known, and what no method wants is never built. So a message costs little more memory than its text, whatever is in it.
+//!
+//! Specifications: <https://www.jsonrpc.org/specification>, <https://modelcontextprotocol.io/specification>.
+
+mod error;
+mod id;
+mod initialize;
+mod lines;
+mod message;
+mod response;
+mod tool;
+mod version;
+
+pub use error::{Code, RpcError};
+pub use id::Id;
+pub use initialize::{Implementation, InitializeParams, InitializeResult};
+pub use lines::{Lines, TooLong};
+pub use message::{Incoming, MAX_BATCH, Message, Params, Request};
+pub use response::Response;
+pub use tool::{CallParams, CallResult, Content, Tool, ToolList};
+pub use version::Version;
+
+/// The longest message that is read, in bytes: 16 MiB, as erlmcp's.
+pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;

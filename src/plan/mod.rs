@@ -1,8 +1,20 @@
 //! From what a profile wants and what this host allows to what will be done. Pure.
 
+mod addresses;
+mod balancer;
+mod demand;
+pub mod doctor;
+mod fix;
+mod nodes;
+mod rules;
+
+use std::fmt;
 use std::net::IpAddr;
 
-use crate::profile::BalancerKind;
+use crate::platform::Host;
+use crate::profile::{BalancerKind, Cluster};
+
+pub use addresses::Bound;
 
 /// What will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +49,7 @@ pub struct BalancerPlan {
 /// How each node runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodePlan {
-    /// `RLIMIT_NOFILE` of each node.
+    /// `RLIMIT_NOFILE` of each node; 0 for nodes that are never spawned.
     pub nofile: u64,
     /// Worker threads, each with a descriptor table of its own; 0 for nodes that have none of ours.
     pub workers: u16,
@@ -54,4 +66,144 @@ pub struct Warning {
     pub why: String,
     /// The command or setting that changes it.
     pub fix: Option<String>,
+}
+
+/// Plans `cluster` behind a balancer of `kind` on `host`.
+///
+/// What does not fit is planned smaller, and said to be by a warning.
+#[must_use]
+pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
+    let addresses = addresses::usable(cluster, host);
+    let mut plan = Plan {
+        balancer: balancer::plan(cluster, kind, &addresses, host),
+        nodes: nodes::plan(cluster, host),
+        addresses,
+        capacity: 0,
+        warnings: Vec::new(),
+    };
+    plan.capacity = capacity(cluster, &plan, host);
+    plan.warnings = rules::warnings(cluster, &plan, host);
+    plan
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+// Private
+
+/// What the balancer accepts, or what the nodes can take from it if that is less.
+fn capacity(cluster: &Cluster, plan: &Plan, host: &Host) -> u32 {
+    let balancer = plan
+        .balancer
+        .maxconn
+        .saturating_mul(plan.balancer.instances.into());
+    // Every instance has one source address, and one address has so many ports to a node.
+    let ports = host
+        .ephemeral_ports()
+        .saturating_mul(plan.balancer.instances.into());
+    let nodes = cluster
+        .nodes
+        .iter()
+        .map(|node| node.maxconn.min(plan.nodes.maxconn).min(ports))
+        .fold(0, u32::saturating_add);
+    balancer.min(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::host::Conntrack;
+    use crate::profile::{DEFAULT, Source, load};
+
+    /// The default profile.
+    pub(super) fn cluster() -> Cluster {
+        load(&Source::read(DEFAULT).unwrap()).unwrap()
+    }
+
+    /// A host that grants every wish of the default profile.
+    pub(super) fn big_host() -> Host {
+        Host {
+            cpus: 8,
+            memory_total: 32 << 30,
+            memory_available: 30 << 30,
+            nofile: 1 << 20,
+            nproc: None,
+            somaxconn: 4096,
+            ephemeral: 10_000..=65_535,
+            reserved: Vec::new(),
+            conntrack: None,
+            ipv6: true,
+            root: false,
+        }
+    }
+
+    /// The warnings of the default profile behind HAProxy, as text.
+    pub(super) fn warnings(host: &Host) -> Vec<String> {
+        let plan = plan(&cluster(), BalancerKind::Haproxy, host);
+        plan.warnings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_big_host_holds_what_the_profile_wants() {
+        let plan = plan(&cluster(), BalancerKind::Haproxy, &big_host());
+        assert_eq!((plan.balancer.maxconn, plan.capacity), (100_000, 100_000));
+        assert_eq!((plan.balancer.instances, plan.balancer.threads), (1, 8));
+        assert_eq!(plan.nodes.maxconn, 35_000);
+    }
+
+    #[test]
+    fn a_low_descriptor_limit_lowers_the_capacity_and_says_so() {
+        let host = Host {
+            nofile: 20_000,
+            ..big_host()
+        };
+        let plan = plan(&cluster(), BalancerKind::Haproxy, &host);
+        assert!((9_850..9_990).contains(&plan.capacity), "{}", plan.capacity);
+        assert_eq!(plan.capacity, plan.balancer.maxconn);
+        let text = plan.warnings[0].to_string();
+        assert!(
+            text.contains("instead of 100000") && text.contains("20000"),
+            "{text}"
+        );
+        let fix = plan.warnings[0].fix.as_deref().unwrap();
+        assert!(fix.contains("--nofile="), "{fix}");
+    }
+
+    #[test]
+    fn nodes_bound_the_capacity_too() {
+        let mut cluster = cluster();
+        for node in &mut cluster.nodes {
+            node.maxconn = 1_000;
+        }
+        assert_eq!(plan(&cluster, BalancerKind::Haproxy, &big_host()).capacity, 4_000);
+        let few_ports = Host {
+            ephemeral: 60_000..=60_099,
+            ..big_host()
+        };
+        assert_eq!(plan(&cluster, BalancerKind::Haproxy, &few_ports).capacity, 400);
+    }
+
+    #[test]
+    fn no_host_makes_planning_fail() {
+        let nothing = Host {
+            cpus: 0,
+            memory_total: 0,
+            memory_available: 0,
+            nofile: 0,
+            nproc: Some(0),
+            somaxconn: 0,
+            ephemeral: 1..=1,
+            reserved: vec![0..=u16::MAX],
+            conntrack: Some(Conntrack { max: 0, count: 9 }),
+            ipv6: false,
+            root: true,
+        };
+        for kind in [BalancerKind::Haproxy, BalancerKind::Nginx, BalancerKind::Builtin] {
+            let plan = plan(&cluster(), kind, &nothing);
+            assert!(plan.balancer.maxconn > 0 && plan.balancer.threads > 0 && !plan.addresses.is_empty());
+        }
+    }
 }

@@ -1,11 +1,24 @@
 //! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
 
+pub mod connect;
+pub mod descriptors;
 pub mod host;
+pub mod listen;
+pub mod lock;
+pub mod ports;
 pub mod process;
 pub mod program;
 pub mod run_dir;
+mod self_exe;
+pub mod sock_diag;
+pub mod thread;
+pub mod usage;
 
 pub use host::Host;
+pub use lock::Lock;
+pub use ports::Holder;
 pub use process::{Identity, Process};
 pub use program::Program;
 pub use run_dir::RunDir;
+pub use self_exe::self_exe;
+pub use usage::Usage;

@@ -143,6 +143,36 @@ impl RunDir {
         self.0.join("haproxy.state")
     }
 
+    /// What `start` hands to the supervisor that it spawns.
+    #[must_use]
+    pub fn launch_file(&self) -> PathBuf {
+        self.0.join("launch.json")
+    }
+
+    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay.
+    ///
+    /// # Errors
+    /// When something cannot be removed; the rest is removed nevertheless.
+    pub fn clean(&self) -> io::Result<()> {
+        let transient = [
+            self.control_socket(),
+            self.launch_file(),
+            self.haproxy_socket(),
+            self.haproxy_peers_socket(),
+            self.haproxy_state(),
+            // Last: as long as it is there, somebody may look for children.
+            self.state_file(),
+        ];
+        let mut outcome = Ok(());
+        for path in transient {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
     /// Replaces the file at `path` whole, so that no reader and no crash ever sees half of it.
     ///
     /// # Errors

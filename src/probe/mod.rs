@@ -1,18 +1,16 @@
 //! One health check: a question to a node, its answer, and what a row of answers says about the node.
 
+mod ask;
+mod failure;
+mod question;
+mod standing;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
-    /// Whether a connection is accepted. A hung process passes.
-    Tcp,
-    /// One JSON-RPC line, answered by a JSON-RPC line; an error is a sign of life too.
-    Mcp,
-    /// `GET /health`, answered by a 2xx.
-    Http,
-}
+pub use failure::Failure;
+pub use question::{Question, Service};
+pub use standing::{Rules, Standing};
 
 /// One question to one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Count, Percent, Period, PeriodRange};
+use crate::units::{Count, Network, Percent, Period, PeriodRange};
 
 /// A whole profile.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -109,6 +109,28 @@ pub(super) struct Nodes {
     pub command: Option<Vec<String>>,
     /// The nodes of runtime `external`.
     pub members: Vec<Member>,
+}
+
+impl Document {
+    /// Whether every node speaks HTTP; if not, there are no HTTP listeners.
+    pub(super) fn has_http(&self) -> bool {
+        match self.nodes.runtime {
+            Runtime::External => self.nodes.members.iter().all(|member| member.http_port.is_some()),
+            _ => self.nodes.http_port.is_some(),
+        }
+    }
+
+    /// The HTTPS port: a certificate alone is enough to have one.
+    pub(super) fn https(&self) -> Option<u16> {
+        self.listen.https.or(self.tls.as_ref().map(|_| 8443))
+    }
+}
+
+impl Nodes {
+    /// The name of node `number`, counted from 1.
+    pub(super) fn name_of(&self, number: u16) -> String {
+        self.name.replace("{n}", &number.to_string())
+    }
 }
 
 /// One node that runs elsewhere.
@@ -263,8 +285,8 @@ pub struct PerIp {
     pub connection_rate: u32,
     /// HTTP requests or JSON-RPC lines per second.
     pub message_rate: u32,
-    /// Networks without these limits, as `10.0.0.0/8`.
-    pub exempt: BTreeSet<String>,
+    /// Networks without these limits.
+    pub exempt: BTreeSet<Network>,
 }
 
 /// The balancer's health checks.

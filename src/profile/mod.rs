@@ -2,10 +2,18 @@
 
 mod cluster;
 mod document;
+mod endpoints;
+mod keys;
+mod layer;
+mod layers;
 mod places;
 mod problem;
 mod resolve;
+mod rules;
+mod schema;
 mod source;
+mod typed;
+mod written;
 
 pub use cluster::{Certificate, Cluster, Listeners, Node};
 pub use document::{
@@ -13,5 +21,6 @@ pub use document::{
     Runtime, Sticky, Table, Targets, Timeouts,
 };
 pub use problem::Problems;
-pub use resolve::load;
-pub use source::{DEFAULT, EMBEDDED, Source, SourceError, embedded};
+pub use resolve::{load, show};
+pub use schema::schema;
+pub use source::{DEFAULT, EMBEDDED, Source, SourceError, embedded, summary};

@@ -39,26 +39,61 @@ impl Places {
             text,
             parser: Parser::new_from_str(text),
             places: Places::default(),
-            cursor: Cursor::default(),
+            offsets: text.char_indices().map(|(at, _)| at).collect(),
         };
         walk.document()?;
         Ok(walk.places)
     }
 
-    /// Where `path` stands, or else what encloses it.
-    pub(super) fn nearest(&self, path: &str) -> Option<&Place> {
-        let mut path = path;
-        loop {
-            if let Some(place) = self.by_path.get(path) {
-                return Some(place);
-            }
-            path = &path[..path.rfind(['.', '['])?];
+    /// Where exactly `path` stands.
+    pub(super) fn get(&self, path: &str) -> Option<&Place> {
+        self.by_path.get(path)
+    }
+
+    /// The same places where this text is a part of a longer one that begins at its byte `offset`, as the value of `path`.
+    pub(super) fn moved(self, offset: usize, path: &str) -> Places {
+        let there = |range: Range<usize>| range.start + offset..range.end + offset;
+        Places {
+            by_path: self
+                .by_path
+                .into_iter()
+                .map(|(child, place)| {
+                    let place = Place {
+                        key: there(place.key),
+                        value: there(place.value),
+                    };
+                    (join(path, &child), place)
+                })
+                .collect(),
+            duplicates: self
+                .duplicates
+                .into_iter()
+                .map(|(child, first, second)| (join(path, &child), there(first), there(second)))
+                .collect(),
         }
     }
 
-    /// Whether this text says anything about exactly `path`.
-    pub(super) fn contains(&self, path: &str) -> bool {
-        self.by_path.contains_key(path)
+    /// Adds what was found elsewhere.
+    pub(super) fn insert(&mut self, path: String, place: Place) {
+        self.by_path.insert(path, place);
+    }
+}
+
+/// The path of `child` (a key, an index in brackets, or a path of them) below `path`.
+pub(super) fn join(path: &str, child: &str) -> String {
+    if path.is_empty() || child.is_empty() || child.starts_with('[') {
+        format!("{path}{child}")
+    } else {
+        format!("{path}.{child}")
+    }
+}
+
+/// The path that encloses `path`.
+pub(super) fn parent(path: &str) -> Option<&str> {
+    match path.rfind(['.', '[']) {
+        Some(end) => Some(&path[..end]),
+        None if path.is_empty() => None,
+        None => Some(""),
     }
 }
 
@@ -68,7 +103,8 @@ struct Walk<'a> {
     text: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     places: Places,
-    cursor: Cursor,
+    /// Where each character begins; the parser counts characters.
+    offsets: Vec<usize>,
 }
 
 impl<'a> Walk<'a> {
@@ -81,12 +117,8 @@ impl<'a> Walk<'a> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        let message =
-                            "a profile is one YAML document, and a second one begins here".to_owned();
-                        return Err(SyntaxError {
-                            message,
-                            at: self.byte(span.start.index()),
-                        });
+                        let message = "a profile is one YAML document, and a second one begins here";
+                        return Err(self.refused(message, span));
                     }
                 }
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
@@ -112,6 +144,19 @@ impl<'a> Walk<'a> {
                 at: start,
             });
         }
+        let (anchor, tag) = match event {
+            Event::Alias(anchor) => (*anchor, &None),
+            Event::Scalar(_, _, anchor, tag)
+            | Event::MappingStart(anchor, tag)
+            | Event::SequenceStart(anchor, tag) => (*anchor, tag),
+            _ => (0, &None),
+        };
+        if anchor != 0 {
+            return Err(self.refused("a profile has no anchors and aliases: write the value out", span));
+        }
+        if tag.is_some() {
+            return Err(self.refused("a profile has no tags: write the value alone", span));
+        }
         match event {
             Event::MappingStart(..) => self.mapping(start, path, depth),
             Event::SequenceStart(..) => self.sequence(start, path, depth),
@@ -128,18 +173,14 @@ impl<'a> Walk<'a> {
             }
             let name = match &event {
                 Event::Scalar(name, ..) => name.to_string(),
-                _ => "?".to_owned(),
+                _ => return Err(self.refused("a key is a plain word", span)),
             };
-            let key = self.value(&event, span, "?", depth + 1)?;
-            let child = if path.is_empty() {
-                name.clone()
-            } else {
-                format!("{path}.{name}")
-            };
+            let key = self.value(&event, span, "", depth + 1)?;
+            let child = join(path, &name);
             let (event, span) = self.next()?;
             let value = self.value(&event, span, &child, depth + 1)?;
             if let Some(first) = seen.get(&name) {
-                self.places.duplicates.push((name, first.clone(), key));
+                self.places.duplicates.push((child, first.clone(), key));
                 continue;
             }
             self.places.by_path.insert(
@@ -183,7 +224,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn syntax_error(&mut self, error: &ScanError) -> SyntaxError {
+    fn syntax_error(&self, error: &ScanError) -> SyntaxError {
         let text = error.to_string();
         let message = text
             .rsplit_once(" at byte ")
@@ -195,28 +236,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn byte(&mut self, index: usize) -> usize {
-        self.cursor.byte(self.text, index)
+    fn refused(&self, message: &str, span: Span) -> SyntaxError {
+        SyntaxError {
+            message: message.to_owned(),
+            at: self.byte(span.start.index()),
+        }
     }
-}
 
-/// Turns the parser's character indices into byte offsets without starting from the front each time.
-#[derive(Default)]
-struct Cursor {
-    chars: usize,
-    bytes: usize,
-}
-
-impl Cursor {
-    fn byte(&mut self, text: &str, index: usize) -> usize {
-        if index < self.chars {
-            *self = Cursor::default();
-        }
-        for c in text[self.bytes..].chars().take(index - self.chars) {
-            self.chars += 1;
-            self.bytes += c.len_utf8();
-        }
-        self.bytes
+    fn byte(&self, index: usize) -> usize {
+        self.offsets.get(index).copied().unwrap_or(self.text.len())
     }
 }
 
@@ -226,7 +254,7 @@ mod tests {
 
     fn slice<'a>(text: &'a str, path: &str) -> (&'a str, &'a str) {
         let places = Places::of(text).unwrap();
-        let place = places.nearest(path).unwrap();
+        let place = places.get(path).unwrap();
         (&text[place.key.clone()], &text[place.value.clone()])
     }
 
@@ -239,9 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_not_there_is_found_by_what_encloses_it() {
-        assert_eq!(slice("nodes:\n  count: 4\n", "nodes.restart.backoff").0, "nodes");
-        assert!(Places::of("a: 1\n").unwrap().nearest("b").is_none());
+    fn moves_below_a_path_of_a_longer_text() {
+        let text = "nodes.members=[{name: a}]";
+        let places = Places::of(&text[14..]).unwrap().moved(14, "nodes.members");
+        let place = places.get("nodes.members[0].name").unwrap();
+        assert_eq!(&text[place.value.clone()], "a");
+    }
+
+    #[test]
+    fn a_parent_encloses_what_was_joined_to_it() {
+        for (path, child) in [("", "a"), ("a", "b"), ("a.b", "[0]"), ("a[0]", "b")] {
+            assert_eq!(parent(&join(path, child)), Some(path));
+        }
+        assert_eq!(parent(""), None);
     }
 
     #[test]
@@ -253,7 +291,7 @@ mod tests {
             .into_iter()
             .map(|(name, ..)| name)
             .collect();
-        assert_eq!(names, ["c", "a"]);
+        assert_eq!(names, ["b.c", "a"]);
     }
 
     #[test]
@@ -264,8 +302,11 @@ mod tests {
             "a: b: c",
             "\"",
             "a: 1\n---\nb: 2\n",
-            "\t- x",
+            "a:\n\tb: 1",
             "a: *nobody",
+            "a: &somebody 1",
+            "a: !tag 1",
+            "[a]: 1",
             deep.as_str(),
         ] {
             let error = Places::of(text).unwrap_err();

@@ -34,6 +34,59 @@ pub(super) struct Text {
     pub(super) content: String,
 }
 
+impl Problem {
+    pub(super) fn new(message: impl Into<String>) -> Problem {
+        Problem {
+            message: message.into(),
+            marks: Vec::new(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn at(mark: Mark, message: impl Into<String>) -> Problem {
+        Problem::new(message).mark(Some(mark))
+    }
+
+    /// Adds a place; the first one added is the main one.
+    #[must_use]
+    pub(super) fn mark(mut self, mark: Option<Mark>) -> Problem {
+        self.marks.extend(mark);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Problem {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Mark {
+    /// A mark on one line of `text`, and inside of it, wherever `range` reaches.
+    pub(super) fn new(text: &Arc<Text>, range: Range<usize>, label: impl Into<String>) -> Mark {
+        let content = text.content.as_str();
+        let start = content.floor_char_boundary(range.start);
+        let line = content[start..]
+            .find(['\n', '\r'])
+            .map_or(content.len(), |end| start + end);
+        let end = content.floor_char_boundary(range.end).clamp(start, line);
+        Mark {
+            text: Arc::clone(text),
+            range: start..end,
+            label: label.into(),
+        }
+    }
+}
+
+impl Text {
+    pub(super) fn new(name: &str, content: &str) -> Arc<Text> {
+        Arc::new(Text {
+            name: name.to_owned(),
+            content: content.to_owned(),
+        })
+    }
+}
+
 impl Problems {
     /// Each problem's message alone, without place and hint.
     pub fn messages(&self) -> impl Iterator<Item = &str> {

@@ -1,27 +1,117 @@
-//! From the document to the cluster.
+//! From a source to the cluster, and to the text of what it says in effect.
 
 use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
 
-use super::cluster::{Cluster, Listeners, Node};
-use super::document::Document;
+use super::cluster::{Certificate, Cluster, Listeners, Node};
+use super::document::{Binaries, Document, Runtime, Tls};
 use super::problem::Problems;
-use super::source::{DEFAULT, Source, embedded};
+use super::rules;
+use super::source::{Source, embedded};
+use super::written::Written;
 
 /// Reads a profile, laid over the defaults, and holds it against every rule.
 ///
 /// # Errors
 /// With everything that is wrong with it.
-pub fn load(_source: &Source) -> Result<Cluster, Problems> {
-    let text = embedded(DEFAULT).unwrap_or_default();
-    let Ok(document) = serde_yaml::from_str::<Document>(text) else {
-        return Err(Problems(Vec::new()));
-    };
-    Ok(cluster(document))
+pub fn load(source: &Source) -> Result<Cluster, Problems> {
+    settled(source).map(cluster)
+}
+
+/// What a profile says in effect: all of its keys, as YAML. An embedded profile without changes is its own text.
+///
+/// # Errors
+/// As [`load`].
+pub fn show(source: &Source) -> Result<String, Problems> {
+    let document = settled(source)?;
+    let unchanged = source.sets.is_empty() && source.port_offset == 0;
+    if unchanged && embedded(&source.name) == Some(&source.text) {
+        return Ok(source.text.clone());
+    }
+    Ok(serde_yaml::to_string(&document).unwrap_or_default())
 }
 
 // Private
 
+/// The document that breaks no rule, with its ports shifted and its paths made absolute.
+fn settled(source: &Source) -> Result<Document, Problems> {
+    let written = Written::read(source).map_err(Problems)?;
+    let problems = rules::broken(&written);
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let mut document = written.document.clone();
+    document.listen.https = document.https();
+    shift(&mut document, source.port_offset);
+    anchor(&mut document, |path| {
+        source.directory_of(written.is_from_command_line(path))
+    });
+    Ok(document)
+}
+
+/// Adds `offset` to every port that this cluster opens; a rule has seen to it that they stay ports.
+fn shift(document: &mut Document, offset: u16) {
+    let listen = &mut document.listen;
+    for port in [
+        &mut listen.tcp,
+        &mut listen.http,
+        &mut listen.websocket,
+        &mut listen.sse,
+        &mut listen.https,
+    ] {
+        *port = port.map(|port| port.saturating_add(offset));
+    }
+    for at in [&mut listen.stats, &mut listen.status, &mut listen.observe] {
+        *at = at.map(|at| SocketAddr::new(at.ip(), at.port().saturating_add(offset)));
+    }
+    let nodes = &mut document.nodes;
+    nodes.tcp_port = nodes.tcp_port.saturating_add(offset);
+    nodes.http_port = nodes.http_port.map(|port| port.saturating_add(offset));
+}
+
+/// Begins relative paths where they were written: `directory` tells it for each key.
+fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
+    let Document {
+        tls, binaries, nodes, ..
+    } = document;
+    let Binaries { haproxy, nginx, erl } = binaries;
+    for (key, path) in [
+        ("binaries.haproxy", haproxy),
+        ("binaries.nginx", nginx),
+        ("binaries.erl", erl),
+    ] {
+        if let Some(path) = path.as_mut().filter(|path| !is_bare(path)) {
+            *path = join(&directory(key), path);
+        }
+    }
+    if let Some(Tls { certificate, key, .. }) = tls {
+        for (name, path) in [("tls.certificate", certificate), ("tls.key", key)] {
+            if let Some(path) = path {
+                *path = join(&directory(name), path);
+            }
+        }
+    }
+    if let Some(program) = nodes.command.as_mut().and_then(|words| words.first_mut()) {
+        let path = Path::new(program.as_str());
+        if !is_bare(path) && !path.starts_with("{") {
+            *program = join(&directory("nodes.command"), path).display().to_string();
+        }
+    }
+}
+
+/// Whether it is a program's name, to be searched for.
+fn is_bare(path: &Path) -> bool {
+    path.components().count() == 1 && matches!(path.components().next(), Some(Component::Normal(_)))
+}
+
+/// `directory` and `path`, without the `.` in between.
+fn join(directory: &Path, path: &Path) -> PathBuf {
+    directory.join(path).components().collect()
+}
+
 fn cluster(document: Document) -> Cluster {
+    let members = members(&document);
+    let http = document.has_http();
     let Document {
         cluster: name,
         balancer,
@@ -31,36 +121,24 @@ fn cluster(document: Document) -> Cluster {
         limits,
         health,
         timeouts,
+        tls,
         targets,
         binaries,
-        ..
     } = document;
     Cluster {
         name,
         balancer,
         runtime: nodes.runtime,
         command: nodes.command.unwrap_or_default(),
-        nodes: (1..=nodes.count)
-            .map(|number| Node {
-                name: nodes.name.replace("{n}", &number.to_string()),
-                number,
-                tcp: SocketAddr::new(nodes.address, nodes.tcp_port + number - 1),
-                http: nodes
-                    .http_port
-                    .map(|port| SocketAddr::new(nodes.address, port + number - 1)),
-                weight: nodes.weight,
-                target: nodes.target,
-                maxconn: nodes.maxconn,
-            })
-            .collect(),
+        nodes: members,
         restart: nodes.restart,
         listen: Listeners {
             addresses: listen.address,
             tcp: listen.tcp,
-            http: listen.http,
-            websocket: listen.websocket,
-            sse: listen.sse,
-            https: listen.https,
+            http: listen.http.filter(|_| http),
+            websocket: listen.websocket.filter(|_| http),
+            sse: listen.sse.filter(|_| http),
+            https: listen.https.filter(|_| http),
             stats: listen.stats,
             status: listen.status,
             observe: listen.observe,
@@ -69,8 +147,51 @@ fn cluster(document: Document) -> Cluster {
         limits,
         health,
         timeouts,
-        tls: None,
+        tls: tls.and_then(|tls| {
+            Some(Certificate::Files {
+                certificate: tls.certificate?,
+                key: tls.key?,
+            })
+        }),
         targets,
         binaries,
     }
+}
+
+fn members(document: &Document) -> Vec<Node> {
+    let nodes = &document.nodes;
+    let node = |number: u16, name: String, tcp: SocketAddr, http: Option<SocketAddr>| Node {
+        name,
+        number,
+        tcp,
+        http,
+        weight: nodes.weight,
+        target: nodes.target,
+        maxconn: nodes.maxconn,
+    };
+    if nodes.runtime == Runtime::External {
+        return (1..)
+            .zip(&nodes.members)
+            .map(|(number, member)| {
+                let at = |port| SocketAddr::new(member.address, port);
+                node(
+                    number,
+                    member.name.clone(),
+                    at(member.tcp_port),
+                    member.http_port.map(at),
+                )
+            })
+            .collect();
+    }
+    (1..=nodes.count)
+        .map(|number| {
+            let at = |first: u16| SocketAddr::new(nodes.address, first.saturating_add(number - 1));
+            node(
+                number,
+                nodes.name_of(number),
+                at(nodes.tcp_port),
+                nodes.http_port.map(at),
+            )
+        })
+        .collect()
 }

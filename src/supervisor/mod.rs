@@ -1,1 +1,45 @@
-//! The daemon that keeps a cluster as its profile wants it.
+//! What the profile wants, kept alive: one daemon per cluster that owns every child.
+//!
+//! ```text
+//!   CLI ──▶ doorway ──▶ router ─┐ requests
+//!   signals ────────────────────┤
+//!   watching: first answers,    ├──▶ core ──▶ child, rollout, ending: values that events change
+//!             ends of processes ┤      │
+//!   vitals: probes ─────────────┘      ├──▶ processes: spawned, signalled
+//!                                      ├──▶ voice: tells the balancer which nodes are well
+//!                                      └──▶ record: state.json, for whoever comes after us
+//! ```
+//!
+//! Traffic never depends on it: when it is killed, its children go on, and the next supervisor adopts them.
+
+mod census;
+mod child;
+mod core;
+mod doorway;
+mod ending;
+mod look;
+mod meter;
+mod news;
+mod orders;
+mod orphans;
+mod prepare;
+mod presence;
+mod pulse;
+mod record;
+mod restarts;
+mod rollout;
+mod rotation;
+mod router;
+mod run;
+mod setting;
+mod supervise;
+mod tail;
+mod vitals;
+mod voice;
+mod watching;
+
+pub use orphans::stop_orphans;
+pub use prepare::{PrepareError, Prepared, ports};
+pub use presence::{Presence, PresenceError};
+pub use record::{ChildRecord, Launch, Record, RecordError};
+pub use supervise::{SuperviseError, detach, living_pids, supervise, supervise_detached};

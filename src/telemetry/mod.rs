@@ -1,5 +1,9 @@
 //! Logging: changes only, one line each, `CLUSTERCTL_LOG` as its filter (`info` unless told).
 
+mod throttle;
+
+pub use throttle::Throttle;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;

@@ -1,13 +1,15 @@
-//! Durations, counts and shares as people write them: `500ms`, `200k`, `2%`, `100ms..30s`.
+//! Durations, counts, shares and networks as people write them: `500ms`, `200k`, `2%`, `100ms..30s`, `10.0.0.0/8`.
 //!
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
 
 mod count;
+mod network;
 mod percent;
 mod period;
 mod range;
 
 pub use count::Count;
+pub use network::Network;
 pub use percent::Percent;
 pub use period::Period;
 pub use range::PeriodRange;

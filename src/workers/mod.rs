@@ -1,1 +1,172 @@
 //! Threads with their own runtime and their own descriptor table.
+//!
+//! The kernel bounds descriptors per table (`RLIMIT_NOFILE`), so n workers hold n times as many connections as one process
+//! is allowed. The order of things matters, as a table that is left is *copied*:
+//!
+//! 1. [`run`] is called inside a runtime, so tokio's process-wide parts exist.
+//! 2. Every worker makes its runtime, still in the shared table. Their wakers (eventfds) thereby have the same numbers
+//!    in every table, and a wake from any thread finds the right one. A runtime made later would be woken by writing to whatever
+//!    has that number in the waker's table: a stranger's connection.
+//! 3. Every thread leaves the shared table. No worker begins before the last has left, because a connection that is
+//!    copied into another table never closes.
+//! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to another thread.
+//!
+//! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are fine between the workers
+//! and the runtime that called [`run`].
+
+mod accept;
+mod crew;
+
+pub use accept::Acceptor;
+
+use std::io;
+
+use crew::{Crew, Step};
+
+/// Who a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its number, from 0.
+    pub number: u16,
+    /// Where its descriptors live.
+    pub table: Table,
+}
+
+/// A descriptor table, and so whose `RLIMIT_NOFILE` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// The worker's alone.
+    Own,
+    /// The whole process's: this host allows nothing else.
+    Shared,
+}
+
+/// Workers that did not come to their end.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkersError {
+    /// One cannot be made; none has begun.
+    #[error("cannot make worker {number}: {source}")]
+    NotMade {
+        /// Its number.
+        number: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// One has panicked; the others go on.
+    #[error("worker {number} has panicked")]
+    Panicked {
+        /// Its number.
+        number: u16,
+    },
+}
+
+/// Does `work` in `count` workers (at least one) and returns what they return, by number, when all have ended.
+///
+/// `work` must own no descriptor: it would be dropped in a table where its number means another one.
+///
+/// # Errors
+/// When a worker cannot be made, or panics.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub async fn run<W, F, T>(count: u16, work: W) -> Result<Vec<T>, WorkersError>
+where
+    W: Fn(Worker) -> F + Send + Sync + 'static,
+    F: Future<Output = T>,
+    T: Send + 'static,
+{
+    let mut crew = Crew::made(count.max(1), work)?;
+    crew.all_have(Step::Runtime).await?;
+    crew.all_have(Step::Table).await?;
+    crew.done().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Barrier;
+
+    use super::*;
+    use crate::shutdown;
+
+    #[tokio::test]
+    async fn results_come_back_by_number() {
+        let results = run(3, |worker| async move { (worker.number, worker.table) }).await;
+        assert_eq!(
+            results.unwrap(),
+            [(0, Table::Own), (1, Table::Own), (2, Table::Own)]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_by_number() {
+        let result = run(
+            2,
+            |worker| async move { assert_ne!(worker.number, 1, "on purpose") },
+        )
+        .await;
+        assert!(matches!(result, Err(WorkersError::Panicked { number: 1 })));
+    }
+
+    #[tokio::test]
+    async fn an_order_from_another_table_wakes_every_worker() {
+        let (trigger, shutdown) = shutdown::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&waiting);
+        let all = tokio::spawn(run(4, move |_| {
+            let (shutdown, count) = (shutdown.clone(), Arc::clone(&count));
+            async move {
+                count.fetch_add(1, Ordering::SeqCst);
+                shutdown.ordered().await;
+            }
+        }));
+        while waiting.load(Ordering::SeqCst) < 4 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        trigger.order();
+        all.await.unwrap().unwrap();
+    }
+
+    /// Every worker has connections under the same numbers as the others' and wakes the others all the time. If a wake
+    /// were written to a number that means a connection in the waker's table, the echo would have bytes too many.
+    #[tokio::test]
+    async fn wakes_across_tables_touch_no_connection() {
+        const WORKERS: usize = 3;
+        let meeting = Arc::new(Barrier::new(WORKERS + 1));
+        let met = Arc::clone(&meeting);
+        let all = tokio::spawn(run(3, move |_| {
+            let met = Arc::clone(&met);
+            async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let target = listener.local_addr().unwrap();
+                let mut pairs = Vec::new();
+                for _ in 0..50 {
+                    let (near, far) = tokio::join!(TcpStream::connect(target), listener.accept());
+                    pairs.push((near.unwrap(), far.unwrap().0));
+                }
+                for round in 0..20u8 {
+                    met.wait().await;
+                    for (near, far) in &mut pairs {
+                        near.write_all(&[round]).await.unwrap();
+                        let mut got = [0; 16];
+                        assert_eq!(far.read(&mut got).await.unwrap(), 1);
+                        assert_eq!(got[0], round);
+                    }
+                }
+                for (near, mut far) in pairs {
+                    drop(near);
+                    assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
+                }
+            }
+        }));
+        for _ in 0..20 {
+            meeting.wait().await;
+        }
+        all.await.unwrap().unwrap();
+    }
+}

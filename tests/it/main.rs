@@ -2,4 +2,8 @@
 
 mod cli;
 mod completions;
+mod harness;
+mod lifecycle;
 mod readme;
+mod troubles;
+mod views;

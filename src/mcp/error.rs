@@ -1,0 +1,42 @@
+//! What went wrong, as JSON-RPC says it.
+
+use serde::{Deserialize, Serialize};
+
+/// The error of a response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message} ({code})")]
+pub struct RpcError {
+    /// One of [`Code`]'s, or another.
+    pub code: i64,
+    /// What and why, in a sentence.
+    pub message: String,
+}
+
+/// The codes of JSON-RPC 2.0, section 5.1, and one from the range that it leaves to servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Code {
+    /// Not JSON.
+    ParseError = -32700,
+    /// JSON, but no request.
+    InvalidRequest = -32600,
+    /// No such method.
+    MethodNotFound = -32601,
+    /// Parameters that the method cannot use.
+    InvalidParams = -32602,
+    /// The server's own fault.
+    InternalError = -32603,
+    /// The server has as much to do as it may.
+    Overloaded = -32000,
+}
+
+impl RpcError {
+    /// An error of one of the usual codes.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> RpcError {
+        RpcError {
+            code: i64::from(code as i16),
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a request gets.
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Code, Id, RpcError};
+
+/// The response to one request.
+#[derive(Clone, Debug)]
+pub struct Response {
+    id: Id,
+    outcome: Result<Box<RawValue>, RpcError>,
+}
+
+impl Response {
+    /// All went well.
+    #[must_use]
+    pub fn success(id: Id, result: &impl Serialize) -> Response {
+        match to_raw_value(result) {
+            Ok(result) => Response {
+                id,
+                outcome: Ok(result),
+            },
+            Err(error) => Response::error(id, RpcError::new(Code::InternalError, error.to_string())),
+        }
+    }
+
+    /// It did not.
+    #[must_use]
+    pub fn error(id: Id, error: RpcError) -> Response {
+        Response {
+            id,
+            outcome: Err(error),
+        }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn failure(&self) -> Option<&RpcError> {
+        self.outcome.as_ref().err()
+    }
+
+    /// As text, on one line, without its end.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Raw JSON, strings and numbers: nothing in it can fail to be written.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Response {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut response = serializer.serialize_struct("Response", 3)?;
+        response.serialize_field("jsonrpc", "2.0")?;
+        response.serialize_field("id", &self.id)?;
+        match &self.outcome {
+            Ok(result) => response.serialize_field("result", result)?,
+            Err(error) => response.serialize_field("error", error)?,
+        }
+        response.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_one_line_of_json() {
+        let response = Response::success(Id::null(), &["a\nb"]);
+        assert_eq!(
+            response.to_json(),
+            br#"{"jsonrpc":"2.0","id":null,"result":["a\nb"]}"#
+        );
+        let response = Response::error(Id::null(), RpcError::new(Code::MethodNotFound, "no method `x`"));
+        assert_eq!(
+            response.to_json(),
+            br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no method `x`"}}"#
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Tools: what a server can do for a model.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::Params;
+
+/// A tool as `tools/list` describes it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tool {
+    /// What it is called by.
+    pub name: &'static str,
+    /// What it does, for the model.
+    pub description: &'static str,
+    /// The JSON schema of its arguments.
+    pub input_schema: serde_json::Value,
+}
+
+/// The result of `tools/list`, all on one page.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToolList {
+    /// The tools.
+    pub tools: Vec<Tool>,
+}
+
+/// The parameters of `tools/call`.
+#[derive(Debug, Deserialize)]
+pub struct CallParams<'a> {
+    /// The tool.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Its arguments, not read yet.
+    #[serde(borrow, default)]
+    pub arguments: Params<'a>,
+}
+
+/// The result of `tools/call`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallResult {
+    /// What the model gets to see.
+    pub content: Vec<Content>,
+    /// Whether that tells of a failure.
+    pub is_error: bool,
+}
+
+/// Something that a model can read.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Content {
+    /// Text.
+    Text {
+        /// The text.
+        text: String,
+    },
+}
+
+impl CallResult {
+    /// The tool did what it should.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> CallResult {
+        CallResult {
+            content: vec![Content::Text { text: text.into() }],
+            is_error: false,
+        }
+    }
+
+    /// The tool could not; `why` is for the model, which may try again with other arguments.
+    #[must_use]
+    pub fn failure(why: impl Into<String>) -> CallResult {
+        CallResult {
+            is_error: true,
+            ..CallResult::text(why)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The revisions of MCP that we speak.
+
+use serde::{Serialize, Serializer};
+
+/// A revision of MCP with an `initialize` handshake, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// The first.
+    V2024_11_05,
+    /// Streamable HTTP, batches.
+    V2025_03_26,
+    /// No batches any more.
+    V2025_06_18,
+    /// The last one with sessions.
+    V2025_11_25,
+}
+
+impl Version {
+    /// All of them, oldest first.
+    pub const ALL: [Version; 4] = [
+        Version::V2024_11_05,
+        Version::V2025_03_26,
+        Version::V2025_06_18,
+        Version::V2025_11_25,
+    ];
+
+    /// The newest.
+    pub const NEWEST: Version = Version::V2025_11_25;
+
+    /// As it is written in messages and headers.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Version::V2024_11_05 => "2024-11-05",
+            Version::V2025_03_26 => "2025-03-26",
+            Version::V2025_06_18 => "2025-06-18",
+            Version::V2025_11_25 => "2025-11-25",
+        }
+    }
+
+    /// The version called `name`, if we speak it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Version> {
+        Version::ALL.into_iter().find(|version| version.name() == name)
+    }
+
+    /// What a server answers to a client that wants `name`: the same if it speaks it, else the newest it knows. A client
+    /// that cannot use that disconnects.
+    #[must_use]
+    pub fn negotiate(name: &str) -> Version {
+        Version::named(name).unwrap_or(Version::NEWEST)
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_versions_are_kept_and_others_become_the_newest() {
+        for version in Version::ALL {
+            assert_eq!(Version::negotiate(version.name()), version);
+        }
+        for unknown in ["", "2026-07-28", "1.0", "2025-11-25 "] {
+            assert_eq!(Version::negotiate(unknown), Version::NEWEST, "{unknown}");
+        }
+        assert_eq!(Version::ALL.iter().max(), Some(&Version::NEWEST));
+    }
+}

@@ -1,0 +1,49 @@
+//! What comes of a text that came in.
+
+use std::fmt;
+use std::pin::Pin;
+
+use crate::mcp::Response;
+
+/// A response that takes its time.
+pub(super) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What one request gets.
+pub(super) enum Reply {
+    /// A response at once.
+    Now(Response),
+    /// A response in a while.
+    Later(Later<Response>),
+}
+
+/// What one text gets: JSON to be sent back, if any.
+pub(super) enum Answer {
+    /// Only notifications or responses were in it.
+    Nothing,
+    /// It was no message.
+    Malformed(Vec<u8>),
+    /// The response, or the responses to a batch.
+    Now(Vec<u8>),
+    /// The same, in a while.
+    Later(Later<Vec<u8>>),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Nothing => f.write_str("Nothing"),
+            Answer::Malformed(json) => write!(f, "Malformed({})", json.escape_ascii()),
+            Answer::Now(json) => write!(f, "Now({})", json.escape_ascii()),
+            Answer::Later(_) => f.write_str("Later"),
+        }
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        match reply {
+            Reply::Now(response) => Answer::Now(response.to_json()),
+            Reply::Later(response) => Answer::Later(Box::pin(async { response.await.to_json() })),
+        }
+    }
+}

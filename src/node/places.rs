@@ -1,0 +1,130 @@
+//! Places for connections: as many as were allowed, over all workers.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::telemetry::Throttle;
+
+/// Time between two log lines about refused connections.
+const QUIET: Duration = Duration::from_secs(10);
+/// Places beyond the limit.
+const BEYOND: u32 = 64;
+
+/// The places of one node.
+#[derive(Clone, Debug)]
+pub(super) struct Places(Arc<State>);
+
+/// A connection's place, free again when dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    max: u32,
+    taken: AtomicU32,
+    total: AtomicU64,
+    refused: AtomicU64,
+    log: Mutex<Throttle>,
+}
+
+impl Places {
+    /// `max` places.
+    pub(super) fn new(max: u32) -> Places {
+        Places(Arc::new(State {
+            max,
+            taken: AtomicU32::new(0),
+            total: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            log: Mutex::new(Throttle::new(QUIET)),
+        }))
+    }
+
+    /// A place, if one is free. If not, that is counted and, at times, logged.
+    pub(super) fn take(&self) -> Option<Place> {
+        let state = &self.0;
+        let place = self.take_below(state.max);
+        if place.is_some() {
+            state.total.fetch_add(1, Ordering::Relaxed);
+            return place;
+        }
+        state.refused.fetch_add(1, Ordering::Relaxed);
+        let told = state
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .after(Instant::now());
+        if let Some(times) = told {
+            tracing::warn!(
+                max_connections = state.max,
+                times,
+                "connections are refused: the node is full"
+            );
+        }
+        None
+    }
+
+    /// A place beyond the limit, for somebody who only asks whether the node lives: a full one does.
+    pub(super) fn take_beyond(&self) -> Option<Place> {
+        self.take_below(self.0.max.saturating_add(BEYOND))
+    }
+
+    /// Connections now.
+    pub(super) fn taken(&self) -> u32 {
+        self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Connections that had a place, ever.
+    pub(super) fn total(&self) -> u64 {
+        self.0.total.load(Ordering::Relaxed)
+    }
+
+    /// Connections that got none, ever.
+    pub(super) fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    // Private
+
+    fn take_below(&self, max: u32) -> Option<Place> {
+        let more = |taken: u32| (taken < max).then_some(taken + 1);
+        // A count, and nothing else is read because of it: no order is needed.
+        let taken = self
+            .0
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.is_ok().then(|| Place(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_again_when_its_connection_ends() {
+        let places = Places::new(2);
+        let first = places.take().unwrap();
+        let _second = places.take().unwrap();
+        assert!(places.take().is_none());
+        drop(first);
+        assert!(places.take().is_some());
+        assert_eq!((places.total(), places.refused()), (3, 1));
+    }
+
+    #[test]
+    fn a_full_node_has_a_few_places_for_questions() {
+        let places = Places::new(1);
+        let _guest = places.take().unwrap();
+        let asking: Vec<_> = std::iter::from_fn(|| places.take_beyond()).collect();
+        assert_eq!((asking.len(), places.taken()), (64, 65));
+        drop(asking);
+        assert_eq!(places.taken(), 1);
+    }
+}

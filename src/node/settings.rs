@@ -1,0 +1,36 @@
+//! What a node is told.
+
+use std::net::SocketAddr;
+
+/// What a node is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Its name, which it tells in `serverInfo`.
+    pub name: String,
+    /// Where it speaks MCP over TCP; port 0 takes a free one.
+    pub tcp: SocketAddr,
+    /// Where it speaks MCP over HTTP, if it does.
+    pub http: Option<SocketAddr>,
+    /// Threads, each with a descriptor table of its own; at least one.
+    pub workers: u16,
+    /// Connections at the same time, TCP and HTTP together. More are refused.
+    pub max_connections: u32,
+    /// Hosts whose web pages may use it, besides those of this machine.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Settings {
+    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages.
+    #[must_use]
+    pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Settings {
+            name: name.into(),
+            tcp,
+            http: None,
+            workers: u16::try_from(processors).unwrap_or(u16::MAX),
+            max_connections: 35_000,
+            allowed_origins: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! MCP over TCP: one message per line, in both directions.
+//!
+//! A connection holds memory only while it has something in it: bytes of a message that is not complete, answers that the
+//! client does not take yet, responses in flight. Each of them is bounded, and as long as answers wait to be
+//! taken nothing is read, so a client that does not read is not read either.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, BytesMut};
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::answer::Answer;
+use super::in_flight::InFlight;
+use super::mcp_server::Mcp;
+use crate::mcp::{Code, Id, Lines, Response, RpcError};
+use crate::shutdown::Shutdown;
+
+/// Requests of one connection that are answered side by side.
+const MAX_IN_FLIGHT: usize = 64;
+/// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
+const MAX_UNSENT: usize = 64 * 1024;
+/// What a client that is refused in mid-message gets to read why.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves one connection to its end: the client's, or the one that is ordered. Either way, what was asked is answered.
+pub(super) async fn serve(mcp: &Mcp, stream: TcpStream, shutdown: &Shutdown) {
+    let mut session = Session {
+        mcp,
+        stream,
+        lines: Lines::default(),
+        unsent: BytesMut::new(),
+        in_flight: InFlight::default(),
+        input: Input::Open,
+    };
+    // An error is a client that is gone; there is nobody to tell.
+    let _gone = session.run(shutdown).await;
+}
+
+/// Tells a client that there is no place for it.
+pub(super) fn refuse(stream: &TcpStream) {
+    let error = RpcError::new(Code::Overloaded, "too many connections");
+    let mut line = Response::error(Id::null(), error).to_json();
+    line.push(b'\n');
+    // An empty send buffer takes a line; if not, closing says it too.
+    let _sent = SockRef::from(stream).send(&line);
+}
+
+// Private
+
+struct Session<'a> {
+    mcp: &'a Mcp,
+    stream: TcpStream,
+    lines: Lines,
+    unsent: BytesMut,
+    in_flight: InFlight,
+    input: Input,
+}
+
+/// What is still to come from the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// Anything.
+    Open,
+    /// Nothing: it has ended its side. It still gets its answers.
+    Ended,
+    /// Nothing that will be read: the node ends.
+    Stopped,
+    /// Nothing that makes sense: a message was too long.
+    Broken,
+}
+
+impl Session<'_> {
+    async fn run(&mut self, shutdown: &Shutdown) -> io::Result<()> {
+        let mut ordered = pin!(shutdown.ordered());
+        loop {
+            let all_answered = self.answer();
+            self.send()?;
+            if !self.unsent.is_empty() {
+                self.stream.writable().await?;
+                continue;
+            }
+            if !all_answered && self.in_flight.len() < MAX_IN_FLIGHT {
+                continue;
+            }
+            if self.input != Input::Open && self.in_flight.len() == 0 {
+                break;
+            }
+            tokio::select! {
+                ready = self.stream.readable(), if self.input == Input::Open && all_answered => {
+                    ready?;
+                    self.receive()?;
+                }
+                json = self.in_flight.next() => self.put(&json),
+                () = &mut ordered, if self.input == Input::Open => self.input = Input::Stopped,
+            }
+        }
+        self.stream.shutdown().await?;
+        if self.input == Input::Broken {
+            let _late = tokio::time::timeout(LINGER, self.discard()).await;
+        }
+        Ok(())
+    }
+
+    /// Reads once.
+    fn receive(&mut self) -> io::Result<()> {
+        match self.stream.try_read_buf(&mut self.lines.room()) {
+            Ok(0) => self.input = Input::Ended,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Answers the messages that have come, as far as the bounds allow. Returns whether that was all.
+    fn answer(&mut self) -> bool {
+        while self.unsent.len() < MAX_UNSENT && self.in_flight.len() < MAX_IN_FLIGHT {
+            let line = match self.lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) if self.input == Input::Ended => match self.lines.last_line() {
+                    Some(line) => line,
+                    None => return true,
+                },
+                Ok(None) => return true,
+                Err(too_long) => {
+                    self.lines = Lines::default();
+                    self.input = Input::Broken;
+                    let error = RpcError::new(Code::InvalidRequest, format!("invalid request: {too_long}"));
+                    self.put(&Response::error(Id::null(), error).to_json());
+                    return true;
+                }
+            };
+            match self.mcp.answer(&line) {
+                Answer::Nothing => {}
+                Answer::Now(json) | Answer::Malformed(json) => self.put(&json),
+                Answer::Later(json) => self.in_flight.push(json),
+            }
+        }
+        false
+    }
+
+    fn put(&mut self, json: &[u8]) {
+        self.unsent.reserve(json.len() + 1);
+        self.unsent.put_slice(json);
+        self.unsent.put_u8(b'\n');
+    }
+
+    /// Sends what the client takes at once.
+    fn send(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            match self.stream.try_write(&self.unsent) {
+                Ok(sent) => self.unsent.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent = BytesMut::new();
+        Ok(())
+    }
+
+    /// Reads to the end what nobody wants: closing with unread input would reset the connection, and the client might
+    /// never see the answer.
+    async fn discard(&mut self) -> io::Result<()> {
+        let mut waste = BytesMut::with_capacity(64 * 1024);
+        while self.stream.read_buf(&mut waste).await? > 0 {
+            waste.clear();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! How many connections one balancer process can have.
+//!
+//! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses to start when they
+//! exceed the hard limit: two per connection, three per thread (epoll and a wake-up pipe), one per listener, one per
+//! health check, and some of its own. The other balancers need no more, and are planned the same way.
+
+use std::net::IpAddr;
+
+use super::BalancerPlan;
+use crate::platform::Host;
+use crate::profile::{BalancerKind, Cluster};
+
+/// More threads are refused by HAProxy before 2.7.
+const MAX_THREADS: u16 = 64;
+const PER_CONNECTION: u64 = 2;
+const PER_THREAD: u64 = 3;
+/// Backends in which each node is checked: TCP, HTTP, WebSocket, event streams.
+const BACKENDS: u64 = 4;
+/// HAProxy's reserve (10), its runtime API (1 and 10 clients), the peers section (4), and as many again for what other
+/// versions and template overrides add.
+const OWN: u64 = 50;
+/// A limit that is far from being reached costs nothing, unless it is so high that a program sizes its tables by it.
+const PLENTY: u64 = 1 << 20;
+
+/// Plans one process.
+pub(super) fn plan(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &Host) -> BalancerPlan {
+    let threads = host.cpus.clamp(1, MAX_THREADS);
+    let fixed = fixed(cluster, addresses, threads);
+    let room = host.nofile.saturating_sub(fixed) / PER_CONNECTION;
+    let wanted = cluster.limits.maxconn;
+    BalancerPlan {
+        kind,
+        maxconn: wanted.min(u32::try_from(room).unwrap_or(u32::MAX)).max(1),
+        nofile: host
+            .nofile
+            .min(PLENTY.max(fixed + u64::from(wanted) * PER_CONNECTION)),
+        threads,
+        instances: 1,
+    }
+}
+
+/// Descriptors that one process needs for all that the profile wants.
+pub(super) fn descriptors(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
+    fixed(cluster, addresses, threads) + u64::from(cluster.limits.maxconn) * PER_CONNECTION
+}
+
+// Private
+
+/// Descriptors of a process without connections.
+fn fixed(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
+    let ports = cluster.listen.ports().count() as u64;
+    let pages = cluster.listen.pages().count() as u64;
+    let listeners = ports * addresses.len() as u64 + pages;
+    let checks = BACKENDS * cluster.nodes.len() as u64;
+    PER_THREAD * u64::from(threads) + listeners + checks + OWN
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::Signal;
+    use proptest::prelude::*;
+
+    use super::super::tests::{big_host, cluster};
+    use super::*;
+    use crate::platform::Program;
+
+    /// A configuration with as many listeners, checks and threads as the default profile's, without a port.
+    fn config(dir: &Path, maxconn: u32, threads: u16) -> String {
+        let dir = dir.display();
+        let mut text = format!(
+            "global\n maxconn {maxconn}\n nbthread {threads}\n localpeer me\n \
+             stats socket {dir}/api.sock mode 600 level admin expose-fd listeners\n\
+             peers reload\n peer me unix@{dir}/peer.sock\n\
+             defaults\n mode tcp\n timeout connect 5s\n timeout client 5m\n timeout server 5m\n"
+        );
+        for listener in 0..10 {
+            let _ = write!(
+                text,
+                "frontend f{listener}\n bind unix@{dir}/{listener}.sock\n default_backend b0\n"
+            );
+        }
+        for backend in 0..BACKENDS {
+            let _ = writeln!(text, "backend b{backend}");
+            for node in 0..4 {
+                let _ = writeln!(text, " server n{node} unix@{dir}/node{node}.sock check inter 3s");
+            }
+        }
+        text
+    }
+
+    /// Whether the real HAProxy starts with `maxconn` and `nofile`.
+    async fn starts(maxconn: u32, threads: u16, nofile: u64) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("haproxy.cfg");
+        std::fs::write(&file, config(dir.path(), maxconn, threads)).unwrap();
+        let mut haproxy = Program::new("/usr/sbin/haproxy").arg("-db").arg("-f").arg(&file);
+        haproxy.nofile = Some(nofile);
+        let mut process = haproxy.spawn(&dir.path().join("log")).unwrap();
+        let identity = process.identity();
+        // HAProxy looks at its limits before it binds, so one that answers is content with them.
+        let answers = || UnixStream::connect(dir.path().join("api.sock")).is_ok();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut started = answers();
+        while !started && identity.is_alive() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            started = answers();
+        }
+        let in_time = started || !identity.is_alive();
+        identity.signal(Signal::SIGKILL).unwrap();
+        process.ended().await.unwrap();
+        assert!(in_time, "neither up nor gone");
+        started
+    }
+
+    #[tokio::test]
+    async fn haproxy_starts_with_the_planned_maxconn_and_not_with_much_more() {
+        let host = Host {
+            nofile: 20_000,
+            cpus: 2,
+            ..big_host()
+        };
+        let addresses = cluster().listen.addresses;
+        let plan = plan(&cluster(), BalancerKind::Haproxy, &addresses, &host);
+        assert!(starts(plan.maxconn, plan.threads, plan.nofile).await);
+        assert!(!starts(plan.maxconn + 100, plan.threads, plan.nofile).await);
+    }
+
+    #[test]
+    fn what_fits_is_not_lowered() {
+        let cluster = cluster();
+        let enough = descriptors(&cluster, &cluster.listen.addresses, 8);
+        let at = |nofile| {
+            let host = Host { nofile, ..big_host() };
+            plan(&cluster, BalancerKind::Haproxy, &cluster.listen.addresses, &host).maxconn
+        };
+        assert_eq!((at(enough), at(enough - 1)), (100_000, 99_999));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_planned_fits_and_grows_with_the_limit(nofile in 200..300_000_u64, cpus in 1..100_u16) {
+            let cluster = cluster();
+            let addresses = &cluster.listen.addresses;
+            let at = |nofile| {
+                let host = Host { cpus, nofile, ..big_host() };
+                plan(&cluster, BalancerKind::Haproxy, addresses, &host)
+            };
+            let (plan, next) = (at(nofile), at(nofile + 2));
+            let used = fixed(&cluster, addresses, plan.threads) + u64::from(plan.maxconn) * PER_CONNECTION;
+            prop_assert!(used <= nofile || plan.maxconn == 1);
+            prop_assert!(plan.nofile <= nofile && plan.maxconn <= next.maxconn);
+        }
+    }
+}

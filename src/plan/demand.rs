@@ -1,0 +1,81 @@
+//! What a number of connections costs the host. Measured figures, rounded up.
+
+use crate::profile::{Cluster, Runtime};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Of the kernel, for the four sockets of a proxied connection.
+const KERNEL: u64 = 16 * KIB;
+/// Of the balancer, stick tables included.
+const BALANCER: u64 = 6 * KIB;
+/// Of a process that has no connections yet.
+const PROCESS: u64 = 32 * MIB;
+
+/// Connections through a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Through the balancer.
+    pub(super) total: u32,
+    /// On each node, when they are spread evenly.
+    pub(super) per_node: u32,
+}
+
+impl Load {
+    /// `total` connections over the nodes of `cluster`.
+    pub(super) fn of(cluster: &Cluster, total: u32) -> Load {
+        let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX).max(1);
+        Load {
+            total,
+            per_node: total.div_ceil(nodes),
+        }
+    }
+
+    /// Bytes of memory that they need, kernel included.
+    pub(super) fn memory(self, cluster: &Cluster) -> u64 {
+        let processes = 2 + cluster.nodes.len() as u64;
+        processes * PROCESS + u64::from(self.total) * per_connection(cluster.runtime)
+    }
+
+    /// The most connections that fit into `bytes` of memory.
+    pub(super) fn fitting(bytes: u64, cluster: &Cluster) -> u64 {
+        let none = Load {
+            total: 0,
+            per_node: 0,
+        };
+        bytes.saturating_sub(none.memory(cluster)) / per_connection(cluster.runtime)
+    }
+
+    /// Entries of the connection tracking table: client to balancer, balancer to node.
+    pub(super) fn tracked(self) -> u64 {
+        u64::from(self.total) * 2
+    }
+}
+
+// Private
+
+fn per_connection(runtime: Runtime) -> u64 {
+    let node = match runtime {
+        Runtime::Embedded => 4 * KIB,
+        // Measured with BEAM: 13 kB of an idle connection.
+        Runtime::Erlang | Runtime::Command => 16 * KIB,
+        Runtime::External => 0,
+    };
+    KERNEL + BALANCER + node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::cluster;
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_connections_need_some_three_gigabytes() {
+        let load = Load::of(&cluster(), 100_000);
+        assert_eq!((load.per_node, load.tracked()), (25_000, 200_000));
+        let memory = load.memory(&cluster());
+        assert!((2_500_000_000..3_500_000_000).contains(&memory), "{memory}");
+        assert_eq!(Load::fitting(memory, &cluster()), 100_000);
+        assert_eq!(Load::fitting(0, &cluster()), 0);
+    }
+}

@@ -1,0 +1,148 @@
+//! The checks, one after the other.
+
+use super::{BinarySeen, Finding, Level, Seen};
+use crate::plan::demand::Load;
+use crate::plan::fix;
+use crate::plan::rules::{self, Case};
+use crate::platform::{Holder, Host};
+
+/// Whether a program is there and fit.
+pub(super) fn binary(seen: &BinarySeen) -> Finding {
+    let detail = match (&seen.path, &seen.problem) {
+        (None, None) if seen.needed => "not found".to_owned(),
+        (None, None) => "not found, and not needed by this profile".to_owned(),
+        (None, Some(problem)) => problem.clone(),
+        (Some(path), problem) => {
+            let version = seen.version.as_deref().unwrap_or("of unknown version");
+            let problem = problem
+                .as_ref()
+                .map_or_else(String::new, |problem| format!(": {problem}"));
+            format!("{version} at {}{problem}", path.display())
+        }
+    };
+    let fit = seen.path.is_some() && seen.problem.is_none();
+    let level = match seen.needed {
+        _ if fit => Level::Ok,
+        true => Level::Fail,
+        // A program that nobody needs may be missing; one that is broken is worth a word.
+        false if seen.problem.is_some() => Level::Warn,
+        false => Level::Ok,
+    };
+    Finding {
+        check: seen.name.to_owned(),
+        level,
+        detail,
+        fix: (level != Level::Ok).then(|| seen.install.to_owned()),
+    }
+}
+
+/// One finding for each port that a stranger holds, or one for all of them.
+pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
+    let bound = case.plan.bound(case.cluster);
+    let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| seen.own_pids.contains(&pid));
+    let taken: Vec<Finding> = seen
+        .holders
+        .iter()
+        .filter(|(_, holder)| !is_own(holder))
+        .map(|(address, holder)| {
+            let owner = bound.iter().find(|bound| bound.address == *address);
+            let owner = owner.map_or("", |bound| bound.owner.as_str());
+            let kill = holder
+                .pid
+                .map_or_else(String::new, |pid| format!(", or `kill {pid}`"));
+            Finding {
+                check: "ports".to_owned(),
+                level: Level::Fail,
+                detail: format!("{address} ({owner}) is held by {holder}"),
+                fix: Some(format!("`clusterctl start --port-offset 1000`{kill}")),
+            }
+        })
+        .collect();
+    if !taken.is_empty() {
+        return taken;
+    }
+    let detail = match seen.holders.len() {
+        0 => format!("all {} are free", bound.len()),
+        ours => format!("{ours} are held by this cluster, which runs; the others are free"),
+    };
+    vec![Finding::ok("ports", detail)]
+}
+
+/// What the kernel and the machine give.
+pub(super) fn limits(case: &Case) -> Vec<Finding> {
+    let Host {
+        cpus,
+        memory_available,
+        nofile,
+        nproc,
+        somaxconn,
+        ephemeral,
+        conntrack,
+        ..
+    } = case.host;
+    let Load { total, per_node } = case.load;
+    let ephemeral = fix::range(ephemeral);
+    vec![
+        Finding::of(
+            "nofile",
+            rules::balancer_descriptors(case),
+            format!("{nofile} descriptors are enough for {total} connections through the balancer"),
+        ),
+        Finding::of(
+            "node nofile",
+            rules::node_descriptors(case),
+            format!("each node can hold {} connections", case.plan.nodes.maxconn),
+        ),
+        Finding::of(
+            "nproc",
+            rules::threads(case),
+            nproc.map_or_else(
+                || "unlimited".to_owned(),
+                |nproc| format!("{nproc}, and about {} are needed", rules::threads_needed(case)),
+            ),
+        ),
+        Finding::of(
+            "ephemeral range",
+            rules::our_ports(case),
+            format!("{ephemeral}, which has no unreserved port of this cluster"),
+        ),
+        Finding::of(
+            "source ports",
+            rules::source_ports(case),
+            format!(
+                "{} for {per_node} connections per node",
+                case.host.ephemeral_ports()
+            ),
+        ),
+        Finding::of("ipv6", rules::addresses(case), ipv6(case).to_owned()),
+        Finding::of("somaxconn", rules::accept_queue(case), somaxconn.to_string()),
+        Finding::of(
+            "conntrack",
+            rules::tracking(case),
+            conntrack.map_or_else(
+                || "the kernel tracks no connections".to_owned(),
+                |table| format!("{} of {} entries are in use", table.count, table.max),
+            ),
+        ),
+        Finding::of(
+            "memory",
+            rules::memory(case),
+            format!(
+                "{} MiB available, and about {} MiB are needed",
+                memory_available >> 20,
+                case.load.memory(case.cluster) >> 20
+            ),
+        ),
+        Finding::of("cores", rules::cores(case), cpus.to_string()),
+    ]
+}
+
+// Private
+
+fn ipv6(case: &Case) -> &'static str {
+    if case.host.ipv6 {
+        "available"
+    } else {
+        "not available, and not wanted"
+    }
+}

@@ -1,0 +1,235 @@
+//! Whether this host is fit for a cluster: every check with its finding, and what to do about it.
+
+mod checks;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::demand::Load;
+use super::rules::Case;
+use super::{Plan, Warning};
+use crate::platform::{Holder, Host};
+use crate::profile::Cluster;
+
+/// What was looked up for the checks.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The programs that clusters are made of.
+    pub binaries: Vec<BinarySeen>,
+    /// Those of our addresses that somebody listens on: [`platform::ports::holders`](crate::platform::ports::holders)
+    /// of [`Plan::bound`].
+    pub holders: Vec<(SocketAddr, Holder)>,
+    /// The processes of this cluster, if it runs.
+    pub own_pids: Vec<u32>,
+}
+
+/// One program.
+#[derive(Clone, Debug)]
+pub struct BinarySeen {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is, if it is.
+    pub path: Option<PathBuf>,
+    /// Its version, if it says.
+    pub version: Option<String>,
+    /// Whether this cluster needs it.
+    pub needed: bool,
+    /// The command that installs it.
+    pub install: &'static str,
+    /// Why it cannot serve: too old, or does not run.
+    pub problem: Option<String>,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was checked.
+    pub check: String,
+    /// How it is.
+    pub level: Level,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As wanted.
+    Ok,
+    /// The cluster starts, and is less than the profile wants.
+    Warn,
+    /// The cluster does not start.
+    Fail,
+}
+
+/// Checks everything, for all connections that the profile wants.
+#[must_use]
+pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<Finding> {
+    let case = Case {
+        cluster,
+        plan,
+        host,
+        load: Load::of(cluster, cluster.limits.maxconn),
+    };
+    let mut findings: Vec<Finding> = seen.binaries.iter().map(checks::binary).collect();
+    findings.extend(checks::ports(&case, seen));
+    findings.extend(checks::limits(&case));
+    findings
+}
+
+// Private
+
+impl Finding {
+    fn ok(check: &str, detail: String) -> Finding {
+        Finding {
+            check: check.to_owned(),
+            level: Level::Ok,
+            detail,
+            fix: None,
+        }
+    }
+
+    /// What a rule of the plan says about `check`, or else that `detail` is fine.
+    fn of(check: &str, warning: Option<Warning>, detail: String) -> Finding {
+        match warning {
+            None => Finding::ok(check, detail),
+            Some(warning) => Finding {
+                check: check.to_owned(),
+                level: Level::Warn,
+                detail: warning.to_string(),
+                fix: warning.fix,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan;
+    use super::super::tests::{big_host, cluster};
+    use super::*;
+    use crate::profile::BalancerKind;
+
+    fn examined(host: &Host, seen: &Seen) -> Vec<Finding> {
+        let plan = plan(&cluster(), BalancerKind::Haproxy, host);
+        examine(&cluster(), &plan, host, seen)
+    }
+
+    fn haproxy() -> BinarySeen {
+        BinarySeen {
+            name: "haproxy",
+            path: Some("/usr/sbin/haproxy".into()),
+            version: Some("2.6.12".to_owned()),
+            needed: true,
+            install: "apt-get install -y haproxy",
+            problem: None,
+        }
+    }
+
+    fn holder(pid: u32) -> (SocketAddr, Holder) {
+        let address = "0.0.0.0:8000".parse().unwrap();
+        let holder = Holder {
+            address,
+            pid: Some(pid),
+            name: Some("nc".to_owned()),
+        };
+        (address, holder)
+    }
+
+    #[test]
+    fn a_fit_host_passes_every_check() {
+        let seen = Seen {
+            binaries: vec![haproxy()],
+            ..Seen::default()
+        };
+        let findings = examined(&big_host(), &seen);
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.level == Level::Ok && finding.fix.is_none()),
+            "{findings:#?}"
+        );
+        assert_eq!(findings[0].detail, "2.6.12 at /usr/sbin/haproxy");
+    }
+
+    #[test]
+    fn whatever_is_wrong_comes_with_a_fix() {
+        let host = Host {
+            cpus: 1,
+            memory_available: 1 << 20,
+            nofile: 1_024,
+            nproc: Some(10),
+            somaxconn: 128,
+            ephemeral: 8_000..=9_500,
+            conntrack: Some(crate::platform::host::Conntrack { max: 1, count: 1 }),
+            ipv6: false,
+            ..big_host()
+        };
+        let findings = examined(&host, &Seen::default());
+        let fine: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.level == Level::Ok)
+            .collect();
+        // Nodes make up for few descriptors with threads.
+        assert_eq!(fine.len(), 2, "{fine:#?}");
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.level == Level::Ok || finding.fix.is_some())
+        );
+    }
+
+    #[test]
+    fn missing_and_broken_programs() {
+        let missing = BinarySeen {
+            path: None,
+            version: None,
+            ..haproxy()
+        };
+        let finding = checks::binary(&missing);
+        assert_eq!(
+            (finding.level, finding.detail.as_str()),
+            (Level::Fail, "not found")
+        );
+        assert_eq!(finding.fix.as_deref(), Some("apt-get install -y haproxy"));
+        let unneeded = BinarySeen {
+            needed: false,
+            ..missing
+        };
+        assert_eq!(checks::binary(&unneeded).level, Level::Ok);
+        let old = BinarySeen {
+            problem: Some("older than 2.4".to_owned()),
+            ..haproxy()
+        };
+        assert_eq!(checks::binary(&old).level, Level::Fail);
+    }
+
+    #[test]
+    fn a_port_held_by_a_stranger_fails_and_names_it() {
+        let mut seen = Seen {
+            holders: vec![holder(7)],
+            ..Seen::default()
+        };
+        let findings = examined(&big_host(), &seen);
+        let finding = &findings[0];
+        assert_eq!(finding.level, Level::Fail);
+        assert_eq!(finding.detail, "0.0.0.0:8000 (listen.tcp) is held by nc (pid 7)");
+        assert!(finding.fix.as_deref().unwrap().contains("kill 7"));
+        seen.own_pids = vec![7];
+        assert_eq!(examined(&big_host(), &seen)[0].level, Level::Ok);
+    }
+
+    #[test]
+    fn findings_are_data() {
+        let json = serde_json::to_value(Finding::ok("cores", "2".to_owned())).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"check": "cores", "level": "ok", "detail": "2", "fix": null})
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! How many connections one node can have.
+
+use super::NodePlan;
+use crate::platform::Host;
+use crate::profile::{Cluster, Runtime};
+
+/// Descriptors of a table that are no connections: listeners, epoll, logs, probes, what was inherited.
+const HEADROOM: u64 = 64;
+/// A table is planned to be filled to three quarters: the kernel spreads connections over the listeners of the workers
+/// by a hash, not evenly.
+const FILL: (u64, u64) = (3, 4);
+const MAX_WORKERS: u64 = 64;
+/// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
+const PLENTY: u64 = 1 << 20;
+/// For programs of which we know nothing: they may need files of their own beside two descriptors per connection.
+const UNKNOWN: u64 = 1 << 16;
+
+/// Plans each node of `cluster`.
+pub(super) fn plan(cluster: &Cluster, host: &Host) -> NodePlan {
+    let wanted = wanted(cluster);
+    match cluster.runtime {
+        Runtime::Embedded => embedded(wanted, cluster.nodes.len(), host),
+        Runtime::Command | Runtime::Erlang => program(wanted, host),
+        Runtime::External => NodePlan {
+            nofile: 0,
+            workers: 0,
+            maxconn: wanted,
+        },
+    }
+}
+
+/// Connections that the profile wants each node to be able to hold.
+pub(super) fn wanted(cluster: &Cluster) -> u32 {
+    cluster.nodes.iter().map(|node| node.maxconn).max().unwrap_or(0)
+}
+
+/// Descriptors that one table of a node needs for all that the profile wants.
+pub(super) fn descriptors(cluster: &Cluster) -> u64 {
+    let connections = u64::from(wanted(cluster));
+    match cluster.runtime {
+        Runtime::Embedded => (connections * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + HEADROOM,
+        _ => connections + HEADROOM,
+    }
+}
+
+// Private
+
+/// As many workers, each with a descriptor table of its own, as the connections need at least, and as there are
+/// processors for this node:
+///
+/// `workers = max(maxconn / (3/4 * (nofile - 64)), cpus / nodes)`, rounded up, from 1 to 64.
+fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
+    let nofile = host.nofile.min(PLENTY);
+    let table = (nofile.saturating_sub(HEADROOM) * FILL.0 / FILL.1).max(1);
+    let by_descriptors = u64::from(wanted).div_ceil(table);
+    let by_processors = u64::from(host.cpus).div_ceil(nodes.max(1) as u64);
+    let workers = by_descriptors.max(by_processors).clamp(1, MAX_WORKERS);
+    NodePlan {
+        nofile,
+        workers: u16::try_from(workers).unwrap_or(1),
+        maxconn: at_most(wanted, table * workers),
+    }
+}
+
+fn program(wanted: u32, host: &Host) -> NodePlan {
+    let nofile = host.nofile.min(UNKNOWN.max(u64::from(wanted) * 2));
+    NodePlan {
+        nofile,
+        workers: 0,
+        maxconn: at_most(wanted, nofile.saturating_sub(HEADROOM)),
+    }
+}
+
+fn at_most(wanted: u32, limit: u64) -> u32 {
+    wanted.min(u32::try_from(limit).unwrap_or(u32::MAX)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{big_host, cluster};
+    use super::*;
+
+    fn planned(runtime: Runtime, nofile: u64) -> NodePlan {
+        let mut cluster = cluster();
+        cluster.runtime = runtime;
+        plan(&cluster, &Host { nofile, ..big_host() })
+    }
+
+    #[test]
+    fn workers_multiply_a_low_limit() {
+        let plan = planned(Runtime::Embedded, 20_000);
+        assert_eq!((plan.workers, plan.maxconn, plan.nofile), (3, 35_000, 20_000));
+        let plan = planned(Runtime::Embedded, 1_024);
+        assert_eq!((plan.workers, plan.maxconn), (49, 35_000));
+        let plan = planned(Runtime::Embedded, 256);
+        assert_eq!((plan.workers, plan.maxconn), (64, 64 * 144));
+    }
+
+    #[test]
+    fn a_high_limit_leaves_a_worker_for_each_processor() {
+        let plan = planned(Runtime::Embedded, u64::MAX);
+        assert_eq!((plan.workers, plan.maxconn, plan.nofile), (2, 35_000, PLENTY));
+    }
+
+    #[test]
+    fn a_program_has_one_table_and_never_an_endless_one() {
+        let plan = planned(Runtime::Command, 20_000);
+        assert_eq!((plan.workers, plan.maxconn, plan.nofile), (0, 19_936, 20_000));
+        let plan = planned(Runtime::Command, u64::MAX);
+        assert_eq!((plan.maxconn, plan.nofile), (35_000, 70_000));
+    }
+
+    #[test]
+    fn nodes_elsewhere_have_limits_of_their_own() {
+        assert_eq!(planned(Runtime::External, 256).maxconn, 35_000);
+    }
+
+    #[test]
+    fn what_a_node_needs_is_enough() {
+        for runtime in [Runtime::Embedded, Runtime::Command] {
+            let mut cluster = cluster();
+            cluster.runtime = runtime;
+            assert_eq!(planned(runtime, descriptors(&cluster)).maxconn, 35_000);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Connections from a chosen source address.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
+
+use tokio::net::{TcpSocket, TcpStream};
+
+/// Connects to `target`, from the address `source` if one is given, without Nagle's delay.
+///
+/// The port is chosen when connecting (`IP_BIND_ADDRESS_NO_PORT`), so that one source address has its full range of
+/// ports towards *each* target. Choosing it when binding would share one range among all of them.
+///
+/// # Errors
+/// As `socket`, `bind` and `connect`; a source of another address family than the target is invalid.
+pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = match target {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    if let Some(source) = source {
+        bind_address_no_port(&socket)?;
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
+    let stream = socket.connect(target).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+// Private
+
+#[expect(unsafe_code, reason = "neither nix nor socket2 has this option")]
+fn bind_address_no_port(socket: &TcpSocket) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = libc::socklen_t::try_from(size_of_val(&on)).unwrap_or_default();
+    // SAFETY: the option value is a C int that outlives the call, and its size is given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_BIND_ADDRESS_NO_PORT,
+            (&raw const on).cast(),
+            size,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_source_address_is_the_one_that_was_asked_for() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let source = "127.0.0.77".parse().unwrap();
+        let (stream, accepted) = tokio::join!(connect(target, Some(source)), listener.accept());
+        assert_eq!(accepted.unwrap().1.ip(), source);
+        assert!(stream.unwrap().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_source_of_another_family_is_an_error() {
+        let target = "127.0.0.1:9".parse().unwrap();
+        assert!(connect(target, Some("::1".parse().unwrap())).await.is_err());
+    }
+}

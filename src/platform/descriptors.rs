@@ -1,0 +1,131 @@
+//! Descriptor tables: how large they may grow, and how a thread gets one of its own.
+//!
+//! `RLIMIT_NOFILE` bounds a table, not a process. Threads share one table unless they leave it, so a process of n threads
+//! with tables of their own can hold n times the limit.
+
+use std::fs;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, SockRef};
+
+/// Raises this process's soft `RLIMIT_NOFILE` to the hard one, which it returns.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn raise_limit() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
+}
+
+/// Gives the calling thread a copy of the descriptor table that it shares with the others. The copy has no
+/// network sockets (given that `/proc` tells which they are): closing them elsewhere would otherwise never end their
+/// connections.
+///
+/// From here on this thread and the others mean different things by the same number. It must neither use nor drop a
+/// network socket that was opened before. All other descriptors (standard output, epoll instances, the
+/// wakers of runtimes) are in both tables under the same number.
+///
+/// # Errors
+/// When neither `close_range` nor `unshare` is allowed; the table is shared as before then.
+pub fn leave_shared_table() -> io::Result<()> {
+    // Docker's default seccomp profile allows the first and forbids the second; old kernels know only the second.
+    close_nothing_unshared()
+        .or_else(|_| nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(io::Error::from))?;
+    close_network_sockets();
+    Ok(())
+}
+
+// Private
+
+/// Closes the empty range at the end of the table, which is unshared first.
+#[expect(unsafe_code, reason = "glibc's wrapper is younger than the systems we run on")]
+fn close_nothing_unshared() -> io::Result<()> {
+    // SAFETY: takes three numbers, and closes no descriptor, as none can have the number 2^32 - 1.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            libc::c_uint::MAX,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_UNSHARE,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+fn close_network_sockets() {
+    // Collected first, as closing while listing would skip some. The listing's own descriptor is gone by then.
+    let open: Vec<RawFd> = fs::read_dir("/proc/thread-self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open {
+        if is_network_socket(fd) {
+            // An error leaves it closed all the same (`man 2 close`).
+            let _closed = nix::unistd::close(fd);
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "a descriptor of the table is borrowed by its number")]
+fn is_network_socket(fd: RawFd) -> bool {
+    // SAFETY: `fd` is not -1. The borrow ends here, and a number that is not open any more only gets an error.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    matches!(SockRef::from(&fd).domain(), Ok(Domain::IPV4 | Domain::IPV6))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_ends_though_a_thread_took_a_copy_of_the_table() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let (left, when_left) = mpsc::channel();
+        let (end, when_ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            left.send(leave_shared_table().is_ok()).unwrap();
+            let _disconnected = when_ended.recv();
+        });
+        assert!(when_left.recv().unwrap(), "this host allows neither call");
+        drop(server);
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop(end);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn numbers_mean_different_things_in_different_tables() {
+        let (left, when_left) = mpsc::channel();
+        let (opened, when_opened) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            leave_shared_table().unwrap();
+            left.send(()).unwrap();
+            when_opened.recv().unwrap();
+            let own: Vec<_> = (0..50).map(|_| fs::File::open("/dev/null").unwrap()).collect();
+            drop(own);
+        });
+        when_left.recv().unwrap();
+        let shared: Vec<_> = (0..50).map(|_| fs::File::open("/dev/zero").unwrap()).collect();
+        opened.send(()).unwrap();
+        thread.join().unwrap();
+        for mut file in shared {
+            file.read_exact(&mut [1]).unwrap();
+        }
+    }
+}

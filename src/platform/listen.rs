@@ -1,0 +1,120 @@
+//! Listeners that several threads share: one `SO_REUSEPORT` socket each, the kernel spreads connections over them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// The accept queue asked for; the kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 65_535;
+
+/// An address that is ours: nobody else listens on it, and nobody else will.
+///
+/// `SO_REUSEPORT` alone would let a second program of the same user take half of the connections in silence.
+/// So the address is first bound without it, which fails when anybody is there, and opened for our own listeners after.
+#[derive(Debug)]
+pub struct Claim {
+    /// Bound, never listening: it gets no connection.
+    _socket: Socket,
+    address: SocketAddr,
+}
+
+impl Claim {
+    /// Claims `address`; port 0 claims a free one.
+    ///
+    /// # Errors
+    /// When somebody listens there, or it cannot be bound.
+    pub fn new(address: SocketAddr) -> io::Result<Claim> {
+        // The strictest bind also keeps another claim out. It fails while connections of a former process are still
+        // ending; the second one overlooks those, not listeners.
+        let socket = bound(address, With::Nobody).or_else(|_| bound(address, With::Ending))?;
+        socket.set_reuse_port(true)?;
+        let address = socket.local_addr()?.as_socket().unwrap_or(address);
+        Ok(Claim {
+            _socket: socket,
+            address,
+        })
+    }
+
+    /// The address, with its real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// A listener of the calling thread's own on an address that was claimed. Not blocking.
+///
+/// # Errors
+/// When it cannot be made, or the claim was given up and another program has the address.
+pub fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(address, With::Ours)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+// Private
+
+/// With whom an address is shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum With {
+    Nobody,
+    /// With connections that are ending.
+    Ending,
+    /// With those too, and with listeners that are shared likewise.
+    Ours,
+}
+
+fn bound(address: SocketAddr, with: With) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // An IPv4 listener stands beside it.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(with != With::Nobody)?;
+    socket.set_reuse_port(with == With::Ours)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY_PORT: &str = "127.0.0.1:0";
+
+    #[test]
+    fn a_claim_admits_our_listeners_and_nobody_else() {
+        let claim = Claim::new(ANY_PORT.parse().unwrap()).unwrap();
+        let error = Claim::new(claim.address()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        let first = listener(claim.address()).unwrap();
+        let second = listener(claim.address()).unwrap();
+        assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
+        let error = Claim::new(claim.address()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(claim);
+        let error = Claim::new(first.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn an_address_with_ending_connections_can_be_claimed_again() {
+        let claim = Claim::new(ANY_PORT.parse().unwrap()).unwrap();
+        let listening = listener(claim.address()).unwrap();
+        listening.set_nonblocking(false).unwrap();
+        let client = std::net::TcpStream::connect(claim.address()).unwrap();
+        let (server, _) = listening.accept().unwrap();
+        // The server's side closes first, and is in TIME_WAIT when the client has closed too.
+        drop(server);
+        drop(client);
+        drop(listening);
+        let address = claim.address();
+        drop(claim);
+        Claim::new(address).unwrap();
+    }
+}

@@ -1,0 +1,58 @@
+//! One question to the kernel and all of its answers.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::wire::{self, INET, INET6, Socket};
+
+/// What the kernel fills at most at once is 32 kB.
+const BUFFER: usize = 64 * 1024;
+/// The kernel answers at once, or something is very wrong.
+const PATIENCE_SECONDS: i64 = 5;
+
+/// Hands every TCP socket that is in one of `states` and passes `filter` to `each`, IPv4 and IPv6.
+///
+/// # Errors
+/// When the kernel refuses or does not answer.
+pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
+    let kernel = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkSockDiag,
+    )?;
+    setsockopt(
+        &kernel,
+        sockopt::ReceiveTimeout,
+        &TimeVal::seconds(PATIENCE_SECONDS),
+    )?;
+    let mut buffer = vec![0; BUFFER];
+    for family in [INET, INET6] {
+        let request = wire::request(family, states, filter)?;
+        match ask(&kernel, &request, &mut buffer, &mut each) {
+            // A kernel without IPv6.
+            Err(error) if family == INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+fn ask(kernel: &OwnedFd, request: &[u8], buffer: &mut [u8], each: &mut impl FnMut(Socket)) -> io::Result<()> {
+    send(kernel.as_raw_fd(), request, MsgFlags::empty())?;
+    loop {
+        let length = match recv(kernel.as_raw_fd(), buffer, MsgFlags::empty()) {
+            Err(Errno::EINTR) => continue,
+            result => result?,
+        };
+        if !wire::read(buffer.get(..length).unwrap_or_default(), &mut *each)? {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Netlink messages of `sock_diag(7)`, written and read byte by byte. Fields are in this machine's byte order, ports
+//! and addresses in the network's.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// A set of one state, as the kernel numbers them.
+pub(super) const ESTABLISHED: u32 = 1 << 1;
+pub(super) const LISTEN: u32 = 1 << 10;
+
+pub(super) const INET: u8 = 2;
+pub(super) const INET6: u8 = 10;
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const REQ_BYTECODE: u16 = 1;
+const SKV6ONLY: u16 = 11;
+const TCP: u8 = 6;
+
+/// `struct nlmsghdr`.
+const HEADER: usize = 16;
+/// `struct inet_diag_req_v2`.
+const REQUEST: usize = 56;
+/// `struct inet_diag_msg`.
+const MESSAGE: usize = 72;
+
+/// One TCP socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// Its own end.
+    pub local: SocketAddr,
+    /// The other end; port 0 when it has none.
+    pub peer: SocketAddr,
+    /// Its inode; 0 when no process holds it.
+    pub inode: u64,
+    /// Whether an IPv6 listener leaves IPv4 to others.
+    pub v6_only: bool,
+}
+
+/// Asks for every TCP socket of `family` that is in one of `states` and passes `filter`.
+pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<u8>> {
+    let attribute = if filter.is_empty() { 0 } else { 4 + filter.len() };
+    let length = u32::try_from(HEADER + REQUEST + attribute).map_err(io::Error::other)?;
+    let mut bytes = Vec::new();
+    bytes.extend(length.to_ne_bytes());
+    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend([family, TCP, 0, 0]);
+    bytes.extend(states.to_ne_bytes());
+    bytes.resize(HEADER + REQUEST, 0);
+    if !filter.is_empty() {
+        bytes.extend(u16::try_from(attribute).map_err(io::Error::other)?.to_ne_bytes());
+        bytes.extend(REQ_BYTECODE.to_ne_bytes());
+        bytes.extend(filter);
+    }
+    Ok(bytes)
+}
+
+/// Reads one datagram of an answer, and tells whether more will come.
+///
+/// # Errors
+/// The kernel's own, or that the datagram makes no sense.
+pub(super) fn read(datagram: &[u8], mut each: impl FnMut(Socket)) -> io::Result<bool> {
+    let mut rest = datagram;
+    while !rest.is_empty() {
+        let length = u32_at(rest, 0).ok_or_else(nonsense)? as usize;
+        let kind = u16_at(rest, 4).ok_or_else(nonsense)?;
+        let payload = rest.get(HEADER..length).ok_or_else(nonsense)?;
+        match kind {
+            SOCK_DIAG_BY_FAMILY => each(socket(payload).ok_or_else(nonsense)?),
+            // Both carry an error number, negated; a dump that ends well has none or zero.
+            NLMSG_DONE | NLMSG_ERROR => {
+                let errno = u32_at(payload, 0).unwrap_or(0).cast_signed();
+                return match errno {
+                    0 => Ok(false),
+                    errno => Err(io::Error::from_raw_os_error(errno.wrapping_neg())),
+                };
+            }
+            _ => {}
+        }
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(true)
+}
+
+fn socket(payload: &[u8]) -> Option<Socket> {
+    let attributes = payload.get(MESSAGE..)?;
+    let family = payload[0];
+    Some(Socket {
+        local: address(family, payload.get(4..6)?, payload.get(8..24)?)?,
+        peer: address(family, payload.get(6..8)?, payload.get(24..40)?)?,
+        inode: u32_at(payload, 68)?.into(),
+        v6_only: family == INET6 && flag(attributes, SKV6ONLY),
+    })
+}
+
+/// IPv4-mapped addresses become IPv4 addresses.
+fn address(family: u8, port: &[u8], ip: &[u8]) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(port.try_into().ok()?);
+    let ip = if family == INET {
+        IpAddr::from(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(..4)?).ok()?))
+    } else {
+        IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(ip).ok()?)).to_canonical()
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Whether the one-byte attribute `wanted` is there and not 0.
+fn flag(mut attributes: &[u8], wanted: u16) -> bool {
+    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
+        let length = usize::from(length);
+        if kind == wanted {
+            return length > 4 && attributes.get(4).is_some_and(|value| *value != 0);
+        }
+        // An attribute has at least its own header; anything less would have us go in circles.
+        attributes = attributes
+            .get(length.max(4).next_multiple_of(4)..)
+            .unwrap_or_default();
+    }
+    false
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn nonsense() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the kernel's answer to sock_diag makes no sense",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER + payload.len()).unwrap();
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn all(datagram: &[u8]) -> io::Result<(bool, Vec<Socket>)> {
+        let mut sockets = Vec::new();
+        let more = read(datagram, |socket| sockets.push(socket))?;
+        Ok((more, sockets))
+    }
+
+    #[test]
+    fn sockets_until_done() {
+        let mut payload = vec![INET6, 10, 0, 0];
+        payload.extend(8000_u16.to_be_bytes());
+        payload.extend([0, 0]);
+        payload.resize(68, 0);
+        payload.extend(4711_u32.to_ne_bytes());
+        // Shutdown, which nobody asked for, and then what is looked for.
+        for (length, kind, value) in [(5_u16, 8_u16, 1_u8), (5, SKV6ONLY, 1)] {
+            payload.extend(length.to_ne_bytes());
+            payload.extend(kind.to_ne_bytes());
+            payload.extend([value, 0, 0, 0]);
+        }
+        let one = message(SOCK_DIAG_BY_FAMILY, &payload);
+        let socket = Socket {
+            local: "[::]:8000".parse().unwrap(),
+            peer: "[::]:0".parse().unwrap(),
+            inode: 4711,
+            v6_only: true,
+        };
+        assert_eq!(all(&one).unwrap(), (true, vec![socket]));
+        let end = message(NLMSG_DONE, &[0; 4]);
+        assert_eq!(
+            all(&[one.clone(), one, end].concat()).unwrap(),
+            (false, vec![socket; 2])
+        );
+    }
+
+    #[test]
+    fn the_kernels_error_is_ours() {
+        let refused = message(NLMSG_ERROR, &(-libc::EPERM).to_ne_bytes());
+        assert_eq!(all(&refused).unwrap_err().raw_os_error(), Some(libc::EPERM));
+        let short = message(SOCK_DIAG_BY_FAMILY, &[0; 10]);
+        assert_eq!(all(&short).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = all(&bytes);
+            let _ = all(&message(SOCK_DIAG_BY_FAMILY, &bytes));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Asking.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+
+use super::{Failure, Probe, Question};
+use crate::mcp::{Lines, Message};
+use crate::platform;
+
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+const PING: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":\"check\",\"method\":\"ping\"}\n";
+
+impl Probe {
+    /// Asks once. Returns the time that the answer took, connecting included.
+    ///
+    /// # Errors
+    /// When there is no good answer in time.
+    pub async fn ask(&self) -> Result<Duration, Failure> {
+        let target = self.target;
+        let began = Instant::now();
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        let mut stream = timeout_at(deadline, platform::connect::connect(target, self.source))
+            .await
+            .map_err(|_| Failure::ConnectTimeout { target })?
+            .map_err(|error| not_connected(target, &error))?;
+        let answer = async {
+            match self.question {
+                Question::Tcp => Ok(()),
+                Question::Mcp => mcp(&mut stream, target).await,
+                Question::Http => http(&mut stream, target).await,
+            }
+        };
+        timeout_at(deadline, answer)
+            .await
+            .map_err(|_| Failure::AnswerTimeout { target })??;
+        Ok(began.elapsed())
+    }
+}
+
+// Private
+
+fn not_connected(target: SocketAddr, error: &io::Error) -> Failure {
+    let why = error.to_string();
+    match error.raw_os_error() {
+        Some(
+            libc::ECONNREFUSED
+            | libc::ECONNRESET
+            | libc::EHOSTUNREACH
+            | libc::ENETUNREACH
+            | libc::EHOSTDOWN
+            | libc::ENETDOWN,
+        ) => Failure::Connect { target, why },
+        Some(libc::ETIMEDOUT) => Failure::ConnectTimeout { target },
+        _ => Failure::Local { target, why },
+    }
+}
+
+/// Any JSON-RPC line proves life: the result, an error (erlmcp wants `initialize` first), or a notification.
+async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
+    let no_answer = |why: &str| Failure::Answer {
+        target,
+        why: why.to_owned(),
+    };
+    // A node that is full says so at once and closes, so a failed write leaves an answer to be read.
+    let _sent = stream.write_all(PING).await;
+    let mut lines = Lines::default();
+    let mut total = 0;
+    loop {
+        if let Ok(Some(line)) = lines.next_line() {
+            return match Message::parse(&line) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(no_answer("not JSON-RPC")),
+            };
+        }
+        match stream.read_buf(&mut lines.room()).await {
+            Ok(0) => return Err(no_answer("the connection was closed")),
+            Ok(read) => total += read,
+            Err(error) => return Err(no_answer(&error.to_string())),
+        }
+        if total > MAX_ANSWER {
+            return Err(no_answer("too long"));
+        }
+    }
+}
+
+/// The status line is all that counts.
+async fn http(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
+    let no_answer = |why: &str| Failure::Answer {
+        target,
+        why: why.to_owned(),
+    };
+    let request = format!(
+        "GET /health HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    );
+    let _sent = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    while !answer.contains(&b'\n') && answer.len() < MAX_ANSWER {
+        match stream.read_buf(&mut answer).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => return Err(no_answer(&error.to_string())),
+        }
+    }
+    match status(&answer) {
+        Some(200..=299) => Ok(()),
+        Some(status) => Err(Failure::Status { target, status }),
+        None if answer.is_empty() => Err(no_answer("the connection was closed")),
+        None => Err(no_answer("not HTTP")),
+    }
+}
+
+fn status(answer: &[u8]) -> Option<u16> {
+    let line = answer.split(|byte| *byte == b'\n').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    words.next().filter(|protocol| protocol.starts_with("HTTP/1."))?;
+    words.next().filter(|status| status.len() == 3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that reads something, says `answer` and closes.
+    async fn server(answer: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(answer).await.unwrap();
+        });
+        address
+    }
+
+    fn probe(target: SocketAddr, question: Question) -> Probe {
+        Probe {
+            target,
+            question,
+            source: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    async fn verdict(question: Question, answer: &'static [u8]) -> &'static str {
+        match probe(server(answer).await, question).ask().await {
+            Ok(_) => "ok",
+            Err(failure) => failure.word(),
+        }
+    }
+
+    #[tokio::test]
+    async fn any_json_rpc_line_is_a_sign_of_life() {
+        for (answer, expected) in [
+            (
+                &b"{\"jsonrpc\":\"2.0\",\"id\":\"check\",\"result\":{}}\n"[..],
+                "ok",
+            ),
+            (
+                b"\r\n{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32005,\"message\":\"\"}}\r\n",
+                "ok",
+            ),
+            (
+                b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n",
+                "ok",
+            ),
+            (b"{\"status\":\"ok\"}\n", "L7RSP"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "L7RSP"),
+            (b"", "L7RSP"),
+        ] {
+            assert_eq!(
+                verdict(Question::Mcp, answer).await,
+                expected,
+                "{}",
+                answer.escape_ascii()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn only_2xx_is_healthy() {
+        for (answer, expected) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], "ok"),
+            (b"HTTP/1.0 204 No Content\r\n\r\n", "ok"),
+            (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "L7STS"),
+            (b"HTTP/1.1 20 OK\r\n\r\n", "L7RSP"),
+            (b"\xff\n", "L7RSP"),
+            (b"", "L7RSP"),
+        ] {
+            assert_eq!(
+                verdict(Question::Http, answer).await,
+                expected,
+                "{}",
+                answer.escape_ascii()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_no_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+        });
+        let failure = probe(target, Question::Mcp).ask().await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!("{target} gives no sensible answer: too long")
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_not_the_same_as_nobody_answering() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let hung = Probe {
+            timeout: Duration::from_millis(50),
+            ..probe(target, Question::Mcp)
+        };
+        assert_eq!(hung.ask().await, Err(Failure::AnswerTimeout { target }));
+        assert!(
+            Probe {
+                question: Question::Tcp,
+                ..hung
+            }
+            .ask()
+            .await
+            .is_ok()
+        );
+        drop(listener);
+        let failure = hung.ask().await.unwrap_err();
+        assert_eq!((failure.word(), failure.blames_node()), ("L4CON", true));
+    }
+
+    #[tokio::test]
+    async fn our_own_trouble_is_not_the_nodes() {
+        let foreign = Probe {
+            source: Some("192.0.2.1".parse().unwrap()),
+            ..probe("127.0.0.1:9".parse().unwrap(), Question::Tcp)
+        };
+        let failure = foreign.ask().await.unwrap_err();
+        assert_eq!((failure.word(), failure.blames_node()), ("SOCKERR", false));
+    }
+}

@@ -1,0 +1,143 @@
+//! Everything of a cluster that listens, with its address and port.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::document::{Document, Runtime};
+
+/// One address and port that something listens on.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    /// The value that says so.
+    pub(super) path: String,
+    /// Who listens there, in words.
+    pub(super) who: String,
+    /// Where.
+    pub(super) ip: IpAddr,
+    /// The port as it will be, which may be too large to be one.
+    pub(super) port: u32,
+}
+
+impl Endpoint {
+    /// Whether both cannot listen at the same time. IPv4 and IPv6 never meet: sockets are made IPv6-only.
+    pub(super) fn meets(&self, other: &Endpoint) -> bool {
+        self.port == other.port && overlap(self.ip, other.ip)
+    }
+}
+
+/// Whether two addresses are the same, or one is the wildcard of the other's family.
+pub(super) fn overlap(a: IpAddr, b: IpAddr) -> bool {
+    let (a, b) = (a.to_canonical(), b.to_canonical());
+    a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+}
+
+/// All endpoints of `document`, with `offset` added to each port that this cluster opens.
+pub(super) fn endpoints(document: &Document, offset: u16) -> Vec<Endpoint> {
+    let mut found = listeners(document);
+    for endpoint in &mut found {
+        endpoint.port += u32::from(offset);
+    }
+    found.extend(nodes(document, offset));
+    found
+}
+
+// Private
+
+fn listeners(document: &Document) -> Vec<Endpoint> {
+    let listen = &document.listen;
+    let http = document.has_http();
+    let mut found = Vec::new();
+    for (key, port, served) in [
+        ("tcp", listen.tcp, true),
+        ("http", listen.http, http),
+        ("websocket", listen.websocket, http),
+        ("sse", listen.sse, http),
+        ("https", document.https(), http),
+    ] {
+        if let Some(port) = port.filter(|_| served) {
+            found.extend(listen.address.iter().map(|ip| Endpoint {
+                path: format!("listen.{key}"),
+                who: format!("the {key} listener"),
+                ip: *ip,
+                port: u32::from(port),
+            }));
+        }
+    }
+    let page = |(key, at): (&str, Option<SocketAddr>)| {
+        let at = at?;
+        Some(Endpoint {
+            path: format!("listen.{key}"),
+            who: format!("the {key} page"),
+            ip: at.ip(),
+            port: u32::from(at.port()),
+        })
+    };
+    let pages = [
+        ("stats", listen.stats),
+        ("status", listen.status),
+        ("observe", listen.observe),
+    ];
+    found.extend(pages.into_iter().filter_map(page));
+    found
+}
+
+fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
+    let nodes = &document.nodes;
+    let mut found = Vec::new();
+    let mut add = |path: String, who: String, ip: IpAddr, port: u32| {
+        found.push(Endpoint { path, who, ip, port });
+    };
+    if nodes.runtime == Runtime::External {
+        // They run elsewhere, and do not move with this cluster.
+        for (index, member) in nodes.members.iter().enumerate() {
+            for (key, port) in [
+                ("tcp_port", Some(member.tcp_port)),
+                ("http_port", member.http_port),
+            ] {
+                if let Some(port) = port {
+                    let path = format!("nodes.members[{index}].{key}");
+                    add(path, node(&member.name), member.address, u32::from(port));
+                }
+            }
+        }
+        return found;
+    }
+    for number in 1..=nodes.count {
+        for (key, port) in [("tcp_port", Some(nodes.tcp_port)), ("http_port", nodes.http_port)] {
+            if let Some(port) = port {
+                let port = u32::from(port) + u32::from(offset) + u32::from(number - 1);
+                add(
+                    format!("nodes.{key}"),
+                    node(&nodes.name_of(number)),
+                    nodes.address,
+                    port,
+                );
+            }
+        }
+    }
+    found
+}
+
+fn node(name: &str) -> String {
+    format!("node {}", name.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_meets_every_address_of_its_family() {
+        for (a, b, meet) in [
+            ("0.0.0.0", "127.0.0.1", true),
+            ("::", "::1", true),
+            ("0.0.0.0", "::", false),
+            ("::", "127.0.0.1", false),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("127.0.0.1", "::ffff:127.0.0.1", true),
+        ] {
+            let (a, b) = (a.parse().unwrap(), b.parse().unwrap());
+            assert_eq!(overlap(a, b), meet, "{a} {b}");
+            assert_eq!(overlap(b, a), meet, "{b} {a}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One text that a profile is made of, read as YAML: the defaults, a file, or a `--set`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_yaml::{Mapping, Value};
+
+use super::places::{Place, Places, join};
+use super::problem::{Mark, Problem, Text};
+
+/// No profile is longer, and the time to refuse one stays short.
+pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// A map of some of a profile's keys, and where they were written.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) text: Arc<Text>,
+    pub(super) places: Places,
+    /// Always a map.
+    pub(super) value: Value,
+}
+
+impl Layer {
+    /// Reads a whole file.
+    pub(super) fn file(name: &str, content: &str) -> Result<Layer, Vec<Problem>> {
+        let text = Text::new(name, content);
+        let (value, places) = yaml(&text, 0..content.len())?;
+        let what = match &value {
+            Value::Mapping(_) => return Ok(Layer { text, places, value }),
+            Value::Null => "the profile is empty",
+            Value::Sequence(_) => "a profile is a map of keys, and this is a list",
+            _ => "a profile is a map of keys, and this is a single value",
+        };
+        let start = content.len() - content.trim_start().len();
+        Err(vec![
+            Problem::at(Mark::new(&text, start..start + 1, ""), what)
+                .hint("write only what differs from the default, such as `cluster: mine`; `clusterctl profile show default` lists every key"),
+        ])
+    }
+
+    /// Reads `key.path=value`.
+    pub(super) fn set(set: &str) -> Result<Layer, Vec<Problem>> {
+        const PREFIX: &str = "--set ";
+        let text = Text::new("command line", &format!("{PREFIX}{set}"));
+        let whole = PREFIX.len()..text.content.len();
+        let usage = "it is `--set key.path=value`, such as `--set nodes.count=2`";
+        let Some((path, _)) = set.split_once('=') else {
+            return Err(vec![
+                Problem::at(Mark::new(&text, whole, ""), "no `=` in `--set`").hint(usage),
+            ]);
+        };
+        let path = path.trim_end();
+        if path.split('.').any(str::is_empty) {
+            return Err(vec![
+                Problem::at(Mark::new(&text, whole, ""), "`--set` needs a path of keys").hint(usage),
+            ]);
+        }
+        let start = text.content.find('=').unwrap_or(PREFIX.len()) + 1;
+        let (mut value, places) = yaml(&text, start..text.content.len())?;
+        let mut places = places.moved(0, path);
+        let mut key_start = PREFIX.len();
+        let mut above = String::new();
+        for key in path.split('.') {
+            above = join(&above, key);
+            let key = key_start..key_start + key.len();
+            key_start = key.end + 1;
+            let value = start..text.content.len();
+            places.insert(above.clone(), Place { key, value });
+        }
+        for key in path.rsplit('.') {
+            value = Value::Mapping(Mapping::from_iter([(key.into(), value)]));
+        }
+        Ok(Layer { text, places, value })
+    }
+}
+
+// Private
+
+/// Reads the part of `text` that is YAML.
+fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Problem>> {
+    let content = &text.content[part.clone()];
+    let syntax = |at: usize, message: &str| {
+        let at = part.start + at;
+        vec![Problem::at(Mark::new(text, at..at + 1, ""), message)]
+    };
+    if content.len() > MAX_BYTES {
+        return Err(syntax(0, "the profile is larger than 1 MiB"));
+    }
+    if let Some(at) = indenting_tab(content) {
+        let tab = part.start + at;
+        return Err(vec![
+            Problem::at(Mark::new(text, tab..tab + 1, ""), "a tab cannot indent YAML").hint("use spaces"),
+        ]);
+    }
+    let places = Places::of(content)
+        .map_err(|error| syntax(error.at, &format!("not valid YAML: {}", error.message)))?
+        .moved(part.start, "");
+    if !places.duplicates.is_empty() {
+        return Err(places
+            .duplicates
+            .iter()
+            .map(|twice| duplicate(text, twice))
+            .collect());
+    }
+    let value = serde_yaml::from_str(content).map_err(|error| {
+        let at = error.location().map_or(0, |location| location.index());
+        syntax(at, &format!("not valid YAML: {error}"))
+    })?;
+    Ok((value, places))
+}
+
+fn duplicate(text: &Arc<Text>, (path, first, second): &(String, Range<usize>, Range<usize>)) -> Problem {
+    Problem::at(
+        Mark::new(text, second.clone(), "again"),
+        format!("`{}` stands here twice", path.escape_debug()),
+    )
+    .mark(Some(Mark::new(text, first.clone(), "first")))
+    .hint("leave one of them out")
+}
+
+fn indenting_tab(content: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in content.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let blank = line.trim().is_empty();
+        if let Some(tab) = line[..indent].find('\t').filter(|_| !blank) {
+            return Some(start + tab);
+        }
+        start += line.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_a_nested_map_and_knows_where_its_keys_stand() {
+        let layer = Layer::set("nodes.restart={give_up_after: 3}").unwrap();
+        assert_eq!(
+            serde_yaml::to_string(&layer.value).unwrap().trim(),
+            "nodes:\n  restart:\n    give_up_after: 3"
+        );
+        let key = |path: &str| &layer.text.content[layer.places.get(path).unwrap().key.clone()];
+        assert_eq!(key("nodes"), "nodes");
+        assert_eq!(key("nodes.restart"), "restart");
+        assert_eq!(key("nodes.restart.give_up_after"), "give_up_after");
+    }
+
+    #[test]
+    fn only_tabs_that_indent_are_refused() {
+        assert_eq!(indenting_tab("a: 1\t# tab\n \t\nb: \"\t\"\n"), None);
+        assert_eq!(indenting_tab("a:\n \tb: 1\n"), Some(4));
+    }
+
+    #[test]
+    fn an_enormous_text_is_refused_at_once() {
+        let problems = Layer::file("huge.yaml", &"a".repeat(MAX_BYTES + 1)).unwrap_err();
+        assert_eq!(problems[0].message, "the profile is larger than 1 MiB");
+    }
+}

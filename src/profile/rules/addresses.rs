@@ -1,0 +1,59 @@
+//! Addresses that can be listened on, and connected to.
+
+use crate::profile::document::Runtime;
+use crate::profile::endpoints::overlap;
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+
+/// Clients need an address, and none twice.
+pub(super) fn listen(written: &Written) -> Vec<Problem> {
+    const PATH: &str = "listen.address";
+    let addresses = &written.document.listen.address;
+    if addresses.is_empty() {
+        return vec![
+            written
+                .problem(PATH, "`listen.address` is empty")
+                .hint("`[\"0.0.0.0\", \"::\"]` is everywhere, `[127.0.0.1]` this host only"),
+        ];
+    }
+    let mut problems = Vec::new();
+    for (index, address) in addresses.iter().enumerate() {
+        let earlier = addresses[..index]
+            .iter()
+            .position(|other| overlap(*other, *address));
+        let Some(earlier) = earlier else { continue };
+        let message = match addresses[earlier] {
+            same if same == *address => format!("`listen.address` has {address} twice"),
+            other => format!("`listen.address` has {other} and {address}, and one covers the other"),
+        };
+        problems.push(
+            written
+                .problem(&format!("{PATH}[{index}]"), message)
+                .mark(written.mark(&format!("{PATH}[{earlier}]"), "first"))
+                .hint("leave one of them out"),
+        );
+    }
+    problems
+}
+
+/// A balancer connects to its nodes, so their addresses are single ones.
+pub(super) fn nodes(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let addresses = if nodes.runtime == Runtime::External {
+        let members = nodes.members.iter().enumerate();
+        members
+            .map(|(index, member)| (format!("nodes.members[{index}].address"), member.address))
+            .collect()
+    } else {
+        vec![("nodes.address".to_owned(), nodes.address)]
+    };
+    addresses
+        .into_iter()
+        .filter(|(_, address)| address.is_unspecified() || address.is_multicast())
+        .map(|(path, address)| {
+            written
+                .problem(&path, format!("a balancer cannot connect to {address}"))
+                .hint("nodes on this host use 127.0.0.1 or ::1")
+        })
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! What must hold between the values of a profile; one function per rule, each finds all that breaks it.
+
+mod addresses;
+mod names;
+mod numbers;
+mod ports;
+mod routing;
+mod runtime;
+mod tls;
+
+use super::problem::Problem;
+use super::written::Written;
+
+/// A rule: what breaks it.
+type Rule = fn(&Written) -> Vec<Problem>;
+
+const RULES: &[Rule] = &[
+    names::cluster,
+    names::nodes,
+    names::cookie,
+    runtime::built,
+    runtime::command,
+    runtime::members,
+    runtime::forgotten,
+    numbers::bounds,
+    numbers::periods,
+    numbers::shares,
+    numbers::target,
+    numbers::sum,
+    addresses::listen,
+    addresses::nodes,
+    ports::zero,
+    ports::range,
+    ports::collisions,
+    ports::something,
+    routing::tcp,
+    tls::certificate,
+    tls::https,
+];
+
+/// Everything that breaks a rule.
+pub(super) fn broken(written: &Written) -> Vec<Problem> {
+    RULES.iter().flat_map(|rule| rule(written)).collect()
+}

@@ -1,0 +1,99 @@
+//! Names become directories, log files, and words of a balancer's configuration.
+
+use std::collections::BTreeMap;
+
+use crate::profile::document::Runtime;
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+
+/// Longest name of a cluster, a node, a cookie.
+const MAX_CHARS: usize = 64;
+/// Nodes whose logs would be written over those of others.
+const TAKEN: &[&str] = &["haproxy", "nginx", "builtin", "supervisor"];
+const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and begins with none of `.` and `-`";
+
+/// A cluster's name is a directory's.
+pub(super) fn cluster(written: &Written) -> Vec<Problem> {
+    let name = &written.document.cluster;
+    if is_word(name) {
+        return Vec::new();
+    }
+    let message = format!("`{}` cannot name a cluster", name.escape_debug());
+    vec![
+        written
+            .problem("cluster", message)
+            .hint(format!("a name is made of {WORD}")),
+    ]
+}
+
+/// Nodes' names are words, unique, and none of ours.
+pub(super) fn nodes(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let mut problems = Vec::new();
+    if nodes.runtime != Runtime::External {
+        if nodes.count > 1 && !nodes.name.contains("{n}") {
+            let message = format!(
+                "{} nodes would all be called `{}`",
+                nodes.count,
+                nodes.name.escape_debug()
+            );
+            problems.push(
+                written
+                    .problem("nodes.name", message)
+                    .mark(written.mark("nodes.count", ""))
+                    .hint("`{n}` stands for the node's number, such as `erlmcp{n}`"),
+            );
+        }
+        problems.extend(word(written, "nodes.name", &nodes.name_of(nodes.count)));
+        return problems;
+    }
+    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+    for (index, member) in nodes.members.iter().enumerate() {
+        let path = format!("nodes.members[{index}].name");
+        problems.extend(word(written, &path, &member.name));
+        if let Some(first) = seen.get(member.name.as_str()) {
+            let message = format!("two nodes are called `{}`", member.name.escape_debug());
+            problems.push(written.problem(&path, message).mark(written.mark(first, "first")));
+        } else {
+            seen.insert(member.name.as_str(), path);
+        }
+    }
+    problems
+}
+
+/// A cookie's name is a token of HTTP that needs no quotes in any balancer's configuration.
+pub(super) fn cookie(written: &Written) -> Vec<Problem> {
+    let name = &written.document.routing.cookie;
+    if is_word(name) {
+        return Vec::new();
+    }
+    let message = format!("`{}` cannot name a cookie", name.escape_debug());
+    vec![
+        written
+            .problem("routing.cookie", message)
+            .hint(format!("a name is made of {WORD}")),
+    ]
+}
+
+// Private
+
+fn word(written: &Written, path: &str, name: &str) -> Option<Problem> {
+    let shown = name.escape_debug();
+    if !is_word(name) {
+        let problem = written.problem(path, format!("`{shown}` cannot name a node"));
+        Some(problem.hint(format!("a name is made of {WORD}")))
+    } else if TAKEN.contains(&name) {
+        let problem = written.problem(path, format!("no node can be called `{shown}`"));
+        Some(problem.hint(format!(
+            "logs are named after nodes, and {} have their own",
+            TAKEN.join(", ")
+        )))
+    } else {
+        None
+    }
+}
+
+fn is_word(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=MAX_CHARS).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['.', '-'])
+}

@@ -1,0 +1,186 @@
+//! Numbers, durations and shares within the bounds where they mean something.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::profile::document::{Document, Runtime};
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+use crate::units::{Percent, Period};
+
+/// Connections that no machine holds; sums of them fit every integer.
+const MANY: u64 = 10_000_000;
+/// What HAProxy counts connections with.
+const HAPROXY_INT: u64 = i32::MAX as u64;
+/// HAProxy's timers are 32 bits of milliseconds, with a sign.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// Whole numbers.
+pub(super) fn bounds(written: &Written) -> Vec<Problem> {
+    bounded(&written.document)
+        .into_iter()
+        .filter(|(_, number, bounds)| !bounds.contains(number))
+        .map(|(path, number, bounds)| {
+            let problem = written.problem(path, format!("`{path}` cannot be {number}"));
+            let range = format!("it is {} to {}", bounds.start(), bounds.end());
+            problem.hint(match (path, number) {
+                ("nodes.weight", 0) => {
+                    format!("all nodes would have weight 0, and get no connection; {range}")
+                }
+                _ => range,
+            })
+        })
+        .collect()
+}
+
+/// Durations: none is zero, none is longer than HAProxy's timers.
+pub(super) fn periods(written: &Written) -> Vec<Problem> {
+    timed(&written.document)
+        .into_iter()
+        .filter_map(|(path, period)| {
+            if period.is_zero() {
+                let problem = written.problem(path, format!("`{path}` cannot be zero"));
+                Some(problem.hint("durations are `500ms`, `5s`, `2m`, `1h`"))
+            } else if period.duration() > LONGEST {
+                let problem = written.problem(path, format!("`{path}` cannot be {period}"));
+                Some(problem.hint("24 days are the longest that HAProxy can wait"))
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+/// Shares: nothing is ever below 0 %.
+pub(super) fn shares(written: &Written) -> Vec<Problem> {
+    let targets = &written.document.targets;
+    let shares: [(&str, Percent); 4] = [
+        ("targets.tolerance", targets.tolerance),
+        ("targets.band", targets.band),
+        ("targets.variance", targets.variance),
+        ("targets.latency_variance", targets.latency_variance),
+    ];
+    shares
+        .into_iter()
+        .filter(|(_, share)| share.get() <= 0.0)
+        .map(|(path, _)| written.problem(path, format!("`{path}` cannot be 0%")))
+        .collect()
+}
+
+/// A node can hold what it should hold.
+pub(super) fn target(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    if nodes.target <= nodes.maxconn {
+        return Vec::new();
+    }
+    let message = format!(
+        "a node should hold {} connections but may hold only {}",
+        nodes.target, nodes.maxconn
+    );
+    let (first, second) = if written.origin("nodes.target") >= written.origin("nodes.maxconn") {
+        ("nodes.target", "nodes.maxconn")
+    } else {
+        ("nodes.maxconn", "nodes.target")
+    };
+    vec![
+        written
+            .problem(first, message)
+            .mark(written.mark(second, ""))
+            .hint("`nodes.maxconn` is at least `nodes.target`, better a third more: what is left when one of four dies"),
+    ]
+}
+
+/// All nodes together hold no more than can be counted.
+pub(super) fn sum(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let count = match nodes.runtime {
+        Runtime::External => nodes.members.len() as u64,
+        _ => u64::from(nodes.count),
+    };
+    let sum = u64::from(nodes.maxconn) * count;
+    if sum <= HAPROXY_INT {
+        return Vec::new();
+    }
+    vec![
+        written
+            .problem(
+                "nodes.maxconn",
+                format!("{count} nodes of {} connections are {sum} in all", nodes.maxconn),
+            )
+            .mark(written.mark("nodes.count", ""))
+            .hint(format!("HAProxy counts to {HAPROXY_INT}")),
+    ]
+}
+
+// Private
+
+fn bounded(document: &Document) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
+    let Document {
+        nodes,
+        limits,
+        health,
+        routing,
+        ..
+    } = document;
+    let per_ip = &limits.per_ip;
+    let mut bounded = vec![
+        ("nodes.target", u64::from(nodes.target), 1..=MANY),
+        ("nodes.maxconn", u64::from(nodes.maxconn), 1..=MANY),
+        ("nodes.weight", u64::from(nodes.weight), 1..=256),
+        ("routing.table.size", routing.table.size.get(), 1..=100 * MANY),
+        ("limits.maxconn", u64::from(limits.maxconn), 1..=MANY),
+        (
+            "limits.per_ip.connections",
+            u64::from(per_ip.connections),
+            1..=MANY,
+        ),
+        (
+            "limits.per_ip.connection_rate",
+            u64::from(per_ip.connection_rate),
+            1..=MANY,
+        ),
+        (
+            "limits.per_ip.message_rate",
+            u64::from(per_ip.message_rate),
+            1..=MANY,
+        ),
+        ("health.rise", u64::from(health.rise), 1..=1_000),
+        ("health.fall", u64::from(health.fall), 1..=1_000),
+    ];
+    // The members of runtime `external` are counted by their list.
+    if nodes.runtime != Runtime::External {
+        bounded.insert(0, ("nodes.count", u64::from(nodes.count), 1..=1_000));
+    }
+    bounded
+}
+
+fn timed(document: &Document) -> [(&'static str, Period); 18] {
+    let Document {
+        nodes,
+        routing,
+        health,
+        timeouts,
+        targets,
+        ..
+    } = document;
+    [
+        ("nodes.restart.backoff", nodes.restart.backoff.from),
+        ("nodes.restart.backoff", nodes.restart.backoff.to),
+        ("nodes.restart.forget_after", nodes.restart.forget_after),
+        ("nodes.restart.hung_after", nodes.restart.hung_after),
+        ("routing.table.expire", routing.table.expire),
+        ("health.interval", health.interval),
+        ("health.timeout", health.timeout),
+        ("timeouts.connect", timeouts.connect),
+        ("timeouts.client", timeouts.client),
+        ("timeouts.server", timeouts.server),
+        ("timeouts.queue", timeouts.queue),
+        ("timeouts.check", timeouts.check),
+        ("timeouts.http_request", timeouts.http_request),
+        ("timeouts.keep_alive", timeouts.keep_alive),
+        ("timeouts.tunnel", timeouts.tunnel),
+        ("targets.p99", targets.p99),
+        ("targets.failover", targets.failover),
+        ("targets.failover_alert", targets.failover_alert),
+    ]
+}

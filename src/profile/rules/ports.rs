@@ -1,0 +1,114 @@
+//! Ports that exist, and that only one wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::profile::endpoints::{Endpoint, endpoints};
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+
+/// Port 0 is none.
+pub(super) fn zero(written: &Written) -> Vec<Problem> {
+    once_per_path(endpoints(&written.document, 0), |endpoint| endpoint.port == 0)
+        .into_iter()
+        .map(|Endpoint { path, .. }| {
+            let hint = if path.starts_with("listen.") {
+                "ports are 1 to 65535; `null` leaves a listener out"
+            } else {
+                "ports are 1 to 65535"
+            };
+            written
+                .problem(&path, format!("`{path}` cannot be port 0"))
+                .hint(hint)
+        })
+        .collect()
+}
+
+/// No port passes 65535, neither by counting nor by the offset.
+pub(super) fn range(written: &Written) -> Vec<Problem> {
+    let offset = written.port_offset;
+    let too_large = |endpoint: &Endpoint| endpoint.port > u32::from(u16::MAX);
+    once_per_path(endpoints(&written.document, offset), too_large)
+        .into_iter()
+        .map(|Endpoint { path, who, port, .. }| {
+            let message = format!("{who} would listen on port {port}, past 65535");
+            written.problem(&path, message).hint(match offset {
+                0 => format!("lower `{path}` or `nodes.count`"),
+                _ => format!("`--port-offset {offset}` is added to every port; choose a smaller one"),
+            })
+        })
+        .collect()
+}
+
+/// No two listen on the same port of the same address.
+pub(super) fn collisions(written: &Written) -> Vec<Problem> {
+    let mut by_port: BTreeMap<u32, Vec<Endpoint>> = BTreeMap::new();
+    for endpoint in endpoints(&written.document, written.port_offset) {
+        by_port.entry(endpoint.port).or_default().push(endpoint);
+    }
+    by_port.remove(&0);
+    let mut told = BTreeSet::new();
+    let mut problems = Vec::new();
+    for endpoints in by_port.values() {
+        for (index, a) in endpoints.iter().enumerate() {
+            for b in &endpoints[..index] {
+                // One cause is told once, though it may show at every node.
+                if a.path != b.path && a.meets(b) && told.insert((a.path.clone(), b.path.clone())) {
+                    problems.push(collision(written, a, b));
+                }
+            }
+        }
+    }
+    problems
+}
+
+/// Something must be listened on.
+pub(super) fn something(written: &Written) -> Vec<Problem> {
+    let document = &written.document;
+    let listen = &document.listen;
+    let http = [listen.http, listen.websocket, listen.sse, document.https()];
+    let http = http.iter().any(Option::is_some);
+    if listen.tcp.is_some() || (http && document.has_http()) {
+        return Vec::new();
+    }
+    let problem = written.problem("listen.tcp", "no listener is left for clients");
+    vec![if http {
+        problem
+            .mark(written.mark("nodes.http_port", "nodes without HTTP"))
+            .hint("the HTTP listeners need nodes with an `http_port`")
+    } else {
+        problem.hint("give one of `listen.tcp`, `listen.http`, `listen.websocket`, `listen.sse` a port")
+    }]
+}
+
+// Private
+
+fn once_per_path(endpoints: Vec<Endpoint>, wrong: impl Fn(&Endpoint) -> bool) -> Vec<Endpoint> {
+    let mut told = BTreeSet::new();
+    endpoints
+        .into_iter()
+        .filter(|endpoint| wrong(endpoint) && told.insert(endpoint.path.clone()))
+        .collect()
+}
+
+fn collision(written: &Written, a: &Endpoint, b: &Endpoint) -> Problem {
+    // What was written last is the likelier mistake.
+    let (last, first) = if written.origin(&a.path) >= written.origin(&b.path) {
+        (a, b)
+    } else {
+        (b, a)
+    };
+    let mark = |endpoint: &Endpoint| {
+        let at = match endpoint.ip {
+            ip if ip.is_ipv6() => format!("[{ip}]:{}", endpoint.port),
+            ip => format!("{ip}:{}", endpoint.port),
+        };
+        written.mark(&endpoint.path, format!("{} on {at}", endpoint.who))
+    };
+    Problem::new(format!(
+        "{} and {} both want port {}",
+        first.who, last.who, last.port
+    ))
+    .mark(mark(last))
+    .mark(mark(first))
+    .hint(format!("give `{}` or `{}` another port", last.path, first.path))
+}

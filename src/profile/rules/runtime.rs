@@ -1,0 +1,88 @@
+//! What nodes are made of, and what each kind needs.
+
+use crate::profile::document::Runtime;
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+
+/// Only what exists can be started.
+pub(super) fn built(written: &Written) -> Vec<Problem> {
+    if written.document.nodes.runtime != Runtime::Erlang {
+        return Vec::new();
+    }
+    vec![
+        written
+            .problem("nodes.runtime", "runtime `erlang` is not built yet")
+            .hint("what works now: `embedded`, `command`, `external`"),
+    ]
+}
+
+/// Runtime `command` needs a program.
+pub(super) fn command(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let program = nodes.command.as_ref().and_then(|words| words.first());
+    let missing = nodes.runtime == Runtime::Command && program.is_none();
+    if !missing && program.is_none_or(|program| !program.is_empty()) {
+        return Vec::new();
+    }
+    vec![
+        written
+            .problem("nodes.command", "`nodes.command` names no program")
+            .mark(written.mark("nodes.runtime", "").filter(|_| missing))
+            .hint("it is a list, such as `[./my-node, --port, \"{tcp_port}\"]`"),
+    ]
+}
+
+/// Runtime `external` needs members, all with HTTP or none.
+pub(super) fn members(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    if nodes.runtime != Runtime::External {
+        return Vec::new();
+    }
+    if nodes.members.is_empty() {
+        return vec![
+            written
+                .problem("nodes.members", "runtime `external` needs `nodes.members`")
+                .mark(written.mark("nodes.runtime", ""))
+                .hint("list the nodes, such as `[{name: a, address: 127.0.0.1, tcp_port: 9001}]`"),
+        ];
+    }
+    let with = nodes.members.iter().position(|member| member.http_port.is_some());
+    let without = nodes.members.iter().position(|member| member.http_port.is_none());
+    let (Some(with), Some(without)) = (with, without) else {
+        return Vec::new();
+    };
+    let at = |index: usize, label: &str| written.mark(&format!("nodes.members[{index}].name"), label);
+    vec![
+        Problem::new("some members have an `http_port` and some do not")
+            .mark(at(without, "without"))
+            .mark(at(with, "with"))
+            .hint("give one to all of them or to none"),
+    ]
+}
+
+/// Whoever writes `members` or `command` wants them used: a runtime that was left at its default was forgotten.
+pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let command = nodes.command.is_some();
+    let mut problems = Vec::new();
+    for (path, given, wanted, name) in [
+        ("nodes.command", command, Runtime::Command, "command"),
+        (
+            "nodes.members",
+            !nodes.members.is_empty(),
+            Runtime::External,
+            "external",
+        ),
+    ] {
+        let untouched = written.origin("nodes.runtime") == 0 && written.origin(path) > 0;
+        if given && untouched && nodes.runtime != wanted {
+            problems.push(
+                written
+                    .problem(path, format!("`{path}` is only used by runtime `{name}`"))
+                    .mark(written.mark("nodes.runtime", ""))
+                    .hint(format!("set `nodes.runtime: {name}`")),
+            );
+        }
+    }
+    problems
+}

@@ -1,0 +1,44 @@
+//! A certificate and the listener that shows it.
+
+use crate::profile::problem::Problem;
+use crate::profile::written::Written;
+
+/// Both files, or neither and a pair of our own.
+pub(super) fn certificate(written: &Written) -> Vec<Problem> {
+    let Some(tls) = &written.document.tls else {
+        return Vec::new();
+    };
+    let files = "`tls: {certificate: FILE, key: FILE}` in PEM";
+    if tls.self_signed {
+        return vec![
+            written
+                .problem("tls.self_signed", "`tls.self_signed` is not built yet")
+                .hint(format!("what works now: {files}")),
+        ];
+    }
+    let missing = match (&tls.certificate, &tls.key) {
+        (Some(_), Some(_)) => return Vec::new(),
+        (Some(_), None) => "`tls.key` is missing",
+        (None, Some(_)) => "`tls.certificate` is missing",
+        (None, None) => "`tls` names no certificate",
+    };
+    vec![
+        written
+            .problem("tls", missing)
+            .hint(format!("it is {files}, or `tls: null`")),
+    ]
+}
+
+/// HTTPS needs a certificate.
+pub(super) fn https(written: &Written) -> Vec<Problem> {
+    let document = &written.document;
+    if document.listen.https.is_none() || document.tls.is_some() {
+        return Vec::new();
+    }
+    vec![
+        written
+            .problem("listen.https", "`listen.https` needs a certificate")
+            .mark(written.mark("tls", "none here"))
+            .hint("set `tls: {certificate: FILE, key: FILE}`, or `listen.https: null`"),
+    ]
+}

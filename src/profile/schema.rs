@@ -1,0 +1,124 @@
+//! What a profile may contain, as a JSON schema: for editors, and for the search of keys that no profile has.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::document::Document;
+use super::places::join;
+use super::source::{DEFAULT, embedded};
+
+/// The JSON schema of a profile that a user writes: no key is required, no other is allowed, the defaults are told.
+#[must_use]
+pub fn schema() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value();
+    let defaults = embedded(DEFAULT).and_then(|text| serde_yaml::from_str(text).ok());
+    relax(&mut schema, defaults.as_ref());
+    schema["title"] = json!("clusterctl profile");
+    schema
+}
+
+/// The schema of the value below `key`, where `schema` describes a map that has it.
+pub(super) fn child<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
+    properties(schema)?.get(key)
+}
+
+/// The schema of a list's items.
+pub(super) fn items(schema: &Value) -> Option<&Value> {
+    alternatives(schema).find_map(|schema| schema.get("items"))
+}
+
+/// The keys of the map that `schema` describes.
+pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    alternatives(schema).find_map(|schema| schema.get("properties")?.as_object())
+}
+
+/// Every path below `schema`, through maps only.
+pub(super) fn paths(schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), schema)];
+    while let Some((path, schema)) = open.pop() {
+        for (key, child) in properties(schema).into_iter().flatten() {
+            let path = join(&path, key);
+            found.push(path.clone());
+            open.push((path, child));
+        }
+    }
+    found.sort();
+    found
+}
+
+// Private
+
+/// A value that may be null is described by alternatives.
+fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    let others = schema.get("anyOf").and_then(Value::as_array);
+    std::iter::once(schema).chain(others.into_iter().flatten())
+}
+
+/// Whatever the defaults have may be left out. Items of lists stay as they are: lists replace, so each item is whole.
+fn relax(schema: &mut Value, default: Option<&Value>) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    object.remove("required");
+    match object.get_mut("properties").and_then(Value::as_object_mut) {
+        Some(properties) => {
+            for (key, child) in properties {
+                relax(child, default.and_then(|default| default.get(key)));
+            }
+        }
+        None => {
+            if let Some(default) = default {
+                object.insert("default".to_owned(), default.clone());
+            }
+        }
+    }
+    for alternative in object
+        .get_mut("anyOf")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        relax(alternative, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_required_and_nothing_else_is_allowed() {
+        let schema = schema();
+        for path in paths(&schema).iter().map(String::as_str).chain([""]) {
+            let mut at = &schema;
+            for key in path.split('.').filter(|key| !key.is_empty()) {
+                at = child(at, key).unwrap();
+            }
+            for map in alternatives(at).filter(|map| map.get("properties").is_some()) {
+                assert_eq!(map["additionalProperties"], json!(false), "{path}");
+                assert!(map.get("required").is_none(), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn tells_the_defaults_and_what_keys_mean() {
+        let schema = schema();
+        let count = child(child(&schema, "nodes").unwrap(), "count").unwrap();
+        assert_eq!(count["default"], json!(4));
+        assert_eq!(count["description"], json!("How many nodes."));
+    }
+
+    #[test]
+    fn a_member_must_be_whole() {
+        let schema = schema();
+        let members = child(child(&schema, "nodes").unwrap(), "members").unwrap();
+        assert!(items(members).unwrap().get("required").is_some());
+    }
+}

@@ -1,0 +1,106 @@
+//! From a merged map to a typed document: wrong types in plain words.
+
+use serde_yaml::Value;
+
+use super::document::Document;
+use super::keys::closest;
+use super::layers::Layers;
+use super::problem::Problem;
+
+/// Gives `layers`, merged, their types.
+///
+/// # Errors
+/// With every value that is of the wrong type.
+pub(super) fn document(layers: &Layers) -> Result<Document, Vec<Problem>> {
+    let mut merged = layers.merged();
+    let mut problems = Vec::new();
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, Document>(merged.clone()) {
+            Ok(document) if problems.is_empty() => return Ok(document),
+            Ok(_) => return Err(problems),
+            Err(error) => error,
+        };
+        let path = error.path().to_string();
+        problems.push(problem(layers, &path, &error.inner().to_string()));
+        // With the default in its place the next wrong value comes to light; a list is replaced as a whole.
+        let known = path.split('[').next().unwrap_or_default();
+        if !restore(&mut merged, layers, known) {
+            return Err(problems);
+        }
+    }
+}
+
+// Private
+
+/// Puts the default of `path` back; whether that changed anything.
+fn restore(merged: &mut Value, layers: &Layers, path: &str) -> bool {
+    let Some(default) = layers.default_of(path) else {
+        return false;
+    };
+    let mut slot = merged;
+    for key in path.split('.') {
+        match slot.get_mut(key) {
+            Some(below) => slot = below,
+            None => return false,
+        }
+    }
+    let changed = slot != default;
+    *slot = default.clone();
+    changed
+}
+
+fn problem(layers: &Layers, path: &str, error: &str) -> Problem {
+    let problem =
+        Problem::new(format!("`{}`: {}", path.escape_debug(), plain(error))).mark(layers.mark(path, ""));
+    if let Some(meant) = variant(error) {
+        return problem.hint(format!("did you mean `{meant}`?"));
+    }
+    if error.ends_with("expected a string") {
+        return problem.hint("put it in quotes");
+    }
+    match layers.default_of(path) {
+        Some(default @ (Value::String(_) | Value::Number(_))) => {
+            let default = serde_yaml::to_string(default).unwrap_or_default();
+            problem.hint(format!("the default is `{}`", default.trim()))
+        }
+        _ => problem,
+    }
+}
+
+/// The parser's words, without those of its trade.
+fn plain(error: &str) -> String {
+    let mut plain = error.to_owned();
+    for (trade, word) in [
+        ("invalid type: ", ""),
+        ("invalid value: ", ""),
+        ("unit value", "nothing (null)"),
+        ("integer `", "`"),
+        ("floating point `", "`"),
+        ("boolean `", "`"),
+        ("string \"", "\""),
+        ("sequence, ", "a list, "),
+        ("map, ", "a map, "),
+        ("a sequence", "a list"),
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("path string", "a path"),
+        ("invalid IP address syntax", "not an IP address"),
+        (
+            "invalid socket address syntax",
+            "not an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
+        ),
+    ] {
+        plain = plain.replace(trade, word);
+    }
+    match plain.split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected a map"),
+        None => plain,
+    }
+}
+
+/// The variant that was probably meant, from an error that lists them in backticks.
+fn variant(error: &str) -> Option<&str> {
+    let mut words = error.strip_prefix("unknown variant `")?.split('`');
+    let written = words.next()?.to_lowercase();
+    closest(&written, words.skip(1).step_by(2))
+}

@@ -1,0 +1,105 @@
+//! A document together with where each of its values was written: what the rules look at.
+
+use super::document::Document;
+use super::keys::take_unknown;
+use super::layer::Layer;
+use super::layers::Layers;
+use super::problem::{Mark, Problem};
+use super::schema::schema;
+use super::source::{DEFAULT, Source, embedded};
+use super::typed;
+
+/// Everything that a source says; not yet known to make sense.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    /// As written, ports not yet shifted.
+    pub(super) document: Document,
+    /// Added to every port that this cluster listens on.
+    pub(super) port_offset: u16,
+    layers: Layers,
+    /// The first of the layers that are `--set`s.
+    first_set: usize,
+}
+
+impl Written {
+    /// Lays the texts of `source` over each other.
+    ///
+    /// # Errors
+    /// With what is no YAML in any of them; else with all keys that no profile has and all values of a wrong type.
+    pub(super) fn read(source: &Source) -> Result<Written, Vec<Problem>> {
+        let mut layers = texts(source)?;
+        let schema = schema();
+        let mut problems: Vec<_> = layers
+            .0
+            .iter_mut()
+            .flat_map(|layer| take_unknown(layer, &schema))
+            .collect();
+        let document = match typed::document(&layers) {
+            Ok(document) => document,
+            Err(wrong) => {
+                problems.extend(wrong);
+                return Err(problems);
+            }
+        };
+        let written = Written {
+            document,
+            port_offset: source.port_offset,
+            first_set: layers.0.len() - source.sets.len(),
+            layers,
+        };
+        if problems.is_empty() {
+            return Ok(written);
+        }
+        problems.extend(super::rules::broken(&written));
+        Err(problems)
+    }
+
+    /// A problem with the value of `path`.
+    pub(super) fn problem(&self, path: &str, message: impl Into<String>) -> Problem {
+        Problem::new(message).mark(self.mark(path, ""))
+    }
+
+    /// Points at the value of `path`.
+    pub(super) fn mark(&self, path: &str, label: impl Into<String>) -> Option<Mark> {
+        self.layers.mark(path, label)
+    }
+
+    /// Which text the value of `path` comes from; 0 is the defaults, later texts are higher.
+    pub(super) fn origin(&self, path: &str) -> usize {
+        self.layers.origin(path)
+    }
+
+    /// Whether a `--set` says `path`.
+    pub(super) fn is_from_command_line(&self, path: &str) -> bool {
+        self.origin(path) >= self.first_set
+    }
+}
+
+// Private
+
+fn texts(source: &Source) -> Result<Layers, Vec<Problem>> {
+    let default = embedded(DEFAULT).unwrap_or_default();
+    let mut layers = vec![Layer::file(&format!("profile {DEFAULT}"), default)?];
+    let mut problems = Vec::new();
+    if source.text != default {
+        let name = match embedded(&source.name) {
+            Some(_) => format!("profile {}", source.name),
+            None => source.name.clone(),
+        };
+        match Layer::file(&name, &source.text) {
+            Ok(layer) => layers.push(layer),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    for set in &source.sets {
+        match Layer::set(set) {
+            Ok(layer) => layers.push(layer),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    if problems.is_empty() {
+        Ok(Layers(layers))
+    } else {
+        Err(problems)
+    }
+}

@@ -1,0 +1,486 @@
+//! One supervised process, as a value that events change.
+//!
+//! ```text
+//!            start             spawned               answers
+//!  Stopped ────────▶ Waiting ──────────▶ Starting ────────────▶ Up
+//!     ▲                 ▲                   │                   │
+//!     │                 │ back-off          │ ended             │ ended
+//!     │                 ├───────────────────┴───────────────────┘
+//!     │                 │                   └──▶ Failed   too many restarts
+//!     │  ended          │ ended, to be started again
+//!     └──────────── Stopping ◀── stop ── Waiting, Starting, Up
+//! ```
+//!
+//! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::restarts::Restarts;
+use crate::platform::Identity;
+use crate::profile::Restart;
+
+/// A process to be kept running.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) state: State,
+    pub(super) restarts: Restarts,
+    /// Why it is not running, in words.
+    pub(super) reason: Option<String>,
+}
+
+/// A process that has not answered for so long after its start never will.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a child does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not started, or stopped by an order.
+    Stopped,
+    /// To be spawned then.
+    Waiting { until: Instant },
+    /// Runs, and has not answered yet; killed then, unless it has been already.
+    Starting {
+        process: Identity,
+        until: Option<Instant>,
+    },
+    /// Runs, and has answered.
+    Up { process: Identity, since: Instant },
+    /// Told to end; the rest of the ladder is climbed until it does.
+    Stopping {
+        process: Identity,
+        ladder: Ladder,
+        until: Instant,
+        then: Then,
+    },
+    /// Died too often.
+    Failed,
+}
+
+/// What follows when a stopping child has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It stays stopped.
+    Rest,
+    /// It is started again.
+    Start,
+    /// It counts as dead, and is restarted as such.
+    Recover,
+}
+
+/// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ladder(pub(super) Vec<(Signal, Duration)>);
+
+/// What happens to a child.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// It is wanted.
+    Start,
+    /// It is not wanted any more, or not for a moment.
+    Stop(Ladder, Then),
+    /// It was spawned, or found running.
+    Spawned(Identity),
+    /// It could not even be spawned.
+    NotSpawned(String),
+    /// It answered for the first time.
+    Answered,
+    /// It runs, and has answered nothing for too long.
+    Hung,
+    /// Its process has ended.
+    Ended(String),
+    /// Time went on.
+    Time,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Spawn it.
+    Spawn,
+    /// Send this signal to the process group.
+    Signal(Identity, Signal),
+}
+
+impl State {
+    /// Its name in logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            State::Stopped => "stopped",
+            State::Waiting { .. } => "waiting",
+            State::Starting { .. } => "starting",
+            State::Up { .. } => "up",
+            State::Stopping { .. } => "stopping",
+            State::Failed => "failed",
+        }
+    }
+}
+
+impl Ladder {
+    /// Ends at once.
+    pub(super) fn kill() -> Ladder {
+        Ladder(Vec::new())
+    }
+
+    /// The next signal, and the time until the one after it.
+    pub(super) fn climb(&mut self) -> (Signal, Duration) {
+        // What SIGKILL does not end sleeps in the kernel; then it is sent again.
+        const AFTER_KILL: Duration = Duration::from_secs(1);
+        if self.0.is_empty() {
+            (Signal::SIGKILL, AFTER_KILL)
+        } else {
+            self.0.remove(0)
+        }
+    }
+}
+
+impl Child {
+    /// One that was never started.
+    pub(super) fn new() -> Child {
+        Child {
+            state: State::Stopped,
+            restarts: Restarts::default(),
+            reason: None,
+        }
+    }
+
+    /// One that an earlier supervisor started.
+    pub(super) fn adopted(process: Identity, restarts: u32, now: Instant) -> Child {
+        let state = State::Starting {
+            process,
+            until: Some(now + START_PATIENCE),
+        };
+        Child {
+            state,
+            restarts: Restarts::counted(restarts),
+            reason: None,
+        }
+    }
+
+    /// Its process, if it has one.
+    pub(super) fn process(&self) -> Option<Identity> {
+        match self.state {
+            State::Starting { process, .. } | State::Up { process, .. } | State::Stopping { process, .. } => {
+                Some(process)
+            }
+            State::Stopped | State::Waiting { .. } | State::Failed => None,
+        }
+    }
+
+    /// Whether it runs and has answered.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// When `Time` matters to it next.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } | State::Stopping { until, .. } => Some(until),
+            State::Starting { until, .. } => until,
+            State::Stopped | State::Up { .. } | State::Failed => None,
+        }
+    }
+
+    /// Changes state after `event`; returns what is to be done.
+    pub(super) fn after(&mut self, event: Event, now: Instant, policy: &Restart) -> Option<Action> {
+        match (self.state.clone(), event) {
+            (State::Stopped | State::Failed | State::Waiting { .. }, Event::Start) => {
+                self.restarts.forget();
+                self.state = State::Waiting { until: now };
+                Some(Action::Spawn)
+            }
+            (
+                State::Stopping {
+                    process,
+                    ladder,
+                    until,
+                    ..
+                },
+                Event::Start,
+            ) => {
+                self.state = State::Stopping {
+                    process,
+                    ladder,
+                    until,
+                    then: Then::Start,
+                };
+                None
+            }
+            (State::Waiting { until }, Event::Time) => (now >= until).then_some(Action::Spawn),
+            (State::Waiting { .. }, Event::Spawned(process)) => {
+                self.state = State::Starting {
+                    process,
+                    until: Some(now + START_PATIENCE),
+                };
+                None
+            }
+            (State::Waiting { .. }, Event::NotSpawned(reason)) => {
+                self.dead(reason, None, now, policy);
+                None
+            }
+            (State::Starting { process, .. }, Event::Answered) => {
+                self.state = State::Up { process, since: now };
+                self.reason = None;
+                None
+            }
+            (
+                State::Starting {
+                    process,
+                    until: Some(until),
+                },
+                Event::Time,
+            ) if now >= until => {
+                self.state = State::Starting { process, until: None };
+                Some(Action::Signal(process, Signal::SIGKILL))
+            }
+            (State::Starting { until, .. }, Event::Ended(reason)) => {
+                let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
+                self.dead(until.map_or_else(mute, |_| reason), None, now, policy);
+                None
+            }
+            (State::Up { since, .. }, Event::Ended(reason)) => {
+                self.dead(reason, Some(since), now, policy);
+                None
+            }
+            (State::Starting { process, .. } | State::Up { process, .. }, Event::Stop(ladder, then)) => {
+                Some(self.climb(process, ladder, now, then))
+            }
+            (State::Up { process, .. }, Event::Hung) => {
+                Some(self.climb(process, Ladder::kill(), now, Then::Recover))
+            }
+            (
+                State::Stopping {
+                    then: Then::Recover, ..
+                },
+                Event::Ended(_),
+            ) => {
+                self.dead("hung: ran, and answered nothing".to_owned(), None, now, policy);
+                None
+            }
+            (
+                State::Stopping {
+                    process, then: was, ..
+                },
+                Event::Stop(ladder, then),
+            ) => {
+                // The newer order counts, but a stop is not undone by a restart.
+                let then = if was == Then::Rest { Then::Rest } else { then };
+                Some(self.climb(process, ladder, now, then))
+            }
+            (
+                State::Stopping {
+                    process,
+                    ladder,
+                    until,
+                    then,
+                },
+                Event::Time,
+            ) if now >= until => Some(self.climb(process, ladder, now, then)),
+            (State::Stopping { then: Then::Rest, .. }, Event::Ended(_))
+            | (State::Stopped | State::Waiting { .. } | State::Failed, Event::Stop(_, Then::Rest)) => {
+                self.state = State::Stopped;
+                self.reason = None;
+                None
+            }
+            (
+                State::Stopping {
+                    then: Then::Start, ..
+                },
+                Event::Ended(_),
+            )
+            | (State::Stopped | State::Waiting { .. } | State::Failed, Event::Stop(_, Then::Start)) => {
+                self.restarts.forget();
+                self.restarts.total += 1;
+                self.state = State::Waiting { until: now };
+                Some(Action::Spawn)
+            }
+            // What is left changes nothing: late news of a process that is gone, orders already followed.
+            _ => None,
+        }
+    }
+
+    // Private
+
+    fn climb(&mut self, process: Identity, mut ladder: Ladder, now: Instant, then: Then) -> Action {
+        let (signal, wait) = ladder.climb();
+        self.state = State::Stopping {
+            process,
+            ladder,
+            until: now + wait,
+            then,
+        };
+        Action::Signal(process, signal)
+    }
+
+    fn dead(&mut self, reason: String, up: Option<Instant>, now: Instant, policy: &Restart) {
+        self.reason = Some(reason);
+        self.state = match self.restarts.next(up, now, policy) {
+            Some(until) => State::Waiting { until },
+            None => State::Failed,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PROCESS: Identity = Identity {
+        pid: 7,
+        start_time: 1,
+    };
+
+    fn policy(give_up_after: u32) -> Restart {
+        Restart {
+            backoff: "100ms..30s".parse().unwrap(),
+            give_up_after,
+            forget_after: "60s".parse().unwrap(),
+            hung_after: "30s".parse().unwrap(),
+        }
+    }
+
+    fn ladder() -> Ladder {
+        Ladder(vec![
+            (Signal::SIGUSR1, Duration::from_secs(5)),
+            (Signal::SIGTERM, Duration::from_secs(2)),
+        ])
+    }
+
+    fn running(now: Instant) -> Child {
+        let mut child = Child::new();
+        assert_eq!(child.after(Event::Start, now, &policy(10)), Some(Action::Spawn));
+        child.after(Event::Spawned(PROCESS), now, &policy(10));
+        child.after(Event::Answered, now, &policy(10));
+        assert!(child.is_up());
+        child
+    }
+
+    #[test]
+    fn a_child_that_dies_is_spawned_again_after_its_wait() {
+        let now = Instant::now();
+        let mut child = running(now);
+        assert_eq!(
+            child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10)),
+            None
+        );
+        assert_eq!(child.after(Event::Time, now, &policy(10)), None);
+        assert_eq!(
+            child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
+            Some(Action::Spawn)
+        );
+        assert_eq!(
+            (child.restarts.total, child.reason.as_deref()),
+            (1, Some("killed by SIGKILL"))
+        );
+    }
+
+    #[test]
+    fn a_child_that_dies_too_often_fails_until_an_operator_starts_it() {
+        let now = Instant::now();
+        let mut child = running(now);
+        child.after(Event::Ended("exit 1".into()), now, &policy(1));
+        child.after(Event::Spawned(PROCESS), now, &policy(1));
+        child.after(Event::Ended("exit 1".into()), now, &policy(1));
+        assert_eq!(child.state, State::Failed);
+        assert_eq!(
+            child.after(Event::Time, now + Duration::from_secs(3600), &policy(1)),
+            None
+        );
+        assert_eq!(child.after(Event::Start, now, &policy(1)), Some(Action::Spawn));
+    }
+
+    #[test]
+    fn a_child_that_never_answers_is_killed_and_counts_as_dead() {
+        let now = Instant::now();
+        let mut child = Child::new();
+        child.after(Event::Start, now, &policy(10));
+        child.after(Event::Spawned(PROCESS), now, &policy(10));
+        let late = child.wakes_at().unwrap();
+        assert_eq!(
+            child.after(Event::Time, late, &policy(10)),
+            Some(Action::Signal(PROCESS, Signal::SIGKILL))
+        );
+        assert_eq!(child.wakes_at(), None);
+        child.after(Event::Ended("killed by SIGKILL".into()), late, &policy(10));
+        assert_eq!(child.reason.as_deref(), Some("did not answer within 30 s"));
+    }
+
+    #[test]
+    fn a_hung_child_is_killed_and_restarted_with_its_reason() {
+        let now = Instant::now();
+        let mut child = running(now);
+        let action = child.after(Event::Hung, now, &policy(10));
+        assert_eq!(action, Some(Action::Signal(PROCESS, Signal::SIGKILL)));
+        child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10));
+        assert_eq!(child.reason.as_deref(), Some("hung: ran, and answered nothing"));
+        assert_eq!(
+            child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
+            Some(Action::Spawn)
+        );
+    }
+
+    #[test]
+    fn stopping_climbs_the_ladder_to_sigkill() {
+        let mut now = Instant::now();
+        let mut child = running(now);
+        let mut signals = Vec::new();
+        let mut action = child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
+        while let Some(Action::Signal(process, signal)) = action {
+            assert_eq!(process, PROCESS);
+            signals.push(signal);
+            if signals.len() == 4 {
+                break;
+            }
+            now = child.wakes_at().unwrap();
+            action = child.after(Event::Time, now, &policy(10));
+        }
+        assert_eq!(
+            signals,
+            [Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGKILL, Signal::SIGKILL]
+        );
+        child.after(Event::Ended("killed".into()), now, &policy(10));
+        assert_eq!((child.state, child.reason), (State::Stopped, None));
+    }
+
+    #[test]
+    fn a_restart_does_not_undo_a_stop() {
+        let now = Instant::now();
+        let mut child = running(now);
+        child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
+        child.after(Event::Stop(ladder(), Then::Start), now, &policy(10));
+        assert_eq!(child.after(Event::Ended("exit 0".into()), now, &policy(10)), None);
+        assert_eq!(child.state, State::Stopped);
+    }
+
+    fn events() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            Just(Event::Start),
+            Just(Event::Stop(ladder(), Then::Rest)),
+            Just(Event::Stop(Ladder::kill(), Then::Start)),
+            Just(Event::Spawned(PROCESS)),
+            Just(Event::NotSpawned("no such file".into())),
+            Just(Event::Answered),
+            Just(Event::Hung),
+            Just(Event::Ended("exit 0".into())),
+            Just(Event::Time),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happened_a_stop_and_its_end_lead_to_rest(history in prop::collection::vec(events(), 0..40)) {
+            let now = Instant::now();
+            let mut child = Child::new();
+            for event in history {
+                let action = child.after(event, now, &policy(3));
+                // Nothing is spawned beside a process that still runs.
+                prop_assert!(action != Some(Action::Spawn) || child.process().is_none());
+            }
+            child.after(Event::Stop(ladder(), Then::Rest), now, &policy(3));
+            child.after(Event::Ended("exit 0".into()), now, &policy(3));
+            prop_assert_eq!(child.state, State::Stopped);
+        }
+    }
+}

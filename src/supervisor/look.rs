@@ -1,0 +1,181 @@
+//! One look at everything, and what the wire says of it.
+
+use std::time::Instant;
+
+use super::child::{Child, State, Then};
+use super::setting::Setting;
+use crate::api::{
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
+};
+use crate::observe::{Samples, alerts, distribution, latency};
+use crate::platform::Identity;
+
+/// Everything at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) nodes: Vec<NodeLook>,
+    pub(super) balancers: Vec<ChildLook>,
+    /// Whether a balancer is wanted at all.
+    pub(super) balanced: bool,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(super) struct NodeLook {
+    pub(super) state: NodeState,
+    /// Its process, when that is ours.
+    pub(super) child: ChildLook,
+    pub(super) samples: Samples,
+}
+
+/// One process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ChildLook {
+    pub(super) process: Option<Identity>,
+    pub(super) up: bool,
+    pub(super) failed: bool,
+    pub(super) restarts: u32,
+    pub(super) reason: Option<String>,
+    pub(super) memory_bytes: u64,
+    pub(super) cpu_percent: f64,
+    pub(super) uptime_seconds: u64,
+}
+
+/// The state of a node, by its process, if that is ours, and by since when it has been silent.
+pub(super) fn node_state(child: Option<&Child>, silent_since: Option<Instant>) -> NodeState {
+    let heard = if silent_since.is_none() {
+        NodeState::Up
+    } else {
+        NodeState::Down
+    };
+    match child.map(|child| &child.state) {
+        None | Some(State::Up { .. }) => heard,
+        Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
+        Some(State::Stopping {
+            then: Then::Recover, ..
+        }) => NodeState::Down,
+        Some(
+            State::Waiting { .. }
+            | State::Starting { .. }
+            | State::Stopping {
+                then: Then::Start, ..
+            },
+        ) => NodeState::Starting,
+        Some(State::Failed) => NodeState::Failed,
+    }
+}
+
+impl Look {
+    /// The status, with connections as the kernel counts them.
+    pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
+        let nodes: Vec<Node> = self.nodes(setting, connections);
+        let balancer = self.balancer(setting);
+        Status {
+            cluster: setting.cluster.name.clone(),
+            state: state(&balancer, &nodes),
+            balancer: Some(balancer),
+            distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
+            nodes,
+            warnings: setting.plan.warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The health, with connections as the kernel counts them.
+    pub(super) fn health(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Health {
+        let status = self.status(setting, connections);
+        let names = setting.cluster.nodes.iter().map(|node| node.name.as_str());
+        let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)));
+        let alerts = alerts(&setting.cluster.targets, &status, &latency);
+        Health {
+            status,
+            latency,
+            alerts,
+        }
+    }
+
+    // Private
+
+    fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
+        let counts = connections
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(ConnectionsBy::default()));
+        let looks = self.nodes.iter().zip(counts);
+        setting
+            .cluster
+            .nodes
+            .iter()
+            .zip(looks)
+            .map(|(node, (look, connections_by))| Node {
+                name: node.name.clone(),
+                state: look.state,
+                pid: look.child.process.map(|process| process.pid),
+                restarts: look.child.restarts,
+                tcp: node.tcp,
+                http: node.http,
+                connections: connections_by.tcp + connections_by.http,
+                connections_by,
+                memory_bytes: look.child.memory_bytes,
+                cpu_percent: look.child.cpu_percent,
+                uptime_seconds: look.child.uptime_seconds,
+                reason: look.child.reason.clone().filter(|_| look.state != NodeState::Up),
+            })
+            .collect()
+    }
+
+    fn balancer(&self, setting: &Setting) -> Balancer {
+        let state = match self.balancers.as_slice() {
+            _ if !self.balanced => BalancerState::Stopped,
+            all if all.iter().all(|child| child.up) => BalancerState::Running,
+            all if all.iter().any(|child| child.failed || child.reason.is_some()) => BalancerState::Failed,
+            all if all.iter().any(|child| child.process.is_some()) => BalancerState::Reloading,
+            _ => BalancerState::Stopped,
+        };
+        let stats_sockets = setting.balancer.sockets(&setting.run_dir, &setting.plan);
+        Balancer {
+            kind: setting.balancer.kind(),
+            state,
+            pids: self
+                .balancers
+                .iter()
+                .filter_map(|child| child.process)
+                .map(|process| process.pid)
+                .collect(),
+            restarts: self.balancers.iter().map(|child| child.restarts).sum(),
+            uptime_seconds: self
+                .balancers
+                .iter()
+                .map(|child| child.uptime_seconds)
+                .max()
+                .unwrap_or(0),
+            endpoints: endpoints(setting, stats_sockets.first().cloned()),
+            stats_sockets,
+        }
+    }
+}
+
+// Private
+
+fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
+    let listen = &setting.cluster.listen;
+    let clients = listen
+        .ports()
+        .map(|(key, port)| (key.to_owned(), listen.reachable(port)));
+    let pages = listen.pages().map(|(key, address)| (key.to_owned(), address));
+    Endpoints {
+        listeners: clients.chain(pages).collect(),
+        stats_socket,
+    }
+}
+
+fn state(balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+    let serves = |node: &Node| matches!(node.state, NodeState::Up | NodeState::Draining);
+    let as_ordered = |node: &Node| serves(node) || node.state == NodeState::Drained;
+    match nodes {
+        nodes if !nodes.iter().any(serves) => ClusterState::Down,
+        nodes if balancer.state == BalancerState::Running && nodes.iter().all(as_ordered) => {
+            ClusterState::Healthy
+        }
+        _ => ClusterState::Degraded,
+    }
+}

@@ -1,0 +1,219 @@
+//! What the supervisor does when it is told, and how it goes on with it.
+
+use std::time::Instant;
+
+use super::child::{Event, Ladder, State, Then};
+use super::core::Core;
+use super::ending::{Ending, Phase};
+use super::news::Request;
+use super::rollout::{Condition, Rollout, Verb, Who};
+use super::tail::tail;
+use crate::api::{self, Progress, Refusal, RestartOrder, StartOrder, Step, StepState, StopOrder};
+
+/// Lines of a failing child's log that are shown.
+const LOG_LINES: usize = 12;
+
+impl Core {
+    /// Answers a question, or follows an order.
+    pub(super) fn follow(&mut self, request: Request, now: Instant) {
+        // Whoever asked may be gone by now, which is no concern of ours.
+        let _nobody_waits = match request {
+            Request::Look(reply) => reply.send(self.look()).is_err(),
+            Request::Progress(reply) => reply.send(self.progress()).is_err(),
+            Request::Start(order, reply) => reply.send(self.start(order, now)).is_err(),
+            Request::Stop(order, reply) => reply.send(Ok(self.stop(order))).is_err(),
+            Request::Restart(order, reply) => reply.send(self.restart(&order, now)).is_err(),
+        };
+    }
+
+    /// Begins waves that are due, and ends what a failed start has begun.
+    pub(super) fn go_on_with_rollout(&mut self, now: Instant) {
+        if self.ending.is_some() {
+            return;
+        }
+        loop {
+            let children = &self.children;
+            let turn = self
+                .rollout
+                .advance(|who| children.get(&who).map_or(Condition::Down, condition), now);
+            if turn.is_empty() {
+                break;
+            }
+            for who in turn {
+                let event = match self.rollout.verb {
+                    Verb::Start => Event::Start,
+                    Verb::Restart => {
+                        Event::Stop(self.setting.ladder(who, std::time::Duration::ZERO), Then::Start)
+                    }
+                };
+                self.apply(who, event, now);
+            }
+        }
+        if self.rollout.verb == Verb::Start && matches!(self.rollout.outcome, Some(Err(_))) {
+            self.ending = Some(Ending::failed(self.progress()));
+        }
+    }
+
+    /// Ends the balancer, then the nodes.
+    pub(super) fn go_on_with_ending(&mut self, now: Instant) {
+        loop {
+            let Some(ending) = &mut self.ending else { return };
+            let (is_due, group): (fn(&Who) -> bool, _) = match ending.phase {
+                Phase::Begun => (|_| false, Some(Phase::Balancers)),
+                Phase::Balancers => (|who| matches!(who, Who::Balancer(_)), Some(Phase::Nodes)),
+                Phase::Nodes => (|who| matches!(who, Who::Node(_)), None),
+                Phase::Gone { .. } => return,
+            };
+            if self
+                .children
+                .iter()
+                .any(|(who, child)| is_due(who) && child.state != State::Stopped)
+            {
+                return;
+            }
+            ending.phase = group.unwrap_or(Phase::Gone { since: now });
+            self.end_group(now);
+        }
+    }
+
+    // Private
+
+    fn start(&mut self, order: StartOrder, now: Instant) -> Result<(), Refusal> {
+        self.refuse_while_busy()?;
+        if order.balancer != self.setting.balancer.kind() {
+            return Err(Refusal {
+                error: format!(
+                    "{} is running, not {}",
+                    self.setting.balancer.kind(),
+                    order.balancer
+                ),
+                hint: Some("`clusterctl stop` first".to_owned()),
+            });
+        }
+        self.begin_start(order.only, now);
+        Ok(())
+    }
+
+    fn stop(&mut self, order: StopOrder) {
+        tracing::info!(grace = %order.grace, "stop");
+        let mut ending = Ending::ordered(order.grace.duration());
+        // A second order may shorten the grace, but a failed start stays one.
+        if let Some(before) = self.ending.take() {
+            ending.failure = before.failure;
+        }
+        self.ending = Some(ending);
+    }
+
+    fn restart(&mut self, order: &RestartOrder, now: Instant) -> Result<(), Refusal> {
+        self.refuse_while_busy()?;
+        let waves: Vec<Vec<Who>> = match &order.node {
+            None => self
+                .children
+                .keys()
+                .filter(|who| self.is_wanted(**who))
+                .map(|who| vec![*who])
+                .collect(),
+            Some(name) => {
+                let node = self.children.keys().find(|who| {
+                    matches!(who, Who::Node(_)) && self.setting.name(**who) == name && self.is_wanted(**who)
+                });
+                let unknown = || Refusal {
+                    error: format!("no node `{name}` of this cluster to restart"),
+                    hint: None,
+                };
+                vec![vec![*node.ok_or_else(unknown)?]]
+            }
+        };
+        tracing::info!(node = order.node.as_deref().unwrap_or("all"), "restart");
+        self.rollout = Rollout::new(Verb::Restart, waves, now + self.setting.launch.timeout.duration());
+        Ok(())
+    }
+
+    fn is_wanted(&self, who: Who) -> bool {
+        match who {
+            Who::Balancer(_) => self.balanced,
+            Who::Node(_) => self.owns_nodes(),
+        }
+    }
+
+    fn refuse_while_busy(&self) -> Result<(), Refusal> {
+        let busy = match (&self.ending, &self.rollout.outcome) {
+            (Some(_), _) => "the cluster is being stopped",
+            (None, None) => "the cluster is being started or restarted",
+            (None, Some(_)) => return Ok(()),
+        };
+        Err(Refusal {
+            error: busy.to_owned(),
+            hint: Some("try again when that is done".to_owned()),
+        })
+    }
+
+    /// Tells the children whose phase has come to stop.
+    fn end_group(&mut self, now: Instant) {
+        let Some(Ending { phase, grace, .. }) = self.ending else {
+            return;
+        };
+        let group: Vec<Who> = self
+            .children
+            .keys()
+            .filter(|who| match phase {
+                Phase::Balancers => matches!(who, Who::Balancer(_)),
+                Phase::Nodes => matches!(who, Who::Node(_)),
+                Phase::Begun | Phase::Gone { .. } => false,
+            })
+            .copied()
+            .collect();
+        for who in group {
+            let ladder: Ladder = self.setting.ladder(who, grace);
+            self.apply(who, Event::Stop(ladder, Then::Rest), now);
+        }
+    }
+
+    fn progress(&mut self) -> Progress {
+        if let Some(failure) = self.ending.as_mut().and_then(Ending::tell_failure) {
+            return failure;
+        }
+        let steps = self.rollout.all.iter().map(|who| self.step(*who)).collect();
+        let rollout = match (&self.ending, &self.rollout.outcome) {
+            (Some(_), _) | (None, None) => api::Rollout::Running,
+            (None, Some(Ok(()))) => api::Rollout::Done,
+            (None, Some(Err(failure))) => {
+                let child = self.setting.name(failure.who).to_owned();
+                let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
+                let log = tail(&self.setting.run_dir.log(&child), since, LOG_LINES);
+                api::Rollout::Failed {
+                    error: failure.reason.clone(),
+                    child: Some(child),
+                    log,
+                }
+            }
+        };
+        Progress { rollout, steps }
+    }
+
+    fn step(&self, who: Who) -> Step {
+        let condition = self.children.get(&who).map_or(Condition::Down, condition);
+        let state = match condition {
+            Condition::Up if self.adopted.contains(&who) => StepState::Adopted,
+            _ if self.rollout.is_waiting(who) => StepState::Waiting,
+            Condition::Up => StepState::Ready,
+            Condition::Down | Condition::Coming => StepState::Starting,
+            Condition::Dead(_) => StepState::Failed,
+        };
+        Step {
+            name: self.setting.name(who).to_owned(),
+            state,
+        }
+    }
+}
+
+// Private
+
+fn condition(child: &super::child::Child) -> Condition {
+    match (&child.state, &child.reason) {
+        (State::Up { .. }, _) => Condition::Up,
+        (State::Waiting { .. } | State::Failed, Some(reason)) => Condition::Dead(reason.clone()),
+        (State::Stopped, _) => Condition::Down,
+        _ => Condition::Coming,
+    }
+}

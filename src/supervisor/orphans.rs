@@ -1,0 +1,62 @@
+//! Stops what a dead supervisor left running.
+
+use std::io;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::child::Ladder;
+use super::record::{ChildRecord, Record};
+use super::supervise::{SuperviseError, lock};
+use crate::platform::{Identity, Process, RunDir};
+
+/// What each process gets after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Ends the living children of `record`, the balancer first, and cleans `run_dir`. The balancer's connections get
+/// `grace` to end by themselves.
+///
+/// # Errors
+/// When a supervisor runs, a process cannot be watched or signalled, or a file not removed.
+pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) -> Result<(), SuperviseError> {
+    let lock = lock(run_dir)?;
+    let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
+    let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
+        record.living().into_iter().partition(is_balancer);
+    let drains_on = crate::balancer::drains_on(record.launch.balancer);
+    end_all(
+        &balancers,
+        &Ladder(vec![(drains_on, grace), (Signal::SIGTERM, PATIENCE)]),
+    )
+    .await?;
+    end_all(&nodes, &Ladder(vec![(Signal::SIGTERM, PATIENCE)])).await?;
+    run_dir.clean()?;
+    Ok(lock.remove()?)
+}
+
+// Private
+
+async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
+    let endings: Vec<_> = children
+        .iter()
+        .map(|child| tokio::spawn(end(child.process, ladder.clone())))
+        .collect();
+    for ending in endings {
+        ending.await.map_err(io::Error::other)??;
+    }
+    Ok(())
+}
+
+async fn end(identity: Identity, mut ladder: Ladder) -> io::Result<()> {
+    let Some(mut process) = Process::adopt(identity)? else {
+        return Ok(());
+    };
+    loop {
+        let (signal, wait) = ladder.climb();
+        identity.signal_group(signal)?;
+        if let Ok(ended) = tokio::time::timeout(wait, process.ended()).await {
+            ended?;
+            return identity.signal_group(Signal::SIGKILL);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `state.json`: what a new supervisor needs to adopt the children of a dead one.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::Only;
+use crate::platform::{Identity, RunDir};
+use crate::profile::{BalancerKind, Source};
+use crate::units::Period;
+
+/// Of this file's format.
+const VERSION: u32 = 1;
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The profile.
+    pub source: Source,
+    /// The balancer.
+    pub balancer: BalancerKind,
+    /// Half of the cluster, or all of it.
+    pub only: Option<Only>,
+    /// Templates that replace the embedded ones.
+    pub templates: Option<PathBuf>,
+    /// Time for everything to serve.
+    pub timeout: Period,
+}
+
+/// What runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    version: u32,
+    /// What was to be run.
+    pub launch: Launch,
+    /// What was running when this was written.
+    pub children: Vec<ChildRecord>,
+}
+
+/// One running child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildRecord {
+    /// A node's name, or the balancer's kind.
+    pub name: String,
+    /// Its process.
+    pub process: Identity,
+    /// Its restarts since the start of the cluster.
+    pub restarts: u32,
+}
+
+/// A state file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It does not say what it should.
+    #[error("`{}` is no state file of this version: {why}", .path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Record {
+    pub(super) fn new(launch: Launch, children: Vec<ChildRecord>) -> Record {
+        Record {
+            version: VERSION,
+            launch,
+            children,
+        }
+    }
+
+    /// Reads the state file in `run_dir`; `None` when there is none, as after a stop.
+    ///
+    /// # Errors
+    /// When it is unreadable or broken.
+    pub fn read(run_dir: &RunDir) -> Result<Option<Record>, RecordError> {
+        let path = run_dir.state_file();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(RecordError::Read { path, source }),
+        };
+        match serde_json::from_str::<Record>(&text) {
+            Ok(record) if record.version == VERSION => Ok(Some(record)),
+            Ok(record) => {
+                let why = format!("it has version {}, not {VERSION}", record.version);
+                Err(RecordError::Broken { path, why })
+            }
+            Err(error) => Err(RecordError::Broken {
+                path,
+                why: error.to_string(),
+            }),
+        }
+    }
+
+    pub(super) fn write(&self, run_dir: &RunDir) -> io::Result<()> {
+        RunDir::replace(&run_dir.state_file(), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// The children that still live.
+    #[must_use]
+    pub fn living(&self) -> Vec<&ChildRecord> {
+        self.children
+            .iter()
+            .filter(|child| child.process.is_alive())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch() -> Launch {
+        Launch {
+            source: Source::read("default").unwrap(),
+            balancer: BalancerKind::Haproxy,
+            only: None,
+            templates: None,
+            timeout: "30s".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path());
+        assert_eq!(Record::read(&run_dir).unwrap(), None);
+        let own = ChildRecord {
+            name: "erlmcp1".into(),
+            process: Identity::own(),
+            restarts: 2,
+        };
+        let gone = ChildRecord {
+            process: Identity {
+                pid: own.process.pid,
+                start_time: 1,
+            },
+            ..own.clone()
+        };
+        let record = Record::new(launch(), vec![own.clone(), gone]);
+        record.write(&run_dir).unwrap();
+        let read = Record::read(&run_dir).unwrap().unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.living(), [&own]);
+    }
+
+    #[test]
+    fn broken_files_are_errors_that_name_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path());
+        let mut other = serde_json::to_value(Record::new(launch(), Vec::new())).unwrap();
+        other["version"] = 99.into();
+        for text in ["", "{", "[]", "{\"version\": 1}", &other.to_string()] {
+            fs::write(run_dir.state_file(), text).unwrap();
+            let error = Record::read(&run_dir).unwrap_err().to_string();
+            assert!(
+                error.contains("state.json` is no state file of this version: "),
+                "{error}"
+            );
+        }
+    }
+}

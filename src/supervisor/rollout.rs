@@ -1,0 +1,180 @@
+//! A rollout: children started, or restarted, wave after wave; a wave begins when the one before it is up.
+//!
+//! ```text
+//!            wave is up                    last wave is up
+//!  wave n ─────────────▶ wave n+1 .. ──────────────────────▶ Done
+//!     │
+//!     └── a child died, or the deadline passed ──▶ Failed
+//! ```
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// A child of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Who {
+    /// The node with this index.
+    Node(usize),
+    /// The balancer instance with this index.
+    Balancer(usize),
+}
+
+/// How one child is, as far as a rollout cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It does not run, and nothing is wrong with it.
+    Down,
+    /// It is on its way.
+    Coming,
+    /// It answers.
+    Up,
+    /// It died on its way.
+    Dead(String),
+}
+
+/// What a rollout does to its children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Those that do not run are started; a failure undoes it.
+    Start,
+    /// Each is stopped and started again; a failed one goes on being restarted.
+    Restart,
+}
+
+/// A rollout in progress, or over.
+#[derive(Clone, Debug)]
+pub(super) struct Rollout {
+    pub(super) verb: Verb,
+    deadline: Instant,
+    /// Every child that takes part, in order.
+    pub(super) all: Vec<Who>,
+    waves: VecDeque<Vec<Who>>,
+    current: Vec<Who>,
+    pub(super) outcome: Option<Result<(), Failure>>,
+}
+
+/// Why a rollout failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) who: Who,
+    pub(super) reason: String,
+}
+
+impl Rollout {
+    /// A rollout over `waves`, to be done before `deadline`.
+    pub(super) fn new(verb: Verb, waves: Vec<Vec<Who>>, deadline: Instant) -> Rollout {
+        let waves: VecDeque<Vec<Who>> = waves.into_iter().filter(|wave| !wave.is_empty()).collect();
+        let all = waves.iter().flatten().copied().collect();
+        Rollout {
+            verb,
+            deadline,
+            all,
+            waves,
+            current: Vec::new(),
+            outcome: None,
+        }
+    }
+
+    /// When it fails unless it is over.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.outcome.is_none().then_some(self.deadline)
+    }
+
+    /// Whether the turn of `who` is still to come.
+    pub(super) fn is_waiting(&self, who: Who) -> bool {
+        self.waves.iter().flatten().any(|waiting| *waiting == who)
+    }
+
+    /// Goes as far as `condition` allows. Returns the children whose turn has come.
+    pub(super) fn advance(&mut self, condition: impl Fn(Who) -> Condition, now: Instant) -> Vec<Who> {
+        if self.outcome.is_some() {
+            return Vec::new();
+        }
+        let conditions: Vec<(Who, Condition)> =
+            self.current.iter().map(|who| (*who, condition(*who))).collect();
+        for (who, condition) in &conditions {
+            let reason = match condition {
+                Condition::Dead(reason) => reason.clone(),
+                Condition::Up => continue,
+                Condition::Down | Condition::Coming if now < self.deadline => continue,
+                Condition::Down | Condition::Coming => "did not answer in time".to_owned(),
+            };
+            self.outcome = Some(Err(Failure { who: *who, reason }));
+            return Vec::new();
+        }
+        if conditions
+            .iter()
+            .any(|(_, condition)| *condition != Condition::Up)
+        {
+            return Vec::new();
+        }
+        match self.waves.pop_front() {
+            Some(wave) => {
+                self.current.clone_from(&wave);
+                wave
+            }
+            None => {
+                self.outcome = Some(Ok(()));
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NODES: [Who; 2] = [Who::Node(0), Who::Node(1)];
+
+    fn start(now: Instant) -> Rollout {
+        let waves = vec![NODES.to_vec(), vec![Who::Balancer(0)]];
+        Rollout::new(Verb::Start, waves, now + Duration::from_secs(30))
+    }
+
+    #[test]
+    fn the_balancer_waits_for_the_nodes() {
+        let now = Instant::now();
+        let mut rollout = start(now);
+        assert_eq!(rollout.advance(|_| Condition::Down, now), NODES);
+        let one_up = |who| {
+            if who == Who::Node(0) {
+                Condition::Up
+            } else {
+                Condition::Coming
+            }
+        };
+        assert_eq!(rollout.advance(one_up, now), []);
+        assert!(rollout.is_waiting(Who::Balancer(0)));
+        assert_eq!(rollout.advance(|_| Condition::Up, now), [Who::Balancer(0)]);
+        assert_eq!(rollout.advance(|_| Condition::Up, now), []);
+        assert_eq!(rollout.outcome, Some(Ok(())));
+    }
+
+    #[test]
+    fn a_dead_child_fails_it_at_once() {
+        let now = Instant::now();
+        let mut rollout = start(now);
+        rollout.advance(|_| Condition::Down, now);
+        rollout.advance(|_| Condition::Dead("exit code 1".into()), now);
+        let failure = Failure {
+            who: Who::Node(0),
+            reason: "exit code 1".into(),
+        };
+        assert_eq!(rollout.outcome, Some(Err(failure)));
+    }
+
+    #[test]
+    fn a_child_that_never_answers_fails_it_at_the_deadline() {
+        let now = Instant::now();
+        let mut rollout = start(now);
+        rollout.advance(|_| Condition::Down, now);
+        rollout.advance(|_| Condition::Coming, now + Duration::from_secs(29));
+        assert_eq!(rollout.outcome, None);
+        rollout.advance(|_| Condition::Coming, rollout.wakes_at().unwrap());
+        assert!(matches!(rollout.outcome, Some(Err(_))));
+        assert_eq!(rollout.wakes_at(), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! The control API: requests in, the core's answers out.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tokio::sync::{mpsc, oneshot};
+
+use super::census::census;
+use super::look::Look;
+use super::news::{News, Reply, Request};
+use super::setting::Setting;
+use crate::api::{Health, Progress, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder};
+use crate::observe::{METRICS_CONTENT_TYPE, metrics, stats_rows};
+use crate::runtime::Socket;
+
+/// What handlers need.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) setting: Arc<Setting>,
+    pub(super) news: mpsc::Sender<News>,
+}
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+/// The control API, for the UNIX socket.
+pub(super) fn control(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/health", get(health))
+        .route("/v1/progress", get(progress))
+        .route("/v1/stats", get(stats))
+        .route("/v1/start", post(start))
+        .route("/v1/stop", post(stop))
+        .route("/v1/restart", post(restart))
+        .fallback(unknown)
+        .with_state(desk)
+}
+
+/// What anybody may read, for the `observe` listener.
+pub(super) fn observe(desk: Desk) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_page))
+        .with_state(desk)
+}
+
+// Private
+
+async fn status(State(desk): State<Desk>) -> Answer<Status> {
+    let look = desk.look().await?;
+    Ok(Json(look.status(&desk.setting, &census(&desk.setting).await)))
+}
+
+async fn health(State(desk): State<Desk>) -> Answer<Health> {
+    desk.health().await.map(Json)
+}
+
+async fn metrics_page(State(desk): State<Desk>) -> Result<Response, Refused> {
+    let text = metrics(&desk.health().await?);
+    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+}
+
+async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
+    desk.ask(Request::Progress).await.map(Json)
+}
+
+async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
+    let mut rows = Vec::new();
+    for socket in desk
+        .setting
+        .balancer
+        .sockets(&desk.setting.run_dir, &desk.setting.plan)
+    {
+        match Socket::new(&socket).stat().await {
+            Ok(seen) => rows.extend(stats_rows(&seen)),
+            Err(error) => {
+                let error = format!("{} does not tell: {error}", desk.setting.balancer.kind());
+                return Err(Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None }));
+            }
+        }
+    }
+    Ok(Json(Stats { rows }))
+}
+
+async fn start(State(desk): State<Desk>, Json(order): Json<StartOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Start(order, reply)).await
+}
+
+async fn stop(State(desk): State<Desk>, Json(order): Json<StopOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Stop(order, reply)).await
+}
+
+async fn restart(State(desk): State<Desk>, Json(order): Json<RestartOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Restart(order, reply)).await
+}
+
+async fn unknown() -> Refused {
+    let error = "this supervisor knows no such request".to_owned();
+    let hint = Some("is it of an older or newer version than this command?".to_owned());
+    Refused(StatusCode::NOT_FOUND, Refusal { error, hint })
+}
+
+impl Desk {
+    async fn look(&self) -> Result<Look, Refused> {
+        self.ask(Request::Look).await
+    }
+
+    async fn health(&self) -> Result<Health, Refused> {
+        let look = self.look().await?;
+        Ok(look.health(&self.setting, &census(&self.setting).await))
+    }
+
+    async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {
+        match self.ask(request).await? {
+            Ok(()) => Ok(Json(())),
+            Err(refusal) => Err(Refused(StatusCode::CONFLICT, refusal)),
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refused> {
+        let gone = || {
+            let refusal = Refusal {
+                error: "the supervisor is ending".to_owned(),
+                hint: None,
+            };
+            Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
+        };
+        let (reply, answer) = oneshot::channel();
+        self.news
+            .send(News::Request(request(reply)))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+struct Refused(StatusCode, Refusal);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}

@@ -1,0 +1,109 @@
+//! A supervisor's life, from the lock to the last file.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use super::core::Core;
+use super::doorway::Doorway;
+use super::news::{News, Request};
+use super::prepare::Prepared;
+use super::record::Record;
+use super::router::{self, Desk};
+use crate::api::StopOrder;
+use crate::platform::RunDir;
+use crate::shutdown::{self, Shutdown};
+use crate::units::Period;
+
+/// News that wait to be heard; whoever has more waits.
+const MAX_NEWS: usize = 1_024;
+
+/// What connections get when the supervisor is told to end by a signal.
+const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Runs the cluster until it is stopped by an order or a signal, or could not be started. Children that `record`
+/// tells of and that still live are adopted.
+///
+/// # Errors
+/// When the supervisor itself cannot work: its socket, its files, its signals. Nothing was started then.
+pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
+    let Prepared { setting, files } = prepared;
+    let run_dir = setting.run_dir.clone();
+    for file in &files {
+        RunDir::replace(&file.path, file.content.as_bytes())?;
+    }
+    let doorway = Doorway::open(&run_dir.control_socket())?;
+    let setting = Arc::new(setting);
+    let (news, heard) = mpsc::channel(MAX_NEWS);
+    let desk = Desk {
+        setting: setting.clone(),
+        news: news.clone(),
+    };
+    let (end, ended) = shutdown::channel();
+    let heard_by_control = ended.clone();
+    let control = tokio::spawn(
+        axum::serve(doorway, router::control(desk.clone()))
+            .with_graceful_shutdown(async move { heard_by_control.ordered().await })
+            .into_future(),
+    );
+    if let Some(address) = setting.cluster.listen.observe {
+        tokio::spawn(serve_observers(address, desk, ended));
+    }
+    tokio::spawn(stop_on_signal(news.clone())?);
+
+    tracing::info!(
+        cluster = setting.cluster.name,
+        pid = std::process::id(),
+        "supervisor runs"
+    );
+    Core::new(setting, record.as_ref(), news).run(heard).await;
+    tracing::info!("supervisor ends");
+
+    end.order();
+    let _answered_or_not = tokio::time::timeout(std::time::Duration::from_secs(2), control).await;
+    run_dir.clean()
+}
+
+// Private
+
+async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: Shutdown) {
+    let served = async {
+        let listener = TcpListener::bind(address).await?;
+        axum::serve(listener, router::observe(desk))
+            .with_graceful_shutdown(async move { ended.ordered().await })
+            .await
+    };
+    if let Err(error) = served.await {
+        tracing::error!("metrics are not served on {address}: {error}");
+    }
+}
+
+/// SIGTERM and SIGINT stop the cluster; SIGHUP, which a closing terminal sends, does not.
+fn stop_on_signal(news: mpsc::Sender<News>) -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hangup.recv() => continue,
+            }
+            let (reply, _answer) = oneshot::channel();
+            let order = StopOrder {
+                grace: Period::from(SIGNAL_GRACE),
+            };
+            if news
+                .send(News::Request(Request::Stop(order, reply)))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    })
+}

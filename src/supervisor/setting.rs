@@ -1,0 +1,137 @@
+//! What does not change while a supervisor runs.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::child::Ladder;
+use super::pulse::PATIENCE;
+use super::rollout::Who;
+use crate::balancer::Balancer;
+use crate::plan::Plan;
+use crate::platform::{Program, RunDir, self_exe};
+use crate::probe::{Probe, Question, Service};
+use crate::profile::{Cluster, Node, Runtime};
+use crate::supervisor::Launch;
+
+/// Probes of nodes on this host come from here, so that they are not counted as clients.
+pub(super) const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
+
+/// What an ending node gets until it is killed.
+const NODE_GRACE: Duration = Duration::from_secs(5);
+/// What an ending balancer gets, after its connections had their grace, until it is killed.
+const BALANCER_GRACE: Duration = Duration::from_secs(2);
+
+/// The profile and everything made from it.
+pub(super) struct Setting {
+    pub(super) launch: Launch,
+    pub(super) cluster: Cluster,
+    pub(super) plan: Plan,
+    pub(super) balancer: Box<dyn Balancer>,
+    pub(super) run_dir: RunDir,
+}
+
+impl Setting {
+    /// The child's name: in logs, in the state file, of its log file.
+    pub(super) fn name(&self, who: Who) -> &str {
+        match who {
+            Who::Node(index) => &self.cluster.nodes[index].name,
+            Who::Balancer(_) => self.balancer.kind().name(),
+        }
+    }
+
+    /// Every child that this supervisor may own. Nodes that run elsewhere are none.
+    pub(super) fn children(&self) -> impl Iterator<Item = Who> {
+        let nodes = if self.cluster.runtime == Runtime::External {
+            0
+        } else {
+            self.cluster.nodes.len()
+        };
+        let balancers = usize::from(self.plan.balancer.instances);
+        (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
+    }
+
+    /// How the child is run.
+    pub(super) fn program(&self, who: Who) -> Program {
+        match who {
+            Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
+            Who::Balancer(_) => {
+                let mut program = self.balancer.serve(&self.run_dir, &[]);
+                program.nofile = Some(self.plan.balancer.nofile);
+                program
+            }
+        }
+    }
+
+    /// How the child is ended; a balancer's connections get `grace` to end by themselves.
+    pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
+        match who {
+            Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
+            Who::Balancer(_) if grace.is_zero() => Ladder(vec![(self.balancer.ends_on(), BALANCER_GRACE)]),
+            Who::Balancer(_) => Ladder(vec![
+                (self.balancer.drains_on(), grace),
+                (self.balancer.ends_on(), BALANCER_GRACE),
+            ]),
+        }
+    }
+
+    /// What the node is asked to see whether it lives.
+    pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
+        let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
+            .map(|service| Question::for_node(self.cluster.health.kind, service, node))
+            .into();
+        // A node without HTTP is asked the same for both.
+        asked.dedup();
+        let probe = |(target, question)| Probe {
+            target,
+            question,
+            source: source(target),
+            timeout: PATIENCE,
+        };
+        asked.into_iter().map(probe).collect()
+    }
+
+    // Private
+
+    fn node_program(&self, node: &Node) -> Program {
+        let mut program = match (self.cluster.runtime, self.cluster.command.split_first()) {
+            (Runtime::Command, Some((path, args))) => {
+                Program::new(fill(path, node)).args(args.iter().map(|arg| fill(arg, node)))
+            }
+            _ => self.embedded_node(node),
+        };
+        program.nofile = Some(self.plan.nodes.nofile);
+        program
+    }
+
+    fn embedded_node(&self, node: &Node) -> Program {
+        let mut program = Program::new(self_exe())
+            .args(["node", "--name", &node.name, "--tcp", &node.tcp.to_string()])
+            .args(["--workers", &self.plan.nodes.workers.to_string()])
+            .args(["--max-connections", &self.plan.nodes.maxconn.to_string()]);
+        if let Some(http) = node.http {
+            program = program.args(["--http", &http.to_string()]);
+        }
+        program.name = Some("clusterctl".into());
+        program
+    }
+}
+
+// Private
+
+fn source(target: SocketAddr) -> Option<IpAddr> {
+    matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback()).then_some(PROBE_SOURCE)
+}
+
+/// Fills the placeholders of a command's argument.
+fn fill(argument: &str, node: &Node) -> String {
+    let port =
+        |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
+    argument
+        .replace("{name}", &node.name)
+        .replace("{n}", &node.number.to_string())
+        .replace("{address}", &node.tcp.ip().to_string())
+        .replace("{tcp_port}", &port(Some(node.tcp)))
+        .replace("{http_port}", &port(node.http))
+}

@@ -1,0 +1,90 @@
+//! From a launch to a running supervisor: in a process of its own, or in this one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use super::prepare::{PrepareError, Prepared};
+use super::record::{Launch, Record, RecordError};
+use super::run::run;
+use crate::platform::{Lock, Process, Program, RunDir, self_exe};
+
+/// Why a supervisor did not run, or not well.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// Another one runs.
+    #[error("another supervisor runs in `{}`", .0.path().display())]
+    Locked(RunDir),
+    /// Nothing says what to run.
+    #[error("cannot read what to run: {0}")]
+    Launch(io::Error),
+    /// The state file is broken.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The cluster cannot be started.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// Its own sockets and files fail it.
+    #[error("the supervisor cannot work: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Starts a supervisor for `launch` in a process of its own, which outlives this one.
+///
+/// # Errors
+/// When the launch cannot be written, or the process not started.
+pub fn detach(launch: &Launch, run_dir: &RunDir) -> io::Result<Process> {
+    RunDir::replace(&run_dir.launch_file(), &serde_json::to_vec(launch)?)?;
+    let mut program = Program::new(self_exe())
+        .arg("supervise")
+        .arg("--run-dir")
+        .arg(run_dir.path());
+    program.name = Some("clusterctl".into());
+    program.spawn_detached(&run_dir.log("supervisor"))
+}
+
+/// Is the supervisor that [`detach`] has started.
+///
+/// # Errors
+/// When it cannot run, or not do its work.
+pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
+    let file = run_dir.launch_file();
+    let text = fs::read(&file).map_err(SuperviseError::Launch)?;
+    let launch = serde_json::from_slice(&text).map_err(|error| SuperviseError::Launch(error.into()))?;
+    fs::remove_file(file)?;
+    supervise(launch, run_dir).await
+}
+
+/// Supervises `launch` until it is stopped.
+///
+/// # Errors
+/// When it cannot run, or not do its work.
+pub async fn supervise(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
+    let lock = lock(&run_dir)?;
+    let lived = live(launch, run_dir).await;
+    lock.remove()?;
+    lived
+}
+
+/// Takes the lock that one supervisor, or whoever acts in its place, holds.
+pub(super) fn lock(run_dir: &RunDir) -> Result<Lock, SuperviseError> {
+    Lock::take(&run_dir.lock_file())?.ok_or_else(|| SuperviseError::Locked(run_dir.clone()))
+}
+
+/// The pids of the children in `record` that still live.
+#[must_use]
+pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
+    record
+        .into_iter()
+        .flat_map(Record::living)
+        .map(|child| child.process.pid)
+        .collect()
+}
+
+// Private
+
+async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
+    let record = Record::read(&run_dir)?;
+    let prepared = Prepared::new(launch, run_dir, &living_pids(record.as_ref())).await?;
+    Ok(run(prepared, record).await?)
+}

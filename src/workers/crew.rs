@@ -1,0 +1,151 @@
+//! Workers on their way: made, step by step in line, then let go.
+
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use super::{Table, Worker, WorkersError};
+use crate::platform;
+
+/// What a worker does before its work. None takes a step before all have taken the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Makes its runtime.
+    Runtime,
+    /// Leaves the shared descriptor table.
+    Table,
+}
+
+/// Workers that are made, and return a `T` when they are done. Dropped early, they end without having worked.
+pub(super) struct Crew<T>(Vec<Member<T>>);
+
+struct Member<T> {
+    number: u16,
+    /// Lets it go on. It ends when this is gone.
+    go: mpsc::Sender<()>,
+    steps: tokio::sync::mpsc::UnboundedReceiver<io::Result<()>>,
+    done: oneshot::Receiver<T>,
+}
+
+impl<T: Send + 'static> Crew<T> {
+    /// Starts the threads, which wait.
+    pub(super) fn made<W, F>(count: u16, work: W) -> Result<Crew<T>, WorkersError>
+    where
+        W: Fn(Worker) -> F + Send + Sync + 'static,
+        F: Future<Output = T>,
+    {
+        let work = Arc::new(work);
+        let members = (0..count).map(|number| Member::started(number, Arc::clone(&work)));
+        Ok(Crew(members.collect::<Result<_, _>>()?))
+    }
+
+    /// Lets all take `step` and waits until they have.
+    pub(super) async fn all_have(&mut self, step: Step) -> Result<(), WorkersError> {
+        for member in &self.0 {
+            member.go();
+        }
+        let mut shared = false;
+        for member in &mut self.0 {
+            match (step, member.steps.recv().await) {
+                (_, Some(Ok(()))) => {}
+                (Step::Table, Some(Err(_))) => shared = true,
+                (Step::Runtime, Some(Err(source))) => {
+                    return Err(WorkersError::NotMade {
+                        number: member.number,
+                        source,
+                    });
+                }
+                (_, None) => {
+                    return Err(WorkersError::Panicked {
+                        number: member.number,
+                    });
+                }
+            }
+        }
+        if shared {
+            tracing::warn!(
+                "the workers share one descriptor table: this host allows neither close_range nor unshare"
+            );
+        }
+        Ok(())
+    }
+
+    /// Lets all work and waits until they are done.
+    pub(super) async fn done(self) -> Result<Vec<T>, WorkersError> {
+        for member in &self.0 {
+            member.go();
+        }
+        let results = self.0.into_iter().map(|member| async move {
+            let number = member.number;
+            member.done.await.map_err(|_| WorkersError::Panicked { number })
+        });
+        futures_util::future::try_join_all(results).await
+    }
+}
+
+impl<T: Send + 'static> Member<T> {
+    fn started<W, F>(number: u16, work: Arc<W>) -> Result<Member<T>, WorkersError>
+    where
+        W: Fn(Worker) -> F + Send + Sync + 'static,
+        F: Future<Output = T>,
+    {
+        let (go, gate) = mpsc::channel();
+        let (report, steps) = tokio::sync::mpsc::unbounded_channel();
+        let (result, done) = oneshot::channel();
+        let life = move || {
+            let (runtime, worker) = prepare(number, &gate, &report)?;
+            let value = runtime.block_on(work(worker));
+            // Nobody listens if the crew was given up.
+            result.send(value).ok()
+        };
+        thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .spawn(life)
+            .map_err(|source| WorkersError::NotMade { number, source })?;
+        Ok(Member {
+            number,
+            go,
+            steps,
+            done,
+        })
+    }
+
+    /// One that has died does not hear it; it is missed where it is waited for.
+    fn go(&self) {
+        let _heard = self.go.send(());
+    }
+}
+
+// Private
+
+/// Takes the steps, each when it is let go. `None` when the crew was given up.
+fn prepare(
+    number: u16,
+    gate: &mpsc::Receiver<()>,
+    report: &tokio::sync::mpsc::UnboundedSender<io::Result<()>>,
+) -> Option<(Runtime, Worker)> {
+    gate.recv().ok()?;
+    let runtime = match platform::thread::block_signals().and_then(|()| runtime()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report.send(Err(error)).ok()?;
+            return None;
+        }
+    };
+    report.send(Ok(())).ok()?;
+
+    gate.recv().ok()?;
+    let left = platform::descriptors::leave_shared_table();
+    let table = if left.is_ok() { Table::Own } else { Table::Shared };
+    report.send(left).ok()?;
+
+    gate.recv().ok()?;
+    Some((runtime, Worker { number, table }))
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

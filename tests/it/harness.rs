@@ -1,0 +1,286 @@
+//! A cluster of one test's own: its own run directory, its own ports, gone when the test ends.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ports of different tests are so far apart; a default cluster's own span just over 1,000.
+const STEP: u16 = 1_100;
+/// More would reach into the ephemeral ports.
+const SLOTS: u16 = 21;
+
+/// A cluster of one test's own.
+#[must_use]
+pub struct TestCluster {
+    dir: TempDir,
+    offset: u16,
+    args: Vec<String>,
+    /// Keeps the offset ours.
+    _slot: File,
+}
+
+/// What a command printed, and how it ended.
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+impl TestCluster {
+    /// A cluster of the default profile.
+    pub fn new() -> TestCluster {
+        let (offset, slot) = eventually("a free range of ports", free_slot);
+        let dir = tempfile::Builder::new().prefix("cctl").tempdir().unwrap();
+        TestCluster {
+            dir,
+            offset,
+            args: Vec::new(),
+            _slot: slot,
+        }
+    }
+
+    /// With global arguments for every command.
+    pub fn with(mut self, args: &[&str]) -> TestCluster {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    /// With a value of the profile changed.
+    pub fn set(self, path_and_value: &str) -> TestCluster {
+        self.with(&["--set", path_and_value])
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn run_dir(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
+    /// The port that is `base` in an unshifted profile.
+    pub fn port(&self, base: u16) -> u16 {
+        base + self.offset
+    }
+
+    pub fn address(&self, base: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port(base)))
+    }
+
+    /// A command on this cluster, not run yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::cargo_bin("clusterctl").unwrap();
+        command
+            .env("CLUSTERCTL_RUN_DIR", self.run_dir())
+            .env_remove("XDG_RUNTIME_DIR")
+            .args(["--port-offset", &self.offset.to_string()])
+            .args(&self.args)
+            .args(args)
+            .timeout(PATIENCE);
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::from(self.command(args).output().unwrap())
+    }
+
+    /// Runs a command that must succeed; its standard output.
+    pub fn ok(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "clusterctl {args:?}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// The cluster, started.
+    pub fn started(self) -> TestCluster {
+        self.ok(&["start", "haproxy"]);
+        self
+    }
+
+    pub fn status(&self) -> Value {
+        serde_json::from_str(&self.run(&["status", "--json"]).stdout).unwrap()
+    }
+
+    /// The status of the node called `name`.
+    pub fn node(&self, name: &str) -> Value {
+        let status = self.status();
+        let nodes = status["nodes"].as_array().unwrap();
+        nodes
+            .iter()
+            .find(|node| node["name"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {status}"))
+            .clone()
+    }
+
+    pub fn node_pid(&self, name: &str) -> u32 {
+        pid_of(&self.node(name)["pid"])
+    }
+
+    pub fn balancer_pid(&self) -> u32 {
+        pid_of(&self.status()["balancer"]["pids"][0])
+    }
+
+    /// The supervisor's pid, as the kernel knows it from its socket.
+    pub fn supervisor_pid(&self) -> u32 {
+        let stream = UnixStream::connect(self.run_dir().join("control.sock")).unwrap();
+        let peer = nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials).unwrap();
+        peer.pid().unsigned_abs()
+    }
+
+    /// Every process of this cluster that lives.
+    pub fn processes(&self) -> Vec<u32> {
+        let Ok(text) = std::fs::read_to_string(self.run_dir().join("state.json")) else {
+            return Vec::new();
+        };
+        let state: Value = serde_json::from_str(&text).unwrap();
+        let children = state["children"].as_array().unwrap().iter();
+        children
+            .map(|child| pid_of(&child["process"]["pid"]))
+            .filter(|pid| is_alive(*pid))
+            .collect()
+    }
+
+    /// HAProxy's answer on its runtime socket.
+    pub fn ask_haproxy(&self, command: &str) -> String {
+        let mut stream = UnixStream::connect(self.run_dir().join("haproxy.sock")).unwrap();
+        writeln!(stream, "{command}").unwrap();
+        std::io::read_to_string(stream).unwrap()
+    }
+
+    /// One column of `show stat` for a server.
+    pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
+        let csv = self.ask_haproxy("show stat");
+        let mut lines = csv.lines();
+        let header: Vec<&str> = lines
+            .next()
+            .unwrap()
+            .trim_start_matches("# ")
+            .split(',')
+            .collect();
+        let index = header.iter().position(|name| *name == column).unwrap();
+        let row = lines.map(|line| line.split(',').collect::<Vec<_>>());
+        let row = row.into_iter().find(|row| row[0] == backend && row[1] == server);
+        row.unwrap_or_else(|| panic!("no {backend}/{server} in {csv}"))[index].to_owned()
+    }
+}
+
+impl Drop for TestCluster {
+    fn drop(&mut self) {
+        let stopped = self.command(&["stop", "--grace", "0"]).output();
+        // What `stop` leaves is an error of its own in the tests of `stop`; here only nothing must stay behind.
+        for pid in self.processes() {
+            signal(pid, Signal::SIGKILL);
+        }
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.run_dir().join("logs/supervisor.log")).unwrap_or_default();
+            eprintln!("stop: {stopped:?}\nsupervisor's log:\n{log}");
+        }
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Ran {
+        Ran {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code().unwrap_or(-1),
+        }
+    }
+}
+
+/// An MCP client over TCP.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connects from `source`.
+    pub fn connect(source: impl Into<IpAddr>, target: SocketAddr) -> std::io::Result<Client> {
+        let source = SocketAddr::new(source.into(), 0);
+        let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None)?;
+        socket.bind(&source.into())?;
+        socket.connect_timeout(&target.into(), PATIENCE)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        Ok(Client {
+            stream: BufReader::new(socket.into()),
+        })
+    }
+
+    /// Sends a request; its answer.
+    pub fn call(&mut self, method: &str, params: &Value) -> std::io::Result<Value> {
+        let request = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        writeln!(self.stream.get_mut(), "{request}")?;
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        serde_json::from_str(&line).map_err(std::io::Error::other)
+    }
+
+    /// The name of the node at the other end.
+    pub fn node(&mut self) -> std::io::Result<String> {
+        let params = serde_json::json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}
+        });
+        let answer = self.call("initialize", &params)?;
+        Ok(answer["result"]["serverInfo"]["name"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned())
+    }
+}
+
+/// Waits until `attempt` gives something.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(result) = attempt() {
+            return result;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub fn signal(pid: u32, signal: Signal) {
+    // One that is gone already needs none.
+    let _gone = kill(Pid::from_raw(pid.cast_signed()), signal);
+}
+
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+}
+
+fn pid_of(value: &Value) -> u32 {
+    u32::try_from(value.as_u64().unwrap_or_else(|| panic!("no pid: {value}"))).unwrap()
+}
+
+/// A range of ports that no other test uses: tests of one run may be processes of their own.
+fn free_slot() -> Option<(u16, File)> {
+    let dir = std::env::temp_dir().join("clusterctl-test-ports");
+    std::fs::create_dir_all(&dir).unwrap();
+    (1..=SLOTS).find_map(|slot| {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(slot.to_string()))
+            .unwrap();
+        file.try_lock().is_ok().then_some((slot * STEP, file))
+    })
+}

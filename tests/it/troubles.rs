@@ -1,0 +1,280 @@
+//! Bad input and bad days: a clear word, the right exit code, nothing left behind.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Ran, TestCluster, eventually, is_alive, signal};
+
+/// Nothing runs, and nothing is said to run.
+fn assert_nothing_left(cluster: &TestCluster) {
+    assert!(cluster.processes().is_empty());
+    for name in [
+        "state.json",
+        "control.sock",
+        "haproxy.sock",
+        "launch.json",
+        "lock",
+    ] {
+        assert!(!cluster.run_dir().join(name).exists(), "{name} is left");
+    }
+}
+
+fn assert_says(ran: &Ran, code: i32, parts: &[&str]) {
+    assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
+    for part in parts {
+        assert!(ran.stderr.contains(part), "`{part}` is not in:\n{}", ran.stderr);
+    }
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+}
+
+/// A file of one test's, executable.
+fn script(cluster: &TestCluster, name: &str, text: &str) -> String {
+    let path = cluster.dir().join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_missing_haproxy_is_said_with_how_to_install_it() {
+    let cluster = TestCluster::new().set("binaries.haproxy=/nonexistent");
+    let refused = cluster.run(&["start", "haproxy"]);
+    assert_says(
+        &refused,
+        1,
+        &["/nonexistent", "hint: ", "apt-get install -y haproxy"],
+    );
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn an_old_haproxy_is_refused_by_its_version() {
+    let cluster = TestCluster::new();
+    let old = script(
+        &cluster,
+        "haproxy",
+        "#!/bin/sh\necho 'HAProxy version 1.8.30 2021/04/12'\n",
+    );
+    let refused = cluster.run(&["start", "haproxy", "--set", &format!("binaries.haproxy={old}")]);
+    assert_says(&refused, 1, &["1.8.30", "hint: "]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn haproxys_own_words_are_shown_when_it_refuses_its_configuration() {
+    let cluster = TestCluster::new();
+    let templates = cluster.dir().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("haproxy.cfg.tera"), "global\n    maxcon 5\n").unwrap();
+    let refused = cluster.run(&["start", "haproxy", "--templates", templates.to_str().unwrap()]);
+    assert_says(&refused, 1, &["unknown keyword 'maxcon'"]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_broken_template_is_named_with_its_line() {
+    let cluster = TestCluster::new();
+    let templates = cluster.dir().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("haproxy.cfg.tera"), "global\n\n{% if %}\n").unwrap();
+    let refused = cluster.run(&["start", "haproxy", "--templates", templates.to_str().unwrap()]);
+    assert_says(&refused, 1, &["haproxy.cfg.tera:3"]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_node_that_exits_at_once_is_shown_with_its_last_words() {
+    let cluster = TestCluster::new();
+    let node = script(
+        &cluster,
+        "node",
+        "#!/bin/sh\necho \"$1: no licence found\"\nexit 3\n",
+    );
+    let set = format!("nodes.command=[{node}, '{{name}}']");
+    let refused = cluster.run(&[
+        "start",
+        "haproxy",
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        &set,
+    ]);
+    assert_says(&refused, 1, &["exited with code 3", ": no licence found"]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_node_that_never_answers_fails_the_start_at_the_deadline() {
+    let cluster = TestCluster::new();
+    let args = [
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        "nodes.command=[/bin/sleep, '600']",
+    ];
+    let refused = cluster.run(&[&["start", "haproxy", "--timeout", "1s"], &args[..]].concat());
+    assert_says(&refused, 1, &["erlmcp1", "did not answer in time"]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_said() {
+    let cluster = TestCluster::new();
+    let args = [
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        "nodes.command=[/nonexistent/node]",
+    ];
+    let refused = cluster.run(&[&["start", "haproxy"], &args[..]].concat());
+    assert_says(&refused, 1, &["cannot run `/nonexistent/node`"]);
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_is_refused() {
+    let cluster = TestCluster::new();
+    let file = cluster.dir().join("file");
+    fs::write(&file, "").unwrap();
+    let refused = cluster.run(&[
+        "start",
+        "haproxy",
+        "--run-dir",
+        file.join("run").to_str().unwrap(),
+    ]);
+    assert_says(&refused, 1, &["cannot use run directory", "file/run"]);
+    let long = cluster.dir().join("x".repeat(120));
+    let refused = cluster.run(&["start", "haproxy", "--run-dir", long.to_str().unwrap()]);
+    assert_says(&refused, 1, &["is too long", "hint: "]);
+    assert!(!long.exists());
+}
+
+#[test]
+fn stale_files_are_no_obstacle() {
+    let cluster = TestCluster::new();
+    fs::create_dir_all(cluster.run_dir()).unwrap();
+    drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
+    drop(UnixListener::bind(cluster.run_dir().join("haproxy.sock")).unwrap());
+    fs::write(cluster.run_dir().join("lock"), "").unwrap();
+    fs::write(cluster.run_dir().join("launch.json"), "{").unwrap();
+    cluster.ok(&["start", "haproxy"]);
+    let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
+    cluster.ok(&["stop"]);
+    // The state of a cluster that died with its host: pids that are gone, or other processes by now.
+    fs::write(cluster.run_dir().join("state.json"), state).unwrap();
+    cluster.ok(&["start", "haproxy"]);
+    assert_eq!(cluster.status()["state"], "healthy");
+}
+
+#[test]
+fn a_broken_state_file_is_said_and_kept() {
+    let cluster = TestCluster::new();
+    fs::create_dir_all(cluster.run_dir()).unwrap();
+    fs::write(cluster.run_dir().join("state.json"), "{").unwrap();
+    for command in [&["start", "haproxy"][..], &["stop"]] {
+        assert_says(&cluster.run(command), 1, &["state.json", "hint: "]);
+    }
+    assert_eq!(
+        fs::read_to_string(cluster.run_dir().join("state.json")).unwrap(),
+        "{"
+    );
+    fs::remove_file(cluster.run_dir().join("state.json")).unwrap();
+}
+
+#[test]
+fn broken_profiles_are_refused_with_file_line_and_column() {
+    let cluster = TestCluster::new();
+    let path = cluster.dir().join("mine.yaml");
+    for (text, parts) in [
+        ("nodes: {count: [\n", &["mine.yaml:"][..]),
+        ("nodes:\n  cuont: 3\n", &["mine.yaml:2:3", "cuont", "count"]),
+        ("nodes:\n  count: 3\n  count: 4\n", &["mine.yaml:3:3", "count"]),
+        ("nodes:\n  count: many\n", &["mine.yaml:2:10", "many"]),
+        ("nodes:\n  http_port: 8080\n", &["mine.yaml:2:14", "8080"]),
+        (
+            "health:\n  interval: 3 parsecs\n",
+            &["mine.yaml:2:13", "3 parsecs"],
+        ),
+        (
+            "nodes:\n  weight: 300\nhealth:\n  rise: 0\n",
+            &["mine.yaml:2:", "mine.yaml:4:"],
+        ),
+        ("- a\n- b\n", &["mine.yaml:1:1"]),
+        ("\u{0}", &["mine.yaml:"]),
+    ] {
+        fs::write(&path, text).unwrap();
+        for command in [&["start", "haproxy"][..], &["check"], &["render"]] {
+            let refused = cluster.run(&[command, &["--profile", path.to_str().unwrap()]].concat());
+            assert_says(&refused, 1, parts);
+        }
+    }
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn usage_errors_are_two_and_suggest() {
+    let cluster = TestCluster::new();
+    for (args, part) in [
+        (&["start", "haprox"][..], "haproxy"),
+        (&["strat"], "start"),
+        (&["logs", "erlmcp9"], "erlmcp"),
+        (&["start", "--timeout", "soon"], "soon"),
+    ] {
+        let refused = cluster.run(args);
+        assert_eq!(refused.code, 2, "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(part), "{args:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_supervisor_in_front_ends_with_its_signal() {
+    let cluster = TestCluster::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+    command.env("CLUSTERCTL_RUN_DIR", cluster.run_dir());
+    let offset = (cluster.port(8000) - 8000).to_string();
+    let child = command
+        .args(["start", "haproxy", "--foreground", "--port-offset", &offset])
+        .spawn();
+    let mut child = child.unwrap();
+    eventually("the cluster to serve", || {
+        let ran = cluster.run(&["status", "--json"]);
+        (ran.code == 0).then_some(())
+    });
+    assert_eq!(cluster.supervisor_pid(), child.id());
+    let pids = cluster.processes();
+    signal(child.id(), Signal::SIGTERM);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(pids.iter().all(|pid| !is_alive(*pid)));
+    assert_nothing_left(&cluster);
+}
+
+#[test]
+fn a_node_that_dies_again_and_again_is_given_up() {
+    let cluster = TestCluster::new()
+        .set("nodes.restart={backoff: 10ms..20ms, give_up_after: 2}")
+        .started();
+    for _ in 0..=2 {
+        let pid = eventually("the node to run", || {
+            let node = cluster.node("erlmcp1");
+            (node["state"] == "up").then(|| u32::try_from(node["pid"].as_u64().unwrap()).unwrap())
+        });
+        signal(pid, Signal::SIGKILL);
+        eventually("its end", || (!is_alive(pid)).then_some(()));
+    }
+    eventually("the supervisor to give up", || {
+        (cluster.node("erlmcp1")["state"] == "failed").then_some(())
+    });
+    let health = cluster.run(&["health"]);
+    assert_eq!(health.code, 1);
+    assert!(
+        health.stdout.contains("erlmcp1") && health.stdout.contains("SIGKILL"),
+        "{}",
+        health.stdout
+    );
+    cluster.ok(&["restart", "erlmcp1"]);
+    assert_eq!(cluster.node("erlmcp1")["state"], "up");
+}
