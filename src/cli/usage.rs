@@ -20,6 +20,11 @@ pub(super) fn answer(error: &clap::Error, printer: &Printer) -> Outcome {
             printer.note(error.render().ansi().to_string().trim_end());
             Ok(Exit::Usage)
         }
+        // The same, to clap, but for a variable in the environment that stands for a flag.
+        ErrorKind::MissingSubcommand => {
+            printer.note(super::command().render_help().ansi().to_string().trim_end());
+            Ok(Exit::Usage)
+        }
         _ => Err(Failure::usage(what(error)).hint(hint(error))),
     }
 }

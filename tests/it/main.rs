@@ -1,6 +1,9 @@
-//! Integration tests on real processes: the real haproxy, real nodes, the real binary.
+//! Everything tried from outside, in one binary.
 
+mod cli;
+mod completions;
 mod harness;
 mod lifecycle;
+mod readme;
 mod troubles;
 mod views;

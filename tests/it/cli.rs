@@ -1,0 +1,221 @@
+//! The command line: help, usage errors, exit codes.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use assert_cmd::assert::Assert;
+use tempfile::TempDir;
+
+/// A command line in a run directory of its own.
+#[must_use]
+struct Typed {
+    run_dir: TempDir,
+    args: Vec<String>,
+}
+
+fn clusterctl(args: &str) -> Typed {
+    Typed {
+        run_dir: tempfile::tempdir().unwrap(),
+        args: args.split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+impl Typed {
+    fn log(self, name: &str, content: &str) -> Typed {
+        let logs = self.run_dir.path().join("logs");
+        std::fs::create_dir_all(&logs).unwrap();
+        std::fs::write(logs.join(format!("{name}.log")), content).unwrap();
+        self
+    }
+
+    fn ends(&self, code: i32) -> Assert {
+        assert_cmd::Command::from(self.command()).assert().code(code)
+    }
+
+    /// Stdout, when it ends with `code` and says nothing on stderr.
+    fn shows(&self, code: i32) -> String {
+        let assert = self.ends(code).stderr("");
+        String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+    }
+
+    /// Stderr, when it ends with `code` and has no data.
+    fn refuses(&self, code: i32) -> String {
+        let assert = self.ends(code).stdout("");
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(&self.args)
+            .env("CLUSTERCTL_RUN_DIR", self.run_dir.path())
+            .env_remove("NO_COLOR");
+        command
+    }
+}
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_clusterctl"))
+}
+
+#[test]
+fn help_is_data_and_shows_every_command() {
+    let help = clusterctl("--help").shows(0);
+    for verb in [
+        "start", "stop", "restart", "status", "health", "stats", "logs", "render", "check", "doctor",
+    ] {
+        assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
+    }
+    assert!(
+        help.contains("Exit codes:") && !help.contains("supervise "),
+        "{help}"
+    );
+    for verb in ["start", "logs", "profile list"] {
+        assert!(clusterctl(&format!("{verb} --help")).shows(0).contains("Usage:"));
+    }
+}
+
+#[test]
+fn usage_errors_end_with_2_and_a_hint() {
+    for (line, error, hint) in [
+        (
+            "strat",
+            "error: unrecognized subcommand `strat`",
+            "hint: did you mean `start`?",
+        ),
+        (
+            "status --jsno",
+            "error: unexpected argument `--jsno` found",
+            "hint: did you mean `--json`?",
+        ),
+        (
+            "start haproxi",
+            "error: unknown balancer `haproxi`",
+            "hint: did you mean `haproxy`?",
+        ),
+        (
+            "render nginx",
+            "error: balancer `nginx` is not available yet",
+            "hint: use `haproxy`",
+        ),
+        (
+            "check builtin",
+            "error: balancer `builtin` is not available yet",
+            "hint: use `haproxy`",
+        ),
+        (
+            "status --profile defalt",
+            "error: no profile `defalt`",
+            "hint: did you mean `default`?",
+        ),
+    ] {
+        // Not from the environment, so that the profile is needed.
+        let typed = clusterctl(line);
+        let mut command = typed.command();
+        command.env_remove("CLUSTERCTL_RUN_DIR");
+        let output = assert_cmd::Command::from(command)
+            .assert()
+            .code(2)
+            .stdout("")
+            .get_output()
+            .clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(error) && said.contains(hint), "{line}: {said}");
+    }
+    assert!(clusterctl("").refuses(2).contains("Usage:"));
+    assert!(
+        clusterctl("health --continuous soon")
+            .refuses(2)
+            .contains("is not a duration")
+    );
+}
+
+#[test]
+fn a_stopped_cluster_is_down() {
+    let status = clusterctl("status --json").shows(1);
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["state"], "down");
+    assert!(status["balancer"].is_null());
+    assert_eq!(status["nodes"], serde_json::json!([]));
+    assert_eq!(status["distribution"]["verdict"], "idle");
+    let health: serde_json::Value = serde_json::from_str(&clusterctl("health --json").shows(1)).unwrap();
+    assert_eq!(health["state"], "down");
+    assert_eq!(health["alerts"], serde_json::json!([]));
+    assert!(clusterctl("status").shows(1).contains("Load Balancer: STOPPED"));
+}
+
+#[test]
+fn a_run_dir_needs_no_profile() {
+    let status = clusterctl("status --json --profile nowhere.yaml").shows(1);
+    assert!(status.contains("\"state\": \"down\""), "{status}");
+}
+
+#[test]
+fn what_needs_a_running_cluster_says_how_to_get_one() {
+    for line in ["stats", "restart", "restart erlmcp1"] {
+        let said = clusterctl(line).refuses(1);
+        assert!(
+            said.starts_with("error: the cluster is not running\nhint: "),
+            "{line}: {said}"
+        );
+    }
+    assert_eq!(clusterctl("stop").refuses(0), "nothing is running\n");
+}
+
+#[test]
+fn logs_are_shown_when_nothing_runs() {
+    let typed = clusterctl("logs -n 1")
+        .log("erlmcp1", "one\ntwo\n")
+        .log("haproxy", "three");
+    assert_eq!(typed.shows(0), "erlmcp1 | two\nhaproxy | three\n");
+    assert_eq!(
+        clusterctl("logs erlmcp1").log("erlmcp1", "one\ntwo\n").shows(0),
+        "one\ntwo\n"
+    );
+    let said = clusterctl("logs erlmcp5").log("erlmcp4", "").refuses(2);
+    assert_eq!(
+        said,
+        "error: unknown log `erlmcp5`\nhint: did you mean `erlmcp4`?\n"
+    );
+    assert!(
+        clusterctl("logs")
+            .refuses(1)
+            .starts_with("error: there are no logs in ")
+    );
+}
+
+#[test]
+fn profiles_are_listed_and_shown() {
+    assert!(clusterctl("profile list").shows(0).contains("* default"));
+    assert_eq!(
+        clusterctl("profile show default").shows(0),
+        include_str!("../../profiles/default.yaml")
+    );
+    assert!(
+        clusterctl("profile show nowhere")
+            .refuses(2)
+            .contains("no profile `nowhere`")
+    );
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    assert!(clusterctl("completions bash").shows(0).contains("_clusterctl()"));
+    assert!(clusterctl("man").shows(0).starts_with(".ie"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let typed = clusterctl("completions zsh");
+    let mut child = typed
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+}
