@@ -13,9 +13,15 @@ use crate::report;
 /// Checks both; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
     let cluster = settings.cluster()?;
-    let plan = plan(&cluster, settings.balancer(args.balancer.as_ref())?, &Host::read());
+    let plan = plan(
+        &cluster,
+        settings.balancer(args.balancer.as_ref())?,
+        &Host::read(),
+    );
     let balancer = balancer::find(plan.balancer.kind, &cluster.binaries).await?;
-    let warned = balancer.check(&cluster, &plan, &settings.run_dir()?, &settings.templates()).await?;
+    let warned = balancer
+        .check(&cluster, &plan, &settings.run_dir()?, &settings.templates())
+        .await?;
     for warning in &plan.warnings {
         printer.warning(&report::warning(warning));
     }

@@ -18,7 +18,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     let cluster = settings.cluster()?;
     let host = Host::read();
     let plan = plan(&cluster, settings.balancer(None)?, &host);
-    let addresses: Vec<_> = plan.bound(&cluster).into_iter().map(|bound| bound.address).collect();
+    let addresses: Vec<_> = plan
+        .bound(&cluster)
+        .into_iter()
+        .map(|bound| bound.address)
+        .collect();
     let seen = Seen {
         binaries: vec![haproxy(&cluster).await],
         holders: holders(&addresses),
@@ -31,7 +35,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
         printer.data(&report::doctor(&findings))?;
     }
     let worst = findings.iter().map(|finding| finding.level).max();
-    Ok(if worst == Some(Level::Fail) { Exit::Failed } else { Exit::Done })
+    Ok(if worst == Some(Level::Fail) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 // Private
@@ -39,16 +47,30 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
 async fn haproxy(cluster: &Cluster) -> BinarySeen {
     let found = balancer::find(BalancerKind::Haproxy, &cluster.binaries).await;
     let (path, version, problem) = match &found {
-        Ok(haproxy) => (Some(haproxy.path().to_owned()), Some(haproxy.version().to_owned()), None),
+        Ok(haproxy) => (
+            Some(haproxy.path().to_owned()),
+            Some(haproxy.version().to_owned()),
+            None,
+        ),
         Err(FindError::NotFound(_)) => (None, None, None),
         Err(error) => (cluster.binaries.haproxy.clone(), None, Some(error.to_string())),
     };
-    BinarySeen { name: "haproxy", path, version, needed: true, install: "apt-get install -y haproxy", problem }
+    BinarySeen {
+        name: "haproxy",
+        path,
+        version,
+        needed: true,
+        install: "apt-get install -y haproxy",
+        problem,
+    }
 }
 
 /// Processes of this very cluster, which may hold its ports: its children, and its supervisor.
 fn own_pids(run_dir: &RunDir) -> Result<Vec<u32>, Failure> {
     let record = Record::read(run_dir).map_err(Failure::new)?;
     let supervisor = record.as_ref().and_then(Record::supervisor);
-    Ok(living_pids(record.as_ref()).into_iter().chain(supervisor).collect())
+    Ok(living_pids(record.as_ref())
+        .into_iter()
+        .chain(supervisor)
+        .collect())
 }

@@ -1,7 +1,9 @@
 //! Why a command ends without having done its work.
 
 use crate::api::ClientError;
+use crate::balancer::{CheckError, FilesError, FindError};
 use crate::profile::{Problems, SourceError};
+use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
 
 use super::exit::Exit;
 
@@ -53,6 +55,12 @@ impl Failure {
         self
     }
 
+    /// Says what was being done.
+    pub(super) fn context(mut self, doing: String) -> Failure {
+        self.error = self.error.context(doing);
+        self
+    }
+
     /// Whether there is nobody to tell.
     pub(super) fn is_silent(&self) -> bool {
         self.error.is::<ReaderGone>()
@@ -88,7 +96,7 @@ impl From<SourceError> for Failure {
             SourceError::Unknown { near: None, .. } => {
                 "`clusterctl profile list` shows the embedded ones; a file is given by its path".to_owned()
             }
-            SourceError::Read { .. } => {
+            SourceError::Read { .. } | SourceError::NotUtf8 { .. } => {
                 "`--profile` takes a name or the path of a readable YAML file".to_owned()
             }
         };
@@ -106,6 +114,58 @@ impl From<ClientError> for Failure {
             ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)
                 .hint("`clusterctl logs supervisor` shows what it does".to_owned()),
+        }
+    }
+}
+
+impl From<FindError> for Failure {
+    fn from(error: FindError) -> Failure {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    }
+}
+
+impl From<FilesError> for Failure {
+    fn from(error: FilesError) -> Failure {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Failure {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    }
+}
+
+impl From<PrepareError> for Failure {
+    fn from(error: PrepareError) -> Failure {
+        match error {
+            PrepareError::Profile(problems) => problems.into(),
+            error => {
+                let hint = error.hint();
+                Failure::new(error).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<PresenceError> for Failure {
+    fn from(error: PresenceError) -> Failure {
+        let hint = error.hint();
+        match error {
+            PresenceError::Supervisor(error) => error.into(),
+            PresenceError::Record(_) => Failure::new(error).hint(hint),
+        }
+    }
+}
+
+impl From<SuperviseError> for Failure {
+    fn from(error: SuperviseError) -> Failure {
+        match error {
+            SuperviseError::Prepare(error) => error.into(),
+            error => Failure::new(error),
         }
     }
 }

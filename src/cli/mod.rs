@@ -4,7 +4,9 @@
 
 mod args;
 mod balancer_name;
+mod check;
 mod completions;
+mod doctor;
 mod exit;
 mod failure;
 mod health;
@@ -13,14 +15,18 @@ mod log_file;
 mod logs;
 mod man;
 mod names;
+mod node;
 mod printer;
 mod profile;
 mod progress;
+mod render;
 mod restart;
 mod settings;
+mod start;
 mod stats;
 mod status;
 mod stop;
+mod supervise;
 mod usage;
 
 use std::ffi::OsString;
@@ -76,18 +82,12 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),
         Verb::Man => man::run(printer),
-        Verb::Start(args) => settings
-            .balancer(args.balancer.as_ref())
-            .and(Err(unwired("start"))),
-        Verb::Render(args) => settings
-            .balancer(args.balancer.as_ref())
-            .and(Err(unwired("render"))),
-        Verb::Check(args) => settings
-            .balancer(args.balancer.as_ref())
-            .and(Err(unwired("check"))),
-        Verb::Doctor => Err(unwired("doctor")),
-        Verb::Node(_) => Err(unwired("node")),
-        Verb::Supervise => Err(unwired("supervise")),
+        Verb::Start(args) => wait(start::run(settings, printer, args)),
+        Verb::Render(args) => wait(render::run(settings, printer, args)),
+        Verb::Check(args) => wait(check::run(settings, printer, args)),
+        Verb::Doctor => wait(doctor::run(settings, printer)),
+        Verb::Node(args) => wait(node::run(args)),
+        Verb::Supervise => wait(supervise::run(settings)),
     }
 }
 
@@ -98,9 +98,4 @@ fn wait(command: impl Future<Output = Outcome>) -> Outcome {
         .build()
         .map_err(Failure::new)?
         .block_on(command)
-}
-
-/// A command whose parts are not there yet.
-fn unwired(verb: &str) -> Failure {
-    Failure::because(format!("`{verb}` is not in this build"))
 }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::profile::{DEFAULT, EMBEDDED, Source};
+use crate::profile::{DEFAULT, EMBEDDED, Source, schema, show, summary};
 
 /// Does it.
 pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) -> Outcome {
@@ -17,7 +17,7 @@ pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) ->
         ProfileVerb::List => printer.data(&list())?,
         ProfileVerb::Show { name: Some(name) } => printer.data(&Source::read(name)?.text)?,
         ProfileVerb::Show { name: None } => printer.data(&settings.source()?.text)?,
-        ProfileVerb::Schema => return Err(super::unwired("profile schema")),
+        ProfileVerb::Schema => printer.pretty_json(&schema())?,
     }
     Ok(Exit::Done)
 }

@@ -29,6 +29,21 @@ pub(super) async fn follow(client: &Client, printer: &Printer) -> Result<(), Fai
     }
 }
 
+/// Waits until the rollout is over, and shows nothing.
+///
+/// # Errors
+/// When it fails: with the child's last log lines.
+pub(super) async fn outcome(client: &Client) -> Result<(), Failure> {
+    loop {
+        let progress = client.progress().await?;
+        match progress.rollout {
+            Rollout::Running => tokio::time::sleep(LOOK).await,
+            Rollout::Done => return Ok(()),
+            Rollout::Failed { .. } => return Err(failed(&progress)),
+        }
+    }
+}
+
 // Private
 
 /// What was shown so far.

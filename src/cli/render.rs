@@ -13,7 +13,11 @@ use crate::report;
 /// Renders what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
     let cluster = settings.cluster()?;
-    let plan = plan(&cluster, settings.balancer(args.balancer.as_ref())?, &Host::read());
+    let plan = plan(
+        &cluster,
+        settings.balancer(args.balancer.as_ref())?,
+        &Host::read(),
+    );
     let balancer = balancer::find(plan.balancer.kind, &cluster.binaries).await?;
     let files = balancer.files(&cluster, &plan, &settings.run_dir()?, &settings.templates())?;
     for warning in &plan.warnings {

@@ -6,16 +6,13 @@ use super::balancer_name::{BalancerName, available};
 use super::failure::Failure;
 use crate::platform::RunDir;
 use crate::profile::{self, BalancerKind, Cluster, Source};
+use crate::render::Templates;
 
 /// What every command is told.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     /// Whether programs read the output.
     pub(super) json: bool,
-    #[expect(
-        dead_code,
-        reason = "for `start`, `render` and `check`, which are to be wired"
-    )]
     /// Templates that replace the embedded ones.
     pub(super) templates: Option<std::path::PathBuf>,
     global: Global,
@@ -44,6 +41,24 @@ impl Settings {
         source.sets.clone_from(&self.global.sets);
         source.port_offset = self.global.port_offset;
         Ok(source)
+    }
+
+    /// Whether anything but the default profile was asked for.
+    pub(super) fn names_profile(&self) -> bool {
+        let Global {
+            profile,
+            sets,
+            port_offset,
+            ..
+        } = &self.global;
+        profile != profile::DEFAULT || !sets.is_empty() || *port_offset != 0
+    }
+
+    /// The templates: the embedded ones, and what replaces them.
+    pub(super) fn templates(&self) -> Templates {
+        self.templates
+            .as_ref()
+            .map_or_else(Templates::embedded, Templates::overridden_by)
     }
 
     /// The cluster that the profile describes.

@@ -50,12 +50,18 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
         return Err(another(was.balancer));
     }
     if settings.names_profile() && settings.source()? != was.source {
-        return Err(Failure::because("what a killed supervisor left running has another profile").hint(
-            "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),
-        ));
+        return Err(
+            Failure::because("what a killed supervisor left running has another profile").hint(
+                "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),
+            ),
+        );
     }
     let only = if args.only == was.only { was.only } else { None };
-    Ok(Launch { only, timeout: args.timeout, ..was.clone() })
+    Ok(Launch {
+        only,
+        timeout: args.timeout,
+        ..was.clone()
+    })
 }
 
 /// Starts a supervisor.
@@ -127,11 +133,19 @@ async fn detached(
 async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client: &Client) -> Outcome {
     let status = client.status().await?;
     let running = status.balancer.as_ref().map(|balancer| balancer.kind);
-    let wanted = args.balancer.as_ref().map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
+    let wanted = args
+        .balancer
+        .as_ref()
+        .map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
     match (running, wanted) {
         (Some(running), Some(wanted)) if running != wanted => return Err(another(running)),
         (_, Some(balancer)) if lacks(&status, args.only) => {
-            client.start(&StartOrder { balancer, only: args.only }).await?;
+            client
+                .start(&StartOrder {
+                    balancer,
+                    only: args.only,
+                })
+                .await?;
             progress::follow(client, printer).await?;
             serves(settings, printer, client, "is running").await
         }
@@ -141,7 +155,10 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
 
 /// Whether a half that is wanted was not started.
 fn lacks(status: &Status, only: Option<Only>) -> bool {
-    let no_balancer = status.balancer.as_ref().is_none_or(|balancer| balancer.state == crate::api::BalancerState::Stopped);
+    let no_balancer = status
+        .balancer
+        .as_ref()
+        .is_none_or(|balancer| balancer.state == crate::api::BalancerState::Stopped);
     let no_node = status.nodes.iter().all(|node| node.pid.is_none());
     (no_balancer && only != Some(Only::Nodes)) || (no_node && only != Some(Only::Balancer))
 }

@@ -7,6 +7,7 @@ use super::settings::Settings;
 use crate::api::{Client, ClientError, ClusterState, Status};
 use crate::platform::RunDir;
 use crate::report;
+use crate::supervisor::Record;
 
 /// Shows it.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
@@ -35,11 +36,11 @@ pub(super) const fn judge(state: ClusterState) -> Exit {
     }
 }
 
-/// The status of a cluster without supervisor. One that was killed has left its state file: then what it left behind
-/// may still serve, and nobody can tell.
+/// The status of a cluster without supervisor. What a killed one has left may
+/// still serve, and nobody can tell.
 pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
-    if !run_dir.state_file().exists() {
+    if !matches!(Record::read(run_dir), Ok(Some(record)) if !record.living().is_empty()) {
         return (status, Exit::Failed);
     }
     status.warnings.push(

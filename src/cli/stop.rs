@@ -9,6 +9,7 @@ use super::printer::Printer;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, StopOrder};
 use crate::platform::RunDir;
+use crate::supervisor::{Presence, stop_orphans};
 
 /// What the supervisor gets beyond the connections' grace, to end every child the hard way if need be.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,15 +20,21 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Stops it, and returns when it is gone.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Stop) -> Outcome {
     let run_dir = settings.run_dir()?;
-    match Client::connect(&run_dir.control_socket()).await {
-        Ok(client) => {
+    match Presence::of(&run_dir).await? {
+        Presence::Running(client) => {
             client.stop(&StopOrder { grace: args.grace }).await?;
             gone(&run_dir, args.grace.duration() + PATIENCE).await?;
             printer.note("stopped");
         }
-        // TO BE WIRED: with a state file, `supervisor::stop_orphans` ends what a killed supervisor left running.
-        Err(ClientError::NotRunning(_)) => printer.note("nothing is running"),
-        Err(error) => return Err(error.into()),
+        Presence::Orphaned(record) => {
+            stop_orphans(&record, &run_dir, args.grace.duration()).await?;
+            printer.note("stopped what a killed supervisor had left running");
+        }
+        Presence::Absent => {
+            // What a host that went down has left.
+            run_dir.clean().map_err(Failure::new)?;
+            printer.note("nothing is running");
+        }
     }
     Ok(Exit::Done)
 }

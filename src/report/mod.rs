@@ -2,10 +2,12 @@
 
 mod clock;
 mod column;
+mod doctor;
 mod health;
 pub mod numbers;
 pub mod paint;
 mod rollout;
+mod serving;
 mod standing;
 mod stats;
 mod status;
@@ -13,7 +15,9 @@ mod status;
 mod testing;
 
 pub use clock::timestamp;
+pub use doctor::{doctor, warning};
 pub use health::health;
 pub use rollout::{failed_rollout, step};
+pub use serving::serving;
 pub use stats::stats;
 pub use status::status;

@@ -35,6 +35,7 @@ pub struct Record {
     version: u32,
     /// What was to be run.
     pub launch: Launch,
+    supervisor: Identity,
     /// What was running when this was written.
     pub children: Vec<ChildRecord>,
 }
@@ -76,6 +77,7 @@ impl Record {
         Record {
             version: VERSION,
             launch,
+            supervisor: Identity::own(),
             children,
         }
     }
@@ -106,6 +108,12 @@ impl Record {
 
     pub(super) fn write(&self, run_dir: &RunDir) -> io::Result<()> {
         RunDir::replace(&run_dir.state_file(), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// The pid of the supervisor that wrote this, if it still lives.
+    #[must_use]
+    pub fn supervisor(&self) -> Option<u32> {
+        self.supervisor.is_alive().then_some(self.supervisor.pid)
     }
 
     /// The children that still live.
