@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use super::answer::Answer;
 use super::in_flight::InFlight;
 use super::mcp_server::Mcp;
+use super::worker::Shared;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 use crate::shutdown::Shutdown;
 
@@ -27,9 +28,12 @@ const MAX_UNSENT: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end: the client's, or the one that is ordered. Either way, what was asked is answered.
-pub(super) async fn serve(mcp: &Mcp, stream: TcpStream, shutdown: &Shutdown) {
+pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
+    let Some(_place) = shared.places.take() else {
+        return refuse(&stream);
+    };
     let mut session = Session {
-        mcp,
+        mcp: &shared.mcp,
         stream,
         lines: Lines::default(),
         unsent: BytesMut::new(),
@@ -37,19 +41,19 @@ pub(super) async fn serve(mcp: &Mcp, stream: TcpStream, shutdown: &Shutdown) {
         input: Input::Open,
     };
     // An error is a client that is gone; there is nobody to tell.
-    let _gone = session.run(shutdown).await;
+    let _gone = session.run(&shared.shutdown).await;
 }
 
+// Private
+
 /// Tells a client that there is no place for it.
-pub(super) fn refuse(stream: &TcpStream) {
+fn refuse(stream: &TcpStream) {
     let error = RpcError::new(Code::Overloaded, "too many connections");
     let mut line = Response::error(Id::null(), error).to_json();
     line.push(b'\n');
     // An empty send buffer takes a line; if not, closing says it too.
     let _sent = SockRef::from(stream).send(&line);
 }
-
-// Private
 
 struct Session<'a> {
     mcp: &'a Mcp,

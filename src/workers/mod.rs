@@ -11,6 +11,9 @@
 //!    copied into another table never closes.
 //! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to another thread.
 //!
+//! A worker's runtime ends in its own table. The few numbers that it had in the shared one stay taken while the process lives,
+//! which is what makes late wakes harmless.
+//!
 //! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are fine between the workers
 //! and the runtime that called [`run`].
 
@@ -62,7 +65,8 @@ pub enum WorkersError {
 
 /// Does `work` in `count` workers (at least one) and returns what they return, by number, when all have ended.
 ///
-/// `work` must own no descriptor: it would be dropped in a table where its number means another one.
+/// `work` must own no descriptor: it would be dropped in a table where its number means another one. Workers go on when the
+/// future is dropped after they began.
 ///
 /// # Errors
 /// When a worker cannot be made, or panics.
