@@ -20,8 +20,6 @@ use super::worker::Shared;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 use crate::shutdown::Shutdown;
 
-/// Requests of one connection that are answered side by side.
-const MAX_IN_FLIGHT: usize = 64;
 /// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
 const MAX_UNSENT: usize = 64 * 1024;
 /// What a client that is refused in mid-message gets to read why.
@@ -87,14 +85,14 @@ impl Session<'_> {
                 self.stream.writable().await?;
                 continue;
             }
-            if !all_answered && self.in_flight.len() < MAX_IN_FLIGHT {
+            if !all_answered && !self.in_flight.is_full() {
                 continue;
             }
-            if self.input != Input::Open && self.in_flight.len() == 0 {
+            if self.input != Input::Open && self.in_flight.is_empty() {
                 break;
             }
             tokio::select! {
-                ready = self.stream.readable(), if self.input == Input::Open && all_answered => {
+                ready = self.stream.readable(), if self.input == Input::Open && all_answered && !self.in_flight.is_full() => {
                     ready?;
                     self.receive()?;
                 }
@@ -122,7 +120,7 @@ impl Session<'_> {
 
     /// Answers the messages that have come, as far as the bounds allow. Returns whether that was all.
     fn answer(&mut self) -> bool {
-        while self.unsent.len() < MAX_UNSENT && self.in_flight.len() < MAX_IN_FLIGHT {
+        while self.unsent.len() < MAX_UNSENT && !self.in_flight.is_full() {
             let line = match self.lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) if self.input == Input::Ended => match self.lines.last_line() {
@@ -141,7 +139,7 @@ impl Session<'_> {
             match self.mcp.answer(&line) {
                 Answer::Nothing => {}
                 Answer::Now(json) | Answer::Malformed(json) => self.put(&json),
-                Answer::Later(json) => self.in_flight.push(json),
+                Answer::Later(json) => self.in_flight.push(line.len(), json),
             }
         }
         false

@@ -94,7 +94,8 @@ impl Client {
         let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line))
             .await
             .unwrap()
-            .unwrap();
+            // A connection that is closed with something unread is reset.
+            .unwrap_or(0);
         (read > 0).then(|| serde_json::from_str(&line).unwrap())
     }
 
