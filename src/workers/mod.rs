@@ -87,10 +87,12 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use nix::sys::resource::{Resource, getrlimit};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::Barrier;
@@ -115,6 +117,22 @@ mod tests {
         )
         .await;
         assert!(matches!(result, Err(WorkersError::Panicked { number: 1 })));
+    }
+
+    #[tokio::test]
+    async fn together_they_hold_more_than_one_table_may() {
+        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let meeting = Arc::new(Barrier::new(2));
+        let held = run(2, move |_| {
+            let meeting = Arc::clone(&meeting);
+            async move {
+                let file = File::open("/dev/null").unwrap();
+                let copies: Vec<_> = (0..limit * 2 / 3).map_while(|_| file.try_clone().ok()).collect();
+                meeting.wait().await;
+                copies.len() as u64
+            }
+        });
+        assert!(held.await.unwrap().into_iter().sum::<u64>() > limit);
     }
 
     #[tokio::test]
