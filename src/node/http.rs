@@ -16,9 +16,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::Shared;
 use super::answer::Answer;
 use super::origin::may_ask;
+use super::worker::Shared;
 use crate::mcp::{self, Code, Id, MAX_MESSAGE, RpcError, Version};
 
 /// Time for a request's header, and between two requests. Longer than balancers keep idle connections to servers, so
@@ -31,7 +31,7 @@ const BUFFER: usize = 64 * 1024;
 /// What is read of a body that is too large, in bytes, so that its sender gets to read why.
 const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
 
-type Reply = Response<Full<Bytes>>;
+type HttpReply = Response<Full<Bytes>>;
 
 /// Why a request never gets to MCP.
 struct Refusal {
@@ -65,12 +65,12 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
 
 // Private
 
-async fn respond(shared: &Shared, request: Request<Incoming>, full: bool) -> Reply {
+async fn respond(shared: &Shared, request: Request<Incoming>, full: bool) -> HttpReply {
     match (request.uri().path(), request.method()) {
         ("/health", &Method::GET | &Method::HEAD) => health(shared),
         ("/health", _) => not_allowed("GET, HEAD"),
         ("/mcp", _) if full => refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections").into(),
-        ("/mcp", &Method::POST) => post(shared, request).await.unwrap_or_else(Reply::from),
+        ("/mcp", &Method::POST) => post(shared, request).await.unwrap_or_else(HttpReply::from),
         ("/mcp", _) => not_allowed("POST"),
         (path, _) => {
             let error = format!("nothing is at {}", path.chars().take(100).collect::<String>());
@@ -79,7 +79,7 @@ async fn respond(shared: &Shared, request: Request<Incoming>, full: bool) -> Rep
     }
 }
 
-fn health(shared: &Shared) -> Reply {
+fn health(shared: &Shared) -> HttpReply {
     let health = json!({
         "status": "ok",
         "node": shared.mcp.name(),
@@ -89,7 +89,7 @@ fn health(shared: &Shared) -> Reply {
     reply(StatusCode::OK, health.to_string())
 }
 
-async fn post(shared: &Shared, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn post(shared: &Shared, request: Request<Incoming>) -> Result<HttpReply, Refusal> {
     acceptable(shared, &request)?;
     let text = tokio::time::timeout(BODY, read(request))
         .await
@@ -110,7 +110,7 @@ fn acceptable(shared: &Shared, request: &Request<Incoming>) -> Result<(), Refusa
             .get(name)
             .map(|value| value.to_str().unwrap_or_default())
     };
-    if header(ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, shared.mcp.allowed_origins())) {
+    if header(ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, &shared.allowed_origins)) {
         return Err(refusal(StatusCode::FORBIDDEN, "pages of this origin may not ask"));
     }
     if header("mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
@@ -160,12 +160,12 @@ async fn read(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     Ok(text)
 }
 
-fn not_allowed(methods: &'static str) -> Reply {
+fn not_allowed(methods: &'static str) -> HttpReply {
     let refusal = refusal(
         StatusCode::METHOD_NOT_ALLOWED,
         format_args!("only {methods} here"),
     );
-    let mut reply = Reply::from(refusal);
+    let mut reply = HttpReply::from(refusal);
     reply
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(methods));
@@ -179,8 +179,8 @@ fn refusal(status: StatusCode, why: impl fmt::Display) -> Refusal {
     }
 }
 
-impl From<Refusal> for Reply {
-    fn from(Refusal { status, why }: Refusal) -> Reply {
+impl From<Refusal> for HttpReply {
+    fn from(Refusal { status, why }: Refusal) -> HttpReply {
         let code = match status {
             StatusCode::SERVICE_UNAVAILABLE => Code::Overloaded,
             _ => Code::InvalidRequest,
@@ -192,7 +192,7 @@ impl From<Refusal> for Reply {
     }
 }
 
-fn reply(status: StatusCode, json: impl Into<Bytes>) -> Reply {
+fn reply(status: StatusCode, json: impl Into<Bytes>) -> HttpReply {
     let json = json.into();
     let empty = json.is_empty();
     let mut reply = Response::new(Full::new(json));

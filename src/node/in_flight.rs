@@ -1,37 +1,81 @@
 //! Responses of one connection that take their time.
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 
 use super::answer::Later;
 
+/// Requests that are answered side by side.
+const MAX_COUNT: usize = 64;
+/// Bytes of requests that are answered side by side: what they hold is not larger. The last one may go beyond.
+const MAX_BYTES: usize = 1024 * 1024;
+
 /// Responses that take their time; they come out as they are ready. Costs nothing while there are none.
 #[derive(Default)]
-pub(super) struct InFlight(Option<FuturesUnordered<Later<Vec<u8>>>>);
+pub(super) struct InFlight {
+    responses: Option<FuturesUnordered<Later<Measured>>>,
+    bytes: usize,
+}
+
+/// A response, after the length of its request.
+type Measured = (usize, Vec<u8>);
 
 impl InFlight {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, FuturesUnordered::len)
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.responses.is_none()
     }
 
-    /// Waits for one more.
-    pub(super) fn push(&mut self, response: Later<Vec<u8>>) {
-        self.0.get_or_insert_default().push(response);
+    /// Whether there are as many as there may be.
+    pub(super) fn is_full(&self) -> bool {
+        let count = self.responses.as_ref().map_or(0, FuturesUnordered::len);
+        count >= MAX_COUNT || self.bytes >= MAX_BYTES
+    }
+
+    /// Waits for one more: the response to a request of so many bytes.
+    pub(super) fn push(&mut self, request: usize, response: Later<Vec<u8>>) {
+        self.bytes += request;
+        let response = response.map(move |json| (request, json)).boxed();
+        self.responses.get_or_insert_default().push(response);
     }
 
     /// The next one that is ready; never, when there are none.
     pub(super) async fn next(&mut self) -> Vec<u8> {
-        let Some(responses) = &mut self.0 else {
+        let Some(responses) = &mut self.responses else {
             return std::future::pending().await;
         };
         let next = responses.next().await;
         if responses.is_empty() {
-            self.0 = None;
+            self.responses = None;
         }
         match next {
-            Some(response) => response,
+            Some((request, json)) => {
+                self.bytes -= request;
+                json
+            }
             None => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_or_large_ones_fill_it_and_answers_empty_it() {
+        let mut in_flight = InFlight::default();
+        in_flight.push(MAX_BYTES, ready(vec![1]).boxed());
+        assert!(in_flight.is_full());
+        assert_eq!(in_flight.next().await, [1]);
+        assert!(in_flight.is_empty() && !in_flight.is_full());
+        for _ in 0..MAX_COUNT {
+            assert!(!in_flight.is_full());
+            in_flight.push(1, pending().boxed());
+        }
+        assert!(in_flight.is_full());
+        assert_eq!(in_flight.next().now_or_never(), None);
     }
 }

@@ -5,7 +5,6 @@ use crate::mcp::{
     Response, RpcError, ToolList,
 };
 
-use super::Settings;
 use super::answer::{Answer, Reply};
 use super::tools::{self, Called};
 
@@ -13,16 +12,15 @@ use super::tools::{self, Called};
 #[derive(Debug)]
 pub(super) struct Mcp {
     name: String,
-    allowed_origins: Vec<String>,
     /// They never change.
     tools: ToolList,
 }
 
 impl Mcp {
-    pub(super) fn new(settings: &Settings) -> Mcp {
+    /// The server of the node called `name`.
+    pub(super) fn new(name: &str) -> Mcp {
         Mcp {
-            name: settings.name.clone(),
-            allowed_origins: settings.allowed_origins.clone(),
+            name: name.to_owned(),
             tools: tools::list(),
         }
     }
@@ -30,11 +28,6 @@ impl Mcp {
     /// The node's name.
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Hosts whose web pages may ask.
-    pub(super) fn allowed_origins(&self) -> &[String] {
-        &self.allowed_origins
     }
 
     /// What `text` gets.
@@ -127,7 +120,7 @@ mod tests {
     use super::*;
 
     async fn ask(message: Value) -> Value {
-        let mcp = Mcp::new(&Settings::new("erlmcp1", "127.0.0.1:0".parse().unwrap()));
+        let mcp = Mcp::new("erlmcp1");
         let text = match mcp.answer(message.to_string().as_bytes()) {
             Answer::Nothing => return Value::Null,
             Answer::Now(text) | Answer::Malformed(text) => text,

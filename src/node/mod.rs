@@ -1,7 +1,7 @@
 //! The embedded MCP node: a real MCP server, made to hold many connections.
 //!
-//! JSON-RPC comes in over TCP, one message per line ([`tcp`]), or over HTTP ([`http`]); [`Mcp`](mcp_server::Mcp) answers
-//! both. [`workers`] hold the connections, so that more fit than one descriptor table does.
+//! JSON-RPC comes in over TCP, one message per line (`tcp`), or over HTTP (`http`); both ask the same server (`mcp_server`).
+//! [`workers`] hold the connections, so that more fit than into one descriptor table.
 
 mod answer;
 mod http;
@@ -12,21 +12,21 @@ mod places;
 mod settings;
 mod tcp;
 mod tools;
+mod worker;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
-
 use crate::platform::listen::Claim;
 use crate::platform::{descriptors, thread};
 use crate::shutdown::{self, Shutdown};
-use crate::workers::{self, Acceptor, WorkersError};
+use crate::workers::{self, WorkersError};
 
 use mcp_server::Mcp;
 use places::Places;
+use worker::Shared;
 
 pub use settings::Settings;
 
@@ -109,28 +109,29 @@ impl Node {
         if let Err(error) = descriptors::raise_limit() {
             tracing::warn!(%error, "cannot raise the limit of descriptors");
         }
-        let shared = Shared {
-            mcp: Arc::new(Mcp::new(settings)),
-            places: Places::new(settings.max_connections),
-            shutdown,
-        };
-        let http_text = http.map_or_else(|| "none".to_owned(), |http| http.to_string());
+        let places = Places::new(settings.max_connections);
         tracing::info!(
             node = settings.name,
             %tcp,
-            http = http_text,
+            http = http.map(tracing::field::display),
             workers = settings.workers,
             max_connections = settings.max_connections,
             "the node starts"
         );
         // A worker that cannot listen ends the others.
-        let (trigger, failed) = shutdown::channel();
+        let (trigger, given_up) = shutdown::channel();
+        let shared = Arc::new(Shared {
+            mcp: Mcp::new(&settings.name),
+            allowed_origins: settings.allowed_origins.clone(),
+            places: places.clone(),
+            shutdown,
+            given_up,
+        });
         let trigger = Arc::new(trigger);
-        let places = shared.places.clone();
         let results = workers::run(settings.workers, move |_| {
-            let (shared, trigger, failed) = (shared.clone(), Arc::clone(&trigger), failed.clone());
+            let (shared, trigger) = (Arc::clone(&shared), Arc::clone(&trigger));
             async move {
-                let result = work(&shared, tcp, http, &failed).await;
+                let result = worker::serve(&shared, tcp, http).await;
                 if result.is_err() {
                     trigger.order();
                 }
@@ -149,63 +150,5 @@ impl Node {
     }
 }
 
-// Private
-
-/// What all workers have in common.
-#[derive(Clone, Debug)]
-struct Shared {
-    mcp: Arc<Mcp>,
-    places: Places,
-    shutdown: Shutdown,
-}
-
-/// One worker: accepts until the end, then waits for its connections to finish.
-async fn work(
-    shared: &Shared,
-    tcp: SocketAddr,
-    http: Option<SocketAddr>,
-    failed: &Shutdown,
-) -> Result<(), NodeError> {
-    let listen = |address| Acceptor::bind(address).map_err(|source| NodeError::Bind { address, source });
-    let mut tcp = listen(tcp)?;
-    let mut http = http.map(listen).transpose()?;
-    // Every connection holds a sender; when all are gone, so are the connections.
-    let (alive, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
-    loop {
-        tokio::select! {
-            (stream, _) = tcp.accept() => {
-                let (shared, alive) = (shared.clone(), alive.clone());
-                tokio::spawn(async move {
-                    serve_tcp(&shared, stream).await;
-                    drop(alive);
-                });
-            }
-            (stream, _) = accept(&mut http) => {
-                let (shared, alive) = (shared.clone(), alive.clone());
-                tokio::spawn(async move {
-                    http::serve(&shared, stream).await;
-                    drop(alive);
-                });
-            }
-            () = shared.shutdown.ordered() => break,
-            () = failed.ordered() => break,
-        }
-    }
-    drop((tcp, http, alive));
-    let _late = tokio::time::timeout(GRACE, all_gone.recv()).await;
-    Ok(())
-}
-
-async fn accept(acceptor: &mut Option<Acceptor>) -> (TcpStream, SocketAddr) {
-    match acceptor {
-        Some(acceptor) => acceptor.accept().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn serve_tcp(shared: &Shared, stream: TcpStream) {
-    match shared.places.take() {
-        Some(_place) => tcp::serve(&shared.mcp, stream, &shared.shutdown).await,
-        None => tcp::refuse(&stream),
-    }
-}
+#[cfg(test)]
+mod tests;

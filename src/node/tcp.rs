@@ -16,20 +16,22 @@ use tokio::net::TcpStream;
 use super::answer::Answer;
 use super::in_flight::InFlight;
 use super::mcp_server::Mcp;
+use super::worker::Shared;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 use crate::shutdown::Shutdown;
 
-/// Requests of one connection that are answered side by side.
-const MAX_IN_FLIGHT: usize = 64;
 /// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
 const MAX_UNSENT: usize = 64 * 1024;
 /// What a client that is refused in mid-message gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end: the client's, or the one that is ordered. Either way, what was asked is answered.
-pub(super) async fn serve(mcp: &Mcp, stream: TcpStream, shutdown: &Shutdown) {
+pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
+    let Some(_place) = shared.places.take() else {
+        return refuse(&stream);
+    };
     let mut session = Session {
-        mcp,
+        mcp: &shared.mcp,
         stream,
         lines: Lines::default(),
         unsent: BytesMut::new(),
@@ -37,19 +39,19 @@ pub(super) async fn serve(mcp: &Mcp, stream: TcpStream, shutdown: &Shutdown) {
         input: Input::Open,
     };
     // An error is a client that is gone; there is nobody to tell.
-    let _gone = session.run(shutdown).await;
+    let _gone = session.run(&shared.shutdown).await;
 }
 
+// Private
+
 /// Tells a client that there is no place for it.
-pub(super) fn refuse(stream: &TcpStream) {
+fn refuse(stream: &TcpStream) {
     let error = RpcError::new(Code::Overloaded, "too many connections");
     let mut line = Response::error(Id::null(), error).to_json();
     line.push(b'\n');
     // An empty send buffer takes a line; if not, closing says it too.
     let _sent = SockRef::from(stream).send(&line);
 }
-
-// Private
 
 struct Session<'a> {
     mcp: &'a Mcp,
@@ -83,14 +85,14 @@ impl Session<'_> {
                 self.stream.writable().await?;
                 continue;
             }
-            if !all_answered && self.in_flight.len() < MAX_IN_FLIGHT {
+            if !all_answered && !self.in_flight.is_full() {
                 continue;
             }
-            if self.input != Input::Open && self.in_flight.len() == 0 {
+            if self.input != Input::Open && self.in_flight.is_empty() {
                 break;
             }
             tokio::select! {
-                ready = self.stream.readable(), if self.input == Input::Open && all_answered => {
+                ready = self.stream.readable(), if self.input == Input::Open && all_answered && !self.in_flight.is_full() => {
                     ready?;
                     self.receive()?;
                 }
@@ -118,7 +120,7 @@ impl Session<'_> {
 
     /// Answers the messages that have come, as far as the bounds allow. Returns whether that was all.
     fn answer(&mut self) -> bool {
-        while self.unsent.len() < MAX_UNSENT && self.in_flight.len() < MAX_IN_FLIGHT {
+        while self.unsent.len() < MAX_UNSENT && !self.in_flight.is_full() {
             let line = match self.lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) if self.input == Input::Ended => match self.lines.last_line() {
@@ -137,7 +139,7 @@ impl Session<'_> {
             match self.mcp.answer(&line) {
                 Answer::Nothing => {}
                 Answer::Now(json) | Answer::Malformed(json) => self.put(&json),
-                Answer::Later(json) => self.in_flight.push(json),
+                Answer::Later(json) => self.in_flight.push(line.len(), json),
             }
         }
         false

@@ -80,6 +80,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_signal_is_an_order() {
+        let shutdown = on_signal().unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGTERM).unwrap();
+        shutdown.ordered().await;
+    }
+
+    #[tokio::test]
     async fn without_a_trigger_the_end_has_come() {
         let (trigger, shutdown) = channel();
         drop(trigger);

@@ -131,8 +131,9 @@ mod tests {
             async move {
                 let mut acceptor = Acceptor::bind(address).unwrap();
                 let mut hoard = Vec::new();
-                while let Ok(file) = File::open("/dev/null") {
-                    hoard.push(file);
+                let file = spare().unwrap();
+                while let Ok(copy) = file.try_clone() {
+                    hoard.push(copy);
                 }
                 full.unwrap().send(()).unwrap();
                 tokio::select! {

@@ -11,6 +11,9 @@
 //!    copied into another table never closes.
 //! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to another thread.
 //!
+//! A worker's runtime ends in its own table. The few numbers that it had in the shared one stay taken while the process lives,
+//! which is what makes late wakes harmless.
+//!
 //! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are fine between the workers
 //! and the runtime that called [`run`].
 
@@ -62,7 +65,8 @@ pub enum WorkersError {
 
 /// Does `work` in `count` workers (at least one) and returns what they return, by number, when all have ended.
 ///
-/// `work` must own no descriptor: it would be dropped in a table where its number means another one.
+/// `work` must own no descriptor: it would be dropped in a table where its number means another one. Workers go on when the
+/// future is dropped after they began.
 ///
 /// # Errors
 /// When a worker cannot be made, or panics.
@@ -83,10 +87,12 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use nix::sys::resource::{Resource, getrlimit};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::Barrier;
@@ -111,6 +117,22 @@ mod tests {
         )
         .await;
         assert!(matches!(result, Err(WorkersError::Panicked { number: 1 })));
+    }
+
+    #[tokio::test]
+    async fn together_they_hold_more_than_one_table_may() {
+        let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let meeting = Arc::new(Barrier::new(2));
+        let held = run(2, move |_| {
+            let meeting = Arc::clone(&meeting);
+            async move {
+                let file = File::open("/dev/null").unwrap();
+                let copies: Vec<_> = (0..limit * 2 / 3).map_while(|_| file.try_clone().ok()).collect();
+                meeting.wait().await;
+                copies.len() as u64
+            }
+        });
+        assert!(held.await.unwrap().into_iter().sum::<u64>() > limit);
     }
 
     #[tokio::test]

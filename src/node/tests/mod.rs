@@ -1,0 +1,151 @@
+//! A node on real sockets.
+
+mod http;
+mod tcp;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::{Node, NodeError, Settings};
+use crate::shutdown::{self, Trigger};
+
+/// Longer than anything takes unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A node that serves on free ports until it is told to end.
+#[must_use]
+struct Running {
+    tcp: SocketAddr,
+    http: SocketAddr,
+    end: Trigger,
+    served: JoinHandle<Result<(), NodeError>>,
+}
+
+impl Running {
+    fn start() -> Running {
+        Running::start_with(|_| {})
+    }
+
+    fn start_with(change: impl FnOnce(&mut Settings)) -> Running {
+        let any_port = "127.0.0.1:0".parse().unwrap();
+        let mut settings = Settings::new("erlmcp1", any_port);
+        settings.http = Some(any_port);
+        settings.workers = 2;
+        change(&mut settings);
+        let node = Node::bind(settings).unwrap();
+        let (end, shutdown) = shutdown::channel();
+        Running {
+            tcp: node.tcp(),
+            http: node.http().unwrap(),
+            end,
+            served: tokio::spawn(node.serve(shutdown)),
+        }
+    }
+
+    async fn connect(&self) -> Client {
+        Client(BufReader::new(connect(self.tcp).await))
+    }
+
+    /// A client that has a place, at last.
+    async fn welcome(&self) -> Client {
+        let welcome = async {
+            loop {
+                let mut client = self.connect().await;
+                client.tell(&request("p", "ping", json!({}))).await;
+                // A refusal may also be seen as a reset.
+                if client.line().await.is_some_and(|line| line["id"] == "p") {
+                    return client;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, welcome).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.end.order();
+        tokio::time::timeout(PATIENCE, self.served)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+/// A client on one TCP connection.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
+    async fn tell(&mut self, message: &Value) {
+        self.send(&line(message)).await;
+    }
+
+    /// The next line; `None` at the end.
+    async fn line(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line))
+            .await
+            .unwrap()
+            // A connection that is closed with something unread is reset.
+            .unwrap_or(0);
+        (read > 0).then(|| serde_json::from_str(&line).unwrap())
+    }
+
+    async fn ask(&mut self, message: &Value) -> Value {
+        self.tell(message).await;
+        self.line().await.unwrap()
+    }
+
+    async fn ping(&mut self) {
+        let answer = self.ask(&request("p", "ping", json!({}))).await;
+        assert_eq!(answer, json!({"jsonrpc": "2.0", "id": "p", "result": {}}));
+    }
+}
+
+/// A worker may not listen yet.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let connected = async {
+        loop {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return stream,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, connected).await.unwrap()
+}
+
+fn line(message: &Value) -> Vec<u8> {
+    format!("{message}\n").into_bytes()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
+fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id.into(), "method": method, "params": params})
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
+fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> Value {
+    request(id, "tools/call", json!({"name": tool, "arguments": arguments}))
+}
+
+#[tokio::test]
+async fn two_nodes_do_not_share_an_address() {
+    let node = Running::start();
+    let error = Node::bind(Settings::new("erlmcp2", node.tcp)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("cannot bind {}: ", node.tcp)),
+        "{error}"
+    );
+    node.stop().await;
+}

@@ -1,0 +1,72 @@
+//! One worker of a node: accepts, and serves what it accepted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use super::mcp_server::Mcp;
+use super::places::Places;
+use super::{GRACE, NodeError, http, tcp};
+use crate::shutdown::Shutdown;
+use crate::workers::Acceptor;
+
+/// What all workers of a node have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) mcp: Mcp,
+    /// Hosts whose web pages may ask, besides this machine's.
+    pub(super) allowed_origins: Vec<String>,
+    pub(super) places: Places,
+    /// The node is to end.
+    pub(super) shutdown: Shutdown,
+    /// Another worker has failed.
+    pub(super) given_up: Shutdown,
+}
+
+/// Accepts until the end, then gives the connections a grace to finish what they are at.
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    tcp: SocketAddr,
+    http: Option<SocketAddr>,
+) -> Result<(), NodeError> {
+    let listen = |address| Acceptor::bind(address).map_err(|source| NodeError::Bind { address, source });
+    let mut tcp = listen(tcp)?;
+    let mut http = http.map(listen).transpose()?;
+    // Every connection holds a sender. When all are gone, so are the connections.
+    let (alive, mut all_gone) = mpsc::channel::<()>(1);
+    loop {
+        tokio::select! {
+            (stream, _) = tcp.accept() => {
+                let (shared, alive) = (Arc::clone(shared), alive.clone());
+                tokio::spawn(async move {
+                    tcp::serve(&shared, stream).await;
+                    drop(alive);
+                });
+            }
+            (stream, _) = accept(&mut http) => {
+                let (shared, alive) = (Arc::clone(shared), alive.clone());
+                tokio::spawn(async move {
+                    http::serve(&shared, stream).await;
+                    drop(alive);
+                });
+            }
+            () = shared.shutdown.ordered() => break,
+            () = shared.given_up.ordered() => break,
+        }
+    }
+    drop((tcp, http, alive));
+    // Those that are late end with this worker's runtime.
+    let _late = tokio::time::timeout(GRACE, all_gone.recv()).await;
+    Ok(())
+}
+
+// Private
+
+async fn accept(acceptor: &mut Option<Acceptor>) -> (TcpStream, SocketAddr) {
+    match acceptor {
+        Some(acceptor) => acceptor.accept().await,
+        None => std::future::pending().await,
+    }
+}
