@@ -1,1 +1,5 @@
 //! What is measured: connections, latency, alerts.
+
+mod stats;
+
+pub use stats::stats;

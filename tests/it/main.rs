@@ -1,0 +1,3 @@
+//! The parts together, with real programs.
+
+mod haproxy;
