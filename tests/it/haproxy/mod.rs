@@ -1,6 +1,10 @@
 //! The rendered configuration, in the real HAProxy.
 
+mod client;
 mod config;
+mod live;
+mod nodes;
+mod running;
 
 use clusterctl::balancer::{Balancer, find};
 use clusterctl::plan::{BalancerPlan, NodePlan, Plan};
