@@ -1,7 +1,7 @@
 //! `haproxy.cfg`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -122,9 +122,9 @@ impl View {
             maxconn: plan.balancer.maxconn,
             threads: plan.balancer.threads,
             run_dir: RunDirView {
-                socket: run_dir.haproxy_socket().display().to_string(),
-                state: run_dir.haproxy_state().display().to_string(),
-                peers: run_dir.haproxy_peers_socket().display().to_string(),
+                socket: word(&run_dir.haproxy_socket()),
+                state: word(&run_dir.haproxy_state()),
+                peers: word(&run_dir.haproxy_peers_socket()),
             },
             timeouts: timers(cluster.timeouts),
             health: HealthView {
@@ -164,7 +164,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
         .map(|bind| {
             format!(
                 "{bind} ssl crt {} alpn h2,http/1.1",
-                certificate_bundle(run_dir).display()
+                word(&certificate_bundle(run_dir))
             )
         })
         .collect();
@@ -233,6 +233,18 @@ fn bind(at: SocketAddr) -> String {
         SocketAddr::V4(_) => at.to_string(),
         SocketAddr::V6(_) => format!("{at} v6only"),
     }
+}
+
+/// A path as one word of the configuration.
+fn word(path: &Path) -> String {
+    let mut word = String::new();
+    for c in path.display().to_string().chars() {
+        if matches!(c, ' ' | '\\' | '#' | '\'' | '"') {
+            word.push('\\');
+        }
+        word.push(c);
+    }
+    word
 }
 
 fn timers(timeouts: Timeouts) -> Timeouts {
