@@ -3,11 +3,13 @@
 //! One line is asked, the answer follows, an empty line ends it, and the connection closes.
 
 mod answer;
+mod error;
 mod info;
 mod row;
 mod socket;
 
 pub use answer::Refused;
+pub use error::RuntimeError;
 pub use info::Info;
 pub use row::Row;
-pub use socket::{RuntimeError, ServerHealth, Socket};
+pub use socket::{ServerHealth, Socket};

@@ -1,13 +1,13 @@
 //! The client of one stats socket.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::answer::{Refused, done, told};
+use super::answer::{done, told};
+use super::error::RuntimeError;
 use super::info::Info;
 use super::row::Row;
 
@@ -30,69 +30,6 @@ pub enum ServerHealth {
     Up,
     /// It does not; its connections are cut.
     Down,
-}
-
-/// A question without answer.
-#[derive(Debug, thiserror::Error)]
-pub enum RuntimeError {
-    /// Nobody listens.
-    #[error("no balancer listens on `{}`", .path.display())]
-    NotRunning {
-        /// The socket.
-        path: PathBuf,
-        /// Why it cannot be reached.
-        source: io::Error,
-    },
-    /// The connection broke.
-    #[error("lost the balancer at `{}`", .path.display())]
-    Broken {
-        /// The socket.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It took longer than five seconds.
-    #[error("the balancer at `{}` does not answer", .path.display())]
-    Silent {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// It answered, but no.
-    #[error("the balancer refused `{command}`")]
-    Refused {
-        /// What it was told.
-        command: String,
-        /// Its own words.
-        source: Refused,
-    },
-    /// The answer makes no sense, or is larger than 64 MiB.
-    #[error("the balancer's answer to `{command}` makes no sense")]
-    Unreadable {
-        /// What it was asked.
-        command: String,
-    },
-    /// More than one line, or a `;`, which would be more than one command.
-    #[error("`{}` is not one command", .command.escape_debug())]
-    NotOneCommand {
-        /// What was to be asked.
-        command: String,
-    },
-}
-
-impl RuntimeError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            RuntimeError::NotRunning { .. } => {
-                Some("is the cluster started? See `clusterctl status`".to_owned())
-            }
-            RuntimeError::Broken { .. } | RuntimeError::Silent { .. } | RuntimeError::Unreadable { .. } => {
-                Some("see what it says itself: `clusterctl logs`".to_owned())
-            }
-            RuntimeError::Refused { .. } | RuntimeError::NotOneCommand { .. } => None,
-        }
-    }
 }
 
 impl ServerHealth {
@@ -144,7 +81,7 @@ impl Socket {
     pub async fn info(&self) -> Result<Info, RuntimeError> {
         let command = "show info";
         let answer = self.question(command).await?;
-        Info::parse(&answer).ok_or_else(|| unreadable(command))
+        Info::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
     }
 
     /// Every frontend, server and backend.
@@ -154,7 +91,7 @@ impl Socket {
     pub async fn stat(&self) -> Result<Vec<Row>, RuntimeError> {
         let command = "show stat";
         let answer = self.question(command).await?;
-        Row::parse(&answer).ok_or_else(|| unreadable(command))
+        Row::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
     }
 
     /// What a new process reads to know its servers' states: the content of the `server-state-file`.
@@ -185,7 +122,7 @@ impl Socket {
     /// When it cannot be asked, or refuses.
     pub async fn order(&self, command: &str) -> Result<(), RuntimeError> {
         let answer = self.ask(command).await?;
-        done(&answer).map_err(|source| refused(command, source))
+        done(&answer).map_err(|source| RuntimeError::refused(command, source))
     }
 
     // Private
@@ -193,7 +130,7 @@ impl Socket {
     /// Asks something that is answered by more than nothing.
     async fn question(&self, command: &str) -> Result<String, RuntimeError> {
         let answer = self.ask(command).await?;
-        told(&answer).map_err(|source| refused(command, source))?;
+        told(&answer).map_err(|source| RuntimeError::refused(command, source))?;
         Ok(answer)
     }
 
@@ -210,24 +147,9 @@ impl Socket {
         bounded.read_to_end(&mut answer).await.map_err(broken)?;
         // Every answer ends with a line break; without it, the process died in mid-sentence.
         if !answer.ends_with(b"\n") {
-            return Err(unreadable(command));
+            return Err(RuntimeError::unreadable(command));
         }
-        String::from_utf8(answer).map_err(|_| unreadable(command))
-    }
-}
-
-// Private
-
-fn unreadable(command: &str) -> RuntimeError {
-    RuntimeError::Unreadable {
-        command: command.to_owned(),
-    }
-}
-
-fn refused(command: &str, source: Refused) -> RuntimeError {
-    RuntimeError::Refused {
-        command: command.to_owned(),
-        source,
+        String::from_utf8(answer).map_err(|_| RuntimeError::unreadable(command))
     }
 }
 
