@@ -1,7 +1,8 @@
-//! Everything tried from outside, in one binary.
+//! Everything tried from outside, in one binary: the real haproxy, real nodes, the real command.
 
 mod cli;
 mod completions;
+mod haproxy;
 mod harness;
 mod lifecycle;
 mod readme;
