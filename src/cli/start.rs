@@ -49,7 +49,7 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
     {
         return Err(another(was.balancer));
     }
-    if settings.names_profile() && settings.source()? != was.source {
+    if settings.names_profile() && !settings.source()?.says_the_same_as(&was.source) {
         return Err(
             Failure::because("what a killed supervisor left running has another profile").hint(
                 "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),

@@ -161,11 +161,9 @@ async fn limits_lifted_one_by_one() {
     .await;
     accepted(|cluster, _| {
         let exempt = &mut cluster.limits.per_ip.exempt;
-        exempt.extend([
-            "10.0.0.0/8".parse().unwrap(),
-            "fd00::/8".parse().unwrap(),
-            "192.0.2.1".parse().unwrap(),
-        ]);
+        for network in ["10.0.0.0/8", "fd00::/8", "192.0.2.1"] {
+            exempt.insert(network.parse().unwrap());
+        }
     })
     .await;
 }
