@@ -145,7 +145,7 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
         .as_ref()
         .map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
     match (running, wanted) {
-        (Some(running), Some(wanted)) if running != wanted => return Err(another(running)),
+        (Some(running), Some(wanted)) if running != wanted => Err(another(running)),
         (_, Some(balancer)) if lacks(&status, args.only) => {
             client
                 .start(&StartOrder {
