@@ -63,6 +63,8 @@ pub enum Rollout {
         child: Option<String>,
         /// The last lines of its log.
         log: Vec<String>,
+        /// Whether everything was undone, and the supervisor ends. Otherwise it goes on with what it has.
+        undone: bool,
     },
 }
 

@@ -1,13 +1,79 @@
 //! The balancers, described: what files they read, how they are checked and served. They are only described here;
 //! the supervisor does.
 
-use std::path::PathBuf;
+mod check;
+mod files;
+mod find;
+mod haproxy;
+mod scratch;
 
-/// A file that a balancer reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigFile {
-    /// Where it will be.
-    pub path: PathBuf,
-    /// What is in it.
-    pub content: String,
+use std::path::{Path, PathBuf};
+
+use futures_util::future::BoxFuture;
+use nix::sys::signal::Signal;
+
+pub use check::CheckError;
+pub use files::{ConfigFile, FilesError};
+pub use find::{FindError, find};
+pub use haproxy::Haproxy;
+
+use crate::plan::Plan;
+use crate::platform::{Program, RunDir};
+use crate::profile::{BalancerKind, Cluster};
+use crate::render::{HealthTarget, Templates};
+
+/// One load balancer. Each is a drop-in for the others.
+pub trait Balancer: Send + Sync {
+    /// Which one.
+    fn kind(&self) -> BalancerKind;
+
+    /// The binary.
+    fn path(&self) -> &Path;
+
+    /// The binary's version, as it says itself.
+    fn version(&self) -> &str;
+
+    /// The files that it reads, for a fresh start. The first one is its configuration.
+    ///
+    /// A new process that takes over from an old one gets the same files, but the state file: that is to be filled
+    /// by the old process just before.
+    ///
+    /// # Errors
+    /// When a template cannot be filled, or a certificate not read.
+    fn files(
+        &self,
+        cluster: &Cluster,
+        plan: &Plan,
+        run_dir: &RunDir,
+        templates: &Templates,
+    ) -> Result<Vec<ConfigFile>, FilesError>;
+
+    /// Lets the real binary check the files, in a private directory of its own; nothing else is touched. Returns
+    /// what it warns of, which should be nothing.
+    ///
+    /// # Errors
+    /// When there are no files, it cannot be run, or refuses them.
+    fn check<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        plan: &'a Plan,
+        run_dir: &'a RunDir,
+        templates: &'a Templates,
+    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
+
+    /// How it is run, in front, reading the files in `run_dir`. It takes the listeners over from the processes
+    /// `replacing`, which then end with their last connection; none for a fresh start.
+    fn serve(&self, plan: &Plan, run_dir: &RunDir, replacing: &[u32]) -> Program;
+
+    /// After this signal it accepts nothing more, and ends with its last connection.
+    fn drain_signal(&self) -> Signal;
+
+    /// After this signal it ends at once.
+    fn end_signal(&self) -> Signal;
+
+    /// The runtime API of each instance; none for a balancer without one.
+    fn sockets(&self, plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf>;
+
+    /// The servers that a node's health has to be told to over the runtime API.
+    fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;
 }

@@ -6,20 +6,34 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::Failure;
 use super::printer::Printer;
-use crate::api::{Client, Progress, Rollout, Step, StepState};
+use crate::api::{Client, ClientError, Progress, Rollout, Step, StepState};
 use crate::report;
 
 /// Between two questions to the supervisor.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A rollout that failed, or cannot be followed any more.
+#[derive(Debug)]
+pub(super) struct NotServing {
+    pub(super) failure: Failure,
+    /// Whether everything was undone, and the supervisor ends.
+    pub(super) undone: bool,
+}
+
+impl From<NotServing> for Failure {
+    fn from(not_serving: NotServing) -> Failure {
+        not_serving.failure
+    }
+}
+
 /// Shows the rollout until it is over.
 ///
 /// # Errors
 /// When it fails: with the child's last log lines.
-pub(super) async fn follow(client: &Client, printer: &Printer) -> Result<(), Failure> {
+pub(super) async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
     let mut view = View::new(printer);
     loop {
-        let progress = client.progress().await?;
+        let progress = client.progress().await.map_err(lost)?;
         view.show(&progress.steps);
         match progress.rollout {
             Rollout::Running => tokio::time::sleep(LOOK).await,
@@ -33,9 +47,9 @@ pub(super) async fn follow(client: &Client, printer: &Printer) -> Result<(), Fai
 ///
 /// # Errors
 /// When it fails: with the child's last log lines.
-pub(super) async fn outcome(client: &Client) -> Result<(), Failure> {
+pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     loop {
-        let progress = client.progress().await?;
+        let progress = client.progress().await.map_err(lost)?;
         match progress.rollout {
             Rollout::Running => tokio::time::sleep(LOOK).await,
             Rollout::Done => return Ok(()),
@@ -108,15 +122,30 @@ fn style() -> ProgressStyle {
         .tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "])
 }
 
-fn failed(progress: &Progress) -> Failure {
-    let Rollout::Failed { error, child, .. } = &progress.rollout else {
-        return Failure::because("not started");
+fn failed(progress: &Progress) -> NotServing {
+    let Rollout::Failed {
+        error, child, undone, ..
+    } = &progress.rollout
+    else {
+        return NotServing {
+            failure: Failure::because("not started"),
+            undone: false,
+        };
     };
     let failure =
         Failure::because(report::failed_rollout(&progress.rollout).unwrap_or_else(|| error.clone()));
-    failure.hint(
-        child
-            .as_ref()
-            .map(|child| format!("`clusterctl logs {child}` shows more")),
-    )
+    let hint = child
+        .as_ref()
+        .map(|child| format!("`clusterctl logs {child}` shows more"));
+    NotServing {
+        failure: failure.hint(hint),
+        undone: *undone,
+    }
+}
+
+fn lost(error: ClientError) -> NotServing {
+    NotServing {
+        failure: error.into(),
+        undone: false,
+    }
 }

@@ -4,7 +4,7 @@ use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
-use super::progress;
+use super::progress::{self, NotServing};
 use super::settings::Settings;
 use crate::api::{Client, ClientError, Only, StartOrder, Status};
 use crate::platform::RunDir;
@@ -49,7 +49,7 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
     {
         return Err(another(was.balancer));
     }
-    if settings.names_profile() && settings.source()? != was.source {
+    if settings.names_profile() && !settings.source()?.says_the_same_as(&was.source) {
         return Err(
             Failure::because("what a killed supervisor left running has another profile").hint(
                 "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),
@@ -104,7 +104,10 @@ async fn in_front(printer: &Printer, run_dir: &RunDir, launch: Launch) -> Outcom
     supervisor.await.map_err(Failure::new)??;
     // A signal may have ended it before it served; that is no failure.
     match followed {
-        Err(failure) if failure.exit == Exit::Failed => Err(failure),
+        Err(NotServing {
+            undone: true,
+            failure,
+        }) => Err(failure),
         _ => {
             printer.note("stopped");
             Ok(Exit::Done)
@@ -129,9 +132,11 @@ async fn detached(
         };
     };
     if let Err(failure) = progress::follow(&client, printer).await {
-        // Nothing of what was begun is left when we return.
-        let _ended = supervisor.ended().await;
-        return Err(failure);
+        if failure.undone {
+            // Nothing of what was begun is left when we return.
+            let _ended = supervisor.ended().await;
+        }
+        return Err(failure.into());
     }
     serves(settings, printer, &client, "is running").await
 }
@@ -153,7 +158,7 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
                     only: args.only,
                 })
                 .await?;
-            progress::follow(client, printer).await?;
+            progress::follow(client, printer).await.map_err(Failure::from)?;
             serves(settings, printer, client, "is running").await
         }
         _ => serves(settings, printer, client, "is already running").await,

@@ -4,11 +4,13 @@ mod alerts;
 mod distribution;
 mod latency;
 mod metrics;
+mod stats;
 
 pub use alerts::alerts;
 pub use distribution::distribution;
 pub use latency::{Samples, latency};
 pub use metrics::{METRICS_CONTENT_TYPE, metrics};
+pub use stats::stats;
 
 #[cfg(test)]
 mod testing {

@@ -143,6 +143,12 @@ impl RunDir {
         self.0.join("haproxy.state")
     }
 
+    /// Certificate chain and private key in one PEM file, as HAProxy wants them.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.0.join("tls.pem")
+    }
+
     /// What `start` hands to the supervisor that it spawns.
     #[must_use]
     pub fn launch_file(&self) -> PathBuf {
@@ -160,6 +166,7 @@ impl RunDir {
             self.haproxy_socket(),
             self.haproxy_peers_socket(),
             self.haproxy_state(),
+            self.certificate(),
             // Last: as long as it is there, somebody may look for children.
             self.state_file(),
         ];

@@ -93,7 +93,7 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Pro
         ]);
     }
     let places = Places::of(content)
-        .map_err(|error| syntax(error.at, &format!("not valid YAML: {}", error.message)))?
+        .map_err(|error| syntax(error.at, &error.message))?
         .moved(part.start, "");
     if !places.duplicates.is_empty() {
         return Err(places

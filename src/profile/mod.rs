@@ -24,3 +24,6 @@ pub use problem::Problems;
 pub use resolve::{load, show};
 pub use schema::schema;
 pub use source::{DEFAULT, EMBEDDED, Source, SourceError, embedded, summary};
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,7 @@ impl<'a> Walk<'a> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
-                return Ok(start..self.byte(span.start.index()).max(start));
+                return Ok(start..self.byte(span.end.index()).max(start));
             }
             let name = match &event {
                 Event::Scalar(name, ..) => name.to_string(),
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         for index in 0.. {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
-                return Ok(start..self.byte(span.start.index()).max(start));
+                return Ok(start..self.byte(span.end.index()).max(start));
             }
             let child = format!("{path}[{index}]");
             let value = self.value(&event, span, &child, depth + 1)?;
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => Err(self.syntax_error(&error)),
             None => Err(SyntaxError {
-                message: "unexpected end".to_owned(),
+                message: "not valid YAML: unexpected end".to_owned(),
                 at: self.text.len(),
             }),
         }
@@ -228,10 +228,9 @@ impl<'a> Walk<'a> {
         let text = error.to_string();
         let message = text
             .rsplit_once(" at byte ")
-            .map_or(text.as_str(), |(message, _)| message)
-            .to_owned();
+            .map_or(text.as_str(), |(message, _)| message);
         SyntaxError {
-            message,
+            message: format!("not valid YAML: {message}"),
             at: self.byte(error.marker().index()),
         }
     }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
+/// More than a person reads at once; and each one costs a walk through its text.
+const MAX_SHOWN: usize = 20;
+
 /// Everything that is wrong with a profile; never empty.
 #[derive(Clone, Debug)]
 pub struct Problems(pub(super) Vec<Problem>);
@@ -97,15 +100,18 @@ impl Problems {
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
-    /// Every problem as a snippet of the text that it stands in, `hint:` below.
+    /// Every problem as a snippet of the text that it stands in, `hint:` below; of very many, the first ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.0.iter().take(MAX_SHOWN).enumerate() {
             if index > 0 {
                 f.write_str("\n\n")?;
             }
             problem.fmt(f)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MAX_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n\nand {more} more"),
+        }
     }
 }
 

@@ -62,6 +62,12 @@ pub enum SourceError {
 }
 
 impl Source {
+    /// Whether `other` describes the same cluster, wherever it was read.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Source) -> bool {
+        (&self.text, &self.sets, self.port_offset) == (&other.text, &other.sets, other.port_offset)
+    }
+
     /// Reads the embedded profile or the file called `name`, without overrides.
     ///
     /// Of an enormous file it reads no more than [`load`](super::load) needs to refuse it.

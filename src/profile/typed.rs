@@ -50,6 +50,9 @@ fn restore(merged: &mut Value, layers: &Layers, path: &str) -> bool {
 }
 
 fn problem(layers: &Layers, path: &str, error: &str) -> Problem {
+    // A map that is null is read as one without keys.
+    let null = error.starts_with("missing field") && !path.contains('[');
+    let error = if null { "unit value, expected a map" } else { error };
     let problem =
         Problem::new(format!("`{}`: {}", path.escape_debug(), plain(error))).mark(layers.mark(path, ""));
     if let Some(meant) = variant(error) {
@@ -57,6 +60,9 @@ fn problem(layers: &Layers, path: &str, error: &str) -> Problem {
     }
     if error.ends_with("expected a string") {
         return problem.hint("put it in quotes");
+    }
+    if null {
+        return problem.hint(format!("leave `{path}` out to take its defaults"));
     }
     match layers.default_of(path) {
         Some(default @ (Value::String(_) | Value::Number(_))) => {
@@ -73,6 +79,7 @@ fn plain(error: &str) -> String {
     for (trade, word) in [
         ("invalid type: ", ""),
         ("invalid value: ", ""),
+        ("unknown variant ", ""),
         ("unit value", "nothing (null)"),
         ("integer `", "`"),
         ("floating point `", "`"),
@@ -80,11 +87,15 @@ fn plain(error: &str) -> String {
         ("string \"", "\""),
         ("sequence, ", "a list, "),
         ("map, ", "a map, "),
-        ("a sequence", "a list"),
-        ("u16", "a whole number from 0 to 65535"),
-        ("u32", "a whole number from 0 to 4294967295"),
-        ("path string", "a path"),
+        ("expected a sequence", "expected a list"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected path string", "expected a path"),
         ("invalid IP address syntax", "not an IP address"),
+        (
+            "expected socket address",
+            "expected an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
+        ),
         (
             "invalid socket address syntax",
             "not an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",

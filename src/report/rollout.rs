@@ -19,7 +19,10 @@ pub fn step(step: &Step) -> String {
 /// Why it failed, and what the child said last; `None` while it has not failed.
 #[must_use]
 pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
-    let Rollout::Failed { error, child, log } = rollout else {
+    let Rollout::Failed {
+        error, child, log, ..
+    } = rollout
+    else {
         return None;
     };
     let who = child.as_ref().map_or(String::new(), |child| format!("{child}: "));
@@ -43,6 +46,7 @@ mod tests {
             error: "exited with code 1".into(),
             child: Some("erlmcp2".into()),
             log: vec!["cannot bind 127.0.0.1:9002".into(), "address in use".into()],
+            undone: true,
         };
         insta::assert_snapshot!(failed_rollout(&rollout).unwrap(), @r"
         erlmcp2: exited with code 1

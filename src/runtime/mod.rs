@@ -1,1 +1,15 @@
 //! HAProxy's stats-socket dialect, spoken by HAProxy and by our own data plane.
+//!
+//! One line is asked, the answer follows, an empty line ends it, and the connection closes.
+
+mod answer;
+mod error;
+mod info;
+mod row;
+mod socket;
+
+pub use answer::Refused;
+pub use error::RuntimeError;
+pub use info::Info;
+pub use row::Row;
+pub use socket::{ServerHealth, Socket};

@@ -20,7 +20,7 @@ use super::vitals::Vitals;
 use super::voice::{self, Opinion};
 use super::{rotation, watching};
 use crate::api::{NodeState, Only};
-use crate::platform::usage::age;
+use crate::platform::usage::{age, usage};
 use crate::platform::{Identity, Process};
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
@@ -32,6 +32,8 @@ pub(super) struct Core {
     pub(super) ending: Option<Ending>,
     /// Whether a balancer is wanted.
     pub(super) balanced: bool,
+    /// What each child that does not answer yet was last found to lack.
+    pub(super) doubts: BTreeMap<Who, String>,
     /// Where in its log each child's last start begins.
     pub(super) log_starts: BTreeMap<Who, u64>,
     vitals: Vec<Vitals>,
@@ -54,6 +56,7 @@ impl Core {
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
             balanced: false,
+            doubts: BTreeMap::new(),
             log_starts: BTreeMap::new(),
             vitals: setting
                 .cluster
@@ -73,7 +76,12 @@ impl Core {
         if let Some(record) = record {
             core.adopt(record, now);
         }
-        core.begin_start(Verb::Start, core.setting.launch.only, now);
+        let verb = if core.adopted.is_empty() {
+            Verb::Start
+        } else {
+            Verb::Resume
+        };
+        core.begin_start(verb, core.setting.launch.only, now);
         core
     }
 
@@ -153,9 +161,12 @@ impl Core {
             News::Ended { who, process, how } if self.process(who) == Some(process) => {
                 self.ended(who, process, how, now);
             }
+            News::Doubted { who, process, why } if self.process(who) == Some(process) => {
+                self.doubts.insert(who, why);
+            }
             News::Answered { who, process } if self.process(who) == Some(process) => self.answered(who, now),
             // Late news of a process that is gone.
-            News::Ended { .. } | News::Answered { .. } => {}
+            News::Ended { .. } | News::Answered { .. } | News::Doubted { .. } => {}
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
             News::Request(request) => self.follow(request, now),
         }
@@ -173,6 +184,7 @@ impl Core {
             );
         }
         self.meters.remove(&who);
+        self.doubts.remove(&who);
         self.apply(who, Event::Ended(how), now);
     }
 
@@ -318,10 +330,8 @@ impl Core {
     }
 
     fn node_state(&self, index: usize) -> NodeState {
-        node_state(
-            self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes()),
-            self.vitals[index].silent_since(),
-        )
+        let child = self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes());
+        node_state(child, &self.vitals[index])
     }
 
     /// Which half of the cluster is run, if it is only one.
@@ -353,7 +363,10 @@ impl Core {
             failed: child.state == State::Failed,
             restarts: child.restarts.total,
             reason: child.reason.clone(),
-            memory_bytes: meter.memory_bytes,
+            memory_bytes: child
+                .process()
+                .and_then(|process| usage(process.pid))
+                .map_or(0, |usage| usage.memory_bytes),
             cpu_percent: meter.cpu_percent,
             uptime_seconds: child.process().and_then(age).unwrap_or_default().as_secs(),
         }
@@ -363,6 +376,7 @@ impl Core {
     fn have_opinion(&self) {
         let nodes = self.setting.cluster.nodes.iter().enumerate();
         let opinion: Opinion = nodes
+            .filter(|(index, _)| self.knows(*index))
             .map(|(index, node)| (node.name.clone(), self.node_state(index) == NodeState::Up))
             .collect();
         self.opinion.send_if_modified(|told| {
@@ -370,6 +384,15 @@ impl Core {
             *told = opinion;
             changed
         });
+    }
+
+    /// Whether we may judge the node: one that served before we came is well until we know better.
+    fn knows(&self, index: usize) -> bool {
+        let who = Who::Node(index);
+        match self.children.get(&who).filter(|_| self.owns_nodes()) {
+            Some(child) => !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&who),
+            None => !self.vitals[index].is_unheard(),
+        }
     }
 
     /// The balancer instance serves: from now on it hears our opinion.

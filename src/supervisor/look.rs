@@ -1,9 +1,8 @@
 //! One look at everything, and what the wire says of it.
 
-use std::time::Instant;
-
 use super::child::{Child, State, Then};
 use super::setting::Setting;
+use super::vitals::Vitals;
 use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
 };
@@ -41,12 +40,12 @@ pub(super) struct ChildLook {
     pub(super) uptime_seconds: u64,
 }
 
-/// The state of a node, by its process, if that is ours, and by since when it has been silent.
-pub(super) fn node_state(child: Option<&Child>, silent_since: Option<Instant>) -> NodeState {
-    let heard = if silent_since.is_none() {
-        NodeState::Up
-    } else {
-        NodeState::Down
+/// The state of a node, by its process, if that is ours, and by what it answers.
+pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals) -> NodeState {
+    let heard = match vitals.silent_since() {
+        Some(_) => NodeState::Down,
+        None if vitals.is_unheard() => NodeState::Starting,
+        None => NodeState::Up,
     };
     match child.map(|child| &child.state) {
         None | Some(State::Up { .. }) => heard,

@@ -1,4 +1,4 @@
-//! Memory and processor time of one process.
+//! Processor time of one process.
 
 use std::time::Instant;
 
@@ -8,8 +8,6 @@ use crate::platform::{Identity, Usage};
 /// What one process takes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter {
-    /// Resident memory.
-    pub(super) memory_bytes: u64,
     /// Processor time since the reading before, in percent of one processor.
     pub(super) cpu_percent: f64,
     last: Option<(Instant, Usage)>,
@@ -19,7 +17,6 @@ impl Meter {
     /// Reads what `process`, always the same one, takes now.
     pub(super) fn read(&mut self, process: Identity, now: Instant) {
         let Some(usage) = usage(process.pid) else { return };
-        self.memory_bytes = usage.memory_bytes;
         if let Some((at, earlier)) = self.last {
             let percent = usage.cpu_percent_since(earlier, now.saturating_duration_since(at));
             self.cpu_percent = (percent * 10.0).round() / 10.0;

@@ -19,6 +19,12 @@ pub(super) enum News {
         process: Identity,
         how: String,
     },
+    /// A child's process does not answer yet, in these words; told when they change.
+    Doubted {
+        who: Who,
+        process: Identity,
+        why: String,
+    },
     /// A child's process has answered for the first time.
     Answered { who: Who, process: Identity },
     /// A probe of the node with this index came back from one of its addresses.

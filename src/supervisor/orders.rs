@@ -6,7 +6,7 @@ use super::child::{Event, Ladder, State, Then};
 use super::core::Core;
 use super::ending::{Ending, Phase};
 use super::news::Request;
-use super::rollout::{Condition, Rollout, Verb, Who};
+use super::rollout::{Condition, Failure, Rollout, Verb, Who};
 use super::tail::tail;
 use crate::api::{self, Progress, Refusal, RestartOrder, StartOrder, Step, StepState, StopOrder};
 
@@ -41,7 +41,7 @@ impl Core {
             }
             for who in turn {
                 let event = match self.rollout.verb {
-                    Verb::Start | Verb::Join => Event::Start,
+                    Verb::Start | Verb::Join | Verb::Resume => Event::Start,
                     Verb::Restart => Event::Stop(self.setting.ladder(who, Duration::ZERO), Then::Start),
                 };
                 self.apply(who, event, now);
@@ -198,18 +198,24 @@ impl Core {
         let rollout = match (&self.ending, &self.rollout.outcome) {
             (Some(_), _) | (None, None) => api::Rollout::Running,
             (None, Some(Ok(()))) => api::Rollout::Done,
-            (None, Some(Err(failure))) => {
-                let child = self.setting.name(failure.who).to_owned();
-                let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
-                let log = tail(&self.setting.run_dir.log(&child), since, LOG_LINES);
-                api::Rollout::Failed {
-                    error: failure.reason.clone(),
-                    child: Some(child),
-                    log,
-                }
-            }
+            (None, Some(Err(failure))) => self.failed(failure),
         };
         Progress { rollout, steps }
+    }
+
+    fn failed(&self, failure: &Failure) -> api::Rollout {
+        let child = self.setting.name(failure.who).to_owned();
+        let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
+        let doubt = self
+            .doubts
+            .get(&failure.who)
+            .map_or(String::new(), |why| format!(": {why}"));
+        api::Rollout::Failed {
+            error: format!("{child}: {}{doubt}", failure.reason),
+            log: tail(&self.setting.run_dir.log(&child), since, LOG_LINES),
+            child: Some(child),
+            undone: self.rollout.verb == Verb::Start,
+        }
     }
 
     fn step(&self, who: Who) -> Step {

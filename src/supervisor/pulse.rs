@@ -1,11 +1,13 @@
 //! Whether a node answers, judged from a row of probes that are in flight side by side.
 //!
 //! ```text
-//!            nothing answered for SILENCE while PROBES were asked
-//!   Beating ──────────────────────────────────────────────────────▶ Silent
-//!      ▲                                                              │
-//!      └──────────────────────────────────────────────────────────────┘
-//!                             RISE answers in a row
+//!            an answer             nothing answered for SILENCE while PROBES were asked
+//!  Unheard ────────────▶ Beating ──────────────────────────────────────────────────────▶ Silent
+//!     │                     ▲                                                              │ ▲
+//!     │                     └──────────────────────────────────────────────────────────────┘ │
+//!     │                                          RISE answers in a row                       │
+//!     └──────────────────────────────────────────────────────────────────────────────────────┘
+//!                             the same silence
 //! ```
 //!
 //! An answer counts whenever it comes, so a node that takes 2.9 s is slow, and never silent. When the prober itself
@@ -37,6 +39,7 @@ pub(super) struct Pulse {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    Unheard,
     Beating,
     Silent { since: Instant, answers: u32 },
 }
@@ -54,10 +57,7 @@ impl Pulse {
     /// The pulse of a node that nobody has heard of yet.
     pub(super) fn unheard(now: Instant) -> Pulse {
         Pulse {
-            state: State::Silent {
-                since: now,
-                answers: RISE - 1,
-            },
+            state: State::Unheard,
             last_answer: now,
             asked_since: 0,
         }
@@ -72,12 +72,18 @@ impl Pulse {
     pub(super) fn answered(&mut self, now: Instant) {
         self.last_answer = now;
         self.asked_since = 0;
-        if let State::Silent { since, answers } = self.state {
-            self.state = match answers + 1 {
-                RISE => State::Beating,
-                answers => State::Silent { since, answers },
-            };
-        }
+        self.state = match self.state {
+            State::Silent { since, answers } if answers + 1 < RISE => State::Silent {
+                since,
+                answers: answers + 1,
+            },
+            State::Unheard | State::Beating | State::Silent { .. } => State::Beating,
+        };
+    }
+
+    /// A probe could not be sent after all.
+    pub(super) fn not_asked(&mut self) {
+        self.asked_since = self.asked_since.saturating_sub(1);
     }
 
     /// A probe failed.
@@ -95,7 +101,8 @@ impl Pulse {
             return;
         }
         let silence = now.saturating_duration_since(self.last_answer);
-        if self.state == State::Beating && silence >= SILENCE && self.asked_since >= PROBES {
+        let is_silent = matches!(self.state, State::Silent { .. });
+        if !is_silent && silence >= SILENCE && self.asked_since >= PROBES {
             self.state = State::Silent {
                 since: now,
                 answers: 0,
@@ -106,9 +113,14 @@ impl Pulse {
     /// Since when it has been silent, if it is.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         match self.state {
-            State::Beating => None,
+            State::Unheard | State::Beating => None,
             State::Silent { since, .. } => Some(since),
         }
+    }
+
+    /// Whether nothing is known of it yet.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.state == State::Unheard
     }
 }
 
@@ -147,6 +159,19 @@ mod tests {
         fn a_slow_node_is_never_called_silent(millis in 0u64..=2_950) {
             prop_assert_eq!(silent_after(Some(Duration::from_millis(millis))), None);
         }
+    }
+
+    #[test]
+    fn a_first_answer_or_a_first_silence_ends_ignorance() {
+        let now = Instant::now();
+        let mut answering = Pulse::unheard(now);
+        assert!(answering.is_unheard() && answering.silent_since().is_none());
+        answering.answered(now);
+        assert!(!answering.is_unheard() && answering.silent_since().is_none());
+        let mut silent = Pulse::unheard(now);
+        (0..3).for_each(|_| silent.asked());
+        silent.judge(now + SILENCE, false);
+        assert!(!silent.is_unheard() && silent.silent_since().is_some());
     }
 
     #[test]

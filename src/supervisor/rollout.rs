@@ -39,6 +39,8 @@ pub(super) enum Verb {
     Start,
     /// Those that do not run are started beside what runs; a failure stops them again.
     Join,
+    /// Those that an earlier supervisor did not leave running are started; a failed one goes on being restarted.
+    Resume,
     /// Each is stopped and started again; a failed one goes on being restarted.
     Restart,
 }

@@ -73,7 +73,9 @@ impl Vitals {
                     self.samples.add(took);
                 }
             }
-            Err(_) => pulse.failed(),
+            Err(failure) if failure.blames_node() => pulse.failed(),
+            // We had no descriptor or no port to ask with, which says nothing of the node.
+            Err(_) => pulse.not_asked(),
         }
     }
 
@@ -82,6 +84,11 @@ impl Vitals {
         for (_, pulse) in &mut self.ports {
             pulse.judge(now, late);
         }
+    }
+
+    /// Whether nothing is known of one of its ports yet.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.ports.iter().any(|(_, pulse)| pulse.is_unheard())
     }
 
     /// Since when one of its ports has been silent, if one is.

@@ -49,28 +49,39 @@ pub(super) fn watch(who: Who, mut process: Process, ready: Ready, news: mpsc::Se
 // Private
 
 async fn ask(who: Who, process: Identity, ready: Ready, news: mpsc::Sender<News>) {
-    while !answers(process, &ready).await {
+    let mut doubt = None;
+    let answered = loop {
+        match lacks(process, &ready).await {
+            None => break News::Answered { who, process },
+            Some(why) if doubt.as_ref() == Some(&why) => {}
+            Some(why) => {
+                doubt = Some(why.clone());
+                let _nobody_listens_after_the_end = news.send(News::Doubted { who, process, why }).await;
+            }
+        }
         tokio::time::sleep(ASK_AGAIN).await;
-    }
-    let _nobody_listens_after_the_end = news.send(News::Answered { who, process }).await;
+    };
+    let _nobody_listens_after_the_end = news.send(answered).await;
 }
 
-async fn answers(process: Identity, ready: &Ready) -> bool {
+/// What the process does not answer yet.
+async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
     match ready {
         Ready::Node(probes) => {
             for probe in probes {
-                if probe.ask().await.is_err() {
-                    return false;
+                if let Err(failure) = probe.ask().await {
+                    return Some(failure.to_string());
                 }
             }
-            true
+            None
         }
         // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
-        Ready::Balancer(Some(socket)) => Socket::new(socket.clone())
-            .info()
-            .await
-            .is_ok_and(|info| info.pid == process.pid),
-        Ready::Balancer(None) => true,
+        Ready::Balancer(Some(socket)) => match Socket::new(socket.clone()).info().await {
+            Ok(info) if info.pid == process.pid => None,
+            Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
+            Err(error) => Some(error.to_string()),
+        },
+        Ready::Balancer(None) => None,
     }
 }
 

@@ -1,0 +1,110 @@
+//! The real binary checks its configuration.
+
+use std::io;
+use std::process::Output;
+
+use super::files::FilesError;
+
+/// A configuration that the binary was not asked about, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// There is none.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// It could not be asked.
+    #[error("cannot check the configuration with `{program}`: {source}")]
+    NotRun {
+        /// The binary.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It refused.
+    #[error("{program} refuses the configuration:\n{words}")]
+    Refused {
+        /// The binary.
+        program: String,
+        /// Its own words.
+        words: String,
+    },
+}
+
+impl CheckError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            CheckError::Files(error) => error.hint(),
+            CheckError::NotRun { .. } => None,
+            CheckError::Refused { .. } => {
+                Some("`clusterctl render haproxy` prints the configuration that is meant".to_owned())
+            }
+        }
+    }
+}
+
+/// What HAProxy meant by its words: `Ok` with its warnings, or its reasons for refusing.
+pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
+    let words = String::from_utf8_lossy(&output.stderr);
+    let lines = words.lines().filter(|line| !line.starts_with("[NOTICE]"));
+    if output.status.success() {
+        return Ok(lines
+            .filter(|line| line.starts_with("[WARNING]"))
+            .map(said)
+            .collect());
+    }
+    Err(lines.map(said).collect::<Vec<_>>().join("\n"))
+}
+
+// Private
+
+/// `[WARNING]  (123) : config : why` without the pid of a process that is gone.
+fn said(line: &str) -> String {
+    match line.split_once(" : ") {
+        Some((level, why)) if level.starts_with('[') => {
+            let level = level.split_once(']').map_or(level, |(level, _)| level);
+            format!("{}: {why}", level.trim_start_matches('[').to_lowercase())
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn output(code: i32, words: &str) -> Output {
+        Output {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: Vec::new(),
+            stderr: words.into(),
+        }
+    }
+
+    #[test]
+    fn warnings_are_told_from_notices() {
+        let words =
+            "[NOTICE]   (7) : haproxy version is 2.6.12\n[WARNING]  (7) : config : missing timeouts\n";
+        assert_eq!(
+            verdict(&output(0, words)).unwrap(),
+            ["warning: config : missing timeouts"]
+        );
+        assert!(
+            verdict(&output(0, "Configuration file is valid\n"))
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_refusal_keeps_all_its_words() {
+        let words = "[NOTICE]   (7) : haproxy version is 2.6.12\n[ALERT]    (7) : config : unknown keyword 'x'\nmore\n";
+        assert_eq!(
+            verdict(&output(1, words)).unwrap_err(),
+            "alert: config : unknown keyword 'x'\nmore"
+        );
+    }
+}

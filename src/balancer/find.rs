@@ -1,0 +1,227 @@
+//! Finds a balancer's binary, and asks it who it is.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Balancer;
+use super::haproxy::{Haproxy, OLDEST};
+use crate::platform::Program;
+use crate::profile::{BalancerKind, Binaries};
+use crate::render::HaproxyBuild;
+
+/// Where administrators' programs are, which an ordinary user's PATH leaves out.
+const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
+
+/// `haproxy -vv` is done within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A balancer that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// Nothing has its name.
+    #[error("cannot find `{0}`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
+    NotFound(BalancerKind),
+    /// The profile names a file that is not there.
+    #[error("cannot find `{}`, which the profile names as `binaries.{kind}`", .path.display())]
+    NotThere {
+        /// The balancer.
+        kind: BalancerKind,
+        /// The file.
+        path: PathBuf,
+    },
+    /// It does not run.
+    #[error("cannot run `{}`: {source}", .path.display())]
+    Unusable {
+        /// The balancer.
+        kind: BalancerKind,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It runs, and is something else.
+    #[error("`{}` is not {kind}", .path.display())]
+    Stranger {
+        /// The balancer.
+        kind: BalancerKind,
+        /// The file.
+        path: PathBuf,
+    },
+    /// It does not know what the configuration needs.
+    #[error("`{}` is version {version}, and at least {}.{} is needed", .path.display(), .oldest.0, .oldest.1)]
+    TooOld {
+        /// The balancer.
+        kind: BalancerKind,
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: String,
+        /// The oldest branch that will do.
+        oldest: (u16, u16),
+    },
+    /// clusterctl cannot run it yet.
+    #[error("balancer `{0}` is not available yet")]
+    NotBuilt(BalancerKind),
+}
+
+impl FindError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let name_it = |kind: &BalancerKind| format!("name it with `--set binaries.{kind}=PATH`");
+        Some(match self {
+            FindError::NotFound(kind) => format!("`apt-get install -y {kind}`, or {}", name_it(kind)),
+            FindError::NotThere { kind, .. } => {
+                format!("correct `binaries.{kind}`, or leave it out to search for `{kind}`")
+            }
+            FindError::Unusable { kind, .. } | FindError::Stranger { kind, .. } => {
+                format!("is it the right file? If not, {}", name_it(kind))
+            }
+            FindError::TooOld { kind, .. } => format!("install a newer {kind}, and {}", name_it(kind)),
+            FindError::NotBuilt(_) => "use `haproxy`".to_owned(),
+        })
+    }
+}
+
+/// Finds the binary of the balancer `kind`: the one that the profile names, else the first in PATH, `/usr/sbin` or
+/// `/usr/local/sbin`.
+///
+/// # Errors
+/// When there is none, or none that will do.
+pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Balancer>, FindError> {
+    let BalancerKind::Haproxy = kind else {
+        return Err(FindError::NotBuilt(kind));
+    };
+    let path = match &binaries.haproxy {
+        Some(path) if path.exists() => path.clone(),
+        Some(path) => {
+            let path = path.clone();
+            return Err(FindError::NotThere { kind, path });
+        }
+        None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
+    };
+    // Made absolute, because daemons change their directory.
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let build = ask(kind, &path).await?;
+    if build.branch < OLDEST {
+        return Err(FindError::TooOld {
+            kind,
+            path,
+            version: build.version,
+            oldest: OLDEST,
+        });
+    }
+    Ok(Box::new(Haproxy::new(path, build)))
+}
+
+// Private
+
+async fn ask(kind: BalancerKind, path: &Path) -> Result<HaproxyBuild, FindError> {
+    let output = Program::new(path).arg("-vv").output(PATIENCE).await;
+    let output = output.map_err(|source| FindError::Unusable {
+        kind,
+        path: path.to_owned(),
+        source,
+    })?;
+    HaproxyBuild::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| FindError::Stranger {
+        kind,
+        path: path.to_owned(),
+    })
+}
+
+fn search(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(ELSEWHERE.iter().map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn error(haproxy: &Path) -> FindError {
+        let binaries = Binaries {
+            haproxy: Some(haproxy.to_owned()),
+            ..Binaries::default()
+        };
+        match find(BalancerKind::Haproxy, &binaries).await {
+            Ok(found) => panic!("found {}", found.version()),
+            Err(error) => error,
+        }
+    }
+
+    /// A program that says `words`, whatever it is asked.
+    fn saying(words: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("haproxy");
+        std::fs::write(&path, format!("#!/bin/sh\necho '{words}'\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        (directory, path)
+    }
+
+    #[tokio::test]
+    async fn the_installed_one_is_found() {
+        let found = find(BalancerKind::Haproxy, &Binaries::default()).await.unwrap();
+        assert_eq!(found.kind(), BalancerKind::Haproxy);
+        assert!(found.version().starts_with(|c: char| c.is_ascii_digit()));
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_named_with_its_setting() {
+        let error = error(Path::new("/nonexistent")).await;
+        assert_eq!(
+            error.to_string(),
+            "cannot find `/nonexistent`, which the profile names as `binaries.haproxy`"
+        );
+        assert!(error.hint().unwrap().contains("binaries.haproxy"));
+        let hint = FindError::NotFound(BalancerKind::Haproxy).hint().unwrap();
+        assert!(hint.contains("apt-get install -y haproxy"), "{hint}");
+        assert!(hint.contains("--set binaries.haproxy=PATH"), "{hint}");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_run_or_is_something_else_is_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = directory.path().join("text");
+        std::fs::write(&text, "no program").unwrap();
+        assert!(matches!(error(&text).await, FindError::Unusable { .. }));
+        assert!(matches!(
+            error(Path::new("/bin/true")).await,
+            FindError::Stranger { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_old_one_is_refused_with_both_versions() {
+        let (_directory, path) = saying("HA-Proxy version 2.2.9-2 2021/01/01");
+        let error = error(&path).await;
+        let text = error.to_string();
+        assert!(
+            text.ends_with("is version 2.2.9-2, and at least 2.4 is needed"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn kinds_that_are_not_built_yet_say_so() {
+        for kind in [BalancerKind::Nginx, BalancerKind::Builtin] {
+            let Err(error) = find(kind, &Binaries::default()).await else {
+                panic!("{kind} was found");
+            };
+            assert_eq!(
+                error.to_string(),
+                format!("balancer `{kind}` is not available yet")
+            );
+            assert_eq!(error.hint().unwrap(), "use `haproxy`");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! HAProxy.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use nix::sys::signal::Signal;
+
+use super::Balancer;
+use super::check::{CheckError, verdict};
+use super::files::{ConfigFile, FilesError};
+use super::scratch::Scratch;
+use crate::plan::Plan;
+use crate::platform::{Program, RunDir};
+use crate::profile::{BalancerKind, Certificate, Cluster};
+use crate::render::{self, HaproxyBuild, HealthTarget, Templates};
+
+/// The oldest branch that understands our configuration: `localpeer` came with 2.4.
+pub(super) const OLDEST: (u16, u16) = (2, 4);
+
+/// A server state file that knows nothing: the format's version alone. Without a file HAProxy warns.
+const NO_STATE: &str = "1\n";
+
+/// A check reads a few files; 100 backends take it well under a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An HAProxy binary. It runs without a master process of its own (`-W`): the supervisor is that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Haproxy {
+    path: PathBuf,
+    build: HaproxyBuild,
+}
+
+impl Haproxy {
+    /// The binary at `path`, which said that it was built as `build`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, build: HaproxyBuild) -> Haproxy {
+        Haproxy {
+            path: path.into(),
+            build,
+        }
+    }
+    /// What it was built with.
+    #[must_use]
+    pub const fn build(&self) -> &HaproxyBuild {
+        &self.build
+    }
+
+    // Private
+
+    async fn checked(
+        &self,
+        cluster: &Cluster,
+        plan: &Plan,
+        run_dir: &RunDir,
+        templates: &Templates,
+    ) -> Result<Vec<String>, CheckError> {
+        let not_run = |source| CheckError::NotRun {
+            program: self.path.display().to_string(),
+            source,
+        };
+        let scratch = Scratch::new().map_err(not_run)?;
+        // Rendered for the scratch directory, so that its files refer to one another there.
+        let there = RunDir::at(scratch.path());
+        for file in self.files(cluster, plan, &there, templates)? {
+            RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
+        }
+        let program =
+            Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), there.haproxy_config().as_os_str()]);
+        let output = program.output(PATIENCE).await.map_err(not_run)?;
+        let here = |words: String| {
+            let (there, here) = (
+                there.path().display().to_string(),
+                run_dir.path().display().to_string(),
+            );
+            words.replace(&there, &here)
+        };
+        match verdict(&output) {
+            Ok(warnings) => Ok(warnings.into_iter().map(here).collect()),
+            Err(words) => Err(CheckError::Refused {
+                program: self.build.to_string(),
+                words: here(words),
+            }),
+        }
+    }
+}
+
+impl Balancer for Haproxy {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn kind(&self) -> BalancerKind {
+        BalancerKind::Haproxy
+    }
+
+    fn version(&self) -> &str {
+        &self.build.version
+    }
+
+    fn files(
+        &self,
+        cluster: &Cluster,
+        plan: &Plan,
+        run_dir: &RunDir,
+        templates: &Templates,
+    ) -> Result<Vec<ConfigFile>, FilesError> {
+        let mut files = vec![
+            ConfigFile {
+                path: run_dir.haproxy_config(),
+                content: render::haproxy(cluster, plan, &self.build, run_dir, templates)?,
+            },
+            ConfigFile {
+                path: run_dir.haproxy_state(),
+                content: NO_STATE.to_owned(),
+            },
+        ];
+        if let Some(certificate) = &cluster.tls {
+            files.push(ConfigFile {
+                path: run_dir.certificate(),
+                content: bundle(certificate)?,
+            });
+        }
+        Ok(files)
+    }
+
+    fn check<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        plan: &'a Plan,
+        run_dir: &'a RunDir,
+        templates: &'a Templates,
+    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
+        self.checked(cluster, plan, run_dir, templates).boxed()
+    }
+
+    fn serve(&self, plan: &Plan, run_dir: &RunDir, replacing: &[u32]) -> Program {
+        let mut program = Program::new(&self.path).args([
+            "-db".as_ref(),
+            "-f".as_ref(),
+            run_dir.haproxy_config().as_os_str(),
+        ]);
+        program.nofile = Some(plan.balancer.nofile);
+        if replacing.is_empty() {
+            return program;
+        }
+        program
+            .arg("-x")
+            .arg(run_dir.haproxy_socket())
+            // Takes every pid that follows, so it comes last.
+            .arg("-sf")
+            .args(replacing.iter().map(u32::to_string))
+    }
+
+    fn drain_signal(&self) -> Signal {
+        Signal::SIGUSR1
+    }
+
+    fn end_signal(&self) -> Signal {
+        Signal::SIGTERM
+    }
+
+    fn sockets(&self, _plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf> {
+        vec![run_dir.haproxy_socket()]
+    }
+
+    fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
+        render::health_targets(cluster, node)
+    }
+}
+
+// Private
+
+/// Certificate chain and key in one text, which is what HAProxy reads.
+fn bundle(certificate: &Certificate) -> Result<String, FilesError> {
+    let Certificate::Files { certificate, key } = certificate;
+    let read = |path: &Path| {
+        fs::read_to_string(path).map_err(|source| FilesError::Certificate {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    Ok(format!("{}\n{}", read(certificate)?.trim_end(), read(key)?))
+}

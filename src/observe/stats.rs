@@ -1,0 +1,70 @@
+//! The balancer's own view, as an operator reads it.
+
+use crate::api::{Stats, StatsRow};
+use crate::runtime::Row;
+
+/// Turns the rows of `show stat` into what the API says. Listeners of single sockets and the balancer's own pages are
+/// left out.
+#[must_use]
+pub fn stats(rows: &[Row]) -> Stats {
+    let own = ["stats", "mcp_status"];
+    Stats {
+        rows: rows
+            .iter()
+            .filter(|row| row.number("type") != Some(3) && !own.contains(&row.proxy()))
+            .map(row)
+            .collect(),
+    }
+}
+
+// Private
+
+fn row(row: &Row) -> StatsRow {
+    let number = |column| row.number(column).unwrap_or(0);
+    StatsRow {
+        proxy: row.proxy().to_owned(),
+        name: row.name().to_owned(),
+        status: row.text("status").to_owned(),
+        sessions: number("scur"),
+        sessions_max: number("smax"),
+        sessions_total: number("stot"),
+        rate: number("rate"),
+        bytes_in: number("bin"),
+        bytes_out: number("bout"),
+        denied: number("dreq").saturating_add(number("dcon")),
+        connect_errors: number("econ"),
+        errors: number("ereq").saturating_add(number("eresp")),
+        queued: number("qcur"),
+        // A `*` marks a check that runs just now.
+        check: row.text("check_status").trim_start_matches("* ").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn haproxys_rows_become_the_apis() {
+        let answer = include_str!("../../tests/golden/haproxy-2.6.12/show_stat.csv");
+        let stats = stats(&Row::parse(answer).unwrap());
+        let names: Vec<&str> = stats.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["FRONTEND", "s1", "s2", "s3", "BACKEND", "t1", "BACKEND"]);
+        let first = &stats.rows[1];
+        assert_eq!(
+            (first.status.as_str(), first.check.as_str(), first.sessions),
+            ("UP 1/3", "L7OK", 0)
+        );
+    }
+
+    #[test]
+    fn absurd_figures_do_no_harm() {
+        let most = u64::MAX;
+        let rows = Row::parse(&format!("# dreq,dcon,check_status,\n{most},{most},* L7OK,\n")).unwrap();
+        let stats = stats(&rows);
+        assert_eq!(
+            (stats.rows[0].denied, stats.rows[0].check.as_str()),
+            (most, "L7OK")
+        );
+    }
+}

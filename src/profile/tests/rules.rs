@@ -1,0 +1,269 @@
+//! What breaks each rule, and what does not.
+
+use std::path::Path;
+
+use super::{cluster, file, problems, sets};
+use crate::profile::Certificate;
+
+/// Each set breaks exactly one rule, and the message says what.
+#[test]
+fn broken_rules() {
+    for (set, message) in [
+        ("cluster=.hidden", "`.hidden` cannot name a cluster"),
+        ("cluster=a/b", "`a/b` cannot name a cluster"),
+        ("cluster=''", "`` cannot name a cluster"),
+        ("nodes.count=0", "`nodes.count` cannot be 0"),
+        ("nodes.name=node", "4 nodes would all be called `node`"),
+        ("nodes.name=a {n}", "`a 4` cannot name a node"),
+        ("nodes.address=0.0.0.0", "a balancer cannot connect to 0.0.0.0"),
+        ("nodes.tcp_port=0", "`nodes.tcp_port` cannot be port 0"),
+        (
+            "nodes.tcp_port=65533",
+            "node erlmcp4 would listen on port 65536, past 65535",
+        ),
+        (
+            "nodes.target=40000",
+            "a node should hold 40000 connections but may hold only 35000",
+        ),
+        ("nodes.weight=0", "`nodes.weight` cannot be 0"),
+        ("nodes.weight=257", "`nodes.weight` cannot be 257"),
+        ("nodes.runtime=erlang", "runtime `erlang` is not built yet"),
+        ("nodes.runtime=command", "`nodes.command` names no program"),
+        (
+            "nodes.runtime=external",
+            "runtime `external` needs `nodes.members`",
+        ),
+        (
+            "nodes.command=[x]",
+            "`nodes.command` is only used by runtime `command`",
+        ),
+        (
+            "nodes.restart.backoff=0s..1s",
+            "`nodes.restart.backoff` cannot be zero",
+        ),
+        ("listen.address=[]", "`listen.address` is empty"),
+        ("listen.address=['::1', '::1']", "`listen.address` has ::1 twice"),
+        (
+            "listen.address=[0.0.0.0, 127.0.0.1]",
+            "`listen.address` has 0.0.0.0 and 127.0.0.1, and one covers the other",
+        ),
+        ("listen.https=8443", "`listen.https` needs a certificate"),
+        ("routing.tcp.algorithm=uri", "raw TCP has no URI to hash"),
+        ("routing.tcp.sticky=cookie", "raw TCP has no cookies"),
+        (
+            "routing.tcp.sticky=mcp-session",
+            "raw TCP has no `Mcp-Session-Id` header",
+        ),
+        ("routing.cookie='a b'", "`a b` cannot name a cookie"),
+        ("routing.table.size=0", "`routing.table.size` cannot be 0"),
+        ("limits.maxconn=0", "`limits.maxconn` cannot be 0"),
+        ("health.rise=0", "`health.rise` cannot be 0"),
+        ("health.interval=0", "`health.interval` cannot be zero"),
+        ("timeouts.tunnel=30d", "`timeouts.tunnel` cannot be 720h"),
+        ("targets.variance=0", "`targets.variance` cannot be 0%"),
+        ("tls={certificate: a}", "`tls.key` is missing"),
+        ("tls.key=a", "`tls.certificate` is missing"),
+        ("tls={}", "`tls` names no certificate"),
+        ("tls.self_signed=true", "`tls.self_signed` is not built yet"),
+    ] {
+        let problems = problems(&sets(&[set]));
+        assert_eq!(problems.messages().collect::<Vec<_>>(), [message], "--set {set}");
+        let text = problems.to_string();
+        assert!(text.contains(&format!("--set {set}")), "shows the set: {text}");
+    }
+}
+
+#[test]
+fn no_node_takes_the_name_of_a_log_of_ours() {
+    for name in ["haproxy", "nginx", "builtin", "supervisor"] {
+        let name = format!("nodes.name={name}");
+        assert!(
+            problems(&sets(&["nodes.count=1", &name]))
+                .to_string()
+                .contains("no node can be called")
+        );
+    }
+    cluster(&sets(&["nodes.count=1", "nodes.name=haproxy1"]));
+}
+
+#[test]
+fn all_broken_rules_are_told_at_once() {
+    let text = "cluster: a b\nnodes: {count: 0, weigt: 1}\nhealth: {rise: 0, fall: 0}\nnode: 1\n";
+    assert_eq!(
+        problems(&file(text)).messages().collect::<Vec<_>>(),
+        [
+            "unknown key `nodes.weigt`",
+            "unknown key `node`",
+            "`a b` cannot name a cluster",
+            "`nodes.count` cannot be 0",
+            "`health.rise` cannot be 0",
+            "`health.fall` cannot be 0",
+        ]
+    );
+}
+
+#[test]
+fn all_wrong_types_are_told_at_once() {
+    let text = "nodes: {count: many, http_port: 70000}\nlisten: [1]\nhealth: {kind: mpc}\n";
+    assert_eq!(
+        problems(&file(text)).messages().collect::<Vec<_>>(),
+        [
+            "`nodes.count`: \"many\", expected a whole number from 0 to 65535",
+            "`nodes.http_port`: `70000`, expected a whole number from 0 to 65535",
+            "`listen`: a list, expected a map",
+            "`health.kind`: `mpc`, expected one of `auto`, `tcp`, `mcp`, `http`",
+        ]
+    );
+}
+
+#[test]
+fn ports_that_collide() {
+    for (set, message) in [
+        (
+            "nodes.http_port=8080",
+            "the http listener and node erlmcp1 both want port 8080",
+        ),
+        (
+            "listen.tcp=9003",
+            "node erlmcp3 and the tcp listener both want port 9003",
+        ),
+        (
+            "listen.stats=127.0.0.1:8080",
+            "the http listener and the stats page both want port 8080",
+        ),
+        (
+            "listen.status='[::1]:8001'",
+            "the websocket listener and the status page both want port 8001",
+        ),
+        (
+            "nodes.tcp_port=8081",
+            "node erlmcp1 and node erlmcp1 both want port 8081",
+        ),
+    ] {
+        assert_eq!(
+            problems(&sets(&[set])).messages().next(),
+            Some(message),
+            "--set {set}"
+        );
+    }
+}
+
+#[test]
+fn ports_that_do_not_collide() {
+    for free in [
+        // Another address, another family, a listener that is not there.
+        &["listen.stats=127.0.0.2:9001"][..],
+        &["listen.address=['::']", "nodes.http_port=8080"],
+        &["listen.address=[127.0.0.1]", "listen.stats=127.0.0.2:8080"],
+        &["nodes.http_port=null", "listen.tcp=8080"],
+        &["listen.http=null", "nodes.http_port=8080"],
+    ] {
+        cluster(&sets(free));
+    }
+}
+
+#[test]
+fn an_offset_moves_every_port_and_stops_at_the_last() {
+    let mut source = sets(&["tls={certificate: a, key: b}"]);
+    source.port_offset = 1_000;
+    let cluster = cluster(&source);
+    let ports: Vec<u16> = cluster.listen.ports().map(|(_, port)| port).collect();
+    assert_eq!(ports, [9000, 9080, 9001, 9002, 9443]);
+    let pages: Vec<u16> = cluster.listen.pages().map(|(_, at)| at.port()).collect();
+    assert_eq!(pages, [9404, 9888]);
+    assert_eq!(cluster.listen.observe.unwrap().port(), 9405);
+    assert_eq!(cluster.nodes[3].tcp.port(), 10_004);
+    assert_eq!(cluster.nodes[3].http.unwrap().port(), 9084);
+
+    source.port_offset = 56_533;
+    let problems = problems(&source);
+    assert_eq!(
+        problems.messages().collect::<Vec<_>>(),
+        ["node erlmcp3 would listen on port 65536, past 65535"]
+    );
+    assert!(problems.to_string().contains("--port-offset 56533"));
+}
+
+#[test]
+fn nodes_without_http_leave_the_http_listeners_out() {
+    let listen = cluster(&sets(&["nodes.http_port=null"])).listen;
+    assert_eq!(listen.ports().collect::<Vec<_>>(), [("tcp", 8000)]);
+    assert!(listen.stats.is_some());
+}
+
+#[test]
+fn some_listener_must_be_left() {
+    for all in [
+        &[
+            "listen.tcp=null",
+            "listen.http=null",
+            "listen.websocket=null",
+            "listen.sse=null",
+        ][..],
+        &["listen.tcp=null", "nodes.http_port=null"],
+    ] {
+        let problems = problems(&sets(all));
+        assert_eq!(
+            problems.messages().collect::<Vec<_>>(),
+            ["no listener is left for clients"]
+        );
+    }
+}
+
+#[test]
+fn external_members_replace_the_counted_nodes_and_do_not_move() {
+    let mut source = file(
+        "nodes:\n  runtime: external\n  count: 0\n  members:\n    - {name: a, address: 192.0.2.1, tcp_port: 9001}\n    - {name: b, address: 192.0.2.2, tcp_port: 9001}\n",
+    );
+    source.port_offset = 100;
+    let cluster = cluster(&source);
+    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.tcp.to_string()).collect();
+    assert_eq!(nodes, ["192.0.2.1:9001", "192.0.2.2:9001"]);
+    assert_eq!(cluster.nodes[1].number, 2);
+    assert_eq!(cluster.listen.ports().collect::<Vec<_>>(), [("tcp", 8100)]);
+}
+
+#[test]
+fn external_members_are_unique_and_alike() {
+    let text = "nodes:\n  runtime: external\n  members:\n    - {name: a, address: 192.0.2.1, tcp_port: 9001, http_port: 1}\n    - {name: a, address: 192.0.2.1, tcp_port: 9001}\n";
+    assert_eq!(
+        problems(&file(text)).messages().collect::<Vec<_>>(),
+        [
+            "two nodes are called `a`",
+            "some members have an `http_port` and some do not",
+            "node a and node a both want port 9001",
+        ]
+    );
+}
+
+#[test]
+fn relative_paths_begin_where_they_were_written() {
+    let mut source = file("tls: {certificate: a.pem, key: /keys/b.pem}\nbinaries: {haproxy: ./haproxy}\n");
+    source.name = "profiles/p.yaml".to_owned();
+    source.sets = vec![
+        "binaries.nginx=bin/nginx".to_owned(),
+        "binaries.erl=erl".to_owned(),
+    ];
+    let cluster = cluster(&source);
+    assert_eq!(
+        cluster.tls,
+        Some(Certificate::Files {
+            certificate: "/conf/profiles/a.pem".into(),
+            key: "/keys/b.pem".into(),
+        })
+    );
+    let binaries = cluster.binaries;
+    assert_eq!(
+        binaries.haproxy.as_deref(),
+        Some(Path::new("/conf/profiles/haproxy"))
+    );
+    assert_eq!(binaries.nginx.as_deref(), Some(Path::new("/conf/bin/nginx")));
+    assert_eq!(binaries.erl.as_deref(), Some(Path::new("erl")));
+}
+
+#[test]
+fn a_certificate_alone_opens_https() {
+    let tls = "tls={certificate: a, key: b}";
+    assert_eq!(cluster(&sets(&[tls])).listen.https, Some(8443));
+    assert_eq!(cluster(&sets(&[tls, "listen.https=443"])).listen.https, Some(443));
+}

@@ -1,0 +1,213 @@
+//! What users read.
+
+use insta::assert_snapshot;
+
+use super::{file, problems, sets};
+
+#[test]
+fn colliding_ports_are_both_shown() {
+    let problems = problems(&file("nodes: {http_port: 8080}\n"));
+    assert_snapshot!(problems, @r#"
+    error: the http listener and node erlmcp1 both want port 8080
+      --> p.yaml:1:20
+       |
+     1 | nodes: {http_port: 8080}
+       |                    ^^^^ node erlmcp1 on 127.0.0.1:8080
+       |
+      ::: profile default:33:9
+       |
+    33 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
+       |         ^^^^ the http listener on 0.0.0.0:8080
+    hint: give `nodes.http_port` or `listen.http` another port
+    "#);
+}
+
+#[test]
+fn unknown_keys_are_answered_with_what_was_meant() {
+    let problems = problems(&file("nodes:\n  conut: 3\ncount: 2\n"));
+    assert_snapshot!(problems, @r#"
+    error: unknown key `nodes.conut`
+     --> p.yaml:2:3
+      |
+    2 |   conut: 3
+      |   ^^^^^
+    hint: did you mean `nodes.count`?
+
+    error: unknown key `count`
+     --> p.yaml:3:1
+      |
+    3 | count: 2
+      | ^^^^^
+    hint: did you mean `nodes.count`?
+    "#);
+}
+
+#[test]
+fn a_duplicate_is_shown_with_the_first() {
+    let problems = problems(&file("nodes:\n  count: 1\n  count: 2\n"));
+    assert_snapshot!(problems, @r#"
+    error: `nodes.count` stands here twice
+     --> p.yaml:3:3
+      |
+    2 |   count: 1
+      |   ----- first
+    3 |   count: 2
+      |   ^^^^^ again
+    hint: leave one of them out
+    "#);
+}
+
+#[test]
+fn a_set_is_shown_as_it_was_given() {
+    let problems = problems(&sets(&["nodes.count=0", "nodes.tcp_prt=1"]));
+    assert_snapshot!(problems, @r#"
+    error: unknown key `nodes.tcp_prt`
+     --> command line:1:13
+      |
+    1 | --set nodes.tcp_prt=1
+      |             ^^^^^^^
+    hint: did you mean `nodes.tcp_port`?
+
+    error: `nodes.count` cannot be 0
+     --> command line:1:19
+      |
+    1 | --set nodes.count=0
+      |                   ^
+    hint: it is 1 to 1000
+    "#);
+}
+
+#[test]
+fn an_empty_profile() {
+    let problems = problems(&file(""));
+    assert_snapshot!(problems, @r#"
+    error: the profile is empty
+     --> p.yaml:1:1
+      |
+    1 |
+      | ^
+    hint: write only what differs from the default, such as `cluster: mine`; `clusterctl profile show default` lists every key
+    "#);
+}
+
+#[test]
+fn a_list() {
+    let problems = problems(&file("- a\n"));
+    assert_snapshot!(problems, @r#"
+    error: a profile is a map of keys, and this is a list
+     --> p.yaml:1:1
+      |
+    1 | - a
+      | ^
+    hint: write only what differs from the default, such as `cluster: mine`; `clusterctl profile show default` lists every key
+    "#);
+}
+
+#[test]
+fn a_tab() {
+    let problems = problems(&file("nodes:\n\tcount: 1\n"));
+    assert_snapshot!(problems, @r#"
+    error: a tab cannot indent YAML
+     --> p.yaml:2:1
+      |
+    2 |     count: 1
+      | ^^^^
+    hint: use spaces
+    "#);
+}
+
+#[test]
+fn an_open_bracket() {
+    let problems = problems(&file("nodes: {count: [1\n"));
+    assert_snapshot!(problems, @r#"
+    error: not valid YAML: while parsing a flow sequence, expected ',' or ']'
+     --> p.yaml:1:19
+      |
+    1 | nodes: {count: [1
+      |                  ^
+    "#);
+}
+
+#[test]
+fn a_map_that_is_null() {
+    let problems = problems(&file("nodes: null\n"));
+    assert_snapshot!(problems, @r#"
+    error: `nodes`: nothing (null), expected a map
+     --> p.yaml:1:8
+      |
+    1 | nodes: null
+      |        ^^^^
+    hint: leave `nodes` out to take its defaults
+    "#);
+}
+
+#[test]
+fn a_value_against_a_default() {
+    let problems = problems(&file("nodes: {target: 50000}\n"));
+    assert_snapshot!(problems, @r#"
+    error: a node should hold 50000 connections but may hold only 35000
+      --> p.yaml:1:17
+       |
+     1 | nodes: {target: 50000}
+       |                 ^^^^^
+       |
+      ::: profile default:20:12
+       |
+    20 |   maxconn: 35000                      # its hard limit: what is left to it when one of four dies, plus 5 %
+       |            ^^^^^
+    hint: `nodes.maxconn` is at least `nodes.target`, better a third more: what is left when one of four dies
+    "#);
+}
+
+#[test]
+fn values_of_the_wrong_type() {
+    let problems = problems(&file(
+        "health: {interval: soon, kind: htpp}\nlisten: {stats: 8404}\n",
+    ));
+    assert_snapshot!(problems, @r#"
+    error: `listen.stats`: `8404`, expected an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`
+     --> p.yaml:2:17
+      |
+    2 | listen: {stats: 8404}
+      |                 ^^^^
+    hint: the default is `127.0.0.1:8404`
+
+    error: `health.kind`: `htpp`, expected one of `auto`, `tcp`, `mcp`, `http`
+     --> p.yaml:1:32
+      |
+    1 | health: {interval: soon, kind: htpp}
+      |                                ^^^^
+    hint: did you mean `http`?
+
+    error: `health.interval`: `soon` is not a duration such as `500ms`, `5s`, `2m` or `1h`
+     --> p.yaml:1:20
+      |
+    1 | health: {interval: soon, kind: htpp}
+      |                    ^^^^
+    hint: the default is `3s`
+    "#);
+}
+
+#[test]
+fn an_incomplete_member() {
+    let problems = problems(&file("nodes: {members: [{name: a}], runtime: external}\n"));
+    assert_snapshot!(problems, @r#"
+    error: `nodes.members[0]`: missing field `address`
+     --> p.yaml:1:19
+      |
+    1 | nodes: {members: [{name: a}], runtime: external}
+      |                   ^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn an_anchor() {
+    let problems = problems(&file("nodes: &x {}\n"));
+    assert_snapshot!(problems, @r#"
+    error: a profile has no anchors and aliases: write the value out
+     --> p.yaml:1:8
+      |
+    1 | nodes: &x {}
+      |        ^
+    "#);
+}

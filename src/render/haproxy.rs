@@ -1,0 +1,260 @@
+//! `haproxy.cfg`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::platform::RunDir;
+use crate::profile::{Cluster, Timeouts};
+use crate::units::Period;
+
+use super::build::HaproxyBuild;
+use super::per_ip::PerIpView;
+use super::pool::{BackendView, Pool};
+use super::templates::{RenderError, Templates};
+
+/// HAProxy's timers are 31 bits of milliseconds, and longer ones are refused.
+const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
+
+/// Time in which a server that is up again gets back to its full share.
+const SLOWSTART: &str = "10s";
+
+/// Renders `haproxy.cfg` for a binary that was built as `build` says, running in `run_dir`.
+///
+/// # Errors
+/// When a template override cannot be read, parsed or filled.
+pub fn haproxy(
+    cluster: &Cluster,
+    plan: &Plan,
+    build: &HaproxyBuild,
+    run_dir: &RunDir,
+    templates: &Templates,
+) -> Result<String, RenderError> {
+    let view = View::new(cluster, plan, build, run_dir);
+    templates.render("haproxy.cfg.tera", &view)
+}
+
+/// A period that HAProxy takes.
+pub(super) fn timer(period: Period) -> Period {
+    Period::from(period.duration().min(LONGEST_TIMER))
+}
+
+// Private
+
+/// All that the template prints.
+#[derive(Debug, Serialize)]
+struct View {
+    cluster: String,
+    node_count: usize,
+    maxconn: u32,
+    threads: u16,
+    run_dir: RunDirView,
+    timeouts: Timeouts,
+    health: HealthView,
+    slowstart: &'static str,
+    tls: bool,
+    stats: Option<String>,
+    prometheus: bool,
+    status: Option<StatusView>,
+    frontends: Vec<FrontendView>,
+    backends: Vec<BackendView>,
+}
+
+/// What HAProxy keeps in the run directory.
+#[derive(Debug, Serialize)]
+struct RunDirView {
+    socket: String,
+    state: String,
+    peers: String,
+}
+
+/// `default-server` settings of health checks.
+#[derive(Debug, Serialize)]
+struct HealthView {
+    inter: Period,
+    /// Between two checks while an opinion changes.
+    fastinter: Period,
+    rise: u16,
+    fall: u16,
+}
+
+/// `/health` of the whole cluster.
+#[derive(Debug, Serialize)]
+struct StatusView {
+    bind: String,
+    /// The backend whose servers are counted.
+    backend: &'static str,
+}
+
+/// A `frontend` section for clients.
+#[derive(Debug, Serialize)]
+struct FrontendView {
+    title: &'static str,
+    name: &'static str,
+    mode: &'static str,
+    binds: Vec<String>,
+    timeout_client: Option<Period>,
+    limits: Option<PerIpView>,
+    tls: bool,
+    /// The one path it serves.
+    only_path: Option<&'static str>,
+    /// Whether the path decides which backend serves.
+    by_path: bool,
+    backend: &'static str,
+}
+
+impl View {
+    fn new(cluster: &Cluster, plan: &Plan, build: &HaproxyBuild, run_dir: &RunDir) -> View {
+        let pools = Pool::all(cluster);
+        let frontends = frontends(cluster, plan, run_dir, &pools);
+        View {
+            cluster: cluster.name.clone(),
+            node_count: cluster.nodes.len(),
+            maxconn: plan.balancer.maxconn,
+            threads: plan.balancer.threads,
+            run_dir: RunDirView {
+                socket: word(&run_dir.haproxy_socket()),
+                state: word(&run_dir.haproxy_state()),
+                peers: word(&run_dir.haproxy_peers_socket()),
+            },
+            timeouts: timers(cluster.timeouts),
+            health: HealthView {
+                inter: timer(cluster.health.interval),
+                fastinter: timer(cluster.health.interval).min(Period::from(Duration::from_secs(1))),
+                rise: cluster.health.rise,
+                fall: cluster.health.fall,
+            },
+            slowstart: SLOWSTART,
+            tls: frontends.iter().any(|frontend| frontend.tls),
+            stats: cluster.listen.stats.map(bind),
+            prometheus: build.prometheus,
+            status: cluster.listen.status.and_then(|at| {
+                Some(StatusView {
+                    bind: bind(at),
+                    backend: pools.first()?.name(),
+                })
+            }),
+            backends: pools.iter().map(|pool| pool.view(cluster, plan)).collect(),
+            frontends,
+        }
+    }
+}
+
+fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -> Vec<FrontendView> {
+    let listen = &cluster.listen;
+    let binds = |port: Option<u16>| -> Vec<String> {
+        let at = |port| {
+            plan.addresses
+                .iter()
+                .map(move |ip: &IpAddr| bind(SocketAddr::new(*ip, port)))
+        };
+        port.into_iter().flat_map(at).collect()
+    };
+    let secure: Vec<String> = binds(listen.https.filter(|_| cluster.tls.is_some()))
+        .into_iter()
+        .map(|bind| format!("{bind} ssl crt {} alpn h2,http/1.1", word(&run_dir.certificate())))
+        .collect();
+    let tls = !secure.is_empty();
+    let tunnel = timer(cluster.timeouts.tunnel);
+    let http = |title, name, only_path, pool: Pool| FrontendView {
+        title,
+        name,
+        mode: "http",
+        binds: Vec::new(),
+        timeout_client: None,
+        limits: PerIpView::new(cluster, true),
+        tls: false,
+        only_path,
+        by_path: only_path.is_none(),
+        backend: pool.name(),
+    };
+    let all = [
+        FrontendView {
+            title: "MCP over TCP. HAProxy sees bytes here, so messages inside a connection are not limited.",
+            binds: binds(listen.tcp),
+            mode: "tcp",
+            limits: PerIpView::new(cluster, false),
+            by_path: false,
+            ..http("", "mcp_frontend_tcp", None, Pool::Tcp)
+        },
+        FrontendView {
+            binds: [binds(listen.http), secure].concat(),
+            tls,
+            ..http(
+                "MCP over HTTP: WebSockets and event streams are told from requests, and go to backends of their own.",
+                "mcp_frontend_http",
+                None,
+                Pool::Http,
+            )
+        },
+        FrontendView {
+            binds: binds(listen.websocket),
+            ..http(
+                "WebSockets only.",
+                "mcp_frontend_websocket",
+                Some("/mcp/ws"),
+                Pool::WebSocket,
+            )
+        },
+        FrontendView {
+            binds: binds(listen.sse),
+            timeout_client: Some(tunnel),
+            ..http(
+                "Event streams only.",
+                "mcp_frontend_sse",
+                Some("/mcp/sse"),
+                Pool::Sse,
+            )
+        },
+    ];
+    let served = |frontend: &FrontendView| pools.iter().any(|pool| pool.name() == frontend.backend);
+    all.into_iter()
+        .filter(|frontend| !frontend.binds.is_empty() && served(frontend))
+        .collect()
+}
+
+/// An address to listen on. IPv6 sockets take IPv6 only, so that `0.0.0.0` and `::` do not collide.
+fn bind(at: SocketAddr) -> String {
+    match at {
+        SocketAddr::V4(_) => at.to_string(),
+        SocketAddr::V6(_) => format!("{at} v6only"),
+    }
+}
+
+/// A path as one word of the configuration.
+fn word(path: &Path) -> String {
+    let mut word = String::new();
+    for c in path.display().to_string().chars() {
+        if matches!(c, ' ' | '\\' | '#' | '\'' | '"') {
+            word.push('\\');
+        }
+        word.push(c);
+    }
+    word
+}
+
+fn timers(timeouts: Timeouts) -> Timeouts {
+    let Timeouts {
+        connect,
+        client,
+        server,
+        queue,
+        check,
+        http_request,
+        keep_alive,
+        tunnel,
+    } = timeouts;
+    Timeouts {
+        connect: timer(connect),
+        client: timer(client),
+        server: timer(server),
+        queue: timer(queue),
+        check: timer(check),
+        http_request: timer(http_request),
+        keep_alive: timer(keep_alive),
+        tunnel: timer(tunnel),
+    }
+}

@@ -1,0 +1,281 @@
+//! The backends: the nodes as HAProxy sees them, once per kind of traffic.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
+use crate::units::Period;
+
+use super::haproxy::timer;
+
+/// Never `text/event-stream`: a compressor would hold events back.
+const COMPRESSED: &str =
+    "application/json text/plain text/html text/css text/csv text/xml text/markdown text/javascript";
+
+/// The JSON-RPC line that a healthy node answers by a line of its own, be it an error.
+const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;
+
+/// A server of a backend that has to be told when a node's health changes. Backends that track another one's servers
+/// follow by themselves, and refuse to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthTarget {
+    /// The backend.
+    pub backend: &'static str,
+    /// The server: the node's name.
+    pub server: String,
+}
+
+/// One kind of traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// MCP over TCP.
+    Tcp,
+    /// MCP over HTTP.
+    Http,
+    /// `WebSockets`.
+    WebSocket,
+    /// Event streams.
+    Sse,
+}
+
+/// A `backend` section.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct BackendView {
+    title: &'static str,
+    name: &'static str,
+    mode: &'static str,
+    algorithm: &'static str,
+    /// Whether the algorithm hashes, so that the kind of hash matters.
+    hashed: bool,
+    /// Silence that a stream may keep.
+    tunnel: Option<Period>,
+    sticky: Vec<String>,
+    compress: Option<&'static str>,
+    check: Vec<String>,
+    servers: Vec<ServerView>,
+}
+
+/// A `server` line. Names and addresses are padded, so that columns align.
+#[derive(Clone, Debug, Serialize)]
+struct ServerView {
+    name: String,
+    address: String,
+    options: String,
+}
+
+/// The servers that a node's health has to be told to.
+#[must_use]
+pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
+    Pool::all(cluster)
+        .into_iter()
+        .filter(|pool| pool.tracked().is_none())
+        .map(|pool| HealthTarget {
+            backend: pool.name(),
+            server: node.to_owned(),
+        })
+        .collect()
+}
+
+impl Pool {
+    /// Those that the cluster's listeners need.
+    pub(super) fn all(cluster: &Cluster) -> Vec<Pool> {
+        let mut pools = Vec::new();
+        if cluster.listen.tcp.is_some() {
+            pools.push(Pool::Tcp);
+        }
+        let Listeners {
+            http,
+            https,
+            websocket,
+            sse,
+            ..
+        } = cluster.listen;
+        if cluster.has_http() && [http, https, websocket, sse].iter().any(Option::is_some) {
+            pools.extend([Pool::Http, Pool::WebSocket, Pool::Sse]);
+        }
+        pools
+    }
+
+    /// The backend's name, the reference document's.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Pool::Tcp => "mcp_cluster_tcp",
+            Pool::Http => "mcp_http_backend",
+            Pool::WebSocket => "mcp_websocket_backend",
+            Pool::Sse => "mcp_sse_backend",
+        }
+    }
+
+    /// Its section.
+    pub(super) fn view(self, cluster: &Cluster, plan: &Plan) -> BackendView {
+        let algorithm = self.route(cluster).algorithm;
+        BackendView {
+            title: match self {
+                Pool::Tcp => "Nodes by TCP: one JSON-RPC message per line.",
+                Pool::Http => "Nodes by HTTP: requests and their answers.",
+                Pool::WebSocket => "Nodes by HTTP: WebSockets, which live long.",
+                Pool::Sse => "Nodes by HTTP: event streams, which live long and are never buffered.",
+            },
+            name: self.name(),
+            mode: if self == Pool::Tcp { "tcp" } else { "http" },
+            algorithm: algorithm.name(),
+            hashed: matches!(algorithm, Algorithm::Source | Algorithm::Uri),
+            tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
+            sticky: self.sticky(cluster),
+            compress: (self == Pool::Http).then_some(COMPRESSED),
+            check: self.check(cluster),
+            servers: self.servers(cluster, plan),
+        }
+    }
+
+    // Private
+
+    const fn route(self, cluster: &Cluster) -> Route {
+        match self {
+            Pool::Tcp => cluster.routing.tcp,
+            Pool::Http => cluster.routing.http,
+            Pool::WebSocket => cluster.routing.websocket,
+            Pool::Sse => cluster.routing.sse,
+        }
+    }
+
+    /// The pool whose checks speak for this one too.
+    const fn tracked(self) -> Option<Pool> {
+        match self {
+            Pool::Tcp | Pool::Http => None,
+            Pool::WebSocket | Pool::Sse => Some(Pool::Http),
+        }
+    }
+
+    /// How it is told whose client this is. An event stream belongs to the session that its client's requests made,
+    /// so it also follows what those go by.
+    fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
+        let own = self.route(cluster).sticky;
+        let http = cluster.routing.http.sticky;
+        match self {
+            Pool::Sse if http != own && matches!(http, Sticky::Cookie | Sticky::McpSession) => {
+                vec![http, own]
+            }
+            _ => vec![own],
+        }
+    }
+
+    fn sticky(self, cluster: &Cluster) -> Vec<String> {
+        let table = cluster.routing.table;
+        let memory = format!(
+            "size {} expire {} peers clusterctl",
+            table.size,
+            timer(table.expire)
+        );
+        let http = cluster.routing.http.sticky;
+        let mut lines = Vec::new();
+        for sticky in self.followed(cluster) {
+            match sticky {
+                Sticky::None => {}
+                Sticky::Source => lines.extend([
+                    format!("stick-table type ipv6 {memory}"),
+                    "stick on src".to_owned(),
+                ]),
+                Sticky::Cookie => {
+                    lines.push(format!(
+                        "cookie {} insert indirect nocache httponly",
+                        cluster.routing.cookie
+                    ));
+                }
+                // Only a node can name a session, in its answer. Event streams look where requests have learnt it.
+                Sticky::McpSession if self != Pool::Http && http == Sticky::McpSession => {
+                    lines.push(format!(
+                        "stick match req.hdr(Mcp-Session-Id) table {}",
+                        Pool::Http.name()
+                    ));
+                }
+                Sticky::McpSession => lines.extend([
+                    format!("stick-table type string len 128 {memory}"),
+                    "stick match req.hdr(Mcp-Session-Id)".to_owned(),
+                    "stick store-response res.hdr(Mcp-Session-Id)".to_owned(),
+                ]),
+            }
+        }
+        lines
+    }
+
+    fn check(self, cluster: &Cluster) -> Vec<String> {
+        if self.tracked().is_some() {
+            return Vec::new();
+        }
+        match self.question(cluster) {
+            HealthKind::Mcp => vec![
+                "# One JSON-RPC line must be answered by one: a hung process accepts connections, too."
+                    .to_owned(),
+                "option tcp-check".to_owned(),
+                format!("tcp-check send '{PING}'"),
+                "tcp-check send-binary 0a".to_owned(),
+                "tcp-check expect string '\"jsonrpc\"'".to_owned(),
+            ],
+            HealthKind::Http => vec![
+                "option httpchk GET /health".to_owned(),
+                "http-check expect status 200-299".to_owned(),
+            ],
+            HealthKind::Auto | HealthKind::Tcp => Vec::new(),
+        }
+    }
+
+    /// What this pool's checks ask.
+    fn question(self, cluster: &Cluster) -> HealthKind {
+        match cluster.health.kind {
+            HealthKind::Auto if self == Pool::Tcp => HealthKind::Mcp,
+            HealthKind::Auto => HealthKind::Http,
+            HealthKind::Http if !cluster.has_http() => HealthKind::Mcp,
+            asked => asked,
+        }
+    }
+
+    fn servers(self, cluster: &Cluster, plan: &Plan) -> Vec<ServerView> {
+        let rows: Vec<_> = cluster
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node, self.address(node)?)))
+            .collect();
+        let width = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
+        let name_width = width(&mut rows.iter().map(|(node, _)| node.name.len()));
+        let address_width = width(&mut rows.iter().map(|(_, address)| address.to_string().len()));
+        rows.into_iter()
+            .map(|(node, address)| ServerView {
+                name: format!("{:name_width$}", node.name),
+                address: format!("{:address_width$}", address.to_string()),
+                options: self.options(cluster, plan, node, address),
+            })
+            .collect()
+    }
+
+    const fn address(self, node: &Node) -> Option<SocketAddr> {
+        match self {
+            Pool::Tcp => Some(node.tcp),
+            _ => node.http,
+        }
+    }
+
+    fn options(self, cluster: &Cluster, plan: &Plan, node: &Node, address: SocketAddr) -> String {
+        let maxconn = node.maxconn.min(plan.nodes.maxconn);
+        let mut options = vec![format!("weight {} maxconn {maxconn}", node.weight)];
+        if self.followed(cluster).contains(&Sticky::Cookie) {
+            options.push(format!("cookie {}", node.name));
+        }
+        if let Some(pool) = self.tracked() {
+            options.push(format!("track {}/{}", pool.name(), node.name));
+        } else {
+            options.push("check".to_owned());
+            let asked = match self.question(cluster) {
+                HealthKind::Mcp => Some(node.tcp),
+                HealthKind::Http => node.http,
+                HealthKind::Auto | HealthKind::Tcp => None,
+            };
+            if let Some(asked) = asked.filter(|asked| *asked != address) {
+                options.push(format!("port {}", asked.port()));
+            }
+        }
+        options.join(" ")
+    }
+}

@@ -1,0 +1,67 @@
+//! Clients with source addresses of their own.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An open connection that speaks JSON-RPC lines.
+pub(super) struct Line(BufReader<TcpStream>);
+
+impl Line {
+    pub(super) async fn open(source: Ipv4Addr, port: u16) -> io::Result<Line> {
+        Ok(Line(BufReader::new(connect(source, port).await?)))
+    }
+
+    /// Which node answers; an error when the connection is closed instead.
+    pub(super) async fn node(&mut self) -> io::Result<String> {
+        self.0
+            .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
+            .await?;
+        let mut line = String::new();
+        patiently(self.0.read_line(&mut line)).await?;
+        let answer: serde_json::Value = serde_json::from_str(&line).map_err(io::Error::from)?;
+        Ok(answer["result"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// Which node serves a new connection from `source`.
+pub(super) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> {
+    Line::open(source, port).await?.node().await
+}
+
+/// The answer to `GET path` with more header lines, up to the end of the connection.
+pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> String {
+    let mut stream = connect(source, port).await.unwrap();
+    let mut request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
+    for header in headers {
+        request.push_str(header);
+        request.push_str("\r\n");
+    }
+    if !headers.iter().any(|header| header.starts_with("Connection")) {
+        request.push_str("Connection: close\r\n");
+    }
+    stream.write_all((request + "\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // What came before a reset counts, too.
+    let _ = patiently(stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn connect(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((source, 0)))?;
+    socket
+        .connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .await
+}
+
+async fn patiently<T>(wait: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, wait)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,278 @@
+//! Every kind of profile makes a configuration that HAProxy accepts without a warning.
+
+use std::path::Path;
+
+use clusterctl::balancer::CheckError;
+use clusterctl::plan::Plan;
+use clusterctl::platform::{Program, RunDir};
+use clusterctl::profile::{Algorithm, Certificate, Cluster, HealthKind, Route, Sticky};
+use clusterctl::render::Templates;
+
+use super::{default_cluster, installed, plan};
+
+/// Lets HAProxy check the default profile, changed.
+async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
+    let mut cluster = default_cluster();
+    let mut plan = plan(&["0.0.0.0", "::"]);
+    change(&mut cluster, &mut plan);
+    let directory = tempfile::tempdir().unwrap();
+    let haproxy = installed(&cluster).await;
+    let run_dir = RunDir::at(directory.path());
+    let checked = haproxy
+        .check(&cluster, &plan, &run_dir, &Templates::embedded())
+        .await;
+    match checked {
+        Ok(warnings) => assert!(warnings.is_empty(), "{warnings:#?}"),
+        Err(error) => {
+            let files = haproxy.files(&cluster, &plan, &run_dir, &Templates::embedded());
+            panic!("{error}\n{}", files.unwrap()[0].content)
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_default_profile() {
+    accepted(|_, _| {}).await;
+    accepted(|_, plan| plan.balancer.maxconn = 100_000).await;
+}
+
+#[tokio::test]
+async fn without_any_one_listener() {
+    accepted(|cluster, _| cluster.listen.tcp = None).await;
+    accepted(|cluster, _| cluster.listen.http = None).await;
+    accepted(|cluster, _| cluster.listen.websocket = None).await;
+    accepted(|cluster, _| cluster.listen.sse = None).await;
+    accepted(|cluster, _| cluster.listen.stats = None).await;
+    accepted(|cluster, _| cluster.listen.status = None).await;
+}
+
+#[tokio::test]
+async fn nodes_without_http() {
+    accepted(|cluster, _| {
+        for node in &mut cluster.nodes {
+            node.http = None;
+        }
+        cluster.listen.http = None;
+        cluster.listen.websocket = None;
+        cluster.listen.sse = None;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_directory_with_blanks_in_its_name() {
+    let cluster = default_cluster();
+    let plan = plan(&["127.0.0.1"]);
+    let haproxy = installed(&cluster).await;
+    let run_dir = RunDir::at("/run/my \"clusters\"/a#1");
+    let files = haproxy
+        .files(&cluster, &plan, &run_dir, &Templates::embedded())
+        .unwrap();
+    let socket = r#"stats socket /run/my\ \"clusters\"/a\#1/haproxy.sock mode 600"#;
+    assert!(files[0].content.contains(socket), "{}", files[0].content);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("haproxy.cfg");
+    let config = files[0]
+        .content
+        .replace("    server-state-file", "    # server-state-file");
+    std::fs::write(&file, config).unwrap();
+    let checked = Program::new("/usr/sbin/haproxy")
+        .args(["-c".as_ref(), "-f".as_ref(), file.as_os_str()])
+        .output(std::time::Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[tokio::test]
+async fn every_algorithm_with_every_stickiness() {
+    for algorithm in [
+        Algorithm::Roundrobin,
+        Algorithm::Leastconn,
+        Algorithm::Source,
+        Algorithm::Uri,
+    ] {
+        for sticky in [Sticky::None, Sticky::Source, Sticky::Cookie, Sticky::McpSession] {
+            let route = Route { algorithm, sticky };
+            accepted(|cluster, _| {
+                let routing = &mut cluster.routing;
+                (routing.http, routing.sse, routing.websocket) = (route, route, route);
+                // Nothing but the address can be seen in bytes.
+                if algorithm != Algorithm::Uri && matches!(sticky, Sticky::None | Sticky::Source) {
+                    routing.tcp = route;
+                }
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn event_streams_that_follow_the_requests_stickiness() {
+    for (http, sse) in [
+        (Sticky::McpSession, Sticky::Source),
+        (Sticky::McpSession, Sticky::Cookie),
+        (Sticky::Cookie, Sticky::McpSession),
+        (Sticky::Source, Sticky::McpSession),
+        (Sticky::None, Sticky::Cookie),
+    ] {
+        accepted(|cluster, _| {
+            cluster.routing.http.sticky = http;
+            cluster.routing.sse.sticky = sse;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_check() {
+    for kind in [
+        HealthKind::Auto,
+        HealthKind::Tcp,
+        HealthKind::Mcp,
+        HealthKind::Http,
+    ] {
+        accepted(|cluster, _| cluster.health.kind = kind).await;
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_address() {
+    for addresses in [&["127.0.0.1"][..], &["::1"], &["127.0.0.1", "127.0.0.2", "::"]] {
+        accepted(|cluster, changed| {
+            changed.addresses = plan(addresses).addresses;
+            cluster.listen.stats = Some("[::1]:8404".parse().unwrap());
+            cluster.nodes[0].tcp = "[::1]:9001".parse().unwrap();
+            cluster.nodes[0].http = Some("[::1]:8081".parse().unwrap());
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn limits_lifted_one_by_one() {
+    accepted(|cluster, _| cluster.limits.per_ip.connections = 0).await;
+    accepted(|cluster, _| cluster.limits.per_ip.connection_rate = 0).await;
+    accepted(|cluster, _| cluster.limits.per_ip.message_rate = 0).await;
+    accepted(|cluster, _| {
+        let per_ip = &mut cluster.limits.per_ip;
+        (per_ip.connections, per_ip.connection_rate, per_ip.message_rate) = (0, 0, 0);
+    })
+    .await;
+    accepted(|cluster, _| {
+        let exempt = &mut cluster.limits.per_ip.exempt;
+        for network in ["10.0.0.0/8", "fd00::/8", "192.0.2.1"] {
+            exempt.insert(network.parse().unwrap());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn extreme_periods() {
+    accepted(|cluster, _| {
+        cluster.timeouts.tunnel = "365d".parse().unwrap();
+        cluster.timeouts.connect = "1ms".parse().unwrap();
+        cluster.health.interval = "10ms".parse().unwrap();
+        cluster.routing.table.expire = "30d".parse().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn https_with_a_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let certificate = self_signed(directory.path()).await;
+    accepted(|cluster, _| {
+        cluster.listen.https = Some(8443);
+        cluster.tls = Some(certificate.clone());
+    })
+    .await;
+    accepted(|cluster, _| {
+        cluster.listen.https = Some(8443);
+        cluster.tls = Some(certificate);
+        cluster.listen.http = None;
+        cluster.listen.tcp = None;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_there_is_named() {
+    let mut cluster = default_cluster();
+    cluster.tls = Some(Certificate::Files {
+        certificate: "/nonexistent.pem".into(),
+        key: "/nonexistent.key".into(),
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let haproxy = installed(&cluster).await;
+    let error = haproxy
+        .check(
+            &cluster,
+            &plan(&["127.0.0.1"]),
+            &RunDir::at(directory.path()),
+            &Templates::embedded(),
+        )
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot read `/nonexistent.pem`: "),
+        "{error}"
+    );
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_refusal_is_in_haproxys_words_and_warnings_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let templates = Templates::overridden_by(directory.path());
+    let template = directory.path().join("haproxy.cfg.tera");
+    let cluster = default_cluster();
+    let haproxy = installed(&cluster).await;
+    let run_dir = RunDir::at("/run/clusterctl/there");
+    let plan = plan(&["127.0.0.1"]);
+    std::fs::write(&template, "global\n    nonsense {{ maxconn }}\n").unwrap();
+    let error = haproxy
+        .check(&cluster, &plan, &run_dir, &templates)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CheckError::Refused { .. }));
+    let words = error.to_string();
+    assert!(words.starts_with("HAProxy 2"), "{words}");
+    assert!(
+        words.contains("[/run/clusterctl/there/haproxy.cfg:2] : unknown keyword 'nonsense'"),
+        "{words}"
+    );
+    std::fs::write(&template, "frontend f\n    bind 127.0.0.1:1\n    mode http\n").unwrap();
+    let warnings = haproxy
+        .check(&cluster, &plan, &run_dir, &templates)
+        .await
+        .unwrap();
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("missing timeouts")),
+        "{warnings:?}"
+    );
+}
+
+/// A certificate and its key, made by the openssl of this machine.
+async fn self_signed(directory: &Path) -> Certificate {
+    let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+    let made = Program::new("/usr/bin/openssl")
+        .args(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+                .split(' '),
+        )
+        .args([
+            "-out".as_ref(),
+            certificate.as_os_str(),
+            "-keyout".as_ref(),
+            key.as_os_str(),
+        ])
+        .output(std::time::Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    Certificate::Files { certificate, key }
+}

@@ -1,0 +1,343 @@
+//! What a running HAProxy does with the rendered configuration.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use clusterctl::render::health_targets;
+use clusterctl::runtime::{RuntimeError, ServerHealth};
+
+use super::client::{Line, get, node_for};
+use super::nodes::SILENCE;
+use super::running::{Running, eventually};
+
+fn source(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 3, number)
+}
+
+#[tokio::test]
+async fn sources_are_spread_evenly_and_each_sticks_to_its_node() {
+    let running = Running::start(|_| {}).await;
+    let mut by_source = BTreeMap::new();
+    for number in 1..=40 {
+        let node = node_for(source(number), running.tcp()).await.unwrap();
+        by_source.insert(number, node);
+    }
+    for node in &running.cluster.nodes {
+        let share = by_source.values().filter(|name| **name == node.name).count();
+        // Two threads take turns each by itself, and may be a turn apart.
+        assert!((8..=12).contains(&share), "{share} of 40 on {}", node.name);
+    }
+    for (number, node) in &by_source {
+        assert_eq!(&node_for(source(*number), running.tcp()).await.unwrap(), node);
+    }
+}
+
+#[tokio::test]
+async fn one_source_gets_no_more_connections_than_its_limit_and_another_is_not_concerned() {
+    let running = Running::start(|cluster| {
+        cluster.limits.per_ip.connections = 5;
+        cluster.limits.per_ip.connection_rate = 0;
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let mut line = Line::open(source(1), running.tcp()).await.unwrap();
+        line.node().await.unwrap();
+        held.push(line);
+    }
+    for _ in 0..20 {
+        node_for(source(1), running.tcp()).await.unwrap_err();
+    }
+    node_for(source(2), running.tcp()).await.unwrap();
+    // What was refused does not count: with one gone, there is room for one.
+    held.pop();
+    eventually("a freed place is given out", async || {
+        node_for(source(1), running.tcp()).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_connections_are_limited_per_second_unless_exempt() {
+    let running = Running::start(|cluster| {
+        cluster.limits.per_ip.connection_rate = 10;
+        cluster
+            .limits
+            .per_ip
+            .exempt
+            .insert("127.0.3.2/32".parse().unwrap());
+    })
+    .await;
+    let mut served = [0, 0];
+    for _ in 0..60 {
+        served[0] += usize::from(node_for(source(1), running.tcp()).await.is_ok());
+        served[1] += usize::from(node_for(source(2), running.tcp()).await.is_ok());
+    }
+    assert!(served[0] >= 10 && served[0] < 60, "{} of 60", served[0]);
+    assert_eq!(served[1], 60);
+    eventually("a second later it is served again", async || {
+        node_for(source(1), running.tcp()).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_limited_by_429() {
+    let running = Running::start(|cluster| cluster.limits.per_ip.message_rate = 5).await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(get(source(1), running.http(), "/mcp", &[]).await);
+    }
+    assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
+    let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
+    let refused = refused.unwrap().to_lowercase();
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    assert!(refused.contains("content-type: application/json"), "{refused}");
+    assert!(refused.contains(r#""code":-32029"#), "{refused}");
+}
+
+#[tokio::test]
+async fn a_cookie_brings_a_client_back_to_its_node() {
+    let running = Running::start(|_| {}).await;
+    let first = get(source(1), running.http(), "/mcp", &[]).await;
+    let node = running
+        .cluster
+        .nodes
+        .iter()
+        .find(|node| first.contains(&format!("set-cookie: SERVERID={};", node.name)));
+    let name = &node.unwrap().name;
+    let cookie = format!("Cookie: SERVERID={name}");
+    for number in 1..=8 {
+        let answer = get(source(number), running.http(), "/mcp", &[&cookie]).await;
+        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
+        assert!(!answer.contains("set-cookie"), "{answer}");
+    }
+    let streamed = get(
+        source(9),
+        running.http(),
+        "/mcp",
+        &[&cookie, "Accept: text/event-stream"],
+    )
+    .await;
+    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
+}
+
+#[tokio::test]
+async fn a_session_brings_a_client_back_to_the_node_that_named_it() {
+    let running = Running::start(|cluster| {
+        cluster.routing.http.sticky = clusterctl::profile::Sticky::McpSession;
+    })
+    .await;
+    let first = get(source(1), running.http(), "/mcp", &[]).await;
+    let node = running
+        .cluster
+        .nodes
+        .iter()
+        .find(|node| first.contains(&format!("mcp-session-id: of-{}", node.name)));
+    let name = &node.unwrap().name;
+    let session = format!("Mcp-Session-Id: of-{name}");
+    for number in 2..=9 {
+        let answer = get(source(number), running.http(), "/mcp", &[&session]).await;
+        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
+    }
+    let streamed = get(
+        source(10),
+        running.http(),
+        "/mcp",
+        &[&session, "Accept: text/event-stream"],
+    )
+    .await;
+    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
+}
+
+#[tokio::test]
+async fn json_is_compressed_and_nodes_learn_the_clients_address() {
+    let running = Running::start(|_| {}).await;
+    let plain = get(source(7), running.http(), "/mcp", &[]).await;
+    assert!(plain.contains("x-forwarded-for: 127.0.3.7"), "{plain}");
+    let packed = get(source(7), running.http(), "/mcp", &["Accept-Encoding: gzip"]).await;
+    assert!(packed.contains("content-encoding: gzip"), "{packed}");
+    assert!(packed.len() < plain.len() / 2);
+}
+
+#[tokio::test]
+async fn an_event_stream_may_be_silent_for_longer_than_a_request() {
+    let running = Running::start(|cluster| {
+        let timeouts = &mut cluster.timeouts;
+        let short = std::time::Duration::from_millis(300).into();
+        (timeouts.client, timeouts.server, timeouts.keep_alive) = (short, short, short);
+        assert!(SILENCE > timeouts.client.duration() * 2);
+    })
+    .await;
+    let headers = ["Accept: text/event-stream", "Accept-Encoding: gzip"];
+    for (port, path) in [
+        (running.http(), "/mcp"),
+        (running.http(), "/mcp/sse"),
+        (running.cluster.listen.sse.unwrap(), "/mcp/sse"),
+    ] {
+        let stream = get(source(1), port, path, &headers).await;
+        assert!(stream.contains("data: second"), "{path}: {stream}");
+        assert!(!stream.contains("content-encoding"), "{path}: {stream}");
+    }
+}
+
+#[tokio::test]
+async fn upgrades_go_to_the_websocket_backend() {
+    let running = Running::start(|_| {}).await;
+    let upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: WebSocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    for (port, path) in [
+        (running.http(), "/mcp"),
+        (running.http(), "/mcp/ws"),
+        (running.cluster.listen.websocket.unwrap(), "/mcp/ws"),
+    ] {
+        let answer = get(source(1), port, path, &upgrade).await;
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{path}: {answer}");
+        assert!(answer.ends_with(" upgraded\n"), "{path}: {answer}");
+    }
+    let rows = running.socket.stat().await.unwrap();
+    let backend = rows
+        .iter()
+        .find(|row| row.proxy() == "mcp_websocket_backend" && row.name() == "BACKEND");
+    assert_eq!(backend.unwrap().number("stot"), Some(3));
+}
+
+#[tokio::test]
+async fn paths_that_nobody_serves_are_404_in_json() {
+    let running = Running::start(|_| {}).await;
+    let listen = &running.cluster.listen;
+    for (port, path) in [
+        (listen.http.unwrap(), "/"),
+        (listen.http.unwrap(), "/mcp/other"),
+        (listen.websocket.unwrap(), "/mcp"),
+        (listen.sse.unwrap(), "/mcp/ws"),
+        (listen.status.unwrap().port(), "/"),
+    ] {
+        let answer = get(source(1), port, path, &[]).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        assert!(answer.contains(r#"{"error":"not found"}"#), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn its_pages_are_there() {
+    let running = Running::start(|_| {}).await;
+    let listen = &running.cluster.listen;
+    let stats = listen.stats.unwrap().port();
+    let page = get(source(1), stats, "/stats", &[]).await;
+    assert!(page.contains("mcp_cluster_tcp"), "{page}");
+    assert!(
+        !page.contains("action_form"),
+        "nobody may change anything: {page}"
+    );
+    let csv = get(source(1), stats, "/stats;csv", &[]).await;
+    assert!(csv.contains("# pxname,svname,"), "{csv}");
+    let metrics = get(source(1), stats, "/metrics", &[]).await;
+    assert!(metrics.contains("haproxy_server_status"), "{metrics}");
+    let health = get(source(1), listen.status.unwrap().port(), "/health", &[]).await;
+    assert!(
+        health.contains(r#"{"status":"up","nodes_up":4,"nodes":4}"#),
+        "{health}"
+    );
+}
+
+#[tokio::test]
+async fn a_node_told_down_loses_its_connections_and_gets_them_back_when_up() {
+    let running = Running::start(|_| {}).await;
+    let mut line = Line::open(source(1), running.tcp()).await.unwrap();
+    let node = line.node().await.unwrap();
+    let targets = health_targets(&running.cluster, &node);
+    assert_eq!(targets.len(), 2, "{targets:?}");
+    for target in &targets {
+        running
+            .socket
+            .set_health(target.backend, &target.server, ServerHealth::Down)
+            .await
+            .unwrap();
+    }
+    line.node().await.unwrap_err();
+    let other = node_for(source(1), running.tcp()).await.unwrap();
+    assert_ne!(other, node);
+    for backend in [
+        "mcp_cluster_tcp",
+        "mcp_http_backend",
+        "mcp_websocket_backend",
+        "mcp_sse_backend",
+    ] {
+        assert_eq!(running.state(backend, &node).await, "DOWN", "{backend}");
+    }
+    for target in &targets {
+        running
+            .socket
+            .set_health(target.backend, &target.server, ServerHealth::Up)
+            .await
+            .unwrap();
+    }
+    assert_eq!(running.state("mcp_sse_backend", &node).await, "UP");
+    assert!(
+        running
+            .log()
+            .contains(&format!("Server mcp_cluster_tcp/{node} is DOWN")),
+        "{}",
+        running.log()
+    );
+}
+
+#[tokio::test]
+async fn what_haproxy_refuses_is_an_error_in_its_words() {
+    let running = Running::start(|_| {}).await;
+    for (backend, server, words) in [
+        ("nowhere", "erlmcp1", "No such backend."),
+        ("mcp_cluster_tcp", "nobody", "No such server."),
+        (
+            "mcp_sse_backend",
+            "erlmcp1",
+            "cannot change health on a tracking server.",
+        ),
+    ] {
+        let error = running
+            .socket
+            .set_health(backend, server, ServerHealth::Down)
+            .await
+            .unwrap_err();
+        let RuntimeError::Refused { source, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(source.to_string(), words);
+    }
+    let info = running.socket.info().await.unwrap();
+    assert_eq!(
+        (info.name.as_str(), info.maxconn, info.stopping),
+        ("HAProxy", 300, false)
+    );
+}
+
+#[tokio::test]
+async fn a_reload_keeps_connections_clients_and_orders() {
+    let mut running = Running::start(|_| {}).await;
+    let mut held = Line::open(source(1), running.tcp()).await.unwrap();
+    let node = held.node().await.unwrap();
+    running
+        .socket
+        .order("set server mcp_cluster_tcp/erlmcp4 state drain")
+        .await
+        .unwrap();
+    running.reload().await;
+    assert_eq!(held.node().await.unwrap(), node);
+    node_for(source(1), running.tcp()).await.unwrap();
+    assert_eq!(running.state("mcp_cluster_tcp", "erlmcp4").await, "DRAIN");
+    assert!(!running.log().contains("[ALERT]"), "{}", running.log());
+}
+
+#[tokio::test]
+async fn a_second_one_on_the_same_ports_does_not_start() {
+    let mut running = Running::start(|_| {}).await;
+    assert!(running.second().await);
+    let at = format!("for [127.0.0.1:{}]", running.tcp());
+    assert!(running.log().contains(&at), "{}", running.log());
+    node_for(source(1), running.tcp()).await.unwrap();
+}

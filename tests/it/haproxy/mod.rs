@@ -1,0 +1,42 @@
+//! The rendered configuration, in the real HAProxy.
+
+mod client;
+mod config;
+mod live;
+mod nodes;
+mod running;
+
+use clusterctl::balancer::{Balancer, find};
+use clusterctl::plan::{BalancerPlan, NodePlan, Plan};
+use clusterctl::profile::{BalancerKind, Cluster, DEFAULT, Source, load};
+
+/// The default profile.
+fn default_cluster() -> Cluster {
+    load(&Source::read(DEFAULT).unwrap()).unwrap()
+}
+
+/// A plan that fits every machine, listening on `addresses`.
+fn plan(addresses: &[&str]) -> Plan {
+    Plan {
+        balancer: BalancerPlan {
+            kind: BalancerKind::Haproxy,
+            maxconn: 300,
+            nofile: 1000,
+            threads: 2,
+            instances: 1,
+        },
+        nodes: NodePlan {
+            nofile: 1000,
+            workers: 1,
+            maxconn: 400,
+        },
+        addresses: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
+        capacity: 300,
+        warnings: Vec::new(),
+    }
+}
+
+/// The HAProxy of this machine.
+async fn installed(cluster: &Cluster) -> Box<dyn Balancer> {
+    find(BalancerKind::Haproxy, &cluster.binaries).await.unwrap()
+}

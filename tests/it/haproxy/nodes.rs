@@ -1,0 +1,91 @@
+//! Small servers that stand for nodes: each says its name in every answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Time that an event stream is silent before its second event.
+pub(super) const SILENCE: Duration = Duration::from_millis(1500);
+
+/// Serves JSON-RPC lines under `name` until the test ends. A connection lives as long as its client.
+pub(super) async fn tcp(name: String) -> SocketAddr {
+    serve(name, |name, stream| async move {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).await.is_ok_and(|length| length > 0) {
+            let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"{name}\"}}\n");
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+            line.clear();
+        }
+    })
+    .await
+}
+
+/// Serves HTTP under `name` until the test ends.
+pub(super) async fn http(name: String) -> SocketAddr {
+    serve(name, |name, mut stream| async move {
+        let Some(head) = head(&mut stream).await else {
+            return;
+        };
+        // The client may be gone; then nobody misses the answer.
+        let _ = answer(&name, &head, &mut stream).await;
+    })
+    .await
+}
+
+async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+    let lower = head.to_lowercase();
+    if lower.contains("upgrade: websocket") {
+        // HAProxy holds the answer against the client's key, which is the one of RFC 6455, section 1.3.
+        let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        stream.write_all(switched.as_bytes()).await?;
+        return stream.write_all(format!("{name} upgraded\n").as_bytes()).await;
+    }
+    if lower.contains("accept: text/event-stream") {
+        let streaming = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        stream.write_all(streaming.as_bytes()).await?;
+        stream
+            .write_all(format!("data: {name} first\n\n").as_bytes())
+            .await?;
+        tokio::time::sleep(SILENCE).await;
+        return stream.write_all(b"data: second\n\n").await;
+    }
+    let body = serde_json::json!({"node": name, "head": head, "padding": " ".repeat(4000)}).to_string();
+    let session = if lower.contains("mcp-session-id") {
+        String::new()
+    } else {
+        format!("Mcp-Session-Id: of-{name}\r\n")
+    };
+    let length = body.len();
+    let whole = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{session}Connection: close\r\n\r\n{body}"
+    );
+    stream.write_all(whole.as_bytes()).await
+}
+
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+async fn serve<F>(name: String, connection: impl Fn(String, TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(connection(name.clone(), stream));
+        }
+    });
+    at
+}

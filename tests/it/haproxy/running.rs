@@ -1,0 +1,151 @@
+//! A running HAProxy with small nodes behind it; it ends with the test.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use clusterctl::balancer::Balancer;
+use clusterctl::plan::Plan;
+use clusterctl::platform::{Process, RunDir};
+use clusterctl::profile::Cluster;
+use clusterctl::render::Templates;
+use clusterctl::runtime::Socket;
+use nix::sys::signal::Signal;
+
+use super::{default_cluster, installed, nodes, plan};
+
+pub(super) struct Running {
+    pub(super) cluster: Cluster,
+    pub(super) socket: Socket,
+    plan: Plan,
+    haproxy: Box<dyn Balancer>,
+    run_dir: RunDir,
+    processes: Vec<Process>,
+    _directory: tempfile::TempDir,
+}
+
+impl Running {
+    /// Starts it with the default profile, changed, on free ports.
+    pub(super) async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        let mut cluster = default_cluster();
+        for node in &mut cluster.nodes {
+            node.tcp = nodes::tcp(node.name.clone()).await;
+            node.http = Some(nodes::http(node.name.clone()).await);
+        }
+        let [tcp, http, websocket, sse, page, health] = free_ports();
+        let listen = &mut cluster.listen;
+        (listen.tcp, listen.http) = (Some(tcp), Some(http));
+        (listen.websocket, listen.sse) = (Some(websocket), Some(sse));
+        (listen.stats, listen.status) = (
+            Some(([127, 0, 0, 1], page).into()),
+            Some(([127, 0, 0, 1], health).into()),
+        );
+        change(&mut cluster);
+        let directory = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(directory.path());
+        run_dir.create().unwrap();
+        let haproxy = installed(&cluster).await;
+        let plan = plan(&["127.0.0.1"]);
+        let mut running = Running {
+            socket: Socket::new(&haproxy.sockets(&plan, &run_dir)[0]),
+            cluster,
+            plan,
+            haproxy,
+            run_dir,
+            processes: Vec::new(),
+            _directory: directory,
+        };
+        running.write_files();
+        running.spawn(&[]);
+        eventually("haproxy serves", async || running.socket.info().await.is_ok()).await;
+        running
+    }
+
+    pub(super) fn tcp(&self) -> u16 {
+        self.cluster.listen.tcp.unwrap()
+    }
+
+    pub(super) fn http(&self) -> u16 {
+        self.cluster.listen.http.unwrap()
+    }
+
+    /// Its processes' output so far.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.run_dir.log("haproxy")).unwrap()
+    }
+
+    /// The state of a server.
+    pub(super) async fn state(&self, backend: &str, server: &str) -> String {
+        let rows = self.socket.stat().await.unwrap();
+        let row = rows
+            .iter()
+            .find(|row| row.proxy() == backend && row.name() == server);
+        row.unwrap().state().to_owned()
+    }
+
+    /// Starts a new process that takes over from the running one, as the supervisor will do.
+    pub(super) async fn reload(&mut self) {
+        let old = self.pid();
+        self.write_files();
+        let states = self.socket.servers_state().await.unwrap();
+        RunDir::replace(&self.run_dir.haproxy_state(), states.as_bytes()).unwrap();
+        self.spawn(&[old]);
+        let socket = self.socket.clone();
+        eventually("the new process serves", async || {
+            socket.info().await.is_ok_and(|info| info.pid != old)
+        })
+        .await;
+    }
+
+    /// Tries to start another one on the same ports, and tells whether it ends by itself.
+    pub(super) async fn second(&mut self) -> bool {
+        self.spawn(&[]);
+        let mut second = self.processes.pop().unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(20), second.ended())
+            .await
+            .is_ok();
+        let _ = second.identity().signal(Signal::SIGKILL);
+        ended
+    }
+
+    fn pid(&self) -> u32 {
+        self.processes.last().unwrap().identity().pid
+    }
+
+    fn write_files(&self) {
+        let templates = Templates::embedded();
+        let files = self
+            .haproxy
+            .files(&self.cluster, &self.plan, &self.run_dir, &templates);
+        for file in files.unwrap() {
+            RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+        }
+    }
+
+    fn spawn(&mut self, replacing: &[u32]) {
+        let program = self.haproxy.serve(&self.plan, &self.run_dir, replacing);
+        self.processes
+            .push(program.spawn(&self.run_dir.log("haproxy")).unwrap());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for process in &self.processes {
+            let _ = process.identity().signal(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Waits until `holds`, for 20 seconds at most.
+pub(super) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
