@@ -25,7 +25,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
         None if found.is_empty() => return Err(none(&logs)),
         None => None,
         Some(name) if found.contains(name) => Some(name.as_str()),
-        Some(name) => return Err(names::unknown("log", name, found.iter().map(String::as_str))),
+        Some(name) => return Err(missing(settings, &logs, name, found)),
     };
     let mut reader = Reader {
         printer,
@@ -108,11 +108,25 @@ impl Reader<'_> {
     }
 }
 
-/// The names of the logs that there are, in order.
+/// There is no log called `name`: not yet, or there is no such child.
+fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>) -> Failure {
+    if let Ok(cluster) = settings.cluster() {
+        known.extend(cluster.nodes.into_iter().map(|node| node.name));
+        known.extend([cluster.balancer.name().to_owned(), "supervisor".to_owned()]);
+    }
+    if known.iter().any(|known| known == name) {
+        return none(&logs.join(format!("{name}.log")));
+    }
+    known.sort();
+    known.dedup();
+    names::unknown("log", name, known.iter().map(String::as_str))
+}
+
+/// The names of the logs that there are, in order; none before the first start.
 fn found(logs: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(logs) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none(logs)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(logs, error)),
     };
     let name = |entry: std::fs::DirEntry| {
@@ -125,7 +139,7 @@ fn found(logs: &Path) -> Result<Vec<String>, Failure> {
 }
 
 fn none(logs: &Path) -> Failure {
-    Failure::because(format!("there are no logs in `{}`", logs.display()))
+    Failure::because(format!("there is no log at `{}`", logs.display()))
         .hint("`clusterctl start` makes some; `--run-dir` says of which cluster".to_owned())
 }
 

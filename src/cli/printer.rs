@@ -98,7 +98,7 @@ impl Printer {
         raw("\x1b[H")?;
         for line in text.lines() {
             raw("\x1b[K")?;
-            self.data(line)?;
+            self.data(&format!("{line}\n"))?;
         }
         raw("\x1b[J")
     }

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::profile::{DEFAULT, EMBEDDED, Source, schema, show, summary};
+use crate::profile::{DEFAULT, EMBEDDED, schema, show, summary};
 
 /// Does it.
 pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) -> Outcome {
@@ -15,8 +15,7 @@ pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) ->
             printer.pretty_json(&names)?;
         }
         ProfileVerb::List => printer.data(&list())?,
-        ProfileVerb::Show { name: Some(name) } => printer.data(&Source::read(name)?.text)?,
-        ProfileVerb::Show { name: None } => printer.data(&settings.source()?.text)?,
+        ProfileVerb::Show { name } => printer.data(&show(&settings.source_of(name.as_deref())?)?)?,
         ProfileVerb::Schema => printer.pretty_json(&schema())?,
     }
     Ok(Exit::Done)
@@ -24,18 +23,12 @@ pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) ->
 
 // Private
 
-/// A line for each embedded profile: its name, and the first line of its opening comment.
+/// A line for each embedded profile: its name, and what it is for.
 fn list() -> String {
     let widest = EMBEDDED.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let line = |(name, text): &(&str, &str)| {
-        let about = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('#')
-            .trim();
         let mark = if *name == DEFAULT { "*" } else { " " };
-        format!("{mark} {name:widest$}  {about}\n")
+        format!("{mark} {name:widest$}  {}\n", summary(text))
     };
     EMBEDDED.iter().map(line).collect()
 }

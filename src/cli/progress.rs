@@ -105,7 +105,8 @@ impl View<'_> {
                 line.enable_steady_tick(LOOK);
             }
             StepState::Ready | StepState::Adopted | StepState::Failed => {
-                if !self.printer.shows_progress {
+                // What fails is told by the error at the end.
+                if !self.printer.shows_progress && step.state != StepState::Failed {
                     self.printer.note(&text);
                 }
                 line.finish_with_message(text);

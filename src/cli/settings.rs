@@ -37,7 +37,15 @@ impl Settings {
     /// # Errors
     /// When there is no such profile, or it is unreadable.
     pub(super) fn source(&self) -> Result<Source, Failure> {
-        let mut source = Source::read(&self.global.profile)?;
+        self.source_of(None)
+    }
+
+    /// The same of the profile called `name`, if one is named.
+    ///
+    /// # Errors
+    /// When there is no such profile, or it is unreadable.
+    pub(super) fn source_of(&self, name: Option<&str>) -> Result<Source, Failure> {
+        let mut source = Source::read(name.unwrap_or(&self.global.profile))?;
         source.sets.clone_from(&self.global.sets);
         source.port_offset = self.global.port_offset;
         Ok(source)

@@ -74,16 +74,23 @@ async fn begin(
     record: Option<&Record>,
 ) -> Outcome {
     let prepared = Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await?;
+    if args.foreground {
+        warn(printer, &prepared);
+        return in_front(printer, run_dir, launch).await;
+    }
+    let exit = detached(settings, printer, args, run_dir, &launch).await?;
+    // Not before: where something fails, that alone is to be read.
+    warn(printer, &prepared);
+    Ok(exit)
+}
+
+/// Says what the profile wants and does not get.
+fn warn(printer: &Printer, prepared: &Prepared) {
     for warning in prepared.warnings() {
         printer.warning(&report::warning(warning));
     }
     for warned in prepared.warned() {
         printer.warning(warned);
-    }
-    if args.foreground {
-        in_front(printer, run_dir, launch).await
-    } else {
-        detached(settings, printer, args, run_dir, &launch).await
     }
 }
 
@@ -143,7 +150,7 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
         .as_ref()
         .map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
     match (running, wanted) {
-        (Some(running), Some(wanted)) if running != wanted => return Err(another(running)),
+        (Some(running), Some(wanted)) if running != wanted => Err(another(running)),
         (_, Some(balancer)) if lacks(&status, args.only) => {
             client
                 .start(&StartOrder {

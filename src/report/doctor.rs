@@ -1,5 +1,6 @@
 //! What an examination of this host has found.
 
+use super::column::align;
 use super::paint;
 use crate::plan::Warning;
 use crate::plan::doctor::{Finding, Level};
@@ -7,38 +8,12 @@ use crate::plan::doctor::{Finding, Level};
 /// A line for each finding, and below it what mends it.
 #[must_use]
 pub fn doctor(findings: &[Finding]) -> String {
-    let widest = findings
+    let checks: Vec<String> = findings.iter().map(|finding| finding.check.clone()).collect();
+    let lines = findings
         .iter()
-        .map(|finding| finding.check.chars().count())
-        .max()
-        .unwrap_or(0);
-    let mut text = String::new();
-    for Finding {
-        check,
-        level,
-        detail,
-        fix,
-    } in findings
-    {
-        let mark = match level {
-            Level::Ok => paint::green("✓"),
-            Level::Warn => paint::yellow("!"),
-            Level::Fail => paint::red("✗"),
-        };
-        let gap = " ".repeat(widest - check.chars().count());
-        text.push_str(&format!("{mark} {check}{gap}  {detail}\n"));
-        if let Some(fix) = fix {
-            let indent = format!("\n  {}  ", " ".repeat(widest + 5));
-            text.push_str(&format!(
-                "  {}  {} {}\n",
-                " ".repeat(widest),
-                paint::cyan("fix:"),
-                fix.replace('\n', &indent)
-            ));
-        }
-    }
-    text.push_str(&summary(findings));
-    text
+        .zip(align(&checks))
+        .map(|(finding, check)| line(finding, &check));
+    lines.chain([summary(findings)]).collect()
 }
 
 /// A wish that is not granted, and what would grant it.
@@ -56,10 +31,68 @@ pub fn warning(warning: &Warning) -> String {
 
 // Private
 
+fn line(finding: &Finding, check: &str) -> String {
+    let mark = match finding.level {
+        Level::Ok => paint::green("✓"),
+        Level::Warn => paint::yellow("!"),
+        Level::Fail => paint::red("✗"),
+    };
+    let margin = " ".repeat(check.chars().count() + 4);
+    let fix = finding.fix.as_ref().map_or(String::new(), |fix| {
+        let fix = fix.replace('\n', &format!("\n{margin}     "));
+        format!("{margin}{} {fix}\n", paint::cyan("fix:"))
+    });
+    format!("{mark} {check}  {}\n{fix}", finding.detail)
+}
+
 fn summary(findings: &[Finding]) -> String {
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     match (count(Level::Fail), count(Level::Warn)) {
         (0, 0) => "\nEverything is well.\n".to_owned(),
         (fail, warn) => format!("\n{fail} to mend, {warn} to consider.\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::plain;
+    use super::*;
+
+    fn finding(check: &str, level: Level, detail: &str, fix: Option<&str>) -> Finding {
+        Finding {
+            check: check.to_owned(),
+            level,
+            detail: detail.to_owned(),
+            fix: fix.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn every_finding_comes_with_its_fix() {
+        let findings = [
+            finding("haproxy", Level::Ok, "2.6.12 at /usr/sbin/haproxy", None),
+            finding(
+                "nofile",
+                Level::Warn,
+                "20000, and 200100 are needed",
+                Some("ulimit -Hn 200100"),
+            ),
+            finding(
+                "ports",
+                Level::Fail,
+                "0.0.0.0:8000 is held by nc (pid 7)",
+                Some("kill 7"),
+            ),
+        ];
+        insta::assert_snapshot!(plain(&doctor(&findings)), @r"
+        ✓ haproxy  2.6.12 at /usr/sbin/haproxy
+        ! nofile   20000, and 200100 are needed
+                   fix: ulimit -Hn 200100
+        ✗ ports    0.0.0.0:8000 is held by nc (pid 7)
+                   fix: kill 7
+
+        1 to mend, 1 to consider.
+        ");
+        assert!(plain(&doctor(&findings[..1])).ends_with("\nEverything is well.\n"));
     }
 }

@@ -25,13 +25,13 @@ pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
     else {
         return None;
     };
+    let who = child.as_ref().map_or(String::new(), |child| format!("{child}: "));
     let title = child.as_ref().filter(|_| !log.is_empty());
-    let title = title.map(|child| format!("\n  the last that {child} logged:"));
-    let lines = log.iter().flat_map(|line| ["\n    ", line]);
-    let text = std::iter::once(error.as_str())
-        .chain(title.as_deref())
-        .chain(lines)
-        .collect();
+    let title = title.map_or(String::new(), |child| {
+        format!("\n  the last that {child} logged:")
+    });
+    let lines: Vec<&str> = log.iter().flat_map(|line| ["\n    ", line]).collect();
+    let text = format!("{who}{error}{title}{}", lines.concat());
     Some(text)
 }
 
@@ -43,13 +43,13 @@ mod tests {
     #[test]
     fn a_child_that_fails_has_the_last_word() {
         let rollout = Rollout::Failed {
-            error: "erlmcp2 exited with code 1".into(),
+            error: "exited with code 1".into(),
             child: Some("erlmcp2".into()),
             log: vec!["cannot bind 127.0.0.1:9002".into(), "address in use".into()],
             undone: true,
         };
         insta::assert_snapshot!(failed_rollout(&rollout).unwrap(), @r"
-        erlmcp2 exited with code 1
+        erlmcp2: exited with code 1
           the last that erlmcp2 logged:
             cannot bind 127.0.0.1:9002
             address in use

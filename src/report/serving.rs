@@ -3,6 +3,16 @@
 use super::paint;
 use crate::api::{NodeState, Status};
 
+/// The listeners that are told, by their key in the profile.
+const WORDS: [(&str, &str); 6] = [
+    ("tcp", "MCP over TCP"),
+    ("http", "MCP over HTTP"),
+    ("https", "MCP over HTTPS"),
+    ("websocket", "WebSocket"),
+    ("sse", "Event streams"),
+    ("stats", "Statistics"),
+];
+
 /// What a user who has just started a cluster wants to know; `how` follows the cluster's name.
 #[must_use]
 pub fn serving(status: &Status, how: &str) -> String {
@@ -12,28 +22,20 @@ pub fn serving(status: &Status, how: &str) -> String {
         .filter(|node| node.state == NodeState::Up)
         .count();
     let nodes = format!("{up} of {} nodes up", status.nodes.len());
-    let mut text = format!("{} {how}: {nodes}", paint::bold(&status.cluster));
+    let name = paint::bold(&status.cluster);
     let Some(balancer) = &status.balancer else {
-        return text;
+        return format!("{name} {how}: {nodes}");
     };
     if balancer.pids.is_empty() {
-        text.push_str(", no balancer");
-        return text;
+        return format!("{name} {how}: {nodes}, no balancer");
     }
-    text.push_str(&format!(" behind {}", balancer.kind));
-    for (key, what) in [
-        ("tcp", "MCP over TCP"),
-        ("http", "MCP over HTTP"),
-        ("https", "MCP over HTTPS"),
-        ("websocket", "WebSocket"),
-        ("sse", "Event streams"),
-        ("stats", "Statistics"),
-    ] {
-        if let Some(address) = balancer.endpoints.listeners.get(key) {
-            text.push_str(&format!("\n  {what:<14} {}", url(key, *address)));
-        }
-    }
-    text
+    let listeners = &balancer.endpoints.listeners;
+    let lines = WORDS.iter().filter_map(|(key, what)| {
+        let address = listeners.get(*key)?;
+        Some(format!("\n  {what:<14} {}", url(key, *address)))
+    });
+    let lines: Vec<String> = lines.collect();
+    format!("{name} {how}: {nodes} behind {}{}", balancer.kind, lines.concat())
 }
 
 // Private
@@ -46,5 +48,20 @@ fn url(key: &str, address: std::net::SocketAddr) -> String {
         "sse" => format!("http://{address}/mcp/sse"),
         "stats" => format!("http://{address}/stats"),
         _ => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{busy, plain};
+    use super::*;
+
+    #[test]
+    fn what_serves_is_said_with_its_addresses() {
+        insta::assert_snapshot!(plain(&serving(&busy(), "is running")), @r"
+        erlmcp is running: 4 of 4 nodes up behind haproxy
+          MCP over TCP   127.0.0.1:8000
+          MCP over HTTP  http://127.0.0.1:8080/mcp
+        ");
     }
 }

@@ -20,6 +20,9 @@ pub fn stats(stats: &Stats) -> String {
     for row in &stats.rows {
         table.add_row(cells(row));
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for column in table.column_iter_mut().skip(WORDS) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -181,7 +181,7 @@ fn logs_are_shown_when_nothing_runs() {
     assert!(
         clusterctl("logs")
             .refuses(1)
-            .starts_with("error: there are no logs in ")
+            .starts_with("error: there is no log at ")
     );
 }
 

@@ -1,5 +1,10 @@
 //! Everything tried from outside, in one binary: the real haproxy, real nodes, the real command.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]
+#![expect(clippy::print_stderr, reason = "what a failing test knows, its reader wants to know")]
+#![expect(unreachable_pub, reason = "nothing is reachable in a test binary")]
+
 mod cli;
 mod completions;
 mod haproxy;
