@@ -103,15 +103,15 @@ async fn in_front(printer: &Printer, run_dir: &RunDir, launch: Launch) -> Outcom
     };
     supervisor.await.map_err(Failure::new)??;
     // A signal may have ended it before it served; that is no failure.
-    match followed {
-        Err(NotServing {
-            undone: true,
-            failure,
-        }) => Err(failure),
-        _ => {
-            printer.note("stopped");
-            Ok(Exit::Done)
-        }
+    if let Err(NotServing {
+        undone: true,
+        failure,
+    }) = followed
+    {
+        Err(failure)
+    } else {
+        printer.note("stopped");
+        Ok(Exit::Done)
     }
 }
 

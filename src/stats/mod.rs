@@ -110,7 +110,8 @@ mod tests {
         #[test]
         fn jain_lies_between_one_nth_and_one(values in prop::collection::vec(0.0f64..1e6, 1..32)) {
             let spread = Spread::of(&values).unwrap();
-            prop_assert!(spread.jain <= 1.0 + 1e-9 && spread.jain >= 1.0 / values.len() as f64 - 1e-9);
+            let n = f64::from(u32::try_from(values.len()).unwrap());
+            prop_assert!(spread.jain <= 1.0 + 1e-9 && spread.jain >= 1.0 / n - 1e-9);
             prop_assert!(spread.min <= spread.mean + 1e-6 && spread.mean <= spread.max + 1e-6);
         }
     }

@@ -182,23 +182,107 @@ impl Child {
         }
     }
 
-    /// Changes state after `event`; returns what is to be done.
+    /// Changes state after `event`; returns what is to be done. What is not named changes nothing: late news of a
+    /// process that is gone, orders that were followed already.
     pub(super) fn after(&mut self, event: Event, now: Instant, policy: &Restart) -> Option<Action> {
-        match (self.state.clone(), event) {
-            (State::Stopped | State::Failed | State::Waiting { .. }, Event::Start) => {
-                self.restarts.forget();
-                self.state = State::Waiting { until: now };
-                Some(Action::Spawn)
+        match self.state.clone() {
+            State::Stopped | State::Failed => self.after_while_resting(&event, now),
+            State::Waiting { until } => self.after_while_waiting(event, until, now, policy),
+            State::Starting { process, until } => {
+                self.after_while_starting(event, process, until, now, policy)
             }
-            (
-                State::Stopping {
+            State::Up { process, since } => self.after_while_up(event, process, since, now, policy),
+            State::Stopping { .. } => self.after_while_stopping(event, now, policy),
+        }
+    }
+
+    // Private
+
+    fn after_while_resting(&mut self, event: &Event, now: Instant) -> Option<Action> {
+        match event {
+            Event::Start => Some(self.begin(now)),
+            Event::Stop(_, Then::Start) => Some(self.begin_again(now)),
+            Event::Stop(_, Then::Rest) => self.rest(),
+            _ => None,
+        }
+    }
+
+    fn after_while_waiting(
+        &mut self,
+        event: Event,
+        until: Instant,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Time => (now >= until).then_some(Action::Spawn),
+            Event::Spawned(process) => {
+                self.state = State::Starting {
                     process,
-                    ladder,
-                    until,
-                    ..
-                },
-                Event::Start,
-            ) => {
+                    until: Some(now + START_PATIENCE),
+                };
+                None
+            }
+            Event::NotSpawned(reason) => self.dead(reason, None, now, policy),
+            event => self.after_while_resting(&event, now),
+        }
+    }
+
+    fn after_while_starting(
+        &mut self,
+        event: Event,
+        process: Identity,
+        until: Option<Instant>,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Answered => {
+                self.state = State::Up { process, since: now };
+                self.reason = None;
+                None
+            }
+            Event::Time if until.is_some_and(|until| now >= until) => {
+                self.state = State::Starting { process, until: None };
+                Some(Action::Signal(process, Signal::SIGKILL))
+            }
+            Event::Ended(reason) => {
+                let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
+                self.dead(until.map_or_else(mute, |_| reason), None, now, policy)
+            }
+            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            _ => None,
+        }
+    }
+
+    fn after_while_up(
+        &mut self,
+        event: Event,
+        process: Identity,
+        since: Instant,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Ended(reason) => self.dead(reason, Some(since), now, policy),
+            Event::Hung => Some(self.climb(process, Ladder::kill(), now, Then::Recover)),
+            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            _ => None,
+        }
+    }
+
+    fn after_while_stopping(&mut self, event: Event, now: Instant, policy: &Restart) -> Option<Action> {
+        let State::Stopping {
+            process,
+            ladder,
+            until,
+            then: was,
+        } = self.state.clone()
+        else {
+            return None;
+        };
+        match event {
+            Event::Start => {
                 self.state = State::Stopping {
                     process,
                     ladder,
@@ -207,100 +291,40 @@ impl Child {
                 };
                 None
             }
-            (State::Waiting { until }, Event::Time) => (now >= until).then_some(Action::Spawn),
-            (State::Waiting { .. }, Event::Spawned(process)) => {
-                self.state = State::Starting {
-                    process,
-                    until: Some(now + START_PATIENCE),
-                };
-                None
-            }
-            (State::Waiting { .. }, Event::NotSpawned(reason)) => {
-                self.dead(reason, None, now, policy);
-                None
-            }
-            (State::Starting { process, .. }, Event::Answered) => {
-                self.state = State::Up { process, since: now };
-                self.reason = None;
-                None
-            }
-            (
-                State::Starting {
-                    process,
-                    until: Some(until),
-                },
-                Event::Time,
-            ) if now >= until => {
-                self.state = State::Starting { process, until: None };
-                Some(Action::Signal(process, Signal::SIGKILL))
-            }
-            (State::Starting { until, .. }, Event::Ended(reason)) => {
-                let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
-                self.dead(until.map_or_else(mute, |_| reason), None, now, policy);
-                None
-            }
-            (State::Up { since, .. }, Event::Ended(reason)) => {
-                self.dead(reason, Some(since), now, policy);
-                None
-            }
-            (State::Starting { process, .. } | State::Up { process, .. }, Event::Stop(ladder, then)) => {
-                Some(self.climb(process, ladder, now, then))
-            }
-            (State::Up { process, .. }, Event::Hung) => {
-                Some(self.climb(process, Ladder::kill(), now, Then::Recover))
-            }
-            (
-                State::Stopping {
-                    then: Then::Recover, ..
-                },
-                Event::Ended(_),
-            ) => {
-                self.dead("hung: ran, and answered nothing".to_owned(), None, now, policy);
-                None
-            }
-            (
-                State::Stopping {
-                    process, then: was, ..
-                },
-                Event::Stop(ladder, then),
-            ) => {
+            Event::Stop(ladder, then) => {
                 // The newer order counts, but a stop is not undone by a restart.
                 let then = if was == Then::Rest { Then::Rest } else { then };
                 Some(self.climb(process, ladder, now, then))
             }
-            (
-                State::Stopping {
-                    process,
-                    ladder,
-                    until,
-                    then,
-                },
-                Event::Time,
-            ) if now >= until => Some(self.climb(process, ladder, now, then)),
-            (State::Stopping { then: Then::Rest, .. }, Event::Ended(_))
-            | (State::Stopped | State::Waiting { .. } | State::Failed, Event::Stop(_, Then::Rest)) => {
-                self.state = State::Stopped;
-                self.reason = None;
-                None
-            }
-            (
-                State::Stopping {
-                    then: Then::Start, ..
-                },
-                Event::Ended(_),
-            )
-            | (State::Stopped | State::Waiting { .. } | State::Failed, Event::Stop(_, Then::Start)) => {
-                self.restarts.forget();
-                self.restarts.total += 1;
-                self.state = State::Waiting { until: now };
-                Some(Action::Spawn)
-            }
-            // What is left changes nothing: late news of a process that is gone, orders already followed.
+            Event::Time if now >= until => Some(self.climb(process, ladder, now, was)),
+            Event::Ended(_) => match was {
+                Then::Rest => self.rest(),
+                Then::Start => Some(self.begin_again(now)),
+                Then::Recover => self.dead("hung: ran, and answered nothing".to_owned(), None, now, policy),
+            },
             _ => None,
         }
     }
 
-    // Private
+    /// To be spawned now.
+    fn begin(&mut self, now: Instant) -> Action {
+        self.restarts.forget();
+        self.reason = None;
+        self.state = State::Waiting { until: now };
+        Action::Spawn
+    }
+
+    /// The same, for a child that was running before.
+    fn begin_again(&mut self, now: Instant) -> Action {
+        self.restarts.total += 1;
+        self.begin(now)
+    }
+
+    fn rest(&mut self) -> Option<Action> {
+        self.state = State::Stopped;
+        self.reason = None;
+        None
+    }
 
     fn climb(&mut self, process: Identity, mut ladder: Ladder, now: Instant, then: Then) -> Action {
         let (signal, wait) = ladder.climb();
@@ -313,12 +337,19 @@ impl Child {
         Action::Signal(process, signal)
     }
 
-    fn dead(&mut self, reason: String, up: Option<Instant>, now: Instant, policy: &Restart) {
+    fn dead(
+        &mut self,
+        reason: String,
+        up: Option<Instant>,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
         self.reason = Some(reason);
         self.state = match self.restarts.next(up, now, policy) {
             Some(until) => State::Waiting { until },
             None => State::Failed,
         };
+        None
     }
 }
 
@@ -385,7 +416,7 @@ mod tests {
         child.after(Event::Ended("exit 1".into()), now, &policy(1));
         assert_eq!(child.state, State::Failed);
         assert_eq!(
-            child.after(Event::Time, now + Duration::from_secs(3600), &policy(1)),
+            child.after(Event::Time, now + Duration::from_hours(1), &policy(1)),
             None
         );
         assert_eq!(child.after(Event::Start, now, &policy(1)), Some(Action::Spawn));

@@ -21,7 +21,10 @@ impl Core {
             Request::Look(reply) => reply.send(self.look()).is_err(),
             Request::Progress(reply) => reply.send(self.progress()).is_err(),
             Request::Start(order, reply) => reply.send(self.start(order, now)).is_err(),
-            Request::Stop(order, reply) => reply.send(Ok(self.stop(order))).is_err(),
+            Request::Stop(order, reply) => {
+                self.stop(order);
+                reply.send(Ok(())).is_err()
+            }
             Request::Restart(order, reply) => reply.send(self.restart(&order, now)).is_err(),
         };
     }

@@ -80,7 +80,7 @@ mod tests {
         for _ in 0..10 {
             restarts.next(None, now, &policy());
         }
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(
             restarts.next(Some(now), later, &policy()),
             Some(later + Duration::from_millis(100))

@@ -112,15 +112,12 @@ impl Rollout {
         {
             return Vec::new();
         }
-        match self.waves.pop_front() {
-            Some(wave) => {
-                self.current.clone_from(&wave);
-                wave
-            }
-            None => {
-                self.outcome = Some(Ok(()));
-                Vec::new()
-            }
+        if let Some(wave) = self.waves.pop_front() {
+            self.current.clone_from(&wave);
+            wave
+        } else {
+            self.outcome = Some(Ok(()));
+            Vec::new()
         }
     }
 }

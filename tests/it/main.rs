@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]
-#![expect(clippy::print_stderr, reason = "what a failing test knows, its reader wants to know")]
+#![expect(
+    clippy::print_stderr,
+    reason = "what a failing test knows, its reader wants to know"
+)]
 #![expect(unreachable_pub, reason = "nothing is reachable in a test binary")]
 
 mod cli;
