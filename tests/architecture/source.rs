@@ -55,7 +55,7 @@ fn literal(text: &str, before: Option<char>) -> usize {
     }
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
         let quoted = text.strip_prefix(prefix);
-        quoted.is_some_and(|rest| rest.starts_with('"') || (prefix.ends_with('r') && rest.starts_with("#")))
+        quoted.is_some_and(|rest| rest.starts_with('"') || (prefix.ends_with('r') && rest.starts_with('#')))
     });
     match prefix {
         Some(prefix) if prefix.ends_with('r') => raw_string(text, prefix.len()),
