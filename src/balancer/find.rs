@@ -74,7 +74,7 @@ impl FindError {
         Some(match self {
             FindError::NotFound(kind) => format!("`apt-get install -y {kind}`, or {}", name_it(kind)),
             FindError::NotThere { kind, .. } => {
-                format!("correct `binaries.{kind}`, or leave it out to search for `{kind}`")
+                format!("correct `binaries.{kind}`, or leave it out and `apt-get install -y {kind}`")
             }
             FindError::Unusable { kind, .. } | FindError::Stranger { kind, .. } => {
                 format!("is it the right file? If not, {}", name_it(kind))

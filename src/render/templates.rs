@@ -75,8 +75,11 @@ impl Templates {
         let (file, text) = self.find(name)?;
         let broken = |error: &tera::Error| explain(&file, error);
         let mut tera = Tera::default();
-        tera.add_raw_template(name, &without_tag_lines(&text))
-            .map_err(|error| broken(&error))?;
+        // As it is written first, so that errors are found where they stand.
+        for text in [text.as_str(), &without_tag_lines(&text)] {
+            tera.add_raw_template(name, text)
+                .map_err(|error| broken(&error))?;
+        }
         let context = Context::from_serialize(view).map_err(|error| broken(&error))?;
         tera.render(name, &context).map_err(|error| broken(&error))
     }
@@ -186,6 +189,8 @@ mod tests {
     fn a_broken_override_is_named_with_its_line() {
         let syntax = rendered("one\ntwo\n{{ name\n").unwrap_err();
         assert!(syntax.starts_with("DIR/haproxy.cfg.tera:"), "{syntax}");
+        let tag = rendered("one\n\n{% if %}\n").unwrap_err();
+        assert!(tag.starts_with("DIR/haproxy.cfg.tera:3: "), "{tag}");
         let unknown = rendered("one\n{{ nothing }}\n").unwrap_err();
         assert!(unknown.starts_with("DIR/haproxy.cfg.tera:2: "), "{unknown}");
         let filter = rendered("one\ntwo\n{{ name | nofilter }}\n").unwrap_err();
