@@ -8,7 +8,9 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Health, Progress, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder};
+use super::{
+    DrainOrder, Health, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder,
+};
 
 /// Every answer is made at once, so a supervisor that takes longer is stuck.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -114,6 +116,22 @@ impl Client {
     /// When it is refused.
     pub async fn restart(&self, order: &RestartOrder) -> Result<(), ClientError> {
         self.call(Method::POST, "restart", Some(order)).await
+    }
+
+    /// Drains a node.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn drain(&self, order: &DrainOrder) -> Result<(), ClientError> {
+        self.call(Method::POST, "drain", Some(order)).await
+    }
+
+    /// Undoes a drain; the start of a node that it had stopped is to be asked for as progress.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn ready(&self, order: &ReadyOrder) -> Result<(), ClientError> {
+        self.call(Method::POST, "ready", Some(order)).await
     }
 
     // Private

@@ -9,6 +9,8 @@
 //! | `POST /v1/start` | [`StartOrder`]: starts what is not running yet |
 //! | `POST /v1/stop` | [`StopOrder`]: answered at once; the socket is gone when all is stopped |
 //! | `POST /v1/restart` | [`RestartOrder`] |
+//! | `POST /v1/drain` | [`DrainOrder`] |
+//! | `POST /v1/ready` | [`ReadyOrder`] |
 //!
 //! What cannot be done is answered 4xx or 5xx with a [`Refusal`].
 
@@ -20,7 +22,10 @@ mod status;
 
 pub use client::{Client, ClientError};
 pub use health::{Alert, Health, Latency, LatencyClass, NodeLatency};
-pub use orders::{Only, Progress, Refusal, RestartOrder, Rollout, StartOrder, Step, StepState, StopOrder};
+pub use orders::{
+    DrainOrder, Only, Progress, ReadyOrder, Refusal, RestartOrder, Rollout, StartOrder, Step, StepState,
+    StopOrder,
+};
 pub use stats::{Stats, StatsRow};
 pub use status::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,

@@ -38,6 +38,28 @@ pub struct RestartOrder {
     pub node: Option<String>,
 }
 
+/// Lets no new connection or session reach a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainOrder {
+    /// The node.
+    pub node: String,
+    /// Time that established connections get, if `close` is to end them then.
+    pub deadline: Option<Period>,
+    /// Whether connections that are left at the deadline are ended.
+    pub close: bool,
+    /// Whether the node is stopped once it has no connection.
+    pub stop: bool,
+    /// Whether the last node that serves may be drained.
+    pub force: bool,
+}
+
+/// Undoes a drain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyOrder {
+    /// The node.
+    pub node: String,
+}
+
 /// How far a rollout is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

@@ -70,6 +70,12 @@ pub(super) enum Verb {
     /// Restart one node, or all of them one after another and then the balancer
     #[command(after_long_help = help::RESTART)]
     Restart(Restart),
+    /// Let no new connection or session reach a node; established ones go on
+    #[command(after_long_help = help::DRAIN)]
+    Drain(Drain),
+    /// Undo a drain; start the node if the drain had stopped it
+    #[command(after_long_help = help::READY)]
+    Ready(Ready),
     /// Show who is up, who holds how many connections, and whether that is even
     #[command(after_long_help = help::STATUS)]
     Status,
@@ -138,6 +144,35 @@ pub(super) struct Stop {
 pub(super) struct Restart {
     /// Node [default: everything]
     pub(super) node: Option<String>,
+}
+
+/// `drain`
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// Node
+    pub(super) node: String,
+    /// Return when the node has no connection (0), or at the deadline (1)
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Time that established connections get
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(super) deadline: Period,
+    /// End what is left at the deadline
+    #[arg(long)]
+    pub(super) close: bool,
+    /// Stop the node once it has no connection
+    #[arg(long)]
+    pub(super) stop: bool,
+    /// Drain it even if it is the last node that serves
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// `ready`
+#[derive(Debug, Args)]
+pub(super) struct Ready {
+    /// Node
+    pub(super) node: String,
 }
 
 /// `health`

@@ -66,6 +66,23 @@ Exit codes:
   1  it does not
   2  there is no such node";
 
+pub(super) const DRAIN: &str = "\
+Clients that were sticky to the node get another one: stick-table entries are forgotten, cookies re-homed. The order
+outlives a restart of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
+
+Examples:
+  clusterctl drain erlmcp1
+  clusterctl drain erlmcp1 --wait --deadline 10m
+  clusterctl drain erlmcp1 --wait --deadline 30s --close --stop
+
+Exit codes: 0 done, 1 connections were left at the deadline, 2 usage error.";
+
+pub(super) const READY: &str = "\
+Examples:
+  clusterctl ready erlmcp1
+
+Exit codes: 0 done, 1 not, 2 usage error.";
+
 pub(super) const STATUS: &str = "\
 ✓ is a node that is up and holds its share, ✗ one that does not, - one that takes no new connections because somebody \
 wanted that. Variance is (max - min) / mean of the connections per node; under 50 connections per node nothing is judged.

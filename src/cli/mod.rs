@@ -7,6 +7,7 @@ mod balancer_name;
 mod check;
 mod completions;
 mod doctor;
+mod drain;
 mod exit;
 mod failure;
 mod health;
@@ -19,6 +20,7 @@ mod node;
 mod printer;
 mod profile;
 mod progress;
+mod ready;
 mod render;
 mod restart;
 mod settings;
@@ -75,6 +77,8 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
     match verb {
         Verb::Stop(args) => wait(stop::run(settings, printer, args)),
         Verb::Restart(args) => wait(restart::run(settings, printer, args)),
+        Verb::Drain(args) => wait(drain::run(settings, printer, args)),
+        Verb::Ready(args) => wait(ready::run(settings, printer, args)),
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),

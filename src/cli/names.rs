@@ -1,6 +1,7 @@
 //! Names that are not there, and the ones that were probably meant.
 
 use super::failure::Failure;
+use crate::api::Client;
 
 /// Nearer than that (1 is the same) two names are probably one, mistyped.
 const NEAR: f64 = 0.8;
@@ -14,6 +15,18 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item 
         None if known.is_empty() => failure,
         None => failure.hint(format!("there is {}", listed(&known))),
     }
+}
+
+/// Whether `name` is a node of the cluster that runs.
+///
+/// # Errors
+/// When it is not: a usage error, with the name that was probably meant.
+pub(super) async fn known_node(client: &Client, name: &str) -> Result<(), Failure> {
+    let nodes = client.status().await?.nodes;
+    if nodes.iter().any(|node| node.name == name) {
+        return Ok(());
+    }
+    Err(unknown("node", name, nodes.iter().map(|node| node.name.as_str())))
 }
 
 // Private

@@ -2,8 +2,8 @@
 
 use super::args;
 use super::exit::Exit;
-use super::failure::{Failure, Outcome};
-use super::names;
+use super::failure::Outcome;
+use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
 use super::settings::Settings;
@@ -13,7 +13,7 @@ use crate::api::{Client, RestartOrder};
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
     if let Some(name) = &args.node {
-        known(&client, name).await?;
+        known_node(&client, name).await?;
     }
     let order = RestartOrder {
         node: args.node.clone(),
@@ -21,18 +21,4 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Res
     client.restart(&order).await?;
     progress::follow(&client, printer).await?;
     Ok(Exit::Done)
-}
-
-// Private
-
-async fn known(client: &Client, name: &str) -> Result<(), Failure> {
-    let nodes = client.status().await?.nodes;
-    if nodes.iter().any(|node| node.name == name) {
-        return Ok(());
-    }
-    Err(names::unknown(
-        "node",
-        name,
-        nodes.iter().map(|node| node.name.as_str()),
-    ))
 }

@@ -22,6 +22,8 @@ pub(super) struct Look {
 #[derive(Clone, Debug)]
 pub(super) struct NodeLook {
     pub(super) state: NodeState,
+    /// Whether an operator has ordered it to be emptied.
+    pub(super) drained: bool,
     /// Its process, when that is ours.
     pub(super) child: ChildLook,
     pub(super) samples: Samples,
@@ -40,11 +42,13 @@ pub(super) struct ChildLook {
     pub(super) uptime_seconds: u64,
 }
 
-/// The state of a node, by its process, if that is ours, and by what it answers.
-pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals) -> NodeState {
+/// The state of a node, by its process, if that is ours, and by what it answers. One that is
+/// drained is `Draining` whatever its connections.
+pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: bool) -> NodeState {
     let heard = match vitals.silent_since() {
         Some(_) => NodeState::Down,
         None if vitals.is_unheard() => NodeState::Starting,
+        None if is_drained => NodeState::Draining,
         None => NodeState::Up,
     };
     match child.map(|child| &child.state) {
@@ -71,7 +75,7 @@ impl Look {
         let balancer = self.balancer(setting);
         Status {
             cluster: setting.cluster.name.clone(),
-            state: state(&balancer, &nodes),
+            state: self.state(&balancer, &nodes),
             balancer: Some(balancer),
             distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
             nodes,
@@ -94,6 +98,23 @@ impl Look {
 
     // Private
 
+    fn state(&self, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+        let serves = |node: &Node| matches!(node.state, NodeState::Up | NodeState::Draining);
+        let as_ordered = |(node, look): (&Node, &NodeLook)| {
+            serves(node) || (look.drained && matches!(node.state, NodeState::Drained | NodeState::Stopped))
+        };
+        match nodes {
+            nodes if !nodes.iter().any(serves) => ClusterState::Down,
+            nodes
+                if balancer.state == BalancerState::Running
+                    && nodes.iter().zip(&self.nodes).all(as_ordered) =>
+            {
+                ClusterState::Healthy
+            }
+            _ => ClusterState::Degraded,
+        }
+    }
+
     fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
         let counts = connections
             .iter()
@@ -107,7 +128,12 @@ impl Look {
             .zip(looks)
             .map(|(node, (look, connections_by))| Node {
                 name: node.name.clone(),
-                state: look.state,
+                state: match look.state {
+                    NodeState::Draining if connections_by.tcp + connections_by.http == 0 => {
+                        NodeState::Drained
+                    }
+                    state => state,
+                },
                 pid: look.child.process.map(|process| process.pid),
                 restarts: look.child.restarts,
                 tcp: node.tcp,
@@ -164,17 +190,5 @@ fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> End
     Endpoints {
         listeners: clients.chain(pages).collect(),
         stats_socket,
-    }
-}
-
-fn state(balancer: &Balancer, nodes: &[Node]) -> ClusterState {
-    let serves = |node: &Node| matches!(node.state, NodeState::Up | NodeState::Draining);
-    let as_ordered = |node: &Node| serves(node) || node.state == NodeState::Drained;
-    match nodes {
-        nodes if !nodes.iter().any(serves) => ClusterState::Down,
-        nodes if balancer.state == BalancerState::Running && nodes.iter().all(as_ordered) => {
-            ClusterState::Healthy
-        }
-        _ => ClusterState::Degraded,
     }
 }

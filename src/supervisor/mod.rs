@@ -14,12 +14,17 @@
 
 mod census;
 mod child;
+mod children;
 mod core;
 mod doorway;
+mod drain;
+mod draining;
 mod ending;
+mod failover;
 mod look;
 mod meter;
 mod news;
+mod opinions;
 mod orders;
 mod orphans;
 mod prepare;

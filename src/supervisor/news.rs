@@ -6,33 +6,32 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::look::Look;
-use super::rollout::Who;
-use crate::api::{Progress, Refusal, RestartOrder, StartOrder, StopOrder};
+use crate::api::{
+    ConnectionsBy, DrainOrder, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
+};
 use crate::platform::Identity;
 use crate::probe::Failure;
 
 /// Something that has happened.
 pub(super) enum News {
     /// A child's process has ended, in these words.
-    Ended {
-        who: Who,
-        process: Identity,
-        how: String,
-    },
+    Ended { process: Identity, how: String },
     /// A child's process does not answer yet, in these words; told when they change.
-    Doubted {
-        who: Who,
-        process: Identity,
-        why: String,
-    },
+    Doubted { process: Identity, why: String },
     /// A child's process has answered for the first time.
-    Answered { who: Who, process: Identity },
+    Answered { process: Identity },
     /// A probe of the node with this index came back from one of its addresses.
     Probed {
         node: usize,
         target: SocketAddr,
         result: Result<Duration, Failure>,
     },
+    /// Connections per node were counted.
+    Counted(Vec<ConnectionsBy>),
+    /// The balancer has closed the sessions of a node that is not well.
+    Cut { node: String },
+    /// After that, a request through the balancer was answered.
+    Elsewhere { node: String },
     /// Somebody asks or orders.
     Request(Request),
 }
@@ -49,6 +48,10 @@ pub(super) enum Request {
     Stop(StopOrder, Reply),
     /// Restart a node, or everything.
     Restart(RestartOrder, Reply),
+    /// Empty a node.
+    Drain(DrainOrder, Reply),
+    /// Undo that.
+    Ready(ReadyOrder, Reply),
 }
 
 /// Whether an order is followed.

@@ -26,6 +26,8 @@ impl Core {
                 reply.send(Ok(())).is_err()
             }
             Request::Restart(order, reply) => reply.send(self.restart(&order, now)).is_err(),
+            Request::Drain(order, reply) => reply.send(self.drain(&order, now)).is_err(),
+            Request::Ready(order, reply) => reply.send(self.ready(&order, now)).is_err(),
         };
     }
 
@@ -160,14 +162,27 @@ impl Core {
         }
     }
 
-    fn refuse_while_busy(&self) -> Result<(), Refusal> {
-        let busy = match (&self.ending, &self.rollout.outcome) {
-            (Some(_), _) => "the cluster is being stopped",
-            (None, None) => "the cluster is being started or restarted",
-            (None, Some(_)) => return Ok(()),
+    pub(super) fn refuse_while_ending(&self) -> Result<(), Refusal> {
+        let hint = Some("try again when that is done".to_owned());
+        let refusal = Refusal {
+            error: "the cluster is being stopped".to_owned(),
+            hint,
         };
+        if self.ending.is_some() {
+            Err(refusal)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn refuse_while_busy(&self) -> Result<(), Refusal> {
+        self.refuse_while_ending()?;
+        if self.rollout.outcome.is_some() {
+            return Ok(());
+        }
+        let error = "the cluster is being started or restarted".to_owned();
         Err(Refusal {
-            error: busy.to_owned(),
+            error,
             hint: Some("try again when that is done".to_owned()),
         })
     }

@@ -110,6 +110,11 @@ impl Pulse {
         }
     }
 
+    /// When it last answered.
+    pub(super) fn last_answer(&self) -> Instant {
+        self.last_answer
+    }
+
     /// Since when it has been silent, if it is.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         match self.state {

@@ -1,11 +1,13 @@
 //! `state.json`: what a new supervisor needs to adopt the children of a dead one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::drain::Drain;
 use crate::api::Only;
 use crate::platform::{Identity, RunDir};
 use crate::profile::{BalancerKind, Source};
@@ -38,6 +40,9 @@ pub struct Record {
     supervisor: Identity,
     /// What was running when this was written.
     pub children: Vec<ChildRecord>,
+    /// Operators' orders to empty nodes, by name.
+    #[serde(default)]
+    pub(super) drains: BTreeMap<String, Drain>,
 }
 
 /// One running child.
@@ -73,12 +78,13 @@ pub enum RecordError {
 }
 
 impl Record {
-    pub(super) fn new(launch: Launch, children: Vec<ChildRecord>) -> Record {
+    pub(super) fn new(launch: Launch, children: Vec<ChildRecord>, drains: BTreeMap<String, Drain>) -> Record {
         Record {
             version: VERSION,
             launch,
             supervisor: Identity::own(),
             children,
+            drains,
         }
     }
 
@@ -157,7 +163,7 @@ mod tests {
             },
             ..own.clone()
         };
-        let record = Record::new(launch(), vec![own.clone(), gone]);
+        let record = Record::new(launch(), vec![own.clone(), gone], BTreeMap::new());
         record.write(&run_dir).unwrap();
         let read = Record::read(&run_dir).unwrap().unwrap();
         assert_eq!(read, record);
@@ -168,7 +174,7 @@ mod tests {
     fn broken_files_are_errors_that_name_them() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
-        let mut other = serde_json::to_value(Record::new(launch(), Vec::new())).unwrap();
+        let mut other = serde_json::to_value(Record::new(launch(), Vec::new(), BTreeMap::new())).unwrap();
         other["version"] = 99.into();
         for text in ["", "{", "[]", "{\"version\": 1}", &other.to_string()] {
             fs::write(run_dir.state_file(), text).unwrap();

@@ -13,7 +13,9 @@ use super::census::census;
 use super::look::Look;
 use super::news::{News, Reply, Request};
 use super::setting::Setting;
-use crate::api::{Health, Progress, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder};
+use crate::api::{
+    DrainOrder, Health, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder,
+};
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::runtime::Socket;
 
@@ -36,6 +38,8 @@ pub(super) fn control(desk: Desk) -> Router {
         .route("/v1/start", post(start))
         .route("/v1/stop", post(stop))
         .route("/v1/restart", post(restart))
+        .route("/v1/drain", post(drain))
+        .route("/v1/ready", post(ready))
         .fallback(unknown)
         .with_state(desk)
 }
@@ -95,6 +99,14 @@ async fn stop(State(desk): State<Desk>, Json(order): Json<StopOrder>) -> Answer<
 
 async fn restart(State(desk): State<Desk>, Json(order): Json<RestartOrder>) -> Answer<()> {
     desk.order(|reply| Request::Restart(order, reply)).await
+}
+
+async fn drain(State(desk): State<Desk>, Json(order): Json<DrainOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Drain(order, reply)).await
+}
+
+async fn ready(State(desk): State<Desk>, Json(order): Json<ReadyOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Ready(order, reply)).await
 }
 
 async fn unknown() -> Refused {

@@ -1,6 +1,7 @@
 //! What does not change while a supervisor runs.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -50,6 +51,14 @@ impl Setting {
         };
         let balancers = usize::from(self.plan.balancer.instances);
         (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
+    }
+
+    /// The runtime API of a balancer instance, for balancers that have one.
+    pub(super) fn socket(&self, instance: usize) -> Option<PathBuf> {
+        self.balancer
+            .sockets(&self.plan, &self.run_dir)
+            .get(instance)
+            .cloned()
     }
 
     /// How the child is run.

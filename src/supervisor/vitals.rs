@@ -91,6 +91,15 @@ impl Vitals {
         self.ports.iter().any(|(_, pulse)| pulse.is_unheard())
     }
 
+    /// When all of its ports had last answered.
+    pub(super) fn last_answer(&self) -> Instant {
+        self.ports
+            .iter()
+            .map(|(_, pulse)| pulse.last_answer())
+            .min()
+            .unwrap_or_else(Instant::now)
+    }
+
     /// Since when one of its ports has been silent, if one is.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         self.ports

@@ -1,54 +1,70 @@
-//! Tells one balancer instance which nodes are well, in order, until it has heard.
+//! Tells one balancer instance what it has to know of each node, in order, until it has heard.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::render::HealthTarget;
+use super::news::News;
+use super::pulse::PATIENCE;
+use super::setting::{PROBE_SOURCE, Setting};
+use crate::platform::RunDir;
+use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
 
 /// A balancer that did not take an order is told again after this.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// Which nodes are well, by name.
-pub(super) type Opinion = BTreeMap<String, bool>;
+/// What a balancer has to know of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct View {
+    /// Whether it serves; `None` when we do not know better than the balancer.
+    pub(super) well: Option<bool>,
+    /// Whether it is to get nothing new.
+    pub(super) drained: bool,
+}
 
-/// Keeps the instance behind `socket` at our opinion of each node; `servers` are what a node is
-/// known by there. Told first is what is down: a balancer believes that everything is well until told otherwise.
-/// Ends when nobody has an opinion any more.
+/// What a balancer has to know of each node, by name.
+pub(super) type Opinion = BTreeMap<String, View>;
+
+/// Keeps the instance behind `socket` at our opinion of each node. Told first is what is down, then what is drained:
+/// good news can wait. Ends when nobody has an opinion any more.
 pub(super) async fn tell(
     socket: PathBuf,
-    servers: BTreeMap<String, Vec<HealthTarget>>,
+    setting: Arc<Setting>,
     mut opinion: watch::Receiver<Opinion>,
+    news: mpsc::Sender<News>,
 ) {
     let socket = Socket::new(socket);
-    let mut told = Opinion::new();
+    // Of an instance that we meet, we know nothing: it is told everything once.
+    let mut told: BTreeMap<String, View> = BTreeMap::new();
     loop {
         let wanted = opinion.borrow_and_update().clone();
-        let mut heard = true;
-        let mut changes: Vec<(&String, &bool)> = wanted
+        let mut changes: Vec<(&String, &View)> = wanted
             .iter()
-            .filter(|(node, well)| told.get(*node) != Some(*well))
+            .filter(|(node, view)| told.get(*node) != Some(*view))
             .collect();
-        changes.sort_by_key(|(_, well)| **well);
+        changes.sort_by_key(|(_, view)| (view.well != Some(false), !view.drained));
         let mut done = Vec::new();
-        for (node, well) in changes {
-            let health = if *well {
-                ServerHealth::Up
-            } else {
-                ServerHealth::Down
-            };
-            match set(&socket, servers.get(node), health).await {
-                Ok(()) => done.push((node.clone(), *well)),
-                Err(error) => {
-                    heard = false;
-                    tracing::warn!(server = node, health = ?health, "the balancer was not told: {error}");
-                }
+        for (node, view) in &changes {
+            match update(&socket, &setting, node, told.get(*node), **view).await {
+                Ok(()) => done.push(((*node).clone(), **view)),
+                Err(error) => tracing::warn!(node, ?view, "the balancer was not told: {error}"),
             }
         }
-        told.extend(done);
+        let heard = done.len() == changes.len();
+        if !done.is_empty() {
+            keep(&socket, &setting).await;
+        }
+        for (node, view) in done {
+            if view.well == Some(false) {
+                let _nobody_listens_after_the_end = news.send(News::Cut { node: node.clone() }).await;
+            }
+            told.insert(node, view);
+        }
         let still_wanted = if heard {
             opinion.changed().await
         } else {
@@ -62,15 +78,87 @@ pub(super) async fn tell(
     }
 }
 
+/// Ends the node's sessions on every balancer instance.
+pub(super) fn cut(node: String, setting: &Arc<Setting>) {
+    let setting = setting.clone();
+    tokio::spawn(async move {
+        for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
+            if let Err(error) = setting
+                .balancer
+                .cut(&Socket::new(socket), &setting.cluster, &node)
+                .await
+            {
+                tracing::warn!(node, "its sessions were not closed: {error}");
+            }
+        }
+    });
+}
+
+/// Asks through the balancer, until that is answered.
+pub(super) fn find_elsewhere(node: String, setting: &Arc<Setting>, news: mpsc::Sender<News>) {
+    let listen = &setting.cluster.listen;
+    let (port, question) = match (listen.tcp, listen.http) {
+        (Some(tcp), _) => (tcp, Question::Mcp),
+        (None, Some(http)) => (http, Question::Http),
+        (None, None) => return,
+    };
+    let target: SocketAddr = listen.reachable(port);
+    let source = target
+        .ip()
+        .is_ipv4()
+        .then_some(PROBE_SOURCE)
+        .filter(|_| target.ip().is_loopback());
+    let probe = Probe {
+        target,
+        question,
+        source,
+        timeout: PATIENCE,
+    };
+    tokio::spawn(async move {
+        while probe.ask().await.is_err() && !news.is_closed() {
+            tokio::time::sleep(AGAIN).await;
+        }
+        let _nobody_listens_after_the_end = news.send(News::Elsewhere { node }).await;
+    });
+}
+
 // Private
 
-async fn set(
+async fn update(
     socket: &Socket,
-    servers: Option<&Vec<HealthTarget>>,
-    health: ServerHealth,
+    setting: &Setting,
+    node: &str,
+    was: Option<&View>,
+    view: View,
 ) -> Result<(), RuntimeError> {
-    for HealthTarget { backend, server } in servers.into_iter().flatten() {
-        socket.set_health(backend, server, health).await?;
+    let (balancer, cluster) = (&setting.balancer, &setting.cluster);
+    if was.is_none_or(|was| was.well != view.well)
+        && let Some(well) = view.well
+    {
+        let health = if well {
+            ServerHealth::Up
+        } else {
+            ServerHealth::Down
+        };
+        for target in balancer.health_targets(cluster, node) {
+            socket.set_health(target.backend, &target.server, health).await?;
+        }
     }
-    Ok(())
+    match was {
+        Some(was) if was.drained == view.drained => Ok(()),
+        _ if view.drained => balancer.drain(socket, cluster, node).await,
+        _ => balancer.ready(socket, cluster, node).await,
+    }
+}
+
+/// Keeps the balancer's view of its servers on disk: an instance that takes a dead one's place begins with it.
+async fn keep(socket: &Socket, setting: &Setting) {
+    let path = setting.run_dir.haproxy_state();
+    let kept = match socket.servers_state().await {
+        Ok(state) => RunDir::replace(&path, state.as_bytes()).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(file = %path.display(), "server states not kept: {error}");
+    }
 }

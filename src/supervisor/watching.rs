@@ -9,7 +9,6 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::news::News;
-use super::rollout::Who;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
 use crate::runtime::Socket;
@@ -26,10 +25,10 @@ pub(super) enum Ready {
 }
 
 /// Sends news of the process until it has ended.
-pub(super) fn watch(who: Who, mut process: Process, ready: Ready, news: mpsc::Sender<News>) {
+pub(super) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<News>) {
     let identity = process.identity();
     tokio::spawn(async move {
-        let asking = tokio::spawn(ask(who, identity, ready, news.clone()));
+        let asking = tokio::spawn(ask(identity, ready, news.clone()));
         let how = match process.ended().await {
             Ok(Some(status)) => ending(status),
             Ok(None) => "ended; exit status unknown, because another supervisor started it".to_owned(),
@@ -38,7 +37,6 @@ pub(super) fn watch(who: Who, mut process: Process, ready: Ready, news: mpsc::Se
         asking.abort();
         let _nobody_listens_after_the_end = news
             .send(News::Ended {
-                who,
                 process: identity,
                 how,
             })
@@ -48,15 +46,15 @@ pub(super) fn watch(who: Who, mut process: Process, ready: Ready, news: mpsc::Se
 
 // Private
 
-async fn ask(who: Who, process: Identity, ready: Ready, news: mpsc::Sender<News>) {
+async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
     let mut doubt = None;
     let answered = loop {
         match lacks(process, &ready).await {
-            None => break News::Answered { who, process },
+            None => break News::Answered { process },
             Some(why) if doubt.as_ref() == Some(&why) => {}
             Some(why) => {
                 doubt = Some(why.clone());
-                let _nobody_listens_after_the_end = news.send(News::Doubted { who, process, why }).await;
+                let _nobody_listens_after_the_end = news.send(News::Doubted { process, why }).await;
             }
         }
         tokio::time::sleep(ASK_AGAIN).await;

@@ -1,0 +1,141 @@
+//! `drain`: no new connection or session reaches a node; established ones go on.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::names::known_node;
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::api::{Client, ClientError, DrainOrder, Node, NodeState};
+use crate::platform::RunDir;
+
+/// Between two looks at the connections.
+const LOOK: Duration = Duration::from_millis(250);
+/// What closing at the deadline, and stopping, get until we no longer wait for them.
+const AFTERMATH: Duration = Duration::from_secs(15);
+
+/// Orders it, and with `--wait` returns when the node is empty.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Drain) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    let client = Client::connect(&run_dir.control_socket()).await?;
+    known_node(&client, &args.node).await?;
+    let order = DrainOrder {
+        node: args.node.clone(),
+        deadline: Some(args.deadline),
+        close: args.close,
+        stop: args.stop,
+        force: args.force,
+    };
+    client.drain(&order).await?;
+    if args.wait {
+        return wait(printer, &run_dir, args).await;
+    }
+    printer.note(&format!("{} gets no new connections", args.node));
+    Ok(Exit::Done)
+}
+
+// Private
+
+async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcome {
+    let patience = args.deadline.duration()
+        + if args.close || args.stop {
+            AFTERMATH
+        } else {
+            Duration::ZERO
+        };
+    let deadline = Instant::now() + patience;
+    let view = View::new(printer);
+    let mut last = None;
+    loop {
+        match look(run_dir, &args.node).await {
+            Ok(node) if is_done(&node, args) => {
+                view.end();
+                let how = if node.state == NodeState::Stopped {
+                    "empty, and stopped"
+                } else {
+                    "empty"
+                };
+                printer.note(&format!("{} is {how}", args.node));
+                return Ok(Exit::Done);
+            }
+            Ok(node) if node.state == NodeState::Up => {
+                view.end();
+                return Err(Failure::because(format!("`{}` was made ready again", args.node)));
+            }
+            Ok(node) => {
+                view.show(&format!(
+                    "{} draining: {}",
+                    args.node,
+                    connections(node.connections)
+                ));
+                last = Some(node.connections);
+            }
+            // The order outlives the supervisor, and the next one goes on with it.
+            Err(ClientError::NotRunning(_)) => view.show("the supervisor is gone; waiting for another one"),
+            Err(error) => return Err(error.into()),
+        }
+        if Instant::now() >= deadline {
+            view.end();
+            let left = last.map_or_else(|| "an unknown number of connections".to_owned(), connections);
+            return Err(Failure::because(format!("`{}` still has {left}", args.node))
+                .hint("it goes on draining; `--close` ends what is left at the deadline".to_owned()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn is_done(node: &Node, args: &args::Drain) -> bool {
+    match node.state {
+        NodeState::Stopped => true,
+        _ => node.connections == 0 && !args.stop && node.state != NodeState::Up,
+    }
+}
+
+async fn look(run_dir: &RunDir, name: &str) -> Result<Node, ClientError> {
+    let status = Client::connect(&run_dir.control_socket()).await?.status().await?;
+    let node = status.nodes.into_iter().find(|node| node.name == name);
+    node.ok_or_else(|| ClientError::Broken(format!("it no longer knows a node `{name}`")))
+}
+
+fn connections(count: u64) -> String {
+    format!("{count} connection{}", if count == 1 { "" } else { "s" })
+}
+
+/// A line that changes on a terminal; elsewhere one line for each change.
+struct View<'a> {
+    printer: &'a Printer,
+    line: ProgressBar,
+}
+
+impl View<'_> {
+    fn new(printer: &Printer) -> View<'_> {
+        let line = if printer.shows_progress {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            line.set_style(style);
+        }
+        line.enable_steady_tick(Duration::from_millis(100));
+        View { printer, line }
+    }
+
+    fn show(&self, text: &str) {
+        if self.line.message() == text {
+            return;
+        }
+        self.line.set_message(text.to_owned());
+        if !self.printer.shows_progress {
+            self.printer.note(text);
+        }
+    }
+
+    fn end(&self) {
+        self.line.finish_and_clear();
+    }
+}

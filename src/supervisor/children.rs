@@ -1,0 +1,167 @@
+//! The core's children: spawned, adopted, watched, ended.
+
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use super::child::{Action, Child, Event, State};
+use super::core::Core;
+use super::look::ChildLook;
+use super::record::Record;
+use super::rollout::Who;
+use super::watching::{self, Ready};
+use crate::api::Only;
+use crate::platform::usage::{age, usage};
+use crate::platform::{Identity, Process};
+
+impl Core {
+    /// Lets `event` happen to the child, and does what follows from it.
+    pub(super) fn apply(&mut self, who: Who, event: Event, now: Instant) {
+        let policy = self.setting.cluster.restart;
+        let Some(child) = self.children.get_mut(&who) else {
+            return;
+        };
+        let was = child.state.clone();
+        let action = child.after(event, now, &policy);
+        if std::mem::discriminant(&was) != std::mem::discriminant(&child.state) {
+            let (name, reason) = (self.setting.name(who), child.reason.as_deref().unwrap_or("-"));
+            tracing::info!(child = name, state = child.state.name(), was = was.name(), reason);
+        }
+        match action {
+            Some(Action::Spawn) => self.spawn(who, now),
+            Some(Action::Signal(process, signal)) => {
+                if let Err(error) = process.signal_group(signal) {
+                    tracing::error!(child = self.setting.name(who), %signal, "not sent: {error}");
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The child that runs as `process`.
+    pub(super) fn whose(&self, process: Identity) -> Option<Who> {
+        self.children
+            .iter()
+            .find(|(_, child)| child.process() == Some(process))
+            .map(|(who, _)| *who)
+    }
+
+    /// A child's process has ended.
+    pub(super) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
+        if let Some(voice) = self.voices.remove(&who) {
+            voice.abort();
+        }
+        // What a dead leader leaves in its group would hold its ports.
+        if let Err(error) = process.signal_group(Signal::SIGKILL) {
+            tracing::warn!(
+                child = self.setting.name(who),
+                "its process group lives on: {error}"
+            );
+        }
+        self.meters.remove(&who);
+        self.doubts.remove(&who);
+        self.apply(who, Event::Ended(how), now);
+    }
+
+    /// A child's process has answered for the first time.
+    pub(super) fn answered(&mut self, who: Who, now: Instant) {
+        match who {
+            Who::Node(index) => self.vitals[index].revive(now),
+            Who::Balancer(instance) => self.give_voice(who, instance, now),
+        }
+        self.apply(who, Event::Answered, now);
+    }
+
+    /// Watches the children of an earlier supervisor that still live.
+    pub(super) fn adopt(&mut self, record: &Record, now: Instant) {
+        let known: Vec<(Who, String)> = self
+            .children
+            .keys()
+            .map(|who| (*who, self.setting.name(*who).to_owned()))
+            .collect();
+        for living in record.living() {
+            let Some((who, _)) = known.iter().find(|(_, name)| *name == living.name) else {
+                continue;
+            };
+            match Process::adopt(living.process) {
+                Ok(Some(process)) => {
+                    tracing::info!(child = living.name, pid = living.process.pid, "adopted");
+                    self.children
+                        .insert(*who, Child::adopted(living.process, living.restarts, now));
+                    self.adopted.push(*who);
+                    self.watch(*who, process);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(child = living.name, "not adopted: {error}"),
+            }
+        }
+    }
+
+    fn spawn(&mut self, who: Who, now: Instant) {
+        let program = self.setting.program(who);
+        let log = self.setting.run_dir.log(self.setting.name(who));
+        self.adopted.retain(|adopted| *adopted != who);
+        self.log_starts
+            .insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
+        match program.spawn(&log) {
+            Ok(process) => {
+                self.apply(who, Event::Spawned(process.identity()), now);
+                self.watch(who, process);
+            }
+            Err(error) => {
+                let reason = format!("cannot run `{}`: {error}", program.path.display());
+                self.apply(who, Event::NotSpawned(reason), now);
+            }
+        }
+        // Written at once: a supervisor that dies now must not leave a child that nobody knows.
+        self.record();
+    }
+
+    /// Hears of the process's first answer and of its end.
+    pub(super) fn watch(&self, who: Who, process: Process) {
+        let ready = match who {
+            Who::Node(index) => Ready::Node(self.vitals[index].probes()),
+            Who::Balancer(instance) => Ready::Balancer(self.setting.socket(instance)),
+        };
+        watching::watch(process, ready, self.news.clone());
+    }
+
+    /// Which half of the cluster is run, if it is only one.
+    pub(super) fn half(&self) -> Option<Only> {
+        match (self.owns_nodes(), self.balanced) {
+            (true, true) => None,
+            (true, false) => Some(Only::Nodes),
+            (false, _) => Some(Only::Balancer),
+        }
+    }
+
+    /// Whether the nodes are children of ours, or somebody else's.
+    pub(super) fn owns_nodes(&self) -> bool {
+        self.setting.launch.only != Some(Only::Balancer)
+            || self
+                .children
+                .iter()
+                .any(|(who, child)| matches!(who, Who::Node(_)) && child.state != State::Stopped)
+    }
+
+    /// How the child is.
+    pub(super) fn child_look(&self, who: Who) -> ChildLook {
+        let Some(child) = self.children.get(&who) else {
+            return ChildLook::default();
+        };
+        let meter = self.meters.get(&who).cloned().unwrap_or_default();
+        ChildLook {
+            process: child.process(),
+            up: child.is_up(),
+            failed: child.state == State::Failed,
+            restarts: child.restarts.total,
+            reason: child.reason.clone(),
+            memory_bytes: child
+                .process()
+                .and_then(|process| usage(process.pid))
+                .map_or(0, |usage| usage.memory_bytes),
+            cpu_percent: meter.cpu_percent,
+            uptime_seconds: child.process().and_then(age).unwrap_or_default().as_secs(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `drain` and `ready`.
+
+use std::time::{Instant, SystemTime};
+
+use super::census::census;
+use super::child::{Event, Then};
+use super::core::Core;
+use super::drain::{Drain, Due};
+use super::news::News;
+use super::rollout::{Rollout, Verb, Who};
+use super::voice;
+use crate::api::{ConnectionsBy, DrainOrder, NodeState, ReadyOrder, Refusal};
+
+impl Core {
+    /// Lets no new connection or session reach a node. A second order replaces the first.
+    pub(super) fn drain(&mut self, order: &DrainOrder, now: Instant) -> Result<(), Refusal> {
+        self.refuse_while_ending()?;
+        let index = self.index(&order.node)?;
+        let others = (0..self.vitals.len()).filter(|other| *other != index);
+        if !order.force
+            && !others
+                .into_iter()
+                .any(|other| self.node_state(other) == NodeState::Up)
+        {
+            return Err(Refusal {
+                error: format!("`{}` is the last node that serves", order.node),
+                hint: Some("`--force` drains it nevertheless; new clients are refused then".to_owned()),
+            });
+        }
+        tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
+        self.drains
+            .insert(order.node.clone(), Drain::new(order, SystemTime::now()));
+        self.have_opinion(now);
+        self.record();
+        self.count();
+        Ok(())
+    }
+
+    /// Undoes a drain; starts the node if that had stopped it.
+    pub(super) fn ready(&mut self, order: &ReadyOrder, now: Instant) -> Result<(), Refusal> {
+        self.refuse_while_busy()?;
+        let who = Who::Node(self.index(&order.node)?);
+        tracing::info!(node = order.node, "ready");
+        let drain = self.drains.remove(&order.node);
+        if drain.is_some_and(|drain| drain.has_stopped()) {
+            let deadline = now + self.setting.launch.timeout.duration();
+            self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
+        }
+        self.have_opinion(now);
+        self.record();
+        Ok(())
+    }
+
+    /// Counts connections where an order waits for them.
+    pub(super) fn count(&self) {
+        if self.drains.values().any(Drain::counts) {
+            let (setting, news) = (self.setting.clone(), self.news.clone());
+            tokio::spawn(async move {
+                let _nobody_listens_after_the_end = news.send(News::Counted(census(&setting).await)).await;
+            });
+        }
+    }
+
+    /// Does what is due on drained nodes that have so many `connections`.
+    pub(super) fn counted(&mut self, connections: &[ConnectionsBy], now: Instant) {
+        for (index, counted) in connections.iter().enumerate() {
+            let Some(name) = self
+                .setting
+                .cluster
+                .nodes
+                .get(index)
+                .map(|node| node.name.clone())
+            else {
+                return;
+            };
+            let Some(drain) = self.drains.get_mut(&name) else {
+                continue;
+            };
+            match drain.after(counted.tcp + counted.http, SystemTime::now()) {
+                None => {}
+                Some(Due::Close) => {
+                    tracing::info!(
+                        node = name,
+                        connections = counted.tcp + counted.http,
+                        "closing what is left"
+                    );
+                    voice::cut(name, &self.setting);
+                }
+                Some(Due::Stop) => {
+                    tracing::info!(node = name, "empty; stopping it");
+                    let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
+                    self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
+                }
+            }
+        }
+    }
+
+    // Private
+
+    fn index(&self, node: &str) -> Result<usize, Refusal> {
+        let index = self
+            .setting
+            .cluster
+            .nodes
+            .iter()
+            .position(|known| known.name == node);
+        index.ok_or_else(|| Refusal {
+            error: format!("no node `{node}` in this cluster"),
+            hint: None,
+        })
+    }
+}

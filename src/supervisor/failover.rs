@@ -1,0 +1,115 @@
+//! One failover: from a node's last sign of life until it serves again, with measured times.
+//!
+//! ```text
+//!  detected ──▶ cut ──▶ elsewhere ──▶ back
+//!  we know      the balancer has      a request through the balancer   the node serves again
+//!               closed its sessions   is answered by another node
+//! ```
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Why a node does not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Its process has ended.
+    Died,
+    /// It runs, and answers nothing.
+    Hung,
+}
+
+/// A failover on its way. Times are since the last sign of life.
+#[derive(Clone, Debug)]
+pub(super) struct Failover {
+    cause: Cause,
+    began: Instant,
+    detected: Duration,
+    cut: Option<Duration>,
+    elsewhere: Option<Duration>,
+    back: Option<Duration>,
+}
+
+impl Failover {
+    /// Detected now; the last sign of life was at `began`.
+    pub(super) fn new(cause: Cause, began: Instant, now: Instant) -> Failover {
+        let detected = now.saturating_duration_since(began);
+        Failover {
+            cause,
+            began,
+            detected,
+            cut: None,
+            elsewhere: None,
+            back: None,
+        }
+    }
+
+    /// The balancer has closed the node's sessions. Whether that is news.
+    pub(super) fn cut(&mut self, now: Instant) -> bool {
+        self.stage(now, |failover| &mut failover.cut)
+    }
+
+    /// A request through the balancer was answered. Whether that is news.
+    pub(super) fn elsewhere(&mut self, now: Instant) -> bool {
+        self.stage(now, |failover| &mut failover.elsewhere)
+    }
+
+    /// The node serves again.
+    pub(super) fn back(&mut self, now: Instant) {
+        self.stage(now, |failover| &mut failover.back);
+    }
+
+    /// From the last sign of life until clients are served elsewhere.
+    pub(super) fn took(&self) -> Option<Duration> {
+        self.elsewhere
+    }
+
+    fn stage(&mut self, now: Instant, stage: impl Fn(&mut Failover) -> &mut Option<Duration>) -> bool {
+        let time = now.saturating_duration_since(self.began);
+        let stage = stage(self);
+        let is_news = stage.is_none();
+        stage.get_or_insert(time);
+        is_news
+    }
+}
+
+impl fmt::Display for Failover {
+    /// `died, detected=0ms cut=3ms elsewhere=8ms back=180ms`; stages that have not come are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = match self.cause {
+            Cause::Died => "died",
+            Cause::Hung => "hung",
+        };
+        write!(f, "{cause}, detected={}ms", self.detected.as_millis())?;
+        for (stage, time) in [
+            ("cut", self.cut),
+            ("elsewhere", self.elsewhere),
+            ("back", self.back),
+        ] {
+            if let Some(time) = time {
+                write!(f, " {stage}={}ms", time.as_millis())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_since_the_last_sign_of_life_and_told_once() {
+        let began = Instant::now();
+        let at = |millis| began + Duration::from_millis(millis);
+        let mut failover = Failover::new(Cause::Hung, began, at(3_100));
+        assert!(failover.cut(at(3_105)));
+        assert!(!failover.cut(at(9_000)));
+        assert!(failover.elsewhere(at(3_112)));
+        assert_eq!(failover.took(), Some(Duration::from_millis(3_112)));
+        failover.back(at(33_000));
+        assert_eq!(
+            failover.to_string(),
+            "hung, detected=3100ms cut=3105ms elsewhere=3112ms back=33000ms"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
+
+use std::time::{Duration, Instant};
+
+use super::child::{Event, State};
+use super::core::Core;
+use super::failover::{Cause, Failover};
+use super::look::node_state;
+use super::news::News;
+use super::pulse::{INTERVAL, LATE};
+use super::rollout::Who;
+use super::voice::{self, Opinion, View};
+use crate::api::NodeState;
+use crate::platform::Identity;
+
+impl Core {
+    /// Asks every running node for a sign of life, and judges what came back.
+    pub(super) fn probe(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.next_probe) > LATE;
+        self.next_probe = now + INTERVAL;
+        for index in 0..self.vitals.len() {
+            let is_ours = self.owns_nodes();
+            let runs = self
+                .children
+                .get(&Who::Node(index))
+                .is_none_or(|child| !is_ours || child.is_up());
+            if !runs {
+                continue;
+            }
+            self.vitals[index].judge(now, late);
+            self.vitals[index].ask(index, &self.news);
+            if self.hung_for(index, now) >= self.setting.cluster.restart.hung_after.duration() {
+                self.apply(Who::Node(index), Event::Hung, now);
+            }
+        }
+        let running: Vec<(Who, Identity)> = self
+            .children
+            .iter()
+            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .collect();
+        for (who, process) in running {
+            self.meters.entry(who).or_default().read(process, now);
+        }
+    }
+
+    /// What the node with this index does.
+    pub(super) fn node_state(&self, index: usize) -> NodeState {
+        let child = self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes());
+        let is_drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
+        node_state(child, &self.vitals[index], is_drained)
+    }
+
+    /// Tells the log what has changed, and the balancer what it has to know of each node.
+    pub(super) fn have_opinion(&mut self, now: Instant) {
+        for index in 0..self.vitals.len() {
+            self.notice(index, now);
+        }
+        let nodes = self.setting.cluster.nodes.iter().enumerate();
+        let opinion: Opinion = nodes
+            .map(|(index, node)| (node.name.clone(), self.view(index)))
+            .collect();
+        self.opinion.send_if_modified(|told| {
+            let changed = *told != opinion;
+            *told = opinion;
+            changed
+        });
+    }
+
+    /// The balancer instance serves: from now on it hears our opinion.
+    pub(super) fn give_voice(&mut self, who: Who, instance: usize, now: Instant) {
+        self.have_opinion(now);
+        let Some(socket) = self.setting.socket(instance) else {
+            return;
+        };
+        let voice = voice::tell(
+            socket,
+            self.setting.clone(),
+            self.opinion.subscribe(),
+            self.news.clone(),
+        );
+        if let Some(before) = self.voices.insert(who, tokio::spawn(voice).abort_handle()) {
+            before.abort();
+        }
+    }
+
+    /// The balancer has heard that the node is not well, and has closed its sessions.
+    pub(super) fn cut(&mut self, node: &str, now: Instant) {
+        if let Some(failover) = self.failovers.get_mut(node)
+            && failover.cut(now)
+        {
+            voice::find_elsewhere(node.to_owned(), &self.setting, self.news.clone());
+        }
+    }
+
+    /// A request through the balancer was answered after the node had been cut off.
+    pub(super) fn elsewhere(&mut self, node: &str, now: Instant) {
+        if let Some(failover) = self.failovers.get_mut(node)
+            && failover.elsewhere(now)
+        {
+            tracing::warn!(node, "failover: {failover}");
+            let (took, limit) = (
+                failover.took().unwrap_or_default(),
+                self.setting.cluster.targets.failover,
+            );
+            if took > limit.duration() {
+                tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
+            }
+        }
+    }
+
+    // Private
+
+    fn hung_for(&self, index: usize, now: Instant) -> Duration {
+        self.vitals[index]
+            .silent_since()
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Notices that the node went away, or came back.
+    fn notice(&mut self, index: usize, now: Instant) {
+        let state = self.node_state(index);
+        let was = std::mem::replace(&mut self.states[index], state);
+        if state == was {
+            return;
+        }
+        let name = &self.setting.cluster.nodes[index].name;
+        tracing::info!(node = name, ?state, ?was);
+        let serves = |state| matches!(state, NodeState::Up | NodeState::Draining | NodeState::Drained);
+        if serves(was)
+            && let Some(cause) = self.cause(index, state)
+        {
+            let last_sign = if cause == Cause::Hung {
+                self.vitals[index].last_answer()
+            } else {
+                now
+            };
+            let failover = Failover::new(cause, last_sign, now);
+            tracing::warn!(node = name, "failover: {failover}");
+            self.failovers.insert(name.clone(), failover);
+        }
+        if serves(state)
+            && let Some(mut failover) = self.failovers.remove(name)
+        {
+            failover.back(now);
+            tracing::warn!(node = name, "failover: {failover}");
+        }
+    }
+
+    /// Why a node that served does so no longer; `None` when that was ordered.
+    fn cause(&self, index: usize, state: NodeState) -> Option<Cause> {
+        let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
+        match (state, child) {
+            (NodeState::Down, _) => Some(Cause::Hung),
+            (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {
+                Some(Cause::Died)
+            }
+            _ => None,
+        }
+    }
+
+    /// What the balancer has to know of the node.
+    fn view(&self, index: usize) -> View {
+        let well = matches!(
+            self.node_state(index),
+            NodeState::Up | NodeState::Draining | NodeState::Drained
+        );
+        let drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
+        View {
+            well: self.knows(index).then_some(well),
+            drained,
+        }
+    }
+
+    /// Whether we may judge the node: one that served before we came is well until we know better.
+    fn knows(&self, index: usize) -> bool {
+        let who = Who::Node(index);
+        match self.children.get(&who).filter(|_| self.owns_nodes()) {
+            Some(child) => !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&who),
+            None => !self.vitals[index].is_unheard(),
+        }
+    }
+}
