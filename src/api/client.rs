@@ -9,11 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    DrainOrder, Health, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder,
+    DrainOrder, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder,
+    Stats, Status, StopOrder,
 };
 
 /// Every answer is made at once, so a supervisor that takes longer is stuck.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// But a reload waits for the running instance to settle, and for the new one to answer.
+const RELOAD: Duration = Duration::from_secs(60);
 
 /// Asks the supervisor behind one control socket.
 #[derive(Clone, Debug)]
@@ -55,7 +59,6 @@ impl Client {
         }
         let http = reqwest::Client::builder()
             .unix_socket(socket)
-            .timeout(ANSWER)
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Broken(chain(&error)))?;
@@ -118,6 +121,14 @@ impl Client {
         self.call(Method::POST, "restart", Some(order)).await
     }
 
+    /// Puts another profile in force; answered when that is done, or has failed.
+    ///
+    /// # Errors
+    /// When it is refused, or fails: the old one is in force then.
+    pub async fn reload(&self, order: &ReloadOrder) -> Result<Reloaded, ClientError> {
+        self.call_for(RELOAD, Method::POST, "reload", Some(order)).await
+    }
+
     /// Drains a node.
     ///
     /// # Errors
@@ -142,8 +153,21 @@ impl Client {
         verb: &str,
         order: Option<&(impl Serialize + Sync + ?Sized)>,
     ) -> Result<A, ClientError> {
+        self.call_for(ANSWER, method, verb, order).await
+    }
+
+    async fn call_for<A: DeserializeOwned>(
+        &self,
+        patience: Duration,
+        method: Method,
+        verb: &str,
+        order: Option<&(impl Serialize + Sync + ?Sized)>,
+    ) -> Result<A, ClientError> {
         let broken = |error: reqwest::Error| ClientError::Broken(chain(&error));
-        let mut request = self.http.request(method, format!("http://clusterctl/v1/{verb}"));
+        let mut request = self
+            .http
+            .request(method, format!("http://clusterctl/v1/{verb}"))
+            .timeout(patience);
         if let Some(order) = order {
             request = request.json(order);
         }

@@ -9,6 +9,7 @@
 //! | `POST /v1/start` | [`StartOrder`]: starts what is not running yet |
 //! | `POST /v1/stop` | [`StopOrder`]: answered at once; the socket is gone when all is stopped |
 //! | `POST /v1/restart` | [`RestartOrder`] |
+//! | `POST /v1/reload` | [`ReloadOrder`]: answered by [`Reloaded`] when it is carried out |
 //! | `POST /v1/drain` | [`DrainOrder`] |
 //! | `POST /v1/ready` | [`ReadyOrder`] |
 //!
@@ -23,8 +24,8 @@ mod status;
 pub use client::{Client, ClientError};
 pub use health::{Alert, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
-    DrainOrder, Only, Progress, ReadyOrder, Refusal, RestartOrder, Rollout, StartOrder, Step, StepState,
-    StopOrder,
+    DrainOrder, Only, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
+    StartOrder, Step, StepState, StopOrder,
 };
 pub use stats::{Stats, StatsRow};
 pub use status::{

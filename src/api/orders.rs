@@ -1,8 +1,10 @@
 //! What the supervisor is told to do.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::profile::BalancerKind;
+use crate::profile::{BalancerKind, Source};
 use crate::units::Period;
 
 /// Starts what is not running yet.
@@ -36,6 +38,22 @@ pub struct StopOrder {
 pub struct RestartOrder {
     /// The node; all nodes one after another, then the balancer, when none is named.
     pub node: Option<String>,
+}
+
+/// Puts another profile in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadOrder {
+    /// The profile.
+    pub source: Source,
+    /// Templates that replace the embedded ones.
+    pub templates: Option<PathBuf>,
+}
+
+/// A reload that was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The balancer's new process; null when nothing has changed for it.
+    pub pid: Option<u32>,
 }
 
 /// Lets no new connection or session reach a node.

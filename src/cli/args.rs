@@ -70,6 +70,9 @@ pub(super) enum Verb {
     /// Restart one node, or all of them one after another and then the balancer
     #[command(after_long_help = help::RESTART)]
     Restart(Restart),
+    /// Put the profile, as it is now, in force without losing a connection
+    #[command(after_long_help = help::RELOAD)]
+    Reload,
     /// Let no new connection or session reach a node; established ones go on
     #[command(after_long_help = help::DRAIN)]
     Drain(Drain),

@@ -66,22 +66,42 @@ Exit codes:
   1  it does not
   2  there is no such node";
 
+pub(super) const RELOAD: &str = "\
+The running cluster's profile is read again, with the changes that its start was given; `--profile` takes another one,
+`--set` changes more. What is different is shown and checked. A new balancer process takes the listeners over, the old
+one ends with its last connection. If anything fails, the old configuration stays in force.
+
+Examples:
+  clusterctl reload
+  clusterctl reload --set limits.per_ip.connections=500
+
+Exit codes:
+  0  the new configuration is in force
+  1  it is not; the old one is
+  2  the command line is wrong";
+
 pub(super) const DRAIN: &str = "\
 Clients that were sticky to the node get another one: stick-table entries are forgotten, cookies re-homed. The order
-outlives a restart of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
+outlives restarts of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
 
 Examples:
   clusterctl drain erlmcp1
   clusterctl drain erlmcp1 --wait --deadline 10m
   clusterctl drain erlmcp1 --wait --deadline 30s --close --stop
 
-Exit codes: 0 done, 1 connections were left at the deadline, 2 usage error.";
+Exit codes:
+  0  done
+  1  connections were left at the deadline, or it is the last node that serves
+  2  there is no such node";
 
 pub(super) const READY: &str = "\
 Examples:
   clusterctl ready erlmcp1
 
-Exit codes: 0 done, 1 not, 2 usage error.";
+Exit codes:
+  0  it takes new connections
+  1  it does not
+  2  there is no such node";
 
 pub(super) const STATUS: &str = "\
 ✓ is a node that is up and holds its share, ✗ one that does not, - one that takes no new connections because somebody \

@@ -21,6 +21,7 @@ mod printer;
 mod profile;
 mod progress;
 mod ready;
+mod reload;
 mod render;
 mod restart;
 mod settings;
@@ -78,6 +79,7 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Stop(args) => wait(stop::run(settings, printer, args)),
         Verb::Restart(args) => wait(restart::run(settings, printer, args)),
         Verb::Drain(args) => wait(drain::run(settings, printer, args)),
+        Verb::Reload => wait(reload::run(settings, printer)),
         Verb::Ready(args) => wait(ready::run(settings, printer, args)),
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),

@@ -51,6 +51,36 @@ impl Settings {
         Ok(source)
     }
 
+    /// The `running` profile as it is now, with what the flags say otherwise.
+    ///
+    /// # Errors
+    /// When it is not there any more, or unreadable.
+    pub(super) fn source_over(&self, running: &Source) -> Result<Source, Failure> {
+        let Global {
+            profile,
+            sets,
+            port_offset,
+            ..
+        } = &self.global;
+        let mut source = if profile == profile::DEFAULT {
+            running.read_again()?
+        } else {
+            Source::read(profile)?
+        };
+        source.sets = running
+            .sets
+            .iter()
+            .chain(sets.iter().filter(|set| !running.sets.contains(set)))
+            .cloned()
+            .collect();
+        source.port_offset = if *port_offset == 0 {
+            running.port_offset
+        } else {
+            *port_offset
+        };
+        Ok(source)
+    }
+
     /// Whether anything but the default profile was asked for.
     pub(super) fn names_profile(&self) -> bool {
         let Global {

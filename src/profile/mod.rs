@@ -1,6 +1,7 @@
 //! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
 
 mod cluster;
+mod difference;
 mod document;
 mod endpoints;
 mod keys;
@@ -16,6 +17,7 @@ mod typed;
 mod written;
 
 pub use cluster::{Certificate, Cluster, Listeners, Node};
+pub use difference::{Change, difference};
 pub use document::{
     Algorithm, BalancerKind, Binaries, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
     Runtime, Sticky, Table, Targets, Timeouts,

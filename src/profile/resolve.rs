@@ -31,6 +31,14 @@ pub fn show(source: &Source) -> Result<String, Problems> {
     Ok(serde_yaml::to_string(&document).unwrap_or_default())
 }
 
+/// What a profile says in effect, as a value.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn effective(source: &Source) -> Result<serde_yaml::Value, Problems> {
+    Ok(serde_yaml::to_value(settled(source)?).unwrap_or_default())
+}
+
 // Private
 
 /// The document that breaks no rule, with its ports shifted and its paths made absolute.

@@ -68,6 +68,21 @@ impl Source {
         (&self.text, &self.sets, self.port_offset) == (&other.text, &other.sets, other.port_offset)
     }
 
+    /// Reads the same profile anew, from where it came, with the same overrides.
+    ///
+    /// # Errors
+    /// When it is not there any more, or unreadable or no UTF-8.
+    pub fn read_again(&self) -> Result<Source, SourceError> {
+        let name = match embedded(&self.name) {
+            Some(_) => self.name.clone(),
+            None => self.directory.join(&self.name).to_string_lossy().into_owned(),
+        };
+        Ok(Source {
+            text: Source::read(&name)?.text,
+            ..self.clone()
+        })
+    }
+
     /// Reads the embedded profile or the file called `name`, without overrides.
     ///
     /// Of an enormous file it reads no more than [`load`](super::load) needs to refuse it.

@@ -158,6 +158,24 @@ impl Child {
         }
     }
 
+    /// A balancer instance whose place another one has taken: it ends with its last connection.
+    pub(super) fn retired(process: Identity, now: Instant) -> Child {
+        /// No tunnel lives longer; then it is told to end.
+        const LONGEST: Duration = Duration::from_hours(24);
+        let ladder = Ladder(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        let state = State::Stopping {
+            process,
+            ladder,
+            until: now + LONGEST,
+            then: Then::Rest,
+        };
+        Child {
+            state,
+            restarts: Restarts::default(),
+            reason: None,
+        }
+    }
+
     /// Its process, if it has one.
     pub(super) fn process(&self) -> Option<Identity> {
         match self.state {

@@ -68,6 +68,7 @@ impl Core {
         match who {
             Who::Node(index) => self.vitals[index].revive(now),
             Who::Balancer(instance) => self.give_voice(who, instance, now),
+            Who::Retired(_) => {}
         }
         self.apply(who, Event::Answered, now);
     }
@@ -80,16 +81,28 @@ impl Core {
             .map(|who| (*who, self.setting.name(*who).to_owned()))
             .collect();
         for living in record.living() {
-            let Some((who, _)) = known.iter().find(|(_, name)| *name == living.name) else {
-                continue;
+            let child = known
+                .iter()
+                .find(|(_, name)| *name == living.name)
+                .map(|(who, _)| *who);
+            let who = if living.retired {
+                Some(Who::Retired(living.process.pid))
+            } else {
+                child
             };
+            let Some(who) = who else { continue };
             match Process::adopt(living.process) {
                 Ok(Some(process)) => {
                     tracing::info!(child = living.name, pid = living.process.pid, "adopted");
-                    self.children
-                        .insert(*who, Child::adopted(living.process, living.restarts, now));
-                    self.adopted.push(*who);
-                    self.watch(*who, process);
+                    let child = match who {
+                        Who::Retired(_) => Child::retired(living.process, now),
+                        Who::Node(_) | Who::Balancer(_) => {
+                            self.adopted.push(who);
+                            Child::adopted(living.process, living.restarts, now)
+                        }
+                    };
+                    self.children.insert(who, child);
+                    self.watch(who, process);
                 }
                 Ok(None) => {}
                 Err(error) => tracing::error!(child = living.name, "not adopted: {error}"),
@@ -122,6 +135,8 @@ impl Core {
         let ready = match who {
             Who::Node(index) => Ready::Node(self.vitals[index].probes()),
             Who::Balancer(instance) => Ready::Balancer(self.setting.socket(instance)),
+            // It has answered in its time.
+            Who::Retired(_) => Ready::Balancer(None),
         };
         watching::watch(process, ready, self.news.clone());
     }

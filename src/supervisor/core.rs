@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -16,16 +17,23 @@ use super::meter::Meter;
 use super::news::News;
 use super::pulse::INTERVAL;
 use super::record::{ChildRecord, Launch, Record};
+use super::reload::Reload;
 use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
 use super::setting::Setting;
 use super::vitals::Vitals;
 use super::voice::Opinion;
 use crate::api::{NodeState, Only};
+use crate::balancer::ConfigFile;
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
 pub(super) struct Core {
     pub(super) setting: Arc<Setting>,
+    /// The same, for those who read.
+    pub(super) published: Arc<ArcSwap<Setting>>,
+    /// What the balancer reads now.
+    pub(super) files: Vec<ConfigFile>,
+    pub(super) reload: Option<Reload>,
     pub(super) children: BTreeMap<Who, Child>,
     pub(super) adopted: Vec<Who>,
     pub(super) rollout: Rollout,
@@ -54,11 +62,20 @@ pub(super) struct Core {
 
 impl Core {
     /// A supervisor that begins with the children that `record` still finds alive, and starts the others.
-    pub(super) fn new(setting: Arc<Setting>, record: Option<&Record>, news: mpsc::Sender<News>) -> Core {
+    pub(super) fn new(
+        published: Arc<ArcSwap<Setting>>,
+        files: Vec<ConfigFile>,
+        record: Option<&Record>,
+        news: mpsc::Sender<News>,
+    ) -> Core {
         let now = Instant::now();
+        let setting = published.load_full();
         let mut core = Core {
             children: setting.children().map(|who| (who, Child::new())).collect(),
             adopted: Vec::new(),
+            published,
+            files,
+            reload: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
             balanced: false,
@@ -113,8 +130,10 @@ impl Core {
 
     /// Starts what is wanted and does not run yet.
     pub(super) fn begin_start(&mut self, verb: Verb, only: Option<Only>, now: Instant) {
-        let (nodes, balancers): (Vec<Who>, Vec<Who>) =
-            self.children.keys().partition(|who| matches!(who, Who::Node(_)));
+        let (nodes, balancers): (Vec<Who>, Vec<Who>) = self
+            .setting
+            .children()
+            .partition(|who| matches!(who, Who::Node(_)));
         let mut waves = Vec::new();
         if only != Some(Only::Balancer) {
             waves.push(nodes);
@@ -138,6 +157,13 @@ impl Core {
         Look {
             nodes: nodes.collect(),
             balancers: balancers.map(|who| self.child_look(*who)).collect(),
+            retired: self
+                .children
+                .keys()
+                .filter(|who| matches!(who, Who::Retired(_)))
+                .map(|who| self.child_look(*who))
+                .collect(),
+            reloading: self.is_reloading(),
             balanced: self.balanced,
         }
     }
@@ -148,19 +174,19 @@ impl Core {
         match news {
             News::Ended { process, how } => match self.whose(process) {
                 Some(who) => self.ended(who, process, how, now),
-                None => {}
+                None => self.stranger_ended(process, &how, now),
             },
             News::Doubted { process, why } => {
                 if let Some(who) = self.whose(process) {
                     self.doubts.insert(who, why);
                 }
             }
-            News::Answered { process } => {
-                if let Some(who) = self.whose(process) {
-                    self.answered(who, now);
-                }
-            }
+            News::Answered { process } => match self.whose(process) {
+                Some(who) => self.answered(who, now),
+                None => self.succeeded(process, now),
+            },
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
+            News::Saved(states) => self.saved(states, now),
             News::Counted(connections) => self.counted(&connections, now),
             News::Cut { node } => self.cut(&node, now),
             News::Elsewhere { node } => self.elsewhere(&node, now),
@@ -188,6 +214,7 @@ impl Core {
             self.next_rotation = now + rotation::INTERVAL;
         }
         self.go_on_with_rollout(now);
+        self.go_on_with_reload(now);
         self.go_on_with_ending(now);
         self.have_opinion(now);
         self.record();
@@ -199,6 +226,7 @@ impl Core {
         children
             .chain(self.rollout.wakes_at())
             .chain(ending)
+            .chain(self.reload.as_ref().and_then(Reload::wakes_at))
             .chain([self.next_probe, self.next_rotation])
             .min()
             .unwrap_or(now + INTERVAL)
@@ -210,6 +238,7 @@ impl Core {
             let name = self.setting.name(*who).to_owned();
             Some(ChildRecord {
                 name,
+                retired: matches!(who, Who::Retired(_)),
                 process: child.process()?,
                 restarts: child.restarts.total,
             })

@@ -1,5 +1,7 @@
 //! One look at everything, and what the wire says of it.
 
+use std::collections::BTreeSet;
+
 use super::child::{Child, State, Then};
 use super::setting::Setting;
 use super::vitals::Vitals;
@@ -14,6 +16,10 @@ use crate::platform::Identity;
 pub(super) struct Look {
     pub(super) nodes: Vec<NodeLook>,
     pub(super) balancers: Vec<ChildLook>,
+    /// Former balancer instances that still have connections.
+    pub(super) retired: Vec<ChildLook>,
+    /// Whether a new instance is about to take over.
+    pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
     pub(super) balanced: bool,
 }
@@ -69,6 +75,16 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: boo
 }
 
 impl Look {
+    /// Every process of ours.
+    pub(super) fn pids(&self) -> BTreeSet<u32> {
+        let nodes = self.nodes.iter().map(|node| &node.child);
+        let all = nodes.chain(&self.balancers).chain(&self.retired);
+        all.filter_map(|child| child.process)
+            .map(|process| process.pid)
+            .chain([std::process::id()])
+            .collect()
+    }
+
     /// The status, with connections as the kernel counts them.
     pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
         let nodes: Vec<Node> = self.nodes(setting, connections);
@@ -151,6 +167,7 @@ impl Look {
     fn balancer(&self, setting: &Setting) -> Balancer {
         let state = match self.balancers.as_slice() {
             _ if !self.balanced => BalancerState::Stopped,
+            all if all.iter().all(|child| child.up) && self.reloading => BalancerState::Reloading,
             all if all.iter().all(|child| child.up) => BalancerState::Running,
             all if all.iter().any(|child| child.failed || child.reason.is_some()) => BalancerState::Failed,
             all if all.iter().any(|child| child.process.is_some()) => BalancerState::Reloading,
@@ -163,6 +180,7 @@ impl Look {
             pids: self
                 .balancers
                 .iter()
+                .chain(&self.retired)
                 .filter_map(|child| child.process)
                 .map(|process| process.pid)
                 .collect(),
@@ -180,6 +198,11 @@ impl Look {
 }
 
 // Private
+
+/// A reload changes nothing for clients.
+fn serves_clients(state: BalancerState) -> bool {
+    matches!(state, BalancerState::Running | BalancerState::Reloading)
+}
 
 fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
     let listen = &setting.cluster.listen;

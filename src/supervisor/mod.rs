@@ -31,6 +31,8 @@ mod prepare;
 mod presence;
 mod pulse;
 mod record;
+mod reload;
+mod reloading;
 mod restarts;
 mod rollout;
 mod rotation;

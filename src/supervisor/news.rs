@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::look::Look;
+use super::prepare::Prepared;
+use super::reload;
 use crate::api::{
     ConnectionsBy, DrainOrder, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
@@ -26,6 +28,8 @@ pub(super) enum News {
         target: SocketAddr,
         result: Result<Duration, Failure>,
     },
+    /// The running balancer's view of its servers, for the one that follows it.
+    Saved(Result<String, String>),
     /// Connections per node were counted.
     Counted(Vec<ConnectionsBy>),
     /// The balancer has closed the sessions of a node that is not well.
@@ -48,6 +52,8 @@ pub(super) enum Request {
     Stop(StopOrder, Reply),
     /// Restart a node, or everything.
     Restart(RestartOrder, Reply),
+    /// Put another configuration in force.
+    Reload(Box<Prepared>, reload::Reply),
     /// Empty a node.
     Drain(DrainOrder, Reply),
     /// Undo that.

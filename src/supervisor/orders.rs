@@ -26,6 +26,10 @@ impl Core {
                 reply.send(Ok(())).is_err()
             }
             Request::Restart(order, reply) => reply.send(self.restart(&order, now)).is_err(),
+            Request::Reload(prepared, reply) => {
+                self.reload(*prepared, reply, now);
+                false
+            }
             Request::Drain(order, reply) => reply.send(self.drain(&order, now)).is_err(),
             Request::Ready(order, reply) => reply.send(self.ready(&order, now)).is_err(),
         };
@@ -65,7 +69,7 @@ impl Core {
             let Some(ending) = &mut self.ending else { return };
             let (is_due, group): (fn(&Who) -> bool, _) = match ending.phase {
                 Phase::Begun => (|_| false, Some(Phase::Balancers)),
-                Phase::Balancers => (|who| matches!(who, Who::Balancer(_)), Some(Phase::Nodes)),
+                Phase::Balancers => (|who| !matches!(who, Who::Node(_)), Some(Phase::Nodes)),
                 Phase::Nodes => (|who| matches!(who, Who::Node(_)), None),
                 Phase::Gone { .. } => return,
             };
@@ -158,6 +162,7 @@ impl Core {
     fn is_wanted(&self, who: Who) -> bool {
         match who {
             Who::Balancer(_) => self.balanced,
+            Who::Retired(_) => false,
             Who::Node(_) => self.owns_nodes(),
         }
     }
@@ -196,7 +201,7 @@ impl Core {
             .children
             .keys()
             .filter(|who| match phase {
-                Phase::Balancers => matches!(who, Who::Balancer(_)),
+                Phase::Balancers => !matches!(who, Who::Node(_)),
                 Phase::Nodes => matches!(who, Who::Node(_)),
                 Phase::Begun | Phase::Gone { .. } => false,
             })

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::record::Launch;
 use super::setting::Setting;
-use crate::api::Only;
+use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError};
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
@@ -107,7 +107,54 @@ impl Prepared {
     }
 }
 
+/// What `order` makes of the cluster that `now` describes.
+///
+/// # Errors
+/// When that cannot be, or only by a new start.
+pub(super) async fn reloaded(
+    now: &Setting,
+    order: ReloadOrder,
+    ours: &BTreeSet<u32>,
+) -> Result<Prepared, Refusal> {
+    let launch = Launch {
+        source: order.source,
+        templates: order.templates,
+        ..now.launch.clone()
+    };
+    let prepared = Prepared::new(launch, now.run_dir.clone(), ours)
+        .await
+        .map_err(|error| Refusal {
+            hint: error.hint(),
+            error: error.to_string(),
+        })?;
+    match fixed(&now.cluster, &prepared.setting.cluster) {
+        Some(what) => Err(Refusal {
+            error: format!("{what} cannot be changed by a reload"),
+            hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
+        }),
+        None => Ok(prepared),
+    }
+}
+
 // Private
+
+/// What differs and cannot be changed while the cluster runs.
+fn fixed(was: &Cluster, is: &Cluster) -> Option<&'static str> {
+    let addresses = |cluster: &Cluster| -> Vec<_> {
+        cluster
+            .nodes
+            .iter()
+            .map(|node| (node.name.clone(), node.tcp, node.http))
+            .collect()
+    };
+    match () {
+        () if was.name != is.name => Some("the cluster's name"),
+        () if (was.runtime, &was.command) != (is.runtime, &is.command) => Some("what nodes are made of"),
+        () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
+        () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
+        () => None,
+    }
+}
 
 /// Every address that the cluster, or half of it, listens on.
 fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {

@@ -50,6 +50,9 @@ pub struct Record {
 pub struct ChildRecord {
     /// A node's name, or the balancer's kind.
     pub name: String,
+    /// Whether it is a balancer instance whose place another one has taken.
+    #[serde(default)]
+    pub retired: bool,
     /// Its process.
     pub process: Identity,
     /// Its restarts since the start of the cluster.
@@ -153,6 +156,7 @@ mod tests {
         assert_eq!(Record::read(&run_dir).unwrap(), None);
         let own = ChildRecord {
             name: "erlmcp1".into(),
+            retired: false,
             process: Identity::own(),
             restarts: 2,
         };

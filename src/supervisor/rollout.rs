@@ -17,6 +17,8 @@ pub(super) enum Who {
     Node(usize),
     /// The balancer instance with this index.
     Balancer(usize),
+    /// A former balancer instance, by pid, that still has connections.
+    Retired(u32),
 }
 
 /// How one child is, as far as a rollout cares.

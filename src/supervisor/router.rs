@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,9 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::census::census;
 use super::look::Look;
 use super::news::{News, Reply, Request};
+use super::prepare::reloaded;
 use super::setting::Setting;
 use crate::api::{
-    DrainOrder, Health, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, Stats, Status, StopOrder,
+    DrainOrder, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder,
+    Stats, Status, StopOrder,
 };
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::runtime::Socket;
@@ -22,7 +26,7 @@ use crate::runtime::Socket;
 /// What handlers need.
 #[derive(Clone)]
 pub(super) struct Desk {
-    pub(super) setting: Arc<Setting>,
+    pub(super) setting: Arc<ArcSwap<Setting>>,
     pub(super) news: mpsc::Sender<News>,
 }
 
@@ -38,6 +42,7 @@ pub(super) fn control(desk: Desk) -> Router {
         .route("/v1/start", post(start))
         .route("/v1/stop", post(stop))
         .route("/v1/restart", post(restart))
+        .route("/v1/reload", post(reload))
         .route("/v1/drain", post(drain))
         .route("/v1/ready", post(ready))
         .fallback(unknown)
@@ -54,8 +59,8 @@ pub(super) fn public(desk: Desk) -> Router {
 // Private
 
 async fn status(State(desk): State<Desk>) -> Answer<Status> {
-    let look = desk.look().await?;
-    Ok(Json(look.status(&desk.setting, &census(&desk.setting).await)))
+    let (look, setting) = (desk.look().await?, desk.setting.load_full());
+    Ok(Json(look.status(&setting, &census(&setting).await)))
 }
 
 async fn health(State(desk): State<Desk>) -> Answer<Health> {
@@ -72,16 +77,13 @@ async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
 }
 
 async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
+    let setting = desk.setting.load_full();
     let mut rows = Vec::new();
-    for socket in desk
-        .setting
-        .balancer
-        .sockets(&desk.setting.plan, &desk.setting.run_dir)
-    {
+    for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
         match Socket::new(&socket).stat().await {
             Ok(seen) => rows.extend(observe::stats(&seen).rows),
             Err(error) => {
-                let error = format!("{} does not tell: {error}", desk.setting.balancer.kind());
+                let error = format!("{} does not tell: {error}", setting.balancer.kind());
                 return Err(Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None }));
             }
         }
@@ -99,6 +101,18 @@ async fn stop(State(desk): State<Desk>, Json(order): Json<StopOrder>) -> Answer<
 
 async fn restart(State(desk): State<Desk>, Json(order): Json<RestartOrder>) -> Answer<()> {
     desk.order(|reply| Request::Restart(order, reply)).await
+}
+
+async fn reload(State(desk): State<Desk>, Json(order): Json<ReloadOrder>) -> Answer<Reloaded> {
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let look = desk.look().await?;
+    let prepared = reloaded(&desk.setting.load_full(), order, &look.pids())
+        .await
+        .map_err(refused)?;
+    desk.ask(|reply| Request::Reload(Box::new(prepared), reply))
+        .await?
+        .map(Json)
+        .map_err(refused)
 }
 
 async fn drain(State(desk): State<Desk>, Json(order): Json<DrainOrder>) -> Answer<()> {
@@ -121,8 +135,8 @@ impl Desk {
     }
 
     async fn health(&self) -> Result<Health, Refused> {
-        let look = self.look().await?;
-        Ok(look.health(&self.setting, &census(&self.setting).await))
+        let (look, setting) = (self.look().await?, self.setting.load_full());
+        Ok(look.health(&setting, &census(&setting).await))
     }
 
     async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +37,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
         RunDir::replace(&file.path, file.content.as_bytes())?;
     }
     let doorway = Doorway::open(&run_dir.control_socket())?;
-    let setting = Arc::new(setting);
+    let setting = Arc::new(ArcSwap::from_pointee(setting));
     let (news, heard) = mpsc::channel(MAX_NEWS);
     let desk = Desk {
         setting: setting.clone(),
@@ -49,17 +50,17 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
             .with_graceful_shutdown(async move { heard_by_control.ordered().await })
             .into_future(),
     );
-    if let Some(address) = setting.cluster.listen.observe {
+    if let Some(address) = setting.load().cluster.listen.observe {
         tokio::spawn(serve_observers(address, desk, ended));
     }
     tokio::spawn(stop_on_signal(news.clone())?);
 
     tracing::info!(
-        cluster = setting.cluster.name,
+        cluster = setting.load().cluster.name,
         pid = std::process::id(),
         "supervisor runs"
     );
-    Core::new(setting, record.as_ref(), news).run(heard).await;
+    Core::new(setting, files, record.as_ref(), news).run(heard).await;
     tracing::info!("supervisor ends");
 
     end.order();

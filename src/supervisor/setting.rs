@@ -38,7 +38,7 @@ impl Setting {
     pub(super) fn name(&self, who: Who) -> &str {
         match who {
             Who::Node(index) => &self.cluster.nodes[index].name,
-            Who::Balancer(_) => self.balancer.kind().name(),
+            Who::Balancer(_) | Who::Retired(_) => self.balancer.kind().name(),
         }
     }
 
@@ -65,7 +65,7 @@ impl Setting {
     pub(super) fn program(&self, who: Who) -> Program {
         match who {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
-            Who::Balancer(_) => {
+            Who::Balancer(_) | Who::Retired(_) => {
                 let mut program = self.balancer.serve(&self.plan, &self.run_dir, &[]);
                 program.nofile = Some(self.plan.balancer.nofile);
                 program
@@ -77,8 +77,10 @@ impl Setting {
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {
             Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
-            Who::Balancer(_) if grace.is_zero() => Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)]),
-            Who::Balancer(_) => Ladder(vec![
+            Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
+                Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
+            }
+            Who::Balancer(_) | Who::Retired(_) => Ladder(vec![
                 (self.balancer.drain_signal(), grace),
                 (self.balancer.end_signal(), BALANCER_GRACE),
             ]),

@@ -34,6 +34,16 @@ impl Vitals {
         self.ports.iter().map(|(probe, _)| *probe).collect()
     }
 
+    /// From now on it is asked by these `probes`; what is known of its ports stays known.
+    pub(super) fn ask_as(&mut self, probes: Vec<Probe>, now: Instant) {
+        let known = std::mem::take(&mut self.ports);
+        let pulse = |probe: &Probe| {
+            let same = known.iter().find(|(before, _)| before.target == probe.target);
+            same.map_or_else(|| Pulse::beating(now), |(_, pulse)| *pulse)
+        };
+        self.ports = probes.into_iter().map(|probe| (probe, pulse(&probe))).collect();
+    }
+
     /// Its process has just answered.
     pub(super) fn revive(&mut self, now: Instant) {
         for (_, pulse) in &mut self.ports {

@@ -1,0 +1,32 @@
+//! `reload`: puts the profile, as it is now, in force without losing a connection.
+
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::api::{Client, ReloadOrder};
+use crate::profile::difference;
+use crate::supervisor::Record;
+
+/// Shows what is different, and returns when it is in force.
+pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
+    let run_dir = settings.run_dir()?;
+    let client = Client::connect(&run_dir.control_socket()).await?;
+    let record = Record::read(&run_dir).map_err(Failure::new)?;
+    let running = record
+        .map(|record| record.launch)
+        .ok_or_else(|| Failure::because("the cluster is being stopped"))?;
+    let source = settings.source_over(&running.source)?;
+    let templates = settings.templates.clone().or(running.templates);
+    let changes = difference(&running.source, &source)?;
+    for change in &changes {
+        printer.note(&change.to_string());
+    }
+    let reloaded = client.reload(&ReloadOrder { source, templates }).await?;
+    match reloaded.pid {
+        _ if settings.json => printer.pretty_json(&reloaded)?,
+        Some(pid) => printer.note(&format!("reloaded: pid {pid} takes new connections")),
+        None => printer.note("reloaded: nothing changes for the balancer"),
+    }
+    Ok(Exit::Done)
+}

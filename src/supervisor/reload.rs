@@ -1,0 +1,102 @@
+//! A reload on its way.
+//!
+//! ```text
+//!            old one is old enough     its server states are saved, new one spawned     new one answers
+//!  Waiting ────────────────────────▶ Saving ───────────────────────────────────▶ Starting ──────────────▶ done
+//!     ▲ a later order replaces this one │                                            │
+//!     └─                                └──────────────── failed: the old one stays ◀┘ ended, too late
+//! ```
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::prepare::Prepared;
+use crate::api::{Refusal, Reloaded};
+use crate::platform::Identity;
+
+/// A HAProxy process that is younger than this has not taught its stick tables to the next one.
+const SETTLED: Duration = Duration::from_secs(6);
+/// A new instance that has not answered for so long never will.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whoever waits for a reload.
+pub(super) type Reply = oneshot::Sender<Result<Reloaded, Refusal>>;
+
+/// A reload on its way.
+pub(super) struct Reload {
+    pub(super) prepared: Prepared,
+    pub(super) phase: Phase,
+    replies: Vec<Reply>,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// For the running instance to become old enough.
+    Waiting { until: Instant },
+    /// Of the running instance's view of its servers.
+    Saving,
+    /// The new instance, which has not answered yet; killed then, unless it has been already.
+    Starting {
+        process: Identity,
+        until: Option<Instant>,
+    },
+}
+
+impl Reload {
+    /// To what is `prepared`, of an instance that has run since `since`.
+    pub(super) fn new(prepared: Prepared, reply: Reply, since: Instant) -> Reload {
+        Reload {
+            prepared,
+            phase: Phase::Waiting {
+                until: since + SETTLED,
+            },
+            replies: vec![reply],
+        }
+    }
+
+    /// A later order: if this reload has not begun, that one is carried out for both.
+    pub(super) fn replaced_by(&mut self, prepared: Prepared, reply: Reply) -> Result<(), (Prepared, Reply)> {
+        if !matches!(self.phase, Phase::Waiting { .. }) {
+            return Err((prepared, reply));
+        }
+        self.prepared = prepared;
+        self.replies.push(reply);
+        Ok(())
+    }
+
+    /// The new instance was spawned.
+    pub(super) fn starting(&mut self, process: Identity, now: Instant) {
+        self.phase = Phase::Starting {
+            process,
+            until: Some(now + PATIENCE),
+        };
+    }
+
+    /// The new instance, once it was spawned.
+    pub(super) fn successor(&self) -> Option<Identity> {
+        match self.phase {
+            Phase::Starting { process, .. } => Some(process),
+            Phase::Waiting { .. } | Phase::Saving => None,
+        }
+    }
+
+    /// When time matters to it next.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Waiting { until } => Some(until),
+            Phase::Saving => None,
+            Phase::Starting { until, .. } => until,
+        }
+    }
+
+    /// Tells everybody who waits how it ended.
+    pub(super) fn answer(self, outcome: &Result<Reloaded, Refusal>) -> Prepared {
+        for reply in self.replies {
+            // Whoever asked may be gone by now, which is no concern of ours.
+            let _nobody_waits = reply.send(outcome.clone());
+        }
+        self.prepared
+    }
+}
