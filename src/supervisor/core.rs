@@ -101,6 +101,7 @@ impl Core {
         };
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
+            core.write_orders();
             core.adopt(record, now);
         }
         let verb = if core.adopted.is_empty() {

@@ -8,8 +8,10 @@ use super::core::Core;
 use super::drain::{Drain, Due};
 use super::news::News;
 use super::rollout::{Rollout, Verb, Who};
+use super::setting::Setting;
 use super::voice;
 use crate::api::{ConnectionsBy, DrainOrder, NodeState, ReadyOrder, Refusal};
+use crate::platform::RunDir;
 
 impl Core {
     /// Lets no new connection or session reach a node. A second order replaces the first.
@@ -30,6 +32,7 @@ impl Core {
         tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
         self.drains
             .insert(order.node.clone(), Drain::new(order, SystemTime::now()));
+        self.write_orders();
         self.have_opinion(now);
         self.record();
         self.count();
@@ -46,6 +49,7 @@ impl Core {
             let deadline = now + self.setting.launch.timeout.duration();
             self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
         }
+        self.write_orders();
         self.have_opinion(now);
         self.record();
         Ok(())
@@ -91,6 +95,22 @@ impl Core {
                     let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
                     self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
                 }
+            }
+        }
+    }
+
+    /// Writes what a balancer instance that starts later has to know of drained nodes.
+    pub(super) fn write_orders(&self) {
+        let drained = self.drains.keys().cloned().collect();
+        let Setting {
+            balancer,
+            cluster,
+            run_dir,
+            ..
+        } = &*self.setting;
+        for file in balancer.order_files(cluster, run_dir, &drained) {
+            if let Err(error) = RunDir::replace(&file.path, file.content.as_bytes()) {
+                tracing::error!(file = %file.path.display(), "orders not written: {error}");
             }
         }
     }

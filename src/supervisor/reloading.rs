@@ -108,7 +108,16 @@ impl Core {
             .serve(&setting.plan, &setting.run_dir, &[old.pid]);
         program.nofile = Some(setting.plan.balancer.nofile);
         let log = setting.run_dir.log(setting.balancer.kind().name());
+        let drained = self.drains.keys().cloned().collect();
         let begun = write(&reload.prepared.files)
+            .and_then(|()| {
+                write(
+                    &setting
+                        .balancer
+                        .order_files(&setting.cluster, &setting.run_dir, &drained),
+                )
+            })
+            // More than orders: it also knows who is up.
             .and_then(|()| RunDir::replace(&setting.run_dir.haproxy_state(), states.as_bytes()))
             .and_then(|()| {
                 self.log_starts
@@ -185,6 +194,7 @@ impl Core {
         if let Err(error) = write(&self.files) {
             tracing::error!("the old configuration was not written back: {error}");
         }
+        self.write_orders();
         let since = self.log_starts.get(&BALANCER).copied().unwrap_or(0);
         let said = tail(
             &self.setting.run_dir.log(self.setting.balancer.kind().name()),

@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, watch};
 use super::news::News;
 use super::pulse::PATIENCE;
 use super::setting::{PROBE_SOURCE, Setting};
-use crate::platform::RunDir;
 use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
 
@@ -56,9 +55,6 @@ pub(super) async fn tell(
             }
         }
         let heard = done.len() == changes.len();
-        if !done.is_empty() {
-            keep(&socket, &setting).await;
-        }
         for (node, view) in done {
             if view.well == Some(false) {
                 let _nobody_listens_after_the_end = news.send(News::Cut { node: node.clone() }).await;
@@ -82,12 +78,9 @@ pub(super) async fn tell(
 pub(super) fn cut(node: String, setting: &Arc<Setting>) {
     let setting = setting.clone();
     tokio::spawn(async move {
+        let orders = setting.balancer.orders(&setting.cluster, &setting.run_dir);
         for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
-            if let Err(error) = setting
-                .balancer
-                .cut(&Socket::new(socket), &setting.cluster, &node)
-                .await
-            {
+            if let Err(error) = orders.cut(&Socket::new(socket), &node).await {
                 tracing::warn!(node, "its sessions were not closed: {error}");
             }
         }
@@ -144,21 +137,10 @@ async fn update(
             socket.set_health(target.backend, &target.server, health).await?;
         }
     }
+    let orders = balancer.orders(cluster, &setting.run_dir);
     match was {
         Some(was) if was.drained == view.drained => Ok(()),
-        _ if view.drained => balancer.drain(socket, cluster, node).await,
-        _ => balancer.ready(socket, cluster, node).await,
-    }
-}
-
-/// Keeps the balancer's view of its servers on disk: an instance that takes a dead one's place begins with it.
-async fn keep(socket: &Socket, setting: &Setting) {
-    let path = setting.run_dir.haproxy_state();
-    let kept = match socket.servers_state().await {
-        Ok(state) => RunDir::replace(&path, state.as_bytes()).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(file = %path.display(), "server states not kept: {error}");
+        _ if view.drained => orders.drain(socket, node).await,
+        _ => orders.ready(socket, node).await,
     }
 }
