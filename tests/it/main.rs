@@ -10,9 +10,11 @@
 
 mod cli;
 mod completions;
+mod draining;
 mod haproxy;
 mod harness;
 mod lifecycle;
 mod readme;
+mod reloading;
 mod troubles;
 mod views;

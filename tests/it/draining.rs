@@ -1,0 +1,132 @@
+//! `drain` and `ready`.
+
+use std::net::Ipv4Addr;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+
+/// A client of its own address, and the node that serves it.
+fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
+    let mut client = Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).unwrap();
+    let node = client.node().unwrap();
+    (client, node)
+}
+
+fn clients(cluster: &TestCluster, count: u8) -> Vec<(Client, String)> {
+    (1..=count).map(|host| client(cluster, host)).collect()
+}
+
+#[test]
+fn a_drained_node_gets_nothing_new_and_keeps_what_it_has() {
+    let cluster = TestCluster::new().started();
+    let mut held = clients(&cluster, 200);
+    cluster.ok(&["drain", "erlmcp1"]);
+    cluster.ok(&["drain", "erlmcp1"]);
+    assert_eq!(cluster.node("erlmcp1")["state"], "draining");
+    assert_eq!(cluster.status()["state"], "healthy");
+    for host in 1..=200 {
+        assert_ne!(client(&cluster, host).1, "erlmcp1", "address {host}");
+    }
+    for (client, node) in &mut held {
+        assert!(client.call("ping", &json!({})).is_ok(), "{node}");
+    }
+    held.retain(|(_, node)| node != "erlmcp1");
+    eventually("the node to be empty", || (cluster.node("erlmcp1")["state"] == "drained").then_some(()));
+    cluster.ok(&["ready", "erlmcp1"]);
+    assert_eq!(cluster.node("erlmcp1")["state"], "up");
+    eventually("the node to be used again", || {
+        (201..=250).any(|host| client(&cluster, host).1 == "erlmcp1").then_some(())
+    });
+}
+
+#[test]
+fn waiting_ends_with_the_last_connection_or_at_the_deadline() {
+    let cluster = TestCluster::new().started();
+    let mut held = clients(&cluster, 8);
+    let late = cluster.run(&["drain", "erlmcp2", "--wait", "--deadline", "500ms"]);
+    assert_eq!(late.code, 1);
+    assert!(late.stderr.contains("still has 2 connections"), "{}", late.stderr);
+    held.retain(|(_, node)| node != "erlmcp2");
+    cluster.ok(&["drain", "erlmcp2", "--wait", "--deadline", "1m"]);
+}
+
+#[test]
+fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped() {
+    let cluster = TestCluster::new().started();
+    let mut held = clients(&cluster, 8);
+    let pid = cluster.node_pid("erlmcp3");
+    cluster.ok(&["drain", "erlmcp3", "--wait", "--deadline", "300ms", "--close", "--stop"]);
+    assert!(!is_alive(pid));
+    let node = cluster.node("erlmcp3");
+    assert_eq!((&node["state"], &node["pid"], &node["restarts"]), (&json!("stopped"), &json!(null), &json!(0)));
+    assert_eq!(cluster.status()["state"], "healthy");
+    for (client, node) in &mut held {
+        assert_eq!(client.call("ping", &json!({})).is_ok(), node != "erlmcp3", "{node}");
+    }
+    cluster.ok(&["ready", "erlmcp3"]);
+    assert_eq!(cluster.node("erlmcp3")["state"], "up");
+}
+
+#[test]
+fn the_last_node_needs_force() {
+    let cluster = TestCluster::new().set("nodes.count=2").started();
+    cluster.ok(&["drain", "erlmcp1"]);
+    let refused = cluster.run(&["drain", "erlmcp2"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("last node") && refused.stderr.contains("--force"), "{}", refused.stderr);
+    cluster.ok(&["drain", "erlmcp2", "--force"]);
+    assert!(Client::connect(Ipv4Addr::new(127, 4, 1, 1), cluster.address(8000)).unwrap().node().is_err());
+    let unknown = cluster.run(&["drain", "erlmcp3"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
+}
+
+#[test]
+fn orders_outlive_the_balancer_and_the_supervisor() {
+    let cluster = TestCluster::new().started();
+    let homes: Vec<String> = clients(&cluster, 40).into_iter().map(|(_, node)| node).collect();
+    assert!(homes.iter().any(|node| node == "erlmcp4"));
+    cluster.ok(&["drain", "erlmcp4"]);
+    let balancer = cluster.balancer_pid();
+    signal(balancer, Signal::SIGKILL);
+    // From its very first connection on.
+    for host in 1..=40 {
+        let node = eventually("the balancer to serve", || {
+            Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).ok()?.node().ok()
+        });
+        assert_ne!(node, "erlmcp4", "address {host}");
+    }
+    let supervisor = cluster.supervisor_pid();
+    signal(supervisor, Signal::SIGKILL);
+    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    cluster.ok(&["start", "haproxy"]);
+    assert!(["draining", "drained"].contains(&cluster.node("erlmcp4")["state"].as_str().unwrap()));
+    for host in 1..=40 {
+        assert_ne!(client(&cluster, host).1, "erlmcp4", "address {host}");
+    }
+    cluster.ok(&["ready", "erlmcp4"]);
+    eventually("the node to be used again", || {
+        (41..=90).any(|host| client(&cluster, host).1 == "erlmcp4").then_some(())
+    });
+}
+
+#[test]
+fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next() {
+    let cluster = TestCluster::new().started();
+    let held = clients(&cluster, 8);
+    let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"))
+        .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
+        .args(["drain", "erlmcp1", "--wait", "--deadline", "1m", "--stop"])
+        .spawn()
+        .unwrap();
+    eventually("the drain", || (cluster.node("erlmcp1")["state"] == "draining").then_some(()));
+    let supervisor = cluster.supervisor_pid();
+    signal(supervisor, Signal::SIGKILL);
+    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    cluster.ok(&["start", "haproxy"]);
+    drop(held);
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    assert_eq!(cluster.node("erlmcp1")["state"], "stopped");
+}

@@ -1,0 +1,122 @@
+//! `reload`.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+
+use serde_json::json;
+
+use crate::harness::{Client, TestCluster, eventually, is_alive};
+
+#[test]
+fn a_reload_takes_over_without_losing_a_connection() {
+    let cluster = TestCluster::new();
+    let profile = cluster.dir().join("mine.yaml");
+    fs::write(&profile, "limits: {per_ip: {connections: 90}}\n").unwrap();
+    let cluster = cluster.with(&["--profile", profile.to_str().unwrap()]).started();
+    let mut held: Vec<(Client, String)> = (1..=40)
+        .map(|host| {
+            let mut client = Client::connect(Ipv4Addr::new(127, 5, 0, host), cluster.address(8000)).unwrap();
+            let node = client.node().unwrap();
+            (client, node)
+        })
+        .collect();
+    cluster.ok(&["drain", "erlmcp1"]);
+    let old = cluster.balancer_pid();
+
+    // New connections all the while, none of which may fail.
+    let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let load = {
+        let (stop, made, target) = (stop.clone(), made.clone(), cluster.address(8000));
+        thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let count = made.fetch_add(1, Ordering::Relaxed);
+                let source = Ipv4Addr::new(127, 6, (count / 200 % 200) as u8, (count % 200 + 1) as u8);
+                let node = Client::connect(source, target).and_then(|mut client| client.node());
+                assert!(node.is_ok_and(|node| node != "erlmcp1"), "connection {count}");
+            }
+        })
+    };
+    fs::write(&profile, "limits: {per_ip: {connections: 80}}\n").unwrap();
+    let reloaded = cluster.run(&["reload"]);
+    assert_eq!(reloaded.code, 0, "{}", reloaded.stderr);
+    assert!(reloaded.stderr.contains("limits.per_ip.connections: 90 -> 80"), "{}", reloaded.stderr);
+    let after = made.load(Ordering::Relaxed);
+    eventually("connections through the new instance", || {
+        (made.load(Ordering::Relaxed) > after + 50).then_some(())
+    });
+    stop.store(true, Ordering::Relaxed);
+    load.join().unwrap();
+
+    let new = cluster.balancer_pid();
+    assert_ne!(new, old);
+    assert!(is_alive(old), "it has connections");
+    for (client, node) in &mut held {
+        assert!(client.call("ping", &json!({})).is_ok(), "{node}");
+    }
+    for (host, (_, node)) in (1..=40).zip(&held) {
+        let mut again = Client::connect(Ipv4Addr::new(127, 5, 0, host), cluster.address(8000)).unwrap();
+        let home = again.node().unwrap();
+        assert!(home == *node || (node == "erlmcp1" && home != "erlmcp1"), "{host} moved from {node} to {home}");
+    }
+    drop(held);
+    eventually("the old instance to end with its last connection", || (!is_alive(old)).then_some(()));
+    assert_eq!(cluster.status()["state"], "healthy");
+}
+
+#[test]
+fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force() {
+    let cluster = TestCluster::new().started();
+    let (pid, config) = (cluster.balancer_pid(), fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap());
+    for (set, part) in [
+        ("limits.maxconn=many", "many"),
+        ("listen.http=9001", "9001"),
+        ("nodes.count=3", "cannot be changed by a reload"),
+        ("cluster=other", "cannot be changed by a reload"),
+    ] {
+        let refused = cluster.run(&["reload", "--set", set]);
+        assert_eq!(refused.code, 1, "{set}: {}", refused.stderr);
+        assert!(refused.stderr.contains(part), "{set}: {}", refused.stderr);
+    }
+    let templates = cluster.dir().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("haproxy.cfg.tera"), "global\n    maxcon 5\n").unwrap();
+    let refused = cluster.run(&["reload", "--templates", templates.to_str().unwrap()]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("unknown keyword 'maxcon'"), "{}", refused.stderr);
+    assert_eq!(cluster.balancer_pid(), pid);
+    assert_eq!(fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(), config);
+    assert_eq!(cluster.status()["state"], "healthy");
+}
+
+#[test]
+fn an_instance_that_fails_to_take_over_leaves_the_old_one_serving() {
+    let cluster = TestCluster::new().started();
+    let (pid, config) = (cluster.balancer_pid(), fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap());
+    // Passes the check, and cannot be bound: that address is no host's.
+    let refused = cluster.run(&["reload", "--set", "listen.stats=192.0.2.1:8404"]);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("192.0.2.1:"), "{}", refused.stderr);
+    assert_eq!(cluster.balancer_pid(), pid);
+    assert_eq!(fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(), config);
+    assert!(Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap().node().is_ok());
+}
+
+#[test]
+fn reloads_in_a_row_are_carried_out_together() {
+    let cluster = TestCluster::new().started();
+    let reloads: Vec<_> = (0..5)
+        .map(|index| {
+            let mut command = cluster.command(&["reload", "--set", &format!("limits.per_ip.connections={}", 50 + index)]);
+            thread::spawn(move || command.output().unwrap().status.code())
+        })
+        .collect();
+    for reload in reloads {
+        assert_eq!(reload.join().unwrap(), Some(0));
+    }
+    let log = fs::read_to_string(cluster.run_dir().join("logs/supervisor.log")).unwrap();
+    assert_eq!(log.matches("reloaded").count(), 1, "{log}");
+    assert_eq!(cluster.status()["state"], "healthy");
+}
