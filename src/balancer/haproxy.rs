@@ -1,5 +1,6 @@
 //! HAProxy.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use nix::sys::signal::Signal;
 use super::Balancer;
 use super::check::{CheckError, verdict};
 use super::files::{ConfigFile, FilesError};
+use super::orders::{Lists, Orders};
 use super::scratch::Scratch;
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
@@ -19,9 +21,6 @@ use crate::render::{self, HaproxyBuild, HealthTarget, Templates};
 
 /// The oldest branch that understands our configuration: `localpeer` came with 2.4.
 pub(super) const OLDEST: (u16, u16) = (2, 4);
-
-/// A server state file that knows nothing: the format's version alone. Without a file HAProxy warns.
-const NO_STATE: &str = "1\n";
 
 /// A check reads a few files; 100 backends take it well under a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -107,16 +106,11 @@ impl Balancer for Haproxy {
         run_dir: &RunDir,
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, FilesError> {
-        let mut files = vec![
-            ConfigFile {
-                path: run_dir.haproxy_config(),
-                content: render::haproxy(cluster, plan, &self.build, run_dir, templates)?,
-            },
-            ConfigFile {
-                path: run_dir.haproxy_state(),
-                content: NO_STATE.to_owned(),
-            },
-        ];
+        let mut files = vec![ConfigFile {
+            path: run_dir.haproxy_config(),
+            content: render::haproxy(cluster, plan, &self.build, run_dir, templates)?,
+        }];
+        files.extend(self.order_files(cluster, run_dir, &BTreeSet::new()));
         if let Some(certificate) = &cluster.tls {
             files.push(ConfigFile {
                 path: run_dir.certificate(),
@@ -124,6 +118,27 @@ impl Balancer for Haproxy {
             });
         }
         Ok(files)
+    }
+
+    fn order_files(
+        &self,
+        cluster: &Cluster,
+        run_dir: &RunDir,
+        drained: &BTreeSet<String>,
+    ) -> Vec<ConfigFile> {
+        [
+            (run_dir.haproxy_state(), render::server_states(cluster, drained)),
+            (
+                run_dir.haproxy_drained_names(),
+                render::drained_names(cluster, drained),
+            ),
+            (
+                run_dir.haproxy_drained_ids(),
+                render::drained_ids(cluster, drained),
+            ),
+        ]
+        .map(|(path, content)| ConfigFile { path, content })
+        .into()
     }
 
     fn check<'a>(
@@ -168,6 +183,14 @@ impl Balancer for Haproxy {
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
         render::health_targets(cluster, node)
+    }
+
+    fn orders(&self, cluster: &Cluster, run_dir: &RunDir) -> Orders {
+        let lists = Lists {
+            names: run_dir.haproxy_drained_names(),
+            ids: run_dir.haproxy_drained_ids(),
+        };
+        Orders::new(cluster, Some(lists))
     }
 }
 

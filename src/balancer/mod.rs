@@ -5,8 +5,10 @@ mod check;
 mod files;
 mod find;
 mod haproxy;
+mod orders;
 mod scratch;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +18,7 @@ pub use check::CheckError;
 pub use files::{ConfigFile, FilesError};
 pub use find::{FindError, find};
 pub use haproxy::Haproxy;
+pub use orders::Orders;
 
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
@@ -48,6 +51,11 @@ pub trait Balancer: Send + Sync {
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, FilesError>;
 
+    /// Those of the files that say which nodes are drained, to be written before an order is given: so a process that
+    /// starts later, and the first connection that it gets, knows of it. `drained` are names of nodes.
+    fn order_files(&self, cluster: &Cluster, run_dir: &RunDir, drained: &BTreeSet<String>)
+    -> Vec<ConfigFile>;
+
     /// Lets the real binary check the files, in a private directory of its own; nothing else is touched. Returns
     /// what it warns of, which should be nothing.
     ///
@@ -76,4 +84,7 @@ pub trait Balancer: Send + Sync {
 
     /// The servers that a node's health has to be told to over the runtime API.
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;
+
+    /// How nodes are drained, made ready and cut over the runtime API.
+    fn orders(&self, cluster: &Cluster, run_dir: &RunDir) -> Orders;
 }

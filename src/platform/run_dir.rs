@@ -143,6 +143,18 @@ impl RunDir {
         self.0.join("haproxy.state")
     }
 
+    /// Names of the drained nodes, one a line: cookies with one of them do not count. Read by HAProxy when it starts.
+    #[must_use]
+    pub fn haproxy_drained_names(&self) -> PathBuf {
+        self.0.join("haproxy-drained.names")
+    }
+
+    /// Server ids of the drained nodes, one a line: stick-table entries with one of them do not count.
+    #[must_use]
+    pub fn haproxy_drained_ids(&self) -> PathBuf {
+        self.0.join("haproxy-drained.ids")
+    }
+
     /// Certificate chain and private key in one PEM file, as HAProxy wants them.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -166,6 +178,8 @@ impl RunDir {
             self.haproxy_socket(),
             self.haproxy_peers_socket(),
             self.haproxy_state(),
+            self.haproxy_drained_names(),
+            self.haproxy_drained_ids(),
             self.certificate(),
             // Last: as long as it is there, somebody may look for children.
             self.state_file(),

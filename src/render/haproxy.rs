@@ -137,7 +137,10 @@ impl View {
                     backend: pools.first()?.name(),
                 })
             }),
-            backends: pools.iter().map(|pool| pool.view(cluster, plan)).collect(),
+            backends: pools
+                .iter()
+                .map(|pool| pool.view(cluster, plan, run_dir))
+                .collect(),
             frontends,
         }
     }
@@ -225,7 +228,7 @@ fn bind(at: SocketAddr) -> String {
 }
 
 /// A path as one word of the configuration.
-fn word(path: &Path) -> String {
+pub(super) fn word(path: &Path) -> String {
     let mut word = String::new();
     for c in path.display().to_string().chars() {
         if matches!(c, ' ' | '\\' | '#' | '\'' | '"') {

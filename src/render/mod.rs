@@ -1,12 +1,14 @@
 //! A cluster and its plan, as configuration text. A view model decides, a template prints.
 
 mod build;
+mod drained;
 mod haproxy;
 mod per_ip;
 mod pool;
 mod templates;
 
 pub use build::HaproxyBuild;
+pub use drained::{drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
-pub use pool::{HealthTarget, health_targets};
+pub use pool::{HealthTarget, Server, health_targets, servers};
 pub use templates::{RenderError, Templates};

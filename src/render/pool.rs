@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use crate::plan::Plan;
+use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
 use crate::units::Period;
 
-use super::haproxy::timer;
+use super::haproxy::{timer, word};
 
 /// Never `text/event-stream`: a compressor would hold events back.
 const COMPRESSED: &str =
@@ -16,6 +17,9 @@ const COMPRESSED: &str =
 
 /// The JSON-RPC line that a healthy node answers by a line of its own, be it an error.
 const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;
+
+/// Where a request says which session it belongs to.
+const SESSION: &str = "req.hdr(Mcp-Session-Id)";
 
 /// A server of a backend that has to be told when a node's health changes. Backends that track another one's servers
 /// follow by themselves, and refuse to be told.
@@ -25,6 +29,35 @@ pub struct HealthTarget {
     pub backend: &'static str,
     /// The server: the node's name.
     pub server: String,
+}
+
+/// A server of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The backend.
+    pub backend: &'static str,
+    /// The server: the node's name.
+    pub server: String,
+    /// Where it is, if the node is the cluster's.
+    pub address: Option<SocketAddr>,
+    /// Whether it follows another backend's server of the same name, in health and in what is wanted of it.
+    pub tracks: bool,
+}
+
+/// Every server that a node is, those that others track first.
+#[must_use]
+pub fn servers(cluster: &Cluster, node: &str) -> Vec<Server> {
+    let mut servers: Vec<Server> = Pool::all(cluster)
+        .into_iter()
+        .map(|pool| Server {
+            backend: pool.name(),
+            server: node.to_owned(),
+            address: cluster.node(node).and_then(|node| pool.address(node)),
+            tracks: pool.tracked().is_some(),
+        })
+        .collect();
+    servers.sort_by_key(|server| server.tracks);
+    servers
 }
 
 /// One kind of traffic.
@@ -68,13 +101,10 @@ struct ServerView {
 /// The servers that a node's health has to be told to.
 #[must_use]
 pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
-    Pool::all(cluster)
+    servers(cluster, node)
         .into_iter()
-        .filter(|pool| pool.tracked().is_none())
-        .map(|pool| HealthTarget {
-            backend: pool.name(),
-            server: node.to_owned(),
-        })
+        .filter(|server| !server.tracks)
+        .map(|Server { backend, server, .. }| HealthTarget { backend, server })
         .collect()
 }
 
@@ -109,7 +139,7 @@ impl Pool {
     }
 
     /// Its section.
-    pub(super) fn view(self, cluster: &Cluster, plan: &Plan) -> BackendView {
+    pub(super) fn view(self, cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> BackendView {
         let algorithm = self.route(cluster).algorithm;
         BackendView {
             title: match self {
@@ -123,7 +153,7 @@ impl Pool {
             algorithm: algorithm.name(),
             hashed: matches!(algorithm, Algorithm::Source | Algorithm::Uri),
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
-            sticky: self.sticky(cluster),
+            sticky: self.sticky(cluster, run_dir),
             compress: (self == Pool::Http).then_some(COMPRESSED),
             check: self.check(cluster),
             servers: self.servers(cluster, plan),
@@ -162,7 +192,8 @@ impl Pool {
         }
     }
 
-    fn sticky(self, cluster: &Cluster) -> Vec<String> {
+    /// What brings a client back to its node, unless that is drained: HAProxy itself would keep sending it there.
+    fn sticky(self, cluster: &Cluster, run_dir: &RunDir) -> Vec<String> {
         let table = cluster.routing.table;
         let memory = format!(
             "size {} expire {} peers clusterctl",
@@ -170,30 +201,47 @@ impl Pool {
             timer(table.expire)
         );
         let http = cluster.routing.http.sticky;
+        let names = word(&run_dir.haproxy_drained_names());
+        // A client whose entry names a drained node is balanced anew, and its entry is then overwritten.
+        let unless_drained = |what: &str, table: Pool| {
+            let ids = word(&run_dir.haproxy_drained_ids());
+            format!(
+                "unless {{ {what},table_server_id({}) -m int -f {ids} }}",
+                table.name()
+            )
+        };
         let mut lines = Vec::new();
         for sticky in self.followed(cluster) {
             match sticky {
                 Sticky::None => {}
                 Sticky::Source => lines.extend([
                     format!("stick-table type ipv6 {memory}"),
-                    "stick on src".to_owned(),
+                    format!("stick match src {}", unless_drained("src", self)),
+                    "stick store-request src".to_owned(),
                 ]),
                 Sticky::Cookie => {
-                    lines.push(format!(
-                        "cookie {} insert indirect nocache httponly",
-                        cluster.routing.cookie
-                    ));
+                    let cookie = &cluster.routing.cookie;
+                    let pattern = cookie.replace('.', "\\.");
+                    lines.extend([
+                        format!("cookie {cookie} insert indirect nocache httponly"),
+                        "# A cookie that names a drained node is emptied, so that the client gets another one.".to_owned(),
+                        format!(
+                            "http-request replace-header Cookie '^(.*; *)?{pattern}=[^;]*(.*)$' '\\1{cookie}=\\2' \
+                             if {{ req.cook({cookie}) -m str -f {names} }}"
+                        ),
+                    ]);
                 }
                 // Only a node can name a session, in its answer. Event streams look where requests have learnt it.
                 Sticky::McpSession if self != Pool::Http && http == Sticky::McpSession => {
                     lines.push(format!(
-                        "stick match req.hdr(Mcp-Session-Id) table {}",
-                        Pool::Http.name()
+                        "stick match {SESSION} table {} {}",
+                        Pool::Http.name(),
+                        unless_drained(SESSION, Pool::Http)
                     ));
                 }
                 Sticky::McpSession => lines.extend([
                     format!("stick-table type string len 128 {memory}"),
-                    "stick match req.hdr(Mcp-Session-Id)".to_owned(),
+                    format!("stick match {SESSION} {}", unless_drained(SESSION, self)),
                     "stick store-response res.hdr(Mcp-Session-Id)".to_owned(),
                 ]),
             }
@@ -259,7 +307,10 @@ impl Pool {
 
     fn options(self, cluster: &Cluster, plan: &Plan, node: &Node, address: SocketAddr) -> String {
         let maxconn = node.maxconn.min(plan.nodes.maxconn);
-        let mut options = vec![format!("weight {} maxconn {maxconn}", node.weight)];
+        let mut options = vec![format!(
+            "id {} weight {} maxconn {maxconn}",
+            node.number, node.weight
+        )];
         if self.followed(cluster).contains(&Sticky::Cookie) {
             options.push(format!("cookie {}", node.name));
         }

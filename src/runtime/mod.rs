@@ -5,11 +5,14 @@
 mod answer;
 mod error;
 mod info;
+mod list;
 mod row;
+mod server;
 mod socket;
 
 pub use answer::Refused;
 pub use error::RuntimeError;
 pub use info::Info;
 pub use row::Row;
-pub use socket::{ServerHealth, Socket};
+pub use server::{ServerHealth, ServerState};
+pub use socket::Socket;

@@ -23,24 +23,6 @@ pub struct Socket {
     path: PathBuf,
 }
 
-/// What a server is told to think of its own health, until its checks know better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerHealth {
-    /// It serves.
-    Up,
-    /// It does not; its connections are cut.
-    Down,
-}
-
-impl ServerHealth {
-    const fn name(self) -> &'static str {
-        match self {
-            ServerHealth::Up => "up",
-            ServerHealth::Down => "down",
-        }
-    }
-}
-
 impl Socket {
     /// The runtime API at `path`. Nothing is connected before it is asked.
     #[must_use]
@@ -102,20 +84,6 @@ impl Socket {
         self.question("show servers state").await
     }
 
-    /// Tells a server's health. Takes effect at once, and lasts until its own checks say otherwise.
-    ///
-    /// # Errors
-    /// When it cannot be asked, there is no such server, or the server tracks another one.
-    pub async fn set_health(
-        &self,
-        backend: &str,
-        server: &str,
-        health: ServerHealth,
-    ) -> Result<(), RuntimeError> {
-        self.order(&format!("set server {backend}/{server} health {}", health.name()))
-            .await
-    }
-
     /// Gives an order that is answered by nothing when it was carried out.
     ///
     /// # Errors
@@ -128,7 +96,7 @@ impl Socket {
     // Private
 
     /// Asks something that is answered by more than nothing.
-    async fn question(&self, command: &str) -> Result<String, RuntimeError> {
+    pub(super) async fn question(&self, command: &str) -> Result<String, RuntimeError> {
         let answer = self.ask(command).await?;
         told(&answer).map_err(|source| RuntimeError::refused(command, source))?;
         Ok(answer)
@@ -156,6 +124,7 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::ServerHealth;
     use tokio::net::UnixListener;
 
     /// A balancer that gives one answer to each connection, and tells what it was asked.

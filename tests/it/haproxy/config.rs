@@ -64,20 +64,19 @@ async fn a_run_directory_with_blanks_in_its_name() {
     let cluster = default_cluster();
     let plan = plan(&["127.0.0.1"]);
     let haproxy = installed(&cluster).await;
-    let run_dir = RunDir::at("/run/my \"clusters\"/a#1");
+    let directory = tempfile::tempdir().unwrap();
+    let run_dir = RunDir::at(directory.path().join(r#"my "clusters"/a#1"#));
+    run_dir.create().unwrap();
     let files = haproxy
         .files(&cluster, &plan, &run_dir, &Templates::embedded())
         .unwrap();
-    let socket = r#"stats socket /run/my\ \"clusters\"/a\#1/haproxy.sock mode 600"#;
+    for file in &files {
+        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+    }
+    let socket = r#"/my\ \"clusters\"/a\#1/haproxy.sock mode 600"#;
     assert!(files[0].content.contains(socket), "{}", files[0].content);
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("haproxy.cfg");
-    let config = files[0]
-        .content
-        .replace("    server-state-file", "    # server-state-file");
-    std::fs::write(&file, config).unwrap();
     let checked = Program::new("/usr/sbin/haproxy")
-        .args(["-c".as_ref(), "-f".as_ref(), file.as_os_str()])
+        .args(["-c".as_ref(), "-f".as_ref(), files[0].path.as_os_str()])
         .output(std::time::Duration::from_mins(1))
         .await
         .unwrap();

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod drain;
 mod live;
 mod nodes;
 mod running;

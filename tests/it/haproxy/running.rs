@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use clusterctl::balancer::Balancer;
+use clusterctl::balancer::{Balancer, ConfigFile, Orders};
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Process, RunDir};
 use clusterctl::profile::Cluster;
@@ -96,6 +96,26 @@ impl Running {
         .await;
     }
 
+    /// How its nodes are drained.
+    pub(super) fn orders(&self) -> Orders {
+        self.haproxy.orders(&self.cluster, &self.run_dir)
+    }
+
+    /// Writes down which nodes are drained, as the supervisor will do before it tells.
+    pub(super) fn write_orders(&self, drained: &[&str]) {
+        let drained = drained.iter().map(|name| (*name).to_owned()).collect();
+        write(&self.haproxy.order_files(&self.cluster, &self.run_dir, &drained));
+    }
+
+    /// Kills it, and starts another one that reads the same files.
+    pub(super) async fn kill_and_start_again(&mut self) {
+        let mut killed = self.processes.pop().unwrap();
+        killed.identity().signal(Signal::SIGKILL).unwrap();
+        killed.ended().await.unwrap();
+        self.spawn(&[]);
+        eventually("haproxy serves again", async || self.socket.info().await.is_ok()).await;
+    }
+
     /// Tries to start another one on the same ports, and tells whether it ends by itself.
     pub(super) async fn second(&mut self) -> bool {
         self.spawn(&[]);
@@ -116,9 +136,7 @@ impl Running {
         let files = self
             .haproxy
             .files(&self.cluster, &self.plan, &self.run_dir, &templates);
-        for file in files.unwrap() {
-            RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
-        }
+        write(&files.unwrap());
     }
 
     fn spawn(&mut self, replacing: &[u32]) {
@@ -133,6 +151,12 @@ impl Drop for Running {
         for process in &self.processes {
             let _ = process.identity().signal(Signal::SIGKILL);
         }
+    }
+}
+
+fn write(files: &[ConfigFile]) {
+    for file in files {
+        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
     }
 }
 
