@@ -17,7 +17,7 @@ use super::{
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// But a reload waits for the running instance to settle, and for the new one to answer.
-const RELOAD: Duration = Duration::from_secs(60);
+const RELOAD: Duration = Duration::from_mins(1);
 
 /// Asks the supervisor behind one control socket.
 #[derive(Clone, Debug)]

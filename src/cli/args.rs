@@ -151,6 +151,7 @@ pub(super) struct Restart {
 
 /// `drain`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Drain {
     /// Node
     pub(super) node: String,

@@ -15,6 +15,7 @@ use super::failover::Failover;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
+use super::promise::Promise;
 use super::pulse::INTERVAL;
 use super::record::{ChildRecord, Launch, Record};
 use super::reload::Reload;
@@ -22,7 +23,7 @@ use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
 use super::setting::Setting;
 use super::vitals::Vitals;
-use super::voice::Opinion;
+use super::voice::{Opinion, View};
 use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
 
@@ -34,6 +35,7 @@ pub(super) struct Core {
     /// What the balancer reads now.
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
+    pub(super) next_reload: Option<Reload>,
     pub(super) children: BTreeMap<Who, Child>,
     pub(super) adopted: Vec<Who>,
     pub(super) rollout: Rollout,
@@ -46,6 +48,10 @@ pub(super) struct Core {
     pub(super) log_starts: BTreeMap<Who, u64>,
     /// Operators' orders to empty nodes, by name.
     pub(super) drains: BTreeMap<String, Drain>,
+    /// What the balancer has heard of each node, by name.
+    pub(super) heard: BTreeMap<String, View>,
+    /// Orders that are answered when the balancer has heard of them.
+    pub(super) promises: Vec<Promise>,
     /// Failovers on their way, by node.
     pub(super) failovers: BTreeMap<String, Failover>,
     /// What each node was last seen to do.
@@ -76,12 +82,15 @@ impl Core {
             published,
             files,
             reload: None,
+            next_reload: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
             balanced: false,
             doubts: BTreeMap::new(),
             log_starts: BTreeMap::new(),
             drains: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            promises: Vec::new(),
             failovers: BTreeMap::new(),
             states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
             vitals: setting
@@ -189,7 +198,7 @@ impl Core {
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
             News::Saved(states) => self.saved(states, now),
             News::Counted(connections) => self.counted(&connections, now),
-            News::Cut { node } => self.cut(&node, now),
+            News::Told { node, view } => self.told(node, view, now),
             News::Elsewhere { node } => self.elsewhere(&node, now),
             News::Request(request) => self.follow(request, now),
         }
@@ -218,6 +227,7 @@ impl Core {
         self.go_on_with_reload(now);
         self.go_on_with_ending(now);
         self.have_opinion(now);
+        self.keep_promises(now);
         self.record();
     }
 
@@ -227,6 +237,7 @@ impl Core {
         children
             .chain(self.rollout.wakes_at())
             .chain(ending)
+            .chain(self.promises.iter().map(|promise| promise.until))
             .chain(self.reload.as_ref().and_then(Reload::wakes_at))
             .chain([self.next_probe, self.next_rotation])
             .min()

@@ -18,7 +18,7 @@ use crate::api::DrainOrder;
 
 /// An order to empty a node; it survives us in the state file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drain {
+pub(super) struct Drain {
     state: State,
     /// When connections that are left are ended.
     close_at: Option<SystemTime>,

@@ -6,7 +6,7 @@ use super::census::census;
 use super::child::{Event, Then};
 use super::core::Core;
 use super::drain::{Drain, Due};
-use super::news::News;
+use super::news::{News, Reply};
 use super::rollout::{Rollout, Verb, Who};
 use super::setting::Setting;
 use super::voice;
@@ -15,44 +15,15 @@ use crate::platform::RunDir;
 
 impl Core {
     /// Lets no new connection or session reach a node. A second order replaces the first.
-    pub(super) fn drain(&mut self, order: &DrainOrder, now: Instant) -> Result<(), Refusal> {
-        self.refuse_while_ending()?;
-        let index = self.index(&order.node)?;
-        let others = (0..self.vitals.len()).filter(|other| *other != index);
-        if !order.force
-            && !others
-                .into_iter()
-                .any(|other| self.node_state(other) == NodeState::Up)
-        {
-            return Err(Refusal {
-                error: format!("`{}` is the last node that serves", order.node),
-                hint: Some("`--force` drains it nevertheless; new clients are refused then".to_owned()),
-            });
-        }
-        tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
-        self.drains
-            .insert(order.node.clone(), Drain::new(order, SystemTime::now()));
-        self.write_orders();
-        self.have_opinion(now);
-        self.record();
-        self.count();
-        Ok(())
+    pub(super) fn drain(&mut self, order: &DrainOrder, reply: Reply, now: Instant) {
+        let begun = self.begin_drain(order);
+        self.promise(&order.node, begun, reply, now);
     }
 
     /// Undoes a drain; starts the node if that had stopped it.
-    pub(super) fn ready(&mut self, order: &ReadyOrder, now: Instant) -> Result<(), Refusal> {
-        self.refuse_while_busy()?;
-        let who = Who::Node(self.index(&order.node)?);
-        tracing::info!(node = order.node, "ready");
-        let drain = self.drains.remove(&order.node);
-        if drain.is_some_and(|drain| drain.has_stopped()) {
-            let deadline = now + self.setting.launch.timeout.duration();
-            self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
-        }
-        self.write_orders();
-        self.have_opinion(now);
-        self.record();
-        Ok(())
+    pub(super) fn ready(&mut self, order: &ReadyOrder, reply: Reply, now: Instant) {
+        let ended = self.end_drain(order, now);
+        self.promise(&order.node, ended, reply, now);
     }
 
     /// Counts connections where an order waits for them.
@@ -68,13 +39,8 @@ impl Core {
     /// Does what is due on drained nodes that have so many `connections`.
     pub(super) fn counted(&mut self, connections: &[ConnectionsBy], now: Instant) {
         for (index, counted) in connections.iter().enumerate() {
-            let Some(name) = self
-                .setting
-                .cluster
-                .nodes
-                .get(index)
-                .map(|node| node.name.clone())
-            else {
+            let node = self.setting.cluster.nodes.get(index);
+            let Some(name) = node.map(|node| node.name.clone()) else {
                 return;
             };
             let Some(drain) = self.drains.get_mut(&name) else {
@@ -116,6 +82,41 @@ impl Core {
     }
 
     // Private
+
+    fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
+        self.refuse_while_ending()?;
+        let index = self.index(&order.node)?;
+        let others = (0..self.vitals.len()).filter(|other| *other != index);
+        if !order.force
+            && !others
+                .into_iter()
+                .any(|other| self.node_state(other) == NodeState::Up)
+        {
+            return Err(Refusal {
+                error: format!("`{}` is the last node that serves", order.node),
+                hint: Some("`--force` drains it nevertheless; new clients are refused then".to_owned()),
+            });
+        }
+        tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
+        self.drains
+            .insert(order.node.clone(), Drain::new(order, SystemTime::now()));
+        self.write_orders();
+        self.count();
+        Ok(())
+    }
+
+    fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<(), Refusal> {
+        self.refuse_while_busy()?;
+        let who = Who::Node(self.index(&order.node)?);
+        tracing::info!(node = order.node, "ready");
+        let drain = self.drains.remove(&order.node);
+        if drain.is_some_and(|drain| drain.has_stopped()) {
+            let deadline = now + self.setting.launch.timeout.duration();
+            self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
+        }
+        self.write_orders();
+        Ok(())
+    }
 
     fn index(&self, node: &str) -> Result<usize, Refusal> {
         let index = self

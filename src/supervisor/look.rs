@@ -121,10 +121,7 @@ impl Look {
         };
         match nodes {
             nodes if !nodes.iter().any(serves) => ClusterState::Down,
-            nodes
-                if balancer.state == BalancerState::Running
-                    && nodes.iter().zip(&self.nodes).all(as_ordered) =>
-            {
+            nodes if serves_clients(balancer.state) && nodes.iter().zip(&self.nodes).all(as_ordered) => {
                 ClusterState::Healthy
             }
             _ => ClusterState::Degraded,

@@ -29,6 +29,7 @@ mod orders;
 mod orphans;
 mod prepare;
 mod presence;
+mod promise;
 mod pulse;
 mod record;
 mod reload;

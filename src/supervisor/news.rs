@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::look::Look;
 use super::prepare::Prepared;
 use super::reload;
+use super::voice::View;
 use crate::api::{
     ConnectionsBy, DrainOrder, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
@@ -32,9 +33,9 @@ pub(super) enum News {
     Saved(Result<String, String>),
     /// Connections per node were counted.
     Counted(Vec<ConnectionsBy>),
-    /// The balancer has closed the sessions of a node that is not well.
-    Cut { node: String },
-    /// After that, a request through the balancer was answered.
+    /// The balancer has heard what it has to know of a node. One that is not well has lost its sessions by now.
+    Told { node: String, view: View },
+    /// After a node had lost its sessions, a request through the balancer was answered.
     Elsewhere { node: String },
     /// Somebody asks or orders.
     Request(Request),

@@ -6,7 +6,6 @@ use super::child::{Event, State};
 use super::core::Core;
 use super::failover::{Cause, Failover};
 use super::look::node_state;
-use super::news::News;
 use super::pulse::{INTERVAL, LATE};
 use super::rollout::Who;
 use super::voice::{self, Opinion, View};
@@ -69,6 +68,7 @@ impl Core {
     /// The balancer instance serves: from now on it hears our opinion.
     pub(super) fn give_voice(&mut self, who: Who, instance: usize, now: Instant) {
         self.have_opinion(now);
+        self.heard.clear();
         let Some(socket) = self.setting.socket(instance) else {
             return;
         };
@@ -83,13 +83,15 @@ impl Core {
         }
     }
 
-    /// The balancer has heard that the node is not well, and has closed its sessions.
-    pub(super) fn cut(&mut self, node: &str, now: Instant) {
-        if let Some(failover) = self.failovers.get_mut(node)
+    /// The balancer has heard what it has to know of the node.
+    pub(super) fn told(&mut self, node: String, view: View, now: Instant) {
+        if view.well == Some(false)
+            && let Some(failover) = self.failovers.get_mut(&node)
             && failover.cut(now)
         {
-            voice::find_elsewhere(node.to_owned(), &self.setting, self.news.clone());
+            voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
         }
+        self.heard.insert(node, view);
     }
 
     /// A request through the balancer was answered after the node had been cut off.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::child::{Event, Ladder, State, Then};
 use super::core::Core;
 use super::ending::{Ending, Phase};
@@ -16,23 +18,19 @@ const LOG_LINES: usize = 12;
 impl Core {
     /// Answers a question, or follows an order.
     pub(super) fn follow(&mut self, request: Request, now: Instant) {
-        // Whoever asked may be gone by now, which is no concern of ours.
-        let _nobody_waits = match request {
-            Request::Look(reply) => reply.send(self.look()).is_err(),
-            Request::Progress(reply) => reply.send(self.progress()).is_err(),
-            Request::Start(order, reply) => reply.send(self.start(order, now)).is_err(),
+        match request {
+            Request::Look(reply) => answer(reply, self.look()),
+            Request::Progress(reply) => answer(reply, self.progress()),
+            Request::Start(order, reply) => answer(reply, self.start(order, now)),
             Request::Stop(order, reply) => {
                 self.stop(order);
-                reply.send(Ok(())).is_err()
+                answer(reply, Ok(()));
             }
-            Request::Restart(order, reply) => reply.send(self.restart(&order, now)).is_err(),
-            Request::Reload(prepared, reply) => {
-                self.reload(*prepared, reply, now);
-                false
-            }
-            Request::Drain(order, reply) => reply.send(self.drain(&order, now)).is_err(),
-            Request::Ready(order, reply) => reply.send(self.ready(&order, now)).is_err(),
-        };
+            Request::Restart(order, reply) => answer(reply, self.restart(&order, now)),
+            Request::Reload(prepared, reply) => self.reload(*prepared, reply, now),
+            Request::Drain(order, reply) => self.drain(&order, reply, now),
+            Request::Ready(order, reply) => self.ready(&order, reply, now),
+        }
     }
 
     /// Begins waves that are due, and ends what a failed start has begun.
@@ -258,6 +256,11 @@ impl Core {
 }
 
 // Private
+
+/// Whoever asked may be gone by now, which is no concern of ours.
+fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
+    let _nobody_waits = reply.send(answer);
+}
 
 fn condition(child: &super::child::Child) -> Condition {
     match (&child.state, &child.reason) {

@@ -3,9 +3,12 @@
 //! ```text
 //!            old one is old enough     its server states are saved, new one spawned     new one answers
 //!  Waiting ────────────────────────▶ Saving ───────────────────────────────────▶ Starting ──────────────▶ done
-//!     ▲ a later order replaces this one │                                            │
-//!     └─                                └──────────────── failed: the old one stays ◀┘ ended, too late
+//!                                       │                                            │
+//!                                       └────────── the old one stays in force ◀─────┘ ended, or too late
 //! ```
+//!
+//! An order that comes while another one waits takes its place, and both are answered; one that comes later than that
+//! is the next.
 
 use std::time::{Duration, Instant};
 
@@ -56,14 +59,15 @@ impl Reload {
         }
     }
 
-    /// A later order: if this reload has not begun, that one is carried out for both.
-    pub(super) fn replaced_by(&mut self, prepared: Prepared, reply: Reply) -> Result<(), (Prepared, Reply)> {
-        if !matches!(self.phase, Phase::Waiting { .. }) {
-            return Err((prepared, reply));
-        }
+    /// Whether it is too late for another configuration.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.phase, Phase::Waiting { .. })
+    }
+
+    /// A later order comes before this reload has begun: that one is carried out for both.
+    pub(super) fn replace(&mut self, prepared: Prepared, reply: Reply) {
         self.prepared = prepared;
         self.replies.push(reply);
-        Ok(())
     }
 
     /// The new instance was spawned.

@@ -30,18 +30,18 @@ impl Core {
             let _nobody_waits = reply.send(Err(refusal));
             return;
         }
-        let (prepared, reply) = match &mut self.reload {
-            None => (prepared, reply),
-            Some(begun) => match begun.replaced_by(prepared, reply) {
-                Ok(()) => return,
-                Err((_, reply)) => {
-                    let error = "another reload is being carried out".to_owned();
-                    let hint = Some("try again when that is done".to_owned());
-                    let _nobody_waits = reply.send(Err(Refusal { error, hint }));
-                    return;
-                }
-            },
-        };
+        if let Some(reload) = [&mut self.reload, &mut self.next_reload]
+            .into_iter()
+            .flatten()
+            .find(|r| !r.has_begun())
+        {
+            reload.replace(prepared, reply);
+            return;
+        }
+        if self.reload.is_some() {
+            self.next_reload = Some(Reload::new(prepared, reply, now));
+            return;
+        }
         match self.children.get(&BALANCER).map(|child| &child.state) {
             Some(State::Up { since, .. }) => self.reload = Some(Reload::new(prepared, reply, *since)),
             Some(State::Stopped) | None => {

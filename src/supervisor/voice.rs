@@ -56,9 +56,12 @@ pub(super) async fn tell(
         }
         let heard = done.len() == changes.len();
         for (node, view) in done {
-            if view.well == Some(false) {
-                let _nobody_listens_after_the_end = news.send(News::Cut { node: node.clone() }).await;
-            }
+            let _nobody_listens_after_the_end = news
+                .send(News::Told {
+                    node: node.clone(),
+                    view,
+                })
+                .await;
             told.insert(node, view);
         }
         let still_wanted = if heard {

@@ -33,11 +33,15 @@ fn a_drained_node_gets_nothing_new_and_keeps_what_it_has() {
         assert!(client.call("ping", &json!({})).is_ok(), "{node}");
     }
     held.retain(|(_, node)| node != "erlmcp1");
-    eventually("the node to be empty", || (cluster.node("erlmcp1")["state"] == "drained").then_some(()));
+    eventually("the node to be empty", || {
+        (cluster.node("erlmcp1")["state"] == "drained").then_some(())
+    });
     cluster.ok(&["ready", "erlmcp1"]);
     assert_eq!(cluster.node("erlmcp1")["state"], "up");
     eventually("the node to be used again", || {
-        (201..=250).any(|host| client(&cluster, host).1 == "erlmcp1").then_some(())
+        (201..=250)
+            .any(|host| client(&cluster, host).1 == "erlmcp1")
+            .then_some(())
     });
 }
 
@@ -57,13 +61,28 @@ fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped() {
     let cluster = TestCluster::new().started();
     let mut held = clients(&cluster, 8);
     let pid = cluster.node_pid("erlmcp3");
-    cluster.ok(&["drain", "erlmcp3", "--wait", "--deadline", "300ms", "--close", "--stop"]);
+    cluster.ok(&[
+        "drain",
+        "erlmcp3",
+        "--wait",
+        "--deadline",
+        "300ms",
+        "--close",
+        "--stop",
+    ]);
     assert!(!is_alive(pid));
     let node = cluster.node("erlmcp3");
-    assert_eq!((&node["state"], &node["pid"], &node["restarts"]), (&json!("stopped"), &json!(null), &json!(0)));
+    assert_eq!(
+        (&node["state"], &node["pid"], &node["restarts"]),
+        (&json!("stopped"), &json!(null), &json!(0))
+    );
     assert_eq!(cluster.status()["state"], "healthy");
     for (client, node) in &mut held {
-        assert_eq!(client.call("ping", &json!({})).is_ok(), node != "erlmcp3", "{node}");
+        assert_eq!(
+            client.call("ping", &json!({})).is_ok(),
+            node != "erlmcp3",
+            "{node}"
+        );
     }
     cluster.ok(&["ready", "erlmcp3"]);
     assert_eq!(cluster.node("erlmcp3")["state"], "up");
@@ -75,9 +94,18 @@ fn the_last_node_needs_force() {
     cluster.ok(&["drain", "erlmcp1"]);
     let refused = cluster.run(&["drain", "erlmcp2"]);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("last node") && refused.stderr.contains("--force"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("last node") && refused.stderr.contains("--force"),
+        "{}",
+        refused.stderr
+    );
     cluster.ok(&["drain", "erlmcp2", "--force"]);
-    assert!(Client::connect(Ipv4Addr::new(127, 4, 1, 1), cluster.address(8000)).unwrap().node().is_err());
+    assert!(
+        Client::connect(Ipv4Addr::new(127, 4, 1, 1), cluster.address(8000))
+            .unwrap()
+            .node()
+            .is_err()
+    );
     let unknown = cluster.run(&["drain", "erlmcp3"]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
@@ -94,7 +122,10 @@ fn orders_outlive_the_balancer_and_the_supervisor() {
     // From its very first connection on.
     for host in 1..=40 {
         let node = eventually("the balancer to serve", || {
-            Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).ok()?.node().ok()
+            Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000))
+                .ok()?
+                .node()
+                .ok()
         });
         assert_ne!(node, "erlmcp4", "address {host}");
     }
@@ -108,7 +139,9 @@ fn orders_outlive_the_balancer_and_the_supervisor() {
     }
     cluster.ok(&["ready", "erlmcp4"]);
     eventually("the node to be used again", || {
-        (41..=90).any(|host| client(&cluster, host).1 == "erlmcp4").then_some(())
+        (41..=90)
+            .any(|host| client(&cluster, host).1 == "erlmcp4")
+            .then_some(())
     });
 }
 
@@ -121,7 +154,9 @@ fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next() {
         .args(["drain", "erlmcp1", "--wait", "--deadline", "1m", "--stop"])
         .spawn()
         .unwrap();
-    eventually("the drain", || (cluster.node("erlmcp1")["state"] == "draining").then_some(()));
+    eventually("the drain", || {
+        (cluster.node("erlmcp1")["state"] == "draining").then_some(())
+    });
     let supervisor = cluster.supervisor_pid();
     signal(supervisor, Signal::SIGKILL);
     eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));

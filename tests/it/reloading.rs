@@ -33,7 +33,7 @@ fn a_reload_takes_over_without_losing_a_connection() {
         thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let count = made.fetch_add(1, Ordering::Relaxed);
-                let source = Ipv4Addr::new(127, 6, (count / 200 % 200) as u8, (count % 200 + 1) as u8);
+                let source = Ipv4Addr::from_bits(0x7f06_0001 + count);
                 let node = Client::connect(source, target).and_then(|mut client| client.node());
                 assert!(node.is_ok_and(|node| node != "erlmcp1"), "connection {count}");
             }
@@ -42,7 +42,11 @@ fn a_reload_takes_over_without_losing_a_connection() {
     fs::write(&profile, "limits: {per_ip: {connections: 80}}\n").unwrap();
     let reloaded = cluster.run(&["reload"]);
     assert_eq!(reloaded.code, 0, "{}", reloaded.stderr);
-    assert!(reloaded.stderr.contains("limits.per_ip.connections: 90 -> 80"), "{}", reloaded.stderr);
+    assert!(
+        reloaded.stderr.contains("limits.per_ip.connections: 90 -> 80"),
+        "{}",
+        reloaded.stderr
+    );
     let after = made.load(Ordering::Relaxed);
     eventually("connections through the new instance", || {
         (made.load(Ordering::Relaxed) > after + 50).then_some(())
@@ -59,17 +63,25 @@ fn a_reload_takes_over_without_losing_a_connection() {
     for (host, (_, node)) in (1..=40).zip(&held) {
         let mut again = Client::connect(Ipv4Addr::new(127, 5, 0, host), cluster.address(8000)).unwrap();
         let home = again.node().unwrap();
-        assert!(home == *node || (node == "erlmcp1" && home != "erlmcp1"), "{host} moved from {node} to {home}");
+        assert!(
+            home == *node || (node == "erlmcp1" && home != "erlmcp1"),
+            "{host} moved from {node} to {home}"
+        );
     }
     drop(held);
-    eventually("the old instance to end with its last connection", || (!is_alive(old)).then_some(()));
+    eventually("the old instance to end with its last connection", || {
+        (!is_alive(old)).then_some(())
+    });
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
 #[test]
 fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force() {
     let cluster = TestCluster::new().started();
-    let (pid, config) = (cluster.balancer_pid(), fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap());
+    let (pid, config) = (
+        cluster.balancer_pid(),
+        fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(),
+    );
     for (set, part) in [
         ("limits.maxconn=many", "many"),
         ("listen.http=9001", "9001"),
@@ -85,7 +97,11 @@ fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force() {
     fs::write(templates.join("haproxy.cfg.tera"), "global\n    maxcon 5\n").unwrap();
     let refused = cluster.run(&["reload", "--templates", templates.to_str().unwrap()]);
     assert_eq!(refused.code, 1);
-    assert!(refused.stderr.contains("unknown keyword 'maxcon'"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("unknown keyword 'maxcon'"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(cluster.balancer_pid(), pid);
     assert_eq!(fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(), config);
     assert_eq!(cluster.status()["state"], "healthy");
@@ -94,14 +110,22 @@ fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force() {
 #[test]
 fn an_instance_that_fails_to_take_over_leaves_the_old_one_serving() {
     let cluster = TestCluster::new().started();
-    let (pid, config) = (cluster.balancer_pid(), fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap());
+    let (pid, config) = (
+        cluster.balancer_pid(),
+        fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(),
+    );
     // Passes the check, and cannot be bound: that address is no host's.
     let refused = cluster.run(&["reload", "--set", "listen.stats=192.0.2.1:8404"]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("192.0.2.1:"), "{}", refused.stderr);
     assert_eq!(cluster.balancer_pid(), pid);
     assert_eq!(fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(), config);
-    assert!(Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap().node().is_ok());
+    assert!(
+        Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000))
+            .unwrap()
+            .node()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -109,7 +133,11 @@ fn reloads_in_a_row_are_carried_out_together() {
     let cluster = TestCluster::new().started();
     let reloads: Vec<_> = (0..5)
         .map(|index| {
-            let mut command = cluster.command(&["reload", "--set", &format!("limits.per_ip.connections={}", 50 + index)]);
+            let mut command = cluster.command(&[
+                "reload",
+                "--set",
+                &format!("limits.per_ip.connections={}", 50 + index),
+            ]);
             thread::spawn(move || command.output().unwrap().status.code())
         })
         .collect();
