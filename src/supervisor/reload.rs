@@ -59,6 +59,16 @@ impl Reload {
         }
     }
 
+    /// The same, of an instance that has run since `since`.
+    pub(super) fn of(self, since: Instant) -> Reload {
+        Reload {
+            phase: Phase::Waiting {
+                until: since + SETTLED,
+            },
+            ..self
+        }
+    }
+
     /// Whether it is too late for another configuration.
     pub(super) fn has_begun(&self) -> bool {
         !matches!(self.phase, Phase::Waiting { .. })
