@@ -12,7 +12,11 @@ impl Running {
     }
 
     /// Posts `body` to /mcp with these headers besides the content type.
-    async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+    pub(super) async fn post(
+        &self,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> (StatusCode, Value) {
         connect(self.http).await;
         let mut request = web()
             .post(self.url("/mcp"))
@@ -34,7 +38,7 @@ impl Running {
     }
 }
 
-fn web() -> reqwest::Client {
+pub(super) fn web() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .timeout(PATIENCE)
