@@ -1,4 +1,4 @@
-//! One question to the kernel and all of its answers.
+//! One question or order to the kernel, and all of its answers.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,7 +9,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::wire::{self, INET, INET6, Socket};
+use super::wire::{self, Handle, INET, INET6, Socket};
 
 /// What the kernel fills at most at once is 32 kB.
 const BUFFER: usize = 64 * 1024;
@@ -21,6 +21,41 @@ const PATIENCE_SECONDS: i64 = 5;
 /// # Errors
 /// When the kernel refuses or does not answer.
 pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
+    let kernel = open()?;
+    let mut buffer = vec![0; BUFFER];
+    for family in [INET, INET6] {
+        let request = wire::request(family, states, filter)?;
+        match ask(&kernel, &request, &mut buffer, &mut each) {
+            // A kernel without IPv6.
+            Err(error) if family == INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// Ends the connections of `handles`; how many of them were still there.
+///
+/// # Errors
+/// When this process may not, the kernel cannot, or does not answer.
+pub(super) fn destroy(handles: &[Handle]) -> io::Result<u64> {
+    let kernel = open()?;
+    let mut buffer = vec![0; BUFFER];
+    let mut destroyed = 0;
+    for handle in handles {
+        match ask(&kernel, &wire::destruction(handle), &mut buffer, &mut |_| {}) {
+            Ok(()) => destroyed += 1,
+            // It ended by itself.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(destroyed)
+}
+
+// Private
+
+fn open() -> io::Result<OwnedFd> {
     let kernel = socket(
         AddressFamily::Netlink,
         SockType::Raw,
@@ -32,16 +67,7 @@ pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> 
         sockopt::ReceiveTimeout,
         &TimeVal::seconds(PATIENCE_SECONDS),
     )?;
-    let mut buffer = vec![0; BUFFER];
-    for family in [INET, INET6] {
-        let request = wire::request(family, states, filter)?;
-        match ask(&kernel, &request, &mut buffer, &mut each) {
-            // A kernel without IPv6.
-            Err(error) if family == INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
-            result => result?,
-        }
-    }
-    Ok(())
+    Ok(kernel)
 }
 
 fn ask(kernel: &OwnedFd, request: &[u8], buffer: &mut [u8], each: &mut impl FnMut(Socket)) -> io::Result<()> {

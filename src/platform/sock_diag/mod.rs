@@ -10,9 +10,9 @@ mod wire;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use dump::dump;
+use dump::{destroy, dump};
 use filter::{Side, port_filter};
-use wire::{ESTABLISHED, LISTEN};
+use wire::{CLOSE_WAIT, ESTABLISHED, FIN_WAIT, LISTEN, SYN_SENT};
 
 pub use wire::Socket;
 
@@ -63,6 +63,24 @@ pub fn listeners() -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
+/// Ends every connection from this host to `node`, whoever holds it: its holder sees it aborted, the node reset.
+/// Returns how many there were. It reaches what a balancer cannot be asked for any more, such as the connections of a
+/// process that was replaced by a reload; our own probes are ended, too.
+///
+/// # Errors
+/// `PermissionDenied` without `CAP_NET_ADMIN`, `Unsupported` when the kernel was built without
+/// `CONFIG_INET_DIAG_DESTROY`, and when it does not answer. Some may have been ended then.
+pub fn destroy_to(node: SocketAddr) -> io::Result<u64> {
+    let states = SYN_SENT | ESTABLISHED | FIN_WAIT | CLOSE_WAIT;
+    let mut handles = Vec::new();
+    dump(states, &port_filter(Side::Peer, &[node.port()]), |socket| {
+        if is_at(canonical(node), socket.peer) {
+            handles.push(socket.handle);
+        }
+    })?;
+    destroy(&handles)
+}
+
 // Private
 
 fn count(nodes: &[SocketAddr], except: &[IpAddr], side: Side) -> io::Result<Vec<u64>> {
@@ -103,13 +121,18 @@ impl Tally {
             return;
         }
         for (wanted, count) in self.nodes.iter().zip(&mut self.counts) {
-            // A wildcard of a cluster is one family's: a node on `::` may be reached by IPv4 too.
-            let same_ip = wanted.ip() == node.ip() || wanted.ip().is_unspecified();
-            if same_ip && wanted.port() == node.port() {
+            if is_at(*wanted, node) {
                 *count += 1;
             }
         }
     }
+}
+
+/// Whether a node on `wanted` is reached at `address`.
+fn is_at(wanted: SocketAddr, address: SocketAddr) -> bool {
+    // A wildcard of a cluster is one family's: a node on `::` may be reached by IPv4 too.
+    let same_ip = wanted.ip() == address.ip() || wanted.ip().is_unspecified();
+    same_ip && wanted.port() == address.port()
 }
 
 /// An IPv4-mapped address as the IPv4 address that it is.
@@ -119,6 +142,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
     use std::time::{Duration, Instant};
@@ -166,6 +190,32 @@ mod tests {
         let on = |ip: &str| SocketAddr::new(ip.parse().unwrap(), port);
         let nodes = [on("127.0.0.1"), on("::1"), on("::"), on("::ffff:127.0.0.1")];
         assert_eq!(count_established(&nodes, &[]).unwrap(), [1, 1, 2, 1]);
+    }
+
+    /// Root on a kernel that can; others must be told in so many words.
+    #[test]
+    fn connections_to_a_node_are_ended_and_no_others() {
+        let node = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut to_node: Vec<_> = (0..50).map(|_| connect(&node, Ipv4Addr::LOCALHOST)).collect();
+        let (mut to_other, mut at_other) = connect(&other, Ipv4Addr::LOCALHOST);
+        match destroy_to(node.local_addr().unwrap()) {
+            Ok(destroyed) => assert_eq!(destroyed, 50),
+            Err(error) => {
+                let known = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
+                assert!(known.contains(&error.kind()), "{error:?}");
+                return;
+            }
+        }
+        for (client, server) in &mut to_node {
+            let aborted = client.read(&mut [0]).unwrap_err();
+            assert_eq!(aborted.kind(), io::ErrorKind::ConnectionAborted);
+            let reset = server.read(&mut [0]).unwrap_err();
+            assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+        }
+        to_other.write_all(b"x").unwrap();
+        assert_eq!(at_other.read(&mut [0]).unwrap(), 1);
+        assert_eq!(destroy_to(node.local_addr().unwrap()).unwrap(), 0);
     }
 
     #[test]

@@ -6,13 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A set of one state, as the kernel numbers them.
 pub(super) const ESTABLISHED: u32 = 1 << 1;
+pub(super) const SYN_SENT: u32 = 1 << 2;
+pub(super) const FIN_WAIT: u32 = 1 << 4 | 1 << 5;
+pub(super) const CLOSE_WAIT: u32 = 1 << 8;
 pub(super) const LISTEN: u32 = 1 << 10;
 
 pub(super) const INET: u8 = 2;
 pub(super) const INET6: u8 = 10;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const SOCK_DESTROY: u16 = 21;
 const NLM_F_REQUEST_DUMP: u16 = 0x301;
+const NLM_F_REQUEST_ACK: u16 = 0x5;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const REQ_BYTECODE: u16 = 1;
@@ -25,6 +30,10 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
+/// `struct inet_diag_sockid`, the same in both.
+const ID: usize = 48;
+/// Header and request.
+const LENGTH_WITHOUT_FILTER: u32 = 72;
 
 /// One TCP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,17 +46,22 @@ pub struct Socket {
     pub inode: u64,
     /// Whether an IPv6 listener leaves IPv4 to others.
     pub v6_only: bool,
+    /// What the kernel knows it by.
+    pub(super) handle: Handle,
+}
+
+/// What the kernel knows a socket by: addresses, and a cookie that no later socket will have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handle {
+    family: u8,
+    id: [u8; ID],
 }
 
 /// Asks for every TCP socket of `family` that is in one of `states` and passes `filter`.
 pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<u8>> {
     let attribute = if filter.is_empty() { 0 } else { 4 + filter.len() };
     let length = u32::try_from(HEADER + REQUEST + attribute).map_err(io::Error::other)?;
-    let mut bytes = Vec::new();
-    bytes.extend(length.to_ne_bytes());
-    bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    bytes.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
-    bytes.extend([0; 8]);
+    let mut bytes = header(length, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP);
     bytes.extend([family, TCP, 0, 0]);
     bytes.extend(states.to_ne_bytes());
     bytes.resize(HEADER + REQUEST, 0);
@@ -57,6 +71,15 @@ pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<
         bytes.extend(filter);
     }
     Ok(bytes)
+}
+
+/// Tells the kernel to end one connection, and to say when it is done: by an answer that [`read`] takes for an end.
+pub(super) fn destruction(of: &Handle) -> Vec<u8> {
+    let mut bytes = header(LENGTH_WITHOUT_FILTER, SOCK_DESTROY, NLM_F_REQUEST_ACK);
+    bytes.extend([of.family, TCP, 0, 0]);
+    bytes.extend(u32::MAX.to_ne_bytes());
+    bytes.extend(of.id);
+    bytes
 }
 
 /// Reads one datagram of an answer, and tells whether more will come.
@@ -86,6 +109,15 @@ pub(super) fn read(datagram: &[u8], mut each: impl FnMut(Socket)) -> io::Result<
     Ok(true)
 }
 
+fn header(length: u32, kind: u16, flags: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend(length.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes
+}
+
 fn socket(payload: &[u8]) -> Option<Socket> {
     let attributes = payload.get(MESSAGE..)?;
     let family = payload[0];
@@ -94,6 +126,10 @@ fn socket(payload: &[u8]) -> Option<Socket> {
         peer: address(family, payload.get(6..8)?, payload.get(24..40)?)?,
         inode: u32_at(payload, 68)?.into(),
         v6_only: family == INET6 && flag(attributes, SKV6ONLY),
+        handle: Handle {
+            family,
+            id: payload.get(4..4 + ID)?.try_into().ok()?,
+        },
     })
 }
 
@@ -174,12 +210,20 @@ mod tests {
             payload.extend([value, 0, 0, 0]);
         }
         let one = message(SOCK_DIAG_BY_FAMILY, &payload);
+        let handle = Handle {
+            family: INET6,
+            id: payload[4..52].try_into().unwrap(),
+        };
         let socket = Socket {
             local: "[::]:8000".parse().unwrap(),
             peer: "[::]:0".parse().unwrap(),
             inode: 4711,
             v6_only: true,
+            handle,
         };
+        let order = destruction(&handle);
+        assert_eq!(order.len(), LENGTH_WITHOUT_FILTER as usize);
+        assert_eq!(&order[24..], &handle.id);
         assert_eq!(all(&one).unwrap(), (true, vec![socket]));
         let end = message(NLMSG_DONE, &[0; 4]);
         assert_eq!(
