@@ -1,6 +1,8 @@
 //! What an operator should look at.
 
-use crate::api::{Alert, BalancerState, Latency, LatencyClass, Node, NodeState, Status, Verdict};
+use crate::api::{
+    Alert, BalancerState, Latency, LatencyClass, Node, NodeLatency, NodeState, Status, Verdict,
+};
 use crate::profile::Targets;
 
 /// Everything about `status` and `latency` that is not as `targets` want it.
@@ -41,7 +43,7 @@ pub fn alerts(targets: &Targets, status: &Status, latency: &Latency) -> Vec<Aler
         latency
             .nodes
             .iter()
-            .filter(|node| node.p99_ms > p99 && node.samples >= 100)
+            .filter(|node| is_slow(node, p99))
             .map(|node| {
                 about(
                     &node.name,
@@ -72,6 +74,12 @@ fn out_of_service(node: &Node) -> Option<Alert> {
             None => state.to_owned(),
         },
     ))
+}
+
+/// Of few samples the 99th percentile is chance, but the median is not.
+fn is_slow(node: &NodeLatency, limit_ms: f64) -> bool {
+    let enough = if node.p50_ms > limit_ms { 5 } else { 100 };
+    node.p99_ms > limit_ms && node.samples >= enough
 }
 
 /// The reference's alert: under 20,000 or over 30,000 connections where 25,000 are the mean.

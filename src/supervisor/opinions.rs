@@ -11,6 +11,7 @@ use super::rollout::Who;
 use super::voice::{self, Opinion, View};
 use crate::api::NodeState;
 use crate::platform::Identity;
+use crate::platform::sock_diag::destroy_to;
 
 impl Core {
     /// Asks every running node for a sign of life, and judges what came back.
@@ -90,6 +91,7 @@ impl Core {
             && failover.cut(now)
         {
             voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
+            self.cut_off_retired(&node);
         }
         self.heard.insert(node, view);
     }
@@ -111,6 +113,24 @@ impl Core {
     }
 
     // Private
+
+    /// Balancer instances that were replaced cannot be told anything; the kernel ends what they have to the node.
+    fn cut_off_retired(&self, node: &str) {
+        let Some(node) = self.setting.cluster.node(node).cloned() else {
+            return;
+        };
+        if !self.children.keys().any(|who| matches!(who, Who::Retired(_))) {
+            return;
+        }
+        tokio::task::spawn_blocking(move || {
+            for address in std::iter::once(node.tcp).chain(node.http) {
+                if let Err(error) = destroy_to(address) {
+                    let name = &node.name;
+                    tracing::warn!(node = name, %address, "connections of a replaced instance live on: {error}");
+                }
+            }
+        });
+    }
 
     fn hung_for(&self, index: usize, now: Instant) -> Duration {
         self.vitals[index]

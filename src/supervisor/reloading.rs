@@ -65,6 +65,11 @@ impl Core {
     pub(super) fn go_on_with_reload(&mut self, now: Instant) {
         self.children
             .retain(|who, child| !matches!(who, Who::Retired(_)) || child.state != State::Stopped);
+        if self.reload.is_none()
+            && let Some(State::Up { since, .. }) = self.children.get(&BALANCER).map(|child| &child.state)
+        {
+            self.reload = self.next_reload.take().map(|next| next.of(*since));
+        }
         let Some(reload) = &mut self.reload else { return };
         match reload.phase {
             Phase::Waiting { until } if now >= until => {

@@ -11,6 +11,7 @@
 mod cli;
 mod completions;
 mod draining;
+mod failing_over;
 mod haproxy;
 mod harness;
 mod lifecycle;
