@@ -84,16 +84,23 @@ impl Identity {
 }
 
 impl Process {
-    /// Watches a child that was just started.
-    pub(super) fn started(child: Child) -> io::Result<Process> {
+    /// Watches a child that was just started. One that cannot be watched is ended: nobody would know of it.
+    pub(super) fn started(mut child: Child) -> io::Result<Process> {
         let pid = child.id();
         // Not reaped yet, so the pid cannot be another's. One that has ended already is a zombie without identity.
         let identity = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });
-        Ok(Process {
-            identity,
-            pidfd: open_pidfd(pid)?,
-            child: Some(child),
-        })
+        match open_pidfd(pid) {
+            Ok(pidfd) => Ok(Process {
+                identity,
+                pidfd,
+                child: Some(child),
+            }),
+            Err(error) => {
+                // One that has ended by itself is fine too.
+                let _ended = child.kill().and_then(|()| child.wait());
+                Err(error)
+            }
+        }
     }
 
     /// Watches a process that somebody else started; `None` when it has ended.
