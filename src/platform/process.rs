@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
+use std::str::SplitAsciiWhitespace;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -34,8 +35,7 @@ impl Identity {
     #[must_use]
     pub fn of(pid: u32) -> Option<Identity> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the name in parentheses, and may itself hold spaces and parentheses.
-        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let mut fields = fields_after_name(&stat)?;
         let state = fields.next()?;
         let start_time = fields.nth(18)?.parse().ok()?;
         (!matches!(state, "Z" | "X")).then_some(Identity { pid, start_time })
@@ -137,6 +137,12 @@ impl Process {
             None => Ok(None),
         }
     }
+}
+
+/// The fields of `/proc/PID/stat` from the third, the state, on: see `proc_pid_stat(5)`. The second one is the name in
+/// parentheses, and may itself hold spaces and parentheses.
+pub(super) fn fields_after_name(stat: &str) -> Option<SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
 }
 
 // Private

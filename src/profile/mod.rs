@@ -1,5 +1,6 @@
 //! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
 
+mod closest;
 mod cluster;
 mod document;
 mod endpoints;
@@ -15,6 +16,7 @@ mod source;
 mod typed;
 mod written;
 
+pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Listeners, Node};
 pub use document::{
     Algorithm, BalancerKind, Binaries, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
