@@ -4,8 +4,10 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 
+use super::exit::Exit;
 use super::failure::Failure;
 use super::names;
+use crate::balancer::FindError;
 use crate::profile::BalancerKind;
 
 /// The balancers that can be chosen.
@@ -43,7 +45,7 @@ pub(super) fn available(kind: BalancerKind) -> Result<BalancerKind, Failure> {
     if AVAILABLE.contains(&kind) {
         return Ok(kind);
     }
-    Err(Failure::usage(format!("balancer `{kind}` is not available yet")).hint("use `haproxy`".to_owned()))
+    Err(Failure::from(FindError::NotBuilt(kind)).exit(Exit::Usage))
 }
 
 impl TypedValueParser for BalancerNames {

@@ -1,5 +1,7 @@
 //! Why a command ends without having done its work.
 
+use std::io;
+
 use crate::api::ClientError;
 use crate::balancer::{CheckError, FilesError, FindError};
 use crate::profile::{Problems, SourceError};
@@ -18,10 +20,17 @@ pub(super) struct Failure {
     pub(super) exit: Exit,
 }
 
-/// Whoever read our output has gone, as `head` does: nothing is wrong, and there is nobody to tell.
+/// Output that was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody reads the output any more")]
-pub(super) struct ReaderGone;
+#[error("cannot write the output")]
+pub(super) struct NotWritten(#[from] io::Error);
+
+impl NotWritten {
+    /// Whether its reader has gone, as `head` does: nothing is wrong, and there is nobody to tell.
+    fn is_unwanted(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
 
 impl Failure {
     /// The work could not be done.
@@ -63,7 +72,9 @@ impl Failure {
 
     /// Whether there is nobody to tell.
     pub(super) fn is_silent(&self) -> bool {
-        self.error.is::<ReaderGone>()
+        self.error
+            .downcast_ref::<NotWritten>()
+            .is_some_and(NotWritten::is_unwanted)
     }
 
     /// What is wrong and why, in one line per thing.
@@ -77,9 +88,14 @@ impl Failure {
     }
 }
 
-impl From<ReaderGone> for Failure {
-    fn from(gone: ReaderGone) -> Failure {
-        Failure::new(gone).exit(Exit::Done)
+impl From<NotWritten> for Failure {
+    fn from(error: NotWritten) -> Failure {
+        let exit = if error.is_unwanted() {
+            Exit::Done
+        } else {
+            Exit::Failed
+        };
+        Failure::new(error).exit(exit)
     }
 }
 

@@ -40,7 +40,7 @@ impl LogFile {
         Ok((lines, log))
     }
 
-    /// The lines that were added since; a first part of them when there are many.
+    /// The lines that were added since. After a rotation first the rest of the old ones, the new ones the next time.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::args;
 use super::exit::Exit;
-use super::failure::{Failure, Outcome, ReaderGone};
+use super::failure::{Failure, NotWritten, Outcome};
 use super::log_file::LogFile;
 use super::names;
 use super::printer::Printer;
@@ -94,7 +94,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn show(&self, name: &str, lines: &[u8]) -> Result<(), ReaderGone> {
+    fn show(&self, name: &str, lines: &[u8]) -> Result<(), NotWritten> {
         if lines.is_empty() {
             return Ok(());
         }

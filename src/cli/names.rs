@@ -2,15 +2,13 @@
 
 use super::failure::Failure;
 use crate::api::Client;
-
-/// Nearer than that (1 is the same) two names are probably one, mistyped.
-const NEAR: f64 = 0.8;
+use crate::profile::closest;
 
 /// The usage error about a `name` that is none of the `known` ones of its `kind`.
 pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.into_iter().collect();
     let failure = Failure::usage(format!("unknown {kind} `{name}`"));
-    match nearest(name, &known) {
+    match closest(name, known.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None if known.is_empty() => failure,
         None => failure.hint(format!("there is {}", listed(&known))),
@@ -31,16 +29,6 @@ pub(super) async fn known_node(client: &Client, name: &str) -> Result<(), Failur
 
 // Private
 
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    let scored = known
-        .iter()
-        .map(|near| (strsim::jaro_winkler(near, &name), *near));
-    // Of names that are equally near, the last one: who types `erlmcp5` has counted too far.
-    let best = scored.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (best.0 > NEAR).then_some(best.1)
-}
-
 fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
@@ -51,18 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_suggested() {
-        let known = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
-        assert_eq!(nearest("erlmcp5", &known), Some("erlmcp4"));
-        assert_eq!(nearest("ERLMCP2", &known), Some("erlmcp2"));
-        assert_eq!(nearest("zebra", &known), None);
-        assert_eq!(nearest("zebra", &[]), None);
-    }
-
-    #[test]
-    fn without_a_near_one_all_are_told() {
-        let failure = unknown("node", "zebra", ["a", "b"]);
-        assert_eq!(failure.text(), "unknown node `zebra`");
-        assert_eq!(failure.hint.unwrap(), "there is `a`, `b`");
+    fn the_near_one_is_suggested_or_all_are_told() {
+        let hint = |name| unknown("node", name, ["erlmcp1", "erlmcp2"]).hint.unwrap();
+        assert_eq!(hint("erlmcp3"), "did you mean `erlmcp2`?");
+        assert_eq!(hint("zebra"), "there is `erlmcp1`, `erlmcp2`");
+        assert_eq!(unknown("node", "zebra", ["a"]).text(), "unknown node `zebra`");
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anstream::AutoStream;
 use serde::Serialize;
 
-use super::failure::{Failure, ReaderGone};
+use super::failure::{Failure, NotWritten};
 use crate::report::paint;
 
 /// The only thing that prints.
@@ -31,25 +31,22 @@ impl Printer {
     /// Data, to stdout. A last line feed is added where it is missing.
     ///
     /// # Errors
-    /// When nobody reads it.
-    pub(super) fn data(&self, text: &str) -> Result<(), ReaderGone> {
+    /// When it cannot be written, or nobody reads it.
+    pub(super) fn data(&self, text: &str) -> Result<(), NotWritten> {
         let mut out = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
         let end = if text.is_empty() || text.ends_with('\n') {
             ""
         } else {
             "\n"
         };
-        match write!(out, "{text}{end}").and_then(|()| out.flush()) {
-            // What else can happen to stdout (a full disk) nobody but its reader can heal either.
-            Err(_) => Err(ReaderGone),
-            Ok(()) => Ok(()),
-        }
+        write!(out, "{text}{end}")?;
+        Ok(out.flush()?)
     }
 
     /// An object on one line, to stdout.
     ///
     /// # Errors
-    /// When nobody reads it.
+    /// When it cannot be written, or nobody reads it.
     pub(super) fn json(&self, object: &impl Serialize) -> Result<(), Failure> {
         Ok(self.data(&serde_json::to_string(object).map_err(Failure::new)?)?)
     }
@@ -57,7 +54,7 @@ impl Printer {
     /// An object for people and programs, to stdout.
     ///
     /// # Errors
-    /// When nobody reads it.
+    /// When it cannot be written, or nobody reads it.
     pub(super) fn pretty_json(&self, object: &impl Serialize) -> Result<(), Failure> {
         Ok(self.data(&serde_json::to_string_pretty(object).map_err(Failure::new)?)?)
     }
@@ -92,8 +89,8 @@ impl Printer {
     /// Draws over what stood in the terminal from its first corner on.
     ///
     /// # Errors
-    /// When nobody sees it.
-    pub(super) fn redraw(&self, text: &str) -> Result<(), ReaderGone> {
+    /// When it cannot be written, or nobody sees it.
+    pub(super) fn redraw(&self, text: &str) -> Result<(), NotWritten> {
         // Each line is erased just before it is drawn, and what is below at the end: nothing flickers.
         raw("\x1b[H")?;
         for line in text.lines() {
@@ -118,9 +115,8 @@ impl Printer {
 // Private
 
 /// What a colourless terminal has to get too.
-fn raw(text: &str) -> Result<(), ReaderGone> {
+fn raw(text: &str) -> Result<(), NotWritten> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|_| ReaderGone)
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }

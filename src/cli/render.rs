@@ -41,7 +41,7 @@ fn write(printer: &Printer, directory: &std::path::Path, files: &[ConfigFile]) -
         Failure::new(error).context(format!("cannot write `{}`", path.display()))
     };
     std::fs::create_dir_all(directory).map_err(|error| not_written(directory, error))?;
-    for file in files.iter().filter(|file| !file.content.is_empty()) {
+    for file in files {
         let path = directory.join(file.path.file_name().unwrap_or_default());
         RunDir::replace(&path, file.content.as_bytes()).map_err(|error| not_written(&path, error))?;
         printer.data(&path.display().to_string())?;

@@ -1,6 +1,7 @@
 //! `start`: the nodes and the balancer, or what of them does not run yet.
 
 use super::args;
+use super::balancer_name::BalancerName;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
@@ -15,6 +16,8 @@ use crate::{report, telemetry};
 /// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {
     let run_dir = settings.run_dir()?;
+    // Whoever mistyped it leaves no directory behind.
+    let _named = args.balancer.as_ref().map(BalancerName::kind).transpose()?;
     run_dir.create().map_err(unusable)?;
     match Presence::of(&run_dir).await? {
         Presence::Running(client) => join(settings, printer, args, &client).await,

@@ -29,9 +29,7 @@ pub fn alerts(targets: &Targets, status: &Status, latency: &Latency) -> Vec<Aler
             "connections are uneven: variance {is:.1}% (target: <{limit})"
         )));
     }
-    if latency.class == LatencyClass::Critical
-        || (latency.class == LatencyClass::Warning
-            && latency.variance_percent >= targets.latency_variance.get())
+    if latency.class != LatencyClass::Excellent && latency.variance_percent >= targets.latency_variance.get()
     {
         let (is, limit) = (latency.variance_percent, targets.latency_variance);
         alerts.push(about_all(format!(

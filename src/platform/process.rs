@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
+use std::str::SplitAsciiWhitespace;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -34,8 +35,7 @@ impl Identity {
     #[must_use]
     pub fn of(pid: u32) -> Option<Identity> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the name in parentheses, and may itself hold spaces and parentheses.
-        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let mut fields = fields_after_name(&stat)?;
         let state = fields.next()?;
         let start_time = fields.nth(18)?.parse().ok()?;
         (!matches!(state, "Z" | "X")).then_some(Identity { pid, start_time })
@@ -84,16 +84,23 @@ impl Identity {
 }
 
 impl Process {
-    /// Watches a child that was just started.
-    pub(super) fn started(child: Child) -> io::Result<Process> {
+    /// Watches a child that was just started. One that cannot be watched is ended: nobody would know of it.
+    pub(super) fn started(mut child: Child) -> io::Result<Process> {
         let pid = child.id();
         // Not reaped yet, so the pid cannot be another's. One that has ended already is a zombie without identity.
         let identity = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });
-        Ok(Process {
-            identity,
-            pidfd: open_pidfd(pid)?,
-            child: Some(child),
-        })
+        match open_pidfd(pid) {
+            Ok(pidfd) => Ok(Process {
+                identity,
+                pidfd,
+                child: Some(child),
+            }),
+            Err(error) => {
+                // One that has ended by itself is fine too.
+                let _ended = child.kill().and_then(|()| child.wait());
+                Err(error)
+            }
+        }
     }
 
     /// Watches a process that somebody else started; `None` when it has ended.
@@ -130,6 +137,12 @@ impl Process {
             None => Ok(None),
         }
     }
+}
+
+/// The fields of `/proc/PID/stat` from the third, the state, on: see `proc_pid_stat(5)`. The second one is the name in
+/// parentheses, and may itself hold spaces and parentheses.
+pub(super) fn fields_after_name(stat: &str) -> Option<SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
 }
 
 // Private

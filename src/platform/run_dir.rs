@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// HAProxy refuses longer socket paths (`sun_path` less what it appends while binding).
@@ -23,6 +23,9 @@ pub enum RunDirError {
         /// Why.
         source: io::Error,
     },
+    /// Somebody else could put files into it, and so have programs run as this user.
+    #[error("run directory `{}` belongs to another user, or everybody can write to it", .0.display())]
+    Strange(PathBuf),
     /// Socket paths in it would be too long.
     #[error(
         "run directory `{}` is too long: its socket paths would have {length} bytes, more than {MAX_SOCKET_PATH}",
@@ -51,7 +54,8 @@ impl RunDir {
         let base = match std::env::var_os("XDG_RUNTIME_DIR") {
             _ if uid.is_root() => PathBuf::from("/run/clusterctl"),
             Some(runtime) if !runtime.is_empty() => Path::new(&runtime).join("clusterctl"),
-            _ => std::env::temp_dir().join(format!("clusterctl-{uid}")),
+            // Not nested: of a directory in between somebody else might be the owner.
+            _ => return RunDir::at(std::env::temp_dir().join(format!("clusterctl-{uid}-{name}"))),
         };
         RunDir::at(base.join(name))
     }
@@ -59,7 +63,7 @@ impl RunDir {
     /// Makes the directory, for this user only, and tries that it can be written.
     ///
     /// # Errors
-    /// When it cannot be made or written, or socket paths in it would be too long.
+    /// When it cannot be made or written, others could write to it, or socket paths in it would be too long.
     pub fn create(&self) -> Result<(), RunDirError> {
         let length = self.longest_socket().as_os_str().len();
         if length > MAX_SOCKET_PATH {
@@ -72,11 +76,13 @@ impl RunDir {
             path: self.0.clone(),
             source,
         };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(self.logs())
-            .map_err(unusable)?;
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        private.create(&self.0).map_err(unusable)?;
+        if !self.is_ours().map_err(unusable)? {
+            return Err(RunDirError::Strange(self.0.clone()));
+        }
+        private.create(self.logs()).map_err(unusable)?;
         let trial = self.0.join(".trial");
         fs::write(&trial, "")
             .and_then(|()| fs::remove_file(&trial))
@@ -213,6 +219,13 @@ impl RunDir {
         fs::rename(&new, path)
     }
 
+    /// Whether only this user decides what is in it: the directory, and the link to it if it is one, are this user's.
+    fn is_ours(&self) -> io::Result<bool> {
+        let own = nix::unistd::geteuid().as_raw();
+        let (entry, directory) = (fs::symlink_metadata(&self.0)?, fs::metadata(&self.0)?);
+        Ok(entry.uid() == own && directory.uid() == own && directory.mode() & 0o002 == 0)
+    }
+
     fn longest_socket(&self) -> PathBuf {
         self.haproxy_peers_socket()
     }
@@ -228,6 +241,18 @@ mod tests {
         let run_dir = RunDir::at(dir.path().join("x".repeat(100)));
         assert!(matches!(run_dir.create(), Err(RunDirError::TooLong { .. })));
         assert!(!run_dir.path().exists());
+    }
+
+    #[test]
+    fn a_directory_that_others_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path().join("run"));
+        run_dir.create().unwrap();
+        run_dir.create().unwrap();
+        fs::set_permissions(run_dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(run_dir.create(), Err(RunDirError::Strange(_))));
     }
 
     #[test]

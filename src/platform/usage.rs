@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::process::Identity;
+use super::process::{Identity, fields_after_name};
 
 /// What a process has used until one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +47,9 @@ pub fn age(process: Identity) -> Option<Duration> {
 
 // Private
 
-/// Fields 14, 15 and 24 of `/proc/PID/stat`: see `proc_pid_stat(5)`.
+/// Fields 14, 15 and 24 of `/proc/PID/stat`.
 fn parse(stat: &str, ticks_per_second: u64, page_size: u64) -> Option<Usage> {
-    // The second field is the name in parentheses, and may itself hold spaces and parentheses.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let mut fields = fields_after_name(stat)?;
     let mut number = |skipped| fields.nth(skipped)?.parse::<u64>().ok();
     let (user, system, pages) = (number(11)?, number(0)?, number(8)?);
     Some(Usage {

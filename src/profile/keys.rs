@@ -3,13 +3,11 @@
 use serde_json::Value as Schema;
 use serde_yaml::Value;
 
+use super::closest::closest;
 use super::layer::Layer;
 use super::places::join;
 use super::problem::{Mark, Problem};
 use super::schema::{child, items, paths, properties};
-
-/// Below this likeness (Jaro-Winkler) a suggestion is a guess.
-const ALIKE: f64 = 0.8;
 
 /// Takes the keys that `schema` does not have out of `layer`, and says so of each.
 pub(super) fn take_unknown(layer: &mut Layer, schema: &Schema) -> Vec<Problem> {
@@ -88,15 +86,6 @@ fn meant(schema: &Schema, path: &str, key: &str, siblings: &[String]) -> Option<
     paths(schema)
         .into_iter()
         .find(|path| path.rsplit('.').next() == Some(&written))
-}
-
-/// The word most like `written`, if any is.
-pub(super) fn closest<'a>(written: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    words
-        .map(|word| (strsim::jaro_winkler(written, word), word))
-        .filter(|(alike, _)| *alike > ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, word)| word)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
 
+mod closest;
 mod cluster;
 mod difference;
 mod document;
@@ -16,6 +17,7 @@ mod source;
 mod typed;
 mod written;
 
+pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Listeners, Node};
 pub use difference::{Change, difference};
 pub use document::{

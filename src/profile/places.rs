@@ -10,6 +10,9 @@ use saphyr_parser::{Event, Parser, ScanError, Span};
 /// Nesting beyond this is no profile, and would overflow the stack.
 const MAX_DEPTH: usize = 64;
 
+/// A longer path is no profile's, and a text could make millions of them.
+const MAX_PATH: usize = 256;
+
 /// The byte ranges of a text's keys and values, by path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -139,10 +142,10 @@ impl<'a> Walk<'a> {
     ) -> Result<Range<usize>, SyntaxError> {
         let start = self.byte(span.start.index());
         if depth > MAX_DEPTH {
-            return Err(SyntaxError {
-                message: format!("nested deeper than {MAX_DEPTH} levels"),
-                at: start,
-            });
+            return Err(self.refused(&format!("nested deeper than {MAX_DEPTH} levels"), span));
+        }
+        if path.len() > MAX_PATH {
+            return Err(self.refused("no profile has a key as long as this one", span));
         }
         let (anchor, tag) = match event {
             Event::Alias(anchor) => (*anchor, &None),
@@ -195,7 +198,8 @@ impl<'a> Walk<'a> {
     }
 
     fn sequence(&mut self, start: usize, path: &str, depth: usize) -> Result<Range<usize>, SyntaxError> {
-        for index in 0.. {
+        let mut index = 0_usize;
+        loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
                 return Ok(start..self.byte(span.end.index()).max(start));
@@ -209,8 +213,8 @@ impl<'a> Walk<'a> {
                     value,
                 },
             );
+            index += 1;
         }
-        unreachable!("the loop above only ends by returning")
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), SyntaxError> {

@@ -69,10 +69,10 @@ impl Mark {
     pub(super) fn new(text: &Arc<Text>, range: Range<usize>, label: impl Into<String>) -> Mark {
         let content = text.content.as_str();
         let start = content.floor_char_boundary(range.start);
-        let line = content[start..]
-            .find(['\n', '\r'])
-            .map_or(content.len(), |end| start + end);
-        let end = content.floor_char_boundary(range.end).clamp(start, line);
+        let end = content.floor_char_boundary(range.end).max(start);
+        // Not looked for beyond the range: a line may be as long as the text.
+        let line_end = content[start..end].find(['\n', '\r']);
+        let end = line_end.map_or(end, |length| start + length);
         Mark {
             text: Arc::clone(text),
             range: start..end,

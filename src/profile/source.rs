@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::closest::closest;
 use super::layer::MAX_BYTES;
 
 /// The embedded profiles: name, text.
@@ -94,12 +95,9 @@ impl Source {
             Some(text) => text.to_owned(),
             None if Path::new(name).exists() || name.contains(['/', '.']) => file(name)?,
             None => {
-                let names = EMBEDDED.iter().map(|(near, _)| *near);
                 return Err(SourceError::Unknown {
                     name: name.to_owned(),
-                    near: names
-                        .into_iter()
-                        .find(|near| strsim::jaro_winkler(near, name) > 0.8),
+                    near: closest(name, EMBEDDED.iter().map(|(near, _)| *near)),
                 });
             }
         };

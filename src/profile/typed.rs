@@ -2,8 +2,8 @@
 
 use serde_yaml::Value;
 
+use super::closest::closest;
 use super::document::Document;
-use super::keys::closest;
 use super::layers::Layers;
 use super::problem::Problem;
 
@@ -112,6 +112,6 @@ fn plain(error: &str) -> String {
 /// The variant that was probably meant, from an error that lists them in backticks.
 fn variant(error: &str) -> Option<&str> {
     let mut words = error.strip_prefix("unknown variant `")?.split('`');
-    let written = words.next()?.to_lowercase();
-    closest(&written, words.skip(1).step_by(2))
+    let written = words.next()?;
+    closest(written, words.skip(1).step_by(2))
 }

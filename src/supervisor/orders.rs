@@ -35,7 +35,8 @@ impl Core {
 
     /// Begins waves that are due, and ends what a failed start has begun.
     pub(super) fn go_on_with_rollout(&mut self, now: Instant) {
-        if self.ending.is_some() {
+        // A rollout that is over has been followed up: what dies later is restarted, not taken back.
+        if self.ending.is_some() || self.rollout.outcome.is_some() {
             return;
         }
         loop {
@@ -232,7 +233,7 @@ impl Core {
             .get(&failure.who)
             .map_or(String::new(), |why| format!(": {why}"));
         api::Rollout::Failed {
-            error: format!("{child}: {}{doubt}", failure.reason),
+            error: format!("{}{doubt}", failure.reason),
             log: tail(&self.setting.run_dir.log(&child), since, LOG_LINES),
             child: Some(child),
             undone: self.rollout.verb == Verb::Start,

@@ -108,10 +108,9 @@ impl Core {
             }
         };
         let setting = &reload.prepared.setting;
-        let mut program = setting
+        let program = setting
             .balancer
             .serve(&setting.plan, &setting.run_dir, &[old.pid]);
-        program.nofile = Some(setting.plan.balancer.nofile);
         let log = setting.run_dir.log(setting.balancer.kind().name());
         let drained = self.drains.keys().cloned().collect();
         let begun = write(&reload.prepared.files)

@@ -8,13 +8,13 @@ use nix::sys::signal::Signal;
 
 use super::child::Ladder;
 use super::pulse::PATIENCE;
+use super::record::Launch;
 use super::rollout::Who;
 use crate::balancer::Balancer;
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Runtime};
-use crate::supervisor::Launch;
 
 /// Probes of nodes on this host come from here, so that they are not counted as clients.
 pub(super) const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
@@ -65,11 +65,7 @@ impl Setting {
     pub(super) fn program(&self, who: Who) -> Program {
         match who {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
-            Who::Balancer(_) | Who::Retired(_) => {
-                let mut program = self.balancer.serve(&self.plan, &self.run_dir, &[]);
-                program.nofile = Some(self.plan.balancer.nofile);
-                program
-            }
+            Who::Balancer(_) | Who::Retired(_) => self.balancer.serve(&self.plan, &self.run_dir, &[]),
         }
     }
 

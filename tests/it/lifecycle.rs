@@ -292,6 +292,27 @@ fn halves_can_be_started_one_after_the_other() {
 }
 
 #[test]
+fn a_half_that_cannot_join_is_taken_back_and_the_other_is_kept_alive() {
+    let cluster = TestCluster::new();
+    cluster.ok(&["start", "haproxy", "--only", "nodes"]);
+    let held = TcpListener::bind(cluster.address(8002)).unwrap();
+    let refused = cluster.run(&["start", "haproxy"]);
+    drop(held);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("error: haproxy: exited with code 1\n"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(cluster.status()["balancer"]["state"], "stopped");
+    signal(cluster.node_pid("erlmcp1"), Signal::SIGKILL);
+    eventually("the node to be back", || {
+        let node = cluster.node("erlmcp1");
+        (node["state"] == "up" && node["restarts"] == 1).then_some(())
+    });
+}
+
+#[test]
 fn a_taken_port_is_named_with_its_holder() {
     let cluster = TestCluster::new();
     let _held = TcpListener::bind(cluster.address(8002)).unwrap();

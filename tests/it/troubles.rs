@@ -231,6 +231,7 @@ fn usage_errors_are_two_and_suggest() {
         assert_eq!(refused.code, 2, "{args:?}: {}", refused.stderr);
         assert!(refused.stderr.contains(part), "{args:?}: {}", refused.stderr);
     }
+    assert!(!cluster.run_dir().exists());
 }
 
 #[test]

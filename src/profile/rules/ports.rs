@@ -39,7 +39,7 @@ pub(super) fn range(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// No two listen on the same port of the same address.
+/// No two listen on the same port of the same address. Who collides with several is told of the first.
 pub(super) fn collisions(written: &Written) -> Vec<Problem> {
     let mut by_port: BTreeMap<u32, Vec<Endpoint>> = BTreeMap::new();
     for endpoint in endpoints(&written.document, written.port_offset) {
@@ -50,11 +50,13 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for endpoints in by_port.values() {
         for (index, a) in endpoints.iter().enumerate() {
-            for b in &endpoints[..index] {
-                // One cause is told once, though it may show at every node.
-                if a.path != b.path && a.meets(b) && told.insert((a.path.clone(), b.path.clone())) {
-                    problems.push(collision(written, a, b));
-                }
+            let earlier = endpoints[..index].iter();
+            let Some(b) = earlier.into_iter().find(|b| a.meets(b) && a.path != b.path) else {
+                continue;
+            };
+            // One cause is told once, though it may show at every node.
+            if told.insert((&a.path, &b.path)) {
+                problems.push(collision(written, a, b));
             }
         }
     }

@@ -75,6 +75,11 @@ fn long_and_deep_texts_end_soon() {
         format!("cluster: {}\n", "ü".repeat(100 * kilo)),
         (0..20 * kilo).fold(String::new(), |text, n| text + &format!("k{n}: {n}\n")),
         "# \n".repeat(mega / 4),
+        format!("{{{}: [{}1]}}", "x".repeat(mega / 2), "1,".repeat(mega / 5)),
+        format!(
+            "nodes: {{runtime: external, members: [{}]}}",
+            "{name: a, address: 127.0.0.1, tcp_port: 9001},".repeat(2_000)
+        ),
         "x".repeat(mega + 1),
     ] {
         survives(&file(&text));
