@@ -156,7 +156,9 @@ impl From<PresenceError> for Failure {
         let hint = error.hint();
         match error {
             PresenceError::Supervisor(error) => error.into(),
-            PresenceError::Record(_) => Failure::new(error).hint(hint),
+            PresenceError::Record(_) | PresenceError::Lock(_) | PresenceError::Busy(_) => {
+                Failure::new(error).hint(hint)
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Verb};
+use self::exit::Exit;
 use self::failure::{Failure, Outcome};
 use self::printer::Printer;
 use self::settings::Settings;
@@ -73,8 +74,8 @@ pub fn command() -> clap::Command {
 
 fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
     match verb {
-        Verb::Stop(args) => wait(stop::run(settings, printer, args)),
-        Verb::Restart(args) => wait(restart::run(settings, printer, args)),
+        Verb::Stop(args) => wait(unless_interrupted(stop::run(settings, printer, args))),
+        Verb::Restart(args) => wait(unless_interrupted(restart::run(settings, printer, args))),
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),
@@ -82,12 +83,24 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),
         Verb::Man => man::run(printer),
-        Verb::Start(args) => wait(start::run(settings, printer, args)),
-        Verb::Render(args) => wait(render::run(settings, printer, args)),
-        Verb::Check(args) => wait(check::run(settings, printer, args)),
-        Verb::Doctor => wait(doctor::run(settings, printer)),
+        // It ends what it has started.
+        Verb::Start(args) if args.foreground => wait(start::run(settings, printer, args)),
+        Verb::Start(args) => wait(unless_interrupted(start::run(settings, printer, args))),
+        Verb::Render(args) => wait(unless_interrupted(render::run(settings, printer, args))),
+        Verb::Check(args) => wait(unless_interrupted(check::run(settings, printer, args))),
+        Verb::Doctor => wait(unless_interrupted(doctor::run(settings, printer))),
         Verb::Node(args) => wait(node::run(args)),
         Verb::Supervise => wait(supervise::run(settings)),
+    }
+}
+
+/// Runs a command that Ctrl-C ends: dropped where it is, it still removes its temporary files.
+async fn unless_interrupted(command: impl Future<Output = Outcome>) -> Outcome {
+    tokio::select! {
+        // First the command, which may have more to say of it.
+        biased;
+        outcome = command => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::because("interrupted").exit(Exit::Interrupted)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
-use crate::api::{Client, ClientError, Only, StartOrder, Status};
+use crate::api::{Client, ClientError, Only, Rollout, StartOrder, Status};
 use crate::platform::RunDir;
 use crate::profile::BalancerKind;
 use crate::supervisor::{Launch, Prepared, Presence, Record, detach, living_pids, supervise};
@@ -17,7 +17,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
     let run_dir = settings.run_dir()?;
     run_dir.create().map_err(unusable)?;
     match Presence::of(&run_dir).await? {
-        Presence::Running(client) => join(settings, printer, args, &client).await,
+        Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
         Presence::Orphaned(record) => {
             let launch = adopting(settings, args, &record)?;
             begin(settings, printer, args, &run_dir, launch, Some(&record)).await
@@ -123,15 +123,19 @@ async fn detached(
     launch: &Launch,
 ) -> Outcome {
     let mut supervisor = detach(launch, run_dir).map_err(Failure::new)?;
-    let Some(client) = reach(run_dir, || !supervisor.identity().is_alive()).await else {
+    let reached = tokio::select! {
+        reached = reach(run_dir, || !supervisor.identity().is_alive()) => reached,
+        failure = progress::interrupted("start") => return Err(failure),
+    };
+    let Some(client) = reached else {
         return match Presence::of(run_dir).await? {
             // Another `start` was faster.
-            Presence::Running(client) => join(settings, printer, args, &client).await,
+            Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
             _ => Err(Failure::because("the supervisor has ended at once")
                 .hint("`clusterctl logs supervisor` shows why".to_owned())),
         };
     };
-    if let Err(failure) = progress::follow(&client, printer).await {
+    if let Err(failure) = progress::attend("start", &client, run_dir, printer).await {
         if failure.undone {
             // Nothing of what was begun is left when we return.
             let _ended = supervisor.ended().await;
@@ -142,7 +146,17 @@ async fn detached(
 }
 
 /// What runs already: whatever of it does not is started.
-async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client: &Client) -> Outcome {
+async fn join(
+    settings: &Settings,
+    printer: &Printer,
+    args: &args::Start,
+    run_dir: &RunDir,
+    client: &Client,
+) -> Outcome {
+    if client.progress().await?.rollout == Rollout::Running {
+        // Another `start`, or a restart, is not done yet.
+        progress::attend("start", client, run_dir, printer).await?;
+    }
     let status = client.status().await?;
     let running = status.balancer.as_ref().map(|balancer| balancer.kind);
     let wanted = args
@@ -158,7 +172,7 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
                     only: args.only,
                 })
                 .await?;
-            progress::follow(client, printer).await.map_err(Failure::from)?;
+            progress::attend("start", client, run_dir, printer).await?;
             serves(settings, printer, client, "is running").await
         }
         _ => serves(settings, printer, client, "is already running").await,

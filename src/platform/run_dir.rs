@@ -77,7 +77,8 @@ impl RunDir {
             .mode(0o700)
             .create(self.logs())
             .map_err(unusable)?;
-        let trial = self.0.join(".trial");
+        // Of this process alone: another one may try at the same time.
+        let trial = self.0.join(format!(".trial-{}", std::process::id()));
         fs::write(&trial, "")
             .and_then(|()| fs::remove_file(&trial))
             .map_err(unusable)
@@ -149,12 +150,6 @@ impl RunDir {
         self.0.join("tls.pem")
     }
 
-    /// What `start` hands to the supervisor that it spawns.
-    #[must_use]
-    pub fn launch_file(&self) -> PathBuf {
-        self.0.join("launch.json")
-    }
-
     /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay.
     ///
     /// # Errors
@@ -162,7 +157,6 @@ impl RunDir {
     pub fn clean(&self) -> io::Result<()> {
         let transient = [
             self.control_socket(),
-            self.launch_file(),
             self.haproxy_socket(),
             self.haproxy_peers_socket(),
             self.haproxy_state(),

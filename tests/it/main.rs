@@ -12,6 +12,7 @@ mod cli;
 mod completions;
 mod haproxy;
 mod harness;
+mod hurry;
 mod lifecycle;
 mod readme;
 mod troubles;

@@ -11,13 +11,7 @@ use crate::harness::{Ran, TestCluster, eventually, is_alive, signal};
 /// Nothing runs, and nothing is said to run.
 fn assert_nothing_left(cluster: &TestCluster) {
     assert!(cluster.processes().is_empty());
-    for name in [
-        "state.json",
-        "control.sock",
-        "haproxy.sock",
-        "launch.json",
-        "lock",
-    ] {
+    for name in ["state.json", "control.sock", "haproxy.sock", "lock"] {
         assert!(!cluster.run_dir().join(name).exists(), "{name} is left");
     }
 }
@@ -163,7 +157,6 @@ fn stale_files_are_no_obstacle() {
     drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
     drop(UnixListener::bind(cluster.run_dir().join("haproxy.sock")).unwrap());
     fs::write(cluster.run_dir().join("lock"), "").unwrap();
-    fs::write(cluster.run_dir().join("launch.json"), "{").unwrap();
     cluster.ok(&["start", "haproxy"]);
     let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
     cluster.ok(&["stop"]);
