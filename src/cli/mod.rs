@@ -46,7 +46,11 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (printer, outcome) = match Cli::try_parse_from(line) {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
-            let outcome = follow(&cli.verb, &Settings::new(cli.global), &printer);
+            let mut settings = Settings::new(cli.global);
+            if matches!(cli.verb, Verb::Render(_) | Verb::Check(_) | Verb::Doctor) {
+                settings = settings.of_what_runs();
+            }
+            let outcome = follow(&cli.verb, &settings, &printer);
             (printer, outcome)
         }
         Err(error) => {

@@ -150,22 +150,20 @@ impl RunDir {
         self.0.join("tls.pem")
     }
 
-    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay.
+    /// Whether nothing is in it that only a running cluster has.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        !self.lock_file().exists() && !self.transient().iter().any(|path| path.exists())
+    }
+
+    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay, and the lock
+    /// is its holder's.
     ///
     /// # Errors
     /// When something cannot be removed; the rest is removed nevertheless.
     pub fn clean(&self) -> io::Result<()> {
-        let transient = [
-            self.control_socket(),
-            self.haproxy_socket(),
-            self.haproxy_peers_socket(),
-            self.haproxy_state(),
-            self.certificate(),
-            // Last: as long as it is there, somebody may look for children.
-            self.state_file(),
-        ];
         let mut outcome = Ok(());
-        for path in transient {
+        for path in self.transient() {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
                 _ => {}
@@ -191,6 +189,21 @@ impl RunDir {
         file.write_all(content)?;
         file.sync_data()?;
         fs::rename(&new, path)
+    }
+
+    // Private
+
+    /// What only a running cluster has.
+    fn transient(&self) -> [PathBuf; 6] {
+        [
+            self.control_socket(),
+            self.haproxy_socket(),
+            self.haproxy_peers_socket(),
+            self.haproxy_state(),
+            self.certificate(),
+            // Last: as long as it is there, somebody may look for children.
+            self.state_file(),
+        ]
     }
 
     fn longest_socket(&self) -> PathBuf {

@@ -42,7 +42,7 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
 /// # Errors
 /// When a supervisor has just come, or a file cannot be removed.
 pub fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
-    if !run_dir.path().exists() {
+    if run_dir.is_clean() {
         return Ok(());
     }
     let lock = lock(run_dir)?;
