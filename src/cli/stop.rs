@@ -34,12 +34,13 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
                 .await
                 .map_err(|_| stuck(patience))?
                 .map_err(Failure::new)?;
-            printer.note("stopped");
+            // It may have been killed in the middle of it.
+            match Presence::of(&run_dir).await? {
+                Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
+                Presence::Running(_) | Presence::Absent => printer.note("stopped"),
+            }
         }
-        Presence::Orphaned(record) => {
-            stop_orphans(&record, &run_dir, args.grace.duration()).await?;
-            printer.note("stopped what a killed supervisor had left running");
-        }
+        Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
         Presence::Absent => {
             sweep(&run_dir)?;
             printer.note("nothing is running");
@@ -49,6 +50,17 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
 }
 
 // Private
+
+async fn end_orphans(
+    printer: &Printer,
+    run_dir: &RunDir,
+    record: &Record,
+    args: &args::Stop,
+) -> Result<(), Failure> {
+    stop_orphans(record, run_dir, args.grace.duration()).await?;
+    printer.note("stopped what a killed supervisor had left running");
+    Ok(())
+}
 
 /// Waits until nobody listens, the last file is removed, and the process has ended.
 async fn gone(run_dir: &RunDir, supervisor: Option<Identity>) -> io::Result<()> {

@@ -180,18 +180,26 @@ impl RunDir {
         let mut name = path.as_os_str().to_owned();
         name.push(".new");
         let new = PathBuf::from(name);
+        let replaced = Self::write_new(&new, content).and_then(|()| fs::rename(&new, path));
+        if replaced.is_err() {
+            // Half a file, on a full disk, helps nobody.
+            let _gone_or_not = fs::remove_file(&new);
+        }
+        replaced
+    }
+
+    // Private
+
+    fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file: File = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&new)?;
+            .open(path)?;
         file.write_all(content)?;
-        file.sync_data()?;
-        fs::rename(&new, path)
+        file.sync_data()
     }
-
-    // Private
 
     /// What only a running cluster has.
     fn transient(&self) -> [PathBuf; 6] {
@@ -230,6 +238,15 @@ mod tests {
         RunDir::replace(&path, b"old").unwrap();
         RunDir::replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        fs::create_dir(&path).unwrap();
+        assert!(RunDir::replace(&path, b"new").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

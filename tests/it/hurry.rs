@@ -1,11 +1,12 @@
 //! Commands that meet: at once, interrupted, or on what another one has not finished.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
 
 /// The same command, to be watched while it runs.
 fn beside(cluster: &TestCluster, args: &[&str]) -> Command {
@@ -94,5 +95,26 @@ fn stop_sweeps_up_after_a_host_that_went_down() {
     eventually("their end", || cluster.processes().is_empty().then_some(()));
     assert_eq!(cluster.run(&["stop"]).stderr, "nothing is running\n");
     assert!(!cluster.run_dir().join("lock").exists());
+    assert!(!cluster.run_dir().join("state.json").exists());
+}
+
+#[test]
+fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun() {
+    let cluster = TestCluster::new().started();
+    let supervisor = cluster.supervisor_pid();
+    let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap();
+    client.node().unwrap();
+    let stop = beside(&cluster, &["stop", "--grace", "60s"]).spawn().unwrap();
+    eventually("no new connections", || {
+        std::net::TcpStream::connect(cluster.address(8000))
+            .is_err()
+            .then_some(())
+    });
+    let processes = cluster.processes();
+    signal(supervisor, Signal::SIGKILL);
+    drop(client);
+    let output = stop.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!processes.into_iter().any(is_alive));
     assert!(!cluster.run_dir().join("state.json").exists());
 }
