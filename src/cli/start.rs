@@ -9,7 +9,7 @@ use super::settings::Settings;
 use crate::api::{Client, ClientError, Only, Rollout, StartOrder, Status};
 use crate::platform::RunDir;
 use crate::profile::BalancerKind;
-use crate::supervisor::{Launch, Prepared, Presence, Record, detach, living_pids, supervise};
+use crate::supervisor::{Launch, PrepareError, Prepared, Presence, Record, detach, living_pids, supervise};
 use crate::{report, telemetry};
 
 /// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
@@ -73,7 +73,16 @@ async fn begin(
     launch: Launch,
     record: Option<&Record>,
 ) -> Outcome {
-    let prepared = Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await?;
+    let prepared = match Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await {
+        Err(taken @ PrepareError::Taken(_)) => {
+            return match Presence::of(run_dir).await? {
+                // Another `start` was faster, and it is our own ports that are taken.
+                Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
+                _ => Err(taken.into()),
+            };
+        }
+        prepared => prepared?,
+    };
     if args.foreground {
         warn(printer, &prepared);
         return in_front(printer, run_dir, launch).await;
