@@ -31,6 +31,9 @@ pub enum ClientError {
     /// Nobody listens on the socket.
     #[error("no supervisor listens on `{}`", .0.display())]
     NotRunning(PathBuf),
+    /// The socket is another user's.
+    #[error("may not talk to the supervisor on `{}`", .0.display())]
+    Forbidden(PathBuf),
     /// The supervisor said no.
     #[error("{}", .0.error)]
     Refused(Refusal),
@@ -54,6 +57,9 @@ impl Client {
                 ) =>
             {
                 return Err(ClientError::NotRunning(socket.to_owned()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(ClientError::Forbidden(socket.to_owned()));
             }
             Err(error) => return Err(ClientError::Broken(error.to_string())),
         }

@@ -68,9 +68,12 @@ async fn haproxy(cluster: &Cluster) -> BinarySeen {
 /// Processes of this very cluster, which may hold its ports: its children, and its supervisor.
 fn own_pids(run_dir: &RunDir) -> Result<Vec<u32>, Failure> {
     let record = Record::read(run_dir).map_err(Failure::new)?;
-    let supervisor = record.as_ref().and_then(Record::supervisor);
+    let supervisor = record
+        .as_ref()
+        .map(Record::supervisor)
+        .filter(|supervisor| supervisor.is_alive());
     Ok(living_pids(record.as_ref())
         .into_iter()
-        .chain(supervisor)
+        .chain(supervisor.map(|supervisor| supervisor.pid))
         .collect())
 }

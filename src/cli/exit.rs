@@ -13,6 +13,8 @@ pub(super) enum Exit {
     Usage,
     /// 2: it could not be found out.
     Unclear,
+    /// 130, as a shell has it: Ctrl-C.
+    Interrupted,
 }
 
 impl From<Exit> for ExitCode {
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage | Exit::Unclear => 2,
+            Exit::Interrupted => 130,
         })
     }
 }

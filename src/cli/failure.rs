@@ -77,9 +77,19 @@ impl Failure {
             .is_some_and(NotWritten::is_unwanted)
     }
 
-    /// What is wrong and why, in one line per thing.
+    /// What is wrong and why, in one line per thing. A cause that its parent tells already is not repeated.
     pub(super) fn text(&self) -> String {
-        format!("{:#}", self.error)
+        self.error
+            .chain()
+            .skip(1)
+            .fold(self.error.to_string(), |text, cause| {
+                let cause = cause.to_string();
+                if text.ends_with(&cause) {
+                    text
+                } else {
+                    format!("{text}: {cause}")
+                }
+            })
     }
 
     /// Whether the text is a list that says `error:` and `hint:` itself.
@@ -126,6 +136,9 @@ impl From<ClientError> for Failure {
             ClientError::NotRunning(_) => {
                 Failure::because("the cluster is not running").hint("`clusterctl start` starts it".to_owned())
             }
+            ClientError::Forbidden(_) => Failure::new(error).exit(Exit::Unclear).hint(
+                "only root and the user that started a cluster may; run this as one of them".to_owned(),
+            ),
             ClientError::Refused(refusal) => Failure::because(refusal.error).hint(refusal.hint),
             ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)
@@ -172,7 +185,9 @@ impl From<PresenceError> for Failure {
         let hint = error.hint();
         match error {
             PresenceError::Supervisor(error) => error.into(),
-            PresenceError::Record(_) => Failure::new(error).hint(hint),
+            PresenceError::Record(_) | PresenceError::Lock(_) | PresenceError::Busy(_) => {
+                Failure::new(error).hint(hint)
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Verb};
+use self::exit::Exit;
 use self::failure::{Failure, Outcome};
 use self::printer::Printer;
 use self::settings::Settings;
@@ -48,7 +49,11 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (printer, outcome) = match Cli::try_parse_from(line) {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
-            let outcome = follow(&cli.verb, &Settings::new(cli.global), &printer);
+            let mut settings = Settings::new(cli.global);
+            if matches!(cli.verb, Verb::Render(_) | Verb::Check(_) | Verb::Doctor) {
+                settings = settings.of_what_runs();
+            }
+            let outcome = follow(&cli.verb, &settings, &printer);
             (printer, outcome)
         }
         Err(error) => {
@@ -76,11 +81,11 @@ pub fn command() -> clap::Command {
 
 fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
     match verb {
-        Verb::Stop(args) => wait(stop::run(settings, printer, args)),
-        Verb::Restart(args) => wait(restart::run(settings, printer, args)),
-        Verb::Drain(args) => wait(drain::run(settings, printer, args)),
-        Verb::Reload => wait(reload::run(settings, printer)),
-        Verb::Ready(args) => wait(ready::run(settings, printer, args)),
+        Verb::Stop(args) => wait(unless_interrupted(stop::run(settings, printer, args))),
+        Verb::Restart(args) => wait(unless_interrupted(restart::run(settings, printer, args))),
+        Verb::Drain(args) => wait(unless_interrupted(drain::run(settings, printer, args))),
+        Verb::Ready(args) => wait(unless_interrupted(ready::run(settings, printer, args))),
+        Verb::Reload => wait(unless_interrupted(reload::run(settings, printer))),
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),
@@ -88,12 +93,24 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),
         Verb::Man => man::run(printer),
-        Verb::Start(args) => wait(start::run(settings, printer, args)),
-        Verb::Render(args) => wait(render::run(settings, printer, args)),
-        Verb::Check(args) => wait(check::run(settings, printer, args)),
-        Verb::Doctor => wait(doctor::run(settings, printer)),
+        // It ends what it has started.
+        Verb::Start(args) if args.foreground => wait(start::run(settings, printer, args)),
+        Verb::Start(args) => wait(unless_interrupted(start::run(settings, printer, args))),
+        Verb::Render(args) => wait(unless_interrupted(render::run(settings, printer, args))),
+        Verb::Check(args) => wait(unless_interrupted(check::run(settings, printer, args))),
+        Verb::Doctor => wait(unless_interrupted(doctor::run(settings, printer))),
         Verb::Node(args) => wait(node::run(args)),
         Verb::Supervise => wait(supervise::run(settings)),
+    }
+}
+
+/// Runs a command that Ctrl-C ends: dropped where it is, it still removes its temporary files.
+async fn unless_interrupted(command: impl Future<Output = Outcome>) -> Outcome {
+    tokio::select! {
+        // First the command, which may have more to say of it.
+        biased;
+        outcome = command => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::because("interrupted").exit(Exit::Interrupted)),
     }
 }
 

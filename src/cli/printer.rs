@@ -6,6 +6,7 @@ use anstream::AutoStream;
 use serde::Serialize;
 
 use super::failure::{Failure, NotWritten};
+use crate::platform::terminal;
 use crate::report::paint;
 
 /// The only thing that prints.
@@ -86,18 +87,21 @@ impl Printer {
         }
     }
 
-    /// Draws over what stood in the terminal from its first corner on.
+    /// Draws over what stood in the terminal from its first corner on: what fits, the rest is cut off.
     ///
     /// # Errors
     /// When it cannot be written, or nobody sees it.
     pub(super) fn redraw(&self, text: &str) -> Result<(), NotWritten> {
-        // Each line is erased just before it is drawn, and what is below at the end: nothing flickers.
-        raw("\x1b[H")?;
-        for line in text.lines() {
+        // A terminal that does not tell its size gets everything. The last line is left for the cursor.
+        let shown = terminal::lines(&io::stdout()).map_or(usize::MAX, |lines| lines.saturating_sub(1));
+        // Without wrapping, a line is a line. Each is erased just before it is drawn, and what is below at the end:
+        // nothing flickers.
+        raw("\x1b[?7l\x1b[H")?;
+        for line in text.lines().take(shown) {
             raw("\x1b[K")?;
             self.data(&format!("{line}\n"))?;
         }
-        raw("\x1b[J")
+        raw("\x1b[J\x1b[?7h")
     }
 
     // Private

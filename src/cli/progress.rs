@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
 use crate::api::{Client, ClientError, Progress, Rollout, Step, StepState};
+use crate::platform::RunDir;
 use crate::report;
+use crate::supervisor::Presence;
 
 /// Between two questions to the supervisor.
 const LOOK: Duration = Duration::from_millis(100);
@@ -20,26 +23,32 @@ pub(super) struct NotServing {
     pub(super) undone: bool,
 }
 
-impl From<NotServing> for Failure {
-    fn from(not_serving: NotServing) -> Failure {
-        not_serving.failure
+/// Follows the rollout that `verb` has begun, shows it, and knows what it means when it cannot be followed to its end.
+///
+/// # Errors
+/// When it fails: with the child's last log lines. When the supervisor went away, or the user does.
+pub(super) async fn attend(
+    verb: &str,
+    client: &Client,
+    run_dir: &RunDir,
+    printer: &Printer,
+) -> Result<(), NotServing> {
+    let followed = tokio::select! {
+        followed = follow(client, printer) => followed,
+        failure = interrupted(verb) => Err(NotServing { failure, undone: false }),
+    };
+    match followed {
+        Err(lost) if lost.failure.exit == Exit::Unclear => Err(NotServing {
+            failure: without_supervisor(verb, run_dir).await.unwrap_or(lost.failure),
+            undone: false,
+        }),
+        followed => followed,
     }
 }
 
-/// Shows the rollout until it is over.
-///
-/// # Errors
-/// When it fails: with the child's last log lines.
-pub(super) async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
-    let mut view = View::new(printer);
-    loop {
-        let progress = client.progress().await.map_err(lost)?;
-        view.show(&progress.steps);
-        match progress.rollout {
-            Rollout::Running => tokio::time::sleep(LOOK).await,
-            Rollout::Done => return Ok(()),
-            Rollout::Failed { .. } => return Err(failed(&progress)),
-        }
+impl From<NotServing> for Failure {
+    fn from(not_serving: NotServing) -> Failure {
+        not_serving.failure
     }
 }
 
@@ -58,7 +67,45 @@ pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     }
 }
 
+/// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
+pub(super) async fn interrupted(verb: &str) -> Failure {
+    let _by_the_user = tokio::signal::ctrl_c().await;
+    Failure::because(format!("interrupted, but the {verb} goes on"))
+        .exit(Exit::Interrupted)
+        .hint("`clusterctl status` shows how far it is, `clusterctl stop` ends it".to_owned())
+}
+
 // Private
+
+/// Shows the rollout until it is over.
+async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
+    let mut view = View::new(printer);
+    loop {
+        let progress = client.progress().await.map_err(lost)?;
+        view.show(&progress.steps);
+        match progress.rollout {
+            Rollout::Running => tokio::time::sleep(LOOK).await,
+            Rollout::Done => return Ok(()),
+            Rollout::Failed { .. } => return Err(failed(&progress)),
+        }
+    }
+}
+
+/// Why a supervisor that does not answer any more does not, if it is because it is gone.
+async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
+    match Presence::of(run_dir).await.ok()? {
+        Presence::Running(_) => None,
+        Presence::Absent => Some(Failure::because(format!(
+            "the cluster was stopped before the {verb} was done"
+        ))),
+        Presence::Orphaned(_) => Some(
+            Failure::because(format!("the supervisor died before the {verb} was done")).hint(
+                "what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
+                    .to_owned(),
+            ),
+        ),
+    }
+}
 
 /// What was shown so far.
 struct View<'a> {
@@ -145,7 +192,7 @@ fn failed(progress: &Progress) -> NotServing {
 
 fn lost(error: ClientError) -> NotServing {
     NotServing {
-        failure: error.into(),
+        failure: Failure::from(error).exit(Exit::Unclear),
         undone: false,
     }
 }

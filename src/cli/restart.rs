@@ -11,7 +11,8 @@ use crate::api::{Client, RestartOrder};
 
 /// Restarts, and waits until it serves again.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
-    let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
+    let run_dir = settings.run_dir()?;
+    let client = Client::connect(&run_dir.control_socket()).await?;
     if let Some(name) = &args.node {
         known_node(&client, name).await?;
     }
@@ -19,6 +20,6 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Res
         node: args.node.clone(),
     };
     client.restart(&order).await?;
-    progress::follow(&client, printer).await?;
+    progress::attend("restart", &client, &run_dir, printer).await?;
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use crate::platform::RunDir;
 use crate::profile::{self, BalancerKind, Cluster, Source};
 use crate::render::Templates;
+use crate::supervisor::Record;
 
 /// What every command is told.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Settings {
     /// Templates that replace the embedded ones.
     pub(super) templates: Option<std::path::PathBuf>,
     global: Global,
+    /// The profile of what runs, where that is asked about.
+    running: Option<Source>,
 }
 
 impl Settings {
@@ -29,7 +32,20 @@ impl Settings {
                 .clone()
                 .map(|path| std::path::absolute(&path).unwrap_or(path)),
             global,
+            running: None,
         }
+    }
+
+    /// The same about what runs in the run directory, unless a profile is named.
+    pub(super) fn of_what_runs(mut self) -> Settings {
+        if !self.names_profile()
+            && let Ok(run_dir) = self.run_dir()
+            && let Ok(Some(record)) = Record::read(&run_dir)
+            && !record.living().is_empty()
+        {
+            self.running = Some(record.launch.source);
+        }
+        self
     }
 
     /// The profile's text and all that changes it.
@@ -37,7 +53,10 @@ impl Settings {
     /// # Errors
     /// When there is no such profile, or it is unreadable.
     pub(super) fn source(&self) -> Result<Source, Failure> {
-        self.source_of(None)
+        match &self.running {
+            Some(source) => Ok(source.clone()),
+            None => self.source_of(None),
+        }
     }
 
     /// The same of the profile called `name`, if one is named.

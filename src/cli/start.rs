@@ -7,10 +7,10 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
-use crate::api::{Client, ClientError, Only, StartOrder, Status};
+use crate::api::{Client, ClientError, Only, Rollout, StartOrder, Status};
 use crate::platform::RunDir;
 use crate::profile::BalancerKind;
-use crate::supervisor::{Launch, Prepared, Presence, Record, detach, living_pids, supervise};
+use crate::supervisor::{Launch, PrepareError, Prepared, Presence, Record, detach, living_pids, supervise};
 use crate::{report, telemetry};
 
 /// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
     let _named = args.balancer.as_ref().map(BalancerName::kind).transpose()?;
     run_dir.create().map_err(unusable)?;
     match Presence::of(&run_dir).await? {
-        Presence::Running(client) => join(settings, printer, args, &client).await,
+        Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
         Presence::Orphaned(record) => {
             let launch = adopting(settings, args, &record)?;
             begin(settings, printer, args, &run_dir, launch, Some(&record)).await
@@ -76,7 +76,16 @@ async fn begin(
     launch: Launch,
     record: Option<&Record>,
 ) -> Outcome {
-    let prepared = Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await?;
+    let prepared = match Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await {
+        Err(taken @ PrepareError::Taken(_)) => {
+            return match Presence::of(run_dir).await? {
+                // Another `start` was faster, and it is our own ports that are taken.
+                Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
+                _ => Err(taken.into()),
+            };
+        }
+        prepared => prepared?,
+    };
     if args.foreground {
         warn(printer, &prepared);
         return in_front(printer, run_dir, launch).await;
@@ -126,15 +135,19 @@ async fn detached(
     launch: &Launch,
 ) -> Outcome {
     let mut supervisor = detach(launch, run_dir).map_err(Failure::new)?;
-    let Some(client) = reach(run_dir, || !supervisor.identity().is_alive()).await else {
+    let reached = tokio::select! {
+        reached = reach(run_dir, || !supervisor.identity().is_alive()) => reached,
+        failure = progress::interrupted("start") => return Err(failure),
+    };
+    let Some(client) = reached else {
         return match Presence::of(run_dir).await? {
             // Another `start` was faster.
-            Presence::Running(client) => join(settings, printer, args, &client).await,
+            Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
             _ => Err(Failure::because("the supervisor has ended at once")
                 .hint("`clusterctl logs supervisor` shows why".to_owned())),
         };
     };
-    if let Err(failure) = progress::follow(&client, printer).await {
+    if let Err(failure) = progress::attend("start", &client, run_dir, printer).await {
         if failure.undone {
             // Nothing of what was begun is left when we return.
             let _ended = supervisor.ended().await;
@@ -145,7 +158,17 @@ async fn detached(
 }
 
 /// What runs already: whatever of it does not is started.
-async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client: &Client) -> Outcome {
+async fn join(
+    settings: &Settings,
+    printer: &Printer,
+    args: &args::Start,
+    run_dir: &RunDir,
+    client: &Client,
+) -> Outcome {
+    if client.progress().await?.rollout == Rollout::Running {
+        // Another `start`, or a restart, is not done yet.
+        progress::attend("start", client, run_dir, printer).await?;
+    }
     let status = client.status().await?;
     let running = status.balancer.as_ref().map(|balancer| balancer.kind);
     let wanted = args
@@ -161,7 +184,7 @@ async fn join(settings: &Settings, printer: &Printer, args: &args::Start, client
                     only: args.only,
                 })
                 .await?;
-            progress::follow(client, printer).await.map_err(Failure::from)?;
+            progress::attend("start", client, run_dir, printer).await?;
             serves(settings, printer, client, "is running").await
         }
         _ => serves(settings, printer, client, "is already running").await,

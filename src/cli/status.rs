@@ -40,13 +40,15 @@ pub(super) const fn judge(state: ClusterState) -> Exit {
 /// still serve, and nobody can tell.
 pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
-    if !matches!(Record::read(run_dir), Ok(Some(record)) if !record.living().is_empty()) {
-        return (status, Exit::Failed);
-    }
-    status.warnings.push(
-        "the supervisor died; what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
-            .to_owned(),
-    );
+    let doubt = match Record::read(run_dir) {
+        Ok(Some(record)) if !record.living().is_empty() => {
+            "the supervisor died; what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
+                .to_owned()
+        }
+        Ok(_) => return (status, Exit::Failed),
+        Err(error) => format!("nobody can tell what runs: {error}"),
+    };
+    status.warnings.push(doubt);
     (status, Exit::Unclear)
 }
 

@@ -1,5 +1,6 @@
 //! `stop`: ends the cluster, and leaves nothing running.
 
+use std::io;
 use std::time::Duration;
 
 use super::args;
@@ -8,31 +9,40 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, StopOrder};
-use crate::platform::RunDir;
-use crate::supervisor::{Presence, stop_orphans};
+use crate::platform::{Identity, Lock, Process, RunDir};
+use crate::supervisor::{Presence, Record, stop_orphans, sweep};
 
 /// What the supervisor gets beyond the connections' grace, to end every child the hard way if need be.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether the supervisor has gone.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Stops it, and returns when it is gone.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Stop) -> Outcome {
     let run_dir = settings.run_dir()?;
     match Presence::of(&run_dir).await? {
         Presence::Running(client) => {
+            // Not known when the state file is gone or broken; its socket and its lock then have to tell.
+            let supervisor = Record::read(&run_dir)
+                .ok()
+                .flatten()
+                .map(|record| record.supervisor());
             client.stop(&StopOrder { grace: args.grace }).await?;
-            gone(&run_dir, args.grace.duration() + PATIENCE).await?;
-            printer.note("stopped");
+            let patience = args.grace.duration() + PATIENCE;
+            tokio::time::timeout(patience, gone(&run_dir, supervisor))
+                .await
+                .map_err(|_| stuck(patience))?
+                .map_err(Failure::new)?;
+            // It may have been killed in the middle of it.
+            match Presence::of(&run_dir).await? {
+                Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
+                Presence::Running(_) | Presence::Absent => printer.note("stopped"),
+            }
         }
-        Presence::Orphaned(record) => {
-            stop_orphans(&record, &run_dir, args.grace.duration()).await?;
-            printer.note("stopped what a killed supervisor had left running");
-        }
+        Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
         Presence::Absent => {
-            // What a host that went down has left.
-            run_dir.clean().map_err(Failure::new)?;
+            sweep(&run_dir)?;
             printer.note("nothing is running");
         }
     }
@@ -41,16 +51,34 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
 
 // Private
 
-/// Waits until nobody listens any more.
-async fn gone(run_dir: &RunDir, patience: Duration) -> Result<(), Failure> {
+async fn end_orphans(
+    printer: &Printer,
+    run_dir: &RunDir,
+    record: &Record,
+    args: &args::Stop,
+) -> Result<(), Failure> {
+    stop_orphans(record, run_dir, args.grace.duration()).await?;
+    printer.note("stopped what a killed supervisor had left running");
+    Ok(())
+}
+
+/// Waits until nobody listens, the last file is removed, and the process has ended.
+async fn gone(run_dir: &RunDir, supervisor: Option<Identity>) -> io::Result<()> {
     let socket = run_dir.control_socket();
-    let watch = async {
-        while !matches!(Client::connect(&socket).await, Err(ClientError::NotRunning(_))) {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(patience, watch).await.map_err(|_| {
-        Failure::because(format!("the supervisor has not ended within {patience:?}"))
-            .hint("`clusterctl logs supervisor` shows what it waits for".to_owned())
-    })
+    while !matches!(Client::connect(&socket).await, Err(ClientError::NotRunning(_)))
+        || Lock::is_held(&run_dir.lock_file())?
+    {
+        tokio::time::sleep(LOOK).await;
+    }
+    if let Some(supervisor) = supervisor
+        && let Some(mut process) = Process::adopt(supervisor)?
+    {
+        process.ended().await?;
+    }
+    Ok(())
+}
+
+fn stuck(patience: Duration) -> Failure {
+    Failure::because(format!("the supervisor has not ended within {patience:?}"))
+        .hint("`clusterctl logs supervisor` shows what it waits for".to_owned())
 }

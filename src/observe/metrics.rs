@@ -111,7 +111,8 @@ impl Page<'_> {
         let name = "clusterctl_probe_latency_seconds";
         self.head(
             name,
-            "gauge",
+            // Only summaries have quantiles.
+            "summary",
             "Time that the node takes to answer the prober, by quantile.",
         );
         for node in &health.latency.nodes {

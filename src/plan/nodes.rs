@@ -10,6 +10,8 @@ const HEADROOM: u64 = 64;
 /// by a hash, not evenly.
 const FILL: (u64, u64) = (3, 4);
 const MAX_WORKERS: u64 = 64;
+/// Descriptors of one worker's runtime, which every table has: see `workers`.
+const RUNTIME: u64 = 6;
 /// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
 const PLENTY: u64 = 1 << 20;
 /// For programs of which we know nothing: they may need files of their own beside two descriptors per connection.
@@ -38,27 +40,32 @@ pub(super) fn wanted(cluster: &Cluster) -> u32 {
 pub(super) fn descriptors(cluster: &Cluster) -> u64 {
     let connections = u64::from(wanted(cluster));
     match cluster.runtime {
-        Runtime::Embedded => (connections * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + HEADROOM,
+        Runtime::Embedded => {
+            (connections * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + RUNTIME * MAX_WORKERS + HEADROOM
+        }
         _ => connections + HEADROOM,
     }
 }
 
 // Private
 
-/// As many workers, each with a descriptor table of its own, as the connections need at least, and as there are
-/// processors for this node:
-///
-/// `workers = max(maxconn / (3/4 * (nofile - 64)), cpus / nodes)`, rounded up, from 1 to 64.
+/// As few workers, each with a descriptor table of its own, as hold the connections, but one for each of the processors
+/// that are this node's share, and at most 64. Where no number of them holds all, the one that holds most.
 fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
     let nofile = host.nofile.min(PLENTY);
-    let table = (nofile.saturating_sub(HEADROOM) * FILL.0 / FILL.1).max(1);
-    let by_descriptors = u64::from(wanted).div_ceil(table);
+    let held = |workers: u64| {
+        let table = nofile.saturating_sub(HEADROOM + RUNTIME * workers) * FILL.0 / FILL.1;
+        table * workers
+    };
     let by_processors = u64::from(host.cpus).div_ceil(nodes.max(1) as u64);
-    let workers = by_descriptors.max(by_processors).clamp(1, MAX_WORKERS);
+    let workers = (by_processors.clamp(1, MAX_WORKERS)..=MAX_WORKERS)
+        .find(|workers| held(*workers) >= u64::from(wanted))
+        .or_else(|| (1..=MAX_WORKERS).rev().max_by_key(|workers| held(*workers)))
+        .unwrap_or(1);
     NodePlan {
         nofile,
         workers: u16::try_from(workers).unwrap_or(1),
-        maxconn: at_most(wanted, table * workers),
+        maxconn: at_most(wanted, held(workers)),
     }
 }
 
@@ -90,10 +97,15 @@ mod tests {
     fn workers_multiply_a_low_limit() {
         let plan = planned(Runtime::Embedded, 20_000);
         assert_eq!((plan.workers, plan.maxconn, plan.nofile), (3, 35_000, 20_000));
+        let plan = planned(Runtime::Embedded, 2_048);
+        assert_eq!((plan.workers, plan.maxconn), (26, 35_000));
         let plan = planned(Runtime::Embedded, 1_024);
-        assert_eq!((plan.workers, plan.maxconn), (49, 35_000));
+        assert_eq!((plan.workers, plan.maxconn), (64, 64 * 432));
+        // More of them would fill the tables with what each needs for itself.
         let plan = planned(Runtime::Embedded, 256);
-        assert_eq!((plan.workers, plan.maxconn), (64, 64 * 144));
+        assert_eq!((plan.workers, plan.maxconn), (16, 16 * 72));
+        let plan = planned(Runtime::Embedded, 20);
+        assert_eq!((plan.workers, plan.maxconn), (1, 1));
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! A file that one process at a time holds locked; the kernel gives it back when the holder dies.
+//!
+//! The lock belongs to the open file (`F_OFD_SETLK`), and whoever only asks whether it is held does not take it: with
+//! `flock`, asking would be in the way of somebody's taking.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
@@ -26,10 +32,10 @@ impl Lock {
                 .truncate(false)
                 .mode(0o600)
                 .open(path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
+            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole())) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
+                Err(error) => return Err(error.into()),
             }
             let lock = Lock {
                 file,
@@ -40,6 +46,20 @@ impl Lock {
                 return Ok(Some(lock));
             }
         }
+    }
+
+    /// Whether somebody holds the lock at `path`.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be asked.
+    pub fn is_held(path: &Path) -> io::Result<bool> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        let mut lock = whole();
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+        Ok(i32::from(lock.l_type) != libc::F_UNLCK)
     }
 
     /// Gives the lock back, and leaves no file.
@@ -59,6 +79,23 @@ impl Lock {
     }
 }
 
+// Private
+
+/// A lock on the whole file, against everybody else.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "libc defines these constants wider than the fields they are for"
+)]
+const fn whole() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,11 +104,14 @@ mod tests {
     fn one_holder_at_a_time_and_no_file_afterwards() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
+        assert!(!Lock::is_held(&path).unwrap());
         let lock = Lock::take(&path).unwrap().unwrap();
         assert!(Lock::take(&path).unwrap().is_none());
+        assert!(Lock::is_held(&path).unwrap());
         lock.remove().unwrap();
         assert!(!path.exists());
         drop(Lock::take(&path).unwrap().unwrap());
+        assert!(!Lock::is_held(&path).unwrap());
         assert!(Lock::take(&path).unwrap().is_some());
     }
 }

@@ -1,13 +1,14 @@
 //! A program to run: to its end, or as a supervised process.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::process::Process;
@@ -86,16 +87,21 @@ impl Program {
         Process::started(command.spawn()?)
     }
 
-    /// Starts it in a session of its own, without terminal, its output appended to the file `log`.
+    /// Starts it in a session of its own, without terminal: `input` is what it reads, and its output is appended to the
+    /// file `log`.
     ///
     /// # Errors
     /// When the log cannot be opened or the program not started.
     #[expect(unsafe_code, reason = "a new session begins between fork and exec")]
-    pub fn spawn_detached(&self, log: &Path) -> io::Result<Process> {
+    pub fn spawn_detached(&self, input: &[u8], log: &Path) -> io::Result<Process> {
+        // A file in memory: unlike a pipe it takes any length at once, unlike a file on disk it leaves nothing.
+        let mut stdin = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
+        stdin.write_all(input)?;
+        stdin.rewind()?;
         let log = OpenOptions::new().append(true).create(true).open(log)?;
         let mut command = self.command();
         command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(log.try_clone()?)
             .stderr(log)
             .current_dir("/");
@@ -155,6 +161,16 @@ mod tests {
             (output.stdout.as_slice(), output.status.code()),
             (b"123\n".as_slice(), Some(3))
         );
+    }
+
+    #[tokio::test]
+    async fn a_detached_program_reads_its_input() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let program = Program::new("/bin/cat");
+        let mut process = program.spawn_detached(b"what to run", &log).unwrap();
+        assert!(process.ended().await.unwrap().unwrap().success());
+        assert_eq!(std::fs::read(&log).unwrap(), b"what to run");
     }
 
     #[tokio::test]

@@ -83,7 +83,8 @@ impl RunDir {
             return Err(RunDirError::Strange(self.0.clone()));
         }
         private.create(self.logs()).map_err(unusable)?;
-        let trial = self.0.join(".trial");
+        // Of this process alone: another one may try at the same time.
+        let trial = self.0.join(format!(".trial-{}", std::process::id()));
         fs::write(&trial, "")
             .and_then(|()| fs::remove_file(&trial))
             .map_err(unusable)
@@ -167,31 +168,20 @@ impl RunDir {
         self.0.join("tls.pem")
     }
 
-    /// What `start` hands to the supervisor that it spawns.
+    /// Whether nothing is in it that only a running cluster has.
     #[must_use]
-    pub fn launch_file(&self) -> PathBuf {
-        self.0.join("launch.json")
+    pub fn is_clean(&self) -> bool {
+        !self.lock_file().exists() && !self.transient().iter().any(|path| path.exists())
     }
 
-    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay.
+    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay, and the lock
+    /// is its holder's.
     ///
     /// # Errors
     /// When something cannot be removed; the rest is removed nevertheless.
     pub fn clean(&self) -> io::Result<()> {
-        let transient = [
-            self.control_socket(),
-            self.launch_file(),
-            self.haproxy_socket(),
-            self.haproxy_peers_socket(),
-            self.haproxy_state(),
-            self.haproxy_drained_names(),
-            self.haproxy_drained_ids(),
-            self.certificate(),
-            // Last: as long as it is there, somebody may look for children.
-            self.state_file(),
-        ];
         let mut outcome = Ok(());
-        for path in transient {
+        for path in self.transient() {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
                 _ => {}
@@ -208,15 +198,40 @@ impl RunDir {
         let mut name = path.as_os_str().to_owned();
         name.push(".new");
         let new = PathBuf::from(name);
+        let replaced = Self::write_new(&new, content).and_then(|()| fs::rename(&new, path));
+        if replaced.is_err() {
+            // Half a file, on a full disk, helps nobody.
+            let _gone_or_not = fs::remove_file(&new);
+        }
+        replaced
+    }
+
+    // Private
+
+    fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
         let mut file: File = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&new)?;
+            .open(path)?;
         file.write_all(content)?;
-        file.sync_data()?;
-        fs::rename(&new, path)
+        file.sync_data()
+    }
+
+    /// What only a running cluster has.
+    fn transient(&self) -> [PathBuf; 8] {
+        [
+            self.control_socket(),
+            self.haproxy_socket(),
+            self.haproxy_peers_socket(),
+            self.haproxy_state(),
+            self.haproxy_drained_names(),
+            self.haproxy_drained_ids(),
+            self.certificate(),
+            // Last: as long as it is there, somebody may look for children.
+            self.state_file(),
+        ]
     }
 
     /// Whether only this user decides what is in it: the directory, and the link to it if it is one, are this user's.
@@ -262,6 +277,15 @@ mod tests {
         RunDir::replace(&path, b"old").unwrap();
         RunDir::replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        fs::create_dir(&path).unwrap();
+        assert!(RunDir::replace(&path, b"new").is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

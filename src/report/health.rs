@@ -16,12 +16,13 @@ pub fn health(health: &Health) -> String {
     let alerts: Vec<String> = health.alerts.iter().map(alert).collect();
     [
         heading(status),
+        // First: what is cut off at the end of a small terminal must not be this.
+        section("Alerts", &alerts),
         section("Endpoints", &endpoints.unwrap_or_default()),
         section("Cluster Nodes", &node_lines(&status.nodes, &status.distribution)),
         section("Resources", &resources(&status.nodes, &health.latency)),
         totals(status),
         latency(&health.latency),
-        section("Alerts", &alerts),
         warnings(status),
     ]
     .concat()
@@ -135,6 +136,10 @@ mod tests {
 
         Load Balancer: HAProxy RUNNING (pid 123, up 5m)
 
+        Alerts:
+          ✗ erlmcp2 is slow: p99 8 ms
+          ✗ latencies are uneven
+
         Endpoints:
           http: 127.0.0.1:8080
           tcp:  127.0.0.1:8000
@@ -155,10 +160,6 @@ mod tests {
         Variance: 2.4% (target: <5%)
         Latency Range: 2.0 ms - 8.0 ms (p99)
         Latency Variance: 120.0% (critical)
-
-        Alerts:
-          ✗ erlmcp2 is slow: p99 8 ms
-          ✗ latencies are uneven
 
         Warnings:
           `::` is left out: this host has no IPv6

@@ -46,7 +46,7 @@ mod vitals;
 mod voice;
 mod watching;
 
-pub use orphans::stop_orphans;
+pub use orphans::{stop_orphans, sweep};
 pub use prepare::{PrepareError, Prepared};
 pub use presence::{Presence, PresenceError};
 pub use record::{ChildRecord, Launch, Record, RecordError};

@@ -37,6 +37,19 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     Ok(lock.remove()?)
 }
 
+/// Removes what a host that went down, or a supervisor that was killed, has left in `run_dir` where nothing runs.
+///
+/// # Errors
+/// When a supervisor has just come, or a file cannot be removed.
+pub fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
+    if run_dir.is_clean() {
+        return Ok(());
+    }
+    let lock = lock(run_dir)?;
+    run_dir.clean()?;
+    Ok(lock.remove()?)
+}
+
 // Private
 
 /// What the balancer ends gracefully on; its binary, which would tell, may be gone.

@@ -1,8 +1,17 @@
 //! What runs in a run directory.
 
+use std::io;
+use std::time::{Duration, Instant};
+
 use super::record::{Record, RecordError};
 use crate::api::{Client, ClientError};
-use crate::platform::RunDir;
+use crate::platform::{Lock, RunDir};
+
+/// How long a supervisor may hold the lock without listening: it prepares, or ends, or ends what another one left.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What runs in a run directory.
 pub enum Presence {
@@ -23,18 +32,34 @@ pub enum PresenceError {
     /// The state file is no help.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The lock is no help either.
+    #[error("cannot tell whether a supervisor runs: {0}")]
+    Lock(#[from] io::Error),
+    /// The lock is held, and nobody listens.
+    #[error("another command works in `{}`, and does not come to an end", .0.path().display())]
+    Busy(RunDir),
 }
 
 impl Presence {
-    /// What runs in `run_dir`.
+    /// What runs in `run_dir`. Waits for a supervisor that does not listen yet, or not any more.
     ///
     /// # Errors
     /// When a supervisor listens and does not answer, or none does and the state file is broken.
     pub async fn of(run_dir: &RunDir) -> Result<Presence, PresenceError> {
-        match Client::connect(&run_dir.control_socket()).await {
-            Ok(client) => return Ok(Presence::Running(client)),
-            Err(ClientError::NotRunning(_)) => {}
-            Err(error) => return Err(error.into()),
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Client::connect(&run_dir.control_socket()).await {
+                Ok(client) => return Ok(Presence::Running(client)),
+                Err(ClientError::NotRunning(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if !Lock::is_held(&run_dir.lock_file())? {
+                break;
+            }
+            if Instant::now() >= deadline {
+                return Err(PresenceError::Busy(run_dir.clone()));
+            }
+            tokio::time::sleep(LOOK).await;
         }
         Ok(match Record::read(run_dir)? {
             Some(record) if !record.living().is_empty() => Presence::Orphaned(Box::new(record)),
@@ -48,7 +73,11 @@ impl PresenceError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            PresenceError::Supervisor(_) => None,
+            PresenceError::Supervisor(_) | PresenceError::Lock(_) => None,
+            PresenceError::Busy(run_dir) => Some(format!(
+                "`fuser {}` shows which process it is",
+                run_dir.lock_file().display()
+            )),
             PresenceError::Record(_) => {
                 Some("look for its processes with `ps`, end them, then remove the file".to_owned())
             }

@@ -119,10 +119,10 @@ impl Record {
         RunDir::replace(&run_dir.state_file(), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// The pid of the supervisor that wrote this, if it still lives.
+    /// The supervisor that wrote this, which may have ended.
     #[must_use]
-    pub fn supervisor(&self) -> Option<u32> {
-        self.supervisor.is_alive().then_some(self.supervisor.pid)
+    pub const fn supervisor(&self) -> Identity {
+        self.supervisor
     }
 
     /// The children that still live.

@@ -1,7 +1,6 @@
 //! From a launch to a running supervisor: in a process of its own, or in this one.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 
 use super::prepare::{PrepareError, Prepared};
@@ -32,26 +31,23 @@ pub enum SuperviseError {
 /// Starts a supervisor for `launch` in a process of its own, which outlives this one.
 ///
 /// # Errors
-/// When the launch cannot be written, or the process not started.
+/// When the process cannot be started.
 pub fn detach(launch: &Launch, run_dir: &RunDir) -> io::Result<Process> {
-    RunDir::replace(&run_dir.launch_file(), &serde_json::to_vec(launch)?)?;
     let mut program = Program::new(self_exe())
         .arg("supervise")
         .arg("--run-dir")
         .arg(run_dir.path());
     program.name = Some("clusterctl".into());
-    program.spawn_detached(&run_dir.log("supervisor"))
+    program.spawn_detached(&serde_json::to_vec(launch)?, &run_dir.log("supervisor"))
 }
 
-/// Is the supervisor that [`detach`] has started.
+/// Is the supervisor that [`detach`] has started: what to run is its input.
 ///
 /// # Errors
 /// When it cannot run, or not do its work.
 pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
-    let file = run_dir.launch_file();
-    let text = fs::read(&file).map_err(SuperviseError::Launch)?;
-    let launch = serde_json::from_slice(&text).map_err(|error| SuperviseError::Launch(error.into()))?;
-    fs::remove_file(file)?;
+    let launch =
+        serde_json::from_reader(io::stdin().lock()).map_err(|error| SuperviseError::Launch(error.into()))?;
     supervise(launch, run_dir).await
 }
 

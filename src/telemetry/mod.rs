@@ -18,5 +18,7 @@ pub fn init() {
         .with_ansi(colour)
         .with_target(false)
         .with_writer(std::io::stderr)
+        // What cannot be written, on a full disk, is lost; telling so on the same stream would panic.
+        .log_internal_errors(false)
         .try_init();
 }

@@ -14,6 +14,7 @@ mod draining;
 mod failing_over;
 mod haproxy;
 mod harness;
+mod hurry;
 mod lifecycle;
 mod readme;
 mod reloading;

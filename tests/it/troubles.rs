@@ -6,18 +6,12 @@ use std::os::unix::net::UnixListener;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Ran, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, Ran, TestCluster, eventually, is_alive, signal};
 
 /// Nothing runs, and nothing is said to run.
 fn assert_nothing_left(cluster: &TestCluster) {
     assert!(cluster.processes().is_empty());
-    for name in [
-        "state.json",
-        "control.sock",
-        "haproxy.sock",
-        "launch.json",
-        "lock",
-    ] {
+    for name in ["state.json", "control.sock", "haproxy.sock", "lock"] {
         assert!(!cluster.run_dir().join(name).exists(), "{name} is left");
     }
 }
@@ -163,7 +157,6 @@ fn stale_files_are_no_obstacle() {
     drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
     drop(UnixListener::bind(cluster.run_dir().join("haproxy.sock")).unwrap());
     fs::write(cluster.run_dir().join("lock"), "").unwrap();
-    fs::write(cluster.run_dir().join("launch.json"), "{").unwrap();
     cluster.ok(&["start", "haproxy"]);
     let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
     cluster.ok(&["stop"]);
@@ -282,4 +275,25 @@ fn a_node_that_dies_again_and_again_is_given_up() {
     );
     cluster.ok(&["restart", "erlmcp1"]);
     assert_eq!(cluster.node("erlmcp1")["state"], "up");
+}
+
+#[test]
+fn a_full_disk_under_its_log_ends_no_node() {
+    let cluster = TestCluster::new();
+    let address = cluster.address(9001);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut node = std::process::Command::new(assert_cmd::cargo::cargo_bin("clusterctl"))
+        .args(["node", "--name", "erlmcp1", "--tcp", &address.to_string()])
+        .stderr(full)
+        .spawn()
+        .unwrap();
+    let name = eventually("an answer", || {
+        Client::connect(std::net::Ipv4Addr::LOCALHOST, address)
+            .and_then(|mut client| client.node())
+            .ok()
+            .or_else(|| node.try_wait().unwrap().map(|ended| ended.to_string()))
+    });
+    signal(node.id(), nix::sys::signal::Signal::SIGTERM);
+    node.wait().unwrap();
+    assert_eq!(name, "erlmcp1");
 }

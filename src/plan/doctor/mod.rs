@@ -162,7 +162,7 @@ mod tests {
         let host = Host {
             cpus: 1,
             memory_available: 1 << 20,
-            nofile: 1_024,
+            nofile: 2_048,
             nproc: Some(10),
             somaxconn: 128,
             ephemeral: 8_000..=9_500,

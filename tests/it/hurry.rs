@@ -1,0 +1,120 @@
+//! Commands that meet: at once, interrupted, or on what another one has not finished.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+
+/// The same command, to be watched while it runs.
+fn beside(cluster: &TestCluster, args: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("clusterctl"));
+    command
+        .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
+        .args(["--port-offset", &cluster.port(0).to_string()])
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn of_two_starts_at_once_both_find_it_running() {
+    let cluster = TestCluster::new();
+    let starts = [(); 3].map(|()| beside(&cluster, &["start", "haproxy"]).spawn().unwrap());
+    for start in starts {
+        let output = start.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(cluster.status()["state"], "healthy");
+}
+
+#[test]
+fn a_stop_during_a_start_ends_both() {
+    let cluster = TestCluster::new();
+    let start = beside(&cluster, &["start", "haproxy"]).spawn().unwrap();
+    eventually("a supervisor", || {
+        cluster.run_dir().join("lock").exists().then_some(())
+    });
+    cluster.ok(&["stop"]);
+    let output = start.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("error: the cluster was stopped before the start was done"),
+        "{told}"
+    );
+    let mut left: Vec<_> = fs::read_dir(cluster.run_dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["haproxy.cfg", "logs"]);
+}
+
+#[test]
+fn an_interrupted_start_says_that_it_goes_on() {
+    let cluster = TestCluster::new();
+    let start = beside(&cluster, &["start", "haproxy"]).spawn().unwrap();
+    eventually("a supervisor", || {
+        cluster.run_dir().join("lock").exists().then_some(())
+    });
+    signal(start.id(), Signal::SIGINT);
+    let output = start.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(
+        told.contains("error: interrupted, but the start goes on\nhint: "),
+        "{told}"
+    );
+    eventually("a healthy cluster", || {
+        (cluster.status()["state"] == "healthy").then_some(())
+    });
+}
+
+#[test]
+fn stop_returns_when_the_supervisor_has_ended() {
+    let cluster = TestCluster::new().started();
+    let supervisor = cluster.supervisor_pid();
+    cluster.ok(&["stop"]);
+    assert!(!is_alive(supervisor));
+    assert!(!cluster.run_dir().join("lock").exists());
+}
+
+#[test]
+fn stop_sweeps_up_after_a_host_that_went_down() {
+    let cluster = TestCluster::new().started();
+    let supervisor = cluster.supervisor_pid();
+    signal(supervisor, Signal::SIGKILL);
+    eventually("its end", || (!is_alive(supervisor)).then_some(()));
+    for pid in cluster.processes() {
+        signal(pid, Signal::SIGKILL);
+    }
+    eventually("their end", || cluster.processes().is_empty().then_some(()));
+    assert_eq!(cluster.run(&["stop"]).stderr, "nothing is running\n");
+    assert!(!cluster.run_dir().join("lock").exists());
+    assert!(!cluster.run_dir().join("state.json").exists());
+}
+
+#[test]
+fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun() {
+    let cluster = TestCluster::new().started();
+    let supervisor = cluster.supervisor_pid();
+    let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap();
+    client.node().unwrap();
+    let stop = beside(&cluster, &["stop", "--grace", "60s"]).spawn().unwrap();
+    eventually("no new connections", || {
+        std::net::TcpStream::connect(cluster.address(8000))
+            .is_err()
+            .then_some(())
+    });
+    let processes = cluster.processes();
+    signal(supervisor, Signal::SIGKILL);
+    drop(client);
+    let output = stop.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!processes.into_iter().any(is_alive));
+    assert!(!cluster.run_dir().join("state.json").exists());
+}
