@@ -214,7 +214,7 @@ impl Core {
             .get(&failure.who)
             .map_or(String::new(), |why| format!(": {why}"));
         api::Rollout::Failed {
-            error: format!("{child}: {}{doubt}", failure.reason),
+            error: format!("{}{doubt}", failure.reason),
             log: tail(&self.setting.run_dir.log(&child), since, LOG_LINES),
             child: Some(child),
             undone: self.rollout.verb == Verb::Start,
