@@ -8,12 +8,12 @@ starts the nodes and the balancer, restarts what dies, and shows who is up and w
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  clusterctl start haproxy                     4 nodes behind HAProxy; returns when all of it serves
-  clusterctl status                            which nodes are up, and how many connections each holds
-  clusterctl health --continuous 5             the same with latencies and alerts, every 5 seconds
+  clusterctl start haproxy           4 nodes behind HAProxy, up when it returns
+  clusterctl status                  who is up, who holds how many connections
+  clusterctl health --continuous 5   more of it, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
-                                               a second, smaller cluster beside the first
-  clusterctl stop                              stops all of it
+                                     a second, smaller cluster beside the first
+  clusterctl stop                    stops all of it
 
 Durations are `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
 
@@ -24,7 +24,7 @@ Exit codes:
 
 Environment:
   CLUSTERCTL_RUN_DIR   the run directory, like --run-dir
-  CLUSTERCTL_LOG       how much supervisor and nodes log: error, warn, info (default), debug
+  CLUSTERCTL_LOG       how much is logged: error, warn, info (default), debug
   NO_COLOR             no colour, even on a terminal";
 
 pub(super) const START: &str = "\
@@ -35,8 +35,8 @@ supervisor left running is adopted, not restarted.
 
 Examples:
   clusterctl start haproxy
-  clusterctl start haproxy --foreground        for systemd and containers; SIGTERM stops it
-  clusterctl start --only nodes                when a balancer of yours stands in front
+  clusterctl start haproxy --foreground   for systemd; SIGTERM stops it
+  clusterctl start --only nodes           behind a balancer of yours
   clusterctl start --profile mine.yaml --set limits.maxconn=20000
 
 Exit codes:
@@ -51,7 +51,7 @@ ended, with everything that they have spawned. Logs and rendered configurations 
 Examples:
   clusterctl stop
   clusterctl stop --grace 30s
-  clusterctl stop --grace 0                    at once
+  clusterctl stop --grace 0   at once
 
 Exit codes:
   0  nothing runs any more; also when nothing did
@@ -60,7 +60,7 @@ Exit codes:
 pub(super) const RESTART: &str = "\
 Examples:
   clusterctl restart erlmcp2
-  clusterctl restart                           every node, one after another, then the balancer
+  clusterctl restart           every node in turn, then the balancer
 
 Exit codes:
   0  it serves again
@@ -83,8 +83,8 @@ Exit codes:
 pub(super) const HEALTH: &str = "\
 Examples:
   clusterctl health
-  clusterctl health --continuous 5             redrawn in place on a terminal, until Ctrl-C
-  clusterctl health --continuous 1s --json     one JSON object a line
+  clusterctl health --continuous 5           redrawn in place, until Ctrl-C
+  clusterctl health --continuous 1s --json   one JSON object a line
 
 Exit codes:
   0  healthy, when last looked at
@@ -106,8 +106,8 @@ pub(super) const LOGS: &str = "\
 Works also when nothing runs: logs stay after a stop. A log above 10 MiB is moved to NAME.log.1.
 
 Examples:
-  clusterctl logs                              the last 20 lines of each log
-  clusterctl logs erlmcp1 -f                   its last 20 lines and each new one, until Ctrl-C
+  clusterctl logs              the last 20 lines of each log
+  clusterctl logs erlmcp1 -f   each new line too, until Ctrl-C
   clusterctl logs supervisor -n 100
 
 Exit codes:
@@ -148,7 +148,7 @@ Examples:
   clusterctl doctor --set nodes.count=8
 
 Exit codes:
-  0  this host can run what the profile asks for, perhaps with less than it asks for
+  0  this host can run the cluster, perhaps a smaller one
   1  it cannot";
 
 pub(super) const PROFILE: &str = "\
@@ -178,3 +178,20 @@ pub(super) const MAN: &str = "\
 Examples:
   clusterctl man | man -l -
   clusterctl man > /usr/local/share/man/man1/clusterctl.1";
+
+#[cfg(test)]
+mod tests {
+    /// Columns of a terminal that nobody has enlarged.
+    const COLUMNS: usize = 80;
+
+    #[test]
+    fn lists_are_not_broken_by_a_usual_terminal() {
+        for verb in crate::cli::command().get_subcommands() {
+            let help = verb.get_after_long_help().map(ToString::to_string);
+            let help = help.unwrap_or_else(|| super::EXAMPLES.to_owned());
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= COLUMNS, "{}: {line}", verb.get_name());
+            }
+        }
+    }
+}

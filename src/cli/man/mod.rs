@@ -29,6 +29,9 @@ fn page() -> String {
 
     let mut page = Roff::new();
     page.control("TH", [name.as_str(), "1", "", version.as_str(), ""]);
+    // Ragged, and no word divided: command lines are to be copied.
+    page.control("ad", ["l"]);
+    page.control("nh", []);
     page.control("SH", ["NAME"]);
     page.text([roman(format!("{name} - {about}"))]);
     page.control("SH", ["SYNOPSIS"]);
