@@ -25,6 +25,9 @@ _clusterctl() {
             clusterctl,doctor)
                 cmd="clusterctl__subcmd__doctor"
                 ;;
+            clusterctl,drain)
+                cmd="clusterctl__subcmd__drain"
+                ;;
             clusterctl,health)
                 cmd="clusterctl__subcmd__health"
                 ;;
@@ -42,6 +45,12 @@ _clusterctl() {
                 ;;
             clusterctl,profile)
                 cmd="clusterctl__subcmd__profile"
+                ;;
+            clusterctl,ready)
+                cmd="clusterctl__subcmd__ready"
+                ;;
+            clusterctl,reload)
+                cmd="clusterctl__subcmd__reload"
                 ;;
             clusterctl,render)
                 cmd="clusterctl__subcmd__render"
@@ -73,6 +82,9 @@ _clusterctl() {
             clusterctl__subcmd__help,doctor)
                 cmd="clusterctl__subcmd__help__subcmd__doctor"
                 ;;
+            clusterctl__subcmd__help,drain)
+                cmd="clusterctl__subcmd__help__subcmd__drain"
+                ;;
             clusterctl__subcmd__help,health)
                 cmd="clusterctl__subcmd__help__subcmd__health"
                 ;;
@@ -90,6 +102,12 @@ _clusterctl() {
                 ;;
             clusterctl__subcmd__help,profile)
                 cmd="clusterctl__subcmd__help__subcmd__profile"
+                ;;
+            clusterctl__subcmd__help,ready)
+                cmd="clusterctl__subcmd__help__subcmd__ready"
+                ;;
+            clusterctl__subcmd__help,reload)
+                cmd="clusterctl__subcmd__help__subcmd__reload"
                 ;;
             clusterctl__subcmd__help,render)
                 cmd="clusterctl__subcmd__help__subcmd__render"
@@ -152,7 +170,7 @@ _clusterctl() {
 
     case "${cmd}" in
         clusterctl)
-            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart status health stats logs render check doctor profile node completions man supervise help"
+            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -287,6 +305,44 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clusterctl__subcmd__drain)
+            opts="-h --wait --deadline --close --stop --force --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clusterctl__subcmd__health)
             opts="-h --continuous --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -326,7 +382,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help)
-            opts="start stop restart status health stats logs render check doctor profile node completions man supervise help"
+            opts="start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,6 +424,20 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__drain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -496,6 +566,34 @@ _clusterctl() {
         clusterctl__subcmd__help__subcmd__profile__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__ready)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__reload)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -918,6 +1016,74 @@ _clusterctl() {
         clusterctl__subcmd__profile__subcmd__show)
             opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__ready)
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__reload)
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -24,215 +24,250 @@ function __fish_clusterctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -s V -l version -d 'Print version'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "start" -d 'Start the nodes and the balancer, and return when all of it serves'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "stop" -d 'Stop the balancer, then the nodes; leave nothing running'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "restart" -d 'Restart one node, or all of them one after another and then the balancer'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "status" -d 'Show who is up, who holds how many connections, and whether that is even'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "reload" -d 'Put the profile, as it is now, in force without losing a connection'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "drain" -d 'Let no new connection or session reach a node; established ones go on'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "ready" -d 'Undo a drain; start the node if the drain had stopped it'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "status" -d 'Show which nodes are up, how many connections each holds, and whether that is even'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "health" -d 'Show the status with latencies, resources and alerts; once or continuously'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "stats" -d 'Show the balancer\'s own statistics'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "logs" -d 'Show what nodes, balancer and supervisor have logged'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "render" -d 'Print the balancer\'s configuration, or write it to a directory'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "check" -d 'Check the profile, and the configuration with the real balancer'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "doctor" -d 'Examine this host, and say how to fix what is not well'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "doctor" -d 'Examine this host, and say how to fix what is wrong'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "profile" -d 'List and show profiles, and print their schema'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "node" -d 'Run one MCP node in front, alone'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "node" -d 'Run one MCP node alone, in the foreground'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "man" -d 'Print the manual page, in roff'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "supervise" -d 'Run the supervisor (what `start` spawns)'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l only -d 'Start only half of the cluster' -r -f -a "nodes\t''
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l only -d 'Start only the nodes, or only the balancer' -r -f -a "nodes\t''
 balancer\t''"
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l timeout -d 'Time until all of it has to serve' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l timeout -d 'How long to wait until all of it serves' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l foreground -d 'Stay in front and log to the terminal, for systemd and containers'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l foreground -d 'Stay in the foreground and log to the terminal, for systemd and containers'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l grace -d 'Time that established connections get to end by themselves' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l json -d 'Print JSON, for programs'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l deadline -d 'Time that established connections get' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l wait -d 'Return when the node has no connection (0), or at the deadline (1)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l close -d 'End what is left at the deadline'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l stop -d 'Stop the node once it has no connection'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l force -d 'Drain it even if it is the last node that serves'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l json -d 'Print JSON, for programs'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l json -d 'Print JSON, for programs'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l continuous -d 'Show it again and again, with this much time between' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l continuous -d 'Show it again and again, at this interval' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s n -l lines -d 'Lines to begin with, of each log' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s n -l lines -d 'Show the last N lines of each log' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s f -l follow -d 'Go on with what is logged from now on'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s f -l follow -d 'Go on and show each new line'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -s o -l output -d 'Write the files to this directory instead of printing them' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -f -a "list" -d 'List the embedded profiles'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -f -a "show" -d 'Print a profile as it is written'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -f -a "schema" -d 'Print the JSON schema of profiles, for editors'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the embedded profiles'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a profile as it is written'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print the JSON schema of profiles, for editors'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l name -d 'What it calls itself' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l name -d 'Its name, which it also tells clients (serverInfo.name)' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l tcp -d 'Address for MCP over TCP, newline-delimited JSON-RPC' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l http -d 'Address for MCP over HTTP' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l workers -d 'Worker threads, each with a descriptor table of its own [default: by --max-connections]' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l max-connections -d 'Connections that it accepts at most' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l workers -d 'Worker threads, each with its own descriptor table [default: one per processor]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l max-connections -d 'Connections to hold at most' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l delay -d 'Fault injection, for drills: every answer, health checks\' included, comes so much later' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l mute -d 'Fault injection, for drills: this port accepts and never answers' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l run-dir -d 'Directory of everything that a running cluster keeps on disk' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l json -d 'Print JSON, for programs'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l no-color -d 'Print without colour, even to a terminal (as does `NO_COLOR=1`)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -s h -l help -d 'Print help'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "start" -d 'Start the nodes and the balancer, and return when all of it serves'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "stop" -d 'Stop the balancer, then the nodes; leave nothing running'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "restart" -d 'Restart one node, or all of them one after another and then the balancer'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "status" -d 'Show who is up, who holds how many connections, and whether that is even'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "health" -d 'Show the status with latencies, resources and alerts; once or continuously'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "stats" -d 'Show the balancer\'s own statistics'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "logs" -d 'Show what nodes, balancer and supervisor have logged'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "render" -d 'Print the balancer\'s configuration, or write it to a directory'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "check" -d 'Check the profile, and the configuration with the real balancer'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "doctor" -d 'Examine this host, and say how to fix what is not well'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "profile" -d 'List and show profiles, and print their schema'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "node" -d 'Run one MCP node in front, alone'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "completions" -d 'Print completions for a shell'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "man" -d 'Print the manual page, in roff'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "supervise" -d 'Run the supervisor (what `start` spawns)'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart status health stats logs render check doctor profile node completions man supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "start" -d 'Start the nodes and the balancer, and return when all of it serves'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "stop" -d 'Stop the balancer, then the nodes; leave nothing running'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "restart" -d 'Restart one node, or all of them one after another and then the balancer'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "reload" -d 'Put the profile, as it is now, in force without losing a connection'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "drain" -d 'Let no new connection or session reach a node; established ones go on'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "ready" -d 'Undo a drain; start the node if the drain had stopped it'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "status" -d 'Show which nodes are up, how many connections each holds, and whether that is even'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "health" -d 'Show the status with latencies, resources and alerts; once or continuously'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "stats" -d 'Show the balancer\'s own statistics'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "logs" -d 'Show what nodes, balancer and supervisor have logged'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "render" -d 'Print the balancer\'s configuration, or write it to a directory'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "check" -d 'Check the profile, and the configuration with the real balancer'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "doctor" -d 'Examine this host, and say how to fix what is wrong'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "profile" -d 'List and show profiles, and print their schema'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "node" -d 'Run one MCP node alone, in the foreground'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "completions" -d 'Print completions for a shell'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "man" -d 'Print the manual page, in roff'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "supervise" -d 'Run the supervisor (what `start` spawns)'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'List the embedded profiles'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Print a profile as it is written'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "schema" -d 'Print the JSON schema of profiles, for editors'

@@ -10,7 +10,7 @@ use super::help;
 use crate::api::Only;
 use crate::units::Period;
 
-/// Starts, watches and proves a load-balanced cluster of MCP nodes.
+/// Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 #[derive(Debug, Parser)]
 #[command(name = "clusterctl", version, long_about = help::ABOUT, after_long_help = help::EXAMPLES)]
 #[command(
@@ -29,20 +29,26 @@ pub(super) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// Profile: an embedded one's name, or a YAML file
+    /// Profile: the name of an embedded one, or a YAML file
     #[arg(long, global = true, value_name = "NAME|FILE", default_value = crate::profile::DEFAULT)]
     pub(super) profile: String,
 
-    /// Change one value of the profile: `--set nodes.count=2`; may be repeated
+    /// Change one value of the profile, as in `--set nodes.count=2`; may be repeated
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     pub(super) sets: Vec<String>,
 
-    /// Add N to every port, so that clusters can live side by side
+    /// Add N to every port, to run clusters side by side
     #[arg(long, global = true, value_name = "N", default_value_t = 0)]
     pub(super) port_offset: u16,
 
-    /// Directory of everything that a running cluster keeps on disk
-    #[arg(long, global = true, value_name = "DIR", env = "CLUSTERCTL_RUN_DIR")]
+    /// Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "CLUSTERCTL_RUN_DIR",
+        hide_env_values = true
+    )]
     pub(super) run_dir: Option<PathBuf>,
 
     /// Directory of templates that replace the embedded ones
@@ -53,7 +59,7 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// Print without colour, even to a terminal (as does `NO_COLOR=1`)
+    /// Print without colour, even on a terminal (as `NO_COLOR=1` does)
     #[arg(long, global = true)]
     pub(super) no_color: bool,
 }
@@ -79,7 +85,7 @@ pub(super) enum Verb {
     /// Undo a drain; start the node if the drain had stopped it
     #[command(after_long_help = help::READY)]
     Ready(Ready),
-    /// Show who is up, who holds how many connections, and whether that is even
+    /// Show which nodes are up, how many connections each holds, and whether that is even
     #[command(after_long_help = help::STATUS)]
     Status,
     /// Show the status with latencies, resources and alerts; once or continuously
@@ -97,13 +103,13 @@ pub(super) enum Verb {
     /// Check the profile, and the configuration with the real balancer
     #[command(after_long_help = help::CHECK)]
     Check(Check),
-    /// Examine this host, and say how to fix what is not well
+    /// Examine this host, and say how to fix what is wrong
     #[command(after_long_help = help::DOCTOR)]
     Doctor,
     /// List and show profiles, and print their schema
     #[command(after_long_help = help::PROFILE)]
     Profile(Profile),
-    /// Run one MCP node in front, alone
+    /// Run one MCP node alone, in the foreground
     #[command(after_long_help = help::NODE)]
     Node(Node),
     /// Print completions for a shell
@@ -123,13 +129,13 @@ pub(super) struct Start {
     /// Balancer [default: the profile's]
     #[arg(value_parser = BalancerNames)]
     pub(super) balancer: Option<BalancerName>,
-    /// Stay in front and log to the terminal, for systemd and containers
+    /// Stay in the foreground and log to the terminal, for systemd and containers
     #[arg(long)]
     pub(super) foreground: bool,
-    /// Start only half of the cluster
+    /// Start only the nodes, or only the balancer
     #[arg(long, value_parser = only(), value_name = "nodes|balancer")]
     pub(super) only: Option<Only>,
-    /// Time until all of it has to serve
+    /// How long to wait until all of it serves
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(super) timeout: Period,
 }
@@ -182,7 +188,7 @@ pub(super) struct Ready {
 /// `health`
 #[derive(Debug, Args)]
 pub(super) struct Health {
-    /// Show it again and again, with this much time between
+    /// Show it again and again, at this interval
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     pub(super) continuous: Option<Period>,
 }
@@ -192,10 +198,10 @@ pub(super) struct Health {
 pub(super) struct Logs {
     /// Node, `haproxy` or `supervisor` [default: all]
     pub(super) name: Option<String>,
-    /// Go on with what is logged from now on
+    /// Go on and show each new line
     #[arg(short, long)]
     pub(super) follow: bool,
-    /// Lines to begin with, of each log
+    /// Show the last N lines of each log
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(super) lines: usize,
 }
@@ -243,7 +249,7 @@ pub(super) enum ProfileVerb {
 /// `node`
 #[derive(Debug, Args)]
 pub(super) struct Node {
-    /// What it calls itself
+    /// Its name, which it also tells clients (serverInfo.name)
     #[arg(long)]
     pub(super) name: String,
     /// Address for MCP over TCP, newline-delimited JSON-RPC
@@ -252,10 +258,10 @@ pub(super) struct Node {
     /// Address for MCP over HTTP
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) http: Option<SocketAddr>,
-    /// Worker threads, each with a descriptor table of its own [default: by --max-connections]
+    /// Worker threads, each with its own descriptor table [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) workers: Option<u16>,
-    /// Connections that it accepts at most
+    /// Connections to hold at most
     #[arg(long, value_name = "N", default_value_t = 35_000)]
     pub(super) max_connections: u32,
     /// Fault injection, for drills: every answer, health checks' included, comes so much later

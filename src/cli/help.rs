@@ -1,19 +1,19 @@
 //! The longer texts of `--help`.
 
 pub(super) const ABOUT: &str = "\
-Starts, watches and proves a load-balanced cluster of MCP nodes.
+Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 
-From a profile (YAML; the default is 4 nodes for 100,000 connections) clusterctl renders the balancer's configuration, \
-starts nodes and balancer under a supervisor of its own, and shows who is up and whether the load is even.";
+From a profile in YAML (the default: 4 nodes, sized for 100,000 connections) it renders the balancer's configuration, \
+starts the nodes and the balancer, restarts what dies, and shows who is up and whether the load is even.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  clusterctl start haproxy                     4 nodes behind HAProxy; returns when all of it serves
-  clusterctl status                            who is up, who holds how many connections
-  clusterctl health --continuous 5             the same and more, every 5 seconds
-  clusterctl start --set nodes.count=2 --port-offset 1000 --run-dir /tmp/two
-                                               a second, smaller cluster beside the first
-  clusterctl stop                              ends all of it
+  clusterctl start haproxy           4 nodes behind HAProxy, up when it returns
+  clusterctl status                  who is up, who holds how many connections
+  clusterctl health --continuous 5   more of it, every 5 seconds
+  clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
+                                     a second, smaller cluster beside the first
+  clusterctl stop                    stops all of it
 
 Durations are `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
 
@@ -23,19 +23,20 @@ Exit codes:
   2  the command line is wrong; `status` and `health`: could not tell
 
 Environment:
-  CLUSTERCTL_RUN_DIR   the run directory, as --run-dir
-  CLUSTERCTL_LOG       what the supervisor and nodes log: error, warn, info (default), debug
+  CLUSTERCTL_RUN_DIR   the run directory, like --run-dir
+  CLUSTERCTL_LOG       how much is logged: error, warn, info (default), debug
   NO_COLOR             no colour, even on a terminal";
 
 pub(super) const START: &str = "\
-Plans for this host, renders the configuration, lets the real balancer check it, starts the nodes, waits until they \
-answer, starts the balancer, and waits until it serves. A supervisor stays behind that restarts what dies. If something \
-fails, its last log lines are shown, and nothing is left running. What a killed supervisor has left running is adopted.
+Plans what this host can hold, renders the configuration, has the balancer's own program check it, starts the nodes, \
+waits until they answer, starts the balancer, and waits until it serves. A supervisor stays in the background and \
+restarts what dies. If something fails, its last log lines are shown and nothing is left running. What a killed \
+supervisor left running is adopted, not restarted.
 
 Examples:
   clusterctl start haproxy
-  clusterctl start haproxy --foreground        for systemd and containers; SIGTERM stops the cluster
-  clusterctl start --only nodes                when another balancer stands in front
+  clusterctl start haproxy --foreground   for systemd; SIGTERM stops it
+  clusterctl start --only nodes           behind a balancer of yours
   clusterctl start --profile mine.yaml --set limits.maxconn=20000
 
 Exit codes:
@@ -44,13 +45,13 @@ Exit codes:
   2  the command line is wrong";
 
 pub(super) const STOP: &str = "\
-The balancer accepts no more, its connections get the grace, then everything is ended, whole process groups. Logs and \
-rendered configurations stay in the run directory.
+The balancer stops accepting, its connections get the grace to end by themselves, then the balancer and the nodes are \
+ended, with everything that they have spawned. Logs and rendered configurations stay in the run directory.
 
 Examples:
   clusterctl stop
   clusterctl stop --grace 30s
-  clusterctl stop --grace 0                    at once
+  clusterctl stop --grace 0   at once
 
 Exit codes:
   0  nothing runs any more; also when nothing did
@@ -59,7 +60,7 @@ Exit codes:
 pub(super) const RESTART: &str = "\
 Examples:
   clusterctl restart erlmcp2
-  clusterctl restart                           every node, one after another, then the balancer
+  clusterctl restart           every node in turn, then the balancer
 
 Exit codes:
   0  it serves again
@@ -104,26 +105,26 @@ Exit codes:
   2  there is no such node";
 
 pub(super) const STATUS: &str = "\
-✓ is a node that is up and holds its share, ✗ one that does not, - one that takes no new connections because somebody \
-wanted that. Variance is (max - min) / mean of the connections per node; under 50 connections per node nothing is judged.
+✓ marks a node that is up and holds its share, ✗ one that does not, - one that was stopped by an order. Variance is \
+(max - min) / mean of the connections per node; with fewer than 50 per node the distribution is not judged.
 
 Examples:
   clusterctl status
   clusterctl status --json | jq -r '.nodes[] | \"\\(.name) \\(.connections)\"'
 
 Exit codes:
-  0  healthy: the balancer runs, every node is up or was drained by an order
+  0  healthy: the balancer runs and every node is up
   1  degraded, down, or stopped
   2  could not tell: the supervisor does not answer";
 
 pub(super) const HEALTH: &str = "\
 Examples:
   clusterctl health
-  clusterctl health --continuous 5             redrawn in place on a terminal, until Ctrl-C
-  clusterctl health --continuous 1s --json     one JSON object a line
+  clusterctl health --continuous 5           redrawn in place, until Ctrl-C
+  clusterctl health --continuous 1s --json   one JSON object a line
 
 Exit codes:
-  0  healthy (when it was last looked at)
+  0  healthy, when last looked at
   1  degraded, down, or stopped
   2  could not tell: the supervisor does not answer";
 
@@ -139,11 +140,11 @@ Exit codes:
   1  nothing runs, or there is no balancer to ask";
 
 pub(super) const LOGS: &str = "\
-Also works when nothing runs: logs stay after a stop.
+Works also when nothing runs: logs stay after a stop. A log above 10 MiB is moved to NAME.log.1.
 
 Examples:
-  clusterctl logs                              the last 20 lines of each log
-  clusterctl logs erlmcp1 -f                   its last 20 lines and what follows, until Ctrl-C
+  clusterctl logs              the last 20 lines of each log
+  clusterctl logs erlmcp1 -f   each new line too, until Ctrl-C
   clusterctl logs supervisor -n 100
 
 Exit codes:
@@ -152,7 +153,7 @@ Exit codes:
   2  there is no such log";
 
 pub(super) const RENDER: &str = "\
-Prints what `start` would run on this host.
+What is printed is what `start` would run on this host, warnings on stderr.
 
 Examples:
   clusterctl render haproxy
@@ -165,28 +166,31 @@ Exit codes:
   1  the profile is wrong, or a template fails";
 
 pub(super) const CHECK: &str = "\
+Starts nothing. Every mistake of a profile is shown at once, with its file, line and column.
+
 Examples:
   clusterctl check haproxy
   clusterctl check --profile mine.yaml
 
 Exit codes:
-  0  the profile is right, and the balancer accepts its configuration
-  1  not so";
+  0  the profile is sound, and the balancer accepts its configuration
+  1  one of them is not";
 
 pub(super) const DOCTOR: &str = "\
-Looks at programs and their versions, limits, ports and who holds them, kernel settings, memory; each finding comes \
-with the command that fixes it.
+Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
+with the command that fixes it; nothing is changed.
 
 Examples:
   clusterctl doctor
   clusterctl doctor --set nodes.count=8
 
 Exit codes:
-  0  this host holds what the profile wants
-  1  it does not";
+  0  this host can run the cluster, perhaps a smaller one
+  1  it cannot";
 
 pub(super) const PROFILE: &str = "\
-A profile of yours needs only the keys it changes; everything else is taken from the default one.
+A profile of yours needs only the keys it changes; everything else is taken from the default one. \
+`profile show` prints that with a comment on each key.
 
 Examples:
   clusterctl profile list
@@ -194,10 +198,12 @@ Examples:
   clusterctl profile schema > profile.schema.json";
 
 pub(super) const NODE: &str = "\
+Speaks MCP: newline-delimited JSON-RPC over TCP; POST /mcp and GET /health over HTTP. `start` runs its nodes this way.
+
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
 
-SIGTERM and Ctrl-C end it.";
+SIGTERM or Ctrl-C ends it.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -209,3 +215,20 @@ pub(super) const MAN: &str = "\
 Examples:
   clusterctl man | man -l -
   clusterctl man > /usr/local/share/man/man1/clusterctl.1";
+
+#[cfg(test)]
+mod tests {
+    /// Columns of a terminal that nobody has enlarged.
+    const COLUMNS: usize = 80;
+
+    #[test]
+    fn lists_are_not_broken_by_a_usual_terminal() {
+        for verb in crate::cli::command().get_subcommands() {
+            let help = verb.get_after_long_help().map(ToString::to_string);
+            let help = help.unwrap_or_else(|| super::EXAMPLES.to_owned());
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= COLUMNS, "{}: {line}", verb.get_name());
+            }
+        }
+    }
+}

@@ -51,7 +51,7 @@ impl PrepareError {
             PrepareError::Files(error) => error.hint(),
             PrepareError::Check(error) => error.hint(),
             PrepareError::Taken(_) => {
-                Some("stop what holds them, or move this cluster: `--port-offset 1000`".to_owned())
+                Some("stop what holds them, or move this cluster: `--port-offset 10000`".to_owned())
             }
         }
     }

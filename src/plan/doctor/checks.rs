@@ -54,7 +54,7 @@ pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
                 check: "ports".to_owned(),
                 level: Level::Fail,
                 detail: format!("{address} ({owner}) is held by {holder}"),
-                fix: Some(format!("`clusterctl start --port-offset 1000`{kill}")),
+                fix: Some(format!("`clusterctl start --port-offset 10000`{kill}")),
             }
         })
         .collect();
