@@ -682,7 +682,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__node)
-            opts="-h --name --tcp --http --workers --max-connections --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --name --tcp --http --workers --max-connections --delay --mute --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -705,6 +705,14 @@ _clusterctl() {
                     return 0
                     ;;
                 --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mute)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

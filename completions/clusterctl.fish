@@ -183,6 +183,8 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l tcp -d 'A
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l http -d 'Address for MCP over HTTP' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l workers -d 'Worker threads, each with a descriptor table of its own [default: by --max-connections]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l max-connections -d 'Connections that it accepts at most' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l delay -d 'Fault injection, for drills: every answer, health checks\' included, comes so much later' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l mute -d 'Fault injection, for drills: this port accepts and never answers' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l profile -d 'Profile: an embedded one\'s name, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l set -d 'Change one value of the profile: `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l port-offset -d 'Add N to every port, so that clusters can live side by side' -r

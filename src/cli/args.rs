@@ -219,6 +219,12 @@ pub(super) struct Node {
     /// Connections that it accepts at most
     #[arg(long, value_name = "N", default_value_t = 35_000)]
     pub(super) max_connections: u32,
+    /// Fault injection, for drills: every answer, health checks' included, comes so much later
+    #[arg(long, value_name = "DURATION", hide = true, default_value = "0s")]
+    pub(super) delay: Period,
+    /// Fault injection, for drills: this port accepts and never answers
+    #[arg(long, value_name = "tcp|http", hide = true)]
+    pub(super) mute: Option<crate::node::Port>,
 }
 
 /// `completions`

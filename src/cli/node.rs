@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use crate::node::{self, Settings};
+use crate::node::{self, Faults, Settings};
 use crate::{shutdown, telemetry};
 
 /// Serves until it is told to end.
@@ -14,6 +14,10 @@ pub(super) async fn run(args: &args::Node) -> Outcome {
         http: args.http,
         workers: args.workers.unwrap_or(usual.workers),
         max_connections: args.max_connections,
+        faults: Faults {
+            delay: args.delay.duration(),
+            mute: args.mute,
+        },
         ..usual
     };
     let shutdown = shutdown::on_signal().map_err(Failure::new)?;

@@ -12,9 +12,9 @@ pub struct RpcError {
     pub message: String,
 }
 
-/// The codes of JSON-RPC 2.0, section 5.1, and one from the range that it leaves to servers.
+/// The codes of JSON-RPC 2.0, section 5.1, and a few from the range that it leaves to servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i16)]
+#[repr(i32)]
 pub enum Code {
     /// Not JSON.
     ParseError = -32700,
@@ -28,6 +28,10 @@ pub enum Code {
     InternalError = -32603,
     /// The server has as much to do as it may.
     Overloaded = -32000,
+    /// There is no such session (any more). What the official SDKs' servers answer too.
+    NoSession = -32001,
+    /// The client has taken its request back. The number is that of the Language Server Protocol.
+    Cancelled = -32800,
 }
 
 impl RpcError {
@@ -35,7 +39,7 @@ impl RpcError {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> RpcError {
         RpcError {
-            code: i64::from(code as i16),
+            code: i64::from(code as i32),
             message: message.into(),
         }
     }

@@ -50,11 +50,16 @@ impl<'a> InitializeResult<'a> {
 
 // Private
 
-/// Tools that never change.
+/// Tools that never change, and messages for the client's log.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Capabilities {
+    logging: Plain,
     tools: Unchanging,
 }
+
+/// `{}`
+#[derive(Clone, Debug, Default, Serialize)]
+struct Plain {}
 
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]

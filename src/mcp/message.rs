@@ -27,6 +27,8 @@ pub enum Message<'a> {
     Notification {
         /// What it tells.
         method: String,
+        /// In detail.
+        params: Params<'a>,
     },
     /// The response to a request of ours.
     Response,
@@ -47,6 +49,22 @@ pub struct Request<'a> {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Params<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
+/// The parameters of `notifications/cancelled`: the client does not want that answer any more.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelledParams<'a> {
+    #[serde(borrow)]
+    request_id: &'a RawValue,
+}
+
+impl CancelledParams<'_> {
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> Option<Id> {
+        Id::read(self.request_id)
+    }
+}
 
 impl<'a> Incoming<'a> {
     /// Reads one text.
@@ -151,7 +169,10 @@ impl<'a> Envelope<'a> {
                 method,
                 params: Params(self.params),
             }),
-            None => Message::Notification { method },
+            None => Message::Notification {
+                method,
+                params: Params(self.params),
+            },
         })
     }
 }

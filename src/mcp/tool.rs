@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::Params;
+use super::{Id, Params};
 
 /// A tool as `tools/list` describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +35,16 @@ pub struct CallParams<'a> {
     /// Its arguments, not read yet.
     #[serde(borrow, default)]
     pub arguments: Params<'a>,
+    #[serde(borrow, default, rename = "_meta")]
+    meta: Option<CallMeta<'a>>,
+}
+
+impl CallParams<'_> {
+    /// The token under which the client wants to be told how far the call is, if it does.
+    #[must_use]
+    pub fn progress_token(&self) -> Option<Id> {
+        Id::read(self.meta.as_ref()?.progress_token?)
+    }
 }
 
 /// The result of `tools/call`.
@@ -73,6 +84,37 @@ impl CallResult {
         CallResult {
             is_error: true,
             ..CallResult::text(why)
+        }
+    }
+}
+
+// Private
+
+/// What goes along with a call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallMeta<'a> {
+    #[serde(borrow, default)]
+    progress_token: Option<&'a RawValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_progress_token_is_a_string_or_a_number() {
+        for (meta, token) in [
+            (r#"{"progressToken":7}"#, Some("7")),
+            (r#"{"progressToken":"a","other":[]}"#, Some("\"a\"")),
+            (r#"{"progressToken":{}}"#, None),
+            (r#"{"progressToken":null}"#, None),
+            ("{}", None),
+            ("null", None),
+        ] {
+            let text = format!(r#"{{"name":"t","_meta":{meta}}}"#);
+            let params: CallParams<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(params.progress_token().as_ref().map(Id::as_json), token, "{meta}");
         }
     }
 }

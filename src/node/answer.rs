@@ -2,16 +2,40 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use super::client::Client;
+use super::outbox::Outbox;
 use crate::mcp::Response;
 
 /// A response that takes its time.
 pub(super) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// Who asks, and where to tell what concerns the question.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    /// Who.
+    pub(super) client: Arc<Client>,
+    /// Where it is told how far its requests are.
+    pub(super) aside: Arc<Outbox>,
+}
+
+impl Asker {
+    /// Somebody with one stream for all.
+    pub(super) fn alone(client: Arc<Client>) -> Asker {
+        Asker {
+            aside: Arc::clone(&client.outbox),
+            client,
+        }
+    }
+}
+
 /// What one request gets.
 pub(super) enum Reply {
     /// A response at once.
     Now(Response),
+    /// The same, to a client that introduces itself.
+    Welcome(Response),
     /// A response in a while.
     Later(Later<Response>),
 }
@@ -24,6 +48,8 @@ pub(super) enum Answer {
     Malformed(Vec<u8>),
     /// The response, or the responses to a batch.
     Now(Vec<u8>),
+    /// The response to a client that introduces itself: where clients have sessions, one begins.
+    Welcome(Vec<u8>),
     /// The same, in a while.
     Later(Later<Vec<u8>>),
 }
@@ -34,6 +60,7 @@ impl fmt::Debug for Answer {
             Answer::Nothing => f.write_str("Nothing"),
             Answer::Malformed(json) => write!(f, "Malformed({})", json.escape_ascii()),
             Answer::Now(json) => write!(f, "Now({})", json.escape_ascii()),
+            Answer::Welcome(json) => write!(f, "Welcome({})", json.escape_ascii()),
             Answer::Later(_) => f.write_str("Later"),
         }
     }
@@ -43,6 +70,7 @@ impl From<Reply> for Answer {
     fn from(reply: Reply) -> Answer {
         match reply {
             Reply::Now(response) => Answer::Now(response.to_json()),
+            Reply::Welcome(response) => Answer::Welcome(response.to_json()),
             Reply::Later(response) => Answer::Later(Box::pin(async { response.await.to_json() })),
         }
     }

@@ -1,14 +1,17 @@
 //! Who answers: the methods of MCP, whatever they came in by.
 
+use futures_util::FutureExt;
+
 use crate::mcp::{
-    CallParams, Code, Implementation, Incoming, InitializeParams, InitializeResult, Message, Request,
-    Response, RpcError, ToolList,
+    CallParams, CallResult, CancelledParams, Code, Id, Implementation, Incoming, InitializeParams,
+    InitializeResult, Message, Params, Request, Response, RpcError, SetLevelParams, ToolList,
 };
 
-use super::answer::{Answer, Reply};
+use super::answer::{Answer, Asker, Later, Reply};
+use super::client::Running;
 use super::tools::{self, Called};
 
-/// An MCP server. It keeps nothing about its clients: each message stands for itself.
+/// An MCP server. It keeps nothing about its clients; what there is to know of one comes with each message.
 #[derive(Debug)]
 pub(super) struct Mcp {
     name: String,
@@ -30,44 +33,50 @@ impl Mcp {
         &self.name
     }
 
-    /// What `text` gets.
-    pub(super) fn answer(&self, text: &[u8]) -> Answer {
+    /// What `text` from `asker` gets.
+    pub(super) fn answer(&self, text: &[u8], asker: &Asker) -> Answer {
         match Incoming::parse(text) {
             Err(refusal) => Answer::Malformed(refusal.to_json()),
-            Ok(Incoming::One(message)) => self.reply(message).map_or(Answer::Nothing, Answer::from),
-            Ok(Incoming::Batch(messages)) => self.answer_batch(messages),
+            Ok(Incoming::One(message)) => self.reply(message, asker).map_or(Answer::Nothing, Answer::from),
+            Ok(Incoming::Batch(messages)) => self.answer_batch(messages, asker),
         }
     }
 
     // Private
 
-    fn reply(&self, message: Message<'_>) -> Option<Reply> {
+    fn reply(&self, message: Message<'_>, asker: &Asker) -> Option<Reply> {
         match message {
-            Message::Request(request) => Some(self.respond(request)),
-            Message::Notification { .. } | Message::Response => None,
+            Message::Request(request) => Some(self.respond(request, asker)),
+            Message::Notification { method, params } => {
+                hear(&method, params, asker);
+                None
+            }
+            Message::Response => None,
         }
     }
 
-    fn respond(&self, request: Request<'_>) -> Reply {
+    fn respond(&self, request: Request<'_>, asker: &Asker) -> Reply {
         let Request { id, method, params } = request;
         let result = match method.as_str() {
-            "initialize" => params.read::<InitializeParams<'_>>().map(|params| {
-                let info = Implementation {
-                    name: &self.name,
-                    version: env!("CARGO_PKG_VERSION"),
-                };
-                Response::success(id.clone(), &InitializeResult::to(&params, info))
-            }),
+            "initialize" => match params.read::<InitializeParams<'_>>() {
+                Ok(params) => return Reply::Welcome(Response::success(id, &self.introduction(&params))),
+                Err(error) => Err(error),
+            },
             // Answered without a handshake too: health checks ask nothing else.
             "ping" => Ok(Response::success(id.clone(), &Empty {})),
+            "logging/setLevel" => params.read::<SetLevelParams>().map(|params| {
+                asker.client.set_level(params.level);
+                Response::success(id.clone(), &Empty {})
+            }),
             "tools/list" => Ok(Response::success(id.clone(), &self.tools)),
             "tools/call" => match params
                 .read::<CallParams<'_>>()
-                .and_then(|call| tools::call(&call, &self.name))
+                .and_then(|call| tools::call(&call, &self.name, asker))
             {
                 Ok(Called::Done(result)) => Ok(Response::success(id.clone(), &result)),
                 Ok(Called::Later(result)) => {
-                    return Reply::Later(Box::pin(async move { Response::success(id, &result.await) }));
+                    let running = asker.client.begin(id.clone());
+                    return Reply::Later(Box::pin(unless_cancelled(running, id, result)));
                 }
                 Err(error) => Err(error),
             },
@@ -82,32 +91,66 @@ impl Mcp {
         Reply::Now(result.unwrap_or_else(|error| Response::error(id, error)))
     }
 
+    fn introduction(&self, params: &InitializeParams<'_>) -> InitializeResult<'_> {
+        let info = Implementation {
+            name: &self.name,
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        InitializeResult::to(params, info)
+    }
+
     /// The responses to a batch come together, in one array, when the last one is there.
-    fn answer_batch(&self, messages: Vec<Result<Message<'_>, Response>>) -> Answer {
+    fn answer_batch(&self, messages: Vec<Result<Message<'_>, Response>>, asker: &Asker) -> Answer {
         let replies: Vec<Reply> = messages
             .into_iter()
             .filter_map(|message| match message {
-                Ok(message) => self.reply(message),
+                Ok(message) => self.reply(message, asker),
                 Err(refusal) => Some(Reply::Now(refusal)),
             })
             .collect();
         if replies.is_empty() {
             return Answer::Nothing;
         }
-        Answer::Later(Box::pin(async move {
-            let responses = replies.into_iter().map(|reply| async {
-                match reply {
-                    Reply::Now(response) => response,
-                    Reply::Later(response) => response.await,
-                }
-            });
-            let responses = futures_util::future::join_all(responses).await;
-            serde_json::to_vec(&responses).unwrap_or_default()
-        }))
+        if replies.iter().any(|reply| matches!(reply, Reply::Later(_))) {
+            return Answer::Later(Box::pin(array(replies)));
+        }
+        array(replies).now_or_never().map_or(Answer::Nothing, Answer::Now)
     }
 }
 
 // Private
+
+/// Takes note of what a client tells.
+fn hear(method: &str, params: Params<'_>, asker: &Asker) {
+    // A client that is confused about its requests gets their answers.
+    if method == "notifications/cancelled"
+        && let Some(id) = params
+            .read::<CancelledParams<'_>>()
+            .ok()
+            .and_then(|params| params.request())
+    {
+        asker.client.cancel(&id);
+    }
+}
+
+async fn unless_cancelled(running: Running, id: Id, result: Later<CallResult>) -> Response {
+    tokio::select! {
+        result = result => Response::success(id, &result),
+        // Nobody waits for it; but whatever carries it, a POST for one, has to end.
+        () = running.cancelled() => Response::error(id, RpcError::new(Code::Cancelled, "cancelled")),
+    }
+}
+
+async fn array(replies: Vec<Reply>) -> Vec<u8> {
+    let responses = replies.into_iter().map(|reply| async {
+        match reply {
+            Reply::Now(response) | Reply::Welcome(response) => response,
+            Reply::Later(response) => response.await,
+        }
+    });
+    let responses = futures_util::future::join_all(responses).await;
+    serde_json::to_vec(&responses).unwrap_or_default()
+}
 
 /// `{}`
 #[derive(serde::Serialize)]
@@ -115,15 +158,22 @@ struct Empty {}
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
+    use super::super::client::Client;
     use super::*;
 
     async fn ask(message: Value) -> Value {
+        ask_as(&Asker::alone(Arc::default()), message).await
+    }
+
+    async fn ask_as(asker: &Asker, message: Value) -> Value {
         let mcp = Mcp::new("erlmcp1");
-        let text = match mcp.answer(message.to_string().as_bytes()) {
+        let text = match mcp.answer(message.to_string().as_bytes(), asker) {
             Answer::Nothing => return Value::Null,
-            Answer::Now(text) | Answer::Malformed(text) => text,
+            Answer::Now(text) | Answer::Welcome(text) | Answer::Malformed(text) => text,
             Answer::Later(text) => text.await,
         };
         serde_json::from_slice(&text).unwrap()
@@ -149,7 +199,7 @@ mod tests {
         assert_eq!(answer["result"]["serverInfo"]["name"], "erlmcp1");
         assert_eq!(
             answer["result"]["capabilities"],
-            json!({"tools": {"listChanged": false}})
+            json!({"logging": {}, "tools": {"listChanged": false}})
         );
         assert_eq!(
             ask(request("initialize", &json!({}))).await["error"]["code"],
@@ -186,7 +236,7 @@ mod tests {
             .iter()
             .map(|tool| &tool["name"])
             .collect();
-        assert_eq!(names, ["echo", "sleep", "whoami"]);
+        assert_eq!(names, ["echo", "sleep", "notify", "whoami"]);
 
         let echo = call("echo", &json!({"message": "hällo\n"})).await;
         assert_eq!(
@@ -250,5 +300,54 @@ mod tests {
             .collect();
         assert_eq!(codes, [&Value::Null, &Value::Null, &json!(-32600)]);
         assert_eq!(ask(json!([notification])).await, Value::Null);
+    }
+
+    #[tokio::test]
+    async fn notices_reach_the_client_that_wants_them() {
+        let asker = Asker::alone(Arc::default());
+        let mut reader = asker.client.outbox.open(Arc::default());
+        let notify =
+            |arguments: Value| request("tools/call", &json!({"name": "notify", "arguments": arguments}));
+        let answer = ask_as(&asker, notify(json!({"message": "hello"}))).await;
+        assert_eq!(answer["result"]["isError"], false);
+        let told: Value = serde_json::from_slice(&reader.take().unwrap()).unwrap();
+        assert_eq!(told["method"], "notifications/message");
+        assert_eq!(
+            told["params"],
+            json!({"level": "info", "logger": "erlmcp1", "data": "hello"})
+        );
+
+        let set = |level: &str| request("logging/setLevel", &json!({"level": level}));
+        assert_eq!(ask_as(&asker, set("loud")).await["error"]["code"], -32602);
+        assert_eq!(ask_as(&asker, set("error")).await["result"], json!({}));
+        ask_as(&asker, notify(json!({"message": "hello"}))).await;
+        assert_eq!(reader.take(), None);
+        ask_as(&asker, notify(json!({"message": "fire", "level": "alert"}))).await;
+        assert!(reader.take().is_some());
+
+        let passing = Asker::alone(Client::passing());
+        let answer = ask_as(&passing, notify(json!({"message": "hello"}))).await;
+        assert_eq!(answer["result"]["isError"], true);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_tells_how_far_it_is_and_can_be_cancelled() {
+        let asker = Asker::alone(Arc::default());
+        let mut reader = asker.client.outbox.open(Arc::default());
+        let sleep = request(
+            "tools/call",
+            &json!({"name": "sleep", "arguments": {"seconds": 4}, "_meta": {"progressToken": "t"}}),
+        );
+        assert_eq!(ask_as(&asker, sleep.clone()).await["result"]["isError"], false);
+        let told: Vec<Value> = std::iter::from_fn(|| reader.take())
+            .map(|json| serde_json::from_slice::<Value>(&json).unwrap()["params"].clone())
+            .collect();
+        let far = |seconds: f64| json!({"progressToken": "t", "progress": seconds, "total": 4.0});
+        assert_eq!(told, [far(1.0), far(2.0), far(3.0)]);
+
+        let cancel =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+        let (answer, _) = tokio::join!(ask_as(&asker, sleep), ask_as(&asker, cancel));
+        assert_eq!(answer["error"]["code"], -32800);
     }
 }

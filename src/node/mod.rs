@@ -4,14 +4,19 @@
 //! [`workers`] hold the connections, so that more fit than into one descriptor table.
 
 mod answer;
+mod client;
+mod faults;
 mod http;
 mod in_flight;
 mod mcp_server;
 mod origin;
+mod outbox;
 mod places;
+mod sessions;
 mod settings;
 mod tcp;
 mod tools;
+mod websocket;
 mod worker;
 
 use std::io;
@@ -26,8 +31,10 @@ use crate::workers::{self, WorkersError};
 
 use mcp_server::Mcp;
 use places::Places;
+use sessions::Sessions;
 use worker::Shared;
 
+pub use faults::{Faults, NoPort, Port};
 pub use settings::Settings;
 
 /// What requests in flight get to be answered when the node is told to end.
@@ -123,6 +130,9 @@ impl Node {
         let shared = Arc::new(Shared {
             mcp: Mcp::new(&settings.name),
             allowed_origins: settings.allowed_origins.clone(),
+            faults: settings.faults,
+            sessions: Sessions::default(),
+            streams: Sessions::default(),
             places: places.clone(),
             shutdown,
             given_up,

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::Faults;
+
 /// What a node is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -17,10 +19,12 @@ pub struct Settings {
     pub max_connections: u32,
     /// Hosts whose web pages may use it, besides those of this machine.
     pub allowed_origins: Vec<String>,
+    /// What is wrong with it, on purpose.
+    pub faults: Faults,
 }
 
 impl Settings {
-    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages.
+    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages, no faults.
     #[must_use]
     pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -31,6 +35,7 @@ impl Settings {
             workers: u16::try_from(processors).unwrap_or(u16::MAX),
             max_connections: 35_000,
             allowed_origins: Vec::new(),
+            faults: Faults::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, BytesMut};
@@ -13,9 +14,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::answer::Answer;
+use super::answer::{Answer, Asker};
+use super::client::Client;
 use super::in_flight::InFlight;
-use super::mcp_server::Mcp;
+use super::outbox::Reader;
 use super::worker::Shared;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 use crate::shutdown::Shutdown;
@@ -30,9 +32,12 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
     let Some(_place) = shared.places.take() else {
         return refuse(&stream);
     };
+    let client = Arc::new(Client::default());
     let mut session = Session {
-        mcp: &shared.mcp,
+        shared,
         stream,
+        told: client.outbox.open(Arc::default()),
+        asker: Asker::alone(client),
         lines: Lines::default(),
         unsent: BytesMut::new(),
         in_flight: InFlight::default(),
@@ -54,8 +59,11 @@ fn refuse(stream: &TcpStream) {
 }
 
 struct Session<'a> {
-    mcp: &'a Mcp,
+    shared: &'a Shared,
     stream: TcpStream,
+    asker: Asker,
+    /// What the client is told besides its answers.
+    told: Reader,
     lines: Lines,
     unsent: BytesMut,
     in_flight: InFlight,
@@ -97,6 +105,10 @@ impl Session<'_> {
                     self.receive()?;
                 }
                 json = self.in_flight.next() => self.put(&json),
+                json = self.told.next() => match json {
+                    Some(json) => self.put(&json),
+                    None => return Ok(()),
+                },
                 () = &mut ordered, if self.input == Input::Open => self.input = Input::Stopped,
             }
         }
@@ -136,9 +148,13 @@ impl Session<'_> {
                     return true;
                 }
             };
-            match self.mcp.answer(&line) {
+            let answer = self.shared.answer(&line, &self.asker);
+            while let Some(json) = self.told.take() {
+                self.put(&json);
+            }
+            match answer {
                 Answer::Nothing => {}
-                Answer::Now(json) | Answer::Malformed(json) => self.put(&json),
+                Answer::Now(json) | Answer::Welcome(json) | Answer::Malformed(json) => self.put(&json),
                 Answer::Later(json) => self.in_flight.push(line.len(), json),
             }
         }

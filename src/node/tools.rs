@@ -1,16 +1,21 @@
 //! What a node can do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::mcp::{CallParams, CallResult, Code, RpcError, Tool, ToolList};
+use crate::mcp::{CallParams, CallResult, Code, Id, Level, Notification, RpcError, Tool, ToolList};
 
-use super::answer::Later;
+use super::answer::{Asker, Later};
 
 /// The longest sleep: as long as a balancer's usual patience with a silent node.
 const MAX_SLEEP: Duration = Duration::from_mins(5);
+/// How often a sleep tells how far it is, plus one.
+const STEPS: u32 = 4;
+/// The longest text of a notice, in bytes: notices may have to wait.
+const MAX_NOTICE: usize = 4 * 1024;
 
 /// What came of a call.
 pub(super) enum Called {
@@ -36,13 +41,29 @@ pub(super) fn list() -> ToolList {
         },
         Tool {
             name: "sleep",
-            description: "Answers after a while, at most 5 minutes. Give one of the two arguments.",
+            description: "Answers after a while, at most 5 minutes. Give one of the two arguments. Reports progress.",
             input_schema: json!({
                 "type": "object",
                 "properties": {
                     "milliseconds": {"type": "number", "minimum": 0, "maximum": MAX_SLEEP.as_millis()},
                     "seconds": {"type": "number", "minimum": 0, "maximum": MAX_SLEEP.as_secs()},
                 },
+            }),
+        },
+        Tool {
+            name: "notify",
+            description: "Sends a notification to the client that calls it, on its stream for notifications.",
+            input_schema: json!({
+                "type": "object",
+                "properties": {
+                    "message": {"type": "string", "description": "What to say in it, at most 4096 bytes."},
+                    "level": {
+                        "type": "string",
+                        "enum": ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"],
+                        "default": "info",
+                    },
+                },
+                "required": ["message"],
             }),
         },
         Tool {
@@ -54,14 +75,21 @@ pub(super) fn list() -> ToolList {
     ToolList { tools }
 }
 
-/// Calls a tool of the node called `node`.
+/// Calls a tool of the node called `node` for `asker`.
 ///
 /// # Errors
 /// When there is no such tool. What a tool itself cannot do is a result.
-pub(super) fn call(call: &CallParams<'_>, node: &str) -> Result<Called, RpcError> {
+pub(super) fn call(call: &CallParams<'_>, node: &str, asker: &Asker) -> Result<Called, RpcError> {
     let called = match call.name.as_ref() {
         "echo" => call.arguments.read().map(echo),
-        "sleep" => call.arguments.read().map(sleep),
+        "sleep" => call
+            .arguments
+            .read()
+            .map(|arguments| sleep(&arguments, call.progress_token(), asker)),
+        "notify" => call
+            .arguments
+            .read()
+            .map(|arguments| Called::Done(notify(&arguments, node, asker))),
         "whoami" => Ok(Called::Done(whoami(node))),
         unknown => {
             let unknown: String = unknown.escape_debug().take(100).collect();
@@ -89,23 +117,51 @@ struct SleepArguments {
     seconds: Option<f64>,
 }
 
-fn sleep(
-    SleepArguments {
-        milliseconds,
-        seconds,
-    }: SleepArguments,
-) -> Called {
-    let seconds = match (milliseconds, seconds) {
+fn sleep(arguments: &SleepArguments, progress: Option<Id>, asker: &Asker) -> Called {
+    let seconds = match (arguments.milliseconds, arguments.seconds) {
         (Some(milliseconds), None) => milliseconds / 1_000.0,
         (None, Some(seconds)) => seconds,
         _ => return Called::Done(CallResult::failure("give either milliseconds or seconds")),
     };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if time <= MAX_SLEEP => Called::Later(Box::pin(async move {
+    let time = match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time <= MAX_SLEEP => time,
+        _ => return Called::Done(CallResult::failure("sleeps take 0 to 300 seconds")),
+    };
+    let aside = progress.map(|token| (token, Arc::clone(&asker.aside)));
+    Called::Later(Box::pin(async move {
+        if let Some((token, aside)) = aside {
+            for step in 1..STEPS {
+                tokio::time::sleep(time / STEPS).await;
+                let progress = Notification::Progress {
+                    token: &token,
+                    progress: (time / STEPS * step).as_secs_f64(),
+                    total: time.as_secs_f64(),
+                };
+                aside.put(progress.to_json());
+            }
+            tokio::time::sleep(time / STEPS).await;
+        } else {
             tokio::time::sleep(time).await;
-            CallResult::text(format!("slept {time:?}"))
-        })),
-        _ => Called::Done(CallResult::failure("sleeps take 0 to 300 seconds")),
+        }
+        CallResult::text(format!("slept {time:?}"))
+    }))
+}
+
+#[derive(Deserialize)]
+struct NotifyArguments {
+    message: String,
+    #[serde(default)]
+    level: Level,
+}
+
+fn notify(NotifyArguments { message, level }: &NotifyArguments, node: &str, asker: &Asker) -> CallResult {
+    if message.len() > MAX_NOTICE {
+        return CallResult::failure("notices have at most 4096 bytes");
+    }
+    if asker.client.tell(*level, node, message) {
+        CallResult::text("notified")
+    } else {
+        CallResult::failure("not sent: there is no session, or its level is above this one")
     }
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use super::answer::{Answer, Asker};
 use super::mcp_server::Mcp;
 use super::places::Places;
-use super::{GRACE, NodeError, http, tcp};
+use super::sessions::Sessions;
+use super::{Faults, GRACE, NodeError, Port, faults, http, tcp};
 use crate::shutdown::Shutdown;
 use crate::workers::Acceptor;
 
@@ -18,11 +20,23 @@ pub(super) struct Shared {
     pub(super) mcp: Mcp,
     /// Hosts whose web pages may ask, besides this machine's.
     pub(super) allowed_origins: Vec<String>,
+    pub(super) faults: Faults,
+    /// Of Streamable HTTP: they outlive connections.
+    pub(super) sessions: Sessions,
+    /// Of the HTTP with SSE that came before it: each lives as long as its stream.
+    pub(super) streams: Sessions,
     pub(super) places: Places,
     /// The node is to end.
     pub(super) shutdown: Shutdown,
     /// Another worker has failed.
     pub(super) given_up: Shutdown,
+}
+
+impl Shared {
+    /// What one text on a connection of its own gets.
+    pub(super) fn answer(&self, text: &[u8], asker: &Asker) -> Answer {
+        self.faults.slow_down(self.mcp.answer(text, asker))
+    }
 }
 
 /// Accepts until the end, then gives the connections a grace to finish what they are at.
@@ -41,14 +55,14 @@ pub(super) async fn serve(
             (stream, _) = tcp.accept() => {
                 let (shared, alive) = (Arc::clone(shared), alive.clone());
                 tokio::spawn(async move {
-                    tcp::serve(&shared, stream).await;
+                    serve_one(&shared, Port::Tcp, stream).await;
                     drop(alive);
                 });
             }
             (stream, _) = accept(&mut http) => {
                 let (shared, alive) = (Arc::clone(shared), alive.clone());
                 tokio::spawn(async move {
-                    http::serve(&shared, stream).await;
+                    serve_one(&shared, Port::Http, stream).await;
                     drop(alive);
                 });
             }
@@ -63,6 +77,19 @@ pub(super) async fn serve(
 }
 
 // Private
+
+async fn serve_one(shared: &Arc<Shared>, port: Port, stream: TcpStream) {
+    match port {
+        _ if shared.faults.mute == Some(port) => {
+            tokio::select! {
+                () = faults::listen_only(stream) => {}
+                () = shared.shutdown.ordered() => {}
+            }
+        }
+        Port::Tcp => tcp::serve(shared, stream).await,
+        Port::Http => http::serve(shared, stream).await,
+    }
+}
 
 async fn accept(acceptor: &mut Option<Acceptor>) -> (TcpStream, SocketAddr) {
     match acceptor {

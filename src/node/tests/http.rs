@@ -12,7 +12,11 @@ impl Running {
     }
 
     /// Posts `body` to /mcp with these headers besides the content type.
-    async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+    pub(super) async fn post(
+        &self,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> (StatusCode, Value) {
         connect(self.http).await;
         let mut request = web()
             .post(self.url("/mcp"))
@@ -34,7 +38,7 @@ impl Running {
     }
 }
 
-fn web() -> reqwest::Client {
+pub(super) fn web() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .timeout(PATIENCE)
@@ -135,14 +139,10 @@ async fn each_path_has_its_methods() {
         200
     );
 
-    let stream = web()
-        .get(node.url("/mcp"))
-        .header("accept", "text/event-stream")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(stream.status(), 405);
-    assert_eq!(stream.headers()[ALLOW], "POST");
+    let no_stream = web().get(node.url("/mcp")).send().await.unwrap();
+    assert_eq!(no_stream.status(), 405);
+    assert_eq!(no_stream.headers()[ALLOW], "POST, DELETE");
+    assert_eq!(web().put(node.url("/mcp")).send().await.unwrap().status(), 405);
     assert_eq!(
         web().post(node.url("/health")).send().await.unwrap().status(),
         405

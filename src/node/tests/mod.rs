@@ -1,7 +1,12 @@
 //! A node on real sockets.
 
+mod events;
+mod faults;
 mod http;
+mod sse;
+mod streamable;
 mod tcp;
+mod websocket;
 
 use std::net::SocketAddr;
 use std::time::Duration;

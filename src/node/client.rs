@@ -1,0 +1,147 @@
+//! What a node knows about somebody who asks: over one connection, or in one session.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::outbox::Outbox;
+use crate::mcp::{Id, Level, Notification};
+
+/// Somebody who asks.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// What it is to be told.
+    pub(super) outbox: Arc<Outbox>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The least grave messages that it wants for its log.
+    level: Level,
+    /// Its requests that are not answered yet.
+    running: Vec<(Id, Arc<Notify>)>,
+}
+
+/// A request that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Running {
+    client: Arc<Client>,
+    cancel: Arc<Notify>,
+}
+
+impl Client {
+    /// Somebody who comes without a session: there is no stream on which anything could be told.
+    pub(super) fn passing() -> Arc<Client> {
+        let client = Client::default();
+        client.outbox.end();
+        Arc::new(client)
+    }
+
+    /// Sets the least grave level that it wants to see.
+    pub(super) fn set_level(&self, level: Level) {
+        self.known().level = level;
+    }
+
+    /// Tells something for its log, if it wants to know. Returns whether that may ever be read.
+    pub(super) fn tell(&self, level: Level, logger: &str, text: &str) -> bool {
+        if level < self.known().level {
+            return false;
+        }
+        let message = Notification::Message {
+            level,
+            logger,
+            data: text,
+        };
+        self.outbox.put(message.to_json())
+    }
+
+    /// Begins with a request that takes its time.
+    pub(super) fn begin(self: &Arc<Self>, id: Id) -> Running {
+        let cancel = Arc::new(Notify::new());
+        self.known().running.push((id, Arc::clone(&cancel)));
+        Running {
+            client: Arc::clone(self),
+            cancel,
+        }
+    }
+
+    /// How many of its requests are not answered yet.
+    pub(super) fn running(&self) -> usize {
+        self.known().running.len()
+    }
+
+    /// It does not want the answer to this request any more.
+    pub(super) fn cancel(&self, id: &Id) {
+        for (running, cancel) in &self.known().running {
+            if running == id {
+                cancel.notify_one();
+            }
+        }
+    }
+
+    /// It is gone: its requests need no answers, and what it was to be told nobody will read.
+    pub(super) fn end(&self) {
+        self.outbox.end();
+        for (_, cancel) in &self.known().running {
+            cancel.notify_one();
+        }
+    }
+
+    // Private
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// Waits until the client does not want the answer any more.
+    pub(super) async fn cancelled(&self) {
+        self.cancel.notified().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut known = self.client.known();
+        known
+            .running
+            .retain(|(_, cancel)| !Arc::ptr_eq(cancel, &self.cancel));
+        if known.running.is_empty() {
+            known.running = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_is_told_what_is_grave_enough() {
+        let client = Client::default();
+        assert!(client.tell(Level::Info, "n", "x"));
+        assert!(!client.tell(Level::Debug, "n", "x"));
+        client.set_level(Level::Error);
+        assert!(!client.tell(Level::Warning, "n", "x"));
+        assert!(client.tell(Level::Emergency, "n", "x"));
+        assert!(!Client::passing().tell(Level::Info, "n", "x"));
+    }
+
+    #[tokio::test]
+    async fn only_the_request_that_is_meant_is_cancelled() {
+        let client = Arc::new(Client::default());
+        let one = client.begin(Id::null());
+        let mine = Arc::new(Client::default());
+        mine.cancel(&Id::null());
+        assert_eq!(one.cancelled().now_or_never(), None);
+        client.cancel(&Id::null());
+        one.cancelled().await;
+        assert_eq!(client.running(), 1);
+        drop(one);
+        assert_eq!(client.running(), 0);
+    }
+}

@@ -1,0 +1,157 @@
+//! Server-sent events: messages to a client on an answer that goes on.
+//!
+//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. No event has an id: what a client misses while
+//! it has no stream is gone, and a client that does not know of an id asks for none.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use hyper::body::Frame;
+
+use crate::node::answer::Later;
+use crate::node::outbox::Reader;
+use crate::shutdown::Shutdown;
+
+/// Time between two signs of life on a stream that has nothing to say. Well below the minute after which idle connections
+/// are usually cut.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A stream of events, as a body.
+pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+
+/// `first`, then what `reader` is told, until it is told no more, the node ends, or nobody wants it any more: `wanted` is
+/// asked now and then.
+pub(super) fn told(
+    first: Option<Bytes>,
+    reader: Reader,
+    shutdown: Shutdown,
+    wanted: impl Fn() -> bool + Send + 'static,
+) -> Events {
+    let state = (first, reader, shutdown, wanted);
+    Box::pin(stream::unfold(
+        state,
+        |(first, mut reader, shutdown, wanted)| async move {
+            if let Some(first) = first {
+                return Some((frame(first), (None, reader, shutdown, wanted)));
+            }
+            let bytes = tokio::select! {
+                json = reader.next() => message(&json?),
+                () = shutdown.ordered() => return None,
+                () = tokio::time::sleep(KEEP_ALIVE) => {
+                    if !wanted() {
+                        return None;
+                    }
+                    keep_alive()
+                }
+            };
+            Some((frame(bytes), (None, reader, shutdown, wanted)))
+        },
+    ))
+}
+
+/// The answer to one request, and before it what `reader` is told until then.
+pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
+    let state = (reader, Some(answer));
+    Box::pin(stream::unfold(state, |(mut reader, answer)| async move {
+        let mut answer = answer?;
+        let bytes = tokio::select! {
+            Some(json) = reader.next() => message(&json),
+            json = &mut answer => {
+                let late = std::iter::from_fn(|| reader.take());
+                let all: Vec<Bytes> = late.chain([json.into()]).map(|json| message(&json)).collect();
+                return Some((frame(all.concat().into()), (reader, None)));
+            }
+            () = tokio::time::sleep(KEEP_ALIVE) => keep_alive(),
+        };
+        Some((frame(bytes), (reader, Some(answer))))
+    }))
+}
+
+/// One event.
+pub(super) fn event(name: &str, data: &[u8]) -> Bytes {
+    // JSON as we write it has no line ends.
+    [b"event: ", name.as_bytes(), b"\ndata: ", data, b"\n\n"]
+        .concat()
+        .into()
+}
+
+// Private
+
+fn message(json: &[u8]) -> Bytes {
+    event("message", json)
+}
+
+/// A comment.
+fn keep_alive() -> Bytes {
+    Bytes::from_static(b": keep-alive\n\n")
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "bodies can fail")]
+fn frame(bytes: Bytes) -> Result<Frame<Bytes>, Infallible> {
+    Ok(Frame::data(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::node::outbox::Outbox;
+    use crate::shutdown;
+
+    async fn next(events: &mut Events) -> Option<String> {
+        let frame = events.next().await?.unwrap();
+        Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_stream_shows_life_while_it_is_wanted() {
+        let outbox = Arc::<Outbox>::default();
+        let (_trigger, shutdown) = shutdown::channel();
+        let wanted = Arc::new(AtomicBool::new(true));
+        let still = Arc::clone(&wanted);
+        let first = Some(event("endpoint", b"/x"));
+        let mut events = told(first, outbox.open(Arc::default()), shutdown, move || {
+            still.load(Ordering::Relaxed)
+        });
+        assert_eq!(next(&mut events).await.unwrap(), "event: endpoint\ndata: /x\n\n");
+        assert_eq!(next(&mut events).await.unwrap(), ": keep-alive\n\n");
+        outbox.put("{}");
+        assert_eq!(next(&mut events).await.unwrap(), "event: message\ndata: {}\n\n");
+        wanted.store(false, Ordering::Relaxed);
+        assert_eq!(next(&mut events).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_nodes_end_ends_a_stream() {
+        let outbox = Arc::<Outbox>::default();
+        let (trigger, shutdown) = shutdown::channel();
+        let mut events = told(None, outbox.open(Arc::default()), shutdown, || true);
+        trigger.order();
+        assert_eq!(next(&mut events).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_comes_last_and_ends_its_stream() {
+        let outbox = Arc::<Outbox>::default();
+        let telling = Arc::clone(&outbox);
+        let later: Later<Vec<u8>> = Box::pin(async move {
+            tokio::time::sleep(KEEP_ALIVE * 3 / 2).await;
+            telling.put("1");
+            b"2".to_vec()
+        });
+        let mut events = answer(outbox.open(Arc::default()), later);
+        assert_eq!(next(&mut events).await.unwrap(), ": keep-alive\n\n");
+        assert_eq!(
+            next(&mut events).await.unwrap(),
+            "event: message\ndata: 1\n\nevent: message\ndata: 2\n\n"
+        );
+        assert_eq!(next(&mut events).await, None);
+    }
+}

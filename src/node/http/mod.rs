@@ -1,0 +1,142 @@
+//! MCP over HTTP, on three paths, and `GET /health`.
+//!
+//! | path | what speaks there |
+//! | --- | --- |
+//! | `/mcp` | [Streamable HTTP](streamable), from MCP 2025-03-26 on |
+//! | `/mcp/sse` | [HTTP with SSE](sse), of MCP 2024-11-05 |
+//! | `/mcp/ws` | [WebSocket](upgrade), which clients and servers agree on without a specification |
+
+mod events;
+mod reply;
+mod request;
+mod sse;
+mod streamable;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::outbox::Bell;
+use super::websocket;
+use super::worker::Shared;
+use reply::{HttpReply, json_reply, not_allowed, refusal};
+
+/// Time for a request's header, and between two requests. Longer than balancers keep idle connections to servers, so
+/// that they close them and none is closed under a request.
+const HEADER: Duration = Duration::from_secs(75);
+/// hyper's buffer per connection, in bytes; it bounds a request's header.
+const BUFFER: usize = 64 * 1024;
+
+/// One connection, as those who answer on it see it.
+struct Connection<'a> {
+    shared: &'a Arc<Shared>,
+    /// Whether it is beyond the node's limit, and only gets to know that.
+    full: bool,
+    /// Ends it when a stream on it is not read.
+    bell: Arc<Bell>,
+    /// What it becomes after the answer, if it becomes a WebSocket.
+    upgrade: Mutex<Option<OnUpgrade>>,
+}
+
+/// Serves one connection to its end: the client's, or the one that is ordered. A request in progress is answered.
+pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream) {
+    let place = shared.places.take();
+    let full = place.is_none();
+    let Some(_place) = place.or_else(|| shared.places.take_beyond()) else {
+        return;
+    };
+    let connection = Connection {
+        shared,
+        full,
+        bell: Arc::default(),
+        upgrade: Mutex::default(),
+    };
+    // Boxed, so that a WebSocket, which may last, does not hold the memory of what is over.
+    Box::pin(connection.serve(stream)).await;
+    if let Some(upgrade) = connection.upgrade()
+        && let Ok(upgraded) = upgrade.await
+        && let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>()
+    {
+        websocket::serve(shared, parts.io.into_inner(), parts.read_buf.to_vec()).await;
+    }
+}
+
+// Private
+
+impl Connection<'_> {
+    /// Answers requests until there are no more.
+    async fn serve(&self, stream: TcpStream) {
+        let service = service_fn(|request| async { Ok::<_, Infallible>(self.respond(request).await) });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER)
+            .max_buf_size(BUFFER)
+            .keep_alive(!self.full)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        // Errors are clients that are gone or speak no HTTP; hyper has told them.
+        tokio::select! {
+            _ended = &mut connection => return,
+            () = self.bell.cut() => return,
+            () = self.shared.shutdown.ordered() => {}
+        }
+        std::pin::Pin::new(&mut connection).graceful_shutdown();
+        let _ended = connection.await;
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> HttpReply {
+        self.shared.faults.wait().await;
+        let path = request.uri().path();
+        if path == "/health" {
+            return match *request.method() {
+                Method::GET | Method::HEAD => self.health(),
+                _ => not_allowed("GET, HEAD"),
+            };
+        }
+        let answer = match path {
+            "/mcp" | "/mcp/sse" | "/mcp/ws" if self.full => {
+                Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections"))
+            }
+            "/mcp" => streamable::respond(self, request).await,
+            "/mcp/sse" => sse::respond(self, request).await,
+            "/mcp/ws" => upgrade::respond(self, request),
+            path => {
+                let error = format!("nothing is at {}", path.chars().take(100).collect::<String>());
+                Ok(json_reply(
+                    StatusCode::NOT_FOUND,
+                    json!({"error": error}).to_string(),
+                ))
+            }
+        };
+        answer.unwrap_or_else(HttpReply::from)
+    }
+
+    fn health(&self) -> HttpReply {
+        let health = json!({
+            "status": "ok",
+            "node": self.shared.mcp.name(),
+            "pid": std::process::id(),
+            "connections": self.shared.places.taken(),
+        });
+        json_reply(StatusCode::OK, health.to_string())
+    }
+
+    /// It becomes something else after the answer.
+    fn will_upgrade(&self, upgrade: OnUpgrade) {
+        *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+    }
+
+    fn upgrade(&self) -> Option<OnUpgrade> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

@@ -1,0 +1,79 @@
+//! What goes back over HTTP.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http_body_util::{Either, Full, StreamBody};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::events::Events;
+use crate::mcp::{self, Code, Id, RpcError};
+
+/// A whole text, or a stream of events.
+pub(super) type HttpReply = Response<Either<Full<Bytes>, StreamBody<Events>>>;
+
+/// Why a request never gets to MCP.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    why: String,
+}
+
+/// A refusal.
+pub(super) fn refusal(status: StatusCode, why: impl fmt::Display) -> Refusal {
+    Refusal {
+        status,
+        why: format!("{why}"),
+    }
+}
+
+/// An answer that is JSON, or nothing.
+pub(super) fn json_reply(status: StatusCode, json: impl Into<Bytes>) -> HttpReply {
+    let json = json.into();
+    let empty = json.is_empty();
+    let mut reply = Response::new(Either::Left(Full::new(json)));
+    *reply.status_mut() = status;
+    if !empty {
+        let json = HeaderValue::from_static("application/json");
+        reply.headers_mut().insert(CONTENT_TYPE, json);
+    }
+    reply
+}
+
+/// An answer that is a stream of events: nobody on the way may keep them, or change them.
+pub(super) fn event_reply(events: Events) -> HttpReply {
+    let mut reply = Response::new(Either::Right(StreamBody::new(events)));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // nginx buffers whole answers unless told not to.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    reply
+}
+
+/// The method is not for that path.
+pub(super) fn not_allowed(methods: &'static str) -> HttpReply {
+    let mut reply = HttpReply::from(refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format_args!("only {methods} here"),
+    ));
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
+    reply
+}
+
+impl From<Refusal> for HttpReply {
+    fn from(Refusal { status, why }: Refusal) -> HttpReply {
+        let code = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Code::Overloaded,
+            StatusCode::NOT_FOUND => Code::NoSession,
+            _ => Code::InvalidRequest,
+        };
+        json_reply(
+            status,
+            mcp::Response::error(Id::null(), RpcError::new(code, why)).to_json(),
+        )
+    }
+}

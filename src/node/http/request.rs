@@ -1,0 +1,97 @@
+//! What a request says before MCP is asked.
+
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::header::{ACCEPT, CONTENT_TYPE, EXPECT, HeaderMap, ORIGIN};
+use hyper::{Request, StatusCode};
+
+use super::reply::{Refusal, refusal};
+use crate::mcp::{self, MAX_MESSAGE, Version};
+use crate::node::origin::may_ask;
+
+use http_body_util::BodyExt;
+
+/// Time for a request's body.
+const BODY: Duration = Duration::from_secs(30);
+/// What is read of a body that is too large, in bytes, so that its sender gets to read why.
+const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
+
+/// Whether pages of its origin may ask, and in its version.
+pub(super) fn check(headers: &HeaderMap, allowed_origins: &[String]) -> Result<(), Refusal> {
+    if header(headers, ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, allowed_origins)) {
+        return Err(refusal(StatusCode::FORBIDDEN, "pages of this origin may not ask"));
+    }
+    if header(headers, "mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
+        return Err(refusal(
+            StatusCode::BAD_REQUEST,
+            "MCP-Protocol-Version: not a version that is spoken here",
+        ));
+    }
+    Ok(())
+}
+
+/// A header as text: empty, when it is none.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// Whether the client says that it reads streams of events.
+pub(super) fn reads_events(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| is_media_type(range, "text/event-stream"))
+}
+
+/// The body, which is to be JSON and not too large.
+pub(super) async fn text(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    let media_type = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
+    if !is_media_type(media_type, "application/json") {
+        return Err(refusal(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Content-Type: not application/json",
+        ));
+    }
+    tokio::time::timeout(BODY, read(request))
+        .await
+        .map_err(|_| refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?
+}
+
+// Private
+
+fn is_media_type(text: &str, media_type: &str) -> bool {
+    let text = text.split(';').next().unwrap_or_default().trim();
+    text.eq_ignore_ascii_case(media_type)
+}
+
+async fn read(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    let too_large = || refusal(StatusCode::PAYLOAD_TOO_LARGE, mcp::TooLong);
+    let waits = request.headers().contains_key(EXPECT);
+    let mut body = request.into_body();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > MAX_DISCARD || (waits && announced > MAX_MESSAGE) {
+        return Err(too_large());
+    }
+    let mut text = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| refusal(StatusCode::BAD_REQUEST, error))?;
+        let Some(data) = frame.data_ref() else { continue };
+        length += data.len();
+        if length > MAX_DISCARD {
+            break;
+        }
+        if length > MAX_MESSAGE {
+            text = Vec::new();
+        } else {
+            text.extend_from_slice(data);
+        }
+    }
+    if length > MAX_MESSAGE {
+        return Err(too_large());
+    }
+    Ok(text)
+}
