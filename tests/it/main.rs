@@ -14,5 +14,6 @@ mod haproxy;
 mod harness;
 mod lifecycle;
 mod readme;
+mod sdk;
 mod troubles;
 mod views;
