@@ -26,7 +26,7 @@ fn impatient(cluster: &mut Cluster) {
     let second = Duration::from_secs(1).into();
     let timeouts = &mut cluster.timeouts;
     (timeouts.client, timeouts.server, timeouts.keep_alive) = (second, second, second);
-    timeouts.tunnel = Duration::from_secs(60).into();
+    timeouts.tunnel = Duration::from_mins(1).into();
 }
 
 #[tokio::test]
