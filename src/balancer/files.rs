@@ -28,6 +28,9 @@ pub enum FilesError {
         /// Why.
         source: io::Error,
     },
+    /// No certificate can be made.
+    #[error("cannot make a self-signed certificate: {0}")]
+    SelfSigned(#[from] rcgen::Error),
 }
 
 impl FilesError {
@@ -38,6 +41,9 @@ impl FilesError {
             FilesError::Render(error) => error.hint(),
             FilesError::Certificate { .. } => {
                 Some("`tls.certificate` and `tls.key` name PEM files that this user can read".to_owned())
+            }
+            FilesError::SelfSigned(_) => {
+                Some("make a pair yourself, and name it: `tls: {certificate: FILE, key: FILE}`".to_owned())
             }
         }
     }

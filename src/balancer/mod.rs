@@ -1,6 +1,7 @@
 //! The balancers, described: what files they read, how they are checked and served. They are only described here;
 //! the supervisor does.
 
+mod certificate;
 mod check;
 mod files;
 mod find;
@@ -36,10 +37,12 @@ pub trait Balancer: Send + Sync {
     /// The binary's version, as it says itself.
     fn version(&self) -> &str;
 
-    /// The files that it reads, for a fresh start. The first one is its configuration.
+    /// The files that it reads, for a fresh start with no node drained. The first one is its configuration.
     ///
-    /// A new process that takes over from an old one gets the same files, but the state file: that is to be filled
-    /// by the old process just before.
+    /// For any other start, those of [`Balancer::order_files`] are to be written after them. A process that takes over
+    /// from an old one finds more in the state file if the old one's `show servers state` is written there just
+    /// before: weights, and who is down. Afterwards [`Balancer::order_files`] are due again, or a later start would
+    /// believe what was true then.
     ///
     /// # Errors
     /// When a template cannot be filled, or a certificate not read.
@@ -51,8 +54,8 @@ pub trait Balancer: Send + Sync {
         templates: &Templates,
     ) -> Result<Vec<ConfigFile>, FilesError>;
 
-    /// Those of the files that say which nodes are drained, to be written before an order is given: so a process that
-    /// starts later, and the first connection that it gets, knows of it. `drained` are names of nodes.
+    /// Those of the files that say which nodes are drained, to be written before an order is given: so every process
+    /// that starts later knows of it before its first connection. `drained` are names of nodes.
     fn order_files(&self, cluster: &Cluster, run_dir: &RunDir, drained: &BTreeSet<String>)
     -> Vec<ConfigFile>;
 

@@ -94,6 +94,8 @@ pub enum Certificate {
         /// Its private key.
         key: PathBuf,
     },
+    /// A pair of our own, made when the cluster starts and gone when it stops.
+    SelfSigned,
 }
 
 impl Cluster {

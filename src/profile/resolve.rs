@@ -156,6 +156,9 @@ fn cluster(document: Document) -> Cluster {
         health,
         timeouts,
         tls: tls.and_then(|tls| {
+            if tls.self_signed {
+                return Some(Certificate::SelfSigned);
+            }
             Some(Certificate::Files {
                 certificate: tls.certificate?,
                 key: tls.key?,

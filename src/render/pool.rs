@@ -179,17 +179,18 @@ impl Pool {
         }
     }
 
-    /// How it is told whose client this is. An event stream belongs to the session that its client's requests made,
-    /// so it also follows what those go by.
+    /// How it is told whose client this is; what comes first wins. An event stream belongs to the session that its
+    /// client's requests made, so it also follows what those go by.
     fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
         let own = self.route(cluster).sticky;
-        let http = cluster.routing.http.sticky;
-        match self {
-            Pool::Sse if http != own && matches!(http, Sticky::Cookie | Sticky::McpSession) => {
-                vec![http, own]
-            }
-            _ => vec![own],
+        let mut followed = match self {
+            Pool::Http | Pool::Sse => by_request(cluster.routing.http.sticky),
+            Pool::Tcp | Pool::WebSocket => Vec::new(),
+        };
+        if !followed.contains(&own) {
+            followed.push(own);
         }
+        followed
     }
 
     /// What brings a client back to its node, unless that is drained: HAProxy itself would keep sending it there.
@@ -200,7 +201,7 @@ impl Pool {
             table.size,
             timer(table.expire)
         );
-        let http = cluster.routing.http.sticky;
+        let learnt = by_request(cluster.routing.http.sticky).contains(&Sticky::McpSession);
         let names = word(&run_dir.haproxy_drained_names());
         // A client whose entry names a drained node is balanced anew, and its entry is then overwritten.
         let unless_drained = |what: &str, table: Pool| {
@@ -232,7 +233,7 @@ impl Pool {
                     ]);
                 }
                 // Only a node can name a session, in its answer. Event streams look where requests have learnt it.
-                Sticky::McpSession if self != Pool::Http && http == Sticky::McpSession => {
+                Sticky::McpSession if self != Pool::Http && learnt => {
                     lines.push(format!(
                         "stick match {SESSION} table {} {}",
                         Pool::Http.name(),
@@ -328,5 +329,17 @@ impl Pool {
             }
         }
         options.join(" ")
+    }
+}
+
+// Private
+
+/// What requests are told by, when their route says `sticky`. A cookie alone would not do: most MCP clients keep none,
+/// and send the id of their session instead.
+fn by_request(sticky: Sticky) -> Vec<Sticky> {
+    match sticky {
+        Sticky::Cookie => vec![Sticky::Cookie, Sticky::McpSession],
+        Sticky::McpSession => vec![Sticky::McpSession],
+        Sticky::None | Sticky::Source => Vec::new(),
     }
 }

@@ -18,5 +18,6 @@ mod hurry;
 mod lifecycle;
 mod readme;
 mod reloading;
+mod sdk;
 mod troubles;
 mod views;

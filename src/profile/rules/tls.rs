@@ -8,25 +8,18 @@ pub(super) fn certificate(written: &Written) -> Vec<Problem> {
     let Some(tls) = &written.document.tls else {
         return Vec::new();
     };
-    let files = "`tls: {certificate: FILE, key: FILE}` in PEM";
-    if tls.self_signed {
-        return vec![
-            written
-                .problem("tls.self_signed", "`tls.self_signed` is not built yet")
-                .hint(format!("what works now: {files}")),
-        ];
-    }
-    let missing = match (&tls.certificate, &tls.key) {
+    let files = tls.certificate.is_some() || tls.key.is_some();
+    let wrong = match (&tls.certificate, &tls.key) {
+        _ if tls.self_signed && files => "`tls` names files and wants a self-signed pair, too",
+        _ if tls.self_signed => return Vec::new(),
         (Some(_), Some(_)) => return Vec::new(),
         (Some(_), None) => "`tls.key` is missing",
         (None, Some(_)) => "`tls.certificate` is missing",
         (None, None) => "`tls` names no certificate",
     };
-    vec![
-        written
-            .problem("tls", missing)
-            .hint(format!("it is {files}, or `tls: null`")),
-    ]
+    vec![written.problem("tls", wrong).hint(
+        "it is `tls: {certificate: FILE, key: FILE}` in PEM, `tls: {self_signed: true}`, or `tls: null`",
+    )]
 }
 
 /// HTTPS needs a certificate.
@@ -39,6 +32,6 @@ pub(super) fn https(written: &Written) -> Vec<Problem> {
         written
             .problem("listen.https", "`listen.https` needs a certificate")
             .mark(written.mark("tls", "none here"))
-            .hint("set `tls: {certificate: FILE, key: FILE}`, or `listen.https: null`"),
+            .hint("set `tls: {self_signed: true}` or `tls: {certificate: FILE, key: FILE}`, or `listen.https: null`"),
     ]
 }

@@ -64,7 +64,10 @@ fn broken_rules() {
         ("tls={certificate: a}", "`tls.key` is missing"),
         ("tls.key=a", "`tls.certificate` is missing"),
         ("tls={}", "`tls` names no certificate"),
-        ("tls.self_signed=true", "`tls.self_signed` is not built yet"),
+        (
+            "tls={self_signed: true, key: a}",
+            "`tls` names files and wants a self-signed pair, too",
+        ),
     ] {
         let problems = problems(&sets(&[set]));
         assert_eq!(problems.messages().collect::<Vec<_>>(), [message], "--set {set}");
@@ -266,4 +269,9 @@ fn a_certificate_alone_opens_https() {
     let tls = "tls={certificate: a, key: b}";
     assert_eq!(cluster(&sets(&[tls])).listen.https, Some(8443));
     assert_eq!(cluster(&sets(&[tls, "listen.https=443"])).listen.https, Some(443));
+    let own = cluster(&sets(&["tls.self_signed=true"]));
+    assert_eq!(
+        (own.tls, own.listen.https),
+        (Some(Certificate::SelfSigned), Some(8443))
+    );
 }

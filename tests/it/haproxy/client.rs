@@ -34,10 +34,66 @@ pub(super) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> 
     Line::open(source, port).await?.node().await
 }
 
+/// An HTTP connection with a request on it, read bit by bit.
+pub(super) struct Stream {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Stream {
+    pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> Stream {
+        Stream {
+            stream: requested(source, port, "GET", path, headers).await,
+            read: Vec::new(),
+        }
+    }
+
+    /// Reads until `words` have come; everything that came.
+    pub(super) async fn until(&mut self, words: &str) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.read).into_owned();
+            if text.contains(words) {
+                return text;
+            }
+            let more = patiently(self.stream.read_buf(&mut self.read)).await.unwrap();
+            assert_ne!(more, 0, "ended before `{words}`: {text}");
+        }
+    }
+
+    /// Whether nothing comes for so long, not even the end.
+    pub(super) async fn is_silent_for(&mut self, silence: Duration) -> bool {
+        let waited = tokio::time::timeout(silence, self.stream.read_buf(&mut self.read)).await;
+        waited.is_err()
+    }
+
+    pub(super) async fn send(&mut self, words: &str) {
+        self.stream.write_all(words.as_bytes()).await.unwrap();
+    }
+}
+
 /// The answer to `GET path` with more header lines, up to the end of the connection.
 pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> String {
+    request(source, port, "GET", path, headers).await
+}
+
+/// The answer to any request.
+pub(super) async fn request(
+    source: Ipv4Addr,
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+) -> String {
+    let mut stream = requested(source, port, method, path, headers).await;
+    let mut answer = Vec::new();
+    // What came before a reset counts, too.
+    let _ = patiently(stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn requested(source: Ipv4Addr, port: u16, method: &str, path: &str, headers: &[&str]) -> TcpStream {
     let mut stream = connect(source, port).await.unwrap();
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
     for header in headers {
         request.push_str(header);
         request.push_str("\r\n");
@@ -46,10 +102,7 @@ pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str
         request.push_str("Connection: close\r\n");
     }
     stream.write_all((request + "\r\n").as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    // What came before a reset counts, too.
-    let _ = patiently(stream.read_to_end(&mut answer)).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    stream
 }
 
 async fn connect(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {

@@ -5,7 +5,9 @@ mod config;
 mod drain;
 mod live;
 mod nodes;
+mod reload;
 mod running;
+mod streams;
 
 use clusterctl::balancer::{Balancer, find};
 use clusterctl::plan::{BalancerPlan, NodePlan, Plan};

@@ -44,7 +44,12 @@ async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Resu
         let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         stream.write_all(switched.as_bytes()).await?;
-        return stream.write_all(format!("{name} upgraded\n").as_bytes()).await;
+        stream.write_all(format!("{name} upgraded\n").as_bytes()).await?;
+        if lower.contains("sec-websocket-protocol: echo") {
+            let (mut from, mut to) = stream.split();
+            tokio::io::copy(&mut from, &mut to).await?;
+        }
+        return Ok(());
     }
     if lower.contains("accept: text/event-stream") {
         let streaming = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";

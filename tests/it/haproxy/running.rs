@@ -1,9 +1,10 @@
 //! A running HAProxy with small nodes behind it; it ends with the test.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use clusterctl::balancer::{Balancer, ConfigFile, Orders};
+use clusterctl::balancer::{Balancer, Orders};
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Process, RunDir};
 use clusterctl::profile::Cluster;
@@ -17,6 +18,7 @@ pub(super) struct Running {
     pub(super) cluster: Cluster,
     pub(super) socket: Socket,
     plan: Plan,
+    drained: BTreeSet<String>,
     haproxy: Box<dyn Balancer>,
     run_dir: RunDir,
     processes: Vec<Process>,
@@ -31,10 +33,12 @@ impl Running {
             node.tcp = nodes::tcp(node.name.clone()).await;
             node.http = Some(nodes::http(node.name.clone()).await);
         }
-        let [tcp, http, websocket, sse, page, health] = free_ports();
+        let [tcp, http, websocket, sse, https, page, health] = free_ports();
         let listen = &mut cluster.listen;
         (listen.tcp, listen.http) = (Some(tcp), Some(http));
         (listen.websocket, listen.sse) = (Some(websocket), Some(sse));
+        // Not served without a certificate.
+        listen.https = Some(https);
         (listen.stats, listen.status) = (
             Some(([127, 0, 0, 1], page).into()),
             Some(([127, 0, 0, 1], health).into()),
@@ -49,6 +53,7 @@ impl Running {
             socket: Socket::new(&haproxy.sockets(&plan, &run_dir)[0]),
             cluster,
             plan,
+            drained: BTreeSet::new(),
             haproxy,
             run_dir,
             processes: Vec::new(),
@@ -64,8 +69,17 @@ impl Running {
         self.cluster.listen.tcp.unwrap()
     }
 
+    pub(super) fn https(&self) -> u16 {
+        self.cluster.listen.https.unwrap()
+    }
+
     pub(super) fn http(&self) -> u16 {
         self.cluster.listen.http.unwrap()
+    }
+
+    /// Its certificate, when it has one.
+    pub(super) fn certificate(&self) -> std::path::PathBuf {
+        self.run_dir.certificate()
     }
 
     /// Its processes' output so far.
@@ -102,9 +116,9 @@ impl Running {
     }
 
     /// Writes down which nodes are drained, as the supervisor will do before it tells.
-    pub(super) fn write_orders(&self, drained: &[&str]) {
-        let drained = drained.iter().map(|name| (*name).to_owned()).collect();
-        write(&self.haproxy.order_files(&self.cluster, &self.run_dir, &drained));
+    pub(super) fn write_orders(&mut self, drained: &[&str]) {
+        self.drained = drained.iter().map(|name| (*name).to_owned()).collect();
+        self.write_files();
     }
 
     /// Kills it, and starts another one that reads the same files.
@@ -136,7 +150,12 @@ impl Running {
         let files = self
             .haproxy
             .files(&self.cluster, &self.plan, &self.run_dir, &templates);
-        write(&files.unwrap());
+        let orders = self
+            .haproxy
+            .order_files(&self.cluster, &self.run_dir, &self.drained);
+        for file in files.unwrap().iter().chain(&orders) {
+            RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+        }
     }
 
     fn spawn(&mut self, replacing: &[u32]) {
@@ -151,12 +170,6 @@ impl Drop for Running {
         for process in &self.processes {
             let _ = process.identity().signal(Signal::SIGKILL);
         }
-    }
-}
-
-fn write(files: &[ConfigFile]) {
-    for file in files {
-        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
     }
 }
 

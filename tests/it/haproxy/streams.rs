@@ -1,0 +1,144 @@
+//! Long-lived traffic: event streams and `WebSockets` are let through as they come, for as long as they may be silent.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use clusterctl::platform::Program;
+use clusterctl::profile::{Certificate, Cluster};
+
+use super::client::{Stream, get, request};
+use super::nodes::SILENCE;
+use super::running::Running;
+
+const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 5, 1);
+const EVENTS: &str = "Accept: text/event-stream";
+const PACKED: &str = "Accept-Encoding: gzip";
+const UPGRADE: [&str; 5] = [
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol: echo",
+];
+
+/// Requests may be silent for a second, streams for longer than any test.
+fn impatient(cluster: &mut Cluster) {
+    let second = Duration::from_secs(1).into();
+    let timeouts = &mut cluster.timeouts;
+    (timeouts.client, timeouts.server, timeouts.keep_alive) = (second, second, second);
+    timeouts.tunnel = Duration::from_mins(1).into();
+}
+
+#[tokio::test]
+async fn the_first_event_does_not_wait_for_the_second() {
+    let running = Running::start(impatient).await;
+    let listen = &running.cluster.listen;
+    for (port, path) in [
+        (listen.http.unwrap(), "/mcp"),
+        (listen.http.unwrap(), "/mcp/sse"),
+        (listen.sse.unwrap(), "/mcp/sse"),
+    ] {
+        let mut stream = Stream::get(SOURCE, port, path, &[EVENTS, PACKED]).await;
+        let first = stream.until(" first\n").await;
+        assert!(!first.contains("second"), "{path}: {first}");
+        assert!(!first.contains("content-encoding"), "{path}: {first}");
+        // Longer than a request's answer may take.
+        assert!(SILENCE > running.cluster.timeouts.server.duration());
+        stream.until("second").await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_websocket_outlives_a_requests_timeouts_in_both_directions() {
+    let running = Running::start(impatient).await;
+    let listen = &running.cluster.listen;
+    for (port, path) in [
+        (listen.http.unwrap(), "/mcp/ws"),
+        (listen.websocket.unwrap(), "/mcp/ws"),
+    ] {
+        let mut stream = Stream::get(SOURCE, port, path, &UPGRADE).await;
+        stream.until(" upgraded\n").await;
+        assert!(stream.is_silent_for(Duration::from_millis(2500)).await, "{path}");
+        stream.send("still here").await;
+        stream.until("still here").await;
+    }
+}
+
+#[tokio::test]
+async fn every_request_of_a_session_reaches_its_node_without_a_cookie() {
+    let running = Running::start(|_| {}).await;
+    let port = running.http();
+    for round in 0..4 {
+        let begun = request(SOURCE, port, "POST", "/mcp", &["Content-Length: 0"]).await;
+        let nodes = &running.cluster.nodes;
+        let node = nodes
+            .iter()
+            .find(|node| begun.contains(&format!("mcp-session-id: of-{}", node.name)));
+        let name = &node.unwrap_or_else(|| panic!("{round}: {begun}")).name;
+        let session = format!("Mcp-Session-Id: of-{name}");
+        for number in 2..8 {
+            // From anywhere: a client may move.
+            let source = Ipv4Addr::new(127, 0, 5, number);
+            for method in ["POST", "GET", "DELETE"] {
+                let answer = request(source, port, method, "/mcp", &[&session, "Content-Length: 0"]).await;
+                assert!(
+                    answer.contains(&format!(r#""node":"{name}""#)),
+                    "{method}: {answer}"
+                );
+            }
+        }
+        let mut stream = Stream::get(SOURCE, port, "/mcp", &[EVENTS, &session]).await;
+        stream.until(&format!("data: {name} first")).await;
+    }
+}
+
+#[tokio::test]
+async fn everything_is_served_by_tls_with_a_pair_of_our_own() {
+    let running = Running::start(|cluster| {
+        cluster.tls = Some(Certificate::SelfSigned);
+        impatient(cluster);
+    })
+    .await;
+    let port = running.https();
+    let pem = running.certificate();
+    let curl = async |arguments: &[&str], path: &str| -> String {
+        let output = Program::new("/usr/bin/curl")
+            .args([
+                "--silent",
+                "--show-error",
+                "--no-buffer",
+                "--include",
+                "--max-time",
+                "20",
+            ])
+            .args(["--cacert".as_ref(), pem.as_os_str()])
+            .args(arguments)
+            .arg(format!("https://localhost:{port}{path}"))
+            .output(Duration::from_mins(1))
+            .await
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!text.is_empty(), "{arguments:?}: {output:?}");
+        text
+    };
+    for version in ["--http1.1", "--http2"] {
+        let answer = curl(&[version], "/mcp").await;
+        // The node, too, is told.
+        assert!(answer.contains("x-forwarded-proto: https"), "{version}: {answer}");
+        assert!(answer.contains("set-cookie: SERVERID="), "{version}: {answer}");
+        let events = curl(&[version, "-H", EVENTS], "/mcp/sse").await;
+        assert!(events.contains("data: second"), "{version}: {events}");
+    }
+    let mut upgrade = vec!["--http1.1"];
+    for header in &UPGRADE[..4] {
+        upgrade.extend(["-H", header]);
+    }
+    let upgraded = curl(&upgrade, "/mcp/ws").await;
+    assert!(upgraded.ends_with(" upgraded\n"), "{upgraded}");
+    // Plain HTTP beside it.
+    assert!(
+        get(SOURCE, running.http(), "/mcp", &[])
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+}

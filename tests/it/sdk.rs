@@ -1,0 +1,215 @@
+//! The official MCP SDKs, through the balancer: they connect, call tools, are notified, and begin anew when their node
+//! is drained.
+//!
+//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that `tests/sdk` names.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::TestCluster;
+
+#[test]
+fn python_clients_talk_to_one_node_by_every_transport() {
+    let cluster = TestCluster::new().started();
+    for (transport, port, path) in [
+        ("http", 8080, "/mcp"),
+        ("sse", 8080, "/mcp/sse"),
+        ("sse", 8002, "/mcp/sse"),
+    ] {
+        talk(&mut Client::python(transport, &url("http", &cluster, port, path)));
+    }
+}
+
+#[test]
+fn typescript_clients_talk_to_one_node_by_every_transport() {
+    let cluster = TestCluster::new().started();
+    for (transport, scheme, port, path) in [
+        ("http", "http", 8080, "/mcp"),
+        ("sse", "http", 8080, "/mcp/sse"),
+        ("sse", "http", 8002, "/mcp/sse"),
+        ("websocket", "ws", 8080, "/mcp/ws"),
+        ("websocket", "ws", 8001, "/mcp/ws"),
+    ] {
+        talk(&mut Client::typescript(
+            transport,
+            &url(scheme, &cluster, port, path),
+        ));
+    }
+}
+
+#[test]
+fn clients_of_a_drained_node_begin_anew_elsewhere() {
+    let cluster = TestCluster::new().started();
+    let url = url("http", &cluster, 8080, "/mcp");
+    for mut client in [Client::python("http", &url), Client::typescript("http", &url)] {
+        let before = client.conversation();
+        let node = before["node"].as_str().unwrap();
+        order(&cluster, "add", "drain", node);
+        let after = client.conversation();
+        assert_eq!(after["anew"], true, "{after}");
+        assert_ne!(after["node"], node, "{after}");
+        assert_eq!(client.conversation()["anew"], false);
+        order(&cluster, "del", "ready", node);
+    }
+}
+
+// Private
+
+fn url(scheme: &str, cluster: &TestCluster, port: u16, path: &str) -> String {
+    format!("{scheme}://{}{path}", cluster.address(port))
+}
+
+/// Two conversations in one session.
+fn talk(client: &mut Client) {
+    let first = client.conversation();
+    let tools = first["tools"].as_array().unwrap();
+    for tool in ["echo", "sleep", "notify", "whoami"] {
+        assert!(tools.iter().any(|known| known == tool), "no {tool}: {first}");
+    }
+    assert!(first["notice"].to_string().contains("hear, hear"), "{first}");
+    let second = client.conversation();
+    assert_eq!(
+        (&second["anew"], &second["node"]),
+        (&Value::Bool(false), &first["node"])
+    );
+}
+
+/// What `drain` and `ready` tell HAProxy for its HTTP backend.
+fn order(cluster: &TestCluster, list: &str, state: &str, node: &str) {
+    let file = |name: &str| cluster.run_dir().join(name).display().to_string();
+    for command in [
+        format!("set server mcp_http_backend/{node} state {state}"),
+        format!("{list} acl {} {node}", file("haproxy-drained.names")),
+        format!(
+            "{list} acl {} {}",
+            file("haproxy-drained.ids"),
+            node.trim_start_matches("erlmcp")
+        ),
+    ] {
+        assert_eq!(cluster.ask_haproxy(&command), "\n", "{command}");
+    }
+}
+
+/// A program that talks by an SDK when it is told to.
+struct Client {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Client {
+    fn python(transport: &str, url: &str) -> Client {
+        let python = python();
+        Client::run(Command::new(python).args([
+            &scripts().join("client.py").display().to_string(),
+            transport,
+            url,
+        ]))
+    }
+
+    fn typescript(transport: &str, url: &str) -> Client {
+        let script = typescript();
+        Client::run(Command::new("node").args([&script.display().to_string(), transport, url]))
+    }
+
+    fn run(command: &mut Command) -> Client {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Client { process, answers }
+    }
+
+    fn conversation(&mut self) -> Value {
+        writeln!(self.process.stdin.as_mut().unwrap()).unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: `{answer}`; see above"))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ended_or_not = self.process.kill();
+        let _status = self.process.wait();
+    }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
+}
+
+/// The Python that has the SDK.
+fn python() -> PathBuf {
+    let home = installed("python", &["requirements.txt"], |home| {
+        must(
+            Command::new("python3").args(["-m", "venv"]).arg(home),
+            "python3-venv",
+        );
+        let requirements = home.join("requirements.txt");
+        fs::copy(scripts().join("requirements.txt"), &requirements).unwrap();
+        let pip = home.join("bin/pip");
+        must(
+            Command::new(pip)
+                .args(["install", "--quiet", "-r"])
+                .arg(requirements),
+            "python3-venv",
+        );
+    });
+    home.join("bin/python")
+}
+
+/// The script beside the SDK: modules are looked for where the script is.
+fn typescript() -> PathBuf {
+    let home = installed("typescript", &["package.json", "client.mjs"], |home| {
+        for file in ["package.json", "client.mjs"] {
+            fs::copy(scripts().join(file), home.join(file)).unwrap();
+        }
+        let install = [
+            "install",
+            "--silent",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+        ];
+        must(
+            Command::new("npm").args(install).current_dir(home),
+            "nodejs and npm",
+        );
+    });
+    home.join("client.mjs")
+}
+
+/// The directory in which an SDK is installed; done again when one of `files` has changed. Tests may be processes of
+/// their own, and only one of them installs.
+fn installed(name: &str, files: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk").join(name);
+    fs::create_dir_all(&home).unwrap();
+    let lock = File::create(home.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let wanted: String = files
+        .iter()
+        .map(|file| fs::read_to_string(scripts().join(file)).unwrap())
+        .collect();
+    let done = home.join("installed");
+    if fs::read_to_string(&done).ok().as_ref() != Some(&wanted) {
+        install(&home);
+        fs::write(done, wanted).unwrap();
+    }
+    home
+}
+
+fn must(command: &mut Command, package: &str) {
+    match command.status() {
+        Ok(status) => assert!(
+            status.success(),
+            "{command:?} failed; see above. It needs {package}."
+        ),
+        Err(error) => panic!("{command:?}: {error}. Is {package} installed? `tests/run` does it."),
+    }
+}

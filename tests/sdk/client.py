@@ -1,0 +1,74 @@
+"""Holds a conversation with an MCP server by the official SDK: client.py http|sse URL.
+
+Each line on standard input is a wish for one more conversation, in the same session if it still exists. Each is
+answered by a line of JSON: who served it, which tools there were, what was notified, whether a new session was needed.
+"""
+
+import asyncio
+import json
+import sys
+
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+PATIENCE = 20
+
+
+class Conversation:
+    def __init__(self, transport, url):
+        self.transport, self.url = transport, url
+        self.client = None
+        self.notices = asyncio.Queue()
+
+    async def hear(self, params):
+        await self.notices.put(params.data)
+
+    async def connect(self):
+        connect = {"http": streamable_http_client, "sse": sse_client}[self.transport]
+        self.client = Client(connect(self.url), logging_callback=self.hear, read_timeout_seconds=PATIENCE)
+        await self.client.__aenter__()
+
+    async def leave(self):
+        client, self.client = self.client, None
+        if client is None:
+            return
+        try:
+            await client.__aexit__(None, None, None)
+        except Exception as error:
+            # What is left of a session whose node is gone.
+            print(f"left: {error!r}", file=sys.stderr)
+
+    async def say(self, tool, **arguments):
+        result = await self.client.call_tool(tool, arguments)
+        assert not result.is_error, result
+        return result.content[0].text
+
+    async def hold(self):
+        tools = [tool.name for tool in (await self.client.list_tools()).tools]
+        assert await self.say("echo", message="häé") == "häé"
+        nodes = {json.loads(await self.say("whoami"))["node"] for _ in range(5)}
+        assert len(nodes) == 1, nodes
+        await self.say("notify", message="hear, hear")
+        notice = await asyncio.wait_for(self.notices.get(), PATIENCE)
+        return {"node": nodes.pop(), "tools": tools, "notice": notice}
+
+    async def hold_somehow(self):
+        if self.client is not None:
+            try:
+                return {**await self.hold(), "anew": False}
+            except Exception as error:
+                print(f"anew: {error!r}", file=sys.stderr)
+                await self.leave()
+        await self.connect()
+        return {**await self.hold(), "anew": True}
+
+
+async def main():
+    conversation = Conversation(*sys.argv[1:])
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(await conversation.hold_somehow()), flush=True)
+    await conversation.leave()
+
+
+asyncio.run(main())
