@@ -203,7 +203,11 @@ Speaks MCP: newline-delimited JSON-RPC over TCP; POST /mcp and GET /health over 
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
 
-SIGTERM or Ctrl-C ends it.";
+Over HTTP: /mcp (Streamable HTTP), /mcp/sse (HTTP with SSE, MCP 2024-11-05),
+/mcp/ws (WebSocket), /health. SIGTERM or Ctrl-C ends it.
+
+Faults on order, for drills: --delay 1300ms gives every answer so much later,
+--mute tcp or --mute http accepts on that port and never answers.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

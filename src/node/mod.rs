@@ -1,7 +1,9 @@
 //! The embedded MCP node: a real MCP server, made to hold many connections.
 //!
-//! JSON-RPC comes in over TCP, one message per line (`tcp`), or over HTTP (`http`); both ask the same server (`mcp_server`).
-//! [`workers`] hold the connections, so that more fit than into one descriptor table.
+//! JSON-RPC comes in over TCP, one message per line (`tcp`), over HTTP (`http`), and over what HTTP becomes (`websocket`); all
+//! ask the same server (`mcp_server`). It knows those who ask as `client`s: one per connection, or per one of the `sessions` of
+//! those who come over many. What it tells them unasked waits in their `outbox`. [`workers`] hold the connections, so that more
+//! fit than into one descriptor table; a session's requests may come to any of them.
 
 mod answer;
 mod client;

@@ -1,4 +1,7 @@
 //! MCP over WebSocket: one message per text frame, in both directions.
+//!
+//! What the library has allocated for a message it keeps while the connection lives, so one that was sent a large message
+//! stays as large: at most two times 16 MiB.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +21,8 @@ use super::outbox::Reader;
 use super::worker::Shared;
 use crate::mcp::MAX_MESSAGE;
 
-/// What a connection holds to read into, in bytes, as long as it lives.
-const BUFFER: usize = 1024;
+/// What a connection holds to read into, in bytes, as long as it lives. Most messages are smaller.
+const BUFFER: usize = 2 * 1024;
 /// Time between two pings on a connection that has nothing to say.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What a client that is told to go gets to go.

@@ -29,7 +29,7 @@ use tokio::net::TcpStream;
 use super::outbox::Bell;
 use super::websocket;
 use super::worker::Shared;
-use reply::{HttpReply, json_reply, not_allowed, refusal};
+use reply::{HttpReply, Refusal, json_reply, not_allowed, refusal};
 
 /// Time for a request's header, and between two requests. Longer than balancers keep idle connections to servers, so
 /// that they close them and none is closed under a request.
@@ -96,14 +96,16 @@ impl Connection<'_> {
 
     async fn respond(&self, request: Request<Incoming>) -> HttpReply {
         self.shared.faults.wait().await;
-        let path = request.uri().path();
-        if path == "/health" {
-            return match *request.method() {
+        self.answer(request).await.unwrap_or_else(HttpReply::from)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<HttpReply, Refusal> {
+        request::check_origin(request.headers(), &self.shared.allowed_origins)?;
+        match request.uri().path() {
+            "/health" => Ok(match *request.method() {
                 Method::GET | Method::HEAD => self.health(),
                 _ => not_allowed("GET, HEAD"),
-            };
-        }
-        let answer = match path {
+            }),
             "/mcp" | "/mcp/sse" | "/mcp/ws" if self.full => {
                 Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "too many connections"))
             }
@@ -112,13 +114,10 @@ impl Connection<'_> {
             "/mcp/ws" => upgrade::respond(self, request),
             path => {
                 let error = format!("nothing is at {}", path.chars().take(100).collect::<String>());
-                Ok(json_reply(
-                    StatusCode::NOT_FOUND,
-                    json!({"error": error}).to_string(),
-                ))
+                let error = json!({"error": error}).to_string();
+                Ok(json_reply(StatusCode::NOT_FOUND, error))
             }
-        };
-        answer.unwrap_or_else(HttpReply::from)
+        }
     }
 
     fn health(&self) -> HttpReply {

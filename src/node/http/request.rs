@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, EXPECT, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
@@ -10,18 +11,21 @@ use super::reply::{Refusal, refusal};
 use crate::mcp::{self, MAX_MESSAGE, Version};
 use crate::node::origin::may_ask;
 
-use http_body_util::BodyExt;
-
 /// Time for a request's body.
 const BODY: Duration = Duration::from_secs(30);
 /// What is read of a body that is too large, in bytes, so that its sender gets to read why.
 const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
 
-/// Whether pages of its origin may ask, and in its version.
-pub(super) fn check(headers: &HeaderMap, allowed_origins: &[String]) -> Result<(), Refusal> {
-    if header(headers, ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, allowed_origins)) {
+/// Whether pages of the request's origin may ask.
+pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+    if header(headers, ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, allowed)) {
         return Err(refusal(StatusCode::FORBIDDEN, "pages of this origin may not ask"));
     }
+    Ok(())
+}
+
+/// Whether the request's version, if it names one, is spoken here.
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     if header(headers, "mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
         return Err(refusal(
             StatusCode::BAD_REQUEST,

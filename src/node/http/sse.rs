@@ -11,7 +11,7 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events::{self, event};
 use super::reply::{HttpReply, Refusal, event_reply, json_reply, not_allowed, refusal};
-use super::request::{check, text};
+use super::request::{check_version, text};
 use crate::node::answer::{Answer, Asker};
 use crate::node::sessions::SessionId;
 use crate::node::worker::Shared;
@@ -24,7 +24,7 @@ pub(super) async fn respond(
     connection: &Connection<'_>,
     request: Request<Incoming>,
 ) -> Result<HttpReply, Refusal> {
-    check(request.headers(), &connection.shared.allowed_origins)?;
+    check_version(request.headers())?;
     match *request.method() {
         Method::GET => get(connection),
         Method::POST => post(connection, request).await,

@@ -14,7 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events;
 use super::reply::{HttpReply, Refusal, event_reply, json_reply, not_allowed, refusal};
-use super::request::{check, header, reads_events, text};
+use super::request::{check_version, header, reads_events, text};
 use crate::node::answer::{Answer, Asker};
 use crate::node::client::Client;
 use crate::node::outbox::Outbox;
@@ -28,7 +28,7 @@ pub(super) async fn respond(
     connection: &Connection<'_>,
     request: Request<Incoming>,
 ) -> Result<HttpReply, Refusal> {
-    check(request.headers(), &connection.shared.allowed_origins)?;
+    check_version(request.headers())?;
     match *request.method() {
         Method::POST => post(connection, request).await,
         Method::GET => get(connection, request.headers()),

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 
 use super::Connection;
 use super::reply::{HttpReply, Refusal, not_allowed, refusal};
-use super::request::{check, header};
+use super::request::{check_version, header};
 
 /// The subprotocol that MCP's SDKs ask for.
 const SUBPROTOCOL: &str = "mcp";
@@ -19,7 +19,7 @@ pub(super) fn respond(
     connection: &Connection<'_>,
     mut request: Request<Incoming>,
 ) -> Result<HttpReply, Refusal> {
-    check(request.headers(), &connection.shared.allowed_origins)?;
+    check_version(request.headers())?;
     if request.method() != Method::GET {
         return Ok(not_allowed("GET"));
     }
