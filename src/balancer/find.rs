@@ -95,11 +95,13 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
         return Err(FindError::NotBuilt(kind));
     };
     let path = match &binaries.haproxy {
-        Some(path) if path.exists() => path.clone(),
-        Some(path) => {
-            let path = path.clone();
-            return Err(FindError::NotThere { kind, path });
-        }
+        Some(named) => match at(named) {
+            Some(path) => path,
+            None => {
+                let path = named.clone();
+                return Err(FindError::NotThere { kind, path });
+            }
+        },
         None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
     };
     // Made absolute, because daemons change their directory.
@@ -129,6 +131,14 @@ async fn ask(kind: BalancerKind, path: &Path) -> Result<HaproxyBuild, FindError>
         kind,
         path: path.to_owned(),
     })
+}
+
+/// Where the profile's `named` binary is: a bare name is searched for, a path is what it is.
+fn at(named: &Path) -> Option<PathBuf> {
+    match named.to_str() {
+        Some(name) if !name.contains('/') => search(name),
+        _ => named.exists().then(|| named.to_owned()),
+    }
 }
 
 fn search(name: &str) -> Option<PathBuf> {
@@ -173,6 +183,13 @@ mod tests {
         let found = find(BalancerKind::Haproxy, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Haproxy);
         assert!(found.version().starts_with(|c: char| c.is_ascii_digit()));
+    }
+
+    #[test]
+    fn a_bare_name_is_searched_for() {
+        assert!(at(Path::new("sh")).is_some_and(|path| path.is_absolute()));
+        assert_eq!(at(Path::new("Cargo.toml")), None);
+        assert_eq!(at(Path::new("./Cargo.toml")), Some(PathBuf::from("./Cargo.toml")));
     }
 
     #[tokio::test]

@@ -275,7 +275,7 @@ pub struct Limits {
     pub per_ip: PerIp,
 }
 
-/// Limits of one client address; IPv6 clients are counted by /64.
+/// Limits of one client address; IPv6 clients are counted by /64. 0 is no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PerIp {

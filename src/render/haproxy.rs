@@ -120,7 +120,7 @@ impl View {
                 state: word(&run_dir.haproxy_state()),
                 peers: word(&run_dir.haproxy_peers_socket()),
             },
-            timeouts: timers(cluster.timeouts),
+            timeouts: timers(cluster.timeouts, cluster.health.timeout),
             health: HealthView {
                 inter: timer(cluster.health.interval),
                 fastinter: timer(cluster.health.interval).min(Period::from(Duration::from_secs(1))),
@@ -239,7 +239,7 @@ pub(super) fn word(path: &Path) -> String {
     word
 }
 
-fn timers(timeouts: Timeouts) -> Timeouts {
+fn timers(timeouts: Timeouts, health: Period) -> Timeouts {
     let Timeouts {
         connect,
         client,
@@ -255,7 +255,7 @@ fn timers(timeouts: Timeouts) -> Timeouts {
         client: timer(client),
         server: timer(server),
         queue: timer(queue),
-        check: timer(check),
+        check: timer(check.min(health)),
         http_request: timer(http_request),
         keep_alive: timer(keep_alive),
         tunnel: timer(tunnel),

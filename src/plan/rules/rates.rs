@@ -6,7 +6,8 @@ use crate::profile::BalancerKind;
 /// Messages per second inside raw TCP are counted by nobody but the built-in balancer.
 pub(in crate::plan) fn message_rate(case: &Case) -> Option<Warning> {
     let kind = case.plan.balancer.kind;
-    (kind != BalancerKind::Builtin && case.cluster.listen.tcp.is_some()).then(|| Warning {
+    let wanted = case.cluster.limits.per_ip.message_rate > 0 && case.cluster.listen.tcp.is_some();
+    (kind != BalancerKind::Builtin && wanted).then(|| Warning {
         what: "messages per second are not limited on the TCP listener".to_owned(),
         why: format!("{kind} sees no messages inside a TCP connection; HTTP requests are limited"),
         fix: None,

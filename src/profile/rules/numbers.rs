@@ -132,17 +132,17 @@ fn bounded(document: &Document) -> Vec<(&'static str, u64, RangeInclusive<u64>)>
         (
             "limits.per_ip.connections",
             u64::from(per_ip.connections),
-            1..=MANY,
+            0..=MANY,
         ),
         (
             "limits.per_ip.connection_rate",
             u64::from(per_ip.connection_rate),
-            1..=MANY,
+            0..=MANY,
         ),
         (
             "limits.per_ip.message_rate",
             u64::from(per_ip.message_rate),
-            1..=MANY,
+            0..=MANY,
         ),
         ("health.rise", u64::from(health.rise), 1..=1_000),
         ("health.fall", u64::from(health.fall), 1..=1_000),
