@@ -74,9 +74,9 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcom
                 ));
                 last = Some(node.connections);
             }
+            Err(error @ ClientError::Refused(_)) => return Err(error.into()),
             // The order outlives the supervisor, and the next one goes on with it.
-            Err(ClientError::NotRunning(_)) => view.show("the supervisor is gone; waiting for another one"),
-            Err(error) => return Err(error.into()),
+            Err(_) => view.show("the supervisor is gone; waiting for another one"),
         }
         if Instant::now() >= deadline {
             view.end();

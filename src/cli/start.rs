@@ -7,7 +7,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
-use crate::api::{Client, ClientError, Only, Rollout, StartOrder, Status};
+use crate::api::{Client, ClientError, NodeState, Only, Rollout, StartOrder, Status};
 use crate::platform::RunDir;
 use crate::profile::BalancerKind;
 use crate::supervisor::{Launch, PrepareError, Prepared, Presence, Record, detach, living_pids, supervise};
@@ -175,6 +175,9 @@ async fn join(
         .balancer
         .as_ref()
         .map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
+    if settings.names_profile() && runs_another_profile(settings, run_dir)? {
+        printer.warning("the cluster runs with another profile; `clusterctl reload` puts this one in force");
+    }
     match (running, wanted) {
         (Some(running), Some(wanted)) if running != wanted => Err(another(running)),
         (_, Some(balancer)) if lacks(&status, args.only) => {
@@ -189,6 +192,12 @@ async fn join(
         }
         _ => serves(settings, printer, client, "is already running").await,
     }
+}
+
+fn runs_another_profile(settings: &Settings, run_dir: &RunDir) -> Result<bool, Failure> {
+    let record = Record::read(run_dir).map_err(Failure::new)?;
+    let source = settings.source()?;
+    Ok(record.is_some_and(|record| !source.says_the_same_as(&record.launch.source)))
 }
 
 /// Whether a half that is wanted was not started.
@@ -208,6 +217,14 @@ async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &s
         printer.pretty_json(&status)?;
     } else {
         printer.data(&report::serving(&status, how))?;
+    }
+    // Only nodes that somebody else runs are not waited for.
+    for node in status
+        .nodes
+        .iter()
+        .filter(|node| node.pid.is_none() && node.state == NodeState::Down)
+    {
+        printer.warning(&format!("{} does not answer at {}", node.name, node.tcp));
     }
     Ok(Exit::Done)
 }

@@ -168,6 +168,8 @@ impl Core {
         ChildLook {
             process: child.process(),
             up: child.is_up(),
+            stopping: matches!(child.state, State::Stopping { .. }),
+            silent: matches!(who, Who::Balancer(_)) && self.balancer_pulse.silent_since().is_some(),
             failed: child.state == State::Failed,
             restarts: child.restarts.total,
             reason: child.reason.clone(),

@@ -16,7 +16,7 @@ use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
 use super::promise::Promise;
-use super::pulse::INTERVAL;
+use super::pulse::{INTERVAL, Pulse};
 use super::record::{ChildRecord, Launch, Record};
 use super::reload::Reload;
 use super::rollout::{Rollout, Verb, Who};
@@ -57,6 +57,8 @@ pub(super) struct Core {
     /// What each node was last seen to do.
     pub(super) states: Vec<NodeState>,
     pub(super) vitals: Vec<Vitals>,
+    /// Whether the balancer answers on its runtime socket.
+    pub(super) balancer_pulse: Pulse,
     pub(super) meters: BTreeMap<Who, Meter>,
     pub(super) opinion: watch::Sender<Opinion>,
     pub(super) voices: BTreeMap<Who, AbortHandle>,
@@ -99,6 +101,7 @@ impl Core {
                 .iter()
                 .map(|node| Vitals::new(setting.probes(node), now))
                 .collect(),
+            balancer_pulse: Pulse::beating(now),
             meters: BTreeMap::new(),
             opinion: watch::Sender::new(Opinion::new()),
             voices: BTreeMap::new(),
@@ -196,6 +199,8 @@ impl Core {
                 None => self.succeeded(process, now),
             },
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
+            News::Balancer { answered: true } => self.balancer_pulse.answered(now),
+            News::Balancer { answered: false } => self.balancer_pulse.failed(),
             News::Saved(states) => self.saved(states, now),
             News::Counted(connections) => self.counted(&connections, now),
             News::Told { node, view } => self.told(node, view, now),
@@ -220,7 +225,9 @@ impl Core {
             self.count();
         }
         if now >= self.next_rotation {
-            rotation::rotate(&self.setting.run_dir);
+            let run_dir = self.setting.run_dir.clone();
+            // Copying a large log takes a while.
+            tokio::task::spawn_blocking(move || rotation::rotate(&run_dir));
             self.next_rotation = now + rotation::INTERVAL;
         }
         self.go_on_with_rollout(now);

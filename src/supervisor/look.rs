@@ -40,6 +40,10 @@ pub(super) struct NodeLook {
 pub(super) struct ChildLook {
     pub(super) process: Option<Identity>,
     pub(super) up: bool,
+    /// Whether it was told to end.
+    pub(super) stopping: bool,
+    /// Whether it runs and answers nothing.
+    pub(super) silent: bool,
     pub(super) failed: bool,
     pub(super) restarts: u32,
     pub(super) reason: Option<String>,
@@ -164,10 +168,13 @@ impl Look {
     fn balancer(&self, setting: &Setting) -> Balancer {
         let state = match self.balancers.as_slice() {
             _ if !self.balanced => BalancerState::Stopped,
+            all if all.iter().any(|child| child.silent) => BalancerState::Failed,
             all if all.iter().all(|child| child.up) && self.reloading => BalancerState::Reloading,
             all if all.iter().all(|child| child.up) => BalancerState::Running,
             all if all.iter().any(|child| child.failed || child.reason.is_some()) => BalancerState::Failed,
-            all if all.iter().any(|child| child.process.is_some()) => BalancerState::Reloading,
+            all if all.iter().any(|child| child.process.is_some() && !child.stopping) => {
+                BalancerState::Reloading
+            }
             _ => BalancerState::Stopped,
         };
         let stats_sockets = setting.balancer.sockets(&setting.plan, &setting.run_dir);

@@ -24,6 +24,7 @@ mod failover;
 mod look;
 mod meter;
 mod news;
+mod observers;
 mod opinions;
 mod orders;
 mod orphans;

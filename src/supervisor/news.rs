@@ -29,6 +29,8 @@ pub(super) enum News {
         target: SocketAddr,
         result: Result<Duration, Failure>,
     },
+    /// The balancer was asked on its runtime socket.
+    Balancer { answered: bool },
     /// The running balancer's view of its servers, for the one that follows it.
     Saved(Result<String, String>),
     /// Connections per node were counted.

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::child::{Event, State};
+use super::child::{Child, Event, State};
 use super::core::Core;
 use super::failover::{Cause, Failover};
 use super::look::node_state;
-use super::pulse::{INTERVAL, LATE};
+use super::news::News;
+use super::pulse::{INTERVAL, LATE, PATIENCE, Pulse};
 use super::rollout::Who;
 use super::voice::{self, Opinion, View};
 use crate::api::NodeState;
 use crate::platform::Identity;
 use crate::platform::sock_diag::destroy_to;
+use crate::runtime::Socket;
 
 impl Core {
     /// Asks every running node for a sign of life, and judges what came back.
@@ -33,6 +35,7 @@ impl Core {
                 self.apply(Who::Node(index), Event::Hung, now);
             }
         }
+        self.probe_balancer(now, late);
         let running: Vec<(Who, Identity)> = self
             .children
             .iter()
@@ -70,6 +73,7 @@ impl Core {
     pub(super) fn give_voice(&mut self, who: Who, instance: usize, now: Instant) {
         self.have_opinion(now);
         self.heard.clear();
+        self.balancer_pulse = Pulse::beating(now);
         let Some(socket) = self.setting.socket(instance) else {
             return;
         };
@@ -129,6 +133,35 @@ impl Core {
                     tracing::warn!(node = name, %address, "connections of a replaced instance live on: {error}");
                 }
             }
+        });
+    }
+
+    /// Asks the balancer for a sign of life, and kills one that has given none for too long.
+    fn probe_balancer(&mut self, now: Instant, late: bool) {
+        const BALANCER: Who = Who::Balancer(0);
+        let Some(socket) = self.setting.socket(0) else {
+            return;
+        };
+        if !self.children.get(&BALANCER).is_some_and(Child::is_up) {
+            return;
+        }
+        let was = self.balancer_pulse.silent_since();
+        self.balancer_pulse.judge(now, late);
+        self.balancer_pulse.asked();
+        match (was, self.balancer_pulse.silent_since()) {
+            (None, Some(_)) => tracing::error!("the balancer runs, and answers nothing"),
+            (Some(_), None) => tracing::info!("the balancer answers again"),
+            (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
+                self.apply(BALANCER, Event::Hung, now);
+            }
+            _ => {}
+        }
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let answered = tokio::time::timeout(PATIENCE, Socket::new(socket).info())
+                .await
+                .is_ok_and(|info| info.is_ok());
+            let _nobody_listens_after_the_end = news.send(News::Balancer { answered }).await;
         });
     }
 

@@ -58,6 +58,12 @@ impl Core {
         match (&self.rollout.outcome, self.rollout.verb) {
             (Some(Err(_)), Verb::Start) => self.ending = Some(Ending::failed(self.progress())),
             (Some(Err(_)), Verb::Join) => self.take_back(now),
+            // A node that does not come back is no reason to go without balancer.
+            (Some(Err(_)), Verb::Resume) => {
+                for who in self.rollout.give_up_waiting() {
+                    self.apply(who, Event::Start, now);
+                }
+            }
             _ => {}
         }
     }

@@ -91,6 +91,11 @@ impl Rollout {
         self.waves.iter().flatten().any(|waiting| *waiting == who)
     }
 
+    /// The children whose turn would have come if it had not failed.
+    pub(super) fn give_up_waiting(&mut self) -> Vec<Who> {
+        self.waves.drain(..).flatten().collect()
+    }
+
     /// Goes as far as `condition` allows. Returns the children whose turn has come.
     pub(super) fn advance(&mut self, condition: impl Fn(Who) -> Condition, now: Instant) -> Vec<Who> {
         if self.outcome.is_some() {

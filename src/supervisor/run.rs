@@ -4,13 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::core::Core;
 use super::doorway::Doorway;
 use super::news::{News, Request};
+use super::observers;
 use super::prepare::Prepared;
 use super::record::Record;
 use super::router::{self, Desk};
@@ -70,14 +70,8 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
 
 // Private
 
-async fn serve_observers(address: std::net::SocketAddr, desk: Desk, ended: Shutdown) {
-    let served = async {
-        let listener = TcpListener::bind(address).await?;
-        axum::serve(listener, router::public(desk))
-            .with_graceful_shutdown(async move { ended.ordered().await })
-            .await
-    };
-    if let Err(error) = served.await {
+async fn serve_observers(address: std::net::SocketAddr, desk: Desk, end: Shutdown) {
+    if let Err(error) = observers::serve(address, router::public(desk), end).await {
         tracing::error!("metrics are not served on {address}: {error}");
     }
 }

@@ -81,6 +81,12 @@ pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
 
 async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     let record = Record::read(&run_dir)?;
-    let prepared = Prepared::new(launch, run_dir, &living_pids(record.as_ref())).await?;
-    Ok(run(prepared, record).await?)
+    let living = living_pids(record.as_ref());
+    let prepared = Prepared::new(launch, run_dir.clone(), &living).await?;
+    let lived = run(prepared, record).await;
+    if lived.is_err() && living.is_empty() {
+        // Nothing was started, and what was written helps nobody.
+        run_dir.clean()?;
+    }
+    Ok(lived?)
 }

@@ -40,6 +40,8 @@ pub(super) async fn tell(
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
     let mut told: BTreeMap<String, View> = BTreeMap::new();
+    // Said once, not with every attempt.
+    let mut failing: Option<String> = None;
     loop {
         let wanted = opinion.borrow_and_update().clone();
         let mut changes: Vec<(&String, &View)> = wanted
@@ -51,10 +53,19 @@ pub(super) async fn tell(
         for (node, view) in &changes {
             match update(&socket, &setting, node, told.get(*node), **view).await {
                 Ok(()) => done.push(((*node).clone(), **view)),
-                Err(error) => tracing::warn!(node, ?view, "the balancer was not told: {error}"),
+                Err(error) => {
+                    let why = error.to_string();
+                    if failing.as_ref() != Some(&why) {
+                        tracing::warn!(node, ?view, "the balancer was not told: {why}");
+                        failing = Some(why);
+                    }
+                }
             }
         }
         let heard = done.len() == changes.len();
+        if heard {
+            failing = None;
+        }
         for (node, view) in done {
             let _nobody_listens_after_the_end = news
                 .send(News::Told {

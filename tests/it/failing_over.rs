@@ -143,3 +143,22 @@ fn a_node_that_takes_1300_ms_is_never_cut() {
 fn a_node_that_takes_2900_ms_is_never_cut() {
     a_slow_node_is_never_cut("2900ms");
 }
+
+#[test]
+fn a_balancer_that_hangs_is_seen_killed_and_restarted() {
+    let cluster = TestCluster::new().set("nodes.restart.hung_after=3s").started();
+    let pid = cluster.balancer_pid();
+    signal(pid, Signal::SIGSTOP);
+    eventually("the balancer to be called failed", || {
+        (cluster.status()["balancer"]["state"] == "failed").then_some(())
+    });
+    let status = eventually("another balancer", || {
+        Some(cluster.status())
+            .filter(|status| status["balancer"]["state"] == "running" && status["balancer"]["pids"][0] != pid)
+    });
+    assert_eq!(
+        (&status["balancer"]["restarts"], &status["state"]),
+        (&json!(1), &json!("healthy"))
+    );
+    assert!(!is_alive(pid));
+}
