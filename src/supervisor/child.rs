@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::ladder::Ladder;
 use super::restarts::Restarts;
 use crate::platform::Identity;
 use crate::profile::Restart;
@@ -69,10 +70,6 @@ pub(super) enum Then {
     Recover,
 }
 
-/// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ladder(pub(super) Vec<(Signal, Duration)>);
-
 /// What happens to a child.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -113,24 +110,6 @@ impl State {
             State::Up { .. } => "up",
             State::Stopping { .. } => "stopping",
             State::Failed => "failed",
-        }
-    }
-}
-
-impl Ladder {
-    /// Ends at once.
-    pub(super) fn kill() -> Ladder {
-        Ladder(Vec::new())
-    }
-
-    /// The next signal, and the time until the one after it.
-    pub(super) fn climb(&mut self) -> (Signal, Duration) {
-        // What SIGKILL does not end sleeps in the kernel; then it is sent again.
-        const AFTER_KILL: Duration = Duration::from_secs(1);
-        if self.0.is_empty() {
-            (Signal::SIGKILL, AFTER_KILL)
-        } else {
-            self.0.remove(0)
         }
     }
 }

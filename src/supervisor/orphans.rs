@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::child::Ladder;
+use super::ladder::Ladder;
 use super::record::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir};
