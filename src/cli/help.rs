@@ -190,15 +190,22 @@ Exit codes:
 
 pub(super) const DOCTOR: &str = "\
 Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
-with the command that fixes it; nothing is changed.
+with the command that fixes it; nothing is changed without --fix.
+
+With --fix, which needs root, the kernel parameters that were found wanting are set, and kept for the next boot in \
+/etc/sysctl.d/60-clusterctl.conf; the limit on descriptors of users, found wanting under sudo, is raised for the next \
+login by /etc/security/limits.d/60-clusterctl.conf. Each change is said before it is made, with the command that undoes \
+it. Then the host is examined anew: what only you can mend is found again.
 
 Examples:
   clusterctl doctor
   clusterctl doctor --set nodes.count=8
+  clusterctl doctor --connections 200000
+  sudo clusterctl doctor --fix
 
 Exit codes:
   0  this host can run the cluster, perhaps a smaller one
-  1  it cannot";
+  1  it cannot, or something could not be changed";
 
 pub(super) const PROFILE: &str = "\
 A profile of yours needs only the keys it changes; everything else is taken from the default one. \
