@@ -1,7 +1,8 @@
 //! The official MCP SDKs, through the balancer: they connect, call tools, are notified, and begin anew when their node
 //! is drained.
 //!
-//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that `tests/sdk` names.
+//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that `tests/sdk` names. Nothing
+//! is written elsewhere, package managers' caches included.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -173,7 +174,7 @@ fn python() -> PathBuf {
         let pip = home.join("bin/pip");
         must(
             Command::new(pip)
-                .args(["install", "--quiet", "-r"])
+                .args(["install", "--quiet", "--no-cache-dir", "-r"])
                 .arg(requirements),
             "python3-venv",
         );
@@ -193,6 +194,7 @@ fn typescript() -> PathBuf {
             "--no-package-lock",
             "--no-audit",
             "--no-fund",
+            "--cache=cache",
         ];
         must(
             Command::new("npm").args(install).current_dir(home),
