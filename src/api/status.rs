@@ -140,6 +140,22 @@ pub enum NodeState {
     Failed,
 }
 
+impl NodeState {
+    /// Its name, as on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            NodeState::Up => "up",
+            NodeState::Down => "down",
+            NodeState::Starting => "starting",
+            NodeState::Draining => "draining",
+            NodeState::Drained => "drained",
+            NodeState::Stopped => "stopped",
+            NodeState::Failed => "failed",
+        }
+    }
+}
+
 /// Connections over the nodes that take traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {

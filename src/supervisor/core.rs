@@ -160,6 +160,11 @@ impl Core {
 
     /// How everything is.
     pub(super) fn look(&self) -> Look {
+        let limit = self.setting.cluster.targets.failover_alert.duration();
+        let overdue = self
+            .failovers
+            .iter()
+            .filter(|(_, failover)| failover.is_overdue(limit, Instant::now()));
         let nodes = self.vitals.iter().enumerate().map(|(index, vitals)| NodeLook {
             state: self.node_state(index),
             drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
@@ -176,6 +181,7 @@ impl Core {
                 .filter(|who| matches!(who, Who::Retired(_)))
                 .map(|who| self.child_look(*who))
                 .collect(),
+            overdue: overdue.map(|(node, _)| node.clone()).collect(),
             reloading: self.is_reloading(),
             balanced: self.balanced,
         }

@@ -63,6 +63,13 @@ impl Failover {
         self.elsewhere
     }
 
+    /// Whether no client was served elsewhere within `limit`.
+    pub(super) fn is_overdue(&self, limit: Duration, now: Instant) -> bool {
+        self.elsewhere
+            .unwrap_or_else(|| now.saturating_duration_since(self.began))
+            > limit
+    }
+
     fn stage(&mut self, now: Instant, stage: impl Fn(&mut Failover) -> &mut Option<Duration>) -> bool {
         let time = now.saturating_duration_since(self.began);
         let stage = stage(self);
@@ -106,6 +113,8 @@ mod tests {
         assert!(!failover.cut(at(9_000)));
         assert!(failover.elsewhere(at(3_112)));
         assert_eq!(failover.took(), Some(Duration::from_millis(3_112)));
+        assert!(!failover.is_overdue(Duration::from_secs(4), at(90_000)));
+        assert!(failover.is_overdue(Duration::from_secs(3), at(3_112)));
         failover.back(at(33_000));
         assert_eq!(
             failover.to_string(),

@@ -6,7 +6,7 @@ use super::child::{Child, State, Then};
 use super::setting::Setting;
 use super::vitals::Vitals;
 use crate::api::{
-    Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
+    Alert, Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
 };
 use crate::observe::{Samples, alerts, distribution, latency};
 use crate::platform::Identity;
@@ -18,6 +18,8 @@ pub(super) struct Look {
     pub(super) balancers: Vec<ChildLook>,
     /// Former balancer instances that still have connections.
     pub(super) retired: Vec<ChildLook>,
+    /// Nodes whose failover takes longer than it may.
+    pub(super) overdue: Vec<String>,
     /// Whether a new instance is about to take over.
     pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
@@ -121,7 +123,12 @@ impl Look {
         let status = self.status(setting, connections);
         let names = setting.cluster.nodes.iter().map(|node| node.name.as_str());
         let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)));
-        let alerts = alerts(&setting.cluster.targets, &status, &latency);
+        let mut alerts = alerts(&setting.cluster.targets, &status, &latency);
+        let limit = setting.cluster.targets.failover_alert;
+        alerts.extend(self.overdue.iter().map(|node| Alert {
+            node: Some(node.clone()),
+            message: format!("its clients were not served elsewhere within {limit}"),
+        }));
         Health {
             status,
             latency,

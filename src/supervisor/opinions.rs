@@ -179,7 +179,7 @@ impl Core {
             return;
         }
         let name = &self.setting.cluster.nodes[index].name;
-        tracing::info!(node = name, ?state, ?was);
+        tracing::info!(node = name, state = state.name(), was = was.name());
         let serves = |state| matches!(state, NodeState::Up | NodeState::Draining | NodeState::Drained);
         if serves(was)
             && let Some(cause) = self.cause(index, state)
