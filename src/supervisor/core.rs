@@ -146,6 +146,7 @@ impl Core {
         let (nodes, balancers): (Vec<Who>, Vec<Who>) = self
             .setting
             .children()
+            .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
             .partition(|who| matches!(who, Who::Node(_)));
         let mut waves = Vec::new();
         if only != Some(Only::Balancer) {
@@ -258,15 +259,24 @@ impl Core {
             Some(ChildRecord {
                 name,
                 retired: matches!(who, Who::Retired(_)),
+                successor: false,
                 process: child.process()?,
                 restarts: child.restarts.total,
             })
+        });
+        let successor = self.reload.as_ref().and_then(Reload::successor);
+        let successor = successor.map(|process| ChildRecord {
+            name: self.setting.balancer.kind().name().to_owned(),
+            retired: false,
+            successor: true,
+            process,
+            restarts: 0,
         });
         let launch = Launch {
             only: self.half(),
             ..self.setting.launch.clone()
         };
-        let record = Record::new(launch, children.collect(), self.drains.clone());
+        let record = Record::new(launch, children.chain(successor).collect(), self.drains.clone());
         if self.recorded.as_ref() == Some(&record) {
             return;
         }
