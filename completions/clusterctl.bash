@@ -272,12 +272,16 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__doctor)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

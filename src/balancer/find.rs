@@ -95,13 +95,10 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
         return Err(FindError::NotBuilt(kind));
     };
     let path = match &binaries.haproxy {
-        Some(named) => match at(named) {
-            Some(path) => path,
-            None => {
-                let path = named.clone();
-                return Err(FindError::NotThere { kind, path });
-            }
-        },
+        Some(named) => at(named).ok_or_else(|| FindError::NotThere {
+            kind,
+            path: named.clone(),
+        })?,
         None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
     };
     // Made absolute, because daemons change their directory.

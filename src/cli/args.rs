@@ -105,7 +105,7 @@ pub(super) enum Verb {
     Check(Check),
     /// Examine this host, and say how to fix what is wrong
     #[command(after_long_help = help::DOCTOR)]
-    Doctor,
+    Doctor(Doctor),
     /// List and show profiles, and print their schema
     #[command(after_long_help = help::PROFILE)]
     Profile(Profile),
@@ -223,6 +223,17 @@ pub(super) struct Check {
     /// Balancer [default: the profile's]
     #[arg(value_parser = BalancerNames)]
     pub(super) balancer: Option<BalancerName>,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Mend what can be mended from here, and print how to undo it; needs root
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Examine for N connections instead of the profile's `limits.maxconn`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) connections: Option<u32>,
 }
 
 /// `profile`

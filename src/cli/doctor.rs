@@ -1,23 +1,92 @@
-//! `doctor`: examines this host, and says how to fix what is not well.
+//! `doctor`: examines this host, and says how to fix what is not well; with `--fix`, mends what it can.
 
+use serde::Serialize;
+
+use super::args::Doctor;
 use super::exit::Exit;
-use super::failure::{Failure, Outcome};
+use super::failure::{Failure, NotWritten, Outcome};
+use super::mending::{Change, Witness, mend};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};
-use crate::plan::doctor::{BinarySeen, Level, Seen, examine};
-use crate::plan::plan;
+use crate::plan::doctor::{BinarySeen, Finding, Level, Seen, examine};
+use crate::plan::{plan, remedy};
 use crate::platform::ports::holders;
-use crate::platform::{Host, RunDir};
+use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster};
 use crate::report;
 use crate::supervisor::{Record, living_pids};
 
-/// Shows every finding.
-pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
-    let cluster = settings.cluster()?;
+/// Shows every finding, and before it what was done about those of before.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
+    let settings = match args.connections {
+        Some(connections) => &settings.clone().with(&format!("limits.maxconn={connections}")),
+        None => settings,
+    };
+    if args.fix {
+        return fix(settings, printer).await;
+    }
+    let findings = findings(settings, &Host::read()).await?;
+    if settings.json {
+        printer.pretty_json(&findings)?;
+    } else {
+        printer.data(&report::doctor(&findings))?;
+    }
+    Ok(verdict(&findings))
+}
+
+// Private
+
+/// What `doctor --fix` did, for programs.
+#[derive(Serialize)]
+struct Mended<'a> {
+    changes: &'a [Change],
+    /// What is found after them.
+    findings: &'a [Finding],
+}
+
+async fn fix(settings: &Settings, printer: &Printer) -> Outcome {
+    if !Host::read().root {
+        return Err(Failure::because("`doctor --fix` needs root")
+            .hint("`sudo clusterctl doctor --fix`; without `--fix` anybody may look".to_owned()));
+    }
+    let host = patient();
+    let before = findings(settings, &host).await?;
+    let remedies = remedy::gathered(before.iter().flat_map(|finding| &finding.remedies));
+    let mut voice = Voice {
+        printer: (!settings.json).then_some(printer),
+    };
+    let changes = mend(&remedies, &host, &sysctl::Settings::default(), &mut voice)?;
+    let after = findings(settings, &patient()).await?;
+    if settings.json {
+        printer.pretty_json(&Mended {
+            changes: &changes,
+            findings: &after,
+        })?;
+    } else {
+        if changes.is_empty() {
+            printer.data("Nothing was found that can be mended from here; nothing was changed.\n")?;
+        }
+        printer.data(&format!("\n{}", report::doctor(&after)))?;
+    }
+    if changes.iter().any(|change| change.error.is_some()) {
+        return Ok(Exit::Failed);
+    }
+    Ok(verdict(&after))
+}
+
+/// This host as it is for whom it is mended: for root, or for the user who has called root.
+fn patient() -> Host {
     let host = Host::read();
-    let plan = plan(&cluster, settings.balancer(None)?, &host);
+    match std::env::var("SUDO_UID") {
+        Ok(uid) if uid != "0" => host.for_user(),
+        _ => host,
+    }
+}
+
+async fn findings(settings: &Settings, host: &Host) -> Result<Vec<Finding>, Failure> {
+    let cluster = settings.cluster()?;
+    let plan = plan(&cluster, settings.balancer(None)?, host);
     let addresses: Vec<_> = plan
         .bound(&cluster)
         .into_iter()
@@ -28,21 +97,38 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
         holders: holders(&addresses),
         own_pids: own_pids(&settings.run_dir()?)?,
     };
-    let findings = examine(&cluster, &plan, &host, &seen);
-    if settings.json {
-        printer.pretty_json(&findings)?;
-    } else {
-        printer.data(&report::doctor(&findings))?;
-    }
-    let worst = findings.iter().map(|finding| finding.level).max();
-    Ok(if worst == Some(Level::Fail) {
-        Exit::Failed
-    } else {
-        Exit::Done
-    })
+    Ok(examine(&cluster, &plan, host, &seen))
 }
 
-// Private
+fn verdict(findings: &[Finding]) -> Exit {
+    match findings.iter().map(|finding| finding.level).max() {
+        Some(Level::Fail) => Exit::Failed,
+        _ => Exit::Done,
+    }
+}
+
+/// Prints each change before it is made; for programs nothing, they get all of it at the end.
+struct Voice<'a> {
+    printer: Option<&'a Printer>,
+}
+
+impl Witness for Voice<'_> {
+    type Deaf = NotWritten;
+
+    fn before(&mut self, change: &Change) -> Result<(), NotWritten> {
+        self.say(&report::change(&change.what, change.undo.as_deref()))
+    }
+
+    fn failed(&mut self, change: &Change) -> Result<(), NotWritten> {
+        self.say(&report::not_changed(change.error.as_deref().unwrap_or_default()))
+    }
+}
+
+impl Voice<'_> {
+    fn say(&self, text: &str) -> Result<(), NotWritten> {
+        self.printer.map_or(Ok(()), |printer| printer.data(text))
+    }
+}
 
 async fn haproxy(cluster: &Cluster) -> BinarySeen {
     let found = balancer::find(BalancerKind::Haproxy, &cluster.binaries).await;

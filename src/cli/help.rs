@@ -13,6 +13,8 @@ Examples:
   clusterctl health --continuous 5   more of it, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
                                      a second, smaller cluster beside the first
+  clusterctl drain erlmcp1 --wait    nothing new to a node, until it is empty
+  clusterctl reload                  the profile as it is now, without a cut
   clusterctl stop                    stops all of it
 
 Durations are `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
@@ -58,6 +60,9 @@ Exit codes:
   1  something could not be ended";
 
 pub(super) const RESTART: &str = "\
+A node that is restarted closes its connections; `drain` it first for clients that must not notice. A drained \
+node stays drained.
+
 Examples:
   clusterctl restart erlmcp2
   clusterctl restart           every node in turn, then the balancer
@@ -68,9 +73,10 @@ Exit codes:
   2  there is no such node";
 
 pub(super) const RELOAD: &str = "\
-The running cluster's profile is read again, with the changes that its start was given; `--profile` takes another one,
-`--set` changes more. What is different is shown and checked. A new balancer process takes the listeners over, the old
-one ends with its last connection. If anything fails, the old configuration stays in force.
+The running cluster's profile is read again, with the changes that its start was given; `--profile` takes another one, \
+`--set` changes more. What is different is shown and checked. A new balancer process takes the listeners over, the old \
+one ends with its last connection. If anything fails, the old configuration stays in force. Reloads are 6 seconds \
+apart; those that come in between are carried out together.
 
 Examples:
   clusterctl reload
@@ -82,8 +88,8 @@ Exit codes:
   2  the command line is wrong";
 
 pub(super) const DRAIN: &str = "\
-Clients that were sticky to the node get another one: stick-table entries are forgotten, cookies re-homed. The order
-outlives restarts of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
+Established connections go on; clients that were sticky to the node get another one, and a session over HTTP begins \
+anew there. The order outlives restarts of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
 
 Examples:
   clusterctl drain erlmcp1
@@ -91,40 +97,46 @@ Examples:
   clusterctl drain erlmcp1 --wait --deadline 30s --close --stop
 
 Exit codes:
-  0  done
+  0  the node gets nothing new; with --wait: it is empty, with --stop: stopped
   1  connections were left at the deadline, or it is the last node that serves
   2  there is no such node";
 
 pub(super) const READY: &str = "\
+The node gets new connections again; nobody is moved back to it. If the drain had stopped it, it is started first.
+
 Examples:
   clusterctl ready erlmcp1
 
 Exit codes:
-  0  it takes new connections
+  0  it takes new connections; also when it did already
   1  it does not
   2  there is no such node";
 
 pub(super) const STATUS: &str = "\
-✓ marks a node that is up and holds its share, ✗ one that does not, - one that was stopped by an order. Variance is \
-(max - min) / mean of the connections per node; with fewer than 50 per node the distribution is not judged.
+✓ marks a node that is up and holds its share, ✗ one that does not, - one that was drained or stopped by an order. \
+Variance is (max - min) / mean of the connections per node that takes traffic; with fewer than 50 per node the \
+distribution is not judged.
 
 Examples:
   clusterctl status
   clusterctl status --json | jq -r '.nodes[] | \"\\(.name) \\(.connections)\"'
 
 Exit codes:
-  0  healthy: the balancer runs and every node is up
+  0  healthy: the balancer runs, every node is up or drained by an order
   1  degraded, down, or stopped
   2  could not tell: the supervisor does not answer";
 
 pub(super) const HEALTH: &str = "\
+The status, and beside it alerts, endpoints, resources, and the latencies of the supervisor's own probes. With \
+--continuous the exit code is that of the last look.
+
 Examples:
   clusterctl health
   clusterctl health --continuous 5           redrawn in place, until Ctrl-C
   clusterctl health --continuous 1s --json   one JSON object a line
 
 Exit codes:
-  0  healthy, when last looked at
+  0  healthy: the balancer runs, every node is up or drained by an order
   1  degraded, down, or stopped
   2  could not tell: the supervisor does not answer";
 
@@ -178,15 +190,22 @@ Exit codes:
 
 pub(super) const DOCTOR: &str = "\
 Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
-with the command that fixes it; nothing is changed.
+with the command that fixes it; nothing is changed without --fix.
+
+With --fix, which needs root, the kernel parameters that were found wanting are set, and kept for the next boot in \
+/etc/sysctl.d/60-clusterctl.conf; the limit on descriptors of users, found wanting under sudo, is raised for the next \
+login by /etc/security/limits.d/60-clusterctl.conf. Each change is said before it is made, with the command that undoes \
+it. Then the host is examined anew: what only you can mend is found again.
 
 Examples:
   clusterctl doctor
   clusterctl doctor --set nodes.count=8
+  clusterctl doctor --connections 200000
+  sudo clusterctl doctor --fix
 
 Exit codes:
   0  this host can run the cluster, perhaps a smaller one
-  1  it cannot";
+  1  it cannot, or something could not be changed";
 
 pub(super) const PROFILE: &str = "\
 A profile of yours needs only the keys it changes; everything else is taken from the default one. \
@@ -195,19 +214,27 @@ A profile of yours needs only the keys it changes; everything else is taken from
 Examples:
   clusterctl profile list
   clusterctl profile show > mine.yaml
-  clusterctl profile schema > profile.schema.json";
+  clusterctl profile schema > profile.schema.json
+
+Exit codes:
+  0  printed
+  1  the profile cannot be read
+  2  there is no such profile";
 
 pub(super) const NODE: &str = "\
-Speaks MCP: newline-delimited JSON-RPC over TCP; POST /mcp and GET /health over HTTP. `start` runs its nodes this way.
+Speaks MCP: newline-delimited JSON-RPC over TCP; over HTTP /mcp (Streamable HTTP), /mcp/sse (HTTP with SSE, MCP \
+2024-11-05), /mcp/ws (WebSocket) and /health. `start` runs its nodes this way. SIGTERM or Ctrl-C ends it.
+
+Faults on order, for drills: `--delay 1300ms` gives every answer so much later, `--mute tcp` or `--mute http` accepts \
+on that port and never answers.
 
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
+  clusterctl node --name slow --tcp 127.0.0.1:9009 --delay 1300ms
 
-Over HTTP: /mcp (Streamable HTTP), /mcp/sse (HTTP with SSE, MCP 2024-11-05),
-/mcp/ws (WebSocket), /health. SIGTERM or Ctrl-C ends it.
-
-Faults on order, for drills: --delay 1300ms gives every answer so much later,
---mute tcp or --mute http accepts on that port and never answers.";
+Exit codes:
+  0  it was ended by a signal
+  1  it could not serve";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

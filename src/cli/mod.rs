@@ -15,6 +15,7 @@ mod help;
 mod log_file;
 mod logs;
 mod man;
+mod mending;
 mod names;
 mod node;
 mod printer;
@@ -50,7 +51,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
             let mut settings = Settings::new(cli.global);
-            if matches!(cli.verb, Verb::Render(_) | Verb::Check(_) | Verb::Doctor) {
+            if matches!(cli.verb, Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_)) {
                 settings = settings.of_what_runs();
             }
             let outcome = follow(&cli.verb, &settings, &printer);
@@ -98,7 +99,7 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Start(args) => wait(unless_interrupted(start::run(settings, printer, args))),
         Verb::Render(args) => wait(unless_interrupted(render::run(settings, printer, args))),
         Verb::Check(args) => wait(unless_interrupted(check::run(settings, printer, args))),
-        Verb::Doctor => wait(unless_interrupted(doctor::run(settings, printer))),
+        Verb::Doctor(args) => wait(unless_interrupted(doctor::run(settings, printer, args))),
         Verb::Node(args) => wait(node::run(args)),
         Verb::Supervise => wait(supervise::run(settings)),
     }

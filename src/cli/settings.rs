@@ -48,6 +48,15 @@ impl Settings {
         self
     }
 
+    /// The same with one more value of the profile changed, also of what runs.
+    pub(super) fn with(mut self, set: &str) -> Settings {
+        self.global.sets.push(set.to_owned());
+        if let Some(running) = &mut self.running {
+            running.sets.push(set.to_owned());
+        }
+        self
+    }
+
     /// The profile's text and all that changes it.
     ///
     /// # Errors

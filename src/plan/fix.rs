@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
+use super::Remedy;
 use crate::platform::Host;
 
 /// What `fs.nr_open` is unless changed: no limit on descriptors can be above it.
@@ -41,6 +42,13 @@ pub(super) fn nofile(host: &Host, wanted: u64) -> String {
          `{}` and log in again, or `LimitNOFILE={wanted}` in a systemd unit",
         limits_file("nofile", wanted)
     )
+}
+
+/// The same for a program, where it helps and harms nobody: where root may not raise limits, or above `fs.nr_open`, a
+/// limit that is configured keeps everybody from logging in.
+pub(super) fn nofile_remedy(host: &Host, wanted: u64) -> Option<Remedy> {
+    let limit = wanted.next_multiple_of(1024);
+    (!host.root && limit <= NR_OPEN).then_some(Remedy::Descriptors { limit })
 }
 
 /// Raises the limit on processes and threads to `wanted`.
@@ -117,6 +125,11 @@ mod tests {
         let fix = nofile(&big_host(), 200_001);
         assert!(fix.contains("prlimit --pid $$ --nofile=200704:200704") && !fix.contains("nr_open"));
         assert!(nofile(&big_host(), 2_000_000).contains("fs.nr_open=2000896"));
+        assert_eq!(
+            nofile_remedy(&big_host(), 200_001),
+            Some(Remedy::Descriptors { limit: 200_704 })
+        );
+        assert_eq!(nofile_remedy(&big_host(), 2_000_000), None);
         let root = Host {
             root: true,
             ..big_host()
@@ -127,5 +140,6 @@ mod tests {
             ..root
         };
         assert!(nofile(&container, 200_001).contains("docker run --ulimit nofile=200704:200704"));
+        assert_eq!(nofile_remedy(&container, 200_001), None);
     }
 }

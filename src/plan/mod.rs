@@ -6,6 +6,7 @@ mod demand;
 pub mod doctor;
 mod fix;
 mod nodes;
+pub mod remedy;
 mod rules;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
+pub use remedy::Remedy;
 
 /// What will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +68,8 @@ pub struct Warning {
     pub why: String,
     /// The command or setting that changes it.
     pub fix: Option<String>,
+    /// What of it a program can do.
+    pub remedies: Vec<Remedy>,
 }
 
 /// Plans `cluster` behind a balancer of `kind` on `host`.

@@ -11,6 +11,7 @@ pub mod program;
 pub mod run_dir;
 mod self_exe;
 pub mod sock_diag;
+pub mod sysctl;
 pub mod terminal;
 pub mod thread;
 pub mod usage;

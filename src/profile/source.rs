@@ -208,10 +208,10 @@ mod tests {
             text: String::new(),
             sets: Vec::new(),
             port_offset: 0,
-            directory: "/work".into(),
+            directory: "/srv".into(),
         };
-        assert_eq!(source.directory_of(false), Path::new("/work/conf"));
-        assert_eq!(source.directory_of(true), Path::new("/work"));
+        assert_eq!(source.directory_of(false), Path::new("/srv/conf"));
+        assert_eq!(source.directory_of(true), Path::new("/srv"));
     }
 
     #[test]

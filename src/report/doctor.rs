@@ -29,6 +29,21 @@ pub fn warning(warning: &Warning) -> String {
     }
 }
 
+/// A change that is about to be made, and the command that undoes it.
+#[must_use]
+pub fn change(what: &str, undo: Option<&str>) -> String {
+    let undo = undo.map_or(String::new(), |undo| {
+        format!("  {} {undo}\n", paint::cyan("undo:"))
+    });
+    format!("{what}\n{undo}")
+}
+
+/// Why the change that was just announced could not be made.
+#[must_use]
+pub fn not_changed(why: &str) -> String {
+    format!("  {} {why}\n", paint::red("not changed:"))
+}
+
 // Private
 
 fn line(finding: &Finding, check: &str) -> String {
@@ -64,6 +79,7 @@ mod tests {
             level,
             detail: detail.to_owned(),
             fix: fix.map(str::to_owned),
+            remedies: Vec::new(),
         }
     }
 
@@ -93,6 +109,17 @@ mod tests {
 
         1 to mend, 1 to consider.
         ");
+        assert_eq!(
+            plain(&change(
+                "set a.b to 2 until the next boot; it is 1",
+                Some("sysctl -w a.b=1")
+            )),
+            "set a.b to 2 until the next boot; it is 1\n  undo: sysctl -w a.b=1\n"
+        );
+        assert_eq!(
+            plain(&not_changed("Read-only file system")),
+            "  not changed: Read-only file system\n"
+        );
         assert!(plain(&doctor(&findings[..1])).ends_with("\nEverything is well.\n"));
     }
 }

@@ -15,7 +15,7 @@ mod status;
 mod testing;
 
 pub use clock::timestamp;
-pub use doctor::{doctor, warning};
+pub use doctor::{change, doctor, not_changed, warning};
 pub use health::health;
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::child::{Action, Child, Event, State};
+use super::child::{Action, Child, Event, State, Then};
 use super::core::Core;
-use super::look::ChildLook;
+use super::look::{ChildLook, Doing};
 use super::record::Record;
 use super::rollout::Who;
 use super::watching::{self, Ready};
@@ -114,26 +114,6 @@ impl Core {
         }
     }
 
-    fn spawn(&mut self, who: Who, now: Instant) {
-        let program = self.setting.program(who);
-        let log = self.setting.run_dir.log(self.setting.name(who));
-        self.adopted.retain(|adopted| *adopted != who);
-        self.log_starts
-            .insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
-        match program.spawn(&log) {
-            Ok(process) => {
-                self.apply(who, Event::Spawned(process.identity()), now);
-                self.watch(who, process);
-            }
-            Err(error) => {
-                let reason = format!("cannot run `{}`: {error}", program.path.display());
-                self.apply(who, Event::NotSpawned(reason), now);
-            }
-        }
-        // Written at once: a supervisor that dies now must not leave a child that nobody knows.
-        self.record();
-    }
-
     /// Hears of the process's first answer and of its end.
     pub(super) fn watch(&self, who: Who, process: Process) {
         let ready = match who {
@@ -171,10 +151,7 @@ impl Core {
         let meter = self.meters.get(&who).cloned().unwrap_or_default();
         ChildLook {
             process: child.process(),
-            up: child.is_up(),
-            stopping: matches!(child.state, State::Stopping { .. }),
-            silent: matches!(who, Who::Balancer(_)) && self.balancer_pulse.silent_since().is_some(),
-            failed: child.state == State::Failed,
+            doing: self.doing(who, child),
             restarts: child.restarts.total,
             reason: child.reason.clone(),
             memory_bytes: child
@@ -183,6 +160,51 @@ impl Core {
                 .map_or(0, |usage| usage.memory_bytes),
             cpu_percent: meter.cpu_percent,
             uptime_seconds: child.process().and_then(age).unwrap_or_default().as_secs(),
+        }
+    }
+
+    // Private
+
+    fn spawn(&mut self, who: Who, now: Instant) {
+        let program = self.setting.program(who);
+        let log = self.setting.run_dir.log(self.setting.name(who));
+        self.adopted.retain(|adopted| *adopted != who);
+        self.log_starts
+            .insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
+        match program.spawn(&log) {
+            Ok(process) => {
+                self.apply(who, Event::Spawned(process.identity()), now);
+                self.watch(who, process);
+            }
+            Err(error) => {
+                let reason = format!("cannot run `{}`: {error}", program.path.display());
+                self.apply(who, Event::NotSpawned(reason), now);
+            }
+        }
+        // Written at once: a supervisor that dies now must not leave a child that nobody knows.
+        self.record();
+    }
+
+    fn doing(&self, who: Who, child: &Child) -> Doing {
+        match child.state {
+            State::Stopped => Doing::Resting,
+            State::Failed => Doing::Dead,
+            State::Waiting { .. } | State::Starting { .. } if child.reason.is_some() => Doing::Dead,
+            State::Waiting { .. }
+            | State::Starting { .. }
+            | State::Stopping {
+                then: Then::Start, ..
+            } => Doing::Coming,
+            State::Stopping { then: Then::Rest, .. } => Doing::Ending,
+            State::Stopping {
+                then: Then::Recover, ..
+            } => Doing::Silent,
+            State::Up { .. }
+                if matches!(who, Who::Balancer(_)) && self.balancer_pulse.silent_since().is_some() =>
+            {
+                Doing::Silent
+            }
+            State::Up { .. } => Doing::Serving,
         }
     }
 }

@@ -272,14 +272,21 @@ impl Core {
             process,
             restarts: 0,
         });
-        let launch = Launch {
-            only: self.half(),
-            ..self.setting.launch.clone()
-        };
-        let record = Record::new(launch, children.chain(successor).collect(), self.drains.clone());
-        if self.recorded.as_ref() == Some(&record) {
+        let children: Vec<ChildRecord> = children.chain(successor).collect();
+        let only = self.half();
+        let is_known = self.recorded.as_ref().is_some_and(|recorded| {
+            let launch = &recorded.launch;
+            (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
+                && launch.source == self.setting.launch.source
+        });
+        if is_known {
             return;
         }
+        let launch = Launch {
+            only,
+            ..self.setting.launch.clone()
+        };
+        let record = Record::new(launch, children, self.drains.clone());
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("state file not written: {error}"),

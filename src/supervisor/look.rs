@@ -39,17 +39,30 @@ pub(super) struct NodeLook {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChildLook {
     pub(super) process: Option<Identity>,
-    pub(super) up: bool,
-    /// Whether it was told to end.
-    pub(super) stopping: bool,
-    /// Whether it runs and answers nothing.
-    pub(super) silent: bool,
-    pub(super) failed: bool,
+    pub(super) doing: Doing,
     pub(super) restarts: u32,
     pub(super) reason: Option<String>,
     pub(super) memory_bytes: u64,
     pub(super) cpu_percent: f64,
     pub(super) uptime_seconds: u64,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing: it was not started, or stopped by an order.
+    #[default]
+    Resting,
+    /// It comes up.
+    Coming,
+    /// It serves.
+    Serving,
+    /// It runs, and answers nothing.
+    Silent,
+    /// It was told to end.
+    Ending,
+    /// It died, and does not serve again yet.
+    Dead,
 }
 
 /// The state of a node, by its process, if that is ours, and by what it answers. One that is
@@ -171,16 +184,14 @@ impl Look {
     }
 
     fn balancer(&self, setting: &Setting) -> Balancer {
-        let state = match self.balancers.as_slice() {
-            _ if !self.balanced => BalancerState::Stopped,
-            all if all.iter().any(|child| child.silent) => BalancerState::Failed,
-            all if all.iter().all(|child| child.up) && self.reloading => BalancerState::Reloading,
-            all if all.iter().all(|child| child.up) => BalancerState::Running,
-            all if all.iter().any(|child| child.failed || child.reason.is_some()) => BalancerState::Failed,
-            all if all.iter().any(|child| child.process.is_some() && !child.stopping) => {
-                BalancerState::Reloading
-            }
-            _ => BalancerState::Stopped,
+        let all = |doing| self.balancers.iter().all(|child| child.doing == doing);
+        let any = |doing| self.balancers.iter().any(|child| child.doing == doing);
+        let state = match () {
+            () if !self.balanced || all(Doing::Resting) => BalancerState::Stopped,
+            () if any(Doing::Silent) || any(Doing::Dead) => BalancerState::Failed,
+            () if all(Doing::Serving) && !self.reloading => BalancerState::Running,
+            () if any(Doing::Ending) => BalancerState::Stopped,
+            () => BalancerState::Reloading,
         };
         let stats_sockets = setting.balancer.sockets(&setting.plan, &setting.run_dir);
         Balancer {

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::child::{Event, Ladder, State, Then};
+use super::child::{Event, State, Then};
 use super::core::Core;
 use super::ending::{Ending, Phase};
+use super::ladder::Ladder;
 use super::news::Request;
 use super::rollout::{Condition, Failure, Rollout, Verb, Who};
 use super::tail::tail;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::child::Ladder;
+use super::ladder::Ladder;
 use super::record::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir};
 use crate::profile::BalancerKind;
 
+/// What is not ended by so many SIGKILLs, a second apart, sleeps in the kernel.
+const KILLS: u32 = 10;
 /// What each process gets after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -75,12 +77,18 @@ async fn end(identity: Identity, mut ladder: Ladder) -> io::Result<()> {
     let Some(mut process) = Process::adopt(identity)? else {
         return Ok(());
     };
-    loop {
+    let mut kills = 0;
+    while kills < KILLS {
         let (signal, wait) = ladder.climb();
+        kills += u32::from(signal == Signal::SIGKILL);
         identity.signal_group(signal)?;
         if let Ok(ended) = tokio::time::timeout(wait, process.ended()).await {
             ended?;
             return identity.signal_group(Signal::SIGKILL);
         }
     }
+    Err(io::Error::other(format!(
+        "pid {} does not end, not even by SIGKILL",
+        identity.pid
+    )))
 }

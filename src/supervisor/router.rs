@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use axum::extract::State;
+use axum::extract::{FromRequest, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
 use super::census::census;
@@ -93,19 +94,19 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     Ok(Json(Stats { rows }))
 }
 
-async fn start(State(desk): State<Desk>, Json(order): Json<StartOrder>) -> Answer<()> {
+async fn start(State(desk): State<Desk>, Order(order): Order<StartOrder>) -> Answer<()> {
     desk.order(|reply| Request::Start(order, reply)).await
 }
 
-async fn stop(State(desk): State<Desk>, Json(order): Json<StopOrder>) -> Answer<()> {
+async fn stop(State(desk): State<Desk>, Order(order): Order<StopOrder>) -> Answer<()> {
     desk.order(|reply| Request::Stop(order, reply)).await
 }
 
-async fn restart(State(desk): State<Desk>, Json(order): Json<RestartOrder>) -> Answer<()> {
+async fn restart(State(desk): State<Desk>, Order(order): Order<RestartOrder>) -> Answer<()> {
     desk.order(|reply| Request::Restart(order, reply)).await
 }
 
-async fn reload(State(desk): State<Desk>, Json(order): Json<ReloadOrder>) -> Answer<Reloaded> {
+async fn reload(State(desk): State<Desk>, Order(order): Order<ReloadOrder>) -> Answer<Reloaded> {
     let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
     let look = desk.look().await?;
     let prepared = reloaded(&desk.setting.load_full(), order, &look.pids())
@@ -117,11 +118,11 @@ async fn reload(State(desk): State<Desk>, Json(order): Json<ReloadOrder>) -> Ans
         .map_err(refused)
 }
 
-async fn drain(State(desk): State<Desk>, Json(order): Json<DrainOrder>) -> Answer<()> {
+async fn drain(State(desk): State<Desk>, Order(order): Order<DrainOrder>) -> Answer<()> {
     desk.order(|reply| Request::Drain(order, reply)).await
 }
 
-async fn ready(State(desk): State<Desk>, Json(order): Json<ReadyOrder>) -> Answer<()> {
+async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Answer<()> {
     desk.order(|reply| Request::Ready(order, reply)).await
 }
 
@@ -162,6 +163,26 @@ impl Desk {
             .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
+    }
+}
+
+/// The body of an order; one that is none is refused in our words.
+struct Order<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Order<T>, Refused> {
+        match Json::from_request(request, state).await {
+            Ok(Json(order)) => Ok(Order(order)),
+            Err(error) => {
+                let refusal = Refusal {
+                    error: error.body_text(),
+                    hint: None,
+                };
+                Err(Refused(StatusCode::BAD_REQUEST, refusal))
+            }
+        }
     }
 }
 

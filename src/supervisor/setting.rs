@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::child::Ladder;
+use super::ladder::Ladder;
 use super::pulse::PATIENCE;
 use super::record::Launch;
 use super::rollout::Who;

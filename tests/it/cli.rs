@@ -206,6 +206,70 @@ fn completions_and_manual_are_printed() {
 }
 
 #[test]
+fn mending_needs_root() {
+    let said = as_nobody(&["doctor", "--fix", "--port-offset", "25000"]);
+    assert_eq!(said.status.code(), Some(1));
+    assert!(said.stdout.is_empty());
+    let error = String::from_utf8(said.stderr).unwrap();
+    assert!(
+        error.starts_with("error: `doctor --fix` needs root\nhint: `sudo clusterctl doctor --fix`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_host_is_examined_for_as_many_connections_as_one_likes() {
+    let memory = |connections: &str| {
+        let run_dir = tempfile::tempdir().unwrap();
+        let line = [
+            "doctor",
+            "--json",
+            "--port-offset",
+            "25000",
+            "--connections",
+            connections,
+        ];
+        // The exit code is that of the ports, which others may hold.
+        let output = Command::new(binary())
+            .args(line)
+            .env("CLUSTERCTL_RUN_DIR", run_dir.path())
+            .output()
+            .unwrap();
+        let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = findings.as_array().unwrap().iter();
+        let mut of_memory = findings.filter(|finding| finding["check"] == "memory");
+        of_memory.next().unwrap()["level"].clone()
+    };
+    assert_eq!(memory("1"), "ok");
+    assert_eq!(memory("10000000"), "warn");
+    assert!(
+        clusterctl("doctor --connections 0")
+            .refuses(2)
+            .contains("--connections")
+    );
+}
+
+/// Runs the binary as a user who may do nothing.
+fn as_nobody(args: &[&str]) -> std::process::Output {
+    if !nix::unistd::geteuid().is_root() {
+        return Command::new(binary()).args(args).output().unwrap();
+    }
+    // A copy, for that user may not look into everybody's directories.
+    let dir = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()
+        .unwrap();
+    let copy = dir.path().join("clusterctl");
+    std::fs::copy(binary(), &copy).unwrap();
+    Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(copy)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let typed = clusterctl("completions zsh");
     let mut child = typed

@@ -42,19 +42,35 @@ fn typescript_clients_talk_to_one_node_by_every_transport() {
 }
 
 #[test]
-fn clients_of_a_drained_node_begin_anew_elsewhere() {
+fn python_clients_of_a_drained_node_begin_anew_elsewhere() {
     let cluster = TestCluster::new().started();
-    let url = url("http", &cluster, 8080, "/mcp");
-    for mut client in [Client::python("http", &url), Client::typescript("http", &url)] {
-        let before = client.conversation();
-        let node = before["node"].as_str().unwrap();
-        order(&cluster, "add", "drain", node);
-        let after = client.conversation();
-        assert_eq!(after["anew"], true, "{after}");
-        assert_ne!(after["node"], node, "{after}");
-        assert_eq!(client.conversation()["anew"], false);
-        order(&cluster, "del", "ready", node);
-    }
+    survive_a_drain(
+        &cluster,
+        &mut Client::python("http", &url("http", &cluster, 8080, "/mcp")),
+    );
+}
+
+#[test]
+fn typescript_clients_of_a_drained_node_begin_anew_elsewhere() {
+    let cluster = TestCluster::new().started();
+    survive_a_drain(
+        &cluster,
+        &mut Client::typescript("http", &url("http", &cluster, 8080, "/mcp")),
+    );
+}
+
+#[test]
+fn a_websocket_stays_with_its_drained_node() {
+    let cluster = TestCluster::new().started();
+    let mut client = Client::typescript("websocket", &url("ws", &cluster, 8001, "/mcp/ws"));
+    let node = client.conversation()["node"].clone();
+    cluster.ok(&["drain", node.as_str().unwrap()]);
+    let after = client.conversation();
+    assert_eq!(
+        (&after["anew"], &after["node"]),
+        (&Value::Bool(false), &node),
+        "{after}"
+    );
 }
 
 // Private
@@ -78,20 +94,21 @@ fn talk(client: &mut Client) {
     );
 }
 
-/// What `drain` and `ready` tell HAProxy for its HTTP backend.
-fn order(cluster: &TestCluster, list: &str, state: &str, node: &str) {
-    let file = |name: &str| cluster.run_dir().join(name).display().to_string();
-    for command in [
-        format!("set server mcp_http_backend/{node} state {state}"),
-        format!("{list} acl {} {node}", file("haproxy-drained.names")),
-        format!(
-            "{list} acl {} {}",
-            file("haproxy-drained.ids"),
-            node.trim_start_matches("erlmcp")
-        ),
-    ] {
-        assert_eq!(cluster.ask_haproxy(&command), "\n", "{command}");
-    }
+/// One session, its node drained, and another session; then the first node is drained no more, and nobody moves.
+fn survive_a_drain(cluster: &TestCluster, client: &mut Client) {
+    let before = client.conversation();
+    let node = before["node"].as_str().unwrap();
+    cluster.ok(&["drain", node]);
+    let after = client.conversation();
+    assert_eq!(after["anew"], true, "{after}");
+    assert_ne!(after["node"], node, "{after}");
+    cluster.ok(&["ready", node]);
+    let again = client.conversation();
+    assert_eq!(
+        (&again["anew"], &again["node"]),
+        (&Value::Bool(false), &after["node"]),
+        "{again}"
+    );
 }
 
 /// A program that talks by an SDK when it is told to.

@@ -88,6 +88,17 @@ fn curl_speaks_to_the_control_socket() {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     assert_eq!(serde_json::from_str::<Value>(body).unwrap()["cluster"], "erlmcp");
+
+    let mut stream = std::os::unix::net::UnixStream::connect(cluster.run_dir().join("control.sock")).unwrap();
+    let head = "POST /v1/drain HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json";
+    write!(stream, "{head}\r\nContent-Length: 1\r\n\r\n{{").unwrap();
+    let answer = std::io::read_to_string(stream).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+    assert!(
+        serde_json::from_str::<Value>(body).unwrap()["error"].is_string(),
+        "{body}"
+    );
 }
 
 #[test]

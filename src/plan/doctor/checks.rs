@@ -33,6 +33,7 @@ pub(super) fn binary(seen: &BinarySeen) -> Finding {
         level,
         detail,
         fix: (level != Level::Ok).then(|| seen.install.to_owned()),
+        remedies: Vec::new(),
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
                 level: Level::Fail,
                 detail: format!("{address} ({owner}) is held by {holder}"),
                 fix: Some(format!("`clusterctl start --port-offset 10000`{kill}")),
+                remedies: Vec::new(),
             }
         })
         .collect();

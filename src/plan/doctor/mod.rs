@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::demand::Load;
 use super::rules::Case;
-use super::{Plan, Warning};
+use super::{Plan, Remedy, Warning};
 use crate::platform::{Holder, Host};
 use crate::profile::Cluster;
 
@@ -53,6 +53,9 @@ pub struct Finding {
     pub detail: String,
     /// What to do about it.
     pub fix: Option<String>,
+    /// What of it `doctor --fix` can do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
 }
 
 /// How a check went.
@@ -91,6 +94,7 @@ impl Finding {
             level: Level::Ok,
             detail,
             fix: None,
+            remedies: Vec::new(),
         }
     }
 
@@ -103,6 +107,7 @@ impl Finding {
                 level: Level::Warn,
                 detail: warning.to_string(),
                 fix: warning.fix,
+                remedies: warning.remedies,
             },
         }
     }
@@ -230,6 +235,16 @@ mod tests {
         assert_eq!(
             json,
             serde_json::json!({"check": "cores", "level": "ok", "detail": "2", "fix": null})
+        );
+        let host = Host {
+            somaxconn: 128,
+            ..big_host()
+        };
+        let findings = examined(&host, &Seen::default());
+        let found = findings.iter().find(|finding| finding.check == "somaxconn");
+        assert_eq!(
+            serde_json::to_value(found.unwrap()).unwrap()["remedies"],
+            serde_json::json!([{"kind": "sysctl", "key": "net.core.somaxconn", "value": "4096"}])
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Addresses, ports and the kernel's tables of connections.
 
 use super::{Case, Warning};
-use crate::plan::fix;
+use crate::plan::{Remedy, fix};
 
 /// An accept queue below this overflows when clients come back all at once.
 const MIN_BACKLOG: u32 = 1024;
@@ -28,6 +28,8 @@ pub(in crate::plan) fn addresses(case: &Case) -> Option<Warning> {
                 ("net.ipv6.conf.lo.disable_ipv6", "0".to_owned()),
             ],
         )),
+        // Somebody has switched it off, and will have had reasons.
+        remedies: Vec::new(),
     })
 }
 
@@ -57,6 +59,7 @@ pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
             fix::range(&case.host.ephemeral)
         ),
         fix: Some(fix::sysctl(case.host, &[fix::reserved(case.host, &ports)])),
+        remedies: vec![Remedy::Reserve { ports }],
     })
 }
 
@@ -75,23 +78,24 @@ pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
             "one source address has {ports} ports to a node, and beyond half of them finding a free one is slow"
         )
     };
+    let (fix, remedies) = widen(case);
     Some(Warning {
         what: format!("{wanted} connections per node are more than the balancer can make quickly"),
         why,
-        fix: Some(widen(case)),
+        fix: Some(fix),
+        remedies,
     })
 }
 
 /// Clients that come all at once wait in the accept queue.
 pub(in crate::plan) fn accept_queue(case: &Case) -> Option<Warning> {
     let longest = case.host.somaxconn;
+    let settings = vec![("net.core.somaxconn", "4096".to_owned())];
     (longest < MIN_BACKLOG).then(|| Warning {
         what: format!("more than {longest} clients at once wait for a second or longer"),
         why: format!("the longest accept queue, net.core.somaxconn, is {longest}"),
-        fix: Some(fix::sysctl(
-            case.host,
-            &[("net.core.somaxconn", "4096".to_owned())],
-        )),
+        fix: Some(fix::sysctl(case.host, &settings)),
+        remedies: Remedy::sysctls(settings, Vec::new()),
     })
 }
 
@@ -99,6 +103,10 @@ pub(in crate::plan) fn accept_queue(case: &Case) -> Option<Warning> {
 pub(in crate::plan) fn tracking(case: &Case) -> Option<Warning> {
     let table = case.host.conntrack?;
     let needed = table.count.saturating_add(case.load.tracked());
+    let settings = vec![(
+        "net.netfilter.nf_conntrack_max",
+        needed.next_multiple_of(1 << 16).to_string(),
+    )];
     (needed > table.max).then(|| Warning {
         what: format!(
             "{} connections do not fit into the tracking table",
@@ -108,20 +116,15 @@ pub(in crate::plan) fn tracking(case: &Case) -> Option<Warning> {
             "it has {} entries, and {needed} are needed: two for each connection, and those of now",
             table.max
         ),
-        fix: Some(fix::sysctl(
-            case.host,
-            &[(
-                "net.netfilter.nf_conntrack_max",
-                needed.next_multiple_of(1 << 16).to_string(),
-            )],
-        )),
+        fix: Some(fix::sysctl(case.host, &settings)),
+        remedies: Remedy::sysctls(settings, Vec::new()),
     })
 }
 
 // Private
 
 /// A wider range of ports, in which ours are reserved; or more nodes, where the widest range is too small.
-fn widen(case: &Case) -> String {
+fn widen(case: &Case) -> (String, Vec<Remedy>) {
     let wanted = case.load.per_node;
     let lowest = 65_536_u32
         .saturating_sub(wanted.saturating_mul(2))
@@ -133,10 +136,11 @@ fn widen(case: &Case) -> String {
         .ok()
         .filter(|port| u32::from(*port) >= LOWEST_EPHEMERAL)
     else {
-        return format!(
+        let more_nodes = format!(
             "`clusterctl start --set nodes.count={}`, or a lower limits.maxconn",
             case.load.total.div_ceil(widest)
         );
+        return (more_nodes, Vec::new());
     };
     let ours: Vec<u16> = case
         .plan
@@ -145,11 +149,15 @@ fn widen(case: &Case) -> String {
         .map(|bound| bound.address.port())
         .filter(|port| *port >= lowest)
         .collect();
-    let mut settings = vec![("net.ipv4.ip_local_port_range", format!("{lowest} 65535"))];
+    let range = ("net.ipv4.ip_local_port_range", format!("{lowest} 65535"));
+    let mut settings = vec![range.clone()];
     if !ours.is_empty() {
         settings.push(fix::reserved(case.host, &ours));
     }
-    fix::sysctl(case.host, &settings)
+    (
+        fix::sysctl(case.host, &settings),
+        Remedy::sysctls(vec![range], ours),
+    )
 }
 
 #[cfg(test)]
@@ -216,12 +224,17 @@ mod tests {
                 load: Load::of(&cluster, total),
             })
         };
-        let fix = wanted(116_000);
+        let (fix, remedies) = wanted(116_000);
         assert!(
             fix.contains("=6000 65535' net.ipv4.ip_local_reserved_ports=8000-8002,"),
             "{fix}"
         );
-        assert!(wanted(500_000).contains("nodes.count=16"), "{}", wanted(500_000));
+        let [Remedy::Reserve { ports }, Remedy::Sysctl { value, .. }] = remedies.as_slice() else {
+            panic!("{remedies:?}");
+        };
+        assert!(ports.contains(&8_000) && value == "6000 65535");
+        let (fix, remedies) = wanted(500_000);
+        assert!(fix.contains("nodes.count=16") && remedies.is_empty(), "{fix}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(in crate::plan) fn message_rate(case: &Case) -> Option<Warning> {
         what: "messages per second are not limited on the TCP listener".to_owned(),
         why: format!("{kind} sees no messages inside a TCP connection; HTTP requests are limited"),
         fix: None,
+        remedies: Vec::new(),
     })
 }
 
@@ -21,6 +22,7 @@ pub(in crate::plan) fn connection_rate(case: &Case) -> Option<Warning> {
         what: "new connections per second are not limited on the TCP listener".to_owned(),
         why: "nginx's stream module limits connections at the same time only".to_owned(),
         fix: None,
+        remedies: Vec::new(),
     })
 }
 

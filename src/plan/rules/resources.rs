@@ -23,6 +23,7 @@ pub(in crate::plan) fn memory(case: &Case) -> Option<Warning> {
             "free memory, or `clusterctl start --set limits.maxconn={}`",
             Load::fitting(available, case.cluster).max(1)
         )),
+        remedies: Vec::new(),
     })
 }
 
@@ -34,6 +35,7 @@ pub(in crate::plan) fn threads(case: &Case) -> Option<Warning> {
         what: "not every process or thread may start".to_owned(),
         why: format!("about {needed} are needed, and this user may have {limit}"),
         fix: Some(fix::nproc(needed.next_multiple_of(1024))),
+        remedies: Vec::new(),
     })
 }
 
@@ -54,5 +56,6 @@ pub(in crate::plan) fn cores(case: &Case) -> Option<Warning> {
         what: "the balancer and all nodes share one processor".to_owned(),
         why: "this process may run on no other".to_owned(),
         fix: Some("give this machine a second processor, or the container: `docker run --cpus 2`".to_owned()),
+        remedies: Vec::new(),
     })
 }

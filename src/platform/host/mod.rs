@@ -10,6 +10,8 @@ use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
+use super::sysctl::read_parameter;
+
 /// The limits and resources of this host, as read at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
@@ -64,6 +66,22 @@ impl Host {
             conntrack: conntrack(),
             ipv6: UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok(),
             root: nix::unistd::geteuid().is_root(),
+        }
+    }
+
+    /// The same host for a user who is not root and has this process's limits.
+    ///
+    /// Where not even root may raise limits the two are one: it is the host's or the container's limit.
+    #[must_use]
+    pub fn for_user(self) -> Host {
+        if !may_raise_limits() {
+            return self;
+        }
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+        Host {
+            nofile: self.nofile.min(hard),
+            root: false,
+            ..self
         }
     }
 
@@ -156,7 +174,7 @@ fn conntrack() -> Option<Conntrack> {
 
 /// The kernel's setting `name`, a path below `/proc/sys`.
 fn fact<T>(name: &str, parse: fn(&str) -> Option<T>) -> Option<T> {
-    parse(&fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?)
+    parse(&read_parameter(&Path::new("/proc/sys").join(name)).ok()?)
 }
 
 fn length(range: &RangeInclusive<u16>) -> u32 {

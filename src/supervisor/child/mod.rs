@@ -13,10 +13,14 @@
 //!
 //! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::ladder::Ladder;
 use super::restarts::Restarts;
 use crate::platform::Identity;
 use crate::profile::Restart;
@@ -69,10 +73,6 @@ pub(super) enum Then {
     Recover,
 }
 
-/// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ladder(pub(super) Vec<(Signal, Duration)>);
-
 /// What happens to a child.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
@@ -113,24 +113,6 @@ impl State {
             State::Up { .. } => "up",
             State::Stopping { .. } => "stopping",
             State::Failed => "failed",
-        }
-    }
-}
-
-impl Ladder {
-    /// Ends at once.
-    pub(super) fn kill() -> Ladder {
-        Ladder(Vec::new())
-    }
-
-    /// The next signal, and the time until the one after it.
-    pub(super) fn climb(&mut self) -> (Signal, Duration) {
-        // What SIGKILL does not end sleeps in the kernel; then it is sent again.
-        const AFTER_KILL: Duration = Duration::from_secs(1);
-        if self.0.is_empty() {
-            (Signal::SIGKILL, AFTER_KILL)
-        } else {
-            self.0.remove(0)
         }
     }
 }
@@ -368,168 +350,5 @@ impl Child {
             None => State::Failed,
         };
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const PROCESS: Identity = Identity {
-        pid: 7,
-        start_time: 1,
-    };
-
-    fn policy(give_up_after: u32) -> Restart {
-        Restart {
-            backoff: "100ms..30s".parse().unwrap(),
-            give_up_after,
-            forget_after: "60s".parse().unwrap(),
-            hung_after: "30s".parse().unwrap(),
-        }
-    }
-
-    fn ladder() -> Ladder {
-        Ladder(vec![
-            (Signal::SIGUSR1, Duration::from_secs(5)),
-            (Signal::SIGTERM, Duration::from_secs(2)),
-        ])
-    }
-
-    fn running(now: Instant) -> Child {
-        let mut child = Child::new();
-        assert_eq!(child.after(Event::Start, now, &policy(10)), Some(Action::Spawn));
-        child.after(Event::Spawned(PROCESS), now, &policy(10));
-        child.after(Event::Answered, now, &policy(10));
-        assert!(child.is_up());
-        child
-    }
-
-    #[test]
-    fn a_child_that_dies_is_spawned_again_after_its_wait() {
-        let now = Instant::now();
-        let mut child = running(now);
-        assert_eq!(
-            child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10)),
-            None
-        );
-        assert_eq!(child.after(Event::Time, now, &policy(10)), None);
-        assert_eq!(
-            child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
-            Some(Action::Spawn)
-        );
-        assert_eq!(
-            (child.restarts.total, child.reason.as_deref()),
-            (1, Some("killed by SIGKILL"))
-        );
-    }
-
-    #[test]
-    fn a_child_that_dies_too_often_fails_until_an_operator_starts_it() {
-        let now = Instant::now();
-        let mut child = running(now);
-        child.after(Event::Ended("exit 1".into()), now, &policy(1));
-        child.after(Event::Spawned(PROCESS), now, &policy(1));
-        child.after(Event::Ended("exit 1".into()), now, &policy(1));
-        assert_eq!(child.state, State::Failed);
-        assert_eq!(
-            child.after(Event::Time, now + Duration::from_hours(1), &policy(1)),
-            None
-        );
-        assert_eq!(child.after(Event::Start, now, &policy(1)), Some(Action::Spawn));
-    }
-
-    #[test]
-    fn a_child_that_never_answers_is_killed_and_counts_as_dead() {
-        let now = Instant::now();
-        let mut child = Child::new();
-        child.after(Event::Start, now, &policy(10));
-        child.after(Event::Spawned(PROCESS), now, &policy(10));
-        let late = child.wakes_at().unwrap();
-        assert_eq!(
-            child.after(Event::Time, late, &policy(10)),
-            Some(Action::Signal(PROCESS, Signal::SIGKILL))
-        );
-        assert_eq!(child.wakes_at(), None);
-        child.after(Event::Ended("killed by SIGKILL".into()), late, &policy(10));
-        assert_eq!(child.reason.as_deref(), Some("did not answer within 30 s"));
-    }
-
-    #[test]
-    fn a_hung_child_is_killed_and_restarted_with_its_reason() {
-        let now = Instant::now();
-        let mut child = running(now);
-        let action = child.after(Event::Hung, now, &policy(10));
-        assert_eq!(action, Some(Action::Signal(PROCESS, Signal::SIGKILL)));
-        child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10));
-        assert_eq!(child.reason.as_deref(), Some("hung: ran, and answered nothing"));
-        assert_eq!(
-            child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
-            Some(Action::Spawn)
-        );
-    }
-
-    #[test]
-    fn stopping_climbs_the_ladder_to_sigkill() {
-        let mut now = Instant::now();
-        let mut child = running(now);
-        let mut signals = Vec::new();
-        let mut action = child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
-        while let Some(Action::Signal(process, signal)) = action {
-            assert_eq!(process, PROCESS);
-            signals.push(signal);
-            if signals.len() == 4 {
-                break;
-            }
-            now = child.wakes_at().unwrap();
-            action = child.after(Event::Time, now, &policy(10));
-        }
-        assert_eq!(
-            signals,
-            [Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGKILL, Signal::SIGKILL]
-        );
-        child.after(Event::Ended("killed".into()), now, &policy(10));
-        assert_eq!((child.state, child.reason), (State::Stopped, None));
-    }
-
-    #[test]
-    fn a_restart_does_not_undo_a_stop() {
-        let now = Instant::now();
-        let mut child = running(now);
-        child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
-        child.after(Event::Stop(ladder(), Then::Start), now, &policy(10));
-        assert_eq!(child.after(Event::Ended("exit 0".into()), now, &policy(10)), None);
-        assert_eq!(child.state, State::Stopped);
-    }
-
-    fn events() -> impl Strategy<Value = Event> {
-        prop_oneof![
-            Just(Event::Start),
-            Just(Event::Stop(ladder(), Then::Rest)),
-            Just(Event::Stop(Ladder::kill(), Then::Start)),
-            Just(Event::Spawned(PROCESS)),
-            Just(Event::NotSpawned("no such file".into())),
-            Just(Event::Answered),
-            Just(Event::Hung),
-            Just(Event::Ended("exit 0".into())),
-            Just(Event::Time),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_happened_a_stop_and_its_end_lead_to_rest(history in prop::collection::vec(events(), 0..40)) {
-            let now = Instant::now();
-            let mut child = Child::new();
-            for event in history {
-                let action = child.after(event, now, &policy(3));
-                // Nothing is spawned beside a process that still runs.
-                prop_assert!(action != Some(Action::Spawn) || child.process().is_none());
-            }
-            child.after(Event::Stop(ladder(), Then::Rest), now, &policy(3));
-            child.after(Event::Ended("exit 0".into()), now, &policy(3));
-            prop_assert_eq!(child.state, State::Stopped);
-        }
     }
 }

@@ -1,0 +1,392 @@
+//! What `doctor --fix` does to a host: one change after the other, each said before it is made, with the command that
+//! undoes it.
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::plan::Remedy;
+use crate::platform::Host;
+use crate::platform::sysctl::Settings;
+
+/// Above what we write into files of ours.
+const HEADER: &str = "# Written by `clusterctl doctor --fix`.\n";
+
+/// One setting, changed or at least tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    /// The kernel parameter, or the file.
+    pub(super) setting: String,
+    /// What is done to it, in words.
+    pub(super) what: String,
+    /// Its value or content; none of a file that is not there, or a parameter that cannot be read.
+    pub(super) from: Option<String>,
+    /// The value or content that it gets.
+    pub(super) to: String,
+    /// The shell command that brings back what was; none when nothing was changed.
+    pub(super) undo: Option<String>,
+    /// Why it was not changed.
+    pub(super) error: Option<String>,
+}
+
+/// Who is told of each change.
+pub(super) trait Witness {
+    /// Why no more may be changed: nobody hears of it.
+    type Deaf;
+
+    /// It will be made now, and can be undone as it says.
+    fn before(&mut self, change: &Change) -> Result<(), Self::Deaf>;
+
+    /// It could not be made, as it says.
+    fn failed(&mut self, change: &Change) -> Result<(), Self::Deaf>;
+}
+
+/// Applies `remedies`, as found on `host`, to `settings`. What fails keeps nothing else from being changed.
+///
+/// # Errors
+/// When `witness` is deaf; nothing is changed after that.
+pub(super) fn mend<W: Witness>(
+    remedies: &[Remedy],
+    host: &Host,
+    settings: &Settings,
+    witness: &mut W,
+) -> Result<Vec<Change>, W::Deaf> {
+    let mut work = Work {
+        settings,
+        sudo: if host.root { "" } else { "sudo " },
+        witness,
+        changes: Vec::new(),
+    };
+    let mut kept = Vec::new();
+    for (key, value) in remedies.iter().filter_map(|remedy| remedy.setting(host)) {
+        if work.set(key, &value)? {
+            kept.push((key, value));
+        }
+    }
+    if !kept.is_empty() {
+        let path = settings.sysctls_file();
+        work.write(&path, "sets the same at every boot", |former| {
+            merged(former, &kept)
+        })?;
+    }
+    for remedy in remedies {
+        if let Remedy::Descriptors { limit } = remedy {
+            let text = format!("{HEADER}* hard nofile {limit}\n");
+            let effect = format!("allows users {limit} descriptors from their next login on");
+            work.write(&settings.limits_file(), &effect, |_| text)?;
+        }
+    }
+    Ok(work.changes)
+}
+
+// Private
+
+struct Work<'a, W> {
+    settings: &'a Settings,
+    sudo: &'static str,
+    witness: &'a mut W,
+    changes: Vec<Change>,
+}
+
+impl<W: Witness> Work<'_, W> {
+    /// Whether the kernel's parameter `key` is `value` now.
+    fn set(&mut self, key: &str, value: &str) -> Result<bool, W::Deaf> {
+        let former = self.settings.get(key);
+        let now = match former.as_deref() {
+            Ok("") => "; it is empty".to_owned(),
+            Ok(former) => format!("; it is {former}"),
+            Err(_) => String::new(),
+        };
+        let change = Change {
+            setting: key.to_owned(),
+            what: format!("set {key} to {value} until the next boot{now}"),
+            to: value.to_owned(),
+            undo: former.as_ref().ok().map(|former| self.unset(key, former)),
+            from: former.as_ref().ok().cloned(),
+            error: None,
+        };
+        let settings = self.settings;
+        self.make(change, || former.and_then(|_| settings.set(key, value)))
+    }
+
+    /// Gives the file at `path` the content that `content` makes of its former one, which has `effect`.
+    fn write(
+        &mut self,
+        path: &Path,
+        effect: &str,
+        content: impl FnOnce(Option<&str>) -> String,
+    ) -> Result<(), W::Deaf> {
+        let former = Settings::read(path);
+        let from = former.as_ref().ok().cloned().flatten();
+        let to = content(from.as_deref());
+        let name = path.display().to_string();
+        let changes = from.as_deref() != Some(&to);
+        let change = Change {
+            what: if changes {
+                format!("write {name}, which {effect}")
+            } else {
+                format!("{name} is as it should be, and {effect}")
+            },
+            undo: (changes && former.is_ok()).then(|| self.unwrite(&name, from.as_deref())),
+            setting: name,
+            from,
+            to: to.clone(),
+            error: None,
+        };
+        self.make(change, || {
+            former?;
+            if changes {
+                Settings::replace(path, &to)
+            } else {
+                Ok(())
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Whether it went well.
+    fn make(&mut self, mut change: Change, make: impl FnOnce() -> io::Result<()>) -> Result<bool, W::Deaf> {
+        self.witness.before(&change)?;
+        if let Err(error) = make() {
+            change.error = Some(error.to_string());
+            change.undo = None;
+            self.witness.failed(&change)?;
+        }
+        let well = change.error.is_none();
+        self.changes.push(change);
+        Ok(well)
+    }
+
+    fn unset(&self, key: &str, former: &str) -> String {
+        let sudo = self.sudo;
+        match former {
+            // `sysctl` refuses to set nothing.
+            "" => format!("echo | {sudo}tee {}", self.settings.parameter(key).display()),
+            word if !word.contains(' ') => format!("{sudo}sysctl -w {key}={word}"),
+            words => format!("{sudo}sysctl -w '{key}={words}'"),
+        }
+    }
+
+    fn unwrite(&self, path: &str, former: Option<&str>) -> String {
+        let sudo = self.sudo;
+        match former {
+            None => format!("{sudo}rm {path}"),
+            Some(text) => format!("printf '{}' | {sudo}tee {path} >/dev/null", escaped(text)),
+        }
+    }
+}
+
+/// `text` as `printf` in single quotes prints it, on one line.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "%%")
+        .replace('\'', "'\\''")
+        .replace('\n', "\\n")
+}
+
+/// What our file said, with the parameters of `settings` as they are now.
+fn merged(former: Option<&str>, settings: &[(&str, String)]) -> String {
+    let is_set_anew = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default().trim();
+        settings.iter().any(|(set, _)| *set == key)
+    };
+    let others = former.unwrap_or(HEADER).lines();
+    let others = others.filter(|line| !is_set_anew(line)).map(str::to_owned);
+    let set = settings.iter().map(|(key, value)| format!("{key} = {value}"));
+    let lines: Vec<String> = others.chain(set).collect();
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Remembers what was said, and what the somaxconn of `settings` was then.
+    struct Listener<'a>(&'a Settings, Vec<(String, String)>);
+
+    impl Witness for Listener<'_> {
+        type Deaf = Infallible;
+
+        fn before(&mut self, change: &Change) -> Result<(), Infallible> {
+            let now = self.0.get("net.core.somaxconn").unwrap();
+            self.1.push((change.setting.clone(), now));
+            Ok(())
+        }
+
+        fn failed(&mut self, change: &Change) -> Result<(), Infallible> {
+            self.1.push((format!("{} failed", change.setting), String::new()));
+            Ok(())
+        }
+    }
+
+    /// A host in a temporary directory.
+    fn settings() -> (TempDir, Settings) {
+        let root = tempfile::tempdir().unwrap();
+        for directory in [
+            "proc/sys/net/core",
+            "proc/sys/net/ipv4",
+            "etc/sysctl.d",
+            "etc/security/limits.d",
+        ] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        let settings = Settings::below(root.path());
+        for (key, value) in [
+            ("net.core.somaxconn", "128\n"),
+            ("net.ipv4.ip_local_port_range", "32768\t60999\n"),
+            ("net.ipv4.ip_local_reserved_ports", "\n"),
+        ] {
+            fs::write(settings.parameter(key), value).unwrap();
+        }
+        (root, settings)
+    }
+
+    fn host() -> Host {
+        Host {
+            root: true,
+            reserved: Vec::new(),
+            ..Host::read()
+        }
+    }
+
+    fn sysctl(key: &'static str, value: &str) -> Remedy {
+        Remedy::Sysctl {
+            key,
+            value: value.to_owned(),
+        }
+    }
+
+    fn mended(settings: &Settings, host: &Host, remedies: &[Remedy]) -> (Vec<Change>, Vec<(String, String)>) {
+        let mut listener = Listener(settings, Vec::new());
+        let Ok(changes) = mend(remedies, host, settings, &mut listener);
+        (changes, listener.1)
+    }
+
+    fn undos(changes: &[Change]) -> Vec<&str> {
+        changes
+            .iter()
+            .filter_map(|change| change.undo.as_deref())
+            .collect()
+    }
+
+    #[test]
+    fn each_parameter_is_said_then_set_then_kept() {
+        let (root, settings) = settings();
+        let remedies = [
+            Remedy::Reserve {
+                ports: vec![8_000, 8_001],
+            },
+            sysctl("net.core.somaxconn", "4096"),
+            sysctl("net.ipv4.ip_local_port_range", "6000 65535"),
+        ];
+        let (changes, said) = mended(&settings, &host(), &remedies);
+        assert_eq!(said[1], ("net.core.somaxconn".to_owned(), "128".to_owned()));
+        assert_eq!(said[2].1, "4096");
+        let top = root.path().display();
+        assert_eq!(
+            undos(&changes),
+            [
+                &format!("echo | tee {top}/proc/sys/net/ipv4/ip_local_reserved_ports"),
+                "sysctl -w net.core.somaxconn=128",
+                "sysctl -w 'net.ipv4.ip_local_port_range=32768 60999'",
+                &format!("rm {top}/etc/sysctl.d/60-clusterctl.conf"),
+            ]
+        );
+        assert_eq!(
+            fs::read_to_string(settings.sysctls_file()).unwrap(),
+            "# Written by `clusterctl doctor --fix`.\n\
+             net.ipv4.ip_local_reserved_ports = 8000-8001\n\
+             net.core.somaxconn = 4096\n\
+             net.ipv4.ip_local_port_range = 6000 65535\n"
+        );
+        assert!(!settings.limits_file().exists());
+    }
+
+    #[test]
+    fn what_was_kept_before_stays_and_comes_back() {
+        let (root, settings) = settings();
+        fs::write(
+            settings.sysctls_file(),
+            "# it's 5 %\na.b = 1\nnet.core.somaxconn=2\n",
+        )
+        .unwrap();
+        let (changes, _) = mended(&settings, &host(), &[sysctl("net.core.somaxconn", "4096")]);
+        assert_eq!(
+            fs::read_to_string(settings.sysctls_file()).unwrap(),
+            "# it's 5 %\na.b = 1\nnet.core.somaxconn = 4096\n"
+        );
+        assert_eq!(
+            undos(&changes)[1],
+            format!(
+                "printf '# it'\\''s 5 %%\\na.b = 1\\nnet.core.somaxconn=2\\n' | tee {}/etc/sysctl.d/60-clusterctl.conf >/dev/null",
+                root.path().display()
+            )
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_said_and_not_kept_and_the_rest_is_done() {
+        let (_root, settings) = settings();
+        let remedies = [
+            sysctl("net.netfilter.nf_conntrack_max", "262144"),
+            sysctl("net.core.somaxconn", "4096"),
+        ];
+        let (changes, said) = mended(&settings, &host(), &remedies);
+        assert_eq!(said[1].0, "net.netfilter.nf_conntrack_max failed");
+        assert!(changes[0].error.is_some() && changes[0].undo.is_none());
+        assert_eq!(settings.get("net.core.somaxconn").unwrap(), "4096");
+        let kept = fs::read_to_string(settings.sysctls_file()).unwrap();
+        assert!(!kept.contains("conntrack"), "{kept}");
+        // Nothing set, nothing to keep.
+        fs::remove_file(settings.sysctls_file()).unwrap();
+        assert_eq!(mended(&settings, &host(), &remedies[..1]).0.len(), 1);
+        assert!(!settings.sysctls_file().exists());
+    }
+
+    #[test]
+    fn limits_are_written_once() {
+        let (root, settings) = settings();
+        let user = Host {
+            root: false,
+            ..host()
+        };
+        let remedies = [Remedy::Descriptors { limit: 200_704 }];
+        let (changes, _) = mended(&settings, &user, &remedies);
+        assert_eq!(
+            undos(&changes),
+            [format!(
+                "sudo rm {}/etc/security/limits.d/60-clusterctl.conf",
+                root.path().display()
+            )]
+        );
+        let written = fs::read_to_string(settings.limits_file()).unwrap();
+        assert!(written.ends_with("\n* hard nofile 200704\n"), "{written}");
+        let (again, _) = mended(&settings, &user, &remedies);
+        assert_eq!((again.len(), undos(&again).len()), (1, 0));
+        assert_eq!(fs::read_to_string(settings.limits_file()).unwrap(), written);
+    }
+
+    #[test]
+    fn nothing_is_changed_once_nobody_listens() {
+        struct Deaf;
+        impl Witness for Deaf {
+            type Deaf = ();
+            fn before(&mut self, _: &Change) -> Result<(), ()> {
+                Err(())
+            }
+            fn failed(&mut self, _: &Change) -> Result<(), ()> {
+                Err(())
+            }
+        }
+        let (_root, settings) = settings();
+        let remedies = [sysctl("net.core.somaxconn", "4096")];
+        assert!(mend(&remedies, &host(), &settings, &mut Deaf).is_err());
+        assert_eq!(settings.get("net.core.somaxconn").unwrap(), "128");
+    }
+}

@@ -1,0 +1,176 @@
+//! Kernel parameters: their values now, and the files in `/etc` from which they and the limits of users are set again.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// The parameters that are set at every boot, beside those of other files.
+const SYSCTLS: &str = "etc/sysctl.d/60-clusterctl.conf";
+/// The limits that are set at every login, beside those of other files.
+const LIMITS: &str = "etc/security/limits.d/60-clusterctl.conf";
+
+/// The longest value: every other port in a list of ports.
+const MAX_VALUE: usize = 256 << 10;
+
+/// Where a host keeps its settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    root: PathBuf,
+}
+
+impl Default for Settings {
+    /// This host's.
+    fn default() -> Settings {
+        Settings::below("/")
+    }
+}
+
+impl Settings {
+    /// Those below `root`, which is `/` but in tests.
+    #[must_use]
+    pub fn below(root: impl Into<PathBuf>) -> Settings {
+        Settings { root: root.into() }
+    }
+
+    /// The value of the parameter `key`, with single spaces.
+    ///
+    /// # Errors
+    /// When this kernel has no such parameter, or it cannot be read.
+    pub fn get(&self, key: &str) -> io::Result<String> {
+        let text = read_parameter(&self.parameter(key))?;
+        Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Sets the parameter `key` until the next boot.
+    ///
+    /// # Errors
+    /// When this kernel has no such parameter, refuses the value, or lets nobody in this container set it.
+    pub fn set(&self, key: &str, value: &str) -> io::Result<()> {
+        let mut parameter = OpenOptions::new().write(true).open(self.parameter(key))?;
+        // Whole: the kernel takes each write for a value of its own.
+        parameter.write_all(format!("{value}\n").as_bytes())
+    }
+
+    /// The file of the parameter `key`.
+    #[must_use]
+    pub fn parameter(&self, key: &str) -> PathBuf {
+        self.root.join("proc/sys").join(key.replace('.', "/"))
+    }
+
+    /// Our file of parameters for every boot.
+    #[must_use]
+    pub fn sysctls_file(&self) -> PathBuf {
+        self.root.join(SYSCTLS)
+    }
+
+    /// Our file of limits for every login.
+    #[must_use]
+    pub fn limits_file(&self) -> PathBuf {
+        self.root.join(LIMITS)
+    }
+
+    /// What the file at `path` says, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no text.
+    pub fn read(path: &Path) -> io::Result<Option<String>> {
+        match fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the file at `path` whole, readable by everybody.
+    ///
+    /// # Errors
+    /// When it cannot be written, as where its directory is missing.
+    pub fn replace(path: &Path, content: &str) -> io::Result<()> {
+        // Neither directory's readers look at names with another end than `.conf`.
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
+        let replaced = write_new(&new, content).and_then(|()| fs::rename(&new, path));
+        if replaced.is_err() {
+            let _gone_or_not = fs::remove_file(&new);
+        }
+        replaced
+    }
+}
+
+/// The parameter's text in the file at `path`, as it is.
+///
+/// # Errors
+/// When it cannot be read, or is no text.
+pub(super) fn read_parameter(path: &Path) -> io::Result<String> {
+    in_one_read(fs::File::open(path)?)
+}
+
+// Private
+
+/// What the first read gives. Of a list of numbers or ports the kernel gives nothing to a second one, so that readers that
+/// begin with a small buffer, as [`fs::read_to_string`] does, get the list's first 32 bytes.
+fn in_one_read(mut file: impl Read) -> io::Result<String> {
+    let mut buffer = vec![0; MAX_VALUE];
+    let length = file.read(&mut buffer)?;
+    buffer.truncate(length);
+    String::from_utf8(buffer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+fn write_new(path: &Path, content: &str) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.set_permissions(Permissions::from_mode(0o644))?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_and_set() {
+        let root = tempfile::tempdir().unwrap();
+        let settings = Settings::below(root.path());
+        let range = root.path().join("proc/sys/net/ipv4/ip_local_port_range");
+        fs::create_dir_all(range.parent().unwrap()).unwrap();
+        fs::write(&range, "32768\t60999\n").unwrap();
+        let key = "net.ipv4.ip_local_port_range";
+        assert_eq!(settings.get(key).unwrap(), "32768 60999");
+        fs::write(&range, "").unwrap();
+        assert_eq!(settings.get(key).unwrap(), "");
+        settings.set(key, "14000 65535").unwrap();
+        assert_eq!(fs::read_to_string(range).unwrap(), "14000 65535\n");
+        // A parameter that the kernel lacks is not made.
+        assert!(settings.set("net.core.nothing", "1").is_err());
+        assert!(settings.get("net.core.nothing").is_err());
+    }
+
+    #[test]
+    fn a_list_is_read_at_once_as_the_kernel_gives_it_only_once() {
+        struct Kernel(Option<String>);
+        impl Read for Kernel {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let text = self.0.take().unwrap_or_default();
+                text.as_bytes().read(buffer)
+            }
+        }
+        let list = "8000-8002,8080-8084,8404-8405,8888,9001-9004\n".repeat(1_000);
+        assert_eq!(in_one_read(Kernel(Some(list.clone()))).unwrap(), list);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("60-clusterctl.conf");
+        assert_eq!(Settings::read(&path).unwrap(), None);
+        Settings::replace(&path, "old").unwrap();
+        Settings::replace(&path, "new").unwrap();
+        assert_eq!(Settings::read(&path).unwrap().as_deref(), Some("new"));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        assert!(Settings::replace(&root.path().join("no/such"), "").is_err());
+    }
+}
