@@ -19,9 +19,6 @@ use super::templates::{RenderError, Templates};
 /// HAProxy's timers are 31 bits of milliseconds, and longer ones are refused.
 const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
 
-/// Time in which a server that is up again gets back to its full share.
-const SLOWSTART: &str = "10s";
-
 /// Renders `haproxy.cfg` for a binary that was built as `build` says, running in `run_dir`.
 ///
 /// # Errors
@@ -54,7 +51,6 @@ struct View {
     run_dir: RunDirView,
     timeouts: Timeouts,
     health: HealthView,
-    slowstart: &'static str,
     tls: bool,
     stats: Option<String>,
     prometheus: bool,
@@ -127,7 +123,6 @@ impl View {
                 rise: cluster.health.rise,
                 fall: cluster.health.fall,
             },
-            slowstart: SLOWSTART,
             tls: frontends.iter().any(|frontend| frontend.tls),
             stats: cluster.listen.stats.map(bind),
             prometheus: build.prometheus,

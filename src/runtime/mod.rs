@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod idle;
 mod info;
 mod list;
 mod row;

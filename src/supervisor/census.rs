@@ -1,14 +1,22 @@
 //! Connections per node, as the kernel counts them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::setting::{PROBE_SOURCE, Setting};
 use crate::api::ConnectionsBy;
 use crate::platform::sock_diag::{count_established, count_to};
 use crate::profile::Runtime;
+use crate::runtime::Socket;
 
-/// Each node's established connections now, our own probes left out; zeros when the kernel does not tell.
-pub(super) async fn census(setting: &Setting) -> Vec<ConnectionsBy> {
+/// A balancer that does not tell within this time how many connections it keeps in reserve is believed to keep none.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Each node's established connections now, our own probes left out; zeros when the kernel does not tell. `drains` says
+/// that an end of connections is waited for: those that the balancer keeps idle for later requests may outlive every
+/// client, and are left out then.
+pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy> {
     let nodes = &setting.cluster.nodes;
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
@@ -29,14 +37,37 @@ pub(super) async fn census(setting: &Setting) -> Vec<ConnectionsBy> {
         }
         Err(_) => return vec![ConnectionsBy::default(); nodes.len()],
     };
+    // Asked after the kernel: a request that ends in between has become idle, and none begins on a drained node.
+    let idle = if drains {
+        idle(setting).await
+    } else {
+        BTreeMap::new()
+    };
     let (tcp, http) = counts.split_at(nodes.len().min(counts.len()));
     let mut http = http.iter().copied();
     nodes
         .iter()
         .zip(tcp)
-        .map(|(node, tcp)| ConnectionsBy {
-            tcp: *tcp,
-            http: node.http.and_then(|_| http.next()).unwrap_or(0),
+        .map(|(node, tcp)| {
+            let http = node.http.and_then(|_| http.next()).unwrap_or(0);
+            ConnectionsBy {
+                tcp: *tcp,
+                http: http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0)),
+            }
         })
         .collect()
+}
+
+// Private
+
+/// Connections that the balancer keeps idle for later requests, by node.
+async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
+    let mut idle = BTreeMap::new();
+    for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
+        let asked = tokio::time::timeout(PATIENCE, async { Socket::new(socket).idle().await }).await;
+        for (server, count) in asked.ok().and_then(Result::ok).unwrap_or_default() {
+            *idle.entry(server).or_default() += count;
+        }
+    }
+    idle
 }

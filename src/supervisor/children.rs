@@ -80,12 +80,16 @@ impl Core {
             .keys()
             .map(|who| (*who, self.setting.name(*who).to_owned()))
             .collect();
-        for living in record.living() {
+        let living = record.living();
+        // A successor that lives has taken over, or does so now: it tells the other one to end with its connections.
+        let is_replaced = living.iter().any(|child| child.successor);
+        for living in living {
             let child = known
                 .iter()
                 .find(|(_, name)| *name == living.name)
                 .map(|(who, _)| *who);
-            let who = if living.retired {
+            let is_balancer = matches!(child, Some(Who::Balancer(_)));
+            let who = if living.retired || (is_replaced && is_balancer && !living.successor) {
                 Some(Who::Retired(living.process.pid))
             } else {
                 child

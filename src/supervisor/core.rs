@@ -146,6 +146,7 @@ impl Core {
         let (nodes, balancers): (Vec<Who>, Vec<Who>) = self
             .setting
             .children()
+            .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
             .partition(|who| matches!(who, Who::Node(_)));
         let mut waves = Vec::new();
         if only != Some(Only::Balancer) {
@@ -264,11 +265,20 @@ impl Core {
             Some(ChildRecord {
                 name,
                 retired: matches!(who, Who::Retired(_)),
+                successor: false,
                 process: child.process()?,
                 restarts: child.restarts.total,
             })
         });
-        let children: Vec<ChildRecord> = children.collect();
+        let successor = self.reload.as_ref().and_then(Reload::successor);
+        let successor = successor.map(|process| ChildRecord {
+            name: self.setting.balancer.kind().name().to_owned(),
+            retired: false,
+            successor: true,
+            process,
+            restarts: 0,
+        });
+        let children: Vec<ChildRecord> = children.chain(successor).collect();
         let only = self.half();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;

@@ -54,6 +54,14 @@ impl Drain {
         }
     }
 
+    /// The same of a node that a drain has stopped already.
+    pub(super) fn of_stopped(order: &DrainOrder, now: SystemTime) -> Drain {
+        Drain {
+            state: State::Stopped,
+            ..Drain::new(order, now)
+        }
+    }
+
     /// Whether the number of connections matters to it.
     pub(super) fn counts(&self) -> bool {
         self.state != State::Stopped && (self.stop || self.close_at.is_some())
@@ -118,6 +126,12 @@ mod tests {
         assert_eq!(drain.after(1, later), Some(Due::Close));
         assert_eq!(drain.after(0, later), Some(Due::Stop));
         assert_eq!(drain.after(0, later), None);
+        assert!(drain.has_stopped() && !drain.counts());
+    }
+
+    #[test]
+    fn a_stopped_node_stays_stopped_by_any_later_order() {
+        let drain = Drain::of_stopped(&order(None, false, false), SystemTime::now());
         assert!(drain.has_stopped() && !drain.counts());
     }
 

@@ -31,7 +31,8 @@ impl Core {
         if self.drains.values().any(Drain::counts) {
             let (setting, news) = (self.setting.clone(), self.news.clone());
             tokio::spawn(async move {
-                let _nobody_listens_after_the_end = news.send(News::Counted(census(&setting).await)).await;
+                let counted = News::Counted(census(&setting, true).await);
+                let _nobody_listens_after_the_end = news.send(counted).await;
             });
         }
     }
@@ -54,6 +55,7 @@ impl Core {
                         connections = counted.tcp + counted.http,
                         "closing what is left"
                     );
+                    self.cut_off_retired(&name);
                     voice::cut(name, &self.setting);
                 }
                 Some(Due::Stop) => {
@@ -81,6 +83,12 @@ impl Core {
         }
     }
 
+    /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it again.
+    pub(super) fn rests(&self, index: usize) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        self.drains.get(name).is_some_and(Drain::has_stopped)
+    }
+
     // Private
 
     fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
@@ -98,8 +106,13 @@ impl Core {
             });
         }
         tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
-        self.drains
-            .insert(order.node.clone(), Drain::new(order, SystemTime::now()));
+        let now = SystemTime::now();
+        let drain = if self.is_stopped_by_drain(index) {
+            Drain::of_stopped(order, now)
+        } else {
+            Drain::new(order, now)
+        };
+        self.drains.insert(order.node.clone(), drain);
         self.write_orders();
         self.count();
         Ok(())
@@ -116,6 +129,11 @@ impl Core {
         }
         self.write_orders();
         Ok(())
+    }
+
+    /// Whether a drain has stopped the node, and nobody has started it since.
+    fn is_stopped_by_drain(&self, index: usize) -> bool {
+        self.rests(index) && self.node_state(index) == NodeState::Stopped
     }
 
     fn index(&self, node: &str) -> Result<usize, Refusal> {

@@ -104,6 +104,11 @@ impl Look {
             .collect()
     }
 
+    /// Whether a node is being emptied.
+    pub(super) fn drains(&self) -> bool {
+        self.nodes.iter().any(|node| node.drained)
+    }
+
     /// The status, with connections as the kernel counts them.
     pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
         let nodes: Vec<Node> = self.nodes(setting, connections);

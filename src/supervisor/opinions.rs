@@ -119,7 +119,7 @@ impl Core {
     // Private
 
     /// Balancer instances that were replaced cannot be told anything; the kernel ends what they have to the node.
-    fn cut_off_retired(&self, node: &str) {
+    pub(super) fn cut_off_retired(&self, node: &str) {
         let Some(node) = self.setting.cluster.node(node).cloned() else {
             return;
         };

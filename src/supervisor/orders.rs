@@ -126,6 +126,7 @@ impl Core {
                 .children
                 .keys()
                 .filter(|who| self.is_wanted(**who))
+                .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
                 .map(|who| vec![*who])
                 .collect(),
             Some(name) => {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::news::Reply;
+use super::reload::Reload;
 use crate::api::Refusal;
 
 /// A balancer that has not heard of an order for so long does not listen.
@@ -33,6 +34,8 @@ impl Core {
 
     /// Answers those whose orders are in force, and those who have waited for too long.
     pub(super) fn keep_promises(&mut self, now: Instant) {
+        // A new instance may have read the orders before this one; it is told when it has taken over.
+        let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
         for promise in std::mem::take(&mut self.promises) {
             let drained = self.drains.contains_key(&promise.node);
             let heard = self
@@ -40,7 +43,7 @@ impl Core {
                 .get(&promise.node)
                 .is_some_and(|heard| heard.drained == drained);
             // A balancer that does not run reads of the order when it starts.
-            let _nobody_waits = if heard || self.voices.is_empty() {
+            let _nobody_waits = if (heard && !takes_over) || self.voices.is_empty() {
                 promise.reply.send(Ok(()))
             } else if now >= promise.until {
                 let error = format!("{} has not heard of it", self.setting.balancer.kind());

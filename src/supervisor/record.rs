@@ -53,6 +53,9 @@ pub struct ChildRecord {
     /// Whether it is a balancer instance whose place another one has taken.
     #[serde(default)]
     pub retired: bool,
+    /// Whether it is a balancer instance that is about to take another one's place.
+    #[serde(default)]
+    pub successor: bool,
     /// Its process.
     pub process: Identity,
     /// Its restarts since the start of the cluster.
@@ -157,6 +160,7 @@ mod tests {
         let own = ChildRecord {
             name: "erlmcp1".into(),
             retired: false,
+            successor: false,
             process: Identity::own(),
             restarts: 2,
         };

@@ -133,6 +133,8 @@ impl Core {
                 let ready = Ready::Balancer(setting.socket(0));
                 reload.starting(process.identity(), now);
                 watching::watch(process, ready, self.news.clone());
+                // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
+                self.record();
             }
             Err(error) => self.reload_failed(&format!("the new instance cannot be started: {error}"), now),
         }

@@ -61,7 +61,9 @@ pub(super) fn public(desk: Desk) -> Router {
 
 async fn status(State(desk): State<Desk>) -> Answer<Status> {
     let (look, setting) = (desk.look().await?, desk.setting.load_full());
-    Ok(Json(look.status(&setting, &census(&setting).await)))
+    Ok(Json(
+        look.status(&setting, &census(&setting, look.drains()).await),
+    ))
 }
 
 async fn health(State(desk): State<Desk>) -> Answer<Health> {
@@ -137,7 +139,7 @@ impl Desk {
 
     async fn health(&self) -> Result<Health, Refused> {
         let (look, setting) = (self.look().await?, self.setting.load_full());
-        Ok(look.health(&setting, &census(&setting).await))
+        Ok(look.health(&setting, &census(&setting, look.drains()).await))
     }
 
     async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {

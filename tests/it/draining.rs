@@ -1,6 +1,7 @@
 //! `drain` and `ready`.
 
-use std::net::Ipv4Addr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -164,4 +165,57 @@ fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next() {
     drop(held);
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
     assert_eq!(cluster.node("erlmcp1")["state"], "stopped");
+}
+
+#[test]
+fn a_stopped_node_rests_until_it_is_made_ready() {
+    let cluster = TestCluster::new().started();
+    let state = || cluster.node("erlmcp2")["state"].clone();
+    cluster.ok(&["drain", "erlmcp2", "--wait", "--stop"]);
+    let supervisor = cluster.supervisor_pid();
+    signal(supervisor, Signal::SIGKILL);
+    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    for command in [
+        &["start", "haproxy"][..],
+        &["start", "haproxy"],
+        &["restart"],
+        &["drain", "erlmcp2"],
+    ] {
+        cluster.ok(command);
+        assert_eq!(state(), "stopped", "{command:?}");
+        assert_eq!(cluster.status()["state"], "healthy", "{command:?}");
+    }
+    cluster.ok(&["ready", "erlmcp2"]);
+    assert_eq!(state(), "up");
+}
+
+#[test]
+fn what_a_replaced_instance_holds_is_closed_too() {
+    let cluster = TestCluster::new().started();
+    let mut held = clients(&cluster, 8);
+    cluster.ok(&["reload", "--set", "limits.per_ip.connections=90"]);
+    cluster.ok(&["drain", "erlmcp1", "--wait", "--deadline", "0s", "--close"]);
+    for (client, node) in &mut held {
+        assert_eq!(
+            client.call("ping", &json!({})).is_ok(),
+            node != "erlmcp1",
+            "{node}"
+        );
+    }
+}
+
+#[test]
+fn connections_that_no_client_uses_do_not_keep_a_node_from_being_empty() {
+    let cluster = TestCluster::new().started();
+    let mut stream = TcpStream::connect(cluster.address(8080)).unwrap();
+    write!(stream, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    assert!(line.contains(" 200 "), "{line}");
+    // The balancer keeps its side for the next request.
+    drop(stream);
+    for node in ["erlmcp1", "erlmcp2", "erlmcp3"] {
+        cluster.ok(&["drain", node, "--wait", "--deadline", "2s"]);
+    }
+    cluster.ok(&["drain", "erlmcp4", "--force", "--wait", "--deadline", "2s"]);
 }

@@ -79,6 +79,22 @@ fn a_death_is_seen_at_once_and_no_new_connection_fails() {
 }
 
 #[test]
+fn clients_come_back_to_a_node_as_soon_as_it_is_back() {
+    let cluster = TestCluster::new().started();
+    let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
+    signal(cluster.node_pid("erlmcp1"), Signal::SIGKILL);
+    eventually("the node to be back", || {
+        let node = cluster.node("erlmcp1");
+        (node["state"] == "up" && node["restarts"] == 1).then_some(())
+    });
+    for (host, (again, node)) in (1..=40).zip(&mut held) {
+        if node == "erlmcp1" {
+            *again = client(&cluster, host).0;
+        }
+    }
+}
+
+#[test]
 fn a_hang_is_found_and_its_connections_are_cut() {
     let cluster = TestCluster::new().set("nodes.restart.hung_after=4s").started();
     let mut held: Vec<(Client, String)> = (1..=8).map(|host| client(&cluster, host)).collect();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
-use crate::harness::{Client, TestCluster, eventually, is_alive};
+use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
 
 #[test]
 fn a_reload_takes_over_without_losing_a_connection() {
@@ -147,4 +148,39 @@ fn reloads_in_a_row_are_carried_out_together() {
     let log = fs::read_to_string(cluster.run_dir().join("logs/supervisor.log")).unwrap();
     assert_eq!(log.matches("reloaded").count(), 1, "{log}");
     assert_eq!(cluster.status()["state"], "healthy");
+}
+
+#[test]
+fn a_supervisor_killed_while_an_instance_takes_over_leaves_none_unknown() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let cluster = TestCluster::new();
+    // Takes its time to take over.
+    let slow = cluster.dir().join("haproxy");
+    let script = "#!/bin/sh\ncase \" $* \" in *' -x '*) sleep 1;; esac\nexec /usr/sbin/haproxy \"$@\"\n";
+    fs::write(&slow, script).unwrap();
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o755)).unwrap();
+    let cluster = cluster
+        .set(&format!("binaries.haproxy={}", slow.display()))
+        .started();
+    let (old, supervisor) = (cluster.balancer_pid(), cluster.supervisor_pid());
+    let mut held = Client::connect(Ipv4Addr::new(127, 5, 1, 1), cluster.address(8000)).unwrap();
+    held.node().unwrap();
+    let mut reload = cluster.command(&["reload", "--set", "limits.per_ip.connections=90"]);
+    let reload = thread::spawn(move || reload.output());
+    let new = eventually("an instance that is about to take over", || {
+        let record: Value =
+            serde_json::from_slice(&fs::read(cluster.run_dir().join("state.json")).ok()?).ok()?;
+        let children = record["children"].as_array()?;
+        let successor = children.iter().find(|child| child["successor"] == true)?;
+        u32::try_from(successor["process"]["pid"].as_u64()?).ok()
+    });
+    signal(supervisor, Signal::SIGKILL);
+    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    assert!(reload.join().unwrap().is_ok());
+    cluster.ok(&["start", "haproxy"]);
+    assert_eq!(cluster.status()["balancer"]["pids"], json!([new, old]));
+    assert!(held.call("ping", &json!({})).is_ok(), "what the old one holds");
+    cluster.ok(&["stop", "--grace", "0"]);
+    assert!(!is_alive(new) && !is_alive(old));
 }
