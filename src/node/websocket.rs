@@ -24,7 +24,7 @@ use crate::mcp::MAX_MESSAGE;
 /// What a connection holds to read into, in bytes, as long as it lives. Most messages are smaller.
 const BUFFER: usize = 2 * 1024;
 /// Time between two pings on a connection that has nothing to say.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// What a client that is told to go gets to go.
 const LINGER: Duration = Duration::from_secs(1);
 

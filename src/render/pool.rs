@@ -108,6 +108,9 @@ pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
         .collect()
 }
 
+/// Time in which a server that is up again gets back to its full share.
+const SLOWSTART: &str = "10s";
+
 impl Pool {
     /// Those that the cluster's listeners need.
     pub(super) fn all(cluster: &Cluster) -> Vec<Pool> {
@@ -314,6 +317,13 @@ impl Pool {
         )];
         if self.followed(cluster).contains(&Sticky::Cookie) {
             options.push(format!("cookie {}", node.name));
+        }
+        if self
+            .followed(cluster)
+            .iter()
+            .all(|sticky| *sticky == Sticky::None)
+        {
+            options.push(format!("slowstart {SLOWSTART}"));
         }
         if let Some(pool) = self.tracked() {
             options.push(format!("track {}/{}", pool.name(), node.name));

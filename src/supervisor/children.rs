@@ -17,7 +17,7 @@ use crate::platform::{Identity, Process};
 impl Core {
     /// Lets `event` happen to the child, and does what follows from it.
     pub(super) fn apply(&mut self, who: Who, event: Event, now: Instant) {
-        let policy = self.setting.cluster.restart;
+        let policy = self.setting.restart(who);
         let Some(child) = self.children.get_mut(&who) else {
             return;
         };

@@ -14,7 +14,8 @@ use crate::balancer::Balancer;
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
-use crate::profile::{Cluster, Node, Runtime};
+use crate::profile::{Cluster, Node, Restart, Runtime};
+use crate::units::Period;
 
 /// Probes of nodes on this host come from here, so that they are not counted as clients.
 pub(super) const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
@@ -67,6 +68,16 @@ impl Setting {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
             Who::Balancer(_) | Who::Retired(_) => self.balancer.serve(&self.plan, &self.run_dir, &[]),
         }
+    }
+
+    /// How a dead child is restarted. Everybody waits for a balancer, so it waits a second at most.
+    pub(super) fn restart(&self, who: Who) -> Restart {
+        let mut policy = self.cluster.restart;
+        if !matches!(who, Who::Node(_)) {
+            let longest = policy.backoff.from.max(Period::from(Duration::from_secs(1)));
+            policy.backoff.to = policy.backoff.to.min(longest);
+        }
+        policy
     }
 
     /// How the child is ended; a balancer's connections get `grace` to end by themselves.

@@ -17,7 +17,7 @@ use crate::shutdown::Shutdown;
 
 /// Time between two signs of life on a stream that has nothing to say. Well below the minute after which idle connections
 /// are usually cut.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A stream of events, as a body.
 pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;

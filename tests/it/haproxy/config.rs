@@ -37,6 +37,27 @@ async fn the_default_profile() {
 }
 
 #[tokio::test]
+async fn servers_start_slowly_only_where_nobody_is_sticky() {
+    let mut cluster = default_cluster();
+    cluster.routing.tcp.sticky = Sticky::None;
+    let directory = tempfile::tempdir().unwrap();
+    let haproxy = installed(&cluster).await;
+    let files = haproxy.files(
+        &cluster,
+        &plan(&["0.0.0.0"]),
+        &RunDir::at(directory.path()),
+        &Templates::embedded(),
+    );
+    let config = &files.unwrap()[0].content;
+    let slow = |line: &&str| line.trim_start().starts_with("server ") && line.contains(" slowstart 10s");
+    assert_eq!(
+        config.lines().filter(slow).count(),
+        cluster.nodes.len(),
+        "{config}"
+    );
+}
+
+#[tokio::test]
 async fn without_any_one_listener() {
     accepted(|cluster, _| cluster.listen.tcp = None).await;
     accepted(|cluster, _| cluster.listen.http = None).await;
