@@ -14,6 +14,7 @@ mod draining;
 mod failing_over;
 mod haproxy;
 mod harness;
+mod holding;
 mod hurry;
 mod lifecycle;
 mod readme;
