@@ -18,6 +18,7 @@ mod man;
 mod mending;
 mod names;
 mod node;
+mod planned;
 mod printer;
 mod profile;
 mod progress;

@@ -3,26 +3,24 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use super::planned::Planned;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::balancer::{self, ConfigFile};
-use crate::plan::plan;
-use crate::platform::{Host, RunDir};
-use crate::report;
+use crate::balancer::ConfigFile;
+use crate::platform::RunDir;
 
 /// Renders what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
-    let cluster = settings.cluster()?;
-    let plan = plan(
-        &cluster,
-        settings.balancer(args.balancer.as_ref())?,
-        &Host::read(),
-    );
-    let balancer = balancer::find(plan.balancer.kind, &cluster.binaries).await?;
-    let files = balancer.files(&cluster, &plan, &settings.run_dir()?, &settings.templates())?;
-    for warning in &plan.warnings {
-        printer.warning(&report::warning(warning));
-    }
+    let planned = Planned::new(settings, args.balancer.as_ref()).await?;
+    let Planned {
+        cluster,
+        plan,
+        balancer,
+        run_dir,
+        templates,
+    } = &planned;
+    let files = balancer.files(cluster, plan, run_dir, templates)?;
+    planned.warn(printer);
     match &args.output {
         // The first file is the configuration; others, as a bundle with a private key, belong in no terminal.
         None => {

@@ -29,3 +29,6 @@ pub use version::Version;
 
 /// The longest message that is read, in bytes: 16 MiB, as erlmcp's.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The request by which a node is asked for a sign of life: any answer, an error too, is one. Without line feed.
+pub const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;

@@ -110,17 +110,6 @@ impl Program {
         Process::started(command.spawn()?)
     }
 
-    /// As a person would type it.
-    #[must_use]
-    pub fn command_line(&self) -> String {
-        let mut line = self.path.display().to_string();
-        for arg in &self.args {
-            line.push(' ');
-            line.push_str(&arg.to_string_lossy());
-        }
-        line
-    }
-
     // Private
 
     #[expect(unsafe_code, reason = "limits are set between fork and exec")]

@@ -9,13 +9,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::{Failure, Probe, Question};
-use crate::mcp::{Lines, Message};
+use crate::mcp::{Lines, Message, PING};
 use crate::platform;
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
-
-const PING: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":\"check\",\"method\":\"ping\"}\n";
 
 impl Probe {
     /// Asks once. Returns the time that the answer took, connecting included.
@@ -69,7 +67,7 @@ async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> 
         why: why.to_owned(),
     };
     // A node that is full says so at once and closes, so a failed write leaves an answer to be read.
-    let _sent = stream.write_all(PING).await;
+    let _sent = stream.write_all(format!("{PING}\n").as_bytes()).await;
     let mut lines = Lines::default();
     let mut total = 0;
     loop {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::mcp::PING;
 use crate::plan::Plan;
 use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
@@ -14,9 +15,6 @@ use super::haproxy::{timer, word};
 /// Never `text/event-stream`: a compressor would hold events back.
 const COMPRESSED: &str =
     "application/json text/plain text/html text/css text/csv text/xml text/markdown text/javascript";
-
-/// The JSON-RPC line that a healthy node answers by a line of its own, be it an error.
-const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;
 
 /// Where a request says which session it belongs to.
 const SESSION: &str = "req.hdr(Mcp-Session-Id)";

@@ -1,0 +1,47 @@
+//! What would run: the profile, the plan for this host, and the balancer that is installed.
+
+use super::balancer_name::BalancerName;
+use super::failure::Failure;
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::balancer::{self, Balancer};
+use crate::plan::{Plan, plan};
+use crate::platform::{Host, RunDir};
+use crate::profile::Cluster;
+use crate::render::Templates;
+use crate::report;
+
+/// What would run.
+pub(super) struct Planned {
+    pub(super) cluster: Cluster,
+    pub(super) plan: Plan,
+    pub(super) balancer: Box<dyn Balancer>,
+    pub(super) run_dir: RunDir,
+    pub(super) templates: Templates,
+}
+
+impl Planned {
+    /// With the balancer that was `named`, or the profile's.
+    ///
+    /// # Errors
+    /// When the profile is wrong, or there is no such balancer here.
+    pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Planned, Failure> {
+        let cluster = settings.cluster()?;
+        let plan = plan(&cluster, settings.balancer(named)?, &Host::read());
+        let balancer = balancer::find(plan.balancer.kind, &cluster.binaries).await?;
+        Ok(Planned {
+            cluster,
+            plan,
+            balancer,
+            run_dir: settings.run_dir()?,
+            templates: settings.templates(),
+        })
+    }
+
+    /// Says what the profile wants and does not get.
+    pub(super) fn warn(&self, printer: &Printer) {
+        for warning in &self.plan.warnings {
+            printer.warning(&report::warning(warning));
+        }
+    }
+}
