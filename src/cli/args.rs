@@ -112,6 +112,9 @@ pub(super) enum Verb {
     /// Run one MCP node alone, in the foreground
     #[command(after_long_help = help::NODE)]
     Node(Node),
+    /// Run the built-in load balancer in front, alone
+    #[command(after_long_help = help::DATAPLANE)]
+    Dataplane(Dataplane),
     /// Print completions for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(Completions),
@@ -281,6 +284,14 @@ pub(super) struct Node {
     /// Fault injection, for drills: this port accepts and never answers
     #[arg(long, value_name = "tcp|http", hide = true)]
     pub(super) mute: Option<crate::node::Port>,
+}
+
+/// `dataplane`
+#[derive(Debug, Args)]
+pub(super) struct Dataplane {
+    /// Its configuration, as `clusterctl render builtin` prints it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
 }
 
 /// `completions`

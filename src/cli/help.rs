@@ -236,6 +236,19 @@ Exit codes:
   0  it was ended by a signal
   1  it could not serve";
 
+pub(super) const DATAPLANE: &str = "\
+Spreads TCP connections over servers and answers HAProxy's runtime API on a UNIX socket, so that tools made for HAProxy \
+work with it. `start builtin` runs it this way. SIGTERM or Ctrl-C ends it, after SIGUSR1 it accepts nothing more and \
+ends with its last connection, at SIGHUP it reads its configuration again.
+
+Examples:
+  clusterctl render builtin > dataplane.yaml && clusterctl dataplane --config dataplane.yaml
+  echo 'show stat' | socat stdio /run/clusterctl/erlmcp/dataplane.sock
+
+Exit codes:
+  0  it was ended by a signal
+  1  it could not serve";
+
 pub(super) const COMPLETIONS: &str = "\
 Examples:
   clusterctl completions bash > /etc/bash_completion.d/clusterctl

@@ -8,6 +8,7 @@ mod idle;
 mod info;
 mod list;
 mod row;
+pub mod serve;
 mod server;
 mod socket;
 
