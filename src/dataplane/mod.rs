@@ -1,5 +1,7 @@
 //! The built-in data plane: a TCP load balancer that answers HAProxy's runtime API.
 
+pub mod relay;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
