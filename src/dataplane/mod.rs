@@ -1,5 +1,11 @@
 //! The built-in data plane: a TCP load balancer that answers HAProxy's runtime API.
 
+mod address;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod balance;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod sticky;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
