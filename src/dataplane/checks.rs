@@ -32,7 +32,11 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         let began = Instant::now();
         let answer = ask(&plane, &server, check).await;
         judge(&plane, &backend, &server, check, &answer);
-        let interval = if server.state().doubts() { check.fast_interval } else { check.interval };
+        let interval = if server.state().doubts() {
+            check.fast_interval
+        } else {
+            check.interval
+        };
         wait = interval.duration().saturating_sub(began.elapsed());
     }
 }

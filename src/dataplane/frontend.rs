@@ -48,7 +48,14 @@ pub(crate) struct Route {
 }
 
 impl Frontend {
-    pub(crate) fn new(name: &str, id: u32, route: Route, maxconn: u32, limits: PerIp, workers: u16) -> Frontend {
+    pub(crate) fn new(
+        name: &str,
+        id: u32,
+        route: Route,
+        maxconn: u32,
+        limits: PerIp,
+        workers: u16,
+    ) -> Frontend {
         Frontend {
             name: name.to_owned(),
             id,

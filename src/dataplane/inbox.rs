@@ -33,8 +33,6 @@ pub(crate) enum Order {
     List(oneshot::Sender<Vec<SessionFigures>>),
     /// Accept nothing more, and end with the last session.
     Drain,
-    /// End now.
-    Stop,
 }
 
 /// One worker's post.

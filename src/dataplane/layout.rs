@@ -38,7 +38,12 @@ pub(crate) struct Times {
 
 impl Layout {
     /// What `config` says, with those parts of `old` that go on.
-    pub(crate) fn new(config: Dataplane, old: Option<&Layout>, drained: &BTreeSet<String>, clock: &Clock) -> Layout {
+    pub(crate) fn new(
+        config: Dataplane,
+        old: Option<&Layout>,
+        drained: &BTreeSet<String>,
+        clock: &Clock,
+    ) -> Layout {
         let first = config.frontends.len();
         let id = |place: usize| FIRST_ID + u32::try_from(place).unwrap_or(u32::MAX - FIRST_ID);
         let backends: Vec<Arc<Backend>> = config
@@ -56,7 +61,9 @@ impl Layout {
             .enumerate()
             .filter_map(|(place, described)| {
                 let known = old.and_then(|old| old.frontend(&described.name));
-                let serves = backends.iter().find(|backend| backend.name == described.backend)?;
+                let serves = backends
+                    .iter()
+                    .find(|backend| backend.name == described.backend)?;
                 Some(frontend(described, id(place), known, serves, &config))
             })
             .collect();
@@ -117,14 +124,25 @@ fn frontend(
         listen: described.listen.clone(),
         backend: Arc::clone(backend),
     };
-    let maxconn = if described.maxconn == 0 { config.maxconn } else { described.maxconn };
+    let maxconn = if described.maxconn == 0 {
+        config.maxconn
+    } else {
+        described.maxconn
+    };
     let limits = described.limits.clone();
     match known.filter(|known| known.id == id) {
         Some(known) => {
             known.reconfigure(route, maxconn, limits);
             Arc::clone(known)
         }
-        None => Arc::new(Frontend::new(&described.name, id, route, maxconn, limits, config.workers)),
+        None => Arc::new(Frontend::new(
+            &described.name,
+            id,
+            route,
+            maxconn,
+            limits,
+            config.workers,
+        )),
     }
 }
 
@@ -139,15 +157,27 @@ fn backend(
     let known = known.filter(|known| known.id == id);
     let before = known.map(|known| known.pool());
     let server = |server: &crate::render::DataplaneServer| {
-        let known = before.as_ref().and_then(|pool| pool.named(&server.name)).filter(|it| it.id == server.id);
+        let known = before
+            .as_ref()
+            .and_then(|pool| pool.named(&server.name))
+            .filter(|it| it.id == server.id);
         let made = match known {
             Some(known) => {
                 known.reconfigure(server.clone());
                 Arc::clone(known)
             }
             None => {
-                let wanted = if drained.contains(&server.name) { ServerState::Drain } else { ServerState::Ready };
-                Arc::new(Server::new(server.clone(), wanted, config.workers, Instant::now()))
+                let wanted = if drained.contains(&server.name) {
+                    ServerState::Drain
+                } else {
+                    ServerState::Ready
+                };
+                Arc::new(Server::new(
+                    server.clone(),
+                    wanted,
+                    config.workers,
+                    Instant::now(),
+                ))
             }
         };
         let slowstart = described.slowstart.duration().as_millis();

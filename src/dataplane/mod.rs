@@ -11,6 +11,7 @@
 //!
 //! It knows neither supervisor nor command line. What crosses threads is data: orders go to a worker's inbox.
 
+mod address;
 mod backend;
 mod balance;
 mod checks;
@@ -48,7 +49,7 @@ use crate::render::DataplaneError;
 use crate::workers::{self, WorkersError};
 
 use clock::Clock;
-use inbox::{Inbox, Order};
+use inbox::Inbox;
 use layout::Layout;
 use plane::Plane;
 use reload::Reload;
@@ -152,7 +153,9 @@ fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::
     let polls: Vec<_> = polls.into_iter().map(|poll| Mutex::new(Some(poll))).collect();
     let work = move |worker: workers::Worker| {
         let plane = Arc::clone(&plane);
-        let poll = polls.get(usize::from(worker.number)).and_then(|poll| lock(poll).take());
+        let poll = polls
+            .get(usize::from(worker.number))
+            .and_then(|poll| lock(poll).take());
         let _main_waits = says.send(worker.number);
         async move {
             let poll = poll.ok_or(io::ErrorKind::NotFound)?;

@@ -82,13 +82,30 @@ impl Plane {
 
     /// Lets `event` happen to a server, for `reason`: the change is told, its sessions end when it goes down, and who
     /// waits gets what is new. Those who wait for `Cut` see it in force.
-    pub(crate) fn happens(&self, backend: &Arc<Backend>, server: &Arc<Server>, event: Event, reason: &str) -> Cut {
+    pub(crate) fn happens(
+        &self,
+        backend: &Arc<Backend>,
+        server: &Arc<Server>,
+        event: Event,
+        reason: &str,
+    ) -> Cut {
         let Some(change) = server.happens(event, &self.clock) else {
             return Cut::default();
         };
         let (was, is) = (change.was.word(), change.is.word());
-        tracing::info!(backend = backend.name, server = server.name, state = is, was, reason, "server");
-        let cut = if change.was.holds() && !change.is.holds() { self.cut(server) } else { Cut::default() };
+        tracing::info!(
+            backend = backend.name,
+            server = server.name,
+            state = is,
+            was,
+            reason,
+            "server"
+        );
+        let cut = if change.was.holds() && !change.is.holds() {
+            self.cut(server)
+        } else {
+            Cut::default()
+        };
         match backend.look() {
             Some(true) => tracing::info!(backend = backend.name, "a server is up again"),
             Some(false) => tracing::error!(backend = backend.name, "no server is up"),
@@ -100,7 +117,12 @@ impl Plane {
 
     /// Too many connections to a server have failed in a row.
     pub(crate) fn eject(&self, backend: &Arc<Backend>, server: &Arc<Server>, error: &io::Error) {
-        let _nobody_waits = self.happens(backend, server, Event::Ejected, &format!("connections fail: {error}"));
+        let _nobody_waits = self.happens(
+            backend,
+            server,
+            Event::Ejected,
+            &format!("connections fail: {error}"),
+        );
     }
 
     /// Ends all sessions of a server.

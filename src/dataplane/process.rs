@@ -37,7 +37,11 @@ impl Process {
     /// Connections at most; 0 is as configured, and more than that is not to be had.
     pub(crate) fn set_maxconn(&self, maxconn: u32) {
         let configured = self.configured.load(Relaxed);
-        let maxconn = if maxconn == 0 { configured } else { maxconn.min(configured) };
+        let maxconn = if maxconn == 0 {
+            configured
+        } else {
+            maxconn.min(configured)
+        };
         self.maxconn.store(maxconn, Relaxed);
     }
 

@@ -78,7 +78,11 @@ impl Reload {
     }
 
     /// Puts what is configured in force for the first time.
-    pub(super) async fn begin(&self, plane: &Arc<Plane>, first: Vec<(SocketAddr, Claim)>) -> Result<(), ServeError> {
+    pub(super) async fn begin(
+        &self,
+        plane: &Arc<Plane>,
+        first: Vec<(SocketAddr, Claim)>,
+    ) -> Result<(), ServeError> {
         let mut held = self.held.lock().await;
         held.claims.extend(first);
         in_force(plane, &mut held).await
@@ -176,5 +180,9 @@ async fn in_force(plane: &Arc<Plane>, held: &mut Held) -> Result<(), ServeError>
 }
 
 fn check(plane: &Arc<Plane>, backend: &Arc<Backend>, server: &Arc<Server>) {
-    tokio::spawn(checks::run(Arc::clone(plane), Arc::clone(backend), Arc::clone(server)));
+    tokio::spawn(checks::run(
+        Arc::clone(plane),
+        Arc::clone(backend),
+        Arc::clone(server),
+    ));
 }

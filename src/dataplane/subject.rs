@@ -44,7 +44,9 @@ impl Speaker {
     pub(super) fn new(plane: Arc<Plane>, reload: Reload) -> Speaker {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Speaker {
-            start_time: since_1970.as_secs().saturating_sub(plane.clock.elapsed().as_secs()),
+            start_time: since_1970
+                .as_secs()
+                .saturating_sub(plane.clock.elapsed().as_secs()),
             plane,
             reload,
             stopping: AtomicBool::new(false),
@@ -60,7 +62,10 @@ impl Speaker {
     /// # Errors
     /// When it makes no sense or its addresses cannot be had; everything stays as it was then.
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
-        self.reload.run(&self.plane).await.map_err(|error| Refusal(error.to_string()))
+        self.reload
+            .run(&self.plane)
+            .await
+            .map_err(|error| Refusal(error.to_string()))
     }
 
     /// Puts what is configured in force for the first time.
@@ -110,7 +115,10 @@ impl Speaker {
             Order::DisableFrontend(name) => self.frontend(&name)?.set_state(FrontendState::Paused),
             Order::ShutdownFrontend(name) => {
                 self.frontend(&name)?.set_state(FrontendState::Stopped);
-                self.reload.listen(&self.plane).await.map_err(|error| Refusal(error.to_string()))?;
+                self.reload
+                    .listen(&self.plane)
+                    .await
+                    .map_err(|error| Refusal(error.to_string()))?;
             }
             Order::ShutdownSession(id) => return self.end(id).await,
             Order::ShutdownSessions(at) => {
@@ -168,7 +176,11 @@ impl Subject for Speaker {
     fn process(&self) -> ProcessFigures {
         let (plane, layout) = (&self.plane, self.plane.layout());
         let now = plane.clock.now();
-        let listeners = layout.frontends.iter().map(|it| it.route().listen.len()).sum::<usize>();
+        let listeners = layout
+            .frontends
+            .iter()
+            .map(|it| it.route().listen.len())
+            .sum::<usize>();
         let listeners = u32::try_from(listeners).unwrap_or(u32::MAX);
         let connections = plane.process.connections.get();
         ProcessFigures {
@@ -273,5 +285,9 @@ impl Subject for Speaker {
 /// Bytes sent to anybody.
 pub(super) fn sent(plane: &Plane) -> u64 {
     let layout = plane.layout();
-    layout.frontends.iter().map(|it| it.bytes.up() + it.bytes.down()).sum()
+    layout
+        .frontends
+        .iter()
+        .map(|it| it.bytes.up() + it.bytes.down())
+        .sum()
 }

@@ -135,7 +135,12 @@ impl Backend {
     }
 
     /// A server for the client at `client`, but none of `tried`. When none has room, `waiter` is put in the queue.
-    pub(crate) fn assign(self: &Arc<Self>, client: IpAddr, tried: &[u32], waiter: impl FnOnce() -> Waiter) -> Assigned {
+    pub(crate) fn assign(
+        self: &Arc<Self>,
+        client: IpAddr,
+        tried: &[u32],
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Assigned {
         let pool = self.pool.load();
         let mut waiter = Some(waiter);
         let mut given = Assigned::Nothing;
@@ -198,14 +203,20 @@ impl Backend {
 
     /// Notes whether any server is up, after one has changed.
     pub(crate) fn look(&self) -> Option<bool> {
-        let up = self.pool.load().servers.iter().any(|server| server.state().holds());
+        let up = self
+            .pool
+            .load()
+            .servers
+            .iter()
+            .any(|server| server.state().holds());
         let mut presence = lock(&self.presence);
         if presence.up == up {
             return None;
         }
         let now = Instant::now();
+        let lasted = now.saturating_duration_since(presence.since);
         if up {
-            presence.down += now.saturating_duration_since(presence.since);
+            presence.down += lasted;
         } else {
             presence.times_down += 1;
         }
@@ -227,7 +238,11 @@ impl Backend {
         let pool = self.pool();
         let presence = lock(&self.presence);
         let since = Instant::now().saturating_duration_since(presence.since);
-        let down = if presence.up { presence.down } else { presence.down + since };
+        let down = if presence.up {
+            presence.down
+        } else {
+            presence.down + since
+        };
         let sum = |of: fn(&Server) -> u64| pool.servers.iter().map(|server| of(server)).sum();
         BackendFigures {
             name: self.name.clone(),
@@ -270,7 +285,13 @@ impl Backend {
     }
 
     /// A place at the server that the algorithm chooses, or before all of them.
-    fn pick(self: &Arc<Self>, pool: &Pool, client: IpAddr, tried: &[u32], waiter: impl FnOnce() -> Waiter) -> Assigned {
+    fn pick(
+        self: &Arc<Self>,
+        pool: &Pool,
+        client: IpAddr,
+        tried: &[u32],
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Assigned {
         let mut core = lock(&self.core);
         if let Some(server) = core.choose(pool, client, tried, self.clock.now()) {
             return self.given(server);
@@ -295,7 +316,13 @@ impl Backend {
     }
 
     /// Puts one more in the queue; whether it has room.
-    fn joins(&self, core: &mut Core, limit: u32, waiter: impl FnOnce() -> Waiter, server: Option<&Arc<Server>>) -> bool {
+    fn joins(
+        &self,
+        core: &mut Core,
+        limit: u32,
+        waiter: impl FnOnce() -> Waiter,
+        server: Option<&Arc<Server>>,
+    ) -> bool {
         if core.queue.len() >= limit {
             return false;
         }
@@ -325,13 +352,21 @@ impl Backend {
         if let Some(server) = &waiter.server {
             server.tally.queued.down();
         }
-        self.tally.queue_time.add(self.clock.now().saturating_sub(waiter.since));
+        self.tally
+            .queue_time
+            .add(self.clock.now().saturating_sub(waiter.since));
     }
 }
 
 impl Core {
     /// The algorithm's choice among those that serve, have room and are none of `tried`.
-    fn choose<'a>(&mut self, pool: &'a Pool, client: IpAddr, tried: &[u32], now: u64) -> Option<&'a Arc<Server>> {
+    fn choose<'a>(
+        &mut self,
+        pool: &'a Pool,
+        client: IpAddr,
+        tried: &[u32],
+        now: u64,
+    ) -> Option<&'a Arc<Server>> {
         self.candidates.clear();
         self.candidates.extend(pool.servers.iter().map(|server| {
             let mut candidate = server.candidate(now);

@@ -51,7 +51,9 @@ impl Queue {
 
     /// Whom the one at `at` is, and for whom it waits.
     pub(super) fn at(&self, at: usize) -> Option<(IpAddr, Option<Arc<Server>>)> {
-        self.0.get(at).map(|waiter| (waiter.client, waiter.server.clone()))
+        self.0
+            .get(at)
+            .map(|waiter| (waiter.client, waiter.server.clone()))
     }
 
     pub(super) fn take(&mut self, at: usize) -> Option<Waiter> {

@@ -102,12 +102,19 @@ impl State {
 
     /// What the checks say.
     pub(crate) fn health(&self) -> Health {
-        if self.standing.is_up() { Health::Up } else { Health::Down }
+        if self.standing.is_up() {
+            Health::Up
+        } else {
+            Health::Down
+        }
     }
 
     /// Whether its opinion is about to change: it is asked sooner.
     pub(crate) fn doubts(&self) -> bool {
-        !matches!(self.standing, Standing::Up { failed: 0 } | Standing::Down { passed: 0 })
+        !matches!(
+            self.standing,
+            Standing::Up { failed: 0 } | Standing::Down { passed: 0 }
+        )
     }
 
     /// How far the checks are, as HAProxy counts: below `rise` is down.
@@ -144,7 +151,9 @@ impl State {
 
     /// Time that it was down.
     pub(crate) fn downtime(&self, now: Instant) -> Duration {
-        let now_down = self.down_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let now_down = self
+            .down_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         self.down_before + now_down
     }
 
@@ -200,7 +209,9 @@ mod tests {
         ]);
         assert_eq!(
             seen,
-            ["UP", "DRAIN", "DOWN", "DOWN", "UP", "MAINT", "MAINT", "DRAIN", "DOWN"]
+            [
+                "UP", "DRAIN", "DOWN", "DOWN", "UP", "MAINT", "MAINT", "DRAIN", "DOWN"
+            ]
         );
     }
 
@@ -221,11 +232,18 @@ mod tests {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
         let mut state = State::new(ServerState::Ready, began);
-        for (second, health) in [(1, ServerHealth::Down), (3, ServerHealth::Up), (5, ServerHealth::Down)] {
+        for (second, health) in [
+            (1, ServerHealth::Down),
+            (3, ServerHealth::Up),
+            (5, ServerHealth::Down),
+        ] {
             state = state.after(Event::Told(health), at(second));
         }
         assert_eq!(state.downtime(at(6)), Duration::from_secs(3));
-        assert_eq!((state.times_down(), state.since(at(6))), (2, Duration::from_secs(1)));
+        assert_eq!(
+            (state.times_down(), state.since(at(6))),
+            (2, Duration::from_secs(1))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use mio::net::TcpStream;
 
 use super::listener::Accepted;
 use super::session::{Phase, Session};
-use super::{About, BOTH, Ending, Worker};
+use super::{About, BOTH, Worker};
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
@@ -33,7 +33,12 @@ impl Worker {
         self.accept_at = None;
         for index in 0..u32::try_from(self.listeners.len()).unwrap_or(u32::MAX) {
             let ready = |listener: &super::Listener| listener.ready;
-            if self.listeners.get(index as usize).and_then(Option::as_ref).is_some_and(ready) {
+            if self
+                .listeners
+                .get(index as usize)
+                .and_then(Option::as_ref)
+                .is_some_and(ready)
+            {
                 self.accept_some(index);
             }
         }
@@ -47,7 +52,7 @@ impl Worker {
                 return;
             };
             let full = self.places.count() >= self.room || !self.plane.process.has_room();
-            if full || !listener.frontend.has_room() || self.ending != Ending::No {
+            if full || !listener.frontend.has_room() {
                 return self.look_again(RETRY);
             }
             match listener.accept() {
@@ -109,6 +114,8 @@ impl Worker {
 
     fn watch(&mut self, session: &mut Session) -> io::Result<()> {
         let about = About::Session(session.index, Side::Client);
-        self.poll.registry().register(&mut session.client, about.into(), BOTH)
+        self.poll
+            .registry()
+            .register(&mut session.client, about.into(), BOTH)
     }
 }

@@ -65,7 +65,8 @@ impl Worker {
                     lease,
                     since: self.now,
                 };
-                self.timers.arm(session.index, self.now + self.layout.times.connect);
+                self.timers
+                    .arm(session.index, self.now + self.layout.times.connect);
                 self.places.put(session);
             }
             Err(error) => {
@@ -81,7 +82,11 @@ impl Worker {
     pub(super) fn answered(&mut self, mut session: Box<Session>, closed: bool) {
         match std::mem::replace(&mut session.phase, Phase::New) {
             Phase::Connecting { server, lease, since } => {
-                let error = if closed { server.take_error().unwrap_or_else(Some) } else { None };
+                let error = if closed {
+                    server.take_error().unwrap_or_else(Some)
+                } else {
+                    None
+                };
                 if let Some(error) = error {
                     session.phase = Phase::Connecting { server, lease, since };
                     return self.failed(session, &error);
@@ -139,7 +144,14 @@ impl Worker {
         // No port, no descriptor, no such source: that is our own trouble.
         if matches!(
             error.raw_os_error(),
-            Some(libc::EADDRNOTAVAIL | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EINVAL)
+            Some(
+                libc::EADDRNOTAVAIL
+                    | libc::EMFILE
+                    | libc::ENFILE
+                    | libc::ENOBUFS
+                    | libc::ENOMEM
+                    | libc::EINVAL
+            )
         ) {
             return self.complain("cannot connect to a server", error);
         }

@@ -44,7 +44,9 @@ impl Listener {
         let socket = platform::listen::listener(address)?;
         let options = SockRef::from(&socket);
         options.set_tcp_nodelay(true)?;
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_INTERVAL);
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE_INTERVAL);
         options.set_tcp_keepalive(&keepalive)?;
         Ok(Listener {
             frontend,

@@ -58,16 +58,9 @@ pub(super) struct Worker {
     /// The time of this turn, in ms of the clock.
     now: u64,
     serial: u64,
-    ending: Ending,
+    /// It accepts nothing more, and ends with the last session.
+    draining: bool,
     trouble: Throttle,
-}
-
-/// Whether it is to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    No,
-    WithTheLastSession,
-    Now,
 }
 
 impl Worker {
@@ -89,7 +82,7 @@ impl Worker {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             now,
             serial: 0,
-            ending: Ending::No,
+            draining: false,
             trouble: Throttle::new(QUIET),
         }
     }
@@ -119,10 +112,8 @@ impl Worker {
             }
             self.accept_again();
             self.places.all_read();
-            match self.ending {
-                Ending::Now => return Ok(()),
-                Ending::WithTheLastSession if self.places.count() == 0 => return Ok(()),
-                _ => {}
+            if self.draining && self.places.count() == 0 {
+                return Ok(());
             }
         }
     }
@@ -136,7 +127,9 @@ impl Worker {
         }
         let next = [self.timers.next(), self.accept_at].into_iter().flatten().min()?;
         // The clock counts whole ms, and is read after the wait: one more, or it would be asked again in the same ms.
-        Some(Duration::from_millis(next.saturating_sub(self.plane.clock.now()) + 1))
+        Some(Duration::from_millis(
+            next.saturating_sub(self.plane.clock.now()) + 1,
+        ))
     }
 
     fn attend(&mut self, event: &Event) {
@@ -165,7 +158,9 @@ impl Worker {
                 self.answered(session, closed);
             }
             // A client may have said all before it is answered, but not be gone.
-            (_, Side::Client) if event.is_error() || event.is_write_closed() => self.end(session, Why::Client),
+            (_, Side::Client) if event.is_error() || event.is_write_closed() => {
+                self.end(session, Why::Client)
+            }
             _ => self.places.put(session),
         }
     }

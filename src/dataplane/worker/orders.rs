@@ -7,7 +7,7 @@ use mio::Interest;
 
 use super::listener::Listener;
 use super::session::{Phase, Session, Why};
-use super::{About, Ending, Worker};
+use super::{About, Worker};
 use crate::dataplane::backend::Lease;
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::inbox::Order;
@@ -37,11 +37,8 @@ impl Worker {
                 }
                 Order::Drain => {
                     self.listeners.clear();
-                    if self.ending == Ending::No {
-                        self.ending = Ending::WithTheLastSession;
-                    }
+                    self.draining = true;
                 }
-                Order::Stop => self.ending = Ending::Now,
             }
         }
     }
@@ -63,7 +60,7 @@ impl Worker {
             }
         }
         let mut outcome = Ok(());
-        if self.ending == Ending::No {
+        if !self.draining {
             for frontend in &layout.frontends {
                 outcome = outcome.and(self.listen(frontend));
             }
@@ -111,8 +108,17 @@ impl Worker {
 
     /// Ends all sessions of a server; those that are on their way to it go elsewhere.
     fn cut(&mut self, server: &Arc<Server>) {
-        let has = |session: &&Session| session.lease().is_some_and(|lease| Arc::ptr_eq(lease.server(), server));
-        let cut: Vec<u32> = self.places.iter().filter(has).map(|session| session.index).collect();
+        let has = |session: &&Session| {
+            session
+                .lease()
+                .is_some_and(|lease| Arc::ptr_eq(lease.server(), server))
+        };
+        let cut: Vec<u32> = self
+            .places
+            .iter()
+            .filter(has)
+            .map(|session| session.index)
+            .collect();
         for index in cut {
             match self.places.take(index) {
                 Some(session) if matches!(session.phase, Phase::Connecting { .. }) => {
@@ -126,7 +132,10 @@ impl Worker {
 
     fn end_one(&mut self, id: u64) -> bool {
         let found = self.places.iter().find(|session| session.id(self.number) == id);
-        let Some(session) = found.map(|session| session.index).and_then(|index| self.places.take(index)) else {
+        let Some(session) = found
+            .map(|session| session.index)
+            .and_then(|index| self.places.take(index))
+        else {
             return false;
         };
         self.end(session, Why::Ordered);

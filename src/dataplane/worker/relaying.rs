@@ -1,8 +1,8 @@
 //! Bytes from here to there.
 
+use super::Worker;
 use super::gate::LineGate;
 use super::session::{Phase, Session, Socket, Why};
-use super::Worker;
 use crate::dataplane::relay::{OpenGate, Side, Step};
 
 impl Worker {
@@ -14,12 +14,20 @@ impl Worker {
         let (mut up, mut down) = (Socket(&session.client), Socket(server));
         let mut again_at = None;
         let step = if session.visit.counts_messages() {
-            let mut gate = LineGate::new(&session.visit, &mut session.lines, self.plane.clock.instant(self.now));
-            let step = session.relay.step(&mut up, &mut down, &mut self.buffer, &mut gate);
+            let mut gate = LineGate::new(
+                &session.visit,
+                &mut session.lines,
+                self.plane.clock.instant(self.now),
+            );
+            let step = session
+                .relay
+                .step(&mut up, &mut down, &mut self.buffer, &mut gate);
             again_at = gate.again_at();
             step
         } else {
-            session.relay.step(&mut up, &mut down, &mut self.buffer, &mut OpenGate)
+            session
+                .relay
+                .step(&mut up, &mut down, &mut self.buffer, &mut OpenGate)
         };
         let moved = (session.relay.bytes_up(), session.relay.bytes_down());
         let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
@@ -45,7 +53,9 @@ impl Worker {
             }
             Step::Done => self.end(session, Why::Finished),
             // It accepted and broke off before anybody said a word: another one may take the client.
-            Step::Broken(Side::Server, kind) if session.relay.is_untouched() => self.failed(session, &kind.into()),
+            Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
+                self.failed(session, &kind.into())
+            }
             Step::Broken(Side::Server, _) => self.end(session, Why::Server),
             Step::Broken(Side::Client, _) => self.end(session, Why::Client),
         }
