@@ -3,8 +3,11 @@
 mod address;
 #[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
 mod balance;
+mod rate;
 #[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
 mod sticky;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod visitors;
 
 use std::io;
 use std::path::{Path, PathBuf};
