@@ -54,9 +54,15 @@ struct Conversation<'a, S> {
     severity: SeverityOutput,
     patience: Duration,
     interactive: bool,
+    modes: Modes,
+    over: bool,
+}
+
+/// What HAProxy guards some commands by; none of ours.
+#[derive(Default)]
+struct Modes {
     expert: bool,
     experimental: bool,
-    over: bool,
 }
 
 impl<'a, S: Subject> Conversation<'a, S> {
@@ -69,8 +75,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
             severity: SeverityOutput::None,
             patience: PATIENCE,
             interactive: false,
-            expert: false,
-            experimental: false,
+            modes: Modes::default(),
             over: false,
         }
     }
@@ -138,8 +143,8 @@ impl<'a, S: Subject> Conversation<'a, S> {
             Verb::Quit => self.over = true,
             Verb::Operator => self.lower(Level::Operator),
             Verb::User => self.lower(Level::User),
-            Verb::Expert => return switch(&mut self.expert, "expert-mode", words.at(1)),
-            Verb::Experimental => return switch(&mut self.experimental, "experimental-mode", words.at(1)),
+            Verb::Expert => return switch(&mut self.modes.expert, "expert-mode", words.at(1)),
+            Verb::Experimental => return switch(&mut self.modes.experimental, "experimental-mode", words.at(1)),
             Verb::ShowCliLevel => {
                 return Answer::message(Severity::Info, format!("{}\n", self.level.name()));
             }
@@ -164,12 +169,11 @@ impl<'a, S: Subject> Conversation<'a, S> {
 
     fn lower(&mut self, level: Level) {
         self.level = level;
-        self.expert = false;
-        self.experimental = false;
+        self.modes = Modes::default();
     }
 }
 
-/// `expert-mode on`; we have no command that needs it.
+/// `expert-mode on`.
 fn switch(mode: &mut bool, name: &str, wanted: &str) -> Answer {
     if wanted.is_empty() {
         let state = if *mode { "ON" } else { "OFF" };

@@ -6,10 +6,9 @@ use super::super::answer::Answer;
 use super::super::info::fields;
 use super::super::line::Words;
 use super::super::subject::Subject;
-use super::Told;
 use super::stat::Format;
 
-pub(super) fn show<S: Subject>(words: &Words, plane: &S) -> Told {
+pub(super) fn show<S: Subject>(words: &Words, plane: &S) -> Answer {
     let fields = fields(&plane.process());
     let mut text = String::new();
     match Format::wanted(words.from(2)) {
@@ -36,5 +35,5 @@ pub(super) fn show<S: Subject>(words: &Words, plane: &S) -> Told {
             }
         }
     }
-    Ok(Answer::figures(text))
+    Answer::figures(text)
 }

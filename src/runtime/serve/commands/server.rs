@@ -1,5 +1,6 @@
 //! What a server is told: its state, health, weight, address, and whether it is checked.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -136,7 +137,9 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
     };
     said.push_str(", ");
     match strtol(port) {
-        None => said.push_str(&format!("problem converting port '{port}' to an int")),
+        None => {
+            let _infallible = write!(said, "problem converting port '{port}' to an int");
+        },
         // Ports relative to the client's: HAProxy refuses them to servers whose checks have no port of their own.
         Some(_) if port.starts_with(['+', '-']) => said.push_str(
             "can't change <port> to port map because it is incompatible with current health check port \
@@ -150,7 +153,7 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
                 said.push_str("no need to change the port");
             } else {
                 wanted.set_port(number);
-                said.push_str(&format!("port changed from '{}' to '{number}'", now.port()));
+                let _infallible = write!(said, "port changed from '{}' to '{number}'", now.port());
             }
         }
     }

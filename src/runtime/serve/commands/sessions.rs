@@ -111,9 +111,9 @@ fn human(time: Duration) -> String {
     let parts = [(days, 'd'), (hours, 'h'), (minutes, 'm'), (seconds % 60, 's')];
     let first = parts.iter().position(|(number, _)| *number > 0).unwrap_or(3);
     let told = parts.iter().enumerate().skip(first).take(2);
-    told.filter(|(index, (number, _))| *number > 0 || *index == first)
-        .map(|(_, (number, unit))| format!("{number}{unit}"))
-        .collect()
+    let told = told.filter(|(index, (number, _))| *number > 0 || *index == first);
+    let told: Vec<String> = told.map(|(_, (number, unit))| format!("{number}{unit}")).collect();
+    told.concat()
 }
 
 #[cfg(test)]

@@ -9,21 +9,21 @@ use super::super::line::Words;
 use super::super::subject::Subject;
 use super::Told;
 
-pub(super) fn version() -> Told {
-    Ok(Answer::message(Severity::Info, format!("{VERSION}\n")))
+pub(super) fn version() -> Answer {
+    Answer::message(Severity::Info, format!("{VERSION}\n"))
 }
 
-pub(super) fn backends<S: Subject>(plane: &S) -> Told {
+pub(super) fn backends<S: Subject>(plane: &S) -> Answer {
     let mut text = "# name\n".to_owned();
     for backend in plane.proxies().backends {
         let _infallible = writeln!(text, "{}", backend.name);
     }
-    Ok(Answer::figures(text))
+    Answer::figures(text)
 }
 
 /// The schema of what `json` gives.
-pub(super) fn schema() -> Told {
-    Ok(Answer::figures(include_str!("schema.json")))
+pub(super) fn schema() -> Answer {
+    Answer::figures(include_str!("schema.json"))
 }
 
 pub(super) fn environment(words: &Words) -> Told {
@@ -44,10 +44,10 @@ pub(super) fn environment(words: &Words) -> Told {
 /// Messages are not looked into: there are never any.
 pub(super) fn errors<S: Subject>(words: &Words, plane: &S) -> Told {
     let proxies = plane.proxies();
-    let named = words.at(2);
-    let names = proxies.frontends.iter().map(|it| &it.name);
-    let mut names = names.chain(proxies.backends.iter().map(|it| &it.name));
-    if !named.is_empty() && named.parse::<i64>().is_err() && !names.any(|name| name == named) {
+    let wanted = words.at(2);
+    let frontends = proxies.frontends.iter().map(|it| &it.name);
+    let mut names = frontends.chain(proxies.backends.iter().map(|it| &it.name));
+    if !wanted.is_empty() && wanted.parse::<i64>().is_err() && !names.any(|name| name == wanted) {
         return Err(Answer::refusal("No such proxy.\n"));
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -76,7 +76,9 @@ impl Question {
         match self.format {
             Format::Plain { .. } => {
                 let mut text = header();
-                rows.iter().for_each(|row| text.push_str(&row.csv()));
+                for row in &rows {
+                    text.push_str(&row.csv());
+                }
                 text
             }
             Format::Typed { described } => {

@@ -43,9 +43,9 @@ pub(super) fn page(process: &ProcessFigures, proxies: &Proxies, refresh: bool) -
     for backend in &proxies.backends {
         self::backend(backend, &mut page);
     }
-    let _infallible = write!(
+    let _infallible = writeln!(
         page,
-        "</main><footer>clusterctl's data plane speaks HAProxy's dialect, {VERSION}.{}</footer></body></html>\n",
+        "</main><footer>clusterctl's data plane speaks HAProxy's dialect, {VERSION}.{}</footer></body></html>",
         if refresh {
             format!(" Renewed every {REFRESH} seconds.")
         } else {

@@ -15,36 +15,37 @@ use super::answer::Page;
 const SERVER_STATES: [&str; 5] = ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
 const PROXY_STATES: [&str; 2] = ["DOWN", "UP"];
 
+/// Parts that can be asked for alone.
+const PARTS: [&str; 6] = ["global", "frontend", "listener", "backend", "server", "sticktable"];
+
 /// What is wanted of all metrics.
-#[derive(Clone, Copy)]
-struct Scope {
-    process: bool,
-    frontend: bool,
-    backend: bool,
-    server: bool,
-    table: bool,
+struct Scope<'a> {
+    /// The parts; all, when none is named.
+    parts: Option<Vec<&'a str>>,
+    /// Without servers in maintenance.
     no_maint: bool,
 }
 
-/// The metrics that `query` wants: all, or those of `scope=global|frontend|backend|server|sticktable`.
+/// The metrics that `query` wants: all, or those of `scope=server`, with or without servers in maintenance. Of single
+/// listeners nothing is counted, as for HAProxy without `option socket-stats`.
 pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
     let Some(scope) = Scope::read(query) else {
         return Page::senseless();
     };
     let mut text = String::with_capacity(64 * 1_024);
     let proxies = plane.proxies();
-    if scope.process {
+    if scope.wants("global") {
         process(plane, &mut text);
     }
-    if scope.frontend {
+    if scope.wants("frontend") {
         let rows: Vec<Row<'_>> = proxies.frontends.iter().map(Row::Frontend).collect();
         owned(Owner::Frontend, "frontend", &rows, &mut text);
     }
-    if scope.backend {
+    if scope.wants("backend") {
         let rows: Vec<Row<'_>> = proxies.backends.iter().map(backend).collect();
         owned(Owner::Backend, "backend", &rows, &mut text);
     }
-    if scope.server {
+    if scope.wants("server") {
         owned(
             Owner::Server,
             "server",
@@ -52,52 +53,33 @@ pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
             &mut text,
         );
     }
-    if scope.table {
+    if scope.wants("sticktable") {
         tables(plane, &mut text);
     }
     Page::metrics(text)
 }
 
-impl Scope {
-    fn read(query: &str) -> Option<Scope> {
-        let all = |wanted| Scope {
-            process: wanted,
-            frontend: wanted,
-            backend: wanted,
-            server: wanted,
-            table: wanted,
+impl<'a> Scope<'a> {
+    /// `None` when it names a part that is not there.
+    fn read(query: &'a str) -> Option<Scope<'a>> {
+        let mut scope = Scope {
+            parts: None,
             no_maint: false,
         };
-        let words: Vec<&str> = query.split('&').filter(|word| !word.is_empty()).collect();
-        let scoped = words.iter().any(|word| word.starts_with("scope="));
-        let mut scope = all(!scoped);
-        for word in words {
-            match word {
-                "no-maint" => scope.no_maint = true,
-                "scope=" => {
-                    scope = Scope {
-                        no_maint: scope.no_maint,
-                        ..all(false)
-                    }
-                }
-                "scope=*" => {
-                    scope = Scope {
-                        no_maint: scope.no_maint,
-                        ..all(true)
-                    }
-                }
-                "scope=global" => scope.process = true,
-                "scope=frontend" => scope.frontend = true,
-                "scope=backend" => scope.backend = true,
-                "scope=server" => scope.server = true,
-                "scope=sticktable" => scope.table = true,
-                // Of single listeners nothing is counted, as for HAProxy without `option socket-stats`.
-                "scope=listener" => {}
-                word if word.starts_with("scope=") => return None,
-                _ => {}
+        for word in query.split('&') {
+            match word.strip_prefix("scope=") {
+                None => scope.no_maint |= word == "no-maint",
+                Some("*") => scope.parts = None,
+                Some("") => scope.parts = Some(Vec::new()),
+                Some(part) if PARTS.contains(&part) => scope.parts.get_or_insert_default().push(part),
+                Some(_) => return None,
             }
         }
         Some(scope)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.as_ref().is_none_or(|parts| parts.contains(&part))
     }
 }
 
