@@ -68,7 +68,7 @@ impl Prepared {
         run_dir: RunDir,
         ours: &BTreeSet<u32>,
     ) -> Result<Prepared, PrepareError> {
-        let cluster = load(&launch.source)?;
+        let cluster = load(&launch.source)?.behind(launch.balancer);
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
         let templates = launch
