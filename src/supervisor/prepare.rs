@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::record::Launch;
 use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
-use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError};
+use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
@@ -127,7 +127,7 @@ pub(super) async fn reloaded(
             hint: error.hint(),
             error: error.to_string(),
         })?;
-    match fixed(&now.cluster, &prepared.setting.cluster) {
+    match fixed(&now.cluster, &prepared.setting.cluster, now.balancer.reload()) {
         Some(what) => Err(Refusal {
             error: format!("{what} cannot be changed by a reload"),
             hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
@@ -139,7 +139,7 @@ pub(super) async fn reloaded(
 // Private
 
 /// What differs and cannot be changed while the cluster runs.
-fn fixed(was: &Cluster, is: &Cluster) -> Option<&'static str> {
+fn fixed(was: &Cluster, is: &Cluster, by: ReloadBy) -> Option<&'static str> {
     let addresses = |cluster: &Cluster| -> Vec<_> {
         cluster
             .nodes
@@ -152,6 +152,10 @@ fn fixed(was: &Cluster, is: &Cluster) -> Option<&'static str> {
         () if (was.runtime, &was.command) != (is.runtime, &is.command) => Some("what nodes are made of"),
         () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
         () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
+        // A process that goes on leaves its pages where they are.
+        () if by == ReloadBy::Itself && !was.listen.pages().eq(is.listen.pages()) => {
+            Some("`listen.stats` and `listen.status`")
+        }
         () => None,
     }
 }
