@@ -190,7 +190,9 @@ fn what_a_reload_changes_is_in_force_at_once() {
 
 #[test]
 fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force_and_on_disk() {
-    let cluster = TestCluster::behind("builtin").started();
+    let cluster = TestCluster::behind("builtin")
+        .set("limits.maxconn=1000")
+        .started();
     let config = || fs::read_to_string(cluster.run_dir().join("dataplane.yaml")).unwrap();
     let (pid, before) = (cluster.balancer_pid(), config());
     cluster.ok(&["drain", "erlmcp2"]);
@@ -198,6 +200,7 @@ fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force_and_on_disk() {
         // Makes sense, and cannot be bound: that address is no host's.
         ("listen.address=[192.0.2.1]", "192.0.2.1:"),
         ("listen.stats=127.0.0.1:8406", "cannot be changed by a reload"),
+        ("limits.maxconn=300000", "beyond what the running threads hold"),
         ("listen.tcp=null", "`listen.tcp` is null"),
         ("limits.maxconn=many", "many"),
     ] {
