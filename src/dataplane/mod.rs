@@ -3,9 +3,15 @@
 mod address;
 #[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
 mod balance;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod lines;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod memory;
 mod rate;
 #[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
 mod sticky;
+#[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
+mod timers;
 #[cfg_attr(not(test), expect(dead_code, reason = "the connections that ask come next"))]
 mod visitors;
 
