@@ -1,9 +1,61 @@
 //! The built-in data plane: a TCP load balancer that answers HAProxy's runtime API.
+//!
+//! ```text
+//!   clients ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own listeners, its own sessions
+//!   clients ──▶ worker 1 ┼──▶ servers
+//!   clients ──▶ worker n ┘
+//!      shared, once per connection: frontends (limits), backends (algorithm, stickiness, queue), servers (state)
+//!      shared, per byte: nothing
+//!   main thread: health checks, the runtime API, pages, reloads, what is kept on disk
+//! ```
+//!
+//! It knows neither supervisor nor command line. What crosses threads is data: orders go to a worker's inbox.
 
+mod address;
+mod backend;
+mod balance;
+mod checks;
+mod clock;
+mod frontend;
+mod inbox;
+mod layout;
+mod lines;
+mod plane;
+mod process;
+mod rate;
+pub mod relay;
+mod reload;
+mod server;
+mod sticky;
+mod subject;
+mod tally;
+mod timers;
+mod visitors;
+mod worker;
+
+use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
-use crate::render::{Dataplane, DataplaneError};
+use mio::{Poll, Waker};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::platform::{descriptors, thread};
+use crate::render::DataplaneError;
+use crate::workers::{self, WorkersError};
+
+use clock::Clock;
+use inbox::Inbox;
+use layout::Layout;
+use plane::Plane;
+use reload::Reload;
+use server::lock;
+use subject::Speaker;
+use worker::{About, Worker};
 
 /// Why the data plane does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +76,23 @@ pub enum ServeError {
         /// Why not.
         source: DataplaneError,
     },
+    /// An address cannot be had.
+    #[error("cannot bind {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A worker cannot listen.
+    #[error("a worker cannot listen: {0}")]
+    Listen(io::Error),
+    /// What every process needs cannot be had.
+    #[error("cannot serve: {0}")]
+    System(#[from] io::Error),
+    /// Its threads fail.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
 }
 
 /// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it accepts nothing more and
@@ -31,14 +100,106 @@ pub enum ServeError {
 ///
 /// # Errors
 /// When the configuration cannot be read or makes no sense, or its addresses cannot be had.
+///
+/// # Panics
+/// Outside of a tokio runtime.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let _config = Dataplane::parse(&text).map_err(|source| ServeError::Config {
-        path: path.to_owned(),
-        source,
-    })?;
+    let config = reload::read(path)?;
+    thread::name(&config.cluster);
+    let nofile = descriptors::raise_limit()?;
+    let claims = reload::claims(&config, &BTreeMap::new())?;
+    let clock = Clock::new();
+    let drained = reload::drained(&config);
+    let workers = config.workers;
+    let layout = Layout::new(config, None, &drained, &clock);
+
+    // Made here, in the table that all workers copy: so whoever wakes a worker writes to what its number means there.
+    let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
+    let inbox = |(number, poll): (u16, &Poll)| {
+        Ok(Arc::new(Inbox::new(
+            number,
+            Waker::new(poll.registry(), About::Inbox.into())?,
+        )))
+    };
+    let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
+    let plane = Arc::new(Plane::new(clock, layout, inboxes, nofile));
+    let mut signals = Signals::new()?;
+    let (running, mut working) = start(&plane, polls, workers);
+    for _ in 0..workers {
+        working.recv().await;
+    }
+    let speaker = Arc::new(Speaker::new(Arc::clone(&plane), Reload::new(path)));
+    speaker.begin(claims).await?;
+    tracing::info!(workers, pid = std::process::id(), "the data plane serves");
+    let outcome = tokio::select! {
+        outcome = running => outcome.unwrap_or(Ok(Vec::new())),
+        () = signals.obey(&speaker) => Ok(Vec::new()),
+    };
+    for result in outcome? {
+        result?;
+    }
+    tracing::info!("the data plane has ended");
     Ok(())
+}
+
+// Private
+
+type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
+
+/// Starts the workers; each says when it works.
+fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::UnboundedReceiver<u16>) {
+    let (says, working) = mpsc::unbounded_channel();
+    let plane = Arc::clone(plane);
+    let polls: Vec<_> = polls.into_iter().map(|poll| Mutex::new(Some(poll))).collect();
+    let work = move |worker: workers::Worker| {
+        let plane = Arc::clone(&plane);
+        let poll = polls
+            .get(usize::from(worker.number))
+            .and_then(|poll| lock(poll).take());
+        let _main_waits = says.send(worker.number);
+        async move {
+            let poll = poll.ok_or(io::ErrorKind::NotFound)?;
+            Worker::new(worker.number, worker.table, poll, plane).run()
+        }
+    };
+    (tokio::spawn(workers::run(workers, work)), working)
+}
+
+/// The signals that it obeys.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    drain: tokio::signal::unix::Signal,
+    reload: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            drain: signal(SignalKind::user_defined1())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is to end at once.
+    async fn obey(&mut self, speaker: &Arc<Speaker>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.drain.recv() => {
+                    tracing::info!("no connection is accepted any more");
+                    speaker.stopping.store(true, Relaxed);
+                    speaker.drain().await;
+                }
+                _ = self.reload.recv() => {
+                    if let Err(error) = speaker.reload().await {
+                        tracing::error!(%error, "the configuration was not read again");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,77 @@
+//! What workers are told by others: data only, as descriptors mean nothing in another thread's table.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use mio::Waker;
+use tokio::sync::oneshot;
+
+use super::backend::Lease;
+use super::layout::Layout;
+use super::server::{Server, lock};
+use crate::runtime::serve::SessionFigures;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// What is configured now. Answered when the worker listens where it says.
+    Layout(Arc<Layout>, oneshot::Sender<io::Result<()>>),
+    /// A session that waited has got a server.
+    Served {
+        /// Its place.
+        index: u32,
+        /// Its number.
+        serial: u64,
+        /// What it got.
+        lease: Lease,
+    },
+    /// All sessions of a server end.
+    Cut(Arc<Server>, oneshot::Sender<()>),
+    /// One session ends. Answered by whether it was there.
+    End(u64, oneshot::Sender<bool>),
+    /// What sessions are there?
+    List(oneshot::Sender<Vec<SessionFigures>>),
+    /// Accept nothing more, and end with the last session.
+    Drain,
+}
+
+/// One worker's post.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    worker: u16,
+    orders: Mutex<Vec<Order>>,
+    waker: Waker,
+}
+
+impl Inbox {
+    pub(crate) fn new(worker: u16, waker: Waker) -> Inbox {
+        Inbox {
+            worker,
+            orders: Mutex::default(),
+            waker,
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) const fn worker(&self) -> u16 {
+        self.worker
+    }
+
+    /// Tells the worker.
+    pub(crate) fn post(&self, order: Order) {
+        let first = {
+            let mut orders = lock(&self.orders);
+            orders.push(order);
+            orders.len() == 1
+        };
+        // Whoever came before has woken it, and it has not looked yet.
+        if first && let Err(error) = self.waker.wake() {
+            tracing::error!(worker = self.worker, %error, "cannot wake the worker");
+        }
+    }
+
+    /// All that came.
+    pub(crate) fn take(&self) -> Vec<Order> {
+        std::mem::take(&mut lock(&self.orders))
+    }
+}

@@ -1,0 +1,219 @@
+//! What is configured now: frontends, backends, and what holds for all. Replaced as a whole; its parts live on where their
+//! names do.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::backend::{Backend, Pool};
+use super::clock::Clock;
+use super::frontend::{Frontend, Route};
+use super::server::Server;
+use super::sticky::StickyTable;
+use crate::profile::Table;
+use crate::render::{Dataplane, DataplaneBackend, DataplaneFrontend};
+use crate::runtime::ServerState;
+
+/// HAProxy counts frontends and backends together, and 1 is its own.
+const FIRST_ID: u32 = 2;
+
+/// What is configured now.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) config: Dataplane,
+    pub(crate) frontends: Vec<Arc<Frontend>>,
+    pub(crate) backends: Vec<Arc<Backend>>,
+    pub(crate) times: Times,
+}
+
+/// How long to wait for what, in ms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) connect: u64,
+    /// Silence of a session.
+    pub(crate) idle: u64,
+    pub(crate) queue: u64,
+}
+
+impl Layout {
+    /// What `config` says, with those parts of `old` that go on.
+    pub(crate) fn new(
+        config: Dataplane,
+        old: Option<&Layout>,
+        drained: &BTreeSet<String>,
+        clock: &Clock,
+    ) -> Layout {
+        let first = config.frontends.len();
+        let id = |place: usize| FIRST_ID + u32::try_from(place).unwrap_or(u32::MAX - FIRST_ID);
+        let backends: Vec<Arc<Backend>> = config
+            .backends
+            .iter()
+            .enumerate()
+            .map(|(place, described)| {
+                let known = old.and_then(|old| old.backend(&described.name));
+                backend(described, id(first + place), known, &config, drained, clock)
+            })
+            .collect();
+        let frontends = config
+            .frontends
+            .iter()
+            .enumerate()
+            .filter_map(|(place, described)| {
+                let known = old.and_then(|old| old.frontend(&described.name));
+                let serves = backends
+                    .iter()
+                    .find(|backend| backend.name == described.backend)?;
+                Some(frontend(described, id(place), known, serves, &config))
+            })
+            .collect();
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let timeouts = config.timeouts;
+        Layout {
+            times: Times {
+                connect: ms(timeouts.connect.duration()),
+                // Bytes that one side sends are activity of the other, too.
+                idle: ms(timeouts.client.duration().min(timeouts.server.duration())),
+                queue: ms(timeouts.queue.duration()),
+            },
+            frontends,
+            backends,
+            config,
+        }
+    }
+
+    /// The frontend called `name`.
+    pub(crate) fn frontend(&self, name: &str) -> Option<&Arc<Frontend>> {
+        self.frontends.iter().find(|frontend| frontend.name == name)
+    }
+
+    /// The backend called `name`.
+    pub(crate) fn backend(&self, name: &str) -> Option<&Arc<Backend>> {
+        self.backends.iter().find(|backend| backend.name == name)
+    }
+
+    /// The server `server` of the backend `backend`.
+    pub(crate) fn server(&self, backend: &str, server: &str) -> Option<(Arc<Backend>, Arc<Server>)> {
+        let backend = self.backend(backend)?;
+        let server = Arc::clone(backend.pool().named(server)?);
+        Some((Arc::clone(backend), server))
+    }
+
+    /// The address from which `worker` makes its connection number `serial`, when there is a choice. Each worker has a
+    /// part of its own while there are enough, so that they do not look for ports in each other's way.
+    pub(crate) fn source(&self, worker: u16, serial: u64, to: IpAddr) -> Option<IpAddr> {
+        let sources = &self.config.sources;
+        let workers = usize::from(self.config.workers.max(1));
+        let share = (sources.len() / workers).max(1);
+        let turn = usize::try_from(serial).unwrap_or(0) % share;
+        let source = *sources.get((usize::from(worker) * share + turn) % sources.len().max(1))?;
+        (source.is_ipv4() == to.is_ipv4()).then_some(source)
+    }
+}
+
+// Private
+
+fn frontend(
+    described: &DataplaneFrontend,
+    id: u32,
+    known: Option<&Arc<Frontend>>,
+    backend: &Arc<Backend>,
+    config: &Dataplane,
+) -> Arc<Frontend> {
+    let route = Route {
+        listen: described.listen.clone(),
+        backend: Arc::clone(backend),
+    };
+    let maxconn = if described.maxconn == 0 {
+        config.maxconn
+    } else {
+        described.maxconn
+    };
+    let limits = described.limits.clone();
+    match known.filter(|known| known.id == id) {
+        Some(known) => {
+            known.reconfigure(route, maxconn, limits);
+            Arc::clone(known)
+        }
+        None => Arc::new(Frontend::new(
+            &described.name,
+            id,
+            route,
+            maxconn,
+            limits,
+            config.workers,
+        )),
+    }
+}
+
+fn backend(
+    described: &DataplaneBackend,
+    id: u32,
+    known: Option<&Arc<Backend>>,
+    config: &Dataplane,
+    drained: &BTreeSet<String>,
+    clock: &Clock,
+) -> Arc<Backend> {
+    let known = known.filter(|known| known.id == id);
+    let before = known.map(|known| known.pool());
+    let server = |server: &crate::render::DataplaneServer| {
+        let known = before
+            .as_ref()
+            .and_then(|pool| pool.named(&server.name))
+            .filter(|it| it.id == server.id);
+        let made = match known {
+            Some(known) => {
+                known.reconfigure(server.clone());
+                Arc::clone(known)
+            }
+            None => {
+                let wanted = if drained.contains(&server.name) {
+                    ServerState::Drain
+                } else {
+                    ServerState::Ready
+                };
+                Arc::new(Server::new(
+                    server.clone(),
+                    wanted,
+                    config.workers,
+                    Instant::now(),
+                ))
+            }
+        };
+        let slowstart = described.slowstart.duration().as_millis();
+        made.set_slowstart(u64::try_from(slowstart).unwrap_or(u64::MAX));
+        made
+    };
+    let sticky = described.sticky.map(|table| {
+        let same = |pool: &&Arc<Pool>| pool.config.sticky == Some(table);
+        let kept = before.as_ref().filter(same).and_then(|pool| pool.sticky.clone());
+        kept.unwrap_or_else(|| {
+            let old = before.as_ref().and_then(|pool| pool.sticky.clone());
+            Arc::new(resized(table, old.as_deref()))
+        })
+    });
+    let pool = Pool {
+        servers: described.servers.iter().map(server).collect(),
+        sticky,
+        config: described.clone(),
+    };
+    // HAProxy's: a tenth of what may come.
+    let fullconn = (config.maxconn / 10).max(1);
+    match known {
+        Some(known) => {
+            known.reconfigure(pool, fullconn);
+            Arc::clone(known)
+        }
+        None => Arc::new(Backend::new(id, pool, fullconn, *clock)),
+    }
+}
+
+/// A new table with what the old one knew.
+fn resized(table: Table, old: Option<&StickyTable>) -> StickyTable {
+    let new = StickyTable::new(table.size.get(), table.expire.duration());
+    let now = Instant::now();
+    for (client, server, _) in old.map(|old| old.entries(now)).unwrap_or_default() {
+        new.settle(client, now, |_| Some((server, ())));
+    }
+    new
+}

@@ -1,0 +1,162 @@
+//! From a client to a server: assigned, connected, and if that fails, assigned again.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use mio::net::TcpStream;
+
+use super::session::{Phase, Session, Why};
+use super::{About, BOTH, Worker};
+use crate::dataplane::backend::{Assigned, Lease, Waiter};
+use crate::dataplane::relay::Side;
+use crate::dataplane::tally::count;
+use crate::platform;
+
+/// Connects for one client at most, HAProxy's `retries 3`.
+const ATTEMPTS: u8 = 4;
+/// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node that is restarted is
+/// back sooner.
+const PAUSE: u64 = 300;
+
+impl Worker {
+    /// Finds a server for a session without one.
+    pub(super) fn assign(&mut self, mut session: Box<Session>) {
+        let waiter = || Waiter {
+            inbox: Arc::clone(&self.inbox),
+            index: session.index,
+            serial: session.serial,
+            client: session.client_ip(),
+            server: None,
+            since: self.now,
+        };
+        let backend = Arc::clone(&session.backend);
+        match backend.assign(session.client_ip(), &session.tried, waiter) {
+            Assigned::Server(lease) => self.connect(session, lease),
+            Assigned::Wait => {
+                session.phase = Phase::Waiting;
+                self.timers.arm(session.index, self.now + self.layout.times.queue);
+                self.places.put(session);
+            }
+            Assigned::Nothing if session.tried.is_empty() => self.end(session, Why::NoServer),
+            Assigned::Nothing => {
+                session.phase = Phase::Pausing;
+                self.timers.arm(session.index, self.now + PAUSE);
+                self.places.put(session);
+            }
+        }
+    }
+
+    /// Begins to connect.
+    pub(super) fn connect(&mut self, mut session: Box<Session>, lease: Lease) {
+        session.attempts += 1;
+        let target = lease.server().address();
+        let source = self.layout.source(self.number, session.serial, target.ip());
+        let begun = platform::connect::begin(target, source).and_then(|stream| {
+            let mut stream = TcpStream::from_std(stream);
+            let about = About::Session(session.index, Side::Server);
+            self.poll.registry().register(&mut stream, about.into(), BOTH)?;
+            Ok(stream)
+        });
+        match begun {
+            Ok(server) => {
+                session.phase = Phase::Connecting {
+                    server,
+                    lease,
+                    since: self.now,
+                };
+                self.timers
+                    .arm(session.index, self.now + self.layout.times.connect);
+                self.places.put(session);
+            }
+            Err(error) => {
+                session.tried.push(lease.server().id);
+                self.blame(&session, &lease, &error);
+                drop(lease);
+                self.try_again(session);
+            }
+        }
+    }
+
+    /// A server has answered; `closed` when it may have said no.
+    pub(super) fn answered(&mut self, mut session: Box<Session>, closed: bool) {
+        match std::mem::replace(&mut session.phase, Phase::New) {
+            Phase::Connecting { server, lease, since } => {
+                let error = if closed {
+                    server.take_error().unwrap_or_else(Some)
+                } else {
+                    None
+                };
+                if let Some(error) = error {
+                    session.phase = Phase::Connecting { server, lease, since };
+                    return self.failed(session, &error);
+                }
+                if !session.relay.server.writable {
+                    session.phase = Phase::Connecting { server, lease, since };
+                    return self.places.put(session);
+                }
+                lease.server().connected();
+                let took = self.now.saturating_sub(since);
+                lease.server().tally.connect_time.add(took);
+                session.backend.tally.connect_time.add(took);
+                session.moved = self.now;
+                session.phase = Phase::Relaying { server, lease };
+                self.timers.arm(session.index, self.now + self.layout.times.idle);
+                self.go_on(session);
+            }
+            phase => {
+                session.phase = phase;
+                self.places.put(session);
+            }
+        }
+    }
+
+    /// The server that a session had, or was to have, is none for it.
+    pub(super) fn failed(&mut self, mut session: Box<Session>, error: &io::Error) {
+        if let Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } =
+            std::mem::replace(&mut session.phase, Phase::New)
+        {
+            session.tried.push(lease.server().id);
+            session.relay.server = crate::dataplane::relay::Readiness::default();
+            self.blame(&session, &lease, error);
+        }
+        self.try_again(session);
+    }
+
+    // Private
+
+    fn try_again(&mut self, mut session: Box<Session>) {
+        session.phase = Phase::New;
+        self.timers.disarm(session.index);
+        if session.attempts >= ATTEMPTS {
+            return self.end(session, Why::NoServer);
+        }
+        count(&session.backend.tally.redispatches);
+        self.assign(session);
+    }
+
+    /// Counts a failure, and lets the server be ejected when it was one too many.
+    fn blame(&mut self, session: &Session, lease: &Lease, error: &io::Error) {
+        let server = lease.server();
+        server.tally.connect_errors.fetch_add(1, Relaxed);
+        session.backend.tally.connect_errors.fetch_add(1, Relaxed);
+        count(&server.tally.redispatches);
+        // No port, no descriptor, no such source: that is our own trouble.
+        if matches!(
+            error.raw_os_error(),
+            Some(
+                libc::EADDRNOTAVAIL
+                    | libc::EMFILE
+                    | libc::ENFILE
+                    | libc::ENOBUFS
+                    | libc::ENOMEM
+                    | libc::EINVAL
+            )
+        ) {
+            return self.complain("cannot connect to a server", error);
+        }
+        if server.failed(session.backend.pool().config.eject_after) {
+            self.plane.eject(&session.backend, server, error);
+        }
+    }
+}
