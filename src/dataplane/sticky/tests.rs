@@ -38,6 +38,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..300)
 }
 
+fn clients() -> impl Strategy<Value = HashMap<IpAddr, u32>> {
+    let client = any::<IpAddr>().prop_map(|client| client.to_canonical());
+    prop::collection::hash_map(client, 1u32..9, 0..60)
+}
+
 proptest! {
     #[test]
     fn it_remembers_what_a_list_does(steps in steps(), size in 0usize..20) {
@@ -87,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn what_it_exports_it_imports(clients in prop::collection::hash_map(any::<IpAddr>().prop_map(|it| it.to_canonical()), 1u32..9, 0..300)) {
+    fn what_it_exports_it_imports(clients in clients()) {
         let (old, new) = (StickyTable::new(2_000, EXPIRE), StickyTable::new(2_000, EXPIRE * 2));
         let now = old.birth + EXPIRE;
         for (&client, &server) in &clients {
