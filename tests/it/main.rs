@@ -10,6 +10,7 @@
 
 mod cli;
 mod completions;
+mod dialect;
 mod draining;
 mod failing_over;
 mod haproxy;
