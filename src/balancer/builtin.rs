@@ -45,7 +45,7 @@ impl Balancer for Builtin {
         BalancerKind::Builtin
     }
 
-    fn version(&self) -> &str {
+    fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 
