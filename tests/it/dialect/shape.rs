@@ -1,11 +1,17 @@
 //! One script, asked of a real HAProxy and of ours. What they say is the same, but for figures.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use clusterctl::profile::Algorithm;
+use clusterctl::profile::{Algorithm, PerIp, Table};
+use clusterctl::render::{
+    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
+    DataplaneTimeouts,
+};
 use clusterctl::runtime::serve::pages::Site;
 use clusterctl::runtime::serve::{FrontendFigures, Health, Level, ProcessFigures, Proxies};
 
@@ -96,23 +102,23 @@ const SCRIPT: &[(&str, Same)] = &[
     ("set server be/s1 agent-port 1", Same::Text),
     ("set server be/s1 check-addr", Same::Text),
     ("set server be/s1 check-port", Same::Text),
-    ("set server be/s3 check-port 1", Same::Text),
+    ("set server free/s1 check-port 1", Same::Text),
     ("set server be/s1 fqdn", Same::Text),
     ("set server be/s1 fqdn x", Same::Text),
     ("set server be/s1 ssl on", Same::Text),
-    ("set server be/s3 addr", Same::Text),
-    ("set server be/s3 addr nope", Same::Text),
-    ("set server be/s3 addr 127.0.0.2 port 9", Same::Text),
-    ("set server be/s3 addr 127.0.0.2 port 9", Same::Text),
-    ("set server be/s3 addr 127.0.0.2 port", Same::Text),
-    ("set server be/s3 addr ::1", Same::Text),
-    ("disable server be/s3", Same::Text),
-    ("show stat be 4 3", Same::Columns),
-    ("enable server be/s3", Same::Text),
-    ("disable server nope/s3", Same::Text),
+    ("set server free/s1 addr", Same::Text),
+    ("set server free/s1 addr nope", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port 9", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port 9", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port", Same::Text),
+    ("set server free/s1 addr ::1", Same::Text),
+    ("disable server free/s1", Same::Text),
+    ("show stat free 4 1", Same::Columns),
+    ("enable server free/s1", Same::Text),
+    ("disable server nope/s1", Same::Text),
     ("disable health be/s1", Same::Text),
     ("enable health be/s1", Same::Text),
-    ("enable health be/s3", Same::Text),
+    ("enable health free/s1", Same::Text),
     ("enable agent be/s1", Same::Text),
     ("disable agent be/s1", Same::Text),
     ("set maxconn server be/s1", Same::Text),
@@ -182,6 +188,13 @@ fn our_answers_have_haproxys_shape() {
 }
 
 #[test]
+fn the_data_plane_has_haproxys_shape() {
+    let servers = Servers::new();
+    let haproxy = servers.haproxy();
+    compare(&haproxy, &servers.dataplane());
+}
+
+#[test]
 fn our_metrics_have_haproxys_names() {
     let servers = Servers::new();
     let port = free_port();
@@ -229,18 +242,24 @@ fn compare(haproxy: &Talker, ours: &Talker) {
     for (command, same) in SCRIPT {
         let (theirs, ours) = (haproxy.ask(command), ours.ask(command));
         let (theirs, ours) = (same.shape(&theirs), same.shape(&ours));
-        if theirs != ours {
-            differences.push(format!("### {command}\nHAProxy:\n{theirs}\nours:\n{ours}\n"));
+        let mut differing = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours);
+        if let Some((theirs, ours)) = differing.next() {
+            differences.push(format!("### {command}\nHAProxy: {theirs}\nours:    {ours}\n"));
+        } else if theirs.len() != ours.len() {
+            differences.push(format!(
+                "### {command}\nHAProxy: {theirs:#?}\nours:    {ours:#?}\n"
+            ));
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 impl Same {
-    fn shape(self, answer: &str) -> String {
+    /// What is compared, line by line.
+    fn shape(self, answer: &str) -> Vec<String> {
         let lines = answer.lines();
-        let lines: Vec<String> = match self {
-            Same::Text => return answer.to_owned(),
+        match self {
+            Same::Text => answer.split_inclusive('\n').map(str::to_owned).collect(),
             Same::Names => lines
                 .map(|line| line.split(": ").next().unwrap().to_owned())
                 .collect(),
@@ -263,8 +282,7 @@ impl Same {
                 })
                 .collect(),
             Same::Columns => columns(answer),
-        };
-        lines.join("\n")
+        }
     }
 }
 
@@ -321,23 +339,101 @@ impl Servers {
             format!(
                 "global\n maxconn 1000\n stats socket {} mode 600 level admin\n node shape\n\
                  defaults\n mode tcp\n timeout connect 1s\n timeout client 5s\n timeout server 5s\n\
-                 frontend fe\n bind 127.0.0.1:{front}\n stick-table type ipv6 size 1k expire 10s store conn_cur\n \
+                 frontend fe\n bind 127.0.0.1:{front}\n stick-table type ipv6 size 1000 expire 10s store conn_cur\n \
                  tcp-request connection track-sc0 src\n default_backend be\n\
                  backend be\n balance leastconn\n stick-table type ipv6 size 1k expire 30m\n stick on src\n \
                  server s1 127.0.0.1:{one} check inter 1s rise 2 fall 3 weight 100 maxconn 100\n \
                  server s2 127.0.0.1:{dead} check inter 1s rise 2 fall 3 weight 100 maxconn 100\n \
-                 server s3 127.0.0.1:{three} weight 100\n{more}",
+                 server s3 127.0.0.1:{three} check inter 1s rise 2 fall 3 weight 100\n\
+                 backend free\n balance roundrobin\n server s1 127.0.0.1:{one} weight 100\n{more}",
                 socket.display()
             )
         };
         let haproxy = Talker::process(Path::new("haproxy"), &["-db", "-f"], config);
-        eventually("a dead server is found", || {
-            haproxy.ask("show stat").contains(",L4CON,").then_some(())
-        });
-        eventually("a living server is found", || {
-            haproxy.ask("show stat").contains(",L4OK,").then_some(())
-        });
-        haproxy
+        when_checked(haproxy)
+    }
+
+    /// `clusterctl dataplane` in front of them, likewise.
+    fn dataplane(&self) -> Talker {
+        let server = |name: &str, id, port, maxconn| DataplaneServer {
+            name: name.to_owned(),
+            id,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            weight: 100,
+            maxconn,
+            question: DataplaneQuestion::Tcp,
+            check_address: None,
+        };
+        let plain = |name: &str| DataplaneBackend {
+            name: name.to_owned(),
+            algorithm: Algorithm::Roundrobin,
+            sticky: None,
+            queue: 100,
+            slowstart: Duration::ZERO.into(),
+            check: None,
+            eject_after: 0,
+            servers: Vec::new(),
+        };
+        let second = Duration::from_secs(1).into();
+        let config = |socket: &Path| Dataplane {
+            cluster: "shape".to_owned(),
+            workers: threads(),
+            maxconn: 1_000,
+            socket: socket.to_owned(),
+            memory: None,
+            drained: None,
+            stats: None,
+            status: None,
+            sources: Vec::new(),
+            check_source: None,
+            timeouts: DataplaneTimeouts {
+                connect: second,
+                client: second,
+                server: second,
+                queue: second,
+            },
+            frontends: vec![DataplaneFrontend {
+                name: "fe".to_owned(),
+                listen: vec![SocketAddr::from(([127, 0, 0, 1], free_port()))],
+                maxconn: 0,
+                backend: "be".to_owned(),
+                limits: PerIp {
+                    connections: 100,
+                    connection_rate: 100,
+                    message_rate: 0,
+                    exempt: BTreeSet::new(),
+                },
+            }],
+            backends: vec![
+                DataplaneBackend {
+                    algorithm: Algorithm::Leastconn,
+                    sticky: Some(Table {
+                        size: 1_024.into(),
+                        expire: Duration::from_mins(30).into(),
+                    }),
+                    check: Some(DataplaneCheck {
+                        interval: second,
+                        fast_interval: second,
+                        timeout: second,
+                        rise: 2,
+                        fall: 3,
+                    }),
+                    servers: vec![
+                        server("s1", 1, self.port(0), 100),
+                        server("s2", 2, self.dead, 100),
+                        server("s3", 3, self.port(1), 0),
+                    ],
+                    ..plain("be")
+                },
+                DataplaneBackend {
+                    servers: vec![server("s1", 1, self.port(0), 0)],
+                    ..plain("free")
+                },
+            ],
+        };
+        let program = Path::new(env!("CARGO_BIN_EXE_clusterctl"));
+        let config = |socket: &Path| config(socket).to_yaml();
+        when_checked(Talker::process(program, &["dataplane", "--config"], config))
     }
 
     /// The same, as figures.
@@ -347,10 +443,11 @@ impl Servers {
         let servers = vec![
             checked(server("s1", 1, self.port(0), 100, 100), "L4OK", 4),
             two,
-            server("s3", 3, self.port(1), 100, 0),
+            checked(server("s3", 3, self.port(1), 100, 0), "L4OK", 4),
         ];
         let mut be = backend("be", 3, servers);
         be.algorithm = Algorithm::Leastconn;
+        let free = backend("free", 4, vec![server("s1", 1, self.port(0), 100, 0)]);
         let frontend = FrontendFigures {
             name: "fe".to_owned(),
             id: 2,
@@ -358,18 +455,37 @@ impl Servers {
             ..FrontendFigures::default()
         };
         let process = ProcessFigures {
-            threads: u32::try_from(std::thread::available_parallelism().unwrap().get()).unwrap(),
+            threads: threads().into(),
             hard_maxconn: 1_000,
             ..ProcessFigures::default()
         };
         let proxies = Proxies {
             frontends: vec![frontend],
-            backends: vec![be],
+            backends: vec![be, free],
         };
         Fake::new(process, proxies)
+            .with_table("fe", 1_000, Vec::new())
             .with_table("be", 1_024, Vec::new())
-            .with_table("fe", 1_024, Vec::new())
     }
+}
+
+/// The same, when its checks have come to a result: two servers live, one does not.
+fn when_checked(talker: Talker) -> Talker {
+    eventually("checks", || {
+        let rows = talker.ask("show stat");
+        let results = [",L4OK,", ",L4CON,", ",DOWN,"].map(|result| rows.matches(result).count());
+        (results == [2, 1, 1]).then_some(())
+    });
+    talker
+}
+
+/// HAProxy has one for each core, and says so.
+fn threads() -> u16 {
+    std::thread::available_parallelism()
+        .unwrap()
+        .get()
+        .try_into()
+        .unwrap()
 }
 
 fn free_port() -> u16 {
