@@ -144,7 +144,9 @@ impl<'a, S: Subject> Conversation<'a, S> {
             Verb::Operator => self.lower(Level::Operator),
             Verb::User => self.lower(Level::User),
             Verb::Expert => return switch(&mut self.modes.expert, "expert-mode", words.at(1)),
-            Verb::Experimental => return switch(&mut self.modes.experimental, "experimental-mode", words.at(1)),
+            Verb::Experimental => {
+                return switch(&mut self.modes.experimental, "experimental-mode", words.at(1));
+            }
             Verb::ShowCliLevel => {
                 return Answer::message(Severity::Info, format!("{}\n", self.level.name()));
             }

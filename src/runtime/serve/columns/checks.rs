@@ -1,6 +1,6 @@
 //! Rates, checks, HTTP, times and addresses.
 
-use super::{Column, ServerRow, column, last_session, name, text};
+use super::{Column, address, column, last_session, name, text};
 use crate::runtime::serve::metric::Kind::{Counter, Gauge, Seconds};
 use crate::runtime::serve::metric::Owner::{Backend, Server};
 use crate::runtime::serve::state;
@@ -96,6 +96,6 @@ pub(super) static CHECKS: &[Column] = &[
     column("agent_fall", "MGP", "Number of failed agent checks before declaring a server DOWN (server 'fall' setting)"),
     column("agent_health", "MGP", "Current server agent check level (0..fall-1=DOWN, fall..rise-1=UP)"),
     column("addr", "CGS", "Server's address:port, shown only if show-legends is set, or at levels oper/admin for the CLI")
-        .server(ServerRow::address),
+        .server(address),
     column("cookie", "MGP", "Backend's cookie name or Server's cookie value, shown only if show-legends is set, or at levels oper/admin for the CLI"),
 ];

@@ -1,6 +1,6 @@
 //! Connections, idle ones, the longest times, weights.
 
-use super::{BackendRow, Column, column, text};
+use super::{Column, algorithm, column, text};
 use crate::runtime::serve::metric::Kind::{Counter, Gauge, Seconds};
 use crate::runtime::serve::metric::Owner::{Backend, Frontend, Server};
 use crate::runtime::serve::state;
@@ -13,7 +13,7 @@ pub(super) static DETAILS: &[Column] = &[
         .server(|_| text("tcp"))
         .backend(|_| text("tcp")),
     column("algo", "CGS", "Backend's load balancing algorithm, shown only if show-legends is set, or at levels oper/admin for the CLI")
-        .backend(BackendRow::algorithm),
+        .backend(algorithm),
     column("conn_rate", "MRP", "Number of new connections accepted over the last second on the frontend for this worker process")
         .frontend(|it| U32(it.connection_rate)),
     column("conn_rate_max", "MMP", "Highest value of connections per second observed since the worker process started")

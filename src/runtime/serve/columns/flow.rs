@@ -1,6 +1,6 @@
 //! What went through: sessions, bytes, errors, and the state of whoever carried it.
 
-use super::{BackendRow, Column, column, count, limit, name, text};
+use super::{Column, column, count, limit, name, status, text};
 use crate::runtime::serve::metric::Kind::{Counter, Gauge};
 use crate::runtime::serve::metric::Owner::{Backend, Frontend, Server};
 use crate::runtime::serve::state;
@@ -87,7 +87,7 @@ pub(super) static FLOW: &[Column] = &[
         .helped("Current status of the service, per state label value.")
         .frontend(|it| text(state::frontend_word(it.state)))
         .server(|it| Text(state::word(it.server).into()))
-        .backend(BackendRow::status),
+        .backend(status),
     column("weight", "MaP", "Server's effective weight, or sum of active servers' effective weights for a backend")
         .metric("weight", Gauge, &[Server, Backend])
         .server(|it| U32(it.server.weight.into()))

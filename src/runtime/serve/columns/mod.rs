@@ -210,34 +210,6 @@ impl ServerRow<'_> {
             _ => Value::Absent,
         }
     }
-
-    fn address(&self) -> Value {
-        match self.server.address {
-            Some(address) if self.legends => Value::Text(address.to_string().into()),
-            _ => Value::Absent,
-        }
-    }
-}
-
-impl BackendRow<'_> {
-    fn status(&self) -> Value {
-        let word = state::backend_word(self.backend);
-        if self.tally {
-            let servers = &self.backend.servers;
-            let up = servers.iter().filter(|server| state::is_up(server)).count();
-            Value::Text(format!("{word} ({up}/{})", servers.len()).into())
-        } else {
-            Value::text(word)
-        }
-    }
-
-    fn algorithm(&self) -> Value {
-        if self.legends {
-            Value::text(self.backend.algorithm.name())
-        } else {
-            Value::Absent
-        }
-    }
 }
 
 // Private
@@ -277,4 +249,31 @@ fn last_session(traffic: &Traffic) -> Value {
         .last_session
         .map(|age| i32::try_from(age).unwrap_or(i32::MAX));
     Value::S32(age.unwrap_or(-1))
+}
+
+fn address(row: &ServerRow<'_>) -> Value {
+    match row.server.address {
+        Some(address) if row.legends => Value::Text(address.to_string().into()),
+        _ => Value::Absent,
+    }
+}
+
+/// With its servers counted, when some are not shown.
+fn status(row: &BackendRow<'_>) -> Value {
+    let word = state::backend_word(row.backend);
+    if row.tally {
+        let servers = &row.backend.servers;
+        let up = servers.iter().filter(|server| state::is_up(server)).count();
+        Value::Text(format!("{word} ({up}/{})", servers.len()).into())
+    } else {
+        Value::text(word)
+    }
+}
+
+fn algorithm(row: &BackendRow<'_>) -> Value {
+    if row.legends {
+        Value::text(row.backend.algorithm.name())
+    } else {
+        Value::Absent
+    }
 }

@@ -139,7 +139,7 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
     match strtol(port) {
         None => {
             let _infallible = write!(said, "problem converting port '{port}' to an int");
-        },
+        }
         // Ports relative to the client's: HAProxy refuses them to servers whose checks have no port of their own.
         Some(_) if port.starts_with(['+', '-']) => said.push_str(
             "can't change <port> to port map because it is incompatible with current health check port \

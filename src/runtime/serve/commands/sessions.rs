@@ -112,7 +112,9 @@ fn human(time: Duration) -> String {
     let first = parts.iter().position(|(number, _)| *number > 0).unwrap_or(3);
     let told = parts.iter().enumerate().skip(first).take(2);
     let told = told.filter(|(index, (number, _))| *number > 0 || *index == first);
-    let told: Vec<String> = told.map(|(_, (number, unit))| format!("{number}{unit}")).collect();
+    let told: Vec<String> = told
+        .map(|(_, (number, unit))| format!("{number}{unit}"))
+        .collect();
     told.concat()
 }
 

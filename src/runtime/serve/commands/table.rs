@@ -1,7 +1,7 @@
 //! Sticky tables and those of limits: shown, filtered, cleared.
 
 use std::fmt::Write as _;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::super::answer::{Answer, Level};
@@ -160,7 +160,7 @@ impl Key {
     }
 
     fn is(&self, key: &str) -> bool {
-        self.typed == key || (self.address.is_some() && self.address == key.parse().ok())
+        self.typed == key || (self.address.is_some() && self.address == address(key))
     }
 }
 
@@ -270,16 +270,23 @@ fn server_names<S: Subject>(backend: &str, plane: &S) -> Vec<(u64, String)> {
         .collect()
 }
 
+/// An entry's key as an address: IPv4 is mapped into IPv6, as in HAProxy's tables of type `ipv6`; of a network, its first.
+fn address(key: &str) -> Option<Ipv6Addr> {
+    match key.split('/').next()?.parse().ok()? {
+        IpAddr::V4(address) => Some(address.to_ipv6_mapped()),
+        IpAddr::V6(address) => Some(address),
+    }
+}
+
 /// HAProxy begins with an address of its memory; programs want something there.
 fn line(index: usize, entry: &TableEntry, servers: &[(u64, String)], text: &mut String) {
     let TableEntry {
         key, uses, expires, ..
     } = entry;
-    let _infallible = write!(
-        text,
-        "{:#014x}: key={key} use={uses} exp={expires}",
-        (index + 1) * 16
-    );
+    let address = address(key).map(|address| address.to_string());
+    let key = address.as_ref().unwrap_or(key);
+    let pointer = (index + 1) * 16;
+    let _infallible = write!(text, "{pointer:#014x}: key={key} use={uses} exp={expires}");
     for (name, value) in &entry.data {
         let _infallible = write!(text, " {name}={value}");
         if name == "server_id"

@@ -16,7 +16,14 @@ const SERVER_STATES: [&str; 5] = ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
 const PROXY_STATES: [&str; 2] = ["DOWN", "UP"];
 
 /// Parts that can be asked for alone.
-const PARTS: [&str; 6] = ["global", "frontend", "listener", "backend", "server", "sticktable"];
+const PARTS: [&str; 6] = [
+    "global",
+    "frontend",
+    "listener",
+    "backend",
+    "server",
+    "sticktable",
+];
 
 /// What is wanted of all metrics.
 struct Scope<'a> {
