@@ -31,12 +31,16 @@ impl Meter {
         clocks.map(Duration::from).sum()
     }
 
-    /// Memory that they have in use, in bytes; what several share counts once (`Pss`).
+    /// Memory that they have made, in bytes; what several share counts once. Not what is mapped from files: the kernel
+    /// takes and gives that as it likes.
     pub(crate) fn memory(&self) -> u64 {
         let each = self.pids.iter().filter_map(|pid| {
             let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-            line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+            let kilobytes = |name| {
+                let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+                value.trim().trim_end_matches(" kB").parse::<u64>().ok()
+            };
+            Some(kilobytes("Pss_Anon:")? + kilobytes("Pss_Shmem:")?)
         });
         each.sum::<u64>() * 1024
     }

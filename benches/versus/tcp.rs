@@ -15,7 +15,7 @@ use crate::row::Row;
 use crate::syscalls::Count;
 
 /// Connections whose memory is measured, and addresses that they come from.
-const HELD: usize = 4_000;
+const HELD: usize = 8_000;
 const HELD_FROM_EACH: u32 = 10;
 /// Memory is measured so often: it hardly varies.
 const MEMORY_ROUNDS: usize = 3;

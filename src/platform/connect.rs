@@ -28,7 +28,7 @@ pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<T
     Ok(stream)
 }
 
-/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay and with keepalive probes.
+/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay.
 /// The stream does not block; it is connected when it becomes writable without an error.
 ///
 /// # Errors
@@ -40,7 +40,6 @@ pub fn begin(target: SocketAddr, source: Option<IpAddr>) -> io::Result<std::net:
         Some(Protocol::TCP),
     )?;
     socket.set_tcp_nodelay(true)?;
-    socket.set_keepalive(true)?;
     if let Some(source) = source {
         bind_address_no_port(&socket)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;

@@ -71,7 +71,7 @@ pub enum Step {
     More,
     /// The gate holds something back.
     Held,
-    /// Both directions are closed.
+    /// Both directions have ended: the sockets are to be closed.
     Done,
     /// An end broke the connection.
     Broken(Side, io::ErrorKind),
@@ -157,20 +157,24 @@ impl Relay {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
+        let last = self.down.flow == Flow::Closed;
         let up = self.up.pump(
             (&mut self.client, client),
             (&mut self.server, server),
             buffer,
             gate,
+            last,
         );
         if let Stop::Broken(kind) = up {
             return Step::Broken(Side::Client, kind);
         }
+        let last = self.up.flow == Flow::Closed;
         let down = self.down.pump(
             (&mut self.server, server),
             (&mut self.client, client),
             buffer,
             &mut OpenGate,
+            last,
         );
         if let Stop::Broken(kind) = down {
             return Step::Broken(Side::Server, kind);
@@ -221,12 +225,14 @@ impl Relay {
 // Private
 
 impl Direction {
+    /// Moves what can be moved; `last` when the other direction is closed, so that closing both sockets tells the target.
     fn pump<F: End, T: End>(
         &mut self,
         (source, from): (&mut Readiness, &mut F),
         (target, to): (&mut Readiness, &mut T),
         buffer: &mut [u8],
         gate: &mut impl Gate,
+        last: bool,
     ) -> Stop {
         for _ in 0..ROUNDS {
             if self.stuck.is_some() {
@@ -239,10 +245,10 @@ impl Direction {
                 Flow::Open if source.readable => {}
                 Flow::Ending => {
                     self.flow = Flow::Closed;
-                    return match to.finish() {
-                        Ok(()) => Stop::Waits,
-                        Err(_) => self.stopped(Stop::Refused, target),
-                    };
+                    if last || to.finish().is_ok() {
+                        return Stop::Waits;
+                    }
+                    return self.stopped(Stop::Refused, target);
                 }
                 Flow::Open | Flow::Closed => return Stop::Waits,
             }

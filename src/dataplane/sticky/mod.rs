@@ -82,6 +82,7 @@ impl StickyTable {
     }
 
     /// The server remembered for `client`, and for how much longer.
+    #[cfg(test)]
     pub(crate) fn remembered(&self, client: IpAddr, now: Instant) -> Option<(u32, Duration)> {
         let (client, hash) = self.key(client);
         let mut shard = self.shard(hash);
@@ -158,11 +159,6 @@ impl StickyTable {
     /// How many it has room for.
     pub(crate) const fn size(&self) -> u64 {
         self.size
-    }
-
-    /// For how long a client is remembered after it was last seen.
-    pub(crate) const fn expire(&self) -> Duration {
-        self.expire
     }
 
     /// A number that is another one whenever something was remembered anew, refreshed or forgotten.

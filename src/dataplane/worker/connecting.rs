@@ -19,6 +19,9 @@ const ATTEMPTS: u8 = 4;
 /// back sooner.
 const PAUSE: u64 = 300;
 
+/// Age at which a session is one of those that stay, in ms.
+const SETTLED: u64 = 10_000;
+
 impl Worker {
     /// Finds a server for a session without one.
     pub(super) fn assign(&mut self, mut session: Box<Session>) {
@@ -101,7 +104,7 @@ impl Worker {
                 session.backend.tally.connect_time.add(took);
                 session.moved = self.now;
                 session.phase = Phase::Relaying { server, lease };
-                self.timers.arm(session.index, self.now + self.layout.times.idle);
+                self.timers.arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
                 self.go_on(session);
             }
             phase => {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll};
+use socket2::SockRef;
 
 use super::inbox::Inbox;
 use super::layout::Layout;
@@ -171,7 +172,9 @@ impl Worker {
             return;
         };
         match &session.phase {
-            Phase::Relaying { .. } => {
+            Phase::Relaying { server, .. } => {
+                // Only for those that live so long: most do not, and would pay a call for it. Nothing is lost without.
+                let _set = SockRef::from(server).set_keepalive(true);
                 session.relay.reopen();
                 let deadline = session.moved + self.layout.times.idle;
                 if self.now >= deadline {

@@ -1,0 +1,88 @@
+//! Connections of every bad habit, while servers come and go: what the data plane carries stays whole, what it counts adds
+//! up, and afterwards it is as small as before.
+//!
+//! Ten seconds; `CLUSTERCTL_CHURN=30m` makes it that long.
+
+mod client;
+mod dice;
+mod node;
+mod operator;
+mod plane;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use clusterctl::units::Period;
+
+use client::Client;
+use node::Nodes;
+use operator::Operator;
+use plane::Plane;
+
+/// Clients at the same time.
+const CLIENTS: u64 = 48;
+/// The time is cut into so many parts; after each, all clients are gone for a moment.
+const PARTS: u32 = 4;
+/// What memory may differ by from part to part: what the allocator keeps, and what tables remember. In bytes.
+const SLACK: u64 = 6 << 20;
+
+/// What clients and operator tell one another, and the test.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Clients that are connected go on to their end, and no others come.
+    enough: AtomicBool,
+    /// Connections that were opened.
+    opened: AtomicU64,
+    /// Connections that were carried to their end, with every byte.
+    whole: AtomicU64,
+    /// Counts up before and after each order that may cut connections.
+    cuts: AtomicU64,
+    /// What should not have happened.
+    faults: Mutex<Vec<String>>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn churn_leaves_every_stream_whole_and_nothing_behind() {
+    let part = length() / PARTS;
+    let nodes = Nodes::start(3).await;
+    let plane = Plane::start(&nodes.addresses).await;
+    let at_rest = plane.sockets();
+    let shared: &'static Shared = Box::leak(Box::default());
+    let mut memory = Vec::new();
+    for number in 0..u64::from(PARTS) {
+        shared.enough.store(false, SeqCst);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| tokio::spawn(Client::new(number * CLIENTS + client, plane.address, shared).run()))
+            .collect();
+        let operator = tokio::spawn(Operator::new(number, plane.runtime(), shared).run());
+        tokio::time::sleep(part).await;
+        shared.enough.store(true, SeqCst);
+        for client in clients {
+            client.await.unwrap();
+        }
+        operator.await.unwrap();
+        let faults = shared.faults.lock().unwrap().clone();
+        assert!(faults.is_empty(), "{faults:#?}");
+        plane.rests(shared.opened.load(SeqCst), at_rest).await;
+        memory.push(plane.memory());
+    }
+    let (opened, whole) = (shared.opened.load(SeqCst), shared.whole.load(SeqCst));
+    eprintln!("{opened} connections, {whole} of them whole; memory after each part: {memory:?}");
+    assert!(whole > 100, "only {whole} of {opened} connections were whole");
+    // The first part fills pools and tables.
+    let (first, last) = (memory[0], memory[memory.len() - 1]);
+    assert!(
+        last < first + first / 4 + SLACK,
+        "memory grew from {first} to {last}"
+    );
+}
+
+// Private
+
+fn length() -> Duration {
+    match std::env::var("CLUSTERCTL_CHURN") {
+        Ok(length) => length.parse::<Period>().unwrap().duration(),
+        Err(_) => Duration::from_secs(10),
+    }
+}
