@@ -210,7 +210,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__check)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -316,7 +316,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__doctor)
-            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1178,7 +1178,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__render)
-            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1254,7 +1254,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__start)
-            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -126,9 +126,13 @@ impl Frontend {
                 self.sessions.up();
             }
             Err(refused) => {
+                let reason = match refused {
+                    Refused::TooMany => "too many connections",
+                    Refused::TooFast => "too many new connections in a second",
+                };
                 count(&self.denied_connections);
                 if let Some(times) = lock(&self.refusals).after(Instant::now()) {
-                    tracing::warn!(frontend = self.name, %client, times, reason = %refused, "connections are refused");
+                    tracing::warn!(frontend = self.name, %client, times, reason, "connections are refused");
                 }
             }
         }

@@ -17,9 +17,11 @@ mod balance;
 mod checks;
 mod clock;
 mod frontend;
+mod housekeeping;
 mod inbox;
 mod layout;
 mod lines;
+mod memory;
 mod plane;
 mod process;
 mod rate;
@@ -35,7 +37,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -43,9 +45,13 @@ use std::sync::{Arc, Mutex};
 use mio::{Poll, Waker};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::platform::{descriptors, thread};
 use crate::render::DataplaneError;
+use crate::runtime::serve::pages::{self, Site};
+use crate::runtime::serve::{self, Door, DoorError, Level};
+use crate::shutdown;
 use crate::workers::{self, WorkersError};
 
 use clock::Clock;
@@ -90,6 +96,9 @@ pub enum ServeError {
     /// What every process needs cannot be had.
     #[error("cannot serve: {0}")]
     System(#[from] io::Error),
+    /// The runtime API has no socket.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// Its threads fail.
     #[error(transparent)]
     Workers(#[from] WorkersError),
@@ -122,19 +131,48 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         )))
     };
     let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
+    if let Some(memory) = &layout.config.memory {
+        housekeeping::remember(&layout, memory);
+    }
+    let (socket, stats, status) = (
+        layout.config.socket.clone(),
+        layout.config.stats,
+        layout.config.status,
+    );
     let plane = Arc::new(Plane::new(clock, layout, inboxes, nofile));
     let mut signals = Signals::new()?;
     let (running, mut working) = start(&plane, polls, workers);
     for _ in 0..workers {
         working.recv().await;
     }
+    // Opened only now: what is open when workers leave the table stays open in theirs.
+    let door = Door::open(&socket)?;
+    let pages = [(stats, Site::Stats), (status, Site::Status)]
+        .into_iter()
+        .filter_map(|(address, site)| Some(page(address?).map(|listener| (listener, site))))
+        .collect::<Result<Vec<_>, _>>()?;
     let speaker = Arc::new(Speaker::new(Arc::clone(&plane), Reload::new(path)));
     speaker.begin(claims).await?;
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
+    let (end, ended) = shutdown::channel();
+    let mut speaking = JoinSet::new();
+    speaking.spawn(serve::serve(
+        door,
+        Arc::clone(&speaker),
+        Level::Admin,
+        ended.clone(),
+    ));
+    for (listener, site) in pages {
+        speaking.spawn(pages::serve(listener, site, Arc::clone(&speaker), ended.clone()));
+    }
     let outcome = tokio::select! {
         outcome = running => outcome.unwrap_or(Ok(Vec::new())),
         () = signals.obey(&speaker) => Ok(Vec::new()),
+        () = housekeeping::keep(Arc::clone(&plane), &speaker.pulse) => Ok(Vec::new()),
     };
+    end.order();
+    housekeeping::save(&plane.layout());
+    while speaking.join_next().await.is_some() {}
     for result in outcome? {
         result?;
     }
@@ -143,6 +181,11 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 }
 
 // Private
+
+fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    // With SO_REUSEADDR: connections of a former process may be ending.
+    TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
+}
 
 type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
 

@@ -15,11 +15,15 @@ use super::inbox::Order as Told;
 use super::plane::Plane;
 use super::reload::Reload;
 use super::server::{Event, Server, lock};
+use super::visitors::VisitorFigures;
 use crate::platform::listen::Claim;
 use crate::runtime::serve::{
     FrontendState, Order, ProcessFigures, Proxies, Refusal, ServerRef, SessionFigures, Subject, TableEntry,
     TableFigures,
 };
+
+/// Time until a client is forgotten that went, in ms: until its rates are quiet.
+const QUIET: u64 = 2_000;
 
 /// The data plane, as it can be asked and told.
 #[derive(Debug)]
@@ -225,7 +229,8 @@ impl Subject for Speaker {
         let layout = self.plane.layout();
         let limits = layout.frontends.iter().map(|frontend| TableFigures {
             name: frontend.name.clone(),
-            size: frontend.visitors.size(),
+            // As many as may be connected, and no fewer.
+            size: self.plane.process.configured().into(),
             used: frontend.visitors.len() as u64,
         });
         let sticky = layout.backends.iter().filter_map(|backend| {
@@ -244,10 +249,10 @@ impl Subject for Speaker {
         let now = Instant::now();
         let ms = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         if let Some(frontend) = layout.frontend(table) {
-            let entry = |visitor: super::visitors::Visitor| TableEntry {
-                key: visitor.network.to_string(),
+            let entry = |visitor: VisitorFigures| TableEntry {
+                key: visitor.client.to_string(),
                 uses: visitor.connections,
-                expires: ms(visitor.left),
+                expires: QUIET,
                 data: vec![
                     ("conn_cur".to_owned(), visitor.connections.into()),
                     ("conn_rate(1000)".to_owned(), visitor.connection_rate.into()),

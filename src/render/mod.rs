@@ -1,6 +1,7 @@
 //! A cluster and its plan, as configuration text. A view model decides, a template prints.
 
 mod build;
+mod builtin;
 mod dataplane;
 mod drained;
 mod haproxy;
@@ -9,6 +10,7 @@ mod pool;
 mod templates;
 
 pub use build::HaproxyBuild;
+pub use builtin::dataplane;
 pub use dataplane::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneError, DataplaneFrontend, DataplaneQuestion,
     DataplaneServer, DataplaneTimeouts,

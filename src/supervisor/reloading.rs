@@ -1,5 +1,7 @@
-//! `reload`: a new balancer instance takes the listeners over, and the old one ends with its last connection.
+//! `reload`: a new balancer instance takes the listeners over, and the old one ends with its last connection; or the one
+//! that runs reads its files again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,19 +9,23 @@ use nix::sys::signal::Signal;
 
 use super::child::{Child, State};
 use super::core::Core;
+use super::drain::Drain;
 use super::news::News;
 use super::prepare::Prepared;
 use super::reload::{Phase, Reload, Reply};
 use super::rollout::Who;
+use super::setting::Setting;
 use super::tail::tail;
 use super::watching::{self, Ready};
 use crate::api::{Refusal, Reloaded};
-use crate::balancer::ConfigFile;
+use crate::balancer::{ConfigFile, ReloadBy};
 use crate::platform::{Identity, RunDir};
-use crate::runtime::Socket;
+use crate::runtime::{RuntimeError, Socket};
 
 /// The instance that reloads replace. With several, each will have its own.
 const BALANCER: Who = Who::Balancer(0);
+/// What cannot happen: who reloads itself is told by its socket.
+const NO_SOCKET: &str = "it has no runtime API";
 /// Lines of a failing instance's log that are shown.
 const LOG_LINES: usize = 12;
 
@@ -43,10 +49,19 @@ impl Core {
             return;
         }
         match self.children.get(&BALANCER).map(|child| &child.state) {
-            Some(State::Up { since, .. }) => self.reload = Some(Reload::new(prepared, reply, *since)),
+            Some(State::Up { since, .. }) => {
+                self.reload = Some(Reload::new(prepared, reply, self.settled(*since)));
+            }
             Some(State::Stopped) | None => {
-                self.put_in_force(prepared, now);
-                let _nobody_waits = reply.send(Ok(Reloaded::default()));
+                let outcome = write(&prepared.files).map_err(|error| Refusal {
+                    error: format!("not reloaded: {error}"),
+                    hint: None,
+                });
+                if outcome.is_ok() {
+                    self.put_in_force(prepared, now);
+                    self.write_orders();
+                }
+                let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
             Some(_) => {
                 let error = format!("{} does not run just now", self.setting.balancer.kind());
@@ -68,16 +83,23 @@ impl Core {
         if self.reload.is_none()
             && let Some(State::Up { since, .. }) = self.children.get(&BALANCER).map(|child| &child.state)
         {
-            self.reload = self.next_reload.take().map(|next| next.of(*since));
+            let settled = self.settled(*since);
+            self.reload = self.next_reload.take().map(|next| next.not_before(settled));
         }
         let Some(reload) = &mut self.reload else { return };
         match reload.phase {
             Phase::Waiting { until } if now >= until => {
-                if self.files == reload.prepared.files {
-                    self.finish_without_successor(now);
-                } else {
-                    reload.phase = Phase::Saving;
-                    self.save();
+                let changes = self.files != reload.prepared.files;
+                match self.setting.balancer.reload() {
+                    _ if !changes => self.finish_without_successor(now),
+                    ReloadBy::Successor { .. } => {
+                        reload.phase = Phase::Saving;
+                        self.save();
+                    }
+                    ReloadBy::Itself => {
+                        reload.phase = Phase::Telling;
+                        self.tell_to_reread(now);
+                    }
                 }
             }
             Phase::Starting {
@@ -89,7 +111,7 @@ impl Core {
                     tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
                 }
             }
-            Phase::Waiting { .. } | Phase::Saving | Phase::Starting { .. } => {}
+            Phase::Waiting { .. } | Phase::Saving | Phase::Telling | Phase::Starting { .. } => {}
         }
     }
 
@@ -112,15 +134,7 @@ impl Core {
             .balancer
             .serve(&setting.plan, &setting.run_dir, &[old.pid]);
         let log = setting.run_dir.log(setting.balancer.kind().name());
-        let drained = self.drains.keys().cloned().collect();
-        let begun = write(&reload.prepared.files)
-            .and_then(|()| {
-                write(
-                    &setting
-                        .balancer
-                        .order_files(&setting.cluster, &setting.run_dir, &drained),
-                )
-            })
+        let begun = write_all(&reload.prepared, &self.drains)
             // More than orders: it also knows who is up.
             .and_then(|()| RunDir::replace(&setting.run_dir.haproxy_state(), states.as_bytes()))
             .and_then(|()| {
@@ -163,6 +177,25 @@ impl Core {
         self.give_voice(BALANCER, 0, now);
     }
 
+    /// The running instance has read its files again, or refuses them.
+    pub(super) fn reread(&mut self, outcome: Result<(), String>, now: Instant) {
+        if let Err(why) = outcome {
+            return self.reload_failed(&why, now);
+        }
+        let Some(reload) = self.reload.take() else { return };
+        let pid = self
+            .children
+            .get(&BALANCER)
+            .and_then(Child::process)
+            .map(|it| it.pid);
+        tracing::info!(pid, "reloaded");
+        let prepared = reload.answer(&Ok(Reloaded { pid }));
+        self.put_in_force(prepared, now);
+        if self.children.get(&BALANCER).is_some_and(Child::is_up) {
+            self.give_voice(BALANCER, 0, now);
+        }
+    }
+
     /// A process that is none of our children has ended: the new instance, if there is one.
     pub(super) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
         if self.reload.as_ref().and_then(Reload::successor) == Some(process) {
@@ -171,6 +204,35 @@ impl Core {
     }
 
     // Private
+
+    /// When an instance that has run since `since` may be reloaded.
+    fn settled(&self, since: Instant) -> Instant {
+        match self.setting.balancer.reload() {
+            ReloadBy::Successor { settled } => since + settled,
+            ReloadBy::Itself => since,
+        }
+    }
+
+    fn tell_to_reread(&mut self, now: Instant) {
+        let Some(reload) = &self.reload else { return };
+        let setting = &reload.prepared.setting;
+        let log = setting.run_dir.log(setting.balancer.kind().name());
+        self.log_starts
+            .insert(BALANCER, std::fs::metadata(&log).map_or(0, |log| log.len()));
+        // Where it is now: the files may name another socket.
+        let socket = self.setting.socket(0).ok_or(NO_SOCKET.to_owned());
+        let told = write_all(&reload.prepared, &self.drains).map_err(|error| error.to_string());
+        match told.and(socket) {
+            Ok(socket) => {
+                let news = self.news.clone();
+                tokio::spawn(async move {
+                    let outcome = Socket::new(socket).reload().await.map_err(words);
+                    let _nobody_listens_after_the_end = news.send(News::Reread(outcome)).await;
+                });
+            }
+            Err(why) => self.reload_failed(&why, now),
+        }
+    }
 
     fn save(&self) {
         let (socket, news) = (self.setting.socket(0), self.news.clone());
@@ -228,6 +290,27 @@ impl Core {
 }
 
 // Private
+
+/// What is prepared, and who is drained.
+fn write_all(prepared: &Prepared, drains: &BTreeMap<String, Drain>) -> std::io::Result<()> {
+    let Setting {
+        balancer,
+        cluster,
+        run_dir,
+        ..
+    } = &prepared.setting;
+    let drained = drains.keys().cloned().collect();
+    write(&prepared.files)?;
+    write(&balancer.order_files(cluster, run_dir, &drained))
+}
+
+/// Why the running instance did not do as it was told.
+fn words(error: RuntimeError) -> String {
+    match error {
+        RuntimeError::Refused { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
 
 fn write(files: &[ConfigFile]) -> std::io::Result<()> {
     files

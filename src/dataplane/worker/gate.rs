@@ -40,6 +40,6 @@ impl Gate for LineGate<'_> {
             admitted.passed
         });
         self.again_at = again_at.or(self.again_at);
-        passed
+        passed.bytes
     }
 }
