@@ -272,13 +272,12 @@ impl Same {
                 })
                 .collect(),
             Same::Words => lines
-                .map(|line| match line.starts_with('#') {
-                    true => line.to_owned(),
-                    false => format!(
-                        "{} {}",
-                        line.split(' ').count(),
-                        line.split(' ').take(2).collect::<String>()
-                    ),
+                .map(|line| {
+                    let words: Vec<&str> = line.split(' ').collect();
+                    match words[..] {
+                        [first, second, ..] if first != "#" => format!("{} {first} {second}", words.len()),
+                        _ => line.to_owned(),
+                    }
                 })
                 .collect(),
             Same::Columns => columns(answer),
