@@ -133,9 +133,10 @@ impl Core {
     /// What is on its way is in force: by `pid`, or without anything for the balancer to do.
     pub(super) fn reload_done(&mut self, pid: Option<u32>, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
-        match pid {
-            Some(pid) => tracing::info!(pid, "reloaded"),
-            None => tracing::info!("reloaded; nothing changes for the balancer"),
+        if let Some(pid) = pid {
+            tracing::info!(pid, "reloaded");
+        } else {
+            tracing::info!("reloaded; nothing changes for the balancer");
         }
         let prepared = reload.answer(&Ok(Reloaded { pid }));
         self.put_in_force(prepared, now);

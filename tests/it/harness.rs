@@ -127,6 +127,22 @@ impl TestCluster {
         self.ok(&[&["start", self.balancer], args].concat())
     }
 
+    /// The name of its balancer's configuration.
+    pub fn config(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.yaml",
+            _ => "haproxy.cfg",
+        }
+    }
+
+    /// The name of its balancer's runtime socket.
+    pub fn socket(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.sock",
+            _ => "haproxy.sock",
+        }
+    }
+
     /// Kills the supervisor, which leaves its children behind.
     pub fn kill_supervisor(&self) {
         let supervisor = self.supervisor_pid();
@@ -179,11 +195,7 @@ impl TestCluster {
 
     /// The balancer's answer on its runtime socket.
     pub fn ask_balancer(&self, command: &str) -> String {
-        let socket = match self.balancer {
-            "builtin" => "dataplane.sock",
-            _ => "haproxy.sock",
-        };
-        let mut stream = UnixStream::connect(self.run_dir().join(socket)).unwrap();
+        let mut stream = UnixStream::connect(self.run_dir().join(self.socket())).unwrap();
         writeln!(stream, "{command}").unwrap();
         std::io::read_to_string(stream).unwrap()
     }
