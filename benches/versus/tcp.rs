@@ -22,7 +22,7 @@ const MEMORY_ROUNDS: usize = 3;
 /// What a balancer gets to become idle.
 const SETTLE: Duration = Duration::from_secs(1);
 /// The fixed rate, as a share of what the slowest does at most.
-const PACE: f64 = 0.6;
+const PACE: f64 = 0.4;
 /// Addresses that clients come from.
 const ADDRESSES: u32 = 10_000;
 

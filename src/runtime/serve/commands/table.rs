@@ -74,9 +74,9 @@ enum Operator {
 
 pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told {
     if words.at(2).is_empty() {
-        return Ok(Answer::figures(
-            plane.tables().iter().map(head).collect::<String>(),
-        ));
+        // HAProxy's list has what was configured last first.
+        let heads = plane.tables().iter().rev().map(head).collect::<String>();
+        return Ok(Answer::figures(heads));
     }
     let (table, entries) = named(words, plane)?;
     let filter = Filter::read(
