@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -62,7 +63,27 @@ fn a_stop_during_a_start_ends_both(balancer: &'static str) {
 
 fn an_interrupted_start_says_that_it_goes_on(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
-    let start = beside(&cluster, &["start", balancer]).spawn().unwrap();
+    // Its nodes take their time, so that there is some to interrupt it.
+    let node = cluster.dir().join("node");
+    let script = format!(
+        "#!/bin/sh\nsleep 2\nexec {} node --name \"$1\" --tcp \"$2\" --http \"$3\"\n",
+        env!("CARGO_BIN_EXE_clusterctl")
+    );
+    fs::write(&node, script).unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
+    let command = format!(
+        "nodes.command=[{}, '{{name}}', '{{address}}:{{tcp_port}}', '{{address}}:{{http_port}}']",
+        node.display()
+    );
+    let args = [
+        "start",
+        balancer,
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        &command,
+    ];
+    let start = beside(&cluster, &args).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
