@@ -161,24 +161,21 @@ fn backend(
             .as_ref()
             .and_then(|pool| pool.named(&server.name))
             .filter(|it| it.id == server.id);
-        let made = match known {
-            Some(known) => {
-                known.reconfigure(server.clone());
-                Arc::clone(known)
-            }
-            None => {
-                let wanted = if drained.contains(&server.name) {
-                    ServerState::Drain
-                } else {
-                    ServerState::Ready
-                };
-                Arc::new(Server::new(
-                    server.clone(),
-                    wanted,
-                    config.workers,
-                    Instant::now(),
-                ))
-            }
+        let made = if let Some(known) = known {
+            known.reconfigure(server);
+            Arc::clone(known)
+        } else {
+            let wanted = if drained.contains(&server.name) {
+                ServerState::Drain
+            } else {
+                ServerState::Ready
+            };
+            Arc::new(Server::new(
+                server.clone(),
+                wanted,
+                config.workers,
+                Instant::now(),
+            ))
         };
         let slowstart = described.slowstart.duration().as_millis();
         made.set_slowstart(u64::try_from(slowstart).unwrap_or(u64::MAX));

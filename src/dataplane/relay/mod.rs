@@ -84,10 +84,20 @@ pub struct Readiness {
     pub readable: bool,
     /// A write may be taken.
     pub writable: bool,
-    /// Its input ends, or it is broken: reading is to go on until that is met.
-    pub ending: bool,
+    /// What is to come from it.
+    pub outlook: Outlook,
+}
+
+/// What is to come from an end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outlook {
+    /// As much as it likes.
+    #[default]
+    Open,
+    /// Its input ends behind what is there: reading is to go on until that is met.
+    Ending,
     /// It is broken, whether anybody reads it or not.
-    pub failed: bool,
+    Failed,
 }
 
 /// A connection between two ends.
@@ -153,7 +163,7 @@ impl Relay {
             (&self.client, &self.up, Side::Client),
             (&self.server, &self.down, Side::Server),
         ] {
-            if readiness.failed && read.flow != Flow::Open {
+            if readiness.outlook == Outlook::Failed && read.flow != Flow::Open {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
@@ -267,7 +277,7 @@ impl Direction {
                 Err(error) => return Stop::Broken(error.kind()),
             };
             // A read that did not fill the buffer has emptied the socket: what comes later makes an edge of its own.
-            source.readable = read == buffer.len() || source.ending;
+            source.readable = read == buffer.len() || source.outlook != Outlook::Open;
             self.bytes += read as u64;
             if let Err(stop) = self.forward(&buffer[..read], target, to, gate) {
                 return self.stopped(stop, target);
@@ -340,7 +350,7 @@ impl Direction {
             self.flow = Flow::Closed;
             self.stuck = None;
             target.readable = true;
-            target.ending = true;
+            target.outlook = target.outlook.max(Outlook::Ending);
         }
         stop
     }

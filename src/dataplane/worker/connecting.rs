@@ -104,7 +104,8 @@ impl Worker {
                 session.backend.tally.connect_time.add(took);
                 session.moved = self.now;
                 session.phase = Phase::Relaying { server, lease };
-                self.timers.arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
+                self.timers
+                    .arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
                 self.go_on(session);
             }
             phase => {

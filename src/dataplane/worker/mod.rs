@@ -22,7 +22,7 @@ use socket2::SockRef;
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::plane::Plane;
-use super::relay::Side;
+use super::relay::{Outlook, Side};
 use super::timers::Wheel;
 use crate::telemetry::Throttle;
 use crate::workers::Table;
@@ -150,8 +150,12 @@ impl Worker {
         let readiness = session.relay.readiness(side);
         readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         readiness.writable |= event.is_writable();
-        readiness.ending |= event.is_read_closed() || event.is_error();
-        readiness.failed |= event.is_error();
+        let outlook = match event {
+            event if event.is_error() => Outlook::Failed,
+            event if event.is_read_closed() => Outlook::Ending,
+            _ => Outlook::Open,
+        };
+        readiness.outlook = readiness.outlook.max(outlook);
         match (&session.phase, side) {
             (Phase::Relaying { .. }, _) => self.go_on(session),
             (Phase::Connecting { .. }, Side::Server) => {
@@ -160,7 +164,7 @@ impl Worker {
             }
             // A client may have said all before it is answered, but not be gone.
             (_, Side::Client) if event.is_error() || event.is_write_closed() => {
-                self.end(session, Why::Client)
+                self.end(session, Why::Client);
             }
             _ => self.places.put(session),
         }

@@ -54,7 +54,7 @@ impl Worker {
             Step::Done => self.end(session, Why::Finished),
             // It accepted and broke off before anybody said a word: another one may take the client.
             Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
-                self.failed(session, &kind.into())
+                self.failed(session, &kind.into());
             }
             Step::Broken(Side::Server, _) => self.end(session, Why::Server),
             Step::Broken(Side::Client, _) => self.end(session, Why::Client),
