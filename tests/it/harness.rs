@@ -148,6 +148,12 @@ impl TestCluster {
         let supervisor = self.supervisor_pid();
         signal(supervisor, Signal::SIGKILL);
         eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+        // Its first thread may be gone before the others, which hold the socket.
+        eventually("nobody at its socket", || {
+            UnixStream::connect(self.run_dir().join("control.sock"))
+                .is_err()
+                .then_some(())
+        });
     }
 
     pub fn status(&self) -> Value {
