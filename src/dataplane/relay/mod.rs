@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What the target does not take at once is stuck: it is kept, and nothing more is read before it is sent. That is all the
-//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise.
+//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise;
+//! so an end that is not writable yet, as it is still being connected, is left in peace, and what is for it is stuck.
 
 use std::io;
 
@@ -205,6 +206,21 @@ impl Relay {
         self.up.held = false;
     }
 
+    /// Another server is to be found: nothing is known of it, and it gets all that the client has said. Only while no
+    /// server has taken anything.
+    pub fn begin_anew(&mut self) {
+        self.server = Readiness::default();
+        self.up.flow = Flow::Open;
+        // Its end was perhaps read already, and can be read again.
+        self.client.readable = true;
+    }
+
+    /// Whether what the client has said waits for the server.
+    #[must_use]
+    pub const fn has_said(&self) -> bool {
+        self.up.stuck.is_some()
+    }
+
     /// What is known of an end.
     pub fn readiness(&mut self, side: Side) -> &mut Readiness {
         match side {
@@ -227,8 +243,13 @@ impl Relay {
 
     /// Whether nothing has gone either way, so that another server may take the client.
     #[must_use]
-    pub const fn is_untouched(&self) -> bool {
-        self.up.bytes == 0 && self.down.bytes == 0
+    pub fn is_untouched(&self) -> bool {
+        let unsent = self
+            .up
+            .stuck
+            .as_ref()
+            .map_or(0, |stuck| if stuck.sent == 0 { stuck.bytes.len() } else { 0 });
+        self.up.bytes == unsent as u64 && self.down.bytes == 0
     }
 }
 
@@ -245,7 +266,7 @@ impl Direction {
         last: bool,
     ) -> Stop {
         for _ in 0..ROUNDS {
-            if self.stuck.is_some() {
+            if self.stuck.is_some() && self.flow != Flow::Closed {
                 match self.unstick(target, to, gate) {
                     Ok(()) => {}
                     Err(stop) => return self.stopped(stop, target),
@@ -253,14 +274,14 @@ impl Direction {
             }
             match self.flow {
                 Flow::Open if source.readable => {}
-                Flow::Ending => {
+                Flow::Ending if target.writable => {
                     self.flow = Flow::Closed;
                     if last || to.finish().is_ok() {
                         return Stop::Waits;
                     }
                     return self.stopped(Stop::Refused, target);
                 }
-                Flow::Open | Flow::Closed => return Stop::Waits,
+                Flow::Open | Flow::Ending | Flow::Closed => return Stop::Waits,
             }
             let read = match from.receive(buffer) {
                 Ok(0) => {
@@ -283,7 +304,7 @@ impl Direction {
                 return self.stopped(stop, target);
             }
         }
-        if source.readable || self.flow == Flow::Ending {
+        if source.readable || (self.flow == Flow::Ending && target.writable) {
             Stop::More
         } else {
             Stop::Waits
@@ -299,15 +320,25 @@ impl Direction {
         gate: &mut impl Gate,
     ) -> Result<(), Stop> {
         let admitted = gate.admit(bytes).min(bytes.len());
-        let sent = send(target, to, &bytes[..admitted])?;
-        if sent == bytes.len() {
+        // What was not sent before the target refused is kept: another one may take it.
+        let sent = if target.writable {
+            send(target, to, &bytes[..admitted])
+        } else {
+            Ok(0)
+        };
+        if matches!(sent, Ok(sent) if sent == bytes.len()) {
             return Ok(());
         }
+        let refused = sent.is_err();
+        let sent = sent.unwrap_or(0);
         self.stuck = Some(Box::new(Stuck {
             bytes: bytes[sent..].to_vec(),
             sent: 0,
             admitted: admitted - sent,
         }));
+        if refused {
+            return Err(Stop::Refused);
+        }
         if sent < admitted {
             return Err(Stop::Waits);
         }
@@ -348,7 +379,6 @@ impl Direction {
     fn stopped(&mut self, stop: Stop, target: &mut Readiness) -> Stop {
         if matches!(stop, Stop::Refused) {
             self.flow = Flow::Closed;
-            self.stuck = None;
             target.readable = true;
             target.outlook = target.outlook.max(Outlook::Ending);
         }
