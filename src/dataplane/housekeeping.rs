@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::backend::Backend;
 use super::layout::Layout;
 use super::memory::{self, Remembered};
 use super::plane::Plane;
@@ -37,8 +38,10 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
             .store(bytes.saturating_sub(bytes_before), Relaxed);
         if let (Some(now), Some(before)) = (used, used_before) {
             let busy = now.cpu_percent_since(before, elapsed);
-            let threads = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
-            pulse.idle.store(idle(busy, threads), Relaxed);
+            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            pulse
+                .idle
+                .store(idle(busy, u32::try_from(processors).unwrap_or(1)), Relaxed);
         }
         let layout = plane.layout();
         for frontend in &layout.frontends {
@@ -51,35 +54,30 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
         {
             sticky.sweep(now);
         }
-        saved.again(&layout, now);
+        saved.again(layout).await;
     }
 }
 
 /// Lets the tables know again what the file at `path` says.
 pub(super) fn remember(layout: &Layout, path: &Path) {
-    let now = Instant::now();
-    let mut clients = 0;
-    for Remembered {
-        backend,
-        server,
-        clients: of_server,
-    } in memory::load(path, SystemTime::now())
-    {
-        let Some((backend, server)) = layout.server(&backend, &server) else {
-            continue;
-        };
-        if let Some(sticky) = &backend.pool().sticky {
-            clients += of_server.len();
-            sticky.import(
-                of_server
-                    .into_iter()
-                    .map(|(client, left)| (client, server.id, left)),
-                now,
+    let remembered = memory::load(path, SystemTime::now());
+    for backend in &layout.backends {
+        let pool = backend.pool();
+        let Some(sticky) = &pool.sticky else { continue };
+        let clients: Vec<(IpAddr, u32, Duration)> = remembered
+            .iter()
+            .filter(|it| it.backend == backend.name)
+            .filter_map(|it| Some((pool.named(&it.server)?.id, &it.clients)))
+            .flat_map(|(id, clients)| clients.iter().map(move |(client, left)| (*client, id, *left)))
+            .collect();
+        if !clients.is_empty() {
+            tracing::info!(
+                backend = backend.name,
+                clients = clients.len(),
+                "sticky clients are remembered"
             );
+            sticky.import(clients, Instant::now());
         }
-    }
-    if clients > 0 {
-        tracing::info!(clients, "sticky clients are remembered");
     }
 }
 
@@ -112,11 +110,12 @@ struct Saved {
 }
 
 impl Saved {
-    fn again(&mut self, layout: &Layout, now: Instant) {
-        if self.not_before.is_some_and(|at| now < at) {
+    async fn again(&mut self, layout: Arc<Layout>) {
+        let began = Instant::now();
+        if self.not_before.is_some_and(|at| began < at) {
             return;
         }
-        let changes = |backend: &Arc<super::backend::Backend>| {
+        let changes = |backend: &Arc<Backend>| {
             let changed = backend.pool().sticky.as_ref()?.changed();
             Some((backend.name.clone(), changed))
         };
@@ -125,13 +124,17 @@ impl Saved {
             return;
         }
         self.changes = changes;
-        save(layout);
-        self.not_before = Some(Instant::now() + now.elapsed() * SHARE);
+        // A slow disk must not keep checks and the runtime API waiting.
+        if tokio::task::spawn_blocking(move || save(&layout)).await.is_err() {
+            tracing::error!("saving sticky clients has panicked");
+        }
+        let now = Instant::now();
+        self.not_before = Some(now + now.saturating_duration_since(began) * SHARE);
     }
 }
 
-fn idle(busy_percent: f64, processors: f64) -> u32 {
-    let idle = 100.0 - (busy_percent / processors).clamp(0.0, 100.0);
+fn idle(busy_percent: f64, processors: u32) -> u32 {
+    let idle = 100.0 - (busy_percent / f64::from(processors)).clamp(0.0, 100.0);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

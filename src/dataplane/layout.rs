@@ -161,39 +161,32 @@ fn backend(
             .as_ref()
             .and_then(|pool| pool.named(&server.name))
             .filter(|it| it.id == server.id);
-        let made = match known {
-            Some(known) => {
-                known.reconfigure(server.clone());
-                Arc::clone(known)
-            }
-            None => {
-                let wanted = if drained.contains(&server.name) {
-                    ServerState::Drain
-                } else {
-                    ServerState::Ready
-                };
-                Arc::new(Server::new(
-                    server.clone(),
-                    wanted,
-                    config.workers,
-                    Instant::now(),
-                ))
-            }
+        let made = if let Some(known) = known {
+            known.reconfigure(server);
+            Arc::clone(known)
+        } else {
+            let wanted = if drained.contains(&server.name) {
+                ServerState::Drain
+            } else {
+                ServerState::Ready
+            };
+            Arc::new(Server::new(
+                server.clone(),
+                wanted,
+                config.workers,
+                Instant::now(),
+            ))
         };
         let slowstart = described.slowstart.duration().as_millis();
         made.set_slowstart(u64::try_from(slowstart).unwrap_or(u64::MAX));
         made
     };
-    let sticky = described.sticky.map(|table| {
-        let same = |pool: &&Arc<Pool>| pool.config.sticky == Some(table);
-        let kept = before.as_ref().filter(same).and_then(|pool| pool.sticky.clone());
-        kept.unwrap_or_else(|| {
-            let old = before.as_ref().and_then(|pool| pool.sticky.clone());
-            Arc::new(resized(table, old.as_deref()))
-        })
-    });
+    let servers: Vec<Arc<Server>> = described.servers.iter().map(server).collect();
+    let sticky = described
+        .sticky
+        .map(|table| sticky(table, before.as_deref(), &servers));
     let pool = Pool {
-        servers: described.servers.iter().map(server).collect(),
+        servers,
         sticky,
         config: described.clone(),
     };
@@ -208,12 +201,21 @@ fn backend(
     }
 }
 
-/// A new table with what the old one knew.
-fn resized(table: Table, old: Option<&StickyTable>) -> StickyTable {
-    let new = StickyTable::new(table.size.get(), table.expire.duration());
-    let now = Instant::now();
-    for (client, server, _) in old.map(|old| old.entries(now)).unwrap_or_default() {
-        new.settle(client, now, |_| Some((server, ())));
+/// The table that goes on, or a new one that knows the same, without clients of servers that do not go on.
+fn sticky(table: Table, before: Option<&Pool>, servers: &[Arc<Server>]) -> Arc<StickyTable> {
+    let fresh = || Arc::new(StickyTable::new(table.size.get(), table.expire.duration()));
+    let Some((before, old)) = before.and_then(|pool| Some((pool, pool.sticky.clone()?))) else {
+        return fresh();
+    };
+    old.forget_servers(|id| match before.server(id) {
+        Some(server) => !servers.iter().any(|it| Arc::ptr_eq(it, server)),
+        None => true,
+    });
+    if before.config.sticky == Some(table) {
+        return old;
     }
+    let new = fresh();
+    let now = Instant::now();
+    new.import(old.entries(now), now);
     new
 }

@@ -134,11 +134,6 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     if let Some(memory) = &layout.config.memory {
         housekeeping::remember(&layout, memory);
     }
-    let (socket, stats, status) = (
-        layout.config.socket.clone(),
-        layout.config.stats,
-        layout.config.status,
-    );
     let plane = Arc::new(Plane::new(clock, layout, inboxes, nofile));
     let mut signals = Signals::new()?;
     let (running, mut working) = start(&plane, polls, workers);
@@ -146,8 +141,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
         working.recv().await;
     }
     // Opened only now: what is open when workers leave the table stays open in theirs.
-    let door = Door::open(&socket)?;
-    let pages = [(stats, Site::Stats), (status, Site::Status)]
+    let config = plane.layout().config.clone();
+    let door = Door::open(&config.socket)?;
+    let pages = [(config.stats, Site::Stats), (config.status, Site::Status)]
         .into_iter()
         .filter_map(|(address, site)| Some(page(address?).map(|listener| (listener, site))))
         .collect::<Result<Vec<_>, _>>()?;

@@ -236,5 +236,22 @@ mod tests {
             prop_assert!(used <= nofile || plan.maxconn == 1);
             prop_assert!(plan.nofile <= nofile && plan.maxconn <= next.maxconn);
         }
+
+        #[test]
+        fn workers_hold_what_is_planned_from_addresses_that_are_ours(
+            nofile in 64..300_000_u64, cpus in 1..100_u16, last in 33_000..=65_535_u16
+        ) {
+            let cluster = cluster().behind(BalancerKind::Builtin);
+            let host = Host { cpus, nofile, ephemeral: 32_768..=last, ..big_host() };
+            let nodes = super::super::nodes::plan(&cluster, &host);
+            let plan = builtin(&cluster, &cluster.listen.addresses, &nodes, &host);
+            let tables = plan.nofile * u64::from(plan.threads);
+            prop_assert!(u64::from(plan.maxconn) * PER_CONNECTION <= tables || plan.maxconn == 1);
+            prop_assert!(plan.nofile <= nofile && (1..=64).contains(&plan.threads));
+            let strange = |ip: &IpAddr| !ip.is_loopback() || Some(*ip) == plan.check_source;
+            prop_assert!(!plan.sources.iter().any(strange));
+            let half = u64::from(host.ephemeral_ports() / 2) * u64::from(plan.addresses());
+            prop_assert!(u64::from(nodes.maxconn.min(plan.maxconn)) <= half || plan.sources.len() == 256);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -75,6 +76,41 @@ fn its_own_checks_and_the_nodes_are_told_apart_from_clients() {
             assert_eq!(node["connections"], expected, "{node}");
         }
     }
+}
+
+#[test]
+fn a_low_limit_of_descriptors_is_made_up_for_by_threads() {
+    const HELD: u32 = 1_500;
+    clusterctl::platform::descriptors::raise_limit().unwrap();
+    let cluster = TestCluster::behind("builtin")
+        .set("nodes.count=2")
+        .set("limits.maxconn=3000")
+        .set("limits.per_ip.connection_rate=0");
+    let started = Command::new("prlimit")
+        .arg("--nofile=700:700")
+        .arg(env!("CARGO_BIN_EXE_clusterctl"))
+        .args(["start", "--port-offset", &cluster.port(0).to_string()])
+        .args(cluster.args())
+        .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
+        .output()
+        .unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let held: Vec<Client> = (1..=HELD)
+        .map(|number| {
+            let source = Ipv4Addr::from_bits(0x7f0b_0000 + number);
+            let mut client = Client::connect(source, cluster.address(8000)).unwrap();
+            client.node().unwrap();
+            client
+        })
+        .collect();
+    let status = cluster.status();
+    let distribution = &status["distribution"];
+    assert_eq!(
+        (&distribution["total"], &distribution["capacity"]),
+        (&json!(held.len()), &json!(3_000)),
+        "{status}"
+    );
+    assert_eq!(distribution["verdict"], "pass");
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl TestCluster {
         self.with(&["--set", path_and_value])
     }
 
+    /// The global arguments of every command.
+    pub fn args(&self) -> &[String] {
+        &self.args
+    }
+
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }

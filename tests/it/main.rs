@@ -12,6 +12,7 @@ mod builtin;
 mod churn;
 mod cli;
 mod completions;
+mod dialect;
 mod draining;
 mod failing_over;
 mod haproxy;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What the target does not take at once is stuck: it is kept, and nothing more is read before it is sent. That is all the
-//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise.
+//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise;
+//! so an end that is not writable yet, as it is still being connected, is left in peace, and what is for it is stuck.
 
 use std::io;
 
@@ -71,7 +72,7 @@ pub enum Step {
     More,
     /// The gate holds something back.
     Held,
-    /// Both directions are closed.
+    /// Both directions have ended: the sockets are to be closed.
     Done,
     /// An end broke the connection.
     Broken(Side, io::ErrorKind),
@@ -84,10 +85,20 @@ pub struct Readiness {
     pub readable: bool,
     /// A write may be taken.
     pub writable: bool,
-    /// Its input ends, or it is broken: reading is to go on until that is met.
-    pub ending: bool,
+    /// What is to come from it.
+    pub outlook: Outlook,
+}
+
+/// What is to come from an end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outlook {
+    /// As much as it likes.
+    #[default]
+    Open,
+    /// Its input ends behind what is there: reading is to go on until that is met.
+    Ending,
     /// It is broken, whether anybody reads it or not.
-    pub failed: bool,
+    Failed,
 }
 
 /// A connection between two ends.
@@ -153,24 +164,28 @@ impl Relay {
             (&self.client, &self.up, Side::Client),
             (&self.server, &self.down, Side::Server),
         ] {
-            if readiness.failed && read.flow != Flow::Open {
+            if readiness.outlook == Outlook::Failed && read.flow != Flow::Open {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
+        let last = self.down.flow == Flow::Closed;
         let up = self.up.pump(
             (&mut self.client, client),
             (&mut self.server, server),
             buffer,
             gate,
+            last,
         );
         if let Stop::Broken(kind) = up {
             return Step::Broken(Side::Client, kind);
         }
+        let last = self.up.flow == Flow::Closed;
         let down = self.down.pump(
             (&mut self.server, server),
             (&mut self.client, client),
             buffer,
             &mut OpenGate,
+            last,
         );
         if let Stop::Broken(kind) = down {
             return Step::Broken(Side::Server, kind);
@@ -189,6 +204,21 @@ impl Relay {
     /// The gate may be asked again.
     pub fn reopen(&mut self) {
         self.up.held = false;
+    }
+
+    /// Another server is to be found: nothing is known of it, and it gets all that the client has said. Only while no
+    /// server has taken anything.
+    pub fn begin_anew(&mut self) {
+        self.server = Readiness::default();
+        self.up.flow = Flow::Open;
+        // Its end was perhaps read already, and can be read again.
+        self.client.readable = true;
+    }
+
+    /// Whether what the client has said waits for the server.
+    #[must_use]
+    pub const fn has_said(&self) -> bool {
+        self.up.stuck.is_some()
     }
 
     /// What is known of an end.
@@ -213,23 +243,30 @@ impl Relay {
 
     /// Whether nothing has gone either way, so that another server may take the client.
     #[must_use]
-    pub const fn is_untouched(&self) -> bool {
-        self.up.bytes == 0 && self.down.bytes == 0
+    pub fn is_untouched(&self) -> bool {
+        let unsent = self
+            .up
+            .stuck
+            .as_ref()
+            .map_or(0, |stuck| if stuck.sent == 0 { stuck.bytes.len() } else { 0 });
+        self.up.bytes == unsent as u64 && self.down.bytes == 0
     }
 }
 
 // Private
 
 impl Direction {
+    /// Moves what can be moved; `last` when the other direction is closed, so that closing both sockets tells the target.
     fn pump<F: End, T: End>(
         &mut self,
         (source, from): (&mut Readiness, &mut F),
         (target, to): (&mut Readiness, &mut T),
         buffer: &mut [u8],
         gate: &mut impl Gate,
+        last: bool,
     ) -> Stop {
         for _ in 0..ROUNDS {
-            if self.stuck.is_some() {
+            if self.stuck.is_some() && self.flow != Flow::Closed {
                 match self.unstick(target, to, gate) {
                     Ok(()) => {}
                     Err(stop) => return self.stopped(stop, target),
@@ -237,14 +274,14 @@ impl Direction {
             }
             match self.flow {
                 Flow::Open if source.readable => {}
-                Flow::Ending => {
+                Flow::Ending if target.writable => {
                     self.flow = Flow::Closed;
-                    return match to.finish() {
-                        Ok(()) => Stop::Waits,
-                        Err(_) => self.stopped(Stop::Refused, target),
-                    };
+                    if last || to.finish().is_ok() {
+                        return Stop::Waits;
+                    }
+                    return self.stopped(Stop::Refused, target);
                 }
-                Flow::Open | Flow::Closed => return Stop::Waits,
+                Flow::Open | Flow::Ending | Flow::Closed => return Stop::Waits,
             }
             let read = match from.receive(buffer) {
                 Ok(0) => {
@@ -261,13 +298,13 @@ impl Direction {
                 Err(error) => return Stop::Broken(error.kind()),
             };
             // A read that did not fill the buffer has emptied the socket: what comes later makes an edge of its own.
-            source.readable = read == buffer.len() || source.ending;
+            source.readable = read == buffer.len() || source.outlook != Outlook::Open;
             self.bytes += read as u64;
             if let Err(stop) = self.forward(&buffer[..read], target, to, gate) {
                 return self.stopped(stop, target);
             }
         }
-        if source.readable || self.flow == Flow::Ending {
+        if source.readable || (self.flow == Flow::Ending && target.writable) {
             Stop::More
         } else {
             Stop::Waits
@@ -283,15 +320,25 @@ impl Direction {
         gate: &mut impl Gate,
     ) -> Result<(), Stop> {
         let admitted = gate.admit(bytes).min(bytes.len());
-        let sent = send(target, to, &bytes[..admitted])?;
-        if sent == bytes.len() {
+        // What was not sent before the target refused is kept: another one may take it.
+        let sent = if target.writable {
+            send(target, to, &bytes[..admitted])
+        } else {
+            Ok(0)
+        };
+        if matches!(sent, Ok(sent) if sent == bytes.len()) {
             return Ok(());
         }
+        let refused = sent.is_err();
+        let sent = sent.unwrap_or(0);
         self.stuck = Some(Box::new(Stuck {
             bytes: bytes[sent..].to_vec(),
             sent: 0,
             admitted: admitted - sent,
         }));
+        if refused {
+            return Err(Stop::Refused);
+        }
         if sent < admitted {
             return Err(Stop::Waits);
         }
@@ -332,9 +379,8 @@ impl Direction {
     fn stopped(&mut self, stop: Stop, target: &mut Readiness) -> Stop {
         if matches!(stop, Stop::Refused) {
             self.flow = Flow::Closed;
-            self.stuck = None;
             target.readable = true;
-            target.ending = true;
+            target.outlook = target.outlook.max(Outlook::Ending);
         }
         stop
     }

@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Takes over what a new configuration says. What was set by hand stays, unless the configuration changes just that.
-    pub(crate) fn reconfigure(&self, config: DataplaneServer) {
+    pub(crate) fn reconfigure(&self, config: &DataplaneServer) {
         let old = self.config.swap(std::sync::Arc::new(config.clone()));
         if old.address != config.address {
             self.set_address(config.address);

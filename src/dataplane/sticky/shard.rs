@@ -88,6 +88,7 @@ impl Shard {
         self.at(place).server
     }
 
+    #[cfg(test)]
     pub(super) fn until(&self, place: u32) -> Tick {
         self.at(place).until
     }

@@ -30,10 +30,9 @@ impl Worker {
             }
             match why {
                 // What one side did to us, the other one is done to.
-                Why::Client => reset(server),
                 Why::Server => reset(&session.client),
-                // It may be stopped, and never take its leave.
-                Why::Ordered | Why::TooLong => reset(server),
+                // It was done to us, or the server may be stopped and never take its leave.
+                Why::Client | Why::Ordered | Why::TooLong => reset(server),
                 Why::Finished | Why::NoServer => {}
             }
         }

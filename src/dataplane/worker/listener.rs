@@ -12,7 +12,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::platform;
 
 /// Silence after which the kernel asks whether a client is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A listener.

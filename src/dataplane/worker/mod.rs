@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll};
+use socket2::SockRef;
 
 use super::inbox::Inbox;
 use super::layout::Layout;
 use super::plane::Plane;
-use super::relay::Side;
+use super::relay::{Outlook, Side};
 use super::timers::Wheel;
 use crate::telemetry::Throttle;
 use crate::workers::Table;
@@ -149,8 +150,12 @@ impl Worker {
         let readiness = session.relay.readiness(side);
         readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         readiness.writable |= event.is_writable();
-        readiness.ending |= event.is_read_closed() || event.is_error();
-        readiness.failed |= event.is_error();
+        let outlook = match event {
+            event if event.is_error() => Outlook::Failed,
+            event if event.is_read_closed() => Outlook::Ending,
+            _ => Outlook::Open,
+        };
+        readiness.outlook = readiness.outlook.max(outlook);
         match (&session.phase, side) {
             (Phase::Relaying { .. }, _) => self.go_on(session),
             (Phase::Connecting { .. }, Side::Server) => {
@@ -159,7 +164,7 @@ impl Worker {
             }
             // A client may have said all before it is answered, but not be gone.
             (_, Side::Client) if event.is_error() || event.is_write_closed() => {
-                self.end(session, Why::Client)
+                self.end(session, Why::Client);
             }
             _ => self.places.put(session),
         }
@@ -171,7 +176,9 @@ impl Worker {
             return;
         };
         match &session.phase {
-            Phase::Relaying { .. } => {
+            Phase::Relaying { server, .. } => {
+                // Only for those that live so long: most do not, and would pay a call for it. Nothing is lost without.
+                let _set = SockRef::from(server).set_keepalive(true);
                 session.relay.reopen();
                 let deadline = session.moved + self.layout.times.idle;
                 if self.now >= deadline {

@@ -137,7 +137,7 @@ fn tables<S: Subject>(plane: &S, text: &mut String) {
         ("size", "Stick table size."),
         ("used", "Number of entries used in this stick table."),
     ] {
-        for (index, table) in tables.iter().enumerate() {
+        for (index, table) in tables.iter().rev().enumerate() {
             if index == 0 {
                 head(&format!("haproxy_sticktable_{name}"), help, Kind::Gauge, text);
             }
