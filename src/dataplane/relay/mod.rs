@@ -176,8 +176,11 @@ impl Relay {
             gate,
             last,
         );
-        if let Stop::Broken(kind) = up {
-            return Step::Broken(Side::Client, kind);
+        match up {
+            Stop::Broken(kind) => return Step::Broken(Side::Client, kind),
+            // Whether it has said why before is asked next; a server that was never there must not be heard at all.
+            Stop::Refused => return Step::More,
+            Stop::Waits | Stop::More | Stop::Held => {}
         }
         let last = self.up.flow == Flow::Closed;
         let down = self.down.pump(
@@ -194,8 +197,7 @@ impl Relay {
             return Step::Done;
         }
         match (up, down) {
-            // Who takes nothing more has often said why before; it is asked once more.
-            (Stop::More | Stop::Refused, _) | (_, Stop::More | Stop::Refused) => Step::More,
+            (Stop::More, _) | (_, Stop::More | Stop::Refused) => Step::More,
             (Stop::Held, _) => Step::Held,
             _ => Step::Waits,
         }
