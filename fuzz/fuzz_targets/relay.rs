@@ -41,7 +41,7 @@ struct Manner {
 
 #[derive(Arbitrary, Debug)]
 enum Input {
-    Bytes(u16),
+    Bytes(u8),
     Nothing,
     Interrupted,
     End,
@@ -116,7 +116,7 @@ impl End for Actor<'_> {
                     *byte = at(begin + index);
                 }
                 stream.read.set(begin + taken);
-                let left = count - u16::try_from(taken).unwrap();
+                let left = count - u8::try_from(taken).unwrap();
                 if left > 0 {
                     self.manner.input.push_front(Input::Bytes(left));
                 }
