@@ -169,8 +169,10 @@ fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
         (Step::More, false, true)
     );
     relay.begin_anew();
-    let mut server = Fake::default();
-    server.input = [bytes("welcome"), Input::End].into();
+    let mut server = Fake {
+        input: [bytes("welcome"), Input::End].into(),
+        ..Fake::default()
+    };
     client.input.push_back(Input::End);
     assert_eq!(
         run(&mut relay, &mut client, &mut server, &mut OpenGate),
