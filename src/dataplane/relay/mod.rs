@@ -158,12 +158,17 @@ impl Relay {
         buffer: &mut [u8],
         gate: &mut impl Gate,
     ) -> Step {
-        // Where nothing is read any more, no read can tell.
-        for (readiness, read, side) in [
-            (&self.client, &self.up, Side::Client),
-            (&self.server, &self.down, Side::Server),
+        // Where nothing is read any more, no read can tell. What a client has said that breaks off need not arrive, but
+        // its server must hear of that, though it does not read; what a server has said, its client may still want.
+        for (readiness, deaf, side) in [
+            (
+                &self.client,
+                self.up.flow != Flow::Open || self.up.stuck.is_some(),
+                Side::Client,
+            ),
+            (&self.server, self.down.flow != Flow::Open, Side::Server),
         ] {
-            if readiness.outlook == Outlook::Failed && read.flow != Flow::Open {
+            if readiness.outlook == Outlook::Failed && deaf {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
@@ -225,16 +230,20 @@ impl Relay {
         self.down.bytes
     }
 
-    /// Whether nothing has gone either way, so that another server may take the client.
+    /// Whether nothing has gone either way, not even an end, so that another server may take the client.
     #[must_use]
     pub const fn is_untouched(&self) -> bool {
-        self.up.bytes == 0 && self.down.bytes == 0
+        self.up.is_untouched() && self.down.is_untouched()
     }
 }
 
 // Private
 
 impl Direction {
+    const fn is_untouched(&self) -> bool {
+        self.bytes == 0 && matches!(self.flow, Flow::Open)
+    }
+
     /// Moves what can be moved; `last` when the other direction is closed, so that closing both sockets tells the target.
     fn pump<F: End, T: End>(
         &mut self,
