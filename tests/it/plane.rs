@@ -236,14 +236,13 @@ fn spawn(dir: &TempDir, nofile: Option<u32>) -> Child {
 
 fn yaml(dir: &TempDir, address: SocketAddr, servers: &[SocketAddr]) -> String {
     let socket = dir.path().join("dataplane.sock");
-    let servers: String = (1..)
-        .zip(servers)
-        .map(|(number, server)| {
-            format!(
-                "      - {{name: node{number}, id: {number}, address: '{server}', weight: 100, maxconn: 0, question: tcp}}\n"
-            )
-        })
-        .collect();
+    let server = |(number, server): (usize, &SocketAddr)| {
+        format!(
+            "      - {{name: node{number}, id: {number}, address: '{server}', weight: 100, maxconn: 0, question: tcp}}"
+        )
+    };
+    let servers: Vec<String> = (1..).zip(servers).map(server).collect();
+    let servers = servers.join("\n");
     format!(
         "\
 cluster: test

@@ -68,7 +68,6 @@ impl State {
         match event {
             Event::Checked { .. } if self.wanted == ServerState::Maint => {}
             Event::Checked { good, rules } => next.standing = self.standing.after(good, rules),
-            Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Told(ServerHealth::Down) => {
                 next.standing = Standing::DOWN;
                 next.ejected = None;
@@ -79,7 +78,7 @@ impl State {
             }
             // Somebody may have said more of it by now.
             Event::Tried if self.ejected.is_none() => {}
-            Event::Tried => next.standing = Standing::UP,
+            Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Wanted(wanted) => {
                 if self.wanted == ServerState::Maint && wanted != ServerState::Maint {
                     // On its last chance: `after` saturates, and any rule takes it down with the next bad check.

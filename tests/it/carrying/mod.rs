@@ -63,7 +63,7 @@ fn client(target: SocketAddr) -> TcpStream {
 /// A client at another address.
 fn client_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None).unwrap();
-    // The port is chosen with the target known: so many addresses never run out of ports.
+    // A port that rests after a connection serves again.
     socket.set_reuse_address(true).unwrap();
     socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
     socket.connect_timeout(&target.into(), PATIENCE).unwrap();
@@ -72,10 +72,9 @@ fn client_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
 
 /// What arrives at a server within a test's patience.
 fn accept(listener: &TcpListener) -> TcpStream {
-    listener.set_nonblocking(true).unwrap();
-    let (stream, _) = eventually("a client comes to the server", || listener.accept().ok());
-    listener.set_nonblocking(false).unwrap();
-    stream.set_nonblocking(false).unwrap();
+    // What a read may take, an accept may take too.
+    SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
+    let (stream, _) = listener.accept().unwrap();
     patient(stream)
 }
 

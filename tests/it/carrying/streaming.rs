@@ -286,7 +286,7 @@ fn fill(stream: &TcpStream) {
     let mut full = 0;
     eventually("nothing more is taken", || {
         let mut stream = stream;
-        match io::Write::write(&mut stream, &[0; 100_000]) {
+        match io::Write::write(&mut stream, &[0; 10_000]) {
             Ok(_) => full = 0,
             Err(_) => full += 1,
         }
