@@ -48,6 +48,8 @@ pub(crate) struct Args {
 pub(crate) enum What {
     /// TCP, everybody in turn.
     Tcp,
+    /// How ours alone holds 100,000 connections, where a process may have 20,000 descriptors.
+    Held,
 }
 
 impl Args {

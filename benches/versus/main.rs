@@ -3,15 +3,19 @@
 //! `cargo bench --bench versus -- tcp` measures what its processes use for what clients get. Nothing is pinned to a
 //! processor: clients, nodes and balancer share the machine, as they do in a cluster on one host. Because that is noisy,
 //! contenders take turns in every round, and medians are told.
+//!
+//! `cargo bench --bench versus -- held` has one process of ours hold 100,000 connections with 20,000 descriptors a table.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells")]
 
 mod args;
 mod contender;
 mod figures;
+mod held;
 mod load;
 mod meter;
 mod node;
+mod process;
 mod row;
 mod syscalls;
 mod tcp;
@@ -39,6 +43,10 @@ fn run(args: &Args) -> io::Result<()> {
     clusterctl::platform::descriptors::raise_limit()?;
     let figures = match args.what {
         What::Tcp => tcp::compare(args)?,
+        What::Held => {
+            println!("{}", held::hold(if args.quick { 10_000 } else { 100_000 })?);
+            return Ok(());
+        }
     };
     if args.json {
         println!("{:#}", told::json(&figures));

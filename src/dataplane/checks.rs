@@ -35,7 +35,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         };
         let began = Instant::now();
         let answer = ask(&plane, &server, check).await;
-        judge(&plane, &backend, &server, check, &answer);
+        judge(&plane, &backend, &server, check, (&answer, began.elapsed()));
         let interval = if server.state().doubts() {
             check.fast_interval
         } else {
@@ -78,7 +78,7 @@ fn judge(
     backend: &Arc<Backend>,
     server: &Arc<Server>,
     check: DataplaneCheck,
-    answer: &Result<Duration, Failure>,
+    (answer, took): (&Result<Duration, Failure>, Duration),
 ) {
     let question = server.config().question;
     let good = answer.is_ok();
@@ -94,12 +94,8 @@ fn judge(
             Err(Failure::Status { status, .. }) => Some(*status),
             _ => None,
         };
-        let took = match answer {
-            Ok(took) => *took,
-            Err(_) => check.timeout.duration(),
-        };
         last.duration = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-        last.said = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        last.said = answer.as_ref().err().map(said).unwrap_or_default();
         if !good && server.state().holds() {
             last.failed += 1;
         }
@@ -114,4 +110,14 @@ fn judge(
     };
     let reason = lock(&server.check).status;
     let _nobody_waits = plane.happens(backend, server, event, reason);
+}
+
+/// What `last_chk` says: why, without what other columns say.
+fn said(failure: &Failure) -> String {
+    let why = match failure {
+        Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,
+        Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } | Failure::Status { .. } => "",
+    };
+    // The system's words come with their number.
+    why.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -28,18 +28,22 @@ pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<T
     Ok(stream)
 }
 
-/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay.
+/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay. When the caller is
+/// `eager` to send, the kernel saves a packet: what is sent first says, too, that the target's answer has come.
 /// The stream does not block; it is connected when it becomes writable without an error.
 ///
 /// # Errors
 /// As `socket`, `bind` and `connect`, as far as they are known at once.
-pub fn begin(target: SocketAddr, source: Option<IpAddr>) -> io::Result<std::net::TcpStream> {
+pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Result<std::net::TcpStream> {
     let socket = Socket::new(
         Domain::for_address(target),
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
     socket.set_tcp_nodelay(true)?;
+    if eager {
+        socket.set_tcp_quickack(false)?;
+    }
     if let Some(source) = source {
         bind_address_no_port(&socket)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;

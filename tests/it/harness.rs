@@ -127,11 +127,33 @@ impl TestCluster {
         self.ok(&[&["start", self.balancer], args].concat())
     }
 
+    /// The name of its balancer's configuration.
+    pub fn config(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.yaml",
+            _ => "haproxy.cfg",
+        }
+    }
+
+    /// The name of its balancer's runtime socket.
+    pub fn socket(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.sock",
+            _ => "haproxy.sock",
+        }
+    }
+
     /// Kills the supervisor, which leaves its children behind.
     pub fn kill_supervisor(&self) {
         let supervisor = self.supervisor_pid();
         signal(supervisor, Signal::SIGKILL);
         eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+        // Its first thread may be gone before the others, which hold the socket.
+        eventually("nobody at its socket", || {
+            UnixStream::connect(self.run_dir().join("control.sock"))
+                .is_err()
+                .then_some(())
+        });
     }
 
     pub fn status(&self) -> Value {
@@ -179,11 +201,7 @@ impl TestCluster {
 
     /// The balancer's answer on its runtime socket.
     pub fn ask_balancer(&self, command: &str) -> String {
-        let socket = match self.balancer {
-            "builtin" => "dataplane.sock",
-            _ => "haproxy.sock",
-        };
-        let mut stream = UnixStream::connect(self.run_dir().join(socket)).unwrap();
+        let mut stream = UnixStream::connect(self.run_dir().join(self.socket())).unwrap();
         writeln!(stream, "{command}").unwrap();
         std::io::read_to_string(stream).unwrap()
     }

@@ -58,15 +58,14 @@ fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
     eventually("the end of every process", || {
         pids.iter().all(|pid| !is_alive(*pid)).then_some(())
     });
-    let config = match balancer {
-        "builtin" => "dataplane.yaml",
-        _ => "haproxy.cfg",
-    };
     let left: BTreeSet<String> = std::fs::read_dir(cluster.run_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(left, BTreeSet::from([config.to_owned(), "logs".to_owned()]));
+    assert_eq!(
+        left,
+        BTreeSet::from([cluster.config().to_owned(), "logs".to_owned()])
+    );
     let again = cluster.run(&["stop"]);
     assert_eq!(
         (again.code, again.stderr.contains("nothing is running")),

@@ -1,7 +1,7 @@
 //! Ours, by the configuration type that it reads.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clusterctl::profile::{Algorithm, PerIp, Table};
@@ -14,16 +14,15 @@ use clusterctl::units::{Count, Period};
 use super::{MAXCONN, Site, THREADS};
 
 /// How to start it.
-pub(super) fn command(site: &Site) -> io::Result<(PathBuf, Vec<String>)> {
-    let config = site.dir.join("dataplane.yaml");
-    std::fs::write(&config, config_of(site).to_yaml())?;
-    let args = ["dataplane", "--config", &config.to_string_lossy()].map(str::to_owned);
+pub(super) fn command(config: &Dataplane, dir: &Path) -> io::Result<(PathBuf, Vec<String>)> {
+    let file = dir.join("dataplane.yaml");
+    std::fs::write(&file, config.to_yaml())?;
+    let args = ["dataplane", "--config", &file.to_string_lossy()].map(str::to_owned);
     Ok((env!("CARGO_BIN_EXE_clusterctl").into(), args.into()))
 }
 
-// Private
-
-fn config_of(site: &Site) -> Dataplane {
+/// What it is told.
+pub(crate) fn config(site: &Site) -> Dataplane {
     let seconds = |seconds| Period::from(Duration::from_secs(seconds));
     let servers = (1..).zip(site.nodes).map(|(id, node)| DataplaneServer {
         name: format!("node{id}"),

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What the target does not take at once is stuck: it is kept, and nothing more is read before it is sent. That is all the
-//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise.
+//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise;
+//! so an end that is not writable yet, as it is still being connected, is left in peace, and what is for it is stuck.
 
 use std::io;
 
@@ -180,8 +181,11 @@ impl Relay {
             gate,
             last,
         );
-        if let Stop::Broken(kind) = up {
-            return Step::Broken(Side::Client, kind);
+        match up {
+            Stop::Broken(kind) => return Step::Broken(Side::Client, kind),
+            // Whether it has said why before is asked next; a server that was never there must not be heard at all.
+            Stop::Refused => return Step::More,
+            Stop::Waits | Stop::More | Stop::Held => {}
         }
         let last = self.up.flow == Flow::Closed;
         let down = self.down.pump(
@@ -198,8 +202,7 @@ impl Relay {
             return Step::Done;
         }
         match (up, down) {
-            // Who takes nothing more has often said why before; it is asked once more.
-            (Stop::More | Stop::Refused, _) | (_, Stop::More | Stop::Refused) => Step::More,
+            (Stop::More, _) | (_, Stop::More | Stop::Refused) => Step::More,
             (Stop::Held, _) => Step::Held,
             _ => Step::Waits,
         }
@@ -208,6 +211,21 @@ impl Relay {
     /// The gate may be asked again.
     pub fn reopen(&mut self) {
         self.up.held = false;
+    }
+
+    /// Another server is to be found: nothing is known of it, and it gets all that the client has said. Only while no
+    /// server has taken anything.
+    pub fn begin_anew(&mut self) {
+        self.server = Readiness::default();
+        self.up.flow = Flow::Open;
+        // Its end was perhaps read already, and can be read again.
+        self.client.readable = true;
+    }
+
+    /// Whether what the client has said waits for the server.
+    #[must_use]
+    pub const fn has_said(&self) -> bool {
+        self.up.stuck.is_some()
     }
 
     /// What is known of an end.
@@ -230,20 +248,21 @@ impl Relay {
         self.down.bytes
     }
 
-    /// Whether nothing has gone either way, not even an end, so that another server may take the client.
+    /// Whether nothing has gone either way, nor the client been told of an end, so that another server may take it.
     #[must_use]
-    pub const fn is_untouched(&self) -> bool {
-        self.up.is_untouched() && self.down.is_untouched()
+    pub fn is_untouched(&self) -> bool {
+        let unsent = self
+            .up
+            .stuck
+            .as_ref()
+            .map_or(0, |stuck| if stuck.sent == 0 { stuck.bytes.len() } else { 0 });
+        self.up.bytes == unsent as u64 && self.down.bytes == 0 && self.down.flow == Flow::Open
     }
 }
 
 // Private
 
 impl Direction {
-    const fn is_untouched(&self) -> bool {
-        self.bytes == 0 && matches!(self.flow, Flow::Open)
-    }
-
     /// Moves what can be moved; `last` when the other direction is closed, so that closing both sockets tells the target.
     fn pump<F: End, T: End>(
         &mut self,
@@ -254,7 +273,7 @@ impl Direction {
         last: bool,
     ) -> Stop {
         for _ in 0..ROUNDS {
-            if self.stuck.is_some() {
+            if self.stuck.is_some() && self.flow != Flow::Closed {
                 match self.unstick(target, to, gate) {
                     Ok(()) => {}
                     Err(stop) => return self.stopped(stop, target),
@@ -262,14 +281,14 @@ impl Direction {
             }
             match self.flow {
                 Flow::Open if source.readable => {}
-                Flow::Ending => {
+                Flow::Ending if target.writable => {
                     self.flow = Flow::Closed;
                     if last || to.finish().is_ok() {
                         return Stop::Waits;
                     }
                     return self.stopped(Stop::Refused, target);
                 }
-                Flow::Open | Flow::Closed => return Stop::Waits,
+                Flow::Open | Flow::Ending | Flow::Closed => return Stop::Waits,
             }
             let read = match from.receive(buffer) {
                 Ok(0) => {
@@ -292,7 +311,7 @@ impl Direction {
                 return self.stopped(stop, target);
             }
         }
-        if source.readable || self.flow == Flow::Ending {
+        if source.readable || (self.flow == Flow::Ending && target.writable) {
             Stop::More
         } else {
             Stop::Waits
@@ -308,15 +327,25 @@ impl Direction {
         gate: &mut impl Gate,
     ) -> Result<(), Stop> {
         let admitted = gate.admit(bytes).min(bytes.len());
-        let sent = send(target, to, &bytes[..admitted])?;
-        if sent == bytes.len() {
+        // What was not sent before the target refused is kept: another one may take it.
+        let sent = if target.writable {
+            send(target, to, &bytes[..admitted])
+        } else {
+            Ok(0)
+        };
+        if matches!(sent, Ok(sent) if sent == bytes.len()) {
             return Ok(());
         }
+        let refused = sent.is_err();
+        let sent = sent.unwrap_or(0);
         self.stuck = Some(Box::new(Stuck {
             bytes: bytes[sent..].to_vec(),
             sent: 0,
             admitted: admitted - sent,
         }));
+        if refused {
+            return Err(Stop::Refused);
+        }
         if sent < admitted {
             return Err(Stop::Waits);
         }
@@ -357,7 +386,6 @@ impl Direction {
     fn stopped(&mut self, stop: Stop, target: &mut Readiness) -> Stop {
         if matches!(stop, Stop::Refused) {
             self.flow = Flow::Closed;
-            self.stuck = None;
             target.readable = true;
             target.outlook = target.outlook.max(Outlook::Ending);
         }

@@ -152,6 +152,39 @@ fn who_answers_and_breaks_off_is_heard_to_the_end() {
 }
 
 #[test]
+fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
+    let (mut client, mut gone) = (Fake::default(), Fake::default());
+    client.input = [bytes("hello"), Input::End].into();
+    let mut relay = Relay::default();
+    relay.client.readable = true;
+    // Not connected yet: what the client says is kept.
+    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    assert_eq!((step, relay.has_said()), (Step::Waits, true));
+    gone.breaks_after = Some(0);
+    gone.input = [Input::End].into();
+    relay.server.writable = true;
+    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    assert_eq!(
+        (step, client.finished, relay.is_untouched()),
+        (Step::More, false, true)
+    );
+    relay.begin_anew();
+    let mut server = Fake {
+        input: [bytes("welcome"), Input::End].into(),
+        ..Fake::default()
+    };
+    client.input.push_back(Input::End);
+    assert_eq!(
+        run(&mut relay, &mut client, &mut server, &mut OpenGate),
+        Step::Done
+    );
+    assert_eq!(
+        (&server.written[..], &client.written[..]),
+        (&b"hello"[..], &b"welcome"[..])
+    );
+}
+
+#[test]
 fn a_client_that_resets_after_its_end_is_noticed() {
     let (mut client, mut server) = (Fake::default(), Fake::default());
     client.input = [Input::End].into();

@@ -26,6 +26,9 @@ pub(crate) enum Event {
     Wanted(ServerState),
 }
 
+/// Up until the next bad check, whatever the rules.
+const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
+
 /// Two axes that do not know one another: health, and what is wanted.
 ///
 /// ```text
@@ -48,10 +51,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Of a server that begins.
+    /// Of a server that begins: up, on its last chance.
     pub(crate) const fn new(wanted: ServerState, now: Instant) -> State {
         State {
-            standing: Standing::UP,
+            standing: LAST_CHANCE,
             wanted,
             ejected: None,
             changed: now,
@@ -81,8 +84,7 @@ impl State {
             Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Wanted(wanted) => {
                 if self.wanted == ServerState::Maint && wanted != ServerState::Maint {
-                    // On its last chance: `after` saturates, and any rule takes it down with the next bad check.
-                    next.standing = Standing::Up { failed: u16::MAX };
+                    next.standing = LAST_CHANCE;
                 }
                 next.wanted = wanted;
             }
@@ -219,6 +221,7 @@ mod tests {
             rules: RULES,
         };
         let seen = words(&[
+            Event::Told(ServerHealth::Up),
             bad,
             Event::Wanted(ServerState::Drain),
             bad,
@@ -232,7 +235,7 @@ mod tests {
         assert_eq!(
             seen,
             [
-                "UP", "DRAIN", "DOWN", "DOWN", "UP", "MAINT", "MAINT", "DRAIN", "DOWN"
+                "UP", "UP", "DRAIN", "DOWN", "DOWN", "UP", "MAINT", "MAINT", "DRAIN", "DOWN"
             ]
         );
     }
@@ -243,6 +246,11 @@ mod tests {
             good: true,
             rules: RULES,
         };
+        let bad = Event::Checked {
+            good: false,
+            rules: RULES,
+        };
+        assert_eq!(words(&[bad]), ["DOWN"]);
         assert_eq!(
             words(&[Event::Told(ServerHealth::Down), good, good]),
             ["DOWN", "DOWN", "UP"]
@@ -289,10 +297,10 @@ mod tests {
         let now = Instant::now();
         let mut state = State::new(ServerState::Ready, now);
         let mut seen = vec![state.health_count(RULES)];
-        for good in [false, false, true, true, true] {
+        for good in [true, false, false, true, true, true] {
             state = state.after(Event::Checked { good, rules: RULES }, now);
             seen.push(state.health_count(RULES));
         }
-        assert_eq!(seen, [3, 2, 0, 1, 3, 3]);
+        assert_eq!(seen, [2, 3, 2, 0, 1, 3, 3]);
     }
 }

@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 use super::session::{Phase, Session, Why};
 use super::{About, BOTH, Worker};
 use crate::dataplane::backend::{Assigned, Lease, Waiter};
-use crate::dataplane::relay::Side;
+use crate::dataplane::relay::{Side, Step};
 use crate::dataplane::tally::count;
 use crate::platform;
 
@@ -53,9 +53,15 @@ impl Worker {
     /// Begins to connect.
     pub(super) fn connect(&mut self, mut session: Box<Session>, lease: Lease) {
         session.attempts += 1;
+        // Who has said something already is served a round trip sooner.
+        session.relay.client.readable = true;
+        if let (Step::Broken(..), _) = self.step(&mut session) {
+            return self.end(session, Why::Client);
+        }
+        let eager = session.relay.has_said();
         let target = lease.server().address();
         let source = self.layout.source(self.number, session.serial, target.ip());
-        let begun = platform::connect::begin(target, source).and_then(|stream| {
+        let begun = platform::connect::begin(target, source, eager).and_then(|stream| {
             let mut stream = TcpStream::from_std(stream);
             let about = About::Session(session.index, Side::Server);
             self.poll.registry().register(&mut stream, about.into(), BOTH)?;
@@ -70,7 +76,11 @@ impl Worker {
                 };
                 self.timers
                     .arm(session.index, self.now + self.layout.times.connect);
-                self.places.put(session);
+                if eager {
+                    self.try_at_once(session);
+                } else {
+                    self.places.put(session);
+                }
             }
             Err(error) => {
                 session.tried.push(lease.server().id);
@@ -82,36 +92,19 @@ impl Worker {
     }
 
     /// A server has answered; `closed` when it may have said no.
-    pub(super) fn answered(&mut self, mut session: Box<Session>, closed: bool) {
-        match std::mem::replace(&mut session.phase, Phase::New) {
-            Phase::Connecting { server, lease, since } => {
-                let error = if closed {
-                    server.take_error().unwrap_or_else(Some)
-                } else {
-                    None
-                };
-                if let Some(error) = error {
-                    session.phase = Phase::Connecting { server, lease, since };
-                    return self.failed(session, &error);
-                }
-                if !session.relay.server.writable {
-                    session.phase = Phase::Connecting { server, lease, since };
-                    return self.places.put(session);
-                }
-                lease.server().connected();
-                let took = self.now.saturating_sub(since);
-                lease.server().tally.connect_time.add(took);
-                session.backend.tally.connect_time.add(took);
-                session.moved = self.now;
-                session.phase = Phase::Relaying { server, lease };
-                self.timers
-                    .arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
-                self.go_on(session);
-            }
-            phase => {
-                session.phase = phase;
-                self.places.put(session);
-            }
+    pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
+        let Phase::Connecting { server, .. } = &session.phase else {
+            return self.places.put(session);
+        };
+        let error = if closed {
+            server.take_error().unwrap_or_else(Some)
+        } else {
+            None
+        };
+        match error {
+            Some(error) => self.failed(session, &error),
+            None if session.relay.server.writable => self.connected(session),
+            None => self.places.put(session),
         }
     }
 
@@ -121,13 +114,46 @@ impl Worker {
             std::mem::replace(&mut session.phase, Phase::New)
         {
             session.tried.push(lease.server().id);
-            session.relay.server = crate::dataplane::relay::Readiness::default();
+            session.relay.begin_anew();
             self.blame(&session, &lease, error);
         }
         self.try_again(session);
     }
 
     // Private
+
+    /// Sends what the client has said without waiting: a server on this host has accepted by now.
+    fn try_at_once(&mut self, mut session: Box<Session>) {
+        session.relay.server.writable = true;
+        match self.step(&mut session).0 {
+            _ if !session.relay.has_said() => self.connected(session),
+            Step::Waits | Step::Held => {
+                session.relay.server.writable = false;
+                self.places.put(session);
+            }
+            Step::Broken(Side::Client, _) => self.end(session, Why::Client),
+            Step::More | Step::Done | Step::Broken(Side::Server, _) => {
+                self.failed(session, &io::ErrorKind::ConnectionRefused.into());
+            }
+        }
+    }
+
+    /// The server has accepted.
+    fn connected(&mut self, mut session: Box<Session>) {
+        if let Phase::Connecting { server, lease, since } = std::mem::replace(&mut session.phase, Phase::New)
+        {
+            lease.server().connected();
+            let took = self.now.saturating_sub(since);
+            lease.server().tally.connect_time.add(took);
+            session.backend.tally.connect_time.add(took);
+            session.moved = self.now;
+            session.phase = Phase::Relaying { server, lease };
+        }
+        session.relay.reopen();
+        self.timers
+            .arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
+        self.go_on(session);
+    }
 
     fn try_again(&mut self, mut session: Box<Session>) {
         session.phase = Phase::New;

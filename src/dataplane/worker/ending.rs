@@ -17,6 +17,15 @@ impl Worker {
         if matches!(session.phase, Phase::Waiting) {
             session.backend.leave(self.number, session.serial);
         }
+        tracing::debug!(
+            client = %session.from,
+            frontend = session.frontend.name,
+            server = session.lease().map(|lease| lease.server().name.as_str()),
+            bytes_in = session.relay.bytes_up(),
+            bytes_out = session.relay.bytes_down(),
+            ?why,
+            "session ended"
+        );
         let backend = &session.backend.tally;
         let took = self.now.saturating_sub(session.began);
         backend.total_time.add(took);

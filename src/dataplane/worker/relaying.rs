@@ -1,41 +1,17 @@
 //! Bytes from here to there.
 
+use std::time::Instant;
+
 use super::Worker;
-use super::gate::LineGate;
-use super::session::{Phase, Session, Socket, Why};
-use crate::dataplane::relay::{OpenGate, Side, Step};
+use super::session::{Phase, Session, Why};
+use crate::dataplane::relay::{Side, Step};
 
 impl Worker {
     /// Moves what can be moved for a session that has both ends.
     pub(super) fn go_on(&mut self, mut session: Box<Session>) {
-        let Phase::Relaying { server, lease } = &session.phase else {
+        let (step, again_at) = self.step(&mut session);
+        if !matches!(session.phase, Phase::Relaying { .. }) {
             return self.places.put(session);
-        };
-        let (mut up, mut down) = (Socket(&session.client), Socket(server));
-        let mut again_at = None;
-        let step = if session.visit.counts_messages() {
-            let mut gate = LineGate::new(
-                &session.visit,
-                &mut session.lines,
-                self.plane.clock.instant(self.now),
-            );
-            let step = session
-                .relay
-                .step(&mut up, &mut down, &mut self.buffer, &mut gate);
-            again_at = gate.again_at();
-            step
-        } else {
-            session
-                .relay
-                .step(&mut up, &mut down, &mut self.buffer, &mut OpenGate)
-        };
-        let moved = (session.relay.bytes_up(), session.relay.bytes_down());
-        let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
-        if up + down > 0 {
-            session.counted = moved;
-            session.moved = self.now;
-            lease.server().bytes.add(self.number, up, down);
-            session.frontend.bytes.add(self.number, up, down);
         }
         if let Some(at) = again_at {
             session.frontend.held(session.client_ip());
@@ -59,5 +35,21 @@ impl Worker {
             Step::Broken(Side::Server, _) => self.end(session, Why::Server),
             Step::Broken(Side::Client, _) => self.end(session, Why::Client),
         }
+    }
+
+    /// Moves what can be moved, and counts it.
+    pub(super) fn step(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
+        let outcome = session.step(&mut self.buffer, self.plane.clock.instant(self.now));
+        let moved = (session.relay.bytes_up(), session.relay.bytes_down());
+        let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
+        if up + down > 0
+            && let Some(lease) = session.lease()
+        {
+            lease.server().bytes.add(self.number, up, down);
+            session.frontend.bytes.add(self.number, up, down);
+            session.counted = moved;
+            session.moved = self.now;
+        }
+        outcome
     }
 }

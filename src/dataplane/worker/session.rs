@@ -13,13 +13,15 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use mio::net::TcpStream;
 
+use super::gate::LineGate;
 use crate::dataplane::backend::{Backend, Lease};
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
-use crate::dataplane::relay::{End, Relay};
+use crate::dataplane::relay::{End, OpenGate, Relay, Step};
 use crate::dataplane::visitors::Visit;
 use crate::runtime::serve::SessionFigures;
 
@@ -88,18 +90,51 @@ pub(super) enum Why {
     Ordered,
 }
 
+impl Phase {
+    fn lease(&self) -> Option<&Lease> {
+        match self {
+            Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } => Some(lease),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+
+    fn server(&self) -> Option<&TcpStream> {
+        match self {
+            Phase::Connecting { server, .. } | Phase::Relaying { server, .. } => Some(server),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+}
+
 impl Session {
     /// The client's address, without port.
     pub(super) fn client_ip(&self) -> IpAddr {
         self.from.ip().to_canonical()
     }
 
+    /// Moves what can be moved, through `buffer`. Also says when to go on if messages are held back.
+    pub(super) fn step(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
+        let Session {
+            client,
+            relay,
+            phase,
+            visit,
+            lines,
+            ..
+        } = self;
+        let (mut client, mut server) = (Socket(Some(client)), Socket(phase.server()));
+        if visit.counts_messages() {
+            let mut gate = LineGate::new(visit, lines, now);
+            let step = relay.step(&mut client, &mut server, buffer, &mut gate);
+            (step, gate.again_at())
+        } else {
+            (relay.step(&mut client, &mut server, buffer, &mut OpenGate), None)
+        }
+    }
+
     /// The server it is at, or on its way to.
     pub(super) fn lease(&self) -> Option<&Lease> {
-        match &self.phase {
-            Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } => Some(lease),
-            Phase::New | Phase::Waiting | Phase::Pausing => None,
-        }
+        self.phase.lease()
     }
 
     /// Its number among those of all workers.
@@ -128,19 +163,25 @@ impl Session {
     }
 }
 
-/// A socket as an end of a relay.
-pub(super) struct Socket<'a>(pub(super) &'a TcpStream);
+/// A socket as an end of a relay. One that is not there yet has nothing to say.
+struct Socket<'a>(Option<&'a TcpStream>);
 
 impl End for Socket<'_> {
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        Read::read(&mut self.0, room)
+        self.there()?.read(room)
     }
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Write::write(&mut self.0, bytes)
+        self.there()?.write(bytes)
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.0.shutdown(Shutdown::Write)
+        self.there()?.shutdown(Shutdown::Write)
+    }
+}
+
+impl<'a> Socket<'a> {
+    fn there(&self) -> io::Result<&'a TcpStream> {
+        self.0.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 }

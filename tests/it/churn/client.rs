@@ -76,8 +76,8 @@ impl Client {
                 Ok(()) => {
                     self.shared.whole.fetch_add(1, SeqCst);
                 }
-                // While the number is odd, an order is under way.
-                Err(_) if cuts % 2 == 1 || self.shared.cuts.load(SeqCst) != cuts => {}
+                // An odd number: it began while an order was carried out.
+                Err(_) if self.shared.cuts.load(SeqCst) != cuts || cuts % 2 == 1 => {}
                 Err(error) => {
                     let fault = format!("client {} {habit:?}: {error}", self.number);
                     self.shared.faults.lock().unwrap().push(fault);

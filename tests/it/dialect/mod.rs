@@ -5,5 +5,6 @@ mod fake;
 mod framing;
 mod golden;
 mod pages;
+mod script;
 mod shape;
 mod talk;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::answer::{Answer, Level};
+use super::super::connection::DENIED;
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::{Told, order};
@@ -10,7 +11,7 @@ use super::{Told, order};
 pub(super) async fn counters<S: Subject>(words: &Words, level: Level, plane: &Arc<S>) -> Told {
     let all = words.at(2) == "all";
     if all && level < Level::Admin {
-        return Err(Answer::refusal(super::super::connection::DENIED));
+        return Err(Answer::refusal(DENIED));
     }
     order(plane, Order::ClearCounters { all }).await
 }

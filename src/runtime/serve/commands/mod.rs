@@ -34,7 +34,7 @@ pub(super) async fn carry_out<S: Subject>(
 ) -> Option<Answer> {
     let told = match verb {
         Verb::ClearCounters => clear::counters(words, level, plane).await,
-        Verb::ClearTable => table::clear(words, granted, plane).await,
+        Verb::ClearTable => table::clear(words, granted, level, plane).await,
         Verb::DisableFrontend => frontend::disable(words, plane).await,
         Verb::EnableFrontend => frontend::enable(words, plane).await,
         Verb::ShutdownFrontend => frontend::shut_down(words, plane).await,
@@ -59,7 +59,7 @@ pub(super) async fn carry_out<S: Subject>(
         Verb::ShowServersState => servers::states(words, &**plane),
         Verb::ShowSess => sessions::show(words, plane).await,
         Verb::ShowStat => stat::show(words, granted, &**plane),
-        Verb::ShowTable => table::show(words, granted, &**plane),
+        Verb::ShowTable => table::show(words, granted, level, &**plane),
         Verb::ShowVersion => Ok(show::version()),
         Verb::ShutdownSession => sessions::shut_down(words, plane).await,
         Verb::ShutdownSessions => sessions::shut_down_of_server(words, plane).await,

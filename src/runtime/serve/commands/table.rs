@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::super::answer::{Answer, Level};
+use super::super::connection::DENIED;
 use super::super::figures::{TableEntry, TableFigures};
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
@@ -72,7 +73,7 @@ enum Operator {
     Greater,
 }
 
-pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told {
+pub(super) fn show<S: Subject>(words: &Words, granted: Level, level: Level, plane: &S) -> Told {
     if words.at(2).is_empty() {
         // HAProxy's list has what was configured last first.
         let heads = plane.tables().iter().rev().map(head).collect::<String>();
@@ -81,6 +82,7 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told
     let (table, entries) = named(words, plane)?;
     let filter = Filter::read(
         words,
+        level,
         &entries,
         "Optional argument only supports \"data.<store_data_type>\" <operator> <value> and key <key>\n",
     )?;
@@ -104,14 +106,14 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told
     Ok(Answer::figures(text))
 }
 
-pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, plane: &Arc<S>) -> Told {
+pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, level: Level, plane: &Arc<S>) -> Told {
     const USAGE: &str =
         "Required arguments: <table> \"data.<store_data_type>\" <operator> <value> or <table> key <key>\n";
     if words.at(2).is_empty() {
         return Err(Answer::refusal(USAGE));
     }
     let (table, entries) = named(words, &**plane)?;
-    let filter = Filter::read(words, &entries, USAGE)?;
+    let filter = Filter::read(words, level, &entries, USAGE)?;
     if granted < Level::Operator {
         return Ok(Answer::done());
     }
@@ -128,10 +130,14 @@ pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, plane: &Arc
 }
 
 impl Filter {
-    fn read(words: &Words, entries: &[TableEntry], usage: &str) -> Result<Filter, Answer> {
+    /// Who may not read everything may not ask for a key.
+    fn read(words: &Words, level: Level, entries: &[TableEntry], usage: &str) -> Result<Filter, Answer> {
         match words.at(3) {
             "" => Ok(Filter::All),
-            "key" => Key::read(words.at(4), entries).map(Filter::Key),
+            "key" => match Key::read(words.at(4), entries)? {
+                _ if level < Level::Operator => Err(Answer::refusal(DENIED)),
+                key => Ok(Filter::Key(key)),
+            },
             word if word.starts_with("data.") => conditions(words, entries).map(Filter::Data),
             _ => Err(Answer::refusal(usage)),
         }

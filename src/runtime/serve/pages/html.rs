@@ -71,7 +71,7 @@ fn tiles(process: &ProcessFigures, proxies: &Proxies, page: &mut String) {
     tile(
         &grouped(u64::from(process.connection_rate)),
         &format!(
-            "new per second, {} at most",
+            "new per second, peak {}",
             grouped(u64::from(process.connection_rate_max))
         ),
         page,
@@ -118,7 +118,7 @@ fn frontends(frontends: &[FrontendFigures], page: &mut String) {
         let _infallible = write!(
             page,
             "<tr><td>{}<small>{} → {}</small></td><td class=\"left\">{}</td><td>{}{}</td><td>{}</td><td>{}</td>\
-             <td>{}<small>{} at most</small></td><td>{}</td><td>{}</td>{}{}</tr>",
+             <td>{}<small>peak {}</small></td><td>{}</td><td>{}</td>{}{}</tr>",
             escaped(&it.name),
             listen.join(" "),
             escaped(&it.backend),
@@ -212,9 +212,9 @@ impl Line<'_> {
         let now = u64::from(it.sessions);
         let _infallible = write!(
             page,
-            "<tr{}><td>{}</td><td class=\"left\">{}</td><td class=\"left\">{}</td><td>{}</td>\
-             <td>{}<small>{} at most</small></td><td>{}{}</td><td>{}</td><td>{}</td>\
-             <td>{}<small>{} at most</small></td><td>{}</td><td>{}</td>{}<td>{}<small>{}</small></td></tr>",
+            "<tr{}><td>{}</td><td class=\"left\">{}</td><td class=\"left check\">{}</td><td>{}</td>\
+             <td>{}<small>peak {}</small></td><td>{}{}</td><td>{}</td><td>{}</td>\
+             <td>{}<small>peak {}</small></td><td>{}</td><td>{}</td>{}<td>{}<small>{}</small></td></tr>",
             self.class,
             self.name,
             self.state,
