@@ -1,4 +1,5 @@
-//! Health checks: each server is asked at its interval, and sooner while its answers contradict its state.
+//! Health checks: each server is asked at its interval, and sooner while its answers contradict its state. One that is
+//! not checked and was ejected is given another chance after a while: clients find out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use crate::render::{DataplaneCheck, DataplaneQuestion};
 
 /// How often it is looked whether there is something to check, for a server that is not checked.
 const IDLE: Duration = Duration::from_secs(1);
+/// Time until an ejected server that is not checked is given another chance.
+const TRIAL: Duration = Duration::from_secs(10);
 /// Checks of all servers begin spread over this part of an interval.
 const SPREAD: u32 = 8;
 
@@ -26,6 +29,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         }
         let off = lock(&server.check).off || server.state().admin().maint;
         let Some(check) = pool.check().filter(|_| !off) else {
+            try_again(&plane, &backend, &server);
             wait = IDLE;
             continue;
         };
@@ -42,6 +46,15 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 }
 
 // Private
+
+/// Gives a server another chance that was ejected long enough ago; one more failure, and it is ejected again.
+fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
+    let ejected_for = server.state().ejected_for(Instant::now());
+    if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
+        let _nobody_waits = plane.happens(backend, server, Event::Tried, "another chance");
+        server.on_probation(backend.pool().config.eject_after);
+    }
+}
 
 async fn ask(plane: &Plane, server: &Server, check: DataplaneCheck) -> Result<Duration, Failure> {
     let config = server.config();

@@ -159,12 +159,17 @@ impl Relay {
         buffer: &mut [u8],
         gate: &mut impl Gate,
     ) -> Step {
-        // Where nothing is read any more, no read can tell.
-        for (readiness, read, side) in [
-            (&self.client, &self.up, Side::Client),
-            (&self.server, &self.down, Side::Server),
+        // Where nothing is read any more, no read can tell. What a client has said that breaks off need not arrive, but
+        // its server must hear of that, though it does not read; what a server has said, its client may still want.
+        for (readiness, deaf, side) in [
+            (
+                &self.client,
+                self.up.flow != Flow::Open || self.up.stuck.is_some(),
+                Side::Client,
+            ),
+            (&self.server, self.down.flow != Flow::Open, Side::Server),
         ] {
-            if readiness.outlook == Outlook::Failed && read.flow != Flow::Open {
+            if readiness.outlook == Outlook::Failed && deaf {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
@@ -243,7 +248,7 @@ impl Relay {
         self.down.bytes
     }
 
-    /// Whether nothing has gone either way, so that another server may take the client.
+    /// Whether nothing has gone either way, nor the client been told of an end, so that another server may take it.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         let unsent = self
@@ -251,7 +256,7 @@ impl Relay {
             .stuck
             .as_ref()
             .map_or(0, |stuck| if stuck.sent == 0 { stuck.bytes.len() } else { 0 });
-        self.up.bytes == unsent as u64 && self.down.bytes == 0
+        self.up.bytes == unsent as u64 && self.down.bytes == 0 && self.down.flow == Flow::Open
     }
 }
 

@@ -187,6 +187,11 @@ impl Server {
         }
     }
 
+    /// The next connection that fails makes `limit` in a row.
+    pub(crate) fn on_probation(&self, limit: u16) {
+        self.failures.store(limit.saturating_sub(1), Relaxed);
+    }
+
     /// A connection to it has failed; whether that makes `limit` in a row, and it serves.
     pub(crate) fn failed(&self, limit: u16) -> bool {
         let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);

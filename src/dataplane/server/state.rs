@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Told(ServerHealth),
     /// Too many connections in a row have failed.
     Ejected,
+    /// An ejected server is given another chance.
+    Tried,
     /// An administrator wants something of it.
     Wanted(ServerState),
 }
@@ -30,7 +32,7 @@ const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 /// Two axes that do not know one another: health, and what is wanted.
 ///
 /// ```text
-///   health:  Up ◀── rise good checks, told up ──▶ Down ◀── fall bad checks, told down, ejected
+///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
 ///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
 /// ```
 ///
@@ -39,6 +41,8 @@ const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
+    /// It is down because it was ejected, since then.
+    ejected: Option<Instant>,
     /// When it came to serve or ceased to.
     changed: Instant,
     down_since: Option<Instant>,
@@ -52,6 +56,7 @@ impl State {
         State {
             standing: LAST_CHANCE,
             wanted,
+            ejected: None,
             changed: now,
             down_since: None,
             down_before: Duration::ZERO,
@@ -66,14 +71,26 @@ impl State {
         match event {
             Event::Checked { .. } if self.wanted == ServerState::Maint => {}
             Event::Checked { good, rules } => next.standing = self.standing.after(good, rules),
-            Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
-            Event::Told(ServerHealth::Down) | Event::Ejected => next.standing = Standing::DOWN,
+            Event::Told(ServerHealth::Down) => {
+                next.standing = Standing::DOWN;
+                next.ejected = None;
+            }
+            Event::Ejected => {
+                next.standing = Standing::DOWN;
+                next.ejected = Some(now);
+            }
+            // Somebody may have said more of it by now.
+            Event::Tried if self.ejected.is_none() => {}
+            Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Wanted(wanted) => {
                 if self.wanted == ServerState::Maint && wanted != ServerState::Maint {
                     next.standing = LAST_CHANCE;
                 }
                 next.wanted = wanted;
             }
+        }
+        if next.standing.is_up() {
+            next.ejected = None;
         }
         if next.word() != self.word() {
             next.changed = now;
@@ -100,6 +117,11 @@ impl State {
     /// Whether what it has may stay.
     pub(crate) fn holds(&self) -> bool {
         !self.is_down()
+    }
+
+    /// How long ago it was ejected, if it still is.
+    pub(crate) fn ejected_for(&self, now: Instant) -> Option<Duration> {
+        self.ejected.map(|at| now.saturating_duration_since(at))
     }
 
     /// What the checks say.
@@ -232,6 +254,22 @@ mod tests {
         assert_eq!(
             words(&[Event::Told(ServerHealth::Down), good, good]),
             ["DOWN", "DOWN", "UP"]
+        );
+    }
+
+    #[test]
+    fn only_who_was_ejected_is_tried() {
+        assert_eq!(words(&[Event::Ejected, Event::Tried]), ["DOWN", "UP"]);
+        let told = Event::Told(ServerHealth::Down);
+        assert_eq!(words(&[told, Event::Tried]), ["DOWN", "DOWN"]);
+        assert_eq!(
+            words(&[Event::Ejected, told, Event::Tried]),
+            ["DOWN", "DOWN", "DOWN"]
+        );
+        let up = Event::Told(ServerHealth::Up);
+        assert_eq!(
+            words(&[Event::Ejected, up, told, Event::Tried]),
+            ["DOWN", "UP", "DOWN", "DOWN"]
         );
     }
 
