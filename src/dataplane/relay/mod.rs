@@ -248,6 +248,12 @@ impl Relay {
         self.down.bytes
     }
 
+    /// Whether the server has ended its side while the client has not.
+    #[must_use]
+    pub fn is_left_by_server(&self) -> bool {
+        self.down.flow != Flow::Open && self.up.flow == Flow::Open
+    }
+
     /// Whether nothing has gone either way, nor the client been told of an end, so that another server may take it.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

@@ -19,6 +19,8 @@ use crate::runtime::serve::{CheckFigures, ServerFigures};
 
 pub(crate) use state::{Event, State};
 
+/// How long a connection that was broken off makes a server doubtful, in ms.
+const DOUBT: u64 = 20;
 /// Weights are counted in such parts, so that slow starts are smooth.
 const PARTS: u32 = 256;
 
@@ -45,6 +47,8 @@ pub(crate) struct Server {
     taken: AtomicU32,
     /// Connections that have failed in a row.
     failures: AtomicU16,
+    /// When it broke a connection off last, in ms of the clock; 0 is never.
+    broke: AtomicU64,
 }
 
 /// What the last check said.
@@ -86,6 +90,7 @@ impl Server {
             slowstart: AtomicU64::new(0),
             taken: AtomicU32::new(0),
             failures: AtomicU16::new(0),
+            broke: AtomicU64::new(0),
         }
     }
 
@@ -185,6 +190,18 @@ impl Server {
         if self.failures.load(Relaxed) != 0 {
             self.failures.store(0, Relaxed);
         }
+    }
+
+    /// It broke a connection off at `now`, out of the blue.
+    pub(crate) fn broke_off(&self, now: u64) {
+        self.broke.store(now.max(1), Relaxed);
+    }
+
+    /// Whether it may be dying: a process that is killed closes its connections one after the other, and for some
+    /// milliseconds others are still accepted, to be closed next.
+    pub(crate) fn is_doubtful(&self, now: u64) -> bool {
+        let broke = self.broke.load(Relaxed);
+        broke != 0 && now.saturating_sub(broke) <= DOUBT
     }
 
     /// The next connection that fails makes `limit` in a row.

@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 use super::session::{Phase, Session, Why};
 use super::{About, BOTH, Worker};
 use crate::dataplane::backend::{Assigned, Lease, Waiter};
-use crate::dataplane::relay::{Side, Step};
+use crate::dataplane::relay::{Outlook, Side, Step};
 use crate::dataplane::tally::count;
 use crate::platform;
 
@@ -19,6 +19,8 @@ const ATTEMPTS: u8 = 4;
 /// back sooner.
 const PAUSE: u64 = 300;
 
+/// How long a server that may be dying has to live on, in ms.
+const PROOF: u64 = 20;
 /// Age at which a session is one of those that stay, in ms.
 const SETTLED: u64 = 10_000;
 
@@ -58,7 +60,7 @@ impl Worker {
         if let (Step::Broken(..), _) = self.step(&mut session) {
             return self.end(session, Why::Client);
         }
-        let eager = session.relay.has_said();
+        let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
         let target = lease.server().address();
         let source = self.layout.source(self.number, session.serial, target.ip());
         let begun = platform::connect::begin(target, source, eager).and_then(|stream| {
@@ -93,9 +95,10 @@ impl Worker {
 
     /// A server has answered; `closed` when it may have said no.
     pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
-        let Phase::Connecting { server, .. } = &session.phase else {
+        let Phase::Connecting { server, lease, .. } = &session.phase else {
             return self.places.put(session);
         };
+        let doubtful = lease.server().is_doubtful(self.now);
         let error = if closed {
             server.take_error().unwrap_or_else(Some)
         } else {
@@ -103,6 +106,7 @@ impl Worker {
         };
         match error {
             Some(error) => self.failed(session, &error),
+            None if doubtful => self.put_to_proof(session),
             None if session.relay.server.writable => self.connected(session),
             None => self.places.put(session),
         }
@@ -138,8 +142,20 @@ impl Worker {
         }
     }
 
+    /// A server that may be dying has accepted: it gets nothing before it has lived on for a moment, so that another one
+    /// can take the client if it has not.
+    fn put_to_proof(&mut self, session: Box<Session>) {
+        if session.relay.server.outlook != Outlook::Open {
+            return self.failed(session, &io::ErrorKind::ConnectionReset.into());
+        }
+        if session.relay.server.writable {
+            self.timers.arm(session.index, self.now + PROOF);
+        }
+        self.places.put(session);
+    }
+
     /// The server has accepted.
-    fn connected(&mut self, mut session: Box<Session>) {
+    pub(super) fn connected(&mut self, mut session: Box<Session>) {
         if let Phase::Connecting { server, lease, since } = std::mem::replace(&mut session.phase, Phase::New)
         {
             lease.server().connected();

@@ -187,6 +187,8 @@ impl Worker {
                 self.timers.arm(index, deadline);
                 self.go_on(session);
             }
+            // It has proved that it lives.
+            Phase::Connecting { .. } if session.relay.server.writable => self.connected(session),
             Phase::Connecting { .. } => self.failed(session, &io::ErrorKind::TimedOut.into()),
             Phase::Pausing => {
                 session.tried.clear();

@@ -6,9 +6,14 @@ use super::Worker;
 use super::session::{Phase, Session, Why};
 use crate::dataplane::relay::{Side, Step};
 
+/// Silence after which nobody closes just because all is said, in ms.
+const CALM: u64 = 10;
+
 impl Worker {
     /// Moves what can be moved for a session that has both ends.
     pub(super) fn go_on(&mut self, mut session: Box<Session>) {
+        let was_left = session.relay.is_left_by_server();
+        let was_calm = session.moved + CALM <= self.now;
         let (step, again_at) = self.step(&mut session);
         if !matches!(session.phase, Phase::Relaying { .. }) {
             return self.places.put(session);
@@ -17,6 +22,13 @@ impl Worker {
             session.frontend.held(session.client_ip());
             let at = self.plane.clock.at(at).max(self.now + 1);
             self.timers.arm(session.index, at);
+        }
+        let is_left = session.relay.is_left_by_server() && !was_left;
+        if let Some(lease) = session.lease()
+            && was_calm
+            && (is_left || matches!(step, Step::Broken(Side::Server, _)))
+        {
+            lease.server().broke_off(self.now);
         }
         match step {
             Step::Waits | Step::Held => self.places.put(session),
