@@ -30,11 +30,15 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1.5)]
     seconds: f64,
 
+    /// Messages per second at the fixed rate; a share of what the slowest does at most when not given.
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
+
     /// Leave these out.
     #[arg(long, value_delimiter = ',')]
     pub(crate) without: Vec<Contender>,
 
-    /// Measure only these: echo, connect, bulk, pace (needs echo), calls, memory.
+    /// Measure only these: echo, connect, bulk, pace (needs echo or --rate), calls, memory.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 

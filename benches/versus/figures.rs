@@ -7,7 +7,11 @@ use crate::row::{Row, Target};
 
 /// All figures, one of every round.
 #[derive(Debug, Default)]
-pub(crate) struct Figures(BTreeMap<(Row, Contender), Vec<f64>>);
+pub(crate) struct Figures {
+    rounds: BTreeMap<(Row, Contender), Vec<f64>>,
+    /// The share of the machine that others used meanwhile, in percent.
+    pub(crate) others: f64,
+}
 
 /// Ours against the peer that counts.
 #[derive(Clone, Copy, Debug)]
@@ -23,17 +27,17 @@ pub(crate) struct Ratio {
 impl Figures {
     /// Adds the next round's.
     pub(crate) fn add(&mut self, row: Row, contender: Contender, value: f64) {
-        self.0.entry((row, contender)).or_default().push(value);
+        self.rounds.entry((row, contender)).or_default().push(value);
     }
 
     /// The median over all rounds.
     pub(crate) fn median(&self, row: Row, contender: Contender) -> Option<f64> {
-        median(self.0.get(&(row, contender))?)
+        median(self.rounds.get(&(row, contender))?)
     }
 
     /// How far the rounds lie from their median: half of them no more than this share of it.
     pub(crate) fn noise(&self, row: Row, contender: Contender) -> Option<f64> {
-        let values = self.0.get(&(row, contender))?;
+        let values = self.rounds.get(&(row, contender))?;
         let middle = median(values)?;
         let off: Vec<f64> = values.iter().map(|value| (value / middle - 1.0).abs()).collect();
         median(&off)
@@ -45,8 +49,8 @@ impl Figures {
             Target::AtMostHaproxy(_) => Contender::Haproxy,
             _ => self.better_peer(row)?,
         };
-        let ours = self.0.get(&(row, Contender::Builtin))?;
-        let theirs = self.0.get(&(row, peer))?;
+        let ours = self.rounds.get(&(row, Contender::Builtin))?;
+        let theirs = self.rounds.get(&(row, peer))?;
         let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, its)| ours / its).collect();
         let value = median(&ratios)?;
         Some(Ratio {

@@ -15,6 +15,7 @@ mod held;
 mod load;
 mod meter;
 mod node;
+mod noise;
 mod process;
 mod row;
 mod syscalls;

@@ -11,6 +11,7 @@ use crate::contender::{Contender, Running};
 use crate::figures::Figures;
 use crate::load::{self, Sample, Sources, Window};
 use crate::node;
+use crate::noise::Noise;
 use crate::row::Row;
 use crate::syscalls::Count;
 
@@ -64,6 +65,8 @@ impl Bench<'_> {
             .iter()
             .map(|contender| contender.start(&self.nodes, self.dir))
             .collect::<io::Result<_>>()?;
+        let used = || running.iter().map(|it| it.meter().cpu()).sum();
+        let noise = Noise::begin(used());
         self.in_turns("echo", &running, |bench, it| {
             let sample = bench.sample(it, load::echo::run)?;
             bench.add(Row::EchoCpu, it, sample.cpu_each());
@@ -91,6 +94,7 @@ impl Bench<'_> {
                 Ok(())
             })?;
         }
+        self.figures.others = noise.share(used());
         for it in running.iter().filter(|_| self.args.wants("calls")) {
             self.calls(it)?;
         }
@@ -164,6 +168,9 @@ impl Bench<'_> {
 
     /// Messages per second that all can stand.
     fn pace(&self) -> Option<f64> {
+        if self.args.rate.is_some() {
+            return self.args.rate;
+        }
         let rates = self
             .contenders
             .iter()

@@ -16,7 +16,6 @@ pub(crate) fn table(figures: &Figures) -> String {
     }
     put(&mut text, "     ratio             target\n");
     for row in Row::ALL {
-        // As wide as it looks: `µ` is one column and two bytes, which the format's width knows.
         put(&mut text, &format!("{:41}", row.name()));
         for contender in Contender::ALL {
             put(&mut text, &format!("{:>17}", cell(figures, row, contender)));
@@ -24,10 +23,13 @@ pub(crate) fn table(figures: &Figures) -> String {
         put(&mut text, &verdict(figures, row));
         put(&mut text, "\n");
     }
+    let others = figures.others;
     put(
         &mut text,
-        "Medians of all rounds; ± is how far half of the rounds are off. A ratio is ours by the peer's in the same round, \
-         the median of all.\n",
+        &format!(
+            "Medians of all rounds; ± is how far half of the rounds are off. A ratio is ours by the peer's in the same \
+             round, the median of all.\nNothing is pinned. Others used {others:.0} % of this machine meanwhile.\n"
+        ),
     );
     text
 }
@@ -52,7 +54,7 @@ pub(crate) fn json(figures: &Figures) -> Value {
             "reached": ratio.and_then(|ratio| ratio.reached),
         })
     });
-    json!({ "rows": rows })
+    json!({ "rows": rows, "others_percent": figures.others })
 }
 
 // Private

@@ -109,12 +109,13 @@ impl Frontend {
         self.state.store(state, Relaxed);
     }
 
-    /// Whether it takes one more; if not, clients wait to be accepted.
-    pub(crate) fn has_room(&self) -> bool {
-        self.state() == FrontendState::Open && self.sessions.get() < self.maxconn.load(Relaxed)
+    /// Takes a place for one more, if there is one; if not, clients wait to be accepted. Whoever has it gives it back by
+    /// `sessions.down`.
+    pub(crate) fn reserve(&self) -> bool {
+        self.state() == FrontendState::Open && self.sessions.up_within(self.maxconn.load(Relaxed))
     }
 
-    /// A client has come. Refusals are counted, and told at times.
+    /// A client has come, to a place that was reserved. Refusals are counted, and told at times.
     pub(crate) fn enter(&self, client: IpAddr, now: u64, clock: &Clock) -> Result<Visit, Refused> {
         count(&self.accepted);
         self.accept_rate.tick(now);
@@ -123,7 +124,7 @@ impl Frontend {
             Ok(_) => {
                 count(&self.begun);
                 self.begin_rate.tick(now);
-                self.sessions.up();
+                self.sessions.settled();
             }
             Err(refused) => {
                 let reason = match refused {

@@ -21,6 +21,7 @@ const SHARE: u32 = 20;
 
 /// Keeps house until it is dropped.
 pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut ticks = tokio::time::interval(ROUND);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut bytes, mut used, mut at) = (0, usage(std::process::id()), Instant::now());
@@ -38,7 +39,6 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
             .store(bytes.saturating_sub(bytes_before), Relaxed);
         if let (Some(now), Some(before)) = (used, used_before) {
             let busy = now.cpu_percent_since(before, elapsed);
-            let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             pulse
                 .idle
                 .store(idle(busy, u32::try_from(processors).unwrap_or(1)), Relaxed);

@@ -53,9 +53,9 @@ impl Process {
         self.configured.load(Relaxed)
     }
 
-    /// Whether it takes one more.
-    pub(crate) fn has_room(&self) -> bool {
-        self.connections.get() < self.maxconn()
+    /// Takes a place for one more, if there is one; [`Process::ended`] gives it back.
+    pub(crate) fn reserve(&self) -> bool {
+        self.connections.up_within(self.maxconn())
     }
 
     /// A client was accepted, whatever becomes of it.
@@ -64,13 +64,13 @@ impl Process {
         self.accepts.tick(now);
     }
 
-    /// A session begins.
+    /// A session begins, in a place that was reserved.
     pub(crate) fn begun(&self, now: u64) {
-        self.connections.up();
+        self.connections.settled();
         self.sessions.tick(now);
     }
 
-    /// A session has ended.
+    /// A session has ended, or none came.
     pub(crate) fn ended(&self) {
         self.connections.down();
     }

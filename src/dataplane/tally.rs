@@ -81,6 +81,21 @@ impl Gauge {
         now
     }
 
+    /// One more, if there are fewer than `limit`: exactly, whoever else tries at the same time. It is no new maximum
+    /// before [`Gauge::settled`] says so: it may be taken back.
+    pub(crate) fn up_within(&self, limit: u32) -> bool {
+        let one_more = |now: u32| (now < limit).then(|| now + 1);
+        self.now.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    /// Those that there are, are there to stay.
+    pub(crate) fn settled(&self) {
+        let now = self.get();
+        if now > self.max() {
+            self.max.fetch_max(now, Relaxed);
+        }
+    }
+
     /// One less.
     pub(crate) fn down(&self) {
         self.now.fetch_sub(1, Relaxed);

@@ -1,6 +1,7 @@
 //! Accepting: as long as there is room. Without, clients wait in the kernel's queue, and nobody is dropped.
 
 use std::io;
+use std::sync::Arc;
 
 use mio::net::TcpStream;
 
@@ -51,16 +52,22 @@ impl Worker {
             let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
                 return;
             };
-            let full = self.places.count() >= self.room || !self.plane.process.has_room();
-            if full || !listener.frontend.has_room() {
+            let frontend = Arc::clone(&listener.frontend);
+            if self.places.count() >= self.room || !self.plane.process.reserve() {
                 return self.look_again(RETRY);
             }
-            match listener.accept() {
-                Accepted::Client(stream, from) => {
-                    let frontend = std::sync::Arc::clone(&listener.frontend);
-                    self.welcome(frontend, stream, from);
-                }
-                Accepted::Gone => {}
+            if !frontend.reserve() {
+                self.plane.process.ended();
+                return self.look_again(RETRY);
+            }
+            let accepted = listener.accept();
+            if let Accepted::Client(stream, from) = accepted {
+                self.welcome(frontend, stream, from);
+                continue;
+            }
+            self.give_back(&frontend);
+            match accepted {
+                Accepted::Client(..) | Accepted::Gone => {}
                 Accepted::Nobody => return,
                 Accepted::Full(error) => {
                     self.complain("cannot accept: clients wait", &error);
@@ -76,14 +83,14 @@ impl Worker {
         self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
     }
 
-    fn welcome(&mut self, frontend: std::sync::Arc<Frontend>, stream: TcpStream, from: std::net::SocketAddr) {
+    fn welcome(&mut self, frontend: Arc<Frontend>, stream: TcpStream, from: std::net::SocketAddr) {
         let ip = from.ip().to_canonical();
         self.plane.process.accepted(self.now);
         let Ok(visit) = frontend.enter(ip, self.now, &self.plane.clock) else {
-            return;
+            return self.give_back(&frontend);
         };
         self.plane.process.begun(self.now);
-        let backend = std::sync::Arc::clone(&frontend.route().backend);
+        let backend = Arc::clone(&frontend.route().backend);
         backend.tally.begun(self.now);
         self.serial += 1;
         let mut session = Box::new(Session {
@@ -110,6 +117,12 @@ impl Worker {
             return self.end(session, super::Why::NoServer);
         }
         self.assign(session);
+    }
+
+    /// Nobody took the place that was reserved.
+    fn give_back(&self, frontend: &Frontend) {
+        frontend.sessions.down();
+        self.plane.process.ended();
     }
 
     fn watch(&mut self, session: &mut Session) -> io::Result<()> {
