@@ -187,6 +187,10 @@ impl Plane {
             TcpStream::connect(self.address).ok()
         });
         self.probes += 1;
+        // So that this one is before all others.
+        harness::eventually("the first client is counted", || {
+            (self.figure("FRONTEND", "stot") > 0).then_some(())
+        });
     }
 
     fn answer(&self, command: &str) -> std::io::Result<String> {

@@ -69,6 +69,7 @@ fn leastconn_fills_up_what_is_low() {
     let filling: Vec<TcpStream> = (0..20).map(|_| client(plane.address)).collect();
     assert!(filling.iter().all(|client| byte(client).unwrap() == 3));
     clients.extend((0..30).map(|_| client(plane.address)));
+    plane.waits_for("FRONTEND", "scur", 90);
     let counts = [1, 2, 3].map(|number| plane.figure(&format!("node{number}"), "scur"));
     assert_eq!(counts, [30, 30, 30]);
 }

@@ -129,8 +129,8 @@ fn down_cuts_at_once_and_only_there() {
     let clients: Vec<TcpStream> = (0..20).map(|_| client(plane.address)).collect();
     let numbers: Vec<u8> = clients.iter().map(|client| byte(client).unwrap()).collect();
     plane.order("set server nodes/node1 health down");
-    for (client, number) in clients.iter().zip(numbers) {
-        if number == 1 {
+    for (client, number) in clients.iter().zip(&numbers) {
+        if *number == 1 {
             assert!(rest(client).unwrap_or_default().is_empty());
         } else {
             say(client, "!");
@@ -139,6 +139,13 @@ fn down_cuts_at_once_and_only_there() {
     }
     plane.waits_for("node1", "scur", 0);
     plane.waits_for("node2", "scur", 10);
+    assert_eq!(
+        numbers
+            .iter()
+            .map(|number| usize::from(*number == 2))
+            .sum::<usize>(),
+        10
+    );
 }
 
 #[test]
