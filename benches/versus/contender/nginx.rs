@@ -65,6 +65,7 @@ stream {{
         limit_conn per_ip 60000;
         proxy_connect_timeout 5s;
         proxy_timeout 5m;
+        proxy_half_close on;
         proxy_pass nodes;
     }}
 }}
