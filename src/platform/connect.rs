@@ -29,7 +29,8 @@ pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<T
 }
 
 /// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay. When the caller is
-/// `eager` to send, the kernel saves a packet: what is sent first says, too, that the target's answer has come.
+/// `eager` to send, the kernel saves a packet: what is sent first says, too, that the target's answer has come. Nagle's delay
+/// is then left to be switched off: it holds nothing back before the second time that something is sent.
 /// The stream does not block; it is connected when it becomes writable without an error.
 ///
 /// # Errors
@@ -40,9 +41,10 @@ pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Res
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
     )?;
-    socket.set_tcp_nodelay(true)?;
     if eager {
         socket.set_tcp_quickack(false)?;
+    } else {
+        socket.set_tcp_nodelay(true)?;
     }
     if let Some(source) = source {
         bind_address_no_port(&socket)?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 
 use super::listener::Accepted;
-use super::session::{Phase, Session};
-use super::{About, BOTH, Worker};
+use super::session::{Done, Phase, Session};
+use super::{About, SAYS, Worker};
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
@@ -110,6 +110,7 @@ impl Worker {
             tried: Vec::new(),
             attempts: 0,
             in_line: false,
+            done: Done::default(),
         });
         session.relay.client.writable = true;
         if let Err(error) = self.watch(&mut session) {
@@ -129,6 +130,6 @@ impl Worker {
         let about = About::Session(session.index, Side::Client);
         self.poll
             .registry()
-            .register(&mut session.client, about.into(), BOTH)
+            .register(&mut session.client, about.into(), SAYS)
     }
 }

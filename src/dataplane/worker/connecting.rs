@@ -4,10 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use mio::Interest;
 use mio::net::TcpStream;
 
 use super::session::{Phase, Session, Why};
-use super::{About, BOTH, Worker};
+use super::{About, SAYS, SAYS_OR_TAKES, Worker};
 use crate::dataplane::backend::{Assigned, Lease, Waiter};
 use crate::dataplane::relay::{Outlook, Side, Step};
 use crate::dataplane::tally::count;
@@ -63,25 +64,18 @@ impl Worker {
         let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
         let target = lease.server().address();
         let source = self.layout.source(self.number, session.serial, target.ip());
-        let begun = platform::connect::begin(target, source, eager).and_then(|stream| {
-            let mut stream = TcpStream::from_std(stream);
-            let about = About::Session(session.index, Side::Server);
-            self.poll.registry().register(&mut stream, about.into(), BOTH)?;
-            Ok(stream)
-        });
-        match begun {
+        match platform::connect::begin(target, source, eager) {
             Ok(server) => {
                 session.phase = Phase::Connecting {
-                    server,
+                    server: TcpStream::from_std(server),
                     lease,
                     since: self.now,
                 };
-                self.timers
-                    .arm(session.index, self.now + self.layout.times.connect);
+                session.done.prompt = !eager;
                 if eager {
                     self.try_at_once(session);
                 } else {
-                    self.places.put(session);
+                    self.wait_for_answer(session);
                 }
             }
             Err(error) => {
@@ -119,6 +113,7 @@ impl Worker {
         {
             session.tried.push(lease.server().id);
             session.relay.begin_anew();
+            session.done.server_asked = false;
             self.blame(&session, &lease, error);
         }
         self.try_again(session);
@@ -130,15 +125,37 @@ impl Worker {
     fn try_at_once(&mut self, mut session: Box<Session>) {
         session.relay.server.writable = true;
         match self.step(&mut session).0 {
-            _ if !session.relay.has_said() => self.connected(session),
+            _ if !session.relay.has_said() => match self.watch_server(&mut session, SAYS) {
+                Ok(()) => self.connected(session),
+                Err(error) => self.failed(session, &error),
+            },
             Step::Waits | Step::Held => {
                 session.relay.server.writable = false;
-                self.places.put(session);
+                self.wait_for_answer(session);
             }
             Step::Broken(Side::Client, _) => self.end(session, Why::Client),
             Step::More | Step::Done | Step::Broken(Side::Server, _) => {
                 self.failed(session, &io::ErrorKind::ConnectionRefused.into());
             }
+        }
+    }
+
+    /// Waits until the server has answered, or has taken too long.
+    fn wait_for_answer(&mut self, mut session: Box<Session>) {
+        if let Err(error) = self.watch_server(&mut session, SAYS_OR_TAKES) {
+            return self.failed(session, &error);
+        }
+        session.done.server_asked = true;
+        self.timers
+            .arm(session.index, self.now + self.layout.times.connect);
+        self.places.put(session);
+    }
+
+    fn watch_server(&self, session: &mut Session, interest: Interest) -> io::Result<()> {
+        let about = About::Session(session.index, Side::Server);
+        match session.phase.server_mut() {
+            Some(server) => self.poll.registry().register(server, about.into(), interest),
+            None => Ok(()),
         }
     }
 

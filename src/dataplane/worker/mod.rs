@@ -205,5 +205,7 @@ impl Worker {
     }
 }
 
-/// Both kinds of events: which of them is wanted changes with every read and write, and asking for less would cost calls.
-const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+/// What an end is asked at first: whether it says something. That it takes more is only worth an event once it has not.
+const SAYS: Interest = Interest::READABLE;
+/// What it is asked from then on: to ask for less again would cost a call each time.
+const SAYS_OR_TAKES: Interest = Interest::READABLE.add(Interest::WRITABLE);

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::Worker;
 use super::session::{Phase, Session, Why};
-use crate::dataplane::relay::{Side, Step};
+use super::{About, SAYS_OR_TAKES, Worker};
+use crate::dataplane::relay::{Outlook, Side, Step};
 
 /// Silence after which nobody closes just because all is said, in ms.
 const CALM: u64 = 10;
@@ -14,6 +14,9 @@ impl Worker {
     pub(super) fn go_on(&mut self, mut session: Box<Session>) {
         let was_left = session.relay.is_left_by_server();
         let was_calm = session.moved + CALM <= self.now;
+        if !session.done.prompt {
+            be_prompt(&mut session);
+        }
         let (step, again_at) = self.step(&mut session);
         if !matches!(session.phase, Phase::Relaying { .. }) {
             return self.places.put(session);
@@ -62,6 +65,45 @@ impl Worker {
             session.counted = moved;
             session.moved = self.now;
         }
+        self.ask_who_is_full(session);
         outcome
+    }
+
+    // Private
+
+    /// An end that does not take more is asked, from now on, when it does. Asking tells at once if it does already.
+    fn ask_who_is_full(&mut self, session: &mut Session) {
+        let registry = self.poll.registry();
+        let mut outcome = Ok(());
+        if !session.relay.client.writable && !session.done.client_asked {
+            session.done.client_asked = true;
+            let about = About::Session(session.index, Side::Client);
+            outcome = registry.reregister(&mut session.client, about.into(), SAYS_OR_TAKES);
+        }
+        if let Phase::Relaying { server, .. } = &mut session.phase
+            && !session.relay.server.writable
+            && !session.done.server_asked
+        {
+            session.done.server_asked = true;
+            let about = About::Session(session.index, Side::Server);
+            outcome = outcome.and(registry.reregister(server, about.into(), SAYS_OR_TAKES));
+        }
+        if let Err(error) = outcome {
+            self.complain("cannot watch a connection", &error);
+        }
+    }
+}
+
+/// Switches Nagle's delay off towards the server when the client has more to say than it said before the server was
+/// there; most have not.
+fn be_prompt(session: &mut Session) {
+    let client = &session.relay.client;
+    if client.readable
+        && client.outlook == Outlook::Open
+        && let Some(server) = session.phase.server()
+    {
+        session.done.prompt = true;
+        // Fails only on a connection that is dead already, which using it will tell.
+        let _set = server.set_nodelay(true);
     }
 }

@@ -52,6 +52,19 @@ pub(super) struct Session {
     pub(super) attempts: u8,
     /// Whether it is in line for another step.
     pub(super) in_line: bool,
+    /// What was done once for all.
+    pub(super) done: Done,
+}
+
+/// What is done once for all, when it is needed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    /// Its client is asked whether it takes more.
+    pub(super) client_asked: bool,
+    /// Its server is asked whether it takes more.
+    pub(super) server_asked: bool,
+    /// Nagle's delay is off towards the server.
+    pub(super) prompt: bool,
 }
 
 /// What a session is at.
@@ -98,7 +111,14 @@ impl Phase {
         }
     }
 
-    fn server(&self) -> Option<&TcpStream> {
+    pub(super) fn server(&self) -> Option<&TcpStream> {
+        match self {
+            Phase::Connecting { server, .. } | Phase::Relaying { server, .. } => Some(server),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+
+    pub(super) fn server_mut(&mut self) -> Option<&mut TcpStream> {
         match self {
             Phase::Connecting { server, .. } | Phase::Relaying { server, .. } => Some(server),
             Phase::New | Phase::Waiting | Phase::Pausing => None,
