@@ -39,7 +39,8 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     worker: u16,
-    orders: Mutex<Vec<Order>>,
+    /// None when the worker has ended.
+    orders: Mutex<Option<Vec<Order>>>,
     waker: Waker,
 }
 
@@ -47,7 +48,7 @@ impl Inbox {
     pub(crate) fn new(worker: u16, waker: Waker) -> Inbox {
         Inbox {
             worker,
-            orders: Mutex::default(),
+            orders: Mutex::new(Some(Vec::new())),
             waker,
         }
     }
@@ -57,10 +58,16 @@ impl Inbox {
         self.worker
     }
 
-    /// Tells the worker.
+    /// Tells the worker. One that has ended is told nothing: who waits for its answer learns so, and a server that it got
+    /// is free again.
     pub(crate) fn post(&self, order: Order) {
         let first = {
-            let mut orders = lock(&self.orders);
+            let mut inbox = lock(&self.orders);
+            let Some(orders) = inbox.as_mut() else {
+                // To drop a lease may post another order, here too.
+                drop(inbox);
+                return drop(order);
+            };
             orders.push(order);
             orders.len() == 1
         };
@@ -72,6 +79,15 @@ impl Inbox {
 
     /// All that came.
     pub(crate) fn take(&self) -> Vec<Order> {
-        std::mem::take(&mut lock(&self.orders))
+        lock(&self.orders)
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// The worker ends, and reads nothing more.
+    pub(crate) fn close(&self) {
+        let unread = lock(&self.orders).take();
+        drop(unread);
     }
 }

@@ -44,27 +44,26 @@ impl Layout {
         drained: &BTreeSet<String>,
         clock: &Clock,
     ) -> Layout {
-        let first = config.frontends.len();
-        let id = |place: usize| FIRST_ID + u32::try_from(place).unwrap_or(u32::MAX - FIRST_ID);
+        let (frontend_ids, backend_ids) = ids(&config, old);
         let backends: Vec<Arc<Backend>> = config
             .backends
             .iter()
-            .enumerate()
-            .map(|(place, described)| {
+            .zip(backend_ids)
+            .map(|(described, id)| {
                 let known = old.and_then(|old| old.backend(&described.name));
-                backend(described, id(first + place), known, &config, drained, clock)
+                backend(described, id, known, &config, drained, clock)
             })
             .collect();
         let frontends = config
             .frontends
             .iter()
-            .enumerate()
-            .filter_map(|(place, described)| {
+            .zip(frontend_ids)
+            .filter_map(|(described, id)| {
                 let known = old.and_then(|old| old.frontend(&described.name));
                 let serves = backends
                     .iter()
                     .find(|backend| backend.name == described.backend)?;
-                Some(frontend(described, id(place), known, serves, &config))
+                Some(frontend(described, id, known, serves, &config))
             })
             .collect();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -113,6 +112,23 @@ impl Layout {
 
 // Private
 
+/// Numbers of frontends and of backends. Who goes on keeps its own, wherever it stands now: a new one in front must not
+/// cost the others their connections, sticky clients and counters.
+fn ids(config: &Dataplane, old: Option<&Layout>) -> (Vec<u32>, Vec<u32>) {
+    let frontend = |it: &DataplaneFrontend| old?.frontend(&it.name).map(|known| known.id);
+    let backend = |it: &DataplaneBackend| old?.backend(&it.name).map(|known| known.id);
+    let frontends: Vec<Option<u32>> = config.frontends.iter().map(frontend).collect();
+    let backends: Vec<Option<u32>> = config.backends.iter().map(backend).collect();
+    let kept: BTreeSet<u32> = frontends.iter().chain(&backends).flatten().copied().collect();
+    let mut free = (FIRST_ID..).filter(|id| !kept.contains(id));
+    let mut all = |ids: Vec<Option<u32>>| -> Vec<u32> {
+        ids.into_iter()
+            .filter_map(|id| id.or_else(|| free.next()))
+            .collect()
+    };
+    (all(frontends), all(backends))
+}
+
 fn frontend(
     described: &DataplaneFrontend,
     id: u32,
@@ -130,7 +146,7 @@ fn frontend(
         described.maxconn
     };
     let limits = described.limits.clone();
-    match known.filter(|known| known.id == id) {
+    match known {
         Some(known) => {
             known.reconfigure(route, maxconn, limits);
             Arc::clone(known)
@@ -154,7 +170,6 @@ fn backend(
     drained: &BTreeSet<String>,
     clock: &Clock,
 ) -> Arc<Backend> {
-    let known = known.filter(|known| known.id == id);
     let before = known.map(|known| known.pool());
     let server = |server: &crate::render::DataplaneServer| {
         let known = before

@@ -266,3 +266,33 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_holds_whoever_tries_at_the_same_time() {
+        const LIMIT: u32 = 3;
+        let (gauge, inside) = (Gauge::default(), AtomicU32::new(0));
+        let work = || {
+            for _ in 0..10_000 {
+                if gauge.up_within(LIMIT) {
+                    gauge.settled();
+                    assert!(inside.fetch_add(1, Relaxed) < LIMIT);
+                    inside.fetch_sub(1, Relaxed);
+                    gauge.down();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(work);
+            }
+        });
+        assert_eq!(gauge.get(), 0);
+        assert!((1..=LIMIT).contains(&gauge.max()));
+    }
+}

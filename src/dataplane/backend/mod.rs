@@ -5,6 +5,8 @@
 
 mod lease;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};

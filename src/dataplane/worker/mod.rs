@@ -114,6 +114,7 @@ impl Worker {
             self.accept_again();
             self.places.all_read();
             if self.draining && self.places.count() == 0 {
+                self.inbox.close();
                 return Ok(());
             }
         }
