@@ -99,13 +99,14 @@ impl Layout {
     }
 
     /// The address from which `worker` makes its connection number `serial`, when there is a choice. Each worker has a
-    /// part of its own while there are enough, so that they do not look for ports in each other's way.
-    pub(crate) fn source(&self, worker: u16, serial: u64, to: IpAddr) -> Option<IpAddr> {
+    /// part of its own while there are enough, so that they do not look for ports in each other's way. After `failures`,
+    /// which may be the address's, it is another one.
+    pub(crate) fn source(&self, worker: u16, serial: u64, failures: usize, to: IpAddr) -> Option<IpAddr> {
         let sources = &self.config.sources;
         let workers = usize::from(self.config.workers.max(1));
         let share = (sources.len() / workers).max(1);
         let turn = usize::try_from(serial).unwrap_or(0) % share;
-        let source = *sources.get((usize::from(worker) * share + turn) % sources.len().max(1))?;
+        let source = *sources.get((usize::from(worker) * share + turn + failures) % sources.len().max(1))?;
         (source.is_ipv4() == to.is_ipv4()).then_some(source)
     }
 }

@@ -115,6 +115,7 @@ pub enum ServeError {
 pub async fn run(path: &Path) -> Result<(), ServeError> {
     let config = reload::read(path)?;
     thread::name(&config.cluster);
+    thread::survive_large_files()?;
     let nofile = descriptors::raise_limit()?;
     let claims = reload::claims(&config, &BTreeMap::new())?;
     let clock = Clock::new();

@@ -63,7 +63,10 @@ impl Worker {
         }
         let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
         let target = lease.server().address();
-        let source = self.layout.source(self.number, session.serial, target.ip());
+        let failures = usize::from(session.attempts - 1);
+        let source = self
+            .layout
+            .source(self.number, session.serial, failures, target.ip());
         match platform::connect::begin(target, source, eager) {
             Ok(server) => {
                 session.phase = Phase::Connecting {
@@ -77,6 +80,11 @@ impl Worker {
                 } else {
                     self.wait_for_answer(session);
                 }
+            }
+            Err(error) if is_ours(&error) => {
+                self.complain("cannot connect to a server", &error);
+                drop(lease);
+                self.try_again(session);
             }
             Err(error) => {
                 session.tried.push(lease.server().id);
@@ -204,22 +212,16 @@ impl Worker {
         server.tally.connect_errors.fetch_add(1, Relaxed);
         session.backend.tally.connect_errors.fetch_add(1, Relaxed);
         count(&server.tally.redispatches);
-        // No port, no descriptor, no such source: that is our own trouble.
-        if matches!(
-            error.raw_os_error(),
-            Some(
-                libc::EADDRNOTAVAIL
-                    | libc::EMFILE
-                    | libc::ENFILE
-                    | libc::ENOBUFS
-                    | libc::ENOMEM
-                    | libc::EINVAL
-            )
-        ) {
-            return self.complain("cannot connect to a server", error);
-        }
         if server.failed(session.backend.pool().config.eject_after) {
             self.plane.eject(&session.backend, server, error);
         }
     }
+}
+
+/// Whether it is our own trouble: no port, no descriptor, no such source.
+fn is_ours(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EINVAL)
+    )
 }
