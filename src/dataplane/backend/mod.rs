@@ -169,6 +169,10 @@ impl Backend {
                 choose(None);
             }
         }
+        if matches!(given, Assigned::Wait) {
+            // Somebody may have left before the queue was seen to be there. Not earlier: the client's entry was locked.
+            self.serve_waiting();
+        }
         given
     }
 
@@ -269,21 +273,14 @@ impl Backend {
 
     // Private
 
-    /// A place at `server`, or before it.
+    /// A place at `server`, or before it. Nobody overtakes who waits.
     fn take(self: &Arc<Self>, server: &Arc<Server>, waiter: impl FnOnce() -> Waiter) -> Assigned {
         let mut core = lock(&self.core);
-        if server.has_room() {
+        if core.queue.len() == 0 && server.has_room() {
             return self.given(server);
         }
         let limit = self.pool.load().config.queue;
-        if !self.joins(&mut core, limit, waiter, Some(server)) {
-            return Assigned::Nothing;
-        }
-        // Somebody may have left before the queue was seen to have one more.
-        if server.has_room() && self.withdraws(&mut core) {
-            return self.given(server);
-        }
-        Assigned::Wait
+        self.joins(&mut core, limit, waiter, Some(server))
     }
 
     /// A place at the server that the algorithm chooses, or before all of them.
@@ -295,38 +292,32 @@ impl Backend {
         waiter: impl FnOnce() -> Waiter,
     ) -> Assigned {
         let mut core = lock(&self.core);
-        if let Some(server) = core.choose(pool, client, tried, self.clock.now()) {
-            return self.given(server);
-        }
-        let serves = |server: &&Arc<Server>| server.serves() && !tried.contains(&server.id);
-        if !pool.servers.iter().any(|server| serves(&server)) {
-            return Assigned::Nothing;
-        }
-        if !self.joins(&mut core, pool.config.queue, waiter, None) {
-            return Assigned::Nothing;
-        }
-        if let Some(server) = core.choose(pool, client, tried, self.clock.now())
-            && self.withdraws(&mut core)
+        if core.queue.len() == 0
+            && let Some(server) = core.choose(pool, client, tried, self.clock.now())
         {
             return self.given(server);
         }
-        Assigned::Wait
+        let serves = |server: &Arc<Server>| server.serves() && !tried.contains(&server.id);
+        if !pool.servers.iter().any(serves) {
+            return Assigned::Nothing;
+        }
+        self.joins(&mut core, pool.config.queue, waiter, None)
     }
 
     fn given(self: &Arc<Self>, server: &Arc<Server>) -> Assigned {
         Assigned::Server(Lease::new(Arc::clone(self), Arc::clone(server), &self.clock))
     }
 
-    /// Puts one more in the queue; whether it has room.
+    /// Puts one more in the queue, if it has room.
     fn joins(
         &self,
         core: &mut Core,
         limit: u32,
         waiter: impl FnOnce() -> Waiter,
         server: Option<&Arc<Server>>,
-    ) -> bool {
+    ) -> Assigned {
         if core.queue.len() >= limit {
-            return false;
+            return Assigned::Nothing;
         }
         let mut waiter = waiter();
         waiter.server = server.cloned();
@@ -336,17 +327,7 @@ impl Backend {
         }
         core.queue.put(waiter);
         self.waiting.store(core.queue.len(), SeqCst);
-        true
-    }
-
-    /// Takes back who has just joined.
-    fn withdraws(&self, core: &mut Core) -> bool {
-        let waiter = core.queue.take_last();
-        self.waiting.store(core.queue.len(), SeqCst);
-        if let Some(waiter) = &waiter {
-            self.left(waiter);
-        }
-        waiter.is_some()
+        Assigned::Wait
     }
 
     fn left(&self, waiter: &Waiter) {
@@ -384,17 +365,18 @@ impl Core {
     /// The first in the queue who can be served, and by whom. Who waits for a server that serves nobody any more gets
     /// another one.
     fn servable<'a>(&mut self, pool: &'a Pool, now: u64) -> Option<(usize, &'a Arc<Server>)> {
+        let mut all_full = false;
         for at in 0..usize::try_from(self.queue.len()).unwrap_or(usize::MAX) {
             let (client, server) = self.queue.at(at)?;
             let own = server.as_ref().and_then(|server| pool.server(server.id));
             match own.filter(|server| server.serves()) {
                 Some(server) if server.has_room() => return Some((at, server)),
-                Some(_) => {}
-                None => {
-                    if let Some(server) = self.choose(pool, client, &[], now) {
-                        return Some((at, server));
-                    }
-                }
+                // Where nobody has room for one, nobody has for another.
+                None if !all_full => match self.choose(pool, client, &[], now) {
+                    Some(server) => return Some((at, server)),
+                    None => all_full = true,
+                },
+                Some(_) | None => {}
             }
         }
         None

@@ -60,10 +60,6 @@ impl Queue {
         self.0.remove(at)
     }
 
-    pub(super) fn take_last(&mut self) -> Option<Waiter> {
-        self.0.pop_back()
-    }
-
     /// Takes out the session `serial` of `worker`.
     pub(super) fn remove(&mut self, worker: u16, serial: u64) -> Option<Waiter> {
         let at = self

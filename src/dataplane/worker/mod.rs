@@ -114,7 +114,6 @@ impl Worker {
             self.accept_again();
             self.places.all_read();
             if self.draining && self.places.count() == 0 {
-                self.inbox.close();
                 return Ok(());
             }
         }
@@ -203,6 +202,13 @@ impl Worker {
         if let Some(times) = self.trouble.after(Instant::now()) {
             tracing::warn!(worker = self.number, times, %error, "{what}");
         }
+    }
+}
+
+impl Drop for Worker {
+    /// However it ends: nobody is to wait for its answer.
+    fn drop(&mut self) {
+        self.inbox.close();
     }
 }
 
