@@ -37,6 +37,27 @@ fn listeners_come_and_go() {
 }
 
 #[test]
+fn what_is_put_in_front_of_others_leaves_them_as_they_are() {
+    let [first, second] = speakers();
+    let mut plane = Plane::start(&[first, second]);
+    let (before, _) = served(&plane);
+    plane.order("set server nodes/node1 state drain");
+    plane.configure(|config| {
+        let (mut frontend, mut backend) = (config.frontends[0].clone(), config.backends[0].clone());
+        "front".clone_into(&mut frontend.name);
+        "back".clone_into(&mut backend.name);
+        frontend.listen = vec![free_address()];
+        "back".clone_into(&mut frontend.backend);
+        config.frontends.insert(0, frontend);
+        config.backends.insert(0, backend);
+    });
+    plane.reload();
+    // What an order said holds, and what was carried is.
+    assert!((0..20).all(|_| served(&plane).1 == 2));
+    lives(&before);
+}
+
+#[test]
 fn servers_come_and_go() {
     let [first, second, third] = speakers();
     let mut plane = Plane::start(&[first, second]);

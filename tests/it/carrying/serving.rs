@@ -20,6 +20,18 @@ fn a_server_that_refuses_is_passed_over() {
 }
 
 #[test]
+fn a_source_address_that_is_none_of_ours_costs_no_client() {
+    let plane = Plane::with(&speakers::<2>(), |config| {
+        config.sources = ["203.0.113.9", "127.0.0.2"].map(|it| it.parse().unwrap()).into();
+    });
+    for _ in 0..40 {
+        byte(&client(plane.address)).unwrap();
+    }
+    assert_eq!(plane.figure("BACKEND", "econ"), 0);
+    plane.tells("cannot connect to a server");
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_passed_over() {
     let [silent] = listeners();
     let [alive] = speakers();
