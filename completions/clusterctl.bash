@@ -22,6 +22,9 @@ _clusterctl() {
             clusterctl,completions)
                 cmd="clusterctl__subcmd__completions"
                 ;;
+            clusterctl,dataplane)
+                cmd="clusterctl__subcmd__dataplane"
+                ;;
             clusterctl,doctor)
                 cmd="clusterctl__subcmd__doctor"
                 ;;
@@ -78,6 +81,9 @@ _clusterctl() {
                 ;;
             clusterctl__subcmd__help,completions)
                 cmd="clusterctl__subcmd__help__subcmd__completions"
+                ;;
+            clusterctl__subcmd__help,dataplane)
+                cmd="clusterctl__subcmd__help__subcmd__dataplane"
                 ;;
             clusterctl__subcmd__help,doctor)
                 cmd="clusterctl__subcmd__help__subcmd__doctor"
@@ -170,7 +176,7 @@ _clusterctl() {
 
     case "${cmd}" in
         clusterctl)
-            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help"
+            opts="-h -V --profile --set --port-offset --run-dir --templates --json --no-color --help --version start stop restart reload drain ready status health stats logs render check doctor profile node dataplane completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -204,7 +210,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__check)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,8 +277,46 @@ _clusterctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        clusterctl__subcmd__dataplane)
+            opts="-h --config --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port-offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         clusterctl__subcmd__doctor)
-            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -386,7 +430,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help)
-            opts="start stop restart reload drain ready status health stats logs render check doctor profile node completions man supervise help"
+            opts="start stop restart reload drain ready status health stats logs render check doctor profile node dataplane completions man supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +458,20 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        clusterctl__subcmd__help__subcmd__dataplane)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1120,7 +1178,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__render)
-            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1196,7 +1254,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__start)
-            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help haproxy"
+            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

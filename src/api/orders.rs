@@ -52,7 +52,7 @@ pub struct ReloadOrder {
 /// A reload that was carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// The balancer's new process; null when nothing has changed for it.
+    /// The balancer's process that goes by it: a new one, or the one that ran; null when nothing has changed for it.
     pub pid: Option<u32>,
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::process::Output;
 
 use super::files::FilesError;
+use crate::profile::BalancerKind;
 
 /// A configuration that the binary was not asked about, or refused.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,8 @@ pub enum CheckError {
     /// It refused.
     #[error("{program} refuses the configuration:\n{words}")]
     Refused {
+        /// The balancer.
+        kind: BalancerKind,
         /// The binary.
         program: String,
         /// Its own words.
@@ -36,9 +39,9 @@ impl CheckError {
         match self {
             CheckError::Files(error) => error.hint(),
             CheckError::NotRun { .. } => None,
-            CheckError::Refused { .. } => {
-                Some("`clusterctl render haproxy` prints the configuration that is meant".to_owned())
-            }
+            CheckError::Refused { kind, .. } => Some(format!(
+                "`clusterctl render {kind}` prints the configuration that is meant"
+            )),
         }
     }
 }

@@ -28,6 +28,11 @@ pub enum FilesError {
         /// Why.
         source: io::Error,
     },
+    /// The profile wants nothing that the balancer serves.
+    #[error(
+        "nothing is left to serve: the built-in balancer serves TCP only, so far, and `listen.tcp` is null"
+    )]
+    NothingServed,
     /// No certificate can be made.
     #[error("cannot make a self-signed certificate: {0}")]
     SelfSigned(#[from] rcgen::Error),
@@ -42,6 +47,7 @@ impl FilesError {
             FilesError::Certificate { .. } => {
                 Some("`tls.certificate` and `tls.key` name PEM files that this user can read".to_owned())
             }
+            FilesError::NothingServed => Some("give `listen.tcp` a port, or use `haproxy`".to_owned()),
             FilesError::SelfSigned(_) => {
                 Some("make a pair yourself, and name it: `tls: {certificate: FILE, key: FILE}`".to_owned())
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Balancer;
+use super::builtin::Builtin;
 use super::haproxy::{Haproxy, OLDEST};
 use crate::platform::Program;
 use crate::profile::{BalancerKind, Binaries};
@@ -80,20 +81,28 @@ impl FindError {
                 format!("is it the right file? If not, {}", name_it(kind))
             }
             FindError::TooOld { kind, .. } => format!("install a newer {kind}, and {}", name_it(kind)),
-            FindError::NotBuilt(_) => "use `haproxy`".to_owned(),
+            FindError::NotBuilt(_) => "use `builtin` or `haproxy`".to_owned(),
         })
     }
 }
 
 /// Finds the binary of the balancer `kind`: the one that the profile names, else the first in PATH, `/usr/sbin` or
-/// `/usr/local/sbin`.
+/// `/usr/local/sbin`. The built-in one is this very binary.
 ///
 /// # Errors
 /// When there is none, or none that will do.
 pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Balancer>, FindError> {
-    let BalancerKind::Haproxy = kind else {
-        return Err(FindError::NotBuilt(kind));
-    };
+    match kind {
+        BalancerKind::Builtin => Ok(Box::new(Builtin::new())),
+        BalancerKind::Haproxy => Ok(Box::new(haproxy(binaries).await?)),
+        BalancerKind::Nginx => Err(FindError::NotBuilt(kind)),
+    }
+}
+
+// Private
+
+async fn haproxy(binaries: &Binaries) -> Result<Haproxy, FindError> {
+    let kind = BalancerKind::Haproxy;
     let path = match &binaries.haproxy {
         Some(named) => at(named).ok_or_else(|| FindError::NotThere {
             kind,
@@ -112,10 +121,8 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
             oldest: OLDEST,
         });
     }
-    Ok(Box::new(Haproxy::new(path, build)))
+    Ok(Haproxy::new(path, build))
 }
-
-// Private
 
 async fn ask(kind: BalancerKind, path: &Path) -> Result<HaproxyBuild, FindError> {
     let output = Program::new(path).arg("-vv").output(PATIENCE).await;
@@ -226,16 +233,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn kinds_that_are_not_built_yet_say_so() {
-        for kind in [BalancerKind::Nginx, BalancerKind::Builtin] {
-            let Err(error) = find(kind, &Binaries::default()).await else {
-                panic!("{kind} was found");
-            };
-            assert_eq!(
-                error.to_string(),
-                format!("balancer `{kind}` is not available yet")
-            );
-            assert_eq!(error.hint().unwrap(), "use `haproxy`");
-        }
+    async fn the_built_in_one_is_this_binary() {
+        let found = find(BalancerKind::Builtin, &Binaries::default()).await.unwrap();
+        assert_eq!(
+            (found.kind(), found.version()),
+            (BalancerKind::Builtin, env!("CARGO_PKG_VERSION"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_is_not_built_yet_says_so() {
+        let Err(error) = find(BalancerKind::Nginx, &Binaries::default()).await else {
+            panic!("nginx was found");
+        };
+        assert_eq!(error.to_string(), "balancer `nginx` is not available yet");
+        assert_eq!(error.hint().unwrap(), "use `builtin` or `haproxy`");
     }
 }

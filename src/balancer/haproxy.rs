@@ -8,12 +8,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
 
-use super::Balancer;
 use super::certificate::pem;
 use super::check::{CheckError, verdict};
 use super::files::{ConfigFile, FilesError};
 use super::orders::{Lists, Orders};
 use super::scratch::Scratch;
+use super::{Balancer, ReloadBy};
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
@@ -21,6 +21,9 @@ use crate::render::{self, HaproxyBuild, HealthTarget, Templates};
 
 /// The oldest branch that understands our configuration: `localpeer` came with 2.4.
 pub(super) const OLDEST: (u16, u16) = (2, 4);
+
+/// A younger process has not taught its stick tables to the next one.
+const SETTLED: Duration = Duration::from_secs(6);
 
 /// A check reads a few files; 100 backends take it well under a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -79,6 +82,7 @@ impl Haproxy {
         match verdict(&output) {
             Ok(warnings) => Ok(warnings.into_iter().map(here).collect()),
             Err(words) => Err(CheckError::Refused {
+                kind: self.kind(),
                 program: self.build.to_string(),
                 words: here(words),
             }),
@@ -170,6 +174,10 @@ impl Balancer for Haproxy {
             // Takes every pid that follows, so it comes last.
             .arg("-sf")
             .args(replacing.iter().map(u32::to_string))
+    }
+
+    fn reload(&self) -> ReloadBy {
+        ReloadBy::Successor { settled: SETTLED }
     }
 
     fn drain_signal(&self) -> Signal {

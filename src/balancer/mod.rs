@@ -1,6 +1,7 @@
 //! The balancers, described: what files they read, how they are checked and served. They are only described here;
 //! the supervisor does.
 
+mod builtin;
 mod certificate;
 mod check;
 mod files;
@@ -11,10 +12,12 @@ mod scratch;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
 
+pub use builtin::Builtin;
 pub use check::CheckError;
 pub use files::{ConfigFile, FilesError};
 pub use find::{FindError, find};
@@ -25,6 +28,18 @@ use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{HealthTarget, Templates};
+
+/// Who puts a new configuration in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadBy {
+    /// A new process, which takes the listeners over; the old one ends with its last connection.
+    Successor {
+        /// How old a process has to be to hand over all that it knows.
+        settled: Duration,
+    },
+    /// The process that runs: told so by its runtime API, it reads its files again.
+    Itself,
+}
 
 /// One load balancer. Each is a drop-in for the others.
 pub trait Balancer: Send + Sync {
@@ -73,8 +88,12 @@ pub trait Balancer: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
 
     /// How it is run, in front, reading the files in `run_dir`. It takes the listeners over from the processes
-    /// `replacing`, which then end with their last connection; none for a fresh start.
+    /// `replacing`, which then end with their last connection; none for a fresh start, or when it
+    /// [reloads itself](ReloadBy::Itself).
     fn serve(&self, plan: &Plan, run_dir: &RunDir, replacing: &[u32]) -> Program;
+
+    /// Who puts a new configuration in force, once its files are written.
+    fn reload(&self) -> ReloadBy;
 
     /// After this signal it accepts nothing more, and ends with its last connection.
     fn drain_signal(&self) -> Signal;

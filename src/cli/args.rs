@@ -100,7 +100,7 @@ pub(super) enum Verb {
     /// Print the balancer's configuration, or write it to a directory
     #[command(after_long_help = help::RENDER)]
     Render(Render),
-    /// Check the profile, and the configuration with the real balancer
+    /// Check the profile, and the configuration with the balancer
     #[command(after_long_help = help::CHECK)]
     Check(Check),
     /// Examine this host, and say how to fix what is wrong
@@ -112,6 +112,9 @@ pub(super) enum Verb {
     /// Run one MCP node alone, in the foreground
     #[command(after_long_help = help::NODE)]
     Node(Node),
+    /// Run the built-in load balancer in front, alone
+    #[command(after_long_help = help::DATAPLANE)]
+    Dataplane(Dataplane),
     /// Print completions for a shell
     #[command(after_long_help = help::COMPLETIONS)]
     Completions(Completions),
@@ -196,7 +199,7 @@ pub(super) struct Health {
 /// `logs`
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// Node, `haproxy` or `supervisor` [default: all]
+    /// Node, balancer or `supervisor` [default: all]
     pub(super) name: Option<String>,
     /// Go on and show each new line
     #[arg(short, long)]
@@ -228,6 +231,9 @@ pub(super) struct Check {
 /// `doctor`
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
+    /// Balancer [default: the profile's]
+    #[arg(value_parser = BalancerNames)]
+    pub(super) balancer: Option<BalancerName>,
     /// Mend what can be mended from here, and print how to undo it; needs root
     #[arg(long)]
     pub(super) fix: bool,
@@ -281,6 +287,14 @@ pub(super) struct Node {
     /// Fault injection, for drills: this port accepts and never answers
     #[arg(long, value_name = "tcp|http", hide = true)]
     pub(super) mute: Option<crate::node::Port>,
+}
+
+/// `dataplane`
+#[derive(Debug, Args)]
+pub(super) struct Dataplane {
+    /// Its configuration, as `clusterctl render builtin` prints it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
 }
 
 /// `completions`

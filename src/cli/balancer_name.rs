@@ -11,7 +11,7 @@ use crate::balancer::FindError;
 use crate::profile::BalancerKind;
 
 /// The balancers that can be chosen.
-const AVAILABLE: [BalancerKind; 1] = [BalancerKind::Haproxy];
+pub(super) const AVAILABLE: [BalancerKind; 2] = [BalancerKind::Builtin, BalancerKind::Haproxy];
 
 /// What was typed; judged by [`BalancerName::kind`], which can say more than clap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,10 +90,14 @@ mod tests {
     #[test]
     fn what_is_to_come_is_told_from_what_is_not() {
         assert_eq!(judged("haproxy"), Ok(BalancerKind::Haproxy));
+        assert_eq!(judged("builtin"), Ok(BalancerKind::Builtin));
         assert_eq!(
             judged("nginx").unwrap_err().0,
             "balancer `nginx` is not available yet"
         );
-        assert_eq!(judged("envoy").unwrap_err().1.unwrap(), "there is `haproxy`");
+        assert_eq!(
+            judged("envoy").unwrap_err().1.unwrap(),
+            "there is `builtin`, `haproxy`"
+        );
     }
 }

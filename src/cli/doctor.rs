@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::args::Doctor;
+use super::balancer_name::BalancerName;
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
 use super::mending::{Change, Witness, mend};
@@ -23,10 +24,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -
         Some(connections) => &settings.clone().with(&format!("limits.maxconn={connections}")),
         None => settings,
     };
+    let named = args.balancer.as_ref();
     if args.fix {
-        return fix(settings, printer).await;
+        return fix(settings, printer, named).await;
     }
-    let findings = findings(settings, &Host::read()).await?;
+    let findings = findings(settings, named, &Host::read()).await?;
     if settings.json {
         printer.pretty_json(&findings)?;
     } else {
@@ -45,19 +47,19 @@ struct Mended<'a> {
     findings: &'a [Finding],
 }
 
-async fn fix(settings: &Settings, printer: &Printer) -> Outcome {
+async fn fix(settings: &Settings, printer: &Printer, named: Option<&BalancerName>) -> Outcome {
     if !Host::read().root {
         return Err(Failure::because("`doctor --fix` needs root")
             .hint("`sudo clusterctl doctor --fix`; without `--fix` anybody may look".to_owned()));
     }
     let host = patient();
-    let before = findings(settings, &host).await?;
+    let before = findings(settings, named, &host).await?;
     let remedies = remedy::gathered(before.iter().flat_map(|finding| &finding.remedies));
     let mut voice = Voice {
         printer: (!settings.json).then_some(printer),
     };
     let changes = mend(&remedies, &host, &sysctl::Settings::default(), &mut voice)?;
-    let after = findings(settings, &patient()).await?;
+    let after = findings(settings, named, &patient()).await?;
     if settings.json {
         printer.pretty_json(&Mended {
             changes: &changes,
@@ -84,16 +86,21 @@ fn patient() -> Host {
     }
 }
 
-async fn findings(settings: &Settings, host: &Host) -> Result<Vec<Finding>, Failure> {
-    let cluster = settings.cluster()?;
-    let plan = plan(&cluster, settings.balancer(None)?, host);
+async fn findings(
+    settings: &Settings,
+    named: Option<&BalancerName>,
+    host: &Host,
+) -> Result<Vec<Finding>, Failure> {
+    let kind = settings.balancer(named)?;
+    let cluster = settings.cluster()?.behind(kind);
+    let plan = plan(&cluster, kind, host);
     let addresses: Vec<_> = plan
         .bound(&cluster)
         .into_iter()
         .map(|bound| bound.address)
         .collect();
     let seen = Seen {
-        binaries: vec![haproxy(&cluster).await],
+        binaries: vec![haproxy(&cluster, kind == BalancerKind::Haproxy).await],
         holders: holders(&addresses),
         own_pids: own_pids(&settings.run_dir()?)?,
     };
@@ -130,7 +137,7 @@ impl Voice<'_> {
     }
 }
 
-async fn haproxy(cluster: &Cluster) -> BinarySeen {
+async fn haproxy(cluster: &Cluster, needed: bool) -> BinarySeen {
     let found = balancer::find(BalancerKind::Haproxy, &cluster.binaries).await;
     let (path, version, problem) = match &found {
         Ok(haproxy) => (
@@ -145,7 +152,7 @@ async fn haproxy(cluster: &Cluster) -> BinarySeen {
         name: "haproxy",
         path,
         version,
-        needed: true,
+        needed,
         install: "apt-get install -y haproxy",
         problem,
     }

@@ -4,11 +4,12 @@ pub(super) const ABOUT: &str = "\
 Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 
 From a profile in YAML (the default: 4 nodes, sized for 100,000 connections) it renders the balancer's configuration, \
-starts the nodes and the balancer, restarts what dies, and shows who is up and whether the load is even.";
+starts the nodes and the balancer, restarts what dies, and shows who is up and whether the load is even. The balancer is \
+`builtin`, which is inside this binary and serves TCP, or `haproxy`, which serves HTTP too.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  clusterctl start haproxy           4 nodes behind HAProxy, up when it returns
+  clusterctl start                   4 nodes and a balancer, up when it returns
   clusterctl status                  who is up, who holds how many connections
   clusterctl health --continuous 5   more of it, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
@@ -30,15 +31,16 @@ Environment:
   NO_COLOR             no colour, even on a terminal";
 
 pub(super) const START: &str = "\
-Plans what this host can hold, renders the configuration, has the balancer's own program check it, starts the nodes, \
+Plans what this host can hold, renders the configuration, has the balancer itself check it, starts the nodes, \
 waits until they answer, starts the balancer, and waits until it serves. A supervisor stays in the background and \
 restarts what dies. If something fails, its last log lines are shown and nothing is left running. What a killed \
 supervisor left running is adopted, not restarted.
 
 Examples:
-  clusterctl start haproxy
-  clusterctl start haproxy --foreground   for systemd; SIGTERM stops it
-  clusterctl start --only nodes           behind a balancer of yours
+  clusterctl start
+  clusterctl start haproxy        HTTP, WebSockets and event streams, too
+  clusterctl start --foreground   for systemd; SIGTERM stops it
+  clusterctl start --only nodes   behind a balancer of yours
   clusterctl start --profile mine.yaml --set limits.maxconn=20000
 
 Exit codes:
@@ -74,9 +76,10 @@ Exit codes:
 
 pub(super) const RELOAD: &str = "\
 The running cluster's profile is read again, with the changes that its start was given; `--profile` takes another one, \
-`--set` changes more. What is different is shown and checked. A new balancer process takes the listeners over, the old \
-one ends with its last connection. If anything fails, the old configuration stays in force. Reloads are 6 seconds \
-apart; those that come in between are carried out together.
+`--set` changes more. What is different is shown and checked. The built-in balancer reads it within its process; of \
+HAProxy a new process takes the listeners over, and the old one ends with its last connection. If anything fails, the \
+old configuration stays in force. Reloads of HAProxy are 6 seconds apart; those that come in between are carried out \
+together.
 
 Examples:
   clusterctl reload
@@ -168,7 +171,7 @@ pub(super) const RENDER: &str = "\
 What is printed is what `start` would run on this host, warnings on stderr.
 
 Examples:
-  clusterctl render haproxy
+  clusterctl render
   clusterctl render haproxy --set limits.maxconn=5000 > haproxy.cfg
   clusterctl render haproxy --output /tmp/rendered
   clusterctl render haproxy --templates ./templates
@@ -181,6 +184,7 @@ pub(super) const CHECK: &str = "\
 Starts nothing. Every mistake of a profile is shown at once, with its file, line and column.
 
 Examples:
+  clusterctl check
   clusterctl check haproxy
   clusterctl check --profile mine.yaml
 
@@ -199,6 +203,7 @@ it. Then the host is examined anew: what only you can mend is found again.
 
 Examples:
   clusterctl doctor
+  clusterctl doctor haproxy
   clusterctl doctor --set nodes.count=8
   clusterctl doctor --connections 200000
   sudo clusterctl doctor --fix
@@ -231,6 +236,20 @@ on that port and never answers.
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
   clusterctl node --name slow --tcp 127.0.0.1:9009 --delay 1300ms
+
+Exit codes:
+  0  it was ended by a signal
+  1  it could not serve";
+
+pub(super) const DATAPLANE: &str = "\
+Spreads TCP connections over servers and answers HAProxy's runtime API on a UNIX socket, so that tools made for HAProxy \
+work with it. `start builtin` runs it this way. SIGTERM or Ctrl-C ends it, after SIGUSR1 it accepts nothing more and \
+ends with its last connection, at SIGHUP it reads its configuration again.
+
+Examples:
+  clusterctl render builtin > dataplane.yaml
+  clusterctl dataplane --config dataplane.yaml
+  echo 'show stat' | socat stdio /run/clusterctl/erlmcp/dataplane.sock
 
 Exit codes:
   0  it was ended by a signal

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args;
+use super::balancer_name::AVAILABLE;
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
 use super::log_file::LogFile;
@@ -112,8 +113,9 @@ impl Reader<'_> {
 fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>) -> Failure {
     if let Ok(cluster) = settings.cluster() {
         known.extend(cluster.nodes.into_iter().map(|node| node.name));
-        known.extend([cluster.balancer.name().to_owned(), "supervisor".to_owned()]);
     }
+    let others = AVAILABLE.iter().map(|kind| kind.name()).chain(["supervisor"]);
+    known.extend(others.map(str::to_owned));
     if known.iter().any(|known| known == name) {
         return none(&logs.join(format!("{name}.log")));
     }

@@ -6,6 +6,7 @@ mod args;
 mod balancer_name;
 mod check;
 mod completions;
+mod dataplane;
 mod doctor;
 mod drain;
 mod exit;
@@ -102,6 +103,7 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Check(args) => wait(unless_interrupted(check::run(settings, printer, args))),
         Verb::Doctor(args) => wait(unless_interrupted(doctor::run(settings, printer, args))),
         Verb::Node(args) => wait(node::run(args)),
+        Verb::Dataplane(args) => wait(dataplane::run(args)),
         Verb::Supervise => wait(supervise::run(settings)),
     }
 }

@@ -26,9 +26,10 @@ impl Planned {
     /// # Errors
     /// When the profile is wrong, or there is no such balancer here.
     pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Planned, Failure> {
-        let cluster = settings.cluster()?;
-        let plan = plan(&cluster, settings.balancer(named)?, &Host::read());
-        let balancer = balancer::find(plan.balancer.kind, &cluster.binaries).await?;
+        let kind = settings.balancer(named)?;
+        let cluster = settings.cluster()?.behind(kind);
+        let plan = plan(&cluster, kind, &Host::read());
+        let balancer = balancer::find(kind, &cluster.binaries).await?;
         Ok(Planned {
             cluster,
             plan,

@@ -1,12 +1,15 @@
 //! How many connections one balancer process can have.
 //!
+//! The built-in one has as many workers, each with a descriptor table of its own, as hold what is wanted.
+//!
 //! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses to start when they
 //! exceed the hard limit: two per connection, three per thread (epoll and a wake-up pipe), one per listener, one per
-//! health check, and some of its own. The other balancers need no more, and are planned the same way.
+//! health check, and some of its own. nginx needs no more, and is planned the same way.
 
 use std::net::IpAddr;
 
-use super::BalancerPlan;
+use super::tables::Tables;
+use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
 
@@ -22,29 +25,74 @@ const OWN: u64 = 50;
 /// A limit that is far from being reached costs nothing, unless it is so high that a program sizes its tables by it.
 const PLENTY: u64 = 1 << 20;
 
-/// Plans one process.
-pub(super) fn plan(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &Host) -> BalancerPlan {
+/// Plans the balancer of `kind` before `nodes`.
+pub(super) fn plan(
+    cluster: &Cluster,
+    kind: BalancerKind,
+    addresses: &[IpAddr],
+    nodes: &NodePlan,
+    host: &Host,
+) -> BalancerPlan {
+    match kind {
+        BalancerKind::Haproxy | BalancerKind::Nginx => process(cluster, kind, addresses, host),
+        BalancerKind::Builtin => builtin(cluster, addresses, nodes, host),
+    }
+}
+
+/// The `RLIMIT_NOFILE` with which the balancer of `kind` has all that the profile wants.
+pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], threads: u16) -> u64 {
+    let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
+    match kind {
+        BalancerKind::Haproxy | BalancerKind::Nginx => fixed(cluster, addresses, threads) + connections,
+        BalancerKind::Builtin => Tables::least_nofile(connections, fixed(cluster, addresses, 0)),
+    }
+}
+
+// Private
+
+/// One process with one descriptor table.
+fn process(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &Host) -> BalancerPlan {
     let threads = host.cpus.clamp(1, MAX_THREADS);
     let fixed = fixed(cluster, addresses, threads);
     let room = host.nofile.saturating_sub(fixed) / PER_CONNECTION;
     let wanted = cluster.limits.maxconn;
     BalancerPlan {
         kind,
-        maxconn: wanted.min(u32::try_from(room).unwrap_or(u32::MAX)).max(1),
+        maxconn: at_most(wanted, room),
         nofile: host
             .nofile
             .min(PLENTY.max(fixed + u64::from(wanted) * PER_CONNECTION)),
         threads,
         instances: 1,
+        sources: Vec::new(),
+        check_source: None,
     }
 }
 
-/// Descriptors that one process needs for all that the profile wants.
-pub(super) fn descriptors(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
-    fixed(cluster, addresses, threads) + u64::from(cluster.limits.maxconn) * PER_CONNECTION
+/// One process with a descriptor table for each worker, one for each processor at least.
+fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+    let wanted = cluster.limits.maxconn;
+    let tables = Tables::plan(
+        u64::from(wanted) * PER_CONNECTION,
+        fixed(cluster, addresses, 0),
+        host.cpus.into(),
+        host,
+    );
+    let maxconn = at_most(wanted, tables.held / PER_CONNECTION);
+    BalancerPlan {
+        kind: BalancerKind::Builtin,
+        maxconn,
+        nofile: tables.nofile,
+        threads: tables.workers,
+        instances: 1,
+        sources: sources::pool(cluster, nodes, maxconn, tables.workers, host),
+        check_source: sources::of_checks(cluster),
+    }
 }
 
-// Private
+fn at_most(wanted: u32, limit: u64) -> u32 {
+    wanted.min(u32::try_from(limit).unwrap_or(u32::MAX)).max(1)
+}
 
 /// Descriptors of a process without connections.
 fn fixed(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
@@ -125,7 +173,7 @@ mod tests {
             ..big_host()
         };
         let addresses = cluster().listen.addresses;
-        let plan = plan(&cluster(), BalancerKind::Haproxy, &addresses, &host);
+        let plan = process(&cluster(), BalancerKind::Haproxy, &addresses, &host);
         assert!(starts(plan.maxconn, plan.threads, plan.nofile).await);
         assert!(!starts(plan.maxconn + 100, plan.threads, plan.nofile).await);
     }
@@ -133,12 +181,45 @@ mod tests {
     #[test]
     fn what_fits_is_not_lowered() {
         let cluster = cluster();
-        let enough = descriptors(&cluster, &cluster.listen.addresses, 8);
+        let enough = descriptors(&cluster, BalancerKind::Haproxy, &cluster.listen.addresses, 8);
         let at = |nofile| {
             let host = Host { nofile, ..big_host() };
-            plan(&cluster, BalancerKind::Haproxy, &cluster.listen.addresses, &host).maxconn
+            process(&cluster, BalancerKind::Haproxy, &cluster.listen.addresses, &host).maxconn
         };
         assert_eq!((at(enough), at(enough - 1)), (100_000, 99_999));
+    }
+
+    /// The built-in balancer of the default profile where a table may have `nofile` descriptors.
+    fn workers(nofile: u64) -> BalancerPlan {
+        let (cluster, host) = (
+            cluster().behind(BalancerKind::Builtin),
+            Host {
+                nofile,
+                cpus: 2,
+                ephemeral: 32_768..=60_999,
+                ..big_host()
+            },
+        );
+        let nodes = super::super::nodes::plan(&cluster, &host);
+        builtin(&cluster, &cluster.listen.addresses, &nodes, &host)
+    }
+
+    #[test]
+    fn workers_hold_what_one_table_cannot() {
+        let plan = workers(20_000);
+        assert_eq!((plan.maxconn, plan.threads, plan.nofile), (100_000, 14, 20_000));
+        assert_eq!(plan.sources.len(), 14);
+        let plan = workers(1 << 20);
+        assert_eq!((plan.maxconn, plan.threads, plan.sources.len()), (100_000, 2, 3));
+        assert!((20_000..30_000).contains(&workers(1_500).maxconn));
+        assert_eq!((workers(20).maxconn, workers(20).sources.len()), (1, 0));
+    }
+
+    #[test]
+    fn what_the_workers_need_is_enough() {
+        let cluster = cluster().behind(BalancerKind::Builtin);
+        let enough = descriptors(&cluster, BalancerKind::Builtin, &cluster.listen.addresses, 2);
+        assert_eq!((workers(enough).maxconn, workers(enough).threads), (100_000, 64));
     }
 
     proptest! {
@@ -148,12 +229,29 @@ mod tests {
             let addresses = &cluster.listen.addresses;
             let at = |nofile| {
                 let host = Host { cpus, nofile, ..big_host() };
-                plan(&cluster, BalancerKind::Haproxy, addresses, &host)
+                process(&cluster, BalancerKind::Haproxy, addresses, &host)
             };
             let (plan, next) = (at(nofile), at(nofile + 2));
             let used = fixed(&cluster, addresses, plan.threads) + u64::from(plan.maxconn) * PER_CONNECTION;
             prop_assert!(used <= nofile || plan.maxconn == 1);
             prop_assert!(plan.nofile <= nofile && plan.maxconn <= next.maxconn);
+        }
+
+        #[test]
+        fn workers_hold_what_is_planned_from_addresses_that_are_ours(
+            nofile in 64..300_000_u64, cpus in 1..100_u16, last in 33_000..=65_535_u16
+        ) {
+            let cluster = cluster().behind(BalancerKind::Builtin);
+            let host = Host { cpus, nofile, ephemeral: 32_768..=last, ..big_host() };
+            let nodes = super::super::nodes::plan(&cluster, &host);
+            let plan = builtin(&cluster, &cluster.listen.addresses, &nodes, &host);
+            let tables = plan.nofile * u64::from(plan.threads);
+            prop_assert!(u64::from(plan.maxconn) * PER_CONNECTION <= tables || plan.maxconn == 1);
+            prop_assert!(plan.nofile <= nofile && (1..=64).contains(&plan.threads));
+            let strange = |ip: &IpAddr| !ip.is_loopback() || Some(*ip) == plan.check_source;
+            prop_assert!(!plan.sources.iter().any(strange));
+            let half = u64::from(host.ephemeral_ports() / 2) * u64::from(plan.addresses());
+            prop_assert!(u64::from(nodes.maxconn.min(plan.maxconn)) <= half || plan.sources.len() == 256);
         }
     }
 }

@@ -1,14 +1,12 @@
 //! What a number of connections costs the host. Measured figures, rounded up.
 
-use crate::profile::{Cluster, Runtime};
+use crate::profile::{BalancerKind, Cluster, Runtime};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// Of the kernel, for the four sockets of a proxied connection.
 const KERNEL: u64 = 16 * KIB;
-/// Of the balancer, stick tables included.
-const BALANCER: u64 = 6 * KIB;
 /// Of a process that has no connections yet.
 const PROCESS: u64 = 32 * MIB;
 
@@ -31,19 +29,19 @@ impl Load {
         }
     }
 
-    /// Bytes of memory that they need, kernel included.
-    pub(super) fn memory(self, cluster: &Cluster) -> u64 {
+    /// Bytes of memory that they need behind a balancer of `kind`, kernel included.
+    pub(super) fn memory(self, cluster: &Cluster, kind: BalancerKind) -> u64 {
         let processes = 2 + cluster.nodes.len() as u64;
-        processes * PROCESS + u64::from(self.total) * per_connection(cluster.runtime)
+        processes * PROCESS + u64::from(self.total) * per_connection(cluster.runtime, kind)
     }
 
     /// The most connections that fit into `bytes` of memory.
-    pub(super) fn fitting(bytes: u64, cluster: &Cluster) -> u64 {
+    pub(super) fn fitting(bytes: u64, cluster: &Cluster, kind: BalancerKind) -> u64 {
         let none = Load {
             total: 0,
             per_node: 0,
         };
-        bytes.saturating_sub(none.memory(cluster)) / per_connection(cluster.runtime)
+        bytes.saturating_sub(none.memory(cluster, kind)) / per_connection(cluster.runtime, kind)
     }
 
     /// Entries of the connection tracking table: client to balancer, balancer to node.
@@ -54,14 +52,20 @@ impl Load {
 
 // Private
 
-fn per_connection(runtime: Runtime) -> u64 {
+fn per_connection(runtime: Runtime, kind: BalancerKind) -> u64 {
+    // Tables of sticky clients included.
+    let balancer = match kind {
+        BalancerKind::Builtin => 4 * KIB,
+        BalancerKind::Haproxy => 6 * KIB,
+        BalancerKind::Nginx => 12 * KIB,
+    };
     let node = match runtime {
         Runtime::Embedded => 4 * KIB,
         // Measured with BEAM: 13 kB of an idle connection.
         Runtime::Erlang | Runtime::Command => 16 * KIB,
         Runtime::External => 0,
     };
-    KERNEL + BALANCER + node
+    KERNEL + balancer + node
 }
 
 #[cfg(test)]
@@ -73,9 +77,11 @@ mod tests {
     fn a_hundred_thousand_connections_need_some_three_gigabytes() {
         let load = Load::of(&cluster(), 100_000);
         assert_eq!((load.per_node, load.tracked()), (25_000, 200_000));
-        let memory = load.memory(&cluster());
-        assert!((2_500_000_000..3_500_000_000).contains(&memory), "{memory}");
-        assert_eq!(Load::fitting(memory, &cluster()), 100_000);
-        assert_eq!(Load::fitting(0, &cluster()), 0);
+        for kind in [BalancerKind::Haproxy, BalancerKind::Builtin] {
+            let memory = load.memory(&cluster(), kind);
+            assert!((2_500_000_000..3_500_000_000).contains(&memory), "{memory}");
+            assert_eq!(Load::fitting(memory, &cluster(), kind), 100_000);
+            assert_eq!(Load::fitting(0, &cluster(), kind), 0);
+        }
     }
 }

@@ -8,6 +8,8 @@ mod fix;
 mod nodes;
 pub mod remedy;
 mod rules;
+mod sources;
+mod tables;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,6 +19,7 @@ use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
 pub use remedy::Remedy;
+pub use sources::PROBE_SOURCE;
 
 /// What will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +43,16 @@ pub struct BalancerPlan {
     pub kind: BalancerKind,
     /// Connections that each instance accepts.
     pub maxconn: u32,
-    /// `RLIMIT_NOFILE` of each instance.
+    /// `RLIMIT_NOFILE` of each instance; of each thread where threads have descriptor tables of their own.
     pub nofile: u64,
     /// Threads of each instance.
     pub threads: u16,
     /// Processes that share the listeners.
     pub instances: u16,
+    /// Addresses from which nodes are connected to; the kernel's choice when empty.
+    pub sources: Vec<IpAddr>,
+    /// The address that checks come from; the kernel's choice when there is none.
+    pub check_source: Option<IpAddr>,
 }
 
 /// How each node runs.
@@ -72,15 +79,16 @@ pub struct Warning {
     pub remedies: Vec<Remedy>,
 }
 
-/// Plans `cluster` behind a balancer of `kind` on `host`.
+/// Plans `cluster`, which is [behind](Cluster::behind) a balancer of `kind`, on `host`.
 ///
 /// What does not fit is planned smaller, and said to be by a warning.
 #[must_use]
 pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
     let addresses = addresses::usable(cluster, host);
+    let nodes = nodes::plan(cluster, host);
     let mut plan = Plan {
-        balancer: balancer::plan(cluster, kind, &addresses, host),
-        nodes: nodes::plan(cluster, host),
+        balancer: balancer::plan(cluster, kind, &addresses, &nodes, host),
+        nodes,
         addresses,
         capacity: 0,
         warnings: Vec::new(),
@@ -88,6 +96,15 @@ pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
     plan.capacity = capacity(cluster, &plan, host);
     plan.warnings = rules::warnings(cluster, &plan, host);
     plan
+}
+
+impl BalancerPlan {
+    /// Addresses from which nodes are connected to: those that are told, else one for every instance.
+    #[must_use]
+    pub fn addresses(&self) -> u32 {
+        let told = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        told.max(self.instances.into())
+    }
 }
 
 impl fmt::Display for Warning {
@@ -104,10 +121,8 @@ fn capacity(cluster: &Cluster, plan: &Plan, host: &Host) -> u32 {
         .balancer
         .maxconn
         .saturating_mul(plan.balancer.instances.into());
-    // Every instance has one source address, and one address has so many ports to a node.
-    let ports = host
-        .ephemeral_ports()
-        .saturating_mul(plan.balancer.instances.into());
+    // One address has so many ports to a node.
+    let ports = host.ephemeral_ports().saturating_mul(plan.balancer.addresses());
     let nodes = cluster
         .nodes
         .iter()
@@ -174,6 +189,26 @@ mod tests {
         );
         let fix = plan.warnings[0].fix.as_deref().unwrap();
         assert!(fix.contains("--nofile="), "{fix}");
+    }
+
+    #[test]
+    fn the_built_in_balancer_holds_all_where_descriptors_and_ports_are_few() {
+        let host = Host {
+            cpus: 2,
+            nofile: 20_000,
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        let cluster = cluster().behind(BalancerKind::Builtin);
+        let plan = plan(&cluster, BalancerKind::Builtin, &host);
+        assert_eq!((plan.balancer.maxconn, plan.capacity), (100_000, 100_000));
+        let warnings: Vec<_> = plan.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "the HTTP listeners (8080, 8001, 8002) are not served: the built-in balancer serves TCP only, so far"
+            ]
+        );
     }
 
     #[test]

@@ -1,19 +1,12 @@
 //! How many connections one node can have.
 
 use super::NodePlan;
+use super::tables::Tables;
 use crate::platform::Host;
 use crate::profile::{Cluster, Runtime};
 
 /// Descriptors of a table that are no connections: listeners, epoll, logs, probes, what was inherited.
 const HEADROOM: u64 = 64;
-/// A table is planned to be filled to three quarters: the kernel spreads connections over the listeners of the workers
-/// by a hash, not evenly.
-const FILL: (u64, u64) = (3, 4);
-const MAX_WORKERS: u64 = 64;
-/// Descriptors of one worker's runtime, which every table has: see `workers`.
-const RUNTIME: u64 = 6;
-/// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
-const PLENTY: u64 = 1 << 20;
 /// For programs of which we know nothing: they may need files of their own beside two descriptors per connection.
 const UNKNOWN: u64 = 1 << 16;
 
@@ -40,32 +33,25 @@ pub(super) fn wanted(cluster: &Cluster) -> u32 {
 pub(super) fn descriptors(cluster: &Cluster) -> u64 {
     let connections = u64::from(wanted(cluster));
     match cluster.runtime {
-        Runtime::Embedded => {
-            (connections * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + RUNTIME * MAX_WORKERS + HEADROOM
-        }
+        Runtime::Embedded => Tables::least_nofile(connections, HEADROOM),
         _ => connections + HEADROOM,
     }
 }
 
 // Private
 
-/// As few workers, each with a descriptor table of its own, as hold the connections, but one for each of the processors
-/// that are this node's share, and at most 64. Where no number of them holds all, the one that holds most.
+/// Workers for all connections, but one for each of the processors that are this node's share.
 fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
-    let nofile = host.nofile.min(PLENTY);
-    let held = |workers: u64| {
-        let table = nofile.saturating_sub(HEADROOM + RUNTIME * workers) * FILL.0 / FILL.1;
-        table * workers
-    };
     let by_processors = u64::from(host.cpus).div_ceil(nodes.max(1) as u64);
-    let workers = (by_processors.clamp(1, MAX_WORKERS)..=MAX_WORKERS)
-        .find(|workers| held(*workers) >= u64::from(wanted))
-        .or_else(|| (1..=MAX_WORKERS).rev().max_by_key(|workers| held(*workers)))
-        .unwrap_or(1);
+    let Tables {
+        nofile,
+        workers,
+        held,
+    } = Tables::plan(wanted.into(), HEADROOM, by_processors, host);
     NodePlan {
         nofile,
-        workers: u16::try_from(workers).unwrap_or(1),
-        maxconn: at_most(wanted, held(workers)),
+        workers,
+        maxconn: at_most(wanted, held),
     }
 }
 
@@ -111,7 +97,7 @@ mod tests {
     #[test]
     fn a_high_limit_leaves_a_worker_for_each_processor() {
         let plan = planned(Runtime::Embedded, u64::MAX);
-        assert_eq!((plan.workers, plan.maxconn, plan.nofile), (2, 35_000, PLENTY));
+        assert_eq!((plan.workers, plan.maxconn, plan.nofile), (2, 35_000, 1 << 20));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 /// Connects to `target`, from the address `source` if one is given, without Nagle's delay.
@@ -27,10 +28,38 @@ pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<T
     Ok(stream)
 }
 
+/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay. When the caller is
+/// `eager` to send, the kernel saves a packet: what is sent first says, too, that the target's answer has come. Nagle's delay
+/// is then left to be switched off: it holds nothing back before the second time that something is sent.
+/// The stream does not block; it is connected when it becomes writable without an error.
+///
+/// # Errors
+/// As `socket`, `bind` and `connect`, as far as they are known at once.
+pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Result<std::net::TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(target),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    if eager {
+        socket.set_tcp_quickack(false)?;
+    } else {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(source) = source {
+        bind_address_no_port(&socket)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    match socket.connect(&target.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
 // Private
 
 #[expect(unsafe_code, reason = "neither nix nor socket2 has this option")]
-fn bind_address_no_port(socket: &TcpSocket) -> io::Result<()> {
+fn bind_address_no_port(socket: &impl AsRawFd) -> io::Result<()> {
     let on: libc::c_int = 1;
     let size = libc::socklen_t::try_from(size_of_val(&on)).unwrap_or_default();
     // SAFETY: the option value is a C int that outlives the call, and its size is given.

@@ -162,6 +162,30 @@ impl RunDir {
         self.0.join("haproxy-drained.ids")
     }
 
+    /// The built-in balancer's configuration.
+    #[must_use]
+    pub fn dataplane_config(&self) -> PathBuf {
+        self.0.join("dataplane.yaml")
+    }
+
+    /// The built-in balancer's runtime API.
+    #[must_use]
+    pub fn dataplane_socket(&self) -> PathBuf {
+        self.0.join("dataplane.sock")
+    }
+
+    /// Where the built-in balancer keeps who is sticky to whom, for the process that follows it.
+    #[must_use]
+    pub fn dataplane_memory(&self) -> PathBuf {
+        self.0.join("dataplane.memory")
+    }
+
+    /// Names of the drained nodes, one a line. Read by the built-in balancer when it starts.
+    #[must_use]
+    pub fn dataplane_drained(&self) -> PathBuf {
+        self.0.join("dataplane.drained")
+    }
+
     /// Certificate chain and private key in one PEM file, as HAProxy wants them.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -182,9 +206,12 @@ impl RunDir {
     pub fn clean(&self) -> io::Result<()> {
         let mut outcome = Ok(());
         for path in self.transient() {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
-                _ => {}
+            // Whoever was killed while he replaced a file has left the new one.
+            for path in [new_of(&path), path] {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
+                    _ => {}
+                }
             }
         }
         outcome
@@ -195,9 +222,7 @@ impl RunDir {
     /// # Errors
     /// When it cannot be written.
     pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".new");
-        let new = PathBuf::from(name);
+        let new = new_of(path);
         let replaced = Self::write_new(&new, content).and_then(|()| fs::rename(&new, path));
         if replaced.is_err() {
             // Half a file, on a full disk, helps nobody.
@@ -220,7 +245,7 @@ impl RunDir {
     }
 
     /// What only a running cluster has.
-    fn transient(&self) -> [PathBuf; 8] {
+    fn transient(&self) -> [PathBuf; 11] {
         [
             self.control_socket(),
             self.haproxy_socket(),
@@ -228,6 +253,9 @@ impl RunDir {
             self.haproxy_state(),
             self.haproxy_drained_names(),
             self.haproxy_drained_ids(),
+            self.dataplane_socket(),
+            self.dataplane_memory(),
+            self.dataplane_drained(),
             self.certificate(),
             // Last: as long as it is there, somebody may look for children.
             self.state_file(),
@@ -244,6 +272,15 @@ impl RunDir {
     fn longest_socket(&self) -> PathBuf {
         self.haproxy_peers_socket()
     }
+}
+
+// Private
+
+/// Where what is to replace the file at `path` is written.
+fn new_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]
@@ -278,6 +315,22 @@ mod tests {
         RunDir::replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_only_a_running_cluster_has_is_removed_half_written_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path());
+        fs::write(run_dir.dataplane_memory(), "").unwrap();
+        fs::write(new_of(&run_dir.dataplane_memory()), "").unwrap();
+        fs::write(run_dir.dataplane_config(), "").unwrap();
+        assert!(!run_dir.is_clean());
+        run_dir.clean().unwrap();
+        let left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert_eq!(left, [run_dir.dataplane_config()]);
     }
 
     #[test]

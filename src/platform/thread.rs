@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, signal};
 
 /// Names the calling thread; in the main thread that names the process in `ps` and `top`. The kernel keeps 15 bytes.
 pub fn name(name: &str) {
@@ -23,4 +23,15 @@ pub fn block_signals() -> io::Result<()> {
         blocked.remove(fault);
     }
     Ok(pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None)?)
+}
+
+/// Lets a write that would make a file larger than this process may fail, instead of killing the process.
+///
+/// # Errors
+/// When the kernel refuses.
+#[expect(unsafe_code, reason = "handlers are unsafe; ignoring is no handler")]
+pub fn survive_large_files() -> io::Result<()> {
+    // SAFETY: no handler is installed, so nothing is ever run in one.
+    unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
+    Ok(())
 }

@@ -76,6 +76,8 @@ pub struct Listeners {
     pub sse: Option<u16>,
     /// MCP over HTTPS.
     pub https: Option<u16>,
+    /// Ports of those that the profile wants and the balancer does not serve.
+    pub unserved: Vec<u16>,
     /// The balancer's own statistics page.
     pub stats: Option<SocketAddr>,
     /// `/health` of the whole cluster.
@@ -99,6 +101,23 @@ pub enum Certificate {
 }
 
 impl Cluster {
+    /// The same behind a balancer of `kind`, which may not serve every listener: those are `None` then.
+    #[must_use]
+    pub fn behind(mut self, kind: BalancerKind) -> Cluster {
+        if kind == BalancerKind::Builtin {
+            let Listeners {
+                http,
+                websocket,
+                sse,
+                https,
+                unserved,
+                ..
+            } = &mut self.listen;
+            unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
+        }
+        self
+    }
+
     /// The node called `name`.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&Node> {

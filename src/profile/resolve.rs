@@ -147,6 +147,7 @@ fn cluster(document: Document) -> Cluster {
             websocket: listen.websocket.filter(|_| http),
             sse: listen.sse.filter(|_| http),
             https: listen.https.filter(|_| http),
+            unserved: Vec::new(),
             stats: listen.stats,
             status: listen.status,
             observe: listen.observe,

@@ -61,6 +61,9 @@ fn problem(layers: &Layers, path: &str, error: &str) -> Problem {
     if error.ends_with("expected a string") {
         return problem.hint("put it in quotes");
     }
+    if error.ends_with("expected a sequence") && !path.contains('[') {
+        return problem.hint("put it in brackets, and an item with colons in quotes, too: `[\"::1\"]`");
+    }
     if null {
         return problem.hint(format!("leave `{path}` out to take its defaults"));
     }

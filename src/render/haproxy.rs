@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::plan::Plan;
 use crate::platform::RunDir;
-use crate::profile::{Cluster, Timeouts};
+use crate::profile::{Cluster, HealthCheck, Timeouts};
 use crate::units::Period;
 
 use super::build::HaproxyBuild;
@@ -18,6 +18,9 @@ use super::templates::{RenderError, Templates};
 
 /// HAProxy's timers are 31 bits of milliseconds, and longer ones are refused.
 const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
+
+/// The name of the TCP listener.
+pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
 
 /// Renders `haproxy.cfg` for a binary that was built as `build` says, running in `run_dir`.
 ///
@@ -37,6 +40,11 @@ pub fn haproxy(
 /// A period that HAProxy takes.
 pub(super) fn timer(period: Period) -> Period {
     Period::from(period.duration().min(LONGEST_TIMER))
+}
+
+/// The time between two checks while an opinion changes.
+pub(super) fn fast_interval(health: HealthCheck) -> Period {
+    health.interval.min(Period::from(Duration::from_secs(1)))
 }
 
 // Private
@@ -119,7 +127,7 @@ impl View {
             timeouts: timers(cluster.timeouts, cluster.health.timeout),
             health: HealthView {
                 inter: timer(cluster.health.interval),
-                fastinter: timer(cluster.health.interval).min(Period::from(Duration::from_secs(1))),
+                fastinter: timer(fast_interval(cluster.health)),
                 rise: cluster.health.rise,
                 fall: cluster.health.fall,
             },
@@ -176,7 +184,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             mode: "tcp",
             limits: PerIpView::new(cluster, false),
             by_path: false,
-            ..http("", "mcp_frontend_tcp", None, Pool::Tcp)
+            ..http("", TCP_FRONTEND, None, Pool::Tcp)
         },
         FrontendView {
             binds: [binds(listen.http), secure].concat(),

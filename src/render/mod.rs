@@ -1,6 +1,8 @@
 //! A cluster and its plan, as configuration text. A view model decides, a template prints.
 
 mod build;
+mod builtin;
+mod dataplane;
 mod drained;
 mod haproxy;
 mod per_ip;
@@ -8,6 +10,11 @@ mod pool;
 mod templates;
 
 pub use build::HaproxyBuild;
+pub use builtin::dataplane;
+pub use dataplane::{
+    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneError, DataplaneFrontend, DataplaneQuestion,
+    DataplaneServer, DataplaneTimeouts,
+};
 pub use drained::{drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
 pub use pool::{HealthTarget, Server, health_targets, servers};

@@ -1,6 +1,7 @@
 //! The backends: the nodes as HAProxy sees them, once per kind of traffic.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -107,7 +108,7 @@ pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
 }
 
 /// Time in which a server that is up again gets back to its full share.
-const SLOWSTART: &str = "10s";
+pub(super) const SLOWSTART: Duration = Duration::from_secs(10);
 
 impl Pool {
     /// Those that the cluster's listeners need.
@@ -321,7 +322,7 @@ impl Pool {
             .iter()
             .all(|sticky| *sticky == Sticky::None)
         {
-            options.push(format!("slowstart {SLOWSTART}"));
+            options.push(format!("slowstart {}", Period::from(SLOWSTART)));
         }
         if let Some(pool) = self.tracked() {
             options.push(format!("track {}/{}", pool.name(), node.name));

@@ -24,7 +24,7 @@ pub enum RuntimeError {
         /// Why.
         source: io::Error,
     },
-    /// It took longer than five seconds.
+    /// It took too long: five seconds, thirty for a reload.
     #[error("the balancer at `{}` does not answer", .path.display())]
     Silent {
         /// The socket.

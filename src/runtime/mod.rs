@@ -7,7 +7,9 @@ mod error;
 mod idle;
 mod info;
 mod list;
+mod reload;
 mod row;
+pub mod serve;
 mod server;
 mod socket;
 

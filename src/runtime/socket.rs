@@ -42,12 +42,17 @@ impl Socket {
     /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB, or `command` is
     /// more than one. A refusal is an answer.
     pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
+        self.ask_within(command, PATIENCE).await
+    }
+
+    /// The same with more patience, or less.
+    pub(super) async fn ask_within(&self, command: &str, patience: Duration) -> Result<String, RuntimeError> {
         if command.contains(['\n', '\r', ';']) {
             return Err(RuntimeError::NotOneCommand {
                 command: command.to_owned(),
             });
         }
-        tokio::time::timeout(PATIENCE, self.exchange(command))
+        tokio::time::timeout(patience, self.exchange(command))
             .await
             .unwrap_or_else(|_| {
                 Err(RuntimeError::Silent {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::setting::{PROBE_SOURCE, Setting};
+use super::setting::Setting;
 use crate::api::ConnectionsBy;
+use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{count_established, count_to};
 use crate::profile::Runtime;
 use crate::runtime::Socket;

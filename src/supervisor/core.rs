@@ -209,6 +209,7 @@ impl Core {
             News::Balancer { answered: true } => self.balancer_pulse.answered(now),
             News::Balancer { answered: false } => self.balancer_pulse.failed(),
             News::Saved(states) => self.saved(states, now),
+            News::Reread(outcome) => self.reread(outcome, now),
             News::Counted(connections) => self.counted(&connections, now),
             News::Told { node, view } => self.told(node, view, now),
             News::Elsewhere { node } => self.elsewhere(&node, now),

@@ -33,6 +33,8 @@ pub(super) enum News {
     Balancer { answered: bool },
     /// The running balancer's view of its servers, for the one that follows it.
     Saved(Result<String, String>),
+    /// The running balancer has read its files again, or says why not.
+    Reread(Result<(), String>),
     /// Connections per node were counted.
     Counted(Vec<ConnectionsBy>),
     /// The balancer has heard what it has to know of a node. One that is not well has lost its sessions by now.

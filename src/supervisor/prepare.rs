@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::record::Launch;
 use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
-use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError};
+use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
@@ -68,7 +68,7 @@ impl Prepared {
         run_dir: RunDir,
         ours: &BTreeSet<u32>,
     ) -> Result<Prepared, PrepareError> {
-        let cluster = load(&launch.source)?;
+        let cluster = load(&launch.source)?.behind(launch.balancer);
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
         let templates = launch
@@ -127,7 +127,7 @@ pub(super) async fn reloaded(
             hint: error.hint(),
             error: error.to_string(),
         })?;
-    match fixed(&now.cluster, &prepared.setting.cluster) {
+    match fixed(now, &prepared.setting) {
         Some(what) => Err(Refusal {
             error: format!("{what} cannot be changed by a reload"),
             hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
@@ -139,7 +139,7 @@ pub(super) async fn reloaded(
 // Private
 
 /// What differs and cannot be changed while the cluster runs.
-fn fixed(was: &Cluster, is: &Cluster) -> Option<&'static str> {
+fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
     let addresses = |cluster: &Cluster| -> Vec<_> {
         cluster
             .nodes
@@ -147,11 +147,20 @@ fn fixed(was: &Cluster, is: &Cluster) -> Option<&'static str> {
             .map(|node| (node.name.clone(), node.tcp, node.http))
             .collect()
     };
+    let (was, is) = (&now.cluster, &next.cluster);
+    // A process that goes on has the pages and the threads that it has.
+    let goes_on = now.balancer.reload() == ReloadBy::Itself;
     match () {
         () if was.name != is.name => Some("the cluster's name"),
         () if (was.runtime, &was.command) != (is.runtime, &is.command) => Some("what nodes are made of"),
         () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
         () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
+        () if goes_on && !was.listen.pages().eq(is.listen.pages()) => {
+            Some("`listen.stats` and `listen.status`")
+        }
+        () if goes_on && next.plan.balancer.threads > now.plan.balancer.threads => {
+            Some("`limits.maxconn`, beyond what the running threads hold,")
+        }
         () => None,
     }
 }

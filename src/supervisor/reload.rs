@@ -1,10 +1,20 @@
 //! A reload on its way.
 //!
+//! Of a balancer that is replaced by a successor:
+//!
 //! ```text
 //!            old one is old enough     its server states are saved, new one spawned     new one answers
 //!  Waiting ────────────────────────▶ Saving ───────────────────────────────────▶ Starting ──────────────▶ done
 //!                                       │                                            │
 //!                                       └────────── the old one stays in force ◀─────┘ ended, or too late
+//! ```
+//!
+//! Of one that reads its files again itself:
+//!
+//! ```text
+//!            at once                    files written, told      it has done so
+//!  Waiting ────────────────────────▶ Telling ───────────────────────────────────▶ done
+//!                                       └────────── the old one stays in force     it refuses
 //! ```
 //!
 //! An order that comes while another one waits takes its place, and both are answered; one that comes later than that
@@ -18,8 +28,6 @@ use super::prepare::Prepared;
 use crate::api::{Refusal, Reloaded};
 use crate::platform::Identity;
 
-/// A HAProxy process that is younger than this has not taught its stick tables to the next one.
-const SETTLED: Duration = Duration::from_secs(6);
 /// A new instance that has not answered for so long never will.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,6 +48,8 @@ pub(super) enum Phase {
     Waiting { until: Instant },
     /// Of the running instance's view of its servers.
     Saving,
+    /// The running instance to read its files again.
+    Telling,
     /// The new instance, which has not answered yet; killed then, unless it has been already.
     Starting {
         process: Identity,
@@ -48,23 +58,19 @@ pub(super) enum Phase {
 }
 
 impl Reload {
-    /// To what is `prepared`, of an instance that has run since `since`.
-    pub(super) fn new(prepared: Prepared, reply: Reply, since: Instant) -> Reload {
+    /// To what is `prepared`, not before `until`.
+    pub(super) fn new(prepared: Prepared, reply: Reply, until: Instant) -> Reload {
         Reload {
             prepared,
-            phase: Phase::Waiting {
-                until: since + SETTLED,
-            },
+            phase: Phase::Waiting { until },
             replies: vec![reply],
         }
     }
 
-    /// The same, of an instance that has run since `since`.
-    pub(super) fn of(self, since: Instant) -> Reload {
+    /// The same, not before `until`.
+    pub(super) fn not_before(self, until: Instant) -> Reload {
         Reload {
-            phase: Phase::Waiting {
-                until: since + SETTLED,
-            },
+            phase: Phase::Waiting { until },
             ..self
         }
     }
@@ -92,7 +98,7 @@ impl Reload {
     pub(super) fn successor(&self) -> Option<Identity> {
         match self.phase {
             Phase::Starting { process, .. } => Some(process),
-            Phase::Waiting { .. } | Phase::Saving => None,
+            Phase::Waiting { .. } | Phase::Saving | Phase::Telling => None,
         }
     }
 
@@ -100,7 +106,7 @@ impl Reload {
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Waiting { until } => Some(until),
-            Phase::Saving => None,
+            Phase::Saving | Phase::Telling => None,
             Phase::Starting { until, .. } => until,
         }
     }

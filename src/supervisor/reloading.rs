@@ -1,25 +1,25 @@
-//! `reload`: a new balancer instance takes the listeners over, and the old one ends with its last connection.
+//! `reload`: by a successor ([`super::succession`]), or by the process that runs ([`super::rereading`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::child::{Child, State};
+use super::child::State;
 use super::core::Core;
-use super::news::News;
+use super::drain::Drain;
 use super::prepare::Prepared;
 use super::reload::{Phase, Reload, Reply};
 use super::rollout::Who;
+use super::setting::Setting;
 use super::tail::tail;
-use super::watching::{self, Ready};
 use crate::api::{Refusal, Reloaded};
-use crate::balancer::ConfigFile;
-use crate::platform::{Identity, RunDir};
-use crate::runtime::Socket;
+use crate::balancer::{ConfigFile, ReloadBy};
+use crate::platform::RunDir;
 
-/// The instance that reloads replace. With several, each will have its own.
-const BALANCER: Who = Who::Balancer(0);
+/// The instance that is reloaded. With several, each will be.
+pub(super) const BALANCER: Who = Who::Balancer(0);
 /// Lines of a failing instance's log that are shown.
 const LOG_LINES: usize = 12;
 
@@ -43,10 +43,19 @@ impl Core {
             return;
         }
         match self.children.get(&BALANCER).map(|child| &child.state) {
-            Some(State::Up { since, .. }) => self.reload = Some(Reload::new(prepared, reply, *since)),
+            Some(State::Up { since, .. }) => {
+                self.reload = Some(Reload::new(prepared, reply, self.settled(*since)));
+            }
             Some(State::Stopped) | None => {
-                self.put_in_force(prepared, now);
-                let _nobody_waits = reply.send(Ok(Reloaded::default()));
+                let outcome = write(&prepared.files).map_err(|error| Refusal {
+                    error: format!("not reloaded: {error}"),
+                    hint: None,
+                });
+                if outcome.is_ok() {
+                    self.put_in_force(prepared, now);
+                    self.write_orders();
+                }
+                let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
             Some(_) => {
                 let error = format!("{} does not run just now", self.setting.balancer.kind());
@@ -68,16 +77,23 @@ impl Core {
         if self.reload.is_none()
             && let Some(State::Up { since, .. }) = self.children.get(&BALANCER).map(|child| &child.state)
         {
-            self.reload = self.next_reload.take().map(|next| next.of(*since));
+            let settled = self.settled(*since);
+            self.reload = self.next_reload.take().map(|next| next.not_before(settled));
         }
         let Some(reload) = &mut self.reload else { return };
         match reload.phase {
             Phase::Waiting { until } if now >= until => {
-                if self.files == reload.prepared.files {
-                    self.finish_without_successor(now);
-                } else {
-                    reload.phase = Phase::Saving;
-                    self.save();
+                let changes = self.files != reload.prepared.files;
+                match self.setting.balancer.reload() {
+                    _ if !changes => self.reload_done(None, now),
+                    ReloadBy::Successor { .. } => {
+                        reload.phase = Phase::Saving;
+                        self.save_states();
+                    }
+                    ReloadBy::Itself => {
+                        reload.phase = Phase::Telling;
+                        self.tell_to_reread(now);
+                    }
                 }
             }
             Phase::Starting {
@@ -89,113 +105,12 @@ impl Core {
                     tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
                 }
             }
-            Phase::Waiting { .. } | Phase::Saving | Phase::Starting { .. } => {}
+            Phase::Waiting { .. } | Phase::Saving | Phase::Telling | Phase::Starting { .. } => {}
         }
-    }
-
-    /// The old instance has told its view of its servers: the new one may begin.
-    pub(super) fn saved(&mut self, states: Result<String, String>, now: Instant) {
-        let (Some(reload), Some(old)) = (
-            &mut self.reload,
-            self.children.get(&BALANCER).and_then(Child::process),
-        ) else {
-            return self.reload_failed("the running instance has ended", now);
-        };
-        let states = match states {
-            Ok(states) => states,
-            Err(error) => {
-                return self.reload_failed(&format!("the running instance does not answer: {error}"), now);
-            }
-        };
-        let setting = &reload.prepared.setting;
-        let program = setting
-            .balancer
-            .serve(&setting.plan, &setting.run_dir, &[old.pid]);
-        let log = setting.run_dir.log(setting.balancer.kind().name());
-        let drained = self.drains.keys().cloned().collect();
-        let begun = write(&reload.prepared.files)
-            .and_then(|()| {
-                write(
-                    &setting
-                        .balancer
-                        .order_files(&setting.cluster, &setting.run_dir, &drained),
-                )
-            })
-            // More than orders: it also knows who is up.
-            .and_then(|()| RunDir::replace(&setting.run_dir.haproxy_state(), states.as_bytes()))
-            .and_then(|()| {
-                self.log_starts
-                    .insert(BALANCER, std::fs::metadata(&log).map_or(0, |log| log.len()));
-                program.spawn(&log)
-            });
-        match begun {
-            Ok(process) => {
-                let ready = Ready::Balancer(setting.socket(0));
-                reload.starting(process.identity(), now);
-                watching::watch(process, ready, self.news.clone());
-                // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
-                self.record();
-            }
-            Err(error) => self.reload_failed(&format!("the new instance cannot be started: {error}"), now),
-        }
-    }
-
-    /// The new instance answers: it is in force.
-    pub(super) fn succeeded(&mut self, process: Identity, now: Instant) {
-        if self.reload.as_ref().and_then(Reload::successor) != Some(process) {
-            return;
-        }
-        let Some(reload) = self.reload.take() else { return };
-        if let Some(child) = self.children.get_mut(&BALANCER) {
-            if let Some(old) = child.process() {
-                self.children
-                    .insert(Who::Retired(old.pid), Child::retired(old, now));
-            }
-            if let Some(child) = self.children.get_mut(&BALANCER) {
-                child.state = State::Up { process, since: now };
-            }
-        }
-        tracing::info!(pid = process.pid, "reloaded");
-        let prepared = reload.answer(&Ok(Reloaded {
-            pid: Some(process.pid),
-        }));
-        self.put_in_force(prepared, now);
-        self.give_voice(BALANCER, 0, now);
-    }
-
-    /// A process that is none of our children has ended: the new instance, if there is one.
-    pub(super) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
-        if self.reload.as_ref().and_then(Reload::successor) == Some(process) {
-            self.reload_failed(&format!("the new instance {how}"), now);
-        }
-    }
-
-    // Private
-
-    fn save(&self) {
-        let (socket, news) = (self.setting.socket(0), self.news.clone());
-        tokio::spawn(async move {
-            let states = match socket {
-                Some(socket) => Socket::new(socket)
-                    .servers_state()
-                    .await
-                    .map_err(|error| error.to_string()),
-                None => Ok(String::new()),
-            };
-            let _nobody_listens_after_the_end = news.send(News::Saved(states)).await;
-        });
-    }
-
-    /// The files are the same: only the supervisor itself has something to learn.
-    fn finish_without_successor(&mut self, now: Instant) {
-        let Some(reload) = self.reload.take() else { return };
-        tracing::info!("reloaded; nothing changes for the balancer");
-        let prepared = reload.answer(&Ok(Reloaded::default()));
-        self.put_in_force(prepared, now);
     }
 
     /// The old configuration stays in force, and on disk.
-    fn reload_failed(&mut self, why: &str, now: Instant) {
+    pub(super) fn reload_failed(&mut self, why: &str, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
         if let Err(error) = write(&self.files) {
             tracing::error!("the old configuration was not written back: {error}");
@@ -215,6 +130,28 @@ impl Core {
         self.have_opinion(now);
     }
 
+    /// What is on its way is in force: by `pid`, or without anything for the balancer to do.
+    pub(super) fn reload_done(&mut self, pid: Option<u32>, now: Instant) {
+        let Some(reload) = self.reload.take() else { return };
+        if let Some(pid) = pid {
+            tracing::info!(pid, "reloaded");
+        } else {
+            tracing::info!("reloaded; nothing changes for the balancer");
+        }
+        let prepared = reload.answer(&Ok(Reloaded { pid }));
+        self.put_in_force(prepared, now);
+    }
+
+    // Private
+
+    /// When an instance that has run since `since` may be reloaded.
+    fn settled(&self, since: Instant) -> Instant {
+        match self.setting.balancer.reload() {
+            ReloadBy::Successor { settled } => since + settled,
+            ReloadBy::Itself => since,
+        }
+    }
+
     fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
         let Prepared { setting, files, .. } = prepared;
         let setting = Arc::new(setting);
@@ -225,6 +162,25 @@ impl Core {
         self.setting = setting;
         self.files = files;
     }
+}
+
+/// Writes what is prepared, and who is drained.
+pub(super) fn write_all(prepared: &Prepared, drains: &BTreeMap<String, Drain>) -> std::io::Result<()> {
+    let Setting {
+        balancer,
+        cluster,
+        run_dir,
+        ..
+    } = &prepared.setting;
+    let drained = drains.keys().cloned().collect();
+    write(&prepared.files)?;
+    write(&balancer.order_files(cluster, run_dir, &drained))
+}
+
+/// Where in the balancer's log begins what it has to say about this reload.
+pub(super) fn log_end(setting: &Setting) -> u64 {
+    let log = setting.run_dir.log(setting.balancer.kind().name());
+    std::fs::metadata(&log).map_or(0, |log| log.len())
 }
 
 // Private

@@ -1,6 +1,6 @@
 //! What does not change while a supervisor runs.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,14 +11,11 @@ use super::pulse::PATIENCE;
 use super::record::Launch;
 use super::rollout::Who;
 use crate::balancer::Balancer;
-use crate::plan::Plan;
+use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
 use crate::units::Period;
-
-/// Probes of nodes on this host come from here, so that they are not counted as clients.
-pub(super) const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
 
 /// What an ending node gets until it is killed.
 const NODE_GRACE: Duration = Duration::from_secs(5);

@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::news::News;
 use super::pulse::PATIENCE;
-use super::setting::{PROBE_SOURCE, Setting};
+use super::setting::Setting;
+use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
 

@@ -9,7 +9,7 @@ use super::{UnitError, scalar_unit};
 const EXPECTED: &str = "a duration such as `500ms`, `5s`, `2m` or `1h`";
 
 /// A length of time in whole milliseconds; a bare number is seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Period(Duration);
 
 scalar_unit!(Period, "a duration such as `500ms`, `5s`, `2m` or `1h`", "3s");

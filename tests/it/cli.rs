@@ -97,12 +97,12 @@ fn usage_errors_end_with_2_and_a_hint() {
         (
             "render nginx",
             "error: balancer `nginx` is not available yet",
-            "hint: use `haproxy`",
+            "hint: use `builtin` or `haproxy`",
         ),
         (
-            "check builtin",
-            "error: balancer `builtin` is not available yet",
-            "hint: use `haproxy`",
+            "check bultin",
+            "error: unknown balancer `bultin`",
+            "hint: did you mean `builtin`?",
         ),
         (
             "status --profile defalt",

@@ -6,7 +6,18 @@ use std::net::{Ipv4Addr, TcpStream};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+
+behind_each_balancer! {
+    a_drained_node_gets_nothing_new_and_keeps_what_it_has,
+    waiting_ends_with_the_last_connection_or_at_the_deadline,
+    what_is_left_at_the_deadline_is_closed_and_the_node_stopped,
+    the_last_node_needs_force,
+    orders_outlive_the_balancer_and_the_supervisor,
+    a_supervisor_killed_while_somebody_waits_goes_on_in_the_next,
+    a_stopped_node_rests_until_it_is_made_ready,
+    what_was_there_before_a_reload_is_closed_too,
+}
 
 /// A client of its own address, and the node that serves it.
 fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
@@ -19,9 +30,8 @@ fn clients(cluster: &TestCluster, count: u8) -> Vec<(Client, String)> {
     (1..=count).map(|host| client(cluster, host)).collect()
 }
 
-#[test]
-fn a_drained_node_gets_nothing_new_and_keeps_what_it_has() {
-    let cluster = TestCluster::new().started();
+fn a_drained_node_gets_nothing_new_and_keeps_what_it_has(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut held = clients(&cluster, 200);
     cluster.ok(&["drain", "erlmcp1"]);
     cluster.ok(&["drain", "erlmcp1"]);
@@ -46,9 +56,8 @@ fn a_drained_node_gets_nothing_new_and_keeps_what_it_has() {
     });
 }
 
-#[test]
-fn waiting_ends_with_the_last_connection_or_at_the_deadline() {
-    let cluster = TestCluster::new().started();
+fn waiting_ends_with_the_last_connection_or_at_the_deadline(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut held = clients(&cluster, 8);
     let late = cluster.run(&["drain", "erlmcp2", "--wait", "--deadline", "500ms"]);
     assert_eq!(late.code, 1);
@@ -57,9 +66,8 @@ fn waiting_ends_with_the_last_connection_or_at_the_deadline() {
     cluster.ok(&["drain", "erlmcp2", "--wait", "--deadline", "1m"]);
 }
 
-#[test]
-fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped() {
-    let cluster = TestCluster::new().started();
+fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut held = clients(&cluster, 8);
     let pid = cluster.node_pid("erlmcp3");
     cluster.ok(&[
@@ -89,9 +97,8 @@ fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped() {
     assert_eq!(cluster.node("erlmcp3")["state"], "up");
 }
 
-#[test]
-fn the_last_node_needs_force() {
-    let cluster = TestCluster::new().set("nodes.count=2").started();
+fn the_last_node_needs_force(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).set("nodes.count=2").started();
     cluster.ok(&["drain", "erlmcp1"]);
     let refused = cluster.run(&["drain", "erlmcp2"]);
     assert_eq!(refused.code, 1);
@@ -112,9 +119,8 @@ fn the_last_node_needs_force() {
     assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
 }
 
-#[test]
-fn orders_outlive_the_balancer_and_the_supervisor() {
-    let cluster = TestCluster::new().started();
+fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let homes: Vec<String> = clients(&cluster, 40).into_iter().map(|(_, node)| node).collect();
     assert!(homes.iter().any(|node| node == "erlmcp4"));
     cluster.ok(&["drain", "erlmcp4"]);
@@ -130,10 +136,8 @@ fn orders_outlive_the_balancer_and_the_supervisor() {
         });
         assert_ne!(node, "erlmcp4", "address {host}");
     }
-    let supervisor = cluster.supervisor_pid();
-    signal(supervisor, Signal::SIGKILL);
-    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
-    cluster.ok(&["start", "haproxy"]);
+    cluster.kill_supervisor();
+    cluster.start(&[]);
     assert!(["draining", "drained"].contains(&cluster.node("erlmcp4")["state"].as_str().unwrap()));
     for host in 1..=40 {
         assert_ne!(client(&cluster, host).1, "erlmcp4", "address {host}");
@@ -146,9 +150,8 @@ fn orders_outlive_the_balancer_and_the_supervisor() {
     });
 }
 
-#[test]
-fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next() {
-    let cluster = TestCluster::new().started();
+fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let held = clients(&cluster, 8);
     let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"))
         .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
@@ -158,26 +161,21 @@ fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next() {
     eventually("the drain", || {
         (cluster.node("erlmcp1")["state"] == "draining").then_some(())
     });
-    let supervisor = cluster.supervisor_pid();
-    signal(supervisor, Signal::SIGKILL);
-    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
-    cluster.ok(&["start", "haproxy"]);
+    cluster.kill_supervisor();
+    cluster.start(&[]);
     drop(held);
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
     assert_eq!(cluster.node("erlmcp1")["state"], "stopped");
 }
 
-#[test]
-fn a_stopped_node_rests_until_it_is_made_ready() {
-    let cluster = TestCluster::new().started();
+fn a_stopped_node_rests_until_it_is_made_ready(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let state = || cluster.node("erlmcp2")["state"].clone();
     cluster.ok(&["drain", "erlmcp2", "--wait", "--stop"]);
-    let supervisor = cluster.supervisor_pid();
-    signal(supervisor, Signal::SIGKILL);
-    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    cluster.kill_supervisor();
     for command in [
-        &["start", "haproxy"][..],
-        &["start", "haproxy"],
+        &["start", balancer][..],
+        &["start", balancer],
         &["restart"],
         &["drain", "erlmcp2"],
     ] {
@@ -189,9 +187,8 @@ fn a_stopped_node_rests_until_it_is_made_ready() {
     assert_eq!(state(), "up");
 }
 
-#[test]
-fn what_a_replaced_instance_holds_is_closed_too() {
-    let cluster = TestCluster::new().started();
+fn what_was_there_before_a_reload_is_closed_too(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut held = clients(&cluster, 8);
     cluster.ok(&["reload", "--set", "limits.per_ip.connections=90"]);
     cluster.ok(&["drain", "erlmcp1", "--wait", "--deadline", "0s", "--close"]);

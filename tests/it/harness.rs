@@ -27,6 +27,7 @@ const SLOTS: u16 = 21;
 pub struct TestCluster {
     dir: TempDir,
     offset: u16,
+    balancer: &'static str,
     args: Vec<String>,
     /// Keeps the offset ours.
     _slot: File,
@@ -40,13 +41,19 @@ pub struct Ran {
 }
 
 impl TestCluster {
-    /// A cluster of the default profile.
+    /// A cluster of the default profile behind HAProxy.
     pub fn new() -> TestCluster {
+        TestCluster::behind("haproxy")
+    }
+
+    /// A cluster of the default profile behind `balancer`.
+    pub fn behind(balancer: &'static str) -> TestCluster {
         let (offset, slot) = eventually("a free range of ports", free_slot);
         let dir = tempfile::Builder::new().prefix("cctl").tempdir().unwrap();
         TestCluster {
             dir,
             offset,
+            balancer,
             args: Vec::new(),
             _slot: slot,
         }
@@ -61,6 +68,11 @@ impl TestCluster {
     /// With a value of the profile changed.
     pub fn set(self, path_and_value: &str) -> TestCluster {
         self.with(&["--set", path_and_value])
+    }
+
+    /// The global arguments of every command.
+    pub fn args(&self) -> &[String] {
+        &self.args
     }
 
     pub fn dir(&self) -> &Path {
@@ -106,8 +118,42 @@ impl TestCluster {
 
     /// The cluster, started.
     pub fn started(self) -> TestCluster {
-        self.ok(&["start", "haproxy"]);
+        self.start(&[]);
         self
+    }
+
+    /// Starts it behind its balancer, with more arguments.
+    pub fn start(&self, args: &[&str]) -> String {
+        self.ok(&[&["start", self.balancer], args].concat())
+    }
+
+    /// The name of its balancer's configuration.
+    pub fn config(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.yaml",
+            _ => "haproxy.cfg",
+        }
+    }
+
+    /// The name of its balancer's runtime socket.
+    pub fn socket(&self) -> &'static str {
+        match self.balancer {
+            "builtin" => "dataplane.sock",
+            _ => "haproxy.sock",
+        }
+    }
+
+    /// Kills the supervisor, which leaves its children behind.
+    pub fn kill_supervisor(&self) {
+        let supervisor = self.supervisor_pid();
+        signal(supervisor, Signal::SIGKILL);
+        eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+        // Its first thread may be gone before the others, which hold the socket.
+        eventually("nobody at its socket", || {
+            UnixStream::connect(self.run_dir().join("control.sock"))
+                .is_err()
+                .then_some(())
+        });
     }
 
     pub fn status(&self) -> Value {
@@ -153,16 +199,16 @@ impl TestCluster {
             .collect()
     }
 
-    /// HAProxy's answer on its runtime socket.
-    pub fn ask_haproxy(&self, command: &str) -> String {
-        let mut stream = UnixStream::connect(self.run_dir().join("haproxy.sock")).unwrap();
+    /// The balancer's answer on its runtime socket.
+    pub fn ask_balancer(&self, command: &str) -> String {
+        let mut stream = UnixStream::connect(self.run_dir().join(self.socket())).unwrap();
         writeln!(stream, "{command}").unwrap();
         std::io::read_to_string(stream).unwrap()
     }
 
     /// One column of `show stat` for a server.
     pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
-        let csv = self.ask_haproxy("show stat");
+        let csv = self.ask_balancer("show stat");
         let mut lines = csv.lines();
         let header: Vec<&str> = lines
             .next()
@@ -200,6 +246,19 @@ impl From<Output> for Ran {
         }
     }
 }
+
+/// Each test once behind each balancer: functions that take its name.
+macro_rules! behind_each_balancer {
+    ($($test:ident),+ $(,)?) => {
+        mod haproxy {
+            $(#[test] fn $test() { super::$test("haproxy"); })+
+        }
+        mod builtin {
+            $(#[test] fn $test() { super::$test("builtin"); })+
+        }
+    };
+}
+pub(crate) use behind_each_balancer;
 
 /// An MCP client over TCP.
 pub struct Client {

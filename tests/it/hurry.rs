@@ -2,11 +2,20 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+
+behind_each_balancer! {
+    of_two_starts_at_once_both_find_it_running,
+    a_stop_during_a_start_ends_both,
+    an_interrupted_start_says_that_it_goes_on,
+    stop_sweeps_up_after_a_host_that_went_down,
+    stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun,
+}
 
 /// The same command, to be watched while it runs.
 fn beside(cluster: &TestCluster, args: &[&str]) -> Command {
@@ -20,10 +29,9 @@ fn beside(cluster: &TestCluster, args: &[&str]) -> Command {
     command
 }
 
-#[test]
-fn of_two_starts_at_once_both_find_it_running() {
-    let cluster = TestCluster::new();
-    let starts = [(); 3].map(|()| beside(&cluster, &["start", "haproxy"]).spawn().unwrap());
+fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    let starts = [(); 3].map(|()| beside(&cluster, &["start", balancer]).spawn().unwrap());
     for start in starts {
         let output = start.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -31,10 +39,9 @@ fn of_two_starts_at_once_both_find_it_running() {
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
-#[test]
-fn a_stop_during_a_start_ends_both() {
-    let cluster = TestCluster::new();
-    let start = beside(&cluster, &["start", "haproxy"]).spawn().unwrap();
+fn a_stop_during_a_start_ends_both(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    let start = beside(&cluster, &["start", balancer]).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
@@ -51,13 +58,32 @@ fn a_stop_during_a_start_ends_both() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     left.sort();
-    assert_eq!(left, ["haproxy.cfg", "logs"]);
+    assert_eq!(left, [cluster.config(), "logs"]);
 }
 
-#[test]
-fn an_interrupted_start_says_that_it_goes_on() {
-    let cluster = TestCluster::new();
-    let start = beside(&cluster, &["start", "haproxy"]).spawn().unwrap();
+fn an_interrupted_start_says_that_it_goes_on(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    // Its nodes take their time, so that there is some to interrupt it.
+    let node = cluster.dir().join("node");
+    let script = format!(
+        "#!/bin/sh\nsleep 2\nexec {} node --name \"$1\" --tcp \"$2\" --http \"$3\"\n",
+        env!("CARGO_BIN_EXE_clusterctl")
+    );
+    fs::write(&node, script).unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).unwrap();
+    let command = format!(
+        "nodes.command=[{}, '{{name}}', '{{address}}:{{tcp_port}}', '{{address}}:{{http_port}}']",
+        node.display()
+    );
+    let args = [
+        "start",
+        balancer,
+        "--set",
+        "nodes.runtime=command",
+        "--set",
+        &command,
+    ];
+    let start = beside(&cluster, &args).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
@@ -83,12 +109,9 @@ fn stop_returns_when_the_supervisor_has_ended() {
     assert!(!cluster.run_dir().join("lock").exists());
 }
 
-#[test]
-fn stop_sweeps_up_after_a_host_that_went_down() {
-    let cluster = TestCluster::new().started();
-    let supervisor = cluster.supervisor_pid();
-    signal(supervisor, Signal::SIGKILL);
-    eventually("its end", || (!is_alive(supervisor)).then_some(()));
+fn stop_sweeps_up_after_a_host_that_went_down(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    cluster.kill_supervisor();
     for pid in cluster.processes() {
         signal(pid, Signal::SIGKILL);
     }
@@ -98,9 +121,8 @@ fn stop_sweeps_up_after_a_host_that_went_down() {
     assert!(!cluster.run_dir().join("state.json").exists());
 }
 
-#[test]
-fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun() {
-    let cluster = TestCluster::new().started();
+fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let supervisor = cluster.supervisor_pid();
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap();
     client.node().unwrap();

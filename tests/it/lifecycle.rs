@@ -6,17 +6,31 @@ use std::net::{Ipv4Addr, TcpListener};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
-#[test]
-fn start_serves_and_stop_leaves_nothing() {
-    let cluster = TestCluster::new().started();
+behind_each_balancer! {
+    start_serves_and_stop_leaves_nothing,
+    clients_are_spread_evenly_and_stick,
+    starting_twice_says_so,
+    a_killed_node_is_restarted_and_the_balancer_knows,
+    a_stopped_node_is_found_hung_and_comes_back,
+    a_killed_balancer_is_restarted,
+    a_new_supervisor_adopts_what_a_killed_one_left,
+    stop_ends_what_a_killed_supervisor_left,
+    two_clusters_live_side_by_side,
+    a_second_cluster_on_the_same_ports_is_refused,
+    restart_replaces_one_node_or_everything,
+    halves_can_be_started_one_after_the_other,
+}
+
+fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let status = cluster.status();
     assert_eq!(status["cluster"], "erlmcp");
     assert_eq!(status["state"], "healthy");
     assert_eq!(
         (&status["balancer"]["kind"], &status["balancer"]["state"]),
-        (&json!("haproxy"), &json!("running"))
+        (&json!(balancer), &json!("running"))
     );
     assert_eq!(
         status["balancer"]["endpoints"]["tcp"],
@@ -50,7 +64,7 @@ fn start_serves_and_stop_leaves_nothing() {
         .collect();
     assert_eq!(
         left,
-        BTreeSet::from(["haproxy.cfg".to_owned(), "logs".to_owned()])
+        BTreeSet::from([cluster.config().to_owned(), "logs".to_owned()])
     );
     let again = cluster.run(&["stop"]);
     assert_eq!(
@@ -69,9 +83,8 @@ fn start_serves_and_stop_leaves_nothing() {
     );
 }
 
-#[test]
-fn clients_are_spread_evenly_and_stick() {
-    let cluster = TestCluster::new().started();
+fn clients_are_spread_evenly_and_stick(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut held = Vec::new();
     let mut homes = BTreeMap::new();
     for host in 1..=200 {
@@ -96,11 +109,10 @@ fn clients_are_spread_evenly_and_stick() {
     assert!(shown.contains("erlmcp1: UP (50 connections) ✓"), "{shown}");
 }
 
-#[test]
-fn starting_twice_says_so() {
-    let cluster = TestCluster::new().started();
+fn starting_twice_says_so(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let pids = cluster.processes();
-    let again = cluster.run(&["start", "haproxy"]);
+    let again = cluster.run(&["start", balancer]);
     assert_eq!(again.code, 0);
     assert!(
         again.stdout.contains("already running"),
@@ -111,9 +123,8 @@ fn starting_twice_says_so() {
     assert_eq!(cluster.processes(), pids);
 }
 
-#[test]
-fn a_killed_node_is_restarted_and_haproxy_knows() {
-    let cluster = TestCluster::new().started();
+fn a_killed_node_is_restarted_and_the_balancer_knows(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let pid = cluster.node_pid("erlmcp2");
     let mut others = Vec::new();
     for host in 1..=8 {
@@ -122,14 +133,14 @@ fn a_killed_node_is_restarted_and_haproxy_knows() {
         others.push((client, node));
     }
     signal(pid, Signal::SIGKILL);
-    eventually("HAProxy to see it go down", || {
+    eventually("the balancer to see it go down", || {
         (cluster.stat("mcp_cluster_tcp", "erlmcp2", "chkdown") != "0").then_some(())
     });
     let node = eventually("the node to be back", || {
         Some(cluster.node("erlmcp2")).filter(|node| node["state"] == "up" && node["pid"] != pid)
     });
     assert_eq!(node["restarts"], 1);
-    eventually("HAProxy to use it again", || {
+    eventually("the balancer to use it again", || {
         cluster
             .stat("mcp_cluster_tcp", "erlmcp2", "status")
             .starts_with("UP")
@@ -141,16 +152,15 @@ fn a_killed_node_is_restarted_and_haproxy_knows() {
     }
 }
 
-#[test]
-fn a_stopped_node_is_found_hung_and_comes_back() {
-    let cluster = TestCluster::new().started();
+fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let pid = cluster.node_pid("erlmcp3");
     signal(pid, Signal::SIGSTOP);
     eventually("the node to be called down", || {
         (cluster.node("erlmcp3")["state"] == "down").then_some(())
     });
     assert_eq!(cluster.status()["state"], "degraded");
-    eventually("HAProxy to be told", || {
+    eventually("the balancer to be told", || {
         cluster
             .stat("mcp_cluster_tcp", "erlmcp3", "status")
             .starts_with("DOWN")
@@ -163,9 +173,8 @@ fn a_stopped_node_is_found_hung_and_comes_back() {
     assert_eq!(cluster.node_pid("erlmcp3"), pid);
 }
 
-#[test]
-fn a_killed_balancer_is_restarted() {
-    let cluster = TestCluster::new().started();
+fn a_killed_balancer_is_restarted(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let pid = cluster.balancer_pid();
     signal(pid, Signal::SIGKILL);
     let status = eventually("the balancer to be back", || {
@@ -185,14 +194,12 @@ fn a_killed_balancer_is_restarted() {
     );
 }
 
-#[test]
-fn a_new_supervisor_adopts_what_a_killed_one_left() {
-    let cluster = TestCluster::new().started();
+fn a_new_supervisor_adopts_what_a_killed_one_left(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut client = Client::connect(Ipv4Addr::new(127, 3, 0, 1), cluster.address(8000)).unwrap();
     let home = client.node().unwrap();
-    let (pids, supervisor) = (cluster.processes(), cluster.supervisor_pid());
-    signal(supervisor, Signal::SIGKILL);
-    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+    let pids = cluster.processes();
+    cluster.kill_supervisor();
     let orphaned = cluster.run(&["status"]);
     assert_eq!(orphaned.code, 2, "{}", orphaned.stderr);
     assert!(
@@ -202,7 +209,7 @@ fn a_new_supervisor_adopts_what_a_killed_one_left() {
     );
     assert_eq!(client.node().unwrap(), home);
 
-    let said = cluster.run(&["start", "haproxy"]);
+    let said = cluster.run(&["start", balancer]);
     assert!(
         said.code == 0 && said.stderr.contains("adopted"),
         "{}{}",
@@ -219,22 +226,19 @@ fn a_new_supervisor_adopts_what_a_killed_one_left() {
     });
 }
 
-#[test]
-fn stop_ends_what_a_killed_supervisor_left() {
-    let cluster = TestCluster::new().started();
-    let (pids, supervisor) = (cluster.processes(), cluster.supervisor_pid());
-    signal(supervisor, Signal::SIGKILL);
-    eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
+fn stop_ends_what_a_killed_supervisor_left(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    let pids = cluster.processes();
+    cluster.kill_supervisor();
     cluster.ok(&["stop"]);
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
     assert!(!cluster.run_dir().join("state.json").exists());
 }
 
-#[test]
-fn two_clusters_live_side_by_side() {
+fn two_clusters_live_side_by_side(balancer: &'static str) {
     let (one, other) = (
-        TestCluster::new().started(),
-        TestCluster::new().set("cluster=other").started(),
+        TestCluster::behind(balancer).started(),
+        TestCluster::behind(balancer).set("cluster=other").started(),
     );
     for cluster in [&one, &other] {
         assert_eq!(cluster.status()["state"], "healthy");
@@ -249,11 +253,10 @@ fn two_clusters_live_side_by_side() {
     assert_eq!(other.status()["state"], "healthy");
 }
 
-#[test]
-fn a_second_cluster_on_the_same_ports_is_refused() {
-    let cluster = TestCluster::new().started();
+fn a_second_cluster_on_the_same_ports_is_refused(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let elsewhere = cluster.dir().join("other");
-    let second = cluster.run(&["start", "haproxy", "--run-dir", elsewhere.to_str().unwrap()]);
+    let second = cluster.run(&["start", balancer, "--run-dir", elsewhere.to_str().unwrap()]);
     assert_eq!(second.code, 1);
     let expected = format!("127.0.0.1:{} is taken by", cluster.port(9001));
     assert!(second.stderr.contains(&expected), "{}", second.stderr);
@@ -261,9 +264,8 @@ fn a_second_cluster_on_the_same_ports_is_refused() {
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
-#[test]
-fn restart_replaces_one_node_or_everything() {
-    let cluster = TestCluster::new().started();
+fn restart_replaces_one_node_or_everything(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let before = cluster.processes();
     cluster.ok(&["restart", "erlmcp1"]);
     let after = cluster.processes();
@@ -280,13 +282,12 @@ fn restart_replaces_one_node_or_everything() {
     assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
 }
 
-#[test]
-fn halves_can_be_started_one_after_the_other() {
-    let cluster = TestCluster::new();
-    cluster.ok(&["start", "haproxy", "--only", "nodes"]);
+fn halves_can_be_started_one_after_the_other(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    cluster.ok(&["start", balancer, "--only", "nodes"]);
     assert_eq!(cluster.processes().len(), 4);
     assert_eq!(cluster.status()["balancer"]["state"], "stopped");
-    cluster.ok(&["start", "haproxy", "--only", "balancer"]);
+    cluster.ok(&["start", balancer, "--only", "balancer"]);
     assert_eq!(cluster.processes().len(), 5);
     assert_eq!(cluster.status()["state"], "healthy");
 }

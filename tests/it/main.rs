@@ -8,8 +8,12 @@
 )]
 #![expect(unreachable_pub, reason = "nothing is reachable in a test binary")]
 
+mod builtin;
+mod carrying;
+mod churn;
 mod cli;
 mod completions;
+mod dialect;
 mod draining;
 mod failing_over;
 mod haproxy;
@@ -17,6 +21,7 @@ mod harness;
 mod holding;
 mod hurry;
 mod lifecycle;
+mod plane;
 mod readme;
 mod reloading;
 mod sdk;

@@ -6,12 +6,20 @@ use std::os::unix::net::UnixListener;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Client, Ran, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, Ran, TestCluster, behind_each_balancer, eventually, is_alive, signal};
+
+behind_each_balancer! {
+    a_node_that_exits_at_once_is_shown_with_its_last_words,
+    a_node_that_never_answers_fails_the_start_at_the_deadline,
+    stale_files_are_no_obstacle,
+    a_supervisor_in_front_ends_with_its_signal,
+    a_node_that_dies_again_and_again_is_given_up,
+}
 
 /// Nothing runs, and nothing is said to run.
 fn assert_nothing_left(cluster: &TestCluster) {
     assert!(cluster.processes().is_empty());
-    for name in ["state.json", "control.sock", "haproxy.sock", "lock"] {
+    for name in ["state.json", "control.sock", cluster.socket(), "lock"] {
         assert!(!cluster.run_dir().join(name).exists(), "{name} is left");
     }
 }
@@ -83,37 +91,28 @@ fn a_broken_template_is_named_with_its_line() {
     assert_nothing_left(&cluster);
 }
 
-#[test]
-fn a_node_that_exits_at_once_is_shown_with_its_last_words() {
-    let cluster = TestCluster::new();
+fn a_node_that_exits_at_once_is_shown_with_its_last_words(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
     let node = script(
         &cluster,
         "node",
         "#!/bin/sh\necho \"$1: no licence found\"\nexit 3\n",
     );
     let set = format!("nodes.command=[{node}, '{{name}}']");
-    let refused = cluster.run(&[
-        "start",
-        "haproxy",
-        "--set",
-        "nodes.runtime=command",
-        "--set",
-        &set,
-    ]);
+    let refused = cluster.run(&["start", balancer, "--set", "nodes.runtime=command", "--set", &set]);
     assert_says(&refused, 1, &["exited with code 3", ": no licence found"]);
     assert_nothing_left(&cluster);
 }
 
-#[test]
-fn a_node_that_never_answers_fails_the_start_at_the_deadline() {
-    let cluster = TestCluster::new();
+fn a_node_that_never_answers_fails_the_start_at_the_deadline(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
     let args = [
         "--set",
         "nodes.runtime=command",
         "--set",
         "nodes.command=[/bin/sleep, '600']",
     ];
-    let refused = cluster.run(&[&["start", "haproxy", "--timeout", "1s"], &args[..]].concat());
+    let refused = cluster.run(&[&["start", balancer, "--timeout", "1s"], &args[..]].concat());
     assert_says(&refused, 1, &["erlmcp1", "did not answer in time"]);
     assert_nothing_left(&cluster);
 }
@@ -150,19 +149,18 @@ fn a_run_directory_that_cannot_be_is_refused() {
     assert!(!long.exists());
 }
 
-#[test]
-fn stale_files_are_no_obstacle() {
-    let cluster = TestCluster::new();
+fn stale_files_are_no_obstacle(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
     fs::create_dir_all(cluster.run_dir()).unwrap();
     drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
-    drop(UnixListener::bind(cluster.run_dir().join("haproxy.sock")).unwrap());
+    drop(UnixListener::bind(cluster.run_dir().join(cluster.socket())).unwrap());
     fs::write(cluster.run_dir().join("lock"), "").unwrap();
-    cluster.ok(&["start", "haproxy"]);
+    cluster.start(&[]);
     let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
     cluster.ok(&["stop"]);
     // The state of a cluster that died with its host: pids that are gone, or other processes by now.
     fs::write(cluster.run_dir().join("state.json"), state).unwrap();
-    cluster.ok(&["start", "haproxy"]);
+    cluster.start(&[]);
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
@@ -227,14 +225,13 @@ fn usage_errors_are_two_and_suggest() {
     assert!(!cluster.run_dir().exists());
 }
 
-#[test]
-fn a_supervisor_in_front_ends_with_its_signal() {
-    let cluster = TestCluster::new();
+fn a_supervisor_in_front_ends_with_its_signal(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
     command.env("CLUSTERCTL_RUN_DIR", cluster.run_dir());
     let offset = (cluster.port(8000) - 8000).to_string();
     let child = command
-        .args(["start", "haproxy", "--foreground", "--port-offset", &offset])
+        .args(["start", balancer, "--foreground", "--port-offset", &offset])
         .spawn();
     let mut child = child.unwrap();
     eventually("the cluster to serve", || {
@@ -250,16 +247,19 @@ fn a_supervisor_in_front_ends_with_its_signal() {
     assert_nothing_left(&cluster);
 }
 
-#[test]
-fn a_node_that_dies_again_and_again_is_given_up() {
-    let cluster = TestCluster::new()
+fn a_node_that_dies_again_and_again_is_given_up(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer)
         .set("nodes.restart={backoff: 10ms..20ms, give_up_after: 2}")
         .started();
+    let mut killed = 0;
     for _ in 0..=2 {
+        // Another one: the supervisor may not have noticed yet that the last one is gone.
         let pid = eventually("the node to run", || {
             let node = cluster.node("erlmcp1");
-            (node["state"] == "up").then(|| u32::try_from(node["pid"].as_u64().unwrap()).unwrap())
+            let pid = (node["state"] == "up").then(|| u32::try_from(node["pid"].as_u64().unwrap()).unwrap());
+            pid.filter(|pid| *pid != killed)
         });
+        killed = pid;
         signal(pid, Signal::SIGKILL);
         eventually("its end", || (!is_alive(pid)).then_some(()));
     }

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::harness::{TestCluster, eventually};
+use crate::harness::{TestCluster, behind_each_balancer, eventually};
+
+behind_each_balancer!(a_running_cluster_shows_itself);
 
 fn http_get(address: std::net::SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -19,9 +21,8 @@ fn http_get(address: std::net::SocketAddr, path: &str) -> String {
     answer
 }
 
-#[test]
-fn a_running_cluster_shows_itself() {
-    let cluster = TestCluster::new().started();
+fn a_running_cluster_shows_itself(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
 
     let health: Value = serde_json::from_str(&eventually("every node to be probed", || {
         let health = cluster.ok(&["health", "--json"]);
@@ -37,7 +38,10 @@ fn a_running_cluster_shows_itself() {
 
     let shown = cluster.ok(&["health"]);
     for part in [
-        "Load Balancer: HAProxy RUNNING",
+        match balancer {
+            "builtin" => "Load Balancer: built-in RUNNING",
+            _ => "Load Balancer: HAProxy RUNNING",
+        },
         "erlmcp4: UP (0 connections) ✓",
         "Total Connections: 0 / ",
     ] {
@@ -73,6 +77,7 @@ fn a_running_cluster_shows_itself() {
     );
     let all = cluster.ok(&["logs"]);
     assert!(all.contains("erlmcp1"), "{all}");
+    cluster.ok(&["logs", balancer]);
 }
 
 #[test]
@@ -112,6 +117,12 @@ fn what_would_run_is_rendered_and_checked_without_running() {
     ] {
         assert!(config.contains(part), "`{part}` is not in:\n{config}");
     }
+    cluster.ok(&["check", "haproxy"]);
+    let config = cluster.ok(&["render"]);
+    assert!(
+        config.contains("\nbackends:\n- name: mcp_cluster_tcp\n"),
+        "{config}"
+    );
     cluster.ok(&["check"]);
     assert!(!cluster.run_dir().join("state.json").exists());
 }

@@ -5,6 +5,7 @@ use crate::plan::demand::Load;
 use crate::plan::fix;
 use crate::plan::rules::{self, Case};
 use crate::platform::{Holder, Host};
+use crate::profile::BalancerKind;
 
 /// Whether a program is there and fit.
 pub(super) fn binary(seen: &BinarySeen) -> Finding {
@@ -86,9 +87,17 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
     let ephemeral = fix::range(ephemeral);
     vec![
         Finding::of(
+            "listeners",
+            rules::unserved(case),
+            format!("{} serves all that the profile wants", case.plan.balancer.kind),
+        ),
+        Finding::of(
             "nofile",
             rules::balancer_descriptors(case),
-            format!("{nofile} descriptors are enough for {total} connections through the balancer"),
+            format!(
+                "{nofile} descriptors{} are enough for {total} connections through the balancer",
+                each_thread(case)
+            ),
         ),
         Finding::of(
             "node nofile",
@@ -112,8 +121,9 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
             "source ports",
             rules::source_ports(case),
             format!(
-                "{} for {per_node} connections per node",
-                case.host.ephemeral_ports()
+                "{}{} for {per_node} connections per node",
+                case.host.ephemeral_ports(),
+                each_address(case)
             ),
         ),
         Finding::of("ipv6", rules::addresses(case), ipv6(case).to_owned()),
@@ -132,7 +142,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
             format!(
                 "{} MiB available, and about {} MiB are needed",
                 memory_available >> 20,
-                case.load.memory(case.cluster) >> 20
+                case.load.memory(case.cluster, case.plan.balancer.kind) >> 20
             ),
         ),
         Finding::of("cores", rules::cores(case), cpus.to_string()),
@@ -140,6 +150,22 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
 }
 
 // Private
+
+/// Where there are as many descriptors in each of several tables, how many those are.
+fn each_thread(case: &Case) -> String {
+    match (case.plan.balancer.kind, case.plan.balancer.threads) {
+        (BalancerKind::Builtin, threads) => format!(" in each of {threads} threads"),
+        _ => String::new(),
+    }
+}
+
+/// Where there are as many ports at each of several addresses, how many those are.
+fn each_address(case: &Case) -> String {
+    match case.plan.balancer.addresses() {
+        0 | 1 => String::new(),
+        addresses => format!(" at each of {addresses} source addresses"),
+    }
+}
 
 fn ipv6(case: &Case) -> &'static str {
     if case.host.ipv6 {

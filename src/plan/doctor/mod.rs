@@ -180,12 +180,53 @@ mod tests {
             .iter()
             .filter(|finding| finding.level == Level::Ok)
             .collect();
-        // Nodes make up for few descriptors with threads.
-        assert_eq!(fine.len(), 2, "{fine:#?}");
+        // HAProxy serves every listener, and nodes make up for few descriptors with threads.
+        assert_eq!(fine.len(), 3, "{fine:#?}");
         assert!(
             findings
                 .iter()
                 .all(|finding| finding.level == Level::Ok || finding.fix.is_some())
+        );
+    }
+
+    #[test]
+    fn the_built_in_balancer_makes_up_for_few_descriptors_and_ports() {
+        let host = Host {
+            cpus: 2,
+            nofile: 20_000,
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        let kind = BalancerKind::Builtin;
+        let cluster = cluster().behind(kind);
+        let findings = examine(&cluster, &plan(&cluster, kind, &host), &host, &Seen::default());
+        let found = |check: &str| {
+            let finding = findings.iter().find(|finding| finding.check == check).unwrap();
+            (finding.level, finding.detail.as_str())
+        };
+        assert_eq!(
+            found("nofile"),
+            (
+                Level::Ok,
+                "20000 descriptors in each of 14 threads are enough for 100000 connections through the balancer"
+            )
+        );
+        assert_eq!(
+            found("source ports"),
+            (
+                Level::Ok,
+                "28232 at each of 14 source addresses for 25000 connections per node"
+            )
+        );
+        assert_eq!(found("listeners").0, Level::Warn);
+        let low = Host { nofile: 600, ..host };
+        let findings = examine(&cluster, &plan(&cluster, kind, &low), &low, &Seen::default());
+        let nofile = findings.iter().find(|finding| finding.check == "nofile").unwrap();
+        assert_eq!(nofile.level, Level::Warn);
+        assert!(
+            nofile.detail.contains("in each of 64 threads"),
+            "{}",
+            nofile.detail
         );
     }
 

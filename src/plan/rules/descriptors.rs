@@ -1,17 +1,24 @@
 //! Descriptors.
 
 use super::{Case, Warning};
-use crate::plan::{balancer, fix, nodes};
+use crate::plan::tables::MAX_WORKERS;
+use crate::plan::{BalancerPlan, balancer, fix, nodes};
+use crate::profile::BalancerKind;
 
 /// The balancer has fewer connections than the profile wants.
 pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     let (planned, wanted) = (case.plan.balancer.maxconn, case.cluster.limits.maxconn);
-    let needed = balancer::descriptors(case.cluster, &case.plan.addresses, case.plan.balancer.threads);
+    let BalancerPlan { kind, threads, .. } = case.plan.balancer;
+    let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
+    let (all, whom) = match kind {
+        BalancerKind::Haproxy | BalancerKind::Nginx => ("in all".to_owned(), "a process"),
+        BalancerKind::Builtin => (format!("in each of {MAX_WORKERS} threads"), "a thread"),
+    };
     (planned < wanted).then(|| Warning {
         what: format!("maxconn is {planned} instead of {wanted}"),
         why: format!(
-            "{} needs two descriptors per connection, {needed} in all, and this host allows a process {}",
-            case.plan.balancer.kind, case.host.nofile
+            "{kind} needs two descriptors per connection, {needed} {all}, and this host allows {whom} {}",
+            case.host.nofile
         ),
         fix: Some(fix::nofile(case.host, needed)),
         remedies: fix::nofile_remedy(case.host, needed).into_iter().collect(),

@@ -1,6 +1,7 @@
 //! What this host or balancer does not give: one rule a function.
 
 mod descriptors;
+mod listeners;
 mod network;
 mod rates;
 mod resources;
@@ -11,6 +12,7 @@ use crate::platform::Host;
 use crate::profile::Cluster;
 
 pub(super) use descriptors::{balancer_descriptors, node_descriptors};
+pub(super) use listeners::unserved;
 pub(super) use network::{accept_queue, addresses, our_ports, source_ports, tracking};
 pub(super) use rates::{connection_rate, message_rate};
 pub(super) use resources::{cores, memory, threads, threads_needed};
@@ -36,6 +38,7 @@ pub(super) fn warnings(cluster: &Cluster, plan: &Plan, host: &Host) -> Vec<Warni
     let rules = [
         balancer_descriptors,
         node_descriptors,
+        unserved,
         addresses,
         message_rate,
         connection_rate,

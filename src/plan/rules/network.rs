@@ -66,17 +66,20 @@ pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
 /// Ports that the balancer has for its own connections to one node. The kernel tries the ports of one parity first,
 /// and beyond them scans thousands for each connection.
 pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
-    let ports = case.host.ephemeral_ports();
+    let addresses = case.plan.balancer.addresses();
+    let ports = case.host.ephemeral_ports().saturating_mul(addresses);
     let wanted = case.load.per_node;
     if wanted <= ports / 2 {
         return None;
     }
+    let who = match addresses {
+        0 | 1 => "one source address has".to_owned(),
+        many => format!("{many} source addresses have"),
+    };
     let why = if wanted > ports {
-        format!("one source address has only {ports} ports to a node")
+        format!("{who} only {ports} ports to a node")
     } else {
-        format!(
-            "one source address has {ports} ports to a node, and beyond half of them finding a free one is slow"
-        )
+        format!("{who} {ports} ports to a node, and beyond half of them finding a free one is slow")
     };
     let (fix, remedies) = widen(case);
     Some(Warning {

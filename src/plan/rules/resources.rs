@@ -10,7 +10,8 @@ const OTHER_THREADS: u64 = 16;
 
 /// Memory for every connection, kernel included.
 pub(in crate::plan) fn memory(case: &Case) -> Option<Warning> {
-    let needed = case.load.memory(case.cluster);
+    let kind = case.plan.balancer.kind;
+    let needed = case.load.memory(case.cluster, kind);
     let available = case.host.memory_available;
     (needed > available).then(|| Warning {
         what: format!("{} connections may not fit into memory", case.load.total),
@@ -21,7 +22,7 @@ pub(in crate::plan) fn memory(case: &Case) -> Option<Warning> {
         ),
         fix: Some(format!(
             "free memory, or `clusterctl start --set limits.maxconn={}`",
-            Load::fitting(available, case.cluster).max(1)
+            Load::fitting(available, case.cluster, kind).max(1)
         )),
         remedies: Vec::new(),
     })

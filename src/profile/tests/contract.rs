@@ -9,7 +9,7 @@ use crate::profile::{DEFAULT, Source, embedded, load, schema};
 /// The skeleton that every profile follows.
 const SKELETON: &str = r#"
 cluster: erlmcp
-balancer: haproxy
+balancer: builtin
 nodes:
   runtime: embedded
   count: 4

@@ -142,6 +142,19 @@ fn a_map_that_is_null() {
 }
 
 #[test]
+fn a_list_without_brackets() {
+    let problems = problems(&file("listen: {address: \"::1\"}\n"));
+    assert_snapshot!(problems, @r#"
+    error: `listen.address`: "::1", expected a list
+     --> p.yaml:1:19
+      |
+    1 | listen: {address: "::1"}
+      |                   ^^^^^
+    hint: put it in brackets, and an item with colons in quotes, too: `["::1"]`
+    "#);
+}
+
+#[test]
 fn a_value_against_a_default() {
     let problems = problems(&file("nodes: {target: 50000}\n"));
     assert_snapshot!(problems, @r#"

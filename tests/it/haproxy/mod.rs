@@ -27,6 +27,8 @@ fn plan(addresses: &[&str]) -> Plan {
             nofile: 1000,
             threads: 2,
             instances: 1,
+            sources: Vec::new(),
+            check_source: None,
         },
         nodes: NodePlan {
             nofile: 1000,

@@ -1,0 +1,86 @@
+//! Ours, by the configuration type that it reads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clusterctl::profile::{Algorithm, PerIp, Table};
+use clusterctl::render::{
+    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
+    DataplaneTimeouts,
+};
+use clusterctl::units::{Count, Period};
+
+use super::{MAXCONN, Site, THREADS};
+
+/// How to start it.
+pub(super) fn command(config: &Dataplane, dir: &Path) -> io::Result<(PathBuf, Vec<String>)> {
+    let file = dir.join("dataplane.yaml");
+    std::fs::write(&file, config.to_yaml())?;
+    let args = ["dataplane", "--config", &file.to_string_lossy()].map(str::to_owned);
+    Ok((env!("CARGO_BIN_EXE_clusterctl").into(), args.into()))
+}
+
+/// What it is told.
+pub(crate) fn config(site: &Site) -> Dataplane {
+    let seconds = |seconds| Period::from(Duration::from_secs(seconds));
+    let servers = (1..).zip(site.nodes).map(|(id, node)| DataplaneServer {
+        name: format!("node{id}"),
+        id,
+        address: *node,
+        weight: 100,
+        maxconn: 35_000,
+        question: DataplaneQuestion::Tcp,
+        check_address: None,
+    });
+    Dataplane {
+        cluster: "bench".to_owned(),
+        workers: THREADS,
+        maxconn: MAXCONN,
+        socket: site.dir.join("dataplane.sock"),
+        memory: Some(site.dir.join("memory")),
+        drained: None,
+        stats: Some(site.stats),
+        status: None,
+        sources: Vec::new(),
+        check_source: None,
+        timeouts: DataplaneTimeouts {
+            connect: seconds(5),
+            client: seconds(300),
+            server: seconds(300),
+            queue: seconds(30),
+        },
+        frontends: vec![DataplaneFrontend {
+            name: "mcp_frontend_tcp".to_owned(),
+            listen: vec![site.listen],
+            maxconn: 0,
+            backend: "mcp_cluster_tcp".to_owned(),
+            limits: PerIp {
+                connections: 1_000_000,
+                connection_rate: 1_000_000,
+                // The others count no messages.
+                message_rate: 0,
+                exempt: [].into(),
+            },
+        }],
+        backends: vec![DataplaneBackend {
+            name: "mcp_cluster_tcp".to_owned(),
+            algorithm: Algorithm::Roundrobin,
+            sticky: Some(Table {
+                size: Count::from(200_000),
+                expire: seconds(30 * 60),
+            }),
+            queue: DataplaneBackend::default_queue(),
+            slowstart: Period::default(),
+            check: Some(DataplaneCheck {
+                interval: seconds(3),
+                fast_interval: seconds(1),
+                timeout: seconds(3),
+                rise: 2,
+                fall: 2,
+            }),
+            eject_after: DataplaneBackend::default_ejection(),
+            servers: servers.collect(),
+        }],
+    }
+}

@@ -1,0 +1,74 @@
+//! nginx with its stream module. It counts nothing and limits no rate of connections here, which only helps it.
+
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{MAXCONN, Site, THREADS, program};
+
+/// Where Debian has the stream module, if it is not built in.
+const STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/// How to start it.
+pub(super) fn command(site: &Site) -> io::Result<(PathBuf, Vec<String>)> {
+    let config = site.dir.join("nginx.conf");
+    std::fs::write(&config, text(site))?;
+    let (config, dir) = (config.to_string_lossy(), site.dir.to_string_lossy());
+    let log = site.dir.join("log");
+    let args = ["-c", &config, "-p", &dir, "-e", &log.to_string_lossy()].map(str::to_owned);
+    Ok((program("nginx")?, args.into()))
+}
+
+// Private
+
+fn text(site: &Site) -> String {
+    let Site { listen, dir, .. } = site;
+    let dir = dir.display();
+    let user = if nix::unistd::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
+    let module = if Path::new(STREAM).exists() {
+        format!("load_module {STREAM};")
+    } else {
+        String::new()
+    };
+    let mut servers = String::new();
+    for node in site.nodes {
+        // Writing to a string cannot fail.
+        let _written = writeln!(servers, "        server {node} max_conns=35000 max_fails=10;");
+    }
+    // Two descriptors a connection.
+    let connections = 2 * MAXCONN;
+    format!(
+        "\
+{module}
+{user}
+daemon off;
+worker_processes {THREADS};
+worker_rlimit_nofile 20000;
+pid {dir}/nginx.pid;
+error_log {dir}/log warn;
+events {{
+    worker_connections {connections};
+}}
+stream {{
+    access_log off;
+    limit_conn_zone $binary_remote_addr zone=per_ip:20m;
+    upstream nodes {{
+        zone nodes 1m;
+        hash $remote_addr consistent;
+{servers}    }}
+    server {{
+        listen {listen} reuseport;
+        limit_conn per_ip 60000;
+        proxy_connect_timeout 5s;
+        proxy_timeout 5m;
+        proxy_half_close on;
+        proxy_pass nodes;
+    }}
+}}
+"
+    )
+}

@@ -1,0 +1,58 @@
+//! The built-in data plane against HAProxy and nginx: same machine, same nodes, same features, everybody in turn.
+//!
+//! `cargo bench --bench versus -- tcp` measures what its processes use for what clients get. Nothing is pinned to a
+//! processor: clients, nodes and balancer share the machine, as they do in a cluster on one host. Because that is noisy,
+//! contenders take turns in every round, and medians are told.
+//!
+//! `cargo bench --bench versus -- held` has one process of ours hold 100,000 connections with 20,000 descriptors a table.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells")]
+
+mod args;
+mod contender;
+mod figures;
+mod held;
+mod load;
+mod meter;
+mod node;
+mod noise;
+mod process;
+mod row;
+mod syscalls;
+mod tcp;
+mod told;
+
+use std::io;
+use std::process::ExitCode;
+
+use args::{Args, What};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+// Private
+
+fn run(args: &Args) -> io::Result<()> {
+    clusterctl::platform::descriptors::raise_limit()?;
+    let figures = match args.what {
+        What::Tcp => tcp::compare(args)?,
+        What::Held => {
+            println!("{}", held::hold(if args.quick { 10_000 } else { 100_000 })?);
+            return Ok(());
+        }
+    };
+    if args.json {
+        println!("{:#}", told::json(&figures));
+    } else {
+        print!("{}", told::table(&figures));
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! `dataplane.yaml`: whatever is in it, reading it ends with a configuration or an error. What was read can be written,
+//! and is the same when it is read again.
+
+#![no_main]
+
+use clusterctl::render::Dataplane;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    if let Ok(config) = Dataplane::parse(text) {
+        assert_eq!(Dataplane::parse(&config.to_yaml()), Ok(config));
+    }
+});

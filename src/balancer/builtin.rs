@@ -1,0 +1,189 @@
+//! The data plane inside this binary.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use nix::sys::signal::Signal;
+
+use super::check::CheckError;
+use super::files::{ConfigFile, FilesError};
+use super::orders::Orders;
+use super::{Balancer, ReloadBy};
+use crate::plan::Plan;
+use crate::platform::{Program, RunDir, self_exe};
+use crate::profile::{BalancerKind, Cluster};
+use crate::render::{self, Dataplane, HealthTarget, Templates};
+
+/// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only, so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    path: PathBuf,
+}
+
+impl Builtin {
+    /// The one in the binary that runs.
+    #[must_use]
+    pub fn new() -> Builtin {
+        Builtin { path: self_exe() }
+    }
+}
+
+impl Default for Builtin {
+    fn default() -> Builtin {
+        Builtin::new()
+    }
+}
+
+impl Balancer for Builtin {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn kind(&self) -> BalancerKind {
+        BalancerKind::Builtin
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    fn files(
+        &self,
+        cluster: &Cluster,
+        plan: &Plan,
+        run_dir: &RunDir,
+        _templates: &Templates,
+    ) -> Result<Vec<ConfigFile>, FilesError> {
+        let config = render::dataplane(cluster, plan, run_dir).ok_or(FilesError::NothingServed)?;
+        let content = format!(
+            "# {}: MCP clients on {} nodes. Made by clusterctl from the profile; edit that, not this.\n\n{}",
+            cluster.name,
+            cluster.nodes.len(),
+            config.to_yaml()
+        );
+        let mut files = vec![ConfigFile {
+            path: run_dir.dataplane_config(),
+            content,
+        }];
+        files.extend(self.order_files(cluster, run_dir, &BTreeSet::new()));
+        Ok(files)
+    }
+
+    fn order_files(
+        &self,
+        cluster: &Cluster,
+        run_dir: &RunDir,
+        drained: &BTreeSet<String>,
+    ) -> Vec<ConfigFile> {
+        vec![ConfigFile {
+            path: run_dir.dataplane_drained(),
+            content: render::drained_names(cluster, drained),
+        }]
+    }
+
+    fn check<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        plan: &'a Plan,
+        run_dir: &'a RunDir,
+        templates: &'a Templates,
+    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
+        let checked = || {
+            let files = self.files(cluster, plan, run_dir, templates)?;
+            let config = files.first().map_or("", |file| &file.content);
+            Dataplane::parse(config).map_err(|error| CheckError::Refused {
+                kind: self.kind(),
+                program: self.kind().to_string(),
+                words: error.to_string(),
+            })?;
+            Ok(Vec::new())
+        };
+        std::future::ready(checked()).boxed()
+    }
+
+    fn serve(&self, plan: &Plan, run_dir: &RunDir, _replacing: &[u32]) -> Program {
+        let mut program = Program::new(&self.path)
+            .args(["dataplane", "--config"])
+            .arg(run_dir.dataplane_config());
+        program.name = Some("clusterctl".into());
+        program.nofile = Some(plan.balancer.nofile);
+        program
+    }
+
+    fn reload(&self) -> ReloadBy {
+        ReloadBy::Itself
+    }
+
+    fn drain_signal(&self) -> Signal {
+        Signal::SIGUSR1
+    }
+
+    fn end_signal(&self) -> Signal {
+        Signal::SIGTERM
+    }
+
+    fn sockets(&self, _plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf> {
+        vec![run_dir.dataplane_socket()]
+    }
+
+    fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
+        render::health_targets(cluster, node)
+    }
+
+    /// Without lists: who drains here gets nobody, sticky or not.
+    fn orders(&self, cluster: &Cluster, _run_dir: &RunDir) -> Orders {
+        Orders::new(cluster, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::platform::Host;
+    use crate::profile::{DEFAULT, Source, load};
+
+    fn prepared() -> (Cluster, Plan, RunDir) {
+        let cluster = load(&Source::read(DEFAULT).unwrap())
+            .unwrap()
+            .behind(BalancerKind::Builtin);
+        let plan = plan(&cluster, BalancerKind::Builtin, &Host::read());
+        (cluster, plan, RunDir::at("/run/clusterctl/erlmcp"))
+    }
+
+    #[tokio::test]
+    async fn its_files_are_what_it_reads() {
+        let (mut cluster, plan, run_dir) = prepared();
+        let (builtin, templates) = (Builtin::new(), Templates::embedded());
+        let files = builtin.files(&cluster, &plan, &run_dir, &templates).unwrap();
+        let names = files
+            .iter()
+            .map(|file| file.path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["dataplane.yaml", "dataplane.drained"]);
+        assert!(files[0].content.starts_with("# erlmcp: MCP clients on 4 nodes."));
+        let warned = builtin.check(&cluster, &plan, &run_dir, &templates).await;
+        assert_eq!(warned.unwrap(), Vec::<String>::new());
+        let drained = builtin.order_files(&cluster, &run_dir, &BTreeSet::from(["erlmcp2".to_owned()]));
+        assert!(drained[0].content.ends_with("\nerlmcp2\n"));
+
+        cluster.listen.tcp = None;
+        let error = builtin
+            .check(&cluster, &plan, &run_dir, &templates)
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("`listen.tcp`") && error.hint().is_some(),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_its_tcp_backend_is_told_of_nodes() {
+        let (cluster, ..) = prepared();
+        let targets = Builtin::new().health_targets(&cluster, "erlmcp1");
+        let backends: Vec<_> = targets.iter().map(|target| target.backend).collect();
+        assert_eq!(backends, ["mcp_cluster_tcp"]);
+    }
+}

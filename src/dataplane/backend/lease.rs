@@ -1,0 +1,39 @@
+//! A client's place at a server, given back when it is dropped.
+
+use std::sync::Arc;
+
+use super::Backend;
+use crate::dataplane::clock::Clock;
+use crate::dataplane::server::Server;
+use crate::dataplane::tally::count;
+
+/// A place at a server.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    backend: Arc<Backend>,
+    server: Arc<Server>,
+}
+
+impl Lease {
+    /// Takes a place. The backend's lock is held, and the server has room.
+    pub(super) fn new(backend: Arc<Backend>, server: Arc<Server>, clock: &Clock) -> Lease {
+        server.take();
+        server.tally.begun(clock.now());
+        count(&server.tally.chosen);
+        count(&backend.tally.chosen);
+        Lease { backend, server }
+    }
+
+    /// Where.
+    pub(crate) const fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.server.tally.sessions.down();
+        self.server.give_back();
+        self.backend.serve_waiting();
+    }
+}

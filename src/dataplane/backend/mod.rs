@@ -1,0 +1,384 @@
+//! A backend: which of its servers a client gets, and who waits for one.
+//!
+//! Everything is decided under one lock per backend, once per connection, so that the algorithms are exact over all
+//! threads. A client's stickiness is looked up before, under its own entry's lock: the order of locks is table, backend, inbox.
+
+mod lease;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::balance::{Balance, Candidate};
+use super::clock::Clock;
+use super::server::{Server, lock};
+use super::sticky::StickyTable;
+use super::tally::Tally;
+use crate::render::{DataplaneBackend, DataplaneCheck};
+use crate::runtime::serve::BackendFigures;
+
+pub(crate) use lease::Lease;
+use queue::Queue;
+pub(crate) use queue::Waiter;
+
+/// A group of servers.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) tally: Tally,
+    clock: Clock,
+    pool: ArcSwap<Pool>,
+    core: Mutex<Core>,
+    /// Length of the queue, to be seen without a lock.
+    waiting: AtomicU32,
+    presence: Mutex<Presence>,
+    /// HAProxy's `fullconn`, for show.
+    fullconn: AtomicU32,
+}
+
+/// What a configuration says; replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) config: DataplaneBackend,
+    pub(crate) servers: Vec<Arc<Server>>,
+    pub(crate) sticky: Option<Arc<StickyTable>>,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+struct Core {
+    balance: Balance,
+    queue: Queue,
+    /// Used anew for each choice.
+    candidates: Vec<Candidate>,
+}
+
+/// Whether any server is up, and since when.
+#[derive(Debug)]
+struct Presence {
+    up: bool,
+    since: Instant,
+    down: Duration,
+    times_down: u64,
+}
+
+/// What a client gets.
+#[derive(Debug)]
+pub(crate) enum Assigned {
+    /// A server.
+    Server(Lease),
+    /// A place in the queue.
+    Wait,
+    /// Nothing: no server serves, or the queue is full.
+    Nothing,
+}
+
+impl Pool {
+    /// The server with number `id`.
+    pub(crate) fn server(&self, id: u32) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.id == id)
+    }
+
+    /// The server called `name`.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+
+    /// How its servers are checked.
+    pub(crate) const fn check(&self) -> Option<DataplaneCheck> {
+        self.config.check
+    }
+}
+
+impl Backend {
+    pub(crate) fn new(id: u32, pool: Pool, fullconn: u32, clock: Clock) -> Backend {
+        Backend {
+            name: pool.config.name.clone(),
+            id,
+            tally: Tally::default(),
+            clock,
+            core: Mutex::new(Core {
+                balance: Balance::new(pool.config.algorithm),
+                queue: Queue::default(),
+                candidates: Vec::new(),
+            }),
+            waiting: AtomicU32::new(0),
+            presence: Mutex::new(Presence {
+                up: true,
+                since: Instant::now(),
+                down: Duration::ZERO,
+                times_down: 0,
+            }),
+            fullconn: AtomicU32::new(fullconn),
+            pool: ArcSwap::from_pointee(pool),
+        }
+    }
+
+    /// Takes a new configuration over.
+    pub(crate) fn reconfigure(self: &Arc<Self>, pool: Pool, fullconn: u32) {
+        if self.pool().config.algorithm != pool.config.algorithm {
+            lock(&self.core).balance = Balance::new(pool.config.algorithm);
+        }
+        self.fullconn.store(fullconn, Relaxed);
+        self.pool.store(Arc::new(pool));
+        self.serve_waiting();
+    }
+
+    /// Its servers and what is said of them.
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        self.pool.load_full()
+    }
+
+    /// A server for the client at `client`, but none of `tried`. When none has room, `waiter` is put in the queue.
+    pub(crate) fn assign(
+        self: &Arc<Self>,
+        client: IpAddr,
+        tried: &[u32],
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Assigned {
+        let pool = self.pool.load();
+        let mut waiter = Some(waiter);
+        let mut given = Assigned::Nothing;
+        let mut choose = |known: Option<u32>| {
+            let known = known
+                .and_then(|id| pool.server(id))
+                .filter(|server| server.serves() && !tried.contains(&server.id));
+            let waiter = waiter.take()?;
+            given = match known {
+                Some(server) => self.take(server, waiter),
+                None => self.pick(&pool, client, tried, waiter),
+            };
+            match &given {
+                Assigned::Server(lease) => Some(lease.server().id),
+                Assigned::Wait => known.map(|server| server.id),
+                Assigned::Nothing => None,
+            }
+        };
+        match &pool.sticky {
+            Some(table) => {
+                table.settle(client, Instant::now(), |known| choose(known).map(|id| (id, ())));
+            }
+            None => {
+                choose(None);
+            }
+        }
+        if matches!(given, Assigned::Wait) {
+            // Somebody may have left before the queue was seen to be there. Not earlier: the client's entry was locked.
+            self.serve_waiting();
+        }
+        given
+    }
+
+    /// The waiter leaves the queue; whether it was in there.
+    pub(crate) fn leave(&self, worker: u16, serial: u64) -> bool {
+        let mut core = lock(&self.core);
+        let waiter = core.queue.remove(worker, serial);
+        self.waiting.store(core.queue.len(), SeqCst);
+        if let Some(waiter) = &waiter {
+            self.left(waiter);
+        }
+        waiter.is_some()
+    }
+
+    /// Gives those who wait what has become free.
+    pub(crate) fn serve_waiting(self: &Arc<Self>) {
+        while self.waiting.load(SeqCst) > 0 {
+            let pool = self.pool.load();
+            let mut core = lock(&self.core);
+            let Some((at, server)) = core.servable(&pool, self.clock.now()) else {
+                return;
+            };
+            let Some(waiter) = core.queue.take(at) else { return };
+            self.waiting.store(core.queue.len(), SeqCst);
+            self.left(&waiter);
+            let lease = Lease::new(Arc::clone(self), Arc::clone(server), &self.clock);
+            drop(core);
+            if let Some(table) = &pool.sticky {
+                table.settle(waiter.client, Instant::now(), |_| Some((server.id, ())));
+            }
+            waiter.served(lease);
+        }
+    }
+
+    /// Notes whether any server is up, after one has changed.
+    pub(crate) fn look(&self) -> Option<bool> {
+        let up = self
+            .pool
+            .load()
+            .servers
+            .iter()
+            .any(|server| server.state().holds());
+        let mut presence = lock(&self.presence);
+        if presence.up == up {
+            return None;
+        }
+        let now = Instant::now();
+        let lasted = now.saturating_duration_since(presence.since);
+        if up {
+            presence.down += lasted;
+        } else {
+            presence.times_down += 1;
+        }
+        presence.up = up;
+        presence.since = now;
+        Some(up)
+    }
+
+    /// Highest values begin anew; sums too when `all`.
+    pub(crate) fn clear(&self, all: bool) {
+        self.tally.clear(all);
+        if all {
+            lock(&self.presence).times_down = 0;
+        }
+    }
+
+    /// As figures.
+    pub(crate) fn figures(&self) -> BackendFigures {
+        let pool = self.pool();
+        let presence = lock(&self.presence);
+        let since = Instant::now().saturating_duration_since(presence.since);
+        let down = if presence.up {
+            presence.down
+        } else {
+            presence.down + since
+        };
+        let sum = |of: fn(&Server) -> u64| pool.servers.iter().map(|server| of(server)).sum();
+        BackendFigures {
+            name: self.name.clone(),
+            id: self.id,
+            algorithm: pool.config.algorithm,
+            traffic: self.tally.figures(
+                self.clock.now(),
+                sum(|server| server.bytes.up()),
+                sum(|server| server.bytes.down()),
+            ),
+            sessions_limit: self.fullconn.load(Relaxed),
+            last_change: since.as_secs(),
+            downtime: down.as_secs(),
+            times_down: presence.times_down,
+            servers: pool
+                .servers
+                .iter()
+                .map(|server| server.figures(pool.check(), &self.clock))
+                .collect(),
+        }
+    }
+
+    // Private
+
+    /// A place at `server`, or before it. Nobody overtakes who waits.
+    fn take(self: &Arc<Self>, server: &Arc<Server>, waiter: impl FnOnce() -> Waiter) -> Assigned {
+        let mut core = lock(&self.core);
+        if core.queue.len() == 0 && server.has_room() {
+            return self.given(server);
+        }
+        let limit = self.pool.load().config.queue;
+        self.joins(&mut core, limit, waiter, Some(server))
+    }
+
+    /// A place at the server that the algorithm chooses, or before all of them.
+    fn pick(
+        self: &Arc<Self>,
+        pool: &Pool,
+        client: IpAddr,
+        tried: &[u32],
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Assigned {
+        let mut core = lock(&self.core);
+        if core.queue.len() == 0
+            && let Some(server) = core.choose(pool, client, tried, self.clock.now())
+        {
+            return self.given(server);
+        }
+        let serves = |server: &Arc<Server>| server.serves() && !tried.contains(&server.id);
+        if !pool.servers.iter().any(serves) {
+            return Assigned::Nothing;
+        }
+        self.joins(&mut core, pool.config.queue, waiter, None)
+    }
+
+    fn given(self: &Arc<Self>, server: &Arc<Server>) -> Assigned {
+        Assigned::Server(Lease::new(Arc::clone(self), Arc::clone(server), &self.clock))
+    }
+
+    /// Puts one more in the queue, if it has room.
+    fn joins(
+        &self,
+        core: &mut Core,
+        limit: u32,
+        waiter: impl FnOnce() -> Waiter,
+        server: Option<&Arc<Server>>,
+    ) -> Assigned {
+        if core.queue.len() >= limit {
+            return Assigned::Nothing;
+        }
+        let mut waiter = waiter();
+        waiter.server = server.cloned();
+        self.tally.queued.up();
+        if let Some(server) = server {
+            server.tally.queued.up();
+        }
+        core.queue.put(waiter);
+        self.waiting.store(core.queue.len(), SeqCst);
+        Assigned::Wait
+    }
+
+    fn left(&self, waiter: &Waiter) {
+        self.tally.queued.down();
+        if let Some(server) = &waiter.server {
+            server.tally.queued.down();
+        }
+        self.tally
+            .queue_time
+            .add(self.clock.now().saturating_sub(waiter.since));
+    }
+}
+
+impl Core {
+    /// The algorithm's choice among those that serve, have room and are none of `tried`.
+    fn choose<'a>(
+        &mut self,
+        pool: &'a Pool,
+        client: IpAddr,
+        tried: &[u32],
+        now: u64,
+    ) -> Option<&'a Arc<Server>> {
+        self.candidates.clear();
+        self.candidates.extend(pool.servers.iter().map(|server| {
+            let mut candidate = server.candidate(now);
+            if tried.contains(&server.id) || !server.has_room() {
+                candidate.weight = 0;
+            }
+            candidate
+        }));
+        let chosen = self.balance.pick(&self.candidates, client)?;
+        pool.servers.get(chosen)
+    }
+
+    /// The first in the queue who can be served, and by whom. Who waits for a server that serves nobody any more gets
+    /// another one.
+    fn servable<'a>(&mut self, pool: &'a Pool, now: u64) -> Option<(usize, &'a Arc<Server>)> {
+        let mut all_full = false;
+        for at in 0..usize::try_from(self.queue.len()).unwrap_or(usize::MAX) {
+            let (client, server) = self.queue.at(at)?;
+            let own = server.as_ref().and_then(|server| pool.server(server.id));
+            match own.filter(|server| server.serves()) {
+                Some(server) if server.has_room() => return Some((at, server)),
+                // Where nobody has room for one, nobody has for another.
+                None if !all_full => match self.choose(pool, client, &[], now) {
+                    Some(server) => return Some((at, server)),
+                    None => all_full = true,
+                },
+                Some(_) | None => {}
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,71 @@
+//! Who waits for a server below its maxconn, in the order of arrival.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::lease::Lease;
+use crate::dataplane::inbox::{Inbox, Order};
+use crate::dataplane::server::Server;
+
+/// A session that waits in its worker.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    /// Where its worker is told.
+    pub(crate) inbox: Arc<Inbox>,
+    /// Its place in its worker.
+    pub(crate) index: u32,
+    /// Its number in its worker: places are used again.
+    pub(crate) serial: u64,
+    /// Who it is.
+    pub(crate) client: IpAddr,
+    /// The one server that it waits for.
+    pub(crate) server: Option<Arc<Server>>,
+    /// When it began to wait, in ms of the clock.
+    pub(crate) since: u64,
+}
+
+/// A queue.
+#[derive(Debug, Default)]
+pub(super) struct Queue(VecDeque<Waiter>);
+
+impl Waiter {
+    /// It has waited long enough.
+    pub(super) fn served(self, lease: Lease) {
+        self.inbox.post(Order::Served {
+            index: self.index,
+            serial: self.serial,
+            lease,
+        });
+    }
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn put(&mut self, waiter: Waiter) {
+        self.0.push_back(waiter);
+    }
+
+    /// Whom the one at `at` is, and for whom it waits.
+    pub(super) fn at(&self, at: usize) -> Option<(IpAddr, Option<Arc<Server>>)> {
+        self.0
+            .get(at)
+            .map(|waiter| (waiter.client, waiter.server.clone()))
+    }
+
+    pub(super) fn take(&mut self, at: usize) -> Option<Waiter> {
+        self.0.remove(at)
+    }
+
+    /// Takes out the session `serial` of `worker`.
+    pub(super) fn remove(&mut self, worker: u16, serial: u64) -> Option<Waiter> {
+        let at = self
+            .0
+            .iter()
+            .position(|waiter| waiter.serial == serial && waiter.inbox.worker() == worker)?;
+        self.0.remove(at)
+    }
+}

@@ -1,0 +1,162 @@
+//! What threads share, under stress.
+
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use mio::{Poll, Token, Waker};
+
+use super::*;
+use crate::dataplane::inbox::{Inbox, Order};
+use crate::dataplane::server::Event;
+use crate::render::{DataplaneQuestion, DataplaneServer};
+use crate::runtime::ServerState;
+
+const THREADS: u16 = 8;
+const ROUNDS: u64 = 2_000;
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn server(id: u32, maxconn: u32) -> Arc<Server> {
+    let config = DataplaneServer {
+        name: format!("s{id}"),
+        id,
+        address: ([127, 0, 0, 1], 1).into(),
+        weight: 100,
+        maxconn,
+        question: DataplaneQuestion::Tcp,
+        check_address: None,
+    };
+    Arc::new(Server::new(config, ServerState::Ready, THREADS, Instant::now()))
+}
+
+fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
+    let config = DataplaneBackend {
+        name: "nodes".into(),
+        algorithm: crate::profile::Algorithm::Leastconn,
+        sticky: None,
+        queue: 1_000,
+        slowstart: crate::units::Period::default(),
+        check: None,
+        eject_after: 0,
+        servers: servers
+            .iter()
+            .map(|server| server.config().as_ref().clone())
+            .collect(),
+    };
+    let pool = Pool {
+        config,
+        servers: servers.to_vec(),
+        sticky: None,
+    };
+    Arc::new(Backend::new(2, pool, 1, Clock::new()))
+}
+
+/// One worker's part: it asks, waits when it must, now and then leaves the queue, and never holds more than one place.
+fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
+    let poll = Poll::new().unwrap();
+    let inbox = Arc::new(Inbox::new(worker, Waker::new(poll.registry(), Token(0)).unwrap()));
+    let client = IpAddr::from([10, 0, 0, u8::try_from(worker).unwrap()]);
+    for serial in 0..ROUNDS {
+        let waiter = || Waiter {
+            inbox: Arc::clone(&inbox),
+            index: 0,
+            serial,
+            client,
+            server: None,
+            since: 0,
+        };
+        let lease = match backend.assign(client, &[], waiter) {
+            Assigned::Server(lease) => lease,
+            Assigned::Nothing => panic!("somebody always serves, and the queue is long"),
+            Assigned::Wait if serial % 7 == 0 && backend.leave(worker, serial) => continue,
+            Assigned::Wait => served(&inbox, serial),
+        };
+        let nth = usize::try_from(lease.server().id).unwrap() - 1;
+        let now = held[nth].fetch_add(1, SeqCst) + 1;
+        assert!(now <= [2, 1][nth], "server {nth} has {now}");
+        thread::yield_now();
+        held[nth].fetch_sub(1, SeqCst);
+        drop(lease);
+    }
+}
+
+fn served(inbox: &Inbox, serial: u64) -> Lease {
+    let began = Instant::now();
+    loop {
+        if let Some(order) = inbox.take().pop() {
+            let Order::Served {
+                serial: its, lease, ..
+            } = order
+            else {
+                panic!("{order:?} for {serial}");
+            };
+            assert_eq!(its, serial);
+            return lease;
+        }
+        assert!(began.elapsed() < PATIENCE, "{serial} was forgotten in the queue");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn many_threads_share_few_places_and_nobody_is_forgotten() {
+    let servers = [server(1, 2), server(2, 1)];
+    let backend = backend(&servers);
+    let held = [AtomicU32::new(0), AtomicU32::new(0)];
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The second one is drained and comes back all the time; who changes it looks after those who wait.
+        scope.spawn(|| {
+            for state in [ServerState::Drain, ServerState::Ready].into_iter().cycle() {
+                servers[1].happens(Event::Wanted(state), &backend.clock);
+                backend.serve_waiting();
+                if done.load(SeqCst) {
+                    break;
+                }
+                thread::yield_now();
+            }
+        });
+        let workers: Vec<_> = (0..THREADS)
+            .map(|worker| {
+                let (backend, held) = (&backend, &held);
+                scope.spawn(move || work(worker, backend, held))
+            })
+            .collect();
+        let outcomes: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        done.store(true, SeqCst);
+        assert!(outcomes.iter().all(Result::is_ok));
+    });
+    assert_eq!((backend.waiting.load(SeqCst), backend.tally.queued.get()), (0, 0));
+    for server in &servers {
+        assert_eq!(
+            (server.candidate(0).sessions, server.tally.sessions.get()),
+            (0, 0)
+        );
+    }
+}
+
+#[test]
+fn a_worker_that_has_ended_keeps_no_place() {
+    let servers = [server(1, 1)];
+    let backend = backend(&servers);
+    let poll = Poll::new().unwrap();
+    let inbox = Arc::new(Inbox::new(0, Waker::new(poll.registry(), Token(0)).unwrap()));
+    let client = IpAddr::from([10, 0, 0, 1]);
+    let assign = |serial| {
+        backend.assign(client, &[], || Waiter {
+            inbox: Arc::clone(&inbox),
+            index: 0,
+            serial,
+            client,
+            server: None,
+            since: 0,
+        })
+    };
+    let first = assign(1);
+    assert!(matches!(assign(2), Assigned::Wait));
+    assert!(matches!(assign(3), Assigned::Wait));
+    drop(first);
+    // The second has got the place, which nobody will read of; the third is told too late.
+    inbox.close();
+    assert!(servers[0].has_room());
+    assert_eq!(backend.tally.queued.get(), 0);
+}

@@ -1,0 +1,83 @@
+//! Which server a new client gets: pure algorithms, each in its room.
+
+mod leastconn;
+mod roundrobin;
+mod source;
+
+use std::net::IpAddr;
+
+use crate::profile::Algorithm;
+
+use leastconn::Leastconn;
+use roundrobin::Roundrobin;
+
+/// What an algorithm sees of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// Share of the load relative to the others; 0 is never chosen. Up to 256 * 256, because slowstart needs steps.
+    pub(crate) weight: u32,
+    /// Sessions it has.
+    pub(crate) sessions: u32,
+    /// Its id: what is remembered and hashed goes by it, so that order does not matter.
+    pub(crate) id: u32,
+}
+
+/// An algorithm with what it remembers. Picking takes time in proportion to the candidates, and allocates only when it
+/// meets a server for the first time.
+#[derive(Debug)]
+pub(crate) enum Balance {
+    /// Each in its turn.
+    Roundrobin(Roundrobin),
+    /// The least loaded.
+    Leastconn(Leastconn),
+    /// By the client's address.
+    Source,
+}
+
+impl Balance {
+    /// An algorithm that has chosen nothing yet. `uri`, which needs requests and which the configuration refuses, is
+    /// `roundrobin`.
+    pub(crate) fn new(algorithm: Algorithm) -> Balance {
+        match algorithm {
+            Algorithm::Roundrobin | Algorithm::Uri => Balance::Roundrobin(Roundrobin::default()),
+            Algorithm::Leastconn => Balance::Leastconn(Leastconn::default()),
+            Algorithm::Source => Balance::Source,
+        }
+    }
+
+    /// The place among `candidates` of the server that `client` gets; none when no candidate has weight. Candidates may
+    /// be other ones, or have other weights, each time; their ids are unique.
+    pub(crate) fn pick(&mut self, candidates: &[Candidate], client: IpAddr) -> Option<usize> {
+        match self {
+            Balance::Roundrobin(roundrobin) => roundrobin.pick(candidates),
+            Balance::Leastconn(leastconn) => leastconn.pick(candidates),
+            Balance::Source => source::pick(candidates, client),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_weight_nobody_is_chosen() {
+        let client = "10.0.0.1".parse().unwrap();
+        let idle = |weight, id| Candidate {
+            weight,
+            sessions: 0,
+            id,
+        };
+        for algorithm in [Algorithm::Roundrobin, Algorithm::Leastconn, Algorithm::Source] {
+            let mut balance = Balance::new(algorithm);
+            assert_eq!(balance.pick(&[], client), None);
+            assert_eq!(balance.pick(&[idle(0, 1), idle(0, 2)], client), None);
+            for _ in 0..10 {
+                assert_eq!(
+                    balance.pick(&[idle(0, 1), idle(1, 2), idle(0, 3)], client),
+                    Some(1)
+                );
+            }
+        }
+    }
+}

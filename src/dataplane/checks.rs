@@ -1,0 +1,123 @@
+//! Health checks: each server is asked at its interval, and sooner while its answers contradict its state. One that is
+//! not checked and was ejected is given another chance after a while: clients find out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::backend::Backend;
+use super::plane::Plane;
+use super::server::{Event, Server, lock, rules};
+use crate::probe::{Failure, Probe, Question};
+use crate::render::{DataplaneCheck, DataplaneQuestion};
+
+/// How often it is looked whether there is something to check, for a server that is not checked.
+const IDLE: Duration = Duration::from_secs(1);
+/// Time until an ejected server that is not checked is given another chance.
+const TRIAL: Duration = Duration::from_secs(10);
+/// Checks of all servers begin spread over this part of an interval.
+const SPREAD: u32 = 8;
+
+/// Checks a server for as long as it is its backend's.
+pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Server>) {
+    // So that those of many servers do not come all at once, but the first one soon.
+    let mut wait = Duration::from_millis(u64::from(server.id % SPREAD) * 20);
+    loop {
+        tokio::time::sleep(wait).await;
+        let pool = backend.pool();
+        if !pool.servers.iter().any(|it| Arc::ptr_eq(it, &server)) {
+            return;
+        }
+        let off = lock(&server.check).off || server.state().admin().maint;
+        let Some(check) = pool.check().filter(|_| !off) else {
+            try_again(&plane, &backend, &server);
+            wait = IDLE;
+            continue;
+        };
+        let began = Instant::now();
+        let answer = ask(&plane, &server, check).await;
+        judge(&plane, &backend, &server, check, (&answer, began.elapsed()));
+        let interval = if server.state().doubts() {
+            check.fast_interval
+        } else {
+            check.interval
+        };
+        wait = interval.duration().saturating_sub(began.elapsed());
+    }
+}
+
+// Private
+
+/// Gives a server another chance that was ejected long enough ago; one more failure, and it is ejected again.
+fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
+    let ejected_for = server.state().ejected_for(Instant::now());
+    if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
+        let _nobody_waits = plane.happens(backend, server, Event::Tried, "another chance");
+        server.on_probation(backend.pool().config.eject_after);
+    }
+}
+
+async fn ask(plane: &Plane, server: &Server, check: DataplaneCheck) -> Result<Duration, Failure> {
+    let config = server.config();
+    let target = config.check_address.unwrap_or_else(|| server.address());
+    let source = plane.layout().config.check_source;
+    let probe = Probe {
+        target,
+        question: match config.question {
+            DataplaneQuestion::Tcp => Question::Tcp,
+            DataplaneQuestion::Mcp => Question::Mcp,
+            DataplaneQuestion::Http => Question::Http,
+        },
+        source: source.filter(|source| source.is_ipv4() == target.is_ipv4()),
+        timeout: check.timeout.duration(),
+    };
+    probe.ask().await
+}
+
+fn judge(
+    plane: &Plane,
+    backend: &Arc<Backend>,
+    server: &Arc<Server>,
+    check: DataplaneCheck,
+    (answer, took): (&Result<Duration, Failure>, Duration),
+) {
+    let question = server.config().question;
+    let good = answer.is_ok();
+    {
+        let mut last = lock(&server.check);
+        last.status = match answer {
+            Ok(_) if question == DataplaneQuestion::Tcp => "L4OK",
+            Ok(_) => "L7OK",
+            Err(failure) => failure.word(),
+        };
+        last.code = match answer {
+            Ok(_) if question == DataplaneQuestion::Http => Some(200),
+            Err(Failure::Status { status, .. }) => Some(*status),
+            _ => None,
+        };
+        last.duration = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        last.said = answer.as_ref().err().map(said).unwrap_or_default();
+        if !good && server.state().holds() {
+            last.failed += 1;
+        }
+    }
+    // Our own trouble says nothing about the server.
+    if answer.as_ref().is_err_and(|failure| !failure.blames_node()) {
+        return;
+    }
+    let event = Event::Checked {
+        good,
+        rules: rules(check),
+    };
+    let reason = lock(&server.check).status;
+    let _nobody_waits = plane.happens(backend, server, event, reason);
+}
+
+/// What `last_chk` says: why, without what other columns say.
+fn said(failure: &Failure) -> String {
+    let why = match failure {
+        Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,
+        Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } | Failure::Status { .. } => "",
+    };
+    // The system's words come with their number.
+    why.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,193 @@
+//! A frontend: where clients connect, and how many may.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::backend::Backend;
+use super::clock::Clock;
+use super::server::lock;
+use super::tally::{Bytes, Gauge, PeakRate, count};
+use super::visitors::{Refused, Visit, Visitors};
+use crate::profile::PerIp;
+use crate::runtime::serve::{FrontendFigures, FrontendState};
+use crate::telemetry::Throttle;
+
+/// Time between two log lines about refused clients.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Where clients connect.
+#[derive(Debug)]
+pub(crate) struct Frontend {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) visitors: Visitors,
+    pub(crate) sessions: Gauge,
+    pub(crate) bytes: Bytes,
+    route: ArcSwap<Route>,
+    maxconn: AtomicU32,
+    state: AtomicU8,
+    accepted: AtomicU64,
+    begun: AtomicU64,
+    denied_connections: AtomicU64,
+    denied_messages: AtomicU64,
+    accept_rate: PeakRate,
+    begin_rate: PeakRate,
+    refusals: Mutex<Throttle>,
+    delays: Mutex<Throttle>,
+}
+
+/// What a configuration says; replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) backend: Arc<Backend>,
+}
+
+impl Frontend {
+    pub(crate) fn new(
+        name: &str,
+        id: u32,
+        route: Route,
+        maxconn: u32,
+        limits: PerIp,
+        workers: u16,
+    ) -> Frontend {
+        Frontend {
+            name: name.to_owned(),
+            id,
+            visitors: Visitors::new(limits),
+            sessions: Gauge::default(),
+            bytes: Bytes::new(workers),
+            route: ArcSwap::from_pointee(route),
+            maxconn: AtomicU32::new(maxconn),
+            state: AtomicU8::new(0),
+            accepted: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            denied_connections: AtomicU64::new(0),
+            denied_messages: AtomicU64::new(0),
+            accept_rate: PeakRate::default(),
+            begin_rate: PeakRate::default(),
+            refusals: Mutex::new(Throttle::new(QUIET)),
+            delays: Mutex::new(Throttle::new(QUIET)),
+        }
+    }
+
+    /// Takes a new configuration over.
+    pub(crate) fn reconfigure(&self, route: Route, maxconn: u32, limits: PerIp) {
+        self.route.store(Arc::new(route));
+        self.set_maxconn(maxconn);
+        self.visitors.set_limits(limits);
+    }
+
+    /// Where it listens and who serves.
+    pub(crate) fn route(&self) -> Arc<Route> {
+        self.route.load_full()
+    }
+
+    pub(crate) fn set_maxconn(&self, maxconn: u32) {
+        self.maxconn.store(maxconn, Relaxed);
+    }
+
+    pub(crate) fn state(&self) -> FrontendState {
+        match self.state.load(Relaxed) {
+            0 => FrontendState::Open,
+            1 => FrontendState::Paused,
+            _ => FrontendState::Stopped,
+        }
+    }
+
+    pub(crate) fn set_state(&self, state: FrontendState) {
+        let state = match state {
+            FrontendState::Open => 0,
+            FrontendState::Paused => 1,
+            FrontendState::Stopped => 2,
+        };
+        self.state.store(state, Relaxed);
+    }
+
+    /// Takes a place for one more, if there is one; if not, clients wait to be accepted. Whoever has it gives it back by
+    /// `sessions.down`.
+    pub(crate) fn reserve(&self) -> bool {
+        self.state() == FrontendState::Open && self.sessions.up_within(self.maxconn.load(Relaxed))
+    }
+
+    /// A client has come, to a place that was reserved. Refusals are counted, and told at times.
+    pub(crate) fn enter(&self, client: IpAddr, now: u64, clock: &Clock) -> Result<Visit, Refused> {
+        count(&self.accepted);
+        self.accept_rate.tick(now);
+        let visit = self.visitors.enter(client, clock.instant(now));
+        match &visit {
+            Ok(_) => {
+                count(&self.begun);
+                self.begin_rate.tick(now);
+                self.sessions.settled();
+            }
+            Err(refused) => {
+                let reason = match refused {
+                    Refused::TooMany => "too many connections",
+                    Refused::TooFast => "too many new connections in a second",
+                };
+                count(&self.denied_connections);
+                if let Some(times) = lock(&self.refusals).after(Instant::now()) {
+                    tracing::warn!(frontend = self.name, %client, times, reason, "connections are refused");
+                }
+            }
+        }
+        visit
+    }
+
+    /// Messages of a client have to wait.
+    pub(crate) fn held(&self, client: IpAddr) {
+        count(&self.denied_messages);
+        if let Some(times) = lock(&self.delays).after(Instant::now()) {
+            tracing::warn!(frontend = self.name, %client, times, "messages are held back: too many in a second");
+        }
+    }
+
+    /// Highest values begin anew; sums too when `all`.
+    pub(crate) fn clear(&self, all: bool) {
+        self.sessions.forget_max();
+        self.accept_rate.forget_max();
+        self.begin_rate.forget_max();
+        if all {
+            self.bytes.clear();
+            for counter in [
+                &self.accepted,
+                &self.begun,
+                &self.denied_connections,
+                &self.denied_messages,
+            ] {
+                counter.store(0, Relaxed);
+            }
+        }
+    }
+
+    /// As figures.
+    pub(crate) fn figures(&self, now: u64) -> FrontendFigures {
+        let route = self.route();
+        FrontendFigures {
+            name: self.name.clone(),
+            id: self.id,
+            state: self.state(),
+            backend: route.backend.name.clone(),
+            listen: route.listen.clone(),
+            sessions: self.sessions.get(),
+            sessions_max: self.sessions.max(),
+            sessions_limit: self.maxconn.load(Relaxed),
+            sessions_total: self.begun.load(Relaxed),
+            bytes_in: self.bytes.up(),
+            bytes_out: self.bytes.down(),
+            denied_messages: self.denied_messages.load(Relaxed),
+            denied_connections: self.denied_connections.load(Relaxed),
+            connections_total: self.accepted.load(Relaxed),
+            connection_rate: self.accept_rate.get(now),
+            connection_rate_max: self.accept_rate.max(),
+            session_rate: self.begin_rate.get(now),
+            session_rate_max: self.begin_rate.max(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What is done once a second: figures of the last second, clients forgotten that are long gone, sticky ones kept on disk.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::backend::Backend;
+use super::layout::Layout;
+use super::memory::{self, Remembered};
+use super::plane::Plane;
+use super::subject::{Pulse, sent};
+use crate::platform::usage::usage;
+
+/// Time between two rounds.
+const ROUND: Duration = Duration::from_secs(1);
+/// Saving sticky clients may take this part of the time at most.
+const SHARE: u32 = 20;
+
+/// Keeps house until it is dropped.
+pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut ticks = tokio::time::interval(ROUND);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut bytes, mut used, mut at) = (0, usage(std::process::id()), Instant::now());
+    let mut saved = Saved::default();
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        let elapsed = now.saturating_duration_since(at);
+        let (bytes_before, used_before) = (bytes, used);
+        bytes = sent(&plane);
+        used = usage(std::process::id());
+        at = now;
+        pulse
+            .bytes_rate
+            .store(bytes.saturating_sub(bytes_before), Relaxed);
+        if let (Some(now), Some(before)) = (used, used_before) {
+            let busy = now.cpu_percent_since(before, elapsed);
+            pulse
+                .idle
+                .store(idle(busy, u32::try_from(processors).unwrap_or(1)), Relaxed);
+        }
+        let layout = plane.layout();
+        for frontend in &layout.frontends {
+            frontend.visitors.sweep(now);
+        }
+        for sticky in layout
+            .backends
+            .iter()
+            .filter_map(|backend| backend.pool().sticky.clone())
+        {
+            sticky.sweep(now);
+        }
+        saved.again(layout).await;
+    }
+}
+
+/// Lets the tables know again what the file at `path` says.
+pub(super) fn remember(layout: &Layout, path: &Path) {
+    let remembered = memory::load(path, SystemTime::now());
+    for backend in &layout.backends {
+        let pool = backend.pool();
+        let Some(sticky) = &pool.sticky else { continue };
+        let clients: Vec<(IpAddr, u32, Duration)> = remembered
+            .iter()
+            .filter(|it| it.backend == backend.name)
+            .filter_map(|it| Some((pool.named(&it.server)?.id, &it.clients)))
+            .flat_map(|(id, clients)| clients.iter().map(move |(client, left)| (*client, id, *left)))
+            .collect();
+        if !clients.is_empty() {
+            tracing::info!(
+                backend = backend.name,
+                clients = clients.len(),
+                "sticky clients are remembered"
+            );
+            sticky.import(clients, Instant::now());
+        }
+    }
+}
+
+/// Writes what the tables know to the configured file, if there is one.
+pub(super) fn save(layout: &Layout) {
+    let Some(path) = &layout.config.memory else { return };
+    let now = Instant::now();
+    let mut remembered = Vec::new();
+    for backend in &layout.backends {
+        let pool = backend.pool();
+        let Some(sticky) = &pool.sticky else { continue };
+        let name = |id| pool.server(id).map(|server| server.name.clone());
+        let entries: Vec<(IpAddr, u32, Duration)> = sticky.entries(now);
+        remembered.extend(Remembered::of_backend(&backend.name, &entries, name));
+    }
+    if let Err(error) = memory::save(path, &remembered, SystemTime::now()) {
+        tracing::warn!(file = %path.display(), %error, "cannot keep sticky clients for the next start");
+    }
+}
+
+// Private
+
+/// What is on disk.
+#[derive(Debug, Default)]
+struct Saved {
+    /// The tables' counts of changes when they were saved.
+    changes: BTreeMap<String, u64>,
+    /// Not before then.
+    not_before: Option<Instant>,
+}
+
+impl Saved {
+    async fn again(&mut self, layout: Arc<Layout>) {
+        let began = Instant::now();
+        if self.not_before.is_some_and(|at| began < at) {
+            return;
+        }
+        let changes = |backend: &Arc<Backend>| {
+            let changed = backend.pool().sticky.as_ref()?.changed();
+            Some((backend.name.clone(), changed))
+        };
+        let changes: BTreeMap<String, u64> = layout.backends.iter().filter_map(changes).collect();
+        if changes == self.changes {
+            return;
+        }
+        self.changes = changes;
+        // A slow disk must not keep checks and the runtime API waiting.
+        if tokio::task::spawn_blocking(move || save(&layout)).await.is_err() {
+            tracing::error!("saving sticky clients has panicked");
+        }
+        let now = Instant::now();
+        self.not_before = Some(now + now.saturating_duration_since(began) * SHARE);
+    }
+}
+
+fn idle(busy_percent: f64, processors: u32) -> u32 {
+    let idle = 100.0 - (busy_percent / f64::from(processors)).clamp(0.0, 100.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 100"
+    )]
+    let percent = idle.round() as u32;
+    percent
+}

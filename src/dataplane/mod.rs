@@ -1,0 +1,245 @@
+//! The built-in data plane: a TCP load balancer that answers HAProxy's runtime API.
+//!
+//! ```text
+//!   clients ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own listeners, its own sessions
+//!   clients ──▶ worker 1 ┼──▶ servers
+//!   clients ──▶ worker n ┘
+//!      shared, once per connection: frontends (limits), backends (algorithm, stickiness, queue), servers (state)
+//!      shared, per byte: nothing
+//!   main thread: health checks, the runtime API, pages, reloads, what is kept on disk
+//! ```
+//!
+//! It knows neither supervisor nor command line. What crosses threads is data: orders go to a worker's inbox.
+
+mod address;
+mod backend;
+mod balance;
+mod checks;
+mod clock;
+mod frontend;
+mod housekeeping;
+mod inbox;
+mod layout;
+mod lines;
+mod memory;
+mod plane;
+mod process;
+mod rate;
+pub mod relay;
+mod reload;
+mod server;
+mod sticky;
+mod subject;
+mod tally;
+mod timers;
+mod visitors;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+
+use mio::{Poll, Waker};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::platform::{descriptors, thread};
+use crate::render::DataplaneError;
+use crate::runtime::serve::pages::{self, Site};
+use crate::runtime::serve::{self, Door, DoorError, Level};
+use crate::shutdown;
+use crate::workers::{self, WorkersError};
+
+use clock::Clock;
+use inbox::Inbox;
+use layout::Layout;
+use plane::Plane;
+use reload::Reload;
+use server::lock;
+use subject::Speaker;
+use worker::{About, Worker};
+
+/// Why the data plane does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration cannot be read.
+    #[error("cannot read `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The configuration makes no sense.
+    #[error("`{}` is no configuration: {source}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: DataplaneError,
+    },
+    /// An address cannot be had.
+    #[error("cannot bind {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A worker cannot listen.
+    #[error("a worker cannot listen: {0}")]
+    Listen(io::Error),
+    /// What every process needs cannot be had.
+    #[error("cannot serve: {0}")]
+    System(#[from] io::Error),
+    /// The runtime API has no socket.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// Its threads fail.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
+}
+
+/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it accepts nothing more and
+/// ends with its last connection; at SIGHUP it reads the file again.
+///
+/// # Errors
+/// When the configuration cannot be read or makes no sense, or its addresses cannot be had.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub async fn run(path: &Path) -> Result<(), ServeError> {
+    let config = reload::read(path)?;
+    thread::name(&config.cluster);
+    thread::survive_large_files()?;
+    let nofile = descriptors::raise_limit()?;
+    let claims = reload::claims(&config, &BTreeMap::new())?;
+    let clock = Clock::new();
+    let drained = reload::drained(&config);
+    let workers = config.workers;
+    let layout = Layout::new(config, None, &drained, &clock);
+
+    // Made here, in the table that all workers copy: so whoever wakes a worker writes to what its number means there.
+    let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
+    let inbox = |(number, poll): (u16, &Poll)| {
+        Ok(Arc::new(Inbox::new(
+            number,
+            Waker::new(poll.registry(), About::Inbox.into())?,
+        )))
+    };
+    let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
+    if let Some(memory) = &layout.config.memory {
+        housekeeping::remember(&layout, memory);
+    }
+    let plane = Arc::new(Plane::new(clock, layout, inboxes, nofile));
+    let mut signals = Signals::new()?;
+    let (running, mut working) = start(&plane, polls, workers);
+    for _ in 0..workers {
+        working.recv().await;
+    }
+    // Opened only now: what is open when workers leave the table stays open in theirs.
+    let config = plane.layout().config.clone();
+    let door = Door::open(&config.socket)?;
+    let pages = [(config.stats, Site::Stats), (config.status, Site::Status)]
+        .into_iter()
+        .filter_map(|(address, site)| Some(page(address?).map(|listener| (listener, site))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let speaker = Arc::new(Speaker::new(Arc::clone(&plane), Reload::new(path)));
+    speaker.begin(claims).await?;
+    tracing::info!(workers, pid = std::process::id(), "the data plane serves");
+    let (end, ended) = shutdown::channel();
+    let mut speaking = JoinSet::new();
+    speaking.spawn(serve::serve(
+        door,
+        Arc::clone(&speaker),
+        Level::Admin,
+        ended.clone(),
+    ));
+    for (listener, site) in pages {
+        speaking.spawn(pages::serve(listener, site, Arc::clone(&speaker), ended.clone()));
+    }
+    let outcome = tokio::select! {
+        outcome = running => outcome.unwrap_or(Ok(Vec::new())),
+        () = signals.obey(&speaker) => Ok(Vec::new()),
+        () = housekeeping::keep(Arc::clone(&plane), &speaker.pulse) => Ok(Vec::new()),
+    };
+    end.order();
+    housekeeping::save(&plane.layout());
+    while speaking.join_next().await.is_some() {}
+    for result in outcome? {
+        result?;
+    }
+    tracing::info!("the data plane has ended");
+    Ok(())
+}
+
+// Private
+
+fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    // With SO_REUSEADDR: connections of a former process may be ending.
+    TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
+}
+
+type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
+
+/// Starts the workers; each says when it works.
+fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::UnboundedReceiver<u16>) {
+    let (says, working) = mpsc::unbounded_channel();
+    let plane = Arc::clone(plane);
+    let polls: Vec<_> = polls.into_iter().map(|poll| Mutex::new(Some(poll))).collect();
+    let work = move |worker: workers::Worker| {
+        let plane = Arc::clone(&plane);
+        let poll = polls
+            .get(usize::from(worker.number))
+            .and_then(|poll| lock(poll).take());
+        let _main_waits = says.send(worker.number);
+        async move {
+            let poll = poll.ok_or(io::ErrorKind::NotFound)?;
+            Worker::new(worker.number, worker.table, poll, plane).run()
+        }
+    };
+    (tokio::spawn(workers::run(workers, work)), working)
+}
+
+/// The signals that it obeys.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    drain: tokio::signal::unix::Signal,
+    reload: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            drain: signal(SignalKind::user_defined1())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when it is to end at once.
+    async fn obey(&mut self, speaker: &Arc<Speaker>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.drain.recv() => {
+                    tracing::info!("no connection is accepted any more");
+                    speaker.stopping.store(true, Relaxed);
+                    speaker.drain().await;
+                }
+                _ = self.reload.recv() => {
+                    if let Err(error) = speaker.reload().await {
+                        tracing::error!(%error, "the configuration was not read again");
+                    }
+                }
+            }
+        }
+    }
+}

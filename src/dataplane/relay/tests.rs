@@ -1,0 +1,309 @@
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// An end whose input arrives in pieces, and that takes output in pieces.
+#[derive(Debug, Default)]
+struct Fake {
+    /// Still to be read: pieces, or moments in which nothing is there.
+    input: VecDeque<Input>,
+    /// Room for output, one write each; 0 blocks. Without any more, everything is taken.
+    room: VecDeque<usize>,
+    /// The write at which it breaks.
+    breaks_after: Option<usize>,
+    written: Vec<u8>,
+    finished: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Input {
+    Bytes(Vec<u8>),
+    Nothing,
+    End,
+    Reset,
+}
+
+impl End for Fake {
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self.input.pop_front() {
+            None | Some(Input::Nothing) => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Input::End) => Ok(0),
+            Some(Input::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Input::Bytes(bytes)) => {
+                let taken = bytes.len().min(room.len());
+                room[..taken].copy_from_slice(&bytes[..taken]);
+                if taken < bytes.len() {
+                    self.input.push_front(Input::Bytes(bytes[taken..].to_vec()));
+                }
+                Ok(taken)
+            }
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert!(!self.finished, "sent after the end");
+        assert!(!bytes.is_empty(), "an empty send");
+        if self.breaks_after.is_some_and(|after| self.written.len() >= after) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        match self.room.pop_front() {
+            Some(0) => Err(io::ErrorKind::WouldBlock.into()),
+            room => {
+                let taken = bytes.len().min(room.unwrap_or(usize::MAX));
+                self.written.extend_from_slice(&bytes[..taken]);
+                Ok(taken)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        assert!(!self.finished, "finished twice");
+        self.finished = true;
+        Ok(())
+    }
+}
+
+/// Lets a few bytes pass each time it is asked after a refusal.
+#[derive(Debug, Default)]
+struct Stingy {
+    allowance: usize,
+    passed: usize,
+}
+
+impl Gate for Stingy {
+    fn admit(&mut self, bytes: &[u8]) -> usize {
+        let admitted = bytes.len().min(self.allowance);
+        self.allowance -= admitted;
+        self.passed += admitted;
+        admitted
+    }
+}
+
+fn ready(relay: &mut Relay) {
+    for side in [Side::Client, Side::Server] {
+        let readiness = relay.readiness(side);
+        readiness.readable = true;
+        readiness.writable = true;
+    }
+}
+
+/// Steps until nothing moves though everything is ready again and again.
+fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl Gate) -> Step {
+    let mut buffer = [0; 7];
+    for _ in 0..10_000 {
+        ready(relay);
+        let step = relay.step(client, server, &mut buffer, gate);
+        if matches!(step, Step::Done | Step::Broken(..)) {
+            return step;
+        }
+        let idle = client.input.is_empty() && server.input.is_empty();
+        let stuck = relay.up.stuck.is_some() || relay.down.stuck.is_some();
+        if idle && step == Step::Waits && !stuck {
+            return step;
+        }
+        if step == Step::Held {
+            return step;
+        }
+    }
+    panic!("it never ends");
+}
+
+fn bytes(text: &str) -> Input {
+    Input::Bytes(text.as_bytes().to_vec())
+}
+
+#[test]
+fn one_direction_may_end_long_before_the_other() {
+    let (mut client, mut server) = (Fake::default(), Fake::default());
+    client.input = [bytes("question"), Input::End].into();
+    let mut relay = Relay::default();
+    assert_eq!(
+        run(&mut relay, &mut client, &mut server, &mut OpenGate),
+        Step::Waits
+    );
+    assert!(server.finished && !client.finished);
+    server.input = [
+        bytes("a long answer"),
+        Input::Nothing,
+        bytes(" indeed"),
+        Input::End,
+    ]
+    .into();
+    assert_eq!(
+        run(&mut relay, &mut client, &mut server, &mut OpenGate),
+        Step::Done
+    );
+    assert_eq!(client.written, b"a long answer indeed");
+    assert_eq!((relay.bytes_up(), relay.bytes_down()), (8, 20));
+}
+
+#[test]
+fn who_answers_and_breaks_off_is_heard_to_the_end() {
+    let (mut client, mut server) = (Fake::default(), Fake::default());
+    server.breaks_after = Some(0);
+    server.input = [bytes("no, thanks"), Input::Reset].into();
+    client.input = [bytes("will you?")].into();
+    let mut relay = Relay::default();
+    let step = run(&mut relay, &mut client, &mut server, &mut OpenGate);
+    assert_eq!(step, Step::Broken(Side::Server, io::ErrorKind::ConnectionReset));
+    assert_eq!(client.written, b"no, thanks");
+}
+
+#[test]
+fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
+    let (mut client, mut gone) = (Fake::default(), Fake::default());
+    client.input = [bytes("hello"), Input::End].into();
+    let mut relay = Relay::default();
+    relay.client.readable = true;
+    // Not connected yet: what the client says is kept.
+    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    assert_eq!((step, relay.has_said()), (Step::Waits, true));
+    gone.breaks_after = Some(0);
+    gone.input = [Input::End].into();
+    relay.server.writable = true;
+    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    assert_eq!(
+        (step, client.finished, relay.is_untouched()),
+        (Step::More, false, true)
+    );
+    relay.begin_anew();
+    let mut server = Fake {
+        input: [bytes("welcome"), Input::End].into(),
+        ..Fake::default()
+    };
+    client.input.push_back(Input::End);
+    assert_eq!(
+        run(&mut relay, &mut client, &mut server, &mut OpenGate),
+        Step::Done
+    );
+    assert_eq!(
+        (&server.written[..], &client.written[..]),
+        (&b"hello"[..], &b"welcome"[..])
+    );
+}
+
+#[test]
+fn a_client_that_resets_after_its_end_is_noticed() {
+    let (mut client, mut server) = (Fake::default(), Fake::default());
+    client.input = [Input::End].into();
+    let mut relay = Relay::default();
+    assert_eq!(
+        run(&mut relay, &mut client, &mut server, &mut OpenGate),
+        Step::Waits
+    );
+    relay.client.outlook = Outlook::Failed;
+    let step = relay.step(&mut client, &mut server, &mut [0; 8], &mut OpenGate);
+    assert_eq!(step, Step::Broken(Side::Client, io::ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
+    let (mut client, mut server) = (Fake::default(), Fake::default());
+    client.input = [bytes("abcdef"), bytes("ghi"), Input::End].into();
+    let mut gate = Stingy {
+        allowance: 4,
+        passed: 0,
+    };
+    let mut relay = Relay::default();
+    assert_eq!(run(&mut relay, &mut client, &mut server, &mut gate), Step::Held);
+    assert_eq!(server.written, b"abcd");
+    ready(&mut relay);
+    assert_eq!(
+        relay.step(&mut client, &mut server, &mut [0; 8], &mut gate),
+        Step::Held
+    );
+    assert_eq!(client.input.len(), 2);
+    // Answers go their way all the while.
+    server.input = [bytes("pong")].into();
+    ready(&mut relay);
+    assert_eq!(
+        relay.step(&mut client, &mut server, &mut [0; 8], &mut gate),
+        Step::Held
+    );
+    assert_eq!(client.written, b"pong");
+    gate.allowance = 100;
+    relay.reopen();
+    assert_eq!(run(&mut relay, &mut client, &mut server, &mut gate), Step::Waits);
+    assert_eq!(server.written, b"abcdefghi");
+    assert!(server.finished);
+}
+
+#[test]
+fn a_connection_in_rest_owns_nothing() {
+    let (mut client, mut server) = (Fake::default(), Fake::default());
+    client.input = [bytes("something to say")].into();
+    server.room = [3, 0, 2].into();
+    let mut relay = Relay::default();
+    run(&mut relay, &mut client, &mut server, &mut OpenGate);
+    assert_eq!(server.written, b"something to say");
+    assert!(relay.up.stuck.is_none() && relay.down.stuck.is_none());
+    assert!(size_of::<Relay>() <= 64, "{}", size_of::<Relay>());
+}
+
+fn input() -> impl Strategy<Value = VecDeque<Input>> {
+    let piece = prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 1..40).prop_map(Input::Bytes),
+        1 => Just(Input::Nothing),
+    ];
+    (prop::collection::vec(piece, 0..20), any::<bool>()).prop_map(|(mut pieces, ends)| {
+        if ends {
+            pieces.push(Input::End);
+        }
+        pieces.into()
+    })
+}
+
+fn all(input: &VecDeque<Input>) -> Vec<u8> {
+    input
+        .iter()
+        .filter_map(|piece| match piece {
+            Input::Bytes(bytes) => Some(bytes.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+proptest! {
+    /// Whatever the pieces, what comes in on one side goes out on the other: all of it, in order, then the end.
+    #[test]
+    fn nothing_is_lost_doubled_or_reordered(
+        from_client in input(),
+        from_server in input(),
+        client_room in prop::collection::vec(0..9_usize, 0..20),
+        server_room in prop::collection::vec(0..9_usize, 0..20),
+        allowances in prop::collection::vec(0..30_usize, 0..20),
+    ) {
+        let (sent_up, sent_down) = (all(&from_client), all(&from_server));
+        let ends = |input: &VecDeque<Input>| input.back() == Some(&Input::End);
+        let (client_ends, server_ends) = (ends(&from_client), ends(&from_server));
+        let mut client = Fake { input: from_client, room: client_room.into(), ..Fake::default() };
+        let mut server = Fake { input: from_server, room: server_room.into(), ..Fake::default() };
+        let mut gate = Stingy::default();
+        let mut relay = Relay::default();
+        let mut allowances = allowances.into_iter();
+        let step = loop {
+            let step = run(&mut relay, &mut client, &mut server, &mut gate);
+            if step != Step::Held {
+                break step;
+            }
+            prop_assert!(sent_up.starts_with(&server.written));
+            prop_assert!(server.written.len() <= gate.passed);
+            gate.allowance = allowances.next().unwrap_or(usize::MAX / 2);
+            relay.reopen();
+        };
+        prop_assert_eq!(step, if client_ends && server_ends { Step::Done } else { Step::Waits });
+        prop_assert_eq!(&server.written, &sent_up);
+        prop_assert_eq!(&client.written, &sent_down);
+        // When both have ended, closing tells whoever has not been told.
+        let told = (server.finished, client.finished);
+        if step == Step::Done {
+            prop_assert!(told.0 || told.1);
+        } else {
+            prop_assert_eq!(told, (client_ends, server_ends));
+        }
+        prop_assert!(relay.up.stuck.is_none() && relay.down.stuck.is_none());
+    }
+}

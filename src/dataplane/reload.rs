@@ -1,0 +1,188 @@
+//! A new configuration in force, without a new process: connections never notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Mutex;
+
+use super::ServeError;
+use super::backend::Backend;
+use super::checks;
+use super::inbox::Order;
+use super::layout::Layout;
+use super::plane::Plane;
+use super::server::Server;
+use crate::platform::listen::Claim;
+use crate::render::Dataplane;
+use crate::runtime::serve::FrontendState;
+
+/// Puts configurations in force, one at a time.
+#[derive(Debug)]
+pub(super) struct Reload {
+    path: PathBuf,
+    held: Mutex<Held>,
+}
+
+/// What is kept besides what the workers have.
+#[derive(Debug, Default)]
+struct Held {
+    /// Addresses that are ours.
+    claims: BTreeMap<SocketAddr, Claim>,
+    /// Servers that are checked.
+    checked: Vec<Weak<Server>>,
+}
+
+impl Reload {
+    pub(super) fn new(path: &Path) -> Reload {
+        Reload {
+            path: path.to_owned(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Reads the configuration again and puts it in force; all of it or nothing.
+    pub(super) async fn run(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
+        let mut held = self.held.lock().await;
+        let old = plane.layout();
+        let config = read(&self.path)?;
+        if config.workers != old.config.workers {
+            tracing::warn!(
+                workers = old.config.workers,
+                wanted = config.workers,
+                "the number of workers stays as it is until the next start"
+            );
+        }
+        let config = Dataplane {
+            workers: old.config.workers,
+            ..config
+        };
+        for (what, now, then) in [
+            ("stats", old.config.stats, config.stats),
+            ("status", old.config.status, config.status),
+        ] {
+            if now != then {
+                tracing::warn!("`{what}` stays where it is until the next start");
+            }
+        }
+        let added = claims(&config, &held.claims)?;
+        held.claims.extend(added);
+        let drained = drained(&config);
+        let layout = Layout::new(config, Some(&old), &drained, &plane.clock);
+        plane.set_layout(Arc::new(layout));
+        in_force(plane, &mut held).await?;
+        tracing::info!(config = %self.path.display(), "the configuration was read again");
+        Ok(())
+    }
+
+    /// Puts what is configured in force for the first time.
+    pub(super) async fn begin(
+        &self,
+        plane: &Arc<Plane>,
+        first: Vec<(SocketAddr, Claim)>,
+    ) -> Result<(), ServeError> {
+        let mut held = self.held.lock().await;
+        held.claims.extend(first);
+        in_force(plane, &mut held).await
+    }
+
+    /// Lets workers listen where frontends still do.
+    pub(super) async fn listen(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
+        in_force(plane, &mut *self.held.lock().await).await
+    }
+
+    /// Gives the addresses up, so that another process can have them.
+    pub(super) async fn give_up(&self) {
+        self.held.lock().await.claims.clear();
+    }
+}
+
+/// The configuration in the file at `path`.
+pub(super) fn read(path: &Path) -> Result<Dataplane, ServeError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Dataplane::parse(&text).map_err(|source| ServeError::Config {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Claims on those addresses of `config` that are not held.
+pub(super) fn claims(
+    config: &Dataplane,
+    held: &BTreeMap<SocketAddr, Claim>,
+) -> Result<Vec<(SocketAddr, Claim)>, ServeError> {
+    let addresses = config.frontends.iter().flat_map(|frontend| &frontend.listen);
+    addresses
+        .filter(|address| !held.contains_key(*address))
+        .map(|address| match Claim::new(*address) {
+            Ok(claim) => Ok((*address, claim)),
+            Err(source) => Err(ServeError::Bind {
+                address: *address,
+                source,
+            }),
+        })
+        .collect()
+}
+
+/// Names of servers that are drained.
+pub(super) fn drained(config: &Dataplane) -> BTreeSet<String> {
+    let Some(path) = &config.drained else {
+        return BTreeSet::new();
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default().trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+        Err(error) => {
+            tracing::error!(path = %path.display(), %error, "cannot read who is drained: nobody is");
+            BTreeSet::new()
+        }
+    }
+}
+
+// Private
+
+/// Tells the workers what is configured, and lets servers be checked that are new.
+async fn in_force(plane: &Arc<Plane>, held: &mut Held) -> Result<(), ServeError> {
+    let layout = plane.layout();
+    let mut outcome = Ok(());
+    for answer in plane.ask(|done| Order::Layout(Arc::clone(&layout), done)) {
+        if let Ok(Err(source)) = answer.await {
+            outcome = Err(ServeError::Listen(source));
+        }
+    }
+    let wanted: BTreeSet<SocketAddr> = layout
+        .frontends
+        .iter()
+        .filter(|frontend| frontend.state() != FrontendState::Stopped)
+        .flat_map(|frontend| frontend.route().listen.clone())
+        .collect();
+    held.claims.retain(|address, _| wanted.contains(address));
+    held.checked.retain(|server| server.strong_count() > 0);
+    for backend in &layout.backends {
+        for server in &backend.pool().servers {
+            let known = |it: &Weak<Server>| it.ptr_eq(&Arc::downgrade(server));
+            if !held.checked.iter().any(known) {
+                held.checked.push(Arc::downgrade(server));
+                check(plane, backend, server);
+            }
+        }
+    }
+    outcome
+}
+
+fn check(plane: &Arc<Plane>, backend: &Arc<Backend>, server: &Arc<Server>) {
+    tokio::spawn(checks::run(
+        Arc::clone(plane),
+        Arc::clone(backend),
+        Arc::clone(server),
+    ));
+}

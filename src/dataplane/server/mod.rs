@@ -1,0 +1,292 @@
+//! One server of a backend: where it is, how it is, how much it has.
+
+mod state;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use super::balance::Candidate;
+use super::clock::Clock;
+use super::tally::{Bytes, Tally};
+use crate::probe::Rules;
+use crate::render::{DataplaneCheck, DataplaneServer};
+use crate::runtime::ServerState;
+use crate::runtime::serve::{CheckFigures, ServerFigures};
+
+pub(crate) use state::{Event, State};
+
+/// How long a connection that was broken off makes a server doubtful, in ms.
+const DOUBT: u64 = 20;
+/// Weights are counted in such parts, so that slow starts are smooth.
+const PARTS: u32 = 256;
+
+/// A server. What chooses it reads atomics; what changes it goes through its state.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) tally: Tally,
+    pub(crate) bytes: Bytes,
+    pub(crate) check: Mutex<LastCheck>,
+    config: ArcSwap<DataplaneServer>,
+    address: Mutex<SocketAddr>,
+    weight: AtomicU16,
+    maxconn: AtomicU32,
+    state: Mutex<State>,
+    /// What `state` says of new clients.
+    serves: AtomicBool,
+    /// When its slow start began, in ms of the clock; 0 is long ago.
+    started: AtomicU64,
+    /// How long a slow start takes, in ms.
+    slowstart: AtomicU64,
+    /// Clients that it was given and that are not gone: the number that `maxconn` bounds.
+    taken: AtomicU32,
+    /// Connections that have failed in a row.
+    failures: AtomicU16,
+    /// When it broke a connection off last, in ms of the clock; 0 is never.
+    broke: AtomicU64,
+}
+
+/// What the last check said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastCheck {
+    /// Whether there are any to come.
+    pub(crate) off: bool,
+    pub(crate) status: &'static str,
+    pub(crate) code: Option<u16>,
+    pub(crate) duration: Option<u64>,
+    pub(crate) said: String,
+    /// Bad ones while it was up.
+    pub(crate) failed: u64,
+}
+
+/// A change of state, to be told and acted upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) was: State,
+    pub(crate) is: State,
+}
+
+impl Server {
+    pub(crate) fn new(config: DataplaneServer, wanted: ServerState, workers: u16, now: Instant) -> Server {
+        let state = State::new(wanted, now);
+        Server {
+            name: config.name.clone(),
+            id: config.id,
+            tally: Tally::default(),
+            bytes: Bytes::new(workers),
+            check: Mutex::default(),
+            address: Mutex::new(config.address),
+            weight: AtomicU16::new(config.weight),
+            maxconn: AtomicU32::new(config.maxconn),
+            serves: AtomicBool::new(state.serves()),
+            state: Mutex::new(state),
+            config: ArcSwap::from_pointee(config),
+            started: AtomicU64::new(0),
+            slowstart: AtomicU64::new(0),
+            taken: AtomicU32::new(0),
+            failures: AtomicU16::new(0),
+            broke: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes over what a new configuration says. What was set by hand stays, unless the configuration changes just that.
+    pub(crate) fn reconfigure(&self, config: &DataplaneServer) {
+        let old = self.config.swap(std::sync::Arc::new(config.clone()));
+        if old.address != config.address {
+            self.set_address(config.address);
+        }
+        if old.weight != config.weight {
+            self.set_weight(config.weight);
+        }
+        if old.maxconn != config.maxconn {
+            self.set_maxconn(config.maxconn);
+        }
+    }
+
+    /// As it is configured.
+    pub(crate) fn config(&self) -> std::sync::Arc<DataplaneServer> {
+        self.config.load_full()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        *lock(&self.address)
+    }
+
+    pub(crate) fn set_address(&self, address: SocketAddr) {
+        *lock(&self.address) = address;
+    }
+
+    pub(crate) fn set_weight(&self, weight: u16) {
+        self.weight.store(weight.min(256), Relaxed);
+    }
+
+    pub(crate) fn set_maxconn(&self, maxconn: u32) {
+        self.maxconn.store(maxconn, SeqCst);
+    }
+
+    pub(crate) fn set_slowstart(&self, ms: u64) {
+        self.slowstart.store(ms, Relaxed);
+    }
+
+    /// Its state now.
+    pub(crate) fn state(&self) -> State {
+        *lock(&self.state)
+    }
+
+    /// Lets `event` happen; returns the change, if it is one.
+    pub(crate) fn happens(&self, event: Event, clock: &Clock) -> Option<Change> {
+        let mut state = lock(&self.state);
+        let was = *state;
+        let is = was.after(event, Instant::now());
+        *state = is;
+        if is.serves() && !was.holds() {
+            self.started.store(clock.now().max(1), Relaxed);
+        }
+        if is.serves() {
+            self.failures.store(0, Relaxed);
+        }
+        self.serves.store(is.serves(), SeqCst);
+        (was.word() != is.word()).then_some(Change { was, is })
+    }
+
+    /// Whether it is given new clients.
+    pub(crate) fn serves(&self) -> bool {
+        self.serves.load(SeqCst) && self.weight.load(Relaxed) > 0
+    }
+
+    /// As algorithms see it at `now`.
+    pub(crate) fn candidate(&self, now: u64) -> Candidate {
+        Candidate {
+            weight: if self.serves() { self.parts(now) } else { 0 },
+            sessions: self.taken.load(Relaxed),
+            id: self.id,
+        }
+    }
+
+    /// Whether it has room for one more.
+    pub(crate) fn has_room(&self) -> bool {
+        let maxconn = self.maxconn.load(SeqCst);
+        maxconn == 0 || self.taken.load(SeqCst) < maxconn
+    }
+
+    /// Takes one more. Only under its backend's lock, after [`Server::has_room`].
+    pub(crate) fn take(&self) {
+        self.taken.fetch_add(1, SeqCst);
+    }
+
+    /// One less.
+    pub(crate) fn give_back(&self) {
+        self.taken.fetch_sub(1, SeqCst);
+    }
+
+    /// A connection to it was made.
+    pub(crate) fn connected(&self) {
+        // Read first: a store would take the cache line from the other workers with every connection.
+        if self.failures.load(Relaxed) != 0 {
+            self.failures.store(0, Relaxed);
+        }
+    }
+
+    /// It broke a connection off at `now`, out of the blue.
+    pub(crate) fn broke_off(&self, now: u64) {
+        self.broke.store(now.max(1), Relaxed);
+    }
+
+    /// Whether it may be dying: a process that is killed closes its connections one after the other, and for some
+    /// milliseconds others are still accepted, to be closed next.
+    pub(crate) fn is_doubtful(&self, now: u64) -> bool {
+        let broke = self.broke.load(Relaxed);
+        broke != 0 && now.saturating_sub(broke) <= DOUBT
+    }
+
+    /// The next connection that fails makes `limit` in a row.
+    pub(crate) fn on_probation(&self, limit: u16) {
+        self.failures.store(limit.saturating_sub(1), Relaxed);
+    }
+
+    /// A connection to it has failed; whether that makes `limit` in a row, and it serves.
+    pub(crate) fn failed(&self, limit: u16) -> bool {
+        let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
+        limit > 0 && failures >= limit && self.serves.load(SeqCst)
+    }
+
+    /// Highest values begin anew; sums too when `all`.
+    pub(crate) fn clear(&self, all: bool) {
+        self.tally.clear(all);
+        if all {
+            self.bytes.clear();
+            lock(&self.state).forget_times_down();
+            lock(&self.check).failed = 0;
+        }
+    }
+
+    /// As figures.
+    pub(crate) fn figures(&self, check: Option<DataplaneCheck>, clock: &Clock) -> ServerFigures {
+        let (now, state, last) = (clock.now(), self.state(), lock(&self.check).clone());
+        let instant = Instant::now();
+        let user_weight = self.weight.load(Relaxed);
+        let parts = self.parts(now);
+        let full = u32::from(user_weight) * PARTS;
+        ServerFigures {
+            name: self.name.clone(),
+            id: self.id,
+            address: Some(self.address()),
+            health: state.health(),
+            admin: state.admin(),
+            initial_weight: self.config.load().weight,
+            user_weight,
+            weight: u16::try_from(parts.div_ceil(PARTS)).unwrap_or(user_weight),
+            throttle: (state.serves() && parts < full)
+                .then(|| u8::try_from(u64::from(parts) * 100 / u64::from(full)).unwrap_or(100)),
+            maxconn: self.maxconn.load(Relaxed),
+            traffic: self.tally.figures(now, self.bytes.up(), self.bytes.down()),
+            last_change: state.since(instant).as_secs(),
+            downtime: state.downtime(instant).as_secs(),
+            times_down: state.times_down(),
+            check: check.map(|check| CheckFigures {
+                enabled: !last.off,
+                status: last.status,
+                code: last.code,
+                duration: last.duration,
+                said: last.said,
+                health: state.health_count(rules(check)),
+                rise: check.rise,
+                fall: check.fall,
+                failed: last.failed,
+            }),
+        }
+    }
+
+    // Private
+
+    /// Its weight in parts, less while it starts slowly.
+    fn parts(&self, now: u64) -> u32 {
+        let full = u32::from(self.weight.load(Relaxed)) * PARTS;
+        let (began, takes) = (self.started.load(Relaxed), self.slowstart.load(Relaxed));
+        let elapsed = now.saturating_sub(began);
+        if began == 0 || elapsed >= takes || full == 0 {
+            return full;
+        }
+        u32::try_from(u64::from(full) * elapsed / takes)
+            .unwrap_or(full)
+            .max(1)
+    }
+}
+
+/// What changes an opinion.
+pub(crate) const fn rules(check: DataplaneCheck) -> Rules {
+    Rules {
+        rise: check.rise,
+        fall: check.fall,
+    }
+}
+
+/// A lock whose holder cannot have left it half done: all are plain assignments.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,306 @@
+//! A server's state: what its checks say, what is wanted of it, since when.
+
+use std::time::{Duration, Instant};
+
+use crate::probe::{Rules, Standing};
+use crate::runtime::serve::{AdminState, Health};
+use crate::runtime::{ServerHealth, ServerState};
+
+/// What happens to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A check has ended.
+    Checked {
+        /// Whether it was answered well.
+        good: bool,
+        /// What changes an opinion.
+        rules: Rules,
+    },
+    /// Somebody who knows better says so.
+    Told(ServerHealth),
+    /// Too many connections in a row have failed.
+    Ejected,
+    /// An ejected server is given another chance.
+    Tried,
+    /// An administrator wants something of it.
+    Wanted(ServerState),
+}
+
+/// Up until the next bad check, whatever the rules.
+const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
+
+/// Two axes that do not know one another: health, and what is wanted.
+///
+/// ```text
+///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
+///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
+/// ```
+///
+/// In maintenance no check is believed; whoever leaves it is up, and the next bad check takes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    standing: Standing,
+    wanted: ServerState,
+    /// It is down because it was ejected, since then.
+    ejected: Option<Instant>,
+    /// When it came to serve or ceased to.
+    changed: Instant,
+    down_since: Option<Instant>,
+    down_before: Duration,
+    times_down: u64,
+}
+
+impl State {
+    /// Of a server that begins: up, on its last chance.
+    pub(crate) const fn new(wanted: ServerState, now: Instant) -> State {
+        State {
+            standing: LAST_CHANCE,
+            wanted,
+            ejected: None,
+            changed: now,
+            down_since: None,
+            down_before: Duration::ZERO,
+            times_down: 0,
+        }
+    }
+
+    /// The state after `event` at `now`.
+    #[must_use]
+    pub(crate) fn after(self, event: Event, now: Instant) -> State {
+        let mut next = self;
+        match event {
+            Event::Checked { .. } if self.wanted == ServerState::Maint => {}
+            Event::Checked { good, rules } => next.standing = self.standing.after(good, rules),
+            Event::Told(ServerHealth::Down) => {
+                next.standing = Standing::DOWN;
+                next.ejected = None;
+            }
+            Event::Ejected => {
+                next.standing = Standing::DOWN;
+                next.ejected = Some(now);
+            }
+            // Somebody may have said more of it by now.
+            Event::Tried if self.ejected.is_none() => {}
+            Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
+            Event::Wanted(wanted) => {
+                if self.wanted == ServerState::Maint && wanted != ServerState::Maint {
+                    next.standing = LAST_CHANCE;
+                }
+                next.wanted = wanted;
+            }
+        }
+        if next.standing.is_up() {
+            next.ejected = None;
+        }
+        if next.word() != self.word() {
+            next.changed = now;
+        }
+        match (self.is_down(), next.is_down()) {
+            (false, true) => {
+                next.down_since = Some(now);
+                next.times_down += 1;
+            }
+            (true, false) => {
+                next.down_before = self.downtime(now);
+                next.down_since = None;
+            }
+            _ => {}
+        }
+        next
+    }
+
+    /// Whether it is given new clients.
+    pub(crate) fn serves(&self) -> bool {
+        self.standing.is_up() && self.wanted == ServerState::Ready
+    }
+
+    /// Whether what it has may stay.
+    pub(crate) fn holds(&self) -> bool {
+        !self.is_down()
+    }
+
+    /// How long ago it was ejected, if it still is.
+    pub(crate) fn ejected_for(&self, now: Instant) -> Option<Duration> {
+        self.ejected.map(|at| now.saturating_duration_since(at))
+    }
+
+    /// What the checks say.
+    pub(crate) fn health(&self) -> Health {
+        if self.standing.is_up() {
+            Health::Up
+        } else {
+            Health::Down
+        }
+    }
+
+    /// Whether its opinion is about to change: it is asked sooner.
+    pub(crate) fn doubts(&self) -> bool {
+        !matches!(
+            self.standing,
+            Standing::Up { failed: 0 } | Standing::Down { passed: 0 }
+        )
+    }
+
+    /// How far the checks are, as HAProxy counts: below `rise` is down.
+    pub(crate) fn health_count(&self, rules: Rules) -> u32 {
+        let (rise, fall) = (u32::from(rules.rise), u32::from(rules.fall));
+        match self.standing {
+            Standing::Up { failed } => rise + fall.saturating_sub(1).saturating_sub(u32::from(failed)),
+            Standing::Down { passed } => u32::from(passed).min(rise.saturating_sub(1)),
+        }
+    }
+
+    /// What is wanted of it.
+    pub(crate) fn admin(&self) -> AdminState {
+        AdminState {
+            maint: self.wanted == ServerState::Maint,
+            drain: self.wanted == ServerState::Drain,
+        }
+    }
+
+    /// HAProxy's word for it.
+    pub(crate) fn word(&self) -> &'static str {
+        match (self.wanted, self.standing.is_up()) {
+            (ServerState::Maint, _) => "MAINT",
+            (_, false) => "DOWN",
+            (ServerState::Drain, true) => "DRAIN",
+            (ServerState::Ready, true) => "UP",
+        }
+    }
+
+    /// Time since the word changed.
+    pub(crate) fn since(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.changed)
+    }
+
+    /// Time that it was down.
+    pub(crate) fn downtime(&self, now: Instant) -> Duration {
+        let now_down = self
+            .down_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.down_before + now_down
+    }
+
+    /// Times that it went down.
+    pub(crate) const fn times_down(&self) -> u64 {
+        self.times_down
+    }
+
+    /// Forgets how often it went down.
+    pub(crate) fn forget_times_down(&mut self) {
+        self.times_down = 0;
+    }
+
+    // Private
+
+    fn is_down(&self) -> bool {
+        self.wanted == ServerState::Maint || !self.standing.is_up()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { rise: 2, fall: 2 };
+
+    fn words(events: &[Event]) -> Vec<&'static str> {
+        let now = Instant::now();
+        let mut state = State::new(ServerState::Ready, now);
+        let next = |event: &Event| {
+            state = state.after(*event, now);
+            state.word()
+        };
+        events.iter().map(next).collect()
+    }
+
+    #[test]
+    fn health_and_what_is_wanted_do_not_know_one_another() {
+        let bad = Event::Checked {
+            good: false,
+            rules: RULES,
+        };
+        let seen = words(&[
+            Event::Told(ServerHealth::Up),
+            bad,
+            Event::Wanted(ServerState::Drain),
+            bad,
+            Event::Wanted(ServerState::Ready),
+            Event::Told(ServerHealth::Up),
+            Event::Wanted(ServerState::Maint),
+            bad,
+            Event::Wanted(ServerState::Drain),
+            bad,
+        ]);
+        assert_eq!(
+            seen,
+            [
+                "UP", "UP", "DRAIN", "DOWN", "DOWN", "UP", "MAINT", "MAINT", "DRAIN", "DOWN"
+            ]
+        );
+    }
+
+    #[test]
+    fn checks_revive_who_was_told_to_be_down() {
+        let good = Event::Checked {
+            good: true,
+            rules: RULES,
+        };
+        let bad = Event::Checked {
+            good: false,
+            rules: RULES,
+        };
+        assert_eq!(words(&[bad]), ["DOWN"]);
+        assert_eq!(
+            words(&[Event::Told(ServerHealth::Down), good, good]),
+            ["DOWN", "DOWN", "UP"]
+        );
+    }
+
+    #[test]
+    fn only_who_was_ejected_is_tried() {
+        assert_eq!(words(&[Event::Ejected, Event::Tried]), ["DOWN", "UP"]);
+        let told = Event::Told(ServerHealth::Down);
+        assert_eq!(words(&[told, Event::Tried]), ["DOWN", "DOWN"]);
+        assert_eq!(
+            words(&[Event::Ejected, told, Event::Tried]),
+            ["DOWN", "DOWN", "DOWN"]
+        );
+        let up = Event::Told(ServerHealth::Up);
+        assert_eq!(
+            words(&[Event::Ejected, up, told, Event::Tried]),
+            ["DOWN", "UP", "DOWN", "DOWN"]
+        );
+    }
+
+    #[test]
+    fn time_down_adds_up() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut state = State::new(ServerState::Ready, began);
+        for (second, health) in [
+            (1, ServerHealth::Down),
+            (3, ServerHealth::Up),
+            (5, ServerHealth::Down),
+        ] {
+            state = state.after(Event::Told(health), at(second));
+        }
+        assert_eq!(state.downtime(at(6)), Duration::from_secs(3));
+        assert_eq!(
+            (state.times_down(), state.since(at(6))),
+            (2, Duration::from_secs(1))
+        );
+    }
+
+    #[test]
+    fn health_counts_as_haproxy_counts_it() {
+        let now = Instant::now();
+        let mut state = State::new(ServerState::Ready, now);
+        let mut seen = vec![state.health_count(RULES)];
+        for good in [true, false, false, true, true, true] {
+            state = state.after(Event::Checked { good, rules: RULES }, now);
+            seen.push(state.health_count(RULES));
+        }
+        assert_eq!(seen, [2, 3, 2, 0, 1, 3, 3]);
+    }
+}

@@ -1,0 +1,298 @@
+//! Counters that many threads write and few read.
+//!
+//! What is counted once per connection is shared; what is counted with every read (bytes) has a place for each worker, so
+//! that no two of them ever write to the same cache line.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use super::rate::Rate;
+use crate::runtime::serve::Traffic;
+
+/// How many there are, and the most that there ever were.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    now: AtomicU32,
+    max: AtomicU32,
+}
+
+/// Bytes in both directions.
+#[derive(Debug)]
+pub(crate) struct Bytes {
+    lanes: Box<[Lane]>,
+    /// What had been counted when all was to begin anew.
+    before: Lane,
+}
+
+/// One worker's own count.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Lane {
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+/// A rate and the highest that it was.
+#[derive(Debug, Default)]
+pub(crate) struct PeakRate {
+    rate: Rate,
+    max: AtomicU32,
+}
+
+/// A mean over about the last 1,024 values, and the highest.
+#[derive(Debug, Default)]
+pub(crate) struct Mean {
+    /// The mean, times 1,024.
+    sum: AtomicU64,
+    max: AtomicU32,
+}
+
+/// What went through a server or a backend, but for bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) queued: Gauge,
+    pub(crate) sessions: Gauge,
+    pub(crate) total: AtomicU64,
+    pub(crate) chosen: AtomicU64,
+    pub(crate) connect_errors: AtomicU64,
+    pub(crate) server_aborts: AtomicU64,
+    pub(crate) client_aborts: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) redispatches: AtomicU64,
+    pub(crate) rate: PeakRate,
+    /// When the last session began, in ms of the plane's clock, plus one; 0 is never.
+    last: AtomicU64,
+    pub(crate) queue_time: Mean,
+    pub(crate) connect_time: Mean,
+    pub(crate) total_time: Mean,
+}
+
+/// Adds one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl Gauge {
+    /// One more; returns how many there are now.
+    pub(crate) fn up(&self) -> u32 {
+        let now = self.now.fetch_add(1, Relaxed) + 1;
+        if now > self.max.load(Relaxed) {
+            self.max.fetch_max(now, Relaxed);
+        }
+        now
+    }
+
+    /// One more, if there are fewer than `limit`: exactly, whoever else tries at the same time. It is no new maximum
+    /// before [`Gauge::settled`] says so: it may be taken back.
+    pub(crate) fn up_within(&self, limit: u32) -> bool {
+        let one_more = |now: u32| (now < limit).then(|| now + 1);
+        self.now.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    /// Those that there are, are there to stay.
+    pub(crate) fn settled(&self) {
+        let now = self.get();
+        if now > self.max() {
+            self.max.fetch_max(now, Relaxed);
+        }
+    }
+
+    /// One less.
+    pub(crate) fn down(&self) {
+        self.now.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        self.now.load(Relaxed)
+    }
+
+    pub(crate) fn max(&self) -> u32 {
+        self.max.load(Relaxed)
+    }
+
+    /// Lets the maximum begin anew.
+    pub(crate) fn forget_max(&self) {
+        self.max.store(self.get(), Relaxed);
+    }
+}
+
+impl Bytes {
+    pub(crate) fn new(workers: u16) -> Bytes {
+        Bytes {
+            lanes: (0..workers).map(|_| Lane::default()).collect(),
+            before: Lane::default(),
+        }
+    }
+
+    /// Adds what `worker` has moved. Only that worker may say so.
+    pub(crate) fn add(&self, worker: u16, up: u64, down: u64) {
+        if let Some(lane) = self.lanes.get(usize::from(worker)) {
+            // One writer each: no need for an atomic addition.
+            lane.up.store(lane.up.load(Relaxed).wrapping_add(up), Relaxed);
+            lane.down
+                .store(lane.down.load(Relaxed).wrapping_add(down), Relaxed);
+        }
+    }
+
+    /// From clients.
+    pub(crate) fn up(&self) -> u64 {
+        self.sum(|lane| &lane.up)
+    }
+
+    /// To clients.
+    pub(crate) fn down(&self) -> u64 {
+        self.sum(|lane| &lane.down)
+    }
+
+    /// Begins anew.
+    pub(crate) fn clear(&self) {
+        self.before.up.fetch_add(self.up(), Relaxed);
+        self.before.down.fetch_add(self.down(), Relaxed);
+    }
+
+    // Private
+
+    fn sum(&self, of: impl Fn(&Lane) -> &AtomicU64) -> u64 {
+        let all: u64 = self.lanes.iter().map(|lane| of(lane).load(Relaxed)).sum();
+        all.saturating_sub(of(&self.before).load(Relaxed))
+    }
+}
+
+impl PeakRate {
+    /// One more.
+    pub(crate) fn tick(&self, now: u64) {
+        self.rate.tick(now);
+        let rate = self.rate.per_second(now);
+        if rate > self.max.load(Relaxed) {
+            self.max.fetch_max(rate, Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self, now: u64) -> u32 {
+        self.rate.per_second(now)
+    }
+
+    pub(crate) fn max(&self) -> u32 {
+        self.max.load(Relaxed)
+    }
+
+    /// Lets the maximum begin anew.
+    pub(crate) fn forget_max(&self) {
+        self.max.store(0, Relaxed);
+    }
+}
+
+impl Mean {
+    const OVER: u64 = 1024;
+
+    /// One more value. Values of other threads in the same moment may be lost; the mean bears it.
+    pub(crate) fn add(&self, value: u64) {
+        let sum = self.sum.load(Relaxed);
+        self.sum
+            .store(sum - sum.div_ceil(Self::OVER).min(sum) + value, Relaxed);
+        let value = u32::try_from(value).unwrap_or(u32::MAX);
+        if value > self.max.load(Relaxed) {
+            self.max.fetch_max(value, Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        u32::try_from(self.sum.load(Relaxed).div_ceil(Self::OVER)).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn max(&self) -> u32 {
+        self.max.load(Relaxed)
+    }
+}
+
+impl Tally {
+    /// A session begins.
+    pub(crate) fn begun(&self, now: u64) {
+        self.sessions.up();
+        count(&self.total);
+        self.rate.tick(now);
+        self.last.store(now + 1, Relaxed);
+    }
+
+    /// Highest values begin anew; sums too when `all`.
+    pub(crate) fn clear(&self, all: bool) {
+        self.queued.forget_max();
+        self.sessions.forget_max();
+        self.rate.forget_max();
+        for mean in [&self.queue_time, &self.connect_time, &self.total_time] {
+            mean.max.store(0, Relaxed);
+        }
+        if all {
+            for counter in [
+                &self.total,
+                &self.chosen,
+                &self.connect_errors,
+                &self.server_aborts,
+                &self.client_aborts,
+                &self.retries,
+                &self.redispatches,
+            ] {
+                counter.store(0, Relaxed);
+            }
+        }
+    }
+
+    /// As figures at `now`, with the bytes that went along.
+    pub(crate) fn figures(&self, now: u64, bytes_in: u64, bytes_out: u64) -> Traffic {
+        let get = |counter: &AtomicU64| counter.load(Relaxed);
+        let last = get(&self.last);
+        Traffic {
+            queued: self.queued.get(),
+            queued_max: self.queued.max(),
+            sessions: self.sessions.get(),
+            sessions_max: self.sessions.max(),
+            sessions_total: get(&self.total),
+            bytes_in,
+            bytes_out,
+            connect_errors: get(&self.connect_errors),
+            server_aborts: get(&self.server_aborts),
+            client_aborts: get(&self.client_aborts),
+            retries: get(&self.retries),
+            redispatches: get(&self.redispatches),
+            chosen: get(&self.chosen),
+            session_rate: self.rate.get(now),
+            session_rate_max: self.rate.max(),
+            last_session: (last > 0).then(|| (now + 1).saturating_sub(last) / 1000),
+            queue_time: self.queue_time.get(),
+            connect_time: self.connect_time.get(),
+            total_time: self.total_time.get(),
+            queue_time_max: self.queue_time.max(),
+            connect_time_max: self.connect_time.max(),
+            total_time_max: self.total_time.max(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_holds_whoever_tries_at_the_same_time() {
+        const LIMIT: u32 = 3;
+        let (gauge, inside) = (Gauge::default(), AtomicU32::new(0));
+        let work = || {
+            for _ in 0..10_000 {
+                if gauge.up_within(LIMIT) {
+                    gauge.settled();
+                    assert!(inside.fetch_add(1, Relaxed) < LIMIT);
+                    inside.fetch_sub(1, Relaxed);
+                    gauge.down();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(work);
+            }
+        });
+        assert_eq!(gauge.get(), 0);
+        assert!((1..=LIMIT).contains(&gauge.max()));
+    }
+}

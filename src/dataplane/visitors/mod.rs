@@ -1,0 +1,310 @@
+//! Limits of one client address in one frontend: connections at once, new ones a second, messages a second.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use hashbrown::HashTable;
+
+use super::address;
+use super::rate::Rate;
+use crate::profile::PerIp;
+
+/// Shards; many times the threads, so that they seldom meet.
+const SHARDS: usize = 64;
+
+/// A shard with fewer visitors is not worth sweeping.
+const FEW: usize = 32;
+
+/// The clients of one frontend, IPv6 ones by /64. A client is there while it is connected, and until its rates are quiet.
+/// Those who went are swept out whenever a shard has doubled since the last time, so a table has never more than twice
+/// the clients of the last two seconds, and some.
+#[derive(Debug)]
+pub(crate) struct Visitors {
+    shards: Box<[Mutex<Shard>]>,
+    limits: Arc<Limits>,
+    /// A secret, so that nobody can choose addresses that share a shard.
+    seed: u64,
+}
+
+/// One connection of a client; it ends with this.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    /// None of those without limits.
+    visitor: Option<Arc<Visitor>>,
+}
+
+/// Why a client is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It has as many connections as it may.
+    TooMany,
+    /// It had as many new connections within a second as it may.
+    TooFast,
+}
+
+/// What [`Visit::admit`] lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    /// How many messages may pass; they are counted.
+    pub(crate) passed: u32,
+    /// When to ask again for the others; none when there are none.
+    pub(crate) again_at: Option<Instant>,
+}
+
+/// A client's figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VisitorFigures {
+    /// Its address; of an IPv6 client the /64.
+    pub(crate) client: IpAddr,
+    /// Its connections.
+    pub(crate) connections: u32,
+    /// Its new connections of the last second.
+    pub(crate) connection_rate: u32,
+    /// Its messages of the last second.
+    pub(crate) message_rate: u32,
+}
+
+#[derive(Debug)]
+struct Limits {
+    per_ip: ArcSwap<PerIp>,
+    /// Once more, for it is looked at with every read.
+    message_rate: AtomicU32,
+    /// Milliseconds are counted from here.
+    birth: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    visitors: HashTable<Arc<Visitor>>,
+    /// How many were left by the last sweep.
+    swept: usize,
+}
+
+#[derive(Debug)]
+struct Visitor {
+    client: Ipv6Addr,
+    connections: AtomicU32,
+    connection_rate: Rate,
+    message_rate: Rate,
+    limits: Arc<Limits>,
+}
+
+impl Visitors {
+    /// Nobody yet, under `limits`.
+    pub(crate) fn new(limits: PerIp) -> Visitors {
+        Visitors {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            limits: Arc::new(Limits {
+                message_rate: AtomicU32::new(limits.message_rate),
+                per_ip: ArcSwap::from_pointee(limits),
+                birth: Instant::now(),
+            }),
+            seed: RandomState::new().hash_one(0),
+        }
+    }
+
+    /// Sets other limits. What was counted stays, and visits that are under way obey the new ones too; those that began
+    /// without any limit stay uncounted.
+    pub(crate) fn set_limits(&self, limits: PerIp) {
+        self.limits
+            .message_rate
+            .store(limits.message_rate, Ordering::Relaxed);
+        self.limits.per_ip.store(Arc::new(limits));
+    }
+
+    /// Lets a new connection of `client` in and counts it; one that is refused counts for nothing.
+    ///
+    /// # Errors
+    /// When it is one too many.
+    pub(crate) fn enter(&self, client: IpAddr, now: Instant) -> Result<Visit, Refused> {
+        let limits = self.limits.per_ip.load();
+        if !apply(&limits, client) {
+            return Ok(Visit { visitor: None });
+        }
+        let client = network(client);
+        let hash = address::hash(client, self.seed);
+        let now_ms = self.limits.ms(now);
+        let mut shard = self.shard(hash);
+        let known = shard.visitors.find(hash, |visitor| visitor.client == client);
+        if let Some(visitor) = known {
+            if !visitor.connection_rate.has_room(limits.connection_rate, now_ms) {
+                return Err(Refused::TooFast);
+            }
+            let connections = visitor.connections.load(Ordering::Relaxed);
+            if limits.connections > 0 && connections >= limits.connections {
+                return Err(Refused::TooMany);
+            }
+        }
+        let visitor = known.cloned().unwrap_or_else(|| {
+            let visitor = Arc::new(Visitor::new(client, Arc::clone(&self.limits)));
+            shard.insert(Arc::clone(&visitor), hash, now_ms, |client| {
+                address::hash(client, self.seed)
+            });
+            visitor
+        });
+        // Only here, under the shard's lock, it grows.
+        visitor.connections.fetch_add(1, Ordering::Relaxed);
+        visitor.connection_rate.tick(now_ms);
+        Ok(Visit {
+            visitor: Some(visitor),
+        })
+    }
+
+    /// The figures of every client that is there.
+    pub(crate) fn entries(&self, now: Instant) -> Vec<VisitorFigures> {
+        let now_ms = self.limits.ms(now);
+        let mut entries = Vec::new();
+        for shard in self.every_shard() {
+            let present = shard.visitors.iter().filter(|visitor| !visitor.is_gone(now_ms));
+            entries.extend(present.map(|visitor| visitor.figures(now_ms)));
+        }
+        entries
+    }
+
+    /// Forgets those who went. Limits do not need it; memory does, after a rush.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let now_ms = self.limits.ms(now);
+        for mut shard in self.every_shard() {
+            shard.sweep(now_ms, |client| address::hash(client, self.seed));
+        }
+    }
+
+    /// How many clients it knows, among them some who went.
+    pub(crate) fn len(&self) -> usize {
+        self.every_shard().map(|shard| shard.visitors.len()).sum()
+    }
+
+    // Private
+
+    /// The shard of a hash; by bits in its middle, because the shard's table goes by the upper and lower ones.
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[(hash >> 32) as usize % SHARDS])
+    }
+
+    fn every_shard(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(lock)
+    }
+}
+
+impl Visit {
+    /// How many of `messages` may pass now. When fewer than asked for may, the others are to be held back until the time
+    /// given, and asked for again.
+    pub(crate) fn admit(&self, messages: u32, now: Instant) -> Admitted {
+        let Some(visitor) = &self.visitor else {
+            return Admitted {
+                passed: messages,
+                again_at: None,
+            };
+        };
+        let limits = &visitor.limits;
+        let limit = limits.message_rate.load(Ordering::Relaxed);
+        let passed = visitor.message_rate.admit(messages, limit, limits.ms(now));
+        Admitted {
+            passed: passed.events,
+            again_at: passed.again_at.map(|ms| limits.birth + Duration::from_millis(ms)),
+        }
+    }
+
+    /// Whether messages are limited, so that somebody must count them.
+    pub(crate) fn counts_messages(&self) -> bool {
+        self.visitor
+            .as_ref()
+            .is_some_and(|visitor| visitor.limits.message_rate.load(Ordering::Relaxed) > 0)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if let Some(visitor) = &self.visitor {
+            visitor.connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+// Private
+
+impl Limits {
+    fn ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.birth).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Shard {
+    fn insert(
+        &mut self,
+        visitor: Arc<Visitor>,
+        hash: u64,
+        now_ms: u64,
+        rehash: impl Fn(Ipv6Addr) -> u64 + Copy,
+    ) {
+        if self.visitors.len() >= 2 * self.swept + FEW {
+            self.sweep(now_ms, rehash);
+        }
+        self.visitors
+            .insert_unique(hash, visitor, |visitor| rehash(visitor.client));
+    }
+
+    fn sweep(&mut self, now_ms: u64, rehash: impl Fn(Ipv6Addr) -> u64) {
+        self.visitors.retain(|visitor| !visitor.is_gone(now_ms));
+        self.swept = self.visitors.len();
+        if self.visitors.capacity() > 4 * (self.swept + FEW) {
+            self.visitors
+                .shrink_to(2 * self.swept, |visitor| rehash(visitor.client));
+        }
+    }
+}
+
+impl Visitor {
+    fn new(client: Ipv6Addr, limits: Arc<Limits>) -> Visitor {
+        Visitor {
+            client,
+            connections: AtomicU32::new(0),
+            connection_rate: Rate::default(),
+            message_rate: Rate::default(),
+            limits,
+        }
+    }
+
+    /// Whether it left long enough ago that nothing of it counts any more.
+    fn is_gone(&self, now_ms: u64) -> bool {
+        self.connections.load(Ordering::Relaxed) == 0
+            && self.connection_rate.is_quiet(now_ms)
+            && self.message_rate.is_quiet(now_ms)
+    }
+
+    fn figures(&self, now_ms: u64) -> VisitorFigures {
+        VisitorFigures {
+            client: IpAddr::V6(self.client).to_canonical(),
+            connections: self.connections.load(Ordering::Relaxed),
+            connection_rate: self.connection_rate.per_second(now_ms),
+            message_rate: self.message_rate.per_second(now_ms),
+        }
+    }
+}
+
+/// Whether there is any limit for `client`.
+fn apply(limits: &PerIp, client: IpAddr) -> bool {
+    let client = client.to_canonical();
+    (limits.connections, limits.connection_rate, limits.message_rate) != (0, 0, 0)
+        && !limits.exempt.iter().any(|network| network.contains(client))
+}
+
+/// What a client is counted as: its address, or of IPv6 the /64 that one customer gets.
+fn network(client: IpAddr) -> Ipv6Addr {
+    match client.to_canonical() {
+        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64),
+        four @ IpAddr::V4(_) => address::mapped(four),
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // Nothing in here is ever half done when something panics.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

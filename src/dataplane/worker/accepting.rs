@@ -1,0 +1,135 @@
+//! Accepting: as long as there is room. Without, clients wait in the kernel's queue, and nobody is dropped.
+
+use std::io;
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+
+use super::listener::Accepted;
+use super::session::{Done, Phase, Session};
+use super::{About, SAYS, Worker};
+use crate::dataplane::frontend::Frontend;
+use crate::dataplane::lines::Lines;
+use crate::dataplane::relay::{Relay, Side};
+
+/// Clients accepted before others get their turn.
+const BATCH: usize = 64;
+/// Time until a listener without room is looked at again, in ms.
+const RETRY: u64 = 20;
+
+impl Worker {
+    /// Clients are waiting at a listener.
+    pub(super) fn accept(&mut self, index: u32) {
+        if let Some(Some(listener)) = self.listeners.get_mut(index as usize) {
+            listener.ready = true;
+            self.accept_some(index);
+        }
+    }
+
+    /// Looks again at listeners that had no room, or too many clients at once.
+    pub(super) fn accept_again(&mut self) {
+        if self.accept_at.is_none_or(|at| self.now < at) {
+            return;
+        }
+        self.accept_at = None;
+        for index in 0..u32::try_from(self.listeners.len()).unwrap_or(u32::MAX) {
+            let ready = |listener: &super::Listener| listener.ready;
+            if self
+                .listeners
+                .get(index as usize)
+                .and_then(Option::as_ref)
+                .is_some_and(ready)
+            {
+                self.accept_some(index);
+            }
+        }
+    }
+
+    // Private
+
+    fn accept_some(&mut self, index: u32) {
+        for _ in 0..BATCH {
+            let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
+                return;
+            };
+            let frontend = Arc::clone(&listener.frontend);
+            if self.places.count() >= self.room || !self.plane.process.reserve() {
+                return self.look_again(RETRY);
+            }
+            if !frontend.reserve() {
+                self.plane.process.ended();
+                return self.look_again(RETRY);
+            }
+            let accepted = listener.accept();
+            if let Accepted::Client(stream, from) = accepted {
+                self.welcome(frontend, stream, from);
+                continue;
+            }
+            self.give_back(&frontend);
+            match accepted {
+                Accepted::Client(..) | Accepted::Gone => {}
+                Accepted::Nobody => return,
+                Accepted::Full(error) => {
+                    self.complain("cannot accept: clients wait", &error);
+                    return self.look_again(RETRY);
+                }
+            }
+        }
+        self.look_again(0);
+    }
+
+    fn look_again(&mut self, after: u64) {
+        let at = self.now + after;
+        self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
+    }
+
+    fn welcome(&mut self, frontend: Arc<Frontend>, stream: TcpStream, from: std::net::SocketAddr) {
+        let ip = from.ip().to_canonical();
+        self.plane.process.accepted(self.now);
+        let Ok(visit) = frontend.enter(ip, self.now, &self.plane.clock) else {
+            return self.give_back(&frontend);
+        };
+        self.plane.process.begun(self.now);
+        let backend = Arc::clone(&frontend.route().backend);
+        backend.tally.begun(self.now);
+        self.serial += 1;
+        let mut session = Box::new(Session {
+            index: self.places.vacant(),
+            serial: self.serial,
+            frontend,
+            backend,
+            from,
+            client: stream,
+            visit,
+            phase: Phase::New,
+            relay: Relay::default(),
+            lines: Lines::default(),
+            began: self.now,
+            moved: self.now,
+            counted: (0, 0),
+            tried: Vec::new(),
+            attempts: 0,
+            in_line: false,
+            done: Done::default(),
+        });
+        session.relay.client.writable = true;
+        if let Err(error) = self.watch(&mut session) {
+            self.complain("cannot watch a client", &error);
+            return self.end(session, super::Why::NoServer);
+        }
+        self.assign(session);
+    }
+
+    /// Nobody took the place that was reserved.
+    fn give_back(&self, frontend: &Frontend) {
+        frontend.sessions.down();
+        self.plane.process.ended();
+    }
+
+    fn watch(&mut self, session: &mut Session) -> io::Result<()> {
+        let about = About::Session(session.index, Side::Client);
+        self.poll
+            .registry()
+            .register(&mut session.client, about.into(), SAYS)
+    }
+}

@@ -1,0 +1,227 @@
+//! From a client to a server: assigned, connected, and if that fails, assigned again.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use mio::Interest;
+use mio::net::TcpStream;
+
+use super::session::{Phase, Session, Why};
+use super::{About, SAYS, SAYS_OR_TAKES, Worker};
+use crate::dataplane::backend::{Assigned, Lease, Waiter};
+use crate::dataplane::relay::{Outlook, Side, Step};
+use crate::dataplane::tally::count;
+use crate::platform;
+
+/// Connects for one client at most, HAProxy's `retries 3`.
+const ATTEMPTS: u8 = 4;
+/// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node that is restarted is
+/// back sooner.
+const PAUSE: u64 = 300;
+
+/// How long a server that may be dying has to live on, in ms.
+const PROOF: u64 = 20;
+/// Age at which a session is one of those that stay, in ms.
+const SETTLED: u64 = 10_000;
+
+impl Worker {
+    /// Finds a server for a session without one.
+    pub(super) fn assign(&mut self, mut session: Box<Session>) {
+        let waiter = || Waiter {
+            inbox: Arc::clone(&self.inbox),
+            index: session.index,
+            serial: session.serial,
+            client: session.client_ip(),
+            server: None,
+            since: self.now,
+        };
+        let backend = Arc::clone(&session.backend);
+        match backend.assign(session.client_ip(), &session.tried, waiter) {
+            Assigned::Server(lease) => self.connect(session, lease),
+            Assigned::Wait => {
+                session.phase = Phase::Waiting;
+                self.timers.arm(session.index, self.now + self.layout.times.queue);
+                self.places.put(session);
+            }
+            Assigned::Nothing if session.tried.is_empty() => self.end(session, Why::NoServer),
+            Assigned::Nothing => {
+                session.phase = Phase::Pausing;
+                self.timers.arm(session.index, self.now + PAUSE);
+                self.places.put(session);
+            }
+        }
+    }
+
+    /// Begins to connect.
+    pub(super) fn connect(&mut self, mut session: Box<Session>, lease: Lease) {
+        session.attempts += 1;
+        // Who has said something already is served a round trip sooner.
+        session.relay.client.readable = true;
+        if let (Step::Broken(..), _) = self.step(&mut session) {
+            return self.end(session, Why::Client);
+        }
+        let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
+        let target = lease.server().address();
+        let failures = usize::from(session.attempts - 1);
+        let source = self
+            .layout
+            .source(self.number, session.serial, failures, target.ip());
+        match platform::connect::begin(target, source, eager) {
+            Ok(server) => {
+                session.phase = Phase::Connecting {
+                    server: TcpStream::from_std(server),
+                    lease,
+                    since: self.now,
+                };
+                session.done.prompt = !eager;
+                if eager {
+                    self.try_at_once(session);
+                } else {
+                    self.wait_for_answer(session);
+                }
+            }
+            Err(error) if is_ours(&error) => {
+                self.complain("cannot connect to a server", &error);
+                drop(lease);
+                self.try_again(session);
+            }
+            Err(error) => {
+                session.tried.push(lease.server().id);
+                self.blame(&session, &lease, &error);
+                drop(lease);
+                self.try_again(session);
+            }
+        }
+    }
+
+    /// A server has answered; `closed` when it may have said no.
+    pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
+        let Phase::Connecting { server, lease, .. } = &session.phase else {
+            return self.places.put(session);
+        };
+        let doubtful = lease.server().is_doubtful(self.now);
+        let error = if closed {
+            server.take_error().unwrap_or_else(Some)
+        } else {
+            None
+        };
+        match error {
+            Some(error) => self.failed(session, &error),
+            None if doubtful => self.put_to_proof(session),
+            None if session.relay.server.writable => self.connected(session),
+            None => self.places.put(session),
+        }
+    }
+
+    /// The server that a session had, or was to have, is none for it.
+    pub(super) fn failed(&mut self, mut session: Box<Session>, error: &io::Error) {
+        if let Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } =
+            std::mem::replace(&mut session.phase, Phase::New)
+        {
+            session.tried.push(lease.server().id);
+            session.relay.begin_anew();
+            session.done.server_asked = false;
+            self.blame(&session, &lease, error);
+        }
+        self.try_again(session);
+    }
+
+    // Private
+
+    /// Sends what the client has said without waiting: a server on this host has accepted by now.
+    fn try_at_once(&mut self, mut session: Box<Session>) {
+        session.relay.server.writable = true;
+        match self.step(&mut session).0 {
+            _ if !session.relay.has_said() => match self.watch_server(&mut session, SAYS) {
+                Ok(()) => self.connected(session),
+                Err(error) => self.failed(session, &error),
+            },
+            Step::Waits | Step::Held => {
+                session.relay.server.writable = false;
+                self.wait_for_answer(session);
+            }
+            Step::Broken(Side::Client, _) => self.end(session, Why::Client),
+            Step::More | Step::Done | Step::Broken(Side::Server, _) => {
+                self.failed(session, &io::ErrorKind::ConnectionRefused.into());
+            }
+        }
+    }
+
+    /// Waits until the server has answered, or has taken too long.
+    fn wait_for_answer(&mut self, mut session: Box<Session>) {
+        if let Err(error) = self.watch_server(&mut session, SAYS_OR_TAKES) {
+            return self.failed(session, &error);
+        }
+        session.done.server_asked = true;
+        self.timers
+            .arm(session.index, self.now + self.layout.times.connect);
+        self.places.put(session);
+    }
+
+    fn watch_server(&self, session: &mut Session, interest: Interest) -> io::Result<()> {
+        let about = About::Session(session.index, Side::Server);
+        match session.phase.server_mut() {
+            Some(server) => self.poll.registry().register(server, about.into(), interest),
+            None => Ok(()),
+        }
+    }
+
+    /// A server that may be dying has accepted: it gets nothing before it has lived on for a moment, so that another one
+    /// can take the client if it has not.
+    fn put_to_proof(&mut self, session: Box<Session>) {
+        if session.relay.server.outlook != Outlook::Open {
+            return self.failed(session, &io::ErrorKind::ConnectionReset.into());
+        }
+        if session.relay.server.writable {
+            self.timers.arm(session.index, self.now + PROOF);
+        }
+        self.places.put(session);
+    }
+
+    /// The server has accepted.
+    pub(super) fn connected(&mut self, mut session: Box<Session>) {
+        if let Phase::Connecting { server, lease, since } = std::mem::replace(&mut session.phase, Phase::New)
+        {
+            lease.server().connected();
+            let took = self.now.saturating_sub(since);
+            lease.server().tally.connect_time.add(took);
+            session.backend.tally.connect_time.add(took);
+            session.moved = self.now;
+            session.phase = Phase::Relaying { server, lease };
+        }
+        session.relay.reopen();
+        self.timers
+            .arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
+        self.go_on(session);
+    }
+
+    fn try_again(&mut self, mut session: Box<Session>) {
+        session.phase = Phase::New;
+        self.timers.disarm(session.index);
+        if session.attempts >= ATTEMPTS {
+            return self.end(session, Why::NoServer);
+        }
+        count(&session.backend.tally.redispatches);
+        self.assign(session);
+    }
+
+    /// Counts a failure, and lets the server be ejected when it was one too many.
+    fn blame(&mut self, session: &Session, lease: &Lease, error: &io::Error) {
+        let server = lease.server();
+        server.tally.connect_errors.fetch_add(1, Relaxed);
+        session.backend.tally.connect_errors.fetch_add(1, Relaxed);
+        count(&server.tally.redispatches);
+        if server.failed(session.backend.pool().config.eject_after) {
+            self.plane.eject(&session.backend, server, error);
+        }
+    }
+}
+
+/// Whether it is our own trouble: no port, no descriptor, no such source.
+fn is_ours(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EINVAL)
+    )
+}

@@ -1,0 +1,66 @@
+//! The end of a session, and how each side is told.
+
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use socket2::SockRef;
+
+use super::Worker;
+use super::session::{Phase, Session, Why};
+use crate::dataplane::tally::count;
+
+impl Worker {
+    /// A session ends: it is counted, its places are given back, its sockets closed.
+    pub(super) fn end(&mut self, mut session: Box<Session>, why: Why) {
+        self.timers.disarm(session.index);
+        self.places.vacate(session.index);
+        if matches!(session.phase, Phase::Waiting) {
+            session.backend.leave(self.number, session.serial);
+        }
+        tracing::debug!(
+            client = %session.from,
+            frontend = session.frontend.name,
+            server = session.lease().map(|lease| lease.server().name.as_str()),
+            bytes_in = session.relay.bytes_up(),
+            bytes_out = session.relay.bytes_down(),
+            ?why,
+            "session ended"
+        );
+        let backend = &session.backend.tally;
+        let took = self.now.saturating_sub(session.began);
+        backend.total_time.add(took);
+        if let Phase::Connecting { server, lease, .. } | Phase::Relaying { server, lease } = &session.phase {
+            let tally = &lease.server().tally;
+            tally.total_time.add(took);
+            match why {
+                Why::Client => count(&tally.client_aborts),
+                Why::Server => count(&tally.server_aborts),
+                _ => {}
+            }
+            match why {
+                // What one side did to us, the other one is done to.
+                Why::Server => reset(&session.client),
+                // It was done to us, or the server may be stopped and never take its leave.
+                Why::Client | Why::Ordered | Why::TooLong => reset(server),
+                Why::Finished | Why::NoServer => {}
+            }
+        }
+        match why {
+            Why::Client => count(&backend.client_aborts),
+            Why::Server => count(&backend.server_aborts),
+            _ => {}
+        }
+        backend.sessions.down();
+        session.frontend.sessions.down();
+        self.plane.process.ended();
+        session.phase = Phase::New;
+    }
+}
+
+// Private
+
+/// Closing it will tell the other side that the connection is broken.
+fn reset(stream: &TcpStream) {
+    // An error is a connection that is broken already.
+    let _set = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,45 @@
+//! The limit of messages per second, as a gate in the way of a client's bytes.
+
+use std::time::Instant;
+
+use crate::dataplane::lines::Lines;
+use crate::dataplane::relay::Gate;
+use crate::dataplane::visitors::Visit;
+
+/// Lets as many lines pass as their client may send now.
+pub(super) struct LineGate<'a> {
+    visit: &'a Visit,
+    lines: &'a mut Lines,
+    now: Instant,
+    again_at: Option<Instant>,
+}
+
+impl LineGate<'_> {
+    pub(super) fn new<'a>(visit: &'a Visit, lines: &'a mut Lines, now: Instant) -> LineGate<'a> {
+        LineGate {
+            visit,
+            lines,
+            now,
+            again_at: None,
+        }
+    }
+
+    /// When to ask again, if something was held back.
+    pub(super) const fn again_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+}
+
+impl Gate for LineGate<'_> {
+    fn admit(&mut self, bytes: &[u8]) -> usize {
+        let mut again_at = None;
+        let (visit, now) = (self.visit, self.now);
+        let passed = self.lines.take(bytes, |lines| {
+            let admitted = visit.admit(lines, now);
+            again_at = admitted.again_at;
+            admitted.passed
+        });
+        self.again_at = again_at.or(self.again_at);
+        passed.bytes
+    }
+}

@@ -1,0 +1,75 @@
+//! A worker's own listener on an address that all workers share.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::dataplane::frontend::Frontend;
+use crate::platform;
+
+/// Silence after which the kernel asks whether a client is still there.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A listener.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) address: SocketAddr,
+    pub(super) socket: TcpListener,
+    /// Clients may be waiting.
+    pub(super) ready: bool,
+}
+
+/// What accepting brought.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    /// A client.
+    Client(TcpStream, SocketAddr),
+    /// Nobody is waiting any more.
+    Nobody,
+    /// This client is gone already; there may be others.
+    Gone,
+    /// There is no descriptor or memory for one more.
+    Full(io::Error),
+}
+
+impl Listener {
+    /// Listens. What is set here, accepted connections inherit: no call for each.
+    pub(super) fn bind(frontend: Arc<Frontend>, address: SocketAddr) -> io::Result<Listener> {
+        let socket = platform::listen::listener(address)?;
+        let options = SockRef::from(&socket);
+        options.set_tcp_nodelay(true)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE_INTERVAL);
+        options.set_tcp_keepalive(&keepalive)?;
+        Ok(Listener {
+            frontend,
+            address,
+            socket: TcpListener::from_std(socket),
+            ready: false,
+        })
+    }
+
+    /// The next client.
+    pub(super) fn accept(&mut self) -> Accepted {
+        match self.socket.accept() {
+            Ok((stream, from)) => Accepted::Client(stream, from),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.ready = false;
+                Accepted::Nobody
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Accepted::Gone,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Accepted::Full(error),
+                // It gave up, or the network says something about it (`man 2 accept`).
+                _ => Accepted::Gone,
+            },
+        }
+    }
+}

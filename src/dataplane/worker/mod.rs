@@ -1,0 +1,218 @@
+//! A worker: one thread that carries connections, waits for all of them at once, and shares nothing per byte.
+
+mod accepting;
+mod connecting;
+mod ending;
+mod gate;
+mod listener;
+mod orders;
+mod places;
+mod relaying;
+mod session;
+mod token;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll};
+use socket2::SockRef;
+
+use super::inbox::Inbox;
+use super::layout::Layout;
+use super::plane::Plane;
+use super::relay::{Outlook, Side};
+use super::timers::Wheel;
+use crate::telemetry::Throttle;
+use crate::workers::Table;
+
+use listener::Listener;
+use places::Places;
+use session::{Phase, Session, Why};
+pub(super) use token::About;
+
+/// Room for what one read brings. Large, for the sake of bulk: there is one per worker, not per connection.
+const BUFFER: usize = 256 * 1024;
+/// Events taken at once.
+const EVENTS: usize = 512;
+/// Time between two log lines about the same trouble.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A worker.
+pub(super) struct Worker {
+    number: u16,
+    plane: Arc<Plane>,
+    inbox: Arc<Inbox>,
+    poll: Poll,
+    layout: Arc<Layout>,
+    listeners: Vec<Option<Listener>>,
+    /// When listeners that had no room are to be looked at again.
+    accept_at: Option<u64>,
+    places: Places,
+    /// Sessions that its descriptor table has room for.
+    room: usize,
+    timers: Wheel,
+    /// Those that have more to do and let others go first.
+    line: Vec<u32>,
+    buffer: Box<[u8]>,
+    /// The time of this turn, in ms of the clock.
+    now: u64,
+    serial: u64,
+    /// It accepts nothing more, and ends with the last session.
+    draining: bool,
+    trouble: Throttle,
+}
+
+impl Worker {
+    /// A worker without listeners, which it gets by an order.
+    pub(super) fn new(number: u16, table: Table, poll: Poll, plane: Arc<Plane>) -> Worker {
+        let now = plane.clock.now();
+        Worker {
+            number,
+            inbox: Arc::clone(plane.inbox(number)),
+            layout: plane.layout(),
+            room: plane.room(table),
+            plane,
+            poll,
+            listeners: Vec::new(),
+            accept_at: None,
+            places: Places::default(),
+            timers: Wheel::new(now),
+            line: Vec::new(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            now,
+            serial: 0,
+            draining: false,
+            trouble: Throttle::new(QUIET),
+        }
+    }
+
+    /// Works until it is told to end.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut expired = Vec::new();
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.now = self.plane.clock.now();
+            for event in &events {
+                self.attend(event);
+            }
+            for index in std::mem::take(&mut self.line) {
+                if let Some(mut session) = self.places.take(index) {
+                    session.in_line = false;
+                    self.go_on(session);
+                }
+            }
+            self.timers.expire(self.now, &mut expired);
+            for index in expired.drain(..) {
+                self.overdue(index);
+            }
+            self.accept_again();
+            self.places.all_read();
+            if self.draining && self.places.count() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    // Private
+
+    /// How long nothing has to be done unless something happens.
+    fn patience(&self) -> Option<Duration> {
+        if !self.line.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = [self.timers.next(), self.accept_at].into_iter().flatten().min()?;
+        // The clock counts whole ms, and is read after the wait: one more, or it would be asked again in the same ms.
+        Some(Duration::from_millis(
+            next.saturating_sub(self.plane.clock.now()) + 1,
+        ))
+    }
+
+    fn attend(&mut self, event: &Event) {
+        match About::from(event.token()) {
+            About::Session(index, side) => {
+                if let Some(session) = self.places.take(index) {
+                    self.heard(session, side, event);
+                }
+            }
+            About::Listener(index) => self.accept(index),
+            About::Inbox => self.read_orders(),
+        }
+    }
+
+    /// Something happened at one end of a session.
+    fn heard(&mut self, mut session: Box<Session>, side: Side, event: &Event) {
+        let readiness = session.relay.readiness(side);
+        readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        readiness.writable |= event.is_writable();
+        let outlook = match event {
+            event if event.is_error() => Outlook::Failed,
+            event if event.is_read_closed() => Outlook::Ending,
+            _ => Outlook::Open,
+        };
+        readiness.outlook = readiness.outlook.max(outlook);
+        match (&session.phase, side) {
+            (Phase::Relaying { .. }, _) => self.go_on(session),
+            (Phase::Connecting { .. }, Side::Server) => {
+                let closed = event.is_error() || event.is_write_closed();
+                self.answered(session, closed);
+            }
+            // A client may have said all before it is answered, but not be gone.
+            (_, Side::Client) if event.is_error() || event.is_write_closed() => {
+                self.end(session, Why::Client);
+            }
+            _ => self.places.put(session),
+        }
+    }
+
+    /// A session's time is up, for what it is at.
+    fn overdue(&mut self, index: u32) {
+        let Some(mut session) = self.places.take(index) else {
+            return;
+        };
+        match &session.phase {
+            Phase::Relaying { server, .. } => {
+                // Only for those that live so long: most do not, and would pay a call for it. Nothing is lost without.
+                let _set = SockRef::from(server).set_keepalive(true);
+                session.relay.reopen();
+                let deadline = session.moved + self.layout.times.idle;
+                if self.now >= deadline {
+                    return self.end(session, Why::TooLong);
+                }
+                self.timers.arm(index, deadline);
+                self.go_on(session);
+            }
+            // It has proved that it lives.
+            Phase::Connecting { .. } if session.relay.server.writable => self.connected(session),
+            Phase::Connecting { .. } => self.failed(session, &io::ErrorKind::TimedOut.into()),
+            Phase::Pausing => {
+                session.tried.clear();
+                self.assign(session);
+            }
+            Phase::Waiting | Phase::New => self.end(session, Why::TooLong),
+        }
+    }
+
+    fn complain(&mut self, what: &str, error: &io::Error) {
+        if let Some(times) = self.trouble.after(Instant::now()) {
+            tracing::warn!(worker = self.number, times, %error, "{what}");
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// However it ends: nobody is to wait for its answer.
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
+/// What an end is asked at first: whether it says something. That it takes more is only worth an event once it has not.
+const SAYS: Interest = Interest::READABLE;
+/// What it is asked from then on: to ask for less again would cost a call each time.
+const SAYS_OR_TAKES: Interest = Interest::READABLE.add(Interest::WRITABLE);

@@ -1,0 +1,109 @@
+//! Bytes from here to there.
+
+use std::time::Instant;
+
+use super::session::{Phase, Session, Why};
+use super::{About, SAYS_OR_TAKES, Worker};
+use crate::dataplane::relay::{Outlook, Side, Step};
+
+/// Silence after which nobody closes just because all is said, in ms.
+const CALM: u64 = 10;
+
+impl Worker {
+    /// Moves what can be moved for a session that has both ends.
+    pub(super) fn go_on(&mut self, mut session: Box<Session>) {
+        let was_left = session.relay.is_left_by_server();
+        let was_calm = session.moved + CALM <= self.now;
+        if !session.done.prompt {
+            be_prompt(&mut session);
+        }
+        let (step, again_at) = self.step(&mut session);
+        if !matches!(session.phase, Phase::Relaying { .. }) {
+            return self.places.put(session);
+        }
+        if let Some(at) = again_at {
+            session.frontend.held(session.client_ip());
+            let at = self.plane.clock.at(at).max(self.now + 1);
+            self.timers.arm(session.index, at);
+        }
+        let is_left = session.relay.is_left_by_server() && !was_left;
+        if let Some(lease) = session.lease()
+            && was_calm
+            && (is_left || matches!(step, Step::Broken(Side::Server, _)))
+        {
+            lease.server().broke_off(self.now);
+        }
+        match step {
+            Step::Waits | Step::Held => self.places.put(session),
+            Step::More => {
+                if !session.in_line {
+                    session.in_line = true;
+                    self.line.push(session.index);
+                }
+                self.places.put(session);
+            }
+            Step::Done => self.end(session, Why::Finished),
+            // It accepted and broke off before anybody said a word: another one may take the client.
+            Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
+                self.failed(session, &kind.into());
+            }
+            Step::Broken(Side::Server, _) => self.end(session, Why::Server),
+            Step::Broken(Side::Client, _) => self.end(session, Why::Client),
+        }
+    }
+
+    /// Moves what can be moved, and counts it.
+    pub(super) fn step(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
+        let outcome = session.step(&mut self.buffer, self.plane.clock.instant(self.now));
+        let moved = (session.relay.bytes_up(), session.relay.bytes_down());
+        let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
+        if up + down > 0
+            && let Some(lease) = session.lease()
+        {
+            lease.server().bytes.add(self.number, up, down);
+            session.frontend.bytes.add(self.number, up, down);
+            session.counted = moved;
+            session.moved = self.now;
+        }
+        self.ask_who_is_full(session);
+        outcome
+    }
+
+    // Private
+
+    /// An end that does not take more is asked, from now on, when it does. Asking tells at once if it does already.
+    fn ask_who_is_full(&mut self, session: &mut Session) {
+        let registry = self.poll.registry();
+        let mut outcome = Ok(());
+        if !session.relay.client.writable && !session.done.client_asked {
+            session.done.client_asked = true;
+            let about = About::Session(session.index, Side::Client);
+            outcome = registry.reregister(&mut session.client, about.into(), SAYS_OR_TAKES);
+        }
+        if let Phase::Relaying { server, .. } = &mut session.phase
+            && !session.relay.server.writable
+            && !session.done.server_asked
+        {
+            session.done.server_asked = true;
+            let about = About::Session(session.index, Side::Server);
+            outcome = outcome.and(registry.reregister(server, about.into(), SAYS_OR_TAKES));
+        }
+        if let Err(error) = outcome {
+            self.complain("cannot watch a connection", &error);
+        }
+    }
+}
+
+/// Switches Nagle's delay off towards the server when the client has more to say than it said before the server was
+/// there; most have not.
+fn be_prompt(session: &mut Session) {
+    let client = &session.relay.client;
+    if client.readable
+        && client.outlook == Outlook::Open
+        && let Some(server) = session.phase.server()
+    {
+        session.done.prompt = true;
+        // Fails only on a connection that is dead already, which using it will tell.
+        let _set = server.set_nodelay(true);
+    }
+}

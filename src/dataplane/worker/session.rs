@@ -1,0 +1,207 @@
+//! One client's connection and, once there is one, the server's.
+//!
+//! ```text
+//!                  ┌──── a connect failed: another server ────┐
+//!                  ▼                                          │
+//!   accepted ─▶ (assign) ─▶ Connecting ─────────────────────▶─┤
+//!                │  ▲            │                            │ all were tried
+//!        no room │  │ served     │ connected                  ▼
+//!                ▼  │            ▼                         Pausing ─▶ (assign)
+//!              Waiting       Relaying ─▶ gone
+//! ```
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+
+use super::gate::LineGate;
+use crate::dataplane::backend::{Backend, Lease};
+use crate::dataplane::frontend::Frontend;
+use crate::dataplane::lines::Lines;
+use crate::dataplane::relay::{End, OpenGate, Relay, Step};
+use crate::dataplane::visitors::Visit;
+use crate::runtime::serve::SessionFigures;
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// Its place in its worker.
+    pub(super) index: u32,
+    /// Its number in its worker.
+    pub(super) serial: u64,
+    pub(super) frontend: Arc<Frontend>,
+    pub(super) backend: Arc<Backend>,
+    pub(super) from: SocketAddr,
+    pub(super) client: TcpStream,
+    pub(super) visit: Visit,
+    pub(super) phase: Phase,
+    pub(super) relay: Relay,
+    pub(super) lines: Lines,
+    /// When it was accepted.
+    pub(super) began: u64,
+    /// When anything moved last.
+    pub(super) moved: u64,
+    /// Bytes that the counters know of, up and down.
+    pub(super) counted: (u64, u64),
+    /// Servers to which a connect has failed.
+    pub(super) tried: Vec<u32>,
+    /// Connects so far.
+    pub(super) attempts: u8,
+    /// Whether it is in line for another step.
+    pub(super) in_line: bool,
+    /// What was done once for all.
+    pub(super) done: Done,
+}
+
+/// What is done once for all, when it is needed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    /// Its client is asked whether it takes more.
+    pub(super) client_asked: bool,
+    /// Its server is asked whether it takes more.
+    pub(super) server_asked: bool,
+    /// Nagle's delay is off towards the server.
+    pub(super) prompt: bool,
+}
+
+/// What a session is at.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It has neither server nor place in a queue: only in between.
+    New,
+    /// It waits for a server below its maxconn.
+    Waiting,
+    /// It waits for a server's answer.
+    Connecting {
+        server: TcpStream,
+        lease: Lease,
+        since: u64,
+    },
+    /// It waits before servers are tried again that have failed.
+    Pausing,
+    /// Bytes go both ways.
+    Relaying { server: TcpStream, lease: Lease },
+}
+
+/// Why a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Both sides have said all.
+    Finished,
+    /// The client broke it.
+    Client,
+    /// The server broke it.
+    Server,
+    /// No server was to be had.
+    NoServer,
+    /// Nothing has moved for too long, or the queue took too long.
+    TooLong,
+    /// It was ordered.
+    Ordered,
+}
+
+impl Phase {
+    fn lease(&self) -> Option<&Lease> {
+        match self {
+            Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } => Some(lease),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+
+    pub(super) fn server(&self) -> Option<&TcpStream> {
+        match self {
+            Phase::Connecting { server, .. } | Phase::Relaying { server, .. } => Some(server),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+
+    pub(super) fn server_mut(&mut self) -> Option<&mut TcpStream> {
+        match self {
+            Phase::Connecting { server, .. } | Phase::Relaying { server, .. } => Some(server),
+            Phase::New | Phase::Waiting | Phase::Pausing => None,
+        }
+    }
+}
+
+impl Session {
+    /// The client's address, without port.
+    pub(super) fn client_ip(&self) -> IpAddr {
+        self.from.ip().to_canonical()
+    }
+
+    /// Moves what can be moved, through `buffer`. Also says when to go on if messages are held back.
+    pub(super) fn step(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
+        let Session {
+            client,
+            relay,
+            phase,
+            visit,
+            lines,
+            ..
+        } = self;
+        let (mut client, mut server) = (Socket(Some(client)), Socket(phase.server()));
+        if visit.counts_messages() {
+            let mut gate = LineGate::new(visit, lines, now);
+            let step = relay.step(&mut client, &mut server, buffer, &mut gate);
+            (step, gate.again_at())
+        } else {
+            (relay.step(&mut client, &mut server, buffer, &mut OpenGate), None)
+        }
+    }
+
+    /// The server it is at, or on its way to.
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        self.phase.lease()
+    }
+
+    /// Its number among those of all workers.
+    pub(super) fn id(&self, worker: u16) -> u64 {
+        (u64::from(worker) << 48) | self.serial
+    }
+
+    /// As figures.
+    pub(super) fn figures(&self, worker: u16, now: u64) -> SessionFigures {
+        let since = |at: u64| std::time::Duration::from_millis(now.saturating_sub(at));
+        SessionFigures {
+            id: self.id(worker),
+            client: self.from,
+            frontend: self.frontend.name.clone(),
+            backend: self.backend.name.clone(),
+            server: self.lease().map(|lease| lease.server().name.clone()),
+            source: match &self.phase {
+                Phase::Relaying { server, .. } => server.local_addr().ok(),
+                _ => None,
+            },
+            age: since(self.began),
+            idle: since(self.moved),
+            bytes_in: self.relay.bytes_up(),
+            bytes_out: self.relay.bytes_down(),
+        }
+    }
+}
+
+/// A socket as an end of a relay. One that is not there yet has nothing to say.
+struct Socket<'a>(Option<&'a TcpStream>);
+
+impl End for Socket<'_> {
+    fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.there()?.read(room)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.there()?.write(bytes)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.there()?.shutdown(Shutdown::Write)
+    }
+}
+
+impl<'a> Socket<'a> {
+    fn there(&self) -> io::Result<&'a TcpStream> {
+        self.0.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+}

@@ -1,0 +1,71 @@
+//! Threads with descriptor tables of their own ([`crate::workers`]), which hold together what one table cannot.
+
+use crate::platform::Host;
+
+/// More threads help nobody.
+pub(super) const MAX_WORKERS: u64 = 64;
+
+/// A table is planned to be filled to three quarters: the kernel spreads connections over the listeners of the workers
+/// by a hash, not evenly.
+const FILL: (u64, u64) = (3, 4);
+/// Descriptors of one worker's runtime, which every table has.
+const RUNTIME: u64 = 6;
+/// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
+const PLENTY: u64 = 1 << 20;
+
+/// Workers and what they hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tables {
+    /// `RLIMIT_NOFILE` of each.
+    pub(super) nofile: u64,
+    /// How many; at least one.
+    pub(super) workers: u16,
+    /// Descriptors of connections in all of them.
+    pub(super) held: u64,
+}
+
+impl Tables {
+    /// As few workers as hold `wanted` descriptors of connections, but at least `least`, and at most 64. Where no number of
+    /// them holds all, the one that holds most. `own` is what is open in each table besides.
+    pub(super) fn plan(wanted: u64, own: u64, least: u64, host: &Host) -> Tables {
+        let nofile = host.nofile.min(PLENTY);
+        let held = |workers: u64| {
+            let table = nofile.saturating_sub(own + RUNTIME * workers) * FILL.0 / FILL.1;
+            table * workers
+        };
+        let workers = (least.clamp(1, MAX_WORKERS)..=MAX_WORKERS)
+            .find(|workers| held(*workers) >= wanted)
+            .or_else(|| (1..=MAX_WORKERS).rev().max_by_key(|workers| held(*workers)))
+            .unwrap_or(1);
+        Tables {
+            nofile,
+            workers: u16::try_from(workers).unwrap_or(1),
+            held: held(workers),
+        }
+    }
+
+    /// The `RLIMIT_NOFILE` with which as many workers as there may be hold `wanted` descriptors of connections.
+    pub(super) fn least_nofile(wanted: u64, own: u64) -> u64 {
+        (wanted * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + RUNTIME * MAX_WORKERS + own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::big_host;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_low_limit_is_made_up_for_by_workers(wanted in 1..500_000_u64, own in 0..200_u64, spare in 0..5_000_u64) {
+            let host = Host { nofile: Tables::least_nofile(wanted, own) + spare, ..big_host() };
+            let tables = Tables::plan(wanted, own, 2, &host);
+            prop_assert!(tables.held >= wanted, "{tables:?}");
+            let fewer = Tables { workers: tables.workers - 1, ..tables };
+            let table = host.nofile - own - RUNTIME * u64::from(fewer.workers);
+            prop_assert!(tables.workers == 2 || table * FILL.0 / FILL.1 * u64::from(fewer.workers) < wanted);
+        }
+    }
+}

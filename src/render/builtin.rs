@@ -1,0 +1,166 @@
+//! `dataplane.yaml` from a cluster and its plan: one frontend and one backend for TCP, by HAProxy's names.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::plan::Plan;
+use crate::platform::RunDir;
+use crate::probe::{Question, Service};
+use crate::profile::{Cluster, Node, Sticky};
+use crate::units::Period;
+
+use super::dataplane::{
+    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
+    DataplaneTimeouts,
+};
+use super::haproxy::{TCP_FRONTEND, fast_interval};
+use super::pool::{Pool, SLOWSTART};
+
+/// The built-in data plane's configuration in `run_dir`; `None` when there is nothing that it serves.
+#[must_use]
+pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dataplane> {
+    let port = cluster.listen.tcp?;
+    let listen = plan.addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+    Some(Dataplane {
+        cluster: cluster.name.clone(),
+        workers: plan.balancer.threads,
+        maxconn: plan.balancer.maxconn,
+        socket: run_dir.dataplane_socket(),
+        memory: Some(run_dir.dataplane_memory()),
+        drained: Some(run_dir.dataplane_drained()),
+        stats: cluster.listen.stats,
+        status: cluster.listen.status,
+        sources: plan.balancer.sources.clone(),
+        check_source: plan.balancer.check_source,
+        timeouts: DataplaneTimeouts {
+            connect: cluster.timeouts.connect,
+            client: cluster.timeouts.client,
+            server: cluster.timeouts.server,
+            queue: cluster.timeouts.queue,
+        },
+        frontends: vec![DataplaneFrontend {
+            name: TCP_FRONTEND.to_owned(),
+            listen: listen.collect(),
+            maxconn: 0,
+            backend: Pool::Tcp.name().to_owned(),
+            limits: cluster.limits.per_ip.clone(),
+        }],
+        backends: vec![backend(cluster, plan)],
+    })
+}
+
+// Private
+
+fn backend(cluster: &Cluster, plan: &Plan) -> DataplaneBackend {
+    let (route, health) = (cluster.routing.tcp, cluster.health);
+    DataplaneBackend {
+        name: Pool::Tcp.name().to_owned(),
+        algorithm: route.algorithm,
+        sticky: (route.sticky == Sticky::Source).then_some(cluster.routing.table),
+        queue: DataplaneBackend::default_queue(),
+        slowstart: Period::from(match route.sticky {
+            Sticky::None => SLOWSTART,
+            _ => Duration::ZERO,
+        }),
+        check: Some(DataplaneCheck {
+            interval: health.interval,
+            fast_interval: fast_interval(health),
+            timeout: cluster.timeouts.check.min(health.timeout),
+            rise: health.rise,
+            fall: health.fall,
+        }),
+        eject_after: DataplaneBackend::default_ejection(),
+        servers: cluster
+            .nodes
+            .iter()
+            .map(|node| server(cluster, plan, node))
+            .collect(),
+    }
+}
+
+fn server(cluster: &Cluster, plan: &Plan, node: &Node) -> DataplaneServer {
+    let (asked, question) = Question::for_node(cluster.health.kind, Service::Tcp, node);
+    DataplaneServer {
+        name: node.name.clone(),
+        id: node.number.into(),
+        address: node.tcp,
+        weight: node.weight,
+        maxconn: node.maxconn.min(plan.nodes.maxconn),
+        question: match question {
+            Question::Tcp => DataplaneQuestion::Tcp,
+            Question::Mcp => DataplaneQuestion::Mcp,
+            Question::Http => DataplaneQuestion::Http,
+        },
+        check_address: (asked != node.tcp).then_some(asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+    use crate::platform::Host;
+    use crate::profile::{BalancerKind, DEFAULT, HealthKind, Source, load};
+
+    fn cluster() -> Cluster {
+        load(&Source::read(DEFAULT).unwrap())
+            .unwrap()
+            .behind(BalancerKind::Builtin)
+    }
+
+    fn rendered(cluster: &Cluster) -> Dataplane {
+        let plan = plan(cluster, BalancerKind::Builtin, &Host::read());
+        let config = dataplane(cluster, &plan, &RunDir::at("/run/clusterctl/erlmcp")).unwrap();
+        assert_eq!(Dataplane::parse(&config.to_yaml()), Ok(config.clone()));
+        config
+    }
+
+    #[test]
+    fn the_default_cluster_is_one_backend_of_four() {
+        let config = rendered(&cluster());
+        assert_eq!(config.frontends[0].name, "mcp_frontend_tcp");
+        assert_eq!(config.frontends[0].listen[0], "0.0.0.0:8000".parse().unwrap());
+        let backend = &config.backends[0];
+        assert_eq!(
+            (backend.name.as_str(), backend.servers.len()),
+            ("mcp_cluster_tcp", 4)
+        );
+        let server = &backend.servers[3];
+        assert_eq!(
+            (server.name.as_str(), server.id, server.weight),
+            ("erlmcp4", 4, 100)
+        );
+        assert_eq!(
+            (server.question, server.check_address),
+            (DataplaneQuestion::Mcp, None)
+        );
+        assert_eq!(config.check_source, Some(crate::plan::PROBE_SOURCE));
+        // Who is sticky does not wait for a server that comes back slowly.
+        assert!(backend.sticky.is_some() && backend.slowstart.is_zero());
+    }
+
+    #[test]
+    fn a_profiles_wishes_are_kept() {
+        let mut cluster = cluster();
+        cluster.routing.tcp.sticky = Sticky::None;
+        cluster.health.kind = HealthKind::Http;
+        cluster.health.interval = "500ms".parse().unwrap();
+        let backend = &rendered(&cluster).backends[0];
+        assert_eq!(
+            (backend.sticky, backend.slowstart),
+            (None, "10s".parse().unwrap())
+        );
+        let server = &backend.servers[0];
+        assert_eq!(server.question, DataplaneQuestion::Http);
+        assert_eq!(server.check_address, cluster.nodes[0].http);
+        assert_eq!(backend.check.unwrap().fast_interval, cluster.health.interval);
+    }
+
+    #[test]
+    fn without_a_tcp_listener_there_is_nothing_to_serve() {
+        let mut cluster = cluster();
+        cluster.listen.tcp = None;
+        let plan = plan(&cluster, BalancerKind::Builtin, &Host::read());
+        assert_eq!(dataplane(&cluster, &plan, &RunDir::at("/tmp")), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! `clear counters`.
+
+use std::sync::Arc;
+
+use super::super::answer::{Answer, Level};
+use super::super::connection::DENIED;
+use super::super::line::Words;
+use super::super::subject::{Order, Subject};
+use super::{Told, order};
+
+pub(super) async fn counters<S: Subject>(words: &Words, level: Level, plane: &Arc<S>) -> Told {
+    let all = words.at(2) == "all";
+    if all && level < Level::Admin {
+        return Err(Answer::refusal(DENIED));
+    }
+    order(plane, Order::ClearCounters { all }).await
+}

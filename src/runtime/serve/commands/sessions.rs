@@ -1,0 +1,146 @@
+//! `show sess`, and sessions that are ended.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::answer::Answer;
+use super::super::figures::SessionFigures;
+use super::super::line::Words;
+use super::super::subject::{Order, Subject};
+use super::{Told, find, order};
+
+pub(super) async fn show<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
+    let sessions = Arc::clone(plane).sessions().await;
+    let mut text = String::new();
+    match (words.at(2), pointer(words.at(2))) {
+        ("all", _) => sessions.iter().for_each(|session| in_full(session, &mut text)),
+        // Everything that is no number is no session, and so all of them.
+        (_, 0) => sessions.iter().for_each(|session| in_short(session, &mut text)),
+        (_, id) => match sessions.iter().find(|session| session.id == id) {
+            Some(session) => in_full(session, &mut text),
+            None => text.push_str("Session not found.\n"),
+        },
+    }
+    Ok(Answer::figures(text))
+}
+
+pub(super) async fn shut_down<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
+    let id = pointer(words.at(2));
+    if id == 0 {
+        return Err(Answer::refusal("Session pointer expected (use 'show sess').\n"));
+    }
+    let sessions = Arc::clone(plane).sessions().await;
+    if sessions.iter().any(|session| session.id == id) {
+        order(plane, Order::ShutdownSession(id)).await
+    } else {
+        Err(Answer::refusal("No such session (use 'show sess').\n"))
+    }
+}
+
+pub(super) async fn shut_down_of_server<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
+    let server = find::server(&plane.proxies(), words.at(3))?.place();
+    order(plane, Order::ShutdownSessions(server)).await
+}
+
+// Private
+
+/// HAProxy prints addresses of its memory, and reads them by `strtoul` with any base.
+fn pointer(text: &str) -> u64 {
+    let (digits, base) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    let end = digits.find(|c: char| !c.is_digit(base)).unwrap_or(digits.len());
+    u64::from_str_radix(&digits[..end], base).unwrap_or(0)
+}
+
+/// One line. What only HAProxy has inside (flags, analysers, descriptors) is 0.
+fn in_short(session: &SessionFigures, text: &mut String) {
+    let _infallible = writeln!(
+        text,
+        "{:#x}: proto={} src={} fe={} be={} srv={} ts=00 epoch=0 age={} calls=0 rate=0 cpu=0 lat=0 \
+         rq[f=0h,i=0,an=00h,rx=,wx=,ax=] rp[f=0h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=-1] scb=[8,1h,fd=-1] exp= \
+         rc=0 c_exp=",
+        session.id,
+        protocol(session.client),
+        bare(session.client),
+        session.frontend,
+        session.backend,
+        session.server.as_deref().unwrap_or("<none>"),
+        human(session.age),
+    );
+}
+
+/// What HAProxy tells of a session in several lines, as far as there is something to tell.
+fn in_full(session: &SessionFigures, text: &mut String) {
+    let address = |address: Option<SocketAddr>| address.map(bare).unwrap_or_default();
+    let _infallible = writeln!(
+        text,
+        "{:#x}: proto={} source={}\n  frontend={} (mode=tcp)\n  backend={} (mode=tcp) addr={}\n  server={}\n  \
+         age={} idle={}\n  req=(total={})\n  res=(total={})",
+        session.id,
+        protocol(session.client),
+        bare(session.client),
+        session.frontend,
+        session.backend,
+        address(session.source),
+        session.server.as_deref().unwrap_or("<none>"),
+        human(session.age),
+        human(session.idle),
+        session.bytes_in,
+        session.bytes_out,
+    );
+}
+
+const fn protocol(address: SocketAddr) -> &'static str {
+    if address.is_ipv4() { "tcpv4" } else { "tcpv6" }
+}
+
+/// HAProxy writes no brackets.
+fn bare(address: SocketAddr) -> String {
+    format!("{}:{}", address.ip(), address.port())
+}
+
+/// A time in its two largest units.
+fn human(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let parts = [(days, 'd'), (hours, 'h'), (minutes, 'm'), (seconds % 60, 's')];
+    let first = parts.iter().position(|(number, _)| *number > 0).unwrap_or(3);
+    let told = parts.iter().enumerate().skip(first).take(2);
+    let told = told.filter(|(index, (number, _))| *number > 0 || *index == first);
+    let told: Vec<String> = told
+        .map(|(_, (number, unit))| format!("{number}{unit}"))
+        .collect();
+    told.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_two_units() {
+        for (seconds, said) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (90, "1m30s"),
+            (3_600, "1h"),
+            (90_061, "1d1h"),
+        ] {
+            assert_eq!(human(Duration::from_secs(seconds)), said);
+        }
+    }
+
+    #[test]
+    fn pointers_are_hexadecimal_or_not() {
+        assert_eq!(pointer("0x1f"), 31);
+        assert_eq!(pointer("31"), 31);
+        assert_eq!(pointer("x"), 0);
+        assert_eq!(pointer(""), 0);
+    }
+}

@@ -1,0 +1,105 @@
+//! What is told about the process besides its figures.
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::super::answer::{Answer, Severity};
+use super::super::info::VERSION;
+use super::super::line::Words;
+use super::super::subject::Subject;
+use super::Told;
+
+pub(super) fn version() -> Answer {
+    Answer::message(Severity::Info, format!("{VERSION}\n"))
+}
+
+pub(super) fn backends<S: Subject>(plane: &S) -> Answer {
+    let mut text = "# name\n".to_owned();
+    for backend in plane.proxies().backends {
+        let _infallible = writeln!(text, "{}", backend.name);
+    }
+    Answer::figures(text)
+}
+
+/// The schema of what `json` gives.
+pub(super) fn schema() -> Answer {
+    Answer::figures(include_str!("schema.json"))
+}
+
+pub(super) fn environment(words: &Words) -> Told {
+    let told = |name: &str, value: &str| format!("{name}={value}\n");
+    let wanted = words.at(2);
+    let mut variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    if wanted.is_empty() {
+        let all = variables.map(|(name, value)| told(&name, &value.to_string_lossy()));
+        return Ok(Answer::figures(all.collect::<String>()));
+    }
+    match variables.find(|(name, _)| name == wanted) {
+        Some((name, value)) => Ok(Answer::figures(told(&name, &value.to_string_lossy()))),
+        None => Err(Answer::refusal("Variable not found\n")),
+    }
+}
+
+/// Messages are not looked into: there are never any.
+pub(super) fn errors<S: Subject>(words: &Words, plane: &S) -> Told {
+    let proxies = plane.proxies();
+    let wanted = words.at(2);
+    let frontends = proxies.frontends.iter().map(|it| &it.name);
+    let mut names = frontends.chain(proxies.backends.iter().map(|it| &it.name));
+    if !wanted.is_empty() && wanted.parse::<i64>().is_err() && !names.any(|name| name == wanted) {
+        return Err(Answer::refusal("No such proxy.\n"));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Answer::figures(format!(
+        "Total events captured on [{}.{:03}] : 0\n",
+        date(now.as_secs()),
+        now.subsec_millis()
+    )))
+}
+
+// Private
+
+/// Seconds since 1970 as HAProxy writes a time, in UTC.
+fn date(seconds: u64) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (day, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(day);
+    let month = usize::try_from(month - 1)
+        .ok()
+        .and_then(|index| MONTHS.get(index))
+        .unwrap_or(&"");
+    format!(
+        "{day:02}/{month}/{year}:{:02}:{:02}:{:02}",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// Year, month and day of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+const fn civil(day: u64) -> (u64, u64, u64) {
+    let day = day + 719_468;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_haproxys() {
+        assert_eq!(date(0), "01/Jan/1970:00:00:00");
+        assert_eq!(date(1_795_566_491), "25/Nov/2026:00:28:11");
+        assert_eq!(date(951_782_400), "29/Feb/2000:00:00:00");
+    }
+}

@@ -1,0 +1,208 @@
+//! What a client typed, as commands. A command ends with its line or with a `;`; blanks part its words; a backslash
+//! takes the meaning from what follows it. A command whose line ends with `<<` has a payload, which lasts until an empty
+//! line; no command of ours wants one.
+
+/// A client may be in the middle of a command of so many bytes, HAProxy's `tune.bufsize`; then it is cut off.
+pub(super) const MAX_COMMAND: usize = 16_384;
+/// Words of a command; what follows is not looked at.
+const MAX_WORDS: usize = 64;
+/// What announces a payload.
+const PAYLOAD: &[u8] = b"<<";
+
+/// The words of one command. Asked for a word that it does not have, it gives an empty one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(Vec<String>);
+
+/// The commands in `input`, as one connection would carry them out. What follows the last line's end is none.
+#[must_use]
+pub fn parse(input: &[u8]) -> Vec<Words> {
+    let mut intake = Intake::default();
+    intake.feed(input);
+    std::iter::from_fn(|| intake.next_command()).collect()
+}
+
+impl Words {
+    /// A word; empty when there is none.
+    #[must_use]
+    pub fn at(&self, index: usize) -> &str {
+        self.0.get(index).map_or("", String::as_str)
+    }
+
+    /// The words from the `index`-th on.
+    pub fn from(&self, index: usize) -> impl Iterator<Item = &str> {
+        self.0.iter().skip(index).map(String::as_str)
+    }
+
+    /// Without the first one.
+    pub(super) fn rest(&self) -> Words {
+        Words(self.0.iter().skip(1).cloned().collect())
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Words {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(words: T) -> Words {
+        Words(words.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// What has come from a client and was not carried out yet.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    held: Vec<u8>,
+    /// A command that waits for the end of its payload.
+    waiting: Option<Words>,
+}
+
+impl Intake {
+    /// Takes what has come.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// Whether nothing is begun.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.waiting.is_none()
+    }
+
+    /// How much more may come before there must be an end.
+    pub(super) fn room(&self) -> usize {
+        MAX_COMMAND.saturating_sub(self.held.len())
+    }
+
+    /// The next command that is complete.
+    pub(super) fn next_command(&mut self) -> Option<Words> {
+        loop {
+            if self.waiting.is_some() {
+                let line = self.take(end_of_line(&self.held)?);
+                if line.is_empty() {
+                    return self.waiting.take();
+                }
+                continue;
+            }
+            let text = self.take(end_of_command(&self.held)?);
+            let words = words(&text);
+            if !text.ends_with(PAYLOAD) {
+                return Some(words);
+            }
+            self.waiting = Some(words);
+        }
+    }
+
+    /// Takes out what is before `end`, and the delimiter there.
+    fn take(&mut self, end: usize) -> Vec<u8> {
+        let rest = self.held.split_off(end + 1);
+        let mut taken = std::mem::replace(&mut self.held, rest);
+        taken.pop();
+        if taken.last() == Some(&b'\r') {
+            taken.pop();
+        }
+        taken
+    }
+}
+
+// Private
+
+fn end_of_line(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == b'\n')
+}
+
+fn end_of_command(bytes: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    bytes.iter().position(|byte| {
+        let ends = !escaped && matches!(byte, b'\n' | b';');
+        escaped = !escaped && *byte == b'\\';
+        ends
+    })
+}
+
+/// Words of a command. As for HAProxy, which is written in C, a zero byte ends it.
+fn words(text: &[u8]) -> Words {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let mut words = Vec::new();
+    let mut word = None::<Vec<u8>>;
+    let mut escaped = false;
+    for byte in text {
+        match byte {
+            b' ' | b'\t' if !escaped => words.extend(word.take()),
+            // Of two, the second one stays.
+            b'\\' if !escaped => {
+                word.get_or_insert_default();
+                escaped = true;
+                continue;
+            }
+            byte => word.get_or_insert_default().push(*byte),
+        }
+        escaped = false;
+    }
+    words.extend(word);
+    if words.last().is_some_and(|last| last == PAYLOAD) {
+        words.pop();
+    }
+    words.truncate(MAX_WORDS);
+    let text = words
+        .iter()
+        .map(|word| String::from_utf8_lossy(word).into_owned());
+    Words(text.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn said(input: &str) -> Vec<Vec<String>> {
+        parse(input.as_bytes()).into_iter().map(|words| words.0).collect()
+    }
+
+    #[test]
+    fn a_line_is_words_and_semicolons_part_commands() {
+        assert_eq!(said("  show \t stat \r\n"), [["show", "stat"]]);
+        assert_eq!(said("a;b\n"), [["a"], ["b"]]);
+        assert_eq!(said("a;\n"), [vec!["a"], vec![]]);
+        assert_eq!(said("a;b\nc"), [["a"], ["b"]]);
+    }
+
+    #[test]
+    fn a_backslash_takes_the_meaning_away() {
+        assert_eq!(said("a\\;b c\\ d\n"), [["a;b", "c d"]]);
+        assert_eq!(said("a\\\\b e\\f\n"), [["a\\b", "ef"]]);
+        assert_eq!(said("a\\\\;b\n"), [["a\\"], ["b"]]);
+    }
+
+    #[test]
+    fn a_payload_lasts_until_an_empty_line() {
+        assert_eq!(said("a b <<\nx;y\nz\n\nc\n"), [vec!["a", "b"], vec!["c"]]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_read_panics(input in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for command in parse(&input) {
+                prop_assert!(command.0.len() <= MAX_WORDS);
+            }
+        }
+
+        #[test]
+        fn a_chain_is_its_commands(commands in proptest::collection::vec("[a-z /.%0-9]{0,20}", 1..6)) {
+            let chained = parse(format!("{}\n", commands.join(";")).as_bytes());
+            let single: Vec<Words> =
+                commands.iter().flat_map(|command| parse(format!("{command}\n").as_bytes())).collect();
+            prop_assert_eq!(chained, single);
+        }
+
+        #[test]
+        fn pieces_make_the_same_commands_as_the_whole(
+            input in "[a-z;\\\\ <\n\r]{0,60}", cut in 0_usize..60,
+        ) {
+            let cut = cut.min(input.len());
+            let (first, second) = input.as_bytes().split_at(cut);
+            let mut intake = Intake::default();
+            let mut pieces = Vec::new();
+            for piece in [first, second] {
+                intake.feed(piece);
+                pieces.extend(std::iter::from_fn(|| intake.next_command()));
+            }
+            prop_assert_eq!(pieces, parse(input.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! An answer of HTTP, made whole before it is sent.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+};
+use hyper::{Response, StatusCode};
+
+/// A page needs nothing from elsewhere, and no script.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// What is sent.
+pub(super) struct Page {
+    status: StatusCode,
+    kind: &'static str,
+    header: Option<(HeaderName, &'static str)>,
+    body: String,
+}
+
+impl Page {
+    pub(super) const fn text(body: String) -> Page {
+        Page::new(StatusCode::OK, "text/plain", body)
+    }
+
+    /// In Prometheus' format.
+    pub(super) const fn metrics(body: String) -> Page {
+        Page::new(StatusCode::OK, "text/plain; version=0.0.4", body)
+    }
+
+    pub(super) const fn json(body: String) -> Page {
+        Page::new(StatusCode::OK, "application/json", body)
+    }
+
+    pub(super) fn html(body: String) -> Page {
+        let mut page = Page::new(StatusCode::OK, "text/html; charset=utf-8", body);
+        page.header = Some((CONTENT_SECURITY_POLICY, POLICY));
+        page
+    }
+
+    /// Somewhere else.
+    pub(super) fn moved(to: &'static str) -> Page {
+        let mut page = Page::new(StatusCode::FOUND, "text/plain", String::new());
+        page.header = Some((LOCATION, to));
+        page
+    }
+
+    pub(super) fn not_found() -> Page {
+        Page::json(r#"{"error":"not found"}"#.to_owned()).with(StatusCode::NOT_FOUND)
+    }
+
+    /// What was asked for makes no sense.
+    pub(super) fn senseless() -> Page {
+        Page::json(r#"{"error":"bad request"}"#.to_owned()).with(StatusCode::BAD_REQUEST)
+    }
+
+    pub(super) fn not_allowed() -> Page {
+        let mut page = Page::json(r#"{"error":"method not allowed"}"#.to_owned());
+        page.header = Some((ALLOW, "GET, HEAD"));
+        page.with(StatusCode::METHOD_NOT_ALLOWED)
+    }
+
+    pub(super) fn with(mut self, status: StatusCode) -> Page {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(self.body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if let Some((name, value)) = self.header {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    // Private
+
+    const fn new(status: StatusCode, kind: &'static str, body: String) -> Page {
+        Page {
+            status,
+            kind,
+            header: None,
+            body,
+        }
+    }
+}

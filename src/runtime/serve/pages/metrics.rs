@@ -1,0 +1,280 @@
+//! `/metrics`: the figures under the names that HAProxy's own exporter gives them.
+
+use std::fmt::Write as _;
+
+use super::super::columns::{self, BackendRow, Column, Row, ServerRow};
+use super::super::figures::{BackendFigures, CheckFigures, Proxies};
+use super::super::info::{FIGURES, VERSION};
+use super::super::metric::{Kind, Owner};
+use super::super::state;
+use super::super::subject::Subject;
+use super::super::value::Value;
+use super::answer::Page;
+
+/// In HAProxy's order.
+const SERVER_STATES: [&str; 5] = ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
+const PROXY_STATES: [&str; 2] = ["DOWN", "UP"];
+
+/// Parts that can be asked for alone.
+const PARTS: [&str; 6] = [
+    "global",
+    "frontend",
+    "listener",
+    "backend",
+    "server",
+    "sticktable",
+];
+
+/// What is wanted of all metrics.
+struct Scope<'a> {
+    /// The parts; all, when none is named.
+    parts: Option<Vec<&'a str>>,
+    /// Without servers in maintenance.
+    no_maint: bool,
+}
+
+/// The metrics that `query` wants: all, or those of `scope=server`, with or without servers in maintenance. Of single
+/// listeners nothing is counted, as for HAProxy without `option socket-stats`.
+pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
+    let Some(scope) = Scope::read(query) else {
+        return Page::senseless();
+    };
+    let mut text = String::with_capacity(64 * 1_024);
+    let proxies = plane.proxies();
+    if scope.wants("global") {
+        process(plane, &mut text);
+    }
+    if scope.wants("frontend") {
+        let rows: Vec<Row<'_>> = proxies.frontends.iter().map(Row::Frontend).collect();
+        owned(Owner::Frontend, "frontend", &rows, &mut text);
+    }
+    if scope.wants("backend") {
+        let rows: Vec<Row<'_>> = proxies.backends.iter().map(backend).collect();
+        owned(Owner::Backend, "backend", &rows, &mut text);
+    }
+    if scope.wants("server") {
+        owned(
+            Owner::Server,
+            "server",
+            &servers(&proxies, scope.no_maint),
+            &mut text,
+        );
+    }
+    if scope.wants("sticktable") {
+        tables(plane, &mut text);
+    }
+    Page::metrics(text)
+}
+
+impl<'a> Scope<'a> {
+    /// `None` when it names a part that is not there.
+    fn read(query: &'a str) -> Option<Scope<'a>> {
+        let mut scope = Scope {
+            parts: None,
+            no_maint: false,
+        };
+        for word in query.split('&') {
+            match word.strip_prefix("scope=") {
+                None => scope.no_maint |= word == "no-maint",
+                Some("*") => scope.parts = None,
+                Some("") => scope.parts = Some(Vec::new()),
+                Some(part) if PARTS.contains(&part) => scope.parts.get_or_insert_default().push(part),
+                Some(_) => return None,
+            }
+        }
+        Some(scope)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.parts.as_ref().is_none_or(|parts| parts.contains(&part))
+    }
+}
+
+// Private
+
+/// A sample: labels beside the owner's, and its value.
+type Sample = (Option<(&'static str, &'static str)>, String);
+
+fn process<S: Subject>(plane: &S, text: &mut String) {
+    let figures = plane.process();
+    for figure in FIGURES {
+        let Some(metric) = &figure.metric else {
+            continue;
+        };
+        let name = format!("haproxy_process_{}", metric.name);
+        head(&name, figure.help, metric.kind, text);
+        if metric.name == "build_info" {
+            let _infallible = writeln!(text, "{name}{{version=\"{VERSION}\"}} 1");
+        } else {
+            let _infallible = writeln!(text, "{name} {}", number(&figure.value(&figures), metric.kind));
+        }
+    }
+}
+
+/// All metrics of frontends, backends or servers.
+fn owned(owner: Owner, prefix: &str, rows: &[Row<'_>], text: &mut String) {
+    for column in columns::all() {
+        let Some(metric) = column.metric_of(owner) else {
+            continue;
+        };
+        let name = format!("haproxy_{prefix}_{}", metric.name);
+        let mut told = false;
+        for row in rows {
+            for (label, value) in samples(column, row, metric.kind) {
+                if !told {
+                    head(&name, metric.help.unwrap_or(column.help), metric.kind, text);
+                    told = true;
+                }
+                let _infallible = writeln!(text, "{name}{{{}}} {value}", labels(row, label));
+            }
+        }
+    }
+}
+
+fn tables<S: Subject>(plane: &S, text: &mut String) {
+    let tables = plane.tables();
+    for (name, help) in [
+        ("size", "Stick table size."),
+        ("used", "Number of entries used in this stick table."),
+    ] {
+        for (index, table) in tables.iter().rev().enumerate() {
+            if index == 0 {
+                head(&format!("haproxy_sticktable_{name}"), help, Kind::Gauge, text);
+            }
+            let value = if name == "size" { table.size } else { table.used };
+            let owner = escaped(&table.name);
+            let _infallible = writeln!(
+                text,
+                "haproxy_sticktable_{name}{{name=\"{owner}\",type=\"ipv6\"}} {value}"
+            );
+        }
+    }
+}
+
+fn head(name: &str, help: &str, kind: Kind, text: &mut String) {
+    let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.word());
+}
+
+/// What a column is for a row; states are a sample for each that there is.
+fn samples(column: &Column, row: &Row<'_>, kind: Kind) -> Vec<Sample> {
+    let plain = || vec![(None, number(&column.value(row), kind))];
+    match (column.name, row) {
+        ("status", Row::Frontend(it)) => {
+            let up = state::frontend_word(it.state) != "STOP";
+            one_of(&PROXY_STATES, if up { "UP" } else { "DOWN" })
+        }
+        ("status", Row::Backend(it)) => one_of(&PROXY_STATES, state::backend_word(it.backend)),
+        ("status", Row::Server(it)) => one_of(&SERVER_STATES, state::plain_word(it.server)),
+        ("agg_server_status" | "agg_server_check_status", Row::Backend(it)) => {
+            let servers = it.backend.servers.iter();
+            let words: Vec<&str> = servers.map(state::plain_word).collect();
+            counted(SERVER_STATES.into_iter(), &words)
+        }
+        ("agg_check_status", Row::Backend(it)) => {
+            let words: Vec<&str> = checks(it.backend).map(state::check_word).collect();
+            counted(state::check_words(), &words)
+        }
+        ("check_status", Row::Server(it)) => match enabled(it.server.check.as_ref()) {
+            Some(check) => {
+                let words: Vec<&'static str> = state::check_words().collect();
+                one_of(&words, state::check_word(check))
+            }
+            None => Vec::new(),
+        },
+        ("check_code", Row::Server(it)) => match enabled(it.server.check.as_ref()) {
+            Some(check) => vec![(None, check.code.unwrap_or(0).to_string())],
+            None => Vec::new(),
+        },
+        ("check_duration", _) if column.value(row).is_absent() => Vec::new(),
+        _ => plain(),
+    }
+}
+
+fn one_of(states: &[&'static str], now: &str) -> Vec<Sample> {
+    let samples = states
+        .iter()
+        .map(|state| (Some(("state", *state)), u8::from(*state == now).to_string()));
+    samples.collect()
+}
+
+fn counted(states: impl Iterator<Item = &'static str>, now: &[&str]) -> Vec<Sample> {
+    let count = |state: &str| now.iter().filter(|word| **word == state).count();
+    states
+        .map(|state| (Some(("state", state)), count(state).to_string()))
+        .collect()
+}
+
+fn enabled(check: Option<&CheckFigures>) -> Option<&CheckFigures> {
+    check.filter(|check| check.enabled)
+}
+
+fn checks(backend: &BackendFigures) -> impl Iterator<Item = &CheckFigures> {
+    backend
+        .servers
+        .iter()
+        .filter_map(|server| enabled(server.check.as_ref()))
+}
+
+/// As HAProxy writes it; what there is not is no number.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of a process' life are far below 2^52"
+)]
+fn number(value: &Value, kind: Kind) -> String {
+    let seconds = |millis: u64| format!("{:.6}", millis as f64 / 1_000.0);
+    match (value, kind) {
+        (Value::U32(millis), Kind::Seconds) => seconds(u64::from(*millis)),
+        (Value::U64(millis), Kind::Seconds) => seconds(*millis),
+        (Value::Absent | Value::Text(_), _) => "NaN".to_owned(),
+        (value, _) => value.plain().into_owned(),
+    }
+}
+
+fn labels(row: &Row<'_>, label: Option<(&str, &str)>) -> String {
+    let mut labels = match row {
+        Row::Frontend(it) => format!("proxy=\"{}\"", escaped(&it.name)),
+        Row::Backend(it) => format!("proxy=\"{}\"", escaped(&it.backend.name)),
+        Row::Server(it) => format!(
+            "proxy=\"{}\",server=\"{}\"",
+            escaped(&it.backend.name),
+            escaped(&it.server.name)
+        ),
+    };
+    if let Some((name, value)) = label {
+        let _infallible = write!(labels, ",{name}=\"{value}\"");
+    }
+    labels
+}
+
+fn escaped(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+const fn backend(backend: &BackendFigures) -> Row<'_> {
+    Row::Backend(BackendRow {
+        backend,
+        legends: true,
+        tally: false,
+    })
+}
+
+fn servers(proxies: &Proxies, no_maint: bool) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for backend in &proxies.backends {
+        for server in backend
+            .servers
+            .iter()
+            .filter(|server| !(no_maint && server.admin.maint))
+        {
+            rows.push(Row::Server(ServerRow {
+                backend,
+                server,
+                legends: true,
+            }));
+        }
+    }
+    rows
+}

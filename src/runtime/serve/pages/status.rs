@@ -1,0 +1,39 @@
+//! Is it up? For load balancers before this one, and for monitoring.
+
+use hyper::StatusCode;
+
+use super::super::figures::Proxies;
+use super::super::state;
+use super::super::subject::Subject;
+use super::answer::Page;
+
+/// As our `haproxy.cfg` answers: about the servers of the first backend.
+pub(super) fn health(proxies: &Proxies) -> Page {
+    let first = proxies.backends.first();
+    let (up, all) = first.map_or((0, 0), |backend| (state::usable(backend), backend.servers.len()));
+    let (word, status) = match up {
+        0 => ("down", StatusCode::SERVICE_UNAVAILABLE),
+        _ => ("up", StatusCode::OK),
+    };
+    Page::json(format!(r#"{{"status":"{word}","nodes_up":{up},"nodes":{all}}}"#)).with(status)
+}
+
+/// As nginx's `stub_status` does. A request is a connection that was served.
+pub(super) fn like_nginx<S: Subject>(plane: &S) -> Page {
+    let process = plane.process();
+    let accepted = process.connections_total;
+    let denied: u64 = plane
+        .proxies()
+        .frontends
+        .iter()
+        .map(|it| it.denied_connections)
+        .sum();
+    let handled = accepted.saturating_sub(denied);
+    let active = process.connections;
+    Page::text(format!(
+        "Active connections: {active} \n\
+         server accepts handled requests\n \
+         {accepted} {handled} {handled} \n\
+         Reading: 0 Writing: {active} Waiting: 0 \n"
+    ))
+}

@@ -1,0 +1,326 @@
+//! Bytes, ends and breaks, from either side to the other.
+
+use std::io::{self, Read};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use socket2::SockRef;
+
+use super::*;
+use crate::plane::Plane;
+
+/// A client and a server with the data plane between them.
+struct Pair {
+    client: TcpStream,
+    server: TcpStream,
+    plane: Plane,
+}
+
+fn pair() -> Pair {
+    let [listener] = listeners();
+    let plane = Plane::start(&addresses(std::slice::from_ref(&listener)));
+    drop(accept(&listener));
+    let client = client(plane.address);
+    let server = accept(&listener);
+    Pair {
+        client,
+        server,
+        plane,
+    }
+}
+
+#[test]
+fn a_client_that_has_ended_still_hears_all() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    say(&client, "question");
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&server).unwrap(), b"question");
+    for _ in 0..3 {
+        say(&server, "answer");
+        assert_eq!(bytes(&client, 6), b"answer");
+    }
+    drop(server);
+    assert_eq!(ending(&client), Ok(()));
+    plane.waits_for("FRONTEND", "scur", 0);
+}
+
+#[test]
+fn a_server_that_has_ended_still_hears_all() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    say(&server, "goodbye");
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&client).unwrap(), b"goodbye");
+    for _ in 0..3 {
+        say(&client, "last words");
+        assert_eq!(bytes(&server, 10), b"last words");
+    }
+    drop(client);
+    assert_eq!(ending(&server), Ok(()));
+    plane.waits_for("FRONTEND", "scur", 0);
+}
+
+#[test]
+fn a_request_and_its_end_before_the_server_answers_are_not_lost() {
+    let [listener] = listeners();
+    let held = fill_backlog(&listener);
+    let plane = Plane::with(&addresses(std::slice::from_ref(&listener)), |config| {
+        config.backends[0].eject_after = 0;
+    });
+    let client = client(plane.address);
+    say(&client, "question");
+    client.shutdown(Shutdown::Write).unwrap();
+    plane.waits_for("FRONTEND", "stot", 2);
+    drop(held);
+    // Whoever filled the backlog comes first, and the harness' own question.
+    let heard = eventually("the question arrives", || {
+        let server = accept(&listener);
+        let heard = rest(&server).unwrap();
+        say(&server, "answer");
+        (!heard.is_empty()).then_some(heard)
+    });
+    assert_eq!(heard, b"question");
+    assert_eq!(rest(&client).unwrap(), b"answer");
+}
+
+#[test]
+fn a_server_may_speak_first() {
+    let Pair {
+        client,
+        server,
+        plane: _plane,
+    } = pair();
+    say(&server, "welcome");
+    assert_eq!(bytes(&client, 7), b"welcome");
+}
+
+#[test]
+fn single_bytes_go_at_once() {
+    let Pair {
+        client,
+        server,
+        plane: _plane,
+    } = pair();
+    for byte_sent in 0..200 {
+        say(&client, [byte_sent]);
+        assert_eq!(byte(&server).unwrap(), byte_sent);
+        say(&server, [!byte_sent]);
+        assert_eq!(byte(&client).unwrap(), !byte_sent);
+    }
+}
+
+#[test]
+fn urgent_bytes_stop_nothing() {
+    let Pair {
+        client,
+        server,
+        plane: _plane,
+    } = pair();
+    say(&client, "before");
+    SockRef::from(&client).send_out_of_band(b"!").unwrap();
+    say(&client, "after");
+    client.shutdown(Shutdown::Write).unwrap();
+    let heard = String::from_utf8(rest(&server).unwrap()).unwrap();
+    assert_eq!(heard.replace('!', ""), "beforeafter");
+    say(&server, "answer");
+    drop(server);
+    assert_eq!(rest(&client).unwrap(), b"answer");
+}
+
+#[test]
+fn a_client_that_breaks_off_breaks_the_servers_end() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    reset(client);
+    assert_eq!(ending(&server), RESET);
+    plane.waits_for("FRONTEND", "scur", 0);
+    assert_eq!(plane.figure("node1", "cli_abrt"), 1);
+}
+
+#[test]
+fn a_server_that_breaks_off_breaks_the_clients_end() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    say(&client, "question");
+    assert_eq!(bytes(&server, 8), b"question");
+    reset(server);
+    assert_eq!(ending(&client), RESET);
+    plane.waits_for("FRONTEND", "scur", 0);
+    assert_eq!(plane.figure("node1", "srv_abrt"), 1);
+}
+
+#[test]
+fn a_client_that_breaks_off_after_its_end_breaks_the_servers_end() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ending(&server), Ok(()));
+    // Closed with bytes that it has not read, it is reset.
+    say(&server, "unread");
+    eventually("the bytes arrive", || {
+        (client.peek(&mut [0; 6]).unwrap() == 6).then_some(())
+    });
+    reset(client);
+    plane.waits_for("FRONTEND", "scur", 0);
+    let broken = |stream: &TcpStream| SockRef::from(stream).take_error().unwrap();
+    eventually("the server's end is broken", || broken(&server));
+}
+
+#[test]
+fn a_server_that_breaks_off_after_its_end_breaks_the_clients_end() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    server.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(ending(&client), Ok(()));
+    reset(server);
+    plane.waits_for("FRONTEND", "scur", 0);
+    eventually("the client's end is broken", || {
+        SockRef::from(&client).take_error().unwrap()
+    });
+}
+
+#[test]
+fn a_client_that_breaks_off_is_told_to_a_server_that_does_not_read() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    fill(&client);
+    reset(client);
+    plane.waits_for("FRONTEND", "scur", 0);
+    let broken = io::copy(&mut &server, &mut io::sink()).unwrap_err();
+    assert_eq!(broken.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn an_answer_is_heard_though_its_server_closes_with_unread_input() {
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    say(&client, vec![b'q'; 100_000]);
+    // So that there is something unread.
+    assert_eq!(byte(&server).unwrap(), b'q');
+    say(&server, "answer");
+    drop(server);
+    assert_eq!(bytes(&client, 6), b"answer");
+    assert!(rest(&client).unwrap_or_default().is_empty());
+    plane.waits_for("FRONTEND", "scur", 0);
+}
+
+#[test]
+fn much_goes_both_ways_at_once_past_slow_readers() {
+    const LENGTH: u64 = 24 << 20;
+    let Pair {
+        client,
+        server,
+        plane,
+    } = pair();
+    let before = plane.memory();
+    let ends = [(&client, 1), (&server, 2)];
+    thread::scope(|scope| {
+        for (stream, seed) in ends {
+            scope.spawn(move || {
+                let mut source = Pattern::new(seed).take(LENGTH);
+                io::copy(&mut source, &mut &*stream).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+            });
+        }
+        // Nobody reads until nothing more goes.
+        let mut sent = 0;
+        eventually("nothing more is taken", || {
+            let row = plane.row("FRONTEND");
+            let now = row.number("bin").unwrap() + row.number("bout").unwrap();
+            (std::mem::replace(&mut sent, now) == now && now > 0).then_some(())
+        });
+        assert!(sent < LENGTH, "{sent} bytes were taken for nobody");
+        assert!(plane.memory() < before + (2 << 20), "bytes pile up");
+        for (stream, seed) in [(&client, 2), (&server, 1)] {
+            scope.spawn(move || {
+                let mut expected = Pattern::new(seed);
+                let (mut heard, mut wanted) = (vec![0; 50_000], vec![0; 50_000]);
+                let mut total = 0;
+                loop {
+                    let mut stream = stream;
+                    let read = stream.read(&mut heard).unwrap();
+                    expected.read_exact(&mut wanted[..read]).unwrap();
+                    assert!(heard[..read] == wanted[..read], "wrong bytes after {total}");
+                    total += read as u64;
+                    if read == 0 {
+                        break;
+                    }
+                }
+                assert_eq!(total, LENGTH);
+            });
+        }
+    });
+    assert!(plane.memory() < before + (2 << 20), "bytes stay");
+}
+
+// Private
+
+/// Sends until nothing more is taken, all the way to the server.
+fn fill(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let mut full = 0;
+    eventually("nothing more is taken", || {
+        let mut stream = stream;
+        match io::Write::write(&mut stream, &[0; 10_000]) {
+            Ok(_) => full = 0,
+            Err(_) => full += 1,
+        }
+        (full == 10).then_some(())
+    });
+    stream.set_nonblocking(false).unwrap();
+}
+
+/// Connections that the listener's backlog has room for; until they are gone, no other is answered.
+pub(super) fn fill_backlog(listener: &TcpListener) -> Vec<TcpStream> {
+    SockRef::from(listener).listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        held.push(stream);
+    }
+    held
+}
+
+/// Bytes that nowhere repeat soon, the same for the same seed.
+struct Pattern(u64);
+
+impl Pattern {
+    fn new(seed: u64) -> Pattern {
+        Pattern(seed)
+    }
+}
+
+impl Read for Pattern {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        for byte in room.iter_mut() {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = self.0.to_be_bytes()[0];
+        }
+        Ok(room.len())
+    }
+}

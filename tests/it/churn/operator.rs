@@ -1,0 +1,73 @@
+//! An operator who does not leave servers alone.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use clusterctl::runtime::Socket;
+
+use super::Shared;
+use super::dice::Dice;
+
+/// Orders, each about any server but the first, which always serves.
+const ORDERS: [&str; 10] = [
+    "set server nodes/SERVER state drain",
+    "set server nodes/SERVER state ready",
+    "set server nodes/SERVER state maint",
+    "set server nodes/SERVER state ready",
+    "set server nodes/SERVER health down",
+    "set server nodes/SERVER health up",
+    "set server nodes/SERVER weight 0%",
+    "set server nodes/SERVER weight 256",
+    "shutdown sessions server nodes/SERVER",
+    "clear table nodes",
+];
+/// What brings a server back.
+const AMENDS: [&str; 3] = [
+    "set server nodes/SERVER state ready",
+    "set server nodes/SERVER health up",
+    "set server nodes/SERVER weight 100",
+];
+
+/// Gives orders.
+pub(super) struct Operator {
+    dice: Dice,
+    runtime: Socket,
+    shared: &'static Shared,
+}
+
+impl Operator {
+    pub(super) fn new(number: u64, runtime: Socket, shared: &'static Shared) -> Operator {
+        Operator {
+            dice: Dice::new(number + 1_000),
+            runtime,
+            shared,
+        }
+    }
+
+    /// Goes on until it is enough, and puts everything right.
+    pub(super) async fn run(mut self) {
+        while !self.shared.enough.load(SeqCst) {
+            tokio::time::sleep(Duration::from_millis(self.dice.below(150))).await;
+            let order = self.dice.pick(&ORDERS);
+            let server = self.dice.pick(&["node2", "node3"]);
+            self.order(&order.replace("SERVER", server)).await;
+        }
+        for order in AMENDS {
+            for server in ["node2", "node3"] {
+                self.order(&order.replace("SERVER", server)).await;
+            }
+        }
+    }
+
+    // Private
+
+    async fn order(&self, order: &str) {
+        self.shared.cuts.fetch_add(1, SeqCst);
+        let answer = self.runtime.ask(order).await;
+        self.shared.cuts.fetch_add(1, SeqCst);
+        if !matches!(answer.as_deref(), Ok("\n")) {
+            let fault = format!("{order}: {answer:?}");
+            self.shared.faults.lock().unwrap().push(fault);
+        }
+    }
+}

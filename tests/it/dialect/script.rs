@@ -1,0 +1,215 @@
+//! What is asked, and what of the answers must be the same.
+
+/// How two answers are compared.
+#[derive(Clone, Copy, Debug)]
+pub enum Same {
+    /// Every byte.
+    Text,
+    /// What is before the first `: ` of each line.
+    Names,
+    /// CSV: its header, its rows, and which columns of them are empty.
+    Columns,
+    /// `typed`: all of a line but its value.
+    Kinds,
+    /// A table's lines of words: how many words, and the first two.
+    Words,
+}
+
+/// Asked in this order.
+pub const SCRIPT: &[(&str, Same)] = &[
+    ("show info", Same::Names),
+    ("show info typed", Same::Kinds),
+    ("show stat", Same::Columns),
+    ("show stat -1 4 -1", Same::Columns),
+    ("show stat be 4 2", Same::Columns),
+    ("show stat 99 -1 -1", Same::Text),
+    ("show stat nope -1 -1", Same::Text),
+    ("show stat domain x", Same::Text),
+    ("show stat no-maint", Same::Columns),
+    ("show stat typed", Same::Kinds),
+    ("show stat typed desc", Same::Kinds),
+    ("show servers state", Same::Words),
+    ("show servers state be", Same::Words),
+    ("show servers state nope", Same::Text),
+    ("show servers conn", Same::Words),
+    ("show backend", Same::Text),
+    ("show schema json", Same::Text),
+    ("show table", Same::Text),
+    ("show table nope", Same::Text),
+    ("show table be data.nope eq 1", Same::Text),
+    ("show table be data.server_id", Same::Text),
+    ("show table be data.server_id eq x", Same::Text),
+    ("show table be data.server_id eq 1 data.server_id", Same::Text),
+    ("show table be nope", Same::Text),
+    ("show table be key", Same::Text),
+    ("show table be key x", Same::Text),
+    ("show table be key ::1", Same::Text),
+    ("clear table", Same::Text),
+    ("clear table be", Same::Text),
+    ("clear table be key x", Same::Text),
+    ("clear table be data.server_id eq 3", Same::Text),
+    ("show cli level", Same::Text),
+    ("show env CLUSTERCTL_NO_SUCH_VARIABLE", Same::Text),
+    ("show errors nope", Same::Text),
+    ("show sess 0x1", Same::Text),
+    ("shutdown session 0x1", Same::Text),
+    ("shutdown session x", Same::Text),
+    ("get weight be/s1", Same::Text),
+    ("get weight be", Same::Text),
+    ("get weight nope/s1", Same::Text),
+    ("get weight be/nope", Same::Text),
+    ("set weight be/s1 50%", Same::Text),
+    ("get weight be/s1", Same::Text),
+    ("set weight be/s1", Same::Text),
+    ("set weight be/s1 300", Same::Text),
+    ("set weight be/s1 x", Same::Text),
+    ("set weight be/s1 5x", Same::Text),
+    ("set weight be/s1 -5%", Same::Text),
+    ("set server be/s1 weight 100", Same::Text),
+    ("set server", Same::Text),
+    ("set server be/s1", Same::Text),
+    ("set server be/s1 nope", Same::Text),
+    ("set server be/s1 state nope", Same::Text),
+    ("set server be/s1 state drain", Same::Text),
+    ("show stat be 4 1", Same::Columns),
+    ("show servers state", Same::Words),
+    ("set server be/s1 state ready", Same::Text),
+    ("set server be/s1 health nope", Same::Text),
+    ("set server be/s1 health down", Same::Text),
+    ("set server be/s1 health up", Same::Text),
+    ("set server be/s1 agent up", Same::Text),
+    ("set server be/s1 agent-addr", Same::Text),
+    ("set server be/s1 agent-port", Same::Text),
+    ("set server be/s1 agent-port 1", Same::Text),
+    ("set server be/s1 check-addr", Same::Text),
+    ("set server be/s1 check-port", Same::Text),
+    ("set server free/s1 check-port 1", Same::Text),
+    ("set server be/s1 fqdn", Same::Text),
+    ("set server be/s1 fqdn x", Same::Text),
+    ("set server be/s1 ssl on", Same::Text),
+    ("set server free/s1 addr", Same::Text),
+    ("set server free/s1 addr nope", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port 9", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port 9", Same::Text),
+    ("set server free/s1 addr 127.0.0.2 port", Same::Text),
+    ("set server free/s1 addr ::1", Same::Text),
+    ("disable server free/s1", Same::Text),
+    ("show stat free 4 1", Same::Columns),
+    ("enable server free/s1", Same::Text),
+    ("disable server nope/s1", Same::Text),
+    ("disable health be/s1", Same::Text),
+    ("enable health be/s1", Same::Text),
+    ("enable health free/s1", Same::Text),
+    ("enable agent be/s1", Same::Text),
+    ("disable agent be/s1", Same::Text),
+    ("set maxconn server be/s1", Same::Text),
+    ("set maxconn server be/s1 x", Same::Text),
+    ("set maxconn server be/s1 5x", Same::Text),
+    ("set maxconn server be/s1 100", Same::Text),
+    ("set maxconn frontend", Same::Text),
+    ("set maxconn frontend nope 5", Same::Text),
+    ("set maxconn frontend fe", Same::Text),
+    ("set maxconn frontend fe -1", Same::Text),
+    ("set maxconn frontend fe 500", Same::Text),
+    ("set maxconn global", Same::Text),
+    ("set maxconn global 99999999", Same::Text),
+    ("set maxconn global 500", Same::Text),
+    ("set maxconn nope", Same::Text),
+    ("clear counters", Same::Text),
+    ("clear counters all", Same::Text),
+    ("set timeout cli", Same::Text),
+    ("set timeout cli x", Same::Text),
+    ("set timeout cli 0", Same::Text),
+    ("set timeout cli 5m", Same::Text),
+    ("set timeout nope", Same::Text),
+    ("set severity-output", Same::Text),
+    ("set severity-output number;get weight nope", Same::Text),
+    ("expert-mode", Same::Text),
+    ("expert-mode on;expert-mode;experimental-mode", Same::Text),
+    (
+        "user;show cli level;disable server be/s1;show env;show sess",
+        Same::Text,
+    ),
+    ("user;show table be key ::1;clear table be key ::1", Same::Text),
+    ("operator;disable frontend fe;clear counters all", Same::Text),
+    ("disable frontend nope", Same::Text),
+    ("disable frontend fe", Same::Text),
+    ("disable frontend fe", Same::Text),
+    ("show stat fe 1 -1", Same::Columns),
+    ("enable frontend fe", Same::Text),
+    ("enable frontend fe", Same::Text),
+    ("shutdown sessions server be/s1", Same::Text),
+    ("shutdown sessions server be", Same::Text),
+    ("shutdown sessions", Same::Text),
+    ("shutdown", Same::Text),
+    ("show sta", Same::Text),
+    ("sho stat", Same::Text),
+    ("clear tables", Same::Text),
+    ("help show stat", Same::Text),
+    ("help weight", Same::Text),
+    ("quit;show cli level", Same::Text),
+    ("prompt;show cli level;quit", Same::Text),
+    ("  show\t cli  level ", Same::Text),
+    ("get weight be/s\\1", Same::Text),
+    ("get weight be\\;x", Same::Text),
+    ("shutdown frontend fe", Same::Text),
+    ("shutdown frontend fe", Same::Text),
+    ("enable frontend fe", Same::Text),
+    ("disable frontend fe", Same::Text),
+];
+
+/// Columns that are filled when a check has come so far, or only by connections that HAProxy keeps.
+const TIMING: &[&str] = &["check_code", "last_chk", "throttle"];
+
+impl Same {
+    /// What is compared, line by line.
+    pub fn shape(self, answer: &str) -> Vec<String> {
+        let lines = answer.lines();
+        match self {
+            Same::Text => answer.split_inclusive('\n').map(str::to_owned).collect(),
+            Same::Names => lines
+                .map(|line| line.split(": ").next().unwrap().to_owned())
+                .collect(),
+            Same::Kinds => lines
+                .filter(|line| !TIMING.iter().any(|name| line.contains(&format!(".{name}."))))
+                .map(|line| {
+                    let parts: Vec<&str> = line.splitn(4, ':').collect();
+                    let described = line.rsplit_once(":\"").map_or("", |(_, sentence)| sentence);
+                    format!("{} {described}", parts[..parts.len().min(3)].join(":"))
+                })
+                .collect(),
+            Same::Words => lines
+                .map(|line| {
+                    let words: Vec<&str> = line.split(' ').collect();
+                    match words[..] {
+                        [first, second, ..] if first != "#" => format!("{} {first} {second}", words.len()),
+                        _ => line.to_owned(),
+                    }
+                })
+                .collect(),
+            Same::Columns => columns(answer),
+        }
+    }
+}
+
+fn columns(answer: &str) -> Vec<String> {
+    let mut lines = answer.lines();
+    let header = lines.next().unwrap_or_default();
+    let names: Vec<&str> = header.trim_start_matches("# ").split(',').collect();
+    let rows = lines.map(|line| {
+        let filled = names
+            .iter()
+            .zip(line.split(','))
+            .filter(|(name, value)| !value.is_empty() && !TIMING.contains(name));
+        let told = filled.map(|(name, value)| match *name {
+            // What is always the same.
+            "pxname" | "svname" | "status" | "iid" | "sid" | "pid" | "type" | "mode" | "algo" | "act"
+            | "bck" => {
+                format!("{name}={value}")
+            }
+            name => name.to_owned(),
+        });
+        told.collect::<Vec<_>>().join(" ")
+    });
+    std::iter::once(header.to_owned()).chain(rows).collect()
+}

@@ -1,0 +1,131 @@
+//! Somebody who answers on a stats socket: our `serve` about figures, or a process.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use clusterctl::runtime::serve::pages::{self, Site};
+use clusterctl::runtime::serve::{self, Door, Level, Subject};
+use clusterctl::shutdown::{self, Trigger};
+use tempfile::TempDir;
+
+use crate::harness::{PATIENCE, eventually};
+
+/// It answers until it is dropped.
+pub struct Talker {
+    socket: PathBuf,
+    _dir: TempDir,
+    _end: End,
+}
+
+/// What ends it.
+enum End {
+    Order {
+        _trigger: Trigger,
+        _runtime: tokio::runtime::Runtime,
+    },
+    Process(Child),
+}
+
+impl Talker {
+    /// Our own answers about `subject`.
+    pub fn about(subject: Arc<impl Subject>, level: Level) -> Talker {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let (trigger, shutdown) = shutdown::channel();
+        runtime.spawn(serve::serve(
+            Door::open(&socket).unwrap(),
+            subject,
+            level,
+            shutdown,
+        ));
+        Talker {
+            socket,
+            _dir: dir,
+            _end: End::Order {
+                _trigger: trigger,
+                _runtime: runtime,
+            },
+        }
+    }
+
+    /// A process that is started by `program` with a configuration, and answers on `socket` of its directory.
+    pub fn process(program: &Path, arguments: &[&str], config: impl FnOnce(&Path) -> String) -> Talker {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let file = dir.path().join("config");
+        std::fs::write(&file, config(&socket)).unwrap();
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let child = Command::new(program)
+            .args(arguments)
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let talker = Talker {
+            socket,
+            _dir: dir,
+            _end: End::Process(child),
+        };
+        eventually("it answers", || UnixStream::connect(&talker.socket).ok());
+        talker
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The answer to one line.
+    pub fn ask(&self, line: &str) -> String {
+        self.send(&format!("{line}\n"))
+    }
+
+    /// All that is answered to `text` until the other side closes; ours closes for writing at once, as `socat` does.
+    pub fn send(&self, text: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    pub fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if let End::Process(child) = self {
+            let _gone = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+/// Pages about `subject`, and their port; they end with the runtime that is returned.
+pub fn pages(subject: Arc<impl Subject>, site: Site) -> (u16, tokio::runtime::Runtime, Trigger) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (trigger, shutdown) = shutdown::channel();
+    runtime.spawn(pages::serve(listener, site, subject, shutdown));
+    (port, runtime, trigger)
+}

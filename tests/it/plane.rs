@@ -1,0 +1,269 @@
+//! The data plane alone, as a process of one test's own, seen from outside.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+
+use clusterctl::platform::usage::{Usage, usage};
+use clusterctl::render::Dataplane;
+use clusterctl::runtime::{Row, Socket};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::harness::{self, PATIENCE};
+
+/// The data plane before some servers; runs until it is dropped.
+#[must_use]
+pub struct Plane {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    pub config: Dataplane,
+    child: Child,
+    dir: TempDir,
+    nofile: Option<u32>,
+    /// Connections that only asked whether it serves.
+    pub probes: u64,
+}
+
+impl Plane {
+    /// Starts it before `servers`: two workers, round robin, no limits that are met.
+    pub fn start(servers: &[SocketAddr]) -> Plane {
+        Plane::with(servers, |_| {})
+    }
+
+    /// The same with another configuration.
+    pub fn with(servers: &[SocketAddr], change: impl FnOnce(&mut Dataplane)) -> Plane {
+        Plane::build(servers, None, change)
+    }
+
+    /// The same with so few descriptors a worker.
+    pub fn with_descriptors(servers: &[SocketAddr], nofile: u32) -> Plane {
+        Plane::build(servers, Some(nofile), |_| {})
+    }
+
+    /// Writes a changed configuration, which nobody reads yet.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Dataplane)) {
+        change(&mut self.config);
+        self.write(&self.config.to_yaml());
+    }
+
+    /// Writes something in place of the configuration.
+    pub fn write(&self, text: &str) {
+        fs::write(self.dir.path().join("dataplane.yaml"), text).unwrap();
+    }
+
+    /// A file of its own.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn runtime(&self) -> Socket {
+        Socket::new(self.config.socket.clone())
+    }
+
+    /// Asks the runtime API; its whole answer.
+    pub fn ask(&self, command: &str) -> String {
+        self.answer(command)
+            .unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Gives an order, which must be carried out.
+    pub fn order(&self, command: &str) {
+        assert_eq!(self.ask(command).trim(), "", "{command}");
+    }
+
+    /// Lets it read its configuration again, which must make sense.
+    pub fn reload(&self) {
+        assert_eq!(self.ask("reload").trim(), "Success=1");
+    }
+
+    /// A figure of `server`, or of `FRONTEND` or `BACKEND`.
+    pub fn figure(&self, server: &str, column: &str) -> u64 {
+        self.row(server).number(column).unwrap_or(0)
+    }
+
+    /// What is said of `server`.
+    pub fn row(&self, server: &str) -> Row {
+        let rows = Row::parse(&self.ask("show stat")).unwrap();
+        rows.into_iter()
+            .find(|row| row.name() == server)
+            .unwrap_or_else(|| panic!("no {server}"))
+    }
+
+    /// Waits until a figure is `wanted`.
+    pub fn waits_for(&self, server: &str, column: &str, wanted: u64) {
+        harness::eventually(&format!("{server}'s {column} is {wanted}"), || {
+            (self.figure(server, column) == wanted).then_some(())
+        });
+    }
+
+    /// Waits until a server is said to be `wanted`.
+    pub fn waits_for_status(&self, server: &str, wanted: &str) {
+        harness::eventually(&format!("{server} is {wanted}"), || {
+            (self.row(server).text("status") == wanted).then_some(())
+        });
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        harness::signal(self.child.id(), signal);
+    }
+
+    /// Waits until it has ended.
+    pub fn ends(&mut self) -> ExitStatus {
+        harness::eventually("the data plane ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Starts it again after it has ended, as it is configured.
+    pub fn start_again(&mut self) {
+        self.child = spawn(&self.dir, self.nofile);
+        self.serves();
+    }
+
+    /// What it has told so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.file("log")).unwrap_or_default()
+    }
+
+    /// Waits until it has told `what`.
+    pub fn tells(&self, what: &str) {
+        harness::eventually(&format!("the log says `{what}`"), || {
+            self.log().contains(what).then_some(())
+        });
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        usage(self.child.id()).unwrap()
+    }
+
+    /// Its network sockets, those of every worker's descriptor table.
+    pub fn sockets(&self) -> usize {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let links = tasks
+            .flatten()
+            .filter_map(|task| fs::read_dir(task.path().join("fd")).ok())
+            .flatten()
+            .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok())
+            .filter(|link| link.to_string_lossy().starts_with("socket:"));
+        links.collect::<BTreeSet<PathBuf>>().len()
+    }
+
+    /// Memory that is its own, in bytes.
+    pub fn memory(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
+        let anonymous = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+        let kilobytes = anonymous.unwrap().trim().trim_end_matches(" kB");
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    // Private
+
+    fn build(servers: &[SocketAddr], nofile: Option<u32>, change: impl FnOnce(&mut Dataplane)) -> Plane {
+        let dir = tempfile::Builder::new().prefix("plane").tempdir().unwrap();
+        let address = free_address();
+        let mut config = Dataplane::parse(&yaml(&dir, address, servers)).unwrap();
+        change(&mut config);
+        fs::write(dir.path().join("dataplane.yaml"), config.to_yaml()).unwrap();
+        let mut plane = Plane {
+            address,
+            config,
+            child: spawn(&dir, nofile),
+            dir,
+            nofile,
+            probes: 0,
+        };
+        plane.serves();
+        plane
+    }
+
+    fn serves(&mut self) {
+        harness::eventually("the data plane serves", || {
+            assert_eq!(self.child.try_wait().unwrap(), None, "{}", self.log());
+            self.answer("show info").ok()?;
+            TcpStream::connect(self.address).ok()
+        });
+        self.probes += 1;
+        // So that this one is before all others.
+        harness::eventually("the first client is counted", || {
+            (self.figure("FRONTEND", "stot") > 0).then_some(())
+        });
+    }
+
+    fn answer(&self, command: &str) -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(&self.config.socket)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        writeln!(stream, "{command}")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("data plane's log:\n{}", self.log());
+        }
+    }
+}
+
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap()
+}
+
+// Private
+
+fn spawn(dir: &TempDir, nofile: Option<u32>) -> Child {
+    let limit = nofile.map_or(String::new(), |nofile| format!("ulimit -n {nofile}; "));
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(dir.path().join("log"))
+        .unwrap();
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("{limit}exec \"$0\" dataplane --config \"$1\""))
+        .arg(env!("CARGO_BIN_EXE_clusterctl"))
+        .arg(dir.path().join("dataplane.yaml"))
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+fn yaml(dir: &TempDir, address: SocketAddr, servers: &[SocketAddr]) -> String {
+    let socket = dir.path().join("dataplane.sock");
+    let server = |(number, server): (usize, &SocketAddr)| {
+        format!(
+            "      - {{name: node{number}, id: {number}, address: '{server}', weight: 100, maxconn: 0, question: tcp}}"
+        )
+    };
+    let servers: Vec<String> = (1..).zip(servers).map(server).collect();
+    let servers = servers.join("\n");
+    format!(
+        "\
+cluster: test
+workers: 2
+maxconn: 10000
+socket: {}
+timeouts: {{connect: 5s, client: 1m, server: 1m, queue: 30s}}
+frontends:
+  - name: clients
+    listen: ['{address}']
+    backend: nodes
+    limits: {{connections: 0, connection_rate: 0, message_rate: 0, exempt: []}}
+backends:
+  - name: nodes
+    algorithm: roundrobin
+    servers:
+{servers}",
+        socket.display()
+    )
+}
