@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clusterctl::platform::usage::{Usage, usage};
 use clusterctl::render::Dataplane;
@@ -213,9 +214,14 @@ impl Drop for Plane {
     }
 }
 
-/// An address that nobody listens on.
+/// An address that nobody listens on, nor will: of 127.64.0.0/10 it is this call's own, as another test may be given any
+/// port of 127.0.0.1 at any time.
 pub fn free_address() -> SocketAddr {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let own = (std::process::id() << 8 | call & 0xff) & 0x3f_ffff;
+    let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 0)) | own);
+    let free = std::net::TcpListener::bind((ip, 0)).unwrap();
     free.local_addr().unwrap()
 }
 
