@@ -5,6 +5,7 @@ mod balancer;
 mod demand;
 pub mod doctor;
 mod fix;
+mod generator;
 mod nodes;
 pub mod remedy;
 mod rules;
@@ -18,6 +19,7 @@ use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
+pub use generator::{Demand, GeneratorPlan, generator};
 pub use remedy::Remedy;
 pub use sources::PROBE_SOURCE;
 
