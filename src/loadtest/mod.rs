@@ -9,13 +9,24 @@
 //!
 //! A client's [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
 
+mod command;
 pub(crate) mod conversation;
+mod errors;
+mod names;
+mod order;
+mod pace;
 mod protocol;
 pub mod results;
+mod sources;
+mod tally;
+mod times;
 mod trouble;
 mod verdict;
+mod worker;
 
+pub use order::{Cluster, Order};
 pub use protocol::Protocol;
 pub use results::Results;
+pub use sources::Sources;
 pub use trouble::{Kind, Trouble};
 pub use verdict::judge;

@@ -24,6 +24,12 @@ pub(crate) struct Site {
     pub(crate) authority: String,
 }
 
+impl Site {
+    pub(crate) fn new(protocol: Protocol, authority: String) -> Site {
+        Site { protocol, authority }
+    }
+}
+
 /// What was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {

@@ -1,0 +1,95 @@
+//! Messages: each client asks when its turn has come, one question at a time. A question that is not answered makes the next
+//! ones late, and their lateness counts.
+
+use super::seat::Phase;
+use super::{NodeId, Worker};
+
+impl Worker {
+    /// Asks for all whose turn has come.
+    pub(super) fn ask_who_is_due(&mut self) {
+        while let Some((seat, due)) = self.next_turn()
+            && due <= self.now
+        {
+            let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
+            self.carousel.advance(seats);
+            self.catch_up(seat);
+        }
+    }
+
+    /// When the next message is due; `None` for never.
+    pub(super) fn next_message(&self) -> Option<u64> {
+        self.next_turn().map(|(_, due)| due)
+    }
+
+    /// Asks what the client in `seat` owes, if it can: it may have been without a connection, or without an answer.
+    pub(super) fn catch_up(&mut self, seat: u32) {
+        let until = self.counting.map_or(u64::MAX, |(_, until)| until);
+        let place = &mut self.seats[seat as usize];
+        let (
+            Phase::Held {
+                line,
+                asked: asked @ None,
+            },
+            Some(turn),
+        ) = (&mut place.phase, place.turn)
+        else {
+            return;
+        };
+        let Some(due) = self
+            .pace
+            .due(seat, turn)
+            .filter(|due| *due <= self.now && *due < until)
+        else {
+            return;
+        };
+        *asked = Some(due);
+        place.turn = Some(turn + 1);
+        line.talk.ask(turn);
+        self.arm(seat);
+        self.speak(seat);
+    }
+
+    /// The question of the client in `seat` is answered.
+    pub(super) fn answered(&mut self, seat: u32) {
+        let place = &mut self.seats[seat as usize];
+        let Phase::Held { asked, .. } = &mut place.phase else {
+            return;
+        };
+        let (Some(due), node) = (asked.take(), place.node) else {
+            return;
+        };
+        self.timers.disarm(seat);
+        if self.counts(due) {
+            let took = self.now.saturating_sub(due);
+            self.recent.add(took);
+            self.tally.took(node, took);
+            self.tally.messages.due += 1;
+            self.tally.messages.answered += 1;
+        }
+        self.catch_up(seat);
+    }
+
+    /// A message that was due then is not answered, and will not be.
+    pub(super) fn unanswered(&mut self, node: NodeId, due: u64) {
+        if self.counts(due) {
+            self.tally.took(node, self.now.saturating_sub(due));
+            self.tally.messages.due += 1;
+            self.tally.messages.unanswered += 1;
+        }
+    }
+
+    // Private
+
+    fn next_turn(&self) -> Option<(u32, u64)> {
+        let is_over = self.counting.is_some_and(|(_, until)| until < u64::MAX);
+        if is_over || self.seats.is_empty() {
+            return None;
+        }
+        self.carousel.next(&self.pace)
+    }
+
+    fn counts(&self, due: u64) -> bool {
+        self.counting
+            .is_some_and(|(from, until)| from <= due && due < until)
+    }
+}

@@ -1,0 +1,69 @@
+//! What the director tells.
+
+use super::seat::{Phase, Story};
+use super::{NodeId, Worker};
+use crate::loadtest::command::{Command, Reading};
+
+impl Worker {
+    /// Reads the post.
+    pub(super) fn obey(&mut self) {
+        for command in self.inbox.take() {
+            // A director that has gone misses no answer.
+            match command {
+                Command::Hold(from) => self.counting = Some((from, u64::MAX)),
+                Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
+                Command::Glance(reply) => drop(reply.send(self.reading())),
+                Command::Locals(reply) => drop(reply.send(self.locals())),
+                Command::Fail(node, reply) => drop(reply.send(self.fail(node))),
+                Command::Sample(clients) => self.sample(clients),
+                Command::End => self.end(),
+            }
+        }
+    }
+
+    // Private
+
+    fn reading(&mut self) -> Reading {
+        Reading {
+            held: self.held.clone(),
+            opening: self.opening,
+            welcomes: self.welcomes,
+            errors: self.tally.errors.clone(),
+            recent: std::mem::take(&mut self.recent),
+            homeless: self.homeless,
+            cut: self.cut,
+            sampling: self.sampling,
+        }
+    }
+
+    fn locals(&self) -> Vec<std::net::SocketAddr> {
+        let held = self.seats.iter().filter_map(|seat| match &seat.phase {
+            Phase::Held { line, .. } => line.stream.local_addr().ok(),
+            _ => None,
+        });
+        held.collect()
+    }
+
+    fn fail(&mut self, node: NodeId) -> u32 {
+        self.failing = Some(node);
+        for seat in &mut self.seats {
+            if seat.node == node && matches!(seat.phase, Phase::Held { .. }) {
+                seat.story = Story::Failing { cut: false };
+                self.homeless += 1;
+            }
+        }
+        self.homeless
+    }
+
+    /// Takes clients from all over, and so from all nodes.
+    fn sample(&mut self, clients: u32) {
+        let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
+        let step = (seats / clients.max(1)).max(1) as usize;
+        let mut left = clients;
+        for seat in (0..seats).step_by(step) {
+            if left > 0 && self.give_up(seat) {
+                left -= 1;
+            }
+        }
+    }
+}
