@@ -9,7 +9,7 @@
 //!
 //! A client's [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
 
-pub(crate) mod conversation;
+pub mod conversation;
 mod protocol;
 pub mod results;
 mod trouble;
