@@ -10,7 +10,7 @@
 //! A client's [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
 
 mod command;
-pub(crate) mod conversation;
+pub mod conversation;
 mod errors;
 mod names;
 mod order;

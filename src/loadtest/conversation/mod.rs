@@ -10,29 +10,31 @@
 //!                                                                         Asked
 //! ```
 
+mod dialogue;
+mod excerpt;
+mod lines;
+mod message;
+mod tcp;
+mod unsent;
+
 use std::sync::Arc;
 
 use super::protocol::Protocol;
 use super::trouble::Trouble;
+use tcp::Tcp;
 
 /// Whom clients talk to: what all of them have in common.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub struct Site {
     /// What they speak.
-    pub(crate) protocol: Protocol,
+    pub protocol: Protocol,
     /// `HOST:PORT`, for the Host header.
-    pub(crate) authority: String,
-}
-
-impl Site {
-    pub(crate) fn new(protocol: Protocol, authority: String) -> Site {
-        Site { protocol, authority }
-    }
+    pub authority: String,
 }
 
 /// What was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// The server has said who it is (`serverInfo.name`), and the handshake is over.
     Welcome {
         /// The node's name.
@@ -47,40 +49,65 @@ pub(crate) enum Heard {
 
 /// What a client keeps from one connection to the next: nothing over TCP, cookies over HTTP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Keepsake {
+pub struct Keepsake {
     /// The `Cookie` header's value.
-    pub(crate) cookie: Option<Box<str>>,
+    pub cookie: Option<Box<str>>,
 }
 
 /// One client's conversation.
 #[derive(Debug)]
-pub(crate) struct Conversation {}
+pub struct Conversation(Speech);
+
+/// By protocol. What most connections are held with is held in place.
+#[derive(Debug)]
+enum Speech {
+    Tcp(Tcp),
+}
 
 impl Conversation {
     /// A client that has just connected, with what it has kept.
-    pub(crate) fn new(_site: &Arc<Site>, _keepsake: Keepsake) -> Conversation {
-        Conversation {}
+    #[must_use]
+    pub fn new(_site: &Arc<Site>, _keepsake: Keepsake) -> Conversation {
+        Conversation(Speech::Tcp(Tcp::new()))
     }
 
     /// What is to be written on the connection now.
-    pub(crate) fn unsent(&self) -> &[u8] {
-        &[]
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        match &self.0 {
+            Speech::Tcp(tcp) => tcp.unsent.bytes(),
+        }
     }
 
     /// So many bytes of it were written.
-    pub(crate) fn sent(&mut self, _bytes: usize) {}
+    pub fn sent(&mut self, bytes: usize) {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => tcp.unsent.sent(bytes),
+        }
+    }
 
     /// What was read from the connection, and what is in it.
     ///
     /// # Errors
     /// When it is no MCP over this protocol, or a refusal. The conversation is over.
-    pub(crate) fn hear(&mut self, _bytes: &[u8], _heard: &mut Vec<Heard>) -> Result<(), Trouble> {
-        Ok(())
+    pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => tcp.hear(bytes, heard),
+        }
+    }
+
+    /// What it means that the other end has closed the connection now.
+    #[must_use]
+    pub fn ended(&self) -> Trouble {
+        match &self.0 {
+            Speech::Tcp(tcp) => tcp.ended(),
+        }
     }
 
     /// A message that is to be sent on a connection of its own, from the same source address to the same target: the whole of
-    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_done`] was told.
-    pub(crate) fn errand(&mut self) -> Option<Box<[u8]>> {
+    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_hears`] said that
+    /// this one is done.
+    pub fn errand(&mut self) -> Option<Box<[u8]>> {
         None
     }
 
@@ -88,15 +115,58 @@ impl Conversation {
     ///
     /// # Errors
     /// When it is no good answer.
-    pub(crate) fn errand_hears(&mut self, _bytes: &[u8]) -> Result<bool, Trouble> {
+    pub fn errand_hears(&mut self, _bytes: &[u8]) -> Result<bool, Trouble> {
         Ok(true)
     }
 
     /// Asks for a sign of life (`ping`). Only after the welcome, and one at a time.
-    pub(crate) fn ask(&mut self, _id: u64) {}
+    pub fn ask(&mut self, id: u64) {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => tcp.ask(id),
+        }
+    }
 
     /// What is kept for the next connection.
-    pub(crate) fn keepsake(&self) -> Keepsake {
+    #[must_use]
+    pub fn keepsake(&self) -> Keepsake {
         Keepsake::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What our node answers over TCP.
+    const WELCOME: &str = concat!(
+        r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"#,
+        r#""serverInfo":{"name":"n1","version":"0.1.0"}}}"#,
+        "\n"
+    );
+
+    fn site(protocol: Protocol) -> Arc<Site> {
+        Arc::new(Site {
+            protocol,
+            authority: "127.0.0.1:80".into(),
+        })
+    }
+
+    #[test]
+    fn tcp() {
+        let mut client = Conversation::new(&site(Protocol::Tcp), Keepsake::default());
+        assert!(client.unsent().starts_with(b"{\"jsonrpc\""));
+        client.sent(client.unsent().len());
+        let mut heard = Vec::new();
+        client.hear(WELCOME.as_bytes(), &mut heard).unwrap();
+        assert_eq!(heard, [Heard::Welcome { node: "n1".into() }]);
+        assert!(client.unsent().ends_with(b"initialized\"}\n"));
+        client.sent(client.unsent().len());
+        heard.clear();
+        client.ask(9);
+        client
+            .hear(b"{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}\n", &mut heard)
+            .unwrap();
+        assert_eq!(heard, [Heard::Answer { id: 9 }]);
+        assert!(size_of::<Conversation>() <= 100, "{}", size_of::<Conversation>());
     }
 }

@@ -97,7 +97,10 @@ impl Common {
         Common {
             began: Instant::now(),
             target: order.target,
-            site: Arc::new(Site::new(order.protocol, order.authority.clone())),
+            site: Arc::new(Site {
+                protocol: order.protocol,
+                authority: order.authority.clone(),
+            }),
             names: Names::default(),
             connections: order.connections,
             workers: order.workers,

@@ -140,9 +140,12 @@ impl Line {
             self.flush()?;
         }
         if event.is_readable() || event.is_read_closed() {
-            read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
+            let ended = read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
                 self.talk.hear(bytes, heard).map(|()| true)
             })?;
+            if ended {
+                return Err(self.talk.ended());
+            }
         }
         Ok(())
     }
@@ -198,21 +201,21 @@ impl Errand {
             return Ok(ControlFlow::Continue(()));
         }
         let mut done = false;
-        read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
+        let ended = read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
             done = line.talk.errand_hears(bytes)?;
             Ok(!done)
         })?;
-        Ok(if done {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
+        match (done, ended) {
+            (true, _) => Ok(ControlFlow::Break(())),
+            (false, true) => Err(Trouble::new(Kind::Closed, "a POST was not answered, but closed")),
+            (false, false) => Ok(ControlFlow::Continue(())),
+        }
     }
 }
 
 // Private
 
-/// Reads all that is there, to the end if it is `closed`, as long as `hear` wants more.
+/// Reads all that is there, to the end if it is `closed`, as long as `hear` wants more. Whether the end was reached.
 fn read(
     stream: &mut TcpStream,
     closed: bool,
@@ -231,11 +234,11 @@ fn read(
                 let more = hear(&buffer[..read])?;
                 // Less than there was room for: there is no more now, unless the end.
                 if !more || (read < buffer.len() && !closed) {
-                    return Ok(());
+                    return Ok(false);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error.into()),
         }
     }
