@@ -11,22 +11,35 @@
 
 mod command;
 pub mod conversation;
+mod counting;
+mod crew;
+mod director;
 mod errors;
+mod failing;
+mod glance;
+mod greeting;
+mod memory;
 mod names;
 mod order;
+mod outcome;
 mod pace;
 mod protocol;
 pub mod results;
+mod run;
 mod sources;
 mod tally;
+mod timeline;
 mod times;
 mod trouble;
 mod verdict;
 mod worker;
 
+pub use crew::CrewError;
+pub use glance::Glance;
 pub use order::{Cluster, Order};
 pub use protocol::Protocol;
 pub use results::Results;
+pub use run::{RunError, run};
 pub use sources::Sources;
 pub use trouble::{Kind, Trouble};
 pub use verdict::judge;

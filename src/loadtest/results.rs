@@ -3,6 +3,7 @@
 //! test began where they end in `_seconds`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -440,4 +441,10 @@ pub struct Memory {
     pub nodes_bytes: u64,
     /// Of the balancer's processes, likewise.
     pub balancer_bytes: u64,
+}
+
+/// A time in milliseconds.
+#[must_use]
+pub fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }

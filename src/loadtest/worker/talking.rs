@@ -221,15 +221,10 @@ fn read(
     closed: bool,
     buffer: &mut [u8],
     mut hear: impl FnMut(&[u8]) -> Result<bool, Trouble>,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     loop {
         match stream.read(buffer) {
-            Ok(0) => {
-                return Err(Trouble::new(
-                    Kind::Closed,
-                    "the other end has closed the connection",
-                ));
-            }
+            Ok(0) => return Ok(true),
             Ok(read) => {
                 let more = hear(&buffer[..read])?;
                 // Less than there was room for: there is no more now, unless the end.

@@ -1,0 +1,202 @@
+//! The same connections, counted by three who know nothing of each other.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::crew::{Crew, Standing};
+use super::names::Names;
+use super::order::{Cluster, Order};
+use super::protocol::Protocol;
+use super::results::{Count, Counts, NodeCount};
+use crate::plan::PROBE_SOURCE;
+use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
+
+/// How long counts may differ: what ends just now is seen by one earlier than by another.
+const SETTLING: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Counts, until the three agree or have had the time to.
+pub(super) async fn count(order: &Order, crew: &Crew, names: &Names) -> Counts {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let counts = count_once(order, crew, names).await;
+        if counts.agree != Some(false) || Instant::now() > deadline {
+            return counts;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What workers hold, by node.
+pub(super) fn held(standing: &Standing, names: &Names) -> Count {
+    let nodes: Vec<NodeCount> = names
+        .all()
+        .into_iter()
+        .zip(&standing.held)
+        .map(|(name, held)| NodeCount {
+            name,
+            connections: (*held).into(),
+        })
+        .collect();
+    total(nodes)
+}
+
+// Private
+
+async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
+    let generator = held(&crew.standing().await, names);
+    let locals: HashSet<SocketAddr> = crew.locals().await.into_iter().collect();
+    let target = order.target;
+    let nodes = order.cluster.clone();
+    let kernel = tokio::task::spawn_blocking(move || {
+        let callers = count_callers(target, &locals)?;
+        Ok((callers, nodes.as_ref().map(at_nodes).transpose()?))
+    });
+    let kernel: io::Result<(Callers, Option<Count>)> =
+        kernel.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let balancer = match &order.cluster {
+        Some(cluster) => by_balancer(cluster).await,
+        None => None,
+    };
+    let mut meaning = meaning(order);
+    let (callers, kernel) = kernel.unwrap_or_else(|error| {
+        meaning.push(format!("the kernel could not be asked: {error}"));
+        (Callers::default(), None)
+    });
+    let mut counts = Counts {
+        generator,
+        balancer,
+        kernel,
+        to_target: callers.ours,
+        others: if order.cluster.is_some() {
+            callers.others
+        } else {
+            0
+        },
+        agree: None,
+        meaning,
+    };
+    counts.agree = agree(order, &counts);
+    counts
+}
+
+/// By the kernel, at the nodes' ends.
+fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
+    let addresses: Vec<SocketAddr> = cluster.nodes.iter().map(|(_, address)| *address).collect();
+    let counts = if cluster.on_this_host {
+        count_established(&addresses, &[PROBE_SOURCE])
+    } else {
+        count_to(&addresses, &[PROBE_SOURCE])
+    }?;
+    let nodes = cluster
+        .nodes
+        .iter()
+        .zip(counts)
+        .map(|((name, _), connections)| NodeCount {
+            name: name.clone(),
+            connections,
+        });
+    Ok(total(nodes.collect()))
+}
+
+/// By the balancer, from its sessions of each server.
+async fn by_balancer(cluster: &Cluster) -> Option<Count> {
+    let stats = cluster.supervisor.stats().await.ok()?;
+    let of_node = |name: &str| {
+        let rows = stats
+            .rows
+            .iter()
+            .filter(|row| row.proxy == cluster.backend && row.name == name);
+        rows.map(|row| row.sessions).sum()
+    };
+    let nodes = cluster.nodes.iter().map(|(name, _)| NodeCount {
+        name: name.clone(),
+        connections: of_node(name),
+    });
+    Some(total(nodes.collect()))
+}
+
+fn total(nodes: Vec<NodeCount>) -> Count {
+    Count {
+        total: nodes.iter().map(|node| node.connections).sum(),
+        nodes,
+    }
+}
+
+/// Whether all that count the same thing have counted the same.
+fn agree(order: &Order, counts: &Counts) -> Option<bool> {
+    let at_target = counts.generator.total == counts.to_target;
+    if order.protocol != Protocol::Tcp || order.cluster.is_none() {
+        return Some(at_target);
+    }
+    let at_nodes = |count: &Option<Count>| {
+        count
+            .as_ref()
+            .is_some_and(|count| contains(count, &counts.generator, counts.others))
+    };
+    Some(at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer))
+}
+
+/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known.
+fn contains(all: &Count, ours: &Count, others: u64) -> bool {
+    let of_ours = |name: &str| {
+        let node = ours.nodes.iter().find(|node| node.name == name);
+        node.map_or(0, |node| node.connections)
+    };
+    let none_lacks = all
+        .nodes
+        .iter()
+        .all(|node| node.connections >= of_ours(&node.name));
+    none_lacks && all.total == ours.total + others
+}
+
+fn meaning(order: &Order) -> Vec<String> {
+    let Some(cluster) = &order.cluster else {
+        return vec![
+            "generator: connections that were served and live; target: the kernel's, from this generator"
+                .into(),
+        ];
+    };
+    let generator = "generator: connections that were served and live, by the name that the node gave itself";
+    let balancer = format!("balancer: sessions of each server in {}", cluster.backend);
+    let kernel = "kernel: established connections of each node's port, probes left out";
+    let more = match order.protocol {
+        Protocol::Tcp => "all three count the same connections, one each",
+        Protocol::Http => {
+            "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them, \
+             and a session is a request in progress; the generator's and the kernel's count at the target must agree"
+        }
+        Protocol::Ws => {
+            "a WebSocket is one connection at each; the kernel also counts idle ones that the balancer keeps to the nodes"
+        }
+        Protocol::Sse => {
+            "a stream is one connection at each; the kernel also counts those that messages go by, and idle ones that the balancer keeps"
+        }
+    };
+    vec![generator.into(), balancer, kernel.into(), more.into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count_of(counts: &[(&str, u64)]) -> Count {
+        let node = |(name, connections): &(&str, u64)| NodeCount {
+            name: (*name).to_owned(),
+            connections: *connections,
+        };
+        total(counts.iter().map(node).collect())
+    }
+
+    #[test]
+    fn others_may_be_anywhere_and_nobody_may_be_missing() {
+        let ours = count_of(&[("b", 3), ("a", 2)]);
+        assert!(contains(&count_of(&[("a", 2), ("b", 3), ("c", 0)]), &ours, 0));
+        assert!(contains(&count_of(&[("a", 2), ("b", 3), ("c", 5)]), &ours, 5));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, 0));
+        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, 0));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, 5));
+    }
+}

@@ -1,0 +1,290 @@
+//! The test's course: ramp, hold, a failover in its middle, clients that come back, the end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::command::Command;
+use super::counting;
+use super::crew::{Crew, Standing};
+use super::failing::{self, Failing};
+use super::glance::Glance;
+use super::memory::Meter;
+use super::order::{Cluster, Order};
+use super::outcome::{Found, Victims};
+use super::results::millis;
+use super::results::{FailoverMode, Moment, Phase};
+use super::run::RunError;
+use super::timeline::Timeline;
+use super::worker::Common;
+use crate::shutdown::Shutdown;
+
+/// Time between two looks at the workers.
+const LOOK: Duration = Duration::from_millis(100);
+/// The same while a node's clients are without one.
+const CLOSE_LOOK: Duration = Duration::from_millis(20);
+/// Time between two moments of the timeline, in seconds, at first.
+const MOMENT: f64 = 0.2;
+/// A failover begins when this part of the hold is over.
+const FAILS_AFTER: u32 = 3;
+/// How much longer than its target a failover may take before it is given up.
+const GIVE_UP: u32 = 4;
+/// Clients that come back: one of a hundred, but not fewer and not more than these, as far as there are so many.
+const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
+
+/// A test on its way.
+pub(super) struct Director<'a> {
+    order: &'a Order,
+    common: Arc<Common>,
+    crew: Crew,
+    timeline: Timeline,
+    glances: &'a watch::Sender<Option<Glance>>,
+    stop: &'a Shutdown,
+    phase: Phase,
+    hold_ends: Option<Instant>,
+    last: Last,
+}
+
+/// What was seen the last time.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    at: Instant,
+    welcomes: u64,
+    rate: f64,
+    p99_ms: Option<f64>,
+}
+
+impl<'a> Director<'a> {
+    /// Starts the workers, which begin with the ramp.
+    pub(super) fn start(
+        order: &'a Order,
+        glances: &'a watch::Sender<Option<Glance>>,
+        stop: &'a Shutdown,
+    ) -> Result<Director<'a>, RunError> {
+        let common = Arc::new(Common::of(order));
+        Ok(Director {
+            crew: Crew::start(&common).map_err(RunError::Start)?,
+            order,
+            common,
+            timeline: Timeline::new(MOMENT),
+            glances,
+            stop,
+            phase: Phase::Ramp,
+            hold_ends: None,
+            last: Last {
+                at: Instant::now(),
+                welcomes: 0,
+                rate: 0.0,
+                p99_ms: None,
+            },
+        })
+    }
+
+    /// Goes through all of it, or ends early when it is told to.
+    pub(super) async fn direct(mut self, meter: Meter) -> Result<Found, RunError> {
+        let complete = self.ramp().await;
+        let connected = counting::held(&self.look().await, &self.common.names);
+        let mut victims = None;
+        let mut hold = Duration::ZERO;
+        if complete {
+            (hold, victims) = self.hold().await;
+        }
+        let held = self.look().await.connected();
+        let counts = counting::count(self.order, &self.crew, &self.common.names).await;
+        let memory = meter.read(self.order, held).await;
+        let sampled = if complete { self.sample().await } else { 0 };
+        self.enter(Phase::Close);
+        self.look().await;
+        let was_stopped = self.stop.is_ordered();
+        let tally = self.crew.end().await?;
+        Ok(Found {
+            names: self.common.names.all(),
+            connected,
+            held,
+            hold,
+            counts,
+            memory,
+            sampled,
+            victims,
+            timeline: self.timeline,
+            tally,
+            was_stopped,
+        })
+    }
+
+    // Private
+
+    /// Until all connections are made; whether they are. A target that serves nobody any more is not waited for.
+    async fn ramp(&mut self) -> bool {
+        let per_connection = self.order.rate.map_or(0.0, |rate| 2.0 / rate);
+        let limit = self.order.patience
+            + Duration::from_secs_f64(per_connection.min(3_600.0))
+            + Duration::from_secs(1);
+        let mut progress = (0, Instant::now());
+        loop {
+            let standing = self.look().await;
+            if standing.connected() >= self.order.connections {
+                return true;
+            }
+            if standing.welcomes > progress.0 {
+                progress = (standing.welcomes, Instant::now());
+            }
+            let stalled = progress.1.elapsed() > limit;
+            if stalled || standing.workers < self.order.workers || self.stop.is_ordered() {
+                return false;
+            }
+            self.wait(LOOK).await;
+        }
+    }
+
+    /// Until the hold is over, and the failover in it; how long it was.
+    async fn hold(&mut self) -> (Duration, Option<Victims>) {
+        self.enter(Phase::Hold);
+        let began = Instant::now();
+        self.hold_ends = Some(began + self.order.hold);
+        let from = self.common.now();
+        self.crew.tell(|_| Command::Hold(from));
+        let order = self.order;
+        let failover = order.cluster.as_ref().and_then(|cluster| {
+            cluster
+                .failover
+                .as_ref()
+                .map(|(node, mode)| (cluster, node, *mode))
+        });
+        let mut victims = None;
+        if let Some((cluster, node, mode)) = failover {
+            self.hold_until(began + order.hold / FAILS_AFTER).await;
+            if !self.stop.is_ordered() {
+                victims = self.fail(cluster, node, mode).await;
+            }
+        }
+        self.hold_until(began + order.hold).await;
+        if let Some(victims) = &mut victims {
+            victims.failing.look().await;
+        }
+        let over = self.common.now();
+        self.crew.tell(|_| Command::HoldIsOver(over));
+        self.hold_ends = None;
+        (began.elapsed(), victims)
+    }
+
+    async fn hold_until(&mut self, end: Instant) {
+        while Instant::now() < end && !self.stop.is_ordered() {
+            self.look().await;
+            self.wait(LOOK.min(end.saturating_duration_since(Instant::now())))
+                .await;
+        }
+    }
+
+    /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too long.
+    async fn fail(&mut self, cluster: &Cluster, node: &str, mode: FailoverMode) -> Option<Victims> {
+        let process = match failing::process_of(cluster, node).await {
+            Ok(process) => process,
+            Err(error) => {
+                tracing::error!("cannot let {node} fail: {error}");
+                return None;
+            }
+        };
+        let clients = self.crew.fail(self.common.names.id(node)).await;
+        let at = self.common.now();
+        let failing = match Failing::begin(cluster, node, mode, process) {
+            Ok(failing) => failing,
+            Err(error) => {
+                tracing::error!("cannot let {node} fail: {error}");
+                return None;
+            }
+        };
+        let mut victims = Victims::new(node, mode, clients, at, failing);
+        let limit = Instant::now() + self.order.targets.failover.duration() * GIVE_UP;
+        loop {
+            victims.failing.look().await;
+            let standing = self.look().await;
+            if standing.homeless == 0 {
+                victims.after = Some(counting::held(&standing, &self.common.names).nodes);
+                break;
+            }
+            if Instant::now() > limit || self.stop.is_ordered() {
+                break;
+            }
+            self.wait(CLOSE_LOOK).await;
+        }
+        victims.failing.go_on();
+        Some(victims)
+    }
+
+    /// Lets some clients give up their connection and come back; how many.
+    async fn sample(&mut self) -> u32 {
+        let asked = self.order.connections;
+        let wanted = (asked / 100).clamp(*SAMPLE.start(), *SAMPLE.end()).min(asked);
+        if self.stop.is_ordered() || self.order.cluster.as_ref().is_some_and(|cluster| !cluster.sticky) {
+            return 0;
+        }
+        self.enter(Phase::Sticky);
+        self.crew.sample(wanted);
+        let begin = Instant::now();
+        loop {
+            self.wait(CLOSE_LOOK).await;
+            let standing = self.look().await;
+            if standing.sampling == 0 || begin.elapsed() > self.order.patience || self.stop.is_ordered() {
+                return wanted;
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+    }
+
+    async fn wait(&self, time: Duration) {
+        tokio::select! {
+            () = self.stop.ordered() => {}
+            () = tokio::time::sleep(time) => {}
+        }
+    }
+
+    /// Looks at all workers, and tells what is seen.
+    async fn look(&mut self) -> Standing {
+        let standing = self.crew.standing().await;
+        let now = Instant::now();
+        let since = now.saturating_duration_since(self.last.at);
+        if since >= LOOK {
+            #[expect(clippy::cast_precision_loss, reason = "connections of a tenth of a second")]
+            let made = standing.welcomes.saturating_sub(self.last.welcomes) as f64;
+            self.last = Last {
+                at: now,
+                welcomes: standing.welcomes,
+                rate: made / since.as_secs_f64(),
+                p99_ms: standing.recent.p99().map(millis).or(self.last.p99_ms),
+            };
+        }
+        let elapsed = self.common.began.elapsed();
+        self.timeline.add(Moment {
+            at_seconds: elapsed.as_secs_f64(),
+            phase: self.phase,
+            held: standing.held.clone(),
+            opening: standing.opening,
+            errors: standing.errors.count(),
+            p99_ms: standing.recent.p99().map(millis),
+        });
+        let held = self
+            .common
+            .names
+            .all()
+            .into_iter()
+            .zip(standing.held.iter().copied());
+        self.glances.send_replace(Some(Glance {
+            phase: self.phase,
+            elapsed,
+            asked: self.order.connections,
+            connected: standing.connected(),
+            opening: standing.opening,
+            errors: standing.errors.count(),
+            rate_per_second: self.last.rate,
+            p99_ms: self.last.p99_ms,
+            held: held.collect(),
+            hold_left: self.hold_ends.map(|end| end.saturating_duration_since(now)),
+        }));
+        standing
+    }
+}

@@ -1,0 +1,73 @@
+//! One test, from its first client to its results.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::conversation::Site;
+use super::crew::CrewError;
+use super::director::Director;
+use super::glance::Glance;
+use super::greeting;
+use super::memory::Meter;
+use super::order::Order;
+use super::protocol::Protocol;
+use super::results::Results;
+use super::trouble::Trouble;
+use crate::platform::{descriptors, thread};
+use crate::shutdown::Shutdown;
+
+/// Why a test could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The first client was not served, so there is nothing to test.
+    #[error("{target} is no MCP server over {protocol}: {source}")]
+    NotServed {
+        /// Where it connected.
+        target: SocketAddr,
+        /// What it spoke.
+        protocol: Protocol,
+        /// Why not.
+        source: Trouble,
+    },
+    /// This process gets not what it needs.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    /// Workers have died.
+    #[error(transparent)]
+    Crew(#[from] CrewError),
+}
+
+/// Tests as `order` says, and tells `glances` how far it is. When `stop` is ordered it ends with what it has found so far.
+///
+/// # Errors
+/// When there is nothing to test, or nothing to test with.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub async fn run(
+    order: &Order,
+    glances: &watch::Sender<Option<Glance>>,
+    stop: &Shutdown,
+) -> Result<Results, RunError> {
+    let began = SystemTime::now();
+    thread::survive_large_files().map_err(RunError::Start)?;
+    descriptors::raise_limit().map_err(RunError::Start)?;
+    let site = Arc::new(Site {
+        protocol: order.protocol,
+        authority: order.authority.clone(),
+    });
+    greeting::greet(&site, order.target, order.sources.of(0), order.patience)
+        .await
+        .map_err(|source| RunError::NotServed {
+            target: order.target,
+            protocol: order.protocol,
+            source,
+        })?;
+    let meter = Meter::new();
+    let found = Director::start(order, glances, stop)?.direct(meter).await?;
+    Ok(found.results(order, began))
+}
