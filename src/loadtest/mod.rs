@@ -10,11 +10,15 @@
 //! A client's [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
 
 pub(crate) mod conversation;
+mod glance;
 mod protocol;
 pub mod results;
+#[cfg(test)]
+pub(crate) mod testing;
 mod trouble;
 mod verdict;
 
+pub use glance::Glance;
 pub use protocol::Protocol;
 pub use results::Results;
 pub use trouble::{Kind, Trouble};
