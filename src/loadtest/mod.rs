@@ -12,6 +12,7 @@
 pub(crate) mod conversation;
 mod glance;
 mod protocol;
+mod reading;
 pub mod results;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,6 +21,7 @@ mod verdict;
 
 pub use glance::Glance;
 pub use protocol::Protocol;
+pub use reading::ReadError;
 pub use results::Results;
 pub use trouble::{Kind, Trouble};
 pub use verdict::judge;

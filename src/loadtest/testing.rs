@@ -141,16 +141,17 @@ fn nodes() -> Vec<NodeResult> {
 }
 
 fn quantiles(count: u64, body: f64, tail: f64) -> Quantiles {
+    let ms = |ms: f64| (ms * 1_000.0).round() / 1_000.0;
     Quantiles {
         count,
-        min_ms: 0.08 * body,
-        mean_ms: 0.71 * body,
-        stddev_ms: 1.12 * body,
-        p50_ms: 0.42 * body,
-        p90_ms: 1.38 * body,
-        p99_ms: 5.6 * tail,
-        p999_ms: 11.9 * tail,
-        max_ms: 24.3 * tail,
+        min_ms: ms(0.08 * body),
+        mean_ms: ms(0.71 * body),
+        stddev_ms: ms(1.12 * body),
+        p50_ms: ms(0.42 * body),
+        p90_ms: ms(1.38 * body),
+        p99_ms: ms(5.6 * tail),
+        p999_ms: ms(11.9 * tail),
+        max_ms: ms(24.3 * tail),
     }
 }
 
