@@ -4,6 +4,7 @@ mod clock;
 mod column;
 mod doctor;
 mod health;
+mod load_test;
 pub mod numbers;
 pub mod paint;
 mod rollout;
@@ -11,12 +12,14 @@ mod serving;
 mod standing;
 mod stats;
 mod status;
+mod table;
 #[cfg(test)]
 mod testing;
 
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
 pub use health::health;
+pub use load_test::{glance, load_test};
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;
 pub use stats::stats;

@@ -1,0 +1,16 @@
+//! What a load test has found: as text, and how far it is while it runs.
+
+mod counts;
+mod failover;
+mod latency;
+mod progress;
+mod tame;
+mod terminal;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+
+pub use progress::glance;
+pub use terminal::load_test;
