@@ -24,6 +24,9 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Entries of the connection tracking table for each: client to balancer, balancer to node.
+    pub(super) const TRACKED: u64 = 2;
+
     /// `total` connections over the nodes of `cluster`.
     pub(super) fn of(cluster: &Cluster, total: u32) -> Load {
         let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX).max(1);
@@ -48,9 +51,9 @@ impl Load {
         bytes.saturating_sub(none.memory(cluster, kind)) / per_connection(cluster.runtime, kind)
     }
 
-    /// Entries of the connection tracking table: client to balancer, balancer to node.
+    /// Entries of the connection tracking table.
     pub(super) fn tracked(self) -> u64 {
-        u64::from(self.total) * 2
+        u64::from(self.total) * Load::TRACKED
     }
 }
 

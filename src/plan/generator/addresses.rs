@@ -6,7 +6,7 @@ use super::{Demand, Warning};
 use crate::profile::PerIp;
 
 /// Of the 16,777,216 of 127.0.0.0/8; the others are the nodes', the balancer's, the probes'.
-pub(super) const POOL: u32 = 16_000_000;
+pub(in crate::plan) const POOL: u32 = 16_000_000;
 
 /// Addresses that the connections will come from; 0 for the kernel's choice.
 pub(super) fn planned(demand: &Demand) -> u32 {

@@ -12,6 +12,8 @@ use super::tables::{Filled, Tables};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, PerIp, Runtime};
 
+pub(super) use addresses::POOL;
+
 /// Descriptors of a worker that are no connections: epoll, wake-ups, logs, what was inherited, a name that is looked up.
 const OWN: u64 = 64;
 
@@ -62,13 +64,20 @@ pub fn generator(demand: &Demand, host: &Host) -> Result<GeneratorPlan, Warning>
     bounds::keep(demand, host)?;
     paces::messages(demand)?;
     let rate = paces::openings(demand)?;
-    let tables = tables(demand, host);
+    let tables = tables(demand.connections, demand.sockets(), host);
     Ok(GeneratorPlan {
         workers: tables.workers,
         nofile: tables.nofile,
         sources: addresses::planned(demand),
         rate,
     })
+}
+
+/// Workers for `connections` of so many `sockets` each: one for each processor, but none without a connection.
+pub(super) fn tables(connections: u32, sockets: u32, host: &Host) -> Tables {
+    let connections = u64::from(connections.max(1));
+    let least = u64::from(host.cpus).min(connections);
+    Tables::plan(connections * u64::from(sockets), OWN, least, Filled::Evenly, host)
 }
 
 impl Demand {
@@ -82,16 +91,6 @@ impl Demand {
         let limits = self.per_ip.as_ref()?;
         (!self.on_loopback || !addresses::exempt(limits)).then_some(limits)
     }
-}
-
-// Private
-
-/// Workers for all connections: one for each processor, but none without a connection.
-fn tables(demand: &Demand, host: &Host) -> Tables {
-    let connections = demand.connections.max(1);
-    let least = u64::from(host.cpus).min(connections.into());
-    let sockets = u64::from(connections) * u64::from(demand.sockets());
-    Tables::plan(sockets, OWN, least, Filled::Evenly, host)
 }
 
 #[cfg(test)]
