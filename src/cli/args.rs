@@ -237,7 +237,7 @@ pub(super) struct Doctor {
     /// Mend what can be mended from here, and print how to undo it; needs root
     #[arg(long)]
     pub(super) fix: bool,
-    /// Examine for N connections instead of the profile's `limits.maxconn`
+    /// Show what N connections need, and whether they fit, instead of the profile's `limits.maxconn`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) connections: Option<u32>,
 }

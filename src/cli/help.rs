@@ -196,6 +196,9 @@ pub(super) const DOCTOR: &str = "\
 Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
 with the command that fixes it; nothing is changed without --fix.
 
+With --connections N, a table comes first: for each resource what N connections need, what this host gives, and what is \
+done about it. Where they do not all fit it is said how many do, and that is a finding to mend.
+
 With --fix, which needs root, the kernel parameters that were found wanting are set, and kept for the next boot in \
 /etc/sysctl.d/60-clusterctl.conf; the limit on descriptors of users, found wanting under sudo, is raised for the next \
 login by /etc/security/limits.d/60-clusterctl.conf. Each change is said before it is made, with the command that undoes \
@@ -205,11 +208,11 @@ Examples:
   clusterctl doctor
   clusterctl doctor haproxy
   clusterctl doctor --set nodes.count=8
-  clusterctl doctor --connections 200000
+  clusterctl doctor --connections 200000 builtin
   sudo clusterctl doctor --fix
 
 Exit codes:
-  0  this host can run the cluster, perhaps a smaller one
+  0  this host can run the cluster, perhaps a smaller one; with --connections, one that holds all of them
   1  it cannot, or something could not be changed";
 
 pub(super) const PROFILE: &str = "\

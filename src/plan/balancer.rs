@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use super::tables::Tables;
+use super::tables::{Filled, Tables};
 use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
@@ -44,7 +44,9 @@ pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[Ip
     let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
     match kind {
         BalancerKind::Haproxy | BalancerKind::Nginx => fixed(cluster, addresses, threads) + connections,
-        BalancerKind::Builtin => Tables::least_nofile(connections, fixed(cluster, addresses, 0)),
+        BalancerKind::Builtin => {
+            Tables::least_nofile(connections, fixed(cluster, addresses, 0), Filled::ByHash)
+        }
     }
 }
 
@@ -76,6 +78,7 @@ fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Hos
         u64::from(wanted) * PER_CONNECTION,
         fixed(cluster, addresses, 0),
         host.cpus.into(),
+        Filled::ByHash,
         host,
     );
     let maxconn = at_most(wanted, tables.held / PER_CONNECTION);
