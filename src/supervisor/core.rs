@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::child::{Child, Event};
 use super::drain::Drain;
 use super::ending::Ending;
-use super::failover::Failover;
+use super::failovers::Failovers;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
@@ -52,8 +52,7 @@ pub(super) struct Core {
     pub(super) heard: BTreeMap<String, View>,
     /// Orders that are answered when the balancer has heard of them.
     pub(super) promises: Vec<Promise>,
-    /// Failovers on their way, by node.
-    pub(super) failovers: BTreeMap<String, Failover>,
+    pub(super) failovers: Failovers,
     /// What each node was last seen to do.
     pub(super) states: Vec<NodeState>,
     pub(super) vitals: Vec<Vitals>,
@@ -93,7 +92,7 @@ impl Core {
             drains: BTreeMap::new(),
             heard: BTreeMap::new(),
             promises: Vec::new(),
-            failovers: BTreeMap::new(),
+            failovers: Failovers::default(),
             states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
             vitals: setting
                 .cluster
@@ -164,7 +163,7 @@ impl Core {
         let limit = self.setting.cluster.targets.failover_alert.duration();
         let overdue = self
             .failovers
-            .iter()
+            .all_running()
             .filter(|(_, failover)| failover.is_overdue(limit, Instant::now()));
         let nodes = self.vitals.iter().enumerate().map(|(index, vitals)| NodeLook {
             state: self.node_state(index),

@@ -21,6 +21,7 @@ mod drain;
 mod draining;
 mod ending;
 mod failover;
+mod failovers;
 mod ladder;
 mod look;
 mod meter;

@@ -1,16 +1,16 @@
 //! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Child, Event, State};
 use super::core::Core;
-use super::failover::{Cause, Failover};
+use super::failover::Failover;
 use super::look::node_state;
 use super::news::News;
 use super::pulse::{INTERVAL, LATE, PATIENCE, Pulse};
 use super::rollout::Who;
 use super::voice::{self, Opinion, View};
-use crate::api::NodeState;
+use crate::api::{FailoverCause, NodeState};
 use crate::platform::Identity;
 use crate::platform::sock_diag::destroy_to;
 use crate::runtime::Socket;
@@ -91,7 +91,7 @@ impl Core {
     /// The balancer has heard what it has to know of the node.
     pub(super) fn told(&mut self, node: String, view: View, now: Instant) {
         if view.well == Some(false)
-            && let Some(failover) = self.failovers.get_mut(&node)
+            && let Some(failover) = self.failovers.running(&node)
             && failover.cut(now)
         {
             voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
@@ -102,7 +102,7 @@ impl Core {
 
     /// A request through the balancer was answered after the node had been cut off.
     pub(super) fn elsewhere(&mut self, node: &str, now: Instant) {
-        if let Some(failover) = self.failovers.get_mut(node)
+        if let Some(failover) = self.failovers.running(node)
             && failover.elsewhere(now)
         {
             tracing::warn!(node, "failover: {failover}");
@@ -184,17 +184,17 @@ impl Core {
         if serves(was)
             && let Some(cause) = self.cause(index, state)
         {
-            let last_sign = if cause == Cause::Hung {
+            let last_sign = if cause == FailoverCause::Hung {
                 self.vitals[index].last_answer()
             } else {
                 now
             };
-            let failover = Failover::new(cause, last_sign, now);
+            let failover = Failover::new(cause, last_sign, now, SystemTime::now());
             tracing::warn!(node = name, "failover: {failover}");
-            self.failovers.insert(name.clone(), failover);
+            self.failovers.begin(name, failover);
         }
         if serves(state)
-            && let Some(mut failover) = self.failovers.remove(name)
+            && let Some(failover) = self.failovers.running(name)
         {
             failover.back(now);
             tracing::warn!(node = name, "failover: {failover}");
@@ -202,12 +202,12 @@ impl Core {
     }
 
     /// Why a node that served does so no longer; `None` when that was ordered.
-    fn cause(&self, index: usize, state: NodeState) -> Option<Cause> {
+    fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
         let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
         match (state, child) {
-            (NodeState::Down, _) => Some(Cause::Hung),
+            (NodeState::Down, _) => Some(FailoverCause::Hung),
             (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {
-                Some(Cause::Died)
+                Some(FailoverCause::Died)
             }
             _ => None,
         }
