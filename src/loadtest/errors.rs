@@ -40,12 +40,6 @@ impl Errors {
         self.0.values().map(|(count, _)| count).sum()
     }
 
-    /// One example, of the kind that there are most of.
-    pub(crate) fn example(&self) -> Option<&str> {
-        let most = self.0.values().max_by_key(|(count, _)| *count);
-        most.map(|(_, example)| example.as_str())
-    }
-
     /// Each kind, the most frequent first.
     pub(crate) fn by_kind(&self) -> Vec<ErrorCount> {
         let mut all: Vec<ErrorCount> = self
@@ -86,6 +80,5 @@ mod tests {
             )
         );
         assert_eq!(by_kind[1].example, "reset by peer, after 7.0 s");
-        assert_eq!(all.example(), Some(by_kind[0].example.as_str()));
     }
 }

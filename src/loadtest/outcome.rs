@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::counting;
 use super::failing::Failing;
 use super::names::NodeId;
 use super::order::Order;

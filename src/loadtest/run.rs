@@ -33,6 +33,9 @@ pub enum RunError {
         /// Why not.
         source: Trouble,
     },
+    /// Somebody has ended it before anything was found.
+    #[error("interrupted")]
+    Interrupted,
     /// This process gets not what it needs.
     #[error("cannot start: {0}")]
     Start(io::Error),
@@ -60,13 +63,15 @@ pub async fn run(
         protocol: order.protocol,
         authority: order.authority.clone(),
     });
-    greeting::greet(&site, order.target, order.sources.of(0), order.patience)
-        .await
-        .map_err(|source| RunError::NotServed {
-            target: order.target,
-            protocol: order.protocol,
-            source,
-        })?;
+    let greeted = tokio::select! {
+        greeted = greeting::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,
+        () = stop.ordered() => return Err(RunError::Interrupted),
+    };
+    greeted.map_err(|source| RunError::NotServed {
+        target: order.target,
+        protocol: order.protocol,
+        source,
+    })?;
     let meter = Meter::new();
     let found = Director::start(order, glances, stop)?.direct(meter).await?;
     Ok(found.results(order, began))

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The block that loopback addresses are taken from: none of the well-known ones, of our probes' and of the balancers'.
+use crate::plan::CLIENT_SOURCES;
+
+/// The first of the loopback addresses that clients have, 127.16.0.0.
 const FIRST: u32 = 0x7f10_0000;
-const COUNT: u32 = 0x00e0_0000;
+const COUNT: u32 = CLIENT_SOURCES;
 
 /// The source addresses of a load test. Clients take them in turn, so that those of one address come as far apart as can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

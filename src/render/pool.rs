@@ -110,6 +110,18 @@ pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
 /// Time in which a server that is up again gets back to its full share.
 pub(super) const SLOWSTART: Duration = Duration::from_secs(10);
 
+/// The name of the backend behind a listener, by the listener's key in the profile.
+#[must_use]
+pub fn backend_behind(listener: &str) -> &'static str {
+    match listener {
+        "tcp" => Pool::Tcp,
+        "websocket" => Pool::WebSocket,
+        "sse" => Pool::Sse,
+        _ => Pool::Http,
+    }
+    .name()
+}
+
 impl Pool {
     /// Those that the cluster's listeners need.
     pub(super) fn all(cluster: &Cluster) -> Vec<Pool> {

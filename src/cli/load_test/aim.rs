@@ -1,0 +1,244 @@
+//! What is to be tested: the cluster's own balancer, or whatever listens somewhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use crate::api::{Client, ClientError, NodeState, Status};
+use crate::cli::args::LoadTest;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::names;
+use crate::cli::printer::Printer;
+use crate::cli::settings::Settings;
+use crate::loadtest::{Cluster, Order, Protocol, Sources};
+use crate::plan::{self, Demand, GeneratorPlan};
+use crate::platform::Host;
+use crate::profile::{self, Runtime, Sticky};
+use crate::render;
+
+/// What the arguments say, planned for this host.
+///
+/// # Errors
+/// When there is nothing to test, or the test does not fit.
+pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
+    let aim = match &args.target {
+        Some(target) => Aim::at(settings, target).await?,
+        None => Aim::own(settings, args).await?,
+    };
+    let on_loopback = matches!(aim.target.ip(), IpAddr::V4(ip) if ip.is_loopback());
+    let demand = Demand {
+        connections: args.connections,
+        errands: args.protocol == Protocol::Sse,
+        on_loopback,
+        sources: args.sources,
+        rate: args.rate,
+        messages_per_second: args.messages_per_second,
+        per_ip: aim.cluster.as_ref().map(|_| aim.profile.limits.per_ip.clone()),
+        room: aim.room,
+        parties: aim
+            .cluster
+            .as_ref()
+            .map(|cluster| (cluster.balancer, aim.profile.runtime)),
+    };
+    let GeneratorPlan {
+        workers,
+        sources,
+        rate,
+        ..
+    } = plan::generator(&demand, &Host::read()).map_err(does_not_fit)?;
+    for warning in &aim.warnings {
+        printer.warning(warning);
+    }
+    Ok(Order {
+        target: aim.target,
+        authority: aim.authority,
+        protocol: args.protocol,
+        connections: args.connections,
+        hold: args.hold.duration(),
+        rate,
+        messages_per_second: args.messages_per_second,
+        sources: if on_loopback {
+            Sources::loopback(sources, seed())
+        } else {
+            Sources::NONE
+        },
+        patience: args.timeout.duration(),
+        workers,
+        cluster: aim.cluster,
+        targets: aim.profile.targets,
+        fail_on_latency: args.fail_on.is_some(),
+    })
+}
+
+// Private
+
+/// What is tested.
+struct Aim {
+    target: SocketAddr,
+    authority: String,
+    /// Connections that the cluster has room for.
+    room: Option<u32>,
+    cluster: Option<Cluster>,
+    profile: profile::Cluster,
+    warnings: Vec<String>,
+}
+
+impl Aim {
+    /// Whatever listens at `target`.
+    async fn at(settings: &Settings, target: &str) -> Result<Aim, Failure> {
+        let resolved = tokio::net::lookup_host(target).await.map(|mut all| all.next());
+        let no_address = |why: String| {
+            Failure::usage(format!("`{target}` is no target: {why}"))
+                .hint("`--target 127.0.0.1:8000`, or a name and a port".to_owned())
+        };
+        let address = match resolved {
+            Ok(Some(address)) => address,
+            Ok(None) => return Err(no_address("the name has no address".to_owned())),
+            Err(error) => return Err(no_address(error.to_string())),
+        };
+        Ok(Aim {
+            target: address,
+            authority: target.to_owned(),
+            room: None,
+            cluster: None,
+            profile: settings.cluster()?,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The balancer of the cluster that runs.
+    async fn own(settings: &Settings, args: &LoadTest) -> Result<Aim, Failure> {
+        let supervisor = Client::connect(&settings.run_dir()?.control_socket())
+            .await
+            .map_err(unreached)?;
+        let status = supervisor.status().await.map_err(unreached)?;
+        let profile = settings.cluster()?;
+        let target = listener(&status, args.protocol)?;
+        let distribution = &status.distribution;
+        let room = distribution.capacity.saturating_sub(distribution.total);
+        let warnings = Vec::from_iter((status.state != crate::api::ClusterState::Healthy).then(|| {
+            let nodes = status.nodes.iter().filter(|node| node.state != NodeState::Up);
+            let names: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
+            format!(
+                "the cluster is not healthy before the test: {} not up",
+                names.join(", ")
+            )
+        }));
+        let cluster = cluster(supervisor, &status, &profile, args)?;
+        Ok(Aim {
+            target,
+            authority: target.to_string(),
+            room: Some(u32::try_from(room).unwrap_or(u32::MAX)),
+            cluster: Some(cluster),
+            profile,
+            warnings,
+        })
+    }
+}
+
+/// Where the balancer listens for `protocol`.
+fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> {
+    let balancer = status.balancer.as_ref().ok_or_else(|| {
+        Failure::because("the cluster runs without a balancer")
+            .exit(Exit::Unclear)
+            .hint("`clusterctl start` starts one; `--target` tests another address".to_owned())
+    })?;
+    let address = balancer.endpoints.listeners.get(protocol.listener());
+    address.copied().ok_or_else(|| {
+        Failure::because(format!(
+            "{} does not listen for {protocol} here: it has no `listen.{}`",
+            balancer.kind,
+            protocol.listener()
+        ))
+        .exit(Exit::Unclear)
+        .hint("`clusterctl start haproxy` serves tcp, http, ws and sse".to_owned())
+    })
+}
+
+fn cluster(
+    supervisor: Client,
+    status: &Status,
+    profile: &profile::Cluster,
+    args: &LoadTest,
+) -> Result<Cluster, Failure> {
+    let over_http = args.protocol != Protocol::Tcp;
+    let nodes = status.nodes.iter().filter_map(|node| {
+        let address = if over_http { node.http? } else { node.tcp };
+        Some((node.name.clone(), address))
+    });
+    let route = match args.protocol {
+        Protocol::Tcp => profile.routing.tcp,
+        Protocol::Http => profile.routing.http,
+        Protocol::Ws => profile.routing.websocket,
+        Protocol::Sse => profile.routing.sse,
+    };
+    if let Some(node) = &args.failover {
+        may_fail(status, profile.runtime, node)?;
+    }
+    Ok(Cluster {
+        name: status.cluster.clone(),
+        balancer: status
+            .balancer
+            .as_ref()
+            .map_or(profile.balancer, |balancer| balancer.kind),
+        backend: render::backend_behind(args.protocol.listener()),
+        nodes: nodes.collect(),
+        on_this_host: profile.runtime != Runtime::External,
+        // A session's id is known only to those who keep it: who comes back without one is new.
+        sticky: matches!(route.sticky, Sticky::Source | Sticky::Cookie),
+        supervisor,
+        failover: args.failover.clone().map(|node| (node, args.failover_mode)),
+    })
+}
+
+/// Whether `node` is one that can be made to fail, and others are there for its clients.
+fn may_fail(status: &Status, runtime: Runtime, node: &str) -> Result<(), Failure> {
+    let Some(known) = status.nodes.iter().find(|known| known.name == node) else {
+        return Err(names::unknown(
+            "node",
+            node,
+            status.nodes.iter().map(|node| node.name.as_str()),
+        ));
+    };
+    let cannot =
+        |why: &str| Failure::because(format!("`{node}` cannot be made to fail: {why}")).exit(Exit::Unclear);
+    let others = status
+        .nodes
+        .iter()
+        .filter(|other| other.name != node && other.state == NodeState::Up);
+    match known.pid {
+        _ if runtime == Runtime::External => Err(cannot("it is not run by this cluster")),
+        None => Err(cannot("no process of it runs")),
+        Some(_) if known.state != NodeState::Up => Err(cannot("it is not up")),
+        Some(_) if others.count() == 0 => Err(cannot("no other node is up, which its clients could go to")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn unreached(error: ClientError) -> Failure {
+    let hint = matches!(error, ClientError::NotRunning(_))
+        .then(|| "`clusterctl start` starts it; `--target HOST:PORT` tests something else".to_owned());
+    let failure = Failure::from(error).exit(Exit::Unclear);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn does_not_fit(warning: plan::Warning) -> Failure {
+    Failure::because(warning.to_string())
+        .exit(Exit::Unclear)
+        .hint(warning.fix)
+}
+
+/// Different for every test.
+fn seed() -> u32 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    // Steps of 4 ms, each larger than most tests have clients.
+    u32::try_from(since.as_millis() / 4 % (1 << 22))
+        .unwrap_or(0)
+        .wrapping_mul(100_003)
+        ^ std::process::id()
+}
