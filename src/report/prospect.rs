@@ -26,20 +26,16 @@ fn table(resources: &[Resource]) -> String {
     let marks = [" ".to_owned()]
         .into_iter()
         .chain(resources.iter().map(|row| mark(row.level)));
-    marks
-        .enumerate()
-        .map(|(line, mark)| {
-            let cells = columns.iter().map(|column| column[line].as_str());
-            let text = cells.collect::<Vec<_>>().join("  ");
-            format!("{mark} {}\n", text.trim_end())
-        })
-        .collect()
+    let lines = marks.enumerate().map(|(line, mark)| {
+        let cells: Vec<_> = columns.iter().map(|column| column[line].as_str()).collect();
+        format!("{mark} {}", cells.join("  ").trim_end())
+    });
+    lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::plain;
-    use super::*;
     use crate::plan::doctor::{self, Seen};
     use crate::plan::plan;
     use crate::platform::Host;
