@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Demand, Warning};
 use crate::profile::PerIp;
 
-/// Of the 16,777,216 of 127.0.0.0/8; the others are the nodes', the balancer's, the probes'.
-pub(in crate::plan) const POOL: u32 = 16_000_000;
+/// Those of 127.16.0.0 to 127.239.255.255; the others of 127.0.0.0/8 are the nodes', the balancer's, the probes'.
+pub const POOL: u32 = 0x00e0_0000;
 
 /// Addresses that the connections will come from; 0 for the kernel's choice.
 pub(super) fn planned(demand: &Demand) -> u32 {

@@ -12,7 +12,7 @@ use super::tables::{Filled, Tables};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, PerIp, Runtime};
 
-pub(super) use addresses::POOL;
+pub use addresses::POOL;
 
 /// Descriptors of a worker that are no connections: epoll, wake-ups, logs, what was inherited, a name that is looked up.
 const OWN: u64 = 64;
