@@ -163,7 +163,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l template
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l connections -d 'Examine for N connections instead of the profile\'s `limits.maxconn`' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l connections -d 'Show what N connections need, and whether they fit, instead of the profile\'s `limits.maxconn`' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l port-offset -d 'Add N to every port, to run clusters side by side' -r

@@ -213,7 +213,8 @@ Examples:
   sudo clusterctl doctor --fix
 
 Exit codes:
-  0  this host can run the cluster, perhaps a smaller one; with --connections, one that holds all of them
+  0  this host can run the cluster, perhaps a smaller one
+     (with --connections: one that holds them all)
   1  it cannot, or something could not be changed";
 
 pub(super) const LOAD_TEST: &str = "\

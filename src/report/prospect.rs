@@ -26,20 +26,16 @@ fn table(resources: &[Resource]) -> String {
     let marks = [" ".to_owned()]
         .into_iter()
         .chain(resources.iter().map(|row| mark(row.level)));
-    marks
-        .enumerate()
-        .map(|(line, mark)| {
-            let cells = columns.iter().map(|column| column[line].as_str());
-            let text = cells.collect::<Vec<_>>().join("  ");
-            format!("{mark} {}\n", text.trim_end())
-        })
-        .collect()
+    let lines = marks.enumerate().map(|(line, mark)| {
+        let cells: Vec<_> = columns.iter().map(|column| column[line].as_str()).collect();
+        format!("{mark} {}", cells.join("  ").trim_end())
+    });
+    lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::plain;
-    use super::*;
     use crate::plan::doctor::{self, Seen};
     use crate::plan::plan;
     use crate::platform::Host;
@@ -84,7 +80,7 @@ mod tests {
         ✓ node descriptors       25000                          20000 a thread         3 threads with a table each, for 35000 connections in each node
         ✓ generator descriptors  100000                         20000 a thread         6 threads with a table each, in a load test
         ✓ source ports to nodes  25000                          28232 an address       14 source addresses: 127.0.0.2 to 127.0.0.15
-        ✓ client addresses       2000                           16000000               one for each connection of a load test; 100 a client are allowed
+        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 a client are allowed
         ✓ accept queue           1024                           4096                   as long as the kernel allows
         ✓ connection tracking    200144                         262144                 two entries for each connection, beside those of now
         ✓ memory                 2763 MiB                       22528 MiB              26 KiB a connection, kernel and load test included
@@ -100,7 +96,7 @@ mod tests {
         ✗ node descriptors       2500000                            20000 a thread         3 threads with a table each, for 35000 connections in each node
         ! generator descriptors  10000000                           20000 a thread         a load test holds 1126144 at most
         ✗ source ports to nodes  2500000                            28232 an address       64 source addresses: 127.0.0.2 to 127.0.0.65; slow beyond half of the ports
-        ✓ client addresses       200000                             16000000               one for each connection of a load test; 100 a client are allowed
+        ✓ client addresses       200000                             14680064               one for each connection of a load test; 100 a client are allowed
         ✓ accept queue           1024                               4096                   as long as the kernel allows
         ✗ connection tracking    20000144                           262144                 two entries for each connection, beside those of now
         ✗ memory                 254130 MiB                         22528 MiB              26 KiB a connection, kernel and load test included
@@ -116,7 +112,7 @@ mod tests {
         ✓ node descriptors       2500                         20000 a thread         3 threads with a table each, for 35000 connections in each node
         ✓ generator descriptors  10000                        20000 a thread         2 threads with a table each, in a load test
         ✓ source ports to nodes  2500                         28232 an address       the address that the kernel chooses
-        ✓ client addresses       200                          16000000               one for each connection of a load test; 100 a client are allowed
+        ✓ client addresses       200                          14680064               one for each connection of a load test; 100 a client are allowed
         ✓ accept queue           1024                         4096                   as long as the kernel allows
         ✓ connection tracking    20144                        262144                 two entries for each connection, beside those of now
         ✓ memory                 497 MiB                      22528 MiB              28 KiB a connection, kernel and load test included

@@ -5,6 +5,9 @@ use crate::plan::tables::{Filled, Tables};
 use crate::plan::{demand, fix};
 use crate::platform::Host;
 
+/// Ports of the widest range that the kernel may be told to use: 1024 to 65535.
+const WIDEST: u32 = 65_536 - 1_024;
+
 /// The most connections that one rule allows.
 struct Bound {
     most: u32,
@@ -104,24 +107,30 @@ fn descriptors(demand: &Demand, host: &Host) -> Bound {
 /// there is no other address.
 fn ports(demand: &Demand, host: &Host) -> Bound {
     let all = host.ephemeral_ports();
-    let (usable, share) = if demand.on_loopback {
-        (all / 2, "half of ")
-    } else {
-        (all, "")
-    };
     let addresses = addresses::available(demand);
+    let share = if demand.on_loopback { "half of " } else { "" };
     Bound {
-        most: addresses.saturating_mul((usable / demand.sockets()).max(1)),
+        most: connections(demand, all),
         why: format!(
             "{} can use {share}{all} ports to the target each",
             addresses::told(addresses)
         ),
-        more: format!(
-            "{}`{}`",
-            more_addresses(demand),
-            fix::sysctl(host, &[("net.ipv4.ip_local_port_range", "1024 65535".to_owned())])
-        ),
+        more: match connections(demand, WIDEST) {
+            enough if enough >= demand.connections => format!(
+                "{}`{}`",
+                more_addresses(demand),
+                fix::sysctl(host, &[("net.ipv4.ip_local_port_range", "1024 65535".to_owned())])
+            ),
+            _ if demand.on_loopback => "more `--sources`".to_owned(),
+            _ => "test from several machines at once".to_owned(),
+        },
     }
+}
+
+/// Connections from all addresses that have so many `ports` each.
+fn connections(demand: &Demand, ports: u32) -> u32 {
+    let usable = if demand.on_loopback { ports / 2 } else { ports };
+    addresses::available(demand).saturating_mul((usable / demand.sockets()).max(1))
 }
 
 /// Entries of the connection tracking table: two for each connection through a balancer of ours.
@@ -235,6 +244,11 @@ mod tests {
             sources: None,
             ..unlimited
         };
+        let many = Demand {
+            connections: 100_000,
+            ..elsewhere.clone()
+        };
+        assert!(refused(&many, &host()).ends_with("or test from several machines at once"));
         insta::assert_snapshot!(refused(&elsewhere, &host()), @r"
         50000 connections do not fit: 1 source address can use 28232 ports to the target each
         fix: `clusterctl load-test 28232`, or `sudo sysctl -w 'net.ipv4.ip_local_port_range=1024 65535'`

@@ -53,10 +53,11 @@ pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
         Some(asked) => Err(Warning {
             what: format!("{asked} new connections per second are too many"),
             why: format!(
-                "{} may make {most} in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate",
-                addresses::told(addresses::count(demand))
+                "{} may make {} in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate",
+                addresses::told(addresses::count(demand)),
+                told(most)
             ),
-            fix: Some(format!("`--rate {most}`, or more `--sources`")),
+            fix: Some(format!("`--rate {}`, or more `--sources`", told(most))),
             remedies: Vec::new(),
         }),
     }
@@ -84,6 +85,15 @@ fn most_openings(demand: &Demand) -> Option<f64> {
 /// Half of a limit per second, but one where one is allowed; `None` where there is no limit.
 fn half(limit: u32) -> Option<f64> {
     (limit > 0).then(|| f64::from(limit / 2).max(1.0))
+}
+
+/// A rate as text, not above it.
+fn told(rate: f64) -> String {
+    if rate >= 1.0 {
+        rate.floor().to_string()
+    } else {
+        ((rate * 100.0).floor() / 100.0).to_string()
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +139,10 @@ mod tests {
         let warning = openings(&asked(5_000.0)).unwrap_err();
         insta::assert_snapshot!(warning, @"5000 new connections per second are too many: 2 source addresses may make 40 in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate");
         assert_eq!(warning.fix.as_deref(), Some("`--rate 40`, or more `--sources`"));
+        assert_eq!(
+            (told(40.0 / 3.0), told(2.0 / 3.0)),
+            ("13".to_owned(), "0.66".to_owned())
+        );
     }
 
     #[test]
