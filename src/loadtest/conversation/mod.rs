@@ -10,18 +10,33 @@
 //!                                                                         Asked
 //! ```
 
+mod cookies;
 mod dialogue;
+mod events;
 mod excerpt;
+mod frames;
+mod head;
+mod http;
 mod lines;
 mod message;
+mod request;
+mod responses;
+mod sse;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod unsent;
+mod ws;
 
 use std::sync::Arc;
 
 use super::protocol::Protocol;
 use super::trouble::Trouble;
+use http::Http;
+use sse::Sse;
 use tcp::Tcp;
+use unsent::Unsent;
+use ws::Ws;
 
 /// Whom clients talk to: what all of them have in common.
 #[derive(Debug)]
@@ -58,17 +73,25 @@ pub struct Keepsake {
 #[derive(Debug)]
 pub struct Conversation(Speech);
 
-/// By protocol. What most connections are held with is held in place.
+/// By protocol. Most tests hold TCP connections: their clients are as small as they can be.
 #[derive(Debug)]
 enum Speech {
     Tcp(Tcp),
+    Http(Box<Http>),
+    Ws(Box<Ws>),
+    Sse(Box<Sse>),
 }
 
 impl Conversation {
     /// A client that has just connected, with what it has kept.
     #[must_use]
-    pub fn new(_site: &Arc<Site>, _keepsake: Keepsake) -> Conversation {
-        Conversation(Speech::Tcp(Tcp::new()))
+    pub fn new(site: &Arc<Site>, keepsake: Keepsake) -> Conversation {
+        Conversation(match site.protocol {
+            Protocol::Tcp => Speech::Tcp(Tcp::new()),
+            Protocol::Http => Speech::Http(Box::new(Http::new(site, keepsake.cookie))),
+            Protocol::Ws => Speech::Ws(Box::new(Ws::new(site, keepsake.cookie))),
+            Protocol::Sse => Speech::Sse(Box::new(Sse::new(site, keepsake.cookie))),
+        })
     }
 
     /// What is to be written on the connection now.
@@ -76,14 +99,15 @@ impl Conversation {
     pub fn unsent(&self) -> &[u8] {
         match &self.0 {
             Speech::Tcp(tcp) => tcp.unsent.bytes(),
+            Speech::Http(http) => http.unsent.bytes(),
+            Speech::Ws(ws) => ws.unsent.bytes(),
+            Speech::Sse(sse) => sse.unsent.bytes(),
         }
     }
 
     /// So many bytes of it were written.
     pub fn sent(&mut self, bytes: usize) {
-        match &mut self.0 {
-            Speech::Tcp(tcp) => tcp.unsent.sent(bytes),
-        }
+        self.outgoing().sent(bytes);
     }
 
     /// What was read from the connection, and what is in it.
@@ -93,80 +117,100 @@ impl Conversation {
     pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match &mut self.0 {
             Speech::Tcp(tcp) => tcp.hear(bytes, heard),
+            Speech::Http(http) => http.hear(bytes, heard),
+            Speech::Ws(ws) => ws.hear(bytes, heard),
+            Speech::Sse(sse) => sse.hear(bytes, heard),
         }
     }
 
-    /// What it means that the other end has closed the connection now.
+    /// What it means that the other end has closed the connection now: mostly [`Kind::Closed`](super::Kind::Closed), but it
+    /// may have said no just before.
     #[must_use]
     pub fn ended(&self) -> Trouble {
         match &self.0 {
             Speech::Tcp(tcp) => tcp.ended(),
+            Speech::Http(http) => http.ended(),
+            Speech::Ws(ws) => ws.ended(),
+            Speech::Sse(sse) => sse.ended(),
         }
     }
 
     /// A message that is to be sent on a connection of its own, from the same source address to the same target: the whole of
-    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_hears`] said that
-    /// this one is done.
+    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_hears`] has said
+    /// that this one is done, or [`Conversation::errand_ended`] was told.
     pub fn errand(&mut self) -> Option<Box<[u8]>> {
-        None
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand(),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => None,
+        }
     }
 
     /// What was read from the errand's connection. Whether that is all, and the connection can be closed.
     ///
     /// # Errors
     /// When it is no good answer.
-    pub fn errand_hears(&mut self, _bytes: &[u8]) -> Result<bool, Trouble> {
-        Ok(true)
+    pub fn errand_hears(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand_hears(bytes),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(true),
+        }
+    }
+
+    /// The other end has closed the errand's connection before that was all.
+    ///
+    /// # Errors
+    /// When there was no good answer.
+    pub fn errand_ended(&mut self) -> Result<(), Trouble> {
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand_ended(),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(()),
+        }
     }
 
     /// Asks for a sign of life (`ping`). Only after the welcome, and one at a time.
     pub fn ask(&mut self, id: u64) {
         match &mut self.0 {
             Speech::Tcp(tcp) => tcp.ask(id),
+            Speech::Http(http) => http.ask(id),
+            Speech::Ws(ws) => ws.ask(id),
+            Speech::Sse(sse) => sse.ask(id),
         }
     }
 
     /// What is kept for the next connection.
     #[must_use]
     pub fn keepsake(&self) -> Keepsake {
-        Keepsake::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What our node answers over TCP.
-    const WELCOME: &str = concat!(
-        r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"#,
-        r#""serverInfo":{"name":"n1","version":"0.1.0"}}}"#,
-        "\n"
-    );
-
-    fn site(protocol: Protocol) -> Arc<Site> {
-        Arc::new(Site {
-            protocol,
-            authority: "127.0.0.1:80".into(),
-        })
+        let cookie = match &self.0 {
+            Speech::Tcp(_) => &None,
+            Speech::Http(http) => &http.cookie,
+            Speech::Ws(ws) => &ws.cookie,
+            Speech::Sse(sse) => &sse.cookie,
+        };
+        Keepsake {
+            cookie: cookie.clone(),
+        }
     }
 
-    #[test]
-    fn tcp() {
-        let mut client = Conversation::new(&site(Protocol::Tcp), Keepsake::default());
-        assert!(client.unsent().starts_with(b"{\"jsonrpc\""));
-        client.sent(client.unsent().len());
-        let mut heard = Vec::new();
-        client.hear(WELCOME.as_bytes(), &mut heard).unwrap();
-        assert_eq!(heard, [Heard::Welcome { node: "n1".into() }]);
-        assert!(client.unsent().ends_with(b"initialized\"}\n"));
-        client.sent(client.unsent().len());
-        heard.clear();
-        client.ask(9);
-        client
-            .hear(b"{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}\n", &mut heard)
-            .unwrap();
-        assert_eq!(heard, [Heard::Answer { id: 9 }]);
-        assert!(size_of::<Conversation>() <= 100, "{}", size_of::<Conversation>());
+    /// Memory that it takes, in bytes.
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        let apart = match &self.0 {
+            Speech::Tcp(tcp) => tcp.held(),
+            Speech::Http(http) => size_of::<Http>() + http.held(),
+            Speech::Ws(ws) => size_of::<Ws>() + ws.held(),
+            Speech::Sse(sse) => size_of::<Sse>() + sse.held(),
+        };
+        size_of::<Conversation>() + apart
+    }
+
+    // Private
+
+    fn outgoing(&mut self) -> &mut Unsent {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => &mut tcp.unsent,
+            Speech::Http(http) => &mut http.unsent,
+            Speech::Ws(ws) => &mut ws.unsent,
+            Speech::Sse(sse) => &mut sse.unsent,
+        }
     }
 }

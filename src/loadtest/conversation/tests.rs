@@ -1,0 +1,357 @@
+//! Whole conversations, as our node and HAProxy before it lead them.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::*;
+use crate::loadtest::Kind;
+
+/// What happens to a client.
+#[derive(Clone, Debug)]
+enum Step {
+    /// It reads this.
+    Hears(Vec<u8>),
+    /// It reads this on its errand.
+    ErrandHears(Vec<u8>),
+    /// It is to ask.
+    Asks(u64),
+}
+
+/// What became of it.
+#[derive(Debug, Default, PartialEq)]
+struct Played {
+    heard: Vec<Heard>,
+    /// Requests and messages, one after the other; errands too.
+    said: String,
+    cookie: Option<Box<str>>,
+    ended: Option<Trouble>,
+}
+
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"logging":{},"tools":{"listChanged":false}},"serverInfo":{"name":"n1","version":"0.1.0"}}}"#;
+const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\ndate: Thu, 26 Nov 2026 03:44:17 GMT\r\nset-cookie: SERVERID=n1; path=/\r\nconnection: close\r\n\r\n";
+const UNAVAILABLE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 107\r\ncache-control: no-cache\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n";
+
+fn hears(text: impl Into<Vec<u8>>) -> Step {
+    Step::Hears(text.into())
+}
+
+fn client(protocol: Protocol) -> Conversation {
+    let authority = "127.0.0.1:80".into();
+    Conversation::new(&Arc::new(Site { protocol, authority }), Keepsake::default())
+}
+
+/// Lets a client go through the steps, with what it reads in pieces of this size.
+fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, Trouble> {
+    let mut played = Played::default();
+    for step in steps {
+        say(client, &mut played);
+        match step {
+            Step::Asks(id) => client.ask(*id),
+            Step::Hears(bytes) => {
+                let bytes = accepted(bytes, &played.said);
+                for piece in bytes.chunks(size) {
+                    client.hear(piece, &mut played.heard)?;
+                    say(client, &mut played);
+                }
+            }
+            Step::ErrandHears(bytes) => {
+                let done = bytes.chunks(size).map(|piece| client.errand_hears(piece));
+                assert!(done.last().unwrap()?);
+            }
+        }
+    }
+    say(client, &mut played);
+    played.cookie = client.keepsake().cookie;
+    played.ended = Some(client.ended());
+    Ok(played)
+}
+
+/// What a client says on its connection and on errands, which are told apart by `> `.
+fn say(client: &mut Conversation, played: &mut Played) {
+    // As slowly as can be.
+    while let Some(byte) = client.unsent().first() {
+        played.said.push(char::from(*byte));
+        client.sent(1);
+    }
+    if let Some(request) = client.errand() {
+        played.said.push_str("> ");
+        played.said.push_str(std::str::from_utf8(&request).unwrap());
+    }
+}
+
+/// The handshake of a WebSocket answers to what was said.
+fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
+    let key = said
+        .split_once("Sec-WebSocket-Key: ")
+        .and_then(|(_, rest)| rest.split_once("\r\n"));
+    match (std::str::from_utf8(bytes), key) {
+        (Ok(text), Some((key, _))) => text.replace("ACCEPT", &derive_accept_key(key.as_bytes())).into(),
+        _ => bytes.to_vec(),
+    }
+}
+
+fn json(headers: &str, body: &str) -> Step {
+    let length = body.len();
+    hears(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    ))
+}
+
+fn chunk(event: &str) -> Step {
+    hears(format!("{:X}\r\n{event}\r\n", event.len()))
+}
+
+fn frame(text: &str) -> Step {
+    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+    let head = match length {
+        [0, length @ ..126] => vec![0x81, length],
+        [high, low] => vec![0x81, 126, high, low],
+    };
+    hears([&head, text.as_bytes()].concat())
+}
+
+/// A greeting, a question and its answer.
+fn transcript(protocol: Protocol) -> Vec<Step> {
+    match protocol {
+        Protocol::Tcp => vec![
+            hears(format!("{INITIALIZED}\n")),
+            // As erlmcp does.
+            hears("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\r\n\r\n"),
+            hears("{\"jsonrpc\":\"2.0\",\"id\":\"s1\",\"method\":\"ping\"}\n"),
+            Step::Asks(7),
+            hears(
+                "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32601,\"message\":\"Method not found\"}}\n",
+            ),
+        ],
+        Protocol::Http => vec![
+            json(
+                "mcp-session-id: 239d\r\nset-cookie: SERVERID=n1; path=/\r\n",
+                INITIALIZED,
+            ),
+            hears(ACCEPTED.replace("connection: close\r\n", "")),
+            Step::Asks(7),
+            json("set-cookie: SERVERID=n1; path=/\r\n", ANSWER),
+        ],
+        Protocol::Ws => vec![
+            hears(
+                "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\nsec-websocket-protocol: mcp\r\ndate: Thu, 26 Nov 2026 03:44:20 GMT\r\nset-cookie: SERVERID=n1; path=/\r\n\r\n",
+            ),
+            frame(INITIALIZED),
+            hears(&b"\x89\x00"[..]),
+            Step::Asks(7),
+            frame(ANSWER),
+        ],
+        Protocol::Sse => vec![
+            hears(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\ntransfer-encoding: chunked\r\ndate: Thu, 26 Nov 2026 03:44:18 GMT\r\nset-cookie: SERVERID=n1; path=/\r\n\r\n",
+            ),
+            chunk("event: endpoint\ndata: /mcp/sse?sessionId=78e52f2aa07a6e3b3b177347de8645fe\n\n"),
+            Step::ErrandHears(ACCEPTED.into()),
+            chunk(&format!("event: message\ndata: {INITIALIZED}\n\n")),
+            Step::ErrandHears(ACCEPTED.into()),
+            chunk(": keep-alive\n\n"),
+            Step::Asks(7),
+            Step::ErrandHears(ACCEPTED.into()),
+            chunk(&format!("event: message\ndata: {ANSWER}\n\n")),
+        ],
+    }
+}
+
+fn trouble(protocol: Protocol, steps: &[Step]) -> (Kind, String) {
+    let trouble = play(&mut client(protocol), steps, usize::MAX).unwrap_err();
+    (trouble.kind, trouble.detail)
+}
+
+#[test]
+fn everybody_is_welcomed_and_answered_however_the_bytes_are_cut() {
+    for protocol in Protocol::ALL {
+        let steps = transcript(protocol);
+        for size in (1..300).chain([usize::MAX]) {
+            let played = play(&mut client(protocol), &steps, size).unwrap();
+            let node = "n1".to_owned();
+            assert_eq!(
+                played.heard,
+                [Heard::Welcome { node }, Heard::Answer { id: 7 }],
+                "{protocol} {size}"
+            );
+            let cookie = (protocol != Protocol::Tcp).then(|| "SERVERID=n1".into());
+            assert_eq!(played.cookie, cookie, "{protocol}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_over_tcp() {
+    let played = play(&mut client(Protocol::Tcp), &transcript(Protocol::Tcp), 10).unwrap();
+    insta::assert_snapshot!(played.said.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @"");
+}
+
+#[test]
+fn what_is_said_over_http() {
+    let played = play(&mut client(Protocol::Http), &transcript(Protocol::Http), 10).unwrap();
+    insta::assert_snapshot!(played.said.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace('\r', ""), @"");
+}
+
+#[test]
+fn what_is_said_over_sse() {
+    let played = play(&mut client(Protocol::Sse), &transcript(Protocol::Sse), 10).unwrap();
+    insta::assert_snapshot!(played.said.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace('\r', ""), @"");
+}
+
+#[test]
+fn an_upgrade_is_asked_for_and_a_ping_of_the_wire_answered() {
+    let steps = transcript(Protocol::Ws);
+    let mut client = client(Protocol::Ws);
+    let played = play(&mut client, &steps[..2], 10).unwrap();
+    assert!(
+        played
+            .said
+            .starts_with("GET /mcp/ws HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
+    );
+    let pong = play(&mut client, &steps[2..3], 10).unwrap().said;
+    assert_eq!(
+        (pong.chars().count(), &pong[..'\u{8a}'.len_utf8()]),
+        (6, "\u{8a}")
+    );
+}
+
+#[test]
+fn an_answer_may_come_as_a_stream_of_events() {
+    let mut steps = transcript(Protocol::Http);
+    steps.pop();
+    steps.push(hears(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+    ));
+    steps.push(chunk(": keep-alive\n\n"));
+    steps.push(chunk(&format!("event: message\ndata: {ANSWER}\n\n")));
+    let mut client = client(Protocol::Http);
+    assert_eq!(play(&mut client, &steps, 7).unwrap().heard.len(), 1);
+    let played = play(&mut client, &[hears("0\r\n\r\n")], 7).unwrap();
+    assert_eq!(played.heard, [Heard::Answer { id: 7 }]);
+}
+
+#[test]
+fn an_http_status_that_says_no_is_told_with_its_reason() {
+    let detail = "HTTP status 503: `<html><body><h1>503 Service Unavailable</h1>.No server is available to handle this request..</body><..`";
+    for protocol in [Protocol::Http, Protocol::Ws, Protocol::Sse] {
+        let refused = (Kind::HttpStatus, detail.to_owned());
+        assert_eq!(trouble(protocol, &[hears(UNAVAILABLE)]), refused, "{protocol}");
+    }
+    let mut steps = transcript(Protocol::Sse);
+    steps[2] = Step::ErrandHears(UNAVAILABLE.into());
+    assert_eq!(trouble(Protocol::Sse, &steps).0, Kind::HttpStatus);
+}
+
+#[test]
+fn a_refusal_in_json_is_told_with_its_reason() {
+    let full = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"too many connections"}}"#;
+    let refused = (
+        Kind::Denied,
+        "the server says no: too many connections".to_owned(),
+    );
+    assert_eq!(trouble(Protocol::Tcp, &[hears(format!("{full}\n"))]), refused);
+    assert_eq!(trouble(Protocol::Http, &[json("", full)]), refused);
+}
+
+#[test]
+fn what_is_something_else_is_garbage() {
+    let ssh = hears(&b"SSH-2.0-OpenSSH_9.2\r\n"[..]);
+    for protocol in Protocol::ALL {
+        assert_eq!(
+            trouble(protocol, std::slice::from_ref(&ssh)).0,
+            Kind::Garbage,
+            "{protocol}"
+        );
+    }
+    assert_eq!(
+        trouble(Protocol::Ws, &[hears(UNAVAILABLE.replace("503", "200"))]).0,
+        Kind::Garbage
+    );
+    assert_eq!(trouble(Protocol::Sse, &[json("", INITIALIZED)]).0, Kind::Garbage);
+    let mut twice = transcript(Protocol::Http);
+    twice.push(json("", ANSWER));
+    assert_eq!(trouble(Protocol::Http, &twice).0, Kind::Garbage);
+}
+
+#[test]
+fn an_end_is_told_by_when_it_comes() {
+    let mut client = client(Protocol::Http);
+    assert_eq!(
+        client.ended().detail,
+        "the server has closed the connection before it said who it is"
+    );
+    let keeps_nothing = play(&mut client, &[json("connection: close\r\n", INITIALIZED)], 100).unwrap();
+    let detail = "the server keeps no connections: it answers with `Connection: close`";
+    assert_eq!(keeps_nothing.ended, Some(Trouble::new(Kind::Closed, detail)));
+    let close = [
+        &transcript(Protocol::Ws)[..],
+        &[hears(&b"\x88\x06\x03\xe9bye."[..])],
+    ]
+    .concat();
+    let detail = "the server has closed the WebSocket: 1001 bye.".to_owned();
+    assert_eq!(trouble(Protocol::Ws, &close), (Kind::Closed, detail));
+}
+
+#[test]
+fn an_errand_may_end_with_its_connection_but_not_before() {
+    let steps = transcript(Protocol::Sse);
+    let start = |answer: &'static str| {
+        let mut client = client(Protocol::Sse);
+        play(&mut client, &steps[..2], 100).unwrap();
+        assert_eq!(client.errand_hears(answer.as_bytes()), Ok(false));
+        client.errand_ended()
+    };
+    assert_eq!(start("HTTP/1.0 202 Accepted\r\n\r\n"), Ok(()));
+    assert_eq!(start("HTTP/1.1 202 Acc").unwrap_err().kind, Kind::Closed);
+    assert_eq!(
+        start("HTTP/1.0 404 Not Found\r\n\r\nno").unwrap_err().detail,
+        "HTTP status 404: `no`"
+    );
+}
+
+#[test]
+fn an_idle_client_is_small() {
+    for (protocol, most) in [
+        (Protocol::Tcp, 150),
+        (Protocol::Http, 700),
+        (Protocol::Ws, 500),
+        (Protocol::Sse, 700),
+    ] {
+        let mut client = client(protocol);
+        play(&mut client, &transcript(protocol), 33).unwrap();
+        assert!(client.held() <= most, "{protocol}: {}", client.held());
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_heard_nothing_breaks_and_little_is_held(
+        protocol in prop::sample::select(&Protocol::ALL[..]),
+        known in any::<Index>(),
+        place in any::<Index>(),
+        noise in prop::collection::vec(any::<u8>(), 0..300),
+        size in 1usize..100,
+    ) {
+        let steps = transcript(protocol);
+        let known = known.index(steps.len());
+        let mut client = client(protocol);
+        play(&mut client, &steps[..known], size).unwrap();
+        // The next words, with noise in them.
+        let mut bytes = match &steps[known] {
+            Step::Hears(bytes) | Step::ErrandHears(bytes) => bytes.clone(),
+            Step::Asks(_) => Vec::new(),
+        };
+        let place = place.index(bytes.len() + 1);
+        bytes.splice(place..place, noise);
+        let mut heard = Vec::new();
+        for piece in bytes.chunks(size) {
+            if client.hear(piece, &mut heard).is_err() || client.errand_hears(piece).is_err() {
+                break;
+            }
+        }
+        let _why = (client.ended(), client.errand_ended());
+        prop_assert!(client.held() < 4000, "{}", client.held());
+    }
+}
