@@ -12,5 +12,5 @@ mod testing;
 mod tests;
 mod verdicts;
 
-pub use progress::glance;
+pub use progress::load_test_progress;
 pub use terminal::load_test;
