@@ -1,8 +1,10 @@
 //! What a load test has found: as text, and how far it is while it runs.
 
+mod chart;
 mod counts;
 mod failover;
 mod latency;
+mod page;
 mod progress;
 mod tame;
 mod terminal;
@@ -12,5 +14,6 @@ mod testing;
 mod tests;
 mod verdicts;
 
+pub use page::load_test_page;
 pub use progress::load_test_progress;
 pub use terminal::load_test;
