@@ -19,7 +19,7 @@ mod testing;
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
 pub use health::health;
-pub use load_test::{load_test, load_test_page, load_test_progress};
+pub use load_test::{load_test, load_test_comparison, load_test_page, load_test_progress};
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;
 pub use stats::stats;
