@@ -20,7 +20,7 @@ mod testing;
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
 pub use health::health;
-pub use load_test::{glance, load_test};
+pub use load_test::{load_test, load_test_comparison, load_test_page, load_test_progress};
 pub use prospect::prospect;
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;

@@ -24,7 +24,7 @@ pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer:
     line.0.enable_steady_tick(TICK);
     while glances.changed().await.is_ok() {
         if let Some(glance) = glances.borrow_and_update().as_ref() {
-            line.0.set_message(report::glance(glance));
+            line.0.set_message(report::load_test_progress(glance));
         }
     }
     // The test has what it needs to say more.

@@ -45,9 +45,8 @@ pub(super) fn failover(failover: &Failover) -> String {
     section(&title, &lines)
 }
 
-// Private
-
-fn aftermath(failover: &Failover) -> Vec<String> {
+/// Where its clients are then, and who else was touched.
+pub(super) fn aftermath(failover: &Failover) -> Vec<String> {
     let Failover {
         homeless,
         failed_attempts,
@@ -64,6 +63,8 @@ fn aftermath(failover: &Failover) -> Vec<String> {
     ];
     lines.into_iter().flatten().collect()
 }
+
+// Private
 
 fn places(nodes: &[NodeCount]) -> String {
     let places = nodes

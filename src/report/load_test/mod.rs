@@ -1,8 +1,11 @@
 //! What a load test has found: as text, and how far it is while it runs.
 
+mod chart;
+mod comparison;
 mod counts;
 mod failover;
 mod latency;
+mod page;
 mod progress;
 mod tame;
 mod terminal;
@@ -11,6 +14,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod verdicts;
+#[cfg(test)]
+mod wellformed;
 
-pub use progress::glance;
+pub use comparison::load_test_comparison;
+pub use page::load_test_page;
+pub use progress::load_test_progress;
 pub use terminal::load_test;

@@ -6,7 +6,7 @@ use crate::loadtest::results::Phase;
 
 /// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and what else is known by then.
 #[must_use]
-pub fn glance(glance: &Glance) -> String {
+pub fn load_test_progress(glance: &Glance) -> String {
     let opening = (glance.opening > 0).then(|| format!("{} opening", glance.opening));
     let rate = (glance.phase == Phase::Ramp && glance.rate_per_second > 0.0)
         .then(|| format!("{:.0}/s", glance.rate_per_second));
@@ -55,13 +55,13 @@ mod tests {
             held: vec![("erlmcp1".into(), 40_210)],
             hold_left: None,
         };
-        insta::assert_snapshot!(plain(&glance(&now)), @"ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error");
+        insta::assert_snapshot!(plain(&load_test_progress(&now)), @"ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error");
         now.phase = Phase::Hold;
         now.connected = 99_999;
         now.opening = 0;
         now.errors = 1;
         now.p99_ms = Some(5.61);
         now.hold_left = Some(Duration::from_secs(57));
-        insta::assert_snapshot!(plain(&glance(&now)), @"hold: 99999 of 100000 connected, 1 error, p99 5.6 ms, 57s left");
+        insta::assert_snapshot!(plain(&load_test_progress(&now)), @"hold: 99999 of 100000 connected, 1 error, p99 5.6 ms, 57s left");
     }
 }

@@ -1,11 +1,13 @@
-//! What came from the network must not steer a terminal, nor break a page.
+//! What came from the network must not steer a terminal, nor break a page; nor must a number that is none.
 
-use crate::loadtest::results::{Count, NodeCount, Results};
+use crate::loadtest::results::{Count, NodeCount, Quantiles, Results};
 
 /// Characters that a name, or anything else that somebody else has said, may be long.
 const LONGEST: usize = 200;
+/// A time in whatever unit, or a share, may be: what is more would fill the page with digits.
+const LARGEST: f64 = 1e12;
 
-/// The same results without control characters, and without texts that never end.
+/// The same results without control characters, texts that never end, and numbers that are none or cannot be.
 pub(super) fn tame(results: &Results) -> Results {
     let mut results = results.clone();
     let counts = &mut results.counts;
@@ -36,7 +38,36 @@ pub(super) fn tame(results: &Results) -> Results {
         text(&mut failover.node);
         nodes(&mut failover.rehomed_to);
         nodes(&mut failover.after);
+        number(&mut failover.at_seconds);
+        failover.curve.iter_mut().for_each(|point| number(&mut point.ms));
+        let times = [
+            &mut failover.detected_ms,
+            &mut failover.cut_p50_ms,
+            &mut failover.cut_p100_ms,
+            &mut failover.rehomed_p50_ms,
+            &mut failover.rehomed_p100_ms,
+            &mut failover.back_ms,
+        ];
+        times.into_iter().flatten().for_each(number);
     }
+    results
+        .nodes
+        .iter_mut()
+        .for_each(|node| quantiles(&mut node.latency));
+    quantiles(&mut results.latency.all);
+    quantiles(&mut results.ramp.handshake);
+    for bucket in &mut results.latency.histogram {
+        number(&mut bucket.from_ms);
+        number(&mut bucket.to_ms);
+    }
+    results
+        .timeline
+        .iter_mut()
+        .for_each(|moment| number(&mut moment.at_seconds));
+    number(&mut results.latency.p99_target_ms);
+    number(&mut results.latency.variance_percent);
+    number(&mut results.distribution.variance_percent);
+    number(&mut results.distribution.mean);
     text(&mut results.program);
     text(&mut results.host.kernel);
     results
@@ -50,6 +81,28 @@ fn count(count: &mut Count) {
 
 fn nodes(nodes: &mut [NodeCount]) {
     nodes.iter_mut().for_each(|node| text(&mut node.name));
+}
+
+fn quantiles(quantiles: &mut Quantiles) {
+    let all = [
+        &mut quantiles.min_ms,
+        &mut quantiles.mean_ms,
+        &mut quantiles.stddev_ms,
+        &mut quantiles.p50_ms,
+        &mut quantiles.p90_ms,
+        &mut quantiles.p99_ms,
+        &mut quantiles.p999_ms,
+        &mut quantiles.max_ms,
+    ];
+    all.into_iter().for_each(number);
+}
+
+fn number(number: &mut f64) {
+    *number = if number.is_nan() {
+        0.0
+    } else {
+        number.clamp(0.0, LARGEST)
+    };
 }
 
 fn text(text: &mut String) {

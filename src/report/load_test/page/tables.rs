@@ -1,0 +1,194 @@
+//! All numbers, in tables.
+
+use serde::Serialize;
+
+use super::super::super::numbers::{bytes, grouped, millis};
+use super::super::{counts, failover};
+use crate::loadtest::results::{Count, Failover, NodeResult, Quantiles, Results};
+
+/// A table: the first column holds words, and so do all where `words`; else the others hold numbers.
+#[derive(Debug, Serialize)]
+pub(super) struct Table {
+    title: String,
+    words: bool,
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+/// Those that have rows.
+pub(super) fn tables(results: &Results) -> Vec<Table> {
+    let failover = results.failover.as_ref().map(timeline);
+    let all = [nodes(results), latency(results), counted(results)];
+    let all = all
+        .into_iter()
+        .chain(failover)
+        .chain([moved(results), errors(results), memory(results)]);
+    all.filter(|table| !table.rows.is_empty()).collect()
+}
+
+// Private
+
+fn nodes(results: &Results) -> Table {
+    let mean = results.distribution.mean;
+    let row = |node: &NodeResult| {
+        let off = (mean > 0.0).then(|| (f64::from(node.connected) - mean) / mean * 100.0);
+        vec![
+            node.name.clone(),
+            grouped(node.connected.into()),
+            off.map_or(String::new(), |off| format!("{off:+.2}%")),
+            grouped(node.held.into()),
+        ]
+    };
+    Table {
+        title: "Nodes".into(),
+        words: false,
+        header: vec!["node", "when all were made", "off the mean", "at the end"],
+        rows: results.nodes.iter().map(row).collect(),
+        notes: Vec::new(),
+    }
+}
+
+fn latency(results: &Results) -> Table {
+    let row = |(name, latency): (&str, &Quantiles)| {
+        let times = [
+            latency.mean_ms,
+            latency.stddev_ms,
+            latency.p50_ms,
+            latency.p90_ms,
+            latency.p99_ms,
+            latency.p999_ms,
+            latency.max_ms,
+        ];
+        let name = [name.to_owned()].into_iter();
+        name.chain(times.map(millis))
+            .chain([grouped(latency.count)])
+            .collect()
+    };
+    let nodes = results
+        .nodes
+        .iter()
+        .map(|node| (node.name.as_str(), &node.latency));
+    let all = [
+        ("all", &results.latency.all),
+        ("handshake", &results.ramp.handshake),
+    ];
+    let known = nodes.chain(all).filter(|(_, latency)| latency.count > 0);
+    let messages = &results.messages;
+    let due = format!(
+        "From when a message was due, not when it was sent, to its answer. {} were due, {} answered, {} not answered when the test ended.",
+        grouped(messages.due),
+        grouped(messages.answered),
+        grouped(messages.unanswered)
+    );
+    Table {
+        title: "Latency".into(),
+        words: false,
+        header: vec![
+            "", "average", "stddev", "p50", "p90", "p99", "p99.9", "max", "samples",
+        ],
+        rows: known.map(row).collect(),
+        notes: vec![due],
+    }
+}
+
+fn counted(results: &Results) -> Table {
+    let counts = &results.counts;
+    let row = |name: &str, of: &dyn Fn(&Count) -> Option<u64>| {
+        let cell = |count: Option<&Count>| count.and_then(of).map_or("–".to_owned(), grouped);
+        vec![
+            name.to_owned(),
+            cell(Some(&counts.generator)),
+            cell(counts.balancer.as_ref()),
+            cell(counts.kernel.as_ref()),
+        ]
+    };
+    let each = counts::names(counts, &results.nodes).into_iter().map(|name| {
+        row(name, &|count| {
+            let node = count.nodes.iter().find(|node| node.name == name);
+            node.map(|node| node.connections)
+        })
+    });
+    Table {
+        title: "The same connections, counted by three".into(),
+        words: false,
+        header: vec!["node", "generator", "balancer", "kernel"],
+        rows: each.chain([row("all", &|count| Some(count.total))]).collect(),
+        notes: counts.meaning.clone(),
+    }
+}
+
+fn timeline(failover: &Failover) -> Table {
+    let row = |(ms, what): (f64, String)| vec![what, format!("{ms:.0} ms")];
+    let at = format!("{:.1} s after the test began.", failover.at_seconds);
+    Table {
+        title: format!("Failover of {}", failover.node),
+        words: false,
+        header: vec!["what happened", "after"],
+        rows: failover::steps(failover).into_iter().map(row).collect(),
+        notes: [at].into_iter().chain(failover::aftermath(failover)).collect(),
+    }
+}
+
+fn moved(results: &Results) -> Table {
+    let moved = results.sticky.iter().flat_map(|sticky| &sticky.moved);
+    let row = |moved: &crate::loadtest::results::Moved| {
+        let address = moved
+            .address
+            .map_or("the kernel's choice".to_owned(), |address| address.to_string());
+        vec![
+            address,
+            moved.was.clone(),
+            moved.now.clone().unwrap_or_else(|| "not served".into()),
+        ]
+    };
+    Table {
+        title: "Clients that came back to another node".into(),
+        words: true,
+        header: vec!["client", "before", "after"],
+        rows: moved.map(row).collect(),
+        notes: Vec::new(),
+    }
+}
+
+fn errors(results: &Results) -> Table {
+    let row = |error: &crate::loadtest::results::ErrorCount| {
+        vec![
+            error.kind.name().to_owned(),
+            grouped(error.count),
+            error.example.clone(),
+        ]
+    };
+    Table {
+        title: "Errors".into(),
+        words: true,
+        header: vec!["kind", "how many", "one of them"],
+        rows: results.errors.iter().map(row).collect(),
+        notes: Vec::new(),
+    }
+}
+
+/// Nobody has none: 0 is what was not measured.
+fn memory(results: &Results) -> Table {
+    let memory = &results.memory;
+    let known = [
+        ("host, the kernel's included", memory.host_bytes),
+        ("generator", memory.generator_bytes),
+        (
+            "generator, per held connection",
+            memory.generator_bytes_per_connection,
+        ),
+        ("nodes", memory.nodes_bytes),
+        ("balancer", memory.balancer_bytes),
+    ];
+    let known = known.into_iter().filter(|(_, size)| *size > 0);
+    Table {
+        title: "Memory".into(),
+        words: false,
+        header: vec!["of", "memory"],
+        rows: known
+            .map(|(who, size)| vec![who.to_owned(), bytes(size)])
+            .collect(),
+        notes: Vec::new(),
+    }
+}
