@@ -78,7 +78,7 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
         agree: None,
         meaning,
     };
-    counts.agree = agree(order, &counts);
+    counts.agree = Some(agree(order, &counts));
     counts
 }
 
@@ -126,17 +126,17 @@ fn total(nodes: Vec<NodeCount>) -> Count {
 }
 
 /// Whether all that count the same thing have counted the same.
-fn agree(order: &Order, counts: &Counts) -> Option<bool> {
+fn agree(order: &Order, counts: &Counts) -> bool {
     let at_target = counts.generator.total == counts.to_target;
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
-        return Some(at_target);
+        return at_target;
     }
     let at_nodes = |count: &Option<Count>| {
         count
             .as_ref()
             .is_some_and(|count| contains(count, &counts.generator, counts.others))
     };
-    Some(at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer))
+    at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }
 
 /// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known.

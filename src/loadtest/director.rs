@@ -86,9 +86,9 @@ impl<'a> Director<'a> {
         let complete = self.ramp().await;
         let connected = counting::held(&self.look().await, &self.common.names);
         let mut victims = None;
-        let mut hold = Duration::ZERO;
+        let mut held_for = Duration::ZERO;
         if complete {
-            (hold, victims) = self.hold().await;
+            (held_for, victims) = self.hold().await;
         }
         let held = self.look().await.connected();
         let counts = counting::count(self.order, &self.crew, &self.common.names).await;
@@ -102,7 +102,7 @@ impl<'a> Director<'a> {
             names: self.common.names.all(),
             connected,
             held,
-            hold,
+            hold: held_for,
             counts,
             memory,
             sampled,

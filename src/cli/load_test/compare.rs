@@ -1,7 +1,7 @@
 //! `load-test --compare`: two tests side by side.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -38,12 +38,12 @@ struct Both<'a> {
     b: &'a Results,
 }
 
-fn read(path: &PathBuf) -> Result<Results, Failure> {
+fn read(path: &Path) -> Result<Results, Failure> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
     Results::read(&text).map_err(|error| unreadable(path, error))
 }
 
-fn unreadable(path: &PathBuf, error: impl Into<anyhow::Error>) -> Failure {
+fn unreadable(path: &Path, error: impl Into<anyhow::Error>) -> Failure {
     Failure::new(error)
         .context(format!("cannot read `{}`", path.display()))
         .exit(Exit::Unclear)

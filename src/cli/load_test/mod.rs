@@ -42,7 +42,8 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
         printer.data(&report::load_test(&results))?;
     }
     if let Some(paper) = paper {
-        let path = paper.write(&report::load_test_page(&results))?;
+        let page = report::load_test_page(&results).map_err(Failure::new)?;
+        let path = paper.write(&page)?;
         printer.note(&format!("wrote {}", path.display()));
     }
     Ok(match results.outcome {

@@ -28,7 +28,7 @@ pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer:
         }
     }
     // The test has what it needs to say more.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// A line that is gone when nobody looks any more.

@@ -59,11 +59,14 @@ impl Worker {
     fn sample(&mut self, clients: u32) {
         let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
         let step = (seats / clients.max(1)).max(1) as usize;
+        // Those that wait for an answer just now are passed over, for their neighbours.
+        let all = (0..step).flat_map(|first| (0..seats).skip(first).step_by(step));
         let mut left = clients;
-        for seat in (0..seats).step_by(step) {
-            if left > 0 && self.give_up(seat) {
-                left -= 1;
+        for seat in all {
+            if left == 0 {
+                return;
             }
+            left -= u32::from(self.give_up(seat));
         }
     }
 }

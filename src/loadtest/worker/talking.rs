@@ -65,7 +65,8 @@ impl Worker {
             if line.errand.is_none()
                 && let Some(text) = line.talk.errand()
             {
-                let stream = platform::connect::begin(target, source, true)?;
+                // Not eager: it is written when it is connected, and the target is not to wait for that.
+                let stream = platform::connect::begin(target, source, false)?;
                 line.errand = Some(Errand::begun(stream, text, seat, self.poll.registry())?);
             }
             Ok(())
