@@ -15,6 +15,8 @@ pub(crate) enum Command {
     Hold(u64),
     /// Messages that are due from then on do not count any more, and none is sent.
     HoldIsOver(u64),
+    /// Begin no more connections; those that are being made may come to be.
+    Enough,
     /// How does it stand?
     Glance(oneshot::Sender<Reading>),
     /// Where do held connections come from?

@@ -12,17 +12,18 @@ use super::protocol::Protocol;
 use super::results::{Count, Counts, NodeCount};
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
+use crate::shutdown::Shutdown;
 
 /// How long counts may differ: what ends just now is seen by one earlier than by another.
 const SETTLING: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Counts, until the three agree or have had the time to.
-pub(super) async fn count(order: &Order, crew: &Crew, names: &Names) -> Counts {
+/// Counts, until the three agree, have had the time to, or `stop` is ordered.
+pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shutdown) -> Counts {
     let deadline = Instant::now() + SETTLING;
     loop {
         let counts = count_once(order, crew, names).await;
-        if counts.agree != Some(false) || Instant::now() > deadline {
+        if counts.agree != Some(false) || Instant::now() > deadline || stop.is_ordered() {
             return counts;
         }
         tokio::time::sleep(AGAIN).await;

@@ -17,6 +17,7 @@ use super::results::millis;
 use super::results::{FailoverMode, Moment, Phase};
 use super::run::RunError;
 use super::timeline::Timeline;
+use super::times::Times;
 use super::worker::Common;
 use crate::shutdown::Shutdown;
 
@@ -43,6 +44,8 @@ pub(super) struct Director<'a> {
     stop: &'a Shutdown,
     phase: Phase,
     hold_ends: Option<Instant>,
+    /// Messages answered since the last moment of the timeline.
+    recent: Times,
     last: Last,
 }
 
@@ -72,6 +75,7 @@ impl<'a> Director<'a> {
             stop,
             phase: Phase::Ramp,
             hold_ends: None,
+            recent: Times::default(),
             last: Last {
                 at: Instant::now(),
                 welcomes: 0,
@@ -84,14 +88,17 @@ impl<'a> Director<'a> {
     /// Goes through all of it, or ends early when it is told to.
     pub(super) async fn direct(mut self, meter: Meter) -> Result<Found, RunError> {
         let complete = self.ramp().await;
+        if !complete {
+            self.crew.tell(|_| Command::Enough);
+        }
         let connected = counting::held(&self.look().await, &self.common.names);
         let mut victims = None;
         let mut held_for = Duration::ZERO;
         if complete {
-            (held_for, victims) = self.hold().await;
+            (held_for, victims) = self.hold().await?;
         }
         let held = self.look().await.connected();
-        let counts = counting::count(self.order, &self.crew, &self.common.names).await;
+        let counts = counting::count(self.order, &self.crew, &self.common.names, self.stop).await;
         let memory = meter.read(self.order, held).await;
         let sampled = if complete { self.sample().await } else { 0 };
         self.enter(Phase::Close);
@@ -115,20 +122,21 @@ impl<'a> Director<'a> {
 
     // Private
 
-    /// Until all connections are made; whether they are. A target that serves nobody any more is not waited for.
+    /// Until all connections are made; whether they are. A target that serves no more clients is not waited for.
     async fn ramp(&mut self) -> bool {
         let per_connection = self.order.rate.map_or(0.0, |rate| 2.0 / rate);
         let limit = self.order.patience
             + Duration::from_secs_f64(per_connection.min(3_600.0))
             + Duration::from_secs(1);
+        // The most that were connected so far, and since when.
         let mut progress = (0, Instant::now());
         loop {
             let standing = self.look().await;
             if standing.connected() >= self.order.connections {
                 return true;
             }
-            if standing.welcomes > progress.0 {
-                progress = (standing.welcomes, Instant::now());
+            if standing.connected() > progress.0 {
+                progress = (standing.connected(), Instant::now());
             }
             let stalled = progress.1.elapsed() > limit;
             if stalled || standing.workers < self.order.workers || self.stop.is_ordered() {
@@ -139,7 +147,7 @@ impl<'a> Director<'a> {
     }
 
     /// Until the hold is over, and the failover in it; how long it was.
-    async fn hold(&mut self) -> (Duration, Option<Victims>) {
+    async fn hold(&mut self) -> Result<(Duration, Option<Victims>), RunError> {
         self.enter(Phase::Hold);
         let began = Instant::now();
         self.hold_ends = Some(began + self.order.hold);
@@ -156,7 +164,7 @@ impl<'a> Director<'a> {
         if let Some((cluster, node, mode)) = failover {
             self.hold_until(began + order.hold / FAILS_AFTER).await;
             if !self.stop.is_ordered() {
-                victims = self.fail(cluster, node, mode).await;
+                victims = Some(self.fail(cluster, node, mode).await?);
             }
         }
         self.hold_until(began + order.hold).await;
@@ -166,7 +174,7 @@ impl<'a> Director<'a> {
         let over = self.common.now();
         self.crew.tell(|_| Command::HoldIsOver(over));
         self.hold_ends = None;
-        (began.elapsed(), victims)
+        Ok((began.elapsed(), victims))
     }
 
     async fn hold_until(&mut self, end: Instant) {
@@ -178,23 +186,11 @@ impl<'a> Director<'a> {
     }
 
     /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too long.
-    async fn fail(&mut self, cluster: &Cluster, node: &str, mode: FailoverMode) -> Option<Victims> {
-        let process = match failing::process_of(cluster, node).await {
-            Ok(process) => process,
-            Err(error) => {
-                tracing::error!("cannot let {node} fail: {error}");
-                return None;
-            }
-        };
+    async fn fail(&mut self, cluster: &Cluster, node: &str, mode: FailoverMode) -> Result<Victims, RunError> {
+        let process = failing::process_of(cluster, node).await?;
         let clients = self.crew.fail(self.common.names.id(node)).await;
         let at = self.common.now();
-        let failing = match Failing::begin(cluster, node, mode, process) {
-            Ok(failing) => failing,
-            Err(error) => {
-                tracing::error!("cannot let {node} fail: {error}");
-                return None;
-            }
-        };
+        let failing = Failing::begin(cluster, node, mode, process)?;
         let mut victims = Victims::new(node, mode, clients, at, failing);
         let limit = Instant::now() + self.order.targets.failover.duration() * GIVE_UP;
         loop {
@@ -210,7 +206,7 @@ impl<'a> Director<'a> {
             self.wait(CLOSE_LOOK).await;
         }
         victims.failing.go_on();
-        Some(victims)
+        Ok(victims)
     }
 
     /// Lets some clients give up their connection and come back; how many.
@@ -259,14 +255,17 @@ impl<'a> Director<'a> {
             };
         }
         let elapsed = self.common.began.elapsed();
-        self.timeline.add(Moment {
-            at_seconds: elapsed.as_secs_f64(),
-            phase: self.phase,
-            held: standing.held.clone(),
-            opening: standing.opening,
-            errors: standing.errors.count(),
-            p99_ms: standing.recent.p99().map(millis),
-        });
+        self.recent.merge(&standing.recent);
+        if self.timeline.wants(elapsed.as_secs_f64(), self.phase) {
+            self.timeline.add(Moment {
+                at_seconds: elapsed.as_secs_f64(),
+                phase: self.phase,
+                held: standing.held.clone(),
+                opening: standing.opening,
+                errors: standing.errors.count(),
+                p99_ms: std::mem::take(&mut self.recent).p99().map(millis),
+            });
+        }
         let held = self
             .common
             .names

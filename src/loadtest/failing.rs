@@ -25,11 +25,14 @@ pub(super) struct Failing {
 
 /// Why a node cannot be made to fail.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FailingError {
+pub enum FailingError {
+    /// It is not run here, or not running.
     #[error("{0} has no process of its own here")]
     NoProcess(String),
-    #[error("the supervisor does not answer: {0}")]
+    /// Nobody tells which process it is.
+    #[error(transparent)]
     Supervisor(#[from] crate::api::ClientError),
+    /// The kernel does not let us.
     #[error("cannot send a signal: {0}")]
     Signal(#[from] io::Error),
 }

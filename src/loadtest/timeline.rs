@@ -1,6 +1,6 @@
 //! The test over time, in as few moments as a chart needs.
 
-use super::results::Moment;
+use super::results::{Moment, Phase};
 
 /// Moments at most. When there are more, every second one is dropped, and they are taken half as often.
 const MOST: usize = 600;
@@ -22,14 +22,15 @@ impl Timeline {
         }
     }
 
-    /// Remembers a moment, unless it is too near to the last one of the same phase.
+    /// Whether it is time for another moment: one that is not too near to the last one of the same phase.
+    pub(super) fn wants(&self, at_seconds: f64, phase: Phase) -> bool {
+        self.moments
+            .last()
+            .is_none_or(|last| last.phase != phase || at_seconds >= last.at_seconds + self.spacing)
+    }
+
+    /// Remembers a moment.
     pub(super) fn add(&mut self, moment: Moment) {
-        let is_near = self.moments.last().is_some_and(|last| {
-            last.phase == moment.phase && moment.at_seconds < last.at_seconds + self.spacing
-        });
-        if is_near {
-            return;
-        }
         self.moments.push(moment);
         if self.moments.len() > MOST {
             let mut nth = 0;
@@ -56,17 +57,18 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::Phase;
     use super::*;
 
-    fn at(seconds: f64, phase: Phase) -> Moment {
-        Moment {
-            at_seconds: seconds,
-            phase,
-            held: vec![1, 2],
-            opening: 0,
-            errors: 0,
-            p99_ms: None,
+    fn add(timeline: &mut Timeline, at_seconds: f64, phase: Phase) {
+        if timeline.wants(at_seconds, phase) {
+            timeline.add(Moment {
+                at_seconds,
+                phase,
+                held: vec![1, 2],
+                opening: 0,
+                errors: 0,
+                p99_ms: None,
+            });
         }
     }
 
@@ -74,7 +76,7 @@ mod tests {
     fn a_long_test_has_no_more_moments_than_a_short_one() {
         let mut timeline = Timeline::new(0.5);
         for tenth in 0..1_000_000 {
-            timeline.add(at(f64::from(tenth) / 10.0, Phase::Hold));
+            add(&mut timeline, f64::from(tenth) / 10.0, Phase::Hold);
         }
         let moments = timeline.ordered(&[1, 0, 7]);
         assert!((200..=MOST).contains(&moments.len()), "{}", moments.len());
@@ -86,7 +88,7 @@ mod tests {
     fn a_phase_begins_with_a_moment() {
         let mut timeline = Timeline::new(10.0);
         for (second, phase) in [(0.0, Phase::Ramp), (1.0, Phase::Ramp), (1.5, Phase::Hold)] {
-            timeline.add(at(second, phase));
+            add(&mut timeline, second, phase);
         }
         assert_eq!(timeline.ordered(&[]).len(), 2);
     }

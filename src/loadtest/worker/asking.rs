@@ -58,6 +58,7 @@ impl Worker {
         let (Some(due), node) = (asked.take(), place.node) else {
             return;
         };
+        place.failures = 0;
         self.timers.disarm(seat);
         if self.counts(due) {
             let took = self.now.saturating_sub(due);
@@ -81,11 +82,9 @@ impl Worker {
     // Private
 
     fn next_turn(&self) -> Option<(u32, u64)> {
-        let is_over = self.counting.is_some_and(|(_, until)| until < u64::MAX);
-        if is_over || self.seats.is_empty() {
-            return None;
-        }
-        self.carousel.next(&self.pace)
+        let until = self.counting.map_or(u64::MAX, |(_, until)| until);
+        let next = self.carousel.next(&self.pace)?;
+        (next.1 < until && !self.seats.is_empty()).then_some(next)
     }
 
     fn counts(&self, due: u64) -> bool {

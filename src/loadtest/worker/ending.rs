@@ -25,7 +25,6 @@ impl Worker {
                 }
                 *self.held_by(node) -= 1;
                 self.lament(seat, story, trouble);
-                self.again.push_back(seat);
             }
         }
     }
@@ -75,21 +74,21 @@ impl Worker {
 
     // Private
 
-    /// A client was served, and is not any more: whose fault is that?
+    /// A client was served, and is not any more: whose fault is that, and when does it come back?
     fn lament(&mut self, seat: u32, story: Story, trouble: &Trouble) {
-        match story {
-            Story::Failing { cut: false } => {
-                self.seats[seat as usize].story = Story::Failing { cut: true };
-                self.cut += 1;
-                self.tally.failover.cut.push(self.now);
-            }
-            _ => {
-                self.tally.errors.add(trouble, self.address(seat), self.now);
-                if self.failing.is_some() && self.homeless > 0 {
-                    self.tally.failover.bystanders += 1;
-                }
-            }
+        if let Story::Failing { cut: false } = story {
+            self.seats[seat as usize].story = Story::Failing { cut: true };
+            self.cut += 1;
+            self.tally.failover.cut.push(self.now);
+            self.again.push_back(seat);
+            return;
         }
+        self.tally.errors.add(trouble, self.address(seat), self.now);
+        if self.homeless > 0 {
+            self.tally.failover.bystanders += 1;
+        }
+        // A target that serves everybody and then closes is not to be overrun.
+        self.pause(seat);
     }
 
     /// What a client leaves open: messages that were due, and its return.

@@ -74,8 +74,6 @@ pub(super) struct Worker {
     carousel: Carousel,
     /// When due messages count: from, and before.
     counting: Option<(u64, u64)>,
-    /// The node that fails, or has failed.
-    failing: Option<NodeId>,
     /// Clients whose story is not over: of a node that fails, of them those that were cut, those that come back.
     homeless: u32,
     cut: u32,
@@ -88,6 +86,8 @@ pub(super) struct Worker {
     now: u64,
     buffer: Box<[u8]>,
     heard: Vec<Heard>,
+    /// It begins no more connections.
+    has_enough: bool,
     ended: bool,
 }
 
@@ -152,7 +152,6 @@ impl Worker {
             pace: Pace::new(messages_per_second, connections, number, workers),
             carousel: Carousel::default(),
             counting: None,
-            failing: None,
             homeless: 0,
             cut: 0,
             sampling: 0,
@@ -163,6 +162,7 @@ impl Worker {
             now: common.now(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             heard: Vec::new(),
+            has_enough: false,
             ended: false,
             common,
         })

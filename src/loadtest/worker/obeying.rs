@@ -12,6 +12,7 @@ impl Worker {
             match command {
                 Command::Hold(from) => self.counting = Some((from, u64::MAX)),
                 Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
+                Command::Enough => self.has_enough = true,
                 Command::Glance(reply) => drop(reply.send(self.reading())),
                 Command::Locals(reply) => drop(reply.send(self.locals())),
                 Command::Fail(node, reply) => drop(reply.send(self.fail(node))),
@@ -45,7 +46,6 @@ impl Worker {
     }
 
     fn fail(&mut self, node: NodeId) -> u32 {
-        self.failing = Some(node);
         for seat in &mut self.seats {
             if seat.node == node && matches!(seat.phase, Phase::Held { .. }) {
                 seat.story = Story::Failing { cut: false };

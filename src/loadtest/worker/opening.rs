@@ -20,7 +20,7 @@ const DOUBLINGS: u8 = 5;
 impl Worker {
     /// Begins as many connections as may be.
     pub(super) fn open_more(&mut self) {
-        while self.opening < WINDOW {
+        while self.opening < WINDOW && !self.has_enough {
             let seat = if let Some(seat) = self.again.pop_front() {
                 seat
             } else if self.may_begin() {
@@ -35,7 +35,7 @@ impl Worker {
 
     /// When the next client may begin that has never had a connection; `None` when that does not depend on time.
     pub(super) fn next_opening(&self) -> Option<u64> {
-        let waits = self.opening < WINDOW && self.has_fresh();
+        let waits = self.opening < WINDOW && self.has_fresh() && !self.has_enough;
         waits.then(|| self.turn_of(self.fresh)).flatten()
     }
 

@@ -89,7 +89,6 @@ impl Worker {
         // From now on, what is said is short, and waits for nothing.
         let _fails_on_dead_ones = line.stream.set_nodelay(true);
         place.phase = Phase::Held { line, asked: None };
-        place.failures = 0;
         place.node = node;
         let (is_first, story) = (
             place.turn.is_none(),
