@@ -1,10 +1,12 @@
-//! One failover: from a node's last sign of life until it serves again, with measured times.
+//! One failover: from a node's last sign of life until it gets clients again, with measured times.
 //!
 //! ```text
 //!  detected ──▶ cut ──▶ elsewhere ──▶ back
-//!  we know      the balancer has      a request through the balancer   the node serves again
+//!  we know      the balancer has      a request through the balancer   the node answers again
 //!               closed its sessions   is answered by another node
 //! ```
+//!
+//! A node may be back before the others have happened: it is over when the node is no longer held back either.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -22,6 +24,7 @@ pub(super) struct Failover {
     cut: Option<Duration>,
     elsewhere: Option<Duration>,
     back: Option<Duration>,
+    is_over: bool,
 }
 
 impl Failover {
@@ -36,6 +39,7 @@ impl Failover {
             cut: None,
             elsewhere: None,
             back: None,
+            is_over: false,
         }
     }
 
@@ -49,9 +53,14 @@ impl Failover {
         self.stage(now, |failover| &mut failover.elsewhere)
     }
 
-    /// The node serves again.
-    pub(super) fn back(&mut self, now: Instant) {
-        self.stage(now, |failover| &mut failover.back);
+    /// The node answers again. Whether that is news.
+    pub(super) fn back(&mut self, now: Instant) -> bool {
+        self.stage(now, |failover| &mut failover.back)
+    }
+
+    /// The node gets clients again.
+    pub(super) fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// From the last sign of life until clients are served elsewhere.
@@ -80,9 +89,9 @@ impl Failover {
         }
     }
 
-    /// Whether the node serves again.
+    /// Whether the node gets clients again.
     pub(super) fn is_over(&self) -> bool {
-        self.back.is_some()
+        self.is_over
     }
 
     // Private
@@ -119,8 +128,9 @@ impl fmt::Display for Failover {
 
 // Private
 
+/// In milliseconds, to the microsecond.
 fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]
@@ -139,7 +149,7 @@ mod tests {
         assert_eq!(failover.took(), Some(Duration::from_millis(3_112)));
         assert!(!failover.is_overdue(Duration::from_secs(4), at(90_000)));
         assert!(failover.is_overdue(Duration::from_secs(3), at(3_112)));
-        failover.back(at(33_000));
+        assert!(failover.back(at(33_000)));
         assert_eq!(
             failover.to_string(),
             "hung, detected=3100ms cut=3105ms elsewhere=3112ms back=33000ms"

@@ -62,7 +62,9 @@ mod tests {
         for node in ["erlmcp1", "erlmcp2"] {
             failovers.begin(node, died(now));
         }
-        failovers.running("erlmcp1").unwrap().back(now);
+        let first = failovers.running("erlmcp1").unwrap();
+        first.back(now);
+        first.end();
         assert!(failovers.running("erlmcp1").is_none());
         failovers.begin("erlmcp1", died(now));
         failovers.running("erlmcp1").unwrap().cut(now);

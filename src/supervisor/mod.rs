@@ -15,11 +15,13 @@
 mod census;
 mod child;
 mod children;
+mod comeback;
 mod core;
 mod doorway;
 mod drain;
 mod draining;
 mod ending;
+mod failing;
 mod failover;
 mod failovers;
 mod ladder;
