@@ -109,7 +109,7 @@ fn welcomed(welcome: Welcome<'_>) -> Option<Meaning<'_>> {
     // The version is said again in headers.
     let speakable = version.bytes().all(|byte| byte.is_ascii_graphic());
     (node.len() <= MAX_NAME && version.len() <= MAX_NAME && speakable)
-        .then(|| Meaning::Welcome { node, version })
+        .then_some(Meaning::Welcome { node, version })
 }
 
 fn denied(error: &str) -> Trouble {

@@ -85,7 +85,7 @@ impl Http {
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.responses.next(&mut bytes)? {
             match part {
-                Part::Head(head) => self.begin(head)?,
+                Part::Head(answer) => self.begin(answer)?,
                 Part::Body(piece) => self.take(piece)?,
                 Part::End => {
                     self.events = None;

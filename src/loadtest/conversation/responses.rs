@@ -171,19 +171,19 @@ impl Responses {
     ) -> Result<Option<T>, Trouble> {
         let before = self.begun.len();
         let piece = &input[..input.len().min(most - before)];
-        // Nothing is complete before a line's end: so it is not read anew with each byte.
-        let may_end = piece.contains(&b'\n');
+        // Nothing is complete before a line's end: so it is not read anew with each byte, nor further than that.
+        let lines = memchr::memrchr(b'\n', piece).map(|last| last + 1);
         if before == 0
-            && may_end
-            && let Some((length, what)) = read(piece)?
+            && let Some(lines) = lines
+            && let Some((length, what)) = read(&piece[..lines])?
         {
             *input = &input[length..];
             return Ok(Some(what));
         }
         self.begun.extend_from_slice(piece);
         if before > 0
-            && may_end
-            && let Some((length, what)) = read(&self.begun)?
+            && let Some(lines) = lines
+            && let Some((length, what)) = read(&self.begun[..before + lines])?
         {
             self.begun = Vec::new();
             // It was not complete without something of this piece.
@@ -247,6 +247,8 @@ fn empty_line(bytes: &[u8]) -> Result<Option<(usize, ())>, Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     /// What is in a stream that comes in pieces of this size.
@@ -256,7 +258,7 @@ mod tests {
         for mut piece in stream.as_bytes().chunks(size) {
             while let Some(part) = responses.next(&mut piece)? {
                 match part {
-                    Part::Head(head) => got += &format!("[{}]", head.status),
+                    Part::Head(head) => write!(got, "[{}]", head.status).unwrap(),
                     Part::Body(bytes) => got += std::str::from_utf8(bytes).unwrap(),
                     Part::End => got += ".",
                 }

@@ -69,12 +69,12 @@ impl Sse {
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.stream.next(&mut bytes)? {
             match part {
-                Part::Head(head) if head.events && self.events.is_none() => {
-                    self.keep(&head.cookies);
+                Part::Head(answer) if answer.events && self.events.is_none() => {
+                    self.keep(&answer.cookies);
                     self.events = Some(Events::default());
                 }
-                Part::Head(head) => {
-                    let detail = format!("no stream of events: HTTP status {}", head.status);
+                Part::Head(answer) => {
+                    let detail = format!("no stream of events: HTTP status {}", answer.status);
                     return Err(Trouble::new(Kind::Garbage, detail));
                 }
                 Part::Body(mut piece) => {

@@ -66,7 +66,7 @@ impl Ws {
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         if let Some(upgrade) = &mut self.upgrade {
             match upgrade.responses.next(&mut bytes)? {
-                Some(Part::Head(head)) => self.begin(&head)?,
+                Some(Part::Head(answer)) => self.begin(&answer)?,
                 _ => return Ok(()),
             }
         }
