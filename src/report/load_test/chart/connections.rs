@@ -14,7 +14,7 @@ use crate::loadtest::results::{Moment, Results};
 const ID: &str = "connections";
 const TITLE: &str = "Connections over time";
 /// For `100,000`, and the unit above.
-const LABELS: f64 = 84.0;
+const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 240.0;
 
 /// The chart; there is one even when nothing was seen.

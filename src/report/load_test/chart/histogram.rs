@@ -11,7 +11,7 @@ use crate::loadtest::results::{Bucket, Latency, Results};
 const ID: &str = "histogram";
 const TITLE: &str = "Messages by latency";
 /// For `100,000`, and the unit above.
-const LABELS: f64 = 84.0;
+const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 220.0;
 /// Between two bars, where they are wide enough.
 const GAP: f64 = 1.0;

@@ -35,7 +35,7 @@ fn figure(value: String, what: &'static str, aside: String) -> Figure {
 
 fn held(results: &Results) -> Figure {
     let aside = format!(
-        "of {}, for {:.0} s",
+        "of {}, for {:.0}\u{a0}s",
         numbers::grouped(results.test.connections.into()),
         results.hold_seconds
     );
@@ -47,7 +47,7 @@ fn ramp(results: &Results) -> Figure {
     figure(
         format!("{:.1} s", ramp.seconds),
         "to connect",
-        format!("{:.0} per second", ramp.rate),
+        format!("{} per second", super::super::chart::count(ramp.rate.round())),
     )
 }
 
