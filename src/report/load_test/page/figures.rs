@@ -75,17 +75,20 @@ fn latency(results: &Results) -> Option<Figure> {
 fn failover(results: &Results) -> Option<Figure> {
     let failover = results.failover.as_ref()?;
     let clients = numbers::grouped(failover.clients.into());
-    Some(match failover.rehomed_p100_ms {
-        Some(ms) => figure(
-            format!("{:.1} s", ms / 1_000.0),
-            "failover",
-            format!("{clients} clients served elsewhere"),
-        ),
-        None => {
-            let homeless = numbers::grouped(failover.homeless.into());
-            figure(homeless, "clients lost", format!("of {clients}, in the failover"))
-        }
-    })
+    let Some(ms) = failover.rehomed_p100_ms else {
+        let homeless = numbers::grouped(failover.homeless.into());
+        return Some(figure(
+            homeless,
+            "clients lost",
+            format!("of {clients}, in the failover"),
+        ));
+    };
+    let took = format!("{:.1} s", ms / 1_000.0);
+    Some(figure(
+        took,
+        "failover",
+        format!("{clients} clients served elsewhere"),
+    ))
 }
 
 fn sticky(results: &Results) -> Option<Figure> {
