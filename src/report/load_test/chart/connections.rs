@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::legend::Legend;
 use super::palette::series;
 use super::scale::Scale;
-use super::svg::{Anchor, Svg};
+use super::svg::{Anchor, Svg, fitting};
 use crate::loadtest::results::{Moment, Results};
 
 const ID: &str = "connections";
@@ -77,7 +77,7 @@ fn happened(results: &Results, time: &Scale) -> Vec<Flag> {
     }
     flags.extend(results.failover.as_ref().map(|failover| Flag {
         x: time.at(failover.at_seconds),
-        text: super::svg::fitting(&format!("{} {}", failover.node, done(failover.mode)), 200.0),
+        text: fitting(&format!("{} {}", failover.node, done(failover.mode)), 200.0),
         class: "alarm".to_owned(),
     }));
     flags

@@ -1,5 +1,6 @@
 //! Messages by the time they took.
 
+use super::super::super::numbers;
 use super::axis;
 use super::flags::{Flag, Flags};
 use super::frame::Frame;
@@ -71,7 +72,7 @@ fn percentiles(latency: &Latency, scale: &Scale) -> Vec<Flag> {
     let told = told.into_iter().filter(|_| all.count > 0);
     told.map(|(name, ms)| Flag {
         x: scale.at(ms),
-        text: format!("{name} {}", super::super::super::numbers::millis(ms)),
+        text: format!("{name} {}", numbers::millis(ms)),
         class: "quiet".to_owned(),
     })
     .collect()

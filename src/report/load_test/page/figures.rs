@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::super::numbers;
+use super::super::chart::count;
 use crate::loadtest::results::Results;
 
 /// A number.
@@ -47,7 +48,7 @@ fn ramp(results: &Results) -> Figure {
     figure(
         format!("{:.1} s", ramp.seconds),
         "to connect",
-        format!("{} per second", super::super::chart::count(ramp.rate.round())),
+        format!("{} per second", count(ramp.rate.round())),
     )
 }
 

@@ -20,6 +20,8 @@ use settings::{Setting, settings};
 use tables::{Table, tables};
 
 const TEMPLATE: &str = "load_test.html";
+/// The last moment with a date of ten characters, the end of the year 9999, in seconds since 1970.
+const LATEST: u64 = 253_402_300_799;
 
 /// What the template shows.
 #[derive(Debug, Serialize)]
@@ -78,9 +80,6 @@ pub fn load_test_page(results: &Results) -> Result<String, RenderError> {
 }
 
 // Private
-
-/// The last moment that has a date: the end of the year 9999.
-const LATEST: u64 = 253_402_300_799;
 
 const fn class(outcome: Outcome) -> &'static str {
     match outcome {
