@@ -56,6 +56,7 @@ pub(super) fn p99(results: &Results, target: Period, missed: Verdict) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::results::{Messages, Quantiles};
     use super::super::super::testing::{sample, targets};
     use super::*;
 
@@ -96,8 +97,8 @@ mod tests {
     #[test]
     fn a_test_without_messages_has_no_latency() {
         let mut results = sample();
-        results.messages = Default::default();
-        results.latency.all = Default::default();
+        results.messages = Messages::default();
+        results.latency.all = Quantiles::default();
         assert_eq!(
             p99(&results, targets().p99, Verdict::Failed).verdict,
             Verdict::Skipped

@@ -80,7 +80,9 @@ fn count(count: &mut Count) {
 }
 
 fn nodes(nodes: &mut [NodeCount]) {
-    nodes.iter_mut().for_each(|node| text(&mut node.name));
+    for node in nodes {
+        text(&mut node.name);
+    }
 }
 
 fn quantiles(quantiles: &mut Quantiles) {

@@ -2,7 +2,7 @@
 
 use crate::loadtest::judge;
 use crate::loadtest::results::{
-    Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeResult, Quantiles, Results,
+    Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeResult, Quantiles, Results,
 };
 use crate::loadtest::testing::{calm, sample, targets};
 use crate::loadtest::{Kind, Protocol};
@@ -85,9 +85,9 @@ pub(super) fn foreign() -> Results {
         ..results.distribution
     };
     results.counts = Counts {
-        generator: crate::loadtest::results::Count {
+        generator: Count {
             total: 10,
-            nodes: vec![],
+            nodes: Vec::new(),
         },
         balancer: None,
         kernel: None,

@@ -31,7 +31,10 @@ pub(super) const fn word(name: CheckName, verdict: Verdict) -> &'static str {
 
 /// A line for each check, in the reference's words.
 pub(super) fn lines(checks: &[Check]) -> String {
-    checks.iter().map(|check| format!("{}\n", line(check))).collect()
+    checks
+        .iter()
+        .flat_map(|check| [line(check), "\n".to_owned()])
+        .collect()
 }
 
 /// How the test went, and every reason why it did not go well.
@@ -42,7 +45,9 @@ pub(super) fn outcome(results: &Results) -> String {
         Outcome::Interrupted => paint::yellow("Load test interrupted: what there is until then."),
     };
     let missed = results.checks.iter().filter(|check| missed(check));
-    let reasons: String = missed.map(|check| format!("  {}\n", reason(check))).collect();
+    let reasons: String = missed
+        .flat_map(|check| ["  ".to_owned(), reason(check), "\n".to_owned()])
+        .collect();
     format!("\n{heading}\n{reasons}")
 }
 

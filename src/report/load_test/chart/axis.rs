@@ -48,7 +48,7 @@ pub(super) fn upright(svg: &mut Svg, frame: &Frame, scale: &Scale) {
 }
 
 /// A count: `25,000`, `1.5M`, `18E`.
-pub(super) fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     const UNITS: [(f64, &str); 5] = [(1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")];
     match UNITS.iter().find(|(size, _)| number >= *size) {
         Some((size, unit)) => format!("{}{unit}", short(number / size)),

@@ -8,13 +8,13 @@ use super::frame::Frame;
 use super::legend::Legend;
 use super::palette::series;
 use super::scale::Scale;
-use super::svg::{Anchor, Svg};
+use super::svg::{Anchor, Svg, fitting};
 use crate::loadtest::results::{Moment, Results};
 
 const ID: &str = "connections";
 const TITLE: &str = "Connections over time";
 /// For `100,000`, and the unit above.
-const LABELS: f64 = 84.0;
+const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 240.0;
 
 /// The chart; there is one even when nothing was seen.
@@ -77,7 +77,7 @@ fn happened(results: &Results, time: &Scale) -> Vec<Flag> {
     }
     flags.extend(results.failover.as_ref().map(|failover| Flag {
         x: time.at(failover.at_seconds),
-        text: super::svg::fitting(&format!("{} {}", failover.node, done(failover.mode)), 200.0),
+        text: fitting(&format!("{} {}", failover.node, done(failover.mode)), 200.0),
         class: "alarm".to_owned(),
     }));
     flags

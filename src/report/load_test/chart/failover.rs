@@ -12,7 +12,7 @@ use crate::loadtest::results::{Failover, FailoverPoint};
 
 const ID: &str = "failover";
 /// For `100,000`, and the unit above.
-const LABELS: f64 = 84.0;
+const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 220.0;
 /// From here on times are seconds.
 const SECONDS: f64 = 10_000.0;

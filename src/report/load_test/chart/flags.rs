@@ -1,6 +1,6 @@
 //! What happened when: lines up a plot, and above it what they are, in as many rows as keep the texts apart.
 
-use super::frame::{Frame, ROW};
+use super::frame::{Frame, ROW, rooms};
 use super::svg::{Anchor, Svg, width};
 
 /// Between two texts in a row.
@@ -44,21 +44,21 @@ impl Flags {
         self.0.iter().map(|(_, row, _)| row + 1).max().unwrap_or(0)
     }
 
-    /// Draws them; `frame` has room for [`rows`](Flags::rows). The first row is the lowest.
+    /// Draws them; `frame` has room for [`rows`](Flags::rows). The first row is the lowest. Lines pass behind texts.
     pub(super) fn draw(&self, svg: &mut Svg, frame: &Frame) {
+        let baseline = |row: usize| frame.top - ROW - 10.0 - rooms(row);
+        for (flag, row, _) in &self.0 {
+            let start = (flag.x, baseline(*row) + 5.0);
+            svg.line(start, (flag.x, frame.bottom), &format!("dash {}", flag.class));
+        }
         for (flag, row, start) in &self.0 {
-            let baseline = frame.top - ROW - 10.0 - super::frame::rooms(*row);
-            let class = &flag.class;
-            svg.line(
-                (flag.x, baseline + 5.0),
-                (flag.x, frame.bottom),
-                &format!("dash {class}"),
-            );
-            let wide = width(&flag.text);
+            let (wide, baseline) = (width(&flag.text), baseline(*row));
+            svg.rect((*start, baseline - 14.0), (wide, ROW - 3.0), "ground");
+            let middle = (start + wide / 2.0, baseline);
             svg.text(
-                (start + wide / 2.0, baseline),
+                middle,
                 Anchor::Middle,
-                &format!("{class} small"),
+                &format!("{} small", flag.class),
                 &flag.text,
             );
         }

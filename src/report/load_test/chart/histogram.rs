@@ -1,5 +1,6 @@
 //! Messages by the time they took.
 
+use super::super::super::numbers;
 use super::axis;
 use super::flags::{Flag, Flags};
 use super::frame::Frame;
@@ -11,7 +12,7 @@ use crate::loadtest::results::{Bucket, Latency, Results};
 const ID: &str = "histogram";
 const TITLE: &str = "Messages by latency";
 /// For `100,000`, and the unit above.
-const LABELS: f64 = 84.0;
+const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 220.0;
 /// Between two bars, where they are wide enough.
 const GAP: f64 = 1.0;
@@ -71,7 +72,7 @@ fn percentiles(latency: &Latency, scale: &Scale) -> Vec<Flag> {
     let told = told.into_iter().filter(|_| all.count > 0);
     told.map(|(name, ms)| Flag {
         x: scale.at(ms),
-        text: format!("{name} {}", super::super::super::numbers::millis(ms)),
+        text: format!("{name} {}", numbers::millis(ms)),
         class: "quiet".to_owned(),
     })
     .collect()

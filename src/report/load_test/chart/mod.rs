@@ -22,6 +22,7 @@ mod palette;
 mod scale;
 mod svg;
 
+pub(super) use axis::count;
 pub(super) use connections::connections;
 pub(super) use failover::failover;
 pub(super) use histogram::histogram;

@@ -58,8 +58,8 @@ fn colours(
         .into_iter()
         .enumerate()
         .map(|(index, colours)| (series(index), of(colours)));
-    let rule = |(class, colour)| {
+    let written = |(class, colour)| {
         format!("#{id} .{class}{{fill:{colour}}}#{id} .line.{class}{{fill:none;stroke:{colour}}}")
     };
-    roles.chain(series).map(rule).collect()
+    roles.chain(series).map(written).collect()
 }

@@ -53,11 +53,15 @@ impl Line {
 
     /// The change in percent of the value before, with its sign: `+3.2%`; empty where there is nothing to divide by.
     pub(super) fn percent(&self) -> String {
-        match self.values {
-            [Some(before), Some(after)] if before != after && before != 0.0 => {
-                format!("{:+.1}%", (after - before) / before * 100.0)
-            }
-            _ => String::new(),
+        let [Some(before), Some(after)] = self.values else {
+            return String::new();
+        };
+        let percent = (after - before) / before * 100.0;
+        // Neither a division by nothing, nor `+0.0%`.
+        if percent.is_finite() && percent.abs() >= 0.05 {
+            format!("{percent:+.1}%")
+        } else {
+            String::new()
         }
     }
 

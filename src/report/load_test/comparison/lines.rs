@@ -2,7 +2,7 @@
 
 use super::super::super::numbers;
 use super::change::{Line, Noise};
-use crate::loadtest::results::{Quantiles, Results};
+use crate::loadtest::results::{Failover, Memory, Quantiles, Results};
 
 /// Connections and errors: each one counts.
 const EXACT: Noise = Noise {
@@ -163,7 +163,7 @@ impl Pair<'_> {
 
     fn failover(&self) -> Vec<Line> {
         let millis = |ms: f64| format!("{ms:.0} ms");
-        let time = |what, of: fn(&crate::loadtest::results::Failover) -> Option<f64>| {
+        let time = |what, of: fn(&Failover) -> Option<f64>| {
             self.line(what, FAILOVER, millis, move |results| {
                 results.failover.as_ref().and_then(of)
             })
@@ -188,7 +188,7 @@ impl Pair<'_> {
 
     /// Nobody has none: 0 is what was not measured.
     fn memory(&self) -> Vec<Line> {
-        let memory = |what, of: fn(&crate::loadtest::results::Memory) -> u64| {
+        let memory = |what, of: fn(&Memory) -> u64| {
             self.line(what, MEMORY, bytes, move |results| measured(of(&results.memory)))
         };
         let share = self.line("generator, per connection", SHARE, bytes, |results| {

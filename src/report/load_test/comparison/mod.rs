@@ -6,7 +6,7 @@ mod lines;
 use super::super::status::section;
 use super::super::{paint, table};
 use super::tame::tame;
-use super::terminal;
+use super::{failover, terminal};
 use crate::loadtest::results::{Outcome, Results};
 use change::Change;
 use lines::lines;
@@ -75,10 +75,10 @@ fn differences(before: &Results, after: &Results) -> Vec<String> {
             .balancer
             .map_or("none of ours".to_owned(), |kind| kind.to_string())
     };
-    let failed = |results: &Results| {
+    let failure = |results: &Results| {
         let failover = results.failover.as_ref();
         failover.map_or("none".to_owned(), |failover| {
-            super::failover::done(failover.mode).to_owned()
+            failover::done(failover.mode).to_owned()
         })
     };
     let pairs = [
@@ -101,7 +101,7 @@ fn differences(before: &Results, after: &Results) -> Vec<String> {
             before.nodes.len().to_string(),
             after.nodes.len().to_string(),
         ),
-        ("failover", failed(before), failed(after)),
+        ("failover", failure(before), failure(after)),
         (
             "processors",
             before.host.cpus.to_string(),
@@ -121,6 +121,7 @@ mod tests {
     use super::super::super::testing::plain;
     use super::super::testing::{broken, failed_over, passed};
     use super::*;
+    use crate::loadtest::Protocol;
 
     #[test]
     fn a_test_is_as_good_as_itself() {
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn other_tests_are_told_to_be_others() {
         let mut after = passed();
-        after.test.protocol = crate::loadtest::Protocol::Ws;
+        after.test.protocol = Protocol::Ws;
         after.test.balancer = None;
         after.nodes[3].name = "another".into();
         insta::assert_snapshot!(plain(&load_test_comparison(&failed_over(), &after)), @r"

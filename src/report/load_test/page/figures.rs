@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::super::numbers;
+use super::super::chart::count;
 use crate::loadtest::results::Results;
 
 /// A number.
@@ -35,7 +36,7 @@ fn figure(value: String, what: &'static str, aside: String) -> Figure {
 
 fn held(results: &Results) -> Figure {
     let aside = format!(
-        "of {}, for {:.0} s",
+        "of {}, for {:.0}\u{a0}s",
         numbers::grouped(results.test.connections.into()),
         results.hold_seconds
     );
@@ -47,7 +48,7 @@ fn ramp(results: &Results) -> Figure {
     figure(
         format!("{:.1} s", ramp.seconds),
         "to connect",
-        format!("{:.0} per second", ramp.rate),
+        format!("{} per second", count(ramp.rate.round())),
     )
 }
 
@@ -75,17 +76,20 @@ fn latency(results: &Results) -> Option<Figure> {
 fn failover(results: &Results) -> Option<Figure> {
     let failover = results.failover.as_ref()?;
     let clients = numbers::grouped(failover.clients.into());
-    Some(match failover.rehomed_p100_ms {
-        Some(ms) => figure(
-            format!("{:.1} s", ms / 1_000.0),
-            "failover",
-            format!("{clients} clients served elsewhere"),
-        ),
-        None => {
-            let homeless = numbers::grouped(failover.homeless.into());
-            figure(homeless, "clients lost", format!("of {clients}, in the failover"))
-        }
-    })
+    let Some(ms) = failover.rehomed_p100_ms else {
+        let homeless = numbers::grouped(failover.homeless.into());
+        return Some(figure(
+            homeless,
+            "clients lost",
+            format!("of {clients}, in the failover"),
+        ));
+    };
+    let took = format!("{:.1} s", ms / 1_000.0);
+    Some(figure(
+        took,
+        "failover",
+        format!("{clients} clients served elsewhere"),
+    ))
 }
 
 fn sticky(results: &Results) -> Option<Figure> {

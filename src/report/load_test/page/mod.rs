@@ -20,6 +20,8 @@ use settings::{Setting, settings};
 use tables::{Table, tables};
 
 const TEMPLATE: &str = "load_test.html";
+/// The last moment with a date of ten characters, the end of the year 9999, in seconds since 1970.
+const LATEST: u64 = 253_402_300_799;
 
 /// What the template shows.
 #[derive(Debug, Serialize)]
@@ -28,7 +30,8 @@ struct Page {
     target: String,
     when: String,
     outcome: &'static str,
-    headline: String,
+    headline: &'static str,
+    reasons: Vec<&'static str>,
     figures: Vec<Figure>,
     checks: Vec<Line>,
     charts: Vec<String>,
@@ -66,6 +69,7 @@ pub fn load_test_page(results: &Results) -> Result<String, RenderError> {
         when: timestamp(UNIX_EPOCH + Duration::from_secs(results.began_unix.min(LATEST))),
         outcome: class(results.outcome),
         headline: headline(results),
+        reasons: reasons(results),
         figures: figures(results),
         checks: results.checks.iter().map(line).collect(),
         charts: charts.into_iter().flatten().collect(),
@@ -77,9 +81,6 @@ pub fn load_test_page(results: &Results) -> Result<String, RenderError> {
 
 // Private
 
-/// The last moment that has a date: the end of the year 9999.
-const LATEST: u64 = 253_402_300_799;
-
 const fn class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
@@ -88,18 +89,21 @@ const fn class(outcome: Outcome) -> &'static str {
     }
 }
 
-fn headline(results: &Results) -> String {
+fn headline(results: &Results) -> &'static str {
+    match results.outcome {
+        Outcome::Passed => "Passed",
+        Outcome::Failed => "Failed",
+        Outcome::Interrupted => "Interrupted",
+    }
+}
+
+/// The checks that were not passed, by name.
+fn reasons(results: &Results) -> Vec<&'static str> {
     let failed = results
         .checks
         .iter()
         .filter(|check| check.verdict == Verdict::Failed);
-    let failed: Vec<&str> = failed.map(|check| verdicts::title(check.name)).collect();
-    match results.outcome {
-        Outcome::Passed => "Passed".to_owned(),
-        Outcome::Failed if failed.is_empty() => "Failed".to_owned(),
-        Outcome::Failed => format!("Failed: {}", failed.join(", ")),
-        Outcome::Interrupted => "Interrupted: what there is until then".to_owned(),
-    }
+    failed.map(|check| verdicts::title(check.name)).collect()
 }
 
 fn line(check: &Check) -> Line {

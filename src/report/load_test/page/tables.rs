@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::super::numbers::{bytes, grouped, millis};
 use super::super::{counts, failover};
-use crate::loadtest::results::{Count, Failover, NodeResult, Quantiles, Results};
+use crate::loadtest::results::{Count, ErrorCount, Failover, Moved, NodeResult, Quantiles, Results};
 
 /// A table: the first column holds words, and so do all where `words`; else the others hold numbers.
 #[derive(Debug, Serialize)]
@@ -132,7 +132,7 @@ fn timeline(failover: &Failover) -> Table {
 
 fn moved(results: &Results) -> Table {
     let moved = results.sticky.iter().flat_map(|sticky| &sticky.moved);
-    let row = |moved: &crate::loadtest::results::Moved| {
+    let row = |moved: &Moved| {
         let address = moved
             .address
             .map_or("the kernel's choice".to_owned(), |address| address.to_string());
@@ -152,7 +152,7 @@ fn moved(results: &Results) -> Table {
 }
 
 fn errors(results: &Results) -> Table {
-    let row = |error: &crate::loadtest::results::ErrorCount| {
+    let row = |error: &ErrorCount| {
         vec![
             error.kind.name().to_owned(),
             grouped(error.count),
