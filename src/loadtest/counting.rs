@@ -1,6 +1,6 @@
 //! The same connections, counted by three who know nothing of each other.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ pub(super) fn held(standing: &Standing, names: &Names) -> Count {
 
 async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
     let generator = held(&crew.standing().await, names);
-    let locals: HashSet<SocketAddr> = crew.locals().await.into_iter().collect();
+    let locals: BTreeSet<SocketAddr> = crew.locals().await.into_iter().collect();
     let target = order.target;
     let nodes = order.cluster.clone();
     let kernel = tokio::task::spawn_blocking(move || {

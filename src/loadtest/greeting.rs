@@ -60,7 +60,8 @@ async fn introduced(
             loop {
                 let read = errand.read(&mut buffer).await?;
                 if read == 0 {
-                    return Err(Trouble::new(Kind::Closed, "a POST was not answered, but closed"));
+                    talk.errand_ended()?;
+                    break;
                 }
                 if talk.errand_hears(&buffer[..read])? {
                     break;

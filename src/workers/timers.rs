@@ -48,6 +48,7 @@ const IDLE: Entry = Entry {
 
 impl Wheel {
     /// A wheel that begins to turn at `now_ms`.
+    #[must_use]
     pub fn new(now_ms: u64) -> Wheel {
         Wheel {
             birth_ms: now_ms,
@@ -82,6 +83,7 @@ impl Wheel {
     }
 
     /// When to come back with [`Wheel::expire`]: no later than the first deadline, and now and then before it.
+    #[must_use]
     pub fn next(&self) -> Option<u64> {
         let first = self.turned + 1;
         let (word, bit) = (slot(first) / WORD, slot(first) % WORD);

@@ -44,7 +44,8 @@ impl Worker {
         };
         *asked = Some(due);
         place.turn = Some(turn + 1);
-        line.talk.ask(turn);
+        // 0 is the handshake's.
+        line.talk.ask(turn + 1);
         self.arm(seat);
         self.speak(seat);
     }

@@ -97,12 +97,13 @@ impl Worker {
     /// Says hello without waiting to be connected: on this host that is so by now.
     fn greet(&mut self, seat: u32) {
         let registered = self.seats[seat as usize].phase.line_mut().map_or(Ok(()), |line| {
-            let interest = match line.flush() {
-                Ok(true) => Interest::READABLE,
-                _ => {
-                    line.told_when_writable = true;
-                    Interest::READABLE | Interest::WRITABLE
-                }
+            // One that is broken says so as soon as it is watched.
+            let all = line.flush().unwrap_or(false);
+            line.told_when_writable = !all;
+            let interest = if all {
+                Interest::READABLE
+            } else {
+                Interest::READABLE | Interest::WRITABLE
             };
             self.poll
                 .registry()

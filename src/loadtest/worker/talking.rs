@@ -57,9 +57,12 @@ impl Worker {
         let Some(line) = self.seats[seat as usize].phase.line_mut() else {
             return;
         };
-        let spoken = line.flush().and_then(|all| match all {
-            true => Ok(()),
-            false => line.ask_when_writable(seat, self.poll.registry()),
+        let spoken = line.flush().and_then(|all| {
+            if all {
+                Ok(())
+            } else {
+                line.ask_when_writable(seat, self.poll.registry())
+            }
         });
         let sent_out = spoken.and_then(|()| {
             if line.errand.is_none()
@@ -207,7 +210,7 @@ impl Errand {
         })?;
         match (done, ended) {
             (true, _) => Ok(ControlFlow::Break(())),
-            (false, true) => Err(Trouble::new(Kind::Closed, "a POST was not answered, but closed")),
+            (false, true) => line.talk.errand_ended().map(ControlFlow::Break),
             (false, false) => Ok(ControlFlow::Continue(())),
         }
     }

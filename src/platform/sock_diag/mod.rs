@@ -7,7 +7,7 @@ mod dump;
 mod filter;
 mod wire;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -62,7 +62,7 @@ pub struct Callers {
 ///
 /// # Errors
 /// When the kernel does not answer.
-pub fn count_callers(target: SocketAddr, ours: &HashSet<SocketAddr>) -> io::Result<Callers> {
+pub fn count_callers(target: SocketAddr, ours: &BTreeSet<SocketAddr>) -> io::Result<Callers> {
     let target = canonical(target);
     let mut callers = Callers::default();
     dump(
