@@ -127,8 +127,9 @@ impl<'a> Director<'a> {
             if standing.connected() >= self.order.connections {
                 return true;
             }
-            if standing.welcomes > progress.0 {
-                progress = (standing.welcomes, Instant::now());
+            // Not the welcomes: who loses its clients as fast as it serves them gets no further.
+            if standing.connected() > progress.0 {
+                progress = (standing.connected(), Instant::now());
             }
             let stalled = progress.1.elapsed() > limit;
             if stalled || standing.workers < self.order.workers || self.stop.is_ordered() {
