@@ -97,12 +97,12 @@ impl Worker {
     /// Says hello without waiting to be connected: on this host that is so by now.
     fn greet(&mut self, seat: u32) {
         let registered = self.seats[seat as usize].phase.line_mut().map_or(Ok(()), |line| {
-            let interest = match line.flush() {
-                Ok(true) => Interest::READABLE,
-                _ => {
-                    line.told_when_writable = true;
-                    Interest::READABLE | Interest::WRITABLE
-                }
+            // An error is told once, and it is the one that says why nobody is there.
+            let interest = if line.flush()? {
+                Interest::READABLE
+            } else {
+                line.told_when_writable = true;
+                Interest::READABLE | Interest::WRITABLE
             };
             self.poll
                 .registry()
