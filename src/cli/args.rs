@@ -201,6 +201,22 @@ pub(super) struct Health {
     pub(super) continuous: Option<Period>,
 }
 
+/// What only a test takes.
+const TESTING: [&str; 12] = [
+    "connections",
+    "hold",
+    "protocol",
+    "target",
+    "rate",
+    "messages_per_second",
+    "sources",
+    "timeout",
+    "failover",
+    "failover_mode",
+    "fail_on",
+    "report",
+];
+
 /// `load-test`
 #[derive(Debug, Args)]
 pub(super) struct LoadTest {
@@ -241,7 +257,7 @@ pub(super) struct LoadTest {
     #[arg(long, value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
     /// Test nothing; compare the results that two runs with --json have printed
-    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2, exclusive = true)]
+    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2, conflicts_with_all = TESTING)]
     pub(super) compare: Option<Vec<PathBuf>>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::crew::{Crew, Standing};
@@ -49,14 +50,13 @@ pub(super) fn held(standing: &Standing, names: &Names) -> Count {
 async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
     let generator = held(&crew.standing().await, names);
     let locals: BTreeSet<SocketAddr> = crew.locals().await.into_iter().collect();
-    let target = order.target;
-    let nodes = order.cluster.clone();
-    let kernel = tokio::task::spawn_blocking(move || {
-        let callers = count_callers(target, &locals)?;
+    let locals = Arc::new(locals);
+    let (target, nodes, ours) = (order.target, order.cluster.clone(), Arc::clone(&locals));
+    let kernel = blocking(move || {
+        let callers = count_callers(target, &ours)?;
         Ok((callers, nodes.as_ref().map(at_nodes).transpose()?))
-    });
-    let kernel: io::Result<(Callers, Option<Count>)> =
-        kernel.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    })
+    .await;
     let balancer = match &order.cluster {
         Some(cluster) => by_balancer(cluster).await,
         None => None,
@@ -66,6 +66,12 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
         meaning.push(format!("the kernel could not be asked: {error}"));
         (Callers::default(), None)
     });
+    // Others may come and go while all are counted, so those are counted before and after it.
+    let after = match callers.others {
+        0 => Ok(callers),
+        _ => blocking(move || count_callers(target, &locals)).await,
+    };
+    let others = (callers.others, after.map_or(callers.others, |after| after.others));
     let mut counts = Counts {
         generator,
         balancer,
@@ -79,8 +85,14 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
         agree: None,
         meaning,
     };
-    counts.agree = Some(agree(order, &counts));
+    counts.agree = Some(agree(order, &counts, others));
     counts
+}
+
+/// On a thread of its own.
+async fn blocking<T: Send + 'static>(ask: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let asked = tokio::task::spawn_blocking(ask).await;
+    asked.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// By the kernel, at the nodes' ends.
@@ -126,8 +138,8 @@ fn total(nodes: Vec<NodeCount>) -> Count {
     }
 }
 
-/// Whether all that count the same thing have counted the same.
-fn agree(order: &Order, counts: &Counts) -> bool {
+/// Whether all that count the same thing have counted the same, while there were so many others before and after.
+fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     let at_target = counts.generator.total == counts.to_target;
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
         return at_target;
@@ -135,13 +147,14 @@ fn agree(order: &Order, counts: &Counts) -> bool {
     let at_nodes = |count: &Option<Count>| {
         count
             .as_ref()
-            .is_some_and(|count| contains(count, &counts.generator, counts.others))
+            .is_some_and(|count| contains(count, &counts.generator, others))
     };
     at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }
 
-/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known.
-fn contains(all: &Count, ours: &Count, others: u64) -> bool {
+/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known. While those come and go, some are
+/// not at a node yet, or not any more: nobody of ours may be missing then, and no more be there than others are.
+fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
     let of_ours = |name: &str| {
         let node = ours.nodes.iter().find(|node| node.name == name);
         node.map_or(0, |node| node.connections)
@@ -150,7 +163,10 @@ fn contains(all: &Count, ours: &Count, others: u64) -> bool {
         .nodes
         .iter()
         .all(|node| node.connections >= of_ours(&node.name));
-    none_lacks && all.total == ours.total + others
+    let least = if before == after { before } else { 0 };
+    let strangers = least..=before.max(after);
+    let there = all.total.checked_sub(ours.total);
+    none_lacks && there.is_some_and(|there| strangers.contains(&there))
 }
 
 fn meaning(order: &Order) -> Vec<String> {
@@ -194,10 +210,31 @@ mod tests {
     #[test]
     fn others_may_be_anywhere_and_nobody_may_be_missing() {
         let ours = count_of(&[("b", 3), ("a", 2)]);
-        assert!(contains(&count_of(&[("a", 2), ("b", 3), ("c", 0)]), &ours, 0));
-        assert!(contains(&count_of(&[("a", 2), ("b", 3), ("c", 5)]), &ours, 5));
-        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, 0));
-        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, 0));
-        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, 5));
+        assert!(contains(
+            &count_of(&[("a", 2), ("b", 3), ("c", 0)]),
+            &ours,
+            (0, 0)
+        ));
+        assert!(contains(
+            &count_of(&[("a", 2), ("b", 3), ("c", 5)]),
+            &ours,
+            (5, 5)
+        ));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, (5, 5)));
+    }
+
+    #[test]
+    fn others_that_come_meanwhile_may_be_on_their_way() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        for there in 5..=12 {
+            assert!(
+                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, (4, 7)),
+                "{there}"
+            );
+        }
+        assert!(!contains(&count_of(&[("a", 2), ("b", 11)]), &ours, (4, 7)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 5)]), &ours, (7, 4)));
     }
 }

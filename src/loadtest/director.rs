@@ -135,6 +135,7 @@ impl<'a> Director<'a> {
             if standing.connected() >= self.order.connections {
                 return true;
             }
+            // Not the welcomes: who loses its clients as fast as it serves them gets no further.
             if standing.connected() > progress.0 {
                 progress = (standing.connected(), Instant::now());
             }

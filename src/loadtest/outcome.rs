@@ -269,7 +269,6 @@ fn failover(victims: &Victims, exodus: &Exodus, order: &Order, name: impl Fn(Nod
             }),
         }
     }
-    rehomed_to.sort_by(|one, other| one.name.cmp(&other.name));
     Failover {
         node: victims.node.clone(),
         mode: victims.mode,
@@ -287,10 +286,15 @@ fn failover(victims: &Victims, exodus: &Exodus, order: &Order, name: impl Fn(Nod
             .saturating_sub(u32::try_from(rehomed.len()).unwrap_or(u32::MAX)),
         failed_attempts: exodus.failed_attempts,
         bystanders: exodus.bystanders,
-        rehomed_to,
-        after: victims.after.clone().unwrap_or_default(),
+        rehomed_to: by_name(rehomed_to),
+        after: by_name(victims.after.clone().unwrap_or_default()),
         curve: curve(&cut, &rehomed),
     }
+}
+
+fn by_name(mut counts: Vec<NodeCount>) -> Vec<NodeCount> {
+    counts.sort_by(|one, other| one.name.cmp(&other.name));
+    counts
 }
 
 /// How many were cut and served elsewhere by when, at times that are evenly spaced.

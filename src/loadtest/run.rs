@@ -17,7 +17,7 @@ use super::memory::Meter;
 use super::order::Order;
 use super::protocol::Protocol;
 use super::results::Results;
-use super::trouble::Trouble;
+use super::trouble::{Kind, Trouble};
 use crate::platform::{descriptors, thread};
 use crate::shutdown::Shutdown;
 
@@ -46,6 +46,26 @@ pub enum RunError {
     /// Workers have died.
     #[error(transparent)]
     Crew(#[from] CrewError),
+}
+
+impl RunError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let RunError::NotServed { protocol, source, .. } = self else {
+            return None;
+        };
+        let hint = match source.kind {
+            Kind::Refused => "nobody listens there: is the port right, and does the server run?".to_owned(),
+            Kind::ConnectTimeout | Kind::AnswerTimeout => {
+                "is it overloaded, or waiting for another protocol? `--timeout` gives it longer".to_owned()
+            }
+            Kind::NoPort => "`--sources` says how many addresses clients connect from".to_owned(),
+            Kind::NoDescriptor => "`clusterctl doctor --connections N` shows what a test takes".to_owned(),
+            _ => format!("`--protocol` says what it speaks; this was {protocol}"),
+        };
+        Some(hint)
+    }
 }
 
 /// Tests as `order` says, and tells `glances` how far it is. When `stop` is ordered it ends with what it has found so far.

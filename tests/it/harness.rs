@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -102,6 +102,20 @@ impl TestCluster {
             .args(&self.args)
             .args(args)
             .timeout(PATIENCE);
+        command
+    }
+
+    /// A command on this cluster, to be watched while it runs.
+    pub fn beside(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+        command
+            .env("CLUSTERCTL_RUN_DIR", self.run_dir())
+            .env_remove("XDG_RUNTIME_DIR")
+            .args(["--port-offset", &self.offset.to_string()])
+            .args(&self.args)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -329,17 +343,28 @@ fn pid_of(value: &Value) -> u32 {
     u32::try_from(value.as_u64().unwrap_or_else(|| panic!("no pid: {value}"))).unwrap()
 }
 
+/// While it lives, no other test that is as heavy runs: tests of one run may be processes of their own.
+pub fn alone() -> File {
+    let file = slot_file("heavy");
+    file.lock().unwrap();
+    file
+}
+
 /// A range of ports that no other test uses: tests of one run may be processes of their own.
 fn free_slot() -> Option<(u16, File)> {
-    let dir = std::env::temp_dir().join("clusterctl-test-ports");
-    std::fs::create_dir_all(&dir).unwrap();
     (1..=SLOTS).find_map(|slot| {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(dir.join(slot.to_string()))
-            .unwrap();
+        let file = slot_file(&slot.to_string());
         file.try_lock().is_ok().then_some((slot * STEP, file))
     })
+}
+
+fn slot_file(name: &str) -> File {
+    let dir = std::env::temp_dir().join("clusterctl-test-ports");
+    std::fs::create_dir_all(&dir).unwrap();
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(name))
+        .unwrap()
 }

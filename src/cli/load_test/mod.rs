@@ -61,6 +61,9 @@ fn interrupted() -> Failure {
 fn not_run(error: RunError) -> Failure {
     match error {
         RunError::Interrupted => interrupted(),
-        error => Failure::new(error).exit(Exit::Unclear),
+        error => {
+            let hint = error.hint();
+            Failure::new(error).exit(Exit::Unclear).hint(hint)
+        }
     }
 }

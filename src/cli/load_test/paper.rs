@@ -69,7 +69,17 @@ impl Drop for Paper {
 // Private
 
 fn not_written(path: &Path, error: io::Error) -> Failure {
-    Failure::new(error).context(format!("cannot write the report `{}`", path.display()))
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "the directory has to be there",
+        io::ErrorKind::IsADirectory => "`--report` takes the name of a file",
+        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => {
+            "a page takes up to a few hundred kilobytes"
+        }
+        _ => "`--report` takes a file in a directory that can be written to",
+    };
+    Failure::new(error)
+        .context(format!("cannot write the report `{}`", path.display()))
+        .hint(hint.to_owned())
 }
 
 #[cfg(test)]

@@ -97,12 +97,11 @@ impl Worker {
     /// Says hello without waiting to be connected: on this host that is so by now.
     fn greet(&mut self, seat: u32) {
         let registered = self.seats[seat as usize].phase.line_mut().map_or(Ok(()), |line| {
-            // One that is broken says so as soon as it is watched.
-            let all = line.flush().unwrap_or(false);
-            line.told_when_writable = !all;
-            let interest = if all {
+            // An error is told once, and it is the one that says why nobody is there.
+            let interest = if line.flush()? {
                 Interest::READABLE
             } else {
+                line.told_when_writable = true;
                 Interest::READABLE | Interest::WRITABLE
             };
             self.poll

@@ -9,7 +9,7 @@ use mio::{Interest, Registry};
 
 use super::seat::{Errand, Line, Phase, Story};
 use super::token::About;
-use super::{Heard, Kind, Trouble, Worker};
+use super::{Heard, Trouble, Worker};
 use crate::loadtest::names::NodeId;
 use crate::platform;
 
