@@ -236,7 +236,7 @@ Examples:
   clusterctl load-test 1000 10 --target 127.0.0.1:9001
 
 Exit codes:
-  0  passed: all were held without an error, and what counts is within its target
+  0  passed: all were held without an error, and what is judged is within target
   1  failed, or ended early
   2  could not be run, or the command line is wrong";
 
