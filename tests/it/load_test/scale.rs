@@ -3,11 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use crate::harness::{Ran, TestCluster, alone};
+use crate::harness::{Ran, TestCluster};
 
 #[test]
 fn the_proof_at_full_size_can_be_run() {
-    let _alone = alone();
     // Not started: only its ports are needed.
     let cluster = TestCluster::behind("builtin");
     let charts = cluster.dir().join("charts");
