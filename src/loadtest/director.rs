@@ -84,7 +84,7 @@ impl<'a> Director<'a> {
     /// Goes through all of it, or ends early when it is told to.
     pub(super) async fn direct(mut self, meter: Meter) -> Result<Found, RunError> {
         let complete = self.ramp().await;
-        let connected = counting::held(&self.look().await, &self.common.names);
+        let connected = counting::held(self.order, &self.look().await, &self.common.names);
         let mut victims = None;
         let mut held_for = Duration::ZERO;
         if complete {
@@ -202,7 +202,7 @@ impl<'a> Director<'a> {
             victims.failing.look().await;
             let standing = self.look().await;
             if standing.homeless == 0 {
-                victims.after = Some(counting::held(&standing, &self.common.names).nodes);
+                victims.after = Some(counting::held(self.order, &standing, &self.common.names).nodes);
                 break;
             }
             if Instant::now() > limit || self.stop.is_ordered() {
