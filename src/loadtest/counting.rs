@@ -31,9 +31,11 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shut
     }
 }
 
-/// What workers hold, by node.
-pub(super) fn held(standing: &Standing, names: &Names) -> Count {
-    let nodes: Vec<NodeCount> = names
+/// What workers hold, by node: those of the cluster in its order, then all others.
+pub(super) fn held(order: &Order, standing: &Standing, names: &Names) -> Count {
+    let members = order.cluster.as_ref().map_or(&[][..], |cluster| &cluster.nodes);
+    let place = |name: &str| members.iter().position(|(member, _)| member == name);
+    let mut nodes: Vec<NodeCount> = names
         .all()
         .into_iter()
         .zip(&standing.held)
@@ -42,13 +44,14 @@ pub(super) fn held(standing: &Standing, names: &Names) -> Count {
             connections: (*held).into(),
         })
         .collect();
+    nodes.sort_by_key(|node| place(&node.name).unwrap_or(usize::MAX));
     total(nodes)
 }
 
 // Private
 
 async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
-    let generator = held(&crew.standing().await, names);
+    let generator = held(order, &crew.standing().await, names);
     let locals: BTreeSet<SocketAddr> = crew.locals().await.into_iter().collect();
     let locals = Arc::new(locals);
     let (target, nodes, ours) = (order.target, order.cluster.clone(), Arc::clone(&locals));

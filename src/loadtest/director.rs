@@ -91,7 +91,7 @@ impl<'a> Director<'a> {
         if !complete {
             self.crew.tell(|_| Command::Enough);
         }
-        let connected = counting::held(&self.look().await, &self.common.names);
+        let connected = counting::held(self.order, &self.look().await, &self.common.names);
         let mut victims = None;
         let mut held_for = Duration::ZERO;
         if complete {
@@ -198,7 +198,7 @@ impl<'a> Director<'a> {
             victims.failing.look().await;
             let standing = self.look().await;
             if standing.homeless == 0 {
-                victims.after = Some(counting::held(&standing, &self.common.names).nodes);
+                victims.after = Some(counting::held(self.order, &standing, &self.common.names).nodes);
                 break;
             }
             if Instant::now() > limit || self.stop.is_ordered() {

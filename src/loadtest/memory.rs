@@ -42,7 +42,10 @@ impl Meter {
         Memory {
             host_bytes: self.available.saturating_sub(Host::read().memory_available),
             generator_bytes: generator,
-            generator_bytes_per_connection: generator.saturating_sub(self.generator) / u64::from(held.max(1)),
+            generator_bytes_per_connection: generator
+                .saturating_sub(self.generator)
+                .checked_div(held.into())
+                .unwrap_or(0),
             nodes_bytes,
             balancer_bytes,
         }

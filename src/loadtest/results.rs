@@ -435,7 +435,7 @@ pub struct Memory {
     pub host_bytes: u64,
     /// Of the generator's process, at the end of the hold.
     pub generator_bytes: u64,
-    /// By which that had grown, per held connection.
+    /// By which that had grown, per held connection; 0 when none was held.
     pub generator_bytes_per_connection: u64,
     /// Of the nodes' processes; 0 for a target that is none of ours.
     pub nodes_bytes: u64,

@@ -343,28 +343,17 @@ fn pid_of(value: &Value) -> u32 {
     u32::try_from(value.as_u64().unwrap_or_else(|| panic!("no pid: {value}"))).unwrap()
 }
 
-/// While it lives, no other test that is as heavy runs: tests of one run may be processes of their own.
-pub fn alone() -> File {
-    let file = slot_file("heavy");
-    file.lock().unwrap();
-    file
-}
-
 /// A range of ports that no other test uses: tests of one run may be processes of their own.
 fn free_slot() -> Option<(u16, File)> {
-    (1..=SLOTS).find_map(|slot| {
-        let file = slot_file(&slot.to_string());
-        file.try_lock().is_ok().then_some((slot * STEP, file))
-    })
-}
-
-fn slot_file(name: &str) -> File {
     let dir = std::env::temp_dir().join("clusterctl-test-ports");
     std::fs::create_dir_all(&dir).unwrap();
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join(name))
-        .unwrap()
+    (1..=SLOTS).find_map(|slot| {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(dir.join(slot.to_string()))
+            .unwrap();
+        file.try_lock().is_ok().then_some((slot * STEP, file))
+    })
 }

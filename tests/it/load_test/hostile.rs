@@ -1,6 +1,7 @@
 //! Targets that are none, or stop to be one.
 
 use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use super::target::{Mood, Target};
@@ -66,60 +67,74 @@ fn a_target_that_answers_garbage_is_none() {
     }
 }
 
-/// Serves a few, and treats all others otherwise: what is told of it.
-fn in_mid_ramp(then: Mood) -> Ended {
-    let target = Target::that_serves(20, then);
-    let ended = at(target.address, "60 1 --json --timeout 1s").ends();
-    assert!(ended.took < BOUND, "{then:?}: {ended}");
-    let results = ended.results(1);
-    assert_eq!(results["outcome"], "failed", "{ended}");
-    assert!(results["held"].as_u64().unwrap() <= 20, "{ended}");
-    ended
-}
-
-/// Serves all, and treats them otherwise once they are held: what is told of it.
-fn in_mid_hold(then: Mood) -> Ended {
-    let target = Target::that(Mood::Serves);
-    let test = at(
-        target.address,
-        "60 6 --json --timeout 1s --messages-per-second 300",
-    );
-    held(target.address, 60);
-    // With so many pings on the schedule, the ramp is long over.
-    let answered = target.answered();
-    eventually("pings", || (target.answered() > answered + 400).then_some(()));
-    target.turn(then);
-    let ended = test.ends();
-    assert!(ended.took < BOUND, "{then:?}: {ended}");
-    let results = ended.results(1);
-    assert_eq!(results["ramp"]["connected"], 60, "{ended}");
-    assert_eq!(results["outcome"], "failed", "{ended}");
-    ended
-}
-
 const GARBAGE: Mood = Mood::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n");
 
-macro_rules! tells_of {
-    ($($test:ident: $when:ident($mood:expr) tells $kind:literal, $told:literal;)+) => {
-        $(#[test] fn $test() {
-            let ended = $when($mood);
-            let results = ended.results(1);
-            let (count, example) = error(&results, $kind);
-            assert!(count > 0 && example.contains($told) && example.contains(" s"), "{ended}");
-        })+
-    };
+/// How a target stops to be one, of which kind the errors are then, and what is told of one.
+type Turn = (Mood, &'static str, &'static str);
+
+/// Tries all at once: most of what they do is to wait.
+fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
+    thread::scope(|scope| {
+        for (mood, kind, told) in turns {
+            let test = &test;
+            scope.spawn(move || {
+                let ended = test(*mood);
+                assert!(ended.took < BOUND, "{mood:?}: {ended}");
+                let results = ended.results(1);
+                assert_eq!(results["outcome"], "failed", "{mood:?}: {ended}");
+                let (count, example) = error(&results, kind);
+                assert!(count > 0 && example.contains(told), "{mood:?}: {ended}");
+                // With whom and when.
+                assert!(
+                    example.contains(" from 127.") && example.ends_with(" s"),
+                    "{mood:?}: {ended}"
+                );
+                let memory = results["memory"]["generator_bytes"].as_u64().unwrap();
+                assert!(memory < 256 << 20, "{mood:?}: {ended}");
+            });
+        }
+    });
 }
 
-tells_of! {
-    closing_in_mid_ramp: in_mid_ramp(Mood::Closes) tells "closed", "closed";
-    serving_once_in_mid_ramp: in_mid_ramp(Mood::ServesOnce) tells "closed", "closed";
-    silence_in_mid_ramp: in_mid_ramp(Mood::Silent) tells "answer_timeout", "`initialize` not answered";
-    garbage_in_mid_ramp: in_mid_ramp(GARBAGE) tells "garbage", "HTTP/1.1 400 Bad Request";
-    an_endless_line_in_mid_ramp: in_mid_ramp(Mood::Endless) tells "garbage", "no line in 1 MiB";
-    refusing_in_mid_ramp: in_mid_ramp(Mood::Refuses) tells "refused", "refused";
-    closing_in_mid_hold: in_mid_hold(Mood::Closes) tells "closed", "closed";
-    silence_in_mid_hold: in_mid_hold(Mood::Silent) tells "answer_timeout", "not answered";
-    garbage_in_mid_hold: in_mid_hold(GARBAGE) tells "garbage", "HTTP/1.1 400 Bad Request";
-    noise_in_mid_hold: in_mid_hold(Mood::Noise) tells "garbage", "";
-    refusing_in_mid_hold: in_mid_hold(Mood::Refuses) tells "refused", "refused";
+#[test]
+fn a_target_that_fails_in_mid_ramp_is_told_by_kind() {
+    let turns = [
+        (Mood::Closes, "closed", "closed"),
+        (Mood::ServesOnce, "closed", "closed"),
+        (Mood::Silent, "answer_timeout", "`initialize` not answered"),
+        (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
+        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Refuses, "refused", "refused"),
+    ];
+    each(&turns, |then| {
+        let target = Target::that_serves(20, then);
+        at(target.address, "60 1 --json --timeout 1s").ends()
+    });
+}
+
+#[test]
+fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
+    let turns = [
+        (Mood::Closes, "closed", "closed"),
+        (Mood::Silent, "answer_timeout", "not answered"),
+        (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
+        (Mood::Noise, "garbage", "no MCP: `....`"),
+        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Refuses, "refused", "refused"),
+    ];
+    each(&turns, |then| {
+        let target = Target::that(Mood::Serves);
+        let test = at(
+            target.address,
+            "60 6 --json --timeout 1s --messages-per-second 300",
+        );
+        held(target.address, 60);
+        // With so many pings on the schedule, the ramp is long over.
+        let answered = target.answered();
+        eventually("pings", || (target.answered() > answered + 400).then_some(()));
+        target.turn(then);
+        let ended = test.ends();
+        assert_eq!(ended.results(1)["ramp"]["connected"], 60, "{ended}");
+        ended
+    });
 }

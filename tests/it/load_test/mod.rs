@@ -8,6 +8,7 @@ mod protocols;
 mod reaching;
 mod refusing;
 mod reporting;
+mod scale;
 mod sharing;
 mod small;
 mod target;
