@@ -19,7 +19,7 @@ use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
-pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, generator};
+pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, Room, generator};
 pub use remedy::Remedy;
 pub use sources::PROBE_SOURCE;
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
-use crate::api::{Client, ClientError, NodeState, Status};
+use crate::api::{Client, ClientError, Distribution, NodeState, Status};
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -11,7 +11,7 @@ use crate::cli::names;
 use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
 use crate::loadtest::{Cluster, Order, Protocol, Sources};
-use crate::plan::{self, Demand, GeneratorPlan};
+use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
 use crate::profile::{self, Runtime, Sticky};
 use crate::render;
@@ -77,7 +77,7 @@ struct Aim {
     target: SocketAddr,
     authority: String,
     /// Connections that the cluster has room for.
-    room: Option<u32>,
+    room: Option<Room>,
     cluster: Option<Cluster>,
     profile: profile::Cluster,
     warnings: Vec<String>,
@@ -114,8 +114,6 @@ impl Aim {
         let status = supervisor.status().await.map_err(unreached)?;
         let profile = settings.cluster()?;
         let target = listener(&status, args.protocol)?;
-        let distribution = &status.distribution;
-        let room = distribution.capacity.saturating_sub(distribution.total);
         let warnings = Vec::from_iter((status.state != crate::api::ClusterState::Healthy).then(|| {
             let nodes = status.nodes.iter().filter(|node| node.state != NodeState::Up);
             let names: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
@@ -128,11 +126,31 @@ impl Aim {
         Ok(Aim {
             target,
             authority: target.to_string(),
-            room: Some(u32::try_from(room).unwrap_or(u32::MAX)),
+            room: Some(room(&status, &profile)),
             cluster: Some(cluster),
             profile,
             warnings,
         })
+    }
+}
+
+/// What the cluster has room for, and by what its plan is bounded.
+fn room(status: &Status, profile: &profile::Cluster) -> Room {
+    let Distribution { capacity, total, .. } = status.distribution;
+    let wanted = profile.limits.maxconn;
+    let lowered = || {
+        let kind = status.balancer.as_ref()?.kind;
+        let plan = plan::plan(&profile.clone().behind(kind), kind, &Host::read());
+        Some(plan.warnings.first()?.to_string())
+    };
+    let why = match total {
+        0 if capacity < wanted.into() => lowered(),
+        0 => None,
+        _ => Some(format!("{total} of {capacity} are taken")),
+    };
+    Room {
+        connections: u32::try_from(capacity.saturating_sub(total)).unwrap_or(u32::MAX),
+        why: why.unwrap_or_else(|| format!("its `limits.maxconn` is {wanted}")),
     }
 }
 

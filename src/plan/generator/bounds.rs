@@ -1,6 +1,6 @@
 //! What bounds the connections of a load test: each rule tells the most it allows, and why.
 
-use super::{Demand, OWN, Warning, addresses};
+use super::{Demand, OWN, Room, Warning, addresses};
 use crate::plan::tables::{Filled, Tables};
 use crate::plan::{demand, fix};
 use crate::platform::Host;
@@ -55,10 +55,10 @@ impl Bound {
 
 /// What the cluster still has room for.
 fn room(demand: &Demand) -> Option<Bound> {
-    let room = demand.room?;
+    let Room { connections, why } = demand.room.as_ref()?;
     Some(Bound {
-        most: room,
-        why: format!("the cluster has room for {room} more"),
+        most: *connections,
+        why: format!("the cluster has room for {connections} more: {why}"),
         more: format!(
             "more room: `clusterctl doctor --connections {}` says what that takes",
             demand.connections
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn ten_million_connections_are_refused_with_what_fits() {
         insta::assert_snapshot!(refused(&demand(10_000_000), &host()), @r"
-        10000000 connections do not fit: the cluster has room for 100000 more
+        10000000 connections do not fit: the cluster has room for 100000 more: limits.maxconn is 100000
         fix: `clusterctl load-test 100000`, or more room: `clusterctl doctor --connections 10000000` says what that takes
         ");
         let roomy = Demand {
@@ -211,11 +211,11 @@ mod tests {
         fix: `clusterctl load-test 1126144`, or `sudo prlimit --pid $$ --nofile=174080:174080` for this shell; for good `printf '* - nofile 174080\nroot - nofile 174080\n' | sudo tee /etc/security/limits.d/90-clusterctl-nofile.conf` and log in again, or `LimitNOFILE=174080` in a systemd unit
         ");
         let full = Demand {
-            room: Some(0),
+            room: Some(super::super::tests::room(0)),
             ..demand(1)
         };
         insta::assert_snapshot!(refused(&full, &host()), @r"
-        1 connection does not fit: the cluster has room for 0 more
+        1 connection does not fit: the cluster has room for 0 more: limits.maxconn is 100000
         fix: more room: `clusterctl doctor --connections 1` says what that takes
         ");
     }

@@ -36,10 +36,19 @@ pub struct Demand {
     /// What the cluster allows each address; `None` for a target that is none of ours.
     pub per_ip: Option<PerIp>,
     /// What the cluster can hold beside what it holds now; `None` for a target that is none of ours.
-    pub room: Option<u32>,
+    pub room: Option<Room>,
     /// What the connections go to on this host, where that is known: it costs memory too. `None` for a target that is none of
     /// ours.
     pub parties: Option<(BalancerKind, Runtime)>,
+}
+
+/// What a cluster has room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Connections beside those that it holds now.
+    pub connections: u32,
+    /// Why there are no more.
+    pub why: String,
 }
 
 /// How a load test will run.
@@ -112,6 +121,14 @@ mod tests {
         }
     }
 
+    /// Of the default profile.
+    pub(super) fn room(connections: u32) -> Room {
+        Room {
+            connections,
+            why: "limits.maxconn is 100000".to_owned(),
+        }
+    }
+
     /// Of a cluster of the default profile on loopback.
     pub(super) fn demand(connections: u32) -> Demand {
         Demand {
@@ -122,7 +139,7 @@ mod tests {
             rate: None,
             messages_per_second: 0.0,
             per_ip: Some(cluster().limits.per_ip),
-            room: Some(100_000),
+            room: Some(room(100_000)),
             parties: Some((BalancerKind::Builtin, Runtime::Embedded)),
         }
     }
@@ -189,11 +206,12 @@ mod tests {
             rate in prop::option::of(1.0..100_000_f64),
             messages in prop_oneof![Just(0.0), 0.1..10_000_f64],
             per_ip in limits(),
-            room in prop::option::of(0..200_000_u32),
+            free in prop::option::of(0..200_000_u32),
             ours: bool,
         ) -> Demand {
             Demand {
-                connections, errands, on_loopback, sources, rate, messages_per_second: messages, per_ip, room,
+                connections, errands, on_loopback, sources, rate, messages_per_second: messages, per_ip,
+                room: free.map(room),
                 parties: ours.then_some((BalancerKind::Builtin, Runtime::Embedded)),
             }
         }
@@ -253,7 +271,7 @@ mod tests {
             }
             prop_assert!(demand.rate.is_none_or(|asked| plan.rate.is_some_and(|rate| rate <= asked)));
             // What others hold, and the kernel.
-            prop_assert!(demand.room.is_none_or(|room| demand.connections <= room));
+            prop_assert!(demand.room.is_none_or(|room| demand.connections <= room.connections));
             prop_assert!(host.conntrack.is_none_or(|table| table.count + sockets <= table.max));
             prop_assert!(demand::of_a_test(demand.connections, demand.parties, demand.on_loopback) <= host.memory_available);
         }
