@@ -59,11 +59,9 @@ fn in_mid_hold_there_is_a_report_so_far(balancer: &'static str) {
     held(cluster.address(8000), 500);
     let ended = test.interrupted();
     let results = report_so_far(&ended);
-    assert_eq!(
-        (&results["held"], &results["errors"]),
-        (&500.into(), &Value::Array(Vec::new())),
-        "{ended}"
-    );
+    // The last of them may not have been served yet.
+    assert!(results["held"].as_u64().unwrap() > 400, "{ended}");
+    assert_eq!(results["errors"], Value::Array(Vec::new()), "{ended}");
     assert!(report.exists(), "{ended}");
     eventually("no connection", || {
         (established(cluster.address(8000)) == 0).then_some(())
@@ -74,8 +72,9 @@ fn in_mid_hold_there_is_a_report_so_far(balancer: &'static str) {
 fn while_a_target_is_silent_in_mid_hold_it_ends_too() {
     let target = Target::that(Mood::Serves);
     let test = at(target.address, "60 60 --json --timeout 60s");
-    eventually("all connections", || (target.accepted() > 60).then_some(()));
     held(target.address, 60);
+    // With so many pings on the schedule, the ramp is long over.
+    eventually("pings", || (target.answered() > 1_000).then_some(()));
     target.turn(Mood::Silent);
     report_so_far(&test.interrupted());
     eventually("no connection", || {
