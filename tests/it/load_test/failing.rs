@@ -10,8 +10,15 @@ behind_each_balancer! {
     a_stopped_node_is_found_and_goes_on,
 }
 
+/// In how much time is not asked here, where the machine may have much else to do.
+fn cluster_behind(balancer: &'static str) -> TestCluster {
+    TestCluster::behind(balancer)
+        .set("targets.failover=30s")
+        .started()
+}
+
 fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).started();
+    let cluster = cluster_behind(balancer);
     let ended = of(&cluster, "2000 7 --failover erlmcp2 --json").ends();
     let results = ended.results(0);
     let failover = complete(&results, "kill");
@@ -20,12 +27,12 @@ fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
 }
 
 fn a_stopped_node_is_found_and_goes_on(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).started();
+    let cluster = cluster_behind(balancer);
     let pid = cluster.node_pid("erlmcp2");
     let ended = of(&cluster, "1000 12 --failover erlmcp2 --failover-mode stop --json").ends();
     let results = ended.results(0);
     let failover = complete(&results, "stop");
-    assert!(failover["detected_ms"].as_f64().unwrap() < 5_000.0, "{failover}");
+    assert!(failover["detected_ms"].as_f64().unwrap() < 8_000.0, "{failover}");
     let node = eventually("the node to be back", || {
         Some(cluster.node("erlmcp2")).filter(|node| node["state"] == "up")
     });

@@ -17,7 +17,9 @@ fn names_in(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_report_is_one_page_with_four_charts() {
-    let cluster = TestCluster::behind("builtin").started();
+    let cluster = TestCluster::behind("builtin")
+        .set("targets.failover=30s")
+        .started();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.html");
     let ended = of(
