@@ -91,6 +91,7 @@ fn state(node: &NodeResult, failover: Option<&Failover>) -> String {
     let failed = failover.filter(|failover| failover.node == node.name);
     match failed {
         _ if node.held > 0 => paint::green("UP"),
+        None if node.connected > 0 => paint::red("EMPTIED"),
         None => paint::yellow("WITHOUT CLIENTS"),
         Some(Failover { back_ms: Some(_), .. }) => paint::green("UP"),
         Some(failover) => paint::red(&failover::done(failover.mode).to_uppercase()),
