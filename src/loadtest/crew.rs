@@ -16,7 +16,7 @@ use super::times::Times;
 use super::worker::{About, Common, Worker};
 use crate::workers::{self, Inbox, WorkersError};
 
-/// Workers that work.
+/// Workers that work, until this is dropped.
 pub(super) struct Crew {
     inboxes: Vec<Arc<Inbox<Command>>>,
     running: JoinHandle<Result<Vec<io::Result<Tally>>, WorkersError>>,
@@ -52,19 +52,20 @@ impl Crew {
             .zip(&polls)
             .map(|(number, poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?)))
             .collect::<io::Result<Vec<_>>>()?;
-        let posts = inboxes.clone();
-        let polls: Vec<_> = polls.into_iter().map(|poll| Mutex::new(Some(poll))).collect();
+        // Desks of workers that never come to be are given up with them.
+        let places: Vec<_> = polls
+            .into_iter()
+            .zip(&inboxes)
+            .map(|(poll, inbox)| Mutex::new(Some((poll, inbox.desk()))))
+            .collect();
         let (common, count) = (Arc::clone(common), common.workers);
         let work = move |worker: workers::Worker| {
-            let place = usize::from(worker.number);
-            let poll = polls
-                .get(place)
-                .and_then(|poll| poll.lock().unwrap_or_else(PoisonError::into_inner).take());
-            let inbox = posts.get(place).cloned();
+            let place = places.get(usize::from(worker.number));
+            let place = place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).take());
             let common = Arc::clone(&common);
             async move {
-                let (poll, inbox) = poll.zip(inbox).ok_or(io::ErrorKind::NotFound)?;
-                Worker::new(worker.number, poll, inbox, common)?.run()
+                let (poll, desk) = place.ok_or(io::ErrorKind::NotFound)?;
+                Worker::new(worker.number, poll, desk, common)?.run()
             }
         };
         Ok(Crew {
@@ -112,9 +113,9 @@ impl Crew {
     ///
     /// # Errors
     /// When a worker has died.
-    pub(super) async fn end(self) -> Result<Tally, CrewError> {
+    pub(super) async fn end(mut self) -> Result<Tally, CrewError> {
         self.tell(|_| Command::End);
-        let tallies = self.running.await.map_err(|_| CrewError::Vanished)??;
+        let tallies = (&mut self.running).await.map_err(|_| CrewError::Vanished)??;
         let mut all = Tally::default();
         for tally in tallies {
             all.merge(tally?);
@@ -136,6 +137,13 @@ impl Crew {
             .collect();
         let answers = futures_util::future::join_all(answers).await;
         answers.into_iter().filter_map(Result::ok).collect()
+    }
+}
+
+impl Drop for Crew {
+    /// A test that is given up leaves nobody working.
+    fn drop(&mut self) {
+        self.tell(|_| Command::End);
     }
 }
 

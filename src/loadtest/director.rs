@@ -13,8 +13,7 @@ use super::glance::Glance;
 use super::memory::Meter;
 use super::order::{Cluster, Order};
 use super::outcome::{Found, Victims};
-use super::results::millis;
-use super::results::{FailoverMode, Moment, Phase};
+use super::results::{FailoverMode, Moment, Phase, millis};
 use super::run::RunError;
 use super::timeline::Timeline;
 use super::times::Times;
@@ -139,8 +138,7 @@ impl<'a> Director<'a> {
             if standing.connected() > progress.0 {
                 progress = (standing.connected(), Instant::now());
             }
-            let stalled = progress.1.elapsed() > limit;
-            if stalled || standing.workers < self.order.workers || self.stop.is_ordered() {
+            if progress.1.elapsed() > limit || self.ends_early(&standing) {
                 return false;
             }
             self.wait(LOOK).await;
@@ -179,8 +177,11 @@ impl<'a> Director<'a> {
     }
 
     async fn hold_until(&mut self, end: Instant) {
-        while Instant::now() < end && !self.stop.is_ordered() {
-            self.look().await;
+        while Instant::now() < end {
+            let standing = self.look().await;
+            if self.ends_early(&standing) {
+                return;
+            }
             self.wait(LOOK.min(end.saturating_duration_since(Instant::now())))
                 .await;
         }
@@ -201,7 +202,7 @@ impl<'a> Director<'a> {
                 victims.after = Some(counting::held(self.order, &standing, &self.common.names).nodes);
                 break;
             }
-            if Instant::now() > limit || self.stop.is_ordered() {
+            if Instant::now() > limit || self.ends_early(&standing) {
                 break;
             }
             self.wait(CLOSE_LOOK).await;
@@ -223,10 +224,15 @@ impl<'a> Director<'a> {
         loop {
             self.wait(CLOSE_LOOK).await;
             let standing = self.look().await;
-            if standing.sampling == 0 || begin.elapsed() > self.order.patience || self.stop.is_ordered() {
+            if standing.sampling == 0 || begin.elapsed() > self.order.patience || self.ends_early(&standing) {
                 return wanted;
             }
         }
+    }
+
+    /// Whether there is nothing to wait for any more: somebody has ended the test, or a worker has died.
+    fn ends_early(&self, standing: &Standing) -> bool {
+        self.stop.is_ordered() || standing.workers < self.order.workers
     }
 
     fn enter(&mut self, phase: Phase) {

@@ -2,7 +2,7 @@
 //! thread's table.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::{Poll, Token, Waker};
 
@@ -14,6 +14,10 @@ pub struct Inbox<Order> {
     orders: Mutex<Option<Vec<Order>>>,
     waker: Waker,
 }
+
+/// Where a worker reads its post. However it goes, nobody is left to wait for an answer: the inbox is closed then.
+#[derive(Debug)]
+pub struct Desk<Order>(Arc<Inbox<Order>>);
 
 impl<Order> Inbox<Order> {
     /// The post of `worker`, which waits in `poll` and knows by `token` that something came. To be made before any
@@ -65,9 +69,51 @@ impl<Order> Inbox<Order> {
         drop(unread);
     }
 
+    /// Where its worker reads it.
+    #[must_use]
+    pub fn desk(self: &Arc<Self>) -> Desk<Order> {
+        Desk(Arc::clone(self))
+    }
+
     // Private
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<Order>>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Order> Desk<Order> {
+    /// All that came.
+    #[must_use]
+    pub fn take(&self) -> Vec<Order> {
+        self.0.take()
+    }
+}
+
+impl<Order> Drop for Desk<Order> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn who_has_left_its_desk_leaves_nobody_waiting() {
+        let poll = Poll::new().unwrap();
+        let inbox = Arc::new(Inbox::new(0, &poll, Token(0)).unwrap());
+        let desk = inbox.desk();
+        let (reply, mut answer) = oneshot::channel::<()>();
+        inbox.post(reply);
+        assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        drop(desk);
+        assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        let (reply, mut answer) = oneshot::channel::<()>();
+        inbox.post(reply);
+        assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 }

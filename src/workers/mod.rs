@@ -23,7 +23,7 @@ mod inbox;
 mod timers;
 
 pub use accept::Acceptor;
-pub use inbox::Inbox;
+pub use inbox::{Desk, Inbox};
 pub use timers::Wheel;
 
 use std::io;

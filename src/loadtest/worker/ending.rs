@@ -6,16 +6,17 @@ use super::{Trouble, Worker};
 impl Worker {
     /// The connection of the client in `seat` is of no use any more.
     pub(super) fn lose(&mut self, seat: u32, trouble: &Trouble) {
-        let was = std::mem::replace(&mut self.seats[seat as usize].phase, Phase::Waiting);
-        self.timers.disarm(seat);
-        match was {
+        match std::mem::replace(&mut self.seats[seat as usize].phase, Phase::Waiting) {
+            // What it is armed for is the end of its pause.
             Phase::Waiting => {}
             Phase::Opening { line, .. } => {
+                self.timers.disarm(seat);
                 self.seats[seat as usize].keepsake = line.talk.keepsake();
                 drop(line);
                 self.attempt_failed(seat, trouble);
             }
             Phase::Held { line, asked } => {
+                self.timers.disarm(seat);
                 let place = &mut self.seats[seat as usize];
                 place.keepsake = line.talk.keepsake();
                 drop(line);
@@ -40,7 +41,8 @@ impl Worker {
         self.pause(seat);
     }
 
-    /// The client in `seat` gives up its connection, to see whether it comes back to the same node.
+    /// The client in `seat` gives up its connection, to see whether it comes back to the same node; whether it does: one that
+    /// waits for an answer keeps it.
     pub(super) fn give_up(&mut self, seat: u32) -> bool {
         let Seat {
             phase,
@@ -54,8 +56,9 @@ impl Worker {
         };
         *keepsake = line.talk.keepsake();
         *phase = Phase::Waiting;
-        *story = Story::ComingBack(*node);
-        let node = *node;
+        let (node, was) = (*node, std::mem::replace(story, Story::ComingBack(*node)));
+        // Its node was to fail, and has not lost it.
+        self.homeless -= u32::from(matches!(was, Story::Failing { .. }));
         *self.held_by(node) -= 1;
         self.sampling += 1;
         self.again.push_back(seat);
@@ -115,8 +118,7 @@ impl Worker {
             .into_iter()
             .flat_map(|turn| (turn..).map_while(move |turn| pace.due(seat, turn)))
             .take_while(|due| *due < until);
-        let owed: Vec<u64> = asked.into_iter().chain(owed).collect();
-        for due in owed {
+        for due in asked.into_iter().chain(owed) {
             self.unanswered(node, due);
         }
     }

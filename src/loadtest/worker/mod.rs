@@ -7,6 +7,8 @@ mod obeying;
 mod opening;
 mod seat;
 mod talking;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::collections::VecDeque;
@@ -27,7 +29,7 @@ use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
 use super::trouble::{Kind, Trouble};
-use crate::workers::{Inbox, Wheel};
+use crate::workers::{Desk, Wheel};
 
 use alarm::Alarm;
 use seat::{Phase, Seat};
@@ -58,7 +60,7 @@ pub(super) struct Common {
 pub(super) struct Worker {
     number: u16,
     common: Arc<Common>,
-    inbox: Arc<Inbox<Command>>,
+    desk: Desk<Command>,
     poll: Poll,
     alarm: Alarm,
     seats: Vec<Seat>,
@@ -125,7 +127,7 @@ impl Worker {
     pub(super) fn new(
         number: u16,
         poll: Poll,
-        inbox: Arc<Inbox<Command>>,
+        desk: Desk<Command>,
         common: Arc<Common>,
     ) -> io::Result<Worker> {
         // Clients are dealt out in turn.
@@ -143,7 +145,7 @@ impl Worker {
             number,
             alarm: Alarm::new(poll.registry())?,
             poll,
-            inbox,
+            desk,
             seats: (0..share).map(|_| Seat::default()).collect(),
             timers: Wheel::new(common.now() / 1_000),
             fresh: 0,
@@ -208,13 +210,18 @@ impl Worker {
 
     /// How long nothing has to be done unless something happens, or the alarm goes off.
     fn patience(&self) -> Option<Duration> {
+        if self.opens_more() {
+            return Some(Duration::ZERO);
+        }
         let next = self.timers.next()?;
         Some(Duration::from_millis(next.saturating_sub(self.now / 1_000) + 1))
     }
 
     fn set_alarm(&mut self) -> io::Result<()> {
         let next = [self.next_message(), self.next_opening()];
-        self.alarm.set(next.into_iter().flatten().min(), self.now)
+        // Not from when this turn began: what it took would be late.
+        self.alarm
+            .set(next.into_iter().flatten().min(), self.common.now())
     }
 
     /// A client's time is up, for what it is at.
@@ -244,7 +251,8 @@ impl Worker {
 
     /// The deadline of what a client begins now.
     fn arm(&mut self, seat: u32) {
-        self.timers.arm(seat, (self.now + self.common.patience) / 1_000);
+        self.timers
+            .arm(seat, self.now.saturating_add(self.common.patience) / 1_000);
     }
 
     /// The number of the client in `seat` among all clients.
@@ -255,13 +263,6 @@ impl Worker {
     /// Where the client in `seat` connects from.
     fn address(&self, seat: u32) -> Option<IpAddr> {
         self.common.sources.of(self.client(seat))
-    }
-}
-
-impl Drop for Worker {
-    /// However it ends: nobody is to wait for its answer.
-    fn drop(&mut self) {
-        self.inbox.close();
     }
 }
 

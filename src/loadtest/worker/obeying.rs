@@ -7,10 +7,11 @@ use crate::loadtest::command::{Command, Reading};
 impl Worker {
     /// Reads the post.
     pub(super) fn obey(&mut self) {
-        for command in self.inbox.take() {
+        for command in self.desk.take() {
             // A director that has gone misses no answer.
             match command {
-                Command::Hold(from) => self.counting = Some((from, u64::MAX)),
+                // What was answered before it knew of the hold is not counted, so nothing of that time is.
+                Command::Hold(from) => self.counting = Some((from.max(self.now), u64::MAX)),
                 Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
                 Command::Enough => self.has_enough = true,
                 Command::Glance(reply) => drop(reply.send(self.reading())),

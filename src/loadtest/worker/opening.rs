@@ -18,24 +18,31 @@ const PAUSE: u64 = 100;
 const DOUBLINGS: u8 = 5;
 
 impl Worker {
-    /// Begins as many connections as may be.
+    /// Begins as many connections as may be, but not more than a window of them: where all fail at once, there would be no end
+    /// to it for long, and nobody else would have a turn.
     pub(super) fn open_more(&mut self) {
-        while self.opening < WINDOW && !self.has_enough {
+        for _ in 0..WINDOW {
+            if !self.opens_more() {
+                return;
+            }
             let seat = if let Some(seat) = self.again.pop_front() {
                 seat
-            } else if self.may_begin() {
+            } else {
                 self.fresh += 1;
                 self.fresh - 1
-            } else {
-                return;
             };
             self.begin(seat);
         }
     }
 
+    /// Whether a connection could be begun at once.
+    pub(super) fn opens_more(&self) -> bool {
+        self.has_room() && (!self.again.is_empty() || self.may_begin())
+    }
+
     /// When the next client may begin that has never had a connection; `None` when that does not depend on time.
     pub(super) fn next_opening(&self) -> Option<u64> {
-        let waits = self.opening < WINDOW && self.has_fresh() && !self.has_enough;
+        let waits = self.has_room() && self.has_fresh();
         waits.then(|| self.turn_of(self.fresh)).flatten()
     }
 
@@ -48,6 +55,10 @@ impl Worker {
     }
 
     // Private
+
+    fn has_room(&self) -> bool {
+        self.opening < WINDOW && !self.has_enough
+    }
 
     fn has_fresh(&self) -> bool {
         (self.fresh as usize) < self.seats.len()

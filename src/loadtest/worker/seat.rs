@@ -20,7 +20,7 @@ pub(super) struct Seat {
     pub(super) keepsake: Keepsake,
     /// The turn of its next message; `None` before it was served for the first time.
     pub(super) turn: Option<u64>,
-    /// Connections in a row that were not made, or lost before anything was asked over them.
+    /// Connections in a row that were not made, or lost before anything was answered over them.
     pub(super) failures: u8,
     /// What else is to be known when it is served again.
     pub(super) story: Story,

@@ -86,8 +86,12 @@ impl Worker {
         let node = self.common.names.id(node);
         let address = self.address(seat);
         let place = &mut self.seats[seat as usize];
-        let Phase::Opening { line, since } = std::mem::replace(&mut place.phase, Phase::Waiting) else {
-            return;
+        let (line, since) = match std::mem::replace(&mut place.phase, Phase::Waiting) {
+            Phase::Opening { line, since } => (line, since),
+            other => {
+                place.phase = other;
+                return;
+            }
         };
         // From now on, what is said is short, and waits for nothing.
         let _fails_on_dead_ones = line.stream.set_nodelay(true);
@@ -197,6 +201,7 @@ impl Errand {
             match self.stream.write(rest) {
                 Ok(sent) => self.sent += sent,
                 Err(error) if waits(&error) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -246,6 +251,6 @@ fn read(
 fn waits(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::NotConnected
+        io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected
     )
 }
