@@ -42,6 +42,8 @@ pub(crate) struct Reading {
     pub(crate) errors: Errors,
     /// Messages answered since the last reading.
     pub(crate) recent: Times,
+    /// Questions that are not answered yet.
+    pub(crate) asking: u32,
     /// Clients of a node that failed, which no node serves yet.
     pub(crate) homeless: u32,
     /// Of them, those that have lost their connection.

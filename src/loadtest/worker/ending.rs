@@ -22,6 +22,7 @@ impl Worker {
                 drop(line);
                 let (node, story) = (place.node, place.story);
                 if let Some(due) = asked {
+                    self.asking -= 1;
                     self.unanswered(node, due);
                 }
                 *self.held_by(node) -= 1;

@@ -32,6 +32,7 @@ impl Worker {
             welcomes: self.welcomes,
             errors: self.tally.errors.clone(),
             recent: std::mem::take(&mut self.recent),
+            asking: self.asking,
             homeless: self.homeless,
             cut: self.cut,
             sampling: self.sampling,
