@@ -212,6 +212,7 @@ impl<'a> Director<'a> {
             }
             self.wait(CLOSE_LOOK).await;
         }
+        self.crew.tell(|_| Command::FailureIsOver);
         victims.failing.go_on();
         Ok(victims)
     }

@@ -57,17 +57,6 @@ pub(super) fn failover(
     let clients = victims.clients as usize;
     // The time of the client with this rank, among all that the node had.
     let of_rank = |times: &[f64], rank: usize| times.get(rank.checked_sub(1)?).copied();
-    let mut rehomed_to: Vec<NodeCount> = Vec::new();
-    for (_, node) in &exodus.rehomed {
-        let node = name(*node);
-        match rehomed_to.iter_mut().find(|count| count.name == node) {
-            Some(count) => count.connections += 1,
-            None => rehomed_to.push(NodeCount {
-                name: node,
-                connections: 1,
-            }),
-        }
-    }
     Failover {
         node: victims.node.clone(),
         mode: victims.mode,
@@ -85,13 +74,26 @@ pub(super) fn failover(
             .saturating_sub(u32::try_from(rehomed.len()).unwrap_or(u32::MAX)),
         failed_attempts: exodus.failed_attempts,
         bystanders: exodus.bystanders,
-        rehomed_to: by_name(rehomed_to),
+        rehomed_to: by_name(rehomed_to(exodus, name)),
         after: by_name(victims.after.clone().unwrap_or_default()),
         curve: curve(&cut, &rehomed),
     }
 }
 
 // Private
+
+/// How many clients each node has taken.
+fn rehomed_to(exodus: &Exodus, name: impl Fn(NodeId) -> String) -> Vec<NodeCount> {
+    let mut counts: Vec<NodeCount> = Vec::new();
+    for (_, node) in &exodus.rehomed {
+        let name = name(*node);
+        match counts.iter_mut().find(|count| count.name == name) {
+            Some(count) => count.connections += 1,
+            None => counts.push(NodeCount { name, connections: 1 }),
+        }
+    }
+    counts
+}
 
 fn by_name(mut counts: Vec<NodeCount>) -> Vec<NodeCount> {
     counts.sort_by(|one, other| one.name.cmp(&other.name));

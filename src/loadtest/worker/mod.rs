@@ -78,6 +78,8 @@ pub(super) struct Worker {
     counting: Option<(u64, u64)>,
     /// Questions that are not answered yet.
     asking: u32,
+    /// Whether a node is made to fail, and its clients are watched.
+    node_fails: bool,
     /// Clients whose story is not over: of a node that fails, of them those that were cut, those that come back.
     homeless: u32,
     cut: u32,
@@ -157,6 +159,7 @@ impl Worker {
             carousel: Carousel::default(),
             counting: None,
             asking: 0,
+            node_fails: false,
             homeless: 0,
             cut: 0,
             sampling: 0,

@@ -167,6 +167,21 @@ fn all_clients_of_a_node_that_fails_are_cut_and_served_again() {
 }
 
 #[test]
+fn bystanders_are_those_who_lose_theirs_while_a_node_fails() {
+    let server = Server::new(0);
+    let working = Working::against(&server, 0.0);
+    let (reply, clients) = oneshot::channel();
+    working.tell(Command::Fail(working.common.names.id("another worker's"), reply));
+    assert_eq!(clients.blocking_recv(), Ok(0));
+    server.close("b");
+    working.comes_to(|reading| reading.errors.count() == 10);
+    working.tell(Command::FailureIsOver);
+    server.close("a");
+    working.comes_to(|reading| reading.errors.count() >= 20);
+    assert_eq!(working.end().failover.bystanders, 10);
+}
+
+#[test]
 fn clients_that_come_back_are_counted_and_wait_for_no_other_end() {
     let server = Server::new(0);
     let working = Working::against(&server, 0.0);
