@@ -11,7 +11,7 @@ use super::times::Times;
 /// What a worker is told. Times are microseconds since the test began.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Messages that are due from then on count.
+    /// Messages that are due from then on count, or from when it hears of it.
     Hold(u64),
     /// Messages that are due from then on do not count any more, and none is sent.
     HoldIsOver(u64),
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Locals(oneshot::Sender<Vec<SocketAddr>>),
     /// The clients of this node are about to lose it. Answered by how many there are.
     Fail(NodeId, oneshot::Sender<u32>),
+    /// Whoever loses a connection from now on does not lose it to that.
+    FailureIsOver,
     /// So many of the clients give up their connection, and come back.
     Sample(u32),
     /// Close everything, and return.
@@ -42,6 +44,8 @@ pub(crate) struct Reading {
     pub(crate) errors: Errors,
     /// Messages answered since the last reading.
     pub(crate) recent: Times,
+    /// Questions that are not answered yet.
+    pub(crate) asking: u32,
     /// Clients of a node that failed, which no node serves yet.
     pub(crate) homeless: u32,
     /// Of them, those that have lost their connection.

@@ -31,6 +31,7 @@ pub(super) struct Standing {
     pub(super) welcomes: u64,
     pub(super) errors: Errors,
     pub(super) recent: Times,
+    pub(super) asking: u32,
     pub(super) homeless: u32,
     pub(super) cut: u32,
     pub(super) sampling: u32,
@@ -178,6 +179,7 @@ impl Standing {
         self.welcomes += reading.welcomes;
         self.errors.merge(&reading.errors);
         self.recent.merge(&reading.recent);
+        self.asking += reading.asking;
         self.homeless += reading.homeless;
         self.cut += reading.cut;
         self.sampling += reading.sampling;

@@ -99,8 +99,13 @@ impl<'a> Director<'a> {
         let held = self.look().await.connected();
         let counts = counting::count(self.order, &self.crew, &self.common.names, self.stop).await;
         let memory = meter.read(self.order, held).await;
-        let sampled = if complete { self.sample().await } else { 0 };
-        self.enter(Phase::Close);
+        let sampled = if complete {
+            self.let_answer().await;
+            self.sample().await
+        } else {
+            0
+        };
+        self.phase = Phase::Close;
         self.look().await;
         let was_stopped = self.stop.is_ordered();
         let tally = self.crew.end().await?;
@@ -147,7 +152,7 @@ impl<'a> Director<'a> {
 
     /// Until the hold is over, and the failover in it; how long it was.
     async fn hold(&mut self) -> Result<(Duration, Option<Victims>), RunError> {
-        self.enter(Phase::Hold);
+        self.phase = Phase::Hold;
         let began = Instant::now();
         self.hold_ends = Some(began + self.order.hold);
         let from = self.common.now();
@@ -207,8 +212,21 @@ impl<'a> Director<'a> {
             }
             self.wait(CLOSE_LOOK).await;
         }
+        self.crew.tell(|_| Command::FailureIsOver);
         victims.failing.go_on();
         Ok(victims)
+    }
+
+    /// Until what was asked in the hold is answered: a message is not unanswered because it was the last one.
+    async fn let_answer(&mut self) {
+        let begin = Instant::now();
+        loop {
+            let standing = self.look().await;
+            if standing.asking == 0 || begin.elapsed() > self.order.patience || self.ends_early(&standing) {
+                return;
+            }
+            self.wait(CLOSE_LOOK).await;
+        }
     }
 
     /// Lets some clients give up their connection and come back; how many.
@@ -218,7 +236,7 @@ impl<'a> Director<'a> {
         if self.stop.is_ordered() || self.order.cluster.as_ref().is_some_and(|cluster| !cluster.sticky) {
             return 0;
         }
-        self.enter(Phase::Sticky);
+        self.phase = Phase::Sticky;
         self.crew.sample(wanted);
         let begin = Instant::now();
         loop {
@@ -235,10 +253,6 @@ impl<'a> Director<'a> {
         self.stop.is_ordered() || standing.workers < self.order.workers
     }
 
-    fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-    }
-
     async fn wait(&self, time: Duration) {
         tokio::select! {
             () = self.stop.ordered() => {}
@@ -249,19 +263,15 @@ impl<'a> Director<'a> {
     /// Looks at all workers, and tells what is seen.
     async fn look(&mut self) -> Standing {
         let standing = self.crew.standing().await;
-        let now = Instant::now();
-        let since = now.saturating_duration_since(self.last.at);
-        if since >= LOOK {
-            #[expect(clippy::cast_precision_loss, reason = "connections of a tenth of a second")]
-            let made = standing.welcomes.saturating_sub(self.last.welcomes) as f64;
-            self.last = Last {
-                at: now,
-                welcomes: standing.welcomes,
-                rate: made / since.as_secs_f64(),
-                p99_ms: standing.recent.p99().map(millis).or(self.last.p99_ms),
-            };
-        }
         let elapsed = self.common.began.elapsed();
+        self.last.see(&standing, Instant::now());
+        self.remember(&standing, elapsed);
+        self.glances.send_replace(Some(self.glance(&standing, elapsed)));
+        standing
+    }
+
+    /// Keeps a moment for the timeline, if it is time for one.
+    fn remember(&mut self, standing: &Standing, elapsed: Duration) {
         self.recent.merge(&standing.recent);
         if self.timeline.wants(elapsed.as_secs_f64(), self.phase) {
             self.timeline.add(Moment {
@@ -273,13 +283,11 @@ impl<'a> Director<'a> {
                 p99_ms: std::mem::take(&mut self.recent).p99().map(millis),
             });
         }
-        let held = self
-            .common
-            .names
-            .all()
-            .into_iter()
-            .zip(standing.held.iter().copied());
-        self.glances.send_replace(Some(Glance {
+    }
+
+    fn glance(&self, standing: &Standing, elapsed: Duration) -> Glance {
+        let names = self.common.names.all();
+        Glance {
             phase: self.phase,
             elapsed,
             asked: self.order.connections,
@@ -288,9 +296,28 @@ impl<'a> Director<'a> {
             errors: standing.errors.count(),
             rate_per_second: self.last.rate,
             p99_ms: self.last.p99_ms,
-            held: held.collect(),
-            hold_left: self.hold_ends.map(|end| end.saturating_duration_since(now)),
-        }));
-        standing
+            held: names.into_iter().zip(standing.held.iter().copied()).collect(),
+            hold_left: self
+                .hold_ends
+                .map(|end| end.saturating_duration_since(Instant::now())),
+        }
+    }
+}
+
+impl Last {
+    /// Sees how all stand `now`. Two looks that are too near tell no rate.
+    fn see(&mut self, standing: &Standing, now: Instant) {
+        let since = now.saturating_duration_since(self.at);
+        if since < LOOK {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "connections of a tenth of a second")]
+        let made = standing.welcomes.saturating_sub(self.welcomes) as f64;
+        *self = Last {
+            at: now,
+            welcomes: standing.welcomes,
+            rate: made / since.as_secs_f64(),
+            p99_ms: standing.recent.p99().map(millis).or(self.p99_ms),
+        };
     }
 }

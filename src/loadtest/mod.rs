@@ -7,7 +7,8 @@
 //!  phases: ramp ─▶ hold (with a failover, if one is asked for) ─▶ sticky ─▶ close ─▶ Results
 //! ```
 //!
-//! A client's [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
+//! One client goes before all others, to see whether there is anything to test. A client's [conversation] is a pure machine,
+//! and so are its schedule and the judgement of what was found.
 
 mod command;
 pub mod conversation;

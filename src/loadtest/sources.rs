@@ -21,8 +21,8 @@ impl Sources {
     /// The kernel's choice.
     pub const NONE: Sources = Sources { count: 0, from: 0 };
 
-    /// `count` loopback addresses, at most 14,680,064, from somewhere in the block: another test, or one of just before, that stuck to
-    /// nodes by its addresses, has others most likely. `seed` says from where.
+    /// `count` loopback addresses, at most 14,680,064, from somewhere in the block: another test, or one of just before, that
+    /// stuck to nodes by its addresses, has others most likely. `seed` says from where.
     #[must_use]
     pub const fn loopback(count: u32, seed: u32) -> Sources {
         Sources {

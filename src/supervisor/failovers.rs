@@ -15,8 +15,12 @@ pub(super) struct Failovers {
 }
 
 impl Failovers {
-    /// The node has failed.
+    /// The node has failed. Whatever it was recovering from is over: what comes now is about this failure, and nobody would be
+    /// left to hear of the other one's end.
     pub(super) fn begin(&mut self, node: &str, failover: Failover) {
+        if let Some(former) = self.running(node) {
+            former.end();
+        }
         if self.latest.len() == MAX_FAILOVERS {
             self.latest.pop_front();
         }
@@ -81,6 +85,15 @@ mod tests {
         assert_eq!(seen, expected);
         let running: Vec<&str> = failovers.all_running().map(|(node, _)| node.as_str()).collect();
         assert_eq!(running, ["erlmcp2", "erlmcp1"]);
+    }
+
+    #[test]
+    fn a_node_that_fails_again_has_one_failover_on_its_way() {
+        let (mut failovers, now) = (Failovers::default(), Instant::now());
+        failovers.begin("erlmcp1", died(now));
+        failovers.begin("erlmcp1", died(now));
+        assert_eq!(failovers.all_running().count(), 1);
+        assert_eq!(failovers.told().failovers.len(), 2);
     }
 
     #[test]

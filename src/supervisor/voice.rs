@@ -64,16 +64,12 @@ pub(super) async fn tell(
 ) {
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
-    let mut told: BTreeMap<String, View> = BTreeMap::new();
+    let mut told = Opinion::new();
     // Said once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
         let wanted = opinion.borrow_and_update().clone();
-        let mut changes: Vec<(&String, &View)> = wanted
-            .iter()
-            .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == Health::HeldBack)
-            .collect();
-        changes.sort_by_key(|(_, view)| (!view.health.is_down(), !view.drained));
+        let changes = changes(&wanted, &told);
         let mut done = Vec::new();
         for (node, view) in &changes {
             match update(&socket, &setting, node, told.get(*node), **view).await {
@@ -108,13 +104,7 @@ pub(super) async fn tell(
         } else {
             None
         };
-        let still_wanted = match again {
-            None => opinion.changed().await,
-            Some(wait) => tokio::time::timeout(wait, opinion.changed())
-                .await
-                .unwrap_or(Ok(())),
-        };
-        if still_wanted.is_err() {
+        if !is_wanted(&mut opinion, again).await {
             return;
         }
     }
@@ -162,6 +152,27 @@ pub(super) fn find_elsewhere(node: String, setting: &Arc<Setting>, news: mpsc::S
 }
 
 // Private
+
+/// What is to be said to who was `told` so much, in that order. That a node is held back is said over and over.
+fn changes<'a>(wanted: &'a Opinion, told: &Opinion) -> Vec<(&'a String, &'a View)> {
+    let mut changes: Vec<(&String, &View)> = wanted
+        .iter()
+        .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == Health::HeldBack)
+        .collect();
+    changes.sort_by_key(|(_, view)| (!view.health.is_down(), !view.drained));
+    changes
+}
+
+/// Waits until there is another opinion, or it is time to say this one `again`; false when nobody has one any more.
+async fn is_wanted(opinion: &mut watch::Receiver<Opinion>, again: Option<Duration>) -> bool {
+    match again {
+        None => opinion.changed().await.is_ok(),
+        Some(wait) => {
+            let changed = tokio::time::timeout(wait, opinion.changed()).await;
+            changed.unwrap_or(Ok(())).is_ok()
+        }
+    }
+}
 
 async fn update(
     socket: &Socket,

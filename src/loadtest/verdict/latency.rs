@@ -45,7 +45,7 @@ pub(super) fn p99(results: &Results, target: Period, missed: Verdict) -> Check {
     if all.count == 0 && messages.unanswered == 0 {
         return Check::skipped(name, "no message was due");
     }
-    // The last few are still on their way when the test ends.
+    // One of a hundred is beyond the percentile.
     let lost = messages.due >= ENOUGH && messages.unanswered > messages.due / 100;
     let kept = all.count > 0 && !lost && all.p99_ms < target.duration().as_secs_f64() * 1_000.0;
     let unanswered = match (lost, all.count) {

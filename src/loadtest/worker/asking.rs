@@ -43,6 +43,7 @@ impl Worker {
             return;
         };
         *asked = Some(due);
+        self.asking += 1;
         place.turn = Some(turn + 1);
         // 0 is the handshake's.
         line.talk.ask(turn + 1);
@@ -60,6 +61,7 @@ impl Worker {
             return;
         };
         place.failures = 0;
+        self.asking -= 1;
         self.timers.disarm(seat);
         if self.counts(due) {
             let took = self.now.saturating_sub(due);

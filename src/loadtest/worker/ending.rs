@@ -22,6 +22,7 @@ impl Worker {
                 drop(line);
                 let (node, story) = (place.node, place.story);
                 if let Some(due) = asked {
+                    self.asking -= 1;
                     self.unanswered(node, due);
                 }
                 *self.held_by(node) -= 1;
@@ -87,7 +88,8 @@ impl Worker {
             return;
         }
         self.tally.errors.add(trouble, self.address(seat), self.now);
-        if self.homeless > 0 {
+        // Also where nobody is homeless: those may all be another worker's.
+        if self.node_fails {
             self.tally.failover.bystanders += 1;
         }
         // A target that serves everybody and then closes is not to be overrun.

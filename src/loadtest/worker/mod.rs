@@ -76,6 +76,10 @@ pub(super) struct Worker {
     carousel: Carousel,
     /// When due messages count: from, and before.
     counting: Option<(u64, u64)>,
+    /// Questions that are not answered yet.
+    asking: u32,
+    /// Whether a node is made to fail, and its clients are watched.
+    node_fails: bool,
     /// Clients whose story is not over: of a node that fails, of them those that were cut, those that come back.
     homeless: u32,
     cut: u32,
@@ -154,6 +158,8 @@ impl Worker {
             pace: Pace::new(messages_per_second, connections, number, workers),
             carousel: Carousel::default(),
             counting: None,
+            asking: 0,
+            node_fails: false,
             homeless: 0,
             cut: 0,
             sampling: 0,
@@ -178,6 +184,7 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         let mut expired = Vec::new();
         while !self.ended {
+            // Connections are begun between two batches of events, so that none of a batch is about a former one of its seat.
             self.open_more();
             self.ask_who_is_due();
             self.set_alarm()?;

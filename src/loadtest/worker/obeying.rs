@@ -17,6 +17,7 @@ impl Worker {
                 Command::Glance(reply) => drop(reply.send(self.reading())),
                 Command::Locals(reply) => drop(reply.send(self.locals())),
                 Command::Fail(node, reply) => drop(reply.send(self.fail(node))),
+                Command::FailureIsOver => self.node_fails = false,
                 Command::Sample(clients) => self.sample(clients),
                 Command::End => self.end(),
             }
@@ -32,6 +33,7 @@ impl Worker {
             welcomes: self.welcomes,
             errors: self.tally.errors.clone(),
             recent: std::mem::take(&mut self.recent),
+            asking: self.asking,
             homeless: self.homeless,
             cut: self.cut,
             sampling: self.sampling,
@@ -47,6 +49,7 @@ impl Worker {
     }
 
     fn fail(&mut self, node: NodeId) -> u32 {
+        self.node_fails = true;
         for seat in &mut self.seats {
             if seat.node == node && matches!(seat.phase, Phase::Held { .. }) {
                 seat.story = Story::Failing { cut: false };

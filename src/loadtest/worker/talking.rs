@@ -79,6 +79,15 @@ impl Worker {
         }
     }
 
+    /// How many connections the node has.
+    pub(super) fn held_by(&mut self, node: NodeId) -> &mut u32 {
+        let place = usize::from(node);
+        if self.held.len() <= place {
+            self.held.resize(place + 1, 0);
+        }
+        &mut self.held[place]
+    }
+
     // Private
 
     /// The client in `seat` is served, by `node`.
@@ -123,15 +132,6 @@ impl Worker {
             }
         }
         self.catch_up(seat);
-    }
-
-    /// How many connections the node has.
-    pub(super) fn held_by(&mut self, node: NodeId) -> &mut u32 {
-        let place = usize::from(node);
-        if self.held.len() <= place {
-            self.held.resize(place + 1, 0);
-        }
-        &mut self.held[place]
     }
 }
 

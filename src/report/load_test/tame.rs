@@ -1,6 +1,6 @@
 //! What came from the network must not steer a terminal, nor break a page; nor must a number that is none.
 
-use crate::loadtest::results::{Count, NodeCount, Quantiles, Results};
+use crate::loadtest::results::{Count, Failover, NodeCount, Quantiles, Results};
 
 /// Characters that a name, or anything else that somebody else has said, may be long.
 const LONGEST: usize = 200;
@@ -10,6 +10,23 @@ const LARGEST: f64 = 1e12;
 /// The same results without control characters, texts that never end, and numbers that are none or cannot be.
 pub(super) fn tame(results: &Results) -> Results {
     let mut results = results.clone();
+    texts(&mut results);
+    numbers(&mut results);
+    results.failover.iter_mut().for_each(failover);
+    results
+}
+
+// Private
+
+fn texts(results: &mut Results) {
+    text(&mut results.program);
+    text(&mut results.host.kernel);
+    results.test.cluster.iter_mut().for_each(text);
+    let checks = results.checks.iter_mut().map(|check| &mut check.measured);
+    let names = results.nodes.iter_mut().map(|node| &mut node.name);
+    let examples = results.errors.iter_mut().map(|error| &mut error.example);
+    let meanings = results.counts.meaning.iter_mut();
+    checks.chain(names).chain(examples).chain(meanings).for_each(text);
     let counts = &mut results.counts;
     let counted = [
         Some(&mut counts.generator),
@@ -17,63 +34,60 @@ pub(super) fn tame(results: &Results) -> Results {
         counts.kernel.as_mut(),
     ];
     counted.into_iter().flatten().for_each(count);
-    counts.meaning.iter_mut().for_each(text);
-    results.nodes.iter_mut().for_each(|node| text(&mut node.name));
-    results
-        .errors
-        .iter_mut()
-        .for_each(|error| text(&mut error.example));
-    results
-        .checks
-        .iter_mut()
-        .for_each(|check| text(&mut check.measured));
-    results.test.cluster.iter_mut().for_each(text);
-    if let Some(sticky) = &mut results.sticky {
-        for moved in &mut sticky.moved {
-            text(&mut moved.was);
-            moved.now.iter_mut().for_each(text);
-        }
+    for moved in results.sticky.iter_mut().flat_map(|sticky| &mut sticky.moved) {
+        text(&mut moved.was);
+        moved.now.iter_mut().for_each(text);
     }
-    if let Some(failover) = &mut results.failover {
-        text(&mut failover.node);
-        nodes(&mut failover.rehomed_to);
-        nodes(&mut failover.after);
-        number(&mut failover.at_seconds);
-        failover.curve.iter_mut().for_each(|point| number(&mut point.ms));
-        let times = [
-            &mut failover.detected_ms,
-            &mut failover.cut_p50_ms,
-            &mut failover.cut_p100_ms,
-            &mut failover.rehomed_p50_ms,
-            &mut failover.rehomed_p100_ms,
-            &mut failover.back_ms,
-        ];
-        times.into_iter().flatten().for_each(number);
+}
+
+fn numbers(results: &mut Results) {
+    for node in &mut results.nodes {
+        quantiles(&mut node.latency);
     }
-    results
-        .nodes
-        .iter_mut()
-        .for_each(|node| quantiles(&mut node.latency));
     quantiles(&mut results.latency.all);
     quantiles(&mut results.ramp.handshake);
     for bucket in &mut results.latency.histogram {
         number(&mut bucket.from_ms);
         number(&mut bucket.to_ms);
     }
-    results
-        .timeline
-        .iter_mut()
-        .for_each(|moment| number(&mut moment.at_seconds));
-    number(&mut results.latency.p99_target_ms);
-    number(&mut results.latency.variance_percent);
-    number(&mut results.distribution.variance_percent);
-    number(&mut results.distribution.mean);
-    text(&mut results.program);
-    text(&mut results.host.kernel);
-    results
+    for moment in &mut results.timeline {
+        number(&mut moment.at_seconds);
+    }
+    let others = [
+        &mut results.test.seconds,
+        &mut results.test.messages_per_second,
+        &mut results.ramp.seconds,
+        &mut results.ramp.rate,
+        &mut results.hold_seconds,
+        &mut results.latency.p99_target_ms,
+        &mut results.latency.variance_percent,
+        &mut results.distribution.mean,
+        &mut results.distribution.variance_percent,
+        &mut results.distribution.variance_target_percent,
+        &mut results.distribution.tolerance_percent,
+    ];
+    others.into_iter().for_each(number);
+    results.test.rate.iter_mut().for_each(number);
 }
 
-// Private
+fn failover(failover: &mut Failover) {
+    text(&mut failover.node);
+    nodes(&mut failover.rehomed_to);
+    nodes(&mut failover.after);
+    for point in &mut failover.curve {
+        number(&mut point.ms);
+    }
+    let times = [
+        &mut failover.detected_ms,
+        &mut failover.cut_p50_ms,
+        &mut failover.cut_p100_ms,
+        &mut failover.rehomed_p50_ms,
+        &mut failover.rehomed_p100_ms,
+        &mut failover.back_ms,
+    ];
+    let others = [&mut failover.at_seconds, &mut failover.target_ms];
+    times.into_iter().flatten().chain(others).for_each(number);
+}
 
 fn count(count: &mut Count) {
     nodes(&mut count.nodes);

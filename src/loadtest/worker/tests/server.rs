@@ -60,8 +60,7 @@ impl Server {
 
     /// Closes what `node` has.
     pub(super) fn close(&self, node: &str) {
-        let open = std::mem::take(&mut *self.state.open());
-        for (_, stream) in open.iter().filter(|(name, _)| *name == node) {
+        for (_, stream) in self.state.open().extract_if(.., |(name, _)| *name == node) {
             let _is_gone = stream.shutdown(Shutdown::Both);
         }
     }
