@@ -25,27 +25,17 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         Some(target) => Aim::at(settings, target).await?,
         None => Aim::own(settings, args).await?,
     };
-    let on_loopback = matches!(aim.target.ip(), IpAddr::V4(ip) if ip.is_loopback());
-    let demand = Demand {
-        connections: args.connections,
-        errands: args.protocol == Protocol::Sse,
-        on_loopback,
-        sources: args.sources,
-        rate: args.rate,
-        messages_per_second: args.messages_per_second,
-        per_ip: aim.cluster.as_ref().map(|_| aim.profile.limits.per_ip.clone()),
-        room: aim.room,
-        parties: aim
-            .cluster
-            .as_ref()
-            .map(|cluster| (cluster.balancer, aim.profile.runtime)),
-    };
     let GeneratorPlan {
         workers,
         sources,
         rate,
         ..
-    } = plan::generator(&demand, &Host::read()).map_err(does_not_fit)?;
+    } = plan::generator(&aim.demand(args), &Host::read()).map_err(does_not_fit)?;
+    let sources = if aim.is_on_loopback() {
+        Sources::loopback(sources, seed())
+    } else {
+        Sources::NONE
+    };
     for warning in &aim.warnings {
         printer.warning(warning);
     }
@@ -57,11 +47,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         hold: args.hold.duration(),
         rate,
         messages_per_second: args.messages_per_second,
-        sources: if on_loopback {
-            Sources::loopback(sources, seed())
-        } else {
-            Sources::NONE
-        },
+        sources,
         patience: args.timeout.duration(),
         workers,
         cluster: aim.cluster,
@@ -131,6 +117,27 @@ impl Aim {
             profile,
             warnings,
         })
+    }
+
+    /// What the arguments ask for, towards it.
+    fn demand(&self, args: &LoadTest) -> Demand {
+        let cluster = self.cluster.as_ref();
+        Demand {
+            connections: args.connections,
+            errands: args.protocol == Protocol::Sse,
+            on_loopback: self.is_on_loopback(),
+            sources: args.sources,
+            rate: args.rate,
+            messages_per_second: args.messages_per_second,
+            per_ip: cluster.map(|_| self.profile.limits.per_ip.clone()),
+            room: self.room,
+            parties: cluster.map(|cluster| (cluster.balancer, self.profile.runtime)),
+        }
+    }
+
+    /// Whether it can be connected from every address of 127.0.0.0/8.
+    fn is_on_loopback(&self) -> bool {
+        matches!(self.target.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }
 }
 
