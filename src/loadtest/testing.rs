@@ -53,6 +53,8 @@ pub(crate) fn sample() -> Results {
         hold_seconds: HELD_UNTIL - MADE_AT,
         nodes: nodes(),
         distribution: Distribution {
+            nodes: Vec::new(),
+            others: 0,
             mean: 25_000.0,
             min: 24_623,
             max: 25_234,
@@ -67,6 +69,9 @@ pub(crate) fn sample() -> Results {
             due: 60_000,
             answered: 60_000,
             unanswered: 0,
+            answered_by_error: 0,
+            lost: 0,
+            sent_late: Quantiles::default(),
         },
         latency: Latency {
             all: quantiles(60_000, 1.0, 1.0),
@@ -90,6 +95,7 @@ pub(crate) fn sample() -> Results {
             nodes_bytes: 412_000_000,
             balancer_bytes: 655_000_000,
         },
+        notes: Vec::new(),
     }
 }
 
@@ -97,6 +103,7 @@ pub(crate) fn sample() -> Results {
 pub(crate) fn calm() -> Results {
     let mut results = sample();
     results.failover = None;
+    results.test.failover = None;
     for (node, made) in results.nodes.iter_mut().zip(MADE) {
         node.held = made;
     }
@@ -125,6 +132,7 @@ fn asked() -> Asked {
         messages_per_second: 1_000.0,
         sources: 100_000,
         workers: 8,
+        failover: Some(NODES[2].into()),
     }
 }
 
@@ -214,6 +222,7 @@ fn failover() -> Failover {
         target_ms: 5_000.0,
         homeless: 0,
         failed_attempts: 0,
+        errors: Vec::new(),
         bystanders: 0,
         rehomed_to: elsewhere
             .nodes

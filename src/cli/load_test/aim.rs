@@ -130,7 +130,7 @@ impl Aim {
             rate: args.rate,
             messages_per_second: args.messages_per_second,
             per_ip: cluster.map(|_| self.profile.limits.per_ip.clone()),
-            room: self.room,
+            room: self.room.clone(),
             parties: cluster.map(|cluster| (cluster.balancer, self.profile.runtime)),
         }
     }

@@ -23,6 +23,8 @@ pub(super) fn distribution(order: &Order, connected: &Count) -> Distribution {
     let spread = Spread::of(&values);
     let of_spread = |what: fn(&Spread) -> f64, none| spread.as_ref().map_or(none, what);
     Distribution {
+        nodes: Vec::new(),
+        others: 0,
         mean: of_spread(|spread| spread.mean, 0.0),
         min: counts.iter().copied().min().unwrap_or(0),
         max: counts.iter().copied().max().unwrap_or(0),

@@ -79,6 +79,7 @@ impl Found {
             memory: self.memory,
             timeline: Vec::new(),
             counts: self.counts,
+            notes: Vec::new(),
         };
         let places: Vec<usize> = nodes
             .iter()
@@ -146,6 +147,10 @@ fn asked(order: &Order) -> Asked {
         messages_per_second: order.messages_per_second,
         sources: order.sources.count(),
         workers: order.workers,
+        failover: order
+            .cluster
+            .as_ref()
+            .and_then(|cluster| cluster.failover.as_ref().map(|(node, _)| node.clone())),
     }
 }
 

@@ -2,9 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How evenly connections lay on the nodes. See [`crate::stats::Spread`].
+/// How evenly connections lay on the nodes that take clients. See [`crate::stats::Spread`]. With other clients on them, all
+/// are judged together: a balancer that deals connections out in turn is even over all of them, not over those of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
+    /// The nodes that are judged, and their connections.
+    #[serde(default)]
+    pub nodes: Vec<NodeCount>,
+    /// Of those, connections of other clients.
+    #[serde(default)]
+    pub others: u64,
     /// Per node.
     pub mean: f64,
     /// On the node that had the fewest.

@@ -69,6 +69,9 @@ pub struct Results {
     pub timeline: Vec<Moment>,
     /// What it took.
     pub memory: Memory,
+    /// What else is to be known, in sentences: why it ended early, what was not tried.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Where the generator ran.
@@ -107,6 +110,9 @@ pub struct Asked {
     pub sources: u32,
     /// The generator's threads.
     pub workers: u16,
+    /// The node that was to fail; null for none.
+    #[serde(default)]
+    pub failover: Option<String>,
 }
 
 /// How a test ended.
@@ -128,7 +134,7 @@ pub struct Ramp {
     pub seconds: f64,
     /// Connections that were served at its end.
     pub connected: u32,
-    /// Of them per second.
+    /// Clients that were served for the first time, per second.
     pub rate: f64,
     /// From connecting until the answer to `initialize`.
     pub handshake: Quantiles,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::NodeCount;
+use super::{ErrorCount, NodeCount};
 
 /// Whether clients came back to their node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub struct Failover {
     pub homeless: u32,
     /// Attempts of its clients to come back that failed.
     pub failed_attempts: u64,
+    /// The same by kind, with an example of each.
+    #[serde(default)]
+    pub errors: Vec<ErrorCount>,
     /// Connections of other nodes' clients that broke meanwhile: there should be none.
     pub bystanders: u32,
     /// Its clients by the node that served them then.

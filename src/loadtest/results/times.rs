@@ -4,15 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::LatencyClass;
 
-/// The messages of the hold: an open-loop schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The messages of the hold: an open-loop schedule. `due` is `answered` and `unanswered` and `lost` together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// That were due.
     pub due: u64,
     /// That were answered.
     pub answered: u64,
+    /// Of those, answered by a JSON-RPC error: a sign of life, and perhaps not what a client wants.
+    #[serde(default)]
+    pub answered_by_error: u64,
     /// That were due, and not answered when the test ended.
     pub unanswered: u64,
+    /// That were due and not answered, by a node that was made to fail.
+    #[serde(default)]
+    pub lost: u64,
+    /// How late the generator itself was to send them, clients that still waited for an answer left out: above that, a
+    /// latency is the target's.
+    #[serde(default)]
+    pub sent_late: Quantiles,
 }
 
 /// How long messages took, from when they were due (not: sent) to their answer.

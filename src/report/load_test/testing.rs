@@ -100,6 +100,7 @@ pub(super) fn foreign() -> Results {
         due: 10,
         answered: 10,
         unanswered: 0,
+        ..Messages::default()
     };
     results.latency = Latency {
         all: quantiles,
