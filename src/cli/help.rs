@@ -14,7 +14,7 @@ Examples:
   clusterctl health --continuous 5   more of it, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
                                      a second, smaller cluster beside the first
-  clusterctl load-test 100000 60     real connections, and whether they lie evenly
+  clusterctl load-test 100000 60     real connections: do they lie evenly?
   clusterctl drain erlmcp1 --wait    nothing new to a node, until it is empty
   clusterctl reload                  the profile as it is now, without a cut
   clusterctl stop                    stops all of it
