@@ -235,9 +235,10 @@ pub(super) struct LoadTest {
     /// New connections per second at most [default: as many as the target accepts]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) rate: Option<f64>,
-    /// Pings per second over all connections while they are held, on a schedule that does not wait for answers
-    #[arg(long, value_name = "N", value_parser = not_negative, default_value = "1000")]
-    pub(super) messages_per_second: f64,
+    /// Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or
+    /// what the cluster's limits allow]
+    #[arg(long, value_name = "N", value_parser = not_negative)]
+    pub(super) messages_per_second: Option<f64>,
     /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) sources: Option<u32>,

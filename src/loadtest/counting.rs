@@ -11,6 +11,7 @@ use super::names::Names;
 use super::order::{Cluster, Order};
 use super::protocol::Protocol;
 use super::results::{Count, Counts, NodeCount};
+use crate::api::ClientError;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
 use crate::shutdown::Shutdown;
@@ -28,6 +29,32 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shut
             return counts;
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// How connections lie on the nodes.
+#[derive(Clone, Debug)]
+pub(super) struct Laid {
+    /// Of each node.
+    pub(super) count: Count,
+    /// Of those, connections of other clients.
+    pub(super) others: u64,
+}
+
+/// How connections lie on the nodes now: this test's, or all of them where there are others. A balancer that deals them out
+/// in turn is even over all, whoever's they are.
+pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
+    let counts = count_once(order, crew, names).await;
+    match counts.kernel {
+        // Elsewhere the kernel counts what a balancer keeps, too.
+        Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
+            others: all.total.saturating_sub(counts.generator.total),
+            count: all,
+        },
+        _ => Laid {
+            count: counts.generator,
+            others: 0,
+        },
     }
 }
 
@@ -60,11 +87,14 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
         Ok((callers, nodes.as_ref().map(at_nodes).transpose()?))
     })
     .await;
+    let mut meaning = meaning(order);
     let balancer = match &order.cluster {
-        Some(cluster) => by_balancer(cluster).await,
+        Some(cluster) => by_balancer(cluster)
+            .await
+            .map_err(|why| meaning.push(format!("the balancer was not asked: {why}")))
+            .ok(),
         None => None,
     };
-    let mut meaning = meaning(order);
     let (callers, kernel) = kernel.unwrap_or_else(|error| {
         meaning.push(format!("the kernel could not be asked: {error}"));
         (Callers::default(), None)
@@ -117,9 +147,17 @@ fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
     Ok(total(nodes.collect()))
 }
 
-/// By the balancer, from its sessions of each server.
-async fn by_balancer(cluster: &Cluster) -> Option<Count> {
-    let stats = cluster.supervisor.stats().await.ok()?;
+/// By the balancer, from its sessions of each server; or why it cannot tell.
+async fn by_balancer(cluster: &Cluster) -> Result<Count, String> {
+    let told = |error: ClientError| error.to_string();
+    let status = cluster.supervisor.status().await.map_err(told)?;
+    let runs = status.balancer.map_or((0, 0), |balancer| {
+        (balancer.pids.len(), balancer.stats_sockets.len())
+    });
+    if runs.0 > runs.1 {
+        return Err("a process of before a reload still has connections, and cannot be asked".to_owned());
+    }
+    let stats = cluster.supervisor.stats().await.map_err(told)?;
     let of_node = |name: &str| {
         let rows = stats
             .rows
@@ -131,7 +169,7 @@ async fn by_balancer(cluster: &Cluster) -> Option<Count> {
         name: name.clone(),
         connections: of_node(name),
     });
-    Some(total(nodes.collect()))
+    Ok(total(nodes.collect()))
 }
 
 fn total(nodes: Vec<NodeCount>) -> Count {
@@ -147,10 +185,11 @@ fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
         return at_target;
     }
+    // Who could not be asked contradicts nobody, which its absence tells.
     let at_nodes = |count: &Option<Count>| {
         count
             .as_ref()
-            .is_some_and(|count| contains(count, &counts.generator, others))
+            .is_none_or(|count| contains(count, &counts.generator, others))
     };
     at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::command::Command;
 use super::counting;
 use super::crew::{Crew, Standing};
-use super::failing::{self, Failing};
+use super::failing::{self, Failing, FailingError};
 use super::glance::Glance;
 use super::memory::Meter;
 use super::order::{Cluster, Order};
@@ -30,6 +30,8 @@ const MOMENT: f64 = 0.2;
 const FAILS_AFTER: u32 = 3;
 /// How much longer than its target a failover may take before it is given up.
 const GIVE_UP: u32 = 4;
+/// How late a client's patience may end: timers are that coarse.
+const COARSENESS: Duration = Duration::from_millis(500);
 /// Clients that come back: one of a hundred, but not fewer and not more than these, as far as there are so many.
 const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
 
@@ -46,6 +48,8 @@ pub(super) struct Director<'a> {
     /// Messages answered since the last moment of the timeline.
     recent: Times,
     last: Last,
+    /// What else is to be known.
+    notes: Vec<String>,
 }
 
 /// What was seen the last time.
@@ -81,6 +85,7 @@ impl<'a> Director<'a> {
                 rate: 0.0,
                 p99_ms: None,
             },
+            notes: Vec::new(),
         })
     }
 
@@ -91,14 +96,14 @@ impl<'a> Director<'a> {
             self.crew.tell(|_| Command::Enough);
         }
         let connected = counting::held(self.order, &self.look().await, &self.common.names);
+        let laid = counting::laid(self.order, &self.crew, &self.common.names).await;
         let mut victims = None;
         let mut held_for = Duration::ZERO;
         if complete {
-            (held_for, victims) = self.hold().await?;
+            (held_for, victims) = self.hold().await;
         }
-        let held = self.look().await.connected();
         let counts = counting::count(self.order, &self.crew, &self.common.names, self.stop).await;
-        let memory = meter.read(self.order, held).await;
+        let memory = meter.read(self.order, counts.generator.total).await;
         let sampled = if complete {
             self.let_answer().await;
             self.sample().await
@@ -112,7 +117,7 @@ impl<'a> Director<'a> {
         Ok(Found {
             names: self.common.names.all(),
             connected,
-            held,
+            laid,
             hold: held_for,
             counts,
             memory,
@@ -121,6 +126,7 @@ impl<'a> Director<'a> {
             timeline: self.timeline,
             tally,
             was_stopped,
+            notes: self.notes,
         })
     }
 
@@ -143,7 +149,15 @@ impl<'a> Director<'a> {
             if standing.connected() > progress.0 {
                 progress = (standing.connected(), Instant::now());
             }
-            if progress.1.elapsed() > limit || self.ends_early(&standing) {
+            if self.ends_early(&standing) {
+                return false;
+            }
+            if progress.1.elapsed() > limit {
+                let (made, asked) = (standing.connected(), self.order.connections);
+                let waited = limit.as_secs();
+                self.notes.push(format!(
+                    "the ramp was given up: {made} of {asked} connections were made, and no more in {waited} s"
+                ));
                 return false;
             }
             self.wait(LOOK).await;
@@ -151,7 +165,7 @@ impl<'a> Director<'a> {
     }
 
     /// Until the hold is over, and the failover in it; how long it was.
-    async fn hold(&mut self) -> Result<(Duration, Option<Victims>), RunError> {
+    async fn hold(&mut self) -> (Duration, Option<Victims>) {
         self.phase = Phase::Hold;
         let began = Instant::now();
         self.hold_ends = Some(began + self.order.hold);
@@ -168,7 +182,11 @@ impl<'a> Director<'a> {
         if let Some((cluster, node, mode)) = failover {
             self.hold_until(began + order.hold / FAILS_AFTER).await;
             if !self.stop.is_ordered() {
-                victims = Some(self.fail(cluster, node, mode).await?);
+                victims = self
+                    .fail(cluster, node, mode)
+                    .await
+                    .map_err(|error| self.notes.push(format!("{node} was not made to fail: {error}")))
+                    .ok();
             }
         }
         self.hold_until(began + order.hold).await;
@@ -178,7 +196,7 @@ impl<'a> Director<'a> {
         let over = self.common.now();
         self.crew.tell(|_| Command::HoldIsOver(over));
         self.hold_ends = None;
-        Ok((began.elapsed(), victims))
+        (began.elapsed(), victims)
     }
 
     async fn hold_until(&mut self, end: Instant) {
@@ -193,7 +211,12 @@ impl<'a> Director<'a> {
     }
 
     /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too long.
-    async fn fail(&mut self, cluster: &Cluster, node: &str, mode: FailoverMode) -> Result<Victims, RunError> {
+    async fn fail(
+        &mut self,
+        cluster: &Cluster,
+        node: &str,
+        mode: FailoverMode,
+    ) -> Result<Victims, FailingError> {
         let process = failing::process_of(cluster, node).await?;
         let clients = self.crew.fail(self.common.names.id(node)).await;
         let at = self.common.now();
@@ -222,7 +245,9 @@ impl<'a> Director<'a> {
         let begin = Instant::now();
         loop {
             let standing = self.look().await;
-            if standing.asking == 0 || begin.elapsed() > self.order.patience || self.ends_early(&standing) {
+            // A little longer than a client waits, which then says so itself.
+            let limit = self.order.patience + COARSENESS;
+            if standing.asking == 0 || begin.elapsed() > limit || self.ends_early(&standing) {
                 return;
             }
             self.wait(CLOSE_LOOK).await;

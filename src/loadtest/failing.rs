@@ -25,10 +25,10 @@ pub(super) struct Failing {
 
 /// Why a node cannot be made to fail.
 #[derive(Debug, thiserror::Error)]
-pub enum FailingError {
+pub(super) enum FailingError {
     /// It is not run here, or not running.
-    #[error("{0} has no process of its own here")]
-    NoProcess(String),
+    #[error("no process of it runs just now")]
+    NoProcess,
     /// Nobody tells which process it is.
     #[error(transparent)]
     Supervisor(#[from] crate::api::ClientError),
@@ -43,7 +43,7 @@ pub(super) async fn process_of(cluster: &Cluster, node: &str) -> Result<Identity
     let known = status.nodes.iter().find(|known| known.name == node);
     known
         .and_then(|node| Identity::of(node.pid?))
-        .ok_or_else(|| FailingError::NoProcess(node.to_owned()))
+        .ok_or(FailingError::NoProcess)
 }
 
 impl Failing {

@@ -22,7 +22,7 @@ impl Meter {
     }
 
     /// What was taken since, while `held` connections are held.
-    pub(super) async fn read(self, order: &Order, held: u32) -> Memory {
+    pub(super) async fn read(self, order: &Order, held: u64) -> Memory {
         let generator = own();
         let (nodes_bytes, balancer_bytes) = match &order.cluster {
             Some(cluster) => match cluster.supervisor.status().await {

@@ -39,7 +39,6 @@ mod verdict;
 mod worker;
 
 pub use crew::CrewError;
-pub use failing::FailingError;
 pub use glance::Glance;
 pub use order::{Cluster, Order};
 pub use protocol::Protocol;

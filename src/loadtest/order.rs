@@ -1,5 +1,6 @@
 //! What a load test is to do.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct Cluster {
     pub backend: &'static str,
     /// The nodes: their names, and where they are connected to for this protocol.
     pub nodes: Vec<(String, SocketAddr)>,
+    /// Those of them that take no clients, because somebody has wanted that, or they are not up.
+    pub resting: BTreeSet<String>,
     /// Whether the nodes run on this host.
     pub on_this_host: bool,
     /// Whether clients are to come back to their node.

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use super::conversation::Site;
 use super::crew::CrewError;
 use super::director::Director;
-use super::failing::FailingError;
 use super::glance::Glance;
 use super::greeting;
 use super::memory::Meter;
@@ -34,9 +33,6 @@ pub enum RunError {
         /// Why not.
         source: Trouble,
     },
-    /// The node that was to fail did not.
-    #[error("the failover could not be tried: {0}")]
-    NotFailed(#[from] FailingError),
     /// Somebody has ended it before anything was found.
     #[error("interrupted")]
     Interrupted,

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) errors: Errors,
     /// Messages of the hold.
     pub(crate) messages: Messages,
+    /// How late they were sent, of those that nothing but this generator has held up.
+    pub(crate) sent_late: Times,
     /// When the last client was served for the first time.
     pub(crate) last_first_welcome: u64,
     /// What became of the clients of a node that failed.
@@ -34,7 +36,7 @@ pub(crate) struct Exodus {
     /// When each was served again, and by which node.
     pub(crate) rehomed: Vec<(u64, NodeId)>,
     /// Attempts to come back that failed.
-    pub(crate) failed_attempts: u64,
+    pub(crate) errors: Errors,
     /// Clients of other nodes that lost their connection meanwhile.
     pub(crate) bystanders: u32,
 }
@@ -77,7 +79,10 @@ impl Tally {
         self.errors.merge(&other.errors);
         self.messages.due += other.messages.due;
         self.messages.answered += other.messages.answered;
+        self.messages.answered_by_error += other.messages.answered_by_error;
         self.messages.unanswered += other.messages.unanswered;
+        self.messages.lost += other.messages.lost;
+        self.sent_late.merge(&other.sent_late);
         self.last_first_welcome = self.last_first_welcome.max(other.last_first_welcome);
         self.failover.merge(other.failover);
         self.sampled.merge(other.sampled);
@@ -88,7 +93,7 @@ impl Exodus {
     fn merge(&mut self, other: Exodus) {
         self.cut.extend(other.cut);
         self.rehomed.extend(other.rehomed);
-        self.failed_attempts += other.failed_attempts;
+        self.errors.merge(&other.errors);
         self.bystanders += other.bystanders;
     }
 }

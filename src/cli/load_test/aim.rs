@@ -1,9 +1,9 @@
 //! What is to be tested: the cluster's own balancer, or whatever listens somewhere.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::api::{Client, ClientError, Distribution, NodeState, Status};
+use crate::api::{Client, ClientError, Distribution, Node, NodeState, Status};
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -13,7 +13,7 @@ use crate::cli::settings::Settings;
 use crate::loadtest::{Cluster, Order, Protocol, Sources};
 use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
-use crate::profile::{self, Runtime, Sticky};
+use crate::profile::{self, BalancerKind, Runtime, Sticky};
 use crate::render;
 
 /// What the arguments say, planned for this host.
@@ -23,12 +23,13 @@ use crate::render;
 pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
     let aim = match &args.target {
         Some(target) => Aim::at(settings, target).await?,
-        None => Aim::own(settings, args).await?,
+        None => Aim::own(settings, printer, args).await?,
     };
     let GeneratorPlan {
         workers,
         sources,
         rate,
+        messages_per_second,
         ..
     } = plan::generator(&aim.demand(args), &Host::read()).map_err(does_not_fit)?;
     let sources = if aim.is_on_loopback() {
@@ -46,7 +47,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         connections: args.connections,
         hold: args.hold.duration(),
         rate,
-        messages_per_second: args.messages_per_second,
+        messages_per_second,
         sources,
         patience: args.timeout.duration(),
         workers,
@@ -93,21 +94,17 @@ impl Aim {
     }
 
     /// The balancer of the cluster that runs.
-    async fn own(settings: &Settings, args: &LoadTest) -> Result<Aim, Failure> {
+    async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Aim, Failure> {
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
             .await
             .map_err(unreached)?;
-        let status = supervisor.status().await.map_err(unreached)?;
+        let status = settled(&supervisor, printer).await?;
         let profile = settings.cluster()?;
         let target = listener(&status, args.protocol)?;
-        let warnings = Vec::from_iter((status.state != crate::api::ClusterState::Healthy).then(|| {
-            let nodes = status.nodes.iter().filter(|node| node.state != NodeState::Up);
-            let names: Vec<&str> = nodes.map(|node| node.name.as_str()).collect();
-            format!(
-                "the cluster is not healthy before the test: {} not up",
-                names.join(", ")
-            )
-        }));
+        let resting = status.nodes.iter().filter(|node| !takes_clients(node));
+        let warnings = resting
+            .map(|node| format!("{} takes no clients: it is {}", node.name, standing(node)))
+            .collect();
         let cluster = cluster(supervisor, &status, &profile, args)?;
         Ok(Aim {
             target,
@@ -141,6 +138,41 @@ impl Aim {
     }
 }
 
+/// The cluster's status, once nobody is held back after a failure: those would be missing in the distribution, and come back in
+/// the middle of the test.
+async fn settled(supervisor: &Client, printer: &Printer) -> Result<Status, Failure> {
+    const LOOK: Duration = Duration::from_millis(250);
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    let (began, mut told) = (Instant::now(), false);
+    loop {
+        let status = supervisor.status().await.map_err(unreached)?;
+        let mut nodes = status.nodes.iter();
+        let held = nodes.find(|node| node.state == NodeState::Up && node.reason.is_some());
+        let Some(held) = held.filter(|_| began.elapsed() < PATIENCE) else {
+            return Ok(status);
+        };
+        if !told {
+            printer.note(&format!("waiting: {} is {}", held.name, standing(held)));
+            told = true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the balancer gives it new clients.
+fn takes_clients(node: &Node) -> bool {
+    node.state == NodeState::Up && node.reason.is_none()
+}
+
+/// How a node stands, in words.
+fn standing(node: &Node) -> String {
+    match &node.reason {
+        Some(reason) => reason.clone(),
+        None => node.state.name().to_owned(),
+    }
+}
+
 /// What the cluster has room for, and by what its plan is bounded.
 fn room(status: &Status, profile: &profile::Cluster) -> Room {
     let Distribution { capacity, total, .. } = status.distribution;
@@ -170,13 +202,16 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
     })?;
     let address = balancer.endpoints.listeners.get(protocol.listener());
     address.copied().ok_or_else(|| {
-        Failure::because(format!(
-            "{} does not listen for {protocol} here: it has no `listen.{}`",
-            balancer.kind,
-            protocol.listener()
-        ))
-        .exit(Exit::Unclear)
-        .hint("`clusterctl start haproxy` serves tcp, http, ws and sse".to_owned())
+        let why = match balancer.kind {
+            BalancerKind::Builtin => "it serves TCP only, so far".to_owned(),
+            _ => format!(
+                "the profile has no `listen.{}`, or nodes without HTTP",
+                protocol.listener()
+            ),
+        };
+        Failure::because(format!("{} does not serve {protocol}: {why}", balancer.kind))
+            .exit(Exit::Unclear)
+            .hint("`clusterctl start haproxy` serves tcp, http, ws and sse".to_owned())
     })
 }
 
@@ -208,6 +243,12 @@ fn cluster(
             .map_or(profile.balancer, |balancer| balancer.kind),
         backend: render::backend_behind(args.protocol.listener()),
         nodes: nodes.collect(),
+        resting: status
+            .nodes
+            .iter()
+            .filter(|node| !takes_clients(node))
+            .map(|node| node.name.clone())
+            .collect(),
         on_this_host: profile.runtime != Runtime::External,
         // A session's id is known only to those who keep it: who comes back without one is new.
         sticky: matches!(route.sticky, Sticky::Source | Sticky::Cookie),
@@ -256,14 +297,12 @@ fn does_not_fit(warning: plan::Warning) -> Failure {
         .hint(warning.fix)
 }
 
-/// Different for every test.
+/// Where in the pool of addresses a test begins: it moves on by eight addresses a millisecond, and is around after half an hour.
+/// So a test has none of those of one before, who may still be known to a table of sticky clients, and some of them may have
+/// been moved by a failure.
 fn seed() -> u32 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    // Steps of 4 ms, each larger than most tests have clients.
-    u32::try_from(since.as_millis() / 4 % (1 << 22))
-        .unwrap_or(0)
-        .wrapping_mul(100_003)
-        ^ std::process::id()
+    u32::try_from(since.as_millis() * 8 % u128::from(plan::CLIENT_SOURCES)).unwrap_or(0)
 }

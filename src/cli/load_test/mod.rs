@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     if let Some(files) = &args.compare {
         return compare::run(settings, printer, files);
     }
-    let stop = shutdown::on_signal().map_err(Failure::new)?;
+    let stop = shutdown::on_signal_or_hangup().map_err(Failure::new)?;
     // First: who names a place that cannot be written need not wait for the end to learn so.
     let paper = args.report.as_deref().map(Paper::ready).transpose()?;
     let order = tokio::select! {

@@ -42,7 +42,11 @@ pub(super) enum Meaning<'a> {
         version: Cow<'a, str>,
     },
     /// The question of this number is answered.
-    Answer(u64),
+    Answer {
+        id: u64,
+        /// Whether by an error.
+        refused: bool,
+    },
     /// The server asks for a sign of life, and this is to be said.
     Pong(String),
 }
@@ -84,11 +88,13 @@ impl Dialogue {
             (Message::Error(Some(INITIALIZE_ID) | None, error), Dialogue::Greeting) => {
                 Err(denied(error.get()))
             }
-            (Message::Result(Some(id), _) | Message::Error(Some(id), _), Dialogue::Asked(asked))
-                if id == *asked =>
-            {
+            (
+                message @ (Message::Result(Some(id), _) | Message::Error(Some(id), _)),
+                Dialogue::Asked(asked),
+            ) if id == *asked => {
                 *self = Dialogue::Idle;
-                Ok(Meaning::Answer(id))
+                let refused = matches!(message, Message::Error(..));
+                Ok(Meaning::Answer { id, refused })
             }
             (Message::Result(..) | Message::Error(..), _) => {
                 let detail = format!("an answer to what was not asked: `{}`", excerpt(text));
@@ -138,12 +144,13 @@ mod tests {
         let meaning = dialogue.hear(RESULT).unwrap();
         let (node, version) = ("n1".into(), "2025-06-18".into());
         assert_eq!(meaning, Meaning::Welcome { node, version });
-        for answer in [
-            r#"{"id":5,"result":{}}"#,
-            r#"{"id":5,"error":{"code":1,"message":"no"}}"#,
+        for (answer, refused) in [
+            (r#"{"id":5,"result":{}}"#, false),
+            (r#"{"id":5,"error":{"code":1,"message":"no"}}"#, true),
         ] {
             dialogue.ask(5);
-            assert_eq!(dialogue.hear(answer.as_bytes()).unwrap(), Meaning::Answer(5));
+            let meaning = dialogue.hear(answer.as_bytes()).unwrap();
+            assert_eq!(meaning, Meaning::Answer { id: 5, refused });
         }
     }
 

@@ -54,7 +54,7 @@ enum Step {
     /// The answer is confirmed to the node of this name.
     Confirming(String),
     /// Questions can be asked; the number of one that is answered.
-    Open(Option<u64>),
+    Open(Option<(u64, bool)>),
 }
 
 impl Http {
@@ -181,7 +181,7 @@ impl Http {
     fn read(&mut self, text: &[u8]) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing | Meaning::Pong(_) => {}
-            Meaning::Answer(id) => self.step = Step::Open(Some(id)),
+            Meaning::Answer { id, refused } => self.step = Step::Open(Some((id, refused))),
             Meaning::Welcome { node, version } => {
                 self.version = (!version.is_empty()).then(|| version.into());
                 self.step = Step::Greeting(Some(node.into_owned()));
@@ -199,7 +199,7 @@ impl Http {
                 self.post(INITIALIZED);
             }
             Step::Confirming(node) => heard.push(Heard::Welcome { node }),
-            Step::Open(Some(id)) => heard.push(Heard::Answer { id }),
+            Step::Open(Some((id, refused))) => heard.push(Heard::Answer { id, refused }),
             Step::Greeting(None) | Step::Open(None) => {
                 return Err(Trouble::new(Kind::Garbage, "an HTTP answer with no MCP in it"));
             }

@@ -59,6 +59,8 @@ pub enum Heard {
     Answer {
         /// Its number.
         id: u64,
+        /// Whether that is an error.
+        refused: bool,
     },
 }
 

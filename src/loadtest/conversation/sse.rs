@@ -209,7 +209,7 @@ impl Sse {
     fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer(id) => heard.push(Heard::Answer { id }),
+            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
             Meaning::Pong(pong) if self.messages.len() < MAX_ERRANDS => self.messages.push_back(pong),
             Meaning::Pong(_) => {
                 return Err(Trouble::new(

@@ -44,7 +44,7 @@ impl Tcp {
                     self.unsent.put(INITIALIZED.as_bytes());
                     heard.push(Heard::Welcome { node });
                 }
-                Meaning::Answer(id) => heard.push(Heard::Answer { id }),
+                Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
                 Meaning::Pong(pong) => self.unsent.reply(pong.into_bytes())?,
             }
         }

@@ -124,7 +124,7 @@ impl Ws {
     fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer(id) => heard.push(Heard::Answer { id }),
+            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
             Meaning::Pong(pong) => self.unsent.reply(frames::text(&pong))?,
             Meaning::Welcome { node, .. } => {
                 let node = node.into_owned();

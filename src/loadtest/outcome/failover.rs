@@ -72,8 +72,8 @@ pub(super) fn failover(
         homeless: victims
             .clients
             .saturating_sub(u32::try_from(rehomed.len()).unwrap_or(u32::MAX)),
-        failed_attempts: exodus.failed_attempts,
-        errors: Vec::new(),
+        failed_attempts: exodus.errors.count(),
+        errors: exodus.errors.by_kind(),
         bystanders: exodus.bystanders,
         rehomed_to: by_name(rehomed_to(exodus, name)),
         after: by_name(victims.after.clone().unwrap_or_default()),

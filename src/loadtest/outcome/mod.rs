@@ -6,11 +6,12 @@ mod latency;
 
 use std::time::{Duration, SystemTime};
 
+use super::counting::Laid;
 use super::names::NodeId;
 use super::order::Order;
 use super::results::{
-    Asked, Count, Counts, HostFacts, Memory, Moved, NodeResult, Outcome, Quantiles, Ramp, Results, Sticky,
-    VERSION,
+    Asked, Count, Counts, HostFacts, Memory, Messages, Moved, NodeResult, Outcome, Quantiles, Ramp, Results,
+    Sticky, VERSION,
 };
 use super::tally::{Sampled, Tally};
 use super::timeline::Timeline;
@@ -29,8 +30,8 @@ pub(super) struct Found {
     pub(super) names: Vec<String>,
     /// Connections when all were made.
     pub(super) connected: Count,
-    /// Connections at the end of the hold.
-    pub(super) held: u32,
+    /// The same with those of others, where others are on the same nodes.
+    pub(super) laid: Laid,
     pub(super) hold: Duration,
     pub(super) counts: Counts,
     pub(super) memory: Memory,
@@ -40,6 +41,8 @@ pub(super) struct Found {
     pub(super) timeline: Timeline,
     pub(super) tally: Tally,
     pub(super) was_stopped: bool,
+    /// What else is to be known.
+    pub(super) notes: Vec<String>,
 }
 
 impl Found {
@@ -64,14 +67,17 @@ impl Found {
             outcome: Outcome::Failed,
             checks: Vec::new(),
             ramp: ramp(&self.tally, connected),
-            held: self.held,
+            held: u32::try_from(self.counts.generator.total).unwrap_or(u32::MAX),
             hold_seconds: self.hold.as_secs_f64(),
             nodes: nodes
                 .iter()
                 .map(|(place, name)| self.node(*place, name))
                 .collect(),
-            distribution: distribution(order, connected),
-            messages: self.tally.messages,
+            distribution: distribution(order, &self.laid),
+            messages: Messages {
+                sent_late: self.tally.sent_late.quantiles(),
+                ..self.tally.messages
+            },
             latency: latency(&self.tally, order),
             sticky,
             failover,
@@ -79,7 +85,7 @@ impl Found {
             memory: self.memory,
             timeline: Vec::new(),
             counts: self.counts,
-            notes: Vec::new(),
+            notes: self.notes,
         };
         let places: Vec<usize> = nodes
             .iter()
@@ -157,15 +163,14 @@ fn asked(order: &Order) -> Asked {
 fn ramp(tally: &Tally, connected: &Count) -> Ramp {
     let seconds = Duration::from_micros(tally.last_first_welcome).as_secs_f64();
     let connected = u32::try_from(connected.total).unwrap_or(u32::MAX);
+    let handshake = tally.handshake.quantiles();
+    #[expect(clippy::cast_precision_loss, reason = "no host has 2^52 clients")]
+    let served = handshake.count as f64;
     Ramp {
         seconds,
         connected,
-        rate: if seconds > 0.0 {
-            f64::from(connected) / seconds
-        } else {
-            0.0
-        },
-        handshake: tally.handshake.quantiles(),
+        rate: if seconds > 0.0 { served / seconds } else { 0.0 },
+        handshake,
     }
 }
 

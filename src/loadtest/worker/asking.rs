@@ -1,7 +1,7 @@
 //! Messages: each client asks when its turn has come, one question at a time. A question that is not answered makes the next
 //! ones late, and their lateness counts.
 
-use super::seat::Phase;
+use super::seat::{Phase, Seat, Story};
 use super::{NodeId, Worker};
 
 impl Worker {
@@ -12,6 +12,9 @@ impl Worker {
         {
             let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
             self.carousel.advance(seats);
+            if self.owes_only(seat, due) && self.counts(due) {
+                self.tally.sent_late.add(self.now.saturating_sub(due));
+            }
             self.catch_up(seat);
         }
     }
@@ -52,7 +55,7 @@ impl Worker {
     }
 
     /// The question of the client in `seat` is answered.
-    pub(super) fn answered(&mut self, seat: u32) {
+    pub(super) fn answered(&mut self, seat: u32, refused: bool) {
         let place = &mut self.seats[seat as usize];
         let Phase::Held { asked, .. } = &mut place.phase else {
             return;
@@ -69,20 +72,33 @@ impl Worker {
             self.tally.took(node, took);
             self.tally.messages.due += 1;
             self.tally.messages.answered += 1;
+            self.tally.messages.answered_by_error += u64::from(refused);
         }
         self.catch_up(seat);
     }
 
-    /// A message that was due then is not answered, and will not be.
-    pub(super) fn unanswered(&mut self, node: NodeId, due: u64) {
-        if self.counts(due) {
-            self.tally.took(node, self.now.saturating_sub(due));
-            self.tally.messages.due += 1;
-            self.tally.messages.unanswered += 1;
+    /// A message that was due then is not answered, and will not be: with `story`, for which its node may be to blame.
+    pub(super) fn unanswered(&mut self, node: NodeId, due: u64, story: Story) {
+        if !self.counts(due) {
+            return;
+        }
+        self.tally.took(node, self.now.saturating_sub(due));
+        let messages = &mut self.tally.messages;
+        messages.due += 1;
+        match story {
+            Story::Failing { .. } => messages.lost += 1,
+            Story::Plain | Story::ComingBack(_) => messages.unanswered += 1,
         }
     }
 
     // Private
+
+    /// Whether the message that is due at `due` is all that the client in `seat` owes, and it can be asked.
+    fn owes_only(&self, seat: u32, due: u64) -> bool {
+        let Seat { phase, turn, .. } = &self.seats[seat as usize];
+        let is_free = matches!(phase, Phase::Held { asked: None, .. });
+        is_free && turn.and_then(|turn| self.pace.due(seat, turn)) == Some(due)
+    }
 
     fn next_turn(&self) -> Option<(u32, u64)> {
         let until = self.counting.map_or(u64::MAX, |(_, until)| until);

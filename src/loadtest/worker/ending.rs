@@ -23,7 +23,7 @@ impl Worker {
                 let (node, story) = (place.node, place.story);
                 if let Some(due) = asked {
                     self.asking -= 1;
-                    self.unanswered(node, due);
+                    self.unanswered(node, due, story);
                 }
                 *self.held_by(node) -= 1;
                 self.lament(seat, story, trouble);
@@ -35,7 +35,10 @@ impl Worker {
     pub(super) fn attempt_failed(&mut self, seat: u32, trouble: &Trouble) {
         self.opening -= 1;
         if let Story::Failing { .. } = self.seats[seat as usize].story {
-            self.tally.failover.failed_attempts += 1;
+            self.tally
+                .failover
+                .errors
+                .add(trouble, self.address(seat), self.now);
         } else {
             self.tally.errors.add(trouble, self.address(seat), self.now);
         }
@@ -121,7 +124,7 @@ impl Worker {
             .flat_map(|turn| (turn..).map_while(move |turn| pace.due(seat, turn)))
             .take_while(|due| *due < until);
         for due in asked.into_iter().chain(owed) {
-            self.unanswered(node, due);
+            self.unanswered(node, due, story);
         }
     }
 }

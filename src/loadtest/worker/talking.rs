@@ -26,7 +26,7 @@ impl Worker {
         for what in heard.drain(..) {
             match what {
                 Heard::Welcome { node } => self.welcome(seat, &node),
-                Heard::Answer { .. } => self.answered(seat),
+                Heard::Answer { refused, .. } => self.answered(seat, refused),
             }
         }
         self.heard = heard;

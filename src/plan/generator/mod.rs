@@ -31,8 +31,8 @@ pub struct Demand {
     pub sources: Option<u32>,
     /// New connections per second that are asked for; `None`: as many as the target accepts.
     pub rate: Option<f64>,
-    /// Messages per second, over all connections.
-    pub messages_per_second: f64,
+    /// Messages per second over all connections that are asked for; `None`: as many as usual, or as are allowed.
+    pub messages_per_second: Option<f64>,
     /// What the cluster allows each address; `None` for a target that is none of ours.
     pub per_ip: Option<PerIp>,
     /// What the cluster can hold beside what it holds now; `None` for a target that is none of ours.
@@ -62,6 +62,8 @@ pub struct GeneratorPlan {
     pub sources: u32,
     /// New connections per second at most; `None` for as many as the target accepts.
     pub rate: Option<f64>,
+    /// Messages per second, over all connections.
+    pub messages_per_second: f64,
 }
 
 /// Plans a load test, within half of what the cluster allows each address, so that two tests at once stay within all of it.
@@ -71,7 +73,7 @@ pub struct GeneratorPlan {
 pub fn generator(demand: &Demand, host: &Host) -> Result<GeneratorPlan, Warning> {
     addresses::obtainable(demand)?;
     bounds::keep(demand, host)?;
-    paces::messages(demand)?;
+    let messages_per_second = paces::messages(demand)?;
     let rate = paces::openings(demand)?;
     let tables = tables(demand.connections, demand.sockets(), host);
     Ok(GeneratorPlan {
@@ -79,6 +81,7 @@ pub fn generator(demand: &Demand, host: &Host) -> Result<GeneratorPlan, Warning>
         nofile: tables.nofile,
         sources: addresses::planned(demand),
         rate,
+        messages_per_second,
     })
 }
 
@@ -137,7 +140,7 @@ mod tests {
             on_loopback: true,
             sources: None,
             rate: None,
-            messages_per_second: 0.0,
+            messages_per_second: Some(0.0),
             per_ip: Some(cluster().limits.per_ip),
             room: Some(room(100_000)),
             parties: Some((BalancerKind::Builtin, Runtime::Embedded)),
@@ -152,6 +155,7 @@ mod tests {
             nofile: 20_000,
             sources: 100_000,
             rate: None,
+            messages_per_second: 0.0,
         };
         assert_eq!(plan, expected);
     }
@@ -210,7 +214,7 @@ mod tests {
             ours: bool,
         ) -> Demand {
             Demand {
-                connections, errands, on_loopback, sources, rate, messages_per_second: messages, per_ip,
+                connections, errands, on_loopback, sources, rate, messages_per_second: Some(messages), per_ip,
                 room: free.map(room),
                 parties: ours.then_some((BalancerKind::Builtin, Runtime::Embedded)),
             }
@@ -263,7 +267,7 @@ mod tests {
             if let Some(limits) = demand.limits() {
                 let allowed = half(limits.connections).max(f64::from(limits.connections.min(demand.sockets())));
                 prop_assert!(limits.connections == 0 || f64::from(each) <= allowed, "{each} connections: {limits:?}");
-                prop_assert!(demand.messages_per_second / f64::from(addresses) <= half(limits.message_rate));
+                prop_assert!(plan.messages_per_second / f64::from(addresses) <= half(limits.message_rate));
                 let rate = plan.rate.unwrap_or(f64::INFINITY) / f64::from(addresses);
                 let all_at_once = f64::from(demand.connections.div_ceil(addresses));
                 let fresh = rate.min(all_at_once) * if demand.errands { 3.0 } else { 1.0 };
@@ -284,7 +288,7 @@ mod tests {
             let Some(fitting) = fix.split("load-test ").nth(1).and_then(|rest| rest.split('`').next()) else { return Ok(()) };
             let connections: u32 = fitting.parse().unwrap();
             prop_assert!(connections < demand.connections);
-            let quiet = |connections| Demand { connections, messages_per_second: 0.0, rate: None, ..demand.clone() };
+            let quiet = |connections| Demand { connections, messages_per_second: Some(0.0), rate: None, ..demand.clone() };
             prop_assert!(generator(&quiet(connections), &host).is_ok(), "{fix}");
             // One more is really too many.
             prop_assert!(generator(&quiet(connections + 1), &host).is_err(), "{fix}");

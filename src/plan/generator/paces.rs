@@ -7,10 +7,14 @@ const ERRANDS_OF_JOINING: f64 = 3.0;
 /// Messages of a client that joins: `initialize` and `notifications/initialized`.
 const MESSAGES_OF_JOINING: f64 = 2.0;
 
+/// Messages per second where nobody has asked for a number.
+const USUAL: f64 = 1_000.0;
+
 /// Messages per second of an address: at most half of what it may send; an errand is a new connection, too.
-pub(super) fn messages(demand: &Demand) -> Result<(), Warning> {
+pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
+    let wanted = demand.messages_per_second.unwrap_or(USUAL);
     let Some(limits) = demand.limits() else {
-        return Ok(());
+        return Ok(wanted);
     };
     let addresses = addresses::count(demand);
     let errands = demand
@@ -22,21 +26,21 @@ pub(super) fn messages(demand: &Demand) -> Result<(), Warning> {
         .filter_map(|(key, limit)| Some((key, limit, half(limit)?)))
         .min_by(|one, other| one.2.total_cmp(&other.2));
     let Some((key, limit, each)) = tightest else {
-        return Ok(());
+        return Ok(wanted);
     };
     let most = each * f64::from(addresses);
-    if demand.messages_per_second <= most {
-        return Ok(());
+    if wanted <= most || demand.messages_per_second.is_none() {
+        return Ok(wanted.min(most));
     }
-    let wanted = (demand.messages_per_second / f64::from(addresses) * 2.0).ceil();
+    let needed = (wanted / f64::from(addresses) * 2.0).ceil();
     Err(Warning {
-        what: format!("{} messages per second are too many", demand.messages_per_second),
+        what: format!("{wanted} messages per second are too many"),
         why: format!(
             "{} may send {limit} each (limits.per_ip.{key}), and a test uses half of that: {most} in all",
             addresses::told(addresses)
         ),
         fix: Some(format!(
-            "`--messages-per-second {most}`, or `clusterctl start --set limits.per_ip.{key}={wanted}`"
+            "`--messages-per-second {most}`, or `clusterctl start --set limits.per_ip.{key}={needed}`"
         )),
         remedies: Vec::new(),
     })
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn each_address_says_half_of_what_it_may() {
         let saying = |messages| Demand {
-            messages_per_second: messages,
+            messages_per_second: Some(messages),
             ..two(10)
         };
         assert!(messages(&saying(100.0)).is_ok());

@@ -20,7 +20,13 @@ fn everybody_is_welcomed_and_answered_however_the_bytes_are_cut() {
             let node = "n1".to_owned();
             assert_eq!(
                 played.heard,
-                [Heard::Welcome { node }, Heard::Answer { id: 7 }],
+                [
+                    Heard::Welcome { node },
+                    Heard::Answer {
+                        id: 7,
+                        refused: false
+                    }
+                ],
                 "{protocol} {size}"
             );
             let cookie = (protocol != Protocol::Tcp).then(|| "SERVERID=n1".into());
@@ -141,7 +147,13 @@ fn an_answer_may_come_as_a_stream_of_events() {
     let mut client = client(Protocol::Http);
     assert_eq!(play(&mut client, &steps, 7).unwrap().heard.len(), 1);
     let played = play(&mut client, &[hears("0\r\n\r\n")], 7).unwrap();
-    assert_eq!(played.heard, [Heard::Answer { id: 7 }]);
+    assert_eq!(
+        played.heard,
+        [Heard::Answer {
+            id: 7,
+            refused: false
+        }]
+    );
 }
 
 #[test]
