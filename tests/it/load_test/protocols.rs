@@ -47,7 +47,7 @@ fn what_a_balancer_does_not_serve_is_refused_with_one_that_does() {
     let cluster = TestCluster::behind("builtin").started();
     let ended = of(&cluster, "10 1 --protocol http").ends();
     let refusal = ended.refusal();
-    assert!(refusal.contains("builtin does not listen for http"), "{refusal}");
+    assert!(refusal.contains("builtin does not serve http"), "{refusal}");
     assert!(
         refusal.contains("\nhint: `clusterctl start haproxy`"),
         "{refusal}"
