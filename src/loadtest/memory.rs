@@ -44,7 +44,7 @@ impl Meter {
             generator_bytes: generator,
             generator_bytes_per_connection: generator
                 .saturating_sub(self.generator)
-                .checked_div(held.into())
+                .checked_div(held)
                 .unwrap_or(0),
             nodes_bytes,
             balancer_bytes,
