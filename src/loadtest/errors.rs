@@ -17,7 +17,7 @@ impl Errors {
         let example = || {
             let from = address.map_or(String::new(), |address| format!(" from {address}"));
             format!(
-                "{}{from}, after {}.{:01} s",
+                "{}{from}, at {}.{:01} s",
                 trouble.detail,
                 at / 1_000_000,
                 at / 100_000 % 10
@@ -73,12 +73,8 @@ mod tests {
         assert_eq!(all.count(), 5);
         assert_eq!(
             (by_kind[0].kind, by_kind[0].count, by_kind[0].example.as_str()),
-            (
-                Kind::Refused,
-                3,
-                "connection refused from 127.16.0.1, after 1.2 s"
-            )
+            (Kind::Refused, 3, "connection refused from 127.16.0.1, at 1.2 s")
         );
-        assert_eq!(by_kind[1].example, "reset by peer, after 7.0 s");
+        assert_eq!(by_kind[1].example, "reset by peer, at 7.0 s");
     }
 }
