@@ -10,14 +10,18 @@ const ENOUGH: f64 = 50.0;
 pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     let spread = &results.distribution;
     let name = CheckName::Distribution;
-    match results.nodes.len() {
+    let judged = match spread.nodes.len() {
+        0 => results.nodes.len(),
+        taking_clients => taking_clients,
+    };
+    match judged {
         0 => Check::skipped(name, "no node has served"),
         1 => Check::skipped(name, "one node has all there is"),
         _ if spread.mean < ENOUGH => Check::skipped(name, "under 50 connections per node: too few to judge"),
         _ => Check::made(
             name,
             Verdict::of(spread.variance_percent < target.get()),
-            format!("{:.1}%", spread.variance_percent),
+            format!("{:.1}%{}", spread.variance_percent, with_others(spread.others)),
             format!("<{target}"),
         ),
     }
@@ -36,9 +40,18 @@ pub(super) fn sticky(results: &Results) -> Check {
     }
 }
 
+// Private
+
+fn with_others(others: u64) -> String {
+    match others {
+        0 => String::new(),
+        others => format!(" with {others} connections of others"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::results::Sticky;
+    use super::super::super::results::{NodeCount, Sticky};
     use super::super::super::testing::{sample, targets};
     use super::*;
 
@@ -68,6 +81,21 @@ mod tests {
         results.nodes.truncate(1);
         assert_eq!(judged(&results).0, Verdict::Skipped);
         results.nodes.clear();
+        assert_eq!(judged(&results).0, Verdict::Skipped);
+    }
+
+    #[test]
+    fn the_connections_of_others_count_and_nodes_without_clients_do_not() {
+        let mut results = sample();
+        let taking = |name: &str| NodeCount {
+            name: name.to_owned(),
+            connections: 25_000,
+        };
+        results.distribution.nodes = ["erlmcp1", "erlmcp2"].map(taking).into();
+        results.distribution.others = 1_500;
+        let with_others = "2.4% with 1500 connections of others".to_owned();
+        assert_eq!(judged(&results), (Verdict::Passed, with_others));
+        results.distribution.nodes.truncate(1);
         assert_eq!(judged(&results).0, Verdict::Skipped);
     }
 

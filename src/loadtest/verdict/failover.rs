@@ -4,12 +4,19 @@ use super::super::results::{Check, CheckName, Failover, Results, Verdict};
 use crate::units::Period;
 
 /// All clients of the failed node are elsewhere within `target`, and no bystander was touched. A node without clients
-/// proves nothing, and that was not what was asked for.
-pub(super) fn failover(results: &Results, target: Period) -> Check {
-    let Some(failover) = &results.failover else {
-        return Check::skipped(CheckName::Failover, "not tested");
-    };
+/// proves nothing, nor does one that was not made to fail, and that was not what was asked for: unless the test was
+/// `interrupted` before it came to that.
+pub(super) fn failover(results: &Results, target: Period, interrupted: bool) -> Check {
+    let name = CheckName::Failover;
     let seconds = target.duration().as_secs_f64();
+    let target = format!("<{seconds} seconds");
+    let Some(failover) = &results.failover else {
+        return match &results.test.failover {
+            None => Check::skipped(name, "--failover NODE"),
+            Some(_) if interrupted => Check::skipped(name, "interrupted before it"),
+            Some(_) => Check::made(name, Verdict::Failed, "was not tried", target),
+        };
+    };
     let faults: Vec<String> = [
         (failover.clients == 0).then(|| format!("{} had no clients", failover.node)),
         (failover.homeless > 0).then(|| {
@@ -29,12 +36,7 @@ pub(super) fn failover(results: &Results, target: Period) -> Check {
     let never =
         (took.is_none() && faults.is_empty()).then(|| "not told when all were served elsewhere".to_owned());
     let measured: Vec<String> = took.into_iter().chain(never).chain(faults).collect();
-    Check::made(
-        CheckName::Failover,
-        Verdict::of(kept),
-        measured.join(", "),
-        format!("<{seconds} seconds"),
-    )
+    Check::made(name, Verdict::of(kept), measured.join(", "), target)
 }
 
 #[cfg(test)]
@@ -45,7 +47,7 @@ mod tests {
     fn judged(change: impl FnOnce(&mut Failover)) -> (Verdict, String) {
         let mut results = sample();
         change(results.failover.as_mut().unwrap());
-        let check = failover(&results, targets().failover);
+        let check = failover(&results, targets().failover, false);
         assert_eq!(check.target, "<5 seconds");
         (check.verdict, check.measured)
     }
@@ -89,6 +91,16 @@ mod tests {
         );
         let mut results = sample();
         results.failover = None;
-        assert_eq!(failover(&results, targets().failover).verdict, Verdict::Skipped);
+        let tried = |results: &Results, interrupted| {
+            let check = failover(results, targets().failover, interrupted);
+            (check.verdict, check.measured)
+        };
+        assert_eq!(
+            tried(&results, false),
+            (Verdict::Failed, "was not tried".to_owned())
+        );
+        assert_eq!(tried(&results, true).0, Verdict::Skipped);
+        results.test.failover = None;
+        assert_eq!(tried(&results, false).0, Verdict::Skipped);
     }
 }

@@ -2,14 +2,17 @@
 
 use super::super::status::section;
 use super::super::{paint, table};
-use crate::loadtest::results::{Count, Counts, NodeResult};
+use super::wrap::wrapped;
+use crate::loadtest::Protocol;
+use crate::loadtest::results::{Count, Counts, NodeResult, Results};
 
 /// What stands where nobody has counted.
 const UNKNOWN: &str = "-";
 
-/// A row for each node, one for all, and what each count means.
-pub(super) fn counts(counts: &Counts, nodes: &[NodeResult]) -> String {
-    let names = names(counts, nodes);
+/// A row for each node, one for all, and what each count means unless all are the same.
+pub(super) fn counts(results: &Results) -> String {
+    let counts = &results.counts;
+    let names = names(counts, &results.nodes);
     let each = names.into_iter().map(|name| {
         row(name, counts, |count| {
             let node = count.nodes.iter().find(|node| node.name == name);
@@ -19,11 +22,14 @@ pub(super) fn counts(counts: &Counts, nodes: &[NodeResult]) -> String {
     let all = row("all", counts, |count| Some(count.total));
     let rows = each.chain([all]);
     let mut lines = table::lines(["", "generator", "balancer", "kernel"], rows, 1);
-    if counts.agree != Some(true) {
-        lines.extend(counts.meaning.iter().map(|meaning| paint::dim(meaning)));
+    let all_have_counted = counts.balancer.is_some() && counts.kernel.is_some();
+    let plain = results.test.protocol == Protocol::Tcp && counts.agree == Some(true) && all_have_counted;
+    if !plain {
+        let meanings = counts.meaning.iter();
+        lines.extend(meanings.map(|meaning| paint::dim(&wrapped(meaning))));
     }
     if counts.others > 0 {
-        let others = format!("{} of the kernel's are other clients'", counts.others);
+        let others = format!("{} connections to the target were other clients'", counts.others);
         lines.push(paint::yellow(&others));
     }
     section("Counts", &lines)

@@ -1,7 +1,7 @@
 //! What became of the clients of a node that failed, step by step.
 
 use super::super::status::section;
-use crate::loadtest::results::{Failover, FailoverMode, NodeCount};
+use crate::loadtest::results::{ErrorCount, Failover, FailoverMode, NodeCount};
 
 /// What was done to the node, in the past.
 pub(super) const fn done(mode: FailoverMode) -> &'static str {
@@ -45,7 +45,7 @@ pub(super) fn failover(failover: &Failover) -> String {
     section(&title, &lines)
 }
 
-/// Where its clients are then, and who else was touched.
+/// Where its clients are then, who else was touched, and what went wrong on the way.
 pub(super) fn aftermath(failover: &Failover) -> Vec<String> {
     let Failover {
         homeless,
@@ -58,13 +58,20 @@ pub(super) fn aftermath(failover: &Failover) -> Vec<String> {
             .then(|| format!("served elsewhere: {}", places(&failover.rehomed_to))),
         (!failover.after.is_empty()).then(|| format!("connections then: {}", places(&failover.after))),
         Some(format!(
-            "not served elsewhere: {homeless}; other nodes' clients cut off: {bystanders}; attempts that failed: {failed_attempts}"
+            "not served elsewhere: {homeless}; other nodes' clients cut off: {bystanders}"
         )),
+        (*failed_attempts > 0)
+            .then(|| format!("attempts to be served elsewhere that failed: {failed_attempts}")),
     ];
-    lines.into_iter().flatten().collect()
+    let errors = failover.errors.iter().map(error);
+    lines.into_iter().flatten().chain(errors).collect()
 }
 
 // Private
+
+fn error(error: &ErrorCount) -> String {
+    format!("  {} {}: {}", error.count, error.kind.name(), error.example)
+}
 
 fn places(nodes: &[NodeCount]) -> String {
     let places = nodes

@@ -1,7 +1,8 @@
 //! How long messages took, node by node.
 
 use super::super::status::section;
-use super::super::{health, numbers, table};
+use super::super::{health, numbers, paint, table};
+use super::messages::late;
 use crate::loadtest::results::{Quantiles, Results};
 
 const HEADER: [&str; 9] = [
@@ -17,7 +18,7 @@ pub(super) fn range(results: &Results) -> Option<String> {
     Some(format!("{} - {}", numbers::millis(least), numbers::millis(most)))
 }
 
-/// A row for each node that has answered, and one for all.
+/// A row for each node that has answered, and one for all; and how far the nodes are apart, and whose latencies these are.
 pub(super) fn latency(results: &Results) -> String {
     if results.latency.all.count == 0 {
         return String::new();
@@ -28,14 +29,13 @@ pub(super) fn latency(results: &Results) -> String {
         .map(|node| (node.name.as_str(), &node.latency));
     let all = [("all", &results.latency.all)];
     let answered = nodes.chain(all).filter(|(_, quantiles)| quantiles.count > 0);
-    let lines = table::lines(HEADER, answered.map(|(name, quantiles)| row(name, quantiles)), 1);
-    let table = section("Latency, from when a message was due to its answer", &lines);
+    let mut lines = table::lines(HEADER, answered.map(|(name, quantiles)| row(name, quantiles)), 1);
     let class = health::class(results.latency.class);
     let percent = results.latency.variance_percent;
-    match results.nodes.len() {
-        0 | 1 => table,
-        _ => format!("{table}  p99 of the nodes: {percent:.1}% apart ({class})\n"),
-    }
+    let apart = format!("p99 of the nodes: {percent:.1}% apart ({class})");
+    lines.extend((results.nodes.len() > 1).then_some(apart));
+    lines.extend(late(results).map(|late| paint::yellow(&late)));
+    section("Latency, from when a message was due to its answer", &lines)
 }
 
 // Private

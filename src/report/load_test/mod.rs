@@ -5,8 +5,10 @@ mod comparison;
 mod counts;
 mod failover;
 mod latency;
+mod messages;
 mod page;
 mod progress;
+mod share;
 mod tame;
 mod terminal;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod tests;
 mod verdicts;
 #[cfg(test)]
 mod wellformed;
+mod wrap;
 
 pub use comparison::load_test_comparison;
 pub use page::load_test_page;

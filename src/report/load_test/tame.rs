@@ -1,9 +1,11 @@
 //! What came from the network must not steer a terminal, nor break a page; nor must a number that is none.
 
-use crate::loadtest::results::{Count, Failover, NodeCount, Quantiles, Results};
+use crate::loadtest::results::{Count, ErrorCount, Failover, NodeCount, Quantiles, Results};
 
 /// Characters that a name, or anything else that somebody else has said, may be long.
 const LONGEST: usize = 200;
+/// And a sentence, which may have several names in it.
+const SENTENCE: usize = 1_000;
 /// A time in whatever unit, or a share, may be: what is more would fill the page with digits.
 const LARGEST: f64 = 1e12;
 
@@ -21,12 +23,15 @@ pub(super) fn tame(results: &Results) -> Results {
 fn texts(results: &mut Results) {
     text(&mut results.program);
     text(&mut results.host.kernel);
-    results.test.cluster.iter_mut().for_each(text);
+    let asked = [&mut results.test.cluster, &mut results.test.failover];
+    asked.into_iter().flatten().for_each(text);
     let checks = results.checks.iter_mut().map(|check| &mut check.measured);
     let names = results.nodes.iter_mut().map(|node| &mut node.name);
-    let examples = results.errors.iter_mut().map(|error| &mut error.example);
-    let meanings = results.counts.meaning.iter_mut();
-    checks.chain(names).chain(examples).chain(meanings).for_each(text);
+    checks.chain(names).for_each(text);
+    errors(&mut results.errors);
+    nodes(&mut results.distribution.nodes);
+    let sentences = results.counts.meaning.iter_mut().chain(&mut results.notes);
+    sentences.for_each(|sentence| bounded(sentence, SENTENCE));
     let counts = &mut results.counts;
     let counted = [
         Some(&mut counts.generator),
@@ -46,6 +51,7 @@ fn numbers(results: &mut Results) {
     }
     quantiles(&mut results.latency.all);
     quantiles(&mut results.ramp.handshake);
+    quantiles(&mut results.messages.sent_late);
     for bucket in &mut results.latency.histogram {
         number(&mut bucket.from_ms);
         number(&mut bucket.to_ms);
@@ -74,6 +80,7 @@ fn failover(failover: &mut Failover) {
     text(&mut failover.node);
     nodes(&mut failover.rehomed_to);
     nodes(&mut failover.after);
+    errors(&mut failover.errors);
     for point in &mut failover.curve {
         number(&mut point.ms);
     }
@@ -91,6 +98,12 @@ fn failover(failover: &mut Failover) {
 
 fn count(count: &mut Count) {
     nodes(&mut count.nodes);
+}
+
+fn errors(errors: &mut [ErrorCount]) {
+    for error in errors {
+        text(&mut error.example);
+    }
 }
 
 fn nodes(nodes: &mut [NodeCount]) {
@@ -122,6 +135,10 @@ fn number(number: &mut f64) {
 }
 
 fn text(text: &mut String) {
+    bounded(text, LONGEST);
+}
+
+fn bounded(text: &mut String, longest: usize) {
     let steers = |c: char| {
         c.is_control()
             || matches!(c, '\u{fffe}' | '\u{ffff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -129,7 +146,7 @@ fn text(text: &mut String) {
     if text.chars().any(steers) {
         *text = text.replace(steers, "\u{fffd}");
     }
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
         text.truncate(end);
         text.push('…');
     }

@@ -3,8 +3,10 @@
 use super::super::standing::within;
 use super::super::status::{TOO_FEW, balancer_name, section};
 use super::super::{numbers, paint};
+use super::share::share;
 use super::tame::tame;
-use super::{counts, failover, latency, verdicts};
+use super::wrap::wrapped;
+use super::{counts, failover, latency, messages, verdicts};
 use crate::loadtest::results::{
     Asked, CheckName, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
 };
@@ -19,9 +21,10 @@ pub fn load_test(results: &Results) -> String {
         section("Cluster Nodes", &nodes(results)),
         totals(results),
         "\n".to_owned(),
-        verdicts::lines(&results.checks),
+        verdicts::lines(results),
+        section("Notes", &notes(&results.notes)),
         section("Course", &course(results)),
-        counts::counts(&results.counts, &results.nodes),
+        counts::counts(results),
         latency::latency(results),
         failover.unwrap_or_default(),
         section("Errors", &errors(&results.errors)),
@@ -61,16 +64,19 @@ fn nodes(results: &Results) -> Vec<String> {
         .checks
         .iter()
         .any(|check| check.name == CheckName::Distribution && check.verdict != Verdict::Skipped);
-    let line = |(index, node): (usize, &NodeResult)| {
-        let good = within(node.connected.into(), spread.mean, tolerance);
-        let mark = match (judged, good) {
-            (false, _) => String::new(),
-            (true, true) => format!(" {}", paint::green("✓")),
-            (true, false) => format!(" {}", paint::red("✗")),
+    let shares: Vec<Option<u64>> = results.nodes.iter().map(|node| share(spread, node)).collect();
+    let first = shares.iter().position(Option::is_some).filter(|_| judged);
+    let line = |(index, (node, share)): (usize, (&NodeResult, &Option<u64>))| {
+        let mark = match share.filter(|_| judged) {
+            None => String::new(),
+            Some(share) if within(share, spread.mean, tolerance) => format!(" {}", paint::green("✓")),
+            Some(_) => format!(" {}", paint::red("✗")),
         };
-        let target = (judged && index == 0).then(|| format!("target: {:.0} ± {tolerance:.0}", spread.mean));
+        let target = (first == Some(index)).then(|| format!("target: {:.0} ± {tolerance:.0}", spread.mean));
+        let all = share.filter(|share| *share != u64::from(node.connected));
+        let all = all.map(|all| format!("{all} with those of others"));
         let end = (node.held != node.connected).then(|| format!("{} at the end", node.held));
-        let aside: Vec<String> = target.into_iter().chain(end).collect();
+        let aside: Vec<String> = [target, all, end].into_iter().flatten().collect();
         let aside = if aside.is_empty() {
             String::new()
         } else {
@@ -79,17 +85,19 @@ fn nodes(results: &Results) -> Vec<String> {
         format!(
             "{}: {} ({} connections){mark}{aside}",
             node.name,
-            state(node, results.failover.as_ref()),
+            state(node, share.is_some(), results.failover.as_ref()),
             node.connected
         )
     };
-    results.nodes.iter().enumerate().map(line).collect()
+    results.nodes.iter().zip(&shares).enumerate().map(line).collect()
 }
 
-/// What is known of a node: one that clients are on is up, and so is one that has come back.
-fn state(node: &NodeResult, failover: Option<&Failover>) -> String {
+/// What is known of a node: one that clients are on is up, and so is one that has come back. One that was not `in_rotation` was
+/// given none, and those it has it had before.
+fn state(node: &NodeResult, in_rotation: bool, failover: Option<&Failover>) -> String {
     let failed = failover.filter(|failover| failover.node == node.name);
     match failed {
+        None if !in_rotation => paint::yellow("OUT OF ROTATION"),
         _ if node.held > 0 => paint::green("UP"),
         None if node.connected > 0 => paint::red("EMPTIED"),
         None => paint::yellow("WITHOUT CLIENTS"),
@@ -127,7 +135,7 @@ fn variance(results: &Results) -> String {
 }
 
 fn course(results: &Results) -> Vec<String> {
-    let (ramp, messages) = (&results.ramp, &results.messages);
+    let ramp = &results.ramp;
     let made = format!(
         "ramp: {} connections in {:.1} s ({:.0} per second)",
         ramp.connected, ramp.seconds, ramp.rate
@@ -144,15 +152,16 @@ fn course(results: &Results) -> Vec<String> {
         "hold: {:.1} s of {} s",
         results.hold_seconds, results.test.seconds
     );
-    let told = format!(
-        "messages: {} due, {} answered, {} unanswered",
-        messages.due, messages.answered, messages.unanswered
-    );
-    let told = (messages.due > 0).then_some(told);
+    let told = messages::messages(results, |count| count.to_string());
+    let told = told.map(|told| format!("messages: {told}"));
     [format!("{made}{handshake}"), hold]
         .into_iter()
         .chain(told)
         .collect()
+}
+
+fn notes(notes: &[String]) -> Vec<String> {
+    notes.iter().map(|note| wrapped(note)).collect()
 }
 
 fn errors(errors: &[ErrorCount]) -> Vec<String> {
@@ -169,13 +178,14 @@ fn memory(memory: &Memory) -> Vec<String> {
         0 => String::new(),
         bytes => format!(", {bytes} B per held connection"),
     };
+    let grown = " during the test".to_owned();
     let told = [
-        (memory.host_bytes, "host, the kernel's included", String::new()),
-        (memory.generator_bytes, "generator", per_connection),
-        (memory.nodes_bytes, "nodes", String::new()),
-        (memory.balancer_bytes, "balancer", String::new()),
+        (memory.host_bytes, "host, kernel included: +", grown),
+        (memory.generator_bytes, "generator process: ", per_connection),
+        (memory.nodes_bytes, "node processes: ", String::new()),
+        (memory.balancer_bytes, "balancer processes: ", String::new()),
     ];
     let told = told.into_iter().filter(|(bytes, _, _)| *bytes > 0);
-    told.map(|(bytes, who, aside)| format!("{who}: {}{aside}", numbers::bytes(bytes)))
+    told.map(|(bytes, who, aside)| format!("{who}{}{aside}", numbers::bytes(bytes)))
         .collect()
 }

@@ -2,7 +2,8 @@
 
 use crate::loadtest::judge;
 use crate::loadtest::results::{
-    Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeResult, Quantiles, Results,
+    Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeCount, NodeResult, Quantiles,
+    Results,
 };
 use crate::loadtest::testing::{calm, sample, targets};
 use crate::loadtest::{Kind, Protocol};
@@ -35,12 +36,12 @@ pub(super) fn broken() -> Results {
         ErrorCount {
             kind: Kind::Closed,
             count: 599,
-            example: "127.0.3.7:40112 at 12.3 s: closed while it was held".into(),
+            example: "closed while it was held from 127.0.3.7, at 12.3 s".into(),
         },
         ErrorCount {
             kind: Kind::AnswerTimeout,
             count: 1,
-            example: "127.0.9.1:40112 at 3.1 s: nothing within 10 s".into(),
+            example: "nothing within 10 s from 127.0.9.1, at 3.1 s".into(),
         },
     ];
     if let Some(sticky) = &mut results.sticky {
@@ -50,7 +51,50 @@ pub(super) fn broken() -> Results {
         failover.rehomed_p100_ms = None;
         failover.back_ms = None;
         failover.homeless = 40;
+        failover.failed_attempts = 7;
+        failover.errors = vec![ErrorCount {
+            kind: Kind::Refused,
+            count: 7,
+            example: "connection refused from 127.0.3.9, at 38.4 s".into(),
+        }];
     }
+    judged(results)
+}
+
+/// One over HTTP, beside other clients, with a node that takes none, a balancer that does not answer, and a generator that is
+/// late: its failover was not tried.
+pub(super) fn shared() -> Results {
+    let mut results = calm();
+    results.test.protocol = Protocol::Http;
+    results.test.failover = Some(results.nodes[2].name.clone());
+    results.nodes[3].connected = 0;
+    results.nodes[3].held = 0;
+    let taking = results.counts.generator.nodes.iter().take(3);
+    results.distribution.nodes = taking
+        .map(|node| NodeCount {
+            connections: node.connections + 500,
+            ..node.clone()
+        })
+        .collect();
+    results.distribution.mean = 25_625.0;
+    results.distribution.variance_percent = 1.0;
+    results.distribution.others = 1_500;
+    results.counts.others = 1_500;
+    results.counts.balancer = None;
+    results.counts.meaning = vec![
+        "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them, \
+         so that only the generator's and the kernel's count at the target must agree"
+            .into(),
+    ];
+    results.messages.answered_by_error = 300;
+    results.messages.sent_late = Quantiles {
+        p99_ms: 1.9,
+        ..results.latency.all
+    };
+    results.notes = vec![
+        "erlmcp3 was not made to fail: no other node was up that its clients could have gone to when the time for it had come"
+            .into(),
+    ];
     judged(results)
 }
 

@@ -30,10 +30,12 @@ pub(super) const fn word(name: CheckName, verdict: Verdict) -> &'static str {
 }
 
 /// A line for each check, in the reference's words.
-pub(super) fn lines(checks: &[Check]) -> String {
-    checks
+pub(super) fn lines(results: &Results) -> String {
+    let others = results.distribution.others;
+    results
+        .checks
         .iter()
-        .flat_map(|check| [line(check), "\n".to_owned()])
+        .flat_map(|check| [line(check, others), "\n".to_owned()])
         .collect()
 }
 
@@ -62,7 +64,8 @@ pub(super) fn measured(check: &Check) -> String {
 
 // Private
 
-fn line(check: &Check) -> String {
+/// One line; the nodes had so many connections of `others`.
+fn line(check: &Check, others: u64) -> String {
     let Check {
         name,
         verdict,
@@ -73,11 +76,13 @@ fn line(check: &Check) -> String {
     let word = painted(*name, *verdict);
     let target = aim(check);
     match (name, verdict) {
-        (CheckName::Failover, Verdict::Skipped) => format!("{title}: {word} (--failover NODE)"),
         (CheckName::Failover, Verdict::Passed) => format!("{title}: {measured} {word} ({target})"),
         (_, Verdict::Skipped) => format!("{title}: {word} ({measured})"),
         // Their numbers stand above.
-        (CheckName::Distribution, Verdict::Passed) => format!("{title}: {word}"),
+        (CheckName::Distribution, Verdict::Passed) if others == 0 => format!("{title}: {word}"),
+        (CheckName::Distribution, Verdict::Passed) => {
+            format!("{title}: {word} (with {others} connections of others)")
+        }
         (CheckName::Sticky | CheckName::Errors | CheckName::Connections | CheckName::Counts, _) => {
             format!("{title}: {word} ({measured})")
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::super::numbers;
 use super::super::chart::count;
+use super::super::share::share;
 use crate::loadtest::results::Results;
 
 /// A number.
@@ -54,13 +55,18 @@ fn ramp(results: &Results) -> Figure {
 
 fn variance(results: &Results) -> Option<Figure> {
     let spread = &results.distribution;
+    let judged = results
+        .nodes
+        .iter()
+        .filter(|node| share(spread, node).is_some())
+        .count();
     let aside = format!(
         "{} to {} on {} nodes",
         numbers::grouped(spread.min.into()),
         numbers::grouped(spread.max.into()),
-        results.nodes.len()
+        judged
     );
-    (results.nodes.len() > 1).then(|| figure(format!("{:.1}%", spread.variance_percent), "variance", aside))
+    (judged > 1).then(|| figure(format!("{:.1}%", spread.variance_percent), "variance", aside))
 }
 
 fn latency(results: &Results) -> Option<Figure> {
@@ -105,9 +111,9 @@ fn memory(results: &Results) -> Option<Figure> {
     let host = results.memory.host_bytes;
     (host > 0).then(|| {
         figure(
-            numbers::bytes(host),
+            format!("+{}", numbers::bytes(host)),
             "memory",
-            "for everything, kernel included".to_owned(),
+            "during the test, kernel included".to_owned(),
         )
     })
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::super::super::numbers::{bytes, grouped, millis};
-use super::super::{counts, failover};
+use super::super::share::share;
+use super::super::{counts, failover, messages};
 use crate::loadtest::results::{Count, ErrorCount, Failover, Moved, NodeResult, Quantiles, Results};
 
 /// A table: the first column holds words, and so do all where `words`; else the others hold numbers.
@@ -30,9 +31,10 @@ pub(super) fn tables(results: &Results) -> Vec<Table> {
 // Private
 
 fn nodes(results: &Results) -> Table {
-    let mean = results.distribution.mean;
+    let spread = &results.distribution;
     let row = |node: &NodeResult| {
-        let off = (mean > 0.0).then(|| (f64::from(node.connected) - mean) / mean * 100.0);
+        let share = share(spread, node).filter(|_| spread.mean > 0.0);
+        let off = share.map(|share| off(share, spread.mean));
         vec![
             node.name.clone(),
             grouped(node.connected.into()),
@@ -40,13 +42,26 @@ fn nodes(results: &Results) -> Table {
             grouped(node.held.into()),
         ]
     };
+    let others = (spread.others > 0).then(|| {
+        format!(
+            "The mean is that of all connections, {} of others too, on the nodes that took clients.",
+            grouped(spread.others)
+        )
+    });
     Table {
         title: "Nodes".into(),
         words: false,
         header: vec!["node", "when all were made", "off the mean", "at the end"],
         rows: results.nodes.iter().map(row).collect(),
-        notes: Vec::new(),
+        notes: others.into_iter().collect(),
     }
+}
+
+/// In percent of the mean.
+fn off(share: u64, mean: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
+    let share = share as f64;
+    (share - mean) / mean * 100.0
 }
 
 fn latency(results: &Results) -> Table {
@@ -74,13 +89,9 @@ fn latency(results: &Results) -> Table {
         ("handshake", &results.ramp.handshake),
     ];
     let known = nodes.chain(all).filter(|(_, latency)| latency.count > 0);
-    let messages = &results.messages;
-    let due = format!(
-        "From when a message was due, not when it was sent, to its answer. {} were due, {} answered, {} not answered when the test ended.",
-        grouped(messages.due),
-        grouped(messages.answered),
-        grouped(messages.unanswered)
-    );
+    let measured = "From when a message was due, not when it was sent, to its answer.".to_owned();
+    let told = messages::messages(results, grouped).map(|told| format!("Messages: {told}."));
+    let late = messages::late(results).map(|late| format!("Mind that {late}."));
     Table {
         title: "Latency".into(),
         words: false,
@@ -88,7 +99,7 @@ fn latency(results: &Results) -> Table {
             "", "average", "stddev", "p50", "p90", "p99", "p99.9", "max", "samples",
         ],
         rows: known.map(row).collect(),
-        notes: vec![due],
+        notes: [measured].into_iter().chain(told).chain(late).collect(),
     }
 }
 
@@ -172,14 +183,14 @@ fn errors(results: &Results) -> Table {
 fn memory(results: &Results) -> Table {
     let memory = &results.memory;
     let known = [
-        ("host, the kernel's included", memory.host_bytes),
-        ("generator", memory.generator_bytes),
+        ("host, kernel included: more during the test", memory.host_bytes),
+        ("generator process", memory.generator_bytes),
         (
-            "generator, per held connection",
+            "generator process, more per held connection",
             memory.generator_bytes_per_connection,
         ),
-        ("nodes", memory.nodes_bytes),
-        ("balancer", memory.balancer_bytes),
+        ("node processes", memory.nodes_bytes),
+        ("balancer processes", memory.balancer_bytes),
     ];
     let known = known.into_iter().filter(|(_, size)| *size > 0);
     Table {

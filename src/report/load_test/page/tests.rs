@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::testing::{broken, failed_over, foreign, passed};
+use super::super::testing::{broken, failed_over, foreign, passed, shared};
 use super::super::wellformed::check;
 use super::*;
 use crate::loadtest::results::{Bucket, Failover, FailoverPoint, Moment, NodeResult, Phase, Quantiles};
@@ -50,7 +50,7 @@ fn every_chart_stands_alone() {
 
 #[test]
 fn nothing_is_fetched_and_nothing_runs() {
-    for results in [passed(), failed_over(), broken(), foreign()] {
+    for results in [passed(), failed_over(), broken(), foreign(), shared()] {
         let page = page(&results);
         for outside in ["<script", "src=", "href=", "@import", "url("] {
             assert!(!page.contains(outside), "{outside}");
@@ -65,8 +65,10 @@ fn a_name_from_the_network_is_no_markup() {
     results.nodes[0].name = name.into();
     results.errors = broken().errors;
     results.errors[0].example = name.into();
+    results.notes = vec![name.into()];
     if let Some(failover) = &mut results.failover {
         failover.node = name.into();
+        failover.errors = results.errors.clone();
     }
     let page = page(&results);
     assert!(!page.contains("<script>"));
@@ -187,10 +189,15 @@ proptest! {
         histogram in histogram(),
         failover in failover(),
         count: u64,
+        note in "[^AaIi]{0,200}",
     ) {
         let mut results = failed_over();
         results.nodes = nodes;
         results.latency.all = all;
+        results.messages.sent_late = all;
+        results.messages.lost = count;
+        results.distribution.others = count;
+        results.notes = vec![note];
         results.latency.histogram = histogram;
         results.timeline = timeline;
         results.failover = failover;
