@@ -150,11 +150,8 @@ fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
 /// By the balancer, from its sessions of each server; or why it cannot tell.
 async fn by_balancer(cluster: &Cluster) -> Result<Count, String> {
     let told = |error: ClientError| error.to_string();
-    let status = cluster.supervisor.status().await.map_err(told)?;
-    let runs = status.balancer.map_or((0, 0), |balancer| {
-        (balancer.pids.len(), balancer.stats_sockets.len())
-    });
-    if runs.0 > runs.1 {
+    let balancer = cluster.supervisor.status().await.map_err(told)?.balancer;
+    if balancer.is_some_and(|balancer| balancer.pids.len() > balancer.stats_sockets.len()) {
         return Err("a process of before a reload still has connections, and cannot be asked".to_owned());
     }
     let stats = cluster.supervisor.stats().await.map_err(told)?;
