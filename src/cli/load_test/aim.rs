@@ -98,7 +98,7 @@ impl Aim {
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
             .await
             .map_err(unreached)?;
-        let status = settled(&supervisor, printer).await?;
+        let status = settled(&supervisor, printer, args.connections).await?;
         let profile = settings.cluster()?;
         let target = listener(&status, args.protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
@@ -138,24 +138,38 @@ impl Aim {
     }
 }
 
-/// The cluster's status, once nobody is held back after a failure: those would be missing in the distribution, and come back in
-/// the middle of the test.
-async fn settled(supervisor: &Client, printer: &Printer) -> Result<Status, Failure> {
+/// The cluster's status, once what a test of before has left is over: a node that is held back after a failure would be missing in
+/// the distribution, and come back in the middle; a hundred thousand connections take the kernel some seconds to close.
+async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Result<Status, Failure> {
     const LOOK: Duration = Duration::from_millis(250);
     const PATIENCE: Duration = Duration::from_secs(30);
 
     let (began, mut told) = (Instant::now(), false);
+    let mut taken = None;
     loop {
         let status = supervisor.status().await.map_err(unreached)?;
-        let mut nodes = status.nodes.iter();
-        let held = nodes.find(|node| node.state == NodeState::Up && node.reason.is_some());
-        let Some(held) = held.filter(|_| began.elapsed() < PATIENCE) else {
-            return Ok(status);
+        let Distribution { capacity, total, .. } = status.distribution;
+        let room = capacity.saturating_sub(total);
+        // There would be room if all were gone, and they go.
+        let closing = (room..capacity).contains(&(u64::from(connections) - 1))
+            && taken.is_none_or(|taken| total < taken);
+        let held = status
+            .nodes
+            .iter()
+            .find(|node| node.state == NodeState::Up && node.reason.is_some());
+        let why = match held {
+            Some(held) => format!("{} is {}", held.name, standing(held)),
+            None if closing => format!("{total} connections are taken"),
+            None => return Ok(status),
         };
+        if began.elapsed() > PATIENCE {
+            return Ok(status);
+        }
         if !told {
-            printer.note(&format!("waiting: {} is {}", held.name, standing(held)));
+            printer.note(&format!("waiting: {why}"));
             told = true;
         }
+        taken = Some(total);
         tokio::time::sleep(LOOK).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::loadtest::conversation::Conversation;
 use crate::platform;
 
 /// Connections that a worker makes at the same time: enough to keep a target busy, and fewer than fill an accept queue.
-const WINDOW: u32 = 48;
+const WINDOW: u32 = 128;
 /// The first pause of a client after an attempt that failed, in milliseconds; it doubles up to the longest.
 const PAUSE: u64 = 100;
 const DOUBLINGS: u8 = 5;
