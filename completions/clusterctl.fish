@@ -143,7 +143,7 @@ ws\t''
 sse\t''"
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l target -d 'Test this address instead of the cluster\'s own balancer' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l rate -d 'New connections per second at most [default: as many as the target accepts]' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l messages-per-second -d 'Pings per second over all connections while they are held, on a schedule that does not wait for answers' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l messages-per-second -d 'Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or what the cluster\'s limits allow]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l sources -d 'Addresses of 127.0.0.0/8 that clients connect from [default: one for each]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l timeout -d 'What a connection gets to be made and served, and a ping to be answered' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l failover -d 'Let this node fail in the middle of the hold, and see what becomes of its clients' -r

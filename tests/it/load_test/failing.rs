@@ -24,6 +24,41 @@ fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
     let failover = complete(&results, "kill");
     assert_eq!(failover["bystanders"], 0, "{failover}");
     assert_eq!(cluster.node("erlmcp2")["restarts"], 1);
+    for node in failover["after"].as_array().unwrap() {
+        let connections = node["connections"].as_u64().unwrap();
+        let share = if node["name"] == "erlmcp2" {
+            0..=0
+        } else {
+            650..=683
+        };
+        assert!(share.contains(&connections), "{failover}");
+    }
+    // The next one waits until the node gets clients again.
+    let ended = of(&cluster, "400 1 --json").ends();
+    let results = ended.results(0);
+    assert!(ended.stderr.contains("waiting: erlmcp2 is held back"), "{ended}");
+    assert_eq!(
+        results["distribution"]["nodes"].as_array().unwrap().len(),
+        4,
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_node_that_takes_no_clients_is_not_judged() {
+    let cluster = TestCluster::behind("builtin").started();
+    cluster.ok(&["drain", "erlmcp3"]);
+    let ended = of(&cluster, "300 1 --json").ends();
+    let results = ended.results(0);
+    assert!(
+        ended
+            .stderr
+            .contains("warning: erlmcp3 takes no clients: it is drained"),
+        "{ended}"
+    );
+    let judged = results["distribution"]["nodes"].as_array().unwrap();
+    assert_eq!(judged.len(), 3, "{ended}");
+    assert_eq!(results["distribution"]["mean"], 100.0, "{ended}");
 }
 
 fn a_stopped_node_is_found_and_goes_on(balancer: &'static str) {

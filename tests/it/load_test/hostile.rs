@@ -138,3 +138,22 @@ fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
         ended
     });
 }
+
+// The hold is over long before a client has lost its patience.
+#[test]
+fn a_target_that_answers_nothing_any_more_does_not_pass_by_ending_early() {
+    let target = Target::that(Mood::Serves);
+    let test = at(
+        target.address,
+        "60 3 --json --timeout 5s --messages-per-second 300",
+    );
+    held(target.address, 60);
+    eventually("pings", || (target.answered() > 60 + 30).then_some(()));
+    target.turn(Mood::Silent);
+    let ended = test.ends();
+    let results = ended.results(1);
+    let unanswered = results["messages"]["unanswered"].as_u64().unwrap();
+    assert!(unanswered > 0, "{ended}");
+    let (count, example) = error(&results, "answer_timeout");
+    assert!(count > 0 && example.contains("ping"), "{ended}");
+}

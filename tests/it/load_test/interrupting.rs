@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::target::{Mood, Target};
@@ -92,7 +93,8 @@ fn a_node_that_was_stopped_goes_on() {
     };
     let test = of(&cluster, "400 9 --failover erlmcp2 --failover-mode stop --json");
     eventually("the node to be stopped", || is_stopped().then_some(()));
-    let ended = test.interrupted();
+    // As when its terminal is closed.
+    let ended = test.told(Signal::SIGHUP);
     let results = report_so_far(&ended);
     assert_eq!(results["failover"]["node"], "erlmcp2", "{ended}");
     assert!(!is_stopped() && is_alive(pid));

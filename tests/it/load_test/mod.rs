@@ -87,9 +87,14 @@ impl Running {
     }
 
     /// What it ends with when Ctrl-C is pressed now, and how long that takes.
-    fn interrupted(mut self) -> Ended {
+    fn interrupted(self) -> Ended {
+        self.told(Signal::SIGINT)
+    }
+
+    /// What it ends with when it gets `told` now, and how long that takes.
+    fn told(mut self, told: Signal) -> Ended {
         self.since = Instant::now();
-        signal(self.pid(), Signal::SIGINT);
+        signal(self.pid(), told);
         self.ends()
     }
 }
