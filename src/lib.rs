@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | 6 | [`cli`]: one file per command; the only place that prints |
 //! | 5 | [`supervisor`]: what the profile wants, kept alive; [`report`]: results as text |
-//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`observe`]: what is measured |
+//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`loadtest`]: connections for real; [`observe`]: what is measured |
 //! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types |
 //! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables |
 //! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol |
@@ -17,6 +17,7 @@ pub mod api;
 pub mod balancer;
 pub mod cli;
 pub mod dataplane;
+pub mod loadtest;
 pub mod mcp;
 pub mod node;
 pub mod observe;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    DrainOrder, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder,
-    Stats, Status, StopOrder,
+    DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
+    StartOrder, Stats, Status, StopOrder,
 };
 
 /// Every answer is made at once, so a supervisor that takes longer is stuck.
@@ -101,6 +101,14 @@ impl Client {
     /// When there is no answer, or no balancer to ask.
     pub async fn stats(&self) -> Result<Stats, ClientError> {
         self.call(Method::GET, "stats", None::<&()>).await
+    }
+
+    /// How the latest failovers went.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn failovers(&self) -> Result<Failovers, ClientError> {
+        self.call(Method::GET, "failovers", None::<&()>).await
     }
 
     /// Starts what is not running yet; its progress is to be asked for.

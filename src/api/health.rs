@@ -3,6 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Status;
+use crate::stats::Spread;
+
+/// With fewer answers a 99th percentile is one of the slowest two, which is chance.
+const ENOUGH: u64 = 100;
+/// Nodes that differ by less than this are alike.
+const ALIKE_MS: f64 = 2.0;
 
 /// A [`Status`] with `latency` and `alerts` beside its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +59,28 @@ pub enum LatencyClass {
     Warning,
     /// More.
     Critical,
+}
+
+impl LatencyClass {
+    /// What the nodes' 99th percentiles are called, each in milliseconds and with the number of answers that it is made of;
+    /// and their variance in percent, to three digits.
+    #[must_use]
+    pub fn of(nodes: &[(f64, u64)]) -> (f64, LatencyClass) {
+        let p99: Vec<f64> = nodes.iter().map(|(p99, _)| *p99).collect();
+        let Some(spread) = Spread::of(&p99) else {
+            return (0.0, LatencyClass::Excellent);
+        };
+        let variance = (spread.variance_percent * 1_000.0).round() / 1_000.0;
+        let few = nodes.iter().any(|(_, answers)| *answers < ENOUGH);
+        let class = match variance {
+            _ if few || spread.max - spread.min < ALIKE_MS => LatencyClass::Excellent,
+            v if v < 5.0 => LatencyClass::Excellent,
+            v if v < 10.0 => LatencyClass::Good,
+            v if v < 20.0 => LatencyClass::Warning,
+            _ => LatencyClass::Critical,
+        };
+        (variance, class)
+    }
 }
 
 /// What an operator should look at.

@@ -6,6 +6,7 @@
 //! | `GET /v1/health` | [`Health`] |
 //! | `GET /v1/progress` | [`Progress`] of the rollout that `start` or `restart` began |
 //! | `GET /v1/stats` | [`Stats`] |
+//! | `GET /v1/failovers` | [`Failovers`] |
 //! | `POST /v1/start` | [`StartOrder`]: starts what is not running yet |
 //! | `POST /v1/stop` | [`StopOrder`]: answered at once; the socket is gone when all is stopped |
 //! | `POST /v1/restart` | [`RestartOrder`] |
@@ -16,12 +17,14 @@
 //! What cannot be done is answered 4xx or 5xx with a [`Refusal`].
 
 mod client;
+mod failover;
 mod health;
 mod orders;
 mod stats;
 mod status;
 
 pub use client::{Client, ClientError};
+pub use failover::{Failover, FailoverCause, Failovers};
 pub use health::{Alert, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
     DrainOrder, Only, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,

@@ -106,7 +106,7 @@ pub struct Node {
     pub cpu_percent: f64,
     /// Age of its process, in seconds.
     pub uptime_seconds: u64,
-    /// Why it is not up, when that is known.
+    /// Why it is not up, when that is known, or why it is and gets no clients yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -141,6 +141,12 @@ pub enum NodeState {
 }
 
 impl NodeState {
+    /// Whether it answers, whatever is wanted of it.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        matches!(self, NodeState::Up | NodeState::Draining | NodeState::Drained)
+    }
+
     /// Its name, as on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -3,38 +3,37 @@
 use serde::Serialize;
 
 use super::args::Doctor;
-use super::balancer_name::BalancerName;
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
 use super::mending::{Change, Witness, mend};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};
-use crate::plan::doctor::{BinarySeen, Finding, Level, Seen, examine};
-use crate::plan::{plan, remedy};
+use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
+use crate::plan::{Plan, plan, remedy};
 use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster};
 use crate::report;
 use crate::supervisor::{Record, living_pids};
 
-/// Shows every finding, and before it what was done about those of before.
+/// Shows every finding, and before it what was done about those of before, or what so many connections take.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
     let settings = match args.connections {
         Some(connections) => &settings.clone().with(&format!("limits.maxconn={connections}")),
         None => settings,
     };
-    let named = args.balancer.as_ref();
     if args.fix {
-        return fix(settings, printer, named).await;
+        return fix(settings, printer, args).await;
     }
-    let findings = findings(settings, named, &Host::read()).await?;
-    if settings.json {
-        printer.pretty_json(&findings)?;
-    } else {
-        printer.data(&report::doctor(&findings))?;
+    let patient = Patient::seen(settings, args, Host::read()).await?;
+    match patient.prospect() {
+        Some(prospect) if settings.json => printer.pretty_json(&prospect)?,
+        Some(prospect) => printer.data(&report::prospect(&prospect))?,
+        None if settings.json => printer.pretty_json(&patient.findings())?,
+        None => printer.data(&report::doctor(&patient.findings()))?,
     }
-    Ok(verdict(&findings))
+    Ok(verdict(&patient.findings()))
 }
 
 // Private
@@ -47,19 +46,19 @@ struct Mended<'a> {
     findings: &'a [Finding],
 }
 
-async fn fix(settings: &Settings, printer: &Printer, named: Option<&BalancerName>) -> Outcome {
+async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
     if !Host::read().root {
         return Err(Failure::because("`doctor --fix` needs root")
             .hint("`sudo clusterctl doctor --fix`; without `--fix` anybody may look".to_owned()));
     }
-    let host = patient();
-    let before = findings(settings, named, &host).await?;
+    let host = mended_for();
+    let before = Patient::seen(settings, args, host.clone()).await?.findings();
     let remedies = remedy::gathered(before.iter().flat_map(|finding| &finding.remedies));
     let mut voice = Voice {
         printer: (!settings.json).then_some(printer),
     };
     let changes = mend(&remedies, &host, &sysctl::Settings::default(), &mut voice)?;
-    let after = findings(settings, named, &patient()).await?;
+    let after = Patient::seen(settings, args, mended_for()).await?.findings();
     if settings.json {
         printer.pretty_json(&Mended {
             changes: &changes,
@@ -78,7 +77,7 @@ async fn fix(settings: &Settings, printer: &Printer, named: Option<&BalancerName
 }
 
 /// This host as it is for whom it is mended: for root, or for the user who has called root.
-fn patient() -> Host {
+fn mended_for() -> Host {
     let host = Host::read();
     match std::env::var("SUDO_UID") {
         Ok(uid) if uid != "0" => host.for_user(),
@@ -86,25 +85,51 @@ fn patient() -> Host {
     }
 }
 
-async fn findings(
-    settings: &Settings,
-    named: Option<&BalancerName>,
-    host: &Host,
-) -> Result<Vec<Finding>, Failure> {
-    let kind = settings.balancer(named)?;
-    let cluster = settings.cluster()?.behind(kind);
-    let plan = plan(&cluster, kind, host);
-    let addresses: Vec<_> = plan
-        .bound(&cluster)
-        .into_iter()
-        .map(|bound| bound.address)
-        .collect();
-    let seen = Seen {
-        binaries: vec![haproxy(&cluster, kind == BalancerKind::Haproxy).await],
-        holders: holders(&addresses),
-        own_pids: own_pids(&settings.run_dir()?)?,
-    };
-    Ok(examine(&cluster, &plan, host, &seen))
+/// A cluster on this host, and all that was looked up about it.
+struct Patient {
+    cluster: Cluster,
+    plan: Plan,
+    host: Host,
+    seen: Seen,
+    /// Whether it is asked for a number of connections.
+    for_connections: bool,
+}
+
+impl Patient {
+    async fn seen(settings: &Settings, args: &Doctor, host: Host) -> Result<Patient, Failure> {
+        let kind = settings.balancer(args.balancer.as_ref())?;
+        let cluster = settings.cluster()?.behind(kind);
+        let plan = plan(&cluster, kind, &host);
+        let addresses: Vec<_> = plan
+            .bound(&cluster)
+            .into_iter()
+            .map(|bound| bound.address)
+            .collect();
+        let seen = Seen {
+            binaries: vec![haproxy(&cluster, kind == BalancerKind::Haproxy).await],
+            holders: holders(&addresses),
+            own_pids: own_pids(&settings.run_dir()?)?,
+        };
+        Ok(Patient {
+            cluster,
+            plan,
+            host,
+            seen,
+            for_connections: args.connections.is_some(),
+        })
+    }
+
+    fn prospect(&self) -> Option<Prospect> {
+        self.for_connections
+            .then(|| prospect(&self.cluster, &self.plan, &self.host, &self.seen))
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        match self.prospect() {
+            Some(prospect) => prospect.findings,
+            None => examine(&self.cluster, &self.plan, &self.host, &self.seen),
+        }
+    }
 }
 
 fn verdict(findings: &[Finding]) -> Exit {

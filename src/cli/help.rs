@@ -14,6 +14,7 @@ Examples:
   clusterctl health --continuous 5   more of it, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
                                      a second, smaller cluster beside the first
+  clusterctl load-test 100000 60     real connections: do they lie evenly?
   clusterctl drain erlmcp1 --wait    nothing new to a node, until it is empty
   clusterctl reload                  the profile as it is now, without a cut
   clusterctl stop                    stops all of it
@@ -196,6 +197,9 @@ pub(super) const DOCTOR: &str = "\
 Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
 with the command that fixes it; nothing is changed without --fix.
 
+With --connections N, a table comes first: for each resource what N connections need, what this host gives, and what is \
+done about it. Where they do not all fit it is said how many do, and that is a finding to mend.
+
 With --fix, which needs root, the kernel parameters that were found wanting are set, and kept for the next boot in \
 /etc/sysctl.d/60-clusterctl.conf; the limit on descriptors of users, found wanting under sudo, is raised for the next \
 login by /etc/security/limits.d/60-clusterctl.conf. Each change is said before it is made, with the command that undoes \
@@ -205,12 +209,36 @@ Examples:
   clusterctl doctor
   clusterctl doctor haproxy
   clusterctl doctor --set nodes.count=8
-  clusterctl doctor --connections 200000
+  clusterctl doctor --connections 200000 builtin
   sudo clusterctl doctor --fix
 
 Exit codes:
   0  this host can run the cluster, perhaps a smaller one
+     (with --connections: one that holds them all)
   1  it cannot, or something could not be changed";
+
+pub(super) const LOAD_TEST: &str = "\
+Opens real connections through the balancer, does the MCP handshake on each, holds all of them and pings over them, and shows \
+what it has measured: how even they lie on the nodes, counted by itself, by the balancer and by the kernel; how long answers \
+take on each node; whether clients come back to their node; with --failover, when a node's clients are served elsewhere. \
+Before it begins it plans what that takes here, and says what does not fit.
+
+Latency counts from when a ping was due, so a target that stalls cannot hide it. Ctrl-C ends the test with what it has \
+found so far.
+
+Examples:
+  clusterctl load-test                        100000 connections for 60 seconds
+  clusterctl load-test 25000 30
+  clusterctl load-test 9000 30 --protocol ws  behind `haproxy`, which serves it
+  clusterctl load-test --failover erlmcp2     one node is killed in the middle
+  clusterctl load-test --report test.html --json > test.json
+  clusterctl load-test --compare before.json after.json
+  clusterctl load-test 1000 10 --target 127.0.0.1:9001
+
+Exit codes:
+  0  passed: all were held without an error, and what is judged is within target
+  1  failed, or ended early
+  2  could not be run, or the command line is wrong";
 
 pub(super) const PROFILE: &str = "\
 A profile of yours needs only the keys it changes; everything else is taken from the default one. \

@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod health;
 mod help;
+mod load_test;
 mod log_file;
 mod logs;
 mod man;
@@ -53,7 +54,10 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
             let mut settings = Settings::new(cli.global);
-            if matches!(cli.verb, Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_)) {
+            if matches!(
+                cli.verb,
+                Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_) | Verb::LoadTest(_)
+            ) {
                 settings = settings.of_what_runs();
             }
             let outcome = follow(&cli.verb, &settings, &printer);
@@ -92,6 +96,8 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),
+        // Ctrl-C ends it with what it has found.
+        Verb::LoadTest(args) => wait(load_test::run(settings, printer, args)),
         Verb::Logs(args) => wait(logs::run(settings, printer, args)),
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),

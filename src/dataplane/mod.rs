@@ -31,7 +31,6 @@ mod server;
 mod sticky;
 mod subject;
 mod tally;
-mod timers;
 mod visitors;
 mod worker;
 
@@ -42,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use mio::{Poll, Waker};
+use mio::Poll;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -125,12 +124,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 
     // Made here, in the table that all workers copy: so whoever wakes a worker writes to what its number means there.
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
-    let inbox = |(number, poll): (u16, &Poll)| {
-        Ok(Arc::new(Inbox::new(
-            number,
-            Waker::new(poll.registry(), About::Inbox.into())?,
-        )))
-    };
+    let inbox = |(number, poll): (u16, &Poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?));
     let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
     if let Some(memory) = &layout.config.memory {
         housekeeping::remember(&layout, memory);

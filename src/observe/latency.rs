@@ -4,14 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::api::{Latency, LatencyClass, NodeLatency};
-use crate::stats::{Spread, percentile};
+use crate::stats::percentile;
 
 /// Ten minutes of one probe a second.
 const KEPT: usize = 600;
-/// With fewer answers a 99th percentile is one of the slowest two, which is chance.
-const ENOUGH: u64 = 100;
-/// Nodes that differ by less than this are alike.
-const ALIKE_MS: f64 = 2.0;
 
 /// The latest answers of one node.
 #[derive(Clone, Debug, Default)]
@@ -45,30 +41,16 @@ pub fn latency<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Samples)>) -> L
         .into_iter()
         .filter_map(|(name, samples)| samples.summary(name))
         .collect();
-    let p99: Vec<f64> = nodes.iter().map(|node| node.p99_ms).collect();
-    let variance_percent = Spread::of(&p99).map_or(0.0, |spread| round(spread.variance_percent));
+    let p99: Vec<_> = nodes.iter().map(|node| (node.p99_ms, node.samples)).collect();
+    let (variance_percent, class) = LatencyClass::of(&p99);
     Latency {
-        variance_percent,
-        class: class(&nodes, variance_percent),
         nodes,
+        variance_percent,
+        class,
     }
 }
 
 // Private
-
-fn class(nodes: &[NodeLatency], variance_percent: f64) -> LatencyClass {
-    let slowest = nodes.iter().map(|node| node.p99_ms).fold(0.0, f64::max);
-    let fastest = nodes.iter().map(|node| node.p99_ms).fold(f64::INFINITY, f64::min);
-    if slowest - fastest < ALIKE_MS || nodes.iter().any(|node| node.samples < ENOUGH) {
-        return LatencyClass::Excellent;
-    }
-    match variance_percent {
-        v if v < 5.0 => LatencyClass::Excellent,
-        v if v < 10.0 => LatencyClass::Good,
-        v if v < 20.0 => LatencyClass::Warning,
-        _ => LatencyClass::Critical,
-    }
-}
 
 fn round(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use super::tables::Tables;
+use super::tables::{Filled, Tables};
 use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
@@ -18,7 +18,7 @@ const MAX_THREADS: u16 = 64;
 const PER_CONNECTION: u64 = 2;
 const PER_THREAD: u64 = 3;
 /// Backends in which each node is checked: TCP, HTTP, WebSocket, event streams.
-const BACKENDS: u64 = 4;
+const BACKENDS: u16 = 4;
 /// HAProxy's reserve (10), its runtime API (1 and 10 clients), the peers section (4), and as many again for what other
 /// versions and template overrides add.
 const OWN: u64 = 50;
@@ -34,7 +34,8 @@ pub(super) fn plan(
     host: &Host,
 ) -> BalancerPlan {
     match kind {
-        BalancerKind::Haproxy | BalancerKind::Nginx => process(cluster, kind, addresses, host),
+        BalancerKind::Haproxy => haproxy(cluster, addresses, nodes, host),
+        BalancerKind::Nginx => process(cluster, kind, addresses, host),
         BalancerKind::Builtin => builtin(cluster, addresses, nodes, host),
     }
 }
@@ -44,11 +45,22 @@ pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[Ip
     let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
     match kind {
         BalancerKind::Haproxy | BalancerKind::Nginx => fixed(cluster, addresses, threads) + connections,
-        BalancerKind::Builtin => Tables::least_nofile(connections, fixed(cluster, addresses, 0)),
+        BalancerKind::Builtin => {
+            Tables::least_nofile(connections, fixed(cluster, addresses, 0), Filled::ByHash)
+        }
     }
 }
 
 // Private
+
+/// One process, whose backends connect from addresses of their own where one of them would need too many ports to a node:
+/// three of them share the nodes' HTTP ports, and so shall not share their own.
+fn haproxy(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+    let process = process(cluster, BalancerKind::Haproxy, addresses, host);
+    let mut sources = sources::pool(cluster, nodes, process.maxconn, BACKENDS, host);
+    sources.truncate(BACKENDS.into());
+    BalancerPlan { sources, ..process }
+}
 
 /// One process with one descriptor table.
 fn process(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &Host) -> BalancerPlan {
@@ -76,6 +88,7 @@ fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Hos
         u64::from(wanted) * PER_CONNECTION,
         fixed(cluster, addresses, 0),
         host.cpus.into(),
+        Filled::ByHash,
         host,
     );
     let maxconn = at_most(wanted, tables.held / PER_CONNECTION);
@@ -99,7 +112,7 @@ fn fixed(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
     let ports = cluster.listen.ports().count() as u64;
     let pages = cluster.listen.pages().count() as u64;
     let listeners = ports * addresses.len() as u64 + pages;
-    let checks = BACKENDS * cluster.nodes.len() as u64;
+    let checks = u64::from(BACKENDS) * cluster.nodes.len() as u64;
     PER_THREAD * u64::from(threads) + listeners + checks + OWN
 }
 
@@ -163,6 +176,45 @@ mod tests {
         process.ended().await.unwrap();
         assert!(in_time, "neither up nor gone");
         started
+    }
+
+    #[test]
+    fn backends_have_addresses_of_their_own_where_ports_are_few() {
+        let nodes = NodePlan {
+            nofile: 20_000,
+            workers: 3,
+            maxconn: 35_000,
+        };
+        let planned = |ephemeral| {
+            let host = Host {
+                ephemeral,
+                ..big_host()
+            };
+            let plan = haproxy(&cluster(), &cluster().listen.addresses, &nodes, &host);
+            (plan.sources.len(), plan.addresses())
+        };
+        // The TCP backend has but one of them.
+        assert_eq!(planned(32_768..=60_999), (4, 1));
+        assert_eq!(planned(60_000..=60_010), (4, 1));
+        assert_eq!(planned(0..=u16::MAX), (4, 1));
+        let mut few = cluster();
+        few.limits.maxconn = 14_116;
+        let host = Host {
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        assert!(
+            haproxy(&few, &few.listen.addresses, &nodes, &host)
+                .sources
+                .is_empty()
+        );
+        let plan = process(
+            &cluster(),
+            BalancerKind::Nginx,
+            &cluster().listen.addresses,
+            &host,
+        );
+        assert!(plan.sources.is_empty());
     }
 
     #[tokio::test]

@@ -7,6 +7,10 @@ const MIB: u64 = 1 << 20;
 
 /// Of the kernel, for the four sockets of a proxied connection.
 const KERNEL: u64 = 16 * KIB;
+/// Of the kernel, for the two ends of a connection that is proxied by nobody of ours.
+const KERNEL_DIRECT: u64 = 8 * KIB;
+/// Of the load generator, for each connection.
+const GENERATOR: u64 = 2 * KIB;
 /// Of a process that has no connections yet.
 const PROCESS: u64 = 32 * MIB;
 
@@ -20,6 +24,9 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Entries of the connection tracking table for each: client to balancer, balancer to node.
+    pub(super) const TRACKED: u64 = 2;
+
     /// `total` connections over the nodes of `cluster`.
     pub(super) fn of(cluster: &Cluster, total: u32) -> Load {
         let nodes = u32::try_from(cluster.nodes.len()).unwrap_or(u32::MAX).max(1);
@@ -44,13 +51,37 @@ impl Load {
         bytes.saturating_sub(none.memory(cluster, kind)) / per_connection(cluster.runtime, kind)
     }
 
-    /// Entries of the connection tracking table: client to balancer, balancer to node.
+    /// Entries of the connection tracking table.
     pub(super) fn tracked(self) -> u64 {
-        u64::from(self.total) * 2
+        u64::from(self.total) * Load::TRACKED
     }
 }
 
+/// Bytes of memory that `connections` of a load test add on this host: the generator, the kernel, and `parties` of ours that
+/// run already. Elsewhere than on loopback the other end is another host's.
+pub(super) fn of_a_test(
+    connections: u32,
+    parties: Option<(BalancerKind, Runtime)>,
+    on_loopback: bool,
+) -> u64 {
+    PROCESS + u64::from(connections) * per_client(parties, on_loopback)
+}
+
+/// The most connections of a load test that fit into `bytes` of memory.
+pub(super) fn fitting_a_test(bytes: u64, parties: Option<(BalancerKind, Runtime)>, on_loopback: bool) -> u64 {
+    bytes.saturating_sub(PROCESS) / per_client(parties, on_loopback)
+}
+
 // Private
+
+fn per_client(parties: Option<(BalancerKind, Runtime)>, on_loopback: bool) -> u64 {
+    let others = match parties {
+        Some((kind, runtime)) => per_connection(runtime, kind),
+        None if on_loopback => KERNEL_DIRECT,
+        None => KERNEL_DIRECT / 2,
+    };
+    GENERATOR + others
+}
 
 fn per_connection(runtime: Runtime, kind: BalancerKind) -> u64 {
     // Tables of sticky clients included.

@@ -5,6 +5,7 @@ mod balancer;
 mod demand;
 pub mod doctor;
 mod fix;
+mod generator;
 mod nodes;
 pub mod remedy;
 mod rules;
@@ -18,6 +19,7 @@ use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
+pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, Room, generator};
 pub use remedy::Remedy;
 pub use sources::PROBE_SOURCE;
 
@@ -49,7 +51,8 @@ pub struct BalancerPlan {
     pub threads: u16,
     /// Processes that share the listeners.
     pub instances: u16,
-    /// Addresses from which nodes are connected to; the kernel's choice when empty.
+    /// Addresses from which nodes are connected to, those of HAProxy one for each backend: TCP, HTTP, WebSocket, event
+    /// streams. The kernel's choice when empty.
     pub sources: Vec<IpAddr>,
     /// The address that checks come from; the kernel's choice when there is none.
     pub check_source: Option<IpAddr>,
@@ -99,10 +102,14 @@ pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
 }
 
 impl BalancerPlan {
-    /// Addresses from which nodes are connected to: those that are told, else one for every instance.
+    /// Addresses from which one node's port is connected to: those that are told, else one for every instance. HAProxy's
+    /// TCP clients have one, as those of each of its backends.
     #[must_use]
     pub fn addresses(&self) -> u32 {
-        let told = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        let told = match self.kind {
+            BalancerKind::Builtin => u32::try_from(self.sources.len()).unwrap_or(u32::MAX),
+            BalancerKind::Haproxy | BalancerKind::Nginx => 1,
+        };
         told.max(self.instances.into())
     }
 }

@@ -1,7 +1,7 @@
 //! How many connections one node can have.
 
 use super::NodePlan;
-use super::tables::Tables;
+use super::tables::{Filled, Tables};
 use crate::platform::Host;
 use crate::profile::{Cluster, Runtime};
 
@@ -33,7 +33,7 @@ pub(super) fn wanted(cluster: &Cluster) -> u32 {
 pub(super) fn descriptors(cluster: &Cluster) -> u64 {
     let connections = u64::from(wanted(cluster));
     match cluster.runtime {
-        Runtime::Embedded => Tables::least_nofile(connections, HEADROOM),
+        Runtime::Embedded => Tables::least_nofile(connections, HEADROOM, Filled::ByHash),
         _ => connections + HEADROOM,
     }
 }
@@ -47,7 +47,7 @@ fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
         nofile,
         workers,
         held,
-    } = Tables::plan(wanted.into(), HEADROOM, by_processors, host);
+    } = Tables::plan(wanted.into(), HEADROOM, by_processors, Filled::ByHash, host);
     NodePlan {
         nofile,
         workers,

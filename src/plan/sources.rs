@@ -17,7 +17,7 @@ const MOST: u32 = 256;
 
 /// Addresses for the connections to the nodes, so many that each uses at most half of its ports to a node: beyond half,
 /// finding a free one takes the kernel thousands of steps. Where one address is not enough there is one for each of the
-/// `workers`, so that they do not meet at the same ports. Empty where the kernel's own choice will do.
+/// `workers` (or backends), so that they do not meet at the same ports. Empty where the kernel's own choice will do.
 pub(super) fn pool(
     cluster: &Cluster,
     nodes: &NodePlan,
@@ -34,7 +34,7 @@ pub(super) fn pool(
     }
     (FIRST..)
         .map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
-        .filter(|ip| *ip != PROBE_SOURCE && cluster.nodes.iter().all(|node| node.tcp.ip() != *ip))
+        .filter(|ip| *ip != PROBE_SOURCE && addresses(cluster).all(|node| node != *ip))
         .take(needed.max(workers.into()).min(MOST) as usize)
         .collect()
 }
@@ -48,8 +48,13 @@ pub(super) fn of_checks(cluster: &Cluster) -> Option<IpAddr> {
 
 /// Whether every node can be connected to from any loopback address.
 fn on_loopback(cluster: &Cluster) -> bool {
-    let all = |node: &crate::profile::Node| node.tcp.ip().is_ipv4() && node.tcp.ip().is_loopback();
-    cluster.nodes.iter().all(all)
+    addresses(cluster).all(|ip| ip.is_ipv4() && ip.is_loopback())
+}
+
+/// Of the nodes, for TCP and for HTTP.
+fn addresses(cluster: &Cluster) -> impl Iterator<Item = IpAddr> {
+    let of = |node: &crate::profile::Node| [Some(node.tcp), node.http].into_iter().flatten();
+    cluster.nodes.iter().flat_map(of).map(|address| address.ip())
 }
 
 #[cfg(test)]
@@ -100,6 +105,9 @@ mod tests {
             (pooled(&cluster, 100_000, 1).len(), of_checks(&cluster)),
             (0, None)
         );
+        let mut cluster = super::super::tests::cluster();
+        cluster.nodes[3].http = Some("10.0.0.1:8084".parse().unwrap());
+        assert_eq!(pooled(&cluster, 100_000, 1), Vec::<IpAddr>::new());
     }
 
     #[test]

@@ -5,9 +5,6 @@ use crate::platform::Host;
 /// More threads help nobody.
 pub(super) const MAX_WORKERS: u64 = 64;
 
-/// A table is planned to be filled to three quarters: the kernel spreads connections over the listeners of the workers
-/// by a hash, not evenly.
-const FILL: (u64, u64) = (3, 4);
 /// Descriptors of one worker's runtime, which every table has.
 const RUNTIME: u64 = 6;
 /// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
@@ -24,14 +21,23 @@ pub(super) struct Tables {
     pub(super) held: u64,
 }
 
+/// Who fills the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// The kernel, which spreads connections over the listeners of the workers by a hash, not evenly: to three quarters.
+    ByHash,
+    /// The program itself, each with as many as the others: to nine tenths.
+    Evenly,
+}
+
 impl Tables {
     /// As few workers as hold `wanted` descriptors of connections, but at least `least`, and at most 64. Where no number of
     /// them holds all, the one that holds most. `own` is what is open in each table besides.
-    pub(super) fn plan(wanted: u64, own: u64, least: u64, host: &Host) -> Tables {
+    pub(super) fn plan(wanted: u64, own: u64, least: u64, filled: Filled, host: &Host) -> Tables {
         let nofile = host.nofile.min(PLENTY);
         let held = |workers: u64| {
-            let table = nofile.saturating_sub(own + RUNTIME * workers) * FILL.0 / FILL.1;
-            table * workers
+            let (part, whole) = filled.share();
+            nofile.saturating_sub(own + RUNTIME * workers) * part / whole * workers
         };
         let workers = (least.clamp(1, MAX_WORKERS)..=MAX_WORKERS)
             .find(|workers| held(*workers) >= wanted)
@@ -45,8 +51,19 @@ impl Tables {
     }
 
     /// The `RLIMIT_NOFILE` with which as many workers as there may be hold `wanted` descriptors of connections.
-    pub(super) fn least_nofile(wanted: u64, own: u64) -> u64 {
-        (wanted * FILL.1).div_ceil(FILL.0 * MAX_WORKERS) + RUNTIME * MAX_WORKERS + own
+    pub(super) fn least_nofile(wanted: u64, own: u64, filled: Filled) -> u64 {
+        let (part, whole) = filled.share();
+        (wanted * whole).div_ceil(part * MAX_WORKERS) + RUNTIME * MAX_WORKERS + own
+    }
+}
+
+impl Filled {
+    /// To how much of it a table is planned to be filled.
+    const fn share(self) -> (u64, u64) {
+        match self {
+            Filled::ByHash => (3, 4),
+            Filled::Evenly => (9, 10),
+        }
     }
 }
 
@@ -59,13 +76,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_low_limit_is_made_up_for_by_workers(wanted in 1..500_000_u64, own in 0..200_u64, spare in 0..5_000_u64) {
-            let host = Host { nofile: Tables::least_nofile(wanted, own) + spare, ..big_host() };
-            let tables = Tables::plan(wanted, own, 2, &host);
+        fn a_low_limit_is_made_up_for_by_workers(wanted in 1..500_000_u64, own in 0..200_u64, spare in 0..5_000_u64, even: bool) {
+            let filled = if even { Filled::Evenly } else { Filled::ByHash };
+            let (part, whole) = filled.share();
+            let host = Host { nofile: Tables::least_nofile(wanted, own, filled) + spare, ..big_host() };
+            let tables = Tables::plan(wanted, own, 2, filled, &host);
             prop_assert!(tables.held >= wanted, "{tables:?}");
             let fewer = Tables { workers: tables.workers - 1, ..tables };
             let table = host.nofile - own - RUNTIME * u64::from(fewer.workers);
-            prop_assert!(tables.workers == 2 || table * FILL.0 / FILL.1 * u64::from(fewer.workers) < wanted);
+            prop_assert!(tables.workers == 2 || table * part / whole * u64::from(fewer.workers) < wanted);
         }
     }
 }

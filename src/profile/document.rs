@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,14 @@ pub enum Algorithm {
     Source,
     /// By a hash of the path; HTTP only.
     Uri,
+}
+
+impl HealthCheck {
+    /// Time between two checks while an opinion changes.
+    #[must_use]
+    pub fn fast_interval(self) -> Period {
+        self.interval.min(Period::from(Duration::from_secs(1)))
+    }
 }
 
 impl Algorithm {

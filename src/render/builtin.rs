@@ -13,7 +13,7 @@ use super::dataplane::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
     DataplaneTimeouts,
 };
-use super::haproxy::{TCP_FRONTEND, fast_interval};
+use super::haproxy::TCP_FRONTEND;
 use super::pool::{Pool, SLOWSTART};
 
 /// The built-in data plane's configuration in `run_dir`; `None` when there is nothing that it serves.
@@ -64,7 +64,7 @@ fn backend(cluster: &Cluster, plan: &Plan) -> DataplaneBackend {
         }),
         check: Some(DataplaneCheck {
             interval: health.interval,
-            fast_interval: fast_interval(health),
+            fast_interval: health.fast_interval(),
             timeout: cluster.timeouts.check.min(health.timeout),
             rise: health.rise,
             fall: health.fall,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::plan::Plan;
 use crate::platform::RunDir;
-use crate::profile::{Cluster, HealthCheck, Timeouts};
+use crate::profile::{Cluster, Timeouts};
 use crate::units::Period;
 
 use super::build::HaproxyBuild;
@@ -40,11 +40,6 @@ pub fn haproxy(
 /// A period that HAProxy takes.
 pub(super) fn timer(period: Period) -> Period {
     Period::from(period.duration().min(LONGEST_TIMER))
-}
-
-/// The time between two checks while an opinion changes.
-pub(super) fn fast_interval(health: HealthCheck) -> Period {
-    health.interval.min(Period::from(Duration::from_secs(1)))
 }
 
 // Private
@@ -127,7 +122,7 @@ impl View {
             timeouts: timers(cluster.timeouts, cluster.health.timeout),
             health: HealthView {
                 inter: timer(cluster.health.interval),
-                fastinter: timer(fast_interval(cluster.health)),
+                fastinter: timer(cluster.health.fast_interval()),
                 rise: cluster.health.rise,
                 fall: cluster.health.fall,
             },

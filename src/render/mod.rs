@@ -17,5 +17,5 @@ pub use dataplane::{
 };
 pub use drained::{drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
-pub use pool::{HealthTarget, Server, health_targets, servers};
+pub use pool::{HealthTarget, Server, backend_behind, health_targets, servers};
 pub use templates::{RenderError, Templates};

@@ -1,6 +1,6 @@
 //! The backends: the nodes as HAProxy sees them, once per kind of traffic.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -83,6 +83,8 @@ pub(super) struct BackendView {
     hashed: bool,
     /// Silence that a stream may keep.
     tunnel: Option<Period>,
+    /// Where its connections to nodes come from; the kernel's choice when there is none.
+    source: Option<IpAddr>,
     sticky: Vec<String>,
     compress: Option<&'static str>,
     check: Vec<String>,
@@ -109,6 +111,18 @@ pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
 
 /// Time in which a server that is up again gets back to its full share.
 pub(super) const SLOWSTART: Duration = Duration::from_secs(10);
+
+/// The name of the backend behind a listener, by the listener's key in the profile.
+#[must_use]
+pub fn backend_behind(listener: &str) -> &'static str {
+    match listener {
+        "tcp" => Pool::Tcp,
+        "websocket" => Pool::WebSocket,
+        "sse" => Pool::Sse,
+        _ => Pool::Http,
+    }
+    .name()
+}
 
 impl Pool {
     /// Those that the cluster's listeners need.
@@ -155,6 +169,7 @@ impl Pool {
             algorithm: algorithm.name(),
             hashed: matches!(algorithm, Algorithm::Source | Algorithm::Uri),
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
+            source: plan.balancer.sources.get(self as usize).copied(),
             sticky: self.sticky(cluster, run_dir),
             compress: (self == Pool::Http).then_some(COMPRESSED),
             check: self.check(cluster),

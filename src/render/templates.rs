@@ -7,10 +7,13 @@ use serde::Serialize;
 use tera::{Context, ErrorKind, Tera};
 
 /// The embedded templates: file name, text.
-const EMBEDDED: &[(&str, &str)] = &[(
-    "haproxy.cfg.tera",
-    include_str!("../../templates/haproxy.cfg.tera"),
-)];
+const EMBEDDED: &[(&str, &str)] = &[
+    (
+        "haproxy.cfg.tera",
+        include_str!("../../templates/haproxy.cfg.tera"),
+    ),
+    ("load_test.html", include_str!("../../templates/load_test.html")),
+];
 
 /// Where templates come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

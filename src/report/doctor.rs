@@ -44,14 +44,19 @@ pub fn not_changed(why: &str) -> String {
     format!("  {} {why}\n", paint::red("not changed:"))
 }
 
-// Private
-
-fn line(finding: &Finding, check: &str) -> String {
-    let mark = match finding.level {
+/// How it is, in one character.
+pub(super) fn mark(level: Level) -> String {
+    match level {
         Level::Ok => paint::green("✓"),
         Level::Warn => paint::yellow("!"),
         Level::Fail => paint::red("✗"),
-    };
+    }
+}
+
+// Private
+
+fn line(finding: &Finding, check: &str) -> String {
+    let mark = mark(finding.level);
     let margin = " ".repeat(check.chars().count() + 4);
     let fix = finding.fix.as_ref().map_or(String::new(), |fix| {
         let fix = fix.replace('\n', &format!("\n{margin}     "));

@@ -28,6 +28,16 @@ pub fn health(health: &Health) -> String {
     .concat()
 }
 
+/// What a difference of latencies is called, in its colour.
+pub(super) fn class(class: LatencyClass) -> String {
+    match class {
+        LatencyClass::Excellent => paint::green("excellent"),
+        LatencyClass::Good => paint::green("good"),
+        LatencyClass::Warning => paint::yellow("warning"),
+        LatencyClass::Critical => paint::red("critical"),
+    }
+}
+
 // Private
 
 fn endpoints(endpoints: &Endpoints) -> Vec<String> {
@@ -76,12 +86,7 @@ fn latency(latency: &Latency) -> String {
     let (Some(least), Some(most)) = (p99().reduce(f64::min), p99().reduce(f64::max)) else {
         return String::new();
     };
-    let class = match latency.class {
-        LatencyClass::Excellent => paint::green("excellent"),
-        LatencyClass::Good => paint::green("good"),
-        LatencyClass::Warning => paint::yellow("warning"),
-        LatencyClass::Critical => paint::red("critical"),
-    };
+    let class = class(latency.class);
     format!(
         "Latency Range: {} - {} (p99)\nLatency Variance: {:.1}% ({class})\n",
         numbers::millis(least),

@@ -4,19 +4,24 @@ mod clock;
 mod column;
 mod doctor;
 mod health;
+mod load_test;
 pub mod numbers;
 pub mod paint;
+mod prospect;
 mod rollout;
 mod serving;
 mod standing;
 mod stats;
 mod status;
+mod table;
 #[cfg(test)]
 mod testing;
 
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
 pub use health::health;
+pub use load_test::{load_test, load_test_comparison, load_test_page, load_test_progress};
+pub use prospect::prospect;
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;
 pub use stats::stats;

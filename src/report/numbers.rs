@@ -59,6 +59,20 @@ pub fn counted(count: u64, thing: &str) -> String {
     format!("{count} {thing}{plural}")
 }
 
+/// A count in groups of three digits: `100,000`.
+#[must_use]
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +120,12 @@ mod tests {
     #[test]
     fn latencies_keep_their_digits_where_they_matter() {
         assert_eq!([0.254, 2.54, 120.4].map(millis), ["0.25 ms", "2.5 ms", "120 ms"]);
+    }
+
+    #[test]
+    fn digits_are_in_groups_of_three() {
+        let texts = [0, 999, 1_000, 100_000, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "100,000", "1,234,567"]);
     }
 
     proptest! {

@@ -67,14 +67,19 @@ pub(super) fn target(distribution: &Distribution) -> (f64, f64) {
     (target, target * distribution.tolerance_percent / 100.0)
 }
 
+/// Whether `connections` are off the `target` by no more than the `tolerance`.
+pub(super) fn within(connections: u64, target: f64, tolerance: f64) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
+    let distance = (connections as f64 - target).abs();
+    // Less than one connection is no distance, however small the share.
+    distance <= tolerance.max(1.0)
+}
+
 // Private
 
 fn holds_its_share(connections: u64, distribution: &Distribution) -> bool {
     let (target, tolerance) = target(distribution);
-    #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
-    let distance = (connections as f64 - target).abs();
-    // Less than one connection is no distance, however small the share.
-    distribution.verdict == Verdict::Idle || distance <= tolerance.max(1.0)
+    distribution.verdict == Verdict::Idle || within(connections, target, tolerance)
 }
 
 #[cfg(test)]

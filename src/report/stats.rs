@@ -1,8 +1,6 @@
 //! `stats`: the balancer's own view, as a table.
 
-use comfy_table::{CellAlignment, Table, presets};
-
-use super::numbers;
+use super::{numbers, table};
 use crate::api::{Stats, StatsRow};
 
 const HEADER: [&str; 12] = [
@@ -15,19 +13,7 @@ const WORDS: usize = 4;
 /// One row for each frontend, server and backend.
 #[must_use]
 pub fn stats(stats: &Stats) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEADER);
-    for row in &stats.rows {
-        table.add_row(cells(row));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    for column in table.column_iter_mut().skip(WORDS) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let lines = table.lines().map(|line| line.trim_end().to_owned());
-    lines.collect::<Vec<_>>().join("\n")
+    table::lines(HEADER, stats.rows.iter().map(cells), WORDS).join("\n")
 }
 
 // Private

@@ -7,6 +7,9 @@ use super::{numbers, paint};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
 use crate::profile::BalancerKind;
 
+/// Why an even distribution is not told from an uneven one.
+pub(super) const TOO_FEW: &str = "under 50 connections per node: too few to judge";
+
 /// The cluster in the shape of the reference's health check.
 #[must_use]
 pub fn status(status: &Status) -> String {
@@ -48,7 +51,7 @@ pub(super) fn totals(status: &Status) -> String {
     let Distribution { total, capacity, .. } = distribution;
     let share = numbers::share(*total, *capacity).map_or(String::new(), |share| format!(" ({share}%)"));
     let variance = match distribution.verdict {
-        Verdict::Idle => paint::dim("idle (under 50 connections per node: too few to judge)"),
+        Verdict::Idle => paint::dim(&format!("idle ({TOO_FEW})")),
         Verdict::Pass => paint::green(&format!("{:.1}%", distribution.variance_percent)),
         Verdict::Fail => paint::red(&format!("{:.1}% too uneven", distribution.variance_percent)),
     };
@@ -69,6 +72,15 @@ pub(super) fn warnings(status: &Status) -> String {
     section("Warnings", &lines)
 }
 
+/// A balancer's name, as its makers write it.
+pub(super) const fn balancer_name(kind: BalancerKind) -> &'static str {
+    match kind {
+        BalancerKind::Haproxy => "HAProxy",
+        BalancerKind::Nginx => "nginx",
+        BalancerKind::Builtin => "built-in",
+    }
+}
+
 /// A title and its lines; nothing when there are none.
 pub(super) fn section(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
@@ -83,11 +95,7 @@ pub(super) fn section(title: &str, lines: &[String]) -> String {
 // Private
 
 fn balancer_line(balancer: &Balancer) -> String {
-    let name = match balancer.kind {
-        BalancerKind::Haproxy => "HAProxy",
-        BalancerKind::Nginx => "nginx",
-        BalancerKind::Builtin => "built-in",
-    };
+    let name = balancer_name(balancer.kind);
     let state = match balancer.state {
         BalancerState::Running => paint::green("RUNNING"),
         BalancerState::Reloading => paint::yellow("RELOADING"),

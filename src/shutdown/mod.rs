@@ -41,6 +41,27 @@ pub fn on_signal() -> io::Result<Shutdown> {
     Ok(shutdown)
 }
 
+/// The same, and when its terminal is closed (SIGHUP).
+///
+/// # Errors
+/// When the signals cannot be caught.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn on_signal_or_hangup() -> io::Result<Shutdown> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let told = on_signal()?;
+    let (trigger, shutdown) = channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = told.ordered() => {}
+            _ = hangup.recv() => {}
+        }
+        trigger.order();
+    });
+    Ok(shutdown)
+}
+
 impl Trigger {
     /// Orders the end.
     pub fn order(&self) {

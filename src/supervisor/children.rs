@@ -5,6 +5,7 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::child::{Action, Child, Event, State, Then};
+use super::comeback;
 use super::core::Core;
 use super::look::{ChildLook, Doing};
 use super::record::Record;
@@ -22,10 +23,17 @@ impl Core {
             return;
         };
         let was = child.state.clone();
+        let is_order = matches!(event, Event::Start | Event::Stop(..));
         let action = child.after(event, now, &policy);
         if std::mem::discriminant(&was) != std::mem::discriminant(&child.state) {
             let (name, reason) = (self.setting.name(who), child.reason.as_deref().unwrap_or("-"));
             tracing::info!(child = name, state = child.state.name(), was = was.name(), reason);
+        }
+        let is_followed = is_order && was != child.state;
+        if let Who::Node(index) = who
+            && is_followed
+        {
+            self.come_back(index, comeback::Event::Ordered, now);
         }
         match action {
             Some(Action::Spawn) => self.spawn(who, now),

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::child::{Child, Event};
+use super::comeback::Comeback;
 use super::drain::Drain;
 use super::ending::Ending;
-use super::failover::Failover;
+use super::failovers::Failovers;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
@@ -52,10 +53,11 @@ pub(super) struct Core {
     pub(super) heard: BTreeMap<String, View>,
     /// Orders that are answered when the balancer has heard of them.
     pub(super) promises: Vec<Promise>,
-    /// Failovers on their way, by node.
-    pub(super) failovers: BTreeMap<String, Failover>,
+    pub(super) failovers: Failovers,
     /// What each node was last seen to do.
     pub(super) states: Vec<NodeState>,
+    /// Whether each node gets clients once it answers.
+    pub(super) comebacks: Vec<Comeback>,
     pub(super) vitals: Vec<Vitals>,
     /// Whether the balancer answers on its runtime socket.
     pub(super) balancer_pulse: Pulse,
@@ -93,8 +95,9 @@ impl Core {
             drains: BTreeMap::new(),
             heard: BTreeMap::new(),
             promises: Vec::new(),
-            failovers: BTreeMap::new(),
+            failovers: Failovers::default(),
             states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
+            comebacks: vec![Comeback::default(); setting.cluster.nodes.len()],
             vitals: setting
                 .cluster
                 .nodes
@@ -161,15 +164,17 @@ impl Core {
 
     /// How everything is.
     pub(super) fn look(&self) -> Look {
+        let now = Instant::now();
         let limit = self.setting.cluster.targets.failover_alert.duration();
         let overdue = self
             .failovers
-            .iter()
-            .filter(|(_, failover)| failover.is_overdue(limit, Instant::now()));
+            .all_running()
+            .filter(|(_, failover)| failover.is_overdue(limit, now));
         let nodes = self.vitals.iter().enumerate().map(|(index, vitals)| NodeLook {
             state: self.node_state(index),
             drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
             child: self.child_look(Who::Node(index)),
+            held_for: self.comebacks[index].held_for(now),
             samples: vitals.samples.clone(),
         });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
@@ -251,6 +256,7 @@ impl Core {
         let ending = self.ending.as_ref().and_then(Ending::wakes_at);
         children
             .chain(self.rollout.wakes_at())
+            .chain(self.comebacks.iter().filter_map(|comeback| comeback.wakes_at()))
             .chain(ending)
             .chain(self.promises.iter().map(|promise| promise.until))
             .chain(self.reload.as_ref().and_then(Reload::wakes_at))

@@ -89,6 +89,20 @@ impl Core {
         self.drains.get(name).is_some_and(Drain::has_stopped)
     }
 
+    /// The index of the node with this name.
+    pub(super) fn index(&self, node: &str) -> Result<usize, Refusal> {
+        let index = self
+            .setting
+            .cluster
+            .nodes
+            .iter()
+            .position(|known| known.name == node);
+        index.ok_or_else(|| Refusal {
+            error: format!("no node `{node}` in this cluster"),
+            hint: None,
+        })
+    }
+
     // Private
 
     fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
@@ -134,18 +148,5 @@ impl Core {
     /// Whether a drain has stopped the node, and nobody has started it since.
     fn is_stopped_by_drain(&self, index: usize) -> bool {
         self.rests(index) && self.node_state(index) == NodeState::Stopped
-    }
-
-    fn index(&self, node: &str) -> Result<usize, Refusal> {
-        let index = self
-            .setting
-            .cluster
-            .nodes
-            .iter()
-            .position(|known| known.name == node);
-        index.ok_or_else(|| Refusal {
-            error: format!("no node `{node}` in this cluster"),
-            hint: None,
-        })
     }
 }

@@ -1,45 +1,45 @@
-//! One failover: from a node's last sign of life until it serves again, with measured times.
+//! One failover: from a node's last sign of life until it gets clients again, with measured times.
 //!
 //! ```text
 //!  detected ──▶ cut ──▶ elsewhere ──▶ back
-//!  we know      the balancer has      a request through the balancer   the node serves again
+//!  we know      the balancer has      a request through the balancer   the node answers again
 //!               closed its sessions   is answered by another node
 //! ```
+//!
+//! A node may be back before the others have happened: it is over when the node is no longer held back either.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Why a node does not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Its process has ended.
-    Died,
-    /// It runs, and answers nothing.
-    Hung,
-}
+use crate::api::{self, FailoverCause};
 
-/// A failover on its way. Times are since the last sign of life.
+/// A failover, on its way or over. Times are since the last sign of life.
 #[derive(Clone, Debug)]
 pub(super) struct Failover {
-    cause: Cause,
+    cause: FailoverCause,
     began: Instant,
+    /// The same moment, for those who have no share in our clock.
+    began_at: SystemTime,
     detected: Duration,
     cut: Option<Duration>,
     elsewhere: Option<Duration>,
     back: Option<Duration>,
+    is_over: bool,
 }
 
 impl Failover {
-    /// Detected now; the last sign of life was at `began`.
-    pub(super) fn new(cause: Cause, began: Instant, now: Instant) -> Failover {
+    /// Detected now, which the wall clock calls `wall`; the last sign of life was at `began`.
+    pub(super) fn new(cause: FailoverCause, began: Instant, now: Instant, wall: SystemTime) -> Failover {
         let detected = now.saturating_duration_since(began);
         Failover {
             cause,
             began,
+            began_at: wall.checked_sub(detected).unwrap_or(wall),
             detected,
             cut: None,
             elsewhere: None,
             back: None,
+            is_over: false,
         }
     }
 
@@ -53,9 +53,14 @@ impl Failover {
         self.stage(now, |failover| &mut failover.elsewhere)
     }
 
-    /// The node serves again.
-    pub(super) fn back(&mut self, now: Instant) {
-        self.stage(now, |failover| &mut failover.back);
+    /// The node answers again. Whether that is news.
+    pub(super) fn back(&mut self, now: Instant) -> bool {
+        self.stage(now, |failover| &mut failover.back)
+    }
+
+    /// The node gets clients again.
+    pub(super) fn end(&mut self) {
+        self.is_over = true;
     }
 
     /// From the last sign of life until clients are served elsewhere.
@@ -70,6 +75,27 @@ impl Failover {
             > limit
     }
 
+    /// As others are told of it; `node` is whose it is.
+    pub(super) fn told(&self, node: &str) -> api::Failover {
+        let began = self.began_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        api::Failover {
+            node: node.to_owned(),
+            cause: self.cause,
+            began_unix_us: u64::try_from(began.as_micros()).unwrap_or(u64::MAX),
+            detected_ms: millis(self.detected),
+            cut_ms: self.cut.map(millis),
+            elsewhere_ms: self.elsewhere.map(millis),
+            back_ms: self.back.map(millis),
+        }
+    }
+
+    /// Whether the node gets clients again.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    // Private
+
     fn stage(&mut self, now: Instant, stage: impl Fn(&mut Failover) -> &mut Option<Duration>) -> bool {
         let time = now.saturating_duration_since(self.began);
         let stage = stage(self);
@@ -83,8 +109,8 @@ impl fmt::Display for Failover {
     /// `died, detected=0ms cut=3ms elsewhere=8ms back=180ms`; stages that have not come are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = match self.cause {
-            Cause::Died => "died",
-            Cause::Hung => "hung",
+            FailoverCause::Died => "died",
+            FailoverCause::Hung => "hung",
         };
         write!(f, "{cause}, detected={}ms", self.detected.as_millis())?;
         for (stage, time) in [
@@ -100,6 +126,13 @@ impl fmt::Display for Failover {
     }
 }
 
+// Private
+
+/// In milliseconds, to the microsecond.
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,17 +141,28 @@ mod tests {
     fn times_are_since_the_last_sign_of_life_and_told_once() {
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
-        let mut failover = Failover::new(Cause::Hung, began, at(3_100));
+        let wall = UNIX_EPOCH + Duration::from_millis(1_003_100);
+        let mut failover = Failover::new(FailoverCause::Hung, began, at(3_100), wall);
         assert!(failover.cut(at(3_105)));
         assert!(!failover.cut(at(9_000)));
         assert!(failover.elsewhere(at(3_112)));
         assert_eq!(failover.took(), Some(Duration::from_millis(3_112)));
         assert!(!failover.is_overdue(Duration::from_secs(4), at(90_000)));
         assert!(failover.is_overdue(Duration::from_secs(3), at(3_112)));
-        failover.back(at(33_000));
+        assert!(failover.back(at(33_000)));
         assert_eq!(
             failover.to_string(),
             "hung, detected=3100ms cut=3105ms elsewhere=3112ms back=33000ms"
         );
+        let told = api::Failover {
+            node: "erlmcp2".to_owned(),
+            cause: FailoverCause::Hung,
+            began_unix_us: 1_000_000_000,
+            detected_ms: 3_100.0,
+            cut_ms: Some(3_105.0),
+            elsewhere_ms: Some(3_112.0),
+            back_ms: Some(33_000.0),
+        };
+        assert_eq!(failover.told("erlmcp2"), told);
     }
 }

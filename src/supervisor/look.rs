@@ -1,6 +1,7 @@
 //! One look at everything, and what the wire says of it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::child::{Child, State, Then};
 use super::setting::Setting;
@@ -34,6 +35,8 @@ pub(super) struct NodeLook {
     pub(super) drained: bool,
     /// Its process, when that is ours.
     pub(super) child: ChildLook,
+    /// How long it still gets no clients, because it has failed a short while ago.
+    pub(super) held_for: Option<Duration>,
     pub(super) samples: Samples,
 }
 
@@ -90,6 +93,22 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: boo
             },
         ) => NodeState::Starting,
         Some(State::Failed) => NodeState::Failed,
+    }
+}
+
+impl NodeLook {
+    /// Why it is not up, or gets no clients although it is.
+    fn reason(&self) -> Option<String> {
+        match (self.state, self.held_for) {
+            (NodeState::Up, Some(left)) => {
+                let seconds = left.as_millis().div_ceil(1_000);
+                Some(format!(
+                    "held back for {seconds} s: its former clients find another node first"
+                ))
+            }
+            (NodeState::Up, None) => None,
+            _ => self.child.reason.clone(),
+        }
     }
 }
 
@@ -185,7 +204,7 @@ impl Look {
                 memory_bytes: look.child.memory_bytes,
                 cpu_percent: look.child.cpu_percent,
                 uptime_seconds: look.child.uptime_seconds,
-                reason: look.child.reason.clone().filter(|_| look.state != NodeState::Up),
+                reason: look.reason(),
             })
             .collect()
     }

@@ -15,12 +15,15 @@
 mod census;
 mod child;
 mod children;
+mod comeback;
 mod core;
 mod doorway;
 mod drain;
 mod draining;
 mod ending;
+mod failing;
 mod failover;
+mod failovers;
 mod ladder;
 mod look;
 mod meter;

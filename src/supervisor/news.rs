@@ -10,7 +10,7 @@ use super::prepare::Prepared;
 use super::reload;
 use super::voice::View;
 use crate::api::{
-    ConnectionsBy, DrainOrder, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
+    ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
 use crate::platform::Identity;
 use crate::probe::Failure;
@@ -51,6 +51,8 @@ pub(super) enum Request {
     Look(oneshot::Sender<Look>),
     /// How far the rollout is.
     Progress(oneshot::Sender<Progress>),
+    /// How the latest failovers went.
+    Failovers(oneshot::Sender<Failovers>),
     /// Start what is not running.
     Start(StartOrder, Reply),
     /// Stop everything.

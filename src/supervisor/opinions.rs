@@ -4,15 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::child::{Child, Event, State};
 use super::core::Core;
-use super::failover::{Cause, Failover};
 use super::look::node_state;
 use super::news::News;
 use super::pulse::{INTERVAL, LATE, PATIENCE, Pulse};
 use super::rollout::Who;
-use super::voice::{self, Opinion, View};
+use super::voice::{self, Health, Opinion, View};
 use crate::api::NodeState;
 use crate::platform::Identity;
-use crate::platform::sock_diag::destroy_to;
 use crate::runtime::Socket;
 
 impl Core {
@@ -58,6 +56,7 @@ impl Core {
         for index in 0..self.vitals.len() {
             self.notice(index, now);
         }
+        self.let_come_back(now);
         let nodes = self.setting.cluster.nodes.iter().enumerate();
         let opinion: Opinion = nodes
             .map(|(index, node)| (node.name.clone(), self.view(index)))
@@ -88,53 +87,7 @@ impl Core {
         }
     }
 
-    /// The balancer has heard what it has to know of the node.
-    pub(super) fn told(&mut self, node: String, view: View, now: Instant) {
-        if view.well == Some(false)
-            && let Some(failover) = self.failovers.get_mut(&node)
-            && failover.cut(now)
-        {
-            voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
-            self.cut_off_retired(&node);
-        }
-        self.heard.insert(node, view);
-    }
-
-    /// A request through the balancer was answered after the node had been cut off.
-    pub(super) fn elsewhere(&mut self, node: &str, now: Instant) {
-        if let Some(failover) = self.failovers.get_mut(node)
-            && failover.elsewhere(now)
-        {
-            tracing::warn!(node, "failover: {failover}");
-            let (took, limit) = (
-                failover.took().unwrap_or_default(),
-                self.setting.cluster.targets.failover,
-            );
-            if took > limit.duration() {
-                tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
-            }
-        }
-    }
-
     // Private
-
-    /// Balancer instances that were replaced cannot be told anything; the kernel ends what they have to the node.
-    pub(super) fn cut_off_retired(&self, node: &str) {
-        let Some(node) = self.setting.cluster.node(node).cloned() else {
-            return;
-        };
-        if !self.children.keys().any(|who| matches!(who, Who::Retired(_))) {
-            return;
-        }
-        tokio::task::spawn_blocking(move || {
-            for address in std::iter::once(node.tcp).chain(node.http) {
-                if let Err(error) = destroy_to(address) {
-                    let name = &node.name;
-                    tracing::warn!(node = name, %address, "connections of a replaced instance live on: {error}");
-                }
-            }
-        });
-    }
 
     /// Asks the balancer for a sign of life, and kills one that has given none for too long.
     fn probe_balancer(&mut self, now: Instant, late: bool) {
@@ -171,59 +124,16 @@ impl Core {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Notices that the node went away, or came back.
-    fn notice(&mut self, index: usize, now: Instant) {
-        let state = self.node_state(index);
-        let was = std::mem::replace(&mut self.states[index], state);
-        if state == was {
-            return;
-        }
-        let name = &self.setting.cluster.nodes[index].name;
-        tracing::info!(node = name, state = state.name(), was = was.name());
-        let serves = |state| matches!(state, NodeState::Up | NodeState::Draining | NodeState::Drained);
-        if serves(was)
-            && let Some(cause) = self.cause(index, state)
-        {
-            let last_sign = if cause == Cause::Hung {
-                self.vitals[index].last_answer()
-            } else {
-                now
-            };
-            let failover = Failover::new(cause, last_sign, now);
-            tracing::warn!(node = name, "failover: {failover}");
-            self.failovers.insert(name.clone(), failover);
-        }
-        if serves(state)
-            && let Some(mut failover) = self.failovers.remove(name)
-        {
-            failover.back(now);
-            tracing::warn!(node = name, "failover: {failover}");
-        }
-    }
-
-    /// Why a node that served does so no longer; `None` when that was ordered.
-    fn cause(&self, index: usize, state: NodeState) -> Option<Cause> {
-        let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
-        match (state, child) {
-            (NodeState::Down, _) => Some(Cause::Hung),
-            (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {
-                Some(Cause::Died)
-            }
-            _ => None,
-        }
-    }
-
     /// What the balancer has to know of the node.
     fn view(&self, index: usize) -> View {
-        let well = matches!(
-            self.node_state(index),
-            NodeState::Up | NodeState::Draining | NodeState::Drained
-        );
+        let health = match self.node_state(index) {
+            _ if !self.knows(index) => Health::Unsaid,
+            state if !state.answers() => Health::Ill,
+            _ if self.comebacks[index].is_held() => Health::HeldBack,
+            _ => Health::Well,
+        };
         let drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
-        View {
-            well: self.knows(index).then_some(well),
-            drained,
-        }
+        View { health, drained }
     }
 
     /// Whether we may judge the node: one that served before we came is well until we know better.

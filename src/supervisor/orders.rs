@@ -22,6 +22,7 @@ impl Core {
         match request {
             Request::Look(reply) => answer(reply, self.look()),
             Request::Progress(reply) => answer(reply, self.progress()),
+            Request::Failovers(reply) => answer(reply, self.failovers.told()),
             Request::Start(order, reply) => answer(reply, self.start(order, now)),
             Request::Stop(order, reply) => {
                 self.stop(order);

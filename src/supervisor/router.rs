@@ -18,8 +18,8 @@ use super::news::{News, Reply, Request};
 use super::prepare::reloaded;
 use super::setting::Setting;
 use crate::api::{
-    DrainOrder, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder,
-    Stats, Status, StopOrder,
+    DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
+    StartOrder, Stats, Status, StopOrder,
 };
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::runtime::Socket;
@@ -40,6 +40,7 @@ pub(super) fn control(desk: Desk) -> Router {
         .route("/v1/health", get(health))
         .route("/v1/progress", get(progress))
         .route("/v1/stats", get(stats))
+        .route("/v1/failovers", get(failovers))
         .route("/v1/start", post(start))
         .route("/v1/stop", post(stop))
         .route("/v1/restart", post(restart))
@@ -92,6 +93,10 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
         }
     }
     Ok(Json(Stats { rows }))
+}
+
+async fn failovers(State(desk): State<Desk>) -> Answer<Failovers> {
+    desk.ask(Request::Failovers).await.map(Json)
 }
 
 async fn start(State(desk): State<Desk>, Order(order): Order<StartOrder>) -> Answer<()> {

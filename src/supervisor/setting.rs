@@ -77,6 +77,19 @@ impl Setting {
         policy
     }
 
+    /// How long a node that has failed gets no clients: what the balancer's own checks would take to raise a server.
+    pub(super) fn hold(&self) -> Duration {
+        let health = self.cluster.health;
+        health.interval.duration().saturating_mul(health.rise.into())
+    }
+
+    /// Time between two orders to hold a node back. One lasts for `rise` good checks, which are a fast interval apart:
+    /// this is so much less that a few may be late. Only with a `rise` of 1 it may be raised in between.
+    pub(super) fn reminder(&self) -> Duration {
+        const PARTS: u32 = 4;
+        self.cluster.health.fast_interval().duration() / PARTS
+    }
+
     /// How the child is ended; a balancer's connections get `grace` to end by themselves.
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {

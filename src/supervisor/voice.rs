@@ -18,17 +18,41 @@ use crate::runtime::{RuntimeError, ServerHealth, Socket};
 /// A balancer that did not take an order is told again after this.
 const AGAIN: Duration = Duration::from_millis(250);
 
+/// What a balancer is told of a node's health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Nothing: we do not know better.
+    #[default]
+    Unsaid,
+    /// It serves.
+    Well,
+    /// It answers, and is to get no clients yet. The balancer's own checks would raise it, so that is told again before
+    /// they can.
+    HeldBack,
+    /// It does not serve.
+    Ill,
+}
+
 /// What a balancer has to know of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct View {
-    /// Whether it serves; `None` when we do not know better than the balancer.
-    pub(super) well: Option<bool>,
+    pub(super) health: Health,
     /// Whether it is to get nothing new.
     pub(super) drained: bool,
 }
 
 /// What a balancer has to know of each node, by name.
 pub(super) type Opinion = BTreeMap<String, View>;
+
+impl Health {
+    /// Whether a balancer that was told so gives it nothing, and has closed its sessions.
+    pub(super) fn is_down(self) -> bool {
+        match self {
+            Health::HeldBack | Health::Ill => true,
+            Health::Unsaid | Health::Well => false,
+        }
+    }
+}
 
 /// Keeps the instance behind `socket` at our opinion of each node. Told first is what is down, then what is drained:
 /// good news can wait. Ends when nobody has an opinion any more.
@@ -40,16 +64,12 @@ pub(super) async fn tell(
 ) {
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
-    let mut told: BTreeMap<String, View> = BTreeMap::new();
+    let mut told = Opinion::new();
     // Said once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
         let wanted = opinion.borrow_and_update().clone();
-        let mut changes: Vec<(&String, &View)> = wanted
-            .iter()
-            .filter(|(node, view)| told.get(*node) != Some(*view))
-            .collect();
-        changes.sort_by_key(|(_, view)| (view.well != Some(false), !view.drained));
+        let changes = changes(&wanted, &told);
         let mut done = Vec::new();
         for (node, view) in &changes {
             match update(&socket, &setting, node, told.get(*node), **view).await {
@@ -67,6 +87,7 @@ pub(super) async fn tell(
         if heard {
             failing = None;
         }
+        done.retain(|(node, view)| told.get(node) != Some(view));
         for (node, view) in done {
             let _nobody_listens_after_the_end = news
                 .send(News::Told {
@@ -76,14 +97,14 @@ pub(super) async fn tell(
                 .await;
             told.insert(node, view);
         }
-        let still_wanted = if heard {
-            opinion.changed().await
+        let again = if !heard {
+            Some(AGAIN)
+        } else if wanted.values().any(|view| view.health == Health::HeldBack) {
+            Some(setting.reminder())
         } else {
-            tokio::time::timeout(AGAIN, opinion.changed())
-                .await
-                .unwrap_or(Ok(()))
+            None
         };
-        if still_wanted.is_err() {
+        if !is_wanted(&mut opinion, again).await {
             return;
         }
     }
@@ -132,6 +153,27 @@ pub(super) fn find_elsewhere(node: String, setting: &Arc<Setting>, news: mpsc::S
 
 // Private
 
+/// What is to be said to who was `told` so much, in that order. That a node is held back is said over and over.
+fn changes<'a>(wanted: &'a Opinion, told: &Opinion) -> Vec<(&'a String, &'a View)> {
+    let mut changes: Vec<(&String, &View)> = wanted
+        .iter()
+        .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == Health::HeldBack)
+        .collect();
+    changes.sort_by_key(|(_, view)| (!view.health.is_down(), !view.drained));
+    changes
+}
+
+/// Waits until there is another opinion, or it is time to say this one `again`; false when nobody has one any more.
+async fn is_wanted(opinion: &mut watch::Receiver<Opinion>, again: Option<Duration>) -> bool {
+    match again {
+        None => opinion.changed().await.is_ok(),
+        Some(wait) => {
+            let changed = tokio::time::timeout(wait, opinion.changed()).await;
+            changed.unwrap_or(Ok(())).is_ok()
+        }
+    }
+}
+
 async fn update(
     socket: &Socket,
     setting: &Setting,
@@ -140,14 +182,14 @@ async fn update(
     view: View,
 ) -> Result<(), RuntimeError> {
     let (balancer, cluster) = (&setting.balancer, &setting.cluster);
-    if was.is_none_or(|was| was.well != view.well)
-        && let Some(well) = view.well
+    let health = match view.health {
+        Health::Unsaid => None,
+        Health::Well => Some(ServerHealth::Up),
+        Health::HeldBack | Health::Ill => Some(ServerHealth::Down),
+    };
+    if let Some(health) = health
+        && (view.health == Health::HeldBack || was.is_none_or(|was| was.health != view.health))
     {
-        let health = if well {
-            ServerHealth::Up
-        } else {
-            ServerHealth::Down
-        };
         for target in balancer.health_targets(cluster, node) {
             socket.set_health(target.backend, &target.server, health).await?;
         }

@@ -19,8 +19,12 @@
 
 mod accept;
 mod crew;
+mod inbox;
+mod timers;
 
 pub use accept::Acceptor;
+pub use inbox::{Desk, Inbox};
+pub use timers::Wheel;
 
 use std::io;
 

@@ -219,7 +219,7 @@ fn mending_needs_root() {
 
 #[test]
 fn a_host_is_examined_for_as_many_connections_as_one_likes() {
-    let memory = |connections: &str| {
+    let asked = |connections: &str| {
         let run_dir = tempfile::tempdir().unwrap();
         let line = [
             "doctor",
@@ -229,19 +229,32 @@ fn a_host_is_examined_for_as_many_connections_as_one_likes() {
             "--connections",
             connections,
         ];
-        // The exit code is that of the ports, which others may hold.
         let output = Command::new(binary())
             .args(line)
             .env("CLUSTERCTL_RUN_DIR", run_dir.path())
             .output()
             .unwrap();
-        let findings: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let findings = findings.as_array().unwrap().iter();
-        let mut of_memory = findings.filter(|finding| finding["check"] == "memory");
-        of_memory.next().unwrap()["level"].clone()
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["connections"].to_string(), connections);
+        (said, output.status.code())
     };
-    assert_eq!(memory("1"), "ok");
-    assert_eq!(memory("10000000"), "warn");
+    // Its exit code is that of the ports, which others may hold.
+    let (one, _) = asked("1");
+    assert_eq!(one["fits"], true);
+    assert_eq!(one["findings"][0]["level"], "ok");
+    assert_eq!(one["plan"][0]["ok"], true);
+    let (many, code) = asked("10000000");
+    assert_eq!((&many["fits"], code), (&false.into(), Some(1)));
+    assert_eq!(many["findings"][0]["level"], "fail");
+    let lacking = many["plan"].as_array().unwrap().iter();
+    let lacking: Vec<_> = lacking
+        .filter(|row| row["ok"] == false)
+        .map(|row| &row["resource"])
+        .collect();
+    assert!(
+        lacking.iter().any(|resource| *resource == "connections per node"),
+        "{lacking:?}"
+    );
     assert!(
         clusterctl("doctor --connections 0")
             .refuses(2)

@@ -3,8 +3,9 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use clusterctl::api::{self, FailoverCause, Failovers};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -12,7 +13,9 @@ use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_a
 
 behind_each_balancer! {
     a_death_is_seen_at_once_and_no_new_connection_fails,
-    clients_come_back_to_a_node_as_soon_as_it_is_back,
+    clients_of_a_killed_node_settle_elsewhere_before_it_gets_any,
+    an_order_lets_a_node_that_is_held_back_serve,
+    the_only_node_serves_as_soon_as_it_is_back,
     a_hang_is_found_and_its_connections_are_cut,
     a_node_that_takes_1300_ms_is_never_cut,
     a_node_that_takes_2900_ms_is_never_cut,
@@ -39,7 +42,11 @@ fn with_a_fault(balancer: &'static str, fault: &str) -> TestCluster {
 }
 
 fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
-    let mut client = Client::connect(Ipv4Addr::new(127, 7, 0, host), cluster.address(8000)).unwrap();
+    client_from(cluster, Ipv4Addr::new(127, 7, 0, host))
+}
+
+fn client_from(cluster: &TestCluster, source: Ipv4Addr) -> (Client, String) {
+    let mut client = Client::connect(source, cluster.address(8000)).unwrap();
     let node = client.node().unwrap();
     (client, node)
 }
@@ -60,18 +67,28 @@ fn failover(cluster: &TestCluster) -> String {
     })
 }
 
+/// What the supervisor tells of its failovers.
+fn failovers(cluster: &TestCluster) -> Failovers {
+    let socket = cluster.run_dir().join("control.sock");
+    let ask = async {
+        api::Client::connect(&socket)
+            .await
+            .unwrap()
+            .failovers()
+            .await
+            .unwrap()
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(ask)
+}
+
 fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
+    let began = Instant::now();
     // So long that its clients are elsewhere before it is back, also on a busy machine.
     let cluster = TestCluster::behind(balancer)
         .set("nodes.restart.backoff=2s..30s")
         .started();
     let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
-    let pid = cluster.node_pid("erlmcp1");
-    signal(pid, Signal::SIGKILL);
-    // Its first thread may be gone before the others, which hold the listeners.
-    eventually("its last thread's end", || {
-        (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(())
-    });
+    kill(&cluster, "erlmcp1");
     // Everybody comes back at once, those who were sticky to the dead node included.
     for host in 1..=40 {
         client(&cluster, host);
@@ -87,21 +104,122 @@ fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
     for part in ["died", "detected=", "cut=", "elsewhere=", "back="] {
         assert!(logged.contains(part), "{part}: {logged}");
     }
+    // The same is told to whoever asks.
+    let told = failovers(&cluster);
+    let [failover] = told.failovers.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (failover.node.as_str(), failover.cause),
+        ("erlmcp1", FailoverCause::Died)
+    );
+    let stages = [failover.cut_ms, failover.elsewhere_ms, failover.back_ms].map(Option::unwrap);
+    assert!(
+        stages.is_sorted() && failover.detected_ms <= stages[0],
+        "{failover:?}"
+    );
+    let age = SystemTime::now()
+        .duration_since(UNIX_EPOCH + Duration::from_micros(failover.began_unix_us))
+        .unwrap();
+    assert!(
+        began.elapsed() > age && age.as_secs_f64() * 1e3 > stages[2],
+        "{age:?}"
+    );
 }
 
-fn clients_come_back_to_a_node_as_soon_as_it_is_back(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).started();
-    let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
-    signal(cluster.node_pid("erlmcp1"), Signal::SIGKILL);
-    eventually("the node to be back", || {
-        let node = cluster.node("erlmcp1");
-        (node["state"] == "up" && node["restarts"] == 1).then_some(())
+/// Ends the node by SIGKILL, and waits until nobody listens for it any more.
+fn kill(cluster: &TestCluster, node: &str) {
+    let pid = cluster.node_pid(node);
+    signal(pid, Signal::SIGKILL);
+    // Its first thread may be gone before the others, which hold the listeners.
+    eventually("its last thread's end", || {
+        (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(())
     });
-    for (host, (again, node)) in (1..=40).zip(&mut held) {
-        if node == "erlmcp1" {
-            *again = client(&cluster, host).0;
+}
+
+fn is_held_back(node: &Value) -> bool {
+    let reason = node["reason"].as_str().unwrap_or_default();
+    node["state"] == "up"
+        && reason.starts_with("held back for ")
+        && reason.ends_with(" s: its former clients find another node first")
+}
+
+fn clients_of_a_killed_node_settle_elsewhere_before_it_gets_any(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    let (mut former, mut others): (Vec<_>, Vec<_>) = (1..=200)
+        .map(|host| (host, client(&cluster, host)))
+        .partition(|(_, (_, node))| node == "erlmcp1");
+    assert_eq!(former.len(), 50);
+    kill(&cluster, "erlmcp1");
+    let mut unknown = (0..=u16::MAX).map(|number| {
+        let [high, low] = number.to_be_bytes();
+        client_from(&cluster, Ipv4Addr::new(127, 8, high, low))
+    });
+    let mut was_held = false;
+    eventually("it to get clients again", || {
+        let before: Vec<String> = former.iter().map(|(_, (_, node))| node.clone()).collect();
+        // They come back again and again, and are at home where they were served first.
+        for (host, held) in &mut former {
+            *held = client(&cluster, *host);
         }
+        let newcomers: Vec<String> = unknown.by_ref().take(4).map(|(_, node)| node).collect();
+        let node = cluster.node("erlmcp1");
+        if node["state"] == "up" && !is_held_back(&node) {
+            return Some(());
+        }
+        assert!(!newcomers.contains(&"erlmcp1".to_owned()));
+        for ((_, (_, node)), before) in former.iter().zip(before) {
+            assert_ne!(node, "erlmcp1");
+            assert!(*node == before || before == "erlmcp1", "{node} after {before}");
+        }
+        if is_held_back(&node) {
+            was_held = true;
+            assert_eq!(cluster.status()["state"], "healthy");
+        }
+        None
+    });
+    assert!(was_held);
+    for (_, (client, node)) in &mut others {
+        assert!(client.call("ping", &json!({})).is_ok(), "{node} was cut");
     }
+    // Those who left stay where they are, and those who are new get it.
+    for (host, (_, node)) in &former {
+        assert_ne!(node, "erlmcp1");
+        assert_eq!(client(&cluster, *host).1, *node);
+    }
+    eventually("a new client on it", || {
+        (unknown.next()?.1 == "erlmcp1").then_some(())
+    });
+    let log = supervisor_log(&cluster);
+    assert_eq!(log.matches("held back: ").count(), 1);
+    assert_eq!(log.matches("gets clients again").count(), 1);
+}
+
+fn an_order_lets_a_node_that_is_held_back_serve(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    kill(&cluster, "erlmcp1");
+    eventually("it to be held back", || {
+        is_held_back(&cluster.node("erlmcp1")).then_some(())
+    });
+    cluster.ok(&["restart", "erlmcp1"]);
+    let node = cluster.node("erlmcp1");
+    assert_eq!((&node["state"], &node["reason"]), (&json!("up"), &Value::Null));
+    eventually("the balancer to be told", || {
+        let status = cluster.stat("mcp_cluster_tcp", "erlmcp1", "status");
+        status.starts_with("UP").then_some(())
+    });
+}
+
+fn the_only_node_serves_as_soon_as_it_is_back(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).set("nodes.count=1").started();
+    let (held, _) = client(&cluster, 1);
+    kill(&cluster, "erlmcp1");
+    drop(held);
+    eventually("it to serve", || {
+        let mut client = Client::connect(Ipv4Addr::new(127, 7, 0, 1), cluster.address(8000)).ok()?;
+        client.node().ok()
+    });
+    assert!(!supervisor_log(&cluster).contains("held back"));
 }
 
 fn a_hang_is_found_and_its_connections_are_cut(balancer: &'static str) {

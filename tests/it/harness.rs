@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -102,6 +102,20 @@ impl TestCluster {
             .args(&self.args)
             .args(args)
             .timeout(PATIENCE);
+        command
+    }
+
+    /// A command on this cluster, to be watched while it runs.
+    pub fn beside(&self, args: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+        command
+            .env("CLUSTERCTL_RUN_DIR", self.run_dir())
+            .env_remove("XDG_RUNTIME_DIR")
+            .args(["--port-offset", &self.offset.to_string()])
+            .args(&self.args)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
@@ -17,21 +16,9 @@ behind_each_balancer! {
     stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun,
 }
 
-/// The same command, to be watched while it runs.
-fn beside(cluster: &TestCluster, args: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("clusterctl"));
-    command
-        .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
-        .args(["--port-offset", &cluster.port(0).to_string()])
-        .args(args)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
 fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
-    let starts = [(); 3].map(|()| beside(&cluster, &["start", balancer]).spawn().unwrap());
+    let starts = [(); 3].map(|()| cluster.beside(&["start", balancer]).spawn().unwrap());
     for start in starts {
         let output = start.wait_with_output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -41,7 +28,7 @@ fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
 
 fn a_stop_during_a_start_ends_both(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
-    let start = beside(&cluster, &["start", balancer]).spawn().unwrap();
+    let start = cluster.beside(&["start", balancer]).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
@@ -83,7 +70,7 @@ fn an_interrupted_start_says_that_it_goes_on(balancer: &'static str) {
         "--set",
         &command,
     ];
-    let start = beside(&cluster, &args).spawn().unwrap();
+    let start = cluster.beside(&args).spawn().unwrap();
     eventually("a supervisor", || {
         cluster.run_dir().join("lock").exists().then_some(())
     });
@@ -126,7 +113,7 @@ fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun(balancer: 
     let supervisor = cluster.supervisor_pid();
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap();
     client.node().unwrap();
-    let stop = beside(&cluster, &["stop", "--grace", "60s"]).spawn().unwrap();
+    let stop = cluster.beside(&["stop", "--grace", "60s"]).spawn().unwrap();
     eventually("no new connections", || {
         std::net::TcpStream::connect(cluster.address(8000))
             .is_err()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
@@ -167,10 +167,18 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
             .then_some(())
     });
     signal(pid, Signal::SIGCONT);
-    eventually("the node to be up", || {
-        (cluster.node("erlmcp3")["state"] == "up").then_some(())
+    let node = eventually("the node to be up", || {
+        Some(cluster.node("erlmcp3")).filter(|node| node["state"] == "up")
     });
-    assert_eq!(cluster.node_pid("erlmcp3"), pid);
+    assert_eq!(node["pid"], pid);
+    // Its clients were cut off, and have a while to find another one.
+    let reason = node["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with("held back for "), "{node}");
+    eventually("the balancer to give it clients again", || {
+        let status = cluster.stat("mcp_cluster_tcp", "erlmcp3", "status");
+        status.starts_with("UP").then_some(())
+    });
+    assert_eq!(cluster.node("erlmcp3")["reason"], Value::Null);
 }
 
 fn a_killed_balancer_is_restarted(balancer: &'static str) {

@@ -21,6 +21,7 @@ mod harness;
 mod holding;
 mod hurry;
 mod lifecycle;
+mod load_test;
 mod plane;
 mod readme;
 mod reloading;

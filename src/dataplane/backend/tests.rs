@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
-use mio::{Poll, Token, Waker};
+use mio::{Poll, Token};
 
 use super::*;
 use crate::dataplane::inbox::{Inbox, Order};
@@ -53,7 +53,7 @@ fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
 /// One worker's part: it asks, waits when it must, now and then leaves the queue, and never holds more than one place.
 fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
     let poll = Poll::new().unwrap();
-    let inbox = Arc::new(Inbox::new(worker, Waker::new(poll.registry(), Token(0)).unwrap()));
+    let inbox = Arc::new(Inbox::new(worker, &poll, Token(0)).unwrap());
     let client = IpAddr::from([10, 0, 0, u8::try_from(worker).unwrap()]);
     for serial in 0..ROUNDS {
         let waiter = || Waiter {
@@ -139,7 +139,7 @@ fn a_worker_that_has_ended_keeps_no_place() {
     let servers = [server(1, 1)];
     let backend = backend(&servers);
     let poll = Poll::new().unwrap();
-    let inbox = Arc::new(Inbox::new(0, Waker::new(poll.registry(), Token(0)).unwrap()));
+    let inbox = Arc::new(Inbox::new(0, &poll, Token(0)).unwrap());
     let client = IpAddr::from([10, 0, 0, 1]);
     let assign = |serial| {
         backend.assign(client, &[], || Waiter {

@@ -23,9 +23,8 @@ use super::inbox::Inbox;
 use super::layout::Layout;
 use super::plane::Plane;
 use super::relay::{Outlook, Side};
-use super::timers::Wheel;
 use crate::telemetry::Throttle;
-use crate::workers::Table;
+use crate::workers::{Table, Wheel};
 
 use listener::Listener;
 use places::Places;

@@ -1,11 +1,45 @@
 //! The checks, one after the other.
 
-use super::{BinarySeen, Finding, Level, Seen};
+use super::{BinarySeen, Finding, Level, Resource, Seen};
 use crate::plan::demand::Load;
 use crate::plan::fix;
 use crate::plan::rules::{self, Case};
 use crate::platform::{Holder, Host};
 use crate::profile::BalancerKind;
+
+/// Whether all connections fit: not where `tightest` allows fewer.
+pub(super) fn connections(case: &Case, tightest: Option<&Resource>) -> Finding {
+    let total = case.load.total;
+    let kind = case.plan.balancer.kind;
+    let Some(Resource {
+        resource,
+        needed,
+        given,
+        most,
+        fix,
+        ..
+    }) = tightest
+    else {
+        let verb = if total == 1 { "fits" } else { "fit" };
+        return Finding::ok(
+            "connections",
+            format!("{total} {verb} behind {kind} on this host"),
+        );
+    };
+    let fewer = format!("`clusterctl start --set limits.maxconn={most}`");
+    Finding {
+        check: "connections".to_owned(),
+        level: Level::Fail,
+        detail: format!(
+            "{total} do not fit behind {kind} on this host, {most} do: {resource}, {needed} needed and {given} given"
+        ),
+        fix: Some(match fix {
+            Some(more) => format!("{fewer}, or {more}"),
+            None => fewer,
+        }),
+        remedies: Vec::new(),
+    }
+}
 
 /// Whether a program is there and fit.
 pub(super) fn binary(seen: &BinarySeen) -> Finding {

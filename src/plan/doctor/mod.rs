@@ -1,6 +1,7 @@
 //! Whether this host is fit for a cluster: every check with its finding, and what to do about it.
 
 mod checks;
+mod resources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use super::rules::Case;
 use super::{Plan, Remedy, Warning};
 use crate::platform::{Holder, Host};
 use crate::profile::Cluster;
+
+pub use resources::Resource;
 
 /// What was looked up for the checks.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,19 @@ pub struct BinarySeen {
     pub problem: Option<String>,
 }
 
+/// What a number of connections takes, and whether this host gives it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prospect {
+    /// How many.
+    pub connections: u32,
+    /// Whether all of them fit.
+    pub fits: bool,
+    /// Each resource.
+    pub plan: Vec<Resource>,
+    /// What [`examine`] finds, and first of all whether they fit.
+    pub findings: Vec<Finding>,
+}
+
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -66,26 +82,49 @@ pub enum Level {
     Ok,
     /// The cluster starts, and is less than the profile wants.
     Warn,
-    /// The cluster does not start.
+    /// The cluster does not start, or cannot hold what was asked for.
     Fail,
 }
 
 /// Checks everything, for all connections that the profile wants.
 #[must_use]
 pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<Finding> {
-    let case = Case {
-        cluster,
-        plan,
-        host,
-        load: Load::of(cluster, cluster.limits.maxconn),
-    };
+    let case = case(cluster, plan, host);
     let mut findings: Vec<Finding> = seen.binaries.iter().map(checks::binary).collect();
     findings.extend(checks::ports(&case, seen));
     findings.extend(checks::limits(&case));
     findings
 }
 
+/// The same for somebody who wants to know whether the profile's `limits.maxconn` connections fit: where they do not, that is
+/// to mend.
+#[must_use]
+pub fn prospect(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Prospect {
+    let case = case(cluster, plan, host);
+    let resources = resources::all(&case);
+    let tightest = resources::tightest(&case, &resources);
+    let fits = tightest.is_none();
+    let mut findings = vec![checks::connections(&case, tightest)];
+    findings.extend(examine(cluster, plan, host, seen));
+    Prospect {
+        connections: case.load.total,
+        fits,
+        plan: resources,
+        findings,
+    }
+}
+
 // Private
+
+/// All connections that the profile wants.
+fn case<'a>(cluster: &'a Cluster, plan: &'a Plan, host: &'a Host) -> Case<'a> {
+    Case {
+        cluster,
+        plan,
+        host,
+        load: Load::of(cluster, cluster.limits.maxconn),
+    }
+}
 
 impl Finding {
     fn ok(check: &str, detail: String) -> Finding {
@@ -227,6 +266,66 @@ mod tests {
             nofile.detail.contains("in each of 64 threads"),
             "{}",
             nofile.detail
+        );
+    }
+
+    fn asked(connections: u32, kind: BalancerKind, host: &Host) -> Prospect {
+        let mut cluster = cluster().behind(kind);
+        cluster.limits.maxconn = connections;
+        prospect(&cluster, &plan(&cluster, kind, host), host, &Seen::default())
+    }
+
+    #[test]
+    fn what_is_said_to_fit_does_and_one_more_does_not() {
+        let small = Host {
+            cpus: 2,
+            nofile: 20_000,
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        let little = Host {
+            memory_available: 1 << 30,
+            ..big_host()
+        };
+        let tracked = Host {
+            conntrack: Some(crate::platform::host::Conntrack { max: 9_000, count: 1 }),
+            ..big_host()
+        };
+        for host in [small, little, tracked, big_host()] {
+            for kind in [BalancerKind::Builtin, BalancerKind::Haproxy] {
+                let refused = asked(10_000_000, kind, &host);
+                let verdict = &refused.findings[0];
+                assert_eq!((refused.fits, verdict.level), (false, Level::Fail));
+                let most = refused.plan.iter().map(|row| row.most).min().unwrap();
+                let most = u32::try_from(most).unwrap();
+                assert!(
+                    verdict
+                        .fix
+                        .as_deref()
+                        .unwrap()
+                        .contains(&format!("limits.maxconn={most}")),
+                    "{verdict:?}"
+                );
+                let fitting = asked(most, kind, &host);
+                assert!(
+                    fitting.fits && fitting.findings[0].level == Level::Ok,
+                    "{fitting:#?}"
+                );
+                assert!(!asked(most + 1, kind, &host).fits);
+            }
+        }
+    }
+
+    #[test]
+    fn a_prospect_is_data() {
+        let json = serde_json::to_value(asked(1, BalancerKind::Builtin, &big_host())).unwrap();
+        assert_eq!((&json["connections"], &json["fits"]), (&1.into(), &true.into()));
+        assert_eq!(
+            json["plan"][0],
+            serde_json::json!({
+                "resource": "connections", "needed": "1", "given": "1",
+                "action": "limits.maxconn=1, up to 1 on each of 4 nodes", "ok": true
+            })
         );
     }
 

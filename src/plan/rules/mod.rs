@@ -13,7 +13,7 @@ use crate::profile::Cluster;
 
 pub(super) use descriptors::{balancer_descriptors, node_descriptors};
 pub(super) use listeners::unserved;
-pub(super) use network::{accept_queue, addresses, our_ports, source_ports, tracking};
+pub(super) use network::{MIN_BACKLOG, accept_queue, addresses, our_ports, source_ports, tracking};
 pub(super) use rates::{connection_rate, message_rate};
 pub(super) use resources::{cores, memory, threads, threads_needed};
 

@@ -4,7 +4,7 @@ use super::{Case, Warning};
 use crate::plan::{Remedy, fix};
 
 /// An accept queue below this overflows when clients come back all at once.
-const MIN_BACKLOG: u32 = 1024;
+pub(in crate::plan) const MIN_BACKLOG: u32 = 1024;
 /// The lowest port that the kernel may be told to give to outgoing connections.
 const LOWEST_EPHEMERAL: u32 = 1024;
 

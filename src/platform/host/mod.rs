@@ -104,6 +104,13 @@ impl Host {
     }
 }
 
+/// The kernel's release, `6.18.0`; empty when it is not told.
+#[must_use]
+pub fn kernel_release() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease");
+    release.unwrap_or_default().trim().to_owned()
+}
+
 // Private
 
 /// Memory in bytes.

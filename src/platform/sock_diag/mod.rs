@@ -7,6 +7,7 @@ mod dump;
 mod filter;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -45,6 +46,40 @@ pub fn count_established(nodes: &[SocketAddr], except: &[IpAddr]) -> io::Result<
 /// When the kernel does not answer.
 pub fn count_to(nodes: &[SocketAddr], except: &[IpAddr]) -> io::Result<Vec<u64>> {
     count(nodes, except, Side::Peer)
+}
+
+/// Established connections to one address, by who has made them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Callers {
+    /// From the addresses that were asked about, seen from their end.
+    pub ours: u64,
+    /// Those that this host has accepted on the same port from anybody else.
+    pub others: u64,
+}
+
+/// Counts the established connections to `target`: those from `ours`, addresses and ports of this host, and those from
+/// others.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub fn count_callers(target: SocketAddr, ours: &BTreeSet<SocketAddr>) -> io::Result<Callers> {
+    let target = canonical(target);
+    let mut callers = Callers::default();
+    dump(
+        ESTABLISHED,
+        &port_filter(Side::Peer, &[target.port()]),
+        |socket| {
+            callers.ours += u64::from(socket.peer == target && ours.contains(&socket.local));
+        },
+    )?;
+    dump(
+        ESTABLISHED,
+        &port_filter(Side::Local, &[target.port()]),
+        |socket| {
+            callers.others += u64::from(!ours.contains(&socket.peer));
+        },
+    )?;
+    Ok(callers)
 }
 
 /// Every listening TCP socket of this network namespace.
@@ -176,6 +211,20 @@ mod tests {
         assert_eq!(count_established(&nodes, &[prober.into()]).unwrap(), [2, 1]);
         assert_eq!(count_to(&nodes, &[prober.into()]).unwrap(), [2, 1]);
         assert_eq!(count_established(&[], &[]).unwrap(), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn callers_are_ours_or_others() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let held: Vec<_> = (2..12)
+            .map(|last| connect(&server, Ipv4Addr::new(127, 0, 0, last)))
+            .collect();
+        let ours = held[..7]
+            .iter()
+            .map(|(client, _)| client.local_addr().unwrap())
+            .collect();
+        let callers = count_callers(server.local_addr().unwrap(), &ours).unwrap();
+        assert_eq!(callers, Callers { ours: 7, others: 3 });
     }
 
     #[test]

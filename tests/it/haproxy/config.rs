@@ -58,6 +58,38 @@ async fn servers_start_slowly_only_where_nobody_is_sticky() {
 }
 
 #[tokio::test]
+async fn each_backend_connects_from_an_address_of_its_own() {
+    let sources = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"];
+    let sources = sources.map(|address| address.parse().unwrap());
+    accepted(|_, plan| plan.balancer.sources = sources.to_vec()).await;
+    let cluster = default_cluster();
+    let mut plan = plan(&["0.0.0.0"]);
+    plan.balancer.sources = sources.to_vec();
+    let directory = tempfile::tempdir().unwrap();
+    let haproxy = installed(&cluster).await;
+    let run_dir = RunDir::at(directory.path());
+    let files = haproxy.files(&cluster, &plan, &run_dir, &Templates::embedded());
+    let config = &files.unwrap()[0].content;
+    let named = config.lines().map(str::trim_start);
+    let named: Vec<_> = named
+        .filter(|line| line.starts_with("backend ") || line.starts_with("source "))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "backend mcp_cluster_tcp",
+            "source 127.0.0.2",
+            "backend mcp_http_backend",
+            "source 127.0.0.3",
+            "backend mcp_websocket_backend",
+            "source 127.0.0.4",
+            "backend mcp_sse_backend",
+            "source 127.0.0.5",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn without_any_one_listener() {
     accepted(|cluster, _| cluster.listen.tcp = None).await;
     accepted(|cluster, _| cluster.listen.http = None).await;

@@ -7,7 +7,7 @@
 /// it hangs, and is hung again only when the wheel gets there; the same goes for one that is further away than the
 /// wheel is round. A deadline is never met early, and late by less than a slot.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub struct Wheel {
     /// When tick 0 was, in milliseconds.
     birth_ms: u64,
     /// The last tick whose slot was emptied.
@@ -48,7 +48,8 @@ const IDLE: Entry = Entry {
 
 impl Wheel {
     /// A wheel that begins to turn at `now_ms`.
-    pub(crate) fn new(now_ms: u64) -> Wheel {
+    #[must_use]
+    pub fn new(now_ms: u64) -> Wheel {
         Wheel {
             birth_ms: now_ms,
             turned: 0,
@@ -59,7 +60,7 @@ impl Wheel {
     }
 
     /// Sets the deadline of `index`, in place of one that it had; one in the past is met with the next turn.
-    pub(crate) fn arm(&mut self, index: u32, at_ms: u64) {
+    pub fn arm(&mut self, index: u32, at_ms: u64) {
         let due = self.tick_after(at_ms).max(self.turned + 1);
         if self.entries.len() <= index as usize {
             self.entries.resize(index as usize + 1, IDLE);
@@ -75,14 +76,15 @@ impl Wheel {
     }
 
     /// Takes the deadline of `index` away, if it has one.
-    pub(crate) fn disarm(&mut self, index: u32) {
+    pub fn disarm(&mut self, index: u32) {
         if (index as usize) < self.entries.len() {
             self.unhang(index);
         }
     }
 
     /// When to come back with [`Wheel::expire`]: no later than the first deadline, and now and then before it.
-    pub(crate) fn next(&self) -> Option<u64> {
+    #[must_use]
+    pub fn next(&self) -> Option<u64> {
         let first = self.turned + 1;
         let (word, bit) = (slot(first) / WORD, slot(first) % WORD);
         // The first slot's word comes twice: its upper bits first, its lower ones last.
@@ -102,7 +104,7 @@ impl Wheel {
     }
 
     /// Turns the wheel to `now_ms`, and appends the indices whose deadline came to `expired`; they are armed no more.
-    pub(crate) fn expire(&mut self, now_ms: u64, expired: &mut Vec<u32>) {
+    pub fn expire(&mut self, now_ms: u64, expired: &mut Vec<u32>) {
         let now = self.tick_before(now_ms);
         // After a long sleep once round is enough.
         let slots = now.saturating_sub(self.turned).min(SLOTS);

@@ -1,0 +1,90 @@
+//! What a load-test client hears, cut anywhere.
+//!
+//! The first byte chooses the protocol, the second how much of a good beginning comes first, the third how many bytes
+//! follow it that say how the rest is cut. The rest is heard, on the connection and on an errand's.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use clusterctl::loadtest::conversation::{Conversation, Heard, Keepsake, Site};
+use clusterctl::loadtest::{Kind, Protocol};
+use libfuzzer_sys::fuzz_target;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+const WELCOME: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"n1"}}}"#;
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: endpoint\ndata: /x\n\n";
+
+fuzz_target!(|input: &[u8]| {
+    if let [protocol, known, cuts, rest @ ..] = input {
+        let protocol = Protocol::ALL[usize::from(protocol % 4)];
+        let (cuts, words) = rest.split_at(usize::from(cuts % 16).min(rest.len()));
+        assert_eq!(
+            play(protocol, *known, words, cuts),
+            play(protocol, *known, words, &[])
+        );
+    }
+});
+
+/// What was heard, and what was wrong: on the connection, on the errand, and when both end then.
+type Played = (Vec<Heard>, [Option<Kind>; 3], Kind);
+
+fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
+    let authority = "127.0.0.1:80".into();
+    let mut client = Conversation::new(&Arc::new(Site { protocol, authority }), Keepsake::default());
+    let mut heard = Vec::new();
+    let beginning = beginning(protocol, client.unsent());
+    for word in &beginning[..usize::from(known) % (beginning.len() + 1)] {
+        client.sent(client.unsent().len());
+        client.hear(word.as_bytes(), &mut heard).unwrap();
+    }
+    if !heard.is_empty() {
+        client.ask(7);
+    }
+    client.errand();
+    let on_connection = pieces(words, cuts)
+        .into_iter()
+        .try_for_each(|piece| client.hear(piece, &mut heard));
+    let on_errand = pieces(words, cuts)
+        .into_iter()
+        .try_for_each(|piece| client.errand_hears(piece).map(drop));
+    let ends = [on_connection, on_errand, client.errand_ended()];
+    let ends = ends.map(|end| end.err().map(|trouble| trouble.kind));
+    (heard, ends, client.ended().kind)
+}
+
+/// What a good server says to who said this first.
+fn beginning(protocol: Protocol, said: &[u8]) -> Vec<String> {
+    match protocol {
+        Protocol::Tcp => vec![format!("{WELCOME}\n")],
+        Protocol::Http => {
+            let length = WELCOME.len();
+            let welcome = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{WELCOME}");
+            vec![welcome, ACCEPTED.to_owned()]
+        }
+        Protocol::Ws => {
+            let said = str::from_utf8(said).unwrap();
+            let (_, key) = said.split_once("Sec-WebSocket-Key: ").unwrap();
+            let accept = derive_accept_key(key.split_once("\r\n").unwrap().0.as_bytes());
+            vec![format!("HTTP/1.1 101 Hi\r\nsec-websocket-accept: {accept}\r\n\r\n")]
+        }
+        Protocol::Sse => vec![STREAM.to_owned(), format!("data: {WELCOME}\n\n")],
+    }
+}
+
+/// The words, in pieces whose sizes are the cuts, in turn; whole without cuts.
+fn pieces<'a>(words: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
+    let mut rest = words;
+    let mut pieces = Vec::new();
+    for cut in cuts.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, after) = rest.split_at(usize::from(*cut).clamp(1, rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}

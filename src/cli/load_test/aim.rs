@@ -1,0 +1,322 @@
+//! What is to be tested: the cluster's own balancer, or whatever listens somewhere.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::api::{Client, ClientError, Distribution, Node, NodeState, Status};
+use crate::cli::args::LoadTest;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::names;
+use crate::cli::printer::Printer;
+use crate::cli::settings::Settings;
+use crate::loadtest::{Cluster, Order, Protocol, Sources};
+use crate::plan::{self, Demand, GeneratorPlan, Room};
+use crate::platform::Host;
+use crate::profile::{self, BalancerKind, Runtime, Sticky};
+use crate::render;
+
+/// What the arguments say, planned for this host.
+///
+/// # Errors
+/// When there is nothing to test, or the test does not fit.
+pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
+    let aim = match &args.target {
+        Some(target) => Aim::at(settings, target).await?,
+        None => Aim::own(settings, printer, args).await?,
+    };
+    let GeneratorPlan {
+        workers,
+        sources,
+        rate,
+        messages_per_second,
+        ..
+    } = plan::generator(&aim.demand(args), &Host::read()).map_err(does_not_fit)?;
+    let sources = if aim.is_on_loopback() {
+        Sources::loopback(sources, seed())
+    } else {
+        Sources::NONE
+    };
+    for warning in &aim.warnings {
+        printer.warning(warning);
+    }
+    Ok(Order {
+        target: aim.target,
+        authority: aim.authority,
+        protocol: args.protocol,
+        connections: args.connections,
+        hold: args.hold.duration(),
+        rate,
+        messages_per_second,
+        sources,
+        patience: args.timeout.duration(),
+        workers,
+        cluster: aim.cluster,
+        targets: aim.profile.targets,
+        fail_on_latency: args.fail_on.is_some(),
+    })
+}
+
+// Private
+
+/// What is tested.
+struct Aim {
+    target: SocketAddr,
+    authority: String,
+    /// Connections that the cluster has room for.
+    room: Option<Room>,
+    cluster: Option<Cluster>,
+    profile: profile::Cluster,
+    warnings: Vec<String>,
+}
+
+impl Aim {
+    /// Whatever listens at `target`.
+    async fn at(settings: &Settings, target: &str) -> Result<Aim, Failure> {
+        let resolved = tokio::net::lookup_host(target).await.map(|mut all| all.next());
+        let no_address = |why: String| {
+            Failure::usage(format!("`{target}` is no target: {why}"))
+                .hint("`--target 127.0.0.1:8000`, or a name and a port".to_owned())
+        };
+        let address = match resolved {
+            Ok(Some(address)) => address,
+            Ok(None) => return Err(no_address("the name has no address".to_owned())),
+            Err(error) => return Err(no_address(error.to_string())),
+        };
+        Ok(Aim {
+            target: address,
+            authority: target.to_owned(),
+            room: None,
+            cluster: None,
+            profile: settings.cluster()?,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The balancer of the cluster that runs.
+    async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Aim, Failure> {
+        let supervisor = Client::connect(&settings.run_dir()?.control_socket())
+            .await
+            .map_err(unreached)?;
+        let status = settled(&supervisor, printer, args.connections).await?;
+        let profile = settings.cluster()?;
+        let target = listener(&status, args.protocol)?;
+        let resting = status.nodes.iter().filter(|node| !takes_clients(node));
+        let warnings = resting
+            .map(|node| format!("{} takes no clients: it is {}", node.name, standing(node)))
+            .collect();
+        let cluster = cluster(supervisor, &status, &profile, args)?;
+        Ok(Aim {
+            target,
+            authority: target.to_string(),
+            room: Some(room(&status, &profile)),
+            cluster: Some(cluster),
+            profile,
+            warnings,
+        })
+    }
+
+    /// What the arguments ask for, towards it.
+    fn demand(&self, args: &LoadTest) -> Demand {
+        let cluster = self.cluster.as_ref();
+        Demand {
+            connections: args.connections,
+            errands: args.protocol == Protocol::Sse,
+            on_loopback: self.is_on_loopback(),
+            sources: args.sources,
+            rate: args.rate,
+            messages_per_second: args.messages_per_second,
+            per_ip: cluster.map(|_| self.profile.limits.per_ip.clone()),
+            room: self.room.clone(),
+            parties: cluster.map(|cluster| (cluster.balancer, self.profile.runtime)),
+        }
+    }
+
+    /// Whether it can be connected from every address of 127.0.0.0/8.
+    fn is_on_loopback(&self) -> bool {
+        matches!(self.target.ip(), IpAddr::V4(ip) if ip.is_loopback())
+    }
+}
+
+/// The cluster's status, once what a test of before has left is over: a node that is held back after a failure would be missing in
+/// the distribution, and come back in the middle; a hundred thousand connections take the kernel some seconds to close.
+async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Result<Status, Failure> {
+    const LOOK: Duration = Duration::from_millis(250);
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    let (began, mut told) = (Instant::now(), false);
+    let mut taken = None;
+    loop {
+        let status = supervisor.status().await.map_err(unreached)?;
+        let Distribution { capacity, total, .. } = status.distribution;
+        let room = capacity.saturating_sub(total);
+        // There would be room if all were gone, and they go.
+        let closing = (room..capacity).contains(&(u64::from(connections) - 1))
+            && taken.is_none_or(|taken| total < taken);
+        let held = status
+            .nodes
+            .iter()
+            .find(|node| node.state == NodeState::Up && node.reason.is_some());
+        let why = match held {
+            Some(held) => format!("{} is {}", held.name, standing(held)),
+            None if closing => format!("{total} connections are taken"),
+            None => return Ok(status),
+        };
+        if began.elapsed() > PATIENCE {
+            return Ok(status);
+        }
+        if !told {
+            printer.note(&format!("waiting: {why}"));
+            told = true;
+        }
+        taken = Some(total);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the balancer gives it new clients.
+fn takes_clients(node: &Node) -> bool {
+    node.state == NodeState::Up && node.reason.is_none()
+}
+
+/// How a node stands, in words.
+fn standing(node: &Node) -> String {
+    match &node.reason {
+        Some(reason) => reason.clone(),
+        None => node.state.name().to_owned(),
+    }
+}
+
+/// What the cluster has room for, and by what its plan is bounded.
+fn room(status: &Status, profile: &profile::Cluster) -> Room {
+    let Distribution { capacity, total, .. } = status.distribution;
+    let wanted = profile.limits.maxconn;
+    let lowered = || {
+        let kind = status.balancer.as_ref()?.kind;
+        let plan = plan::plan(&profile.clone().behind(kind), kind, &Host::read());
+        Some(plan.warnings.first()?.to_string())
+    };
+    let why = match total {
+        0 if capacity < wanted.into() => lowered(),
+        0 => None,
+        _ => Some(format!("{total} of {capacity} are taken")),
+    };
+    Room {
+        connections: u32::try_from(capacity.saturating_sub(total)).unwrap_or(u32::MAX),
+        why: why.unwrap_or_else(|| format!("its `limits.maxconn` is {wanted}")),
+    }
+}
+
+/// Where the balancer listens for `protocol`.
+fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> {
+    let balancer = status.balancer.as_ref().ok_or_else(|| {
+        Failure::because("the cluster runs without a balancer")
+            .exit(Exit::Unclear)
+            .hint("`clusterctl start` starts one; `--target` tests another address".to_owned())
+    })?;
+    let address = balancer.endpoints.listeners.get(protocol.listener());
+    address.copied().ok_or_else(|| {
+        let why = match balancer.kind {
+            BalancerKind::Builtin => "it serves TCP only, so far".to_owned(),
+            _ => format!(
+                "the profile has no `listen.{}`, or nodes without HTTP",
+                protocol.listener()
+            ),
+        };
+        Failure::because(format!("{} does not serve {protocol}: {why}", balancer.kind))
+            .exit(Exit::Unclear)
+            .hint("`clusterctl start haproxy` serves tcp, http, ws and sse".to_owned())
+    })
+}
+
+fn cluster(
+    supervisor: Client,
+    status: &Status,
+    profile: &profile::Cluster,
+    args: &LoadTest,
+) -> Result<Cluster, Failure> {
+    let over_http = args.protocol != Protocol::Tcp;
+    let nodes = status.nodes.iter().filter_map(|node| {
+        let address = if over_http { node.http? } else { node.tcp };
+        Some((node.name.clone(), address))
+    });
+    let route = match args.protocol {
+        Protocol::Tcp => profile.routing.tcp,
+        Protocol::Http => profile.routing.http,
+        Protocol::Ws => profile.routing.websocket,
+        Protocol::Sse => profile.routing.sse,
+    };
+    if let Some(node) = &args.failover {
+        may_fail(status, profile.runtime, node)?;
+    }
+    Ok(Cluster {
+        name: status.cluster.clone(),
+        balancer: status
+            .balancer
+            .as_ref()
+            .map_or(profile.balancer, |balancer| balancer.kind),
+        backend: render::backend_behind(args.protocol.listener()),
+        nodes: nodes.collect(),
+        resting: status
+            .nodes
+            .iter()
+            .filter(|node| !takes_clients(node))
+            .map(|node| node.name.clone())
+            .collect(),
+        on_this_host: profile.runtime != Runtime::External,
+        // A session's id is known only to those who keep it: who comes back without one is new.
+        sticky: matches!(route.sticky, Sticky::Source | Sticky::Cookie),
+        supervisor,
+        failover: args.failover.clone().map(|node| (node, args.failover_mode)),
+    })
+}
+
+/// Whether `node` is one that can be made to fail, and others are there for its clients.
+fn may_fail(status: &Status, runtime: Runtime, node: &str) -> Result<(), Failure> {
+    let Some(known) = status.nodes.iter().find(|known| known.name == node) else {
+        return Err(names::unknown(
+            "node",
+            node,
+            status.nodes.iter().map(|node| node.name.as_str()),
+        ));
+    };
+    let cannot =
+        |why: &str| Failure::because(format!("`{node}` cannot be made to fail: {why}")).exit(Exit::Unclear);
+    let others = status
+        .nodes
+        .iter()
+        .filter(|other| other.name != node && other.state == NodeState::Up);
+    match known.pid {
+        _ if runtime == Runtime::External => Err(cannot("it is not run by this cluster")),
+        None => Err(cannot("no process of it runs")),
+        Some(_) if known.state != NodeState::Up => Err(cannot("it is not up")),
+        Some(_) if others.count() == 0 => Err(cannot("no other node is up, which its clients could go to")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn unreached(error: ClientError) -> Failure {
+    let hint = matches!(error, ClientError::NotRunning(_))
+        .then(|| "`clusterctl start` starts it; `--target HOST:PORT` tests something else".to_owned());
+    let failure = Failure::from(error).exit(Exit::Unclear);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn does_not_fit(warning: plan::Warning) -> Failure {
+    Failure::because(warning.to_string())
+        .exit(Exit::Unclear)
+        .hint(warning.fix)
+}
+
+/// Where in the pool of addresses a test begins: it moves on by eight addresses a millisecond, and is around after half an hour.
+/// So a test has none of those of one before, who may still be known to a table of sticky clients, and some of them may have
+/// been moved by a failure.
+fn seed() -> u32 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    u32::try_from(since.as_millis() * 8 % u128::from(plan::CLIENT_SOURCES)).unwrap_or(0)
+}

@@ -1,0 +1,69 @@
+//! `load-test`: opens connections for real, holds them, and shows whether the load is even.
+
+mod aim;
+mod compare;
+mod paper;
+mod watching;
+
+use tokio::sync::watch;
+
+use super::args::LoadTest;
+use super::exit::Exit;
+use super::failure::{Failure, Outcome};
+use super::printer::Printer;
+use super::settings::Settings;
+use crate::loadtest::results::Outcome as Ending;
+use crate::loadtest::{self, RunError};
+use crate::{report, shutdown};
+
+use paper::Paper;
+
+/// Tests, and shows what was found.
+pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest) -> Outcome {
+    if let Some(files) = &args.compare {
+        return compare::run(settings, printer, files);
+    }
+    let stop = shutdown::on_signal_or_hangup().map_err(Failure::new)?;
+    // First: who names a place that cannot be written need not wait for the end to learn so.
+    let paper = args.report.as_deref().map(Paper::ready).transpose()?;
+    let order = tokio::select! {
+        order = aim::order(settings, printer, args) => order?,
+        () = stop.ordered() => return Err(interrupted()),
+    };
+    let (glances, glance) = watch::channel(None);
+    let results = tokio::select! {
+        biased;
+        results = loadtest::run(&order, &glances, &stop) => results.map_err(not_run)?,
+        () = watching::watch(glance, printer) => return Err(interrupted()),
+    };
+    if settings.json {
+        printer.pretty_json(&results)?;
+    } else {
+        printer.data(&report::load_test(&results))?;
+    }
+    if let Some(paper) = paper {
+        let page = report::load_test_page(&results).map_err(Failure::new)?;
+        let path = paper.write(&page)?;
+        printer.note(&format!("wrote {}", path.display()));
+    }
+    Ok(match results.outcome {
+        Ending::Passed => Exit::Done,
+        Ending::Failed | Ending::Interrupted => Exit::Failed,
+    })
+}
+
+// Private
+
+fn interrupted() -> Failure {
+    Failure::because("interrupted").exit(Exit::Interrupted)
+}
+
+fn not_run(error: RunError) -> Failure {
+    match error {
+        RunError::Interrupted => interrupted(),
+        error => {
+            let hint = error.hint();
+            Failure::new(error).exit(Exit::Unclear).hint(hint)
+        }
+    }
+}

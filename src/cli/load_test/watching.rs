@@ -1,0 +1,41 @@
+//! A running test on a terminal: one line, redrawn.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::watch;
+
+use crate::cli::printer::Printer;
+use crate::loadtest::Glance;
+use crate::report;
+
+const TICK: Duration = Duration::from_millis(100);
+
+/// Shows every glance, as long as there are any; where no terminal is, nothing.
+pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer: &Printer) {
+    let line = Line(if printer.shows_progress {
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+    } else {
+        ProgressBar::hidden()
+    });
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        line.0.set_style(style);
+    }
+    line.0.enable_steady_tick(TICK);
+    while glances.changed().await.is_ok() {
+        if let Some(glance) = glances.borrow_and_update().as_ref() {
+            line.0.set_message(report::load_test_progress(glance));
+        }
+    }
+    // The test has what it needs to say more.
+    std::future::pending::<()>().await;
+}
+
+/// A line that is gone when nobody looks any more.
+struct Line(ProgressBar);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,105 @@
+//! Server-sent events, out of bytes that come in pieces.
+//!
+//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Lines end with LF or CRLF; nobody ends them
+//! with CR alone.
+
+use super::super::trouble::{Kind, Trouble};
+use super::excerpt::excerpt;
+use super::lines::Lines;
+
+/// The most data of an event, in bytes.
+const MOST: usize = 1024 * 1024;
+
+/// An event whose end has not come. Between events nothing is held.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    lines: Lines,
+    event: Event,
+}
+
+/// An event.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Event {
+    /// Whether it says where to POST; else it is a message.
+    pub(super) endpoint: bool,
+    /// Its data.
+    pub(super) data: Vec<u8>,
+}
+
+impl Events {
+    /// Takes the next event out of `input`; none when its end is not there yet.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Trouble> {
+        let too_long =
+            |line: &[u8]| Trouble::new(Kind::Garbage, format!("no event in 1 MiB: `{}`", excerpt(line)));
+        while let Some(line) = self.lines.next(input).map_err(|line| too_long(&line.0))? {
+            if line.is_empty() {
+                let event = std::mem::take(&mut self.event);
+                if !event.data.is_empty() {
+                    return Ok(Some(event));
+                }
+            } else if let Some(data) = value(&line, b"data") {
+                if self.event.data.len() + data.len() >= MOST {
+                    return Err(too_long(&self.event.data));
+                }
+                if !self.event.data.is_empty() {
+                    self.event.data.push(b'\n');
+                }
+                self.event.data.extend_from_slice(data);
+            } else if let Some(name) = value(&line, b"event") {
+                self.event.endpoint = name == b"endpoint";
+            }
+        }
+        Ok(None)
+    }
+
+    /// Memory that is held besides its own, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.lines.held() + self.event.data.capacity()
+    }
+}
+
+// Private
+
+/// The value of this field, if the line is of it.
+fn value<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(field)? {
+        [] => Some(&[]),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_all_shapes_however_they_are_cut() {
+        let stream = b": hello\r\n\r\nevent: endpoint\ndata: /x\n\ndata:a\nid: 7\ndata:  b\ndatum: c\r\n\r\ndata\n\ndata: d";
+        for size in 1..stream.len() {
+            let mut events = Events::default();
+            let mut got = Vec::new();
+            for mut piece in stream.chunks(size) {
+                while let Some(event) = events.next(&mut piece).unwrap() {
+                    got.push((event.endpoint, String::from_utf8(event.data).unwrap()));
+                }
+            }
+            assert_eq!(got, [(true, "/x".to_owned()), (false, "a\n b".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn an_endless_event_is_left() {
+        let mut events = Events::default();
+        let line = [b"data: ", &[b'x'; 1000][..], b"\n"].concat();
+        let read = (0..2000)
+            .take_while(|_| events.next(&mut &line[..]).is_ok())
+            .count();
+        assert_eq!(read, MOST / 1001);
+        assert!(events.next(&mut &vec![b'x'; MOST + 1][..]).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! The few JSON-RPC messages that a client says and hears. What it says ends with a line feed, which does no harm where
+//! messages are no lines.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// What a client says first. The same for all of them, so it is never built.
+pub(super) const INITIALIZE: &str = concat!(
+    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"#,
+    r#""clientInfo":{"name":"clusterctl load-test","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}}}"#,
+    "\n",
+);
+/// The number of [`INITIALIZE`].
+pub(super) const INITIALIZE_ID: u64 = 0;
+/// What a client says when it was told who the server is.
+pub(super) const INITIALIZED: &str =
+    concat!(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "\n");
+
+/// A `ping` of this number.
+pub(super) fn ping(id: u64) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")
+}
+
+/// The answer to a `ping` of the server, whose id is given as JSON.
+pub(super) fn pong(id: &str) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n")
+}
+
+/// A message of the server. What nobody asks about is left as text.
+#[derive(Debug)]
+pub(super) enum Message<'a> {
+    /// The request of this number has succeeded.
+    Result(Option<u64>, &'a RawValue),
+    /// It has not.
+    Error(Option<u64>, &'a RawValue),
+    /// The server asks for a sign of life. Its id, as JSON.
+    Ping(&'a str),
+    /// Something else that nobody has to answer.
+    Other,
+}
+
+impl<'a> Message<'a> {
+    /// Reads one; none when it is no JSON-RPC message.
+    pub(super) fn read(text: &'a [u8]) -> Option<Message<'a>> {
+        // serde would fill the fields from an array too, by position.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let envelope: Envelope<'a> = serde_json::from_slice(text).ok()?;
+        let id = envelope.id.map(RawValue::get);
+        let number = id.and_then(|id| id.parse().ok());
+        match (envelope.method, envelope.result, envelope.error) {
+            (Some(method), None, None) => Some(match id {
+                Some(id) if method == "ping" => Message::Ping(id),
+                _ => Message::Other,
+            }),
+            (None, Some(result), None) => Some(Message::Result(number, result)),
+            (None, None, Some(error)) => Some(Message::Error(number, error)),
+            _ => None,
+        }
+    }
+}
+
+/// Who the server is, and what it wants to speak: the result of `initialize`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Welcome<'a> {
+    /// A revision of MCP.
+    #[serde(borrow, default)]
+    pub(super) protocol_version: Cow<'a, str>,
+    /// Who it is.
+    #[serde(borrow)]
+    pub(super) server_info: ServerInfo<'a>,
+}
+
+/// Who the server is.
+#[derive(Debug, Deserialize)]
+pub(super) struct ServerInfo<'a> {
+    /// The node's name.
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+}
+
+/// What the server has against it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refusal<'a> {
+    /// In words.
+    #[serde(borrow)]
+    pub(super) message: Cow<'a, str>,
+}
+
+// Private
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// A field that is there, though it may be null.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_say_is_json() {
+        for text in [INITIALIZE, INITIALIZED, &ping(u64::MAX), &pong(r#""x""#)] {
+            assert!(Message::read(text.as_bytes()).is_some(), "{text}");
+        }
+        let initialize: serde_json::Value = serde_json::from_str(INITIALIZE).unwrap();
+        assert_eq!(initialize["id"], INITIALIZE_ID);
+    }
+
+    #[test]
+    fn messages_are_told_apart() {
+        let read = |text: &'static str| format!("{:?}", Message::read(text.as_bytes()));
+        assert_eq!(
+            read(r#"{"id":7,"result":null}"#),
+            "Some(Result(Some(7), RawValue(null)))"
+        );
+        assert_eq!(
+            read(r#" {"result":{},"id":7.5}"#),
+            "Some(Result(None, RawValue({})))"
+        );
+        assert_eq!(
+            read(r#"{"id":null,"error":{}}"#),
+            "Some(Error(None, RawValue({})))"
+        );
+        assert_eq!(read(r#"{"id":"s","method":"ping"}"#), r#"Some(Ping("\"s\""))"#);
+        assert_eq!(read(r#"{"method":"ping"}"#), "Some(Other)");
+        assert_eq!(read(r#"{"id":1,"method":"\u0072oots/list"}"#), "Some(Other)");
+        for none in [
+            "",
+            "{}",
+            "[1,\"ping\",2,3]",
+            r#"{"id":1}"#,
+            "HTTP/1.1 400",
+            "{\"id\":1,\"result\":1",
+        ] {
+            assert_eq!(read(none), "None", "{none}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What one client says and hears, as a pure machine: it is given the bytes that were read, and says which are to be
+//! written. No socket, no clock.
+//!
+//! ```text
+//!            hello: initialize, and what the protocol needs before it
+//!  Greeting ──────────────────────────────────────────────────────────▶ Welcome{node}
+//!                                                                          │ ▲
+//!                                                          ask(id): a ping │ │ Answer{id}
+//!                                                                          ▼ │
+//!                                                                         Asked
+//! ```
+
+mod cookies;
+mod dialogue;
+mod events;
+mod excerpt;
+mod frames;
+mod head;
+mod http;
+mod lines;
+mod message;
+mod request;
+mod responses;
+mod sse;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod unsent;
+mod ws;
+
+use std::sync::Arc;
+
+use super::protocol::Protocol;
+use super::trouble::Trouble;
+use http::Http;
+use sse::Sse;
+use tcp::Tcp;
+use unsent::Unsent;
+use ws::Ws;
+
+/// Whom clients talk to: what all of them have in common.
+#[derive(Debug)]
+pub struct Site {
+    /// What they speak.
+    pub protocol: Protocol,
+    /// `HOST:PORT`, for the Host header.
+    pub authority: String,
+}
+
+/// What was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The server has said who it is (`serverInfo.name`), and the handshake is over.
+    Welcome {
+        /// The node's name.
+        node: String,
+    },
+    /// The question of this number is answered, by a result or by an error.
+    Answer {
+        /// Its number.
+        id: u64,
+        /// Whether that is an error.
+        refused: bool,
+    },
+}
+
+/// What a client keeps from one connection to the next: nothing over TCP, cookies over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keepsake {
+    /// The `Cookie` header's value.
+    pub cookie: Option<Box<str>>,
+}
+
+/// One client's conversation.
+#[derive(Debug)]
+pub struct Conversation(Speech);
+
+/// By protocol. Most tests hold TCP connections: their clients are as small as they can be.
+#[derive(Debug)]
+enum Speech {
+    Tcp(Tcp),
+    Http(Box<Http>),
+    Ws(Box<Ws>),
+    Sse(Box<Sse>),
+}
+
+impl Conversation {
+    /// A client that has just connected, with what it has kept.
+    #[must_use]
+    pub fn new(site: &Arc<Site>, keepsake: Keepsake) -> Conversation {
+        Conversation(match site.protocol {
+            Protocol::Tcp => Speech::Tcp(Tcp::new()),
+            Protocol::Http => Speech::Http(Box::new(Http::new(site, keepsake.cookie))),
+            Protocol::Ws => Speech::Ws(Box::new(Ws::new(site, keepsake.cookie))),
+            Protocol::Sse => Speech::Sse(Box::new(Sse::new(site, keepsake.cookie))),
+        })
+    }
+
+    /// What is to be written on the connection now.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        match &self.0 {
+            Speech::Tcp(tcp) => tcp.unsent.bytes(),
+            Speech::Http(http) => http.unsent.bytes(),
+            Speech::Ws(ws) => ws.unsent.bytes(),
+            Speech::Sse(sse) => sse.unsent.bytes(),
+        }
+    }
+
+    /// So many bytes of it were written.
+    pub fn sent(&mut self, bytes: usize) {
+        self.outgoing().sent(bytes);
+    }
+
+    /// What was read from the connection, and what is in it.
+    ///
+    /// # Errors
+    /// When it is no MCP over this protocol, or a refusal. The conversation is over.
+    pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => tcp.hear(bytes, heard),
+            Speech::Http(http) => http.hear(bytes, heard),
+            Speech::Ws(ws) => ws.hear(bytes, heard),
+            Speech::Sse(sse) => sse.hear(bytes, heard),
+        }
+    }
+
+    /// What it means that the other end has closed the connection now: mostly [`Kind::Closed`](super::Kind::Closed), but it
+    /// may have said no just before.
+    #[must_use]
+    pub fn ended(&self) -> Trouble {
+        match &self.0 {
+            Speech::Tcp(tcp) => tcp.ended(),
+            Speech::Http(http) => http.ended(),
+            Speech::Ws(ws) => ws.ended(),
+            Speech::Sse(sse) => sse.ended(),
+        }
+    }
+
+    /// A message that is to be sent on a connection of its own, from the same source address to the same target: the whole of
+    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_hears`] has said
+    /// that this one is done, or [`Conversation::errand_ended`] was told.
+    pub fn errand(&mut self) -> Option<Box<[u8]>> {
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand(),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => None,
+        }
+    }
+
+    /// What was read from the errand's connection. Whether that is all, and the connection can be closed.
+    ///
+    /// # Errors
+    /// When it is no good answer.
+    pub fn errand_hears(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand_hears(bytes),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(true),
+        }
+    }
+
+    /// The other end has closed the errand's connection before that was all.
+    ///
+    /// # Errors
+    /// When there was no good answer.
+    pub fn errand_ended(&mut self) -> Result<(), Trouble> {
+        match &mut self.0 {
+            Speech::Sse(sse) => sse.errand_ended(),
+            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(()),
+        }
+    }
+
+    /// Asks for a sign of life (`ping`). Only after the welcome, and one at a time.
+    pub fn ask(&mut self, id: u64) {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => tcp.ask(id),
+            Speech::Http(http) => http.ask(id),
+            Speech::Ws(ws) => ws.ask(id),
+            Speech::Sse(sse) => sse.ask(id),
+        }
+    }
+
+    /// What is kept for the next connection.
+    #[must_use]
+    pub fn keepsake(&self) -> Keepsake {
+        let cookie = match &self.0 {
+            Speech::Tcp(_) => &None,
+            Speech::Http(http) => &http.cookie,
+            Speech::Ws(ws) => &ws.cookie,
+            Speech::Sse(sse) => &sse.cookie,
+        };
+        Keepsake {
+            cookie: cookie.clone(),
+        }
+    }
+
+    /// Memory that it takes, in bytes.
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        let apart = match &self.0 {
+            Speech::Tcp(tcp) => tcp.held(),
+            Speech::Http(http) => size_of::<Http>() + http.held(),
+            Speech::Ws(ws) => size_of::<Ws>() + ws.held(),
+            Speech::Sse(sse) => size_of::<Sse>() + sse.held(),
+        };
+        size_of::<Conversation>() + apart
+    }
+
+    // Private
+
+    fn outgoing(&mut self) -> &mut Unsent {
+        match &mut self.0 {
+            Speech::Tcp(tcp) => &mut tcp.unsent,
+            Speech::Http(http) => &mut http.unsent,
+            Speech::Ws(ws) => &mut ws.unsent,
+            Speech::Sse(sse) => &mut sse.unsent,
+        }
+    }
+}

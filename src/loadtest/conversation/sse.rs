@@ -1,0 +1,270 @@
+//! HTTP with SSE, of MCP 2024-11-05: a stream of events that is held, and for each message an errand, a connection of its
+//! own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::trouble::{Kind, Trouble};
+use super::cookies;
+use super::dialogue::{Dialogue, Meaning};
+use super::events::{Event, Events};
+use super::excerpt::excerpt;
+use super::message::{INITIALIZE, INITIALIZED};
+use super::request::{get, header, post};
+use super::responses::{Part, Responses};
+use super::unsent::Unsent;
+use super::{Heard, Site};
+
+/// Where the stream is.
+const PATH: &str = "/mcp/sse";
+/// The longest endpoint that is posted to, in bytes.
+const MAX_ENDPOINT: usize = 512;
+/// Messages that wait for their errand, at most.
+const MAX_ERRANDS: usize = 16;
+
+/// One client's side.
+#[derive(Debug)]
+pub(super) struct Sse {
+    site: Arc<Site>,
+    /// What is to be written.
+    pub(super) unsent: Unsent,
+    /// What was set, and is said again.
+    pub(super) cookie: Option<Box<str>>,
+    stream: Responses,
+    /// What comes on the stream, once its head was read.
+    events: Option<Events>,
+    /// Where to POST, once that is told.
+    endpoint: Option<Box<str>>,
+    dialogue: Dialogue,
+    /// Messages that wait for their errand.
+    messages: VecDeque<String>,
+    /// What is read from the errand's connection.
+    errand: Option<Box<Responses>>,
+}
+
+impl Sse {
+    /// A client that has just connected.
+    pub(super) fn new(site: &Arc<Site>, cookie: Option<Box<str>>) -> Sse {
+        let headers = format!(
+            "Accept: text/event-stream\r\n{}",
+            header("Cookie", cookie.as_deref())
+        );
+        Sse {
+            site: Arc::clone(site),
+            unsent: Unsent::new(get(&site.authority, PATH, headers).into_bytes()),
+            cookie,
+            stream: Responses::default(),
+            events: None,
+            endpoint: None,
+            dialogue: Dialogue::default(),
+            messages: VecDeque::new(),
+            errand: None,
+        }
+    }
+
+    /// What was read, and what is in it.
+    ///
+    /// # Errors
+    /// When it is no MCP over SSE, or a refusal.
+    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        while let Some(part) = self.stream.next(&mut bytes)? {
+            match part {
+                Part::Head(answer) if answer.events && self.events.is_none() => {
+                    self.keep(&answer.cookies);
+                    self.events = Some(Events::default());
+                }
+                Part::Head(answer) => {
+                    let detail = format!("no stream of events: HTTP status {}", answer.status);
+                    return Err(Trouble::new(Kind::Garbage, detail));
+                }
+                Part::Body(mut piece) => {
+                    while let Some(event) = self.event(&mut piece)? {
+                        self.take(&event, heard)?;
+                    }
+                }
+                Part::End => {
+                    return Err(Trouble::new(
+                        Kind::Closed,
+                        "the server has ended the stream of events",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next errand's whole request.
+    pub(super) fn errand(&mut self) -> Option<Box<[u8]>> {
+        if self.errand.is_some() {
+            return None;
+        }
+        let endpoint = self.endpoint.as_deref()?;
+        let message = self.messages.pop_front()?;
+        let headers = format!(
+            "Connection: close\r\n{}",
+            header("Cookie", self.cookie.as_deref())
+        );
+        let request = post(&self.site.authority, endpoint, headers, &message);
+        self.errand = Some(Box::default());
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        Some(request.into_bytes().into())
+    }
+
+    /// What was read from the errand's connection. Whether that is all.
+    ///
+    /// # Errors
+    /// When it is no HTTP, or says no.
+    pub(super) fn errand_hears(&mut self, mut bytes: &[u8]) -> Result<bool, Trouble> {
+        while let Some(responses) = &mut self.errand {
+            match responses.next(&mut bytes)? {
+                None => return Ok(false),
+                Some(Part::Head(head)) if head.status == 101 => {
+                    return Err(Trouble::new(
+                        Kind::Garbage,
+                        "an HTTP answer that was not asked for: status 101",
+                    ));
+                }
+                Some(Part::Head(head)) => self.keep(&head.cookies),
+                Some(Part::Body(_)) => {}
+                Some(Part::End) => self.errand = None,
+            }
+        }
+        Ok(true)
+    }
+
+    /// The errand's connection has ended before that was all.
+    ///
+    /// # Errors
+    /// When there was no good answer.
+    pub(super) fn errand_ended(&mut self) -> Result<(), Trouble> {
+        let Some(responses) = self.errand.take() else {
+            return Ok(());
+        };
+        match responses.ended() {
+            _ if responses.ends_with_connection() => Ok(()),
+            Some(trouble) => Err(trouble),
+            None => Err(Trouble::new(
+                Kind::Closed,
+                "the server has closed the connection of a message before it answered",
+            )),
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ask(&mut self, id: u64) {
+        self.messages.push_back(self.dialogue.ask(id));
+    }
+
+    /// What it means that the server has closed the connection now.
+    pub(super) fn ended(&self) -> Trouble {
+        self.stream.ended().unwrap_or_else(|| self.dialogue.ended())
+    }
+
+    /// Memory that is held besides its own, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let texts = [&self.cookie, &self.endpoint];
+        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        let events = self.events.as_ref().map_or(0, Events::held);
+        let errand = self
+            .errand
+            .as_ref()
+            .map_or(0, |errand| size_of::<Responses>() + errand.held());
+        let messages = self.messages.capacity() * size_of::<String>();
+        texts + events + errand + messages + self.unsent.held() + self.stream.held()
+    }
+
+    // Private
+
+    fn event(&mut self, piece: &mut &[u8]) -> Result<Option<Event>, Trouble> {
+        self.events.as_mut().map_or(Ok(None), |events| events.next(piece))
+    }
+
+    fn keep(&mut self, set_cookies: &[Box<str>]) {
+        for set in set_cookies {
+            cookies::keep(&mut self.cookie, set);
+        }
+    }
+
+    fn take(&mut self, event: &Event, heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        match (event.endpoint, &self.endpoint) {
+            (true, None) => {
+                let no_endpoint = || {
+                    let detail = format!("an endpoint that is not of this host: `{}`", excerpt(&event.data));
+                    Trouble::new(Kind::Garbage, detail)
+                };
+                self.endpoint = Some(endpoint(&event.data, &self.site.authority).ok_or_else(no_endpoint)?);
+                self.messages.push_back(INITIALIZE.to_owned());
+                Ok(())
+            }
+            (false, Some(_)) => self.read(&event.data, heard),
+            (true, Some(_)) => Err(Trouble::new(Kind::Garbage, "a second endpoint")),
+            (false, None) => Err(Trouble::new(Kind::Garbage, "a message before the endpoint")),
+        }
+    }
+
+    /// One message of the server.
+    fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        match self.dialogue.hear(text)? {
+            Meaning::Nothing => {}
+            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
+            Meaning::Pong(pong) if self.messages.len() < MAX_ERRANDS => self.messages.push_back(pong),
+            Meaning::Pong(_) => {
+                return Err(Trouble::new(
+                    Kind::Garbage,
+                    "it asks and does not read our answers",
+                ));
+            }
+            Meaning::Welcome { node, .. } => {
+                let node = node.into_owned();
+                self.messages.push_back(INITIALIZED.to_owned());
+                heard.push(Heard::Welcome { node });
+            }
+        }
+        Ok(())
+    }
+}
+
+// Private
+
+/// Where to POST: a path, or a URI of this host.
+fn endpoint(data: &[u8], authority: &str) -> Option<Box<str>> {
+    let text = std::str::from_utf8(data).ok()?;
+    let path = match text.strip_prefix("http://") {
+        None => text,
+        Some(uri) => {
+            let (host, path) = uri.split_at(uri.find('/')?);
+            host.eq_ignore_ascii_case(authority).then_some(path)?
+        }
+    };
+    let path = path.split('#').next().unwrap_or_default();
+    // Two slashes would be another host.
+    let is_path = path.starts_with('/') && !path.starts_with("//");
+    let speakable = path.len() <= MAX_ENDPOINT && path.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_path && speakable).then(|| path.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_of_this_host() {
+        for (data, path) in [
+            ("/mcp/sse?sessionId=6", Some("/mcp/sse?sessionId=6")),
+            ("http://n1:80/x?y#z", Some("/x?y")),
+            ("http://N1:80/", Some("/")),
+            ("http://n2:80/x", None),
+            ("http://n1:80", None),
+            ("https://n1:80/x", None),
+            ("//n2/x", None),
+            ("x", None),
+            ("", None),
+            ("/x HTTP/1.1\r\nHost: y", None),
+        ] {
+            assert_eq!(endpoint(data.as_bytes(), "n1:80").as_deref(), path, "{data}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A WebSocket: an upgraded HTTP connection, and a message a frame.
+
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::super::trouble::{Kind, Trouble};
+use super::cookies;
+use super::dialogue::{Dialogue, Meaning};
+use super::excerpt::excerpt;
+use super::frames::{self, Frame, Frames};
+use super::head::Head;
+use super::message::{INITIALIZE, INITIALIZED};
+use super::request::{get, header};
+use super::responses::{Part, Responses};
+use super::unsent::Unsent;
+use super::{Heard, Site};
+
+/// Where it is.
+const PATH: &str = "/mcp/ws";
+
+/// One client's side.
+#[derive(Debug)]
+pub(super) struct Ws {
+    /// What is to be written.
+    pub(super) unsent: Unsent,
+    /// What was set, and is said again.
+    pub(super) cookie: Option<Box<str>>,
+    upgrade: Option<Box<Upgrade>>,
+    frames: Frames,
+    dialogue: Dialogue,
+}
+
+/// An upgrade that is not answered.
+#[derive(Debug)]
+struct Upgrade {
+    /// What the server is to answer.
+    accept: String,
+    responses: Responses,
+}
+
+impl Ws {
+    /// A client that has just connected.
+    pub(super) fn new(site: &Site, cookie: Option<Box<str>>) -> Ws {
+        let key = generate_key();
+        let headers = format!(
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Protocol: mcp\r\nSec-WebSocket-Key: {key}\r\n{}",
+            header("Cookie", cookie.as_deref())
+        );
+        Ws {
+            unsent: Unsent::new(get(&site.authority, PATH, headers).into_bytes()),
+            cookie,
+            upgrade: Some(Box::new(Upgrade {
+                accept: derive_accept_key(key.as_bytes()),
+                responses: Responses::default(),
+            })),
+            frames: Frames::default(),
+            dialogue: Dialogue::default(),
+        }
+    }
+
+    /// What was read, and what is in it.
+    ///
+    /// # Errors
+    /// When it is no MCP over a WebSocket, or a refusal.
+    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        if let Some(upgrade) = &mut self.upgrade {
+            match upgrade.responses.next(&mut bytes)? {
+                Some(Part::Head(answer)) => self.begin(&answer)?,
+                _ => return Ok(()),
+            }
+        }
+        while let Some(frame) = self.frames.next(&mut bytes)? {
+            match frame {
+                Frame::Text(text) => self.read(&text, heard)?,
+                Frame::Ping(payload) => self.unsent.reply(frames::pong(&payload))?,
+                Frame::Close(why) => return Err(closed(&why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ask(&mut self, id: u64) {
+        self.unsent.put(frames::text(&self.dialogue.ask(id)));
+    }
+
+    /// What it means that the server has closed the connection now.
+    pub(super) fn ended(&self) -> Trouble {
+        let refused = self
+            .upgrade
+            .as_ref()
+            .and_then(|upgrade| upgrade.responses.ended());
+        refused.unwrap_or_else(|| self.dialogue.ended())
+    }
+
+    /// Memory that is held besides its own, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        let upgrade = self.upgrade.as_ref().map_or(0, |upgrade| {
+            size_of::<Upgrade>() + upgrade.accept.capacity() + upgrade.responses.held()
+        });
+        let cookie = self.cookie.as_ref().map_or(0, |cookie| cookie.len());
+        upgrade + cookie + self.unsent.held() + self.frames.held()
+    }
+
+    // Private
+
+    /// The upgrade is answered.
+    fn begin(&mut self, head: &Head) -> Result<(), Trouble> {
+        let wanted = self.upgrade.take().map(|upgrade| upgrade.accept);
+        if head.status != 101 || head.accept.as_deref() != wanted.as_deref() {
+            let detail = format!("no WebSocket handshake: HTTP status {}", head.status);
+            return Err(Trouble::new(Kind::Garbage, detail));
+        }
+        for set in &head.cookies {
+            cookies::keep(&mut self.cookie, set);
+        }
+        self.unsent.put(frames::text(INITIALIZE));
+        Ok(())
+    }
+
+    /// One message of the server.
+    fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+        match self.dialogue.hear(text)? {
+            Meaning::Nothing => {}
+            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
+            Meaning::Pong(pong) => self.unsent.reply(frames::text(&pong))?,
+            Meaning::Welcome { node, .. } => {
+                let node = node.into_owned();
+                self.unsent.put(frames::text(INITIALIZED));
+                heard.push(Heard::Welcome { node });
+            }
+        }
+        Ok(())
+    }
+}
+
+// Private
+
+/// The server closes, with two bytes of a code and a reason, or without.
+fn closed(why: &[u8]) -> Trouble {
+    let detail = match why.split_first_chunk() {
+        Some((code, reason)) => {
+            let code = u16::from_be_bytes(*code);
+            format!("the server has closed the WebSocket: {code} {}", excerpt(reason))
+        }
+        None => "the server has closed the WebSocket".to_owned(),
+    };
+    Trouble::new(Kind::Closed, detail.trim_end())
+}

@@ -1,0 +1,188 @@
+//! All workers together: told at once, read as one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mio::Poll;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::command::{Command, Reading};
+use super::errors::Errors;
+use super::names::NodeId;
+use super::tally::Tally;
+use super::times::Times;
+use super::worker::{About, Common, Worker};
+use crate::workers::{self, Inbox, WorkersError};
+
+/// Workers that work, until this is dropped.
+pub(super) struct Crew {
+    inboxes: Vec<Arc<Inbox<Command>>>,
+    running: JoinHandle<Result<Vec<io::Result<Tally>>, WorkersError>>,
+}
+
+/// How all of them stand.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Connections of each node, by its number.
+    pub(super) held: Vec<u32>,
+    pub(super) opening: u32,
+    pub(super) welcomes: u64,
+    pub(super) errors: Errors,
+    pub(super) recent: Times,
+    pub(super) asking: u32,
+    pub(super) homeless: u32,
+    pub(super) cut: u32,
+    pub(super) sampling: u32,
+    /// Workers that have answered.
+    pub(super) workers: u16,
+}
+
+impl Crew {
+    /// Starts as many workers as `common` says; they begin to make connections.
+    ///
+    /// # Errors
+    /// When the kernel has no pollers for them.
+    pub(super) fn start(common: &Arc<Common>) -> io::Result<Crew> {
+        // Made here, in the table that all workers copy: see `workers`.
+        let polls: Vec<Poll> = (0..common.workers)
+            .map(|_| Poll::new())
+            .collect::<Result<_, _>>()?;
+        let inboxes = (0..)
+            .zip(&polls)
+            .map(|(number, poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?)))
+            .collect::<io::Result<Vec<_>>>()?;
+        // Desks of workers that never come to be are given up with them.
+        let places: Vec<_> = polls
+            .into_iter()
+            .zip(&inboxes)
+            .map(|(poll, inbox)| Mutex::new(Some((poll, inbox.desk()))))
+            .collect();
+        let (common, count) = (Arc::clone(common), common.workers);
+        let work = move |worker: workers::Worker| {
+            let place = places.get(usize::from(worker.number));
+            let place = place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).take());
+            let common = Arc::clone(&common);
+            async move {
+                let (poll, desk) = place.ok_or(io::ErrorKind::NotFound)?;
+                Worker::new(worker.number, poll, desk, common)?.run()
+            }
+        };
+        Ok(Crew {
+            inboxes,
+            running: tokio::spawn(workers::run(count, work)),
+        })
+    }
+
+    /// Tells every worker.
+    pub(super) fn tell(&self, command: impl Fn(u16) -> Command) {
+        for inbox in &self.inboxes {
+            inbox.post(command(inbox.worker()));
+        }
+    }
+
+    /// How they stand. A worker that has died is left out, which its end tells.
+    pub(super) async fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for reading in self.ask(Command::Glance).await {
+            standing.add(&reading);
+        }
+        standing
+    }
+
+    /// Where held connections come from.
+    pub(super) async fn locals(&self) -> Vec<SocketAddr> {
+        self.ask(Command::Locals).await.concat()
+    }
+
+    /// The clients of `node` are about to lose it; how many there are.
+    pub(super) async fn fail(&self, node: NodeId) -> u32 {
+        self.ask(|reply| Command::Fail(node, reply))
+            .await
+            .into_iter()
+            .sum()
+    }
+
+    /// `clients` in all give up their connection, and come back.
+    pub(super) fn sample(&self, clients: u32) {
+        let workers = u32::try_from(self.inboxes.len()).unwrap_or(1).max(1);
+        self.tell(|worker| Command::Sample(clients.saturating_sub(worker.into()).div_ceil(workers)));
+    }
+
+    /// Closes everything; what all have found.
+    ///
+    /// # Errors
+    /// When a worker has died.
+    pub(super) async fn end(mut self) -> Result<Tally, CrewError> {
+        self.tell(|_| Command::End);
+        let tallies = (&mut self.running).await.map_err(|_| CrewError::Vanished)??;
+        let mut all = Tally::default();
+        for tally in tallies {
+            all.merge(tally?);
+        }
+        Ok(all)
+    }
+
+    // Private
+
+    async fn ask<T>(&self, question: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<T> {
+        let answers: Vec<_> = self
+            .inboxes
+            .iter()
+            .map(|inbox| {
+                let (reply, answer) = oneshot::channel();
+                inbox.post(question(reply));
+                answer
+            })
+            .collect();
+        let answers = futures_util::future::join_all(answers).await;
+        answers.into_iter().filter_map(Result::ok).collect()
+    }
+}
+
+impl Drop for Crew {
+    /// A test that is given up leaves nobody working.
+    fn drop(&mut self) {
+        self.tell(|_| Command::End);
+    }
+}
+
+/// Workers that did not come to their end.
+#[derive(Debug, thiserror::Error)]
+pub enum CrewError {
+    /// They cannot be made, or one has panicked.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
+    /// One cannot work.
+    #[error("a worker cannot work: {0}")]
+    System(#[from] io::Error),
+    /// They were given up.
+    #[error("the workers were given up")]
+    Vanished,
+}
+
+impl Standing {
+    /// Connections of all nodes.
+    pub(super) fn connected(&self) -> u32 {
+        self.held.iter().sum()
+    }
+
+    fn add(&mut self, reading: &Reading) {
+        if self.held.len() < reading.held.len() {
+            self.held.resize(reading.held.len(), 0);
+        }
+        for (sum, held) in self.held.iter_mut().zip(&reading.held) {
+            *sum += held;
+        }
+        self.opening += reading.opening;
+        self.welcomes += reading.welcomes;
+        self.errors.merge(&reading.errors);
+        self.recent.merge(&reading.recent);
+        self.asking += reading.asking;
+        self.homeless += reading.homeless;
+        self.cut += reading.cut;
+        self.sampling += reading.sampling;
+        self.workers += 1;
+    }
+}

@@ -1,0 +1,125 @@
+//! A node that is made to fail, and what the supervisor tells of it.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+
+use super::order::Cluster;
+use super::results::FailoverMode;
+use crate::api::{Client, Failover};
+use crate::platform::Identity;
+
+/// A node's process that was made to fail. One that was stopped goes on when this is dropped.
+#[derive(Debug)]
+pub(super) struct Failing {
+    node: String,
+    process: Identity,
+    mode: FailoverMode,
+    /// Microseconds since 1970.
+    at_unix_us: u64,
+    supervisor: Client,
+    /// What the supervisor has told last.
+    told: Option<Failover>,
+}
+
+/// Why a node cannot be made to fail.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FailingError {
+    /// It is not run here, or not running.
+    #[error("no process of it runs just now")]
+    NoProcess,
+    /// Nobody tells which process it is.
+    #[error(transparent)]
+    Supervisor(#[from] crate::api::ClientError),
+    /// The kernel does not let us.
+    #[error("cannot send a signal: {0}")]
+    Signal(#[from] io::Error),
+}
+
+/// The process of `node`.
+pub(super) async fn process_of(cluster: &Cluster, node: &str) -> Result<Identity, FailingError> {
+    let status = cluster.supervisor.status().await?;
+    let known = status.nodes.iter().find(|known| known.name == node);
+    known
+        .and_then(|node| Identity::of(node.pid?))
+        .ok_or(FailingError::NoProcess)
+}
+
+impl Failing {
+    /// Makes the process of `node` fail, now.
+    pub(super) fn begin(
+        cluster: &Cluster,
+        node: &str,
+        mode: FailoverMode,
+        process: Identity,
+    ) -> Result<Failing, FailingError> {
+        let at_unix_us = unix_us(SystemTime::now());
+        process.signal(match mode {
+            FailoverMode::Kill => Signal::SIGKILL,
+            FailoverMode::Stop => Signal::SIGSTOP,
+        })?;
+        Ok(Failing {
+            node: node.to_owned(),
+            process,
+            mode,
+            at_unix_us,
+            supervisor: cluster.supervisor.clone(),
+            told: None,
+        })
+    }
+
+    /// Asks the supervisor what it knows by now.
+    pub(super) async fn look(&mut self) {
+        let Ok(failovers) = self.supervisor.failovers().await else {
+            return;
+        };
+        // The node's last sign of life may be a little before it was stopped: probes come once a second.
+        let begin = self.at_unix_us.saturating_sub(2_000_000);
+        let is_this = |failover: &Failover| failover.node == self.node && failover.began_unix_us >= begin;
+        self.told = failovers.failovers.into_iter().find(is_this).or(self.told.take());
+    }
+
+    /// When the supervisor knew, in ms since the node was made to fail.
+    pub(super) fn detected_ms(&self) -> Option<f64> {
+        self.since(|told| Some(told.detected_ms))
+    }
+
+    /// When the node answered again.
+    pub(super) fn back_ms(&self) -> Option<f64> {
+        self.since(|told| told.back_ms)
+    }
+
+    /// Lets a stopped process go on.
+    pub(super) fn go_on(&mut self) {
+        if self.mode == FailoverMode::Stop {
+            // One that was killed for its silence needs no more signals.
+            let _gone = self.process.signal(Signal::SIGCONT);
+        }
+    }
+
+    // Private
+
+    /// A time of the supervisor's, which counts from the last sign of life, from when the node was made to fail.
+    fn since(&self, time: impl Fn(&Failover) -> Option<f64>) -> Option<f64> {
+        let told = self.told.as_ref()?;
+        #[expect(clippy::cast_precision_loss, reason = "within some seconds of each other")]
+        let later = (i128::from(told.began_unix_us) - i128::from(self.at_unix_us)) as f64 / 1_000.0;
+        Some((time(told)? + later).max(0.0))
+    }
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        self.go_on();
+    }
+}
+
+// Private
+
+fn unix_us(time: SystemTime) -> u64 {
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,63 @@
+//! What a test takes of this host's memory.
+
+use super::order::Order;
+use super::results::Memory;
+use crate::platform::Host;
+use crate::platform::usage::usage;
+
+/// What there was before the test.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meter {
+    available: u64,
+    generator: u64,
+}
+
+impl Meter {
+    /// Looks now.
+    pub(super) fn new() -> Meter {
+        Meter {
+            available: Host::read().memory_available,
+            generator: own(),
+        }
+    }
+
+    /// What was taken since, while `held` connections are held.
+    pub(super) async fn read(self, order: &Order, held: u64) -> Memory {
+        let generator = own();
+        let (nodes_bytes, balancer_bytes) = match &order.cluster {
+            Some(cluster) => match cluster.supervisor.status().await {
+                Ok(status) => (
+                    status.nodes.iter().map(|node| node.memory_bytes).sum(),
+                    status
+                        .balancer
+                        .iter()
+                        .flat_map(|balancer| &balancer.pids)
+                        .map(|pid| of(*pid))
+                        .sum(),
+                ),
+                Err(_) => (0, 0),
+            },
+            None => (0, 0),
+        };
+        Memory {
+            host_bytes: self.available.saturating_sub(Host::read().memory_available),
+            generator_bytes: generator,
+            generator_bytes_per_connection: generator
+                .saturating_sub(self.generator)
+                .checked_div(held)
+                .unwrap_or(0),
+            nodes_bytes,
+            balancer_bytes,
+        }
+    }
+}
+
+// Private
+
+fn own() -> u64 {
+    of(std::process::id())
+}
+
+fn of(pid: u32) -> u64 {
+    usage(pid).map_or(0, |usage| usage.memory_bytes)
+}

@@ -1,0 +1,50 @@
+//! The load generator: opens connections for real, holds them, asks over them, and tells what it found.
+//!
+//! ```text
+//!  director ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own clients
+//!     ▲         worker 1 ┼──▶ the target
+//!     └──glance─worker n ┘
+//!  phases: ramp ─▶ hold (with a failover, if one is asked for) ─▶ sticky ─▶ close ─▶ Results
+//! ```
+//!
+//! One client goes before all others, to see whether there is anything to test. A client's [conversation] is a pure machine,
+//! and so are its schedule and the judgement of what was found.
+
+mod command;
+pub mod conversation;
+mod counting;
+mod crew;
+mod director;
+mod errors;
+mod failing;
+mod glance;
+mod greeting;
+mod memory;
+mod names;
+mod order;
+mod outcome;
+mod pace;
+mod protocol;
+mod reading;
+pub mod results;
+mod run;
+mod sources;
+mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
+mod timeline;
+mod times;
+mod trouble;
+mod verdict;
+mod worker;
+
+pub use crew::CrewError;
+pub use glance::Glance;
+pub use order::{Cluster, Order};
+pub use protocol::Protocol;
+pub use reading::ReadError;
+pub use results::Results;
+pub use run::{RunError, run};
+pub use sources::Sources;
+pub use trouble::{Kind, Trouble};
+pub use verdict::judge;

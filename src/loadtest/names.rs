@@ -1,0 +1,68 @@
+//! The names that nodes give themselves, numbered in the order in which they were first heard.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// More nodes are told apart by nobody: a target with a new name for everybody is not to fill memory.
+const MOST: usize = 64;
+/// What all others are called.
+const OTHERS: &str = "(others)";
+/// The longest name that is kept, in characters.
+const LONGEST: usize = 100;
+
+/// A node's number.
+pub(crate) type NodeId = u16;
+
+/// Names for all workers.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Mutex<Vec<String>>);
+
+impl Names {
+    /// The number of the node with this name.
+    pub(crate) fn id(&self, name: &str) -> NodeId {
+        let end = name
+            .char_indices()
+            .nth(LONGEST)
+            .map_or(name.len(), |(end, _)| end);
+        let name = &name[..end];
+        let mut names = self.lock();
+        let known = names.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            if names.len() < MOST {
+                names.push(name.to_owned());
+            } else if names.len() == MOST {
+                names.push(OTHERS.to_owned());
+            }
+            names.len() - 1
+        });
+        NodeId::try_from(place).unwrap_or(NodeId::MAX)
+    }
+
+    /// All names, by number.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lock().clone()
+    }
+
+    // Private
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_numbers_and_there_are_not_too_many() {
+        let names = Names::default();
+        assert_eq!((names.id("a"), names.id("b"), names.id("a")), (0, 1, 0));
+        for other in 0..1_000 {
+            names.id(&format!("n{other}"));
+        }
+        assert_eq!(names.all().len(), MOST + 1);
+        assert_eq!(names.all()[MOST], OTHERS);
+        assert_eq!(names.id("b"), 1);
+        assert_eq!(names.id("yet another"), 64);
+    }
+}

@@ -1,0 +1,88 @@
+//! What goes wrong with a connection, by kind.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Nobody listens there.
+    Refused,
+    /// Not connected in time.
+    ConnectTimeout,
+    /// Connected, and nothing was answered in time.
+    AnswerTimeout,
+    /// The other end has closed the connection.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// What was answered is no MCP over this protocol.
+    Garbage,
+    /// An HTTP status that says no.
+    HttpStatus,
+    /// The server says no: a JSON-RPC error in answer to `initialize`.
+    Denied,
+    /// This host has no source port left, or the source address is none of its own.
+    NoPort,
+    /// This process has no descriptor left.
+    NoDescriptor,
+    /// Another error of the operating system.
+    System,
+}
+
+/// What went wrong with one connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Trouble {
+    /// Of which kind it is.
+    pub kind: Kind,
+    /// What happened, for people.
+    pub detail: String,
+}
+
+impl Kind {
+    /// What it is called in a sentence: `3 refused`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Refused => "refused",
+            Kind::ConnectTimeout => "not connected in time",
+            Kind::AnswerTimeout => "not answered in time",
+            Kind::Closed => "closed by the other end",
+            Kind::Reset => "reset",
+            Kind::Garbage => "answered by something else than MCP",
+            Kind::HttpStatus => "refused by an HTTP status",
+            Kind::Denied => "refused by a JSON-RPC error",
+            Kind::NoPort => "without a source port",
+            Kind::NoDescriptor => "without a descriptor",
+            Kind::System => "failed by the system",
+        }
+    }
+}
+
+impl Trouble {
+    /// Something of `kind`.
+    #[must_use]
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Trouble {
+        Trouble {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        let kind = match error.raw_os_error() {
+            Some(libc::ECONNREFUSED) => Kind::Refused,
+            Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => Kind::Reset,
+            Some(libc::ETIMEDOUT) => Kind::ConnectTimeout,
+            Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE) => Kind::NoPort,
+            Some(libc::EMFILE | libc::ENFILE) => Kind::NoDescriptor,
+            _ => Kind::System,
+        };
+        Trouble::new(kind, error.to_string())
+    }
+}

@@ -1,0 +1,130 @@
+//! Connections that end: lost, given up, or closed at the end of the test.
+
+use super::seat::{Phase, Seat, Story};
+use super::{Trouble, Worker};
+
+impl Worker {
+    /// The connection of the client in `seat` is of no use any more.
+    pub(super) fn lose(&mut self, seat: u32, trouble: &Trouble) {
+        match std::mem::replace(&mut self.seats[seat as usize].phase, Phase::Waiting) {
+            // What it is armed for is the end of its pause.
+            Phase::Waiting => {}
+            Phase::Opening { line, .. } => {
+                self.timers.disarm(seat);
+                self.seats[seat as usize].keepsake = line.talk.keepsake();
+                drop(line);
+                self.attempt_failed(seat, trouble);
+            }
+            Phase::Held { line, asked } => {
+                self.timers.disarm(seat);
+                let place = &mut self.seats[seat as usize];
+                place.keepsake = line.talk.keepsake();
+                drop(line);
+                let (node, story) = (place.node, place.story);
+                if let Some(due) = asked {
+                    self.asking -= 1;
+                    self.unanswered(node, due, story);
+                }
+                *self.held_by(node) -= 1;
+                self.lament(seat, story, trouble);
+            }
+        }
+    }
+
+    /// An attempt to make a connection has failed.
+    pub(super) fn attempt_failed(&mut self, seat: u32, trouble: &Trouble) {
+        self.opening -= 1;
+        if let Story::Failing { .. } = self.seats[seat as usize].story {
+            self.tally
+                .failover
+                .errors
+                .add(trouble, self.address(seat), self.now);
+        } else {
+            self.tally.errors.add(trouble, self.address(seat), self.now);
+        }
+        self.pause(seat);
+    }
+
+    /// The client in `seat` gives up its connection, to see whether it comes back to the same node; whether it does: one that
+    /// waits for an answer keeps it.
+    pub(super) fn give_up(&mut self, seat: u32) -> bool {
+        let Seat {
+            phase,
+            keepsake,
+            story,
+            node,
+            ..
+        } = &mut self.seats[seat as usize];
+        let Phase::Held { line, asked: None } = phase else {
+            return false;
+        };
+        *keepsake = line.talk.keepsake();
+        *phase = Phase::Waiting;
+        let (node, was) = (*node, std::mem::replace(story, Story::ComingBack(*node)));
+        // Its node was to fail, and has not lost it.
+        self.homeless -= u32::from(matches!(was, Story::Failing { .. }));
+        *self.held_by(node) -= 1;
+        self.sampling += 1;
+        self.again.push_back(seat);
+        true
+    }
+
+    /// Closes everything.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+        self.now = self.common.now();
+        for seat in (0..).take(self.seats.len()) {
+            self.settle(seat);
+            self.seats[seat as usize].phase = Phase::Waiting;
+        }
+    }
+
+    // Private
+
+    /// A client was served, and is not any more: whose fault is that, and when does it come back?
+    fn lament(&mut self, seat: u32, story: Story, trouble: &Trouble) {
+        if let Story::Failing { cut: false } = story {
+            self.seats[seat as usize].story = Story::Failing { cut: true };
+            self.cut += 1;
+            self.tally.failover.cut.push(self.now);
+            self.again.push_back(seat);
+            return;
+        }
+        self.tally.errors.add(trouble, self.address(seat), self.now);
+        // Also where nobody is homeless: those may all be another worker's.
+        if self.node_fails {
+            self.tally.failover.bystanders += 1;
+        }
+        // A target that serves everybody and then closes is not to be overrun.
+        self.pause(seat);
+    }
+
+    /// What a client leaves open: messages that were due, and its return.
+    fn settle(&mut self, seat: u32) {
+        let address = self.address(seat);
+        let Seat {
+            phase,
+            turn,
+            story,
+            node,
+            ..
+        } = &self.seats[seat as usize];
+        let (node, story) = (*node, *story);
+        let asked = match phase {
+            Phase::Held { asked, .. } => *asked,
+            _ => None,
+        };
+        if let Story::ComingBack(was) = story {
+            self.tally.sampled.came_back(address, was, None);
+        }
+        let until = self.counting.map_or(0, |(_, until)| until.min(self.now));
+        let pace = self.pace;
+        let owed = (*turn)
+            .into_iter()
+            .flat_map(|turn| (turn..).map_while(move |turn| pace.due(seat, turn)))
+            .take_while(|due| *due < until);
+        for due in asked.into_iter().chain(owed) {
+            self.unanswered(node, due, story);
+        }
+    }
+}

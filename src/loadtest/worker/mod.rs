@@ -1,0 +1,279 @@
+//! A worker: one thread with its share of the clients, which waits for all of them at once.
+
+mod alarm;
+mod asking;
+mod ending;
+mod obeying;
+mod opening;
+mod seat;
+mod talking;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Events, Poll};
+
+use super::command::Command;
+use super::conversation::{Heard, Site};
+use super::names::{Names, NodeId};
+use super::order::Order;
+use super::pace::{Carousel, Pace};
+use super::sources::Sources;
+use super::tally::Tally;
+use super::times::Times;
+use super::trouble::{Kind, Trouble};
+use crate::workers::{Desk, Wheel};
+
+use alarm::Alarm;
+use seat::{Phase, Seat};
+pub(super) use token::About;
+
+/// Room for what one read brings.
+const BUFFER: usize = 64 * 1024;
+/// Events taken at once.
+const EVENTS: usize = 512;
+
+/// What all workers of a test have in common.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub(super) began: Instant,
+    pub(super) target: SocketAddr,
+    pub(super) site: Arc<Site>,
+    pub(super) names: Names,
+    pub(super) connections: u32,
+    pub(super) workers: u16,
+    pub(super) sources: Sources,
+    pub(super) rate: Option<f64>,
+    pub(super) messages_per_second: f64,
+    /// In microseconds.
+    pub(super) patience: u64,
+}
+
+/// A worker.
+pub(super) struct Worker {
+    number: u16,
+    common: Arc<Common>,
+    desk: Desk<Command>,
+    poll: Poll,
+    alarm: Alarm,
+    seats: Vec<Seat>,
+    /// Deadlines of what clients are at, in milliseconds.
+    timers: Wheel,
+    /// The first seat that has never had a connection.
+    fresh: u32,
+    /// Seats that had one and want another at once.
+    again: VecDeque<u32>,
+    /// Connections that are being made.
+    opening: u32,
+    pace: Pace,
+    carousel: Carousel,
+    /// When due messages count: from, and before.
+    counting: Option<(u64, u64)>,
+    /// Questions that are not answered yet.
+    asking: u32,
+    /// Whether a node is made to fail, and its clients are watched.
+    node_fails: bool,
+    /// Clients whose story is not over: of a node that fails, of them those that were cut, those that come back.
+    homeless: u32,
+    cut: u32,
+    sampling: u32,
+    held: Vec<u32>,
+    welcomes: u64,
+    recent: Times,
+    tally: Tally,
+    /// The time of this turn, in microseconds since the test began.
+    now: u64,
+    buffer: Box<[u8]>,
+    heard: Vec<Heard>,
+    /// It begins no more connections.
+    has_enough: bool,
+    ended: bool,
+}
+
+impl Common {
+    /// What `order` says to all.
+    pub(super) fn of(order: &Order) -> Common {
+        Common {
+            began: Instant::now(),
+            target: order.target,
+            site: Arc::new(Site {
+                protocol: order.protocol,
+                authority: order.authority.clone(),
+            }),
+            names: Names::default(),
+            connections: order.connections,
+            workers: order.workers,
+            sources: order.sources,
+            rate: order.rate,
+            messages_per_second: order.messages_per_second,
+            patience: micros(order.patience),
+        }
+    }
+
+    /// Microseconds since the test began.
+    pub(super) fn now(&self) -> u64 {
+        micros(self.began.elapsed())
+    }
+}
+
+impl Worker {
+    /// A worker with its share of the clients, none of whom is connected.
+    ///
+    /// # Errors
+    /// When the kernel has no timer.
+    pub(super) fn new(
+        number: u16,
+        poll: Poll,
+        desk: Desk<Command>,
+        common: Arc<Common>,
+    ) -> io::Result<Worker> {
+        // Clients are dealt out in turn.
+        let share = common
+            .connections
+            .saturating_sub(number.into())
+            .div_ceil(common.workers.into());
+        let Common {
+            messages_per_second,
+            connections,
+            workers,
+            ..
+        } = *common;
+        Ok(Worker {
+            number,
+            alarm: Alarm::new(poll.registry())?,
+            poll,
+            desk,
+            seats: (0..share).map(|_| Seat::default()).collect(),
+            timers: Wheel::new(common.now() / 1_000),
+            fresh: 0,
+            again: VecDeque::new(),
+            opening: 0,
+            pace: Pace::new(messages_per_second, connections, number, workers),
+            carousel: Carousel::default(),
+            counting: None,
+            asking: 0,
+            node_fails: false,
+            homeless: 0,
+            cut: 0,
+            sampling: 0,
+            held: Vec::new(),
+            welcomes: 0,
+            recent: Times::default(),
+            tally: Tally::default(),
+            now: common.now(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            heard: Vec::new(),
+            has_enough: false,
+            ended: false,
+            common,
+        })
+    }
+
+    /// Works until it is told to end.
+    ///
+    /// # Errors
+    /// When it cannot wait for events.
+    pub(super) fn run(mut self) -> io::Result<Tally> {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut expired = Vec::new();
+        while !self.ended {
+            // Connections are begun between two batches of events, so that none of a batch is about a former one of its seat.
+            self.open_more();
+            self.ask_who_is_due();
+            self.set_alarm()?;
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            self.now = self.common.now();
+            for event in &events {
+                self.attend(event);
+            }
+            self.timers.expire(self.now / 1_000, &mut expired);
+            for seat in expired.drain(..) {
+                self.overdue(seat);
+            }
+        }
+        Ok(std::mem::take(&mut self.tally))
+    }
+
+    // Private
+
+    fn attend(&mut self, event: &Event) {
+        match About::from(event.token()) {
+            About::Line(seat) => self.line_has_news(seat, event),
+            About::Errand(seat) => self.errand_has_news(seat, event),
+            About::Inbox => self.obey(),
+            About::Alarm => self.alarm.went_off(),
+        }
+    }
+
+    /// How long nothing has to be done unless something happens, or the alarm goes off.
+    fn patience(&self) -> Option<Duration> {
+        if self.opens_more() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.timers.next()?;
+        Some(Duration::from_millis(next.saturating_sub(self.now / 1_000) + 1))
+    }
+
+    fn set_alarm(&mut self) -> io::Result<()> {
+        let next = [self.next_message(), self.next_opening()];
+        // Not from when this turn began: what it took would be late.
+        self.alarm
+            .set(next.into_iter().flatten().min(), self.common.now())
+    }
+
+    /// A client's time is up, for what it is at.
+    fn overdue(&mut self, seat: u32) {
+        let trouble = |kind, what| Some(Trouble::new(kind, what));
+        let trouble = match &mut self.seats[seat as usize].phase {
+            Phase::Waiting => {
+                self.again.push_back(seat);
+                None
+            }
+            Phase::Opening { line, .. } if line.stream.peer_addr().is_err() => {
+                trouble(Kind::ConnectTimeout, "not connected in time")
+            }
+            Phase::Opening { .. } => trouble(
+                Kind::AnswerTimeout,
+                "connected, and `initialize` not answered in time",
+            ),
+            Phase::Held { asked: Some(_), .. } => {
+                trouble(Kind::AnswerTimeout, "a ping was not answered in time")
+            }
+            Phase::Held { asked: None, .. } => None,
+        };
+        if let Some(trouble) = trouble {
+            self.lose(seat, &trouble);
+        }
+    }
+
+    /// The deadline of what a client begins now.
+    fn arm(&mut self, seat: u32) {
+        self.timers
+            .arm(seat, self.now.saturating_add(self.common.patience) / 1_000);
+    }
+
+    /// The number of the client in `seat` among all clients.
+    fn client(&self, seat: u32) -> u32 {
+        seat * u32::from(self.common.workers) + u32::from(self.number)
+    }
+
+    /// Where the client in `seat` connects from.
+    fn address(&self, seat: u32) -> Option<IpAddr> {
+        self.common.sources.of(self.client(seat))
+    }
+}
+
+/// Whole microseconds.
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,119 @@
+//! A server of a few lines: two nodes, which answer, or do what chance has it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Whom the worker's clients meet: half of them `a`, half of them `b`.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// All connections that it was not told to close, by their node.
+    open: Mutex<Vec<(&'static str, TcpStream)>>,
+    /// Whether chance has it what becomes of a question; else it is answered.
+    wild: AtomicBool,
+    /// Where chance is.
+    chance: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// What becomes of a question.
+enum Fate {
+    Answer,
+    Close,
+    Silence,
+    Garbage,
+}
+
+impl Server {
+    /// One whose chance begins at `seed`.
+    pub(super) fn new(seed: u64) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State::default());
+        state.chance.store(seed, Ordering::Relaxed);
+        let served = Arc::clone(&state);
+        thread::spawn(move || {
+            for (nth, stream) in listener.incoming().enumerate() {
+                if served.ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (node, stream) = (["a", "b"][nth % 2], stream.unwrap());
+                served.open().push((node, stream.try_clone().unwrap()));
+                let state = Arc::clone(&served);
+                thread::spawn(move || state.serve(node, &stream));
+            }
+        });
+        Server { address, state }
+    }
+
+    /// From now on chance has it what becomes of a question, or it is answered.
+    pub(super) fn go_wild(&self, wild: bool) {
+        self.state.wild.store(wild, Ordering::SeqCst);
+    }
+
+    /// Closes what `node` has.
+    pub(super) fn close(&self, node: &str) {
+        for (_, stream) in self.state.open().extract_if(.., |(name, _)| *name == node) {
+            let _is_gone = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.state.ended.store(true, Ordering::SeqCst);
+        let _wakes_it = TcpStream::connect(self.address);
+    }
+}
+
+impl State {
+    fn open(&self) -> MutexGuard<'_, Vec<(&'static str, TcpStream)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fate(&self) -> Fate {
+        if !self.wild.load(Ordering::SeqCst) {
+            return Fate::Answer;
+        }
+        let nth = self.chance.fetch_add(1, Ordering::Relaxed);
+        match nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 59 {
+            0 => Fate::Close,
+            1 => Fate::Silence,
+            2 => Fate::Garbage,
+            _ => Fate::Answer,
+        }
+    }
+
+    /// Answers until the client leaves, or the question's fate is to end it.
+    fn serve(&self, node: &str, mut stream: &TcpStream) {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let question: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let Some(id) = question.get("id") else {
+                continue;
+            };
+            let result = match question["method"].as_str() {
+                Some("initialize") => {
+                    format!(r#"{{"protocolVersion":"2025-06-18","serverInfo":{{"name":"{node}"}}}}"#)
+                }
+                _ => "{}".to_owned(),
+            };
+            let said = match self.fate() {
+                Fate::Answer => writeln!(stream, r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+                Fate::Garbage => writeln!(stream, "no MCP"),
+                Fate::Silence => Ok(()),
+                Fate::Close => break,
+            };
+            if said.is_err() {
+                break;
+            }
+        }
+        let _is_gone = stream.shutdown(Shutdown::Both);
+    }
+}

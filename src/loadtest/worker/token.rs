@@ -1,0 +1,40 @@
+//! What an event is about, as the number that the kernel keeps for us.
+
+use mio::Token;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The connection of the client in a seat.
+    Line(u32),
+    /// The connection that its message goes by.
+    Errand(u32),
+    /// The inbox.
+    Inbox,
+    /// The clock: something is due.
+    Alarm,
+}
+
+impl From<About> for Token {
+    fn from(about: About) -> Token {
+        let (seat, kind) = match about {
+            About::Line(seat) => (seat, 0),
+            About::Errand(seat) => (seat, 1),
+            About::Inbox => (0, 2),
+            About::Alarm => (0, 3),
+        };
+        Token((seat as usize) << 2 | kind)
+    }
+}
+
+impl From<Token> for About {
+    fn from(Token(number): Token) -> About {
+        let seat = u32::try_from(number >> 2).unwrap_or(u32::MAX);
+        match number & 3 {
+            0 => About::Line(seat),
+            1 => About::Errand(seat),
+            2 => About::Inbox,
+            _ => About::Alarm,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Descriptors of the balancer and of a load test.
+
+use super::{Resource, fix, tables};
+use crate::plan::rules::{self, Case};
+use crate::plan::tables::Tables;
+use crate::plan::{balancer, generator};
+use crate::profile::BalancerKind;
+
+pub(super) fn balancer_descriptors(case: &Case) -> Resource {
+    let plan = &case.plan.balancer;
+    let nofile = case.host.nofile;
+    let (needed, given, action) = match plan.kind {
+        BalancerKind::Builtin => (
+            u64::from(case.load.total) * 2,
+            format!("{nofile} a thread"),
+            format!("{}, for {} connections", tables(plan.threads), plan.maxconn),
+        ),
+        BalancerKind::Haproxy | BalancerKind::Nginx => (
+            balancer::descriptors(case.cluster, plan.kind, &case.plan.addresses, plan.threads),
+            format!("{nofile} a process"),
+            format!("{} process for {} connections", plan.instances, plan.maxconn),
+        ),
+    };
+    let most = u64::from(plan.maxconn) * u64::from(plan.instances);
+    Resource::new("balancer descriptors", &needed, &given, action).for_at_most(
+        most,
+        case,
+        fix(rules::balancer_descriptors(case)),
+    )
+}
+
+pub(super) fn generator_descriptors(case: &Case) -> Resource {
+    let total = case.load.total;
+    let Tables {
+        nofile,
+        workers,
+        held,
+    } = generator::tables(total, 1, case.host);
+    let lacking = held < total.into();
+    let action = if lacking {
+        format!("a load test holds {held} at most")
+    } else {
+        format!("{}, in a load test", tables(workers))
+    };
+    Resource::new(
+        "generator descriptors",
+        &total,
+        &format!("{nofile} a thread"),
+        action,
+    )
+    .with_a_loss(lacking)
+}

@@ -1,0 +1,171 @@
+//! What bounds how fast a load test may connect and speak, where the cluster counts that for each address.
+
+use super::{Demand, Warning, addresses};
+
+/// Connections that one client over SSE makes while it joins: the stream, and an errand for each of two messages.
+const ERRANDS_OF_JOINING: f64 = 3.0;
+/// Messages of a client that joins: `initialize` and `notifications/initialized`.
+const MESSAGES_OF_JOINING: f64 = 2.0;
+
+/// Messages per second where nobody has asked for a number.
+const USUAL: f64 = 1_000.0;
+
+/// Messages per second of an address: at most half of what it may send; an errand is a new connection, too.
+pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
+    let wanted = demand.messages_per_second.unwrap_or(USUAL);
+    let Some(limits) = demand.limits() else {
+        return Ok(wanted);
+    };
+    let addresses = addresses::count(demand);
+    let errands = demand
+        .errands
+        .then_some(("connection_rate", limits.connection_rate));
+    let tightest = [Some(("message_rate", limits.message_rate)), errands]
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, limit)| Some((key, limit, half(limit)?)))
+        .min_by(|one, other| one.2.total_cmp(&other.2));
+    let Some((key, limit, each)) = tightest else {
+        return Ok(wanted);
+    };
+    let most = each * f64::from(addresses);
+    if wanted <= most || demand.messages_per_second.is_none() {
+        return Ok(wanted.min(most));
+    }
+    let needed = (wanted / f64::from(addresses) * 2.0).ceil();
+    Err(Warning {
+        what: format!("{wanted} messages per second are too many"),
+        why: format!(
+            "{} may send {limit} each (limits.per_ip.{key}), and a test uses half of that: {most} in all",
+            addresses::told(addresses)
+        ),
+        fix: Some(format!(
+            "`--messages-per-second {most}`, or `clusterctl start --set limits.per_ip.{key}={needed}`"
+        )),
+        remedies: Vec::new(),
+    })
+}
+
+/// New connections per second: what is asked for, or as many as leave each address within half of what it may make.
+pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
+    let Some(most) = most_openings(demand) else {
+        return Ok(demand.rate);
+    };
+    match demand.rate {
+        None => Ok(Some(most)),
+        Some(asked) if asked <= most => Ok(Some(asked)),
+        Some(asked) => Err(Warning {
+            what: format!("{asked} new connections per second are too many"),
+            why: format!(
+                "{} may make {} in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate",
+                addresses::told(addresses::count(demand)),
+                told(most)
+            ),
+            fix: Some(format!("`--rate {}`, or more `--sources`", told(most))),
+            remedies: Vec::new(),
+        }),
+    }
+}
+
+// Private
+
+/// `None` where all of them can be made at once.
+fn most_openings(demand: &Demand) -> Option<f64> {
+    let limits = demand.limits()?;
+    let connections = if demand.errands { ERRANDS_OF_JOINING } else { 1.0 };
+    let addresses = addresses::count(demand);
+    let clients = demand.connections.div_ceil(addresses);
+    // A client on an address of its own joins once, however fast the others do.
+    let each = [
+        half(limits.connection_rate).map(|half| half / connections),
+        half(limits.message_rate).map(|half| half / MESSAGES_OF_JOINING),
+    ]
+    .into_iter()
+    .flatten()
+    .min_by(f64::total_cmp)?;
+    (clients > 1 && each < f64::from(clients)).then(|| each * f64::from(addresses))
+}
+
+/// Half of a limit per second, but one where one is allowed; `None` where there is no limit.
+fn half(limit: u32) -> Option<f64> {
+    (limit > 0).then(|| f64::from(limit / 2).max(1.0))
+}
+
+/// A rate as text, not above it.
+fn told(rate: f64) -> String {
+    if rate >= 1.0 {
+        rate.floor().to_string()
+    } else {
+        ((rate * 100.0).floor() / 100.0).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::demand;
+    use super::*;
+    use crate::profile::PerIp;
+
+    /// Two addresses that may make 40 connections and send 100 messages per second each.
+    fn two(connections: u32) -> Demand {
+        Demand {
+            sources: Some(2),
+            per_ip: Some(PerIp {
+                connections: 1_000,
+                connection_rate: 40,
+                ..demand(1).per_ip.unwrap()
+            }),
+            ..demand(connections)
+        }
+    }
+
+    #[test]
+    fn each_address_makes_half_of_what_it_may() {
+        assert_eq!(openings(&two(1_000)).unwrap(), Some(40.0));
+        // All at once are no more than that.
+        assert_eq!(openings(&two(40)).unwrap(), None);
+        assert_eq!(openings(&demand(100_000)).unwrap(), None);
+        let errands = Demand {
+            errands: true,
+            ..two(1_000)
+        };
+        let rate = openings(&errands).unwrap().unwrap();
+        assert!((rate - 40.0 / 3.0).abs() < 1e-9, "{rate}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_kept_or_refused() {
+        let asked = |rate| Demand {
+            rate: Some(rate),
+            ..two(1_000)
+        };
+        assert_eq!(openings(&asked(7.0)).unwrap(), Some(7.0));
+        let warning = openings(&asked(5_000.0)).unwrap_err();
+        insta::assert_snapshot!(warning, @"5000 new connections per second are too many: 2 source addresses may make 40 in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate");
+        assert_eq!(warning.fix.as_deref(), Some("`--rate 40`, or more `--sources`"));
+        assert_eq!(
+            (told(40.0 / 3.0), told(2.0 / 3.0)),
+            ("13".to_owned(), "0.66".to_owned())
+        );
+    }
+
+    #[test]
+    fn each_address_says_half_of_what_it_may() {
+        let saying = |messages| Demand {
+            messages_per_second: Some(messages),
+            ..two(10)
+        };
+        assert!(messages(&saying(100.0)).is_ok());
+        insta::assert_snapshot!(messages(&saying(101.0)).unwrap_err(), @"101 messages per second are too many: 2 source addresses may send 100 each (limits.per_ip.message_rate), and a test uses half of that: 100 in all");
+        let errands = Demand {
+            errands: true,
+            ..saying(100.0)
+        };
+        insta::assert_snapshot!(messages(&errands).unwrap_err(), @"100 messages per second are too many: 2 source addresses may send 40 each (limits.per_ip.connection_rate), and a test uses half of that: 40 in all");
+        let endless = Demand {
+            per_ip: None,
+            ..saying(1e9)
+        };
+        assert!(messages(&endless).is_ok());
+    }
+}

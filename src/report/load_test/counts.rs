@@ -1,0 +1,67 @@
+//! The same connections, counted by three, side by side.
+
+use super::super::status::section;
+use super::super::{paint, table};
+use super::wrap::wrapped;
+use crate::loadtest::Protocol;
+use crate::loadtest::results::{Count, Counts, NodeResult, Results};
+
+/// What stands where nobody has counted.
+const UNKNOWN: &str = "-";
+
+/// A row for each node, one for all, and what each count means unless all are the same.
+pub(super) fn counts(results: &Results) -> String {
+    let counts = &results.counts;
+    let names = names(counts, &results.nodes);
+    let each = names.into_iter().map(|name| {
+        row(name, counts, |count| {
+            let node = count.nodes.iter().find(|node| node.name == name);
+            node.map(|node| node.connections)
+        })
+    });
+    let all = row("all", counts, |count| Some(count.total));
+    let rows = each.chain([all]);
+    let mut lines = table::lines(["", "generator", "balancer", "kernel"], rows, 1);
+    let all_have_counted = counts.balancer.is_some() && counts.kernel.is_some();
+    let plain = results.test.protocol == Protocol::Tcp && counts.agree == Some(true) && all_have_counted;
+    if !plain {
+        let meanings = counts.meaning.iter();
+        lines.extend(meanings.map(|meaning| paint::dim(&wrapped(meaning))));
+    }
+    if counts.others > 0 {
+        let others = format!("{} connections to the target were other clients'", counts.others);
+        lines.push(paint::yellow(&others));
+    }
+    section("Counts", &lines)
+}
+
+/// All nodes that anybody has counted for, those of the results first.
+pub(super) fn names<'a>(counts: &'a Counts, nodes: &'a [NodeResult]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+    let counted = [
+        Some(&counts.generator),
+        counts.balancer.as_ref(),
+        counts.kernel.as_ref(),
+    ];
+    for node in counted.into_iter().flatten().flat_map(|count| &count.nodes) {
+        if !names.contains(&node.name.as_str()) {
+            names.push(&node.name);
+        }
+    }
+    names
+}
+
+// Private
+
+fn row(name: &str, counts: &Counts, of: impl Fn(&Count) -> Option<u64>) -> [String; 4] {
+    let cell = |count: Option<&Count>| {
+        let number = count.and_then(&of);
+        number.map_or(UNKNOWN.to_owned(), |number| number.to_string())
+    };
+    [
+        name.to_owned(),
+        cell(Some(&counts.generator)),
+        cell(counts.balancer.as_ref()),
+        cell(counts.kernel.as_ref()),
+    ]
+}

@@ -1,0 +1,81 @@
+//! What became of the clients of a node that failed, step by step.
+
+use super::super::status::section;
+use crate::loadtest::results::{ErrorCount, Failover, FailoverMode, NodeCount};
+
+/// What was done to the node, in the past.
+pub(super) const fn done(mode: FailoverMode) -> &'static str {
+    match mode {
+        FailoverMode::Kill => "killed",
+        FailoverMode::Stop => "stopped",
+    }
+}
+
+/// What happened, and when that was, in order. What was not seen is not among it.
+pub(super) fn steps(failover: &Failover) -> Vec<(f64, String)> {
+    let clients = failover.clients;
+    let begun = format!(
+        "{} {}, with {clients} clients",
+        failover.node,
+        done(failover.mode)
+    );
+    let seen = [
+        (failover.detected_ms, "noticed by the supervisor"),
+        (failover.cut_p50_ms, "half of its clients cut off"),
+        (failover.cut_p100_ms, "all of them cut off"),
+        (failover.rehomed_p50_ms, "half of them served elsewhere"),
+        (failover.rehomed_p100_ms, "all of them served elsewhere"),
+        (failover.back_ms, "the node serves again"),
+    ];
+    let seen = seen
+        .into_iter()
+        .filter_map(|(ms, what)| Some((ms?, what.to_owned())));
+    let mut steps: Vec<(f64, String)> = [(0.0, begun)].into_iter().chain(seen).collect();
+    steps.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    steps
+}
+
+/// The steps with their times, and where everybody is now.
+pub(super) fn failover(failover: &Failover) -> String {
+    let told = steps(failover)
+        .into_iter()
+        .map(|(ms, what)| format!("{ms:>6.0} ms  {what}"));
+    let lines: Vec<String> = told.chain(aftermath(failover)).collect();
+    let title = format!("Failover of {} at {:.1} s", failover.node, failover.at_seconds);
+    section(&title, &lines)
+}
+
+/// Where its clients are then, who else was touched, and what went wrong on the way.
+pub(super) fn aftermath(failover: &Failover) -> Vec<String> {
+    let Failover {
+        homeless,
+        failed_attempts,
+        bystanders,
+        ..
+    } = failover;
+    let lines = [
+        (!failover.rehomed_to.is_empty())
+            .then(|| format!("served elsewhere: {}", places(&failover.rehomed_to))),
+        (!failover.after.is_empty()).then(|| format!("connections then: {}", places(&failover.after))),
+        Some(format!(
+            "not served elsewhere: {homeless}; other nodes' clients cut off: {bystanders}"
+        )),
+        (*failed_attempts > 0)
+            .then(|| format!("attempts to be served elsewhere that failed: {failed_attempts}")),
+    ];
+    let errors = failover.errors.iter().map(error);
+    lines.into_iter().flatten().chain(errors).collect()
+}
+
+// Private
+
+fn error(error: &ErrorCount) -> String {
+    format!("  {} {}: {}", error.count, error.kind.name(), error.example)
+}
+
+fn places(nodes: &[NodeCount]) -> String {
+    let places = nodes
+        .iter()
+        .map(|node| format!("{} {}", node.name, node.connections));
+    places.collect::<Vec<_>>().join(", ")
+}

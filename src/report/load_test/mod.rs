@@ -1,0 +1,26 @@
+//! What a load test has found: as text, and how far it is while it runs.
+
+mod chart;
+mod comparison;
+mod counts;
+mod failover;
+mod latency;
+mod messages;
+mod page;
+mod progress;
+mod share;
+mod tame;
+mod terminal;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+#[cfg(test)]
+mod wellformed;
+mod wrap;
+
+pub use comparison::load_test_comparison;
+pub use page::load_test_page;
+pub use progress::load_test_progress;
+pub use terminal::load_test;

@@ -1,0 +1,67 @@
+//! One line about a test that runs.
+
+use super::super::{numbers, paint};
+use crate::loadtest::Glance;
+use crate::loadtest::results::Phase;
+
+/// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and what else is known by then.
+#[must_use]
+pub fn load_test_progress(glance: &Glance) -> String {
+    let opening = (glance.opening > 0).then(|| format!("{} opening", glance.opening));
+    let rate = (glance.phase == Phase::Ramp && glance.rate_per_second > 0.0)
+        .then(|| format!("{:.0}/s", glance.rate_per_second));
+    let errors = match glance.errors {
+        0 => "no error".to_owned(),
+        errors => paint::red(&numbers::counted(errors, "error")),
+    };
+    let p99 = glance.p99_ms.map(|p99| format!("p99 {}", numbers::millis(p99)));
+    let left = glance
+        .hold_left
+        .map(|left| format!("{} left", numbers::age(left.as_secs())));
+    let connected = format!("{} of {} connected", glance.connected, glance.asked);
+    let parts = [Some(connected), opening, rate, Some(errors), p99, left];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("{}: {}", phase(glance.phase), parts.join(", "))
+}
+
+/// What a test is at, in a word.
+pub(super) const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Ramp => "ramp",
+        Phase::Hold => "hold",
+        Phase::Sticky => "sticky",
+        Phase::Close => "close",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::super::testing::plain;
+    use super::*;
+
+    #[test]
+    fn only_what_is_known_is_told() {
+        let mut now = Glance {
+            phase: Phase::Ramp,
+            elapsed: Duration::from_secs(3),
+            asked: 100_000,
+            connected: 40_210,
+            opening: 512,
+            errors: 0,
+            rate_per_second: 12_195.1,
+            p99_ms: None,
+            held: vec![("erlmcp1".into(), 40_210)],
+            hold_left: None,
+        };
+        insta::assert_snapshot!(plain(&load_test_progress(&now)), @"ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error");
+        now.phase = Phase::Hold;
+        now.connected = 99_999;
+        now.opening = 0;
+        now.errors = 1;
+        now.p99_ms = Some(5.61);
+        now.hold_left = Some(Duration::from_secs(57));
+        insta::assert_snapshot!(plain(&load_test_progress(&now)), @"hold: 99999 of 100000 connected, 1 error, p99 5.6 ms, 57s left");
+    }
+}

@@ -1,0 +1,191 @@
+//! `load-test`: the reference's "Expected Output", with what was measured, and beside it all that is known.
+
+use super::super::standing::within;
+use super::super::status::{TOO_FEW, balancer_name, section};
+use super::super::{numbers, paint};
+use super::share::share;
+use super::tame::tame;
+use super::wrap::wrapped;
+use super::{counts, failover, latency, messages, verdicts};
+use crate::loadtest::results::{
+    Asked, CheckName, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
+};
+
+/// A load test for people.
+#[must_use]
+pub fn load_test(results: &Results) -> String {
+    let results = &tame(results);
+    let failover = results.failover.as_ref().map(failover::failover);
+    [
+        heading(results),
+        section("Cluster Nodes", &nodes(results)),
+        totals(results),
+        "\n".to_owned(),
+        verdicts::lines(results),
+        section("Notes", &notes(&results.notes)),
+        section("Course", &course(results)),
+        counts::counts(results),
+        latency::latency(results),
+        failover.unwrap_or_default(),
+        section("Errors", &errors(&results.errors)),
+        section("Memory", &memory(&results.memory)),
+        verdicts::outcome(results),
+    ]
+    .concat()
+}
+
+/// What was tested.
+pub(super) fn target(asked: &Asked) -> String {
+    let Asked { target, protocol, .. } = asked;
+    match asked.balancer {
+        Some(kind) => format!("{} at {target}, {protocol}", balancer_name(kind)),
+        None => format!("{target}, {protocol}"),
+    }
+}
+
+// Private
+
+fn heading(results: &Results) -> String {
+    let asked = &results.test;
+    let name = asked.cluster.as_deref().unwrap_or("MCP");
+    let title = paint::bold(&format!("=== {name} Load Balancer & Cluster Load Test ==="));
+    let what = if asked.balancer.is_some() {
+        "Load Balancer"
+    } else {
+        "Target"
+    };
+    format!("{title}\n\n{what}: {}\n", target(asked))
+}
+
+fn nodes(results: &Results) -> Vec<String> {
+    let spread = &results.distribution;
+    let tolerance = spread.mean * spread.tolerance_percent / 100.0;
+    let judged = results
+        .checks
+        .iter()
+        .any(|check| check.name == CheckName::Distribution && check.verdict != Verdict::Skipped);
+    let shares: Vec<Option<u64>> = results.nodes.iter().map(|node| share(spread, node)).collect();
+    let first = shares.iter().position(Option::is_some).filter(|_| judged);
+    let line = |(index, (node, share)): (usize, (&NodeResult, &Option<u64>))| {
+        let mark = match share.filter(|_| judged) {
+            None => String::new(),
+            Some(share) if within(share, spread.mean, tolerance) => format!(" {}", paint::green("✓")),
+            Some(_) => format!(" {}", paint::red("✗")),
+        };
+        let target = (first == Some(index)).then(|| format!("target: {:.0} ± {tolerance:.0}", spread.mean));
+        let all = share.filter(|share| *share != u64::from(node.connected));
+        let all = all.map(|all| format!("{all} with those of others"));
+        let end = (node.held != node.connected).then(|| format!("{} at the end", node.held));
+        let aside: Vec<String> = [target, all, end].into_iter().flatten().collect();
+        let aside = if aside.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", aside.join(", "))
+        };
+        format!(
+            "{}: {} ({} connections){mark}{aside}",
+            node.name,
+            state(node, share.is_some(), results.failover.as_ref()),
+            node.connected
+        )
+    };
+    results.nodes.iter().zip(&shares).enumerate().map(line).collect()
+}
+
+/// What is known of a node: one that clients are on is up, and so is one that has come back. One that was not `in_rotation` was
+/// given none, and those it has it had before.
+fn state(node: &NodeResult, in_rotation: bool, failover: Option<&Failover>) -> String {
+    let failed = failover.filter(|failover| failover.node == node.name);
+    match failed {
+        None if !in_rotation => paint::yellow("OUT OF ROTATION"),
+        _ if node.held > 0 => paint::green("UP"),
+        None if node.connected > 0 => paint::red("EMPTIED"),
+        None => paint::yellow("WITHOUT CLIENTS"),
+        Some(Failover { back_ms: Some(_), .. }) => paint::green("UP"),
+        Some(failover) => paint::red(&failover::done(failover.mode).to_uppercase()),
+    }
+}
+
+fn totals(results: &Results) -> String {
+    let (held, asked) = (results.held, results.test.connections);
+    let share =
+        numbers::share(held.into(), asked.into()).map_or(String::new(), |share| format!(" ({share}%)"));
+    let range =
+        latency::range(results).map_or(String::new(), |range| format!("Latency Range: {range} (p99)\n"));
+    format!(
+        "\nTotal Connections: {held} / {asked}{share}\n{range}Variance: {}\n",
+        variance(results)
+    )
+}
+
+fn variance(results: &Results) -> String {
+    let spread = &results.distribution;
+    let percent = format!("{:.1}%", spread.variance_percent);
+    let target = format!(" (target: <{}%)", spread.variance_target_percent);
+    let check = results
+        .checks
+        .iter()
+        .find(|check| check.name == CheckName::Distribution);
+    match check.map(|check| (check.verdict, check.measured.as_str())) {
+        Some((Verdict::Passed, _)) => format!("{}{target}", paint::green(&percent)),
+        Some((Verdict::Skipped, why)) => paint::dim(&format!("not judged ({why})")),
+        Some(_) => format!("{}{target}", paint::red(&format!("{percent} too uneven"))),
+        None => paint::dim(&format!("not judged ({TOO_FEW})")),
+    }
+}
+
+fn course(results: &Results) -> Vec<String> {
+    let ramp = &results.ramp;
+    let made = format!(
+        "ramp: {} connections in {:.1} s ({:.0} per second)",
+        ramp.connected, ramp.seconds, ramp.rate
+    );
+    let handshake = match ramp.handshake.count {
+        0 => String::new(),
+        _ => format!(
+            ", handshake p50 {}, p99 {}",
+            numbers::millis(ramp.handshake.p50_ms),
+            numbers::millis(ramp.handshake.p99_ms)
+        ),
+    };
+    let hold = format!(
+        "hold: {:.1} s of {} s",
+        results.hold_seconds, results.test.seconds
+    );
+    let told = messages::messages(results, |count| count.to_string());
+    let told = told.map(|told| format!("messages: {told}"));
+    [format!("{made}{handshake}"), hold]
+        .into_iter()
+        .chain(told)
+        .collect()
+}
+
+fn notes(notes: &[String]) -> Vec<String> {
+    notes.iter().map(|note| wrapped(note)).collect()
+}
+
+fn errors(errors: &[ErrorCount]) -> Vec<String> {
+    let line = |error: &ErrorCount| {
+        let what = format!("{} {}", error.count, error.kind.name());
+        format!("{}: {}", paint::red(&what), error.example)
+    };
+    errors.iter().map(line).collect()
+}
+
+/// Nobody has none: 0 is what was not measured.
+fn memory(memory: &Memory) -> Vec<String> {
+    let per_connection = match memory.generator_bytes_per_connection {
+        0 => String::new(),
+        bytes => format!(", {bytes} B per held connection"),
+    };
+    let grown = " during the test".to_owned();
+    let told = [
+        (memory.host_bytes, "host, kernel included: +", grown),
+        (memory.generator_bytes, "generator process: ", per_connection),
+        (memory.nodes_bytes, "node processes: ", String::new()),
+        (memory.balancer_bytes, "balancer processes: ", String::new()),
+    ];
+    let told = told.into_iter().filter(|(bytes, _, _)| *bytes > 0);
+    told.map(|(bytes, who, aside)| format!("{who}{}{aside}", numbers::bytes(bytes)))
+        .collect()
+}

@@ -1,0 +1,120 @@
+//! How each check went, and the test.
+
+use super::super::paint;
+use crate::loadtest::results::{Check, CheckName, Outcome, Results, Verdict};
+
+/// A check's name in a report.
+pub(super) const fn title(name: CheckName) -> &'static str {
+    match name {
+        CheckName::Connections => "Connections Held",
+        CheckName::Errors => "Errors",
+        CheckName::Distribution => "Connection Distribution",
+        CheckName::Counts => "Counts",
+        CheckName::LatencyVariance => "Latency Variance",
+        CheckName::Latency => "Latency",
+        CheckName::Failover => "Failover Time",
+        CheckName::Sticky => "Sticky Sessions",
+    }
+}
+
+/// How a check went, in a word.
+pub(super) const fn word(name: CheckName, verdict: Verdict) -> &'static str {
+    match (name, verdict) {
+        (CheckName::Sticky, Verdict::Passed) => "WORKING",
+        (_, Verdict::Passed) => "PASSED",
+        (_, Verdict::Failed) => "FAILED",
+        (_, Verdict::Warned) => "WARNING",
+        (CheckName::Failover | CheckName::Sticky, Verdict::Skipped) => "not tested",
+        (_, Verdict::Skipped) => "not judged",
+    }
+}
+
+/// A line for each check, in the reference's words.
+pub(super) fn lines(results: &Results) -> String {
+    let others = results.distribution.others;
+    results
+        .checks
+        .iter()
+        .flat_map(|check| [line(check, others), "\n".to_owned()])
+        .collect()
+}
+
+/// How the test went, and every reason why it did not go well.
+pub(super) fn outcome(results: &Results) -> String {
+    let heading = match results.outcome {
+        Outcome::Passed => paint::green("Load test completed!"),
+        Outcome::Failed => paint::red("Load test failed:"),
+        Outcome::Interrupted => paint::yellow("Load test interrupted: what there is until then."),
+    };
+    let missed = results.checks.iter().filter(|check| missed(check));
+    let reasons: String = missed
+        .flat_map(|check| ["  ".to_owned(), reason(check), "\n".to_owned()])
+        .collect();
+    format!("\n{heading}\n{reasons}")
+}
+
+/// What a check has measured, and what it had to be.
+pub(super) fn measured(check: &Check) -> String {
+    let target = aim(check);
+    match check.measured.as_str() {
+        measured if target.is_empty() => measured.to_owned(),
+        measured => format!("{measured}, {target}"),
+    }
+}
+
+// Private
+
+/// One line; the nodes had so many connections of `others`.
+fn line(check: &Check, others: u64) -> String {
+    let Check {
+        name,
+        verdict,
+        measured,
+        ..
+    } = check;
+    let title = title(*name);
+    let word = painted(*name, *verdict);
+    let target = aim(check);
+    match (name, verdict) {
+        (CheckName::Failover, Verdict::Passed) => format!("{title}: {measured} {word} ({target})"),
+        (_, Verdict::Skipped) => format!("{title}: {word} ({measured})"),
+        // Their numbers stand above.
+        (CheckName::Distribution, Verdict::Passed) if others == 0 => format!("{title}: {word}"),
+        (CheckName::Distribution, Verdict::Passed) => {
+            format!("{title}: {word} (with {others} connections of others)")
+        }
+        (CheckName::Sticky | CheckName::Errors | CheckName::Connections | CheckName::Counts, _) => {
+            format!("{title}: {word} ({measured})")
+        }
+        _ => format!("{title}: {word} ({measured}, {target})"),
+    }
+}
+
+fn painted(name: CheckName, verdict: Verdict) -> String {
+    let word = word(name, verdict);
+    match verdict {
+        Verdict::Passed => paint::green(word),
+        Verdict::Failed => paint::red(word),
+        Verdict::Warned => paint::yellow(word),
+        Verdict::Skipped => paint::dim(word),
+    }
+}
+
+fn aim(check: &Check) -> String {
+    match check.target.as_str() {
+        "" => String::new(),
+        target => format!("target: {target}"),
+    }
+}
+
+fn missed(check: &Check) -> bool {
+    matches!(check.verdict, Verdict::Failed | Verdict::Warned)
+}
+
+fn reason(check: &Check) -> String {
+    let told = format!("{}: {}", title(check.name), measured(check));
+    match check.verdict {
+        Verdict::Warned => paint::yellow(&format!("! {told}")),
+        _ => paint::red(&format!("✗ {told}")),
+    }
+}

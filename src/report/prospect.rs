@@ -1,0 +1,124 @@
+//! What a number of connections takes, and what this host gives.
+
+use super::column::align;
+use super::doctor::{doctor, mark};
+use crate::plan::doctor::{Prospect, Resource};
+
+/// A line for each resource, then every finding.
+#[must_use]
+pub fn prospect(prospect: &Prospect) -> String {
+    format!("{}\n{}", table(&prospect.plan), doctor(&prospect.findings))
+}
+
+// Private
+
+fn table(resources: &[Resource]) -> String {
+    let column = |title: &str, text: fn(&Resource) -> &str| {
+        let cells = resources.iter().map(|row| text(row).to_owned());
+        align(&[title.to_owned()].into_iter().chain(cells).collect::<Vec<_>>())
+    };
+    let columns = [
+        column("resource", |row| row.resource),
+        column("needed", |row| &row.needed),
+        column("given", |row| &row.given),
+        column("what is done", |row| &row.action),
+    ];
+    let marks = [" ".to_owned()]
+        .into_iter()
+        .chain(resources.iter().map(|row| mark(row.level)));
+    let lines = marks.enumerate().map(|(line, mark)| {
+        let cells: Vec<_> = columns.iter().map(|column| column[line].as_str()).collect();
+        format!("{mark} {}", cells.join("  ").trim_end())
+    });
+    lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::plain;
+    use crate::plan::doctor::{self, Seen};
+    use crate::plan::plan;
+    use crate::platform::Host;
+    use crate::platform::host::Conntrack;
+    use crate::profile::{BalancerKind, DEFAULT, Source, load};
+
+    /// On a machine with few descriptors and the ports that Linux has by default.
+    fn shown(connections: u32, kind: BalancerKind) -> String {
+        let host = Host {
+            cpus: 2,
+            memory_total: 24 << 30,
+            memory_available: 22 << 30,
+            nofile: 20_000,
+            nproc: None,
+            somaxconn: 4_096,
+            ephemeral: 32_768..=60_999,
+            reserved: Vec::new(),
+            conntrack: Some(Conntrack {
+                max: 262_144,
+                count: 144,
+            }),
+            ipv6: true,
+            root: false,
+        };
+        let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap().behind(kind);
+        cluster.limits.maxconn = connections;
+        let plan = plan(&cluster, kind, &host);
+        let prospect = doctor::prospect(&cluster, &plan, &host, &Seen::default());
+        plain(&super::prospect(&prospect))
+            .split_inclusive('\n')
+            .take(14)
+            .collect()
+    }
+
+    #[test]
+    fn each_resource_is_a_line_and_the_verdict_comes_first() {
+        insta::assert_snapshot!(shown(100_000, BalancerKind::Builtin), @r"
+          resource               needed                         given                  what is done
+        ✓ connections            100000                         100000                 limits.maxconn=100000, up to 25000 on each of 4 nodes
+        ✓ balancer descriptors   200000                         20000 a thread         14 threads with a table each, for 100000 connections
+        ✓ connections per node   25000, 33334 when one is down  35000 (nodes.maxconn)  all of them also when one is down
+        ✓ node descriptors       25000                          20000 a thread         3 threads with a table each, for 35000 connections in each node
+        ✓ generator descriptors  100000                         20000 a thread         6 threads with a table each, in a load test
+        ✓ source ports to nodes  25000                          28232 an address       14 source addresses: 127.0.0.2 to 127.0.0.15
+        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 a client are allowed
+        ✓ accept queue           1024                           4096                   as long as the kernel allows
+        ✓ connection tracking    200144                         262144                 two entries for each connection, beside those of now
+        ✓ memory                 2763 MiB                       22528 MiB              26 KiB a connection, kernel and load test included
+        ✓ threads                108                            unlimited              started as they are needed
+
+        ✓ connections      100000 fit behind builtin on this host
+        ");
+        insta::assert_snapshot!(shown(10_000_000, BalancerKind::Builtin), @r"
+          resource               needed                             given                  what is done
+        ✗ connections            10000000                           131000                 do not fit: connection tracking
+        ✗ balancer descriptors   20000000                           20000 a thread         64 threads with a table each, for 469088 connections
+        ✗ connections per node   2500000, 3333334 when one is down  35000 (nodes.maxconn)  `--set nodes.maxconn=3333334`, or more nodes
+        ✗ node descriptors       2500000                            20000 a thread         3 threads with a table each, for 35000 connections in each node
+        ! generator descriptors  10000000                           20000 a thread         a load test holds 1126144 at most
+        ✗ source ports to nodes  2500000                            28232 an address       64 source addresses: 127.0.0.2 to 127.0.0.65; slow beyond half of the ports
+        ✓ client addresses       200000                             14680064               one for each connection of a load test; 100 a client are allowed
+        ✓ accept queue           1024                               4096                   as long as the kernel allows
+        ✗ connection tracking    20000144                           262144                 two entries for each connection, beside those of now
+        ✗ memory                 254130 MiB                         22528 MiB              26 KiB a connection, kernel and load test included
+        ✓ threads                158                                unlimited              started as they are needed
+
+        ✗ connections      10000000 do not fit behind builtin on this host, 131000 do: connection tracking, 20000144 needed and 262144 given
+        ");
+        insta::assert_snapshot!(shown(10_000, BalancerKind::Haproxy), @r"
+          resource               needed                       given                  what is done
+        ✗ connections            10000                        9959                   do not fit: balancer descriptors
+        ✗ balancer descriptors   20082                        20000 a process        1 process for 9959 connections
+        ✓ connections per node   2500, 3334 when one is down  35000 (nodes.maxconn)  all of them also when one is down
+        ✓ node descriptors       2500                         20000 a thread         3 threads with a table each, for 35000 connections in each node
+        ✓ generator descriptors  10000                        20000 a thread         2 threads with a table each, in a load test
+        ✓ source ports to nodes  2500                         28232 an address       the address that the kernel chooses
+        ✓ client addresses       200                          14680064               one for each connection of a load test; 100 a client are allowed
+        ✓ accept queue           1024                         4096                   as long as the kernel allows
+        ✓ connection tracking    20144                        262144                 two entries for each connection, beside those of now
+        ✓ memory                 497 MiB                      22528 MiB              28 KiB a connection, kernel and load test included
+        ✓ threads                96                           unlimited              started as they are needed
+
+        ✗ connections      10000 do not fit behind haproxy on this host, 9959 do: balancer descriptors, 20082 needed and 20000 a process given
+        ");
+    }
+}

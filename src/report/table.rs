@@ -1,0 +1,23 @@
+//! Rows under a header, without rules: columns two spaces apart.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+/// The lines of a table. The first `words` columns hold words; the others hold numbers, which stand to the right.
+pub(super) fn lines<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+    words: usize,
+) -> Vec<String> {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header)
+        .add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for column in table.column_iter_mut().skip(words) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}

@@ -1,0 +1,143 @@
+//! Nodes that fail: noticed, cut off, told of, and let come back.
+
+use std::time::{Instant, SystemTime};
+
+use super::child::State;
+use super::comeback::{Comeback, Event, needed};
+use super::core::Core;
+use super::failover::Failover;
+use super::rollout::Who;
+use super::voice::{self, View};
+use crate::api::{FailoverCause, NodeState};
+use crate::platform::sock_diag::destroy_to;
+
+impl Core {
+    /// Notices that the node went away, or came back.
+    pub(super) fn notice(&mut self, index: usize, now: Instant) {
+        let state = self.node_state(index);
+        let was = std::mem::replace(&mut self.states[index], state);
+        if state == was {
+            return;
+        }
+        let name = self.setting.cluster.nodes[index].name.clone();
+        tracing::info!(node = name, state = state.name(), was = was.name());
+        if was.answers()
+            && let Some(cause) = self.cause(index, state)
+        {
+            let last_sign = match cause {
+                FailoverCause::Hung => self.vitals[index].last_answer(),
+                FailoverCause::Died => now,
+            };
+            let failover = Failover::new(cause, last_sign, now, SystemTime::now());
+            tracing::warn!(node = name, "failover: {failover}");
+            self.failovers.begin(&name, failover);
+            self.come_back(index, Event::Failed, now);
+        }
+        if state.answers() {
+            if let Some(failover) = self.failovers.running(&name)
+                && failover.back(now)
+            {
+                tracing::warn!(node = name, "failover: {failover}");
+            }
+            self.come_back(index, Event::Answers, now);
+        }
+    }
+
+    /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
+    pub(super) fn let_come_back(&mut self, now: Instant) {
+        for index in 0..self.comebacks.len() {
+            self.come_back(index, Event::Time, now);
+        }
+        for index in needed(&self.states, &self.comebacks) {
+            self.come_back(index, Event::Needed, now);
+        }
+    }
+
+    /// Lets `event` happen to a node that has failed; changes nothing for others.
+    pub(super) fn come_back(&mut self, index: usize, event: Event, now: Instant) {
+        let was = self.comebacks[index];
+        let is = was.after(event, self.setting.hold(), now);
+        self.comebacks[index] = is;
+        let name = &self.setting.cluster.nodes[index].name;
+        if let Some(left) = is.held_for(now).filter(|_| !was.is_held()) {
+            let milliseconds = left.as_millis();
+            tracing::info!(
+                node = name,
+                milliseconds,
+                "held back: its former clients find another node first"
+            );
+        }
+        if was.is_held() && is == Comeback::Free {
+            tracing::info!(node = name, "gets clients again");
+        }
+        if is == Comeback::Free
+            && self.states[index].answers()
+            && let Some(failover) = self.failovers.running(name)
+        {
+            failover.end();
+        }
+    }
+
+    /// The balancer has heard what it has to know of the node.
+    pub(super) fn told(&mut self, node: String, view: View, now: Instant) {
+        if view.health.is_down()
+            && let Some(failover) = self.failovers.running(&node)
+            && failover.cut(now)
+        {
+            voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
+            self.cut_off_retired(&node);
+            if let Ok(index) = self.index(&node) {
+                self.come_back(index, Event::Cut, now);
+            }
+        }
+        self.heard.insert(node, view);
+    }
+
+    /// A request through the balancer was answered after the node had been cut off.
+    pub(super) fn elsewhere(&mut self, node: &str, now: Instant) {
+        if let Some(failover) = self.failovers.running(node)
+            && failover.elsewhere(now)
+        {
+            tracing::warn!(node, "failover: {failover}");
+            let (took, limit) = (
+                failover.took().unwrap_or_default(),
+                self.setting.cluster.targets.failover,
+            );
+            if took > limit.duration() {
+                tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
+            }
+        }
+    }
+
+    /// Balancer instances that were replaced cannot be told anything; the kernel ends what they have to the node.
+    pub(super) fn cut_off_retired(&self, node: &str) {
+        let Some(node) = self.setting.cluster.node(node).cloned() else {
+            return;
+        };
+        if !self.children.keys().any(|who| matches!(who, Who::Retired(_))) {
+            return;
+        }
+        tokio::task::spawn_blocking(move || {
+            for address in std::iter::once(node.tcp).chain(node.http) {
+                if let Err(error) = destroy_to(address) {
+                    let name = &node.name;
+                    tracing::warn!(node = name, %address, "connections of a replaced instance live on: {error}");
+                }
+            }
+        });
+    }
+
+    // Private
+
+    /// Why a node that served does so no longer; `None` when that was ordered.
+    fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
+        let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
+        match (state, child) {
+            (NodeState::Down, _) => Some(FailoverCause::Hung),
+            (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {
+                Some(FailoverCause::Died)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Targets that are none, or stop to be one.
+
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use super::target::{Mood, Target};
+use super::{Ended, at, error, held};
+use crate::harness::eventually;
+
+/// Longer than any of these takes on a busy machine, and shorter than what nobody has bounded.
+const BOUND: Duration = Duration::from_secs(30);
+
+fn free_address() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn a_target_that_refuses_is_named_with_the_reason() {
+    let address = free_address();
+    let ended = at(address, "10 1").ends();
+    let refusal = ended.refusal();
+    assert!(
+        refusal.contains(&format!("{address} is no MCP server over tcp: ")),
+        "{refusal}"
+    );
+    assert!(refusal.to_lowercase().contains("connection refused"), "{refusal}");
+    assert!(refusal.contains("\nhint: "), "{refusal}");
+}
+
+#[test]
+fn a_target_that_never_answers_is_given_up() {
+    let target = Target::that(Mood::Silent);
+    let ended = at(target.address, "10 1 --timeout 1s").ends();
+    let refusal = ended.refusal();
+    assert!(refusal.contains("not answered within 1s"), "{refusal}");
+    assert!(refusal.contains("\nhint: "), "{refusal}");
+    assert!(ended.took < BOUND, "{ended}");
+}
+
+#[test]
+fn a_target_that_answers_garbage_is_none() {
+    let answers = [
+        (
+            Mood::Says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+            "HTTP/1.1 400 Bad Request",
+        ),
+        (Mood::Noise, "no MCP: `....`"),
+        (Mood::Endless, "no line in 1 MiB"),
+        (Mood::Closes, "closed"),
+        (Mood::Says(b"{}\n"), "{}"),
+        (
+            Mood::Says(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":-32000,\"message\":\"full\"}}\n"),
+            "full",
+        ),
+    ];
+    for (mood, told) in answers {
+        let target = Target::that(mood);
+        let ended = at(target.address, "10 1 --timeout 5s").ends();
+        let refusal = ended.refusal();
+        assert!(refusal.contains(told), "{mood:?}: {refusal}");
+        assert!(
+            refusal.lines().all(|line| line.chars().count() < 400),
+            "{refusal}"
+        );
+        assert!(refusal.contains("\nhint: "), "{mood:?}: {refusal}");
+    }
+}
+
+const GARBAGE: Mood = Mood::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+
+/// How a target stops to be one, of which kind the errors are then, and what is told of one.
+type Turn = (Mood, &'static str, &'static str);
+
+/// Tries all at once: most of what they do is to wait.
+fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
+    thread::scope(|scope| {
+        for (mood, kind, told) in turns {
+            let test = &test;
+            scope.spawn(move || {
+                let ended = test(*mood);
+                assert!(ended.took < BOUND, "{mood:?}: {ended}");
+                let results = ended.results(1);
+                assert_eq!(results["outcome"], "failed", "{mood:?}: {ended}");
+                let (count, example) = error(&results, kind);
+                assert!(count > 0 && example.contains(told), "{mood:?}: {ended}");
+                // With whom and when.
+                assert!(
+                    example.contains(" from 127.") && example.ends_with(" s"),
+                    "{mood:?}: {ended}"
+                );
+                let memory = results["memory"]["generator_bytes"].as_u64().unwrap();
+                assert!(memory < 256 << 20, "{mood:?}: {ended}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_target_that_fails_in_mid_ramp_is_told_by_kind() {
+    let turns = [
+        (Mood::Closes, "closed", "closed"),
+        (Mood::ServesOnce, "closed", "closed"),
+        (Mood::Silent, "answer_timeout", "`initialize` not answered"),
+        (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
+        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Refuses, "refused", "refused"),
+    ];
+    each(&turns, |then| {
+        let target = Target::that_serves(20, then);
+        at(target.address, "60 1 --json --timeout 1s").ends()
+    });
+}
+
+#[test]
+fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
+    let turns = [
+        (Mood::Closes, "closed", "closed"),
+        (Mood::Silent, "answer_timeout", "not answered"),
+        (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
+        (Mood::Noise, "garbage", "no MCP: `....`"),
+        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Refuses, "refused", "refused"),
+    ];
+    each(&turns, |then| {
+        let target = Target::that(Mood::Serves);
+        let test = at(
+            target.address,
+            "60 6 --json --timeout 1s --messages-per-second 300",
+        );
+        held(target.address, 60);
+        // With so many pings on the schedule, the ramp is long over.
+        let answered = target.answered();
+        eventually("pings", || (target.answered() > answered + 400).then_some(()));
+        target.turn(then);
+        let ended = test.ends();
+        assert_eq!(ended.results(1)["ramp"]["connected"], 60, "{ended}");
+        ended
+    });
+}
+
+// The hold is over long before a client has lost its patience.
+#[test]
+fn a_target_that_answers_nothing_any_more_does_not_pass_by_ending_early() {
+    let target = Target::that(Mood::Serves);
+    let test = at(
+        target.address,
+        "60 3 --json --timeout 5s --messages-per-second 300",
+    );
+    held(target.address, 60);
+    eventually("pings", || (target.answered() > 60 + 30).then_some(()));
+    target.turn(Mood::Silent);
+    let ended = test.ends();
+    let results = ended.results(1);
+    let unanswered = results["messages"]["unanswered"].as_u64().unwrap();
+    assert!(unanswered > 0, "{ended}");
+    let (count, example) = error(&results, "answer_timeout");
+    assert!(count > 0 && example.contains("ping"), "{ended}");
+}

@@ -1,0 +1,171 @@
+//! `clusterctl load-test` as a user runs it: against clusters that are well, and against targets that are not.
+
+mod comparing;
+mod failing;
+mod hostile;
+mod interrupting;
+mod protocols;
+mod reaching;
+mod refusing;
+mod reporting;
+mod scale;
+mod sharing;
+mod small;
+mod target;
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clusterctl::plan::PROBE_SOURCE;
+use clusterctl::platform::sock_diag::count_established;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::harness::{Ran, TestCluster, eventually, signal};
+
+/// A load test on its way. It ends with the Rust test at the latest.
+#[must_use]
+struct Running {
+    child: Option<Child>,
+    since: Instant,
+    /// Where no cluster runs.
+    _nowhere: Option<TempDir>,
+}
+
+/// A load test that has ended.
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+    took: Duration,
+}
+
+/// A load test of a cluster.
+fn of(cluster: &TestCluster, line: &str) -> Running {
+    let args: Vec<&str> = ["load-test"].into_iter().chain(line.split_whitespace()).collect();
+    Running::begun(cluster.beside(&args), None)
+}
+
+/// A load test of a target that is no cluster's.
+fn at(target: impl std::fmt::Display, line: &str) -> Running {
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+    command
+        .env("CLUSTERCTL_RUN_DIR", nowhere.path())
+        .args(["load-test", "--target", &target.to_string()])
+        .args(line.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Running::begun(command, Some(nowhere))
+}
+
+impl Running {
+    fn begun(mut command: Command, nowhere: Option<TempDir>) -> Running {
+        Running {
+            child: Some(command.spawn().unwrap()),
+            since: Instant::now(),
+            _nowhere: nowhere,
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// What it ends with, by itself.
+    fn ends(mut self) -> Ended {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        let Ran { stdout, stderr, code } = Ran::from(output);
+        Ended {
+            code,
+            stdout,
+            stderr,
+            took: self.since.elapsed(),
+        }
+    }
+
+    /// What it ends with when Ctrl-C is pressed now, and how long that takes.
+    fn interrupted(self) -> Ended {
+        self.told(Signal::SIGINT)
+    }
+
+    /// What it ends with when it gets `told` now, and how long that takes.
+    fn told(mut self, told: Signal) -> Ended {
+        self.since = Instant::now();
+        signal(self.pid(), told);
+        self.ends()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _gone = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}
+
+impl Ended {
+    /// Its results, when it ended with `code`.
+    fn results(&self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// What it says on stderr, when it was refused, in less time than a test takes.
+    fn refusal(&self) -> &str {
+        assert_eq!((self.code, self.stdout.as_str()), (2, ""), "{self}");
+        assert!(self.stderr.starts_with("error: "), "{self}");
+        assert_eq!(self.stderr.matches("error: ").count(), 1, "{self}");
+        &self.stderr
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Ended {
+            code,
+            stdout,
+            stderr,
+            took,
+        } = self;
+        write!(f, "code {code} after {took:?}\n{stderr}\n{stdout}")
+    }
+}
+
+/// The verdict of a check.
+fn verdict<'a>(results: &'a Value, check: &str) -> &'a str {
+    let checks = results["checks"].as_array().unwrap();
+    let check = checks.iter().find(|known| known["name"] == check);
+    check.unwrap_or_else(|| panic!("{results}"))["verdict"]
+        .as_str()
+        .unwrap()
+}
+
+/// How often something of `kind` went wrong, and one example.
+fn error<'a>(results: &'a Value, kind: &str) -> (u64, &'a str) {
+    let errors = results["errors"].as_array().unwrap();
+    let of_kind: Vec<&Value> = errors.iter().filter(|error| error["kind"] == kind).collect();
+    let [error] = of_kind[..] else {
+        panic!("not one {kind}: {errors:?}");
+    };
+    (
+        error["count"].as_u64().unwrap(),
+        error["example"].as_str().unwrap(),
+    )
+}
+
+/// Established connections to an address of this host, as the kernel counts them, those of probes left out.
+fn established(address: SocketAddr) -> u64 {
+    count_established(&[address], &[PROBE_SOURCE]).unwrap()[0]
+}
+
+/// Waits until so many connections are held at `address`.
+fn held(address: SocketAddr, connections: u64) {
+    eventually("all connections", || {
+        (established(address) == connections).then_some(())
+    });
+}

@@ -1,0 +1,55 @@
+//! What clients speak besides TCP.
+
+use super::{of, verdict};
+use crate::harness::{TestCluster, eventually};
+
+#[test]
+fn http_websockets_and_streams_are_tested_behind_haproxy() {
+    // Of so few, some more on one node are many; and who has the fewest streams is asked while messages are under way.
+    let cluster = TestCluster::new().set("targets.variance=25").started();
+    for protocol in ["http", "ws", "sse"] {
+        let line = format!("300 2 --json --messages-per-second 300 --protocol {protocol}");
+        let ended = of(&cluster, &line).ends();
+        let results = ended.results(0);
+        assert_eq!(
+            (ended.stderr.as_str(), &results["held"]),
+            ("", &300.into()),
+            "{ended}"
+        );
+        assert_eq!(results["test"]["protocol"], protocol);
+        assert_eq!(results["counts"]["to_target"], 300, "{ended}");
+        assert_ne!(verdict(&results, "sticky"), "failed", "{ended}");
+        assert!(results["messages"]["answered"].as_u64().unwrap() > 300, "{ended}");
+        // Nothing on its way waits for what comes after it.
+        let fastest = results["latency"]["all"]["min_ms"].as_f64().unwrap();
+        assert!(fastest < 100.0, "{ended}");
+    }
+}
+
+#[test]
+fn streams_that_clients_have_left_are_gone_from_the_balancer() {
+    let cluster = TestCluster::new().started();
+    let ended = of(&cluster, "100 1 --json --protocol sse").ends();
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()["held"],
+        100,
+        "{ended}"
+    );
+    for node in ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"] {
+        eventually("no stream", || {
+            (cluster.stat("mcp_sse_backend", node, "scur") == "0").then_some(())
+        });
+    }
+}
+
+#[test]
+fn what_a_balancer_does_not_serve_is_refused_with_one_that_does() {
+    let cluster = TestCluster::behind("builtin").started();
+    let ended = of(&cluster, "10 1 --protocol http").ends();
+    let refusal = ended.refusal();
+    assert!(refusal.contains("builtin does not serve http"), "{refusal}");
+    assert!(
+        refusal.contains("\nhint: `clusterctl start haproxy`"),
+        "{refusal}"
+    );
+}

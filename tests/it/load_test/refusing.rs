@@ -1,0 +1,67 @@
+//! What is refused before a connection is opened.
+
+use std::process::{Command, Stdio};
+
+use super::target::{Mood, Target};
+use super::{Running, at, established, of};
+use crate::harness::TestCluster;
+
+#[test]
+fn without_a_cluster_there_is_nothing_to_test() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+    command
+        .env("CLUSTERCTL_RUN_DIR", nowhere.path())
+        .args(["load-test", "10", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ended = Running::begun(command, Some(nowhere)).ends();
+    assert_eq!(
+        ended.refusal(),
+        "error: the cluster is not running\nhint: `clusterctl start` starts it; `--target HOST:PORT` tests something else\n"
+    );
+}
+
+#[test]
+fn none_and_too_many_connections_are_refused() {
+    let target = Target::that(Mood::Serves);
+    let none = at(target.address, "0 1").ends();
+    assert!(
+        none.refusal().contains("'0'") || none.refusal().contains("`0`"),
+        "{none}"
+    );
+    let many = at(target.address, "10000000 1").ends();
+    assert!(many.refusal().contains("\nhint: "), "{many}");
+    assert_eq!(target.accepted(), 0);
+
+    let cluster = TestCluster::new().started();
+    let many = of(&cluster, "10000000 1").ends();
+    assert!(many.refusal().contains("\nhint: "), "{many}");
+    assert_eq!(established(cluster.address(8000)), 0);
+}
+
+#[test]
+fn a_node_that_is_none_cannot_fail() {
+    let cluster = TestCluster::behind("builtin").started();
+    let ended = of(&cluster, "10 1 --failover erlmcp9").ends();
+    assert!(
+        ended
+            .refusal()
+            .starts_with("error: unknown node `erlmcp9`\nhint: did you mean `erlmcp"),
+        "{ended}"
+    );
+    let ended = of(&cluster, "10 1 --failover-mode stop").ends();
+    assert!(ended.refusal().contains("--failover"), "{ended}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    for target in ["nowhere.invalid:80", "127.0.0.1", "127.0.0.1:99999", ":80", "::1"] {
+        let ended = at(target, "10 1 --timeout 2s").ends();
+        let refusal = ended.refusal();
+        assert!(
+            refusal.contains(target) && refusal.contains("\nhint: "),
+            "{target}: {refusal}"
+        );
+    }
+}
