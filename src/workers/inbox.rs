@@ -63,12 +63,6 @@ impl<Order> Inbox<Order> {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The worker ends, and reads nothing more.
-    pub fn close(&self) {
-        let unread = self.lock().take();
-        drop(unread);
-    }
-
     /// Where its worker reads it.
     #[must_use]
     pub fn desk(self: &Arc<Self>) -> Desk<Order> {
@@ -76,6 +70,12 @@ impl<Order> Inbox<Order> {
     }
 
     // Private
+
+    /// The worker ends, and reads nothing more.
+    fn close(&self) {
+        let unread = self.lock().take();
+        drop(unread);
+    }
 
     fn lock(&self) -> MutexGuard<'_, Option<Vec<Order>>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)

@@ -156,7 +156,7 @@ fn a_worker_that_has_ended_keeps_no_place() {
     assert!(matches!(assign(3), Assigned::Wait));
     drop(first);
     // The second has got the place, which nobody will read of; the third is told too late.
-    inbox.close();
+    drop(inbox.desk());
     assert!(servers[0].has_room());
     assert_eq!(backend.tally.queued.get(), 0);
 }

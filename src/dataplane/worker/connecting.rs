@@ -29,7 +29,7 @@ impl Worker {
     /// Finds a server for a session without one.
     pub(super) fn assign(&mut self, mut session: Box<Session>) {
         let waiter = || Waiter {
-            inbox: Arc::clone(&self.inbox),
+            inbox: Arc::clone(self.plane.inbox(self.number)),
             index: session.index,
             serial: session.serial,
             client: session.client_ip(),

@@ -19,12 +19,12 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll};
 use socket2::SockRef;
 
-use super::inbox::Inbox;
+use super::inbox::Order;
 use super::layout::Layout;
 use super::plane::Plane;
 use super::relay::{Outlook, Side};
 use crate::telemetry::Throttle;
-use crate::workers::{Table, Wheel};
+use crate::workers::{Desk, Table, Wheel};
 
 use listener::Listener;
 use places::Places;
@@ -42,7 +42,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub(super) struct Worker {
     number: u16,
     plane: Arc<Plane>,
-    inbox: Arc<Inbox>,
+    desk: Desk<Order>,
     poll: Poll,
     layout: Arc<Layout>,
     listeners: Vec<Option<Listener>>,
@@ -69,7 +69,7 @@ impl Worker {
         let now = plane.clock.now();
         Worker {
             number,
-            inbox: Arc::clone(plane.inbox(number)),
+            desk: plane.inbox(number).desk(),
             layout: plane.layout(),
             room: plane.room(table),
             plane,
@@ -201,13 +201,6 @@ impl Worker {
         if let Some(times) = self.trouble.after(Instant::now()) {
             tracing::warn!(worker = self.number, times, %error, "{what}");
         }
-    }
-}
-
-impl Drop for Worker {
-    /// However it ends: nobody is to wait for its answer.
-    fn drop(&mut self) {
-        self.inbox.close();
     }
 }
 

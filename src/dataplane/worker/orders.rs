@@ -18,7 +18,7 @@ use crate::runtime::serve::FrontendState;
 impl Worker {
     /// Does all that it was told. Whoever waits for an answer and is gone is no matter.
     pub(super) fn read_orders(&mut self) {
-        for order in self.inbox.take() {
+        for order in self.desk.take() {
             match order {
                 Order::Layout(layout, done) => {
                     let _gone = done.send(self.lay_out(layout));
