@@ -35,24 +35,28 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shut
 /// How connections lie on the nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Laid {
-    /// Of each node.
-    pub(super) count: Count,
-    /// Of those, connections of other clients.
+    /// This test's.
+    pub(super) own: Count,
+    /// All of them, where there are others: a balancer that deals connections out in turn is even over all, whoever's they
+    /// are.
+    pub(super) all: Count,
+    /// Of all, connections of other clients.
     pub(super) others: u64,
 }
 
-/// How connections lie on the nodes now: this test's, or all of them where there are others. A balancer that deals them out
-/// in turn is even over all, whoever's they are.
+/// How connections lie on the nodes now.
 pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
     let counts = count_once(order, crew, names).await;
     match counts.kernel {
         // Elsewhere the kernel counts what a balancer keeps, too.
         Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
             others: all.total.saturating_sub(counts.generator.total),
-            count: all,
+            own: counts.generator,
+            all,
         },
         _ => Laid {
-            count: counts.generator,
+            own: counts.generator.clone(),
+            all: counts.generator,
             others: 0,
         },
     }

@@ -95,7 +95,6 @@ impl<'a> Director<'a> {
         if !complete {
             self.crew.tell(|_| Command::Enough);
         }
-        let connected = counting::held(self.order, &self.look().await, &self.common.names);
         let laid = counting::laid(self.order, &self.crew, &self.common.names).await;
         let mut victims = None;
         let mut held_for = Duration::ZERO;
@@ -116,7 +115,6 @@ impl<'a> Director<'a> {
         let tally = self.crew.end().await?;
         Ok(Found {
             names: self.common.names.all(),
-            connected,
             laid,
             hold: held_for,
             counts,

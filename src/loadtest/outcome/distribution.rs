@@ -31,10 +31,10 @@ pub(super) fn distribution(order: &Order, laid: &Laid) -> Distribution {
 /// The nodes that took clients when the test began. One that serves nobody is as uneven as can be.
 fn judged(order: &Order, laid: &Laid) -> Vec<NodeCount> {
     let Some(cluster) = &order.cluster else {
-        return laid.count.nodes.clone();
+        return laid.all.nodes.clone();
     };
     let of = |name: &str| {
-        let node = laid.count.nodes.iter().find(|node| node.name == name);
+        let node = laid.all.nodes.iter().find(|node| node.name == name);
         node.map_or(0, |node| node.connections)
     };
     let members = cluster.nodes.iter().map(|(name, _)| name);

@@ -28,9 +28,7 @@ use latency::latency;
 pub(super) struct Found {
     /// The nodes' names, by number.
     pub(super) names: Vec<String>,
-    /// Connections when all were made.
-    pub(super) connected: Count,
-    /// The same with those of others, where others are on the same nodes.
+    /// How connections lay on the nodes when all were made.
     pub(super) laid: Laid,
     pub(super) hold: Duration,
     pub(super) counts: Counts,
@@ -55,7 +53,6 @@ impl Found {
             .victims
             .as_ref()
             .map(|victims| failover(victims, &self.tally.failover, order, name));
-        let connected = &self.connected;
         let mut results = Results {
             version: VERSION,
             program: format!("clusterctl {}", env!("CARGO_PKG_VERSION")),
@@ -66,7 +63,7 @@ impl Found {
             test: asked(order),
             outcome: Outcome::Failed,
             checks: Vec::new(),
-            ramp: ramp(&self.tally, connected),
+            ramp: ramp(&self.tally, &self.laid.own),
             held: u32::try_from(self.counts.generator.total).unwrap_or(u32::MAX),
             hold_seconds: self.hold.as_secs_f64(),
             nodes: nodes
@@ -120,7 +117,7 @@ impl Found {
         };
         NodeResult {
             name: name.to_owned(),
-            connected: of(&self.connected),
+            connected: of(&self.laid.own),
             held: of(&self.counts.generator),
             latency: place
                 .and_then(|place| self.tally.nodes.get(place))
