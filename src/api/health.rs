@@ -5,11 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::Status;
 use crate::stats::Spread;
 
-/// With fewer answers a 99th percentile is one of the slowest two, which is chance.
-const ENOUGH: u64 = 100;
-/// Nodes that differ by less than this are alike.
-const ALIKE_MS: f64 = 2.0;
-
 /// A [`Status`] with `latency` and `alerts` beside its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
@@ -62,6 +57,22 @@ pub enum LatencyClass {
 }
 
 impl LatencyClass {
+    /// Answers of a node from which on it is judged: with fewer a 99th percentile is one of the slowest two, which is chance.
+    pub const ENOUGH: u64 = 100;
+    /// Nodes whose p99 differ by less than this are alike, whatever share that is. In milliseconds.
+    pub const ALIKE_MS: f64 = 2.0;
+
+    /// Its name, as on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            LatencyClass::Excellent => "excellent",
+            LatencyClass::Good => "good",
+            LatencyClass::Warning => "warning",
+            LatencyClass::Critical => "critical",
+        }
+    }
+
     /// What the nodes' 99th percentiles are called, each in milliseconds and with the number of answers that it is made of;
     /// and their variance in percent, to three digits.
     #[must_use]
@@ -71,9 +82,9 @@ impl LatencyClass {
             return (0.0, LatencyClass::Excellent);
         };
         let variance = (spread.variance_percent * 1_000.0).round() / 1_000.0;
-        let few = nodes.iter().any(|(_, answers)| *answers < ENOUGH);
+        let few = nodes.iter().any(|(_, answers)| *answers < LatencyClass::ENOUGH);
         let class = match variance {
-            _ if few || spread.max - spread.min < ALIKE_MS => LatencyClass::Excellent,
+            _ if few || spread.max - spread.min < LatencyClass::ALIKE_MS => LatencyClass::Excellent,
             v if v < 5.0 => LatencyClass::Excellent,
             v if v < 10.0 => LatencyClass::Good,
             v if v < 20.0 => LatencyClass::Warning,

@@ -207,6 +207,12 @@ pub enum Verdict {
     Idle,
 }
 
+impl Verdict {
+    /// Connections per node, on average, from which on a distribution is judged: below it, single connections make a variance of
+    /// several percent.
+    pub const ENOUGH: f64 = 50.0;
+}
+
 impl Status {
     /// A cluster that does not run.
     #[must_use]

@@ -4,9 +4,6 @@ use crate::api::{Distribution, Node, NodeState, Verdict};
 use crate::profile::{Cluster, Targets};
 use crate::stats::Spread;
 
-/// Below this mean, single connections make a variance of several percent, and nothing can be judged.
-const ENOUGH: f64 = 50.0;
-
 /// The distribution over `nodes`, of which those that are up take traffic; `capacity` is what the plan can hold.
 #[must_use]
 pub fn distribution(cluster: &Cluster, nodes: &[Node], capacity: u64) -> Distribution {
@@ -52,7 +49,7 @@ pub fn distribution(cluster: &Cluster, nodes: &[Node], capacity: u64) -> Distrib
 
 fn verdict(spread: &Spread, targets: &Targets) -> Verdict {
     match spread {
-        spread if spread.mean < ENOUGH => Verdict::Idle,
+        spread if spread.mean < Verdict::ENOUGH => Verdict::Idle,
         spread if spread.variance_percent < targets.variance.get() => Verdict::Pass,
         _ => Verdict::Fail,
     }

@@ -31,10 +31,9 @@ pub fn health(health: &Health) -> String {
 /// What a difference of latencies is called, in its colour.
 pub(super) fn class(class: LatencyClass) -> String {
     match class {
-        LatencyClass::Excellent => paint::green("excellent"),
-        LatencyClass::Good => paint::green("good"),
-        LatencyClass::Warning => paint::yellow("warning"),
-        LatencyClass::Critical => paint::red("critical"),
+        LatencyClass::Excellent | LatencyClass::Good => paint::green(class.name()),
+        LatencyClass::Warning => paint::yellow(class.name()),
+        LatencyClass::Critical => paint::red(class.name()),
     }
 }
 

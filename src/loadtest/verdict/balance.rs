@@ -1,10 +1,8 @@
 //! Whether clients lie evenly on the nodes, and come back to their own.
 
 use super::super::results::{Check, CheckName, Results, Verdict};
+use crate::api;
 use crate::units::Percent;
-
-/// Below this mean, single connections make a variance of several percent, and nothing can be judged.
-const ENOUGH: f64 = 50.0;
 
 /// Each node has its share: the variance is below `target`.
 pub(super) fn distribution(results: &Results, target: Percent) -> Check {
@@ -17,7 +15,9 @@ pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     match judged {
         0 => Check::skipped(name, "no node has served"),
         1 => Check::skipped(name, "one node has all there is"),
-        _ if spread.mean < ENOUGH => Check::skipped(name, "under 50 connections per node: too few to judge"),
+        _ if spread.mean < api::Verdict::ENOUGH => {
+            Check::skipped(name, "under 50 connections per node: too few to judge")
+        }
         _ => Check::made(
             name,
             Verdict::of(spread.variance_percent < target.get()),

@@ -4,11 +4,6 @@ use super::super::results::{Check, CheckName, NodeResult, Results, Verdict};
 use crate::api::LatencyClass;
 use crate::units::{Percent, Period};
 
-/// With fewer answers a 99th percentile is one of the slowest two, which is chance.
-const ENOUGH: u64 = 100;
-/// Nodes whose p99 differ by less are alike, whatever share that is: see [`LatencyClass`]. In milliseconds.
-const ALIKE: f64 = 2.0;
-
 /// The nodes' p99 are alike, or differ by less than `target`; `missed` is what it is called when they do not.
 pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> Check {
     let latency = &results.latency;
@@ -16,26 +11,25 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     if results.nodes.len() < 2 {
         return Check::skipped(name, "there are no two nodes to compare");
     }
-    if results.nodes.iter().any(|node| node.latency.count < ENOUGH) {
+    if results
+        .nodes
+        .iter()
+        .any(|node| node.latency.count < LatencyClass::ENOUGH)
+    {
         return Check::skipped(name, "under 100 answers from a node: too few to judge");
     }
-    let (class, excellent) = match latency.class {
-        LatencyClass::Excellent => ("excellent", true),
-        LatencyClass::Good => ("good", false),
-        LatencyClass::Warning => ("warning", false),
-        LatencyClass::Critical => ("critical", false),
-    };
+    let excellent = latency.class == LatencyClass::Excellent;
     let kept = excellent || latency.variance_percent < target.get();
     // Else nobody would see why a large share is excellent.
-    let why = if excellent && apart(&results.nodes) < ALIKE {
-        format!(": p99 less than {ALIKE} ms apart")
+    let why = if excellent && apart(&results.nodes) < LatencyClass::ALIKE_MS {
+        format!(": p99 less than {} ms apart", LatencyClass::ALIKE_MS)
     } else {
         String::new()
     };
     Check::made(
         name,
         if kept { Verdict::Passed } else { missed },
-        format!("{:.1}%, {class}{why}", latency.variance_percent),
+        format!("{:.1}%, {}{why}", latency.variance_percent, latency.class.name()),
         format!("<{target}"),
     )
 }
