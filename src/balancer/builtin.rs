@@ -1,6 +1,5 @@
 //! The data plane inside this binary.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt;
@@ -10,11 +9,10 @@ use nix::sys::signal::Signal;
 use super::check::CheckError;
 use super::files::{ConfigFile, FilesError};
 use super::orders::Orders;
-use super::{Balancer, ReloadBy};
-use crate::plan::Plan;
+use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::platform::{Program, RunDir, self_exe};
 use crate::profile::{BalancerKind, Cluster};
-use crate::render::{self, Dataplane, HealthTarget, Templates};
+use crate::render::{self, Dataplane, HealthTarget};
 
 /// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only, so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +47,13 @@ impl Balancer for Builtin {
         env!("CARGO_PKG_VERSION")
     }
 
-    fn files(
-        &self,
-        cluster: &Cluster,
-        plan: &Plan,
-        run_dir: &RunDir,
-        _templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, FilesError> {
+    fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError> {
+        let Deployment {
+            cluster,
+            plan,
+            run_dir,
+            ..
+        } = deployment;
         let config = render::dataplane(cluster, plan, run_dir).ok_or(FilesError::NothingServed)?;
         let content = format!(
             "# {}: MCP clients on {} nodes. Made by clusterctl from the profile; edit that, not this.\n\n{}",
@@ -67,31 +65,20 @@ impl Balancer for Builtin {
             path: run_dir.dataplane_config(),
             content,
         }];
-        files.extend(self.order_files(cluster, run_dir, &BTreeSet::new()));
+        files.extend(self.order_files(deployment, &Away::default())?);
         Ok(files)
     }
 
-    fn order_files(
-        &self,
-        cluster: &Cluster,
-        run_dir: &RunDir,
-        drained: &BTreeSet<String>,
-    ) -> Vec<ConfigFile> {
-        vec![ConfigFile {
-            path: run_dir.dataplane_drained(),
-            content: render::drained_names(cluster, drained),
-        }]
+    fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
+        Ok(vec![ConfigFile {
+            path: deployment.run_dir.dataplane_drained(),
+            content: render::drained_names(deployment.cluster, &away.drained),
+        }])
     }
 
-    fn check<'a>(
-        &'a self,
-        cluster: &'a Cluster,
-        plan: &'a Plan,
-        run_dir: &'a RunDir,
-        templates: &'a Templates,
-    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
+    fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
         let checked = || {
-            let files = self.files(cluster, plan, run_dir, templates)?;
+            let files = self.files(deployment)?;
             let config = files.first().map_or("", |file| &file.content);
             Dataplane::parse(config).map_err(|error| CheckError::Refused {
                 kind: self.kind(),
@@ -103,12 +90,12 @@ impl Balancer for Builtin {
         std::future::ready(checked()).boxed()
     }
 
-    fn serve(&self, plan: &Plan, run_dir: &RunDir, _replacing: &[u32]) -> Program {
+    fn serve(&self, deployment: Deployment<'_>, _instance: usize, _replacing: Option<u32>) -> Program {
         let mut program = Program::new(&self.path)
             .args(["dataplane", "--config"])
-            .arg(run_dir.dataplane_config());
+            .arg(deployment.run_dir.dataplane_config());
         program.name = Some("clusterctl".into());
-        program.nofile = Some(plan.balancer.nofile);
+        program.nofile = Some(deployment.plan.balancer.nofile);
         program
     }
 
@@ -124,8 +111,8 @@ impl Balancer for Builtin {
         Signal::SIGTERM
     }
 
-    fn sockets(&self, _plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf> {
-        vec![run_dir.dataplane_socket()]
+    fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
+        vec![deployment.run_dir.dataplane_socket()]
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
@@ -141,9 +128,10 @@ impl Balancer for Builtin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::plan;
+    use crate::plan::{Plan, plan};
     use crate::platform::Host;
     use crate::profile::{DEFAULT, Source, load};
+    use crate::render::Templates;
 
     fn prepared() -> (Cluster, Plan, RunDir) {
         let cluster = load(&Source::read(DEFAULT).unwrap())
@@ -155,24 +143,34 @@ mod tests {
 
     #[tokio::test]
     async fn its_files_are_what_it_reads() {
-        let (mut cluster, plan, run_dir) = prepared();
+        let (cluster, plan, run_dir) = prepared();
         let (builtin, templates) = (Builtin::new(), Templates::embedded());
-        let files = builtin.files(&cluster, &plan, &run_dir, &templates).unwrap();
+        let deployment = Deployment {
+            cluster: &cluster,
+            plan: &plan,
+            run_dir: &run_dir,
+            templates: &templates,
+        };
+        let files = builtin.files(deployment).unwrap();
         let names = files
             .iter()
             .map(|file| file.path.file_name().unwrap().to_str().unwrap());
         assert_eq!(names.collect::<Vec<_>>(), ["dataplane.yaml", "dataplane.drained"]);
         assert!(files[0].content.starts_with("# erlmcp: MCP clients on 4 nodes."));
-        let warned = builtin.check(&cluster, &plan, &run_dir, &templates).await;
+        let warned = builtin.check(deployment).await;
         assert_eq!(warned.unwrap(), Vec::<String>::new());
-        let drained = builtin.order_files(&cluster, &run_dir, &BTreeSet::from(["erlmcp2".to_owned()]));
+        let drained = builtin
+            .order_files(deployment, &Away::drained(["erlmcp2".to_owned()]))
+            .unwrap();
         assert!(drained[0].content.ends_with("\nerlmcp2\n"));
 
+        let mut cluster = cluster.clone();
         cluster.listen.tcp = None;
-        let error = builtin
-            .check(&cluster, &plan, &run_dir, &templates)
-            .await
-            .unwrap_err();
+        let deployment = Deployment {
+            cluster: &cluster,
+            ..deployment
+        };
+        let error = builtin.check(deployment).await.unwrap_err();
         assert!(
             error.to_string().contains("`listen.tcp`") && error.hint().is_some(),
             "{error}"

@@ -1,6 +1,5 @@
 //! HAProxy.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,11 +12,10 @@ use super::check::{CheckError, verdict};
 use super::files::{ConfigFile, FilesError};
 use super::orders::{Lists, Orders};
 use super::scratch::Scratch;
-use super::{Balancer, ReloadBy};
-use crate::plan::Plan;
+use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
-use crate::render::{self, HaproxyBuild, HealthTarget, Templates};
+use crate::render::{self, HaproxyBuild, HealthTarget};
 
 /// The oldest branch that understands our configuration: `localpeer` came with 2.4.
 pub(super) const OLDEST: (u16, u16) = (2, 4);
@@ -52,13 +50,7 @@ impl Haproxy {
 
     // Private
 
-    async fn checked(
-        &self,
-        cluster: &Cluster,
-        plan: &Plan,
-        run_dir: &RunDir,
-        templates: &Templates,
-    ) -> Result<Vec<String>, CheckError> {
+    async fn checked(&self, deployment: Deployment<'_>) -> Result<Vec<String>, CheckError> {
         let not_run = |source| CheckError::NotRun {
             program: self.path.display().to_string(),
             source,
@@ -66,7 +58,11 @@ impl Haproxy {
         let scratch = Scratch::new().map_err(not_run)?;
         // Rendered for the scratch directory, so that its files refer to one another there.
         let there = RunDir::at(scratch.path());
-        for file in self.files(cluster, plan, &there, templates)? {
+        let scratched = Deployment {
+            run_dir: &there,
+            ..deployment
+        };
+        for file in self.files(scratched)? {
             RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
         }
         let program =
@@ -75,7 +71,7 @@ impl Haproxy {
         let here = |words: String| {
             let (there, here) = (
                 there.path().display().to_string(),
-                run_dir.path().display().to_string(),
+                deployment.run_dir.path().display().to_string(),
             );
             words.replace(&there, &here)
         };
@@ -103,18 +99,18 @@ impl Balancer for Haproxy {
         &self.build.version
     }
 
-    fn files(
-        &self,
-        cluster: &Cluster,
-        plan: &Plan,
-        run_dir: &RunDir,
-        templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, FilesError> {
+    fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError> {
+        let Deployment {
+            cluster,
+            plan,
+            run_dir,
+            templates,
+        } = deployment;
         let mut files = vec![ConfigFile {
             path: run_dir.haproxy_config(),
             content: render::haproxy(cluster, plan, &self.build, run_dir, templates)?,
         }];
-        files.extend(self.order_files(cluster, run_dir, &BTreeSet::new()));
+        files.extend(self.order_files(deployment, &Away::default())?);
         if let Some(certificate) = &cluster.tls {
             files.push(ConfigFile {
                 path: run_dir.certificate(),
@@ -124,13 +120,10 @@ impl Balancer for Haproxy {
         Ok(files)
     }
 
-    fn order_files(
-        &self,
-        cluster: &Cluster,
-        run_dir: &RunDir,
-        drained: &BTreeSet<String>,
-    ) -> Vec<ConfigFile> {
-        [
+    fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
+        let Deployment { cluster, run_dir, .. } = deployment;
+        let drained = &away.drained;
+        let files = [
             (run_dir.haproxy_state(), render::server_states(cluster, drained)),
             (
                 run_dir.haproxy_drained_names(),
@@ -140,31 +133,25 @@ impl Balancer for Haproxy {
                 run_dir.haproxy_drained_ids(),
                 render::drained_ids(cluster, drained),
             ),
-        ]
-        .map(|(path, content)| ConfigFile { path, content })
-        .into()
+        ];
+        Ok(files.map(|(path, content)| ConfigFile { path, content }).into())
     }
 
-    fn check<'a>(
-        &'a self,
-        cluster: &'a Cluster,
-        plan: &'a Plan,
-        run_dir: &'a RunDir,
-        templates: &'a Templates,
-    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
-        self.checked(cluster, plan, run_dir, templates).boxed()
+    fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
+        self.checked(deployment).boxed()
     }
 
-    fn serve(&self, plan: &Plan, run_dir: &RunDir, replacing: &[u32]) -> Program {
+    fn serve(&self, deployment: Deployment<'_>, _instance: usize, replacing: Option<u32>) -> Program {
+        let Deployment { plan, run_dir, .. } = deployment;
         let mut program = Program::new(&self.path).args([
             "-db".as_ref(),
             "-f".as_ref(),
             run_dir.haproxy_config().as_os_str(),
         ]);
         program.nofile = Some(plan.balancer.nofile);
-        if replacing.is_empty() {
+        let Some(replaced) = replacing else {
             return program;
-        }
+        };
         // It accepts some milliseconds before the old one has taught it the stick tables (ten reloads at 860 connections
         // a second: 69 of 62,786 were balanced anew), and its predecessor's socket is gone at once: what that one still
         // holds can only be counted and ended by the kernel.
@@ -172,8 +159,7 @@ impl Balancer for Haproxy {
             .arg("-x")
             .arg(run_dir.haproxy_socket())
             // Takes every pid that follows, so it comes last.
-            .arg("-sf")
-            .args(replacing.iter().map(u32::to_string))
+            .args(["-sf".to_owned(), replaced.to_string()])
     }
 
     fn reload(&self) -> ReloadBy {
@@ -188,8 +174,8 @@ impl Balancer for Haproxy {
         Signal::SIGTERM
     }
 
-    fn sockets(&self, _plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf> {
-        vec![run_dir.haproxy_socket()]
+    fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
+        vec![deployment.run_dir.haproxy_socket()]
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {

@@ -4,13 +4,13 @@
 mod builtin;
 mod certificate;
 mod check;
+mod deployment;
 mod files;
 mod find;
 mod haproxy;
 mod orders;
 mod scratch;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,15 +19,15 @@ use nix::sys::signal::Signal;
 
 pub use builtin::Builtin;
 pub use check::CheckError;
+pub use deployment::{Away, Deployment};
 pub use files::{ConfigFile, FilesError};
 pub use find::{FindError, find};
 pub use haproxy::Haproxy;
 pub use orders::Orders;
 
-use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
-use crate::render::{HealthTarget, Templates};
+use crate::render::HealthTarget;
 
 /// Who puts a new configuration in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub enum ReloadBy {
     },
     /// The process that runs: told so by its runtime API, it reads its files again.
     Itself,
+    /// New workers of the process that runs, which starts them on this signal; the old ones end with their last
+    /// connection. It has no runtime API: orders reach it this way, too.
+    Workers(Signal),
 }
 
 /// One load balancer. Each is a drop-in for the others.
@@ -61,36 +64,26 @@ pub trait Balancer: Send + Sync {
     ///
     /// # Errors
     /// When a template cannot be filled, or a certificate not read.
-    fn files(
-        &self,
-        cluster: &Cluster,
-        plan: &Plan,
-        run_dir: &RunDir,
-        templates: &Templates,
-    ) -> Result<Vec<ConfigFile>, FilesError>;
+    fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError>;
 
-    /// Those of the files that say which nodes are drained, to be written before an order is given: so every process
-    /// that starts later knows of it before its first connection. `drained` are names of nodes.
-    fn order_files(&self, cluster: &Cluster, run_dir: &RunDir, drained: &BTreeSet<String>)
-    -> Vec<ConfigFile>;
+    /// Those of the files that say which nodes get nothing new, to be written before an order is given: so every
+    /// process that starts later knows of it before its first connection.
+    ///
+    /// # Errors
+    /// When a template cannot be filled.
+    fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError>;
 
     /// Lets the real binary check the files, in a private directory of its own; nothing else is touched. Returns
     /// what it warns of, which should be nothing.
     ///
     /// # Errors
     /// When there are no files, it cannot be run, or refuses them.
-    fn check<'a>(
-        &'a self,
-        cluster: &'a Cluster,
-        plan: &'a Plan,
-        run_dir: &'a RunDir,
-        templates: &'a Templates,
-    ) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
+    fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
 
-    /// How it is run, in front, reading the files in `run_dir`. It takes the listeners over from the processes
-    /// `replacing`, which then end with their last connection; none for a fresh start, or when it
-    /// [reloads itself](ReloadBy::Itself).
-    fn serve(&self, plan: &Plan, run_dir: &RunDir, replacing: &[u32]) -> Program;
+    /// How the instance with this index is run, in front, reading its files in the run directory. It takes the listeners
+    /// over from the process `replacing`, which then ends with its last connection; none for a fresh start, or when
+    /// there are no [successors](ReloadBy::Successor).
+    fn serve(&self, deployment: Deployment<'_>, instance: usize, replacing: Option<u32>) -> Program;
 
     /// Who puts a new configuration in force, once its files are written.
     fn reload(&self) -> ReloadBy;
@@ -102,7 +95,12 @@ pub trait Balancer: Send + Sync {
     fn end_signal(&self) -> Signal;
 
     /// The runtime API of each instance; none for a balancer without one.
-    fn sockets(&self, plan: &Plan, run_dir: &RunDir) -> Vec<PathBuf>;
+    fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf>;
+
+    /// Where a balancer without runtime API serves its status page to us.
+    fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
+        None
+    }
 
     /// The servers that a node's health has to be told to over the runtime API.
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;

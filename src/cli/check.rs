@@ -10,14 +10,8 @@ use super::settings::Settings;
 /// Checks both; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
-    let Planned {
-        cluster,
-        plan,
-        balancer,
-        run_dir,
-        templates,
-    } = &planned;
-    let warned = balancer.check(cluster, plan, run_dir, templates).await?;
+    let balancer = &planned.balancer;
+    let warned = balancer.check(planned.deployment()).await?;
     planned.warn(printer);
     for warned in warned {
         printer.warning(&warned);

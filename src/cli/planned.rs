@@ -4,7 +4,7 @@ use super::balancer_name::BalancerName;
 use super::failure::Failure;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::balancer::{self, Balancer};
+use crate::balancer::{self, Balancer, Deployment};
 use crate::plan::{Plan, plan};
 use crate::platform::{Host, RunDir};
 use crate::profile::Cluster;
@@ -37,6 +37,16 @@ impl Planned {
             run_dir: settings.run_dir()?,
             templates: settings.templates(),
         })
+    }
+
+    /// What would be served.
+    pub(super) fn deployment(&self) -> Deployment<'_> {
+        Deployment {
+            cluster: &self.cluster,
+            plan: &self.plan,
+            run_dir: &self.run_dir,
+            templates: &self.templates,
+        }
     }
 
     /// Says what the profile wants and does not get.

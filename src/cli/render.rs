@@ -12,14 +12,7 @@ use crate::platform::RunDir;
 /// Renders what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
-    let Planned {
-        cluster,
-        plan,
-        balancer,
-        run_dir,
-        templates,
-    } = &planned;
-    let files = balancer.files(cluster, plan, run_dir, templates)?;
+    let files = planned.balancer.files(planned.deployment())?;
     planned.warn(printer);
     match &args.output {
         // The first file is the configuration; others, as a bundle with a private key, belong in no terminal.

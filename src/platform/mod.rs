@@ -15,6 +15,7 @@ pub mod sysctl;
 pub mod terminal;
 pub mod thread;
 pub mod usage;
+mod worker;
 
 pub use host::Host;
 pub use lock::Lock;
@@ -24,3 +25,4 @@ pub use program::Program;
 pub use run_dir::RunDir;
 pub use self_exe::self_exe;
 pub use usage::Usage;
+pub use worker::Worker;

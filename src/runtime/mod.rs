@@ -12,6 +12,7 @@ mod row;
 pub mod serve;
 mod server;
 mod socket;
+mod status_page;
 
 pub use answer::Refused;
 pub use error::RuntimeError;
@@ -19,3 +20,4 @@ pub use info::Info;
 pub use row::Row;
 pub use server::{ServerHealth, ServerState};
 pub use socket::Socket;
+pub use status_page::{StatusPage, StatusPageError, StubStatus};

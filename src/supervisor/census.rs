@@ -64,7 +64,7 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
 /// Connections that the balancer keeps idle for later requests, by node.
 async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
     let mut idle = BTreeMap::new();
-    for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
+    for socket in setting.sockets() {
         let asked = tokio::time::timeout(PATIENCE, async { Socket::new(socket).idle().await }).await;
         for (server, count) in asked.ok().and_then(Result::ok).unwrap_or_default() {
             *idle.entry(server).or_default() += count;

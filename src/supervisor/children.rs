@@ -10,6 +10,7 @@ use super::core::Core;
 use super::look::{ChildLook, Doing};
 use super::record::Record;
 use super::rollout::Who;
+use super::sign::Sign;
 use super::watching::{self, Ready};
 use crate::api::Only;
 use crate::platform::usage::{age, usage};
@@ -56,9 +57,8 @@ impl Core {
 
     /// A child's process has ended.
     pub(super) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
-        if let Some(voice) = self.voices.remove(&who) {
-            voice.abort();
-        }
+        self.silence(who);
+        self.pulses.remove(&who);
         // What a dead leader leaves in its group would hold its ports.
         if let Err(error) = process.signal_group(Signal::SIGKILL) {
             tracing::warn!(
@@ -75,7 +75,7 @@ impl Core {
     pub(super) fn answered(&mut self, who: Who, now: Instant) {
         match who {
             Who::Node(index) => self.vitals[index].revive(now),
-            Who::Balancer(instance) => self.give_voice(who, instance, now),
+            Who::Balancer(_) => self.give_voice(who, now),
             Who::Retired(_) => {}
         }
         self.apply(who, Event::Answered, now);
@@ -126,9 +126,9 @@ impl Core {
     pub(super) fn watch(&self, who: Who, process: Process) {
         let ready = match who {
             Who::Node(index) => Ready::Node(self.vitals[index].probes()),
-            Who::Balancer(instance) => Ready::Balancer(self.setting.socket(instance)),
+            Who::Balancer(instance) => Ready::Balancer(self.setting.sign(instance)),
             // It has answered in its time.
-            Who::Retired(_) => Ready::Balancer(None),
+            Who::Retired(_) => Ready::Balancer(Sign::Running),
         };
         watching::watch(process, ready, self.news.clone());
     }
@@ -177,6 +177,12 @@ impl Core {
         let program = self.setting.program(who);
         let log = self.setting.run_dir.log(self.setting.name(who));
         self.adopted.retain(|adopted| *adopted != who);
+        if let (Who::Balancer(_), Some(stale)) =
+            (who, self.setting.balancer.status_socket(&self.setting.run_dir))
+        {
+            // What a killed instance has left; a new one could not bind it.
+            let _gone_or_not = std::fs::remove_file(stale);
+        }
         self.log_starts
             .insert(who, std::fs::metadata(&log).map_or(0, |log| log.len()));
         match program.spawn(&log) {
@@ -208,7 +214,10 @@ impl Core {
                 then: Then::Recover, ..
             } => Doing::Silent,
             State::Up { .. }
-                if matches!(who, Who::Balancer(_)) && self.balancer_pulse.silent_since().is_some() =>
+                if self
+                    .pulses
+                    .get(&who)
+                    .is_some_and(|pulse| pulse.silent_since().is_some()) =>
             {
                 Doing::Silent
             }

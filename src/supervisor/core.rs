@@ -24,7 +24,7 @@ use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
 use super::setting::Setting;
 use super::vitals::Vitals;
-use super::voice::{Opinion, View};
+use super::voice::Opinion;
 use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
 
@@ -49,8 +49,8 @@ pub(super) struct Core {
     pub(super) log_starts: BTreeMap<Who, u64>,
     /// Operators' orders to empty nodes, by name.
     pub(super) drains: BTreeMap<String, Drain>,
-    /// What the balancer has heard of each node, by name.
-    pub(super) heard: BTreeMap<String, View>,
+    /// What each balancer instance has heard of each node.
+    pub(super) heard: BTreeMap<Who, Opinion>,
     /// Orders that are answered when the balancer has heard of them.
     pub(super) promises: Vec<Promise>,
     pub(super) failovers: Failovers,
@@ -59,8 +59,8 @@ pub(super) struct Core {
     /// Whether each node gets clients once it answers.
     pub(super) comebacks: Vec<Comeback>,
     pub(super) vitals: Vec<Vitals>,
-    /// Whether the balancer answers on its runtime socket.
-    pub(super) balancer_pulse: Pulse,
+    /// Whether each balancer instance answers.
+    pub(super) pulses: BTreeMap<Who, Pulse>,
     pub(super) meters: BTreeMap<Who, Meter>,
     pub(super) opinion: watch::Sender<Opinion>,
     pub(super) voices: BTreeMap<Who, AbortHandle>,
@@ -104,7 +104,7 @@ impl Core {
                 .iter()
                 .map(|node| Vitals::new(setting.probes(node), now))
                 .collect(),
-            balancer_pulse: Pulse::beating(now),
+            pulses: BTreeMap::new(),
             meters: BTreeMap::new(),
             opinion: watch::Sender::new(Opinion::new()),
             voices: BTreeMap::new(),
@@ -116,7 +116,6 @@ impl Core {
         };
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
-            core.write_orders();
             core.adopt(record, now);
         }
         let verb = if core.adopted.is_empty() {
@@ -211,12 +210,12 @@ impl Core {
                 None => self.succeeded(process, now),
             },
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
-            News::Balancer { answered: true } => self.balancer_pulse.answered(now),
-            News::Balancer { answered: false } => self.balancer_pulse.failed(),
+            News::Balancer { who, answered } => self.balancer_answered(who, answered, now),
             News::Saved(states) => self.saved(states, now),
             News::Reread(outcome) => self.reread(outcome, now),
             News::Counted(connections) => self.counted(&connections, now),
-            News::Told { node, view } => self.told(node, view, now),
+            News::Told { who, node, view } => self.told(who, &node, view, now),
+            News::NotCut { node } => self.not_cut(&node, now),
             News::Elsewhere { node } => self.elsewhere(&node, now),
             News::Request(request) => self.follow(request, now),
         }

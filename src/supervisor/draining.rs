@@ -8,10 +8,9 @@ use super::core::Core;
 use super::drain::{Drain, Due};
 use super::news::{News, Reply};
 use super::rollout::{Rollout, Verb, Who};
-use super::setting::Setting;
 use super::voice;
+use super::writing::write_orders;
 use crate::api::{ConnectionsBy, DrainOrder, NodeState, ReadyOrder, Refusal};
-use crate::platform::RunDir;
 
 impl Core {
     /// Lets no new connection or session reach a node. A second order replaces the first.
@@ -55,7 +54,7 @@ impl Core {
                         connections = counted.tcp + counted.http,
                         "closing what is left"
                     );
-                    self.cut_off_retired(&name);
+                    self.cut_off(&name);
                     voice::cut(name, &self.setting);
                 }
                 Some(Due::Stop) => {
@@ -69,17 +68,8 @@ impl Core {
 
     /// Writes what a balancer instance that starts later has to know of drained nodes.
     pub(super) fn write_orders(&self) {
-        let drained = self.drains.keys().cloned().collect();
-        let Setting {
-            balancer,
-            cluster,
-            run_dir,
-            ..
-        } = &*self.setting;
-        for file in balancer.order_files(cluster, run_dir, &drained) {
-            if let Err(error) = RunDir::replace(&file.path, file.content.as_bytes()) {
-                tracing::error!(file = %file.path.display(), "orders not written: {error}");
-            }
+        if let Err(error) = write_orders(&self.setting, &self.away()) {
+            tracing::error!("orders not written: {error}");
         }
     }
 

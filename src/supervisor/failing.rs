@@ -2,13 +2,16 @@
 
 use std::time::{Instant, SystemTime};
 
-use super::child::State;
+use super::child::{self, State};
 use super::comeback::{Comeback, Event, needed};
 use super::core::Core;
 use super::failover::Failover;
+use super::ladder::Ladder;
+use super::news::News;
 use super::rollout::Who;
 use super::voice::{self, View};
 use crate::api::{FailoverCause, NodeState};
+use crate::balancer::ReloadBy;
 use crate::platform::sock_diag::destroy_to;
 
 impl Core {
@@ -78,19 +81,39 @@ impl Core {
         }
     }
 
-    /// The balancer has heard what it has to know of the node.
-    pub(super) fn told(&mut self, node: String, view: View, now: Instant) {
+    /// A balancer instance has heard what it has to know of the node.
+    pub(super) fn told(&mut self, who: Who, node: &str, view: View, now: Instant) {
+        if !self.voices.contains_key(&who) {
+            return;
+        }
+        self.heard.entry(who).or_default().insert(node.to_owned(), view);
         if view.health.is_down()
-            && let Some(failover) = self.failovers.running(&node)
+            && self.all_heard(node, |view| view.health.is_down())
+            && let Some(failover) = self.failovers.running(node)
             && failover.cut(now)
         {
-            voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
-            self.cut_off_retired(&node);
-            if let Ok(index) = self.index(&node) {
+            voice::find_elsewhere(node.to_owned(), &self.setting, self.news.clone());
+            self.cut_off(node);
+            if let Ok(index) = self.index(node) {
                 self.come_back(index, Event::Cut, now);
             }
         }
-        self.heard.insert(node, view);
+    }
+
+    /// The kernel did not end what the balancer has to the node: it ends with the node's process.
+    pub(super) fn not_cut(&mut self, node: &str, now: Instant) {
+        let Ok(index) = self.index(node) else { return };
+        if !self.hears_by_files() {
+            return;
+        }
+        tracing::warn!(node, "killed, because nothing else ends its connections");
+        let event = if self.states[index].answers() {
+            // Only drained; it need not come back as one that has failed.
+            child::Event::Stop(Ladder::kill(), child::Then::Start)
+        } else {
+            child::Event::Hung
+        };
+        self.apply(Who::Node(index), event, now);
     }
 
     /// A request through the balancer was answered after the node had been cut off.
@@ -109,22 +132,32 @@ impl Core {
         }
     }
 
-    /// Balancer instances that were replaced cannot be told anything; the kernel ends what they have to the node.
-    pub(super) fn cut_off_retired(&self, node: &str) {
+    /// Balancer instances that were replaced cannot be told anything, nor can those without a runtime API: the kernel ends
+    /// what they have to the node.
+    pub(super) fn cut_off(&self, node: &str) {
         let Some(node) = self.setting.cluster.node(node).cloned() else {
             return;
         };
-        if !self.children.keys().any(|who| matches!(who, Who::Retired(_))) {
+        let has_retired = self.children.keys().any(|who| matches!(who, Who::Retired(_)));
+        if !has_retired && !self.hears_by_files() {
             return;
         }
+        let news = self.news.clone();
         tokio::task::spawn_blocking(move || {
             for address in std::iter::once(node.tcp).chain(node.http) {
                 if let Err(error) = destroy_to(address) {
                     let name = &node.name;
-                    tracing::warn!(node = name, %address, "connections of a replaced instance live on: {error}");
+                    tracing::warn!(node = name, %address, "connections were not ended: {error}");
+                    let _nobody_listens_after_the_end = news.blocking_send(News::NotCut { node: node.name });
+                    return;
                 }
             }
         });
+    }
+
+    /// Whether the balancer has no runtime API by which it could be told to end connections.
+    pub(super) fn hears_by_files(&self) -> bool {
+        matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
     }
 
     // Private

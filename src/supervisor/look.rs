@@ -219,7 +219,7 @@ impl Look {
             () if any(Doing::Ending) => BalancerState::Stopped,
             () => BalancerState::Reloading,
         };
-        let stats_sockets = setting.balancer.sockets(&setting.plan, &setting.run_dir);
+        let stats_sockets = setting.sockets();
         Balancer {
             kind: setting.balancer.kind(),
             state,

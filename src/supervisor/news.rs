@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::look::Look;
 use super::prepare::Prepared;
 use super::reload;
+use super::rollout::Who;
 use super::voice::View;
 use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
@@ -29,16 +30,19 @@ pub(super) enum News {
         target: SocketAddr,
         result: Result<Duration, Failure>,
     },
-    /// The balancer was asked on its runtime socket.
-    Balancer { answered: bool },
+    /// A balancer instance was asked for a sign of life.
+    Balancer { who: Who, answered: bool },
     /// The running balancer's view of its servers, for the one that follows it.
     Saved(Result<String, String>),
     /// The running balancer has read its files again, or says why not.
     Reread(Result<(), String>),
     /// Connections per node were counted.
     Counted(Vec<ConnectionsBy>),
-    /// The balancer has heard what it has to know of a node. One that is not well has lost its sessions by now.
-    Told { node: String, view: View },
+    /// A balancer instance has heard what it has to know of a node. One that is not well has lost its sessions there
+    /// by now, if the balancer ends them itself.
+    Told { who: Who, node: String, view: View },
+    /// The kernel does not let us end the connections that the balancer has to a node.
+    NotCut { node: String },
     /// After a node had lost its sessions, a request through the balancer was answered.
     Elsewhere { node: String },
     /// Somebody asks or orders.

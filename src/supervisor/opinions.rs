@@ -1,5 +1,6 @@
 //! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::child::{Child, Event, State};
@@ -7,11 +8,12 @@ use super::core::Core;
 use super::look::node_state;
 use super::news::News;
 use super::pulse::{INTERVAL, LATE, PATIENCE, Pulse};
+use super::rewriting;
 use super::rollout::Who;
-use super::voice::{self, Health, Opinion, View};
+use super::voice::{self, Health, Listener, Opinion, View};
 use crate::api::NodeState;
+use crate::balancer::{Away, ReloadBy};
 use crate::platform::Identity;
-use crate::runtime::Socket;
 
 impl Core {
     /// Asks every running node for a sign of life, and judges what came back.
@@ -33,7 +35,7 @@ impl Core {
                 self.apply(Who::Node(index), Event::Hung, now);
             }
         }
-        self.probe_balancer(now, late);
+        self.probe_balancers(now, late);
         let running: Vec<(Who, Identity)> = self
             .children
             .iter()
@@ -69,53 +71,100 @@ impl Core {
     }
 
     /// The balancer instance serves: from now on it hears our opinion.
-    pub(super) fn give_voice(&mut self, who: Who, instance: usize, now: Instant) {
+    pub(super) fn give_voice(&mut self, who: Who, now: Instant) {
         self.have_opinion(now);
-        self.heard.clear();
-        self.balancer_pulse = Pulse::beating(now);
-        let Some(socket) = self.setting.socket(instance) else {
+        self.silence(who);
+        self.pulses.insert(who, Pulse::beating(now));
+        let Who::Balancer(instance) = who else { return };
+        let Some(process) = self.children.get(&who).and_then(Child::process) else {
             return;
         };
-        let voice = voice::tell(
-            socket,
-            self.setting.clone(),
-            self.opinion.subscribe(),
-            self.news.clone(),
-        );
-        if let Some(before) = self.voices.insert(who, tokio::spawn(voice).abort_handle()) {
-            before.abort();
+        let listener = Listener {
+            who,
+            setting: self.setting.clone(),
+            opinion: self.opinion.subscribe(),
+            news: self.news.clone(),
+        };
+        let voice = match (self.setting.socket(instance), self.setting.balancer.reload()) {
+            (Some(socket), _) => tokio::spawn(voice::tell(socket, listener)),
+            (None, ReloadBy::Workers(signal)) => tokio::spawn(rewriting::tell(process, signal, listener)),
+            (None, _) => return,
+        };
+        self.voices.insert(who, voice.abort_handle());
+    }
+
+    /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
+    pub(super) fn silence(&mut self, who: Who) {
+        self.heard.remove(&who);
+        if let Some(voice) = self.voices.remove(&who) {
+            voice.abort();
+        }
+    }
+
+    /// Whether every balancer instance that hears us has heard of the node what `is_enough`.
+    pub(super) fn all_heard(&self, node: &str, is_enough: impl Fn(&View) -> bool) -> bool {
+        self.voices.keys().all(|who| {
+            let heard = self.heard.get(who).and_then(|heard| heard.get(node));
+            heard.is_some_and(&is_enough)
+        })
+    }
+
+    /// A balancer instance has given a sign of life, or has not.
+    pub(super) fn balancer_answered(&mut self, who: Who, answered: bool, now: Instant) {
+        match self.pulses.get_mut(&who) {
+            Some(pulse) if answered => pulse.answered(now),
+            Some(pulse) => pulse.failed(),
+            None => {}
+        }
+    }
+
+    /// The nodes that get nothing new, for a balancer that reads of them in its files.
+    pub(super) fn away(&self) -> Away {
+        let names = |wanted: &dyn Fn(&View) -> bool| -> BTreeSet<String> {
+            let nodes = self.setting.cluster.nodes.iter().enumerate();
+            nodes
+                .filter(|(index, _)| wanted(&self.view(*index)))
+                .map(|(_, node)| node.name.clone())
+                .collect()
+        };
+        Away {
+            drained: names(&|view| view.drained),
+            down: names(&|view| view.health.is_down()),
         }
     }
 
     // Private
 
     /// Asks the balancer for a sign of life, and kills one that has given none for too long.
-    fn probe_balancer(&mut self, now: Instant, late: bool) {
-        const BALANCER: Who = Who::Balancer(0);
-        let Some(socket) = self.setting.socket(0) else {
-            return;
-        };
-        if !self.children.get(&BALANCER).is_some_and(Child::is_up) {
-            return;
-        }
-        let was = self.balancer_pulse.silent_since();
-        self.balancer_pulse.judge(now, late);
-        self.balancer_pulse.asked();
-        match (was, self.balancer_pulse.silent_since()) {
-            (None, Some(_)) => tracing::error!("the balancer runs, and answers nothing"),
-            (Some(_), None) => tracing::info!("the balancer answers again"),
-            (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
-                self.apply(BALANCER, Event::Hung, now);
+    fn probe_balancers(&mut self, now: Instant, late: bool) {
+        let up: Vec<(Who, Identity)> = self
+            .children
+            .iter()
+            .filter(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up())
+            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .collect();
+        for (who, process) in up {
+            let Who::Balancer(instance) = who else { continue };
+            let pulse = self.pulses.entry(who).or_insert_with(|| Pulse::beating(now));
+            let was = pulse.silent_since();
+            pulse.judge(now, late);
+            pulse.asked();
+            let name = self.setting.name(who);
+            match (was, pulse.silent_since()) {
+                (None, Some(_)) => tracing::error!(child = name, "the balancer runs, and answers nothing"),
+                (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),
+                (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
+                    self.apply(who, Event::Hung, now);
+                }
+                _ => {}
             }
-            _ => {}
+            let (sign, news) = (self.setting.sign(instance), self.news.clone());
+            tokio::spawn(async move {
+                let asked = tokio::time::timeout(PATIENCE, sign.lacks(process)).await;
+                let answered = asked.is_ok_and(|lacking| lacking.is_none());
+                let _nobody_listens_after_the_end = news.send(News::Balancer { who, answered }).await;
+            });
         }
-        let news = self.news.clone();
-        tokio::spawn(async move {
-            let answered = tokio::time::timeout(PATIENCE, Socket::new(socket).info())
-                .await
-                .is_ok_and(|info| info.is_ok());
-            let _nobody_listens_after_the_end = news.send(News::Balancer { answered }).await;
-        });
     }
 
     fn hung_for(&self, index: usize, now: Instant) -> Duration {

@@ -75,22 +75,25 @@ impl Prepared {
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
-        let files = balancer.files(&cluster, &plan, &run_dir, &templates)?;
-        let warned = balancer.check(&cluster, &plan, &run_dir, &templates).await?;
-        let taken = taken(&wanted(&cluster, &plan, launch.only), ours);
+        let setting = Setting {
+            launch,
+            cluster,
+            plan,
+            balancer,
+            run_dir,
+            templates,
+        };
+        let files = setting.balancer.files(setting.deployment())?;
+        let warned = setting.balancer.check(setting.deployment()).await?;
+        let wanted = wanted(&setting.cluster, &setting.plan, setting.launch.only);
+        let taken = taken(&wanted, ours);
         if !taken.is_empty() {
             return Err(PrepareError::Taken(taken));
         }
         Ok(Prepared {
-            warned,
-            setting: Setting {
-                launch,
-                cluster,
-                plan,
-                balancer,
-                run_dir,
-            },
+            setting,
             files,
+            warned,
         })
     }
 

@@ -38,12 +38,9 @@ impl Core {
         let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
         for promise in std::mem::take(&mut self.promises) {
             let drained = self.drains.contains_key(&promise.node);
-            let heard = self
-                .heard
-                .get(&promise.node)
-                .is_some_and(|heard| heard.drained == drained);
             // A balancer that does not run reads of the order when it starts.
-            let _nobody_waits = if (heard && !takes_over) || self.voices.is_empty() {
+            let heard = self.all_heard(&promise.node, |view| view.drained == drained);
+            let _nobody_waits = if heard && !takes_over {
                 promise.reply.send(Ok(()))
             } else if now >= promise.until {
                 let error = format!("{} has not heard of it", self.setting.balancer.kind());

@@ -1,6 +1,5 @@
 //! `reload`: by a successor ([`super::succession`]), or by the process that runs ([`super::rereading`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,15 +7,14 @@ use nix::sys::signal::Signal;
 
 use super::child::State;
 use super::core::Core;
-use super::drain::Drain;
 use super::prepare::Prepared;
 use super::reload::{Phase, Reload, Reply};
 use super::rollout::Who;
 use super::setting::Setting;
 use super::tail::tail;
+use super::writing::{write_all, write_files};
 use crate::api::{Refusal, Reloaded};
-use crate::balancer::{ConfigFile, ReloadBy};
-use crate::platform::RunDir;
+use crate::balancer::ReloadBy;
 
 /// The instance that is reloaded. With several, each will be.
 pub(super) const BALANCER: Who = Who::Balancer(0);
@@ -47,13 +45,12 @@ impl Core {
                 self.reload = Some(Reload::new(prepared, reply, self.settled(*since)));
             }
             Some(State::Stopped) | None => {
-                let outcome = write(&prepared.files).map_err(|error| Refusal {
+                let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
                     error: format!("not reloaded: {error}"),
                     hint: None,
                 });
                 if outcome.is_ok() {
                     self.put_in_force(prepared, now);
-                    self.write_orders();
                 }
                 let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
@@ -90,7 +87,7 @@ impl Core {
                         reload.phase = Phase::Saving;
                         self.save_states();
                     }
-                    ReloadBy::Itself => {
+                    ReloadBy::Itself | ReloadBy::Workers(_) => {
                         reload.phase = Phase::Telling;
                         self.tell_to_reread(now);
                     }
@@ -112,10 +109,9 @@ impl Core {
     /// The old configuration stays in force, and on disk.
     pub(super) fn reload_failed(&mut self, why: &str, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
-        if let Err(error) = write(&self.files) {
+        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
             tracing::error!("the old configuration was not written back: {error}");
         }
-        self.write_orders();
         let since = self.log_starts.get(&BALANCER).copied().unwrap_or(0);
         let said = tail(
             &self.setting.run_dir.log(self.setting.balancer.kind().name()),
@@ -148,7 +144,7 @@ impl Core {
     fn settled(&self, since: Instant) -> Instant {
         match self.setting.balancer.reload() {
             ReloadBy::Successor { settled } => since + settled,
-            ReloadBy::Itself => since,
+            ReloadBy::Itself | ReloadBy::Workers(_) => since,
         }
     }
 
@@ -164,29 +160,8 @@ impl Core {
     }
 }
 
-/// Writes what is prepared, and who is drained.
-pub(super) fn write_all(prepared: &Prepared, drains: &BTreeMap<String, Drain>) -> std::io::Result<()> {
-    let Setting {
-        balancer,
-        cluster,
-        run_dir,
-        ..
-    } = &prepared.setting;
-    let drained = drains.keys().cloned().collect();
-    write(&prepared.files)?;
-    write(&balancer.order_files(cluster, run_dir, &drained))
-}
-
 /// Where in the balancer's log begins what it has to say about this reload.
 pub(super) fn log_end(setting: &Setting) -> u64 {
     let log = setting.run_dir.log(setting.balancer.kind().name());
     std::fs::metadata(&log).map_or(0, |log| log.len())
-}
-
-// Private
-
-fn write(files: &[ConfigFile]) -> std::io::Result<()> {
-    files
-        .iter()
-        .try_for_each(|file| RunDir::replace(&file.path, file.content.as_bytes()))
 }

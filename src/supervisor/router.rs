@@ -83,7 +83,7 @@ async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
 async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     let setting = desk.setting.load_full();
     let mut rows = Vec::new();
-    for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
+    for socket in setting.sockets() {
         match Socket::new(&socket).stat().await {
             Ok(seen) => rows.extend(observe::stats(&seen).rows),
             Err(error) => {

@@ -14,8 +14,9 @@ use super::observers;
 use super::prepare::Prepared;
 use super::record::Record;
 use super::router::{self, Desk};
+use super::writing::write_files;
 use crate::api::StopOrder;
-use crate::platform::RunDir;
+use crate::balancer::Away;
 use crate::shutdown::{self, Shutdown};
 use crate::units::Period;
 
@@ -33,9 +34,8 @@ const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
     let Prepared { setting, files, .. } = prepared;
     let run_dir = setting.run_dir.clone();
-    for file in &files {
-        RunDir::replace(&file.path, file.content.as_bytes())?;
-    }
+    let drained = record.iter().flat_map(|record| record.drains.keys().cloned());
+    write_files(&setting, &files, &Away::drained(drained))?;
     let doorway = Doorway::open(&run_dir.control_socket())?;
     let setting = Arc::new(ArcSwap::from_pointee(setting));
     let (news, heard) = mpsc::channel(MAX_NEWS);

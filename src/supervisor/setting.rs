@@ -1,4 +1,4 @@
-//! What does not change while a supervisor runs.
+//! What does not change while a supervisor runs, unless it is reloaded.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -10,11 +10,13 @@ use super::ladder::Ladder;
 use super::pulse::PATIENCE;
 use super::record::Launch;
 use super::rollout::Who;
-use crate::balancer::Balancer;
+use super::sign::Sign;
+use crate::balancer::{Balancer, Deployment};
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
+use crate::render::Templates;
 use crate::units::Period;
 
 /// What an ending node gets until it is killed.
@@ -29,6 +31,7 @@ pub(super) struct Setting {
     pub(super) plan: Plan,
     pub(super) balancer: Box<dyn Balancer>,
     pub(super) run_dir: RunDir,
+    pub(super) templates: Templates,
 }
 
 impl Setting {
@@ -51,19 +54,40 @@ impl Setting {
         (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
     }
 
+    /// What the balancer serves.
+    pub(super) fn deployment(&self) -> Deployment<'_> {
+        Deployment {
+            cluster: &self.cluster,
+            plan: &self.plan,
+            run_dir: &self.run_dir,
+            templates: &self.templates,
+        }
+    }
+
+    /// The runtime APIs of all balancer instances; none for a balancer without one.
+    pub(super) fn sockets(&self) -> Vec<PathBuf> {
+        self.balancer.sockets(self.deployment())
+    }
+
     /// The runtime API of a balancer instance, for balancers that have one.
     pub(super) fn socket(&self, instance: usize) -> Option<PathBuf> {
-        self.balancer
-            .sockets(&self.plan, &self.run_dir)
-            .get(instance)
-            .cloned()
+        self.sockets().get(instance).cloned()
+    }
+
+    /// How a balancer instance shows that it serves.
+    pub(super) fn sign(&self, instance: usize) -> Sign {
+        let page = || self.balancer.status_socket(&self.run_dir).map(Sign::StatusPage);
+        let api = self.socket(instance).map(Sign::RuntimeApi);
+        api.or_else(page).unwrap_or(Sign::Running)
     }
 
     /// How the child is run.
     pub(super) fn program(&self, who: Who) -> Program {
         match who {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
-            Who::Balancer(_) | Who::Retired(_) => self.balancer.serve(&self.plan, &self.run_dir, &[]),
+            Who::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
+            // It is never run again.
+            Who::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
         }
     }
 

@@ -7,9 +7,10 @@ use super::child::{Child, State};
 use super::core::Core;
 use super::news::News;
 use super::reload::Reload;
-use super::reloading::{BALANCER, log_end, write_all};
+use super::reloading::{BALANCER, log_end};
 use super::rollout::Who;
 use super::watching::{self, Ready};
+use super::writing::write_all;
 use crate::platform::{Identity, RunDir};
 use crate::runtime::Socket;
 
@@ -31,6 +32,7 @@ impl Core {
 
     /// The old instance has told its view of its servers: the new one may begin.
     pub(super) fn saved(&mut self, states: Result<String, String>, now: Instant) {
+        let away = self.away();
         let (Some(reload), Some(old)) = (
             &mut self.reload,
             self.children.get(&BALANCER).and_then(Child::process),
@@ -44,11 +46,9 @@ impl Core {
             }
         };
         let setting = &reload.prepared.setting;
-        let program = setting
-            .balancer
-            .serve(&setting.plan, &setting.run_dir, &[old.pid]);
+        let program = setting.balancer.serve(setting.deployment(), 0, Some(old.pid));
         let log = setting.run_dir.log(setting.balancer.kind().name());
-        let begun = write_all(&reload.prepared, &self.drains)
+        let begun = write_all(&reload.prepared, &away)
             // More than orders: it also knows who is up.
             .and_then(|()| RunDir::replace(&setting.run_dir.haproxy_state(), states.as_bytes()))
             .and_then(|()| {
@@ -57,7 +57,7 @@ impl Core {
             });
         match begun {
             Ok(process) => {
-                let ready = Ready::Balancer(setting.socket(0));
+                let ready = Ready::Balancer(setting.sign(0));
                 reload.starting(process.identity(), now);
                 watching::watch(process, ready, self.news.clone());
                 // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
@@ -82,7 +82,7 @@ impl Core {
             }
         }
         self.reload_done(Some(process.pid), now);
-        self.give_voice(BALANCER, 0, now);
+        self.give_voice(BALANCER, now);
     }
 
     /// A process that is none of our children has ended: the new instance, if there is one.

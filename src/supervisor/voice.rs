@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::news::News;
 use super::pulse::PATIENCE;
+use super::rollout::Who;
 use super::setting::Setting;
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
 
 /// A balancer that did not take an order is told again after this.
-const AGAIN: Duration = Duration::from_millis(250);
+pub(super) const AGAIN: Duration = Duration::from_millis(250);
 
 /// What a balancer is told of a node's health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,14 +55,23 @@ impl Health {
     }
 }
 
+/// A balancer instance that is to hear our opinion.
+pub(super) struct Listener {
+    pub(super) who: Who,
+    pub(super) setting: Arc<Setting>,
+    pub(super) opinion: watch::Receiver<Opinion>,
+    pub(super) news: mpsc::Sender<News>,
+}
+
 /// Keeps the instance behind `socket` at our opinion of each node. Told first is what is down, then what is drained:
 /// good news can wait. Ends when nobody has an opinion any more.
-pub(super) async fn tell(
-    socket: PathBuf,
-    setting: Arc<Setting>,
-    mut opinion: watch::Receiver<Opinion>,
-    news: mpsc::Sender<News>,
-) {
+pub(super) async fn tell(socket: PathBuf, listener: Listener) {
+    let Listener {
+        who,
+        setting,
+        mut opinion,
+        news,
+    } = listener;
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
     let mut told = Opinion::new();
@@ -91,6 +101,7 @@ pub(super) async fn tell(
         for (node, view) in done {
             let _nobody_listens_after_the_end = news
                 .send(News::Told {
+                    who,
                     node: node.clone(),
                     view,
                 })
@@ -115,7 +126,7 @@ pub(super) fn cut(node: String, setting: &Arc<Setting>) {
     let setting = setting.clone();
     tokio::spawn(async move {
         let orders = setting.balancer.orders(&setting.cluster, &setting.run_dir);
-        for socket in setting.balancer.sockets(&setting.plan, &setting.run_dir) {
+        for socket in setting.sockets() {
             if let Err(error) = orders.cut(&Socket::new(socket), &node).await {
                 tracing::warn!(node, "its sessions were not closed: {error}");
             }

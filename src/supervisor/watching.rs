@@ -1,7 +1,6 @@
 //! Watches one process from its start: hears of its first answer, and of its end.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
 use super::news::News;
+use super::sign::Sign;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
-use crate::runtime::Socket;
 
 /// Between two questions to a process that has not answered yet.
 const ASK_AGAIN: Duration = Duration::from_millis(25);
@@ -20,8 +19,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(25);
 pub(super) enum Ready {
     /// Every probe.
     Node(Vec<Probe>),
-    /// Its runtime socket, with its own pid; one without a socket is ready when it runs.
-    Balancer(Option<PathBuf>),
+    /// The sign of a balancer instance.
+    Balancer(Sign),
 }
 
 /// Sends news of the process until it has ended.
@@ -73,13 +72,7 @@ async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
             }
             None
         }
-        // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
-        Ready::Balancer(Some(socket)) => match Socket::new(socket.clone()).info().await {
-            Ok(info) if info.pid == process.pid => None,
-            Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
-            Err(error) => Some(error.to_string()),
-        },
-        Ready::Balancer(None) => None,
+        Ready::Balancer(sign) => sign.lacks(process).await,
     }
 }
 

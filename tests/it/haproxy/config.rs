@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use clusterctl::balancer::CheckError;
+use clusterctl::balancer::{CheckError, Deployment};
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Program, RunDir};
 use clusterctl::profile::{Algorithm, Certificate, Cluster, HealthKind, Route, Sticky};
 use clusterctl::render::Templates;
 
-use super::{default_cluster, installed, plan};
+use super::{default_cluster, deployment, installed, plan};
 
 /// Lets HAProxy check the default profile, changed.
 async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
@@ -18,13 +18,11 @@ async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
     let directory = tempfile::tempdir().unwrap();
     let haproxy = installed(&cluster).await;
     let run_dir = RunDir::at(directory.path());
-    let checked = haproxy
-        .check(&cluster, &plan, &run_dir, &Templates::embedded())
-        .await;
+    let checked = haproxy.check(deployment(&cluster, &plan, &run_dir)).await;
     match checked {
         Ok(warnings) => assert!(warnings.is_empty(), "{warnings:#?}"),
         Err(error) => {
-            let files = haproxy.files(&cluster, &plan, &run_dir, &Templates::embedded());
+            let files = haproxy.files(deployment(&cluster, &plan, &run_dir));
             panic!("{error}\n{}", files.unwrap()[0].content)
         }
     }
@@ -42,12 +40,8 @@ async fn servers_start_slowly_only_where_nobody_is_sticky() {
     cluster.routing.tcp.sticky = Sticky::None;
     let directory = tempfile::tempdir().unwrap();
     let haproxy = installed(&cluster).await;
-    let files = haproxy.files(
-        &cluster,
-        &plan(&["0.0.0.0"]),
-        &RunDir::at(directory.path()),
-        &Templates::embedded(),
-    );
+    let run_dir = RunDir::at(directory.path());
+    let files = haproxy.files(deployment(&cluster, &plan(&["0.0.0.0"]), &run_dir));
     let config = &files.unwrap()[0].content;
     let slow = |line: &&str| line.trim_start().starts_with("server ") && line.contains(" slowstart 10s");
     assert_eq!(
@@ -68,7 +62,7 @@ async fn each_backend_connects_from_an_address_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let haproxy = installed(&cluster).await;
     let run_dir = RunDir::at(directory.path());
-    let files = haproxy.files(&cluster, &plan, &run_dir, &Templates::embedded());
+    let files = haproxy.files(deployment(&cluster, &plan, &run_dir));
     let config = &files.unwrap()[0].content;
     let named = config.lines().map(str::trim_start);
     let named: Vec<_> = named
@@ -120,9 +114,7 @@ async fn a_run_directory_with_blanks_in_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let run_dir = RunDir::at(directory.path().join(r#"my "clusters"/a#1"#));
     run_dir.create().unwrap();
-    let files = haproxy
-        .files(&cluster, &plan, &run_dir, &Templates::embedded())
-        .unwrap();
+    let files = haproxy.files(deployment(&cluster, &plan, &run_dir)).unwrap();
     for file in &files {
         RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
     }
@@ -258,13 +250,9 @@ async fn a_certificate_that_is_not_there_is_named() {
     });
     let directory = tempfile::tempdir().unwrap();
     let haproxy = installed(&cluster).await;
+    let (plan, run_dir) = (plan(&["127.0.0.1"]), RunDir::at(directory.path()));
     let error = haproxy
-        .check(
-            &cluster,
-            &plan(&["127.0.0.1"]),
-            &RunDir::at(directory.path()),
-            &Templates::embedded(),
-        )
+        .check(deployment(&cluster, &plan, &run_dir))
         .await
         .unwrap_err();
     assert!(
@@ -283,11 +271,12 @@ async fn a_refusal_is_in_haproxys_words_and_warnings_are_told() {
     let haproxy = installed(&cluster).await;
     let run_dir = RunDir::at("/run/clusterctl/there");
     let plan = plan(&["127.0.0.1"]);
+    let overridden = Deployment {
+        templates: &templates,
+        ..deployment(&cluster, &plan, &run_dir)
+    };
     std::fs::write(&template, "global\n    nonsense {{ maxconn }}\n").unwrap();
-    let error = haproxy
-        .check(&cluster, &plan, &run_dir, &templates)
-        .await
-        .unwrap_err();
+    let error = haproxy.check(overridden).await.unwrap_err();
     assert!(matches!(error, CheckError::Refused { .. }));
     let words = error.to_string();
     assert!(words.starts_with("HAProxy 2"), "{words}");
@@ -296,10 +285,7 @@ async fn a_refusal_is_in_haproxys_words_and_warnings_are_told() {
         "{words}"
     );
     std::fs::write(&template, "frontend f\n    bind 127.0.0.1:1\n    mode http\n").unwrap();
-    let warnings = haproxy
-        .check(&cluster, &plan, &run_dir, &templates)
-        .await
-        .unwrap();
+    let warnings = haproxy.check(overridden).await.unwrap();
     assert!(
         warnings
             .iter()

@@ -9,9 +9,13 @@ mod reload;
 mod running;
 mod streams;
 
-use clusterctl::balancer::{Balancer, find};
+use std::sync::LazyLock;
+
+use clusterctl::balancer::{Balancer, Deployment, find};
 use clusterctl::plan::{BalancerPlan, NodePlan, Plan};
+use clusterctl::platform::RunDir;
 use clusterctl::profile::{BalancerKind, Cluster, DEFAULT, Source, load};
+use clusterctl::render::Templates;
 
 /// The default profile.
 fn default_cluster() -> Cluster {
@@ -38,6 +42,17 @@ fn plan(addresses: &[&str]) -> Plan {
         addresses: addresses.iter().map(|ip| ip.parse().unwrap()).collect(),
         capacity: 300,
         warnings: Vec::new(),
+    }
+}
+
+/// What is served, by the embedded templates.
+fn deployment<'a>(cluster: &'a Cluster, plan: &'a Plan, run_dir: &'a RunDir) -> Deployment<'a> {
+    static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::embedded);
+    Deployment {
+        cluster,
+        plan,
+        run_dir,
+        templates: &TEMPLATES,
     }
 }
 

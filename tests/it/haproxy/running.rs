@@ -1,24 +1,22 @@
 //! A running HAProxy with small nodes behind it; it ends with the test.
 
-use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use clusterctl::balancer::{Balancer, Orders};
+use clusterctl::balancer::{Away, Balancer, Deployment, Orders};
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Process, RunDir};
 use clusterctl::profile::Cluster;
-use clusterctl::render::Templates;
 use clusterctl::runtime::Socket;
 use nix::sys::signal::Signal;
 
-use super::{default_cluster, installed, nodes, plan};
+use super::{default_cluster, deployment, installed, nodes, plan};
 
 pub(super) struct Running {
     pub(super) cluster: Cluster,
     pub(super) socket: Socket,
     plan: Plan,
-    drained: BTreeSet<String>,
+    away: Away,
     haproxy: Box<dyn Balancer>,
     run_dir: RunDir,
     processes: Vec<Process>,
@@ -50,17 +48,17 @@ impl Running {
         let haproxy = installed(&cluster).await;
         let plan = plan(&["127.0.0.1"]);
         let mut running = Running {
-            socket: Socket::new(&haproxy.sockets(&plan, &run_dir)[0]),
+            socket: Socket::new(&haproxy.sockets(deployment(&cluster, &plan, &run_dir))[0]),
             cluster,
             plan,
-            drained: BTreeSet::new(),
+            away: Away::default(),
             haproxy,
             run_dir,
             processes: Vec::new(),
             _directory: directory,
         };
         running.write_files();
-        running.spawn(&[]);
+        running.spawn(None);
         eventually("haproxy serves", async || running.socket.info().await.is_ok()).await;
         running
     }
@@ -102,7 +100,7 @@ impl Running {
         self.write_files();
         let states = self.socket.servers_state().await.unwrap();
         RunDir::replace(&self.run_dir.haproxy_state(), states.as_bytes()).unwrap();
-        self.spawn(&[old]);
+        self.spawn(Some(old));
         let socket = self.socket.clone();
         eventually("the new process serves", async || {
             socket.info().await.is_ok_and(|info| info.pid != old)
@@ -117,7 +115,7 @@ impl Running {
 
     /// Writes down which nodes are drained, as the supervisor will do before it tells.
     pub(super) fn write_orders(&mut self, drained: &[&str]) {
-        self.drained = drained.iter().map(|name| (*name).to_owned()).collect();
+        self.away = Away::drained(drained.iter().map(|name| (*name).to_owned()));
         self.write_files();
     }
 
@@ -126,13 +124,13 @@ impl Running {
         let mut killed = self.processes.pop().unwrap();
         killed.identity().signal(Signal::SIGKILL).unwrap();
         killed.ended().await.unwrap();
-        self.spawn(&[]);
+        self.spawn(None);
         eventually("haproxy serves again", async || self.socket.info().await.is_ok()).await;
     }
 
     /// Tries to start another one on the same ports, and tells whether it ends by itself.
     pub(super) async fn second(&mut self) -> bool {
-        self.spawn(&[]);
+        self.spawn(None);
         let mut second = self.processes.pop().unwrap();
         let ended = tokio::time::timeout(Duration::from_secs(20), second.ended())
             .await
@@ -146,20 +144,19 @@ impl Running {
     }
 
     fn write_files(&self) {
-        let templates = Templates::embedded();
-        let files = self
-            .haproxy
-            .files(&self.cluster, &self.plan, &self.run_dir, &templates);
-        let orders = self
-            .haproxy
-            .order_files(&self.cluster, &self.run_dir, &self.drained);
-        for file in files.unwrap().iter().chain(&orders) {
+        let files = self.haproxy.files(self.deployment()).unwrap();
+        let orders = self.haproxy.order_files(self.deployment(), &self.away).unwrap();
+        for file in files.iter().chain(&orders) {
             RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
         }
     }
 
-    fn spawn(&mut self, replacing: &[u32]) {
-        let program = self.haproxy.serve(&self.plan, &self.run_dir, replacing);
+    fn deployment(&self) -> Deployment<'_> {
+        deployment(&self.cluster, &self.plan, &self.run_dir)
+    }
+
+    fn spawn(&mut self, replacing: Option<u32>) {
+        let program = self.haproxy.serve(self.deployment(), 0, replacing);
         self.processes
             .push(program.spawn(&self.run_dir.log("haproxy")).unwrap());
     }

@@ -1,0 +1,103 @@
+//! The worker processes of a program that tells by their titles what they do.
+
+use std::fs;
+
+use super::process::{Identity, fields_after_name};
+
+/// A child of a process that may not be ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its pid.
+    pub pid: u32,
+    /// Its title: its first argument, which it may have overwritten.
+    pub title: String,
+}
+
+impl Worker {
+    /// The children of `master` that live; none when it has ended.
+    #[must_use]
+    pub fn of(master: Identity) -> Vec<Worker> {
+        let children = children(master.pid);
+        // Asked again: the pid may have become another's.
+        if !master.is_alive() {
+            return Vec::new();
+        }
+        children
+            .into_iter()
+            .filter_map(|pid| {
+                Some(Worker {
+                    pid,
+                    title: title(pid)?,
+                })
+            })
+            .collect()
+    }
+}
+
+// Private
+
+/// By the kernel's own list, or where it was built without that, by everybody's parent.
+fn children(pid: u32) -> Vec<u32> {
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    if let Ok(list) = listed {
+        return list
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect();
+    }
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|child| parent(*child) == Some(pid))
+        .collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    fields_after_name(&stat)?.nth(1)?.parse().ok()
+}
+
+/// `None` for one that has ended.
+fn title(pid: u32) -> Option<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let first = line
+        .split(|byte| *byte == 0)
+        .next()
+        .filter(|first| !first.is_empty())?;
+    Some(String::from_utf8_lossy(first).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal;
+
+    use super::super::Program;
+    use super::*;
+
+    #[tokio::test]
+    async fn children_are_known_by_their_titles() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut parent = Program::new("/bin/sh")
+            .args(["-c", "sleep 61 & sleep 62 & wait"])
+            .spawn(&dir.path().join("log"))
+            .unwrap();
+        let identity = parent.identity();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let titles = || -> Vec<String> { Worker::of(identity).into_iter().map(|it| it.title).collect() };
+        while titles() != ["sleep", "sleep"] {
+            assert!(std::time::Instant::now() < deadline, "{:?}", titles());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let pids: Vec<u32> = Worker::of(identity)
+            .into_iter()
+            .map(|worker| worker.pid)
+            .collect();
+        assert!(pids.iter().all(|pid| super::parent(*pid) == Some(identity.pid)));
+        identity.signal_group(Signal::SIGKILL).unwrap();
+        parent.ended().await.unwrap();
+        assert!(Worker::of(identity).is_empty());
+    }
+}

@@ -1,0 +1,36 @@
+//! How a balancer instance shows that it serves.
+
+use std::path::PathBuf;
+
+use crate::platform::Identity;
+use crate::runtime::{Socket, StatusPage};
+
+/// What an instance must answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// Its runtime API, with its own pid.
+    RuntimeApi(PathBuf),
+    /// The status page that it serves to us: on a socket that is removed before an instance starts.
+    StatusPage(PathBuf),
+    /// Nothing: it serves when it runs.
+    Running,
+}
+
+impl Sign {
+    /// What `process` does not answer, in words; `None` when it does.
+    pub(super) async fn lacks(&self, process: Identity) -> Option<String> {
+        match self {
+            // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
+            Sign::RuntimeApi(socket) => match Socket::new(socket.clone()).info().await {
+                Ok(info) if info.pid == process.pid => None,
+                Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
+                Err(error) => Some(error.to_string()),
+            },
+            Sign::StatusPage(socket) => {
+                let page = StatusPage::new(socket).read().await;
+                page.err().map(|error| error.to_string())
+            }
+            Sign::Running => None,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The balancer's files, written.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use super::prepare::Prepared;
+use super::setting::Setting;
+use crate::balancer::{Away, ConfigFile};
+use crate::platform::RunDir;
+
+/// Writes what is prepared, and who is away.
+pub(super) fn write_all(prepared: &Prepared, away: &Away) -> io::Result<()> {
+    write_files(&prepared.setting, &prepared.files, away)
+}
+
+/// Writes the `files` of `setting`, and who is away.
+pub(super) fn write_files(setting: &Setting, files: &[ConfigFile], away: &Away) -> io::Result<()> {
+    let orders = orders(setting, away)?;
+    let ordered: BTreeSet<_> = orders.iter().map(|file| &file.path).collect();
+    // Nobody who starts in between shall read that nobody is away.
+    let others = files.iter().filter(|file| !ordered.contains(&file.path));
+    others.chain(&orders).try_for_each(write)
+}
+
+/// Writes who is away.
+pub(super) fn write_orders(setting: &Setting, away: &Away) -> io::Result<()> {
+    orders(setting, away)?.iter().try_for_each(write)
+}
+
+/// What says who is away.
+pub(super) fn orders(setting: &Setting, away: &Away) -> io::Result<Vec<ConfigFile>> {
+    let orders = setting.balancer.order_files(setting.deployment(), away);
+    orders.map_err(io::Error::other)
+}
+
+/// Whether the file says what it should.
+pub(super) fn is_written(file: &ConfigFile) -> bool {
+    fs::read(&file.path).is_ok_and(|content| content == file.content.as_bytes())
+}
+
+// Private
+
+/// A file that says what it should already stays as old as it is: that tells whether it was read since.
+fn write(file: &ConfigFile) -> io::Result<()> {
+    if is_written(file) {
+        return Ok(());
+    }
+    RunDir::replace(&file.path, file.content.as_bytes())
+}
