@@ -1,9 +1,15 @@
-//! Listeners that several threads share: one `SO_REUSEPORT` socket each, the kernel spreads connections over them.
+//! Listeners that several threads or processes share: one `SO_REUSEPORT` socket each, the kernel spreads connections over
+//! them.
+
+mod group;
+mod steering;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+pub use group::Group;
 
 /// The accept queue asked for; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;

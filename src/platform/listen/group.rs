@@ -1,0 +1,224 @@
+//! Listeners for several processes on one address: the client's address decides which of them gets a connection.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
+
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::Socket;
+
+use super::steering::{Family, Program};
+use super::{BACKLOG, Claim, With, bound};
+
+/// One listener for each of several members, on one address.
+///
+/// A client always meets the same member. The kernel numbers listeners in the order in which they began to listen, and moves
+/// the last one into the place of one that is closed; so whoever has the group keeps every listener open, also those
+/// whose members have died: their clients wait in the queue for the next process, or are [sent elsewhere](Group::steer).
+#[derive(Debug)]
+pub struct Group {
+    claim: Claim,
+    listeners: Vec<TcpListener>,
+}
+
+impl Group {
+    /// Claims `address` and listens there, once for each of the `members`; port 0 claims a free one. Not blocking.
+    ///
+    /// # Errors
+    /// When somebody listens there, it cannot be bound, or the kernel takes no program that steers.
+    pub fn open(address: SocketAddr, members: u16) -> io::Result<Group> {
+        let claim = Claim::new(address)?;
+        let sockets: Vec<Socket> = (0..members)
+            .map(|_| bound(claim.address(), With::Ours))
+            .collect::<io::Result<_>>()?;
+        for (index, socket) in sockets.iter().enumerate() {
+            socket.listen(BACKLOG)?;
+            if index == 0 {
+                // The kernel takes no program before one listens; as long as there is but one, it gets everybody.
+                steer(&sockets, claim.address(), &vec![true; members.into()])?;
+            }
+        }
+        Ok(Group {
+            claim,
+            listeners: sockets.into_iter().map(TcpListener::from).collect(),
+        })
+    }
+
+    /// The address, with its real port.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.claim.address()
+    }
+
+    /// The members' listeners, in their order.
+    #[must_use]
+    pub fn listeners(&self) -> &[TcpListener] {
+        &self.listeners
+    }
+
+    /// From now on only members that are `living` get connections. The clients of one that is not are divided among those
+    /// that are, and nobody else moves; with nobody living all wait where they belong.
+    ///
+    /// # Errors
+    /// When the kernel does not take the program; the one of before stays.
+    pub fn steer(&self, living: &[bool]) -> io::Result<()> {
+        steer(&self.listeners, self.address(), living)
+    }
+
+    /// Closes what waits for a member that will not come, so that those clients come again; how many there were.
+    ///
+    /// # Errors
+    /// When the kernel does not give them out.
+    pub fn turn_away(&self, member: usize) -> io::Result<usize> {
+        let Some(listener) = self.listeners.get(member) else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        loop {
+            match listener.accept() {
+                Ok(_closed) => count += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(count),
+                // That one has left by itself.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+// Private
+
+fn steer(sockets: &[impl AsFd], address: SocketAddr, living: &[bool]) -> io::Result<()> {
+    let Some(any) = sockets.first() else {
+        return Ok(());
+    };
+    let family = if address.is_ipv6() { Family::V6 } else { Family::V4 };
+    let mut program = Program::new(family, living);
+    // One program serves the whole group, whoever it is attached to.
+    setsockopt(any, sockopt::AttachReusePortCbpf, &program.as_kernel_wants_it())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const MEMBERS: u16 = 3;
+
+    fn group(address: &str) -> Group {
+        Group::open(address.parse().unwrap(), MEMBERS).unwrap()
+    }
+
+    fn connect(group: &Group, host: u16) -> TcpStream {
+        let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let [high, low] = host.to_be_bytes();
+        let source = SocketAddr::from((Ipv4Addr::new(127, 9, high, low), 0));
+        socket.bind(&source.into()).unwrap();
+        socket.connect(&group.address().into()).unwrap();
+        socket.into()
+    }
+
+    /// Who gets the next connection; it is closed.
+    fn accepted(group: &Group) -> usize {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let taken = group
+                .listeners()
+                .iter()
+                .position(|listener| listener.accept().is_ok());
+            if let Some(member) = taken {
+                return member;
+            }
+            assert!(Instant::now() < deadline, "nobody got it");
+            std::thread::yield_now();
+        }
+    }
+
+    fn homes(group: &Group) -> Vec<usize> {
+        let home = |host| {
+            let _client = connect(group, host);
+            accepted(group)
+        };
+        (0..300).map(home).collect()
+    }
+
+    fn count(homes: &[usize], member: usize) -> usize {
+        homes.iter().filter(|home| **home == member).count()
+    }
+
+    #[test]
+    fn clients_are_spread_and_always_meet_the_same_member() {
+        let group = group("127.0.0.1:0");
+        let first = homes(&group);
+        for member in 0..3 {
+            let clients = count(&first, member);
+            assert!((60..=140).contains(&clients), "{member} has {clients} of 300");
+        }
+        assert_eq!(homes(&group), first);
+    }
+
+    #[test]
+    fn clients_of_one_that_is_gone_are_divided_and_nobody_else_moves() {
+        let group = group("127.0.0.1:0");
+        let first = homes(&group);
+        group.steer(&[true, false, true]).unwrap();
+        let without = homes(&group);
+        for (before, now) in first.iter().zip(&without) {
+            assert!(
+                *now != 1 && (now == before || *before == 1),
+                "from {before} to {now}"
+            );
+        }
+        let moved = |member| count(&without, member) - count(&first, member);
+        assert!(moved(0) > 15 && moved(2) > 15, "{} and {}", moved(0), moved(2));
+        group.steer(&[false, false, true]).unwrap();
+        assert_eq!(count(&homes(&group), 2), 300);
+        group.steer(&[true; 3]).unwrap();
+        assert_eq!(homes(&group), first);
+    }
+
+    #[test]
+    fn who_waits_for_one_that_will_not_come_is_turned_away() {
+        let group = group("127.0.0.1:0");
+        group.steer(&[false, true, false]).unwrap();
+        let mut waiting: Vec<TcpStream> = (0..5).map(|host| connect(&group, host)).collect();
+        assert_eq!((group.turn_away(0).unwrap(), group.turn_away(9).unwrap()), (0, 0));
+        let mut turned_away = 0;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while turned_away < waiting.len() {
+            turned_away += group.turn_away(1).unwrap();
+            assert!(Instant::now() < deadline, "{turned_away}");
+        }
+        for client in &mut waiting {
+            client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            assert_eq!(client.read(&mut [0; 1]).unwrap_or(0), 0);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_client_meets_the_same_member_too() {
+        let group = group("[::1]:0");
+        let home = || {
+            let _client = TcpStream::connect(group.address()).unwrap();
+            accepted(&group)
+        };
+        let first = home();
+        for _ in 0..20 {
+            assert_eq!(home(), first);
+        }
+        let living: Vec<bool> = (0..3).map(|member| member != first).collect();
+        group.steer(&living).unwrap();
+        assert_ne!(home(), first);
+    }
+
+    #[test]
+    fn an_address_that_somebody_has_is_refused() {
+        let group = group("127.0.0.1:0");
+        let error = Group::open(group.address(), 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,117 @@
+//! The program by which the kernel picks a listener of a group: classic BPF, which needs no privileges.
+//!
+//! ```text
+//!  client's address ──▶ hash ──▶ hash mod members ──▶ that member, if it lives
+//!                         └────▶ (hash / members) mod living ──▶ else one of the living
+//! ```
+
+use libc::{
+    BPF_A, BPF_ABS, BPF_ALU, BPF_DIV, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_MEM, BPF_MISC, BPF_MOD,
+    BPF_MUL, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_W, BPF_X, BPF_XOR, sock_filter, sock_fprog,
+};
+
+/// Where the network header begins, for the kernel (`SKF_NET_OFF`): a load below zero.
+const NETWORK_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
+/// Odd and without a pattern: the golden ratio's fraction, and a constant of `MurmurHash3`'s last step.
+const MIXERS: [u32; 2] = [0x9e37_79b1, 0x85eb_ca6b];
+
+/// Whose addresses are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+/// A program for a group with some members.
+#[derive(Clone)]
+pub(super) struct Program(Vec<sock_filter>);
+
+impl Program {
+    /// Picks among the members that are `living`; among all if none is.
+    pub(super) fn new(family: Family, living: &[bool]) -> Program {
+        let members = count(living.len());
+        let alive: Vec<u32> = (0..members).filter(|member| living[*member as usize]).collect();
+        let mut program = Program(Vec::new());
+        program.hash_of_client(family);
+        program.push(BPF_ST, 0);
+        program.push(BPF_ALU | BPF_MOD | BPF_K, members.max(1));
+        if alive.is_empty() {
+            program.push(BPF_RET | BPF_A, 0);
+            return program;
+        }
+        for member in &alive {
+            program.give_if(*member, *member);
+        }
+        program.push(BPF_LD | BPF_MEM, 0);
+        program.push(BPF_ALU | BPF_DIV | BPF_K, members.max(1));
+        program.push(BPF_ALU | BPF_MOD | BPF_K, count(alive.len()));
+        for (turn, member) in (0..).zip(&alive) {
+            program.give_if(turn, *member);
+        }
+        // Never reached, but a program must end.
+        program.push(BPF_RET | BPF_K, alive[0]);
+        program
+    }
+
+    /// As `SO_ATTACH_REUSEPORT_CBPF` takes it; it is copied by the kernel.
+    pub(super) fn as_kernel_wants_it(&mut self) -> sock_fprog {
+        sock_fprog {
+            // A member takes four instructions at most, and there are 64 of them or so.
+            len: u16::try_from(self.0.len()).unwrap_or(u16::MAX),
+            filter: self.0.as_mut_ptr(),
+        }
+    }
+
+    // Private
+
+    /// Leaves a hash of the client's address in the accumulator.
+    fn hash_of_client(&mut self, family: Family) {
+        let words: &[u32] = match family {
+            Family::V4 => &[12],
+            Family::V6 => &[8, 12, 16, 20],
+        };
+        self.push(BPF_LD | BPF_IMM, 0);
+        for offset in words {
+            self.push(BPF_MISC | BPF_TAX, 0);
+            self.push(BPF_LD | BPF_W | BPF_ABS, NETWORK_HEADER.wrapping_add(*offset));
+            self.push(BPF_ALU | BPF_XOR | BPF_X, 0);
+            for mixer in MIXERS {
+                self.push(BPF_ALU | BPF_MUL | BPF_K, mixer);
+                self.push(BPF_MISC | BPF_TAX, 0);
+                self.push(BPF_ALU | BPF_RSH | BPF_K, 15);
+                self.push(BPF_ALU | BPF_XOR | BPF_X, 0);
+            }
+        }
+    }
+
+    /// Ends with `member` where the accumulator holds `turn`.
+    fn give_if(&mut self, turn: u32, member: u32) {
+        self.0.push(sock_filter {
+            code: code(BPF_JMP | BPF_JEQ | BPF_K),
+            jt: 0,
+            jf: 1,
+            k: turn,
+        });
+        self.push(BPF_RET | BPF_K, member);
+    }
+
+    fn push(&mut self, operation: u32, k: u32) {
+        self.0.push(sock_filter {
+            code: code(operation),
+            jt: 0,
+            jf: 0,
+            k,
+        });
+    }
+}
+
+// Private
+
+#[expect(clippy::cast_possible_truncation, reason = "operations are of 16 bits")]
+const fn code(operation: u32) -> u16 {
+    operation as u16
+}
+
+fn count(members: usize) -> u32 {
+    u32::try_from(members).unwrap_or(u32::MAX)
+}
