@@ -30,7 +30,7 @@ pub use orders::{
     DrainOrder, Only, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
     StartOrder, Step, StepState, StopOrder,
 };
-pub use stats::{Stats, StatsRow};
+pub use stats::{Figure, FirstByte, NginxTotals, Stats, StatsRow};
 pub use status::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
     Verdict,

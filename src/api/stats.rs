@@ -3,14 +3,35 @@
 use serde::{Deserialize, Serialize};
 
 /// The rows of `show stat` over all instances that an operator reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// nginx has no such rows. Its own are of the same shape, and made of what there is: its access log, which tells of a request
+/// or session when that has ended, the kernel's counts, and the supervisor's view of the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Frontends, servers and backends, in the balancer's order.
     pub rows: Vec<StatsRow>,
+    /// What nginx says of itself; null for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nginx: Option<NginxTotals>,
+}
+
+/// What nginx says of itself, over all listeners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NginxTotals {
+    /// Clients' connections now, our own question left out.
+    pub connections: u64,
+    /// Connections that were dropped for want of room since nginx started.
+    pub dropped: u64,
+    /// Lines of its access log that make no sense, and are in no row.
+    pub strange_lines: u64,
 }
 
 /// One frontend, server or backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Of nginx: sessions now are the kernel's, of a frontend its listener's connections, of a node those to its TCP port, which
+/// in total are counted with those that have ended; `rate` counts ends; over HTTP a session is a request that has ended, `denied`
+/// is what was answered 429 or was too many connections, `errors` are bad requests and answers from 500 on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsRow {
     /// The frontend's or backend's name (`pxname`).
     pub proxy: String,
@@ -40,4 +61,31 @@ pub struct StatsRow {
     pub queued: u64,
     /// The last health check's result (`check_status`).
     pub check: String,
+    /// Figures that the balancer does not tell; they are 0 here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<Figure>,
+    /// How long nodes take to answer; only nginx tells, of its upstreams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte: Option<FirstByte>,
+}
+
+/// A figure that not every balancer tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// [`StatsRow::sessions`].
+    Sessions,
+    /// [`StatsRow::sessions_max`].
+    SessionsMax,
+    /// [`StatsRow::queued`].
+    Queued,
+}
+
+/// The time until a node's first byte, of all that has ended, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstByte {
+    /// The median.
+    pub p50_ms: u64,
+    /// What 99 of 100 took at most.
+    pub p99_ms: u64,
 }

@@ -79,6 +79,9 @@ pub struct Endpoints {
     /// The runtime API of the first process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats_socket: Option<PathBuf>,
+    /// The status page of a balancer without runtime API, in HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_socket: Option<PathBuf>,
 }
 
 /// One node.

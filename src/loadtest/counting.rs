@@ -6,14 +6,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::by_balancer::by_balancer;
 use super::crew::{Crew, Standing};
 use super::names::Names;
 use super::order::{Cluster, Order};
 use super::protocol::Protocol;
 use super::results::{Count, Counts, NodeCount};
-use crate::api::ClientError;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
+use crate::profile::BalancerKind;
 use crate::shutdown::Shutdown;
 
 /// How long counts may differ: what ends just now is seen by one earlier than by another.
@@ -93,7 +94,7 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
     .await;
     let mut meaning = meaning(order);
     let balancer = match &order.cluster {
-        Some(cluster) => by_balancer(cluster)
+        Some(cluster) => by_balancer(cluster, order.target)
             .await
             .map_err(|why| meaning.push(format!("the balancer was not asked: {why}")))
             .ok(),
@@ -127,7 +128,9 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
 }
 
 /// On a thread of its own.
-async fn blocking<T: Send + 'static>(ask: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let asked = tokio::task::spawn_blocking(ask).await;
     asked.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
@@ -151,29 +154,8 @@ fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
     Ok(total(nodes.collect()))
 }
 
-/// By the balancer, from its sessions of each server; or why it cannot tell.
-async fn by_balancer(cluster: &Cluster) -> Result<Count, String> {
-    let told = |error: ClientError| error.to_string();
-    let balancer = cluster.supervisor.status().await.map_err(told)?.balancer;
-    if balancer.is_some_and(|balancer| balancer.pids.len() > balancer.stats_sockets.len()) {
-        return Err("a process of before a reload still has connections, and cannot be asked".to_owned());
-    }
-    let stats = cluster.supervisor.stats().await.map_err(told)?;
-    let of_node = |name: &str| {
-        let rows = stats
-            .rows
-            .iter()
-            .filter(|row| row.proxy == cluster.backend && row.name == name);
-        rows.map(|row| row.sessions).sum()
-    };
-    let nodes = cluster.nodes.iter().map(|(name, _)| NodeCount {
-        name: name.clone(),
-        connections: of_node(name),
-    });
-    Ok(total(nodes.collect()))
-}
-
-fn total(nodes: Vec<NodeCount>) -> Count {
+/// The sum of all nodes, and each.
+pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
     Count {
         total: nodes.iter().map(|node| node.connections).sum(),
         nodes,
@@ -220,10 +202,21 @@ fn meaning(order: &Order) -> Vec<String> {
         ];
     };
     let generator = "generator: connections that were served and live, by the name that the node gave itself";
-    let balancer = format!("balancer: sessions of each server in {}", cluster.backend);
+    let by_page = cluster.balancer == BalancerKind::Nginx;
+    let balancer = if by_page {
+        "balancer: clients' connections by nginx's status page, which knows no figure per node; those at its other listeners \
+         are left out"
+            .to_owned()
+    } else {
+        format!("balancer: sessions of each server in {}", cluster.backend)
+    };
     let kernel = "kernel: established connections of each node's port, probes left out";
     let more = match order.protocol {
         Protocol::Tcp => "all three count the same connections, one each",
+        Protocol::Http if by_page => {
+            "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them; \
+             the generator's and the kernel's count at the target must agree"
+        }
         Protocol::Http => {
             "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them, \
              and a session is a request in progress; the generator's and the kernel's count at the target must agree"
@@ -266,6 +259,18 @@ mod tests {
         assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, (0, 0)));
         assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, (0, 0)));
         assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, (5, 5)));
+    }
+
+    #[test]
+    fn who_knows_only_the_sum_is_believed_by_it() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        let sum = |total| Count {
+            total,
+            nodes: Vec::new(),
+        };
+        assert!(contains(&sum(5), &ours, (0, 0)));
+        assert!(contains(&sum(7), &ours, (2, 2)));
+        assert!(!contains(&sum(4), &ours, (0, 0)) && !contains(&sum(6), &ours, (0, 0)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::order::Order;
 use super::results::Memory;
 use crate::platform::Host;
-use crate::platform::usage::usage;
+use crate::platform::usage::{children, usage};
 
 /// What there was before the test.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ impl Meter {
                         .balancer
                         .iter()
                         .flat_map(|balancer| &balancer.pids)
-                        .map(|pid| of(*pid))
+                        .map(|pid| with_children(*pid))
                         .sum(),
                 ),
                 Err(_) => (0, 0),
@@ -56,6 +56,11 @@ impl Meter {
 
 fn own() -> u64 {
     of(std::process::id())
+}
+
+/// nginx's workers are children of its process.
+fn with_children(pid: u32) -> u64 {
+    of(pid) + children(pid).into_iter().map(of).sum::<u64>()
 }
 
 fn of(pid: u32) -> u64 {

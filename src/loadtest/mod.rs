@@ -10,6 +10,7 @@
 //! One client goes before all others, to see whether there is anything to test. A client's [conversation] is a pure machine,
 //! and so are its schedule and the judgement of what was found.
 
+mod by_balancer;
 mod command;
 pub mod conversation;
 mod counting;

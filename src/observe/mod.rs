@@ -1,15 +1,18 @@
 //! What is measured, and what that means: distribution, latency, alerts, metrics.
 
+pub mod access_log;
 mod alerts;
 mod distribution;
 mod latency;
 mod metrics;
+mod nginx;
 mod stats;
 
 pub use alerts::alerts;
 pub use distribution::distribution;
 pub use latency::{Samples, latency};
 pub use metrics::{METRICS_CONTENT_TYPE, metrics};
+pub use nginx::{NginxView, nginx_stats};
 pub use stats::stats;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub fn stats(rows: &[Row]) -> Stats {
             .filter(|row| row.number("type") != Some(3) && !own.contains(&row.proxy()))
             .map(row)
             .collect(),
+        nginx: None,
     }
 }
 
@@ -37,6 +38,8 @@ fn row(row: &Row) -> StatsRow {
         queued: number("qcur"),
         // A `*` marks a check that runs just now.
         check: row.text("check_status").trim_start_matches("* ").to_owned(),
+        untold: Vec::new(),
+        first_byte: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `stats`: the balancer's own view, as a table.
 
-use super::{numbers, table};
-use crate::api::{Stats, StatsRow};
+use super::{numbers, paint, table};
+use crate::api::{Figure, NginxTotals, Stats, StatsRow};
 
 const HEADER: [&str; 12] = [
     "proxy", "name", "status", "check", "now", "max", "total", "rate/s", "in", "out", "denied", "errors",
@@ -10,23 +10,35 @@ const HEADER: [&str; 12] = [
 /// The columns that hold words; the others hold numbers.
 const WORDS: usize = 4;
 
-/// One row for each frontend, server and backend.
+/// What stands in place of a figure that the balancer does not tell.
+const UNTOLD: &str = "-";
+
+/// One row for each frontend, server and backend; after them what nginx says of itself.
 #[must_use]
 pub fn stats(stats: &Stats) -> String {
-    table::lines(HEADER, stats.rows.iter().map(cells), WORDS).join("\n")
+    let mut lines = table::lines(HEADER, stats.rows.iter().map(cells), WORDS);
+    lines.extend(stats.nginx.iter().flat_map(nginx));
+    lines.join("\n")
 }
 
 // Private
 
 fn cells(row: &StatsRow) -> [String; HEADER.len()] {
     let errors = row.connect_errors.saturating_add(row.errors);
+    let told = |figure, number: u64| {
+        if row.untold.contains(&figure) {
+            UNTOLD.to_owned()
+        } else {
+            number.to_string()
+        }
+    };
     [
         row.proxy.clone(),
         row.name.clone(),
         row.status.clone(),
         row.check.clone(),
-        row.sessions.to_string(),
-        row.sessions_max.to_string(),
+        told(Figure::Sessions, row.sessions),
+        told(Figure::SessionsMax, row.sessions_max),
         row.sessions_total.to_string(),
         row.rate.to_string(),
         numbers::bytes(row.bytes_in),
@@ -36,8 +48,27 @@ fn cells(row: &StatsRow) -> [String; HEADER.len()] {
     ]
 }
 
+fn nginx(totals: &NginxTotals) -> Vec<String> {
+    let NginxTotals {
+        connections,
+        dropped,
+        strange_lines,
+    } = *totals;
+    let mut lines = vec![
+        String::new(),
+        format!("nginx has {connections} connections of clients; {dropped} were dropped for want of room."),
+        paint::dim("It tells of requests and sessions when they have ended, and nothing of what is `-`."),
+    ];
+    if strange_lines > 0 {
+        let strange = format!("{strange_lines} lines of its access log make no sense, and are left out.");
+        lines.push(paint::yellow(&strange));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::testing::plain;
     use super::*;
 
     fn row(name: &str, status: &str, sessions: u64) -> StatsRow {
@@ -54,18 +85,42 @@ mod tests {
             denied: 3,
             connect_errors: 1,
             errors: 1,
-            queued: 0,
             check: "L7OK".into(),
+            ..StatsRow::default()
         }
     }
 
     #[test]
     fn numbers_stand_under_one_another() {
         let rows = vec![row("erlmcp1", "UP", 25_000), row("BACKEND", "UP", 7)];
-        insta::assert_snapshot!(stats(&Stats { rows }), @r"
+        insta::assert_snapshot!(stats(&Stats { rows, nginx: None }), @r"
         proxy            name     status  check    now    max    total  rate/s      in      out  denied  errors
         mcp_cluster_tcp  erlmcp1  UP      L7OK   25000  50000  2500000      12  1.2 MB  98.8 kB       3       2
         mcp_cluster_tcp  BACKEND  UP      L7OK       7     14      700      12  1.2 MB  98.8 kB       3       2
+        ");
+    }
+
+    #[test]
+    fn what_nginx_does_not_tell_is_no_number() {
+        let untold = StatsRow {
+            untold: vec![Figure::Sessions, Figure::SessionsMax, Figure::Queued],
+            ..row("erlmcp1", "UP", 0)
+        };
+        let told = Stats {
+            rows: vec![untold],
+            nginx: Some(NginxTotals {
+                connections: 1_204,
+                dropped: 0,
+                strange_lines: 2,
+            }),
+        };
+        insta::assert_snapshot!(plain(&stats(&told)), @r"
+        proxy            name     status  check  now  max  total  rate/s      in      out  denied  errors
+        mcp_cluster_tcp  erlmcp1  UP      L7OK     -    -      0      12  1.2 MB  98.8 kB       3       2
+
+        nginx has 1204 connections of clients; 0 were dropped for want of room.
+        It tells of requests and sessions when they have ended, and nothing of what is `-`.
+        2 lines of its access log make no sense, and are left out.
         ");
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn busy() -> Status {
                     ("http".into(), ([127, 0, 0, 1], 8_080).into()),
                 ]),
                 stats_socket: Some("/run/clusterctl/erlmcp/haproxy.sock".into()),
+                status_socket: None,
             },
             stats_sockets: vec!["/run/clusterctl/erlmcp/haproxy.sock".into()],
         }),

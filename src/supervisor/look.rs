@@ -259,5 +259,6 @@ fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> End
     Endpoints {
         listeners: clients.chain(pages).collect(),
         stats_socket,
+        status_socket: setting.balancer.status_socket(&setting.run_dir),
     }
 }

@@ -12,6 +12,7 @@
 //!
 //! Traffic never depends on it: when it is killed, its children go on, and the next supervisor adopts them.
 
+mod access_log;
 mod census;
 mod child;
 mod children;
@@ -48,6 +49,7 @@ mod router;
 mod run;
 mod setting;
 mod sign;
+mod status_page;
 mod succession;
 mod supervise;
 mod tail;

@@ -5,36 +5,46 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access_log;
 use crate::platform::RunDir;
 
 /// Between two looks at the sizes.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 /// A log that is larger becomes `NAME.log.1`; the one before that is gone.
-const LARGE: u64 = 10 * 1024 * 1024;
+pub(super) const LARGE: u64 = 10 * 1024 * 1024;
 
-/// Rotates every log in `run_dir` that has grown large. Lines written while one is copied may be lost.
+/// Rotates every log in `run_dir` that has grown large, but for the one that its [reader](access_log) rotates. Lines written
+/// while one is copied may be lost.
 pub(super) fn rotate(run_dir: &RunDir) {
     let Ok(entries) = fs::read_dir(run_dir.logs()) else {
         return;
     };
-    for path in entries.flatten().map(|entry| entry.path()) {
+    let read_along = run_dir.log(access_log::NAME);
+    let paths = entries.flatten().map(|entry| entry.path());
+    for path in paths.filter(|path| *path != read_along) {
         let large = fs::metadata(&path).is_ok_and(|log| log.is_file() && log.len() > LARGE);
         if large
             && path.extension().is_some_and(|extension| extension == "log")
-            && let Err(error) = copy_and_truncate(&path)
+            && let Err(error) = copy_and_truncate(&path, || Ok(()))
         {
             tracing::warn!(log = %path.display(), "not rotated: {error}");
         }
     }
 }
 
-// Private
+/// Moves what is in `log` to the [former] one. What `at_last` does comes just before the log is emptied.
+pub(super) fn copy_and_truncate(log: &Path, at_last: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    fs::copy(log, former(log))?;
+    let log = OpenOptions::new().write(true).open(log)?;
+    at_last()?;
+    log.set_len(0)
+}
 
-fn copy_and_truncate(log: &Path) -> io::Result<()> {
-    let mut old = log.as_os_str().to_owned();
-    old.push(".1");
-    fs::copy(log, PathBuf::from(old))?;
-    OpenOptions::new().write(true).open(log)?.set_len(0)
+/// Where the log's content goes.
+pub(super) fn former(log: &Path) -> PathBuf {
+    let mut former = log.as_os_str().to_owned();
+    former.push(".1");
+    PathBuf::from(former)
 }
 
 #[cfg(test)]

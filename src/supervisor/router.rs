@@ -12,23 +12,27 @@ use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
+use super::access_log::AccessLog;
 use super::census::census;
 use super::look::Look;
 use super::news::{News, Reply, Request};
 use super::prepare::reloaded;
 use super::setting::Setting;
+use super::status_page;
 use crate::api::{
     DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
     StartOrder, Stats, Status, StopOrder,
 };
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
-use crate::runtime::Socket;
+use crate::runtime::{Socket, StatusPage};
 
 /// What handlers need.
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) setting: Arc<ArcSwap<Setting>>,
     pub(super) news: mpsc::Sender<News>,
+    /// nginx's, when that is the balancer.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 type Answer<T> = Result<Json<T>, Refused>;
@@ -61,10 +65,7 @@ pub(super) fn public(desk: Desk) -> Router {
 // Private
 
 async fn status(State(desk): State<Desk>) -> Answer<Status> {
-    let (look, setting) = (desk.look().await?, desk.setting.load_full());
-    Ok(Json(
-        look.status(&setting, &census(&setting, look.drains()).await),
-    ))
+    desk.status().await.map(Json)
 }
 
 async fn health(State(desk): State<Desk>) -> Answer<Health> {
@@ -82,17 +83,25 @@ async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
 
 async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     let setting = desk.setting.load_full();
+    if let Some(page) = setting.balancer.status_socket(&setting.run_dir) {
+        let (page, log) = (StatusPage::new(page), desk.access_log.as_ref());
+        let stats = status_page::stats(&setting, &desk.status().await?, page, log).await;
+        return stats.map(Json).map_err(|error| untold(&setting, &error));
+    }
     let mut rows = Vec::new();
     for socket in setting.sockets() {
         match Socket::new(&socket).stat().await {
             Ok(seen) => rows.extend(observe::stats(&seen).rows),
-            Err(error) => {
-                let error = format!("{} does not tell: {error}", setting.balancer.kind());
-                return Err(Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None }));
-            }
+            Err(error) => return Err(untold(&setting, &error)),
         }
     }
-    Ok(Json(Stats { rows }))
+    Ok(Json(Stats { rows, nginx: None }))
+}
+
+/// The balancer does not say how it is.
+fn untold(setting: &Setting, error: &dyn std::error::Error) -> Refused {
+    let error = format!("{} does not tell: {error}", setting.balancer.kind());
+    Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
 }
 
 async fn failovers(State(desk): State<Desk>) -> Answer<Failovers> {
@@ -140,6 +149,11 @@ async fn unknown() -> Refused {
 impl Desk {
     async fn look(&self) -> Result<Look, Refused> {
         self.ask(Request::Look).await
+    }
+
+    async fn status(&self) -> Result<Status, Refused> {
+        let (look, setting) = (self.look().await?, self.setting.load_full());
+        Ok(look.status(&setting, &census(&setting, look.drains()).await))
     }
 
     async fn health(&self) -> Result<Health, Refused> {

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
+use super::access_log::AccessLog;
 use super::core::Core;
 use super::doorway::Doorway;
 use super::news::{News, Request};
@@ -39,11 +40,16 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     let doorway = Doorway::open(&run_dir.control_socket())?;
     let setting = Arc::new(ArcSwap::from_pointee(setting));
     let (news, heard) = mpsc::channel(MAX_NEWS);
+    let access_log = AccessLog::of(&setting.load(), record.as_ref());
     let desk = Desk {
         setting: setting.clone(),
         news: news.clone(),
+        access_log: access_log.clone(),
     };
     let (end, ended) = shutdown::channel();
+    if let Some(log) = access_log {
+        tokio::spawn(log.follow(ended.clone()));
+    }
     let heard_by_control = ended.clone();
     let control = tokio::spawn(
         axum::serve(doorway, router::control(desk.clone()))

@@ -35,7 +35,7 @@ pub struct Distribution {
 pub struct Counts {
     /// By the generator: those that were served and live.
     pub generator: Count,
-    /// By the balancer; null for a target that is none of ours.
+    /// By the balancer; null when it could not be asked, and for a target that is none of ours.
     pub balancer: Option<Count>,
     /// By the kernel: established connections of the nodes, probes left out; null for a target that is none of ours.
     pub kernel: Option<Count>,
@@ -54,7 +54,7 @@ pub struct Counts {
 pub struct Count {
     /// All.
     pub total: u64,
-    /// Of each node.
+    /// Of each node; none by nginx, which knows only how many there are.
     pub nodes: Vec<NodeCount>,
 }
 

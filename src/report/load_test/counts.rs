@@ -9,7 +9,7 @@ use crate::loadtest::results::{Count, Counts, NodeResult, Results};
 /// What stands where nobody has counted.
 const UNKNOWN: &str = "-";
 
-/// A row for each node, one for all, and what each count means unless all are the same.
+/// A row for each node, one for all, and what each count means unless all are the same of each node.
 pub(super) fn counts(results: &Results) -> String {
     let counts = &results.counts;
     let names = names(counts, &results.nodes);
@@ -22,7 +22,8 @@ pub(super) fn counts(results: &Results) -> String {
     let all = row("all", counts, |count| Some(count.total));
     let rows = each.chain([all]);
     let mut lines = table::lines(["", "generator", "balancer", "kernel"], rows, 1);
-    let all_have_counted = counts.balancer.is_some() && counts.kernel.is_some();
+    let has_counted = |count: &Option<Count>| count.as_ref().is_some_and(|count| !count.nodes.is_empty());
+    let all_have_counted = has_counted(&counts.balancer) && has_counted(&counts.kernel);
     let plain = results.test.protocol == Protocol::Tcp && counts.agree == Some(true) && all_have_counted;
     if !plain {
         let meanings = counts.meaning.iter();

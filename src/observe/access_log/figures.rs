@@ -1,0 +1,117 @@
+//! What is counted of one frontend, server or backend.
+
+/// Sums over all that has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Sessions; over HTTP requests.
+    pub sessions: u64,
+    /// When they ended.
+    pub rate: Rate,
+    /// Bytes from clients.
+    pub bytes_in: u64,
+    /// Bytes to clients.
+    pub bytes_out: u64,
+    /// Turned away by a limit.
+    pub denied: u64,
+    /// Nodes that were not connected.
+    pub connect_errors: u64,
+    /// Bad requests, and those without a good answer.
+    pub errors: u64,
+}
+
+/// Events a second, by the clock of whoever has seen them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rate {
+    /// The second of the latest event, since 1970.
+    second: u64,
+    /// Events in it.
+    latest: u64,
+    /// Events in the second before.
+    before: u64,
+}
+
+impl Figures {
+    /// One more session that has ended at `time`, in seconds since 1970, with so many bytes.
+    pub(super) fn add(&mut self, time: Option<f64>, bytes_in: u64, bytes_out: u64) {
+        self.sessions += 1;
+        self.bytes_in = self.bytes_in.saturating_add(bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(bytes_out);
+        if let Some(time) = time {
+            self.rate.add(second(time));
+        }
+    }
+}
+
+impl Rate {
+    /// Events in the last whole second before `now`, in seconds since 1970.
+    #[must_use]
+    pub const fn at(self, now: u64) -> u64 {
+        match now.checked_sub(self.second) {
+            Some(0) => self.before,
+            Some(1) => self.latest,
+            _ => 0,
+        }
+    }
+
+    // Private
+
+    fn add(&mut self, second: u64) {
+        match (second.checked_sub(self.second), self.second.checked_sub(second)) {
+            (Some(0), _) => self.latest += 1,
+            (Some(1), _) => {
+                *self = Rate {
+                    second,
+                    latest: 1,
+                    before: self.latest,
+                }
+            }
+            // Of several workers, one may write a little late.
+            (None, Some(1)) => self.before += 1,
+            // After a pause, or by a clock that was set back.
+            _ => {
+                *self = Rate {
+                    second,
+                    latest: 1,
+                    before: 0,
+                }
+            }
+        }
+    }
+}
+
+// Private
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time of the log is neither negative nor beyond all bounds"
+)]
+const fn second(time: f64) -> u64 {
+    time as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(seconds: &[u64]) -> Rate {
+        let mut rate = Rate::default();
+        for second in seconds {
+            rate.add(*second);
+        }
+        rate
+    }
+
+    #[test]
+    fn the_last_whole_second_counts() {
+        let seen = rate(&[10, 10, 11, 10, 11, 11, 11]);
+        assert_eq!([10, 11, 12, 13].map(|now| seen.at(now)), [0, 3, 4, 0]);
+    }
+
+    #[test]
+    fn a_pause_and_a_clock_set_back_begin_anew() {
+        assert_eq!(rate(&[10, 10, 20]).at(20), 0);
+        let set_back = rate(&[99_999, 10, 10, 11]);
+        assert_eq!((set_back.at(11), set_back.at(12)), (2, 1));
+    }
+}

@@ -1,0 +1,30 @@
+//! nginx's access log: a JSON object a line, written when a request or a TCP session has ended. It is all that nginx tells
+//! of single nodes.
+//!
+//! | field | what it says |
+//! | --- | --- |
+//! | `time` | when the line was written, in seconds since 1970 |
+//! | `kind` | which traffic: `tcp`, `http`, `websocket` or `sse` |
+//! | `status` | the answer's; of a TCP session 200, 400, 403, 500, 502 or 503 |
+//! | `bytes_in`, `bytes_out` | from and to the client |
+//! | `duration` | of the request or session, in seconds |
+//! | `upstream` | the nodes that were tried, in turn: `127.0.0.1:9001, 127.0.0.1:9002` |
+//! | `connect`, `first_byte` | of each of them, the time to connect and to its first byte, in seconds; `-` for never |
+//!
+//! Lines come from a file that clients fill with their own words, and that may be cut anywhere: whatever is in it is read
+//! without a panic, and what makes no sense is counted.
+
+mod entry;
+mod figures;
+mod kind;
+mod lines;
+mod tally;
+mod times;
+mod word;
+
+pub use entry::{Attempt, Entry};
+pub use figures::{Figures, Rate};
+pub use kind::Kind;
+pub use lines::Lines;
+pub use tally::{Tally, Traffic};
+pub use times::Times;

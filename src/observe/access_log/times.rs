@@ -1,0 +1,64 @@
+//! How long nodes take to answer.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// What takes longer is not told from it.
+const LONGEST: Duration = Duration::from_hours(1);
+/// nginx's clock has milliseconds; more digits would be invented.
+const DIGITS: u8 = 2;
+
+/// Many times, in some 20 kB once there is one.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Option<Histogram<u64>>);
+
+impl Times {
+    /// One more.
+    pub(super) fn add(&mut self, took: Duration) {
+        let histogram = match &mut self.0 {
+            Some(histogram) => histogram,
+            // These bounds and digits are valid, so it is always made.
+            none => match Histogram::new_with_bounds(1, millis(LONGEST), DIGITS) {
+                Ok(new) => none.insert(new),
+                Err(_) => return,
+            },
+        };
+        histogram.saturating_record(millis(took));
+    }
+
+    /// The time in milliseconds that the part `quantile` of all, from 0 to 1, did not exceed; `None` of none.
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        let histogram = self.0.as_ref()?;
+        Some(histogram.value_at_quantile(quantile))
+    }
+}
+
+// Private
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_many_and_none_of_none() {
+        let mut times = Times::default();
+        assert_eq!(times.quantile(0.5), None);
+        (1..=100).for_each(|millis| times.add(Duration::from_millis(millis)));
+        times.add(Duration::from_hours(24));
+        assert_eq!((times.quantile(0.5), times.quantile(0.9)), (Some(51), Some(91)));
+        assert!(times.quantile(1.0).unwrap() >= millis(LONGEST));
+    }
+
+    #[test]
+    fn less_than_a_millisecond_is_none() {
+        let mut times = Times::default();
+        times.add(Duration::ZERO);
+        assert_eq!(times.quantile(0.99), Some(0));
+    }
+}

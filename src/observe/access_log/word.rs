@@ -1,0 +1,142 @@
+//! One value of a line: text, or a number, whichever nginx was told to write.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A value as text; empty for what is neither text nor a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Word(String);
+
+impl Word {
+    /// The text; empty for `-`, which is nginx's word for nothing.
+    pub(super) fn text(&self) -> &str {
+        match self.0.trim() {
+            "-" => "",
+            text => text,
+        }
+    }
+
+    /// The count that it is; 0 for anything else.
+    pub(super) fn count(&self) -> u64 {
+        self.text().parse().unwrap_or(0)
+    }
+
+    /// The time that it is, in seconds that make sense.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        seconds(self.text())
+    }
+
+    /// The parts of a list. nginx puts commas between the servers of one upstream, and colons between those of several, which it
+    /// comes to by an internal redirect; a colon within an address has no blanks around it.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .split(',')
+            .flat_map(|part| part.split(" : "))
+            .map(str::trim)
+    }
+}
+
+/// The time that `text` is, in seconds: neither negative nor beyond all bounds.
+pub(super) fn seconds(text: &str) -> Option<f64> {
+    /// In the year 5138.
+    const LATEST: f64 = 1e11;
+    let seconds = text.parse().ok();
+    seconds.filter(|seconds| (0.0..LATEST).contains(seconds))
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+// Private
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Word;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Word, E> {
+        Ok(Word(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Word, E> {
+        Ok(Word(text))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Word, E> {
+        Ok(Word(number.to_string()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Word, E> {
+        Ok(Word::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Word, E> {
+        Ok(Word::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Word, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Word::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Word, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Word::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(json: &str) -> Word {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn text_and_numbers_are_alike() {
+        for json in ["7", "\"7\"", "\" 7 \""] {
+            assert_eq!(word(json).count(), 7, "{json}");
+        }
+        assert_eq!(word("1700000000.125").seconds(), Some(1_700_000_000.125));
+        assert_eq!(word("\"0.012\"").seconds(), Some(0.012));
+    }
+
+    #[test]
+    fn nothing_is_nothing_however_it_is_written() {
+        for json in ["\"\"", "\"-\"", "null", "true", "[1, [2]]", "{\"a\": {}}"] {
+            let word = word(json);
+            assert_eq!(
+                (word.text(), word.count(), word.seconds()),
+                ("", 0, None),
+                "{json}"
+            );
+        }
+        for json in ["\"-0.5\"", "\"NaN\"", "\"inf\"", "1e300"] {
+            assert_eq!(word(json).seconds(), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn lists_have_commas_and_colons() {
+        let upstreams = word("\"127.0.0.1:9001, [::1]:9002 : 127.0.0.1:9003\"");
+        let parts: Vec<&str> = upstreams.parts().collect();
+        assert_eq!(parts, ["127.0.0.1:9001", "[::1]:9002", "127.0.0.1:9003"]);
+    }
+}

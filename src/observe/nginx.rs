@@ -1,0 +1,273 @@
+//! nginx as an operator sees HAProxy: rows of `show stat`, made of what else there is.
+
+use std::net::SocketAddr;
+
+use super::access_log::{Figures, Kind, Tally, Traffic};
+use crate::api::{ConnectionsBy, Figure, FirstByte, NginxTotals, Node, NodeState, Stats, StatsRow};
+use crate::profile::{Cluster, HealthKind};
+use crate::runtime::StubStatus;
+
+/// All that is known of an nginx.
+#[derive(Clone, Copy, Debug)]
+pub struct NginxView<'a> {
+    /// What it serves.
+    pub cluster: &'a Cluster,
+    /// The nodes as the supervisor sees them, with the kernel's counts.
+    pub nodes: &'a [Node],
+    /// Connections at the listener of each kind, in the order of [`Kind::ALL`], as the kernel counts them.
+    pub at_listeners: [u64; Kind::ALL.len()],
+    /// Its status page, this question included.
+    pub page: StubStatus,
+    /// Its access log.
+    pub tally: &'a Tally,
+    /// The time now, in seconds since 1970.
+    pub now: u64,
+}
+
+/// A frontend, a server for each node, and a backend of each kind of traffic.
+#[must_use]
+pub fn nginx_stats(view: &NginxView<'_>) -> Stats {
+    let served = Kind::ALL
+        .into_iter()
+        .zip(view.at_listeners)
+        .filter(|(kind, _)| kind.is_served(view.cluster));
+    Stats {
+        rows: served
+            .flat_map(|(kind, at_listener)| view.rows(kind, at_listener))
+            .collect(),
+        nginx: Some(NginxTotals {
+            connections: view.page.active.saturating_sub(1),
+            dropped: view.page.accepted.saturating_sub(view.page.handled),
+            strange_lines: view.tally.strange(),
+        }),
+    }
+}
+
+// Private
+
+impl NginxView<'_> {
+    fn rows(&self, kind: Kind, at_listener: u64) -> Vec<StatsRow> {
+        let traffic = self.tally.of(kind);
+        let servers = self
+            .nodes
+            .iter()
+            .filter_map(|node| self.server(kind, traffic, node));
+        let servers: Vec<StatsRow> = servers.collect();
+        let backend = self.backend(kind, traffic, &servers);
+        let mut rows = vec![self.frontend(kind, traffic, at_listener)];
+        rows.extend(servers);
+        rows.push(backend);
+        rows
+    }
+
+    fn frontend(&self, kind: Kind, traffic: &Traffic, at_listener: u64) -> StatsRow {
+        StatsRow {
+            proxy: kind.frontend().to_owned(),
+            name: "FRONTEND".to_owned(),
+            status: "OPEN".to_owned(),
+            sessions: at_listener,
+            untold: vec![Figure::SessionsMax, Figure::Queued],
+            ..self.row(kind, traffic.front, at_listener)
+        }
+    }
+
+    fn server(&self, kind: Kind, traffic: &Traffic, node: &Node) -> Option<StatsRow> {
+        let sessions = sessions(kind, node.connections_by);
+        let figures = traffic.server(address(kind, node)?);
+        let check = match self.cluster.health.kind {
+            _ if !node.state.answers() => "",
+            HealthKind::Tcp => "L4OK",
+            HealthKind::Auto | HealthKind::Http | HealthKind::Mcp => "L7OK",
+        };
+        Some(StatsRow {
+            name: node.name.clone(),
+            status: word(node).to_owned(),
+            check: check.to_owned(),
+            ..self.upstream_row(kind, figures, sessions)
+        })
+    }
+
+    fn backend(&self, kind: Kind, traffic: &Traffic, servers: &[StatsRow]) -> StatsRow {
+        let is_up = servers.iter().any(|server| server.status == "UP");
+        let sessions = servers.iter().map(|server| server.sessions).sum();
+        let quantile = |quantile| traffic.first_byte.quantile(quantile);
+        StatsRow {
+            name: "BACKEND".to_owned(),
+            status: if is_up { "UP" } else { "DOWN" }.to_owned(),
+            first_byte: quantile(0.50)
+                .zip(quantile(0.99))
+                .map(|(p50_ms, p99_ms)| FirstByte { p50_ms, p99_ms }),
+            ..self.upstream_row(kind, traffic.back, sessions)
+        }
+    }
+
+    /// What nodes and upstreams have in common.
+    fn upstream_row(&self, kind: Kind, figures: Figures, sessions: u64) -> StatsRow {
+        let mut untold = vec![Figure::SessionsMax, Figure::Queued];
+        if kind != Kind::Tcp {
+            untold.push(Figure::Sessions);
+        }
+        StatsRow {
+            proxy: kind.upstream().to_owned(),
+            sessions,
+            untold,
+            ..self.row(kind, figures, sessions)
+        }
+    }
+
+    /// What the log tells. Of TCP sessions it tells when they have ended, so those of `now` are added.
+    fn row(&self, kind: Kind, figures: Figures, now: u64) -> StatsRow {
+        let live = if kind == Kind::Tcp { now } else { 0 };
+        StatsRow {
+            sessions_total: figures.sessions.saturating_add(live),
+            rate: figures.rate.at(self.now),
+            bytes_in: figures.bytes_in,
+            bytes_out: figures.bytes_out,
+            denied: figures.denied,
+            connect_errors: figures.connect_errors,
+            errors: figures.errors,
+            ..StatsRow::default()
+        }
+    }
+}
+
+/// Where `node` serves `kind`.
+fn address(kind: Kind, node: &Node) -> Option<SocketAddr> {
+    match kind {
+        Kind::Tcp => Some(node.tcp),
+        Kind::Http | Kind::WebSocket | Kind::Sse => node.http,
+    }
+}
+
+/// Sessions of `kind` now. A node has one port for all that comes over HTTP, so the kernel cannot tell that apart.
+const fn sessions(kind: Kind, connections: ConnectionsBy) -> u64 {
+    match kind {
+        Kind::Tcp => connections.tcp,
+        Kind::Http | Kind::WebSocket | Kind::Sse => 0,
+    }
+}
+
+/// A node's state in HAProxy's words: what nginx was told of it.
+const fn word(node: &Node) -> &'static str {
+    match node.state {
+        // It is held back.
+        NodeState::Up if node.reason.is_some() => "DOWN",
+        NodeState::Up => "UP",
+        NodeState::Draining | NodeState::Drained => "DRAIN",
+        NodeState::Down | NodeState::Starting | NodeState::Stopped | NodeState::Failed => "DOWN",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{cluster, node};
+    use super::*;
+
+    fn nodes() -> Vec<Node> {
+        let node = |number: u16, state, connections| Node {
+            name: format!("erlmcp{number}"),
+            tcp: ([127, 0, 0, 1], 9000 + number).into(),
+            http: Some(([127, 0, 0, 1], 8080 + number).into()),
+            ..node(state, connections)
+        };
+        vec![
+            node(1, NodeState::Up, 30),
+            node(2, NodeState::Draining, 7),
+            node(3, NodeState::Down, 0),
+        ]
+    }
+
+    fn stats_of(lines: &[&str]) -> Stats {
+        let mut tally = Tally::default();
+        for line in lines {
+            tally.add_line(line.as_bytes());
+        }
+        nginx_stats(&NginxView {
+            cluster: &cluster(),
+            nodes: &nodes(),
+            at_listeners: [37, 5, 0, 2],
+            page: StubStatus {
+                active: 45,
+                accepted: 100,
+                handled: 98,
+                ..StubStatus::default()
+            },
+            tally: &tally,
+            now: 1_001,
+        })
+    }
+
+    fn row<'a>(stats: &'a Stats, proxy: &str, name: &str) -> &'a StatsRow {
+        let mut rows = stats.rows.iter();
+        rows.find(|row| row.proxy == proxy && row.name == name).unwrap()
+    }
+
+    #[test]
+    fn each_kind_has_a_frontend_its_nodes_and_a_backend() {
+        let stats = stats_of(&[]);
+        let names = |proxy: &str| {
+            let rows = stats.rows.iter().filter(|row| row.proxy == proxy);
+            rows.map(|row| row.name.as_str()).collect::<Vec<_>>()
+        };
+        for kind in Kind::ALL {
+            assert_eq!(names(kind.frontend()), ["FRONTEND"]);
+            assert_eq!(
+                names(kind.upstream()),
+                ["erlmcp1", "erlmcp2", "erlmcp3", "BACKEND"]
+            );
+        }
+        assert_eq!(stats.rows.len(), 4 * 5);
+        let totals = stats.nginx.unwrap();
+        assert_eq!(
+            (totals.connections, totals.dropped, totals.strange_lines),
+            (44, 2, 0)
+        );
+    }
+
+    #[test]
+    fn the_supervisor_says_who_is_up_and_the_kernel_who_has_what() {
+        let stats = stats_of(&[]);
+        let tcp = |name| row(&stats, "erlmcp_tcp_cluster", name);
+        let told = |name| {
+            (
+                tcp(name).status.as_str(),
+                tcp(name).check.as_str(),
+                tcp(name).sessions,
+            )
+        };
+        assert_eq!(told("erlmcp1"), ("UP", "L7OK", 30));
+        assert_eq!(told("erlmcp2"), ("DRAIN", "L7OK", 7));
+        assert_eq!(told("erlmcp3"), ("DOWN", "", 0));
+        assert_eq!(told("BACKEND"), ("UP", "", 37));
+        assert_eq!(row(&stats, "mcp_frontend_sse", "FRONTEND").sessions, 2);
+    }
+
+    #[test]
+    fn what_nobody_tells_is_said_to_be_untold() {
+        let stats = stats_of(&[]);
+        let untold = |proxy, name| &row(&stats, proxy, name).untold;
+        assert!(!untold("erlmcp_tcp_cluster", "erlmcp1").contains(&Figure::Sessions));
+        assert!(untold("erlmcp_websocket_cluster", "erlmcp1").contains(&Figure::Sessions));
+        assert!(untold("mcp_frontend_http", "FRONTEND").contains(&Figure::SessionsMax));
+    }
+
+    #[test]
+    fn the_log_tells_what_has_ended() {
+        let stats = stats_of(&[
+            r#"{"kind":"tcp","time":"1000.5","status":200,"bytes_in":5,"upstream":"127.0.0.1:9001","connect":"0.001","first_byte":"0.003"}"#,
+            r#"{"kind":"tcp","time":"1000.7","status":503}"#,
+            r#"{"kind":"http","time":"1000.9","status":502,"upstream":"127.0.0.1:8083","connect":"-"}"#,
+        ]);
+        let node = row(&stats, "erlmcp_tcp_cluster", "erlmcp1");
+        assert_eq!((node.sessions_total, node.rate, node.bytes_in), (31, 1, 5));
+        let front = row(&stats, "mcp_frontend_tcp", "FRONTEND");
+        assert_eq!((front.sessions_total, front.rate, front.denied), (39, 2, 1));
+        let backend = row(&stats, "erlmcp_tcp_cluster", "BACKEND");
+        assert_eq!(backend.first_byte, Some(FirstByte { p50_ms: 3, p99_ms: 3 }));
+        let refused = row(&stats, "erlmcp_http_cluster", "erlmcp3");
+        assert_eq!(
+            (refused.connect_errors, refused.errors, refused.sessions_total),
+            (1, 1, 0)
+        );
+    }
+}

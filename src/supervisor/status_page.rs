@@ -1,0 +1,80 @@
+//! The stats of a balancer without runtime API: nginx's status page, its access log, the kernel's counts, our own view.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::access_log::AccessLog;
+use super::setting::Setting;
+use crate::api::{Stats, Status};
+use crate::observe::access_log::{Kind, Tally};
+use crate::observe::{NginxView, nginx_stats};
+use crate::plan::PROBE_SOURCE;
+use crate::platform::sock_diag::count_established;
+use crate::runtime::{StatusPage, StatusPageError};
+
+/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says.
+///
+/// # Errors
+/// When it does not answer.
+pub(super) async fn stats(
+    setting: &Setting,
+    status: &Status,
+    page: StatusPage,
+    log: Option<&Arc<AccessLog>>,
+) -> Result<Stats, StatusPageError> {
+    let page = page.read().await?;
+    let at_listeners = at_listeners(setting).await;
+    let tally = match log {
+        Some(log) => log.tally().await,
+        None => Tally::default(),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(nginx_stats(&NginxView {
+        cluster: &setting.cluster,
+        nodes: &status.nodes,
+        at_listeners,
+        page,
+        tally: &tally,
+        now: now.as_secs(),
+    }))
+}
+
+// Private
+
+/// Clients' connections at each kind's listener; none when the kernel does not tell.
+async fn at_listeners(setting: &Setting) -> [u64; Kind::ALL.len()] {
+    let listen = &setting.cluster.listen;
+    let ports = Kind::ALL.map(|kind| match kind {
+        Kind::Tcp => [listen.tcp, None],
+        Kind::Http => [listen.http, listen.https],
+        Kind::WebSocket => [listen.websocket, None],
+        Kind::Sse => [listen.sse, None],
+    });
+    let addresses = setting.plan.addresses.as_slice();
+    // One wildcard has the connections of both families.
+    let any = addresses.iter().position(IpAddr::is_unspecified);
+    let addresses = any.map_or(addresses, |any| &addresses[any..=any]);
+    let (places, listeners): (Vec<usize>, Vec<SocketAddr>) = ports
+        .iter()
+        .enumerate()
+        .flat_map(|(place, ports)| ports.iter().flatten().map(move |port| (place, *port)))
+        .flat_map(|(place, port)| {
+            addresses
+                .iter()
+                .map(move |ip| (place, SocketAddr::new(*ip, port)))
+        })
+        .unzip();
+    // Reading a hundred thousand sockets takes a while.
+    let counting = tokio::task::spawn_blocking(move || count_established(&listeners, &[PROBE_SOURCE]));
+    let mut counts = [0; Kind::ALL.len()];
+    match counting.await {
+        Ok(Ok(counted)) => places
+            .iter()
+            .zip(counted)
+            .for_each(|(place, count)| counts[*place] += count),
+        Ok(Err(error)) => tracing::warn!("clients' connections not counted: {error}"),
+        Err(_) => {}
+    }
+    counts
+}
