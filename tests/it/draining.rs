@@ -59,9 +59,11 @@ fn a_drained_node_gets_nothing_new_and_keeps_what_it_has(balancer: &'static str)
 fn waiting_ends_with_the_last_connection_or_at_the_deadline(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let mut held = clients(&cluster, 8);
+    let had = held.iter().filter(|(_, node)| node == "erlmcp2").count();
     let late = cluster.run(&["drain", "erlmcp2", "--wait", "--deadline", "500ms"]);
     assert_eq!(late.code, 1);
-    assert!(late.stderr.contains("still has 2 connections"), "{}", late.stderr);
+    let expected = format!("still has {had} connection");
+    assert!(late.stderr.contains(&expected), "{}", late.stderr);
     held.retain(|(_, node)| node != "erlmcp2");
     cluster.ok(&["drain", "erlmcp2", "--wait", "--deadline", "1m"]);
 }

@@ -11,11 +11,18 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::TestCluster;
+use crate::harness::{TestCluster, behind_those_with_http};
 
-#[test]
-fn python_clients_talk_to_one_node_by_every_transport() {
-    let cluster = TestCluster::new().started();
+behind_those_with_http! {
+    python_clients_talk_to_one_node_by_every_transport,
+    typescript_clients_talk_to_one_node_by_every_transport,
+    python_clients_of_a_drained_node_begin_anew_elsewhere,
+    typescript_clients_of_a_drained_node_begin_anew_elsewhere,
+    a_websocket_stays_with_its_drained_node,
+}
+
+fn python_clients_talk_to_one_node_by_every_transport(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     for (transport, port, path) in [
         ("http", 8080, "/mcp"),
         ("sse", 8080, "/mcp/sse"),
@@ -25,9 +32,8 @@ fn python_clients_talk_to_one_node_by_every_transport() {
     }
 }
 
-#[test]
-fn typescript_clients_talk_to_one_node_by_every_transport() {
-    let cluster = TestCluster::new().started();
+fn typescript_clients_talk_to_one_node_by_every_transport(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     for (transport, scheme, port, path) in [
         ("http", "http", 8080, "/mcp"),
         ("sse", "http", 8080, "/mcp/sse"),
@@ -42,27 +48,24 @@ fn typescript_clients_talk_to_one_node_by_every_transport() {
     }
 }
 
-#[test]
-fn python_clients_of_a_drained_node_begin_anew_elsewhere() {
-    let cluster = TestCluster::new().started();
+fn python_clients_of_a_drained_node_begin_anew_elsewhere(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     survive_a_drain(
         &cluster,
         &mut Client::python("http", &url("http", &cluster, 8080, "/mcp")),
     );
 }
 
-#[test]
-fn typescript_clients_of_a_drained_node_begin_anew_elsewhere() {
-    let cluster = TestCluster::new().started();
+fn typescript_clients_of_a_drained_node_begin_anew_elsewhere(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     survive_a_drain(
         &cluster,
         &mut Client::typescript("http", &url("http", &cluster, 8080, "/mcp")),
     );
 }
 
-#[test]
-fn a_websocket_stays_with_its_drained_node() {
-    let cluster = TestCluster::new().started();
+fn a_websocket_stays_with_its_drained_node(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
     let mut client = Client::typescript("websocket", &url("ws", &cluster, 8001, "/mcp/ws"));
     let node = client.conversation()["node"].clone();
     cluster.ok(&["drain", node.as_str().unwrap()]);

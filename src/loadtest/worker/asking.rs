@@ -87,7 +87,7 @@ impl Worker {
         messages.due += 1;
         match story {
             Story::Failing { .. } => messages.lost += 1,
-            Story::Plain | Story::ComingBack(_) => messages.unanswered += 1,
+            Story::Plain | Story::Away | Story::ComingBack(_) => messages.unanswered += 1,
         }
     }
 

@@ -58,6 +58,9 @@ impl Worker {
         let Phase::Held { line, asked: None } = phase else {
             return false;
         };
+        if *story == Story::Away && !self.common.is_remembered {
+            return false;
+        }
         *keepsake = line.talk.keepsake();
         *phase = Phase::Waiting;
         let (node, was) = (*node, std::mem::replace(story, Story::ComingBack(*node)));

@@ -29,6 +29,7 @@ use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
 use super::trouble::{Kind, Trouble};
+use crate::profile::BalancerKind;
 use crate::workers::{Desk, Wheel};
 
 use alarm::Alarm;
@@ -54,6 +55,9 @@ pub(super) struct Common {
     pub(super) messages_per_second: f64,
     /// In microseconds.
     pub(super) patience: u64,
+    /// Whether the balancer remembers where each client was. One that computes it sends home whom it has served
+    /// elsewhere for a while.
+    pub(super) is_remembered: bool,
 }
 
 /// A worker.
@@ -114,6 +118,10 @@ impl Common {
             rate: order.rate,
             messages_per_second: order.messages_per_second,
             patience: micros(order.patience),
+            is_remembered: order
+                .cluster
+                .as_ref()
+                .is_none_or(|cluster| cluster.balancer != BalancerKind::Nginx),
         }
     }
 

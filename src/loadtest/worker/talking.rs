@@ -120,8 +120,9 @@ impl Worker {
             self.seats[seat as usize].turn = Some(self.pace.next_turn(seat, self.now));
         }
         match story {
-            Story::Plain => {}
+            Story::Plain | Story::Away => {}
             Story::Failing { .. } => {
+                self.seats[seat as usize].story = Story::Away;
                 self.homeless -= 1;
                 self.cut -= 1;
                 self.tally.failover.rehomed.push((self.now, node));

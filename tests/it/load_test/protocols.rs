@@ -1,12 +1,18 @@
 //! What clients speak besides TCP.
 
 use super::{of, verdict};
-use crate::harness::{TestCluster, eventually};
+use crate::harness::{TestCluster, behind_those_with_http, eventually};
 
-#[test]
-fn http_websockets_and_streams_are_tested_behind_haproxy() {
+behind_those_with_http! {
+    http_websockets_and_streams_are_tested,
+}
+
+fn http_websockets_and_streams_are_tested(balancer: &'static str) {
     // Of so few, some more on one node are many; and who has the fewest streams is asked while messages are under way.
-    let cluster = TestCluster::new().set("targets.variance=25").started();
+    let cluster = TestCluster::behind(balancer)
+        .set("targets.variance=25")
+        .judged_by_others()
+        .started();
     for protocol in ["http", "ws", "sse"] {
         let line = format!("300 2 --json --messages-per-second 300 --protocol {protocol}");
         let ended = of(&cluster, &line).ends();

@@ -14,7 +14,7 @@ behind_each_balancer! {
 }
 
 fn thousands_are_held_spread_evenly_and_counted_alike(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).started();
+    let cluster = TestCluster::behind(balancer).judged_by_others().started();
     let room = cluster.status()["distribution"]["capacity"].as_u64().unwrap();
     let connections = room.min(CONNECTIONS);
     assert!(connections > 1_000, "{connections}");
@@ -40,11 +40,20 @@ fn thousands_are_held_spread_evenly_and_counted_alike(balancer: &'static str) {
     let counts = &results["counts"];
     for count in ["generator", "balancer", "kernel"] {
         assert_eq!(counts[count]["total"], connections, "{counts}");
+        if (count, balancer) == ("balancer", "nginx") {
+            // It knows only how many there are in all.
+            continue;
+        }
         let nodes = counts[count]["nodes"].as_array().unwrap().iter();
         let nodes: Vec<_> = nodes.map(|node| node["connections"].as_u64().unwrap()).collect();
         assert_eq!(nodes, counted, "{count}: {counts}");
     }
-    let most = if balancer == "builtin" { 0.5 } else { 2.0 };
+    let most = match balancer {
+        "builtin" => 0.5,
+        "haproxy" => 2.0,
+        // Of 10,000 clients; with 100,000 it is a third of that.
+        _ => 12.0,
+    };
     let variance = results["distribution"]["variance_percent"].as_f64().unwrap();
     assert!(variance <= most, "{variance}");
     let sticky = &results["sticky"];

@@ -40,6 +40,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
         rate: None,
         messages_per_second,
         patience: micros(DEADLINE),
+        is_remembered: true,
     })
 }
 
