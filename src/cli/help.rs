@@ -147,11 +147,6 @@ Exit codes:
 pub(super) const STATS: &str = "\
 The rows of HAProxy's `show stat`: sessions now, at most and in total, sessions per second, bytes in and out.
 
-nginx has no such rows. Its own are made of its access log, which tells of a request or TCP session when that has ended, of \
-the kernel's count of connections now, and of the supervisor's view of the nodes. They count since nginx was started; after \
-the supervisor was replaced, since then as far as the log and the one before it go back. What nobody can tell of nginx is \
-shown as `-`: most sessions at once, and sessions now of nodes over HTTP, where the kernel cannot tell requests from others.
-
 Examples:
   clusterctl stats
   clusterctl stats --json | jq '.rows[] | select(.name == \"BACKEND\")'

@@ -3,7 +3,8 @@
 use super::order::Order;
 use super::results::Memory;
 use crate::platform::Host;
-use crate::platform::usage::{children, usage};
+use crate::platform::usage::usage;
+use crate::platform::worker::children;
 
 /// What there was before the test.
 #[derive(Clone, Copy, Debug)]

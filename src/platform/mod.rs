@@ -15,7 +15,7 @@ pub mod sysctl;
 pub mod terminal;
 pub mod thread;
 pub mod usage;
-mod worker;
+pub mod worker;
 
 pub use host::Host;
 pub use lock::Lock;

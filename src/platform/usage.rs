@@ -36,19 +36,6 @@ pub fn usage(pid: u32) -> Option<Usage> {
     )
 }
 
-/// The children of process `pid`; none when the kernel does not tell.
-#[must_use]
-pub fn children(pid: u32) -> Vec<u32> {
-    // Each thread has those that it has made.
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
-    };
-    let of_thread = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).ok();
-    let lists: Vec<String> = threads.flatten().filter_map(of_thread).collect();
-    let pids = lists.iter().flat_map(|list| list.split_ascii_whitespace());
-    pids.filter_map(|pid| pid.parse().ok()).collect()
-}
-
 /// How long ago a process started; `None` when the kernel does not tell.
 #[must_use]
 pub fn age(process: Identity) -> Option<Duration> {
@@ -89,9 +76,6 @@ fn setting(name: libc::c_int) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::signal::Signal;
-
-    use super::super::Program;
     use super::*;
 
     #[test]
@@ -116,19 +100,6 @@ mod tests {
         let percent = at(1_500).cpu_percent_since(at(1_000), Duration::from_secs(2));
         assert!((percent - 25.0).abs() < 1e-9);
         assert!(at(1).cpu_percent_since(at(0), Duration::ZERO).abs() < 1e-9);
-    }
-
-    #[tokio::test]
-    async fn children_are_found() {
-        let dir = tempfile::tempdir().unwrap();
-        let program = Program::new("/bin/sleep").arg("60");
-        let mut child = program.spawn(&dir.path().join("log")).unwrap();
-        let pid = child.identity().pid;
-        assert!(children(std::process::id()).contains(&pid));
-        child.identity().signal_group(Signal::SIGKILL).unwrap();
-        child.ended().await.unwrap();
-        assert!(!children(std::process::id()).contains(&pid));
-        assert!(children(u32::MAX).is_empty());
     }
 
     #[test]

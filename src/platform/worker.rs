@@ -1,6 +1,7 @@
-//! The worker processes of a program that tells by their titles what they do.
+//! The children of a process, and what those that are workers say by their titles.
 
 use std::fs;
+use std::io;
 
 use super::process::{Identity, fields_after_name};
 
@@ -34,17 +35,29 @@ impl Worker {
     }
 }
 
+/// The children of process `pid`; none when it has ended, or the kernel does not tell.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    listed(pid).unwrap_or_else(|_| by_parent(pid))
+}
+
 // Private
 
-/// By the kernel's own list, or where it was built without that, by everybody's parent.
-fn children(pid: u32) -> Vec<u32> {
-    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    if let Ok(list) = listed {
-        return list
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect();
+/// By the kernel's own lists: each thread has those that it has made.
+fn listed(pid: u32) -> io::Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let list = fs::read_to_string(thread?.path().join("children"))?;
+        children.extend(
+            list.split_ascii_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
     }
+    Ok(children)
+}
+
+/// By everybody's parent: a kernel may be built without those lists, and a thread may end while they are read.
+fn by_parent(pid: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -76,6 +89,19 @@ mod tests {
 
     use super::super::Program;
     use super::*;
+
+    #[tokio::test]
+    async fn children_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = Program::new("/bin/sleep").arg("60");
+        let mut child = program.spawn(&dir.path().join("log")).unwrap();
+        let pid = child.identity().pid;
+        assert!(children(std::process::id()).contains(&pid));
+        child.identity().signal_group(Signal::SIGKILL).unwrap();
+        child.ended().await.unwrap();
+        assert!(!children(std::process::id()).contains(&pid));
+        assert!(children(u32::MAX).is_empty());
+    }
 
     #[tokio::test]
     async fn children_are_known_by_their_titles() {

@@ -1,6 +1,5 @@
 //! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::child::{Child, Event, State};
@@ -59,10 +58,7 @@ impl Core {
             self.notice(index, now);
         }
         self.let_come_back(now);
-        let nodes = self.setting.cluster.nodes.iter().enumerate();
-        let opinion: Opinion = nodes
-            .map(|(index, node)| (node.name.clone(), self.view(index)))
-            .collect();
+        let opinion = self.views();
         self.opinion.send_if_modified(|told| {
             let changed = *told != opinion;
             *told = opinion;
@@ -120,17 +116,7 @@ impl Core {
 
     /// The nodes that get nothing new, for a balancer that reads of them in its files.
     pub(super) fn away(&self) -> Away {
-        let names = |wanted: &dyn Fn(&View) -> bool| -> BTreeSet<String> {
-            let nodes = self.setting.cluster.nodes.iter().enumerate();
-            nodes
-                .filter(|(index, _)| wanted(&self.view(*index)))
-                .map(|(_, node)| node.name.clone())
-                .collect()
-        };
-        Away {
-            drained: names(&|view| view.drained),
-            down: names(&|view| view.health.is_down()),
-        }
+        voice::away(&self.views())
     }
 
     // Private
@@ -171,6 +157,14 @@ impl Core {
         self.vitals[index]
             .silent_since()
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// What the balancer has to know of each node.
+    fn views(&self) -> Opinion {
+        let nodes = self.setting.cluster.nodes.iter().enumerate();
+        nodes
+            .map(|(index, node)| (node.name.clone(), self.view(index)))
+            .collect()
     }
 
     /// What the balancer has to know of the node.

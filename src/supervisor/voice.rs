@@ -12,6 +12,7 @@ use super::news::News;
 use super::pulse::PATIENCE;
 use super::rollout::Who;
 use super::setting::Setting;
+use crate::balancer::Away;
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
@@ -63,22 +64,45 @@ pub(super) struct Listener {
     pub(super) news: mpsc::Sender<News>,
 }
 
+impl Listener {
+    /// The instance has heard what it has to know of the node; news if it had not been `told` so before.
+    pub(super) async fn heard(&self, told: &mut Opinion, node: String, view: View) {
+        if told.get(&node) == Some(&view) {
+            return;
+        }
+        let news = News::Told {
+            who: self.who,
+            node: node.clone(),
+            view,
+        };
+        let _nobody_listens_after_the_end = self.news.send(news).await;
+        told.insert(node, view);
+    }
+}
+
+/// Who gets nothing new, in this opinion.
+pub(super) fn away(opinion: &Opinion) -> Away {
+    let names = |is_meant: fn(&View) -> bool| {
+        let meant = opinion.iter().filter(|(_, view)| is_meant(view));
+        meant.map(|(node, _)| node.clone()).collect()
+    };
+    Away {
+        drained: names(|view| view.drained),
+        down: names(|view| view.health.is_down()),
+    }
+}
+
 /// Keeps the instance behind `socket` at our opinion of each node. Told first is what is down, then what is drained:
 /// good news can wait. Ends when nobody has an opinion any more.
-pub(super) async fn tell(socket: PathBuf, listener: Listener) {
-    let Listener {
-        who,
-        setting,
-        mut opinion,
-        news,
-    } = listener;
+pub(super) async fn tell(socket: PathBuf, mut listener: Listener) {
+    let setting = Arc::clone(&listener.setting);
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
     let mut told = Opinion::new();
     // Said once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
-        let wanted = opinion.borrow_and_update().clone();
+        let wanted = listener.opinion.borrow_and_update().clone();
         let changes = changes(&wanted, &told);
         let mut done = Vec::new();
         for (node, view) in &changes {
@@ -97,16 +121,8 @@ pub(super) async fn tell(socket: PathBuf, listener: Listener) {
         if heard {
             failing = None;
         }
-        done.retain(|(node, view)| told.get(node) != Some(view));
         for (node, view) in done {
-            let _nobody_listens_after_the_end = news
-                .send(News::Told {
-                    who,
-                    node: node.clone(),
-                    view,
-                })
-                .await;
-            told.insert(node, view);
+            listener.heard(&mut told, node, view).await;
         }
         let again = if !heard {
             Some(AGAIN)
@@ -115,7 +131,7 @@ pub(super) async fn tell(socket: PathBuf, listener: Listener) {
         } else {
             None
         };
-        if !is_wanted(&mut opinion, again).await {
+        if !is_wanted(&mut listener.opinion, again).await {
             return;
         }
     }

@@ -20,12 +20,12 @@ pub(super) fn write_files(setting: &Setting, files: &[ConfigFile], away: &Away) 
     let ordered: BTreeSet<_> = orders.iter().map(|file| &file.path).collect();
     // Nobody who starts in between shall read that nobody is away.
     let others = files.iter().filter(|file| !ordered.contains(&file.path));
-    others.chain(&orders).try_for_each(write)
+    write(others.chain(&orders))
 }
 
 /// Writes who is away.
 pub(super) fn write_orders(setting: &Setting, away: &Away) -> io::Result<()> {
-    orders(setting, away)?.iter().try_for_each(write)
+    write(&orders(setting, away)?)
 }
 
 /// What says who is away.
@@ -39,12 +39,11 @@ pub(super) fn is_written(file: &ConfigFile) -> bool {
     fs::read(&file.path).is_ok_and(|content| content == file.content.as_bytes())
 }
 
-// Private
-
-/// A file that says what it should already stays as old as it is: that tells whether it was read since.
-fn write(file: &ConfigFile) -> io::Result<()> {
-    if is_written(file) {
-        return Ok(());
+/// Writes the files. One that says what it should already stays as old as it is: that tells whether it was read since.
+pub(super) fn write<'a>(files: impl IntoIterator<Item = &'a ConfigFile>) -> io::Result<()> {
+    let unwritten = files.into_iter().filter(|file| !is_written(file));
+    for file in unwritten {
+        RunDir::replace(&file.path, file.content.as_bytes())?;
     }
-    RunDir::replace(&file.path, file.content.as_bytes())
+    Ok(())
 }

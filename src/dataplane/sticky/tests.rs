@@ -140,20 +140,25 @@ fn a_client_expires_after_it_was_last_seen_and_not_before() {
 
 #[test]
 fn a_full_table_holds_its_bound_and_nearly_all_of_its_last_clients() {
-    for (size, least) in [(100_u32, 100), (1_000, 950), (20_000, 19_400)] {
-        let table = StickyTable::new(size.into(), EXPIRE);
-        let now = table.birth;
-        // Whole networks, one address after the other, and three tables full of them.
-        for client in 0..3 * size {
-            put(&table, four(client), 1, now);
-            assert!(client % 97 > 0 || table.len() <= size as usize);
+    // Each table hashes in its own way, so what is promised of them is promised of several together.
+    const TABLES: usize = 5;
+    for (size, least) in [(100_u32, 100), (1_000, 980), (20_000, 19_600)] {
+        let mut kept = 0;
+        for _ in 0..TABLES {
+            let table = StickyTable::new(size.into(), EXPIRE);
+            let now = table.birth;
+            // Whole networks, one address after the other, and three tables full of them.
+            for client in 0..3 * size {
+                put(&table, four(client), 1, now);
+                assert!(client % 97 > 0 || table.len() <= size as usize);
+            }
+            assert!(table.len() <= size as usize, "{} held of {size}", table.len());
+            let last = 2 * size..3 * size;
+            kept += last
+                .filter(|&client| table.remembered(four(client), now).is_some())
+                .count();
         }
-        let last = (2 * size..3 * size).filter(|&client| table.remembered(four(client), now).is_some());
-        let (kept, held) = (last.count(), table.len());
-        assert!(
-            kept >= least && held <= size as usize,
-            "{kept} of {size}, {held} held"
-        );
+        assert!(kept >= TABLES * least, "{kept} of {TABLES} times {size}");
     }
 }
 
