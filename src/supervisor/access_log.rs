@@ -141,7 +141,7 @@ impl Reader {
 
     /// Reads what is new, and rotates the file when it has grown large.
     fn go_on(&mut self) {
-        let done = self.look().and_then(|()| self.rotate());
+        let done = self.look().and_then(|_| self.rotate());
         let trouble = done.err().map(|error| error.to_string());
         if let Some(why) = trouble.as_ref().filter(|_| trouble != self.trouble) {
             tracing::warn!(log = %self.path.display(), "not read: {why}");
@@ -149,9 +149,10 @@ impl Reader {
         self.trouble = trouble;
     }
 
-    fn look(&mut self) -> io::Result<()> {
+    /// Reads what is new, and says whether that is all.
+    fn look(&mut self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             opened => opened?,
         };
         let log = file.metadata()?;
@@ -169,7 +170,12 @@ impl Reader {
         }
         let path = self.path.clone();
         // What is written while the file is copied is in the copy or not; it is read here in any case.
-        rotation::copy_and_truncate(&path, || self.look())?;
+        rotation::copy_and_truncate(&path, || {
+            let is_all = self.look()?;
+            is_all
+                .then_some(())
+                .ok_or_else(|| io::Error::other("it grows faster than it is read"))
+        })?;
         self.begin_anew();
         Ok(())
     }
@@ -179,19 +185,19 @@ impl Reader {
         self.position = 0;
     }
 
-    /// Reads on from where it was, to the end, or as much as is read at once.
-    fn read(&mut self, file: &mut File) -> io::Result<()> {
-        file.seek(SeekFrom::Start(self.position))?;
-        let mut rest = file.take(MOST_AT_ONCE);
+    /// Reads on from where it was, to the end, or as much as is read at once; says whether that was the end.
+    fn read(&mut self, file: &mut File) -> io::Result<bool> {
+        let until = file.seek(SeekFrom::Start(self.position))? + MOST_AT_ONCE;
         let mut block = vec![0; BLOCK];
-        loop {
-            let count = rest.read(&mut block)?;
+        while self.position < until {
+            let count = file.read(&mut block)?;
             if count == 0 {
-                return Ok(());
+                return Ok(true);
             }
             self.position += count as u64;
             self.lines.read(&block[..count], &mut self.tally);
         }
+        Ok(false)
     }
 }
 

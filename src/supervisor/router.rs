@@ -23,6 +23,7 @@ use crate::api::{
     DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
     StartOrder, Stats, Status, StopOrder,
 };
+use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::runtime::{Socket, StatusPage};
 
@@ -84,9 +85,13 @@ async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
 async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     let setting = desk.setting.load_full();
     if let Some(page) = setting.balancer.status_socket(&setting.run_dir) {
-        let (page, log) = (StatusPage::new(page), desk.access_log.as_ref());
-        let stats = status_page::stats(&setting, &desk.status().await?, page, log).await;
-        return stats.map(Json).map_err(|error| untold(&setting, &error));
+        let tally = match &desk.access_log {
+            Some(log) => log.tally().await,
+            None => Tally::default(),
+        };
+        let status = desk.status().await?;
+        let seen = status_page::stats(&setting, StatusPage::new(page), &tally, &status).await;
+        return seen.map(Json).map_err(|error| untold(&setting, &error));
     }
     let mut rows = Vec::new();
     for socket in setting.sockets() {

@@ -1,10 +1,8 @@
 //! The stats of a balancer without runtime API: nginx's status page, its access log, the kernel's counts, our own view.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::access_log::AccessLog;
 use super::setting::Setting;
 use crate::api::{Stats, Status};
 use crate::observe::access_log::{Kind, Tally};
@@ -13,29 +11,26 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::count_established;
 use crate::runtime::{StatusPage, StatusPageError};
 
-/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says.
+/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says and its access log has
+/// told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.
 ///
 /// # Errors
 /// When it does not answer.
 pub(super) async fn stats(
     setting: &Setting,
-    status: &Status,
     page: StatusPage,
-    log: Option<&Arc<AccessLog>>,
+    tally: &Tally,
+    status: &Status,
 ) -> Result<Stats, StatusPageError> {
     let page = page.read().await?;
     let at_listeners = at_listeners(setting).await;
-    let tally = match log {
-        Some(log) => log.tally().await,
-        None => Tally::default(),
-    };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(nginx_stats(&NginxView {
         cluster: &setting.cluster,
         nodes: &status.nodes,
         at_listeners,
         page,
-        tally: &tally,
+        tally,
         now: now.as_secs(),
     }))
 }
