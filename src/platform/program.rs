@@ -184,7 +184,7 @@ mod tests {
         std::fs::write(dir.path().join("file"), "inherited").unwrap();
         let file = File::open(dir.path().join("file")).unwrap();
         let number = file.as_raw_fd();
-        let mut heir = Program::new("/bin/sh").args(["-c", "cat <&$FILE_1"]);
+        let mut heir = Program::new("/bin/sh").args(["-c", "cat /proc/self/fd/$FILE_1"]);
         heir.inherited = vec![("FILE_1".into(), Arc::new(file.into()))];
         let output = heir.output(Duration::from_secs(10)).await.unwrap();
         assert_eq!(output.stdout, b"inherited");
