@@ -37,6 +37,9 @@ pub enum ClientError {
     /// The supervisor said no.
     #[error("{}", .0.error)]
     Refused(Refusal),
+    /// The supervisor has ended before it answered; what was ordered may be begun.
+    #[error("the supervisor has ended before it answered")]
+    Ended,
     /// No answer, or none that makes sense.
     #[error("the supervisor does not answer: {0}")]
     Broken(String),
@@ -177,7 +180,10 @@ impl Client {
         verb: &str,
         order: Option<&(impl Serialize + Sync + ?Sized)>,
     ) -> Result<A, ClientError> {
-        let broken = |error: reqwest::Error| ClientError::Broken(chain(&error));
+        let broken = |error: reqwest::Error| match is_cut_off(&error) {
+            true => ClientError::Ended,
+            false => ClientError::Broken(chain(&error)),
+        };
         let mut request = self
             .http
             .request(method, format!("http://clusterctl/v1/{verb}"))
@@ -198,6 +204,19 @@ impl Client {
 }
 
 // Private
+
+/// Whether the other side is gone that had been reached.
+fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
+    let by_http = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
+    let by_kernel = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    };
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref().is_some_and(by_http) || error.downcast_ref().is_some_and(by_kernel))
+}
 
 /// An error with its causes, which reqwest leaves out of its own text.
 fn chain(error: &dyn std::error::Error) -> String {

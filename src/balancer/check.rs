@@ -59,7 +59,36 @@ pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
     Err(lines.map(said).collect::<Vec<_>>().join("\n"))
 }
 
+/// What nginx meant by its words: `Ok` with its warnings, or its reasons for refusing.
+pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
+    let words = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<String> = words.lines().filter_map(nginx_said).collect();
+    if output.status.success() {
+        return Ok(lines);
+    }
+    if lines.is_empty() {
+        return Err(words.trim_end().to_owned());
+    }
+    Err(lines.join("\n"))
+}
+
 // Private
+
+/// `nginx: [warn] why`, or `2026/11/26 13:01:31 [warn] 104#104: why` when it is told to say it on stderr at once.
+fn nginx_said(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once('[')?;
+    let (level, why) = rest.split_once("] ")?;
+    let why = match why.split_once(": ") {
+        Some((process, why)) if process.contains('#') && !process.contains(' ') => why,
+        _ => why,
+    };
+    match level {
+        "notice" | "info" => None,
+        "warn" => Some(format!("warning: {why}")),
+        "emerg" => Some(format!("error: {why}")),
+        level => Some(format!("{level}: {why}")),
+    }
+}
 
 /// `[WARNING]  (123) : config : why` without the pid of a process that is gone.
 fn said(line: &str) -> String {
@@ -100,6 +129,23 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn nginx_says_it_in_its_own_way() {
+        let fine = "nginx: the configuration file /x/nginx.conf syntax is ok\nnginx: configuration file /x/nginx.conf test is successful\n";
+        assert!(nginx_verdict(&output(0, fine)).unwrap().is_empty());
+        let warned = format!("nginx: [warn] 20000 worker_connections exceed the limit\n{fine}");
+        assert_eq!(
+            nginx_verdict(&output(0, &warned)).unwrap(),
+            ["warning: 20000 worker_connections exceed the limit"]
+        );
+        let refused = "2026/11/26 13:01:31 [emerg] 104#104: unknown directive \"x\" in /x/nginx.conf:3\nnginx: configuration file /x/nginx.conf test failed\n";
+        assert_eq!(
+            nginx_verdict(&output(1, refused)).unwrap_err(),
+            "error: unknown directive \"x\" in /x/nginx.conf:3"
+        );
+        assert_eq!(nginx_verdict(&output(1, "killed\n")).unwrap_err(), "killed");
     }
 
     #[test]

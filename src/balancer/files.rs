@@ -33,6 +33,14 @@ pub enum FilesError {
         "nothing is left to serve: the built-in balancer serves TCP only, so far, and `listen.tcp` is null"
     )]
     NothingServed,
+    /// nginx cannot balance TCP.
+    #[error("`{}` has no stream module, which `listen.tcp` needs: it is not built in, and `{}` is not there", .program.display(), .module.display())]
+    NoStreamModule {
+        /// The binary.
+        program: PathBuf,
+        /// The module that was looked for.
+        module: PathBuf,
+    },
     /// No certificate can be made.
     #[error("cannot make a self-signed certificate: {0}")]
     SelfSigned(#[from] rcgen::Error),
@@ -48,6 +56,10 @@ impl FilesError {
                 Some("`tls.certificate` and `tls.key` name PEM files that this user can read".to_owned())
             }
             FilesError::NothingServed => Some("give `listen.tcp` a port, or use `haproxy`".to_owned()),
+            FilesError::NoStreamModule { .. } => Some(
+                "`apt-get install -y libnginx-mod-stream`, or do without TCP: `--set listen.tcp=null`"
+                    .to_owned(),
+            ),
             FilesError::SelfSigned(_) => {
                 Some("make a pair yourself, and name it: `tls: {certificate: FILE, key: FILE}`".to_owned())
             }

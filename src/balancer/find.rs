@@ -3,19 +3,21 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::Duration;
 
 use super::Balancer;
 use super::builtin::Builtin;
-use super::haproxy::{Haproxy, OLDEST};
+use super::haproxy::{self, Haproxy};
+use super::nginx::{self, Nginx};
 use crate::platform::Program;
 use crate::profile::{BalancerKind, Binaries};
-use crate::render::HaproxyBuild;
+use crate::render::{HaproxyBuild, NginxBuild};
 
 /// Where administrators' programs are, which an ordinary user's PATH leaves out.
 const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 
-/// `haproxy -vv` is done within milliseconds.
+/// Saying who one is takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A balancer that cannot be used.
@@ -62,9 +64,16 @@ pub enum FindError {
         /// The oldest branch that will do.
         oldest: (u16, u16),
     },
-    /// clusterctl cannot run it yet.
-    #[error("balancer `{0}` is not available yet")]
-    NotBuilt(BalancerKind),
+    /// It lacks something that we cannot do without.
+    #[error("`{}` was built without {module}", .path.display())]
+    Lacking {
+        /// The balancer.
+        kind: BalancerKind,
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        module: &'static str,
+    },
 }
 
 impl FindError {
@@ -81,7 +90,7 @@ impl FindError {
                 format!("is it the right file? If not, {}", name_it(kind))
             }
             FindError::TooOld { kind, .. } => format!("install a newer {kind}, and {}", name_it(kind)),
-            FindError::NotBuilt(_) => "use `builtin` or `haproxy`".to_owned(),
+            FindError::Lacking { kind, .. } => format!("install a complete {kind}, and {}", name_it(kind)),
         })
     }
 }
@@ -95,7 +104,7 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
     match kind {
         BalancerKind::Builtin => Ok(Box::new(Builtin::new())),
         BalancerKind::Haproxy => Ok(Box::new(haproxy(binaries).await?)),
-        BalancerKind::Nginx => Err(FindError::NotBuilt(kind)),
+        BalancerKind::Nginx => Ok(Box::new(nginx(binaries).await?)),
     }
 }
 
@@ -103,37 +112,71 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
 
 async fn haproxy(binaries: &Binaries) -> Result<Haproxy, FindError> {
     let kind = BalancerKind::Haproxy;
-    let path = match &binaries.haproxy {
-        Some(named) => at(named).ok_or_else(|| FindError::NotThere {
+    let path = locate(kind, binaries.haproxy.as_deref())?;
+    let output = ask(kind, &path, "-vv").await?;
+    let build =
+        HaproxyBuild::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| FindError::Stranger {
             kind,
-            path: named.clone(),
-        })?,
-        None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
-    };
-    // Made absolute, because daemons change their directory.
-    let path = std::path::absolute(&path).unwrap_or(path);
-    let build = ask(kind, &path).await?;
-    if build.branch < OLDEST {
+            path: path.clone(),
+        })?;
+    if build.branch < haproxy::OLDEST {
         return Err(FindError::TooOld {
             kind,
             path,
             version: build.version,
-            oldest: OLDEST,
+            oldest: haproxy::OLDEST,
         });
     }
     Ok(Haproxy::new(path, build))
 }
 
-async fn ask(kind: BalancerKind, path: &Path) -> Result<HaproxyBuild, FindError> {
-    let output = Program::new(path).arg("-vv").output(PATIENCE).await;
-    let output = output.map_err(|source| FindError::Unusable {
+async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
+    let kind = BalancerKind::Nginx;
+    let path = locate(kind, binaries.nginx.as_deref())?;
+    let output = ask(kind, &path, "-V").await?;
+    let build =
+        NginxBuild::parse(&String::from_utf8_lossy(&output.stderr)).ok_or_else(|| FindError::Stranger {
+            kind,
+            path: path.clone(),
+        })?;
+    let (major, minor, _) = build.release;
+    if (major, minor) < nginx::OLDEST {
+        return Err(FindError::TooOld {
+            kind,
+            path,
+            version: build.version,
+            oldest: nginx::OLDEST,
+        });
+    }
+    if !build.status {
+        // By it we see that workers answer, and how many clients they have.
+        return Err(FindError::Lacking {
+            kind,
+            path,
+            module: "ngx_http_stub_status_module",
+        });
+    }
+    Ok(Nginx::new(path, build))
+}
+
+/// The binary that is `named`, else the one that is found; absolute, because daemons change their directory.
+fn locate(kind: BalancerKind, named: Option<&Path>) -> Result<PathBuf, FindError> {
+    let path = match named {
+        Some(named) => at(named).ok_or_else(|| FindError::NotThere {
+            kind,
+            path: named.to_owned(),
+        })?,
+        None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
+    };
+    Ok(std::path::absolute(&path).unwrap_or(path))
+}
+
+async fn ask(kind: BalancerKind, path: &Path, what: &str) -> Result<Output, FindError> {
+    let output = Program::new(path).arg(what).output(PATIENCE).await;
+    output.map_err(|source| FindError::Unusable {
         kind,
         path: path.to_owned(),
         source,
-    })?;
-    HaproxyBuild::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| FindError::Stranger {
-        kind,
-        path: path.to_owned(),
     })
 }
 
@@ -242,11 +285,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_kind_that_is_not_built_yet_says_so() {
-        let Err(error) = find(BalancerKind::Nginx, &Binaries::default()).await else {
-            panic!("nginx was found");
+    async fn nginx_is_found_and_must_be_whole_and_new_enough() {
+        let found = find(BalancerKind::Nginx, &Binaries::default()).await.unwrap();
+        assert_eq!(found.kind(), BalancerKind::Nginx);
+        let complaint = async |words: &str| {
+            let (_directory, path) = saying(&format!("{words}' >&2 #'"));
+            let binaries = Binaries {
+                nginx: Some(path),
+                ..Binaries::default()
+            };
+            find(BalancerKind::Nginx, &binaries)
+                .await
+                .err()
+                .unwrap()
+                .to_string()
         };
-        assert_eq!(error.to_string(), "balancer `nginx` is not available yet");
-        assert_eq!(error.hint().unwrap(), "use `builtin` or `haproxy`");
+        let error = complaint("nginx version: nginx/1.14.2").await;
+        assert!(
+            error.ends_with("is version 1.14.2, and at least 1.18 is needed"),
+            "{error}"
+        );
+        let error = complaint("nginx version: nginx/1.22.1").await;
+        assert!(
+            error.ends_with("was built without ngx_http_stub_status_module"),
+            "{error}"
+        );
+        let error = complaint("HAProxy version 2.6.12").await;
+        assert!(error.ends_with("is not nginx"), "{error}");
     }
 }

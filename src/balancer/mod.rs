@@ -8,6 +8,7 @@ mod deployment;
 mod files;
 mod find;
 mod haproxy;
+mod nginx;
 mod orders;
 mod scratch;
 
@@ -23,6 +24,7 @@ pub use deployment::{Away, Deployment};
 pub use files::{ConfigFile, FilesError};
 pub use find::{FindError, find};
 pub use haproxy::Haproxy;
+pub use nginx::Nginx;
 pub use orders::Orders;
 
 use crate::platform::{Program, RunDir};

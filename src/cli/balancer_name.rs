@@ -4,14 +4,13 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 
-use super::exit::Exit;
 use super::failure::Failure;
 use super::names;
-use crate::balancer::FindError;
 use crate::profile::BalancerKind;
 
 /// The balancers that can be chosen.
-pub(super) const AVAILABLE: [BalancerKind; 2] = [BalancerKind::Builtin, BalancerKind::Haproxy];
+pub(super) const AVAILABLE: [BalancerKind; 3] =
+    [BalancerKind::Builtin, BalancerKind::Haproxy, BalancerKind::Nginx];
 
 /// What was typed; judged by [`BalancerName::kind`], which can say more than clap.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,27 +24,15 @@ impl BalancerName {
     /// The balancer of that name.
     ///
     /// # Errors
-    /// When there is none, or not yet.
+    /// When there is none.
     pub(super) fn kind(&self) -> Result<BalancerKind, Failure> {
-        let all = [BalancerKind::Haproxy, BalancerKind::Nginx, BalancerKind::Builtin];
-        let kind = all.into_iter().find(|kind| kind.name() == self.0);
-        kind.map_or_else(|| Err(self.unknown()), available)
+        let kind = AVAILABLE.into_iter().find(|kind| kind.name() == self.0);
+        kind.ok_or_else(|| self.unknown())
     }
 
     fn unknown(&self) -> Failure {
         names::unknown("balancer", &self.0, AVAILABLE.iter().map(|kind| kind.name()))
     }
-}
-
-/// `kind`, if this version can run it.
-///
-/// # Errors
-/// When it cannot, yet.
-pub(super) fn available(kind: BalancerKind) -> Result<BalancerKind, Failure> {
-    if AVAILABLE.contains(&kind) {
-        return Ok(kind);
-    }
-    Err(Failure::from(FindError::NotBuilt(kind)).exit(Exit::Usage))
 }
 
 impl TypedValueParser for BalancerNames {
@@ -88,16 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_come_is_told_from_what_is_not() {
-        assert_eq!(judged("haproxy"), Ok(BalancerKind::Haproxy));
-        assert_eq!(judged("builtin"), Ok(BalancerKind::Builtin));
-        assert_eq!(
-            judged("nginx").unwrap_err().0,
-            "balancer `nginx` is not available yet"
-        );
+    fn each_has_its_name() {
+        for kind in AVAILABLE {
+            assert_eq!(judged(kind.name()), Ok(kind));
+        }
         assert_eq!(
             judged("envoy").unwrap_err().1.unwrap(),
-            "there is `builtin`, `haproxy`"
+            "there is `builtin`, `haproxy`, `nginx`"
         );
     }
 }

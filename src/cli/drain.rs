@@ -30,7 +30,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         stop: args.stop,
         force: args.force,
     };
-    client.drain(&order).await?;
+    match client.drain(&order).await {
+        // The next one does not know of it, perhaps: it is given again there.
+        Err(ClientError::Ended) if args.wait => again(&run_dir, &order, args.deadline.duration()).await?,
+        ordered => ordered?,
+    }
     if args.wait {
         return wait(printer, &run_dir, args).await;
     }
@@ -39,6 +43,23 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
 }
 
 // Private
+
+/// Gives the order to the next supervisor, when there is one.
+async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Result<(), ClientError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let given = match Client::connect(&run_dir.control_socket()).await {
+            Ok(client) => client.drain(order).await,
+            Err(error) => Err(error),
+        };
+        match given {
+            Err(ClientError::Ended | ClientError::NotRunning(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+            }
+            given => return given,
+        }
+    }
+}
 
 async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcome {
     let patience = args.deadline.duration()

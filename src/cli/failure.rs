@@ -140,7 +140,7 @@ impl From<ClientError> for Failure {
                 "only root and the user that started a cluster may; run this as one of them".to_owned(),
             ),
             ClientError::Refused(refusal) => Failure::because(refusal.error).hint(refusal.hint),
-            ClientError::Broken(_) => Failure::new(error)
+            ClientError::Ended | ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)
                 .hint("`clusterctl logs supervisor` shows what it does".to_owned()),
         }

@@ -2,7 +2,7 @@
 //! directory needs no profile to look at a cluster.
 
 use super::args::Global;
-use super::balancer_name::{BalancerName, available};
+use super::balancer_name::BalancerName;
 use super::failure::Failure;
 use crate::platform::RunDir;
 use crate::profile::{self, BalancerKind, Cluster, Source};
@@ -142,7 +142,7 @@ impl Settings {
     pub(super) fn balancer(&self, named: Option<&BalancerName>) -> Result<BalancerKind, Failure> {
         match named {
             Some(name) => name.kind(),
-            None => available(self.cluster()?.balancer),
+            None => Ok(self.cluster()?.balancer),
         }
     }
 

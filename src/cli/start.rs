@@ -22,11 +22,15 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
     match Presence::of(&run_dir).await? {
         Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
         Presence::Orphaned(record) => {
+            record.bury().map_err(Failure::new)?;
             let launch = adopting(settings, args, &record)?;
             begin(settings, printer, args, &run_dir, launch, Some(&record)).await
         }
         Presence::Absent => {
             let launch = launch(settings, args)?;
+            if let Some(record) = Record::read(&run_dir).map_err(Failure::new)? {
+                record.bury().map_err(Failure::new)?;
+            }
             begin(settings, printer, args, &run_dir, launch, None).await
         }
     }

@@ -28,13 +28,16 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
                 .ok()
                 .flatten()
                 .map(|record| record.supervisor());
-            client.stop(&StopOrder { grace: args.grace }).await?;
+            match client.stop(&StopOrder { grace: args.grace }).await {
+                // It may have been killed in the middle of it: what it has left is looked for below.
+                Err(ClientError::Ended) => {}
+                ordered => ordered?,
+            }
             let patience = args.grace.duration() + PATIENCE;
             tokio::time::timeout(patience, gone(&run_dir, supervisor))
                 .await
                 .map_err(|_| stuck(patience))?
                 .map_err(Failure::new)?;
-            // It may have been killed in the middle of it.
             match Presence::of(&run_dir).await? {
                 Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
                 Presence::Running(_) | Presence::Absent => printer.note("stopped"),

@@ -4,11 +4,11 @@
 //!
 //! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses to start when they
 //! exceed the hard limit: two per connection, three per thread (epoll and a wake-up pipe), one per listener, one per
-//! health check, and some of its own. nginx needs no more, and is planned the same way.
+//! health check, and some of its own. nginx has workers, which are planned like those of the built-in one.
 
 use std::net::IpAddr;
 
-use super::tables::{Filled, Tables};
+use super::tables::{Filled, MAX_WORKERS, Tables};
 use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster};
@@ -35,7 +35,7 @@ pub(super) fn plan(
 ) -> BalancerPlan {
     match kind {
         BalancerKind::Haproxy => haproxy(cluster, addresses, nodes, host),
-        BalancerKind::Nginx => process(cluster, kind, addresses, host),
+        BalancerKind::Nginx => nginx(cluster, addresses, nodes, host),
         BalancerKind::Builtin => builtin(cluster, addresses, nodes, host),
     }
 }
@@ -44,7 +44,10 @@ pub(super) fn plan(
 pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], threads: u16) -> u64 {
     let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
     match kind {
-        BalancerKind::Haproxy | BalancerKind::Nginx => fixed(cluster, addresses, threads) + connections,
+        BalancerKind::Haproxy => fixed(cluster, addresses, threads) + connections,
+        BalancerKind::Nginx => {
+            Tables::least_nofile(connections, of_worker(cluster, addresses), Filled::ByHash)
+        }
         BalancerKind::Builtin => {
             Tables::least_nofile(connections, fixed(cluster, addresses, 0), Filled::ByHash)
         }
@@ -101,6 +104,32 @@ fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Hos
         sources: sources::pool(cluster, nodes, maxconn, tables.workers, host),
         check_source: sources::of_checks(cluster),
     }
+}
+
+/// One master, and workers with descriptors of their own, one for each processor at least.
+fn nginx(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+    let wanted = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
+    let own = of_worker(cluster, addresses);
+    let tables = Tables::plan(wanted, own, host.cpus.into(), Filled::ByHash, host);
+    let maxconn = at_most(cluster.limits.maxconn, tables.held / PER_CONNECTION);
+    BalancerPlan {
+        kind: BalancerKind::Nginx,
+        maxconn,
+        // A worker makes room for all that it may have, when it starts.
+        nofile: tables
+            .nofile
+            .min(Tables::least_of(tables.workers, wanted, own, Filled::ByHash)),
+        threads: tables.workers,
+        instances: 1,
+        sources: sources::pool(cluster, nodes, maxconn, tables.workers, host),
+        check_source: None,
+    }
+}
+
+/// Descriptors of an nginx worker without connections: it inherits the listeners of all others.
+fn of_worker(cluster: &Cluster, addresses: &[IpAddr]) -> u64 {
+    fixed(cluster, addresses, 0)
+        + MAX_WORKERS * cluster.listen.ports().count() as u64 * addresses.len() as u64
 }
 
 fn at_most(wanted: u32, limit: u64) -> u32 {

@@ -107,8 +107,10 @@ impl BalancerPlan {
     #[must_use]
     pub fn addresses(&self) -> u32 {
         let told = match self.kind {
-            BalancerKind::Builtin => u32::try_from(self.sources.len()).unwrap_or(u32::MAX),
-            BalancerKind::Haproxy | BalancerKind::Nginx => 1,
+            BalancerKind::Builtin | BalancerKind::Nginx => {
+                u32::try_from(self.sources.len()).unwrap_or(u32::MAX)
+            }
+            BalancerKind::Haproxy => 1,
         };
         told.max(self.instances.into())
     }

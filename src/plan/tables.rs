@@ -52,8 +52,18 @@ impl Tables {
 
     /// The `RLIMIT_NOFILE` with which as many workers as there may be hold `wanted` descriptors of connections.
     pub(super) fn least_nofile(wanted: u64, own: u64, filled: Filled) -> u64 {
-        let (part, whole) = filled.share();
-        (wanted * whole).div_ceil(part * MAX_WORKERS) + RUNTIME * MAX_WORKERS + own
+        Tables::least_of(
+            u16::try_from(MAX_WORKERS).unwrap_or(u16::MAX),
+            wanted,
+            own,
+            filled,
+        )
+    }
+
+    /// The `RLIMIT_NOFILE` with which so many `workers` hold `wanted` descriptors of connections.
+    pub(super) fn least_of(workers: u16, wanted: u64, own: u64, filled: Filled) -> u64 {
+        let (workers, (part, whole)) = (u64::from(workers.max(1)), filled.share());
+        (wanted * whole).div_ceil(part * workers) + RUNTIME * workers + own
     }
 }
 

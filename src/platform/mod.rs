@@ -20,7 +20,7 @@ pub mod worker;
 pub use host::Host;
 pub use lock::Lock;
 pub use ports::Holder;
-pub use process::{Identity, Process};
+pub use process::{Identity, Process, boot_id};
 pub use program::Program;
 pub use run_dir::RunDir;
 pub use self_exe::self_exe;

@@ -83,6 +83,13 @@ impl Identity {
     }
 }
 
+/// What the kernel calls the time since this host was started.
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
 impl Process {
     /// Watches a child that was just started. One that cannot be watched is ended: nobody would know of it.
     pub(super) fn started(mut child: Child) -> io::Result<Process> {

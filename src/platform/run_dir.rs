@@ -186,6 +186,30 @@ impl RunDir {
         self.0.join("dataplane.drained")
     }
 
+    /// nginx's configuration.
+    #[must_use]
+    pub fn nginx_config(&self) -> PathBuf {
+        self.0.join("nginx.conf")
+    }
+
+    /// nginx's status page, for us.
+    #[must_use]
+    pub fn nginx_socket(&self) -> PathBuf {
+        self.0.join("nginx.sock")
+    }
+
+    /// The pid of nginx's master process, written by it.
+    #[must_use]
+    pub fn nginx_pid(&self) -> PathBuf {
+        self.0.join("nginx.pid")
+    }
+
+    /// Where nginx could keep what does not fit into memory; always empty.
+    #[must_use]
+    pub fn nginx_temp(&self) -> PathBuf {
+        self.0.join("nginx-temp")
+    }
+
     /// Certificate chain and private key in one PEM file, as HAProxy wants them.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -214,7 +238,10 @@ impl RunDir {
                 }
             }
         }
-        outcome
+        match fs::remove_dir(self.nginx_temp()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => outcome,
+        }
     }
 
     /// Replaces the file at `path` whole, so that no reader and no crash ever sees half of it.
@@ -245,7 +272,7 @@ impl RunDir {
     }
 
     /// What only a running cluster has.
-    fn transient(&self) -> [PathBuf; 11] {
+    fn transient(&self) -> [PathBuf; 13] {
         [
             self.control_socket(),
             self.haproxy_socket(),
@@ -256,6 +283,8 @@ impl RunDir {
             self.dataplane_socket(),
             self.dataplane_memory(),
             self.dataplane_drained(),
+            self.nginx_socket(),
+            self.nginx_pid(),
             self.certificate(),
             // Last: as long as it is there, somebody may look for children.
             self.state_file(),

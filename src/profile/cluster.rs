@@ -104,16 +104,22 @@ impl Cluster {
     /// The same behind a balancer of `kind`, which may not serve every listener: those are `None` then.
     #[must_use]
     pub fn behind(mut self, kind: BalancerKind) -> Cluster {
-        if kind == BalancerKind::Builtin {
-            let Listeners {
-                http,
-                websocket,
-                sse,
-                https,
-                unserved,
-                ..
-            } = &mut self.listen;
-            unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
+        let Listeners {
+            http,
+            websocket,
+            sse,
+            https,
+            unserved,
+            stats,
+            ..
+        } = &mut self.listen;
+        match kind {
+            BalancerKind::Builtin => {
+                unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
+            }
+            // It has no such page; what it counts is on its status page.
+            BalancerKind::Nginx => *stats = None,
+            BalancerKind::Haproxy => {}
         }
         self
     }

@@ -10,7 +10,10 @@ use super::closest::closest;
 use super::layer::MAX_BYTES;
 
 /// The embedded profiles: name, text.
-pub const EMBEDDED: &[(&str, &str)] = &[(DEFAULT, include_str!("../../profiles/default.yaml"))];
+pub const EMBEDDED: &[(&str, &str)] = &[
+    (DEFAULT, include_str!("../../profiles/default.yaml")),
+    ("nginx-classic", include_str!("../../profiles/nginx-classic.yaml")),
+];
 
 /// The profile that every other one is laid over.
 pub const DEFAULT: &str = "default";

@@ -5,6 +5,7 @@ mod builtin;
 mod dataplane;
 mod drained;
 mod haproxy;
+mod nginx;
 mod per_ip;
 mod pool;
 mod templates;
@@ -17,5 +18,6 @@ pub use dataplane::{
 };
 pub use drained::{drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
+pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, nginx};
 pub use pool::{HealthTarget, Server, backend_behind, health_targets, servers};
 pub use templates::{RenderError, Templates};

@@ -14,7 +14,7 @@ use crate::units::Period;
 use super::haproxy::{timer, word};
 
 /// Never `text/event-stream`: a compressor would hold events back.
-const COMPRESSED: &str =
+pub(super) const COMPRESSED: &str =
     "application/json text/plain text/html text/css text/csv text/xml text/markdown text/javascript";
 
 /// Where a request says which session it belongs to.
@@ -179,7 +179,7 @@ impl Pool {
 
     // Private
 
-    const fn route(self, cluster: &Cluster) -> Route {
+    pub(super) const fn route(self, cluster: &Cluster) -> Route {
         match self {
             Pool::Tcp => cluster.routing.tcp,
             Pool::Http => cluster.routing.http,
@@ -198,7 +198,7 @@ impl Pool {
 
     /// How it is told whose client this is; what comes first wins. An event stream belongs to the session that its
     /// client's requests made, so it also follows what those go by.
-    fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
+    pub(super) fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
         let own = self.route(cluster).sticky;
         let mut followed = match self {
             Pool::Http | Pool::Sse => by_request(cluster.routing.http.sticky),
@@ -316,7 +316,7 @@ impl Pool {
             .collect()
     }
 
-    const fn address(self, node: &Node) -> Option<SocketAddr> {
+    pub(super) const fn address(self, node: &Node) -> Option<SocketAddr> {
         match self {
             Pool::Tcp => Some(node.tcp),
             _ => node.http,

@@ -12,6 +12,7 @@ const EMBEDDED: &[(&str, &str)] = &[
         "haproxy.cfg.tera",
         include_str!("../../templates/haproxy.cfg.tera"),
     ),
+    ("nginx.conf.tera", include_str!("../../templates/nginx.conf.tera")),
     ("load_test.html", include_str!("../../templates/load_test.html")),
 ];
 

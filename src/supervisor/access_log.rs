@@ -20,7 +20,7 @@ use crate::profile::BalancerKind;
 use crate::shutdown::Shutdown;
 
 /// Its name among the logs.
-pub(super) const NAME: &str = "nginx-access";
+pub(super) use crate::render::NGINX_ACCESS_LOG as NAME;
 /// Between two looks at the file.
 const LOOK: Duration = Duration::from_secs(1);
 /// Of a look, so much is read at most: that is a second's work, and two hundred thousand lines.

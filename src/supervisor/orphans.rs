@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When a supervisor runs, a process cannot be watched or signalled, or a file not removed.
 pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) -> Result<(), SuperviseError> {
     let lock = lock(run_dir)?;
+    record.bury()?;
     let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
@@ -48,6 +49,10 @@ pub fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
         return Ok(());
     }
     let lock = lock(run_dir)?;
+    // One that cannot be read tells of nobody.
+    if let Ok(Some(record)) = Record::read(run_dir) {
+        record.bury()?;
+    }
     run_dir.clean()?;
     Ok(lock.remove()?)
 }

@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::drain::Drain;
 use crate::api::Only;
-use crate::platform::{Identity, RunDir};
+use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
 use crate::units::Period;
 
@@ -40,6 +41,9 @@ pub struct Record {
     supervisor: Identity,
     /// What was running when this was written.
     pub children: Vec<ChildRecord>,
+    /// The boot that it was written in: pids of another one tell nothing.
+    #[serde(default)]
+    boot: Option<String>,
     /// Operators' orders to empty nodes, by name.
     #[serde(default)]
     pub(super) drains: BTreeMap<String, Drain>,
@@ -90,6 +94,7 @@ impl Record {
             launch,
             supervisor: Identity::own(),
             children,
+            boot: boot_id(),
             drains,
         }
     }
@@ -135,6 +140,18 @@ impl Record {
             .iter()
             .filter(|child| child.process.is_alive())
             .collect()
+    }
+
+    /// Ends what children have left whose main process is gone: nginx's workers outlive a master that is killed, and keep its ports.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn bury(&self) -> io::Result<()> {
+        if self.boot.is_none() || self.boot != boot_id() {
+            return Ok(());
+        }
+        let mut dead = self.children.iter().filter(|child| !child.process.is_alive());
+        dead.try_for_each(|child| child.process.signal_group(Signal::SIGKILL))
     }
 }
 

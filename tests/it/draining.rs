@@ -154,7 +154,8 @@ fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
 
 fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let held = clients(&cluster, 8);
+    // So many that each node has some, whoever deals them out.
+    let held = clients(&cluster, 40);
     let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"))
         .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
         .args(["drain", "erlmcp1", "--wait", "--deadline", "1m", "--stop"])

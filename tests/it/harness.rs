@@ -298,6 +298,9 @@ macro_rules! behind_each_balancer {
         mod builtin {
             $(#[test] fn $test() { super::$test("builtin"); })+
         }
+        mod nginx {
+            $(#[test] fn $test() { super::$test("nginx"); })+
+        }
     };
 }
 pub(crate) use behind_each_balancer;
@@ -308,6 +311,9 @@ macro_rules! behind_those_with_http {
         mod with_http {
             mod haproxy {
                 $(#[test] fn $test() { super::super::$test("haproxy"); })+
+            }
+            mod nginx {
+                $(#[test] fn $test() { super::super::$test("nginx"); })+
             }
         }
     };

@@ -189,6 +189,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
 fn each_thread(case: &Case) -> String {
     match (case.plan.balancer.kind, case.plan.balancer.threads) {
         (BalancerKind::Builtin, threads) => format!(" in each of {threads} threads"),
+        (BalancerKind::Nginx, workers) => format!(" in each of {workers} workers"),
         _ => String::new(),
     }
 }

@@ -11,7 +11,8 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     let BalancerPlan { kind, threads, .. } = case.plan.balancer;
     let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
     let (all, whom) = match kind {
-        BalancerKind::Haproxy | BalancerKind::Nginx => ("in all".to_owned(), "a process"),
+        BalancerKind::Haproxy => ("in all".to_owned(), "a process"),
+        BalancerKind::Nginx => (format!("in each of {MAX_WORKERS} workers"), "a process"),
         BalancerKind::Builtin => (format!("in each of {MAX_WORKERS} threads"), "a thread"),
     };
     (planned < wanted).then(|| Warning {

@@ -15,7 +15,12 @@ pub(super) fn balancer_descriptors(case: &Case) -> Resource {
             format!("{nofile} a thread"),
             format!("{}, for {} connections", tables(plan.threads), plan.maxconn),
         ),
-        BalancerKind::Haproxy | BalancerKind::Nginx => (
+        BalancerKind::Nginx => (
+            u64::from(case.load.total) * 2,
+            format!("{nofile} a process"),
+            format!("{} workers for {} connections", plan.threads, plan.maxconn),
+        ),
+        BalancerKind::Haproxy => (
             balancer::descriptors(case.cluster, plan.kind, &case.plan.addresses, plan.threads),
             format!("{nofile} a process"),
             format!("{} process for {} connections", plan.instances, plan.maxconn),

@@ -1,0 +1,215 @@
+//! nginx.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use nix::sys::signal::Signal;
+use nix::unistd::{Group, User, geteuid};
+
+use super::certificate::pem;
+use super::check::{CheckError, nginx_verdict};
+use super::files::{ConfigFile, FilesError};
+use super::orders::Orders;
+use super::scratch::Scratch;
+use super::{Away, Balancer, Deployment, ReloadBy};
+use crate::platform::{Program, RunDir};
+use crate::profile::{BalancerKind, Cluster};
+use crate::render::{self, HealthTarget, NginxBuild, NginxInstallation, StreamModule};
+
+/// The oldest version that understands our configuration.
+pub(super) const OLDEST: (u16, u16) = (1, 18);
+
+/// The file of the module that balances TCP.
+const STREAM_MODULE: &str = "ngx_stream_module.so";
+
+/// A check reads one file, and tries to listen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An nginx binary. Its master stays in front, and is the supervisor's child; the workers are the master's.
+///
+/// It has no runtime API: what changes is written to its file, and read by new workers. The old ones keep their connections, and end
+/// with the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nginx {
+    path: PathBuf,
+    installed: NginxInstallation,
+}
+
+impl Nginx {
+    /// The binary at `path`, which said that it was built as `build`; its modules and its user are looked for.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, build: NginxBuild) -> Nginx {
+        let module = build.modules.join(STREAM_MODULE);
+        let stream = match (build.stream, module.exists()) {
+            (true, _) => StreamModule::BuiltIn,
+            (false, true) => StreamModule::Loaded(module),
+            (false, false) => StreamModule::Missing(module),
+        };
+        let installed = NginxInstallation {
+            build,
+            stream,
+            user: user(),
+        };
+        Nginx {
+            path: path.into(),
+            installed,
+        }
+    }
+
+    // Private
+
+    fn config(&self, deployment: Deployment<'_>, away: &BTreeSet<String>) -> Result<ConfigFile, FilesError> {
+        let Deployment {
+            cluster,
+            plan,
+            run_dir,
+            templates,
+        } = deployment;
+        if let (StreamModule::Missing(module), Some(_)) = (&self.installed.stream, cluster.listen.tcp) {
+            return Err(FilesError::NoStreamModule {
+                program: self.path.clone(),
+                module: module.clone(),
+            });
+        }
+        Ok(ConfigFile {
+            path: run_dir.nginx_config(),
+            content: render::nginx(cluster, plan, &self.installed, run_dir, templates, away)?,
+        })
+    }
+
+    /// nginx itself, with its files in `run_dir`. It complains on stderr even before it has read them.
+    fn program(&self, run_dir: &RunDir) -> Program {
+        let program = Program::new(&self.path)
+            .arg("-p")
+            .arg(run_dir.path())
+            .arg("-c")
+            .arg(run_dir.nginx_config());
+        match self.installed.build.has_error_log_option() {
+            true => program.args(["-e", "stderr"]),
+            false => program,
+        }
+    }
+
+    async fn checked(&self, deployment: Deployment<'_>) -> Result<Vec<String>, CheckError> {
+        let not_run = |source| CheckError::NotRun {
+            program: self.path.display().to_string(),
+            source,
+        };
+        let scratch = Scratch::new().map_err(not_run)?;
+        // Rendered for the scratch directory, so that its files refer to one another there.
+        let there = RunDir::at(scratch.path());
+        fs::create_dir(there.logs()).map_err(not_run)?;
+        let scratched = Deployment {
+            run_dir: &there,
+            ..deployment
+        };
+        for file in self.files(scratched)? {
+            RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
+        }
+        let mut program = self.program(&there).arg("-t");
+        // It warns of a limit that is lower than what it is to have.
+        program.nofile = Some(deployment.plan.balancer.nofile);
+        let output = program.output(PATIENCE).await.map_err(not_run)?;
+        let here = |words: String| {
+            let (there, here) = (
+                there.path().display().to_string(),
+                deployment.run_dir.path().display().to_string(),
+            );
+            words.replace(&there, &here)
+        };
+        match nginx_verdict(&output) {
+            Ok(warnings) => Ok(warnings.into_iter().map(here).collect()),
+            Err(words) => Err(CheckError::Refused {
+                kind: self.kind(),
+                program: self.installed.build.to_string(),
+                words: here(words),
+            }),
+        }
+    }
+}
+
+impl Balancer for Nginx {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn kind(&self) -> BalancerKind {
+        BalancerKind::Nginx
+    }
+
+    fn version(&self) -> &str {
+        &self.installed.build.version
+    }
+
+    fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError> {
+        let mut files = self.order_files(deployment, &Away::default())?;
+        let Deployment { cluster, run_dir, .. } = deployment;
+        if let Some(certificate) = &cluster.tls {
+            files.push(ConfigFile {
+                path: run_dir.certificate(),
+                content: pem(certificate, &run_dir.certificate())?,
+            });
+        }
+        Ok(files)
+    }
+
+    fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
+        Ok(vec![self.config(deployment, &away.all())?])
+    }
+
+    fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
+        self.checked(deployment).boxed()
+    }
+
+    fn serve(&self, deployment: Deployment<'_>, _instance: usize, _replacing: Option<u32>) -> Program {
+        let mut program = self.program(deployment.run_dir);
+        program.nofile = Some(deployment.plan.balancer.nofile);
+        program
+    }
+
+    fn reload(&self) -> ReloadBy {
+        ReloadBy::Workers(Signal::SIGHUP)
+    }
+
+    fn drain_signal(&self) -> Signal {
+        Signal::SIGQUIT
+    }
+
+    fn end_signal(&self) -> Signal {
+        Signal::SIGTERM
+    }
+
+    fn sockets(&self, _deployment: Deployment<'_>) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn status_socket(&self, run_dir: &RunDir) -> Option<PathBuf> {
+        Some(run_dir.nginx_socket())
+    }
+
+    fn health_targets(&self, _cluster: &Cluster, _node: &str) -> Vec<HealthTarget> {
+        Vec::new()
+    }
+
+    fn orders(&self, cluster: &Cluster, _run_dir: &RunDir) -> Orders {
+        Orders::new(cluster, None)
+    }
+}
+
+// Private
+
+/// Whom workers run as where root starts them: nobody, in the group that is called so, or `nogroup` on Debian.
+fn user() -> Option<String> {
+    const NOBODY: &str = "nobody";
+    if !geteuid().is_root() || !matches!(User::from_name(NOBODY), Ok(Some(_))) {
+        return None;
+    }
+    let group = ["nogroup", NOBODY]
+        .into_iter()
+        .find(|name| matches!(Group::from_name(name), Ok(Some(_))))?;
+    Some(format!("{NOBODY} {group}"))
+}

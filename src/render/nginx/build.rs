@@ -1,0 +1,158 @@
+//! Which nginx it is, and what it was built with.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where nginx is, unless it was built for another place.
+const PREFIX: &str = "/usr/local/nginx";
+
+/// What `nginx -V` says about the binary, as far as the configuration depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NginxBuild {
+    /// The whole version, as `1.22.1`.
+    pub version: String,
+    /// Its first three numbers, as `(1, 22, 1)`, by which features are told.
+    pub release: (u16, u16, u16),
+    /// Whether TCP is balanced by the binary itself; if not, a module may be there that does it.
+    pub stream: bool,
+    /// Where its dynamic modules are.
+    pub modules: PathBuf,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Whether it speaks HTTP/2.
+    pub http2: bool,
+    /// Whether it has a status page.
+    pub status: bool,
+    /// Kinds of servers that it could ask and we do not, each of which wants a directory nevertheless: `fastcgi`..
+    pub gateways: Vec<&'static str>,
+}
+
+impl NginxBuild {
+    /// Reads the output of `nginx -V`; `None` when that is not nginx's.
+    #[must_use]
+    pub fn parse(output: &str) -> Option<NginxBuild> {
+        let named = output
+            .lines()
+            .find_map(|line| line.strip_prefix("nginx version: "))?;
+        // What is made of nginx has another name and the same numbers: `openresty/1.21.4.1`.
+        let version = named.split_once('/')?.1.split_whitespace().next()?.to_owned();
+        let mut numbers = version.split(['.', '-']).map(str::parse);
+        let mut number = || numbers.next()?.ok();
+        let release = (number()?, number()?, number().unwrap_or(0));
+        let arguments: Vec<&str> = output
+            .lines()
+            .find_map(|line| line.strip_prefix("configure arguments:"))
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let has = |argument: &str| arguments.contains(&argument);
+        let value = |key: &str| arguments.iter().find_map(|argument| argument.strip_prefix(key));
+        Some(NginxBuild {
+            version,
+            release,
+            stream: has("--with-stream"),
+            modules: match value("--modules-path=") {
+                Some(path) => path.into(),
+                None => PathBuf::from(value("--prefix=").unwrap_or(PREFIX)).join("modules"),
+            },
+            tls: has("--with-http_ssl_module"),
+            http2: has("--with-http_v2_module"),
+            status: has("--with-http_stub_status_module"),
+            gateways: ["fastcgi", "uwsgi", "scgi"]
+                .into_iter()
+                .filter(|gateway| !has(&format!("--without-http_{gateway}_module")))
+                .collect(),
+        })
+    }
+
+    /// Whether `-e` says where it complains before it has read its configuration.
+    #[must_use]
+    pub fn has_error_log_option(&self) -> bool {
+        self.release >= (1, 19, 5)
+    }
+
+    /// Whether one end of a TCP connection may be closed before the other.
+    pub(super) fn has_half_close(&self) -> bool {
+        self.release >= (1, 21, 4)
+    }
+
+    /// Whether HTTP/2 is a directive; before, it is a word of `listen`.
+    pub(super) fn has_http2_directive(&self) -> bool {
+        self.release >= (1, 25, 1)
+    }
+
+    /// Whether it can learn itself which node a session is on. Its `drain`, of the same version, is not for us: it lets clients through
+    /// that are sticky to the node.
+    pub(super) fn has_sticky(&self) -> bool {
+        self.release >= (1, 29, 6)
+    }
+}
+
+impl fmt::Display for NginxBuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nginx {}", self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIAN: &str = "nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.22\nTLS SNI support enabled\n\
+        configure arguments: --with-cc-opt='-g -O2 -fPIC' --prefix=/usr/share/nginx \
+        --modules-path=/usr/lib/nginx/modules --with-http_ssl_module --with-http_stub_status_module \
+        --with-http_v2_module --with-stream=dynamic --with-stream_ssl_module\n";
+
+    #[test]
+    fn reads_version_and_features() {
+        let build = NginxBuild::parse(DEBIAN).unwrap();
+        assert_eq!(build.to_string(), "nginx 1.22.1");
+        assert_eq!(build.release, (1, 22, 1));
+        assert!(!build.stream && build.tls && build.http2 && build.status);
+        assert_eq!(build.modules, PathBuf::from("/usr/lib/nginx/modules"));
+        assert_eq!(build.gateways, ["fastcgi", "uwsgi", "scgi"]);
+    }
+
+    #[test]
+    fn one_built_by_hand_and_one_by_another_name_are_read() {
+        let build = NginxBuild::parse(
+            "nginx version: nginx/1.31.5 (mine)\nconfigure arguments: --with-stream --without-http_scgi_module\n",
+        )
+        .unwrap();
+        assert_eq!((build.version.as_str(), build.stream), ("1.31.5", true));
+        assert_eq!(build.modules, PathBuf::from("/usr/local/nginx/modules"));
+        assert_eq!(build.gateways, ["fastcgi", "uwsgi"]);
+        let other = NginxBuild::parse("nginx version: openresty/1.21.4.1\n").unwrap();
+        assert_eq!((other.release, other.tls), ((1, 21, 4), false));
+    }
+
+    #[test]
+    fn features_come_with_versions() {
+        let at = |version: &str| NginxBuild::parse(&format!("nginx version: nginx/{version}")).unwrap();
+        let features = |version| {
+            let build = at(version);
+            (
+                build.has_error_log_option(),
+                build.has_half_close(),
+                build.has_http2_directive(),
+                build.has_sticky(),
+            )
+        };
+        assert_eq!(features("1.18.0"), (false, false, false, false));
+        assert_eq!(features("1.22.1"), (true, true, false, false));
+        assert_eq!(features("1.25.1"), (true, true, true, false));
+        assert_eq!(features("1.29.6"), (true, true, true, true));
+    }
+
+    #[test]
+    fn other_programs_are_no_nginx() {
+        for output in [
+            "",
+            "HAProxy version 2.6.12",
+            "nginx version: ",
+            "nginx version: nginx/x.y",
+        ] {
+            assert_eq!(NginxBuild::parse(output), None, "{output}");
+        }
+    }
+}

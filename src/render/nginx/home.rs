@@ -1,0 +1,234 @@
+//! Whose client is whose: by cookie, by session, by address.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::share::{Share, shares};
+use super::upstream::{Members, kind, whole};
+use super::words::{key, literal};
+use crate::profile::{Algorithm, Cluster, Node, Sticky};
+use crate::render::pool::Pool;
+
+/// So often is a client whose node is away asked again, by another hash of its address: each time among all nodes, so that who was
+/// given to a node that serves stays with it, whoever else comes and goes.
+const DEPTH: usize = 5;
+
+/// One `split_clients` block.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct SplitView {
+    /// What is hashed: the client's address, and what makes the hash another one.
+    key: String,
+    variable: String,
+    shares: Vec<ShareView>,
+}
+
+/// One line of it.
+#[derive(Clone, Debug, Serialize)]
+struct ShareView {
+    percent: String,
+    value: String,
+}
+
+/// One `map` block.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct MapView {
+    key: String,
+    variable: String,
+    rows: Vec<(String, String)>,
+}
+
+/// The blocks that find out which node a client belongs to, or `None` where it belongs to nobody.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct HomeView {
+    splits: Vec<SplitView>,
+    maps: Vec<MapView>,
+}
+
+impl MapView {
+    /// The keys are padded, so that columns align.
+    fn new(key: &str, variable: String, rows: impl IntoIterator<Item = (String, String)>) -> MapView {
+        let rows: Vec<(String, String)> = rows.into_iter().collect();
+        let width = rows.iter().map(|(from, _)| from.len()).max().unwrap_or(0);
+        let padded = rows.into_iter().map(|(from, to)| (format!("{from:width$}"), to));
+        MapView {
+            key: key.to_owned(),
+            variable,
+            rows: padded.collect(),
+        }
+    }
+}
+
+impl HomeView {
+    /// Whether clients of this kind belong to nobody.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.maps.is_empty()
+    }
+}
+
+/// The blocks of one kind of traffic. At the end of them `$mcp_KIND_upstream` is where a client is served.
+pub(super) fn home(pool: Pool, members: Members<'_>, learns: bool) -> HomeView {
+    let mut view = HomeView::default();
+    let followed = pool.followed(members.cluster);
+    let kind = kind(pool);
+    let mut told: Vec<String> = Vec::new();
+    let by_session = followed.contains(&Sticky::McpSession);
+    for sticky in &followed {
+        match sticky {
+            Sticky::Cookie => told.push("$mcp_cookie_home".to_owned()),
+            Sticky::McpSession if !learns => told.push("$mcp_session_home".to_owned()),
+            Sticky::McpSession | Sticky::Source | Sticky::None => {}
+        }
+    }
+    if by_address(pool, members.cluster) && members.serving().next().is_some() {
+        address_home(kind, members, &mut view);
+        let mut variable = format!("$mcp_{kind}_home");
+        if learns && by_session {
+            // nginx knows itself where the session is.
+            view.maps.push(MapView::new(
+                "$http_mcp_session_id",
+                format!("mcp_{kind}_stranger"),
+                [(quote(""), variable), ("default".to_owned(), quote(""))],
+            ));
+            variable = format!("$mcp_{kind}_stranger");
+        }
+        told.push(variable);
+    }
+    if told.is_empty() {
+        return view;
+    }
+    let node = if let [only] = told.as_slice() {
+        only.clone()
+    } else {
+        // The first that says something.
+        let variable = format!("mcp_{kind}_node");
+        let first = format!("mcp_{kind}_first");
+        view.maps.push(MapView::new(
+            &quote(&told.join("|")),
+            variable.clone(),
+            [
+                ("default".to_owned(), quote("")),
+                (quote(&format!("~^\\|*(?<{first}>[^|]+)")), format!("${first}")),
+            ],
+        ));
+        format!("${variable}")
+    };
+    view.maps.push(MapView::new(
+        &node,
+        format!("mcp_{kind}_upstream"),
+        [
+            ("default".to_owned(), format!("erlmcp_{kind}_to_{node}")),
+            (quote(""), of_nobody(pool, learns)),
+        ],
+    ));
+    view
+}
+
+/// The upstream of clients that belong to no node. Where nginx learns sessions, one upstream does, so the event streams of a session are
+/// to go there, too.
+pub(super) fn of_nobody(pool: Pool, learns: bool) -> String {
+    whole(if learns { Pool::Http } else { pool })
+}
+
+/// Nodes by a pattern of what they are told by.
+pub(super) fn named<'a>(
+    nodes: impl Iterator<Item = &'a Node>,
+    key: &str,
+    variable: &str,
+    pattern: impl Fn(&Node) -> String,
+) -> MapView {
+    let rows = nodes.map(|node| (quote(&pattern(node)), node.name.clone()));
+    let default = ("default".to_owned(), quote(""));
+    MapView::new(key, variable.to_owned(), [default].into_iter().chain(rows))
+}
+
+/// A pattern for a cookie called `name` that names `node`.
+pub(super) fn cookie_of(name: &str, node: &Node) -> String {
+    format!("~(?:^|; *){}={}(?:;|$)", literal(name), literal(&node.name))
+}
+
+/// A value as one word.
+pub(super) fn quote(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The address that a connection to a node comes from: each of `sources` in its turn, as a hash is fair; the kernel's choice when there
+/// are none.
+pub(super) fn sources(sources: &[IpAddr]) -> Option<SplitView> {
+    let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
+    let weights: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    (!weights.is_empty()).then(|| SplitView {
+        key: quote("$remote_addr:$remote_port"),
+        variable: "mcp_source".to_owned(),
+        shares: views(&weights),
+    })
+}
+
+// Private
+
+fn views(weights: &[(&str, u64)]) -> Vec<ShareView> {
+    let view = |share: Share<'_>| ShareView {
+        percent: format!("{:6}", share.percent),
+        value: share.name.to_owned(),
+    };
+    shares(weights).into_iter().map(view).collect()
+}
+
+fn by_address(pool: Pool, cluster: &Cluster) -> bool {
+    let by_algorithm = pool.route(cluster).algorithm == Algorithm::Source;
+    by_algorithm || pool.followed(cluster).contains(&Sticky::Source)
+}
+
+/// Asks for `$mcp_KIND_home`: once where every node serves; else as often as there is an answer among all nodes, and at last among those
+/// that serve.
+fn address_home(kind: &str, members: Members<'_>, view: &mut HomeView) {
+    let weights = |nodes: &mut dyn Iterator<Item = &Node>| -> Vec<(String, u64)> {
+        nodes
+            .map(|node| (node.name.clone(), node.weight.into()))
+            .collect()
+    };
+    let all = weights(&mut members.cluster.nodes.iter());
+    let serving = weights(&mut members.serving());
+    let away: Vec<&(String, u64)> = all
+        .iter()
+        .filter(|node| node.1 > 0 && !serving.contains(node))
+        .collect();
+    let mut split = |salt: usize, variable: String, nodes: &[(String, u64)]| {
+        let nodes: Vec<(&str, u64)> = nodes
+            .iter()
+            .map(|(name, weight)| (name.as_str(), *weight))
+            .collect();
+        let key = match salt {
+            0 => "$remote_addr".to_owned(),
+            salt => format!("$remote_addr {salt}"),
+        };
+        view.splits.push(SplitView {
+            key: quote(&key),
+            variable,
+            shares: views(&nodes),
+        });
+    };
+    if away.is_empty() {
+        return split(0, format!("mcp_{kind}_home"), &all);
+    }
+    for salt in 0..DEPTH {
+        split(salt, format!("mcp_{kind}_choice_{}", salt + 1), &all);
+    }
+    split(DEPTH, format!("mcp_{kind}_choice_{}", DEPTH + 1), &serving);
+    // The last choice first: each is what the one before it falls back on.
+    for choice in (1..=DEPTH).rev() {
+        let next = match choice {
+            DEPTH => format!("$mcp_{kind}_choice_{}", DEPTH + 1),
+            _ => format!("$mcp_{kind}_home_{}", choice + 1),
+        };
+        let variable = match choice {
+            1 => format!("mcp_{kind}_home"),
+            _ => format!("mcp_{kind}_home_{choice}"),
+        };
+        let here = format!("$mcp_{kind}_choice_{choice}");
+        let gone = away.iter().map(|(name, _)| (key(name), next.clone()));
+        let default = ("default".to_owned(), here.clone());
+        view.maps
+            .push(MapView::new(&here, variable, [default].into_iter().chain(gone)));
+    }
+}

@@ -1,0 +1,319 @@
+//! `nginx.conf`.
+//!
+//! nginx has no runtime API and no active checks: who is away stands in the file, which is written anew with every change. So it is
+//! kept to what the next reader of it, a person at night, wants to see of the cluster as it is now.
+
+mod build;
+mod home;
+mod installation;
+mod limits;
+mod server;
+mod share;
+mod upstream;
+mod words;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use build::NginxBuild;
+pub use installation::{NginxInstallation, StreamModule};
+
+use self::home::{HomeView, MapView, SplitView};
+use self::limits::LimitsView;
+use self::server::{ServerView, binds};
+use self::upstream::{Members, UpstreamView};
+use self::words::{literal, quoted, seconds};
+use super::pool::{COMPRESSED, Pool};
+use super::templates::{RenderError, Templates};
+use crate::plan::Plan;
+use crate::platform::RunDir;
+use crate::profile::{Cluster, Node, Sticky};
+use crate::units::Period;
+
+/// The log of what has become of requests and connections.
+pub const NGINX_ACCESS_LOG: &str = "nginx-access";
+
+/// Descriptors of a worker that are no connections: logs, pipes to the master and to one another, epoll.
+const OWN: u64 = 64;
+/// A timer beyond this helps nobody.
+const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
+
+/// Renders `nginx.conf` for the binary that is `installed`, running in `run_dir`, with the nodes in `away` getting nothing new.
+///
+/// # Errors
+/// When a template override cannot be read, parsed or filled.
+pub fn nginx(
+    cluster: &Cluster,
+    plan: &Plan,
+    installed: &NginxInstallation,
+    run_dir: &RunDir,
+    templates: &Templates,
+    away: &BTreeSet<String>,
+) -> Result<String, RenderError> {
+    let members = Members { cluster, plan, away };
+    templates.render("nginx.conf.tera", &View::new(members, installed, run_dir))
+}
+
+// Private
+
+/// All that the template prints.
+#[derive(Debug, Serialize)]
+struct View {
+    cluster: String,
+    version: String,
+    user: Option<String>,
+    /// The file of the module that balances TCP.
+    stream_module: Option<String>,
+    workers: u16,
+    nofile: u64,
+    worker_connections: u64,
+    run_dir: RunDirView,
+    /// Kinds of servers that we do not ask, whose directories must be somewhere nevertheless.
+    gateways: Vec<&'static str>,
+    timeouts: TimeoutsView,
+    status: StatusView,
+    away: Vec<String>,
+    /// Where connections to nodes come from.
+    sources: Option<SplitView>,
+    stream: Option<StreamView>,
+    http: HttpView,
+}
+
+/// What nginx keeps in the run directory.
+#[derive(Debug, Serialize)]
+struct RunDirView {
+    pid: String,
+    socket: String,
+    access_log: String,
+    temp: String,
+    certificate: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TimeoutsView {
+    connect: Period,
+    /// Silence of a client, or of a node, on a TCP connection.
+    tcp: Period,
+    client: Period,
+    server: Period,
+    http_request: Period,
+    keep_alive: Period,
+    tunnel: Period,
+}
+
+/// `/health` of the whole cluster.
+#[derive(Debug, Serialize)]
+struct StatusView {
+    bind: Option<String>,
+    code: u16,
+    word: &'static str,
+    nodes_up: usize,
+    nodes: usize,
+}
+
+/// MCP over TCP.
+#[derive(Debug, Serialize)]
+struct StreamView {
+    binds: Vec<String>,
+    limits: Option<LimitsView>,
+    pool: PoolView,
+    half_close: bool,
+}
+
+/// MCP over HTTP.
+#[derive(Debug, Serialize)]
+struct HttpView {
+    limits: Option<LimitsView>,
+    /// The cookie that names the client's node.
+    cookie: Option<CookieView>,
+    /// Whether sessions are kept together by what we add to their ids.
+    sessions: Option<SessionsView>,
+    /// Which node has answered.
+    served: Option<MapView>,
+    compress: String,
+    pools: Vec<PoolView>,
+    servers: Vec<ServerView>,
+    tls: bool,
+    /// Whether HTTP/2 is a directive; else it is a word of `listen`.
+    http2: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CookieView {
+    name: String,
+    home: MapView,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionsView {
+    home: MapView,
+    /// A pattern for the id of a session that one of our nodes has named.
+    named: String,
+}
+
+/// One kind of traffic.
+#[derive(Debug, Serialize)]
+struct PoolView {
+    title: &'static str,
+    kind: &'static str,
+    home: HomeView,
+    upstreams: Vec<UpstreamView>,
+    /// Where a client is served: a variable, or the upstream of the whole cluster.
+    upstream: String,
+}
+
+impl View {
+    fn new(members: Members<'_>, installed: &NginxInstallation, run_dir: &RunDir) -> View {
+        let Members { cluster, plan, away } = members;
+        let build = &installed.build;
+        let balancer = &plan.balancer;
+        let listeners = plan.bound(cluster).len() as u64 + 2;
+        let own = OWN + (listeners + 1) * u64::from(balancer.threads);
+        let nodes_up = members.serving().count();
+        let pools = Pool::all(cluster);
+        let timeouts = cluster.timeouts;
+        View {
+            cluster: cluster.name.clone(),
+            version: build.version.clone(),
+            user: installed.user.clone(),
+            stream_module: match &installed.stream {
+                StreamModule::Loaded(path) if pools.contains(&Pool::Tcp) => Some(quoted(path)),
+                _ => None,
+            },
+            workers: balancer.threads,
+            nofile: balancer.nofile,
+            worker_connections: balancer.nofile.saturating_sub(own).max(listeners + 16),
+            run_dir: RunDirView {
+                pid: quoted(&run_dir.nginx_pid()),
+                socket: quoted(Path::new(&format!("unix:{}", run_dir.nginx_socket().display()))),
+                access_log: quoted(&run_dir.log(NGINX_ACCESS_LOG)),
+                temp: quoted(&run_dir.nginx_temp()),
+                certificate: quoted(&run_dir.certificate()),
+            },
+            gateways: build.gateways.clone(),
+            timeouts: TimeoutsView {
+                connect: timer(timeouts.connect),
+                tcp: timer(timeouts.client.min(timeouts.server)),
+                client: timer(timeouts.client),
+                server: timer(timeouts.server),
+                http_request: timer(timeouts.http_request),
+                keep_alive: seconds(timer(timeouts.keep_alive).duration()),
+                tunnel: timer(timeouts.tunnel),
+            },
+            status: StatusView {
+                bind: cluster.listen.status.map(|at| at.to_string()),
+                code: if nodes_up == 0 { 503 } else { 200 },
+                word: if nodes_up == 0 { "down" } else { "up" },
+                nodes_up,
+                nodes: cluster.nodes.len(),
+            },
+            away: cluster
+                .nodes
+                .iter()
+                .filter(|node| away.contains(&node.name))
+                .map(|node| node.name.clone())
+                .collect(),
+            sources: home::sources(&balancer.sources),
+            stream: pools.contains(&Pool::Tcp).then(|| StreamView {
+                binds: binds(plan, cluster.listen.tcp),
+                limits: LimitsView::new(cluster, false),
+                pool: PoolView::new(Pool::Tcp, members, build),
+                half_close: build.has_half_close(),
+            }),
+            http: HttpView::new(members, build, &pools),
+        }
+    }
+}
+
+impl HttpView {
+    fn new(members: Members<'_>, build: &NginxBuild, pools: &[Pool]) -> HttpView {
+        let cluster = members.cluster;
+        let pools: Vec<Pool> = pools.iter().copied().filter(|pool| *pool != Pool::Tcp).collect();
+        let is_followed = |what| pools.iter().any(|pool| pool.followed(cluster).contains(&what));
+        let cookie = is_followed(Sticky::Cookie).then(|| CookieView {
+            name: cluster.routing.cookie.clone(),
+            home: home::named(members.serving(), "$http_cookie", "mcp_cookie_home", |node| {
+                home::cookie_of(&cluster.routing.cookie, node)
+            }),
+        });
+        let is_told_by_id = is_followed(Sticky::McpSession) && !build.has_sticky();
+        let sessions = is_told_by_id.then(|| SessionsView {
+            home: home::named(
+                members.serving(),
+                "$http_mcp_session_id",
+                "mcp_session_home",
+                |node| format!("~.~{}$", literal(&node.name)),
+            ),
+            named: session_of_any(&cluster.nodes),
+        });
+        let served = (cookie.is_some() || sessions.is_some()).then(|| {
+            home::named(cluster.nodes.iter(), "$upstream_addr", "mcp_served", |node| {
+                let address = node.http.map(|address| address.to_string()).unwrap_or_default();
+                format!("~(?:^| ){}$", literal(&address))
+            })
+        });
+        let views: Vec<PoolView> = pools
+            .iter()
+            .map(|pool| PoolView::new(*pool, members, build))
+            .collect();
+        let servers = server::servers(members, build, &views);
+        HttpView {
+            limits: LimitsView::new(cluster, true).filter(|_| !pools.is_empty()),
+            cookie,
+            sessions,
+            served,
+            // HTML always is, and nginx wants that left unsaid.
+            compress: COMPRESSED.replace(" text/html", ""),
+            pools: views,
+            tls: servers.iter().any(ServerView::is_secure),
+            http2: build.http2 && build.has_http2_directive(),
+            servers,
+        }
+    }
+}
+
+impl PoolView {
+    fn new(pool: Pool, members: Members<'_>, build: &NginxBuild) -> PoolView {
+        let cluster = members.cluster;
+        let kind = upstream::kind(pool);
+        let learns = build.has_sticky() && pool.followed(cluster).contains(&Sticky::McpSession);
+        let home = home::home(pool, members, learns);
+        let their_own = !home.is_empty();
+        let learn = (learns && pool == Pool::Http).then(|| {
+            let expire = timer(cluster.routing.table.expire);
+            format!(
+                "learn create=$upstream_http_mcp_session_id lookup=$http_mcp_session_id zone=mcp_sessions:{} timeout={expire}",
+                limits::size(cluster.routing.table.size.get())
+            )
+        });
+        PoolView {
+            title: match pool {
+                Pool::Tcp => "Nodes by TCP: one JSON-RPC message per line.",
+                Pool::Http => "Nodes by HTTP: requests and their answers.",
+                Pool::WebSocket => "Nodes by HTTP: WebSockets, which live long.",
+                Pool::Sse => "Nodes by HTTP: event streams, which live long.",
+            },
+            kind,
+            upstreams: upstream::upstreams(pool, members, their_own, learn),
+            upstream: match their_own {
+                true => format!("$mcp_{kind}_upstream"),
+                false => home::of_nobody(pool, learns),
+            },
+            home,
+        }
+    }
+}
+
+/// A period that nginx takes.
+fn timer(period: Period) -> Period {
+    Period::from(period.duration().clamp(Duration::from_millis(1), LONGEST_TIMER))
+}
+
+/// A pattern for the id of a session that was named by any of `nodes`.
+fn session_of_any(nodes: &[Node]) -> String {
+    let names: Vec<String> = nodes.iter().map(|node| literal(&node.name)).collect();
+    home::quote(&format!("~^(?<mcp_bare_session>.+)~(?:{})$", names.join("|")))
+}

@@ -1,0 +1,96 @@
+//! Shares of the clients, in hundredths of a percent, as `split_clients` takes them.
+
+use std::fmt::Write;
+
+/// What all shares are together.
+const WHOLE: u64 = 10_000;
+
+/// What one of several gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Share<'a> {
+    /// Who.
+    pub(super) name: &'a str,
+    /// How much: `25%`, `33.34%`; `*` for the last one, who gets the rest.
+    pub(super) percent: String,
+}
+
+/// Divides the whole by weight, as exactly as hundredths of a percent can; who has a weight gets one of them at least, and who has
+/// none is left out.
+pub(super) fn shares<'a>(weights: &[(&'a str, u64)]) -> Vec<Share<'a>> {
+    let weights: Vec<_> = weights.iter().filter(|(_, weight)| *weight > 0).collect();
+    let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
+    let mut parts: Vec<u64> = weights
+        .iter()
+        .map(|(_, weight)| (WHOLE * weight / sum).max(1))
+        .collect();
+    // What rounding has left goes to those who have lost most by it.
+    let mut by_loss: Vec<usize> = (0..parts.len()).collect();
+    by_loss.sort_by_key(|index| std::cmp::Reverse(WHOLE * weights[*index].1 % sum));
+    let left = WHOLE.saturating_sub(parts.iter().sum());
+    for index in by_loss.into_iter().take(usize::try_from(left).unwrap_or(0)) {
+        parts[index] += 1;
+    }
+    let last = parts.len().saturating_sub(1);
+    let percent = |index: usize, part: u64| {
+        if index == last {
+            "*".to_owned()
+        } else {
+            percent(part)
+        }
+    };
+    weights
+        .iter()
+        .zip(parts)
+        .enumerate()
+        .map(|(index, ((name, _), part))| Share {
+            name,
+            percent: percent(index, part),
+        })
+        .collect()
+}
+
+// Private
+
+fn percent(part: u64) -> String {
+    let mut text = (part / 100).to_string();
+    let hundredths = part % 100;
+    if hundredths > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ".{hundredths:02}");
+    }
+    text.push('%');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(weights: &[(&'static str, u64)]) -> Vec<String> {
+        let shares = shares(weights);
+        shares
+            .iter()
+            .map(|share| format!("{} {}", share.percent, share.name))
+            .collect()
+    }
+
+    #[test]
+    fn equal_weights_get_equal_shares() {
+        assert_eq!(
+            told(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]),
+            ["25% a", "25% b", "25% c", "* d"]
+        );
+        assert_eq!(
+            told(&[("a", 100), ("b", 100), ("c", 100)]),
+            ["33.34% a", "33.33% b", "* c"]
+        );
+    }
+
+    #[test]
+    fn nobody_with_a_weight_goes_without_and_nobody_without_gets_any() {
+        assert_eq!(told(&[("a", 1), ("b", 0), ("c", 100_000)]), ["0.01% a", "* c"]);
+        assert_eq!(told(&[("a", 7)]), ["* a"]);
+        assert_eq!(told(&[("a", 0)]), Vec::<String>::new());
+        assert_eq!(told(&[]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,159 @@
+//! The upstreams: all nodes together, and each of them for the clients that are its own.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::plan::Plan;
+use crate::profile::{Algorithm, Cluster, Node};
+use crate::render::pool::Pool;
+
+/// A node's clients find that many others in its place while it is dead and nginx has not been told.
+const BACKUPS: usize = 3;
+
+/// An `upstream` block. Its zone is shared by all workers, so that they count together.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct UpstreamView {
+    name: String,
+    zone: String,
+    /// How one of its servers is chosen; by turns when there is no word for it.
+    method: Option<String>,
+    /// Who belongs to which session, where nginx can learn that itself.
+    learn: Option<String>,
+    servers: Vec<ServerView>,
+}
+
+/// A `server` line.
+#[derive(Clone, Debug, Serialize)]
+struct ServerView {
+    /// Padded, so that columns align.
+    address: String,
+    options: String,
+    /// The node's name.
+    node: String,
+}
+
+/// What nodes are to be seen as.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Members<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) plan: &'a Plan,
+    /// Names of those that get nothing new.
+    pub(super) away: &'a BTreeSet<String>,
+}
+
+impl Members<'_> {
+    /// Those that get clients.
+    pub(super) fn serving(&self) -> impl Iterator<Item = &Node> {
+        let nodes = self.cluster.nodes.iter();
+        nodes.filter(|node| node.weight > 0 && !self.away.contains(&node.name))
+    }
+}
+
+/// The name of the upstream with all nodes.
+pub(super) fn whole(pool: Pool) -> String {
+    format!("erlmcp_{}_cluster", kind(pool))
+}
+
+/// What the kind of traffic is called, in names and in the access log.
+pub(super) const fn kind(pool: Pool) -> &'static str {
+    match pool {
+        Pool::Tcp => "tcp",
+        Pool::Http => "http",
+        Pool::WebSocket => "websocket",
+        Pool::Sse => "sse",
+    }
+}
+
+/// The upstreams of one kind of traffic: that of the whole cluster, then, where clients have a node of `their_own`, one for each
+/// node that serves.
+pub(super) fn upstreams(
+    pool: Pool,
+    members: Members<'_>,
+    their_own: bool,
+    learn: Option<String>,
+) -> Vec<UpstreamView> {
+    let cluster = members.cluster;
+    let all: Vec<(&Node, String)> = cluster
+        .nodes
+        .iter()
+        .map(|node| (node, options(node, members)))
+        .collect();
+    let view = |name: String, method, learn, servers: Vec<(&Node, String)>| {
+        let addresses: Vec<_> = servers
+            .iter()
+            .filter_map(|(node, _)| pool.address(node))
+            .map(|address: SocketAddr| address.to_string())
+            .collect();
+        let width = addresses.iter().map(String::len).max().unwrap_or(0);
+        UpstreamView {
+            zone: format!("{name} {}k", 64 + 2 * servers.len()),
+            name,
+            method,
+            learn,
+            servers: servers
+                .into_iter()
+                .zip(addresses)
+                .map(|((node, options), address)| ServerView {
+                    address: format!("{address:width$}"),
+                    options,
+                    node: node.name.clone(),
+                })
+                .collect(),
+        }
+    };
+    let mut views = vec![view(
+        whole(pool),
+        method(pool.route(cluster).algorithm),
+        learn,
+        all,
+    )];
+    if their_own {
+        let serving: Vec<&Node> = members.serving().collect();
+        for (index, node) in serving.iter().enumerate() {
+            let others = (1..serving.len()).map(|distance| serving[(index + distance) % serving.len()]);
+            let backups = others
+                .take(BACKUPS)
+                .map(|node| (node, format!("{} backup", options(node, members))));
+            let servers = [(*node, options(node, members))]
+                .into_iter()
+                .chain(backups)
+                .collect();
+            views.push(view(
+                format!("erlmcp_{}_to_{}", kind(pool), node.name),
+                None,
+                None,
+                servers,
+            ));
+        }
+    }
+    views
+}
+
+// Private
+
+fn method(algorithm: Algorithm) -> Option<String> {
+    match algorithm {
+        Algorithm::Roundrobin => None,
+        // By address is what `split_clients` does; here are only those whom it cannot place.
+        Algorithm::Leastconn | Algorithm::Source => Some("least_conn".to_owned()),
+        Algorithm::Uri => Some("hash $uri consistent".to_owned()),
+    }
+}
+
+fn options(node: &Node, members: Members<'_>) -> String {
+    let Members { cluster, plan, away } = members;
+    let health = cluster.health;
+    let mut options = format!(
+        "weight={} max_conns={} max_fails={} fail_timeout={}",
+        node.weight.max(1),
+        node.maxconn.min(plan.nodes.maxconn),
+        health.fall,
+        super::words::seconds(health.interval.duration()),
+    );
+    if node.weight == 0 || away.contains(&node.name) {
+        options.push_str(" down");
+    }
+    options
+}
