@@ -216,7 +216,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__check)
-            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
+            opts="-h --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,7 +322,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__doctor)
-            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
+            opts="-h --fix --connections --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1276,7 +1276,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__render)
-            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
+            opts="-o -h --output --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1352,7 +1352,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__start)
-            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy"
+            opts="-h --foreground --only --timeout --profile --set --port-offset --run-dir --templates --json --no-color --help builtin haproxy nginx"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
