@@ -226,7 +226,9 @@ impl Core {
         let due: Vec<Who> = self
             .children
             .iter()
-            .filter(|(_, c)| c.wakes_at().is_some_and(|at| at <= now))
+            .filter(|(who, child)| {
+                child.wakes_at().is_some_and(|at| at <= now) && !self.is_kept_away(**who, now)
+            })
             .map(|(who, _)| *who)
             .collect();
         for who in due {
@@ -251,7 +253,12 @@ impl Core {
     }
 
     fn wakes_at(&self, now: Instant) -> Instant {
-        let children = self.children.values().filter_map(Child::wakes_at);
+        // Who is kept away is looked at with the next probe, and with the news that it waits for.
+        let children = self
+            .children
+            .iter()
+            .filter(|(who, _)| !self.is_kept_away(**who, now));
+        let children = children.filter_map(|(_, child)| child.wakes_at());
         let ending = self.ending.as_ref().and_then(Ending::wakes_at);
         children
             .chain(self.rollout.wakes_at())

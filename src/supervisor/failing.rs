@@ -1,6 +1,6 @@
 //! Nodes that fail: noticed, cut off, told of, and let come back.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{self, State};
 use super::comeback::{Comeback, Event, needed};
@@ -13,6 +13,9 @@ use super::voice::{self, View};
 use crate::api::{FailoverCause, NodeState};
 use crate::balancer::ReloadBy;
 use crate::platform::sock_diag::destroy_to;
+
+/// A balancer that has not heard of a death by then is not waited for.
+const HEARING: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Notices that the node went away, or came back.
@@ -92,8 +95,12 @@ impl Core {
             && let Some(failover) = self.failovers.running(node)
             && failover.cut(now)
         {
+            let cause = failover.cause();
             voice::find_elsewhere(node.to_owned(), &self.setting, self.news.clone());
-            self.cut_off(node);
+            // The connections of a process that has died have ended with it.
+            if cause == FailoverCause::Hung {
+                self.cut_off(node);
+            }
             if let Ok(index) = self.index(node) {
                 self.come_back(index, Event::Cut, now);
             }
@@ -153,6 +160,24 @@ impl Core {
                 }
             }
         });
+    }
+
+    /// Whether a node that has died is not started again for a moment: a balancer that hears by files takes one to hear that it is away,
+    /// and would meanwhile send back to it whom it has just lost.
+    pub(super) fn is_kept_away(&self, who: Who, now: Instant) -> bool {
+        let Who::Node(index) = who else { return false };
+        let name = &self.setting.cluster.nodes[index].name;
+        let waits = matches!(
+            self.children.get(&who).map(|child| &child.state),
+            Some(State::Waiting { .. })
+        );
+        waits
+            && self.hears_by_files()
+            && !self.voices.is_empty()
+            && self
+                .failovers
+                .all_running()
+                .any(|(node, failover)| node == name && failover.is_unheard(HEARING, now))
     }
 
     /// Whether the balancer has no runtime API by which it could be told to end connections.

@@ -63,6 +63,16 @@ impl Failover {
         self.is_over = true;
     }
 
+    /// Whether the balancer does not know of it yet, for no longer than `patience`.
+    pub(super) fn is_unheard(&self, patience: Duration, now: Instant) -> bool {
+        self.cut.is_none() && now.saturating_duration_since(self.began) < patience
+    }
+
+    /// Why the node failed.
+    pub(super) fn cause(&self) -> FailoverCause {
+        self.cause
+    }
+
     /// From the last sign of life until clients are served elsewhere.
     pub(super) fn took(&self) -> Option<Duration> {
         self.elsewhere

@@ -22,6 +22,7 @@ mod holding;
 mod hurry;
 mod lifecycle;
 mod load_test;
+mod nginx;
 mod plane;
 mod readme;
 mod reloading;

@@ -10,15 +10,15 @@ use tokio::net::{TcpSocket, TcpStream};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open connection that speaks JSON-RPC lines.
-pub(super) struct Line(BufReader<TcpStream>);
+pub(crate) struct Line(BufReader<TcpStream>);
 
 impl Line {
-    pub(super) async fn open(source: Ipv4Addr, port: u16) -> io::Result<Line> {
+    pub(crate) async fn open(source: Ipv4Addr, port: u16) -> io::Result<Line> {
         Ok(Line(BufReader::new(connect(source, port).await?)))
     }
 
     /// Which node answers; an error when the connection is closed instead.
-    pub(super) async fn node(&mut self) -> io::Result<String> {
+    pub(crate) async fn node(&mut self) -> io::Result<String> {
         self.0
             .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
             .await?;
@@ -30,18 +30,18 @@ impl Line {
 }
 
 /// Which node serves a new connection from `source`.
-pub(super) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> {
+pub(crate) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> {
     Line::open(source, port).await?.node().await
 }
 
 /// An HTTP connection with a request on it, read bit by bit.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Stream {
-    pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> Stream {
+    pub(crate) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> Stream {
         Stream {
             stream: requested(source, port, "GET", path, headers).await,
             read: Vec::new(),
@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// Reads until `words` have come; everything that came.
-    pub(super) async fn until(&mut self, words: &str) -> String {
+    pub(crate) async fn until(&mut self, words: &str) -> String {
         loop {
             let text = String::from_utf8_lossy(&self.read).into_owned();
             if text.contains(words) {
@@ -61,23 +61,23 @@ impl Stream {
     }
 
     /// Whether nothing comes for so long, not even the end.
-    pub(super) async fn is_silent_for(&mut self, silence: Duration) -> bool {
+    pub(crate) async fn is_silent_for(&mut self, silence: Duration) -> bool {
         let waited = tokio::time::timeout(silence, self.stream.read_buf(&mut self.read)).await;
         waited.is_err()
     }
 
-    pub(super) async fn send(&mut self, words: &str) {
+    pub(crate) async fn send(&mut self, words: &str) {
         self.stream.write_all(words.as_bytes()).await.unwrap();
     }
 }
 
 /// The answer to `GET path` with more header lines, up to the end of the connection.
-pub(super) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> String {
+pub(crate) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> String {
     request(source, port, "GET", path, headers).await
 }
 
 /// The answer to any request.
-pub(super) async fn request(
+pub(crate) async fn request(
     source: Ipv4Addr,
     port: u16,
     method: &str,

@@ -1,12 +1,12 @@
 //! The rendered configuration, in the real HAProxy.
 
-mod client;
+pub(crate) mod client;
 mod config;
 mod drain;
 mod live;
-mod nodes;
+pub(crate) mod nodes;
 mod reload;
-mod running;
+pub(crate) mod running;
 mod streams;
 
 use std::sync::LazyLock;
@@ -18,12 +18,12 @@ use clusterctl::profile::{BalancerKind, Cluster, DEFAULT, Source, load};
 use clusterctl::render::Templates;
 
 /// The default profile.
-fn default_cluster() -> Cluster {
+pub(crate) fn default_cluster() -> Cluster {
     load(&Source::read(DEFAULT).unwrap()).unwrap()
 }
 
 /// A plan that fits every machine, listening on `addresses`.
-fn plan(addresses: &[&str]) -> Plan {
+pub(crate) fn plan(addresses: &[&str]) -> Plan {
     Plan {
         balancer: BalancerPlan {
             kind: BalancerKind::Haproxy,
@@ -46,7 +46,7 @@ fn plan(addresses: &[&str]) -> Plan {
 }
 
 /// What is served, by the embedded templates.
-fn deployment<'a>(cluster: &'a Cluster, plan: &'a Plan, run_dir: &'a RunDir) -> Deployment<'a> {
+pub(crate) fn deployment<'a>(cluster: &'a Cluster, plan: &'a Plan, run_dir: &'a RunDir) -> Deployment<'a> {
     static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::embedded);
     Deployment {
         cluster,

@@ -7,10 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Time that an event stream is silent before its second event.
-pub(super) const SILENCE: Duration = Duration::from_millis(1500);
+pub(crate) const SILENCE: Duration = Duration::from_millis(1500);
 
 /// Serves JSON-RPC lines under `name` until the test ends. A connection lives as long as its client.
-pub(super) async fn tcp(name: String) -> SocketAddr {
+pub(crate) async fn tcp(name: String) -> SocketAddr {
     serve(name, |name, stream| async move {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
@@ -26,7 +26,7 @@ pub(super) async fn tcp(name: String) -> SocketAddr {
 }
 
 /// Serves HTTP under `name` until the test ends.
-pub(super) async fn http(name: String) -> SocketAddr {
+pub(crate) async fn http(name: String) -> SocketAddr {
     serve(name, |name, mut stream| async move {
         let Some(head) = head(&mut stream).await else {
             return;

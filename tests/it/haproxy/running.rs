@@ -171,7 +171,7 @@ impl Drop for Running {
 }
 
 /// Waits until `holds`, for 20 seconds at most.
-pub(super) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds().await {
         assert!(Instant::now() < deadline, "not in time: {what}");
@@ -179,7 +179,7 @@ pub(super) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }

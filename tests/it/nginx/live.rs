@@ -1,0 +1,329 @@
+//! What a running nginx does with the rendered configuration.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use clusterctl::platform::Program;
+use clusterctl::profile::{Certificate, Sticky};
+
+use super::running::Running;
+use crate::haproxy::client::{Line, Stream, get, node_for};
+use crate::haproxy::nodes::SILENCE;
+use crate::haproxy::running::eventually;
+
+fn source(number: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 6, number)
+}
+
+/// The nodes of 200 addresses.
+async fn homes(running: &Running) -> BTreeMap<u8, String> {
+    let mut homes = BTreeMap::new();
+    for number in 1..=200 {
+        homes.insert(number, node_for(source(number), running.tcp()).await.unwrap());
+    }
+    homes
+}
+
+#[tokio::test]
+async fn a_node_that_is_away_gives_its_share_to_all_others_and_nobody_else_moves() {
+    let running = Running::start(|_| {}).await;
+    let before = homes(&running).await;
+    for node in &running.cluster.nodes {
+        let share = before.values().filter(|name| **name == node.name).count();
+        assert!((25..=75).contains(&share), "{share} of 200 on {}", node.name);
+    }
+    running.take_away(&["erlmcp2"]).await;
+    let mut received: BTreeMap<String, usize> = BTreeMap::new();
+    let without = homes(&running).await;
+    for (number, home) in &before {
+        if home == "erlmcp2" {
+            *received.entry(without[number].clone()).or_default() += 1;
+        } else {
+            assert_eq!(&without[number], home, "address {number} moved");
+        }
+    }
+    let receivers: Vec<&str> = received.keys().map(String::as_str).collect();
+    assert_eq!(receivers, ["erlmcp1", "erlmcp3", "erlmcp4"], "{received:?}");
+    running.take_away(&["erlmcp2", "erlmcp3"]).await;
+    let fewer = homes(&running).await;
+    for (number, home) in &without {
+        if home != "erlmcp3" {
+            assert_eq!(&fewer[number], home, "address {number} moved");
+        }
+    }
+    running.take_away(&[]).await;
+    assert_eq!(homes(&running).await, before);
+}
+
+#[tokio::test]
+async fn what_is_held_outlives_the_workers_that_took_it() {
+    let running = Running::start(|_| {}).await;
+    let mut held = Vec::new();
+    for number in 1..=40 {
+        let mut line = Line::open(source(number), running.tcp()).await.unwrap();
+        held.push((line.node().await.unwrap(), line));
+    }
+    for away in ["erlmcp1", "erlmcp2", "erlmcp3"] {
+        running.take_away(&[away]).await;
+        for (home, line) in &mut held {
+            assert_eq!(&line.node().await.unwrap(), home);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_source_gets_no_more_connections_than_its_limit_and_another_is_not_concerned() {
+    let running = Running::start(|cluster| {
+        cluster.limits.per_ip.connections = 5;
+        cluster
+            .limits
+            .per_ip
+            .exempt
+            .insert("127.0.6.3/32".parse().unwrap());
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let mut line = Line::open(source(1), running.tcp()).await.unwrap();
+        line.node().await.unwrap();
+        held.push(line);
+    }
+    for _ in 0..20 {
+        node_for(source(1), running.tcp()).await.unwrap_err();
+    }
+    node_for(source(2), running.tcp()).await.unwrap();
+    for _ in 0..10 {
+        let mut line = Line::open(source(3), running.tcp()).await.unwrap();
+        line.node().await.unwrap();
+        held.push(line);
+    }
+    held.remove(0);
+    eventually("a freed place is given out", async || {
+        node_for(source(1), running.tcp()).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn requests_are_limited_by_429() {
+    let running = Running::start(|cluster| cluster.limits.per_ip.message_rate = 5).await;
+    let mut answers = Vec::new();
+    for _ in 0..30 {
+        answers.push(get(source(1), running.http(), "/mcp", &[]).await);
+    }
+    assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
+    let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
+    let refused = refused.unwrap().to_lowercase();
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    assert!(refused.contains("content-type: application/json"), "{refused}");
+    assert!(refused.contains(r#""code":-32029"#), "{refused}");
+    let other = get(source(2), running.http(), "/mcp", &[]).await;
+    assert!(other.starts_with("HTTP/1.1 200 "), "{other}");
+}
+
+#[tokio::test]
+async fn a_cookie_brings_a_client_back_until_its_node_is_away() {
+    let running = Running::start(|_| {}).await;
+    let first = get(source(1), running.http(), "/mcp", &[]).await;
+    let node = running.cluster.nodes.iter().find(|node| {
+        first.contains(&format!(
+            "Set-Cookie: SERVERID={}; path=/; HttpOnly\r\n",
+            node.name
+        ))
+    });
+    let name = &node.unwrap_or_else(|| panic!("{first}")).name;
+    assert!(first.contains("Cache-Control: private"), "{first}");
+    let cookie = format!("Cookie: a=b; SERVERID={name}; c=d");
+    for number in 1..=8 {
+        let answer = get(source(number), running.http(), "/mcp", &[&cookie]).await;
+        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
+        assert!(!answer.contains("Set-Cookie"), "{answer}");
+    }
+    let headers = [cookie.as_str(), "Accept: text/event-stream"];
+    let streamed = get(source(9), running.http(), "/mcp", &headers).await;
+    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
+    running.take_away(&[name]).await;
+    let anew = get(source(1), running.http(), "/mcp", &[&cookie]).await;
+    assert!(anew.starts_with("HTTP/1.1 200 "), "{anew}");
+    assert!(!anew.contains(&format!(r#""node":"{name}""#)), "{anew}");
+    assert!(anew.contains("Set-Cookie: SERVERID=erlmcp"), "{anew}");
+}
+
+#[tokio::test]
+async fn a_session_brings_a_client_back_to_the_node_that_named_it() {
+    let running = Running::start(|cluster| cluster.routing.http.sticky = Sticky::McpSession).await;
+    let first = get(source(1), running.http(), "/mcp", &[]).await;
+    let told = first
+        .lines()
+        .find_map(|line| line.strip_prefix("Mcp-Session-Id: "));
+    let session = told.unwrap_or_else(|| panic!("{first}"));
+    let (_, name) = session.split_once('~').map_or_else(
+        || session.split_once("of-").unwrap(),
+        |(id, name)| {
+            assert_eq!(id, format!("of-{name}"));
+            (id, name)
+        },
+    );
+    let header = format!("Mcp-Session-Id: {session}");
+    for number in 2..=9 {
+        let answer = get(source(number), running.http(), "/mcp", &[&header]).await;
+        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
+        // The node gets the id that it gave.
+        assert!(
+            answer
+                .to_lowercase()
+                .contains(&format!(r"mcp-session-id: of-{name}\r\n")),
+            "{answer}"
+        );
+    }
+    let headers = [header.as_str(), "Accept: text/event-stream"];
+    let streamed = get(source(10), running.http(), "/mcp", &headers).await;
+    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
+}
+
+#[tokio::test]
+async fn json_is_compressed_and_nodes_learn_the_clients_address() {
+    let running = Running::start(|_| {}).await;
+    let plain = get(source(7), running.http(), "/mcp", &[]).await;
+    assert!(
+        plain.to_lowercase().contains("x-forwarded-for: 127.0.6.7"),
+        "{plain}"
+    );
+    let packed = get(source(7), running.http(), "/mcp", &["Accept-Encoding: gzip"]).await;
+    assert!(packed.contains("Content-Encoding: gzip"), "{packed}");
+    assert!(packed.len() < plain.len() / 2);
+}
+
+#[tokio::test]
+async fn an_event_is_passed_on_at_once_and_a_stream_may_be_silent_for_long() {
+    let running = Running::start(|cluster| {
+        let timeouts = &mut cluster.timeouts;
+        let second = Duration::from_secs(1).into();
+        (timeouts.client, timeouts.server, timeouts.keep_alive) = (second, second, second);
+        assert!(SILENCE > timeouts.server.duration());
+    })
+    .await;
+    let headers = ["Accept: text/event-stream", "Accept-Encoding: gzip"];
+    for (port, path) in [
+        (running.http(), "/mcp"),
+        (running.http(), "/mcp/sse"),
+        (running.cluster.listen.sse.unwrap(), "/mcp/sse"),
+    ] {
+        let mut stream = Stream::get(source(1), port, path, &headers).await;
+        let first = stream.until(" first\n").await;
+        assert!(!first.contains("second"), "{path}: {first}");
+        assert!(!first.contains("Content-Encoding"), "{path}: {first}");
+        stream.until("second").await;
+    }
+}
+
+#[tokio::test]
+async fn upgrades_are_told_from_requests() {
+    let running = Running::start(|_| {}).await;
+    let upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: WebSocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    for (port, path) in [
+        (running.http(), "/mcp"),
+        (running.http(), "/mcp/ws"),
+        (running.cluster.listen.websocket.unwrap(), "/mcp/ws"),
+    ] {
+        let answer = get(source(1), port, path, &upgrade).await;
+        assert!(answer.starts_with("HTTP/1.1 101 "), "{path}: {answer}");
+        assert!(answer.ends_with(" upgraded\n"), "{path}: {answer}");
+    }
+    let kinds = || {
+        let [_, log] = running.logs();
+        log.matches(r#""kind":"websocket""#).count()
+    };
+    eventually("three lines of the log", async || kinds() == 3).await;
+}
+
+#[tokio::test]
+async fn paths_that_nobody_serves_are_404_in_json() {
+    let running = Running::start(|_| {}).await;
+    let listen = &running.cluster.listen;
+    for (port, path) in [
+        (listen.http.unwrap(), "/"),
+        (listen.http.unwrap(), "/mcp/other"),
+        (listen.websocket.unwrap(), "/mcp"),
+        (listen.sse.unwrap(), "/mcp/ws"),
+        (listen.status.unwrap().port(), "/"),
+    ] {
+        let answer = get(source(1), port, path, &[]).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
+        assert!(answer.contains(r#"{"error":"not found"}"#), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn with_every_node_away_that_is_what_is_said() {
+    let running = Running::start(|_| {}).await;
+    let status = running.cluster.listen.status.unwrap().port();
+    let health = get(source(1), status, "/health", &[]).await;
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    assert!(health.contains("Content-Type: application/json"), "{health}");
+    assert!(
+        health.ends_with(r#"{"status":"up","nodes_up":4,"nodes":4}"#),
+        "{health}"
+    );
+    running
+        .take_away(&["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"])
+        .await;
+    let health = get(source(1), status, "/health", &[]).await;
+    assert!(health.starts_with("HTTP/1.1 503 "), "{health}");
+    assert!(
+        health.ends_with(r#"{"status":"down","nodes_up":0,"nodes":4}"#),
+        "{health}"
+    );
+    let answer = get(source(1), running.http(), "/mcp", &[]).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
+    assert!(
+        answer.contains(r#""code":-32030,"message":"no node can serve this now""#),
+        "{answer}"
+    );
+    node_for(source(1), running.tcp()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn its_status_page_is_what_monitoring_knows() {
+    let running = Running::start(|_| {}).await;
+    let status = running.cluster.listen.status.unwrap().port();
+    let page = get(source(1), status, "/nginx_status", &[]).await;
+    let (_, body) = page.split_once("\r\n\r\n").unwrap();
+    // The shape of ngx_http_stub_status_module.
+    let shape: String = body
+        .split(|c: char| c.is_ascii_digit())
+        .filter(|part| !part.is_empty())
+        .collect();
+    assert_eq!(
+        shape,
+        "Active connections:  \nserver accepts handled requests\n    \nReading:  Writing:  Waiting:  \n"
+    );
+}
+
+#[tokio::test]
+async fn tls_carries_http_2_and_nodes_are_told() {
+    let running = Running::start(|cluster| cluster.tls = Some(Certificate::SelfSigned)).await;
+    let port = running.cluster.listen.https.unwrap();
+    let curl = Program::new("/usr/bin/curl")
+        .args([
+            "--silent",
+            "--http2",
+            "--write-out",
+            " over HTTP/%{http_version}",
+            "--cacert",
+        ])
+        .arg(running.run_dir.certificate())
+        .args(["--resolve", &format!("localhost:{port}:127.0.0.1")])
+        .arg(format!("https://localhost:{port}/mcp"));
+    let output = curl.output(Duration::from_secs(20)).await.unwrap();
+    let answer = String::from_utf8_lossy(&output.stdout).to_lowercase();
+    assert!(answer.ends_with(" over http/2"), "{answer} {output:?}");
+    assert!(answer.contains("x-forwarded-proto: https"), "{answer}");
+}

@@ -1,0 +1,128 @@
+//! A running nginx with small nodes behind it; it ends with the test.
+
+use clusterctl::balancer::{Away, Balancer, Deployment, find};
+use clusterctl::plan::Plan;
+use clusterctl::platform::{Process, RunDir, Worker};
+use clusterctl::profile::{BalancerKind, Cluster};
+use clusterctl::runtime::StatusPage;
+use nix::sys::signal::Signal;
+
+use crate::haproxy::running::{eventually, free_ports};
+use crate::haproxy::{default_cluster, deployment, nodes, plan};
+
+pub(super) struct Running {
+    pub(super) cluster: Cluster,
+    pub(super) run_dir: RunDir,
+    plan: Plan,
+    nginx: Box<dyn Balancer>,
+    master: Process,
+    _directory: tempfile::TempDir,
+}
+
+/// A plan for nginx that fits every machine.
+pub(super) fn planned(addresses: &[&str]) -> Plan {
+    let mut plan = plan(addresses);
+    plan.balancer.kind = BalancerKind::Nginx;
+    plan
+}
+
+impl Running {
+    /// Starts it with the default profile, changed, on free ports.
+    pub(super) async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
+        let mut cluster = default_cluster();
+        for node in &mut cluster.nodes {
+            node.tcp = nodes::tcp(node.name.clone()).await;
+            node.http = Some(nodes::http(node.name.clone()).await);
+        }
+        let [tcp, http, websocket, sse, https, health] = free_ports();
+        let listen = &mut cluster.listen;
+        (listen.tcp, listen.http) = (Some(tcp), Some(http));
+        (listen.websocket, listen.sse) = (Some(websocket), Some(sse));
+        // Not served without a certificate.
+        listen.https = Some(https);
+        listen.status = Some(([127, 0, 0, 1], health).into());
+        change(&mut cluster);
+        let cluster = cluster.behind(BalancerKind::Nginx);
+        let directory = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(directory.path());
+        run_dir.create().unwrap();
+        let nginx = find(BalancerKind::Nginx, &cluster.binaries).await.unwrap();
+        let plan = planned(&["127.0.0.1"]);
+        write(
+            nginx.as_ref(),
+            deployment(&cluster, &plan, &run_dir),
+            &Away::default(),
+        );
+        let program = nginx.serve(deployment(&cluster, &plan, &run_dir), 0, None);
+        let master = program.spawn(&run_dir.log("nginx")).unwrap();
+        let running = Running {
+            cluster,
+            run_dir,
+            plan,
+            nginx,
+            master,
+            _directory: directory,
+        };
+        running.serves().await;
+        running
+    }
+
+    pub(super) fn tcp(&self) -> u16 {
+        self.cluster.listen.tcp.unwrap()
+    }
+
+    pub(super) fn http(&self) -> u16 {
+        self.cluster.listen.http.unwrap()
+    }
+
+    /// What it has said so far, and what it has been asked.
+    pub(super) fn logs(&self) -> [String; 2] {
+        ["nginx", "nginx-access"]
+            .map(|name| std::fs::read_to_string(self.run_dir.log(name)).unwrap_or_default())
+    }
+
+    /// From now on the nodes of these names get nothing new.
+    pub(super) async fn take_away(&self, names: &[&str]) {
+        let old = self.workers();
+        let mut away = Away::default();
+        away.down = names.iter().map(|name| (*name).to_owned()).collect();
+        write(
+            self.nginx.as_ref(),
+            deployment(&self.cluster, &self.plan, &self.run_dir),
+            &away,
+        );
+        self.master.identity().signal(Signal::SIGHUP).unwrap();
+        eventually("new workers take over", async || {
+            let workers = self.workers();
+            !workers.is_empty() && !workers.iter().any(|pid| old.contains(pid))
+        })
+        .await;
+        self.serves().await;
+    }
+
+    /// Those that accept connections.
+    fn workers(&self) -> Vec<u32> {
+        let workers = Worker::of(self.master.identity()).into_iter();
+        let accepting = workers.filter(|worker| worker.title == "nginx: worker process");
+        accepting.map(|worker| worker.pid).collect()
+    }
+
+    async fn serves(&self) {
+        let page = StatusPage::new(self.run_dir.nginx_socket());
+        eventually("nginx serves", async || page.read().await.is_ok()).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.master.identity().signal_group(Signal::SIGKILL);
+    }
+}
+
+fn write(nginx: &dyn Balancer, deployment: Deployment<'_>, away: &Away) {
+    let mut files = nginx.files(deployment).unwrap();
+    files.extend(nginx.order_files(deployment, away).unwrap());
+    for file in files {
+        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+    }
+}
