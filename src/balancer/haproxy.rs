@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use nix::sys::signal::Signal;
 
 use super::certificate::pem;
@@ -13,7 +13,7 @@ use super::files::{ConfigFile, FilesError};
 use super::orders::{Lists, Orders};
 use super::scratch::Scratch;
 use super::{Away, Balancer, Deployment, ReloadBy};
-use crate::platform::{Program, RunDir};
+use crate::platform::{Instance, Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HaproxyBuild, HealthTarget};
 
@@ -55,7 +55,7 @@ impl Haproxy {
             program: self.path.display().to_string(),
             source,
         };
-        let scratch = Scratch::new().map_err(not_run)?;
+        let scratch = &Scratch::new().map_err(not_run)?;
         // Rendered for the scratch directory, so that its files refer to one another there.
         let there = RunDir::at(scratch.path());
         let scratched = Deployment {
@@ -65,9 +65,12 @@ impl Haproxy {
         for file in self.files(scratched)? {
             RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
         }
-        let program =
-            Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), there.haproxy_config().as_os_str()]);
-        let output = program.output(PATIENCE).await.map_err(not_run)?;
+        let configs = deployment.plan.balancer.all_instances();
+        let checks = configs.map(|instance| async move {
+            let config = RunDir::at(scratch.path()).haproxy_config(instance);
+            let program = Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), config.as_os_str()]);
+            program.output(PATIENCE).await.map_err(not_run)
+        });
         let here = |words: String| {
             let (there, here) = (
                 there.path().display().to_string(),
@@ -75,14 +78,16 @@ impl Haproxy {
             );
             words.replace(&there, &here)
         };
-        match verdict(&output) {
-            Ok(warnings) => Ok(warnings.into_iter().map(here).collect()),
-            Err(words) => Err(CheckError::Refused {
+        let mut warned: Vec<String> = Vec::new();
+        for output in try_join_all(checks).await? {
+            let warnings = verdict(&output).map_err(|words| CheckError::Refused {
                 kind: self.kind(),
                 program: self.build.to_string(),
                 words: here(words),
-            }),
+            })?;
+            warned.extend(warnings.into_iter().map(here));
         }
+        Ok(warned)
     }
 }
 
@@ -106,10 +111,13 @@ impl Balancer for Haproxy {
             run_dir,
             templates,
         } = deployment;
-        let mut files = vec![ConfigFile {
-            path: run_dir.haproxy_config(),
-            content: render::haproxy(cluster, plan, &self.build, run_dir, templates)?,
-        }];
+        let mut files = Vec::new();
+        for (index, instance) in plan.balancer.all_instances().enumerate() {
+            files.push(ConfigFile {
+                path: run_dir.haproxy_config(instance),
+                content: render::haproxy(cluster, plan, index, &self.build, run_dir, templates)?,
+            });
+        }
         files.extend(self.order_files(deployment, &Away::default())?);
         if let Some(certificate) = &cluster.tls {
             files.push(ConfigFile {
@@ -121,10 +129,18 @@ impl Balancer for Haproxy {
     }
 
     fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
-        let Deployment { cluster, run_dir, .. } = deployment;
+        let Deployment {
+            cluster,
+            plan,
+            run_dir,
+            ..
+        } = deployment;
         let drained = &away.drained;
-        let files = [
-            (run_dir.haproxy_state(), render::server_states(cluster, drained)),
+        let states = plan.balancer.all_instances().map(|instance| {
+            let path = run_dir.haproxy_state(instance);
+            (path, render::server_states(cluster, drained))
+        });
+        let lists = [
             (
                 run_dir.haproxy_drained_names(),
                 render::drained_names(cluster, drained),
@@ -134,32 +150,38 @@ impl Balancer for Haproxy {
                 render::drained_ids(cluster, drained),
             ),
         ];
-        Ok(files.map(|(path, content)| ConfigFile { path, content }).into())
+        Ok(states
+            .chain(lists)
+            .map(|(path, content)| ConfigFile { path, content })
+            .collect())
     }
 
     fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
         self.checked(deployment).boxed()
     }
 
-    fn serve(&self, deployment: Deployment<'_>, _instance: usize, replacing: Option<u32>) -> Program {
+    fn serve(&self, deployment: Deployment<'_>, instance: usize, replacing: Option<u32>) -> Program {
         let Deployment { plan, run_dir, .. } = deployment;
-        let mut program = Program::new(&self.path).args([
-            "-db".as_ref(),
-            "-f".as_ref(),
-            run_dir.haproxy_config().as_os_str(),
-        ]);
+        let which = plan.balancer.instance(instance);
+        let config = run_dir.haproxy_config(which);
+        let mut program = Program::new(&self.path).args(["-db".as_ref(), "-f".as_ref(), config.as_os_str()]);
         program.nofile = Some(plan.balancer.nofile);
-        let Some(replaced) = replacing else {
-            return program;
-        };
         // It accepts some milliseconds before the old one has taught it the stick tables (ten reloads at 860 connections
         // a second: 69 of 62,786 were balanced anew), and its predecessor's socket is gone at once: what that one still
         // holds can only be counted and ended by the kernel.
-        program
-            .arg("-x")
-            .arg(run_dir.haproxy_socket())
+        let listeners = match replacing {
+            _ if which != Instance::Only => Some(run_dir.haproxy_listeners_socket(which)),
+            Some(_) => Some(run_dir.haproxy_socket(which)),
+            None => None,
+        };
+        if let Some(listeners) = listeners {
+            program = program.arg("-x").arg(listeners);
+        }
+        match replacing {
             // Takes every pid that follows, so it comes last.
-            .args(["-sf".to_owned(), replaced.to_string()])
+            Some(replaced) => program.args(["-sf".to_owned(), replaced.to_string()]),
+            None => program,
+        }
     }
 
     fn reload(&self) -> ReloadBy {
@@ -175,7 +197,25 @@ impl Balancer for Haproxy {
     }
 
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
-        vec![deployment.run_dir.haproxy_socket()]
+        let instances = deployment.plan.balancer.all_instances();
+        instances
+            .map(|instance| deployment.run_dir.haproxy_socket(instance))
+            .collect()
+    }
+
+    fn handover(&self, deployment: Deployment<'_>, instance: usize) -> Option<PathBuf> {
+        match deployment.plan.balancer.instance(instance) {
+            Instance::Only => None,
+            one @ Instance::Numbered(_) => Some(deployment.run_dir.haproxy_listeners_socket(one)),
+        }
+    }
+
+    fn pages(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
+        let instances = deployment.plan.balancer.all_instances();
+        instances
+            .filter(|instance| *instance != Instance::Only)
+            .map(|instance| deployment.run_dir.haproxy_pages_socket(instance))
+            .collect()
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {

@@ -99,6 +99,16 @@ pub trait Balancer: Send + Sync {
     /// The runtime API of each instance; none for a balancer without one.
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf>;
 
+    /// Where the instance with this index asks for its listeners, when several share them.
+    fn handover(&self, _deployment: Deployment<'_>, _instance: usize) -> Option<PathBuf> {
+        None
+    }
+
+    /// Where each of several instances shows its statistics to us, who show those of all.
+    fn pages(&self, _deployment: Deployment<'_>) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Where a balancer without runtime API serves its status page to us.
     fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
         None

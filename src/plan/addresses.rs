@@ -16,6 +16,19 @@ pub struct Bound {
 }
 
 impl Plan {
+    /// The addresses on which several instances of the balancer listen together. The page with statistics is none of them: it is
+    /// about all of them.
+    #[must_use]
+    pub fn shared(&self, cluster: &Cluster) -> Vec<SocketAddr> {
+        if self.balancer.instances == 1 {
+            return Vec::new();
+        }
+        let ports = cluster.listen.ports();
+        let clients =
+            ports.flat_map(|(_, port)| self.addresses.iter().map(move |ip| SocketAddr::new(*ip, port)));
+        clients.chain(cluster.listen.status).collect()
+    }
+
     /// Everything that `cluster` binds on this host: what must be free before its start.
     #[must_use]
     pub fn bound(&self, cluster: &Cluster) -> Vec<Bound> {
@@ -78,6 +91,19 @@ mod tests {
         };
         assert!(has("listen.tcp", "[::]:8000") && has("listen.stats", "127.0.0.1:8404"));
         assert!(has("erlmcp4", "127.0.0.1:9004"));
+    }
+
+    #[test]
+    fn several_instances_share_all_but_the_statistics() {
+        let planned = |nofile| {
+            let host = Host { nofile, ..big_host() };
+            super::super::plan(&cluster(), BalancerKind::Haproxy, &host).shared(&cluster())
+        };
+        let shared = planned(20_000);
+        assert_eq!(shared.len(), 4 * 2 + 1);
+        let has = |address: &str| shared.contains(&address.parse().unwrap());
+        assert!(has("[::]:8000") && has("127.0.0.1:8888") && !has("127.0.0.1:8404"));
+        assert_eq!(planned(1 << 20), []);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //!
 //! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses to start when they
 //! exceed the hard limit: two per connection, three per thread (epoll and a wake-up pipe), one per listener, one per
-//! health check, and some of its own. nginx has workers, which are planned like those of the built-in one.
+//! health check, and some of its own. Where one process is not enough there are several, which share the listeners. nginx has
+//! workers, which are planned like those of the built-in one.
 
 use std::net::IpAddr;
 
@@ -19,6 +20,10 @@ const PER_CONNECTION: u64 = 2;
 const PER_THREAD: u64 = 3;
 /// Backends in which each node is checked: TCP, HTTP, WebSocket, event streams.
 const BACKENDS: u16 = 4;
+/// More of them would be a misunderstanding.
+const MAX_INSTANCES: u16 = 64;
+/// Of the descriptors that the supervisor may have, what listeners of several instances may take: one in so many.
+const FOR_LISTENERS: u64 = 4;
 /// HAProxy's reserve (10), its runtime API (1 and 10 clients), the peers section (4), and as many again for what other
 /// versions and template overrides add.
 const OWN: u64 = 50;
@@ -56,24 +61,57 @@ pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[Ip
 
 // Private
 
+/// One process, or as many as hold what is wanted and a [quarter](BalancerPlan::with_headroom) more.
+fn haproxy(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+    let one = process(cluster, BalancerKind::Haproxy, addresses, host);
+    let wanted = cluster.limits.maxconn;
+    if one.maxconn >= wanted {
+        return from_backends(one, cluster, nodes, host);
+    }
+    let listeners = FOR_LISTENERS * listeners(cluster, addresses);
+    let most = (host.nofile / listeners.max(1)).clamp(1, MAX_INSTANCES.into());
+    let most = u16::try_from(most).unwrap_or(MAX_INSTANCES);
+    let threads = |instances: u16| (host.cpus / instances).clamp(1, MAX_THREADS);
+    let room = |instances: u16| room(cluster, addresses, threads(instances), host);
+    let holds = |instances: u16| u64::from(instances) * room(instances);
+    let instances = (1..most)
+        .find(|instances| holds(*instances) >= BalancerPlan::with_headroom(wanted))
+        .unwrap_or(most);
+    if instances == 1 {
+        return from_backends(one, cluster, nodes, host);
+    }
+    let mut sources = sources::pool(cluster, nodes, wanted, instances, host);
+    sources.truncate(instances.into());
+    BalancerPlan {
+        maxconn: at_most(wanted, room(instances)),
+        threads: threads(instances),
+        instances,
+        sources,
+        ..one
+    }
+}
+
 /// One process, whose backends connect from addresses of their own where one of them would need too many ports to a node:
 /// three of them share the nodes' HTTP ports, and so shall not share their own.
-fn haproxy(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
-    let process = process(cluster, BalancerKind::Haproxy, addresses, host);
-    let mut sources = sources::pool(cluster, nodes, process.maxconn, BACKENDS, host);
-    sources.truncate(BACKENDS.into());
-    BalancerPlan { sources, ..process }
+fn from_backends(
+    mut process: BalancerPlan,
+    cluster: &Cluster,
+    nodes: &NodePlan,
+    host: &Host,
+) -> BalancerPlan {
+    process.sources = sources::pool(cluster, nodes, process.maxconn, BACKENDS, host);
+    process.sources.truncate(BACKENDS.into());
+    process
 }
 
 /// One process with one descriptor table.
 fn process(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &Host) -> BalancerPlan {
     let threads = host.cpus.clamp(1, MAX_THREADS);
     let fixed = fixed(cluster, addresses, threads);
-    let room = host.nofile.saturating_sub(fixed) / PER_CONNECTION;
     let wanted = cluster.limits.maxconn;
     BalancerPlan {
         kind,
-        maxconn: at_most(wanted, room),
+        maxconn: at_most(wanted, room(cluster, addresses, threads, host)),
         nofile: host
             .nofile
             .min(PLENTY.max(fixed + u64::from(wanted) * PER_CONNECTION)),
@@ -136,13 +174,21 @@ fn at_most(wanted: u32, limit: u64) -> u32 {
     wanted.min(u32::try_from(limit).unwrap_or(u32::MAX)).max(1)
 }
 
+/// Connections for which one process has descriptors.
+fn room(cluster: &Cluster, addresses: &[IpAddr], threads: u16, host: &Host) -> u64 {
+    host.nofile.saturating_sub(fixed(cluster, addresses, threads)) / PER_CONNECTION
+}
+
 /// Descriptors of a process without connections.
 fn fixed(cluster: &Cluster, addresses: &[IpAddr], threads: u16) -> u64 {
+    let checks = u64::from(BACKENDS) * cluster.nodes.len() as u64;
+    PER_THREAD * u64::from(threads) + listeners(cluster, addresses) + checks + OWN
+}
+
+fn listeners(cluster: &Cluster, addresses: &[IpAddr]) -> u64 {
     let ports = cluster.listen.ports().count() as u64;
     let pages = cluster.listen.pages().count() as u64;
-    let listeners = ports * addresses.len() as u64 + pages;
-    let checks = u64::from(BACKENDS) * cluster.nodes.len() as u64;
-    PER_THREAD * u64::from(threads) + listeners + checks + OWN
+    ports * addresses.len() as u64 + pages
 }
 
 #[cfg(test)]
@@ -246,6 +292,42 @@ mod tests {
         assert!(plan.sources.is_empty());
     }
 
+    /// HAProxy of the default profile where a process may have `nofile` descriptors.
+    fn instances(nofile: u64, cpus: u16) -> BalancerPlan {
+        let host = Host {
+            nofile,
+            cpus,
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        let nodes = super::super::nodes::plan(&cluster(), &host);
+        haproxy(&cluster(), &cluster().listen.addresses, &nodes, &host)
+    }
+
+    #[test]
+    fn several_processes_hold_what_one_cannot_and_a_quarter_more() {
+        let plan = instances(20_000, 2);
+        assert_eq!((plan.instances, plan.threads, plan.nofile), (13, 1, 20_000));
+        assert!((9_930..9_980).contains(&plan.maxconn), "{}", plan.maxconn);
+        assert!(plan.holds() >= 100_000, "{}", plan.holds());
+        assert_eq!((plan.sources.len(), plan.addresses()), (13, 13));
+        // With an address for each, none for each backend.
+        assert_eq!(plan.sources.first(), Some(&"127.0.0.2".parse().unwrap()));
+        let plan = instances(110_000, 8);
+        assert_eq!((plan.instances, plan.threads, plan.sources.len()), (3, 2, 3));
+        let plan = instances(1 << 20, 8);
+        assert_eq!((plan.instances, plan.threads, plan.maxconn), (1, 8, 100_000));
+        assert_eq!((plan.holds(), plan.sources.len()), (100_000, 4));
+    }
+
+    #[test]
+    fn there_are_no_more_processes_than_the_supervisor_can_listen_for() {
+        let plan = instances(400, 2);
+        assert_eq!((plan.instances, plan.addresses()), (10, 1));
+        assert!(plan.holds() < 1_500, "{}", plan.holds());
+        assert_eq!(instances(20, 2).instances, 1);
+    }
+
     #[tokio::test]
     async fn haproxy_starts_with_the_planned_maxconn_and_not_with_much_more() {
         let host = Host {
@@ -316,6 +398,16 @@ mod tests {
             let used = fixed(&cluster, addresses, plan.threads) + u64::from(plan.maxconn) * PER_CONNECTION;
             prop_assert!(used <= nofile || plan.maxconn == 1);
             prop_assert!(plan.nofile <= nofile && plan.maxconn <= next.maxconn);
+        }
+
+        #[test]
+        fn instances_fit_and_have_addresses_of_their_own(nofile in 20..300_000_u64, cpus in 1..100_u16) {
+            let plan = instances(nofile, cpus);
+            let used = fixed(&cluster(), &cluster().listen.addresses, plan.threads) + u64::from(plan.maxconn) * PER_CONNECTION;
+            prop_assert!(used <= nofile || plan.maxconn == 1);
+            prop_assert!((1..=64).contains(&plan.instances) && plan.threads >= 1);
+            prop_assert!(plan.instances == 1 || plan.sources.len() <= plan.instances.into());
+            prop_assert!(plan.holds() >= 100_000 || nofile < 4_500);
         }
 
         #[test]

@@ -3,21 +3,18 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::process::Process;
 
 /// A program and how to run it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// The executable.
     pub path: PathBuf,
@@ -29,9 +26,6 @@ pub struct Program {
     pub env: Vec<(OsString, OsString)>,
     /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
     pub nofile: Option<u64>,
-    /// Descriptors that it inherits, each with the variable of its environment that tells its number. To give each a
-    /// number of our choice could overwrite one that starting a program needs.
-    pub inherited: Vec<(OsString, Arc<OwnedFd>)>,
 }
 
 impl Program {
@@ -44,7 +38,6 @@ impl Program {
             args: Vec::new(),
             env: Vec::new(),
             nofile: None,
-            inherited: Vec::new(),
         }
     }
 
@@ -119,10 +112,7 @@ impl Program {
 
     // Private
 
-    #[expect(
-        unsafe_code,
-        reason = "limits are set, and descriptors kept, between fork and exec"
-    )]
+    #[expect(unsafe_code, reason = "limits are set between fork and exec")]
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that starts programs"
@@ -135,22 +125,6 @@ impl Program {
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)));
-        if !self.inherited.is_empty() {
-            let numbers = self
-                .inherited
-                .iter()
-                .map(|(name, fd)| (name, fd.as_raw_fd().to_string()));
-            command.envs(numbers);
-            let kept: Vec<Arc<OwnedFd>> = self.inherited.iter().map(|(_, fd)| Arc::clone(fd)).collect();
-            let keep_open = move || {
-                for fd in &kept {
-                    fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
-                }
-                Ok(())
-            };
-            // SAFETY: fcntl is async-signal-safe, and the closure allocates nothing.
-            unsafe { command.pre_exec(keep_open) };
-        }
         if let Some(nofile) = self.nofile {
             // SAFETY: setrlimit is async-signal-safe and touches no memory of ours.
             unsafe {
@@ -176,21 +150,6 @@ mod tests {
             (output.stdout.as_slice(), output.status.code()),
             (b"123\n".as_slice(), Some(3))
         );
-    }
-
-    #[tokio::test]
-    async fn a_descriptor_is_inherited_under_its_name_and_only_by_who_shall_have_it() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("file"), "inherited").unwrap();
-        let file = File::open(dir.path().join("file")).unwrap();
-        let number = file.as_raw_fd();
-        let mut heir = Program::new("/bin/sh").args(["-c", "cat /proc/self/fd/$FILE_1"]);
-        heir.inherited = vec![("FILE_1".into(), Arc::new(file.into()))];
-        let output = heir.output(Duration::from_secs(10)).await.unwrap();
-        assert_eq!(output.stdout, b"inherited");
-        let stranger = Program::new("/bin/sh").args(["-c", &format!("test -e /proc/self/fd/{number}")]);
-        let output = stranger.output(Duration::from_secs(10)).await.unwrap();
-        assert!(!output.status.success());
     }
 
     #[tokio::test]

@@ -12,6 +12,15 @@ const MAX_SOCKET_PATH: usize = 97;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir(PathBuf);
 
+/// Which of the processes that share a program's work a file is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instance {
+    /// There is but one.
+    Only,
+    /// One of several; they are counted from 1.
+    Numbered(u16),
+}
+
 /// A directory that cannot serve as run directory.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
@@ -128,26 +137,38 @@ impl RunDir {
 
     /// HAProxy's configuration.
     #[must_use]
-    pub fn haproxy_config(&self) -> PathBuf {
-        self.0.join("haproxy.cfg")
+    pub fn haproxy_config(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, ".cfg")
     }
 
     /// HAProxy's runtime API.
     #[must_use]
-    pub fn haproxy_socket(&self) -> PathBuf {
-        self.0.join("haproxy.sock")
+    pub fn haproxy_socket(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, ".sock")
     }
 
     /// Where HAProxy's stick tables pass from an old process to a new one.
     #[must_use]
-    pub fn haproxy_peers_socket(&self) -> PathBuf {
-        self.0.join("haproxy-peers.sock")
+    pub fn haproxy_peers_socket(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, "-peers.sock")
+    }
+
+    /// Where one HAProxy of several gets its listeners.
+    #[must_use]
+    pub fn haproxy_listeners_socket(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, "-listen.sock")
+    }
+
+    /// Where one HAProxy of several shows its statistics, to be summed up.
+    #[must_use]
+    pub fn haproxy_pages_socket(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, "-stats.sock")
     }
 
     /// HAProxy's server states, read by a new process.
     #[must_use]
-    pub fn haproxy_state(&self) -> PathBuf {
-        self.0.join("haproxy.state")
+    pub fn haproxy_state(&self, instance: Instance) -> PathBuf {
+        self.of_haproxy(instance, ".state")
     }
 
     /// Names of the drained nodes, one a line: cookies with one of them do not count. Read by HAProxy when it starts.
@@ -272,12 +293,12 @@ impl RunDir {
     }
 
     /// What only a running cluster has.
-    fn transient(&self) -> [PathBuf; 13] {
-        [
+    fn transient(&self) -> Vec<PathBuf> {
+        let mut paths = vec![
             self.control_socket(),
-            self.haproxy_socket(),
-            self.haproxy_peers_socket(),
-            self.haproxy_state(),
+            self.haproxy_socket(Instance::Only),
+            self.haproxy_peers_socket(Instance::Only),
+            self.haproxy_state(Instance::Only),
             self.haproxy_drained_names(),
             self.haproxy_drained_ids(),
             self.dataplane_socket(),
@@ -286,9 +307,34 @@ impl RunDir {
             self.nginx_socket(),
             self.nginx_pid(),
             self.certificate(),
-            // Last: as long as it is there, somebody may look for children.
-            self.state_file(),
-        ]
+        ];
+        paths.extend(self.of_instances());
+        // Last: as long as it is there, somebody may look for children.
+        paths.push(self.state_file());
+        paths
+    }
+
+    /// Sockets and states of several processes of `HAProxy`, however many there were.
+    fn of_instances(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        paths
+            .filter(|path| {
+                let is_transient = path
+                    .extension()
+                    .is_some_and(|kind| kind == "sock" || kind == "state");
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let number = name.strip_prefix("haproxy-");
+                is_transient && number.is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()))
+            })
+            .collect()
+    }
+
+    fn of_haproxy(&self, instance: Instance, what: &str) -> PathBuf {
+        self.0.join(match instance {
+            Instance::Only => format!("haproxy{what}"),
+            Instance::Numbered(number) => format!("haproxy-{number}{what}"),
+        })
     }
 
     /// Whether only this user decides what is in it: the directory, and the link to it if it is one, are this user's.
@@ -299,7 +345,7 @@ impl RunDir {
     }
 
     fn longest_socket(&self) -> PathBuf {
-        self.haproxy_peers_socket()
+        self.haproxy_listeners_socket(Instance::Numbered(99))
     }
 }
 
@@ -352,14 +398,22 @@ mod tests {
         let run_dir = RunDir::at(dir.path());
         fs::write(run_dir.dataplane_memory(), "").unwrap();
         fs::write(new_of(&run_dir.dataplane_memory()), "").unwrap();
-        fs::write(run_dir.dataplane_config(), "").unwrap();
+        let config = run_dir.haproxy_config(Instance::Numbered(12));
+        for path in [
+            config.clone(),
+            run_dir.haproxy_socket(Instance::Numbered(12)),
+            run_dir.haproxy_peers_socket(Instance::Numbered(1)),
+            run_dir.haproxy_state(Instance::Numbered(2)),
+        ] {
+            fs::write(path, "").unwrap();
+        }
         assert!(!run_dir.is_clean());
         run_dir.clean().unwrap();
         let left: Vec<_> = fs::read_dir(dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .collect();
-        assert_eq!(left, [run_dir.dataplane_config()]);
+        assert_eq!(left, [config]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::plan::Plan;
-use crate::platform::RunDir;
+use crate::platform::{Instance, RunDir};
 use crate::profile::{Cluster, Timeouts};
 use crate::units::Period;
 
@@ -22,18 +22,20 @@ const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
 /// The name of the TCP listener.
 pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
 
-/// Renders `haproxy.cfg` for a binary that was built as `build` says, running in `run_dir`.
+/// Renders the configuration of the instance with this `index`, for a binary that was built as `build` says, running in
+/// `run_dir`.
 ///
 /// # Errors
 /// When a template override cannot be read, parsed or filled.
 pub fn haproxy(
     cluster: &Cluster,
     plan: &Plan,
+    index: usize,
     build: &HaproxyBuild,
     run_dir: &RunDir,
     templates: &Templates,
 ) -> Result<String, RenderError> {
-    let view = View::new(cluster, plan, build, run_dir);
+    let view = View::new(cluster, plan, index, build, run_dir);
     templates.render("haproxy.cfg.tera", &view)
 }
 
@@ -48,6 +50,8 @@ pub(super) fn timer(period: Period) -> Period {
 #[derive(Debug, Serialize)]
 struct View {
     cluster: String,
+    /// Which of several it is.
+    shard: Option<ShardView>,
     node_count: usize,
     maxconn: u32,
     threads: u16,
@@ -55,11 +59,28 @@ struct View {
     timeouts: Timeouts,
     health: HealthView,
     tls: bool,
-    stats: Option<String>,
+    stats: Option<StatsView>,
     prometheus: bool,
     status: Option<StatusView>,
     frontends: Vec<FrontendView>,
     backends: Vec<BackendView>,
+}
+
+/// One of several processes that share the listeners.
+#[derive(Debug, Serialize)]
+struct ShardView {
+    number: u16,
+    of: u16,
+    /// Where it gets its listeners.
+    listeners: String,
+}
+
+/// The page with statistics.
+#[derive(Debug, Serialize)]
+struct StatsView {
+    bind: String,
+    /// Where it is shown for all of several processes.
+    together: Option<String>,
 }
 
 /// What HAProxy keeps in the run directory.
@@ -106,18 +127,27 @@ struct FrontendView {
 }
 
 impl View {
-    fn new(cluster: &Cluster, plan: &Plan, build: &HaproxyBuild, run_dir: &RunDir) -> View {
+    fn new(cluster: &Cluster, plan: &Plan, index: usize, build: &HaproxyBuild, run_dir: &RunDir) -> View {
         let pools = Pool::all(cluster);
+        let instance = plan.balancer.instance(index);
         let frontends = frontends(cluster, plan, run_dir, &pools);
         View {
             cluster: cluster.name.clone(),
+            shard: match instance {
+                Instance::Only => None,
+                Instance::Numbered(number) => Some(ShardView {
+                    number,
+                    of: plan.balancer.instances,
+                    listeners: word(&run_dir.haproxy_listeners_socket(instance)),
+                }),
+            },
             node_count: cluster.nodes.len(),
             maxconn: plan.balancer.maxconn,
             threads: plan.balancer.threads,
             run_dir: RunDirView {
-                socket: word(&run_dir.haproxy_socket()),
-                state: word(&run_dir.haproxy_state()),
-                peers: word(&run_dir.haproxy_peers_socket()),
+                socket: word(&run_dir.haproxy_socket(instance)),
+                state: word(&run_dir.haproxy_state(instance)),
+                peers: word(&run_dir.haproxy_peers_socket(instance)),
             },
             timeouts: timers(cluster.timeouts, cluster.health.timeout),
             health: HealthView {
@@ -127,7 +157,16 @@ impl View {
                 fall: cluster.health.fall,
             },
             tls: frontends.iter().any(|frontend| frontend.tls),
-            stats: cluster.listen.stats.map(bind),
+            stats: cluster.listen.stats.map(|at| match instance {
+                Instance::Only => StatsView {
+                    bind: bind(at),
+                    together: None,
+                },
+                Instance::Numbered(_) => StatsView {
+                    bind: format!("unix@{} mode 600", word(&run_dir.haproxy_pages_socket(instance))),
+                    together: Some(at.to_string()),
+                },
+            }),
             prometheus: build.prometheus,
             status: cluster.listen.status.and_then(|at| {
                 Some(StatusView {
@@ -137,7 +176,7 @@ impl View {
             }),
             backends: pools
                 .iter()
-                .map(|pool| pool.view(cluster, plan, run_dir))
+                .map(|pool| pool.view(cluster, plan, index, run_dir))
                 .collect(),
             frontends,
         }

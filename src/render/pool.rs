@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::mcp::PING;
-use crate::plan::Plan;
+use crate::plan::{BalancerPlan, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
 use crate::units::Period;
@@ -155,7 +155,7 @@ impl Pool {
     }
 
     /// Its section.
-    pub(super) fn view(self, cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> BackendView {
+    pub(super) fn view(self, cluster: &Cluster, plan: &Plan, index: usize, run_dir: &RunDir) -> BackendView {
         let algorithm = self.route(cluster).algorithm;
         BackendView {
             title: match self {
@@ -169,11 +169,11 @@ impl Pool {
             algorithm: algorithm.name(),
             hashed: matches!(algorithm, Algorithm::Source | Algorithm::Uri),
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
-            source: plan.balancer.sources.get(self as usize).copied(),
+            source: self.source(plan, index),
             sticky: self.sticky(cluster, run_dir),
             compress: (self == Pool::Http).then_some(COMPRESSED),
             check: self.check(cluster),
-            servers: self.servers(cluster, plan),
+            servers: self.servers(cluster, plan, index),
         }
     }
 
@@ -298,12 +298,24 @@ impl Pool {
         }
     }
 
-    fn servers(self, cluster: &Cluster, plan: &Plan) -> Vec<ServerView> {
-        let rows: Vec<_> = cluster
+    /// One of several instances has an address for all of its backends, a single one has one for each.
+    fn source(self, plan: &Plan, index: usize) -> Option<IpAddr> {
+        let BalancerPlan {
+            instances, sources, ..
+        } = &plan.balancer;
+        let which = if *instances == 1 { self as usize } else { index };
+        sources.get(which).copied()
+    }
+
+    /// In another order in each instance: the first client of each would meet the same node, and so the first of all.
+    fn servers(self, cluster: &Cluster, plan: &Plan, index: usize) -> Vec<ServerView> {
+        let mut rows: Vec<_> = cluster
             .nodes
             .iter()
             .filter_map(|node| Some((node, self.address(node)?)))
             .collect();
+        let first = index % rows.len().max(1);
+        rows.rotate_left(first);
         let width = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or_default();
         let name_width = width(&mut rows.iter().map(|(node, _)| node.name.len()));
         let address_width = width(&mut rows.iter().map(|(_, address)| address.to_string().len()));
@@ -324,7 +336,7 @@ impl Pool {
     }
 
     fn options(self, cluster: &Cluster, plan: &Plan, node: &Node, address: SocketAddr) -> String {
-        let maxconn = node.maxconn.min(plan.nodes.maxconn);
+        let maxconn = plan.balancer.share(node.maxconn.min(plan.nodes.maxconn));
         let mut options = vec![format!(
             "id {} weight {} maxconn {maxconn}",
             node.number, node.weight

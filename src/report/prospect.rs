@@ -104,21 +104,37 @@ mod tests {
 
         ✗ connections      10000000 do not fit behind builtin on this host, 131000 do: connection tracking, 20000144 needed and 262144 given
         ");
-        insta::assert_snapshot!(shown(10_000, BalancerKind::Haproxy), @r"
+        insta::assert_snapshot!(shown(100_000, BalancerKind::Haproxy), @r"
+          resource               needed                         given                  what is done
+        ✓ connections            100000                         100000                 limits.maxconn=100000, up to 25000 on each of 4 nodes
+        ✓ balancer descriptors   200000                         20000 a process        13 processes for up to 9960 connections each
+        ✓ connections per node   25000, 33334 when one is down  35000 (nodes.maxconn)  all of them also when one is down
+        ✓ node descriptors       25000                          20000 a thread         3 threads with a table each, for 35000 connections in each node
+        ✓ generator descriptors  100000                         20000 a thread         6 threads with a table each, in a load test
+        ✓ source ports to nodes  25000                          28232 an address       13 source addresses: 127.0.0.2 to 127.0.0.14
+        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 a client are allowed
+        ✓ accept queue           1024                           4096                   as long as the kernel allows
+        ✓ connection tracking    200144                         262144                 two entries for each connection, beside those of now
+        ✓ memory                 2958 MiB                       22528 MiB              28 KiB a connection, kernel and load test included
+        ✓ threads                107                            unlimited              started as they are needed
+
+        ✓ connections      100000 fit behind haproxy on this host
+        ");
+        insta::assert_snapshot!(shown(9_900, BalancerKind::Haproxy), @r"
           resource               needed                       given                  what is done
-        ✗ connections            10000                        9959                   do not fit: balancer descriptors
-        ✗ balancer descriptors   20082                        20000 a process        1 process for 9959 connections
-        ✓ connections per node   2500, 3334 when one is down  35000 (nodes.maxconn)  all of them also when one is down
-        ✓ node descriptors       2500                         20000 a thread         3 threads with a table each, for 35000 connections in each node
-        ✓ generator descriptors  10000                        20000 a thread         2 threads with a table each, in a load test
-        ✓ source ports to nodes  2500                         28232 an address       the address that the kernel chooses
-        ✓ client addresses       200                          14680064               one for each connection of a load test; 100 a client are allowed
+        ✓ connections            9900                         9900                   limits.maxconn=9900, up to 2475 on each of 4 nodes
+        ✓ balancer descriptors   19882                        20000 a process        1 process for 9900 connections
+        ✓ connections per node   2475, 3300 when one is down  35000 (nodes.maxconn)  all of them also when one is down
+        ✓ node descriptors       2475                         20000 a thread         3 threads with a table each, for 35000 connections in each node
+        ✓ generator descriptors  9900                         20000 a thread         2 threads with a table each, in a load test
+        ✓ source ports to nodes  2475                         28232 an address       the address that the kernel chooses
+        ✓ client addresses       198                          14680064               one for each connection of a load test; 100 a client are allowed
         ✓ accept queue           1024                         4096                   as long as the kernel allows
-        ✓ connection tracking    20144                        262144                 two entries for each connection, beside those of now
-        ✓ memory                 497 MiB                      22528 MiB              28 KiB a connection, kernel and load test included
+        ✓ connection tracking    19944                        262144                 two entries for each connection, beside those of now
+        ✓ memory                 494 MiB                      22528 MiB              28 KiB a connection, kernel and load test included
         ✓ threads                96                           unlimited              started as they are needed
 
-        ✗ connections      10000 do not fit behind haproxy on this host, 9959 do: balancer descriptors, 20082 needed and 20000 a process given
+        ✓ connections      9900 fit behind haproxy on this host
         ");
     }
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod error;
+mod handover;
 mod idle;
 mod info;
 mod list;
@@ -16,6 +17,7 @@ mod status_page;
 
 pub use answer::Refused;
 pub use error::RuntimeError;
+pub use handover::Handover;
 pub use info::Info;
 pub use row::Row;
 pub use server::{ServerHealth, ServerState};

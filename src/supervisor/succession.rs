@@ -50,7 +50,12 @@ impl Core {
         let log = setting.run_dir.log(setting.balancer.kind().name());
         let begun = write_all(&reload.prepared, &away)
             // More than orders: it also knows who is up.
-            .and_then(|()| RunDir::replace(&setting.run_dir.haproxy_state(), states.as_bytes()))
+            .and_then(|()| {
+                RunDir::replace(
+                    &setting.run_dir.haproxy_state(setting.plan.balancer.instance(0)),
+                    states.as_bytes(),
+                )
+            })
             .and_then(|()| {
                 self.log_starts.insert(BALANCER, log_end(setting));
                 program.spawn(&log)

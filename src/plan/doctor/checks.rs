@@ -1,6 +1,7 @@
 //! The checks, one after the other.
 
 use super::{BinarySeen, Finding, Level, Resource, Seen};
+use crate::plan::BalancerPlan;
 use crate::plan::demand::Load;
 use crate::plan::fix;
 use crate::plan::rules::{self, Case};
@@ -130,7 +131,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
             rules::balancer_descriptors(case),
             format!(
                 "{nofile} descriptors{} are enough for {total} connections through the balancer",
-                each_thread(case)
+                each_table(case)
             ),
         ),
         Finding::of(
@@ -186,11 +187,18 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
 // Private
 
 /// Where there are as many descriptors in each of several tables, how many those are.
-fn each_thread(case: &Case) -> String {
-    match (case.plan.balancer.kind, case.plan.balancer.threads) {
-        (BalancerKind::Builtin, threads) => format!(" in each of {threads} threads"),
-        (BalancerKind::Nginx, workers) => format!(" in each of {workers} workers"),
-        _ => String::new(),
+fn each_table(case: &Case) -> String {
+    let BalancerPlan {
+        kind,
+        threads,
+        instances,
+        ..
+    } = case.plan.balancer;
+    match (kind, instances) {
+        (BalancerKind::Builtin, _) => format!(" in each of {threads} threads"),
+        (BalancerKind::Nginx, _) => format!(" in each of {threads} workers"),
+        (BalancerKind::Haproxy, 1) => String::new(),
+        (BalancerKind::Haproxy, instances) => format!(" in each of {instances} processes"),
     }
 }
 

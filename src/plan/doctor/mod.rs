@@ -219,8 +219,9 @@ mod tests {
             .iter()
             .filter(|finding| finding.level == Level::Ok)
             .collect();
-        // HAProxy serves every listener, and nodes make up for few descriptors with threads.
-        assert_eq!(fine.len(), 3, "{fine:#?}");
+        // HAProxy serves every listener; nodes make up for few descriptors with threads, and HAProxy for few ports with an
+        // address for each of its processes.
+        assert_eq!(fine.len(), 4, "{fine:#?}");
         assert!(
             findings
                 .iter()
@@ -266,6 +267,35 @@ mod tests {
             nofile.detail.contains("in each of 64 threads"),
             "{}",
             nofile.detail
+        );
+    }
+
+    #[test]
+    fn haproxy_makes_up_for_few_descriptors_and_ports_by_more_processes() {
+        let host = Host {
+            cpus: 2,
+            nofile: 20_000,
+            ephemeral: 32_768..=60_999,
+            ..big_host()
+        };
+        let findings = examined(&host, &Seen::default());
+        let found = |check: &str| {
+            let finding = findings.iter().find(|finding| finding.check == check).unwrap();
+            (finding.level, finding.detail.as_str())
+        };
+        assert_eq!(
+            found("nofile"),
+            (
+                Level::Ok,
+                "20000 descriptors in each of 13 processes are enough for 100000 connections through the balancer"
+            )
+        );
+        assert_eq!(
+            found("source ports"),
+            (
+                Level::Ok,
+                "28232 at each of 13 source addresses for 25000 connections per node"
+            )
         );
     }
 

@@ -7,13 +7,19 @@ use crate::profile::BalancerKind;
 
 /// The balancer has fewer connections than the profile wants.
 pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
-    let (planned, wanted) = (case.plan.balancer.maxconn, case.cluster.limits.maxconn);
-    let BalancerPlan { kind, threads, .. } = case.plan.balancer;
+    let (planned, wanted) = (case.plan.balancer.holds(), case.cluster.limits.maxconn);
+    let BalancerPlan {
+        kind,
+        threads,
+        instances,
+        ..
+    } = case.plan.balancer;
     let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
-    let (all, whom) = match kind {
-        BalancerKind::Haproxy => ("in all".to_owned(), "a process"),
-        BalancerKind::Nginx => (format!("in each of {MAX_WORKERS} workers"), "a process"),
-        BalancerKind::Builtin => (format!("in each of {MAX_WORKERS} threads"), "a thread"),
+    let (all, whom) = match (kind, instances) {
+        (BalancerKind::Builtin, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
+        (BalancerKind::Nginx, _) => (format!("in each of {MAX_WORKERS} workers"), "a process".to_owned()),
+        (BalancerKind::Haproxy, 1) => ("in all".to_owned(), "a process".to_owned()),
+        (BalancerKind::Haproxy, several) => ("in all".to_owned(), format!("each of {several} processes")),
     };
     (planned < wanted).then(|| Warning {
         what: format!("maxconn is {planned} instead of {wanted}"),

@@ -3,57 +3,109 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
 
+use super::places::Places;
 use super::steering::{Family, Program};
 use super::{BACKLOG, Claim, With, bound};
 
 /// One listener for each of several members, on one address.
 ///
-/// A client always meets the same member. The kernel numbers listeners in the order in which they began to listen, and moves
-/// the last one into the place of one that is closed; so whoever has the group keeps every listener open, also those
-/// whose members have died: their clients wait in the queue for the next process, or are [sent elsewhere](Group::steer).
+/// A client always meets the same member. Whoever has the group keeps every listener open, also those whose members have
+/// died: so no listener ever moves to another [place](Places), and clients of the dead wait in the queue for the next process, or
+/// are [sent elsewhere](Group::steer).
 #[derive(Debug)]
 pub struct Group {
-    claim: Claim,
-    listeners: Vec<TcpListener>,
+    address: SocketAddr,
+    /// Of each member; none of one whose process alone has it.
+    listeners: Vec<Option<Arc<TcpListener>>>,
+    places: Places,
 }
 
 impl Group {
-    /// Claims `address` and listens there, once for each of the `members`; port 0 claims a free one. Not blocking.
+    /// Listens on `address`, where nobody else does, once for each of the `members`; port 0 takes a free one. Not
+    /// blocking.
     ///
     /// # Errors
     /// When somebody listens there, it cannot be bound, or the kernel takes no program that steers.
     pub fn open(address: SocketAddr, members: u16) -> io::Result<Group> {
+        // Nobody can come in between, and then our own listeners keep the address.
         let claim = Claim::new(address)?;
+        let address = claim.address();
         let sockets: Vec<Socket> = (0..members)
-            .map(|_| bound(claim.address(), With::Ours))
+            .map(|_| bound(address, With::Ours))
             .collect::<io::Result<_>>()?;
+        let places = Places::in_order(members);
         for (index, socket) in sockets.iter().enumerate() {
             socket.listen(BACKLOG)?;
             if index == 0 {
                 // The kernel takes no program before one listens; as long as there is but one, it gets everybody.
-                steer(&sockets, claim.address(), &vec![true; members.into()])?;
+                steer(socket, address, &places, &vec![true; members.into()])?;
             }
         }
+        let listeners = sockets.into_iter().map(TcpListener::from);
         Ok(Group {
-            claim,
-            listeners: sockets.into_iter().map(TcpListener::from).collect(),
+            address,
+            listeners: listeners.map(|listener| Some(Arc::new(listener))).collect(),
+            places,
         })
+    }
+
+    /// The group on `address` that others have opened: what is left of it, and new listeners for members that have no place in
+    /// it. What has a place, and is not among the `listeners`, is left to its process.
+    ///
+    /// # Errors
+    /// When a new one cannot be bound, or the kernel takes no program that steers.
+    pub fn regain(
+        address: SocketAddr,
+        listeners: Vec<Option<Arc<TcpListener>>>,
+        places: Places,
+    ) -> io::Result<Group> {
+        let mut group = Group {
+            address,
+            listeners,
+            places,
+        };
+        for member in 0..group.members() {
+            if group.places.of(member).is_none() {
+                group.listen(member)?;
+            }
+        }
+        group.steer(&vec![true; group.listeners.len()])?;
+        Ok(group)
+    }
+
+    /// The process of `member` is gone. If it alone had the member's listener, there is a new one now.
+    ///
+    /// # Errors
+    /// When that cannot be bound.
+    pub fn bereave(&mut self, member: u16) -> io::Result<()> {
+        if self.listener(member).is_some() || member >= self.members() {
+            return Ok(());
+        }
+        self.places.lose(member);
+        self.listen(member)
     }
 
     /// The address, with its real port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.claim.address()
+        self.address
     }
 
-    /// The members' listeners, in their order.
+    /// The member's listener; none if only its process has it.
     #[must_use]
-    pub fn listeners(&self) -> &[TcpListener] {
-        &self.listeners
+    pub fn listener(&self, member: u16) -> Option<Arc<TcpListener>> {
+        self.listeners.get(usize::from(member)).cloned().flatten()
+    }
+
+    /// Where the members' listeners are, for [`Group::regain`].
+    #[must_use]
+    pub const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// From now on only members that are `living` get connections. The clients of one that is not are divided among those
@@ -62,15 +114,19 @@ impl Group {
     /// # Errors
     /// When the kernel does not take the program; the one of before stays.
     pub fn steer(&self, living: &[bool]) -> io::Result<()> {
-        steer(&self.listeners, self.address(), living)
+        match self.listeners.iter().flatten().next() {
+            // One program serves the whole group, whoever it is attached to.
+            Some(any) => steer(any, self.address, &self.places, living),
+            None => Ok(()),
+        }
     }
 
     /// Closes what waits for a member that will not come, so that those clients come again; how many there were.
     ///
     /// # Errors
     /// When the kernel does not give them out.
-    pub fn turn_away(&self, member: usize) -> io::Result<usize> {
-        let Some(listener) = self.listeners.get(member) else {
+    pub fn turn_away(&self, member: u16) -> io::Result<usize> {
+        let Some(listener) = self.listener(member) else {
             return Ok(0);
         };
         let mut count = 0;
@@ -84,17 +140,28 @@ impl Group {
             }
         }
     }
+
+    // Private
+
+    fn members(&self) -> u16 {
+        u16::try_from(self.listeners.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Opens a listener for `member`, which has none.
+    fn listen(&mut self, member: u16) -> io::Result<()> {
+        let socket = bound(self.address, With::Ours)?;
+        socket.listen(BACKLOG)?;
+        self.places.add(member);
+        self.listeners[usize::from(member)] = Some(Arc::new(socket.into()));
+        Ok(())
+    }
 }
 
 // Private
 
-fn steer(sockets: &[impl AsFd], address: SocketAddr, living: &[bool]) -> io::Result<()> {
-    let Some(any) = sockets.first() else {
-        return Ok(());
-    };
+fn steer(any: &impl AsFd, address: SocketAddr, places: &Places, living: &[bool]) -> io::Result<()> {
     let family = if address.is_ipv6() { Family::V6 } else { Family::V4 };
-    let mut program = Program::new(family, living);
-    // One program serves the whole group, whoever it is attached to.
+    let mut program = Program::new(family, places, living);
     setsockopt(any, sockopt::AttachReusePortCbpf, &program.as_kernel_wants_it())?;
     Ok(())
 }
@@ -123,13 +190,14 @@ mod tests {
     }
 
     /// Who gets the next connection; it is closed.
-    fn accepted(group: &Group) -> usize {
+    fn accepted(group: &Group) -> u16 {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let taken = group
-                .listeners()
-                .iter()
-                .position(|listener| listener.accept().is_ok());
+            let taken = (0..MEMBERS).find(|member| {
+                group
+                    .listener(*member)
+                    .is_some_and(|listener| listener.accept().is_ok())
+            });
             if let Some(member) = taken {
                 return member;
             }
@@ -138,7 +206,7 @@ mod tests {
         }
     }
 
-    fn homes(group: &Group) -> Vec<usize> {
+    fn homes(group: &Group) -> Vec<u16> {
         let home = |host| {
             let _client = connect(group, host);
             accepted(group)
@@ -146,7 +214,7 @@ mod tests {
         (0..300).map(home).collect()
     }
 
-    fn count(homes: &[usize], member: usize) -> usize {
+    fn count(homes: &[u16], member: u16) -> usize {
         homes.iter().filter(|home| **home == member).count()
     }
 
@@ -210,9 +278,35 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(home(), first);
         }
-        let living: Vec<bool> = (0..3).map(|member| member != first).collect();
+        let living: Vec<bool> = (0..MEMBERS).map(|member| member != first).collect();
         group.steer(&living).unwrap();
         assert_ne!(home(), first);
+    }
+
+    #[test]
+    fn what_is_left_of_a_group_is_regained_and_its_clients_find_their_members() {
+        let mut group = group("127.0.0.1:0");
+        let first = homes(&group);
+        // Member 0 dies with its listener; the kernel moves the last one.
+        let mut places = group.places().clone();
+        group.listeners[0] = None;
+        places.lose(0);
+        let left = std::mem::take(&mut group.listeners);
+        let regained = Group::regain(group.address(), left, places).unwrap();
+        assert_eq!(homes(&regained), first);
+        assert_eq!(regained.places().of(0), Some(2));
+    }
+
+    #[test]
+    fn a_listener_that_only_a_process_has_is_replaced_when_that_is_gone() {
+        let mut group = group("127.0.0.1:0");
+        let first = homes(&group);
+        let elsewhere = group.listeners[1].take();
+        group.bereave(0).unwrap();
+        drop(elsewhere);
+        group.bereave(1).unwrap();
+        group.steer(&[true; 3]).unwrap();
+        assert_eq!(homes(&group), first);
     }
 
     #[test]

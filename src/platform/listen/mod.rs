@@ -2,6 +2,7 @@
 //! them.
 
 mod group;
+mod places;
 mod steering;
 
 use std::io;
@@ -10,6 +11,7 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub use group::Group;
+pub use places::Places;
 
 /// The accept queue asked for; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;

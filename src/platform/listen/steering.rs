@@ -6,9 +6,11 @@
 //! ```
 
 use libc::{
-    BPF_A, BPF_ABS, BPF_ALU, BPF_DIV, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_MEM, BPF_MISC, BPF_MOD,
-    BPF_MUL, BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_W, BPF_X, BPF_XOR, sock_filter, sock_fprog,
+    BPF_ABS, BPF_ALU, BPF_DIV, BPF_IMM, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_MEM, BPF_MISC, BPF_MOD, BPF_MUL,
+    BPF_RET, BPF_RSH, BPF_ST, BPF_TAX, BPF_W, BPF_X, BPF_XOR, sock_filter, sock_fprog,
 };
+
+use super::places::Places;
 
 /// Where the network header begins, for the kernel (`SKF_NET_OFF`): a load below zero.
 const NETWORK_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
@@ -27,29 +29,33 @@ pub(super) enum Family {
 pub(super) struct Program(Vec<sock_filter>);
 
 impl Program {
-    /// Picks among the members that are `living`; among all if none is.
-    pub(super) fn new(family: Family, living: &[bool]) -> Program {
-        let members = count(living.len());
-        let alive: Vec<u32> = (0..members).filter(|member| living[*member as usize]).collect();
+    /// Picks among those of the members, whose listeners are in `places`, that are `living`; among all if none is.
+    pub(super) fn new(family: Family, places: &Places, living: &[bool]) -> Program {
+        let members = count(living.len()).max(1);
+        let those = |only: &dyn Fn(bool) -> bool| -> Vec<(u32, u32)> {
+            let all = (0_u16..).zip(living).filter(|(_, lives)| only(**lives));
+            all.filter_map(|(member, _)| Some((member.into(), count(places.of(member)?))))
+                .collect()
+        };
+        let mut alive = those(&|lives| lives);
+        if alive.is_empty() {
+            alive = those(&|_| true);
+        }
         let mut program = Program(Vec::new());
         program.hash_of_client(family);
         program.push(BPF_ST, 0);
-        program.push(BPF_ALU | BPF_MOD | BPF_K, members.max(1));
-        if alive.is_empty() {
-            program.push(BPF_RET | BPF_A, 0);
-            return program;
-        }
-        for member in &alive {
-            program.give_if(*member, *member);
+        program.push(BPF_ALU | BPF_MOD | BPF_K, members);
+        for (member, place) in &alive {
+            program.give_if(*member, *place);
         }
         program.push(BPF_LD | BPF_MEM, 0);
-        program.push(BPF_ALU | BPF_DIV | BPF_K, members.max(1));
-        program.push(BPF_ALU | BPF_MOD | BPF_K, count(alive.len()));
-        for (turn, member) in (0..).zip(&alive) {
-            program.give_if(turn, *member);
+        program.push(BPF_ALU | BPF_DIV | BPF_K, members);
+        program.push(BPF_ALU | BPF_MOD | BPF_K, count(alive.len()).max(1));
+        for (turn, (_, place)) in (0..).zip(&alive) {
+            program.give_if(turn, *place);
         }
-        // Never reached, but a program must end.
-        program.push(BPF_RET | BPF_K, alive[0]);
+        // Nobody is there; beyond the last place the kernel picks by a hash of its own.
+        program.push(BPF_RET | BPF_K, u32::MAX);
         program
     }
 
@@ -84,15 +90,15 @@ impl Program {
         }
     }
 
-    /// Ends with `member` where the accumulator holds `turn`.
-    fn give_if(&mut self, turn: u32, member: u32) {
+    /// Ends with `place` where the accumulator holds `turn`.
+    fn give_if(&mut self, turn: u32, place: u32) {
         self.0.push(sock_filter {
             code: code(BPF_JMP | BPF_JEQ | BPF_K),
             jt: 0,
             jf: 1,
             k: turn,
         });
-        self.push(BPF_RET | BPF_K, member);
+        self.push(BPF_RET | BPF_K, place);
     }
 
     fn push(&mut self, operation: u32, k: u32) {
@@ -112,6 +118,6 @@ const fn code(operation: u32) -> u16 {
     operation as u16
 }
 
-fn count(members: usize) -> u32 {
-    u32::try_from(members).unwrap_or(u32::MAX)
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -63,7 +63,7 @@ impl Door {
     }
 
     /// The listener for the runtime that this is called in.
-    pub(super) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
+    pub(in crate::runtime) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
         tokio::net::UnixListener::from_std(self.listener.try_clone()?)
     }
 }

@@ -84,6 +84,47 @@ async fn each_backend_connects_from_an_address_of_its_own() {
 }
 
 #[tokio::test]
+async fn several_processes_differ_in_files_source_and_order() {
+    let several = |plan: &mut Plan| {
+        plan.balancer.instances = 3;
+        plan.balancer.sources = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+            .map(|ip| ip.parse().unwrap())
+            .into();
+    };
+    accepted(|_, plan| several(plan)).await;
+    let cluster = default_cluster();
+    let mut plan = plan(&["0.0.0.0"]);
+    several(&mut plan);
+    let directory = tempfile::tempdir().unwrap();
+    let haproxy = installed(&cluster).await;
+    let run_dir = RunDir::at(directory.path());
+    let files = haproxy.files(deployment(&cluster, &plan, &run_dir)).unwrap();
+    let config = |index: usize| -> Vec<&str> { files[index].content.lines().map(str::trim_start).collect() };
+    let first_server = |index| {
+        let config = config(index);
+        let server = config.iter().find(|line| line.starts_with("server ")).unwrap();
+        server.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!([0, 1, 2].map(first_server), ["erlmcp1", "erlmcp2", "erlmcp3"]);
+    for (index, source) in plan.balancer.sources.iter().enumerate() {
+        let config = config(index);
+        let line = format!("source {source}");
+        let sources = config.iter().filter(|it| it.starts_with("source "));
+        assert_eq!(sources.filter(|it| **it == line).count(), 4, "{config:#?}");
+        let named = |what: &str| format!("haproxy-{}{what}", index + 1);
+        for file in [named(".sock "), named(".state"), named("-peers.sock")] {
+            assert!(files[index].content.contains(&file), "{file}");
+        }
+    }
+    // Together they hold what a node may have, and a quarter more.
+    assert!(
+        config(0).iter().any(|line| line.contains(" maxconn 167 ")),
+        "{:#?}",
+        config(0)
+    );
+}
+
+#[tokio::test]
 async fn without_any_one_listener() {
     accepted(|cluster, _| cluster.listen.tcp = None).await;
     accepted(|cluster, _| cluster.listen.http = None).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clusterctl::balancer::{Away, Balancer, Deployment, Orders};
 use clusterctl::plan::Plan;
-use clusterctl::platform::{Process, RunDir};
+use clusterctl::platform::{Instance, Process, RunDir};
 use clusterctl::profile::Cluster;
 use clusterctl::runtime::Socket;
 use nix::sys::signal::Signal;
@@ -99,7 +99,7 @@ impl Running {
         let old = self.pid();
         self.write_files();
         let states = self.socket.servers_state().await.unwrap();
-        RunDir::replace(&self.run_dir.haproxy_state(), states.as_bytes()).unwrap();
+        RunDir::replace(&self.run_dir.haproxy_state(Instance::Only), states.as_bytes()).unwrap();
         self.spawn(Some(old));
         let socket = self.socket.clone();
         eventually("the new process serves", async || {

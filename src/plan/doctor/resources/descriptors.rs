@@ -3,7 +3,7 @@
 use super::{Resource, fix, tables};
 use crate::plan::rules::{self, Case};
 use crate::plan::tables::Tables;
-use crate::plan::{balancer, generator};
+use crate::plan::{BalancerPlan, balancer, generator};
 use crate::profile::BalancerKind;
 
 pub(super) fn balancer_descriptors(case: &Case) -> Resource {
@@ -20,13 +20,18 @@ pub(super) fn balancer_descriptors(case: &Case) -> Resource {
             format!("{nofile} a process"),
             format!("{} workers for {} connections", plan.threads, plan.maxconn),
         ),
+        BalancerKind::Haproxy if plan.instances > 1 => (
+            u64::from(case.load.total) * 2,
+            format!("{nofile} a process"),
+            processes(plan),
+        ),
         BalancerKind::Haproxy => (
             balancer::descriptors(case.cluster, plan.kind, &case.plan.addresses, plan.threads),
             format!("{nofile} a process"),
-            format!("{} process for {} connections", plan.instances, plan.maxconn),
+            processes(plan),
         ),
     };
-    let most = u64::from(plan.maxconn) * u64::from(plan.instances);
+    let most = plan.holds().into();
     Resource::new("balancer descriptors", &needed, &given, action).for_at_most(
         most,
         case,
@@ -54,4 +59,16 @@ pub(super) fn generator_descriptors(case: &Case) -> Resource {
         action,
     )
     .with_a_loss(lacking)
+}
+
+// Private
+
+fn processes(plan: &BalancerPlan) -> String {
+    let BalancerPlan {
+        instances, maxconn, ..
+    } = plan;
+    match instances {
+        1 => format!("1 process for {maxconn} connections"),
+        several => format!("{several} processes for up to {maxconn} connections each"),
+    }
 }

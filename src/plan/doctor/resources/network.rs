@@ -16,7 +16,7 @@ pub(super) fn source_ports(case: &Case) -> Resource {
     let slow = rules::source_ports(case);
     let from = match case.plan.balancer.sources.as_slice() {
         [] => "the address that the kernel chooses".to_owned(),
-        [first, .., last] if case.plan.balancer.kind == BalancerKind::Haproxy => {
+        [first, .., last] if case.plan.balancer.kind == BalancerKind::Haproxy && addresses == 1 => {
             format!("an address for each backend: {}", range(*first, *last))
         }
         [one] => one.to_string(),
