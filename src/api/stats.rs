@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Stats {
     /// Frontends, servers and backends, in the balancer's order.
     pub rows: Vec<StatsRow>,
+    /// Balancer processes that do not answer, whose figures are missing.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub silent: u16,
     /// What nginx says of itself; null for the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nginx: Option<NginxTotals>,
@@ -88,4 +91,11 @@ pub struct FirstByte {
     pub p50_ms: u64,
     /// What 99 of 100 took at most.
     pub p99_ms: u64,
+}
+
+// Private
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(silent: &u16) -> bool {
+    *silent == 0
 }

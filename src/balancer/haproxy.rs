@@ -210,14 +210,6 @@ impl Balancer for Haproxy {
         }
     }
 
-    fn pages(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
-        let instances = deployment.plan.balancer.all_instances();
-        instances
-            .filter(|instance| *instance != Instance::Only)
-            .map(|instance| deployment.run_dir.haproxy_pages_socket(instance))
-            .collect()
-    }
-
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
         render::health_targets(cluster, node)
     }

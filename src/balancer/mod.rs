@@ -104,11 +104,6 @@ pub trait Balancer: Send + Sync {
         None
     }
 
-    /// Where each of several instances shows its statistics to us, who show those of all.
-    fn pages(&self, _deployment: Deployment<'_>) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
     /// Where a balancer without runtime API serves its status page to us.
     fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
         None

@@ -37,6 +37,9 @@ async fn by_rows(cluster: &Cluster) -> Result<Count, String> {
         .stats()
         .await
         .map_err(|error| error.to_string())?;
+    if stats.silent > 0 {
+        return Err(format!("{} of its processes do not answer", stats.silent));
+    }
     let of_node = |name: &str| {
         let rows = stats
             .rows

@@ -35,6 +35,7 @@ pub fn nginx_stats(view: &NginxView<'_>) -> Stats {
         rows: served
             .flat_map(|(kind, at_listener)| view.rows(kind, at_listener))
             .collect(),
+        silent: 0,
         nginx: Some(NginxTotals {
             connections: view.page.active.saturating_sub(1),
             dropped: view.page.accepted.saturating_sub(view.page.handled),

@@ -14,6 +14,7 @@ pub fn stats(rows: &[Row]) -> Stats {
             .filter(|row| row.number("type") != Some(3) && !own.contains(&row.proxy()))
             .map(row)
             .collect(),
+        silent: 0,
         nginx: None,
     }
 }

@@ -159,12 +159,6 @@ impl RunDir {
         self.of_haproxy(instance, "-listen.sock")
     }
 
-    /// Where one HAProxy of several shows its statistics, to be summed up.
-    #[must_use]
-    pub fn haproxy_pages_socket(&self, instance: Instance) -> PathBuf {
-        self.of_haproxy(instance, "-stats.sock")
-    }
-
     /// HAProxy's server states, read by a new process.
     #[must_use]
     pub fn haproxy_state(&self, instance: Instance) -> PathBuf {

@@ -59,7 +59,8 @@ struct View {
     timeouts: Timeouts,
     health: HealthView,
     tls: bool,
-    stats: Option<StatsView>,
+    /// The page of statistics; none of one of several processes.
+    stats: Option<String>,
     prometheus: bool,
     status: Option<StatusView>,
     frontends: Vec<FrontendView>,
@@ -73,14 +74,6 @@ struct ShardView {
     of: u16,
     /// Where it gets its listeners.
     listeners: String,
-}
-
-/// The page with statistics.
-#[derive(Debug, Serialize)]
-struct StatsView {
-    bind: String,
-    /// Where it is shown for all of several processes.
-    together: Option<String>,
 }
 
 /// What HAProxy keeps in the run directory.
@@ -157,16 +150,11 @@ impl View {
                 fall: cluster.health.fall,
             },
             tls: frontends.iter().any(|frontend| frontend.tls),
-            stats: cluster.listen.stats.map(|at| match instance {
-                Instance::Only => StatsView {
-                    bind: bind(at),
-                    together: None,
-                },
-                Instance::Numbered(_) => StatsView {
-                    bind: format!("unix@{} mode 600", word(&run_dir.haproxy_pages_socket(instance))),
-                    together: Some(at.to_string()),
-                },
-            }),
+            stats: cluster
+                .listen
+                .stats
+                .filter(|_| instance == Instance::Only)
+                .map(bind),
             prometheus: build.prometheus,
             status: cluster.listen.status.and_then(|at| {
                 Some(StatusView {

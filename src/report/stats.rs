@@ -17,6 +17,13 @@ const UNTOLD: &str = "-";
 #[must_use]
 pub fn stats(stats: &Stats) -> String {
     let mut lines = table::lines(HEADER, stats.rows.iter().map(cells), WORDS);
+    if stats.silent > 0 {
+        let silent = format!(
+            "Processes that do not answer, whose figures are missing: {}",
+            stats.silent
+        );
+        lines.extend([String::new(), paint::yellow(&silent)]);
+    }
     lines.extend(stats.nginx.iter().flat_map(nginx));
     lines.join("\n")
 }
@@ -93,7 +100,7 @@ mod tests {
     #[test]
     fn numbers_stand_under_one_another() {
         let rows = vec![row("erlmcp1", "UP", 25_000), row("BACKEND", "UP", 7)];
-        insta::assert_snapshot!(stats(&Stats { rows, nginx: None }), @r"
+        insta::assert_snapshot!(stats(&Stats { rows, ..Stats::default() }), @r"
         proxy            name     status  check    now    max    total  rate/s      in      out  denied  errors
         mcp_cluster_tcp  erlmcp1  UP      L7OK   25000  50000  2500000      12  1.2 MB  98.8 kB       3       2
         mcp_cluster_tcp  BACKEND  UP      L7OK       7     14      700      12  1.2 MB  98.8 kB       3       2
@@ -107,6 +114,7 @@ mod tests {
             ..row("erlmcp1", "UP", 0)
         };
         let told = Stats {
+            silent: 1,
             rows: vec![untold],
             nginx: Some(NginxTotals {
                 connections: 1_204,
@@ -117,6 +125,8 @@ mod tests {
         insta::assert_snapshot!(plain(&stats(&told)), @r"
         proxy            name     status  check  now  max  total  rate/s      in      out  denied  errors
         mcp_cluster_tcp  erlmcp1  UP      L7OK     -    -      0      12  1.2 MB  98.8 kB       3       2
+
+        Processes that do not answer, whose figures are missing: 1
 
         nginx has 1204 connections of clients; 0 were dropped for want of room.
         It tells of requests and sessions when they have ended, and nothing of what is `-`.

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
 use super::error::RuntimeError;
@@ -37,27 +38,33 @@ const NOTHING: [u8; 6] = [0; 6];
 /// Gives listeners to every process that asks for them, as long as it lives.
 #[derive(Debug)]
 pub struct Handover {
+    listeners: Arc<ArcSwap<Listeners>>,
     giving: JoinHandle<()>,
 }
 
+/// What is given.
+type Listeners = Vec<Arc<TcpListener>>;
+
 impl Handover {
-    /// Gives `listeners`, 252 of them at most, to those who ask at `path`.
+    /// Gives nothing yet to those who ask at `path`.
     ///
     /// # Errors
     /// When `path` cannot be listened on.
-    pub fn open(path: &Path, listeners: Vec<Arc<TcpListener>>) -> Result<Handover, DoorError> {
+    pub fn open(path: &Path) -> Result<Handover, DoorError> {
         let door = Door::open(path)?;
         let listener = door.listener().map_err(|source| DoorError::Listen {
             path: path.to_owned(),
             source,
         })?;
+        let listeners = Arc::new(ArcSwap::from_pointee(Vec::new()));
+        let all = Arc::clone(&listeners);
         let giving = tokio::spawn(async move {
             // Removed when nothing is given any more.
             let door = door;
             while let Ok((stream, _)) = listener.accept().await {
-                let listeners = listeners.clone();
+                let all = all.load_full();
                 let given = match stream.into_std() {
-                    Ok(stream) => tokio::task::spawn_blocking(move || give(&stream, &listeners)).await,
+                    Ok(stream) => tokio::task::spawn_blocking(move || give(&stream, &all)).await,
                     Err(error) => Ok(Err(error)),
                 };
                 if let Ok(Err(error)) = given {
@@ -65,7 +72,12 @@ impl Handover {
                 }
             }
         });
-        Ok(Handover { giving })
+        Ok(Handover { listeners, giving })
+    }
+
+    /// From now on gives these, 252 at most.
+    pub fn give(&self, listeners: Listeners) {
+        self.listeners.store(Arc::new(listeners));
     }
 }
 
@@ -109,6 +121,9 @@ fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
     }
     let number = i32::try_from(listeners.len()).map_err(io::Error::other)?;
     passing::send(stream, &number.to_ne_bytes(), &[])?;
+    if listeners.is_empty() {
+        return Ok(());
+    }
     let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
     passing::send(stream, &NOTHING.repeat(fds.len()), &fds)?;
     // Who asks closes when he has them; until then nothing is lost on the way.
@@ -163,7 +178,9 @@ mod tests {
             .into();
         let addresses =
             |all: Vec<TcpListener>| -> Vec<_> { all.iter().map(|one| one.local_addr().unwrap()).collect() };
-        let handover = Handover::open(&path, listeners.clone()).unwrap();
+        let handover = Handover::open(&path).unwrap();
+        assert!(Socket::new(&path).listeners().await.unwrap().is_empty());
+        handover.give(listeners.clone());
         for _ in 0..2 {
             let given = Socket::new(&path).listeners().await.unwrap();
             let expected: Vec<_> = listeners.iter().map(|one| one.local_addr().unwrap()).collect();

@@ -8,6 +8,7 @@ mod handover;
 mod idle;
 mod info;
 mod list;
+mod merged;
 mod reload;
 mod row;
 pub mod serve;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// One frontend, listener, server or backend: its figures by their column's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Row(BTreeMap<String, String>);
+pub struct Row(pub(super) BTreeMap<String, String>);
 
 impl Row {
     /// Reads the answer to `show stat`. Columns are found by the header, because every version adds some; a row that

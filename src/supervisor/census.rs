@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::setting::Setting;
 use crate::api::ConnectionsBy;
 use crate::plan::PROBE_SOURCE;
@@ -64,9 +66,12 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
 /// Connections that the balancer keeps idle for later requests, by node.
 async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
     let mut idle = BTreeMap::new();
-    for socket in setting.sockets() {
-        let asked = tokio::time::timeout(PATIENCE, async { Socket::new(socket).idle().await }).await;
-        for (server, count) in asked.ok().and_then(Result::ok).unwrap_or_default() {
+    let asked = setting
+        .sockets()
+        .into_iter()
+        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).idle().await }));
+    for told in join_all(asked).await {
+        for (server, count) in told.ok().and_then(Result::ok).unwrap_or_default() {
             *idle.entry(server).or_default() += count;
         }
     }

@@ -1,5 +1,6 @@
 //! The core's children: spawned, adopted, watched, ended.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -9,6 +10,7 @@ use super::comeback;
 use super::core::Core;
 use super::look::{ChildLook, Doing};
 use super::record::Record;
+use super::rolling::Rolling;
 use super::rollout::Who;
 use super::sign::Sign;
 use super::watching::{self, Ready};
@@ -27,7 +29,7 @@ impl Core {
         let is_order = matches!(event, Event::Start | Event::Stop(..));
         let action = child.after(event, now, &policy);
         if std::mem::discriminant(&was) != std::mem::discriminant(&child.state) {
-            let (name, reason) = (self.setting.name(who), child.reason.as_deref().unwrap_or("-"));
+            let (name, reason) = (self.setting.title(who), child.reason.as_deref().unwrap_or("-"));
             tracing::info!(child = name, state = child.state.name(), was = was.name(), reason);
         }
         let is_followed = is_order && was != child.state;
@@ -40,7 +42,7 @@ impl Core {
             Some(Action::Spawn) => self.spawn(who, now),
             Some(Action::Signal(process, signal)) => {
                 if let Err(error) = process.signal_group(signal) {
-                    tracing::error!(child = self.setting.name(who), %signal, "not sent: {error}");
+                    tracing::error!(child = self.setting.title(who), %signal, "not sent: {error}");
                 }
             }
             None => {}
@@ -62,13 +64,16 @@ impl Core {
         // What a dead leader leaves in its group would hold its ports.
         if let Err(error) = process.signal_group(Signal::SIGKILL) {
             tracing::warn!(
-                child = self.setting.name(who),
+                child = self.setting.title(who),
                 "its process group lives on: {error}"
             );
         }
         self.meters.remove(&who);
         self.doubts.remove(&who);
-        self.apply(who, Event::Ended(how), now);
+        self.bereave(who);
+        if !self.is_succeeded(who, now) {
+            self.apply(who, Event::Ended(how), now);
+        }
     }
 
     /// A child's process has answered for the first time.
@@ -83,21 +88,25 @@ impl Core {
 
     /// Watches the children of an earlier supervisor that still live.
     pub(super) fn adopt(&mut self, record: &Record, now: Instant) {
-        let known: Vec<(Who, String)> = self
-            .children
-            .keys()
-            .map(|who| (*who, self.setting.name(*who).to_owned()))
-            .collect();
+        let known: Vec<Who> = self.children.keys().copied().collect();
         let living = record.living();
         // A successor that lives has taken over, or does so now: it tells the other one to end with its connections.
-        let is_replaced = living.iter().any(|child| child.successor);
+        let replaced = living.iter().find(|child| child.successor);
+        let replaced = replaced.map(|child| Who::Balancer(child.instance));
+        let outdated = living.iter().filter(|child| child.outdated && !child.retired);
+        let outdated: BTreeMap<usize, Identity> =
+            outdated.map(|child| (child.instance, child.process)).collect();
+        if !outdated.is_empty() {
+            self.rolling = Some(Rolling::new(outdated, now));
+        }
         for living in living {
-            let child = known
-                .iter()
-                .find(|(_, name)| *name == living.name)
-                .map(|(who, _)| *who);
-            let is_balancer = matches!(child, Some(Who::Balancer(_)));
-            let who = if living.retired || (is_replaced && is_balancer && !living.successor) {
+            let is_meant = |who: &Who| match who {
+                Who::Balancer(index) if *index != living.instance => false,
+                who => self.setting.name(*who) == living.name,
+            };
+            let child = known.iter().copied().find(is_meant);
+            let is_replaced = child.is_some() && child == replaced;
+            let who = if living.retired || (is_replaced && !living.successor) {
                 Some(Who::Retired(living.process.pid))
             } else {
                 child
@@ -171,12 +180,37 @@ impl Core {
         }
     }
 
+    /// What the child does.
+    pub(super) fn doing(&self, who: Who, child: &Child) -> Doing {
+        match child.state {
+            State::Stopped => Doing::Resting,
+            State::Failed => Doing::Dead,
+            State::Waiting { .. } | State::Starting { .. } if child.reason.is_some() => Doing::Dead,
+            State::Waiting { .. }
+            | State::Starting { .. }
+            | State::Stopping {
+                then: Then::Start, ..
+            } => Doing::Coming,
+            State::Stopping { then: Then::Rest, .. } => Doing::Ending,
+            State::Stopping {
+                then: Then::Recover, ..
+            } => Doing::Silent,
+            State::Up { .. } if self.is_silent(who) => Doing::Silent,
+            State::Up { .. } => Doing::Serving,
+        }
+    }
+
     // Private
 
     fn spawn(&mut self, who: Who, now: Instant) {
+        self.adopted.retain(|adopted| *adopted != who);
+        if matches!(who, Who::Balancer(_))
+            && let Err(reason) = self.listen()
+        {
+            return self.apply(who, Event::NotSpawned(reason), now);
+        }
         let program = self.setting.program(who);
         let log = self.setting.run_dir.log(self.setting.name(who));
-        self.adopted.retain(|adopted| *adopted != who);
         if let (Who::Balancer(_), Some(stale)) =
             (who, self.setting.balancer.status_socket(&self.setting.run_dir))
         {
@@ -197,31 +231,5 @@ impl Core {
         }
         // Written at once: a supervisor that dies now must not leave a child that nobody knows.
         self.record();
-    }
-
-    fn doing(&self, who: Who, child: &Child) -> Doing {
-        match child.state {
-            State::Stopped => Doing::Resting,
-            State::Failed => Doing::Dead,
-            State::Waiting { .. } | State::Starting { .. } if child.reason.is_some() => Doing::Dead,
-            State::Waiting { .. }
-            | State::Starting { .. }
-            | State::Stopping {
-                then: Then::Start, ..
-            } => Doing::Coming,
-            State::Stopping { then: Then::Rest, .. } => Doing::Ending,
-            State::Stopping {
-                then: Then::Recover, ..
-            } => Doing::Silent,
-            State::Up { .. }
-                if self
-                    .pulses
-                    .get(&who)
-                    .is_some_and(|pulse| pulse.silent_since().is_some()) =>
-            {
-                Doing::Silent
-            }
-            State::Up { .. } => Doing::Serving,
-        }
     }
 }

@@ -13,6 +13,7 @@ use super::comeback::Comeback;
 use super::drain::Drain;
 use super::ending::Ending;
 use super::failovers::Failovers;
+use super::listening::Listening;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
@@ -20,9 +21,11 @@ use super::promise::Promise;
 use super::pulse::{INTERVAL, Pulse};
 use super::record::{ChildRecord, Launch, Record};
 use super::reload::Reload;
+use super::rolling::Rolling;
 use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
 use super::setting::Setting;
+use super::statistics::Statistics;
 use super::vitals::Vitals;
 use super::voice::Opinion;
 use crate::api::{NodeState, Only};
@@ -37,6 +40,8 @@ pub(super) struct Core {
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
     pub(super) next_reload: Option<Reload>,
+    /// The reload of the other instances, once the first of several serves.
+    pub(super) rolling: Option<Rolling>,
     pub(super) children: BTreeMap<Who, Child>,
     pub(super) adopted: Vec<Who>,
     pub(super) rollout: Rollout,
@@ -59,6 +64,10 @@ pub(super) struct Core {
     /// Whether each node gets clients once it answers.
     pub(super) comebacks: Vec<Comeback>,
     pub(super) vitals: Vec<Vitals>,
+    /// What several balancer instances listen on, once the first was wanted.
+    pub(super) listening: Option<Listening>,
+    /// The page about all of them.
+    pub(super) statistics: Option<Statistics>,
     /// Whether each balancer instance answers.
     pub(super) pulses: BTreeMap<Who, Pulse>,
     pub(super) meters: BTreeMap<Who, Meter>,
@@ -76,6 +85,7 @@ impl Core {
         published: Arc<ArcSwap<Setting>>,
         files: Vec<ConfigFile>,
         record: Option<&Record>,
+        listening: Option<Listening>,
         news: mpsc::Sender<News>,
     ) -> Core {
         let now = Instant::now();
@@ -87,6 +97,7 @@ impl Core {
             files,
             reload: None,
             next_reload: None,
+            rolling: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
             balanced: false,
@@ -104,6 +115,8 @@ impl Core {
                 .iter()
                 .map(|node| Vitals::new(setting.probes(node), now))
                 .collect(),
+            listening,
+            statistics: None,
             pulses: BTreeMap::new(),
             meters: BTreeMap::new(),
             opinion: watch::Sender::new(Opinion::new()),
@@ -211,7 +224,7 @@ impl Core {
             },
             News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
             News::Balancer { who, answered } => self.balancer_answered(who, answered, now),
-            News::Saved(states) => self.saved(states, now),
+            News::Saved { instance, states } => self.saved(instance, states, now),
             News::Reread(outcome) => self.reread(outcome, now),
             News::Counted(connections) => self.counted(&connections, now),
             News::Told { who, node, view } => self.told(who, &node, view, now),
@@ -237,6 +250,7 @@ impl Core {
         if now >= self.next_probe {
             self.probe(now);
             self.count();
+            self.turn_away();
         }
         if now >= self.next_rotation {
             let run_dir = self.setting.run_dir.clone();
@@ -247,7 +261,9 @@ impl Core {
         self.go_on_with_rollout(now);
         self.go_on_with_reload(now);
         self.go_on_with_ending(now);
+        self.steer();
         self.have_opinion(now);
+        self.notice_cuts(now);
         self.keep_promises(now);
         self.record();
     }
@@ -265,7 +281,8 @@ impl Core {
             .chain(self.comebacks.iter().filter_map(|comeback| comeback.wakes_at()))
             .chain(ending)
             .chain(self.promises.iter().map(|promise| promise.until))
-            .chain(self.reload.as_ref().and_then(Reload::wakes_at))
+            .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
+            .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
             .chain([self.next_probe, self.next_rotation])
             .min()
             .unwrap_or(now + INTERVAL)
@@ -274,29 +291,38 @@ impl Core {
     /// Writes the state file when something in it has changed.
     pub(super) fn record(&mut self) {
         let children = self.children.iter().filter_map(|(who, child)| {
+            let process = child.process()?;
             let name = self.setting.name(*who).to_owned();
             Some(ChildRecord {
                 name,
+                instance: instance(*who),
                 retired: matches!(who, Who::Retired(_)),
                 successor: false,
-                process: child.process()?,
+                outdated: self
+                    .rolling
+                    .as_ref()
+                    .is_some_and(|rolling| rolling.is_old(process)),
+                process,
                 restarts: child.restarts.total,
             })
         });
-        let successor = self.reload.as_ref().and_then(Reload::successor);
-        let successor = successor.map(|process| ChildRecord {
+        let successor = self.successor().map(|(instance, process)| ChildRecord {
             name: self.setting.balancer.kind().name().to_owned(),
+            instance,
             retired: false,
             successor: true,
+            outdated: false,
             process,
             restarts: 0,
         });
         let children: Vec<ChildRecord> = children.chain(successor).collect();
         let only = self.half();
+        let places = self.listening.as_ref().map(Listening::places).unwrap_or_default();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
                 && launch.source == self.setting.launch.source
+                && recorded.places == places
         });
         if is_known {
             return;
@@ -305,10 +331,20 @@ impl Core {
             only,
             ..self.setting.launch.clone()
         };
-        let record = Record::new(launch, children, self.drains.clone());
+        let record = Record::new(launch, children, self.drains.clone(), places);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("state file not written: {error}"),
         }
+    }
+}
+
+// Private
+
+/// The index of a balancer instance that takes clients.
+fn instance(who: Who) -> usize {
+    match who {
+        Who::Balancer(index) => index,
+        Who::Node(_) | Who::Retired(_) => 0,
     }
 }

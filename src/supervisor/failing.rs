@@ -90,19 +90,27 @@ impl Core {
             return;
         }
         self.heard.entry(who).or_default().insert(node.to_owned(), view);
-        if view.health.is_down()
-            && self.all_heard(node, |view| view.health.is_down())
-            && let Some(failover) = self.failovers.running(node)
-            && failover.cut(now)
-        {
-            let cause = failover.cause();
-            voice::find_elsewhere(node.to_owned(), &self.setting, self.news.clone());
-            // The connections of a process that has died have ended with it.
-            if cause == FailoverCause::Hung {
-                self.cut_off(node);
-            }
-            if let Ok(index) = self.index(node) {
-                self.come_back(index, Event::Cut, now);
+        self.notice_cuts(now);
+    }
+
+    /// Notices that every balancer instance that hears us has closed the sessions of a node that failed.
+    pub(super) fn notice_cuts(&mut self, now: Instant) {
+        let running = self.failovers.all_running().map(|(node, _)| node.clone());
+        for node in running.collect::<Vec<_>>() {
+            if self.is_told_of(&node)
+                && self.all_heard(&node, |view| view.health.is_down())
+                && let Some(failover) = self.failovers.running(&node)
+                && failover.cut(now)
+            {
+                let cause = failover.cause();
+                voice::find_elsewhere(node.clone(), &self.setting, self.news.clone());
+                // The connections of a process that has died have ended with it.
+                if cause == FailoverCause::Hung {
+                    self.cut_off(&node);
+                }
+                if let Ok(index) = self.index(&node) {
+                    self.come_back(index, Event::Cut, now);
+                }
             }
         }
     }
@@ -186,6 +194,12 @@ impl Core {
     }
 
     // Private
+
+    /// Whether anybody has heard of the node that it is down.
+    fn is_told_of(&self, node: &str) -> bool {
+        let views = self.heard.values().filter_map(|heard| heard.get(node));
+        views.into_iter().any(|view| view.health.is_down())
+    }
 
     /// Why a node that served does so no longer; `None` when that was ordered.
     fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {

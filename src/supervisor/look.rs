@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::child::{Child, State, Then};
+use super::rollout::Who;
 use super::setting::Setting;
 use super::vitals::Vitals;
 use crate::api::{
@@ -96,6 +97,12 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: boo
     }
 }
 
+impl ChildLook {
+    fn is_troubled(&self) -> bool {
+        matches!(self.doing, Doing::Silent | Doing::Dead)
+    }
+}
+
 impl NodeLook {
     /// Why it is not up, or gets no clients although it is.
     fn reason(&self) -> Option<String> {
@@ -138,7 +145,10 @@ impl Look {
             balancer: Some(balancer),
             distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
             nodes,
-            warnings: setting.plan.warnings.iter().map(ToString::to_string).collect(),
+            warnings: self
+                .troubles(setting)
+                .chain(setting.plan.warnings.iter().map(ToString::to_string))
+                .collect(),
         }
     }
 
@@ -162,6 +172,25 @@ impl Look {
 
     // Private
 
+    /// Whether a balancer instance has died, or answers nothing.
+    fn is_troubled(&self) -> bool {
+        self.balancers.iter().any(ChildLook::is_troubled)
+    }
+
+    /// Of several balancer instances, those in trouble.
+    fn troubles(&self, setting: &Setting) -> impl Iterator<Item = String> {
+        let several = self.balanced && self.balancers.len() > 1;
+        let troubled = self
+            .balancers
+            .iter()
+            .enumerate()
+            .filter(move |(_, child)| several && child.is_troubled());
+        troubled.map(|(index, child)| {
+            let reason = child.reason.as_deref().unwrap_or("runs, and answers nothing");
+            format!("{}: {reason}", setting.title(Who::Balancer(index)))
+        })
+    }
+
     fn state(&self, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
         let serves = |node: &Node| matches!(node.state, NodeState::Up | NodeState::Draining);
         let as_ordered = |(node, look): (&Node, &NodeLook)| {
@@ -169,7 +198,11 @@ impl Look {
         };
         match nodes {
             nodes if !nodes.iter().any(serves) => ClusterState::Down,
-            nodes if serves_clients(balancer.state) && nodes.iter().zip(&self.nodes).all(as_ordered) => {
+            nodes
+                if serves_clients(balancer.state)
+                    && !self.is_troubled()
+                    && nodes.iter().zip(&self.nodes).all(as_ordered) =>
+            {
                 ClusterState::Healthy
             }
             _ => ClusterState::Degraded,
@@ -214,9 +247,10 @@ impl Look {
         let any = |doing| self.balancers.iter().any(|child| child.doing == doing);
         let state = match () {
             () if !self.balanced || all(Doing::Resting) => BalancerState::Stopped,
-            () if any(Doing::Silent) || any(Doing::Dead) => BalancerState::Failed,
-            () if all(Doing::Serving) && !self.reloading => BalancerState::Running,
+            () if self.is_troubled() && !any(Doing::Serving) => BalancerState::Failed,
             () if any(Doing::Ending) => BalancerState::Stopped,
+            // Of several instances, the others serve the clients of one in trouble.
+            () if (all(Doing::Serving) || self.is_troubled()) && !self.reloading => BalancerState::Running,
             () => BalancerState::Reloading,
         };
         let stats_sockets = setting.sockets();

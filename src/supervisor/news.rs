@@ -33,7 +33,10 @@ pub(super) enum News {
     /// A balancer instance was asked for a sign of life.
     Balancer { who: Who, answered: bool },
     /// The running balancer's view of its servers, for the one that follows it.
-    Saved(Result<String, String>),
+    Saved {
+        instance: usize,
+        states: Result<String, String>,
+    },
     /// The running balancer has read its files again, or says why not.
     Reread(Result<(), String>),
     /// Connections per node were counted.

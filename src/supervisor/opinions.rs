@@ -97,12 +97,20 @@ impl Core {
         }
     }
 
-    /// Whether every balancer instance that hears us has heard of the node what `is_enough`.
+    /// Whether every balancer instance that hears us has heard of the node what `is_enough`. Of several, one that answers
+    /// nothing hears nothing, and is given no clients.
     pub(super) fn all_heard(&self, node: &str, is_enough: impl Fn(&View) -> bool) -> bool {
-        self.voices.keys().all(|who| {
+        let is_deaf = |who: &Who| self.listening.is_some() && self.is_silent(*who);
+        self.voices.keys().filter(|who| !is_deaf(who)).all(|who| {
             let heard = self.heard.get(who).and_then(|heard| heard.get(node));
             heard.is_some_and(&is_enough)
         })
+    }
+
+    /// Whether the balancer instance answers nothing.
+    pub(super) fn is_silent(&self, who: Who) -> bool {
+        let pulse = self.pulses.get(&who);
+        pulse.is_some_and(|pulse| pulse.silent_since().is_some())
     }
 
     /// A balancer instance has given a sign of life, or has not.
@@ -135,7 +143,7 @@ impl Core {
             let was = pulse.silent_since();
             pulse.judge(now, late);
             pulse.asked();
-            let name = self.setting.name(who);
+            let name = self.setting.title(who);
             match (was, pulse.silent_since()) {
                 (None, Some(_)) => tracing::error!(child = name, "the balancer runs, and answers nothing"),
                 (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),

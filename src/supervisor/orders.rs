@@ -235,7 +235,7 @@ impl Core {
     }
 
     fn failed(&self, failure: &Failure) -> api::Rollout {
-        let child = self.setting.name(failure.who).to_owned();
+        let log = self.setting.run_dir.log(self.setting.name(failure.who));
         let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
         let doubt = self
             .doubts
@@ -243,8 +243,8 @@ impl Core {
             .map_or(String::new(), |why| format!(": {why}"));
         api::Rollout::Failed {
             error: format!("{}{doubt}", failure.reason),
-            log: tail(&self.setting.run_dir.log(&child), since, LOG_LINES),
-            child: Some(child),
+            log: tail(&log, since, LOG_LINES),
+            child: Some(self.setting.title(failure.who)),
             undone: self.rollout.verb == Verb::Start,
         }
     }
@@ -259,7 +259,7 @@ impl Core {
             Condition::Dead(_) => StepState::Failed,
         };
         Step {
-            name: self.setting.name(who).to_owned(),
+            name: self.setting.title(who),
             state,
         }
     }

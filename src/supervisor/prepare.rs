@@ -153,6 +153,7 @@ fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
     let (was, is) = (&now.cluster, &next.cluster);
     // A process that goes on has the pages and the threads that it has.
     let goes_on = now.balancer.reload() == ReloadBy::Itself;
+    let several = now.plan.balancer.instances > 1;
     match () {
         () if was.name != is.name => Some("the cluster's name"),
         () if (was.runtime, &was.command) != (is.runtime, &is.command) => Some("what nodes are made of"),
@@ -164,6 +165,10 @@ fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
         () if goes_on && next.plan.balancer.threads > now.plan.balancer.threads => {
             Some("`limits.maxconn`, beyond what the running threads hold,")
         }
+        () if now.plan.balancer.instances != next.plan.balancer.instances => {
+            Some("the number of balancer processes, which follows from `limits.maxconn`,")
+        }
+        () if several && was.listen.stats != is.listen.stats => Some("`listen.stats`"),
         () => None,
     }
 }

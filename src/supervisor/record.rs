@@ -1,8 +1,9 @@
 //! `state.json`: what a new supervisor needs to adopt the children of a dead one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drain::Drain;
 use crate::api::Only;
+use crate::platform::listen::Places;
 use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
 use crate::units::Period;
@@ -47,6 +49,9 @@ pub struct Record {
     /// Operators' orders to empty nodes, by name.
     #[serde(default)]
     pub(super) drains: BTreeMap<String, Drain>,
+    /// Where the listeners of several balancer instances are, for each address that they share.
+    #[serde(default)]
+    pub(super) places: BTreeMap<SocketAddr, Places>,
 }
 
 /// One running child.
@@ -54,12 +59,18 @@ pub struct Record {
 pub struct ChildRecord {
     /// A node's name, or the balancer's kind.
     pub name: String,
+    /// The index of a balancer instance.
+    #[serde(default)]
+    pub instance: usize,
     /// Whether it is a balancer instance whose place another one has taken.
     #[serde(default)]
     pub retired: bool,
     /// Whether it is a balancer instance that is about to take another one's place.
     #[serde(default)]
     pub successor: bool,
+    /// Whether it is a balancer instance that goes by a configuration of before the last reload.
+    #[serde(default)]
+    pub outdated: bool,
     /// Its process.
     pub process: Identity,
     /// Its restarts since the start of the cluster.
@@ -88,7 +99,12 @@ pub enum RecordError {
 }
 
 impl Record {
-    pub(super) fn new(launch: Launch, children: Vec<ChildRecord>, drains: BTreeMap<String, Drain>) -> Record {
+    pub(super) fn new(
+        launch: Launch,
+        children: Vec<ChildRecord>,
+        drains: BTreeMap<String, Drain>,
+        places: BTreeMap<SocketAddr, Places>,
+    ) -> Record {
         Record {
             version: VERSION,
             launch,
@@ -96,6 +112,7 @@ impl Record {
             children,
             boot: boot_id(),
             drains,
+            places,
         }
     }
 
@@ -153,6 +170,15 @@ impl Record {
         let mut dead = self.children.iter().filter(|child| !child.process.is_alive());
         dead.try_for_each(|child| child.process.signal_group(Signal::SIGKILL))
     }
+
+    /// The balancer instances that still live and take clients, by their index.
+    pub(super) fn instances(&self) -> BTreeSet<usize> {
+        let living = self.living().into_iter();
+        living
+            .filter(|child| child.name == self.launch.balancer.name() && !child.retired)
+            .map(|child| child.instance)
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -176,8 +202,10 @@ mod tests {
         assert_eq!(Record::read(&run_dir).unwrap(), None);
         let own = ChildRecord {
             name: "erlmcp1".into(),
+            instance: 0,
             retired: false,
             successor: false,
+            outdated: false,
             process: Identity::own(),
             restarts: 2,
         };
@@ -188,7 +216,12 @@ mod tests {
             },
             ..own.clone()
         };
-        let record = Record::new(launch(), vec![own.clone(), gone], BTreeMap::new());
+        let record = Record::new(
+            launch(),
+            vec![own.clone(), gone],
+            BTreeMap::new(),
+            BTreeMap::from([("127.0.0.1:8000".parse().unwrap(), Places::in_order(3))]),
+        );
         record.write(&run_dir).unwrap();
         let read = Record::read(&run_dir).unwrap().unwrap();
         assert_eq!(read, record);
@@ -199,7 +232,13 @@ mod tests {
     fn broken_files_are_errors_that_name_them() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
-        let mut other = serde_json::to_value(Record::new(launch(), Vec::new(), BTreeMap::new())).unwrap();
+        let mut other = serde_json::to_value(Record::new(
+            launch(),
+            Vec::new(),
+            BTreeMap::new(),
+            BTreeMap::new(),
+        ))
+        .unwrap();
         other["version"] = 99.into();
         for text in ["", "{", "[]", "{\"version\": 1}", &other.to_string()] {
             fs::write(run_dir.state_file(), text).unwrap();

@@ -18,10 +18,11 @@
 //! ```
 //!
 //! An order that comes while another one waits takes its place, and both are answered; one that comes later than that
-//! is the next.
+//! is the next. Of several instances one is reloaded so, and when it serves, [the others](super::rolling).
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tokio::sync::oneshot;
 
 use super::prepare::Prepared;
@@ -37,6 +38,8 @@ pub(super) type Reply = oneshot::Sender<Result<Reloaded, Refusal>>;
 /// A reload on its way.
 pub(super) struct Reload {
     pub(super) prepared: Prepared,
+    /// The instance that is reloaded first: when that fails, the others stay as they are.
+    pub(super) instance: usize,
     pub(super) phase: Phase,
     replies: Vec<Reply>,
 }
@@ -62,16 +65,9 @@ impl Reload {
     pub(super) fn new(prepared: Prepared, reply: Reply, until: Instant) -> Reload {
         Reload {
             prepared,
+            instance: 0,
             phase: Phase::Waiting { until },
             replies: vec![reply],
-        }
-    }
-
-    /// The same, not before `until`.
-    pub(super) fn not_before(self, until: Instant) -> Reload {
-        Reload {
-            phase: Phase::Waiting { until },
-            ..self
         }
     }
 
@@ -86,37 +82,65 @@ impl Reload {
         self.replies.push(reply);
     }
 
-    /// The new instance was spawned.
-    pub(super) fn starting(&mut self, process: Identity, now: Instant) {
-        self.phase = Phase::Starting {
+    /// What was prepared, and who waits.
+    pub(super) fn into_parts(self) -> (Prepared, Vec<Reply>) {
+        (self.prepared, self.replies)
+    }
+}
+
+impl Phase {
+    /// Of a new instance that was spawned just now.
+    pub(super) fn starting(process: Identity, now: Instant) -> Phase {
+        Phase::Starting {
             process,
             until: Some(now + PATIENCE),
-        };
+        }
     }
 
     /// The new instance, once it was spawned.
-    pub(super) fn successor(&self) -> Option<Identity> {
-        match self.phase {
+    pub(super) fn successor(self) -> Option<Identity> {
+        match self {
             Phase::Starting { process, .. } => Some(process),
             Phase::Waiting { .. } | Phase::Saving | Phase::Telling => None,
         }
     }
 
     /// When time matters to it next.
-    pub(super) fn wakes_at(&self) -> Option<Instant> {
-        match self.phase {
+    pub(super) fn wakes_at(self) -> Option<Instant> {
+        match self {
             Phase::Waiting { until } => Some(until),
             Phase::Saving | Phase::Telling => None,
             Phase::Starting { until, .. } => until,
         }
     }
 
-    /// Tells everybody who waits how it ended.
-    pub(super) fn answer(self, outcome: &Result<Reloaded, Refusal>) -> Prepared {
-        for reply in self.replies {
-            // Whoever asked may be gone by now, which is no concern of ours.
-            let _nobody_waits = reply.send(outcome.clone());
+    /// Kills a new instance for which it is too late.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        if let Phase::Starting {
+            process,
+            until: Some(until),
+        } = *self
+            && now >= until
+        {
+            *self = Phase::Starting { process, until: None };
+            self.give_up();
         }
-        self.prepared
+    }
+
+    /// Kills the new instance, if it was spawned.
+    pub(super) fn give_up(self) {
+        if let Some(process) = self.successor()
+            && let Err(error) = process.signal_group(Signal::SIGKILL)
+        {
+            tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
+        }
+    }
+}
+
+/// Tells everybody who waits how a reload ended.
+pub(super) fn answer(replies: Vec<Reply>, outcome: &Result<Reloaded, Refusal>) {
+    for reply in replies {
+        // Whoever asked may be gone by now, which is no concern of ours.
+        let _nobody_waits = reply.send(outcome.clone());
     }
 }

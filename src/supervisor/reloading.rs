@@ -1,23 +1,22 @@
-//! `reload`: by a successor ([`super::succession`]), or by the process that runs ([`super::rereading`]).
+//! `reload`: by a successor ([`super::succession`]), or by the process that runs ([`super::rereading`]). Of several instances, one
+//! first; then the others ([`super::rolling`]).
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::signal::Signal;
-
-use super::child::State;
+use super::child::{Child, State};
 use super::core::Core;
 use super::prepare::Prepared;
-use super::reload::{Phase, Reload, Reply};
+use super::reload::{Phase, Reload, Reply, answer};
+use super::rolling::Rolling;
 use super::rollout::Who;
 use super::setting::Setting;
 use super::tail::tail;
 use super::writing::{write_all, write_files};
 use crate::api::{Refusal, Reloaded};
 use crate::balancer::ReloadBy;
+use crate::platform::Identity;
 
-/// The instance that is reloaded. With several, each will be.
-pub(super) const BALANCER: Who = Who::Balancer(0);
 /// Lines of a failing instance's log that are shown.
 const LOG_LINES: usize = 12;
 
@@ -36,15 +35,15 @@ impl Core {
             reload.replace(prepared, reply);
             return;
         }
-        if self.reload.is_some() {
+        if self.is_reloading() {
             self.next_reload = Some(Reload::new(prepared, reply, now));
             return;
         }
-        match self.children.get(&BALANCER).map(|child| &child.state) {
-            Some(State::Up { since, .. }) => {
-                self.reload = Some(Reload::new(prepared, reply, self.settled(*since)));
-            }
-            Some(State::Stopped) | None => {
+        let rests =
+            |(who, child): (&Who, &Child)| !matches!(who, Who::Balancer(_)) || child.state == State::Stopped;
+        match self.first_to_reload() {
+            Some(_) => self.reload = Some(Reload::new(prepared, reply, now)),
+            None if self.children.iter().all(rests) => {
                 let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
                     error: format!("not reloaded: {error}"),
                     hint: None,
@@ -54,7 +53,7 @@ impl Core {
                 }
                 let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
-            Some(_) => {
+            None => {
                 let error = format!("{} does not run just now", self.setting.balancer.kind());
                 let hint = Some("it is being restarted; try again".to_owned());
                 let _nobody_waits = reply.send(Err(Refusal { error, hint }));
@@ -64,28 +63,34 @@ impl Core {
 
     /// Whether a new balancer instance is about to take over.
     pub(super) fn is_reloading(&self) -> bool {
-        self.reload.is_some()
+        self.reload.is_some() || self.rolling.is_some()
     }
 
     /// Does what is due.
     pub(super) fn go_on_with_reload(&mut self, now: Instant) {
         self.children
             .retain(|who, child| !matches!(who, Who::Retired(_)) || child.state != State::Stopped);
-        if self.reload.is_none()
-            && let Some(State::Up { since, .. }) = self.children.get(&BALANCER).map(|child| &child.state)
-        {
-            let settled = self.settled(*since);
-            self.reload = self.next_reload.take().map(|next| next.not_before(settled));
+        if self.ending.is_some() {
+            return self.abandon_reload();
         }
+        self.go_on_with_rolling(now);
+        if !self.is_reloading() && self.first_to_reload().is_some() {
+            self.reload = self.next_reload.take();
+        }
+        let first = self.first_to_reload();
+        let settled = first.map_or(now, |(_, since)| self.settled(since));
         let Some(reload) = &mut self.reload else { return };
-        match reload.phase {
-            Phase::Waiting { until } if now >= until => {
+        match &mut reload.phase {
+            Phase::Waiting { until } if now < settled => *until = settled,
+            Phase::Waiting { .. } => {
+                reload.instance = first.map_or(0, |(instance, _)| instance);
                 let changes = self.files != reload.prepared.files;
                 match self.setting.balancer.reload() {
                     _ if !changes => self.reload_done(None, now),
                     ReloadBy::Successor { .. } => {
                         reload.phase = Phase::Saving;
-                        self.save_states();
+                        let instance = reload.instance;
+                        self.save_states(instance);
                     }
                     ReloadBy::Itself | ReloadBy::Workers(_) => {
                         reload.phase = Phase::Telling;
@@ -93,17 +98,15 @@ impl Core {
                     }
                 }
             }
-            Phase::Starting {
-                process,
-                until: Some(until),
-            } if now >= until => {
-                reload.phase = Phase::Starting { process, until: None };
-                if let Err(error) = process.signal_group(Signal::SIGKILL) {
-                    tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
-                }
-            }
-            Phase::Waiting { .. } | Phase::Saving | Phase::Telling | Phase::Starting { .. } => {}
+            phase => phase.go_on(now),
         }
+    }
+
+    /// The first instance's new process and how far its reload is, or the same of the others.
+    pub(super) fn successor(&self) -> Option<(usize, Identity)> {
+        let first = self.reload.as_ref().map(|reload| (reload.instance, reload.phase));
+        let step = first.or_else(|| self.rolling.as_ref().and_then(Rolling::step));
+        step.and_then(|(instance, phase)| Some((instance, phase.successor()?)))
     }
 
     /// The old configuration stays in force, and on disk.
@@ -112,17 +115,17 @@ impl Core {
         if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
             tracing::error!("the old configuration was not written back: {error}");
         }
-        let since = self.log_starts.get(&BALANCER).copied().unwrap_or(0);
-        let said = tail(
-            &self.setting.run_dir.log(self.setting.balancer.kind().name()),
-            since,
-            LOG_LINES,
-        );
+        if let Some(listening) = &mut self.listening {
+            listening.keep_only(&self.setting);
+        }
+        let who = Who::Balancer(reload.instance);
+        let since = self.log_starts.get(&who).copied().unwrap_or(0);
+        let said = tail(&self.setting.balancer_log(), since, LOG_LINES);
         let said: String = said.iter().flat_map(|line| ["\n    ", line]).collect();
         tracing::error!("not reloaded: {why}");
         let error = format!("not reloaded: {why}{said}");
         let hint = Some("the old configuration is still in force".to_owned());
-        reload.answer(&Err(Refusal { error, hint }));
+        answer(reload.into_parts().1, &Err(Refusal { error, hint }));
         self.have_opinion(now);
     }
 
@@ -134,21 +137,20 @@ impl Core {
         } else {
             tracing::info!("reloaded; nothing changes for the balancer");
         }
-        let prepared = reload.answer(&Ok(Reloaded { pid }));
+        let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
+        answer(replies, &Ok(Reloaded { pid }));
     }
 
-    // Private
-
     /// When an instance that has run since `since` may be reloaded.
-    fn settled(&self, since: Instant) -> Instant {
+    pub(super) fn settled(&self, since: Instant) -> Instant {
         match self.setting.balancer.reload() {
             ReloadBy::Successor { settled } => since + settled,
             ReloadBy::Itself | ReloadBy::Workers(_) => since,
         }
     }
 
-    fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
+    pub(super) fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
         let Prepared { setting, files, .. } = prepared;
         let setting = Arc::new(setting);
         for (index, node) in setting.cluster.nodes.iter().enumerate() {
@@ -158,10 +160,44 @@ impl Core {
         self.setting = setting;
         self.files = files;
     }
+
+    // Private
+
+    /// The instance that is reloaded first, and since when it is up: one that answers, if there is any.
+    fn first_to_reload(&self) -> Option<(usize, Instant)> {
+        let up = self
+            .children
+            .iter()
+            .filter_map(|(who, child)| match (who, &child.state) {
+                (Who::Balancer(instance), State::Up { since, .. }) => {
+                    Some((self.is_silent(*who), *instance, *since))
+                }
+                _ => None,
+            });
+        up.min_by_key(|(is_silent, instance, _)| (*is_silent, *instance))
+            .map(|(_, instance, since)| (instance, since))
+    }
+
+    /// Everything is being stopped: nobody takes over any more.
+    fn abandon_reload(&mut self) {
+        let mut replies = Vec::new();
+        for reload in [self.reload.take(), self.next_reload.take()]
+            .into_iter()
+            .flatten()
+        {
+            reload.phase.give_up();
+            replies.extend(reload.into_parts().1);
+        }
+        if let Some(rolling) = self.rolling.take() {
+            replies.extend(rolling.abandon());
+        }
+        if let Err(refusal) = self.refuse_while_ending() {
+            answer(replies, &Err(refusal));
+        }
+    }
 }
 
 /// Where in the balancer's log begins what it has to say about this reload.
 pub(super) fn log_end(setting: &Setting) -> u64 {
-    let log = setting.run_dir.log(setting.balancer.kind().name());
-    std::fs::metadata(&log).map_or(0, |log| log.len())
+    std::fs::metadata(setting.balancer_log()).map_or(0, |log| log.len())
 }

@@ -8,12 +8,16 @@ use nix::sys::signal::Signal;
 use super::child::Child;
 use super::core::Core;
 use super::news::News;
-use super::reloading::{BALANCER, log_end};
+use super::reloading::log_end;
+use super::rollout::Who;
 use super::turnover::turn_over;
 use super::writing::write_all;
 use crate::balancer::ReloadBy;
 use crate::platform::Identity;
 use crate::runtime::{RuntimeError, Socket};
+
+/// The only instance: those that are several are replaced.
+const BALANCER: Who = Who::Balancer(0);
 
 /// How the running instance is told to read its files again.
 enum Told {
@@ -67,7 +71,7 @@ impl Core {
             (ReloadBy::Workers(signal), _, Some(master)) => Ok(Told::BySignal {
                 master,
                 signal,
-                log: self.setting.run_dir.log(self.setting.balancer.kind().name()),
+                log: self.setting.balancer_log(),
             }),
             (_, Some(socket), Some(_)) => Ok(Told::ByApi(socket)),
             (_, None, Some(_)) => Err("it has no runtime API".to_owned()),

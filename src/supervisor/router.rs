@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::access_log::AccessLog;
 use super::census::census;
+use super::gathered::gathered;
 use super::look::Look;
 use super::news::{News, Reply, Request};
 use super::prepare::reloaded;
@@ -25,7 +26,7 @@ use crate::api::{
 };
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
-use crate::runtime::{Socket, StatusPage};
+use crate::runtime::StatusPage;
 
 /// What handlers need.
 #[derive(Clone)]
@@ -93,14 +94,13 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
         let seen = status_page::stats(&setting, StatusPage::new(page), &tally, &status).await;
         return seen.map(Json).map_err(|error| untold(&setting, &error));
     }
-    let mut rows = Vec::new();
-    for socket in setting.sockets() {
-        match Socket::new(&socket).stat().await {
-            Ok(seen) => rows.extend(observe::stats(&seen).rows),
-            Err(error) => return Err(untold(&setting, &error)),
-        }
-    }
-    Ok(Json(Stats { rows, nginx: None }))
+    let gathered = gathered(&setting)
+        .await
+        .map_err(|error| untold(&setting, &error))?;
+    Ok(Json(Stats {
+        silent: gathered.silent,
+        ..observe::stats(&gathered.rows)
+    }))
 }
 
 /// The balancer does not say how it is.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::access_log::AccessLog;
 use super::core::Core;
 use super::doorway::Doorway;
+use super::listening::Listening;
 use super::news::{News, Request};
 use super::observers;
 use super::prepare::Prepared;
@@ -37,6 +38,10 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     let run_dir = setting.run_dir.clone();
     let drained = record.iter().flat_map(|record| record.drains.keys().cloned());
     write_files(&setting, &files, &Away::drained(drained))?;
+    let listening = match &record {
+        Some(record) => Listening::regain(&setting, record).await?,
+        None => None,
+    };
     let doorway = Doorway::open(&run_dir.control_socket())?;
     let setting = Arc::new(ArcSwap::from_pointee(setting));
     let (news, heard) = mpsc::channel(MAX_NEWS);
@@ -66,7 +71,9 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
         pid = std::process::id(),
         "supervisor runs"
     );
-    Core::new(setting, files, record.as_ref(), news).run(heard).await;
+    Core::new(setting, files, record.as_ref(), listening, news)
+        .run(heard)
+        .await;
     tracing::info!("supervisor ends");
 
     end.order();

@@ -13,7 +13,7 @@ use super::rollout::Who;
 use super::sign::Sign;
 use crate::balancer::{Balancer, Deployment};
 use crate::plan::{PROBE_SOURCE, Plan};
-use crate::platform::{Program, RunDir, self_exe};
+use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
 use crate::render::Templates;
@@ -35,12 +35,34 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// The child's name: in logs, in the state file, of its log file.
+    /// The child's name: in the state file, and of its log file, which all balancer instances share.
     pub(super) fn name(&self, who: Who) -> &str {
         match who {
             Who::Node(index) => &self.cluster.nodes[index].name,
             Who::Balancer(_) | Who::Retired(_) => self.balancer.kind().name(),
         }
+    }
+
+    /// The child's name for people: which of several balancer instances it is, too.
+    pub(super) fn title(&self, who: Who) -> String {
+        let name = self.name(who);
+        match who {
+            Who::Balancer(index) => match self.plan.balancer.instance(index) {
+                Instance::Only => name.to_owned(),
+                Instance::Numbered(number) => format!("{name}-{number}"),
+            },
+            Who::Node(_) | Who::Retired(_) => name.to_owned(),
+        }
+    }
+
+    /// The log of all balancer instances.
+    pub(super) fn balancer_log(&self) -> PathBuf {
+        self.run_dir.log(self.balancer.kind().name())
+    }
+
+    /// The addresses on which several balancer instances listen together; none where there is but one.
+    pub(super) fn shared(&self) -> Vec<SocketAddr> {
+        self.plan.shared(&self.cluster)
     }
 
     /// Every child that this supervisor may own. Nodes that run elsewhere are none.

@@ -1,23 +1,28 @@
 //! A reload by a successor: a new balancer instance takes the listeners over, and the old one ends with its last
 //! connection.
 
-use std::time::Instant;
+use std::io;
+use std::time::{Duration, Instant};
 
 use super::child::{Child, State};
 use super::core::Core;
 use super::news::News;
-use super::reload::Reload;
-use super::reloading::{BALANCER, log_end};
+use super::reload::Phase;
+use super::reloading::log_end;
 use super::rollout::Who;
+use super::setting::Setting;
 use super::watching::{self, Ready};
 use super::writing::write_all;
-use crate::platform::{Identity, RunDir};
+use crate::platform::{Identity, Process, RunDir};
 use crate::runtime::Socket;
+
+/// After this a new instance has answered, or was killed.
+const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);
 
 impl Core {
     /// Asks the running instance for its view of its servers.
-    pub(super) fn save_states(&self) {
-        let (socket, news) = (self.setting.socket(0), self.news.clone());
+    pub(super) fn save_states(&self, instance: usize) {
+        let (socket, news) = (self.setting.socket(instance), self.news.clone());
         tokio::spawn(async move {
             let states = match socket {
                 Some(socket) => Socket::new(socket)
@@ -26,74 +31,143 @@ impl Core {
                     .map_err(|error| error.to_string()),
                 None => Ok(String::new()),
             };
-            let _nobody_listens_after_the_end = news.send(News::Saved(states)).await;
+            let _nobody_listens_after_the_end = news.send(News::Saved { instance, states }).await;
         });
     }
 
     /// The old instance has told its view of its servers: the new one may begin.
-    pub(super) fn saved(&mut self, states: Result<String, String>, now: Instant) {
-        let away = self.away();
-        let (Some(reload), Some(old)) = (
-            &mut self.reload,
-            self.children.get(&BALANCER).and_then(Child::process),
-        ) else {
-            return self.reload_failed("the running instance has ended", now);
-        };
-        let states = match states {
-            Ok(states) => states,
-            Err(error) => {
-                return self.reload_failed(&format!("the running instance does not answer: {error}"), now);
+    pub(super) fn saved(&mut self, instance: usize, states: Result<String, String>, now: Instant) {
+        let is_first = |phase: Phase, first: usize| phase == Phase::Saving && first == instance;
+        match &self.reload {
+            Some(reload) if is_first(reload.phase, reload.instance) => {
+                if let Err(why) = states.and_then(|states| self.begin_first(instance, &states, now)) {
+                    self.reload_failed(&why, now);
+                }
             }
-        };
-        let setting = &reload.prepared.setting;
-        let program = setting.balancer.serve(setting.deployment(), 0, Some(old.pid));
-        let log = setting.run_dir.log(setting.balancer.kind().name());
-        let begun = write_all(&reload.prepared, &away)
-            // More than orders: it also knows who is up.
-            .and_then(|()| {
-                RunDir::replace(
-                    &setting.run_dir.haproxy_state(setting.plan.balancer.instance(0)),
-                    states.as_bytes(),
-                )
-            })
-            .and_then(|()| {
-                self.log_starts.insert(BALANCER, log_end(setting));
-                program.spawn(&log)
-            });
-        match begun {
-            Ok(process) => {
-                let ready = Ready::Balancer(setting.sign(0));
-                reload.starting(process.identity(), now);
-                watching::watch(process, ready, self.news.clone());
-                // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
-                self.record();
-            }
-            Err(error) => self.reload_failed(&format!("the new instance cannot be started: {error}"), now),
+            _ => self.saved_of_another(instance, states, now),
         }
+    }
+
+    /// Spawns what is to take over from the instance that knows its servers' `states`.
+    pub(super) fn spawn_successor(
+        &mut self,
+        setting: &Setting,
+        instance: usize,
+        states: &str,
+    ) -> Result<Identity, String> {
+        let who = Who::Balancer(instance);
+        let old = self.children.get(&who).and_then(Child::process);
+        let old = old.ok_or("the running instance has ended")?;
+        self.log_starts.insert(who, log_end(setting));
+        let process = successor(setting, instance, old, states)
+            .map_err(|error| format!("the new instance cannot be started: {error}"))?;
+        let identity = process.identity();
+        watching::watch(
+            process,
+            Ready::Balancer(setting.sign(instance)),
+            self.news.clone(),
+        );
+        Ok(identity)
     }
 
     /// The new instance answers: it is in force.
     pub(super) fn succeeded(&mut self, process: Identity, now: Instant) {
-        if self.reload.as_ref().and_then(Reload::successor) != Some(process) {
+        let Some((instance, successor)) = self.successor() else {
+            return;
+        };
+        if successor != process {
             return;
         }
-        if let Some(child) = self.children.get_mut(&BALANCER) {
-            if let Some(old) = child.process() {
+        let who = Who::Balancer(instance);
+        if let Some(child) = self.children.get_mut(&who) {
+            let old = child.process();
+            child.state = State::Up { process, since: now };
+            if let Some(old) = old {
                 self.children
                     .insert(Who::Retired(old.pid), Child::retired(old, now));
             }
-            if let Some(child) = self.children.get_mut(&BALANCER) {
-                child.state = State::Up { process, since: now };
-            }
         }
-        self.reload_done(Some(process.pid), now);
-        self.give_voice(BALANCER, now);
+        if self.reload.is_none() {
+            self.rolled(now);
+        } else if self.setting.plan.balancer.instances > 1 {
+            self.roll(process, now);
+        } else {
+            self.reload_done(Some(process.pid), now);
+        }
+        self.give_voice(who, now);
     }
 
     /// A process that is none of our children has ended: the new instance, if there is one.
     pub(super) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
-        if self.reload.as_ref().and_then(Reload::successor) == Some(process) {
-            self.reload_failed(&format!("the new instance {how}"), now);
+        match self.successor() {
+            Some((_, successor)) if successor != process => {}
+            Some((instance, _)) if self.reload.is_some() => {
+                self.reload_failed(&format!("the new instance {how}"), now);
+                self.begin_again(instance, now);
+            }
+            Some((instance, _)) => self.give_way(instance, &format!("the new instance {how}"), now),
+            None => {}
         }
     }
+
+    /// Whether the balancer instance has ended because a new one takes over, which then is waited for.
+    pub(super) fn is_succeeded(&mut self, who: Who, now: Instant) -> bool {
+        let successor = self.successor();
+        let child = self.children.get_mut(&who);
+        match child.filter(|_| successor.is_some_and(|(instance, _)| Who::Balancer(instance) == who)) {
+            Some(child) => {
+                let until = now + LONGER_THAN_A_SUCCESSION;
+                child.state = State::Waiting { until };
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The new instance has failed: if the old one has ended because of it, it is started again.
+    pub(super) fn begin_again(&mut self, instance: usize, now: Instant) {
+        let child = self.children.get_mut(&Who::Balancer(instance));
+        if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
+            *until = now;
+        }
+    }
+
+    // Private
+
+    /// Spawns the first new instance.
+    fn begin_first(&mut self, instance: usize, states: &str, now: Instant) -> Result<(), String> {
+        let away = self.away();
+        let Some(mut reload) = self.reload.take() else {
+            return Ok(());
+        };
+        let listening = match &mut self.listening {
+            Some(listening) => listening.add(&reload.prepared.setting),
+            None => Ok(()),
+        };
+        let begun = listening
+            .and_then(|()| write_all(&reload.prepared, &away))
+            .map_err(|error| format!("the new instance cannot be started: {error}"))
+            .and_then(|()| self.spawn_successor(&reload.prepared.setting, instance, states));
+        if let Ok(process) = begun {
+            reload.phase = Phase::starting(process, now);
+        }
+        self.reload = Some(reload);
+        // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
+        self.record();
+        begun.map(drop)
+    }
+}
+
+// Private
+
+fn successor(setting: &Setting, instance: usize, old: Identity, states: &str) -> io::Result<Process> {
+    // More than orders: it also knows who is up.
+    let file = setting
+        .run_dir
+        .haproxy_state(setting.plan.balancer.instance(instance));
+    RunDir::replace(&file, states.as_bytes())?;
+    let program = setting
+        .balancer
+        .serve(setting.deployment(), instance, Some(old.pid));
+    program.spawn(&setting.balancer_log())
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, watch};
 
 use super::news::News;
@@ -141,9 +142,13 @@ pub(super) async fn tell(socket: PathBuf, mut listener: Listener) {
 pub(super) fn cut(node: String, setting: &Arc<Setting>) {
     let setting = setting.clone();
     tokio::spawn(async move {
-        let orders = setting.balancer.orders(&setting.cluster, &setting.run_dir);
-        for socket in setting.sockets() {
-            if let Err(error) = orders.cut(&Socket::new(socket), &node).await {
+        let orders = &setting.balancer.orders(&setting.cluster, &setting.run_dir);
+        let cuts = setting.sockets().into_iter().map(|socket| {
+            let node = &node;
+            async move { orders.cut(&Socket::new(socket), node).await }
+        });
+        for outcome in join_all(cuts).await {
+            if let Err(error) = outcome {
                 tracing::warn!(node, "its sessions were not closed: {error}");
             }
         }

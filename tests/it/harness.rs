@@ -29,6 +29,8 @@ pub struct TestCluster {
     offset: u16,
     balancer: &'static str,
     args: Vec<String>,
+    /// Descriptors that a process may have; as many as the host gives when none.
+    nofile: Option<u32>,
     /// Keeps the offset ours.
     _slot: File,
 }
@@ -55,7 +57,28 @@ impl TestCluster {
             offset,
             balancer,
             args: Vec::new(),
+            nofile: None,
             _slot: slot,
+        }
+        .in_one_process()
+    }
+
+    /// HAProxy as three processes, because one cannot have enough descriptors.
+    pub fn sharded() -> TestCluster {
+        let mut cluster = TestCluster::new()
+            .set("limits.maxconn=600")
+            .set("nodes.target=150")
+            .set("nodes.maxconn=1000")
+            .set("limits.per_ip.connection_rate=0");
+        cluster.nofile = Some(700);
+        cluster
+    }
+
+    /// On a host with few descriptors HAProxy would be many processes, which most tests are not about.
+    fn in_one_process(self) -> TestCluster {
+        match self.balancer {
+            "haproxy" => self.set("limits.maxconn=9500"),
+            _ => self,
         }
     }
 
@@ -103,8 +126,10 @@ impl TestCluster {
 
     /// A command on this cluster, not run yet.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("clusterctl").unwrap();
+        let (program, first) = self.program();
+        let mut command = Command::new(program);
         command
+            .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
             .args(["--port-offset", &self.offset.to_string()])
@@ -116,8 +141,10 @@ impl TestCluster {
 
     /// A command on this cluster, to be watched while it runs.
     pub fn beside(&self, args: &[&str]) -> std::process::Command {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"));
+        let (program, first) = self.program();
+        let mut command = std::process::Command::new(program);
         command
+            .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
             .args(["--port-offset", &self.offset.to_string()])
@@ -126,6 +153,17 @@ impl TestCluster {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    fn program(&self) -> (&'static str, Vec<String>) {
+        let clusterctl = env!("CARGO_BIN_EXE_clusterctl");
+        match self.nofile {
+            None => (clusterctl, Vec::new()),
+            Some(nofile) => (
+                "prlimit",
+                vec![format!("--nofile={nofile}:{nofile}"), clusterctl.to_owned()],
+            ),
+        }
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
@@ -202,6 +240,17 @@ impl TestCluster {
 
     pub fn balancer_pid(&self) -> u32 {
         pid_of(&self.status()["balancer"]["pids"][0])
+    }
+
+    /// The pids of all balancer processes.
+    pub fn balancer_pids(&self) -> Vec<u32> {
+        let status = self.status();
+        status["balancer"]["pids"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(pid_of)
+            .collect()
     }
 
     /// The supervisor's pid, as the kernel knows it from its socket.

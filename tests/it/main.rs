@@ -27,5 +27,6 @@ mod plane;
 mod readme;
 mod reloading;
 mod sdk;
+mod sharded;
 mod troubles;
 mod views;

@@ -16,6 +16,7 @@ mod metric;
 pub mod pages;
 mod state;
 mod subject;
+mod totals;
 mod value;
 mod vocabulary;
 
@@ -34,6 +35,7 @@ pub use figures::{
 };
 pub use line::{Words, parse};
 pub use subject::{Order, Refusal, ServerRef, Subject};
+pub use totals::Totals;
 
 use crate::shutdown::Shutdown;
 

@@ -45,7 +45,7 @@ pub(super) fn page(process: &ProcessFigures, proxies: &Proxies, refresh: bool) -
     }
     let _infallible = writeln!(
         page,
-        "</main><footer>clusterctl's data plane speaks HAProxy's dialect, {VERSION}.{}</footer></body></html>",
+        "</main><footer>clusterctl speaks HAProxy's dialect, {VERSION}.{}</footer></body></html>",
         if refresh {
             format!(" Renewed every {REFRESH} seconds.")
         } else {
@@ -117,11 +117,14 @@ fn frontends(frontends: &[FrontendFigures], page: &mut String) {
         let (now, limit) = (u64::from(it.sessions), u64::from(it.sessions_limit));
         let _infallible = write!(
             page,
-            "<tr><td>{}<small>{} → {}</small></td><td class=\"left\">{}</td><td>{}{}</td><td>{}</td><td>{}</td>\
+            "<tr><td>{}{}</td><td class=\"left\">{}</td><td>{}{}</td><td>{}</td><td>{}</td>\
              <td>{}<small>peak {}</small></td><td>{}</td><td>{}</td>{}{}</tr>",
             escaped(&it.name),
-            listen.join(" "),
-            escaped(&it.backend),
+            if listen.is_empty() {
+                String::new()
+            } else {
+                format!("<small>{} → {}</small>", listen.join(" "), escaped(&it.backend))
+            },
             pill(state::frontend_word(it.state)),
             grouped(now),
             track(now, limit),

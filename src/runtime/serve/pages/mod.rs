@@ -14,10 +14,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -95,16 +96,21 @@ pub async fn serve<S: Subject>(
     Ok(())
 }
 
+/// What `site` of `subject` answers to one request.
+pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) -> Response<Full<Bytes>> {
+    let page = match *method {
+        Method::GET | Method::HEAD => site.page(uri.path(), uri.query(), subject),
+        _ => Page::not_allowed(),
+    };
+    page.into_response()
+}
+
 // Private
 
 /// Answers the requests of one connection.
 async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &Shutdown) {
     let service = service_fn(|request: Request<Incoming>| async move {
-        let page = match *request.method() {
-            Method::GET | Method::HEAD => site.page(request.uri().path(), request.uri().query(), &**plane),
-            _ => Page::not_allowed(),
-        };
-        Ok::<_, Infallible>(page.into_response())
+        Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**plane))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
