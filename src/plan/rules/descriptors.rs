@@ -17,7 +17,10 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
     let (all, whom) = match (kind, instances) {
         (BalancerKind::Builtin, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
-        (BalancerKind::Nginx, _) => (format!("in each of {MAX_WORKERS} workers"), "a process".to_owned()),
+        (BalancerKind::Nginx, _) => (
+            format!("in each of {MAX_WORKERS} workers"),
+            "a process".to_owned(),
+        ),
         (BalancerKind::Haproxy, 1) => ("in all".to_owned(), "a process".to_owned()),
         (BalancerKind::Haproxy, several) => ("in all".to_owned(), format!("each of {several} processes")),
     };
