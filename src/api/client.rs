@@ -180,9 +180,12 @@ impl Client {
         verb: &str,
         order: Option<&(impl Serialize + Sync + ?Sized)>,
     ) -> Result<A, ClientError> {
-        let broken = |error: reqwest::Error| match is_cut_off(&error) {
-            true => ClientError::Ended,
-            false => ClientError::Broken(chain(&error)),
+        let broken = |error: reqwest::Error| {
+            if is_cut_off(&error) {
+                ClientError::Ended
+            } else {
+                ClientError::Broken(chain(&error))
+            }
         };
         let mut request = self
             .http

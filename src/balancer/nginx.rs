@@ -88,9 +88,10 @@ impl Nginx {
             .arg(run_dir.path())
             .arg("-c")
             .arg(run_dir.nginx_config());
-        match self.installed.build.has_error_log_option() {
-            true => program.args(["-e", "stderr"]),
-            false => program,
+        if self.installed.build.has_error_log_option() {
+            program.args(["-e", "stderr"])
+        } else {
+            program
         }
     }
 

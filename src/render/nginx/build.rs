@@ -8,6 +8,10 @@ const PREFIX: &str = "/usr/local/nginx";
 
 /// What `nginx -V` says about the binary, as far as the configuration depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a part that a binary has or lacks"
+)]
 pub struct NginxBuild {
     /// The whole version, as `1.22.1`.
     pub version: String,

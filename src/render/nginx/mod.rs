@@ -298,9 +298,10 @@ impl PoolView {
             },
             kind,
             upstreams: upstream::upstreams(pool, members, their_own, learn),
-            upstream: match their_own {
-                true => format!("$mcp_{kind}_upstream"),
-                false => home::of_nobody(pool, learns),
+            upstream: if their_own {
+                format!("$mcp_{kind}_upstream")
+            } else {
+                home::of_nobody(pool, learns)
             },
             home,
         }

@@ -30,6 +30,7 @@ pub(super) struct ServerView {
 
 /// A `location` block that passes requests on.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a template asks for each of them")]
 struct LocationView {
     at: &'static str,
     /// Where it is passed.
@@ -82,9 +83,13 @@ pub(super) fn servers(members: Members<'_>, build: &NginxBuild, pools: &[PoolVie
     };
     let secure: Vec<String> = binds(plan, listen.https.filter(|_| cluster.tls.is_some()))
         .into_iter()
-        .map(|bind| match build.http2 && !build.has_http2_directive() {
-            true => format!("{bind} ssl http2"),
-            false => format!("{bind} ssl"),
+        .map(|bind| {
+            let http2 = if build.http2 && !build.has_http2_directive() {
+                " http2"
+            } else {
+                ""
+            };
+            format!("{bind} ssl{http2}")
         })
         .collect();
     let all = [

@@ -49,7 +49,7 @@ async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
 async fn the_default_profile() {
     accepted(|_, _| {}).await;
     accepted(|_, plan| {
-        plan.balancer.sources = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()]
+        plan.balancer.sources = vec!["127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap()];
     })
     .await;
 }

@@ -84,8 +84,10 @@ impl Running {
     /// From now on the nodes of these names get nothing new.
     pub(super) async fn take_away(&self, names: &[&str]) {
         let old = self.workers();
-        let mut away = Away::default();
-        away.down = names.iter().map(|name| (*name).to_owned()).collect();
+        let away = Away {
+            down: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Away::default()
+        };
         write(
             self.nginx.as_ref(),
             deployment(&self.cluster, &self.plan, &self.run_dir),
