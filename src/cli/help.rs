@@ -5,7 +5,7 @@ Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 
 From a profile in YAML (the default: 4 nodes, sized for 100,000 connections) it renders the balancer's configuration, \
 starts the nodes and the balancer, restarts what dies, and shows who is up and whether the load is even. The balancer is \
-`builtin`, which is inside this binary and serves TCP, or `haproxy`, which serves HTTP too.";
+`builtin`, which is inside this binary and serves TCP, or `haproxy` or `nginx`, which serve HTTP too.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -40,6 +40,7 @@ supervisor left running is adopted, not restarted.
 Examples:
   clusterctl start
   clusterctl start haproxy        HTTP, WebSockets and event streams, too
+  clusterctl start nginx          the same
   clusterctl start --foreground   for systemd; SIGTERM stops it
   clusterctl start --only nodes   behind a balancer of yours
   clusterctl start --profile mine.yaml --set limits.maxconn=20000
@@ -229,7 +230,7 @@ found so far.
 Examples:
   clusterctl load-test                        100000 connections for 60 seconds
   clusterctl load-test 25000 30
-  clusterctl load-test 9000 30 --protocol ws  behind `haproxy`, which serves it
+  clusterctl load-test 9000 30 --protocol ws  behind one that serves it
   clusterctl load-test --failover erlmcp2     one node is killed in the middle
   clusterctl load-test --report test.html --json > test.json
   clusterctl load-test --compare before.json after.json

@@ -63,9 +63,9 @@ impl Failover {
         self.is_over = true;
     }
 
-    /// Whether the balancer does not know of it yet, for no longer than `patience`.
+    /// Whether the balancer does not know of it yet, for no longer than `patience` since we do.
     pub(super) fn is_unheard(&self, patience: Duration, now: Instant) -> bool {
-        self.cut.is_none() && now.saturating_duration_since(self.began) < patience
+        self.cut.is_none() && now.saturating_duration_since(self.began) < self.detected + patience
     }
 
     /// Why the node failed.
