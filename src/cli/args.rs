@@ -265,7 +265,7 @@ pub(super) struct LoadTest {
 /// `logs`
 #[derive(Debug, Args)]
 pub(super) struct Logs {
-    /// Node, balancer or `supervisor` [default: all]
+    /// Node, balancer, `nginx-access` or `supervisor` [default: all]
     pub(super) name: Option<String>,
     /// Go on and show each new line
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::args::Doctor;
+use super::balancer_name::AVAILABLE;
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
 use super::mending::{Change, Witness, mend};
@@ -106,7 +107,7 @@ impl Patient {
             .map(|bound| bound.address)
             .collect();
         let seen = Seen {
-            binaries: vec![haproxy(&cluster, kind == BalancerKind::Haproxy).await],
+            binaries: binaries(&cluster, kind).await,
             holders: holders(&addresses),
             own_pids: own_pids(&settings.run_dir()?)?,
         };
@@ -162,25 +163,38 @@ impl Voice<'_> {
     }
 }
 
-async fn haproxy(cluster: &Cluster, needed: bool) -> BinarySeen {
-    let found = balancer::find(BalancerKind::Haproxy, &cluster.binaries).await;
-    let (path, version, problem) = match &found {
-        Ok(haproxy) => (
-            Some(haproxy.path().to_owned()),
-            Some(haproxy.version().to_owned()),
-            None,
-        ),
-        Err(FindError::NotFound(_)) => (None, None, None),
-        Err(error) => (cluster.binaries.haproxy.clone(), None, Some(error.to_string())),
-    };
-    BinarySeen {
-        name: "haproxy",
-        path,
-        version,
-        needed,
-        install: "apt-get install -y haproxy",
-        problem,
+/// The programs of all balancers that have one, of which the cluster needs that of `kind`.
+async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
+    let mut seen = Vec::new();
+    for available in AVAILABLE {
+        let (named, install) = match available {
+            BalancerKind::Builtin => continue,
+            BalancerKind::Haproxy => (&cluster.binaries.haproxy, "apt-get install -y haproxy"),
+            // Without the stream module it serves HTTP only.
+            BalancerKind::Nginx => (
+                &cluster.binaries.nginx,
+                "apt-get install -y nginx libnginx-mod-stream",
+            ),
+        };
+        let (path, version, problem) = match balancer::find(available, &cluster.binaries).await {
+            Ok(found) => (
+                Some(found.path().to_owned()),
+                Some(found.version().to_owned()),
+                None,
+            ),
+            Err(FindError::NotFound(_)) => (None, None, None),
+            Err(error) => (named.clone(), None, Some(error.to_string())),
+        };
+        seen.push(BinarySeen {
+            name: available.name(),
+            path,
+            version,
+            needed: available == kind,
+            install,
+            problem,
+        });
     }
+    seen
 }
 
 /// Processes of this very cluster, which may hold its ports: its children, and its supervisor.

@@ -163,6 +163,7 @@ Examples:
   clusterctl logs              the last 20 lines of each log
   clusterctl logs erlmcp1 -f   each new line too, until Ctrl-C
   clusterctl logs supervisor -n 100
+  clusterctl logs nginx-access  nginx's requests and sessions, once they end
 
 Exit codes:
   0  shown

@@ -13,6 +13,7 @@ use super::log_file::LogFile;
 use super::names;
 use super::printer::Printer;
 use super::settings::Settings;
+use crate::render::NGINX_ACCESS_LOG;
 use crate::report::paint;
 
 /// Between two looks at files that are followed.
@@ -114,7 +115,8 @@ fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>)
     if let Ok(cluster) = settings.cluster() {
         known.extend(cluster.nodes.into_iter().map(|node| node.name));
     }
-    let others = AVAILABLE.iter().map(|kind| kind.name()).chain(["supervisor"]);
+    let balancers = AVAILABLE.iter().map(|kind| kind.name());
+    let others = balancers.chain(["supervisor", NGINX_ACCESS_LOG]);
     known.extend(others.map(str::to_owned));
     if known.iter().any(|known| known == name) {
         return none(&logs.join(format!("{name}.log")));

@@ -95,9 +95,9 @@ fn usage_errors_end_with_2_and_a_hint() {
             "hint: did you mean `haproxy`?",
         ),
         (
-            "render nginx",
-            "error: balancer `nginx` is not available yet",
-            "hint: use `builtin` or `haproxy`",
+            "render nginy",
+            "error: unknown balancer `nginy`",
+            "hint: did you mean `nginx`?",
         ),
         (
             "check bultin",

@@ -225,7 +225,10 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
         };
         Failure::because(format!("{} does not serve {protocol}: {why}", balancer.kind))
             .exit(Exit::Unclear)
-            .hint("`clusterctl start haproxy` serves tcp, http, ws and sse".to_owned())
+            .hint(
+                "`clusterctl start haproxy` and `clusterctl start nginx` serve tcp, http, ws and sse"
+                    .to_owned(),
+            )
     })
 }
 

@@ -4,3 +4,4 @@ mod config;
 mod live;
 mod running;
 mod versions;
+mod views;
