@@ -50,10 +50,12 @@ fn a_running_cluster_shows_itself(balancer: &'static str) {
     }
 
     let stats = cluster.ok(&["stats"]);
-    assert!(
-        stats.contains("mcp_cluster_tcp") && stats.contains("erlmcp1"),
-        "{stats}"
-    );
+    let proxy = if balancer == "nginx" {
+        "erlmcp_tcp_cluster"
+    } else {
+        "mcp_cluster_tcp"
+    };
+    assert!(stats.contains(proxy) && stats.contains("erlmcp1"), "{stats}");
     let stats: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
     assert!(
         stats["rows"]
