@@ -11,7 +11,7 @@ use super::certificate::pem;
 use super::check::{CheckError, verdict};
 use super::files::{ConfigFile, FilesError};
 use super::orders::{Lists, Orders};
-use super::scratch::Scratch;
+use super::trial::{Trial, not_run};
 use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::platform::{Instance, Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
@@ -51,41 +51,24 @@ impl Haproxy {
     // Private
 
     async fn checked(&self, deployment: Deployment<'_>) -> Result<Vec<String>, CheckError> {
-        let not_run = |source| CheckError::NotRun {
-            program: self.path.display().to_string(),
-            source,
-        };
-        let scratch = &Scratch::new().map_err(not_run)?;
-        // Rendered for the scratch directory, so that its files refer to one another there.
-        let there = RunDir::at(scratch.path());
-        let scratched = Deployment {
-            run_dir: &there,
-            ..deployment
-        };
-        for file in self.files(scratched)? {
-            RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
-        }
-        let configs = deployment.plan.balancer.all_instances();
-        let checks = configs.map(|instance| async move {
-            let config = RunDir::at(scratch.path()).haproxy_config(instance);
-            let program = Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), config.as_os_str()]);
-            program.output(PATIENCE).await.map_err(not_run)
-        });
-        let here = |words: String| {
-            let (there, here) = (
-                there.path().display().to_string(),
-                deployment.run_dir.path().display().to_string(),
-            );
-            words.replace(&there, &here)
-        };
+        let trial = &Trial::of(self, deployment)?;
+        let checks = deployment
+            .plan
+            .balancer
+            .all_instances()
+            .map(|instance| async move {
+                let config = trial.run_dir().haproxy_config(instance);
+                let program =
+                    Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), config.as_os_str()]);
+                program.output(PATIENCE).await
+            });
+        let outputs = try_join_all(checks)
+            .await
+            .map_err(|source| not_run(self, source))?;
         let mut warned: Vec<String> = Vec::new();
-        for output in try_join_all(checks).await? {
-            let warnings = verdict(&output).map_err(|words| CheckError::Refused {
-                kind: self.kind(),
-                program: self.build.to_string(),
-                words: here(words),
-            })?;
-            warned.extend(warnings.into_iter().map(here));
+        for output in outputs {
+            let warnings = verdict(&output).map_err(|words| trial.refused(self, &self.build, &words))?;
+            warned.extend(warnings.iter().map(|warning| trial.said(warning)));
         }
         Ok(warned)
     }

@@ -11,6 +11,7 @@ mod haproxy;
 mod nginx;
 mod orders;
 mod scratch;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! nginx.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::certificate::pem;
 use super::check::{CheckError, nginx_verdict};
 use super::files::{ConfigFile, FilesError};
 use super::orders::Orders;
-use super::scratch::Scratch;
+use super::trial::{Trial, not_run};
 use super::{Away, Balancer, Deployment, ReloadBy};
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
@@ -96,40 +95,17 @@ impl Nginx {
     }
 
     async fn checked(&self, deployment: Deployment<'_>) -> Result<Vec<String>, CheckError> {
-        let not_run = |source| CheckError::NotRun {
-            program: self.path.display().to_string(),
-            source,
-        };
-        let scratch = Scratch::new().map_err(not_run)?;
-        // Rendered for the scratch directory, so that its files refer to one another there.
-        let there = RunDir::at(scratch.path());
-        fs::create_dir(there.logs()).map_err(not_run)?;
-        let scratched = Deployment {
-            run_dir: &there,
-            ..deployment
-        };
-        for file in self.files(scratched)? {
-            RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
-        }
-        let mut program = self.program(&there).arg("-t");
+        let trial = Trial::of(self, deployment)?;
+        let mut program = self.program(trial.run_dir()).arg("-t");
         // It warns of a limit that is lower than what it is to have.
         program.nofile = Some(deployment.plan.balancer.nofile);
-        let output = program.output(PATIENCE).await.map_err(not_run)?;
-        let here = |words: String| {
-            let (there, here) = (
-                there.path().display().to_string(),
-                deployment.run_dir.path().display().to_string(),
-            );
-            words.replace(&there, &here)
-        };
-        match nginx_verdict(&output) {
-            Ok(warnings) => Ok(warnings.into_iter().map(here).collect()),
-            Err(words) => Err(CheckError::Refused {
-                kind: self.kind(),
-                program: self.installed.build.to_string(),
-                words: here(words),
-            }),
-        }
+        let output = program
+            .output(PATIENCE)
+            .await
+            .map_err(|source| not_run(self, source))?;
+        let warnings =
+            nginx_verdict(&output).map_err(|words| trial.refused(self, &self.installed.build, &words))?;
+        Ok(warnings.iter().map(|warning| trial.said(warning)).collect())
     }
 }
 
