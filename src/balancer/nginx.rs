@@ -143,7 +143,7 @@ impl Balancer for Nginx {
     }
 
     fn serve(&self, deployment: Deployment<'_>, _instance: usize, _replacing: Option<u32>) -> Program {
-        let mut program = self.program(deployment.run_dir);
+        let mut program = self.program(deployment.run_dir).with_huge_pages();
         program.nofile = Some(deployment.plan.balancer.nofile);
         program
     }

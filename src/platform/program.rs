@@ -55,6 +55,18 @@ impl Program {
         self
     }
 
+    /// Lets its C library ask the kernel for huge pages. A process that gets tens of thousands of connections within
+    /// seconds then meets a page fault for every 2 MB of them instead of every 4 kB; in a virtual machine one takes some
+    /// 10 µs, because its host has to find the page too. Tunables that we were given ourselves hold instead.
+    #[must_use]
+    pub fn with_huge_pages(mut self) -> Program {
+        const TUNABLES: &str = "GLIBC_TUNABLES";
+        if std::env::var_os(TUNABLES).is_none() {
+            self.env.push((TUNABLES.into(), "glibc.malloc.hugetlb=1".into()));
+        }
+        self
+    }
+
     /// Runs to the end, input closed, output captured.
     ///
     /// # Errors

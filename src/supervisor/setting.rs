@@ -188,7 +188,7 @@ impl Setting {
             program = program.args(["--http", &http.to_string()]);
         }
         program.name = Some("clusterctl".into());
-        program
+        program.with_huge_pages()
     }
 }
 

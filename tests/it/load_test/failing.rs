@@ -15,11 +15,11 @@ fn cluster_behind(balancer: &'static str) -> TestCluster {
     TestCluster::behind(balancer)
         .set("targets.failover=30s")
         .judged_by_others()
-        .started()
 }
 
 fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
-    let cluster = cluster_behind(balancer);
+    // The node is held back for 16 seconds: longer than the first test lasts.
+    let cluster = cluster_behind(balancer).set("health.rise=8").started();
     let ended = of(&cluster, "2000 7 --failover erlmcp2 --json").ends();
     let results = ended.results(0);
     let failover = complete(&results, "kill");
@@ -64,7 +64,7 @@ fn a_node_that_takes_no_clients_is_not_judged() {
 }
 
 fn a_stopped_node_is_found_and_goes_on(balancer: &'static str) {
-    let cluster = cluster_behind(balancer);
+    let cluster = cluster_behind(balancer).started();
     let pid = cluster.node_pid("erlmcp2");
     let ended = of(&cluster, "1000 12 --failover erlmcp2 --failover-mode stop --json").ends();
     let results = ended.results(0);
