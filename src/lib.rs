@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | 6 | [`cli`]: one file per command; the only place that prints |
 //! | 5 | [`supervisor`]: what the profile wants, kept alive; [`report`]: results as text |
-//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`loadtest`]: connections for real; [`observe`]: what is measured |
+//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`beam`]: those on Erlang; [`loadtest`]: connections for real; [`observe`]: what is measured |
 //! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types |
 //! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables |
 //! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol |
@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod balancer;
+pub mod beam;
 pub mod cli;
 pub mod dataplane;
 pub mod loadtest;

@@ -1,7 +1,6 @@
 //! Finds a balancer's binary, and asks it who it is.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -10,12 +9,9 @@ use super::Balancer;
 use super::builtin::Builtin;
 use super::haproxy::{self, Haproxy};
 use super::nginx::{self, Nginx};
-use crate::platform::Program;
+use crate::platform::{Program, executable};
 use crate::profile::{BalancerKind, Binaries};
 use crate::render::{HaproxyBuild, NginxBuild};
-
-/// Where administrators' programs are, which an ordinary user's PATH leaves out.
-const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 
 /// Saying who one is takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -162,11 +158,11 @@ async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
 /// The binary that is `named`, else the one that is found; absolute, because daemons change their directory.
 fn locate(kind: BalancerKind, named: Option<&Path>) -> Result<PathBuf, FindError> {
     let path = match named {
-        Some(named) => at(named).ok_or_else(|| FindError::NotThere {
+        Some(named) => executable::at(named).ok_or_else(|| FindError::NotThere {
             kind,
             path: named.to_owned(),
         })?,
-        None => search(kind.name()).ok_or(FindError::NotFound(kind))?,
+        None => executable::search(kind.name()).ok_or(FindError::NotFound(kind))?,
     };
     Ok(std::path::absolute(&path).unwrap_or(path))
 }
@@ -180,29 +176,10 @@ async fn ask(kind: BalancerKind, path: &Path, what: &str) -> Result<Output, Find
     })
 }
 
-/// Where the profile's `named` binary is: a bare name is searched for, a path is what it is.
-fn at(named: &Path) -> Option<PathBuf> {
-    match named.to_str() {
-        Some(name) if !name.contains('/') => search(name),
-        _ => named.exists().then(|| named.to_owned()),
-    }
-}
-
-fn search(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(ELSEWHERE.iter().map(PathBuf::from))
-        .map(|directory| directory.join(name))
-        .find(|file| is_executable(file))
-}
-
-fn is_executable(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     async fn error(haproxy: &Path) -> FindError {
@@ -230,13 +207,6 @@ mod tests {
         let found = find(BalancerKind::Haproxy, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Haproxy);
         assert!(found.version().starts_with(|c: char| c.is_ascii_digit()));
-    }
-
-    #[test]
-    fn a_bare_name_is_searched_for() {
-        assert!(at(Path::new("sh")).is_some_and(|path| path.is_absolute()));
-        assert_eq!(at(Path::new("Cargo.toml")), None);
-        assert_eq!(at(Path::new("./Cargo.toml")), Some(PathBuf::from("./Cargo.toml")));
     }
 
     #[tokio::test]

@@ -10,11 +10,12 @@ use super::mending::{Change, Witness, mend};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};
+use crate::beam::{self, Erlang};
 use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
 use crate::plan::{Plan, plan, remedy};
 use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
-use crate::profile::{BalancerKind, Cluster};
+use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
 use crate::supervisor::{Record, living_pids};
 
@@ -194,7 +195,30 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
             problem,
         });
     }
+    if cluster.runtime == Runtime::Erlang {
+        seen.push(erl(cluster).await);
+    }
     seen
+}
+
+async fn erl(cluster: &Cluster) -> BinarySeen {
+    let (path, version, problem) = match Erlang::find(&cluster.binaries).await {
+        Ok(found) => (
+            Some(found.erl),
+            Some(format!("OTP {} ({})", found.release, found.version)),
+            None,
+        ),
+        Err(beam::FindError::NotFound) => (None, None, None),
+        Err(error) => (cluster.binaries.erl.clone(), None, Some(error.to_string())),
+    };
+    BinarySeen {
+        name: "erl",
+        path,
+        version,
+        needed: true,
+        install: "apt-get install -y erlang-base",
+        problem,
+    }
 }
 
 /// Processes of this very cluster, which may hold its ports: its children, and its supervisor.

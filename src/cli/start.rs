@@ -90,6 +90,7 @@ async fn begin(
         }
         prepared => prepared?,
     };
+    prepared.install().await?;
     if args.foreground {
         warn(printer, &prepared);
         return in_front(printer, run_dir, launch).await;

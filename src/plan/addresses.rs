@@ -48,7 +48,7 @@ impl Plan {
             .iter()
             .filter(|_| cluster.runtime != Runtime::External)
             .flat_map(|node| {
-                [Some(node.tcp), node.http]
+                [Some(node.tcp), node.http, node.distribution]
                     .into_iter()
                     .flatten()
                     .map(|at| (node.name.clone(), at))

@@ -7,6 +7,8 @@ use crate::profile::{Cluster, Runtime};
 
 /// Descriptors of a table that are no connections: listeners, epoll, logs, probes, what was inherited.
 const HEADROOM: u64 = 64;
+/// The same of a BEAM node, with its scheduler's and distribution's own, and with those who ask it something.
+const BEAM_HEADROOM: u64 = 128;
 /// For programs of which we know nothing: they may need files of their own beside two descriptors per connection.
 const UNKNOWN: u64 = 1 << 16;
 
@@ -15,7 +17,8 @@ pub(super) fn plan(cluster: &Cluster, host: &Host) -> NodePlan {
     let wanted = wanted(cluster);
     match cluster.runtime {
         Runtime::Embedded => embedded(wanted, cluster.nodes.len(), host),
-        Runtime::Command | Runtime::Erlang => program(wanted, host),
+        Runtime::Command => program(wanted, HEADROOM, host),
+        Runtime::Erlang => program(wanted, BEAM_HEADROOM, host),
         Runtime::External => NodePlan {
             nofile: 0,
             workers: 0,
@@ -34,6 +37,7 @@ pub(super) fn descriptors(cluster: &Cluster) -> u64 {
     let connections = u64::from(wanted(cluster));
     match cluster.runtime {
         Runtime::Embedded => Tables::least_nofile(connections, HEADROOM, Filled::ByHash),
+        Runtime::Erlang => connections + BEAM_HEADROOM,
         _ => connections + HEADROOM,
     }
 }
@@ -55,12 +59,12 @@ fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
     }
 }
 
-fn program(wanted: u32, host: &Host) -> NodePlan {
+fn program(wanted: u32, headroom: u64, host: &Host) -> NodePlan {
     let nofile = host.nofile.min(UNKNOWN.max(u64::from(wanted) * 2));
     NodePlan {
         nofile,
         workers: 0,
-        maxconn: at_most(wanted, nofile.saturating_sub(HEADROOM)),
+        maxconn: at_most(wanted, nofile.saturating_sub(headroom)),
     }
 }
 

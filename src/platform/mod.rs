@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod descriptors;
+pub mod executable;
 pub mod host;
 pub mod listen;
 pub mod lock;

@@ -225,6 +225,30 @@ impl RunDir {
         self.0.join("nginx-temp")
     }
 
+    /// Who the BEAM nodes are, for `erl -config`.
+    #[must_use]
+    pub fn erlang_config(&self) -> PathBuf {
+        self.0.join("cluster.config")
+    }
+
+    /// What BEAM nodes run.
+    #[must_use]
+    pub fn erlang(&self) -> PathBuf {
+        self.0.join("erlang")
+    }
+
+    /// The home directory of BEAM nodes.
+    #[must_use]
+    pub fn erlang_home(&self) -> PathBuf {
+        self.erlang().join("home")
+    }
+
+    /// The cookie by which BEAM nodes know one another.
+    #[must_use]
+    pub fn erlang_cookie(&self) -> PathBuf {
+        self.erlang_home().join(".erlang.cookie")
+    }
+
     /// Certificate chain and private key in one PEM file, as HAProxy wants them.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
@@ -253,10 +277,16 @@ impl RunDir {
                 }
             }
         }
-        match fs::remove_dir(self.nginx_temp()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => outcome,
+        for removed in [
+            fs::remove_dir(self.nginx_temp()),
+            fs::remove_dir_all(self.erlang_home()),
+        ] {
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
+                _ => {}
+            }
         }
+        outcome
     }
 
     /// Replaces the file at `path` whole, so that no reader and no crash ever sees half of it.
@@ -301,6 +331,7 @@ impl RunDir {
             self.nginx_socket(),
             self.nginx_pid(),
             self.certificate(),
+            self.erlang_cookie(),
         ];
         paths.extend(self.of_instances());
         // Last: as long as it is there, somebody may look for children.

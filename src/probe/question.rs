@@ -66,6 +66,7 @@ mod tests {
             number: 1,
             tcp,
             http: Some(http),
+            distribution: None,
             weight: 100,
             target: 1,
             maxconn: 1,

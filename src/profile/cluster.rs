@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::document::{
-    BalancerKind, Binaries, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts,
+    BalancerKind, Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts,
 };
 
 /// A cluster, as a profile describes it.
@@ -20,6 +20,8 @@ pub struct Cluster {
     pub runtime: Runtime,
     /// The program of runtime `command`, and its arguments, with their placeholders.
     pub command: Vec<String>,
+    /// How the nodes of runtime `erlang` run.
+    pub erlang: Erlang,
     /// Its nodes; at least one.
     pub nodes: Vec<Node>,
     /// What happens when a node dies.
@@ -53,6 +55,8 @@ pub struct Node {
     pub tcp: SocketAddr,
     /// MCP over HTTP.
     pub http: Option<SocketAddr>,
+    /// Where other BEAM nodes connect to it, if it is one of ours.
+    pub distribution: Option<SocketAddr>,
     /// Share of the load relative to the others.
     pub weight: u16,
     /// Connections that it should hold.

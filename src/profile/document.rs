@@ -110,6 +110,57 @@ pub(super) struct Nodes {
     pub command: Option<Vec<String>>,
     /// The nodes of runtime `external`.
     pub members: Vec<Member>,
+    /// How BEAM nodes run.
+    pub erlang: Erlang,
+}
+
+/// How the nodes of runtime `erlang` run.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erlang {
+    /// Distribution port of the first node, on loopback; the next ones follow.
+    pub distribution_port: u16,
+    /// How long schedulers look for work before they sleep.
+    pub busy_wait: BusyWait,
+    /// Minor garbage collections of a process before a full one.
+    pub fullsweep_after: u16,
+    /// Silence of a client after which its process is made as small as can be.
+    pub idle_after: Period,
+    /// More arguments for `erl`.
+    pub arguments: Vec<String>,
+}
+
+/// How long a scheduler of the BEAM looks for work before it sleeps: `erl +sbwt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BusyWait {
+    /// Not at all: right where nodes share processors.
+    None,
+    /// Hardly.
+    VeryShort,
+    /// Shortly.
+    Short,
+    /// As long as OTP thinks right.
+    Medium,
+    /// Long.
+    Long,
+    /// Very long.
+    VeryLong,
+}
+
+impl BusyWait {
+    /// As `erl` wants it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            BusyWait::None => "none",
+            BusyWait::VeryShort => "very_short",
+            BusyWait::Short => "short",
+            BusyWait::Medium => "medium",
+            BusyWait::Long => "long",
+            BusyWait::VeryLong => "very_long",
+        }
+    }
 }
 
 impl Document {

@@ -1,6 +1,6 @@
 //! Everything of a cluster that listens, with its address and port.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::document::{Document, Runtime};
 
@@ -101,14 +101,24 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
         }
         return found;
     }
+    let is_beam = nodes.runtime == Runtime::Erlang;
+    let distribution = Some(nodes.erlang.distribution_port).filter(|_| is_beam);
     for number in 1..=nodes.count {
-        for (key, port) in [("tcp_port", Some(nodes.tcp_port)), ("http_port", nodes.http_port)] {
+        for (key, address, port) in [
+            ("tcp_port", nodes.address, Some(nodes.tcp_port)),
+            ("http_port", nodes.address, nodes.http_port),
+            (
+                "erlang.distribution_port",
+                Ipv4Addr::LOCALHOST.into(),
+                distribution,
+            ),
+        ] {
             if let Some(port) = port {
                 let port = u32::from(port) + u32::from(offset) + u32::from(number - 1);
                 add(
                     format!("nodes.{key}"),
                     node(&nodes.name_of(number)),
-                    nodes.address,
+                    address,
                     port,
                 );
             }

@@ -21,8 +21,8 @@ pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Listeners, Node};
 pub use difference::{Change, difference};
 pub use document::{
-    Algorithm, BalancerKind, Binaries, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
-    Runtime, Sticky, Table, Targets, Timeouts,
+    Algorithm, BalancerKind, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart,
+    Route, Routing, Runtime, Sticky, Table, Targets, Timeouts,
 };
 pub use problem::Problems;
 pub use resolve::{load, show};

@@ -1,6 +1,6 @@
 //! From a source to the cluster, and to the text of what it says in effect.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
 use super::cluster::{Certificate, Cluster, Listeners, Node};
@@ -75,6 +75,7 @@ fn shift(document: &mut Document, offset: u16) {
     let nodes = &mut document.nodes;
     nodes.tcp_port = nodes.tcp_port.saturating_add(offset);
     nodes.http_port = nodes.http_port.map(|port| port.saturating_add(offset));
+    nodes.erlang.distribution_port = nodes.erlang.distribution_port.saturating_add(offset);
 }
 
 /// Begins relative paths where they were written: `directory` tells it for each key.
@@ -138,6 +139,7 @@ fn cluster(document: Document) -> Cluster {
         balancer,
         runtime: nodes.runtime,
         command: nodes.command.unwrap_or_default(),
+        erlang: nodes.erlang,
         nodes: members,
         restart: nodes.restart,
         listen: Listeners {
@@ -177,6 +179,10 @@ fn members(document: &Document) -> Vec<Node> {
         number,
         tcp,
         http,
+        distribution: (nodes.runtime == Runtime::Erlang).then(|| {
+            let port = nodes.erlang.distribution_port.saturating_add(number - 1);
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+        }),
         weight: nodes.weight,
         target: nodes.target,
         maxconn: nodes.maxconn,

@@ -12,6 +12,7 @@ use super::layer::MAX_BYTES;
 /// The embedded profiles: name, text.
 pub const EMBEDDED: &[(&str, &str)] = &[
     (DEFAULT, include_str!("../../profiles/default.yaml")),
+    ("beam", include_str!("../../profiles/beam.yaml")),
     ("nginx-classic", include_str!("../../profiles/nginx-classic.yaml")),
 ];
 

@@ -1,5 +1,6 @@
 //! A cluster and its plan, as configuration text. A view model decides, a template prints.
 
+mod beam;
 mod build;
 mod builtin;
 mod dataplane;
@@ -10,6 +11,7 @@ mod per_ip;
 mod pool;
 mod templates;
 
+pub use beam::cluster_config;
 pub use build::HaproxyBuild;
 pub use builtin::dataplane;
 pub use dataplane::{

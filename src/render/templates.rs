@@ -12,6 +12,10 @@ const EMBEDDED: &[(&str, &str)] = &[
         "haproxy.cfg.tera",
         include_str!("../../templates/haproxy.cfg.tera"),
     ),
+    (
+        "cluster.config.tera",
+        include_str!("../../templates/cluster.config.tera"),
+    ),
     ("nginx.conf.tera", include_str!("../../templates/nginx.conf.tera")),
     ("load_test.html", include_str!("../../templates/load_test.html")),
 ];

@@ -130,6 +130,7 @@ impl Core {
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
             core.adopt(record, now);
+            core.go_on_stopping(now);
         }
         let verb = if core.adopted.is_empty() {
             Verb::Start

@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use super::census::census;
-use super::child::{Event, Then};
+use super::child::{Child, Event, Then};
 use super::core::Core;
 use super::drain::{Drain, Due};
 use super::news::{News, Reply};
@@ -59,8 +59,7 @@ impl Core {
                 }
                 Some(Due::Stop) => {
                     tracing::info!(node = name, "empty; stopping it");
-                    let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
-                    self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
+                    self.put_to_rest(index, now);
                 }
             }
         }
@@ -79,6 +78,15 @@ impl Core {
         self.drains.get(name).is_some_and(Drain::has_stopped)
     }
 
+    /// Stops those that a drain was stopping when the supervisor before this one died.
+    pub(super) fn go_on_stopping(&mut self, now: Instant) {
+        for index in 0..self.setting.cluster.nodes.len() {
+            if self.rests(index) && self.adopted.contains(&Who::Node(index)) {
+                self.put_to_rest(index, now);
+            }
+        }
+    }
+
     /// The index of the node with this name.
     pub(super) fn index(&self, node: &str) -> Result<usize, Refusal> {
         let index = self
@@ -94,6 +102,11 @@ impl Core {
     }
 
     // Private
+
+    fn put_to_rest(&mut self, index: usize, now: Instant) {
+        let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
+        self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
+    }
 
     fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
         self.refuse_while_ending()?;
@@ -137,6 +150,7 @@ impl Core {
 
     /// Whether a drain has stopped the node, and nobody has started it since.
     fn is_stopped_by_drain(&self, index: usize) -> bool {
-        self.rests(index) && self.node_state(index) == NodeState::Stopped
+        let child = self.children.get(&Who::Node(index));
+        self.rests(index) && child.is_some_and(Child::rests)
     }
 }

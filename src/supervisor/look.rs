@@ -82,6 +82,8 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: boo
     };
     match child.map(|child| &child.state) {
         None | Some(State::Up { .. }) => heard,
+        // It has not yet ended, for whoever waits for that.
+        Some(State::Stopping { then: Then::Rest, .. }) if is_drained => NodeState::Draining,
         Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
         Some(State::Stopping {
             then: Then::Recover, ..

@@ -7,10 +7,11 @@ use super::record::Launch;
 use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
+use crate::beam::{self, Erlang, InstallError};
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
-use crate::profile::{Cluster, Problems, load};
+use crate::profile::{Cluster, Problems, Runtime, load};
 use crate::render::Templates;
 
 /// A cluster that is ready to be started.
@@ -29,6 +30,12 @@ pub enum PrepareError {
     /// There is no balancer to run.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There is no Erlang for the nodes.
+    #[error(transparent)]
+    Erlang(#[from] beam::FindError),
+    /// The nodes' code, or their home, cannot be made.
+    #[error(transparent)]
+    Install(#[from] InstallError),
     /// The balancer's files cannot be made.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -48,6 +55,8 @@ impl PrepareError {
             // Says it beside each problem.
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
+            PrepareError::Erlang(error) => error.hint(),
+            PrepareError::Install(error) => error.hint(),
             PrepareError::Files(error) => error.hint(),
             PrepareError::Check(error) => error.hint(),
             PrepareError::Taken(_) => {
@@ -71,6 +80,10 @@ impl Prepared {
         let cluster = load(&launch.source)?.behind(launch.balancer);
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
+        let erlang = match cluster.runtime {
+            Runtime::Erlang => Some(Erlang::find(&cluster.binaries).await?),
+            Runtime::Embedded | Runtime::Command | Runtime::External => None,
+        };
         let templates = launch
             .templates
             .as_ref()
@@ -80,10 +93,12 @@ impl Prepared {
             cluster,
             plan,
             balancer,
+            erlang,
             run_dir,
             templates,
         };
-        let files = setting.balancer.files(setting.deployment())?;
+        let mut files = setting.balancer.files(setting.deployment())?;
+        files.extend(setting.node_files().map_err(FilesError::from)?);
         let warned = setting.balancer.check(setting.deployment()).await?;
         let wanted = wanted(&setting.cluster, &setting.plan, setting.launch.only);
         let taken = taken(&wanted, ours);
@@ -95,6 +110,17 @@ impl Prepared {
             files,
             warned,
         })
+    }
+
+    /// Puts into the run directory what nodes need before they can be started.
+    ///
+    /// # Errors
+    /// When that cannot be made.
+    pub async fn install(&self) -> Result<(), PrepareError> {
+        if let Some(erlang) = &self.setting.erlang {
+            beam::install(erlang, &self.setting.run_dir).await?;
+        }
+        Ok(())
     }
 
     /// What the profile wants and this host or balancer does not give.
@@ -126,20 +152,25 @@ pub(super) async fn reloaded(
     };
     let prepared = Prepared::new(launch, now.run_dir.clone(), ours)
         .await
-        .map_err(|error| Refusal {
-            hint: error.hint(),
-            error: error.to_string(),
-        })?;
-    match fixed(now, &prepared.setting) {
-        Some(what) => Err(Refusal {
+        .map_err(|error| refusal(&error))?;
+    if let Some(what) = fixed(now, &prepared.setting) {
+        return Err(Refusal {
             error: format!("{what} cannot be changed by a reload"),
             hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
-        }),
-        None => Ok(prepared),
+        });
     }
+    prepared.install().await.map_err(|error| refusal(&error))?;
+    Ok(prepared)
 }
 
 // Private
+
+fn refusal(error: &PrepareError) -> Refusal {
+    Refusal {
+        hint: error.hint(),
+        error: error.to_string(),
+    }
+}
 
 /// What differs and cannot be changed while the cluster runs.
 fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
@@ -147,7 +178,7 @@ fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
         cluster
             .nodes
             .iter()
-            .map(|node| (node.name.clone(), node.tcp, node.http))
+            .map(|node| (node.name.clone(), node.tcp, node.http, node.distribution))
             .collect()
     };
     let (was, is) = (&now.cluster, &next.cluster);

@@ -11,16 +11,19 @@ use super::pulse::PATIENCE;
 use super::record::Launch;
 use super::rollout::Who;
 use super::sign::Sign;
-use crate::balancer::{Balancer, Deployment};
+use crate::balancer::{Balancer, ConfigFile, Deployment};
+use crate::beam::{Erlang, Nodes};
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
-use crate::render::Templates;
+use crate::render::{RenderError, Templates, cluster_config};
 use crate::units::Period;
 
 /// What an ending node gets until it is killed.
 const NODE_GRACE: Duration = Duration::from_secs(5);
+/// What an ending BEAM node gets: in a mesh it takes leave of the others, and needs some 3 seconds.
+const BEAM_GRACE: Duration = Duration::from_secs(10);
 /// What an ending balancer gets, after its connections had their grace, until it is killed.
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,8 @@ pub(super) struct Setting {
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
     pub(super) balancer: Box<dyn Balancer>,
+    /// What BEAM nodes run on.
+    pub(super) erlang: Option<Erlang>,
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
 }
@@ -139,6 +144,7 @@ impl Setting {
     /// How the child is ended; a balancer's connections get `grace` to end by themselves.
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {
+            Who::Node(_) if self.erlang.is_some() => Ladder(vec![(Signal::SIGTERM, BEAM_GRACE)]),
             Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
             Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
                 Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
@@ -166,14 +172,38 @@ impl Setting {
         asked.into_iter().map(probe).collect()
     }
 
+    /// The files that nodes read.
+    ///
+    /// # Errors
+    /// When a template override cannot be read, parsed or filled.
+    pub(super) fn node_files(&self) -> Result<Option<ConfigFile>, RenderError> {
+        if self.erlang.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(ConfigFile {
+            path: self.run_dir.erlang_config(),
+            content: cluster_config(&self.cluster, &self.plan, &self.templates)?,
+        }))
+    }
+
     // Private
 
+    fn beam<'a>(&'a self, erlang: &'a Erlang) -> Nodes<'a> {
+        Nodes {
+            erlang,
+            cluster: &self.cluster,
+            plan: &self.plan,
+            run_dir: &self.run_dir,
+        }
+    }
+
     fn node_program(&self, node: &Node) -> Program {
-        let mut program = match (self.cluster.runtime, self.cluster.command.split_first()) {
-            (Runtime::Command, Some((path, args))) => {
+        let mut program = match (&self.erlang, self.cluster.command.split_first()) {
+            (Some(erlang), _) => self.beam(erlang).program(node),
+            (None, Some((path, args))) if self.cluster.runtime == Runtime::Command => {
                 Program::new(fill(path, node)).args(args.iter().map(|arg| fill(arg, node)))
             }
-            _ => self.embedded_node(node),
+            (None, _) => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
         program

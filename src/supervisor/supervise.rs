@@ -83,6 +83,7 @@ async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     let record = Record::read(&run_dir)?;
     let living = living_pids(record.as_ref());
     let prepared = Prepared::new(launch, run_dir.clone(), &living).await?;
+    prepared.install().await?;
     let lived = run(prepared, record).await;
     if lived.is_err() && living.is_empty() {
         // Nothing was started, and what was written helps nobody.

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 7] = [
     &["platform", "profile", "mcp", "erlang"],
     &["plan", "probe", "workers"],
     &["render", "runtime", "api"],
-    &["balancer", "dataplane", "node", "observe", "loadtest"],
+    &["balancer", "beam", "dataplane", "node", "observe", "loadtest"],
     &["supervisor", "report"],
     &["cli"],
 ];

@@ -48,8 +48,28 @@ impl TestCluster {
         TestCluster::behind("haproxy")
     }
 
-    /// A cluster of the default profile behind `balancer`.
+    /// A cluster of the default profile behind `balancer`. With `TEST_NODES=beam` in the environment its nodes are BEAM
+    /// nodes, so that whatever is tried with nodes of ours can be tried with those.
     pub fn behind(balancer: &'static str) -> TestCluster {
+        let cluster = TestCluster::bare(balancer);
+        match std::env::var("TEST_NODES") {
+            Ok(nodes) if nodes == "beam" => cluster.on_beams(),
+            _ => cluster,
+        }
+    }
+
+    /// A cluster of BEAM nodes behind `balancer`.
+    pub fn of_beams(balancer: &'static str) -> TestCluster {
+        TestCluster::bare(balancer).on_beams()
+    }
+
+    /// Distribution ports as they are would be those of the next range.
+    fn on_beams(self) -> TestCluster {
+        self.with(&["--profile", "beam"])
+            .set("nodes.erlang.distribution_port=8901")
+    }
+
+    fn bare(balancer: &'static str) -> TestCluster {
         let (offset, slot) = eventually("a free range of ports", free_slot);
         let dir = tempfile::Builder::new().prefix("cctl").tempdir().unwrap();
         TestCluster {

@@ -44,7 +44,13 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
                     .hint("`{n}` stands for the node's number, such as `erlmcp{n}`"),
             );
         }
-        problems.extend(word(written, "nodes.name", &nodes.name_of(nodes.count)));
+        let name = nodes.name_of(nodes.count);
+        problems.extend(word(written, "nodes.name", &name));
+        if nodes.runtime == Runtime::Erlang && name.contains('.') {
+            let message = format!("`{}` cannot name an Erlang node", name.escape_debug());
+            let problem = written.problem("nodes.name", message);
+            problems.push(problem.hint("such a name has no `.` in it"));
+        }
         return problems;
     }
     let mut seen: BTreeMap<&str, String> = BTreeMap::new();

@@ -4,18 +4,6 @@ use crate::profile::document::Runtime;
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
 
-/// Only what exists can be started.
-pub(super) fn built(written: &Written) -> Vec<Problem> {
-    if written.document.nodes.runtime != Runtime::Erlang {
-        return Vec::new();
-    }
-    vec![
-        written
-            .problem("nodes.runtime", "runtime `erlang` is not built yet")
-            .hint("what works now: `embedded`, `command`, `external`"),
-    ]
-}
-
 /// Runtime `command` needs a program.
 pub(super) fn command(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
@@ -85,4 +73,20 @@ pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What stands on a command line is no secret.
+pub(super) fn cookie(written: &Written) -> Vec<Problem> {
+    let arguments = &written.document.nodes.erlang.arguments;
+    if !arguments.iter().any(|argument| argument == "-setcookie") {
+        return Vec::new();
+    }
+    vec![
+        written
+            .problem(
+                "nodes.erlang.arguments",
+                "everybody on this host could read the cookie",
+            )
+            .hint("leave `-setcookie` out: nodes get a cookie that only this user can read"),
+    ]
 }

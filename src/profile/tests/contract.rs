@@ -23,6 +23,7 @@ nodes:
   restart: {backoff: 100ms..30s, give_up_after: 10, forget_after: 60s, hung_after: 30s}
   command: null
   members: []
+  erlang: {distribution_port: 9101, busy_wait: none, fullsweep_after: 10, idle_after: 1s, arguments: []}
 listen:
   address: ["0.0.0.0", "::"]
   tcp: 8000

@@ -27,7 +27,10 @@ fn broken_rules() {
         ),
         ("nodes.weight=0", "`nodes.weight` cannot be 0"),
         ("nodes.weight=257", "`nodes.weight` cannot be 257"),
-        ("nodes.runtime=erlang", "runtime `erlang` is not built yet"),
+        (
+            "nodes.erlang.arguments=[-setcookie, x]",
+            "everybody on this host could read the cookie",
+        ),
         ("nodes.runtime=command", "`nodes.command` names no program"),
         (
             "nodes.runtime=external",

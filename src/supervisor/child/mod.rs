@@ -168,6 +168,14 @@ impl Child {
         }
     }
 
+    /// Whether it has ended, or was told to, and nobody wants it back.
+    pub(super) fn rests(&self) -> bool {
+        matches!(
+            self.state,
+            State::Stopped | State::Stopping { then: Then::Rest, .. }
+        )
+    }
+
     /// Whether it runs and has answered.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })

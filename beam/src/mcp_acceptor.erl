@@ -1,0 +1,39 @@
+%% Takes connections from a listener, one after the other, and gives each to a process of its own.
+-module(mcp_acceptor).
+
+-export([start_link/2]).
+-export([init/2, accept/2]).
+
+%% How long to wait when there is no place, or no descriptor, for one more, in milliseconds. Clients wait in the
+%% kernel's queue meanwhile.
+-define(PAUSE, 50).
+
+-spec start_link(gen_tcp:socket(), pid()) -> {ok, pid()}.
+start_link(Listener, Supervisor) ->
+    {ok, proc_lib:spawn_link(?MODULE, init, [Listener, Supervisor])}.
+
+%% Asked for here and not before: a supervisor that starts us answers nobody.
+init(Listener, Supervisor) -> accept(Listener, mcp_connection_sup:beside(Supervisor)).
+
+%% Private
+
+accept(Listener, Connections) ->
+    case mcp_places:is_full() of
+        true -> timer:sleep(?PAUSE);
+        false -> take(gen_tcp:accept(Listener), Connections)
+    end,
+    ?MODULE:accept(Listener, Connections).
+
+take({ok, Socket}, Connections) ->
+    {ok, Pid} = supervisor:start_child(Connections, []),
+    case gen_tcp:controlling_process(Socket, Pid) of
+        ok -> Pid ! {serve, Socket};
+        {error, _} -> exit(Pid, kill)
+    end;
+take({error, closed}, _Connections) ->
+    exit(shutdown);
+take({error, Reason}, _Connections) when Reason =:= emfile; Reason =:= enfile; Reason =:= system_limit ->
+    mcp_places:complain(Reason),
+    timer:sleep(?PAUSE);
+take({error, _Gone}, _Connections) ->
+    ok.

@@ -1,0 +1,19 @@
+%% The connections of one listener. One that ends is gone; its client may come again.
+-module(mcp_connection_sup).
+-behaviour(supervisor).
+
+-export([start_link/1, beside/1]).
+-export([init/1]).
+
+-spec start_link(module()) -> supervisor:startlink_ret().
+start_link(Module) -> supervisor:start_link(?MODULE, Module).
+
+%% That of the listener supervised by Listener.
+-spec beside(pid()) -> pid().
+beside(Listener) ->
+    {connections, Pid, _, _} = lists:keyfind(connections, 1, supervisor:which_children(Listener)),
+    Pid.
+
+init(Module) ->
+    Connection = #{id => connection, start => {Module, start_link, []}, restart => temporary, shutdown => 1000},
+    {ok, {#{strategy => simple_one_for_one, intensity => 0, period => 1}, [Connection]}}.

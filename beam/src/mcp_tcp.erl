@@ -1,0 +1,95 @@
+%% One client over TCP: a message per line, in both directions.
+-module(mcp_tcp).
+-behaviour(gen_server).
+
+-export([start_link/0, socket_options/0]).
+-export([init/1, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
+
+%% The longest message that is read, in bytes.
+-define(MAX_MESSAGE, 16#1000000).
+%% What a client that is refused in mid-message gets to read why, in milliseconds.
+-define(LINGER, 1000).
+
+-record(client, {socket :: gen_tcp:socket() | undefined,
+                 %% A message that is not complete, its last part first, and its size.
+                 parts = [] :: [binary()],
+                 size = 0 :: non_neg_integer()}).
+
+%% It hibernates when it has nothing to do: most clients are silent most of the time.
+start_link() -> gen_server:start_link(?MODULE, [], [{hibernate_after, mcp_node:env(idle_after)}]).
+
+socket_options() -> [{packet, raw}, {buffer, 4096}].
+
+%% gen_server
+
+init([]) ->
+    mcp_places:take(),
+    {ok, #client{}}.
+
+handle_info({serve, Socket}, Client) -> read_on(Client#client{socket = Socket});
+handle_info({tcp, Socket, _Late}, refused) -> discard(Socket);
+handle_info({tcp, _Socket, Data}, Client) -> receive_data(Data, Client);
+handle_info({tcp_closed, _Socket}, Client) -> {stop, normal, Client};
+handle_info({tcp_error, _Socket, _Reason}, Client) -> {stop, normal, Client};
+handle_info(timeout, refused) -> {stop, normal, refused};
+handle_info(_Unknown, Client) -> {noreply, Client}.
+
+handle_call(_Unknown, _From, Client) -> {noreply, Client}.
+
+handle_cast(_Unknown, Client) -> {noreply, Client}.
+
+terminate(_Reason, _Client) -> mcp_places:leave().
+
+%% Private
+
+receive_data(Data, #client{parts = Parts, size = Size} = Client) ->
+    case binary:split(Data, <<"\n">>, [global]) of
+        [Part] when Size + byte_size(Part) > ?MAX_MESSAGE ->
+            refuse(Client);
+        [Part] ->
+            read_on(Client#client{parts = [Part | Parts], size = Size + byte_size(Part)});
+        [End | _] when Size + byte_size(End) > ?MAX_MESSAGE ->
+            refuse(Client);
+        [End | Lines] ->
+            First = iolist_to_binary(lists:reverse(Parts, [End])),
+            {Whole, [Rest]} = lists:split(length(Lines) - 1, Lines),
+            %% As long as a client does not take its answers, it is not read either.
+            Answers = [[Answer, $\n] || Line <- [First | Whole], Answer <- answer(Line)],
+            send(Answers, Client#client{parts = [binary:copy(Rest) || Rest =/= <<>>], size = byte_size(Rest)})
+    end.
+
+answer(Line) ->
+    case is_blank(Line) orelse mcp_rpc:answer(Line) of
+        true -> [];
+        nothing -> [];
+        {_Kind, Answer} -> [Answer]
+    end.
+
+is_blank(<<C, Rest/binary>>) when C =:= $\s; C =:= $\t; C =:= $\r -> is_blank(Rest);
+is_blank(Line) -> Line =:= <<>>.
+
+send([], Client) -> read_on(Client);
+send(Answers, #client{socket = Socket} = Client) ->
+    case gen_tcp:send(Socket, Answers) of
+        ok -> read_on(Client);
+        {error, _Gone} -> {stop, normal, Client}
+    end.
+
+read_on(#client{socket = Socket} = Client) ->
+    case inet:setopts(Socket, [{active, once}]) of
+        ok -> {noreply, Client};
+        {error, _Gone} -> {stop, normal, Client}
+    end.
+
+refuse(#client{socket = Socket}) ->
+    Why = io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE]),
+    _ = gen_tcp:send(Socket, [mcp_rpc:refusal(invalid_request, Why), $\n]),
+    _ = gen_tcp:shutdown(Socket, write),
+    erlang:send_after(?LINGER, self(), timeout),
+    discard(Socket).
+
+discard(Socket) ->
+    case inet:setopts(Socket, [{active, once}]) of
+        ok -> {noreply, refused};
+        {error, _Gone} -> {stop, normal, refused}
+    end.

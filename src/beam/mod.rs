@@ -1,0 +1,57 @@
+//! BEAM nodes: MCP servers on Erlang, of our own making, that need nothing but OTP.
+//!
+//! Their source, in `beam/` of the repository, is part of this binary. The first start compiles it with the `erlc` that is
+//! installed; later ones find it compiled. The nodes form a mesh of distributed Erlang on loopback: each listens for the others at
+//! a fixed port, and a module of ours tells which has which, so there is no epmd. They know one another by a cookie
+//! that was made for this cluster and that only its user can read.
+//!
+//! | in the run directory | what |
+//! | --- | --- |
+//! | `cluster.config` | who the nodes are, for `erl -config` |
+//! | `erlang/mcp_node-HASH/ebin` | the application, compiled |
+//! | `erlang/home/.erlang.cookie` | the cookie, while the cluster runs; the directory is the nodes' `HOME` |
+//! | `logs/NODE.log`, `logs/NODE.crash.dump` | what a node says, and how it looked when it crashed |
+
+mod code;
+mod find;
+mod home;
+mod program;
+
+pub use code::CodeError;
+pub use find::{Erlang, FindError};
+pub use home::{HomeError, cookie};
+pub use program::{HOST, Nodes};
+
+use crate::platform::RunDir;
+
+/// BEAM nodes that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Their code cannot be compiled.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// They cannot have a home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl InstallError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            InstallError::Code(error) => error.hint(),
+            InstallError::Home(error) => error.hint(),
+        }
+    }
+}
+
+/// Puts into the run directory what the nodes need to start and is not there: their code, compiled, and their cookie.
+///
+/// # Errors
+/// When it cannot be compiled or written. Nothing is half there then.
+pub async fn install(erlang: &Erlang, run_dir: &RunDir) -> Result<(), InstallError> {
+    code::compile(erlang, run_dir).await?;
+    home::make(run_dir)?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! BEAM nodes, on the real Erlang. `TEST_NODES=beam cargo test` tries everything else with them, too.
+
+mod http;
+mod running;
+mod speaking;
+mod troubles;
+
+use std::net::{Ipv4Addr, TcpStream};
+
+use crate::harness::{PATIENCE, TestCluster};
+
+/// One node, alone, that is silent about its clients.
+fn one_node() -> TestCluster {
+    let cluster = TestCluster::of_beams("builtin").set("nodes.count=1");
+    cluster.ok(&["start", "--only", "nodes"]);
+    cluster
+}
+
+/// A connection to the port that is `base` in an unshifted profile.
+fn connect(cluster: &TestCluster, base: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, cluster.port(base))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// What the node called `name` has logged.
+fn log(cluster: &TestCluster, name: &str) -> String {
+    std::fs::read_to_string(cluster.run_dir().join(format!("logs/{name}.log"))).unwrap()
+}

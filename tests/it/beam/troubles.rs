@@ -1,0 +1,150 @@
+//! Bad days of BEAM nodes, and of those who have no Erlang.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+
+use super::{connect, log, one_node};
+use crate::harness::{Client, TestCluster, eventually};
+
+/// A cluster whose `erl` and `erlc` are those texts; `start` is refused.
+fn refused_with(erl: &str, erlc: &str) -> String {
+    let mut cluster = TestCluster::of_beams("builtin");
+    for (name, text) in [("erl", erl), ("erlc", erlc)] {
+        let path = cluster.dir().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let erl = cluster.dir().join("erl");
+    cluster = cluster.set(&format!("binaries.erl={}", erl.display()));
+    let ran = cluster.run(&["start"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+    assert!(!cluster.run_dir().join("state.json").exists());
+    assert!(!cluster.run_dir().join("erlang/home").exists());
+    ran.stderr
+}
+
+#[test]
+fn without_an_erlang_that_will_do_nothing_is_started() {
+    let old = refused_with("echo 'Erlang (BEAM) emulator version 12.3' >&2", "");
+    assert!(
+        old.contains("is of OTP 24, and at least OTP 25 is needed"),
+        "{old}"
+    );
+    let broken = refused_with(
+        "echo 'Erlang (BEAM) emulator version 13.1.5' >&2",
+        "echo 'mcp_rpc.erl:1: no such pass'; exit 1",
+    );
+    assert!(broken.contains("mcp_rpc.erl:1: no such pass"), "{broken}");
+    let cluster = TestCluster::of_beams("builtin").set("binaries.erl=/nonexistent");
+    let missing = cluster.run(&["start"]);
+    assert!(
+        missing.stderr.contains("`apt-get install -y erlang-base`"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn a_taken_distribution_port_is_named_before_anything_is_started() {
+    let cluster = TestCluster::of_beams("builtin");
+    let _holder = TcpListener::bind((Ipv4Addr::LOCALHOST, cluster.port(8903))).unwrap();
+    let ran = cluster.run(&["start"]);
+    assert_eq!(ran.code, 1);
+    let expected = format!("127.0.0.1:{} is taken by ", cluster.port(8903));
+    assert!(
+        ran.stderr.contains(&expected) && ran.stderr.contains("wanted for erlmcp3"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_cookie_on_the_command_line_and_a_name_that_is_none_are_refused() {
+    for (setting, said) in [
+        (
+            "nodes.erlang.arguments=[-setcookie, x]",
+            "everybody on this host could read the cookie",
+        ),
+        ("nodes.name=a.{n}", "cannot name an Erlang node"),
+        ("nodes.erlang.distribution_port=9001", "both want port"),
+        ("nodes.erlang.busy_wait=often", "busy_wait"),
+    ] {
+        let cluster = TestCluster::of_beams("builtin").set(setting);
+        let ran = cluster.run(&["check"]);
+        assert_eq!(ran.code, 1, "{setting}: {}", ran.stdout);
+        assert!(ran.stderr.contains(said), "{setting}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn arguments_of_the_users_own_reach_the_node() {
+    let cluster = TestCluster::of_beams("builtin")
+        .set("nodes.count=1")
+        .set("nodes.erlang.arguments=[-mcp_node, greeting, '\"hello\"']")
+        .set("nodes.erlang.busy_wait=very_short");
+    cluster.ok(&["start", "--only", "nodes"]);
+    let line = fs::read(format!("/proc/{}/cmdline", cluster.node_pid("erlmcp1"))).unwrap();
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    assert!(
+        words
+            .windows(2)
+            .any(|pair| pair == [&b"greeting"[..], b"\"hello\""]),
+        "{words:?}"
+    );
+    assert!(
+        words
+            .windows(2)
+            .any(|pair| pair == [&b"-sbwt"[..], b"very_short"]),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn who_comes_to_a_full_node_waits_for_a_place() {
+    let cluster = TestCluster::of_beams("builtin")
+        .set("nodes.count=1")
+        .set("nodes.target=20")
+        .set("nodes.maxconn=20");
+    cluster.ok(&["start", "--only", "nodes"]);
+    let at = cluster.address(9001);
+    let connect = || Client::connect(Ipv4Addr::LOCALHOST, at).unwrap();
+    // Those who look whether it lives have places beside.
+    let mut held: Vec<Client> = (0..60).map(|_| connect()).collect();
+    let served = held.iter_mut().take(20).map(|client| client.node().unwrap());
+    assert!(served.eq(std::iter::repeat_n("erlmcp1", 20)));
+    let last = held.pop().unwrap();
+    drop(held);
+    let mut last = last;
+    assert_eq!(last.node().unwrap(), "erlmcp1");
+    assert_eq!(log(&cluster, "erlmcp1"), "");
+}
+
+#[test]
+fn garbage_on_the_distribution_port_harms_nobody() {
+    let cluster = one_node();
+    let pid = cluster.node_pid("erlmcp1");
+    for garbage in [
+        &b"\0"[..],
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0\x03n\0\x05",
+        b"\0\x15n\0\x05\0\0\0\0evil@localhost",
+        b"\xff\xffN",
+        &[0xff; 10_000],
+        &[0; 10_000],
+    ] {
+        let mut stream = connect(&cluster, 8901);
+        // It may hang up at once.
+        let _reset_or_not = stream.write_all(garbage);
+    }
+    // Others wait for what never comes.
+    let _silent: Vec<_> = (0..20).map(|_| connect(&cluster, 8901)).collect();
+    let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
+    assert_eq!(client.node().unwrap(), "erlmcp1");
+    eventually("an untroubled node", || {
+        let node = cluster.node("erlmcp1");
+        (node["state"] == "up" && node["pid"] == pid && node["restarts"] == 0).then_some(())
+    });
+}
