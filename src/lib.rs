@@ -10,7 +10,7 @@
 //! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`beam`]: those on Erlang; [`loadtest`]: connections for real; [`observe`]: what is measured |
 //! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types |
 //! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables |
-//! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol |
+//! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol; [`erlang`]: BEAM nodes, asked |
 //! | 0 | [`units`], [`stats`], [`shutdown`], [`telemetry`] |
 
 pub mod api;
@@ -18,6 +18,7 @@ pub mod balancer;
 pub mod beam;
 pub mod cli;
 pub mod dataplane;
+pub mod erlang;
 pub mod loadtest;
 pub mod mcp;
 pub mod node;

@@ -17,22 +17,40 @@ use tempfile::TempDir;
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Ports of different tests are so far apart; a default cluster's own span just over 1,000.
-const STEP: u16 = 1_100;
+/// Ports of different tests are so far apart; those of a cluster of BEAM nodes go from 8000 to 9104.
+const STEP: u16 = 1_110;
 /// More would reach into the ephemeral ports.
 const SLOTS: u16 = 21;
+
+/// A range of ports that no other test uses.
+#[must_use]
+pub struct Ports {
+    offset: u16,
+    /// Keeps them ours.
+    _slot: File,
+}
+
+impl Ports {
+    pub fn new() -> Ports {
+        let (offset, slot) = eventually("a free range of ports", free_slot);
+        Ports { offset, _slot: slot }
+    }
+
+    /// The port that is `base` in an unshifted profile.
+    pub fn port(&self, base: u16) -> u16 {
+        base + self.offset
+    }
+}
 
 /// A cluster of one test's own.
 #[must_use]
 pub struct TestCluster {
     dir: TempDir,
-    offset: u16,
+    ports: Ports,
     balancer: &'static str,
     args: Vec<String>,
     /// Descriptors that a process may have; as many as the host gives when none.
     nofile: Option<u32>,
-    /// Keeps the offset ours.
-    _slot: File,
 }
 
 /// What a command printed, and how it ended.
@@ -63,22 +81,18 @@ impl TestCluster {
         TestCluster::bare(balancer).on_beams()
     }
 
-    /// Distribution ports as they are would be those of the next range.
     fn on_beams(self) -> TestCluster {
         self.with(&["--profile", "beam"])
-            .set("nodes.erlang.distribution_port=8901")
     }
 
     fn bare(balancer: &'static str) -> TestCluster {
-        let (offset, slot) = eventually("a free range of ports", free_slot);
         let dir = tempfile::Builder::new().prefix("cctl").tempdir().unwrap();
         TestCluster {
             dir,
-            offset,
+            ports: Ports::new(),
             balancer,
             args: Vec::new(),
             nofile: None,
-            _slot: slot,
         }
         .in_one_process()
     }
@@ -137,7 +151,7 @@ impl TestCluster {
 
     /// The port that is `base` in an unshifted profile.
     pub fn port(&self, base: u16) -> u16 {
-        base + self.offset
+        self.ports.port(base)
     }
 
     pub fn address(&self, base: u16) -> SocketAddr {
@@ -152,7 +166,7 @@ impl TestCluster {
             .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
-            .args(["--port-offset", &self.offset.to_string()])
+            .args(["--port-offset", &self.ports.offset.to_string()])
             .args(&self.args)
             .args(args)
             .timeout(PATIENCE);
@@ -167,7 +181,7 @@ impl TestCluster {
             .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
-            .args(["--port-offset", &self.offset.to_string()])
+            .args(["--port-offset", &self.ports.offset.to_string()])
             .args(&self.args)
             .args(args)
             .stdout(Stdio::piped())

@@ -16,6 +16,7 @@ mod cli;
 mod completions;
 mod dialect;
 mod draining;
+mod erlang;
 mod failing_over;
 mod haproxy;
 mod harness;

@@ -96,7 +96,7 @@ fn they_listen_for_one_another_on_loopback_only() {
     let cluster = TestCluster::of_beams("builtin");
     cluster.ok(&["start", "--only", "nodes"]);
     for number in 0..4 {
-        let port = cluster.port(8901 + number);
+        let port = cluster.port(9101 + number);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
         // An address of this host, and not the one that they listen on.
         assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 2), port)).is_err());

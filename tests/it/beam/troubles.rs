@@ -50,10 +50,10 @@ fn without_an_erlang_that_will_do_nothing_is_started() {
 #[test]
 fn a_taken_distribution_port_is_named_before_anything_is_started() {
     let cluster = TestCluster::of_beams("builtin");
-    let _holder = TcpListener::bind((Ipv4Addr::LOCALHOST, cluster.port(8903))).unwrap();
+    let _holder = TcpListener::bind((Ipv4Addr::LOCALHOST, cluster.port(9103))).unwrap();
     let ran = cluster.run(&["start"]);
     assert_eq!(ran.code, 1);
-    let expected = format!("127.0.0.1:{} is taken by ", cluster.port(8903));
+    let expected = format!("127.0.0.1:{} is taken by ", cluster.port(9103));
     assert!(
         ran.stderr.contains(&expected) && ran.stderr.contains("wanted for erlmcp3"),
         "{}",
@@ -135,12 +135,12 @@ fn garbage_on_the_distribution_port_harms_nobody() {
         &[0xff; 10_000],
         &[0; 10_000],
     ] {
-        let mut stream = connect(&cluster, 8901);
+        let mut stream = connect(&cluster, 9101);
         // It may hang up at once.
         let _reset_or_not = stream.write_all(garbage);
     }
     // Others wait for what never comes.
-    let _silent: Vec<_> = (0..20).map(|_| connect(&cluster, 8901)).collect();
+    let _silent: Vec<_> = (0..20).map(|_| connect(&cluster, 9101)).collect();
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
     eventually("an untroubled node", || {

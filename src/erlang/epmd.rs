@@ -1,0 +1,147 @@
+//! epmd, the daemon that knows at which port each node of its host listens.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+/// The port that it has unless told otherwise.
+pub const EPMD_PORT: u16 = 4369;
+
+const PORT_PLEASE2: u8 = 122;
+const PORT2: u8 = 119;
+
+/// Why a node's port is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum EpmdError {
+    /// There is no epmd.
+    #[error("cannot reach epmd at {address}: {source}")]
+    Unreachable {
+        /// Where it was sought.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing comes.
+    #[error("epmd at {0} does not answer in time")]
+    Timeout(SocketAddr),
+    /// It knows no such node.
+    #[error("epmd at {address} knows no node `{name}`")]
+    Unknown {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// The name, without host.
+        name: String,
+    },
+    /// What it says is no answer.
+    #[error("what listens at {0} is no epmd")]
+    Strange(SocketAddr),
+}
+
+impl EpmdError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            EpmdError::Unreachable { .. } | EpmdError::Timeout(_) | EpmdError::Strange(_) => {
+                "a node without epmd is reached by its distribution port, `--port N`"
+            }
+            EpmdError::Unknown { .. } => "is it running? `epmd -names` on its host lists those that are",
+        }
+    }
+}
+
+/// Asks the epmd at `address` at which port the node called `name`, without its host, listens.
+///
+/// # Errors
+/// When it does not say.
+pub async fn port_of(name: &str, address: SocketAddr, deadline: Instant) -> Result<u16, EpmdError> {
+    let answer = timeout_at(deadline, ask(name, address)).await;
+    let answer = answer.map_err(|_| EpmdError::Timeout(address))??;
+    match answer {
+        [PORT2, 0, high, low] => Ok(u16::from_be_bytes([high, low])),
+        [PORT2, _, ..] => Err(EpmdError::Unknown {
+            address,
+            name: name.to_owned(),
+        }),
+        _ => Err(EpmdError::Strange(address)),
+    }
+}
+
+// Private
+
+/// The first bytes of the answer; zeros where it has none.
+async fn ask(name: &str, address: SocketAddr) -> Result<[u8; 4], EpmdError> {
+    let unreachable = |source| EpmdError::Unreachable { address, source };
+    let length = u16::try_from(name.len() + 1).unwrap_or(u16::MAX).to_be_bytes();
+    let request = [&length[..], &[PORT_PLEASE2], name.as_bytes()].concat();
+    let mut stream = TcpStream::connect(address).await.map_err(unreachable)?;
+    stream.write_all(&request).await.map_err(unreachable)?;
+    let mut answer = [0; 4];
+    let mut filled = 0;
+    while filled < answer.len() {
+        match stream.read(&mut answer[filled..]).await.map_err(unreachable)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    /// What is made of an answer, and what was asked.
+    async fn asked(answer: &'static [u8]) -> (Result<u16, EpmdError>, Vec<u8>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let epmd = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 6];
+            stream.read_exact(&mut request).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            request
+        };
+        tokio::join!(port_of("abc", address, soon()), epmd)
+    }
+
+    #[tokio::test]
+    async fn the_port_is_in_the_answer() {
+        let (port, request) = asked(b"w\0\x23\x8dM\0\0\x06\0\x05\0\x03abc\0\0").await;
+        assert_eq!(port.unwrap(), 9101);
+        assert_eq!(request, b"\0\x04zabc");
+    }
+
+    #[tokio::test]
+    async fn other_answers_have_no_port() {
+        let said = async |answer| asked(answer).await.0.unwrap_err().to_string();
+        assert!(said(b"w\x01").await.ends_with("knows no node `abc`"));
+        assert!(said(b"").await.ends_with("is no epmd"));
+        assert!(said(b"HTTP/1.1 400").await.ends_with("is no epmd"));
+    }
+
+    #[tokio::test]
+    async fn nobody_and_nothing_are_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let now = Instant::now() + Duration::from_millis(50);
+        assert!(matches!(
+            port_of("abc", address, now).await,
+            Err(EpmdError::Timeout(_))
+        ));
+        drop(listener);
+        let nobody = port_of("abc", address, soon()).await;
+        assert!(matches!(nobody, Err(EpmdError::Unreachable { .. })));
+    }
+}

@@ -1,0 +1,395 @@
+//! How two nodes meet: each proves to the other that it knows the cookie, and none sends it.
+//!
+//! ```text
+//!            we                              the node
+//!            │  name, flags                      │
+//!            ├──────────────────────────────────▶│
+//!   Status   │  ok | named: a name for us | ..   │
+//!            │◀──────────────────────────────────┤
+//!  Challenge │  its name, flags, a number        │
+//!            │◀──────────────────────────────────┤
+//!            │  our number, MD5(cookie, its)     │
+//!            ├──────────────────────────────────▶│  a wrong cookie: it closes
+//!    Proof   │  MD5(cookie, our number)          │
+//!            │◀──────────────────────────────────┤
+//!          [`Peer`]                              │
+//! ```
+//!
+//! There are three [manners](Manner), to be tried in their order. Messages are without their length here.
+//!
+//! Specification: <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html>.
+
+use super::cookie::Cookie;
+use super::flags::Flags;
+use super::term::{Atom, Identity};
+
+/// In which manner we introduce ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Version 6, and the node finds a name for us, which it uses again for others: OTP 24 and newer.
+    Nameless,
+    /// Version 6, with a name of ours: OTP 23.
+    Named,
+    /// Version 5: older ones.
+    Old,
+}
+
+/// Somebody who knows the cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The node.
+    pub node: Identity,
+    /// Who we are to it.
+    pub own: Identity,
+    /// What both can do.
+    pub(super) flags: Flags,
+}
+
+/// A meeting that is not over.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    manner: Manner,
+    own: Identity,
+    cookie: Cookie,
+    /// Our number.
+    challenge: u32,
+    awaiting: Awaiting,
+}
+
+/// What comes of a message.
+#[derive(Debug)]
+pub enum Step {
+    /// These messages are to be sent, and then the next one heard.
+    Go(Handshake, Vec<Vec<u8>>),
+    /// Both know who the other is.
+    Done(Peer),
+}
+
+/// Why nothing comes of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandshakeError {
+    /// It gives no names; another manner may do.
+    #[error("gives no names")]
+    GivesNoName,
+    /// It wants nothing to do with us.
+    #[error("refuses the connection: `{0}`")]
+    Refused(String),
+    /// What it proves to know is not our cookie.
+    #[error("has another cookie")]
+    Cookie,
+    /// It said what no node says.
+    #[error("does not speak Erlang's distribution protocol: {0}")]
+    Strange(&'static str),
+}
+
+/// What the next message is to be.
+#[derive(Clone, Debug)]
+enum Awaiting {
+    Status,
+    Challenge,
+    Proof { node: Identity, flags: Flags },
+}
+
+impl Handshake {
+    /// A meeting, and our first message. A nameless one is named by its host in `own`.
+    #[must_use]
+    pub fn begin(manner: Manner, own: Identity, cookie: Cookie, challenge: u32) -> (Handshake, Vec<u8>) {
+        let name = own.name.text();
+        let (name, flags) = match manner {
+            Manner::Nameless => {
+                let host = name.split_once('@').map_or(name, |(_, host)| host);
+                (host, Flags::OURS.and(Flags::NAME_ME))
+            }
+            Manner::Named | Manner::Old => (name, Flags::OURS),
+        };
+        let message = match manner {
+            Manner::Nameless | Manner::Named => [
+                &b"N"[..],
+                &flags.0.to_be_bytes(),
+                &own.creation.to_be_bytes(),
+                &length(name),
+                name.as_bytes(),
+            ]
+            .concat(),
+            Manner::Old => [&b"n\0\x05"[..], &flags.low().to_be_bytes(), name.as_bytes()].concat(),
+        };
+        let handshake = Handshake {
+            manner,
+            own,
+            cookie,
+            challenge,
+            awaiting: Awaiting::Status,
+        };
+        (handshake, message)
+    }
+
+    /// Whether nothing has been heard yet: a node that closes now may know another manner.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        matches!(self.awaiting, Awaiting::Status)
+    }
+
+    /// Whether our proof is under judgement: a node that closes now has another cookie.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        matches!(self.awaiting, Awaiting::Proof { .. })
+    }
+
+    /// What comes of the node's next message.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub fn hear(self, message: &[u8]) -> Result<Step, HandshakeError> {
+        match self.awaiting {
+            Awaiting::Status => self.status(message),
+            Awaiting::Challenge => self.challenged(message),
+            Awaiting::Proof { ref node, flags } => {
+                let node = node.clone();
+                let digest = message.strip_prefix(b"a").ok_or(STRANGE_PROOF)?;
+                if digest != digest_of(&self.cookie, self.challenge) {
+                    return Err(HandshakeError::Cookie);
+                }
+                let own = self.own;
+                Ok(Step::Done(Peer { node, own, flags }))
+            }
+        }
+    }
+
+    // Private
+
+    fn status(mut self, message: &[u8]) -> Result<Step, HandshakeError> {
+        let status = message.strip_prefix(b"s").ok_or(STRANGE_STATUS)?;
+        let mut answers = Vec::new();
+        if let Some(named) = status.strip_prefix(b"named:") {
+            let (name, rest) = split_name(named).ok_or(STRANGE_STATUS)?;
+            let (creation, _) = split_u32(rest).ok_or(STRANGE_STATUS)?;
+            self.own = Identity { name, creation };
+        } else {
+            match status {
+                b"ok" | b"ok_simultaneous" if self.manner == Manner::Nameless => {
+                    return Err(HandshakeError::GivesNoName);
+                }
+                b"ok" | b"ok_simultaneous" => {}
+                // It has not noticed yet that an earlier connection of this name is over.
+                b"alive" => answers.push(b"strue".to_vec()),
+                b"nok" | b"not_allowed" => {
+                    return Err(HandshakeError::Refused(
+                        String::from_utf8_lossy(status).into_owned(),
+                    ));
+                }
+                _ => return Err(STRANGE_STATUS),
+            }
+        }
+        self.awaiting = Awaiting::Challenge;
+        Ok(Step::Go(self, answers))
+    }
+
+    fn challenged(mut self, message: &[u8]) -> Result<Step, HandshakeError> {
+        let (node, flags, challenge) = challenge_of(message).ok_or(STRANGE_CHALLENGE)?;
+        let mut answers = Vec::new();
+        if self.manner == Manner::Old && message.starts_with(b"N") {
+            // What had no room in our first message.
+            let high = Flags::OURS.high().to_be_bytes();
+            answers.push([&b"c"[..], &high, &self.own.creation.to_be_bytes()].concat());
+        }
+        let digest = digest_of(&self.cookie, challenge);
+        answers.push([&b"r"[..], &self.challenge.to_be_bytes(), &digest].concat());
+        let flags = Flags(flags.0 & Flags::OURS.0);
+        self.awaiting = Awaiting::Proof { node, flags };
+        Ok(Step::Go(self, answers))
+    }
+}
+
+// Private
+
+const STRANGE_STATUS: HandshakeError = HandshakeError::Strange("its first message is no status");
+const STRANGE_CHALLENGE: HandshakeError = HandshakeError::Strange("its second message is no challenge");
+const STRANGE_PROOF: HandshakeError = HandshakeError::Strange("its last message is no digest");
+
+fn length(name: &str) -> [u8; 2] {
+    // 255 characters of 4 bytes at most.
+    u16::try_from(name.len()).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+fn digest_of(cookie: &Cookie, challenge: u32) -> [u8; 16] {
+    md5::compute([cookie.secret(), challenge.to_string().as_bytes()].concat()).0
+}
+
+/// The node, what it can do, and its number. Whoever knows neither version nor creation is of version 5.
+fn challenge_of(message: &[u8]) -> Option<(Identity, Flags, u32)> {
+    if let Some(rest) = message.strip_prefix(b"N") {
+        let (high, rest) = split_u32(rest)?;
+        let (low, rest) = split_u32(rest)?;
+        let (challenge, rest) = split_u32(rest)?;
+        let (creation, rest) = split_u32(rest)?;
+        let (name, _) = split_name(rest)?;
+        let flags = Flags(u64::from(high) << 32 | u64::from(low));
+        return Some((Identity { name, creation }, flags, challenge));
+    }
+    let rest = message.strip_prefix(b"n\0\x05")?;
+    let (low, rest) = split_u32(rest)?;
+    let (challenge, rest) = split_u32(rest)?;
+    let name = name_of(rest)?;
+    Some((Identity { name, creation: 0 }, Flags(low.into()), challenge))
+}
+
+fn split_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_be_bytes(*number), rest))
+}
+
+fn split_name(bytes: &[u8]) -> Option<(Atom, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (name, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    Some((name_of(name)?, rest))
+}
+
+fn name_of(bytes: &[u8]) -> Option<Atom> {
+    let name = str::from_utf8(bytes).ok()?;
+    Atom::new(name).ok().filter(|_| name.contains('@'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn own() -> Identity {
+        Identity {
+            name: Atom::known("clusterctl-7@localhost"),
+            creation: 3,
+        }
+    }
+
+    fn cookie() -> Cookie {
+        Cookie::new(b"secret").unwrap()
+    }
+
+    fn begun(manner: Manner) -> (Handshake, Vec<u8>) {
+        Handshake::begin(manner, own(), cookie(), 42)
+    }
+
+    fn go(handshake: Handshake, message: &[u8]) -> (Handshake, Vec<Vec<u8>>) {
+        match handshake.hear(message).unwrap() {
+            Step::Go(next, answers) => (next, answers),
+            Step::Done(peer) => panic!("{peer:?}"),
+        }
+    }
+
+    fn challenge() -> Vec<u8> {
+        let flags = (Flags::OURS.0 | 1).to_be_bytes();
+        [&b"N"[..], &flags, &[0, 0, 0, 9, 0, 0, 0, 5, 0, 3], b"a@b"].concat()
+    }
+
+    fn proof() -> Vec<u8> {
+        [&b"a"[..], &digest_of(&cookie(), 42)].concat()
+    }
+
+    #[test]
+    fn a_node_of_today_gives_us_a_name() {
+        let (handshake, name) = begun(Manner::Nameless);
+        assert_eq!(name[0], b'N');
+        assert!(name.ends_with(b"\0\x09localhost"));
+        let (handshake, answers) = go(handshake, b"snamed:\0\x04xy@b\0\0\0\x06");
+        assert!(answers.is_empty());
+        let (handshake, answers) = go(handshake, &challenge());
+        // MD5 of `secret9`, as `erlang:md5` has it.
+        let digest = 0x69bd_6d5c_e8a5_4983_2ce0_3561_a32f_efe2_u128;
+        assert_eq!(answers[0].len(), 21);
+        assert_eq!(&answers[0][..5], b"r\0\0\0\x2a");
+        assert_eq!(answers[0][5..], digest.to_be_bytes());
+        assert!(handshake.is_judged());
+        match handshake.hear(&proof()).unwrap() {
+            Step::Done(peer) => {
+                assert_eq!(peer.own.name.text(), "xy@b");
+                assert_eq!(peer.own.creation, 6);
+                assert_eq!(peer.node.name.text(), "a@b");
+                assert_eq!(peer.node.creation, 5);
+                assert!(peer.flags.has(Flags::SPAWN));
+            }
+            Step::Go(..) => panic!("not done"),
+        }
+    }
+
+    #[test]
+    fn a_node_without_names_for_others_is_to_be_asked_in_another_manner() {
+        let (handshake, _) = begun(Manner::Nameless);
+        assert_eq!(handshake.hear(b"sok").unwrap_err(), HandshakeError::GivesNoName);
+        let (handshake, name) = begun(Manner::Named);
+        assert!(name.ends_with(b"clusterctl-7@localhost"));
+        let (handshake, answers) = go(handshake, b"salive");
+        assert_eq!(answers, [b"strue"]);
+        assert!(!handshake.is_unheard());
+    }
+
+    #[test]
+    fn an_old_node_is_spoken_to_in_version_5() {
+        let (handshake, name) = begun(Manner::Old);
+        assert_eq!(&name[..3], b"n\0\x05");
+        let (handshake, _) = go(handshake, b"sok");
+        let (handshake, answers) = go(handshake, b"n\0\x05\0\x01\0\0\0\0\0\x09a@b");
+        assert_eq!(answers.len(), 1, "no complement");
+        match handshake.hear(&proof()).unwrap() {
+            Step::Done(peer) => assert!(!peer.flags.has(Flags::SPAWN)),
+            Step::Go(..) => panic!("not done"),
+        }
+    }
+
+    #[test]
+    fn a_node_that_turns_out_to_be_newer_gets_the_rest() {
+        let (handshake, _) = begun(Manner::Old);
+        let (handshake, _) = go(handshake, b"sok");
+        let (_, answers) = go(handshake, &challenge());
+        assert_eq!(answers[0], [b'c', 0, 0, 0, 5, 0, 0, 0, 3]);
+        assert_eq!(answers[1][0], b'r');
+    }
+
+    #[test]
+    fn what_goes_wrong_has_a_name() {
+        let at = |messages: &[&[u8]]| {
+            let (mut handshake, _) = begun(Manner::Named);
+            for message in &messages[..messages.len() - 1] {
+                handshake = go(handshake, message).0;
+            }
+            handshake
+                .hear(messages[messages.len() - 1])
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(at(&[b"snot_allowed"]), "refuses the connection: `not_allowed`");
+        assert_eq!(
+            at(&[b"HTTP/1.1 400 Bad Request"]),
+            "does not speak Erlang's distribution protocol: its first message is no status"
+        );
+        assert_eq!(
+            at(&[b"sok", b"N"]),
+            "does not speak Erlang's distribution protocol: its second message is no challenge"
+        );
+        assert_eq!(
+            at(&[b"sok", &challenge(), b"a0123456789abcdef"]),
+            "has another cookie"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_said_does_harm(
+            messages in prop::collection::vec(
+                prop_oneof![
+                    Just(b"sok".to_vec()), Just(challenge()), Just(proof()), prop::collection::vec(any::<u8>(), 0..40),
+                ],
+                0..5,
+            ),
+            manner in prop_oneof![Just(Manner::Nameless), Just(Manner::Named), Just(Manner::Old)],
+        ) {
+            let (mut handshake, _) = begun(manner);
+            for message in messages {
+                match handshake.hear(&message) {
+                    Ok(Step::Go(next, _)) => handshake = next,
+                    _ => break,
+                }
+            }
+        }
+    }
+}

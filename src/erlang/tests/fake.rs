@@ -1,0 +1,207 @@
+//! A node that does as it is told, step by step.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::codec::{decode, encode};
+use super::super::flags::Flags;
+use super::super::syntax::{flat, parse};
+use super::super::{Atom, Cookie, Identity, Target, Term};
+
+const COOKIE: &[u8] = b"secret";
+
+/// The number that it challenges with.
+const CHALLENGE: u32 = 4_000_000_000;
+
+/// Listens.
+pub(super) struct Fake(TcpListener);
+
+/// One connection to it.
+pub(super) struct Peer {
+    pub(super) stream: TcpStream,
+    /// The number that it was challenged with.
+    challenged: u32,
+}
+
+/// A node that listens, and how it is reached.
+pub(super) async fn listening() -> (Fake, Target) {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .unwrap();
+    let target = Target {
+        node: Fake::node().name,
+        address: listener.local_addr().unwrap(),
+        cookie: Cookie::new(COOKIE).unwrap(),
+    };
+    (Fake(listener), target)
+}
+
+impl Fake {
+    /// What it can do.
+    pub(super) const FLAGS: Flags = Flags::OURS;
+
+    /// Who it is.
+    pub(super) fn node() -> Identity {
+        Identity {
+            name: Atom::new("fake@nowhere").unwrap(),
+            creation: 5,
+        }
+    }
+
+    /// A term of its.
+    pub(super) fn term(text: &str) -> Term {
+        parse(text, &Fake::node()).unwrap()
+    }
+
+    /// Does this with each connection, one after the other.
+    pub(super) async fn serve(self, behave: impl AsyncFn(Peer)) {
+        loop {
+            let (stream, _) = self.0.accept().await.unwrap();
+            behave(Peer {
+                stream,
+                challenged: 0,
+            })
+            .await;
+        }
+    }
+}
+
+impl Peer {
+    /// The next message of the handshake.
+    pub(super) async fn hear(&mut self) -> Vec<u8> {
+        let length = self.stream.read_u16().await.unwrap();
+        self.read(length.into()).await
+    }
+
+    /// Says a message of the handshake.
+    pub(super) async fn say(&mut self, message: &[u8]) {
+        let length = u16::try_from(message.len()).unwrap().to_be_bytes();
+        self.stream.write_all(&[&length, message].concat()).await.unwrap();
+    }
+
+    /// A handshake as of today, up to its own challenge.
+    pub(super) async fn begin(&mut self) {
+        let name = self.hear().await;
+        assert!(
+            name.starts_with(b"N") && name.ends_with(b"\0\x07nowhere"),
+            "{name:?}"
+        );
+        self.say(b"snamed:\0\x0aus@nowhere\0\0\0\x01").await;
+        self.challenge(Fake::FLAGS).await;
+    }
+
+    /// A whole handshake.
+    pub(super) async fn meet(&mut self) {
+        self.begin().await;
+        self.prove().await;
+    }
+
+    pub(super) async fn challenge(&mut self, flags: Flags) {
+        let node = Fake::node();
+        let name = node.name.text().as_bytes();
+        let length = u16::try_from(name.len()).unwrap().to_be_bytes();
+        let challenge = [
+            &b"N"[..],
+            &flags.0.to_be_bytes(),
+            &CHALLENGE.to_be_bytes(),
+            &node.creation.to_be_bytes(),
+            &length,
+            name,
+        ];
+        self.say(&challenge.concat()).await;
+    }
+
+    /// That of version 5, by a node that can do little.
+    pub(super) async fn old_challenge(&mut self) {
+        let name = Fake::node().name;
+        let flags = (Flags::OURS.low() & 0x7_ffff).to_be_bytes();
+        let challenge = [
+            &b"n\0\x05"[..],
+            &flags,
+            &CHALLENGE.to_be_bytes(),
+            name.text().as_bytes(),
+        ];
+        self.say(&challenge.concat()).await;
+    }
+
+    /// Checks the proof, and gives its own.
+    pub(super) async fn prove(&mut self) {
+        let reply = self.hear().await;
+        let (challenge, digest) = reply.strip_prefix(b"r").unwrap().split_at(4);
+        assert_eq!(digest, digest_of(CHALLENGE));
+        self.challenged = u32::from_be_bytes(challenge.try_into().unwrap());
+        let digest = digest_of(self.challenged);
+        self.say(&[&b"a"[..], &digest].concat()).await;
+    }
+
+    /// The next message.
+    pub(super) async fn frame(&mut self) -> Vec<u8> {
+        let length = self.stream.read_u32().await.unwrap();
+        self.read(usize::try_from(length).unwrap()).await
+    }
+
+    /// The next message as terms; nothing that it comes with is an empty list.
+    pub(super) async fn heard(&mut self) -> (Term, Term) {
+        let frame = self.frame().await;
+        let (control, rest) = decode(frame.strip_prefix(b"p").unwrap()).unwrap();
+        let content = decode(rest).map_or(Term::List(Vec::new()), |(content, _)| content);
+        (control, content)
+    }
+
+    /// The next message as text, without what it comes with.
+    pub(super) async fn heard_signal(&mut self) -> String {
+        flat(&self.heard().await.0, &Fake::node())
+    }
+
+    /// The next message, which asks for a call; the reference of its answer.
+    pub(super) async fn request(&mut self) -> Term {
+        let (control, arguments) = self.heard().await;
+        let parts = control.as_tuple().unwrap();
+        assert_eq!(parts[0], Term::Integer(29));
+        assert_eq!(parts[1], arguments.as_list().unwrap()[0]);
+        parts[1].clone()
+    }
+
+    /// Says that the call has ended.
+    pub(super) async fn down(&mut self, id: &Term, how: &'static str, value: &str) {
+        let reason = Term::Tuple(vec![id.clone(), Term::atom(how), Fake::term(value)]);
+        let parts = [
+            Term::Integer(28),
+            Fake::term("<0.7.0>"),
+            Fake::term("<0.1.0>"),
+            id.clone(),
+        ];
+        self.send(&Term::Tuple(parts.into()), Some(&reason)).await;
+    }
+
+    pub(super) async fn send(&mut self, control: &Term, content: Option<&Term>) {
+        self.stream.write_all(&message(control, content)).await.unwrap();
+    }
+
+    /// A message as it is sent.
+    #[expect(clippy::unused_self, reason = "it reads as what the peer says")]
+    pub(super) fn signal(&self, control: &str, content: Option<&Term>) -> Vec<u8> {
+        message(&Fake::term(control), content)
+    }
+
+    async fn read(&mut self, length: usize) -> Vec<u8> {
+        let mut message = vec![0; length];
+        self.stream.read_exact(&mut message).await.unwrap();
+        message
+    }
+}
+
+fn message(control: &Term, content: Option<&Term>) -> Vec<u8> {
+    let mut body = vec![b'p'];
+    encode(control, &mut body);
+    if let Some(content) = content {
+        encode(content, &mut body);
+    }
+    [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
+}
+
+fn digest_of(challenge: u32) -> [u8; 16] {
+    md5::compute([COOKIE, challenge.to_string().as_bytes()].concat()).0
+}

@@ -1,0 +1,312 @@
+//! Against peers that behave as no test of a real node can make it behave.
+
+mod fake;
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
+
+use self::fake::{Fake, Peer, listening};
+use super::syntax::flat;
+use super::{Call, Connection, Error, Output, Target, Term};
+
+/// Longer than anything takes on a busy machine.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+fn at_once() -> Instant {
+    Instant::now() + Duration::from_millis(100)
+}
+
+/// What comes of connecting to a peer that does this with each connection.
+async fn opened(behave: impl AsyncFn(Peer), deadline: Instant) -> Result<Connection, Error> {
+    let (fake, target) = listening().await;
+    tokio::select! {
+        biased;
+        () = fake.serve(behave) => unreachable!("it serves for ever"),
+        opened = Connection::open(&target, deadline) => opened,
+    }
+}
+
+async fn refusal(behave: impl AsyncFn(Peer), deadline: Instant) -> String {
+    let error = opened(behave, deadline).await.unwrap_err().to_string();
+    error
+        .split_once(" at 127.0.0.1:")
+        .unwrap()
+        .1
+        .split_once(' ')
+        .unwrap()
+        .1
+        .to_owned()
+}
+
+/// What comes of a call of `m:f(1)`, and what it prints.
+async fn called(behave: impl AsyncFn(Peer), deadline: Instant) -> (Result<Term, Error>, Output) {
+    let (fake, target) = listening().await;
+    let mut output = Output::default();
+    let call = async |target: &Target, output: &mut Output| {
+        let mut connection = Connection::open(target, deadline).await?;
+        let call = Call::known("m", "f", vec![Term::Integer(1)]);
+        connection.call(&call, output, deadline).await
+    };
+    let answer = tokio::select! {
+        biased;
+        () = fake.serve(behave) => unreachable!("it serves for ever"),
+        answer = call(&target, &mut output) => answer,
+    };
+    (answer, output)
+}
+
+async fn failure(behave: impl AsyncFn(Peer), deadline: Instant) -> String {
+    called(behave, deadline).await.0.unwrap_err().why.to_string()
+}
+
+/// Never ends.
+async fn nothing_more() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn what_is_no_node_is_told_so() {
+    let strange = "does not speak Erlang's distribution protocol: ";
+    let http = async |mut peer: Peer| {
+        peer.stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .unwrap();
+    };
+    assert_eq!(
+        refusal(http, soon()).await,
+        format!("{strange}it says half a message")
+    );
+    let garbage = async |mut peer: Peer| peer.say(b"\xff\xff").await;
+    assert_eq!(
+        refusal(garbage, soon()).await,
+        format!("{strange}its first message is no status")
+    );
+    let mute = async |peer: Peer| drop(peer);
+    assert_eq!(
+        refusal(mute, soon()).await,
+        format!("{strange}it closes without a word")
+    );
+}
+
+#[tokio::test]
+async fn silence_ends_at_the_deadline() {
+    let late = "does not answer in time";
+    assert_eq!(
+        refusal(async |_peer: Peer| nothing_more().await, at_once()).await,
+        late
+    );
+    let half = async |mut peer: Peer| {
+        peer.hear().await;
+        peer.say(b"snamed:\0\x09us@nowher\0\0\0\x01").await;
+        nothing_more().await;
+    };
+    assert_eq!(refusal(half, at_once()).await, late);
+    let in_the_end = async |mut peer: Peer| {
+        peer.meet().await;
+        nothing_more().await;
+    };
+    assert_eq!(failure(in_the_end, at_once()).await, late);
+}
+
+#[tokio::test]
+async fn a_peer_has_to_know_the_cookie_too() {
+    let pretender = async |mut peer: Peer| {
+        peer.begin().await;
+        peer.hear().await;
+        peer.say(b"a0123456789abcdef").await;
+        nothing_more().await;
+    };
+    assert_eq!(refusal(pretender, soon()).await, "has another cookie");
+    let judge = async |mut peer: Peer| {
+        peer.begin().await;
+        peer.hear().await;
+    };
+    assert_eq!(refusal(judge, soon()).await, "refuses the cookie");
+    let allows_nobody = async |mut peer: Peer| {
+        peer.hear().await;
+        peer.say(b"snot_allowed").await;
+    };
+    assert_eq!(
+        refusal(allows_nobody, soon()).await,
+        "refuses the connection: `not_allowed`"
+    );
+}
+
+#[tokio::test]
+async fn a_flood_ends_at_the_deadline() {
+    let flood = async |mut peer: Peer| {
+        peer.meet().await;
+        let link = peer.signal("{1,<0.1.0>,<0.2.0>}", None);
+        while peer.stream.write_all(&link).await.is_ok() {}
+    };
+    assert_eq!(failure(flood, at_once()).await, "does not answer in time");
+    let ticks = async |mut peer: Peer| {
+        peer.meet().await;
+        while peer.stream.write_all(&[0; 4096]).await.is_ok() {}
+    };
+    assert_eq!(failure(ticks, at_once()).await, "does not answer in time");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused() {
+    let says = |bytes: &'static [u8]| {
+        async move |mut peer: Peer| {
+            peer.meet().await;
+            peer.stream.write_all(bytes).await.unwrap();
+            nothing_more().await;
+        }
+    };
+    let unreadable = "said what cannot be read: ";
+    assert_eq!(
+        failure(says(b"\x7f\0\0\0"), soon()).await,
+        format!("{unreadable}a message of 2130706432 bytes, more than 16777216")
+    );
+    assert_eq!(
+        failure(says(b"\0\0\0\x03\x83\x44\0"), soon()).await,
+        format!("{unreadable}a message that begins with byte 131")
+    );
+    assert_eq!(
+        failure(says(b"\0\0\0\x02p\x83"), soon()).await,
+        format!("{unreadable}a term ends too early")
+    );
+    let leaves = async |mut peer: Peer| peer.meet().await;
+    assert_eq!(failure(leaves, soon()).await, "has closed the connection");
+}
+
+#[tokio::test]
+async fn ticks_and_unlinks_are_answered_while_a_call_is_made() {
+    let answers = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        peer.stream.write_all(&[0; 4]).await.unwrap();
+        assert_eq!(peer.frame().await, b"", "no tick");
+        let unlink = peer.signal("{35,7,<0.1.0>,<0.2.0>}", None);
+        peer.stream.write_all(&unlink).await.unwrap();
+        assert_eq!(peer.heard_signal().await, "{36,7,<0.2.0>,<0.1.0>}");
+        peer.down(&id, "return", "fine").await;
+        nothing_more().await;
+    };
+    let (answer, _) = called(answers, soon()).await;
+    assert_eq!(answer.unwrap(), Term::atom("fine"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_made_is_told_so() {
+    let full = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        let mut parts = vec![Term::Integer(31), id, Term::Integer(0), Term::Integer(0)];
+        parts.push(Term::atom("system_limit"));
+        peer.send(&Term::Tuple(parts), None).await;
+        nothing_more().await;
+    };
+    assert_eq!(
+        failure(full, soon()).await,
+        "does not make the call: `system_limit`"
+    );
+}
+
+#[tokio::test]
+async fn a_node_of_otp_23_gets_a_name_of_ours() {
+    let answers = async |mut peer: Peer| {
+        let name = peer.hear().await;
+        if !name.windows(11).any(|word| word == b"clusterctl-") {
+            peer.say(b"sok").await;
+            return;
+        }
+        peer.say(b"sok").await;
+        peer.challenge(Fake::FLAGS).await;
+        peer.prove().await;
+        let id = peer.request().await;
+        peer.down(&id, "throw", "ball").await;
+        nothing_more().await;
+    };
+    let (answer, _) = called(answers, soon()).await;
+    assert_eq!(answer.unwrap_err().why.to_string(), "threw ball");
+}
+
+/// As OTP 22 does: it closes on what it does not understand, speaks version 5, and has a server for calls.
+#[tokio::test]
+async fn a_node_before_otp_23_is_asked_in_its_own_way() {
+    let answers = |result: &'static str| {
+        async move |mut peer: Peer| {
+            let name = peer.hear().await;
+            if !name.starts_with(b"n\0\x05") {
+                return;
+            }
+            peer.say(b"sok").await;
+            peer.old_challenge().await;
+            peer.prove().await;
+            let (control, request) = peer.heard().await;
+            assert!(flat(&control, &Fake::node()).ends_with(",'',rex}"));
+            let [call, from, what] = request.as_tuple().unwrap() else {
+                panic!("{request:?}");
+            };
+            assert!(call.is_atom("$gen_call"));
+            assert!(flat(what, &Fake::node()).starts_with("{call,m,f,[1],"));
+            let [us, id] = from.as_tuple().unwrap() else {
+                panic!("{from:?}");
+            };
+            let control = Term::Tuple(vec![Term::Integer(2), Term::atom(""), us.clone()]);
+            let answer = Term::Tuple(vec![id.clone(), Fake::term(result)]);
+            peer.send(&control, Some(&answer)).await;
+            nothing_more().await;
+        }
+    };
+    assert_eq!(
+        called(answers("fine"), soon()).await.0.unwrap(),
+        Term::atom("fine")
+    );
+    let undefined = "{badrpc,{'EXIT',{undef,[{m,f,[1],[]}]}}}";
+    let error = called(answers(undefined), soon()).await.0.unwrap_err();
+    assert_eq!(error.why.to_string(), "raised an error: undef");
+    assert_eq!(
+        failure(answers("{badrpc,{'EXIT',done}}"), soon()).await,
+        "exited: done"
+    );
+}
+
+#[tokio::test]
+async fn a_call_prints_no_more_than_it_may() {
+    const PRINTED: usize = 200;
+
+    let prints = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        // All at once, before any has been answered.
+        for number in 0..PRINTED {
+            let request = format!(
+                "{{io_request,<0.7.0>,{number},{{put_chars,unicode,io_lib,format,[\"~w\",[{number}]]}}}}"
+            );
+            peer.send(&Fake::term("{2,'',<0.1.0>}"), Some(&Fake::term(&request)))
+                .await;
+        }
+        let mut refused = 0;
+        let mut formats = Vec::new();
+        while refused + formats.len() < PRINTED {
+            let (control, content) = peer.heard().await;
+            match content.as_tuple().filter(|parts| parts[0].is_atom("io_reply")) {
+                Some(reply) => {
+                    assert_eq!(flat(&reply[2], &Fake::node()), "{error,system_limit}");
+                    refused += 1;
+                }
+                None => formats.push(control.as_tuple().unwrap()[1].clone()),
+            }
+        }
+        assert_eq!(formats.len(), 100);
+        for id in formats {
+            peer.down(&id, "return", "\"x\"").await;
+            peer.heard().await;
+        }
+        peer.down(&id, "return", "fine").await;
+        nothing_more().await;
+    };
+    let (answer, output) = called(prints, soon()).await;
+    assert_eq!(answer.unwrap(), Term::atom("fine"));
+    assert_eq!(output.text, "x".repeat(100));
+}

@@ -1,0 +1,135 @@
+//! Messages on a connection: each after its length, in two bytes while nodes meet and in four later.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The longest message that is read, in bytes.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// The most bytes that are asked for at once: memory grows with what arrives, not with what was promised.
+const READ: usize = 64 * 1024;
+
+/// A message without content: the sender lives.
+const TICK: [u8; 4] = [0; 4];
+
+/// A connection to a node. What is begun and dropped can be gone on with: nothing is lost.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+}
+
+/// Why there is no next message.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WireError {
+    /// The other end has closed.
+    #[error("closed")]
+    Closed,
+    /// The other end has closed in the middle of a message.
+    #[error("half a message")]
+    Cut,
+    /// The network says no.
+    #[error(transparent)]
+    Io(io::Error),
+    /// It is longer than [`MAX_FRAME`].
+    #[error("a message of {0} bytes, more than {MAX_FRAME}")]
+    TooLong(usize),
+}
+
+impl From<io::Error> for WireError {
+    fn from(error: io::Error) -> WireError {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::WriteZero => WireError::Closed,
+            _ => WireError::Io(error),
+        }
+    }
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream) -> Wire {
+        Wire {
+            stream,
+            incoming: BytesMut::new(),
+            outgoing: BytesMut::new(),
+        }
+    }
+
+    /// Puts a message of the handshake where [`Wire::heard`] sends it from.
+    pub(super) fn say(&mut self, message: &[u8]) {
+        // They are short.
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+        self.outgoing.extend(length.to_be_bytes());
+        self.outgoing.extend(message);
+    }
+
+    /// Sends what is to be said; the next message of the handshake.
+    pub(super) async fn heard(&mut self) -> Result<Bytes, WireError> {
+        self.flush().await?;
+        self.frame::<2>().await
+    }
+
+    /// Puts a message where [`Wire::next`] sends it from.
+    pub(super) fn send(&mut self, message: &[u8]) {
+        // What we ask is far below 4 GB.
+        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        self.outgoing.extend(length.to_be_bytes());
+        self.outgoing.extend(message);
+    }
+
+    /// Sends what is to be sent; the next message. Ticks are answered on the way.
+    pub(super) async fn next(&mut self) -> Result<Bytes, WireError> {
+        loop {
+            self.flush().await?;
+            let message = self.frame::<4>().await?;
+            if !message.is_empty() {
+                return Ok(message);
+            }
+            self.outgoing.extend(TICK);
+        }
+    }
+
+    // Private
+
+    async fn flush(&mut self) -> Result<(), WireError> {
+        while self.outgoing.has_remaining() {
+            self.stream.write_buf(&mut self.outgoing).await?;
+        }
+        Ok(())
+    }
+
+    /// The next message, after its length in `HEAD` bytes.
+    async fn frame<const HEAD: usize>(&mut self) -> Result<Bytes, WireError> {
+        self.fill(HEAD).await?;
+        let length = self.incoming[..HEAD]
+            .iter()
+            .fold(0, |length, byte| length << 8 | usize::from(*byte));
+        if length > MAX_FRAME {
+            return Err(WireError::TooLong(length));
+        }
+        self.fill(HEAD + length).await?;
+        self.incoming.advance(HEAD);
+        Ok(self.incoming.split_to(length).freeze())
+    }
+
+    /// Reads until there are `count` bytes.
+    async fn fill(&mut self, count: usize) -> Result<(), WireError> {
+        while self.incoming.len() < count {
+            self.incoming.reserve((count - self.incoming.len()).min(READ));
+            if self.stream.read_buf(&mut self.incoming).await? == 0 {
+                return Err(if self.incoming.is_empty() {
+                    WireError::Closed
+                } else {
+                    WireError::Cut
+                });
+            }
+        }
+        Ok(())
+    }
+}

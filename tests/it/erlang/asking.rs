@@ -1,0 +1,239 @@
+//! Calls, and what can go wrong with them.
+
+use std::time::Duration;
+
+use clusterctl::erlang::syntax::{flat, parse};
+use clusterctl::erlang::{Atom, Class, Connection, Cookie, Error, Identity, Target, Term, Why, port_of};
+use nix::sys::signal::Signal;
+
+use super::node::{NAME, Node};
+use crate::harness::{eventually, signal};
+
+fn terms(text: &str) -> Vec<Term> {
+    match parse(text, &nowhere()).unwrap() {
+        Term::List(terms) => terms,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn nowhere() -> Identity {
+    Identity {
+        name: Atom::new("nowhere@localhost").unwrap(),
+        creation: 1,
+    }
+}
+
+fn shown(answer: Result<Term, Error>) -> String {
+    answer.map_or_else(|error| error.to_string(), |term| flat(&term, &nowhere()))
+}
+
+#[test]
+fn a_node_without_epmd_makes_calls() {
+    let node = Node::alone();
+    let answer = |module, function, arguments| shown(node.call(module, function, terms(arguments)).0);
+    assert_eq!(answer("lists", "seq", "[1,3]"), "[1,2,3]");
+    assert_eq!(answer("erlang", "node", "[]"), NAME);
+    assert_eq!(
+        answer("erlang", "+", "[18446744073709551615,1]"),
+        "18446744073709551616"
+    );
+    // A value that is larger than one read, and its way back.
+    let many = answer("lists", "seq", "[1,200000]");
+    assert!(many.starts_with("[1,2,3,") && many.ends_with(",200000]"));
+    // Many calls on one connection.
+    let mut connection = node.connect();
+    for number in 0..100 {
+        let value = node
+            .run(connection.eval(&format!("{number} + 1."), &[], node.soon()))
+            .unwrap();
+        assert_eq!(value, Term::Integer(number + 1));
+    }
+}
+
+#[test]
+fn we_are_hidden_and_have_a_name_of_the_nodes_making() {
+    let node = Node::alone();
+    let mut connection = node.connect();
+    assert!(connection.own().name.text().ends_with("@localhost"));
+    let own = flat(&Term::Atom(connection.own().name.clone()), &nowhere());
+    let seen = node
+        .run(connection.eval("{nodes(), nodes(hidden)}.", &[], node.soon()))
+        .unwrap();
+    assert_eq!(flat(&seen, &nowhere()), format!("{{[],[{own}]}}"));
+}
+
+#[test]
+fn a_node_that_epmd_knows_is_found() {
+    let node = Node::with_epmd();
+    let port = node
+        .run(port_of("erlmcp1", node.epmd_address(), node.soon()))
+        .unwrap();
+    let target = Target {
+        address: ([127, 0, 0, 1], port).into(),
+        ..node.target()
+    };
+    let mut connection = node.run(Connection::open(&target, node.soon())).unwrap();
+    let value = node.run(connection.eval("1 + 1.", &[], node.soon())).unwrap();
+    assert_eq!(value, Term::Integer(2));
+    let error = node
+        .run(port_of("nobody", node.epmd_address(), node.soon()))
+        .unwrap_err();
+    assert!(error.to_string().ends_with("knows no node `nobody`"), "{error}");
+}
+
+#[test]
+fn what_a_call_prints_is_heard_in_order() {
+    let node = Node::alone();
+    let (answer, output) = node.call("io", "format", terms(r#"["~p and ~ts~n", [{a,1}, "smör"]]"#));
+    assert_eq!(
+        (shown(answer).as_str(), output.text.as_str()),
+        ("ok", "{a,1} and smör\n")
+    );
+    let (answer, output) = node.call("io", "put_chars", terms(r#"["plain"]"#));
+    assert_eq!((shown(answer).as_str(), output.text.as_str()), ("ok", "plain"));
+    let (answer, output) = node.call(
+        "lists",
+        "foreach",
+        vec![
+            parse("fun erlang:display/1", &nowhere()).unwrap(),
+            Term::List(Vec::new()),
+        ],
+    );
+    assert_eq!((shown(answer).as_str(), output.text.as_str()), ("ok", ""));
+    // `i()` prints many lines, each by a request of its own.
+    let (answer, output) = node.call("c", "i", Vec::new());
+    assert_eq!(shown(answer), "ok");
+    let lines: Vec<&str> = output.text.lines().collect();
+    assert!(
+        lines[0].starts_with("Pid ") && output.text.contains("\nTotal "),
+        "{}",
+        output.text
+    );
+    // Nobody types anything, and bad arguments are the caller's own fault.
+    assert_eq!(shown(node.call("io", "get_line", terms(r#"["> "]"#)).0), "eof");
+    let error = shown(node.call("io", "format", terms(r#"["~p~n", []]"#)).0);
+    assert!(error.contains("raised an error: "), "{error}");
+}
+
+#[test]
+fn exceptions_are_told_apart() {
+    let node = Node::alone();
+    let raised = |module, function, arguments| match node.call(module, function, terms(arguments)).0 {
+        Err(Error {
+            why: Why::Raised(raised),
+            ..
+        }) => (
+            raised.class,
+            flat(&raised.reason, &raised.home),
+            raised.stack.join(" "),
+        ),
+        other => panic!("{other:?}"),
+    };
+    let (class, reason, stack) = raised("lists", "nth", "[5, [a]]");
+    assert_eq!((class, reason.as_str()), (Class::Error, "function_clause"));
+    assert!(stack.starts_with("lists:nth/2"), "{stack}");
+    let (class, reason, stack) = raised("no_such", "thing", "[1]");
+    assert_eq!((class, reason.as_str()), (Class::Error, "undef"));
+    assert!(stack.starts_with("no_such:thing/1"), "{stack}");
+    assert_eq!(raised("erlang", "throw", "[{ball,1}]").0, Class::Throw);
+    assert_eq!(
+        raised("erlang", "exit", "[enough]"),
+        (Class::Exit, "enough".into(), String::new())
+    );
+    let text = shown(node.call("erlang", "exit", terms("[enough]")).0);
+    assert!(text.ends_with("exited: enough"), "{text}");
+    // Ended by another process.
+    let mut connection = node.connect();
+    let killed = node.run(connection.eval("exit(self(), kill), timer:sleep(infinity).", &[], node.soon()));
+    assert!(matches!(killed, Err(Error { why: Why::Raised(raised), .. }) if raised.class == Class::Killed));
+}
+
+#[test]
+fn a_call_that_takes_too_long_leaves_nothing_behind() {
+    let node = Node::alone();
+    let (answer, _) = node.call_within(Duration::from_millis(300), "timer", "sleep", terms("[infinity]"));
+    assert!(
+        matches!(
+            &answer,
+            Err(Error {
+                why: Why::Timeout,
+                ..
+            })
+        ),
+        "{answer:?}"
+    );
+    eventually("the end of its process", || {
+        let sleeping = "length([P || P <- processes(), process_info(P, current_function) =:= {current_function,{timer,sleep,1}}]).";
+        (node.eval(sleeping) == Term::Integer(0)).then_some(())
+    });
+}
+
+#[test]
+fn what_is_printed_before_the_time_is_over_is_heard() {
+    let node = Node::alone();
+    let forms = node.eval(
+        r#"{ok, Tokens, _} = erl_scan:string("io:format(\"begun~n\"), timer:sleep(infinity)."),
+           {ok, Forms} = erl_parse:parse_exprs(Tokens),
+           Forms."#,
+    );
+    let arguments = [forms, Term::List(Vec::new())];
+    eventually("what it prints", || {
+        let short = Duration::from_millis(300);
+        let (answer, output) = node.call_within(short, "erl_eval", "exprs", arguments.to_vec());
+        assert!(answer.is_err(), "{answer:?}");
+        (output.text == "begun\n").then_some(())
+    });
+}
+
+#[test]
+fn a_wrong_cookie_is_said_to_be_one() {
+    let node = Node::alone();
+    let target = Target {
+        cookie: Cookie::new(b"another").unwrap(),
+        ..node.target()
+    };
+    let error = node.run(Connection::open(&target, node.soon())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("`{NAME}` at {} refuses the cookie", node.address())
+    );
+    assert!(error.hint().unwrap().contains(".erlang.cookie"));
+}
+
+#[test]
+fn another_node_is_not_taken_for_the_one_that_was_meant() {
+    let node = Node::alone();
+    let target = Target {
+        node: Atom::new("erlmcp2@localhost").unwrap(),
+        ..node.target()
+    };
+    let error = node.run(Connection::open(&target, node.soon())).unwrap_err();
+    assert!(error.to_string().ends_with(&format!("is `{NAME}`")), "{error}");
+}
+
+#[test]
+fn a_dead_node_and_a_hung_one_are_told_apart() {
+    let node = Node::alone();
+    let target = node.target();
+    let mut connection = node.connect();
+    signal(node.pid(), Signal::SIGSTOP);
+    let short = || async { tokio::time::Instant::now() + Duration::from_millis(300) };
+    let hung = node
+        .run(async { connection.eval("1.", &[], short().await).await })
+        .unwrap_err();
+    assert!(matches!(hung.why, Why::Timeout), "{hung}");
+    let hung = node
+        .run(async { Connection::open(&target, short().await).await })
+        .unwrap_err();
+    assert!(matches!(hung.why, Why::Timeout), "{hung}");
+    signal(node.pid(), Signal::SIGKILL);
+    let lost = node.run(connection.eval("1.", &[], node.soon())).unwrap_err();
+    assert!(matches!(lost.why, Why::Closed), "{lost}");
+    eventually("nobody at its port", || {
+        std::net::TcpStream::connect(node.address())
+            .is_err()
+            .then_some(())
+    });
+    let dead = node.run(Connection::open(&target, node.soon())).unwrap_err();
+    assert!(dead.to_string().contains("cannot be reached: "), "{dead}");
+}

@@ -1,0 +1,11 @@
+//! The client of Erlang's distribution protocol, against real nodes.
+
+mod asking;
+mod node;
+mod questions;
+mod terms;
+#[expect(dead_code, reason = "unit tests use the rest of it")]
+#[path = "../../../src/erlang/testing.rs"]
+mod testing;
+
+use clusterctl::erlang::{Atom, Bits, Export, Identity, Pid, Port, Reference, Term, codec};
