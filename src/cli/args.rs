@@ -99,6 +99,9 @@ pub(super) enum Verb {
     /// Open connections for real, hold them, and show whether the load is even
     #[command(after_long_help = help::LOAD_TEST)]
     LoadTest(LoadTest),
+    /// Ask a BEAM node: its memory, processes, ports and nodes, or any call
+    #[command(after_long_help = help::ERLANG)]
+    Erlang(Erlang),
     /// Show what nodes, balancer and supervisor have logged
     #[command(after_long_help = help::LOGS)]
     Logs(Logs),
@@ -260,6 +263,50 @@ pub(super) struct LoadTest {
     /// Test nothing; compare the results that two runs with --json have printed
     #[arg(long, value_names = ["A.json", "B.json"], num_args = 2, conflicts_with_all = TESTING)]
     pub(super) compare: Option<Vec<PathBuf>>,
+}
+
+/// `erlang`
+#[derive(Debug, Args)]
+pub(super) struct Erlang {
+    /// Node of this cluster, or the full name of any other, `name@host`
+    pub(super) node: String,
+    #[command(subcommand)]
+    pub(super) question: Question,
+    /// How long the answer may take
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = interval)]
+    pub(super) timeout: Period,
+    /// File with the node's cookie [default: the cluster's own, else ~/.erlang.cookie]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) cookie_file: Option<PathBuf>,
+    /// The node's distribution port [default: as known of this cluster's, else as epmd says]
+    #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) port: Option<u16>,
+}
+
+/// What a BEAM node is asked.
+#[derive(Debug, Subcommand)]
+pub(super) enum Question {
+    /// Show its memory by kind
+    Memory,
+    /// Show how many processes it has, and which are the largest
+    Processes,
+    /// Show how many ports it has, by name
+    Ports,
+    /// Show which nodes it knows
+    Nodes,
+    /// Have it call a function, and show what that returns
+    Call(Call),
+}
+
+/// `erlang NODE call`
+#[derive(Debug, Args)]
+pub(super) struct Call {
+    /// Module
+    pub(super) module: String,
+    /// Function
+    pub(super) function: String,
+    /// One list of all arguments, in Erlang's syntax [default: an empty one]
+    pub(super) arguments: Option<String>,
 }
 
 /// `logs`

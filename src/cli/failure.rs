@@ -4,6 +4,7 @@ use std::io;
 
 use crate::api::ClientError;
 use crate::balancer::{CheckError, FilesError, FindError};
+use crate::erlang::{CookieError, EpmdError, Error as ErlangError};
 use crate::profile::{Problems, SourceError};
 use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
 
@@ -189,6 +190,26 @@ impl From<PresenceError> for Failure {
                 Failure::new(error).hint(hint)
             }
         }
+    }
+}
+
+impl From<ErlangError> for Failure {
+    fn from(error: ErlangError) -> Failure {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
+    }
+}
+
+impl From<EpmdError> for Failure {
+    fn from(error: EpmdError) -> Failure {
+        let hint = error.hint().to_owned();
+        Failure::new(error).hint(hint)
+    }
+}
+
+impl From<CookieError> for Failure {
+    fn from(error: CookieError) -> Failure {
+        Failure::new(error).hint("`--cookie-file FILE` names the file that has the node's cookie".to_owned())
     }
 }
 

@@ -156,6 +156,30 @@ Exit codes:
   0  shown
   1  nothing runs, or there is no balancer to ask";
 
+pub(super) const ERLANG: &str = "\
+Speaks Erlang's distribution protocol, as a hidden node: neither `erl` nor epmd is needed here, and nothing is loaded onto \
+the node. A node of this cluster is asked where it listens; of any other one the epmd of its host is asked (at \
+ERL_EPMD_PORT, if set), or --port says. The cookie is read from a file, never from the command line.
+
+`call` takes one list of all arguments. Terms are written and shown in Erlang's syntax; a pid is one of the node's own. What \
+the call prints is shown before its result. An exception is told with its stack trace, and a call that takes longer than \
+--timeout is ended. With --json, atoms and binaries are strings, tuples and lists arrays, lists of printable characters \
+strings, maps objects; `term` has the result in Erlang's syntax.
+
+Examples:
+  clusterctl erlang erlmcp1 memory
+  clusterctl erlang erlmcp1 processes --json
+  clusterctl erlang erlmcp1 call lists seq '[1,3]'
+  clusterctl erlang erlmcp1 call lists sum '[[1,2,3]]'
+  clusterctl erlang erlmcp1 call erlang process_info '[<0.80.0>]'
+  clusterctl erlang mine@localhost nodes --cookie-file my.cookie
+  clusterctl erlang mine@localhost ports --port 9100
+
+Exit codes:
+  0  it answered
+  1  it did not, or the call ended in an exception
+  2  there is no such node, or the command line is wrong";
+
 pub(super) const LOGS: &str = "\
 Works also when nothing runs: logs stay after a stop. A log above 10 MiB is moved to NAME.log.1.
 

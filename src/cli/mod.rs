@@ -9,6 +9,7 @@ mod completions;
 mod dataplane;
 mod doctor;
 mod drain;
+mod erlang;
 mod exit;
 mod failure;
 mod health;
@@ -56,7 +57,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
             let mut settings = Settings::new(cli.global);
             if matches!(
                 cli.verb,
-                Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_) | Verb::LoadTest(_)
+                Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_) | Verb::LoadTest(_) | Verb::Erlang(_)
             ) {
                 settings = settings.of_what_runs();
             }
@@ -98,6 +99,7 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Stats => wait(stats::run(settings, printer)),
         // Ctrl-C ends it with what it has found.
         Verb::LoadTest(args) => wait(load_test::run(settings, printer, args)),
+        Verb::Erlang(args) => wait(unless_interrupted(erlang::run(settings, printer, args))),
         Verb::Logs(args) => wait(logs::run(settings, printer, args)),
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),

@@ -21,7 +21,7 @@ pub(super) fn answer(error: &clap::Error, printer: &Printer) -> Outcome {
             Ok(Exit::Usage)
         }
         // The same, to clap, but for a variable in the environment that stands for a flag.
-        ErrorKind::MissingSubcommand => {
+        ErrorKind::MissingSubcommand if is_bare(error) => {
             printer.note(super::command().render_help().ansi().to_string().trim_end());
             Ok(Exit::Usage)
         }
@@ -30,6 +30,14 @@ pub(super) fn answer(error: &clap::Error, printer: &Printer) -> Outcome {
 }
 
 // Private
+
+/// Whether nothing stands on the command line but the program's name.
+fn is_bare(error: &clap::Error) -> bool {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(path)) => !path.contains(' '),
+        _ => true,
+    }
+}
 
 /// Clap's first paragraph, in one line: what follows it, usage and tips, is what our hint is for.
 fn what(error: &clap::Error) -> String {
@@ -53,6 +61,7 @@ fn hint(error: &clap::Error) -> String {
     });
     match suggestion {
         Some(suggestion) => format!("did you mean `{suggestion}`?"),
+        None if error.kind() == ErrorKind::MissingSubcommand => "`--help` shows what may follow".to_owned(),
         None => {
             "`clusterctl --help` shows what there is, `clusterctl COMMAND --help` how it is used".to_owned()
         }
@@ -82,6 +91,16 @@ mod tests {
         );
         assert_eq!(said(&["start", "--foregruond"]).1, "did you mean `--foreground`?");
         assert_eq!(said(&["start", "--only", "node"]).1, "did you mean `nodes`?");
+    }
+
+    #[test]
+    fn half_a_command_is_told_to_be_one() {
+        let (what, hint) = said(&["erlang", "erlmcp1"]);
+        assert!(
+            what.starts_with("`clusterctl erlang` requires a subcommand") && what.contains("processes"),
+            "{what}"
+        );
+        assert_eq!(hint, "`--help` shows what may follow");
     }
 
     #[test]

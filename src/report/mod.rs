@@ -3,6 +3,7 @@
 mod clock;
 mod column;
 mod doctor;
+mod erlang;
 mod health;
 mod load_test;
 pub mod numbers;
@@ -19,6 +20,7 @@ mod testing;
 
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
+pub use erlang::{erlang_memory, erlang_nodes, erlang_ports, erlang_processes};
 pub use health::health;
 pub use load_test::{load_test, load_test_comparison, load_test_page, load_test_progress};
 pub use prospect::prospect;

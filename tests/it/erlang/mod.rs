@@ -1,6 +1,7 @@
 //! The client of Erlang's distribution protocol, against real nodes.
 
 mod asking;
+mod command;
 mod node;
 mod questions;
 mod terms;

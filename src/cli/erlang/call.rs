@@ -1,0 +1,216 @@
+//! `erlang NODE call`: any function, with any arguments.
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::super::args;
+use super::super::exit::Exit;
+use super::super::failure::{Failure, Outcome};
+use super::super::printer::Printer;
+use super::super::settings::Settings;
+use crate::erlang::syntax::{Json, flat, parse, pretty};
+use crate::erlang::{Atom, Call, Connection, Error, Identity, Output, Raised, Term, Why};
+
+/// Columns of a terminal that nobody has enlarged.
+const COLUMNS: usize = 80;
+
+/// A call as it was typed, and found to make sense.
+pub(super) struct Typed {
+    module: Atom,
+    function: Atom,
+    /// Read again once it is known which node's pids they may have.
+    arguments: String,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Answer<'a> {
+    node: &'a str,
+    /// What the call has printed.
+    output: &'a str,
+    /// Bytes that it has printed beyond what is kept.
+    output_lost: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Json<'a>>,
+    /// The same in Erlang's syntax.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    term: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Trouble<'a>>,
+}
+
+/// Why there is no result: an exception, or no answer.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Trouble<'a> {
+    Exception {
+        class: &'static str,
+        reason: Json<'a>,
+        term: String,
+        stacktrace: &'a [String],
+    },
+    NoAnswer {
+        class: &'static str,
+        reason: String,
+    },
+}
+
+impl Typed {
+    /// What was typed.
+    ///
+    /// # Errors
+    /// When it is no call.
+    pub(super) fn read(typed: &args::Call) -> Result<Typed, Failure> {
+        let arguments = typed.arguments.clone().unwrap_or_else(|| "[]".to_owned());
+        let read = Typed {
+            module: name(&typed.module)?,
+            function: name(&typed.function)?,
+            arguments,
+        };
+        read.arguments(&nowhere())?;
+        Ok(read)
+    }
+
+    /// Makes the call.
+    pub(super) async fn run(
+        self,
+        settings: &Settings,
+        printer: &Printer,
+        mut connection: Connection,
+        deadline: Instant,
+    ) -> Outcome {
+        let node = connection.node().clone();
+        let call = Call {
+            module: self.module.clone(),
+            function: self.function.clone(),
+            arguments: self.arguments(&node)?,
+        };
+        let mut output = Output::default();
+        let ended = connection.call(&call, &mut output, deadline).await;
+        if settings.json {
+            printer.pretty_json(&answer(&node, &output, &ended))?;
+        } else {
+            if !output.text.is_empty() {
+                printer.data(&output.text)?;
+            }
+            if let Ok(term) = &ended {
+                printer.data(&pretty(term, &node, COLUMNS))?;
+            }
+        }
+        if output.lost > 0 {
+            printer.warning(&format!(
+                "{} more bytes were printed, and are left out",
+                output.lost
+            ));
+        }
+        match ended {
+            Ok(_) => Ok(Exit::Done),
+            Err(Error {
+                why: Why::Raised(raised),
+                ..
+            }) => Err(self.exception(&node, &raised)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    // Private
+
+    fn arguments(&self, node: &Identity) -> Result<Vec<Term>, Failure> {
+        let hint = "the arguments are one list in Erlang's syntax, such as `[[1,2,3]]`, `[\"text\",an_atom]` or `[]`";
+        match parse(&self.arguments, node) {
+            Ok(Term::List(arguments)) => Ok(arguments),
+            Ok(_) => Err(
+                Failure::usage(format!("`{}` is no list of arguments", self.arguments)).hint(hint.to_owned()),
+            ),
+            Err(error) => {
+                Err(Failure::usage(format!("cannot read the arguments: {error}")).hint(hint.to_owned()))
+            }
+        }
+    }
+
+    fn exception(&self, node: &Identity, raised: &Raised) -> Failure {
+        let (module, function) = (Term::Atom(self.module.clone()), Term::Atom(self.function.clone()));
+        let name = format!("{}:{}", flat(&module, node), flat(&function, node));
+        let mut lines = vec![format!("`{name}` on `{}` {raised}", node.name.text())];
+        lines.extend(raised.stack.iter().map(|place| format!("  in {place}")));
+        Failure::because(lines.join("\n"))
+    }
+}
+
+// Private
+
+/// A module or a function, with or without quotes.
+fn name(typed: &str) -> Result<Atom, Failure> {
+    if typed.starts_with('\'') {
+        return match parse(typed, &nowhere()) {
+            Ok(Term::Atom(atom)) => Ok(atom),
+            Ok(_) => Err(Failure::usage(format!("`{typed}` is no atom"))),
+            Err(error) => Err(Failure::usage(format!("cannot read `{typed}`: {error}"))),
+        };
+    }
+    Atom::new(typed).map_err(|error| Failure::usage(format!("`{typed}` is no name: {error}")))
+}
+
+/// A node for what is only tried.
+fn nowhere() -> Identity {
+    Identity {
+        name: Atom::default(),
+        creation: 0,
+    }
+}
+
+fn answer<'a>(node: &'a Identity, output: &'a Output, ended: &'a Result<Term, Error>) -> Answer<'a> {
+    let json = |term| Json { term, home: node };
+    let result = ended.as_ref().ok();
+    Answer {
+        node: node.name.text(),
+        output: &output.text,
+        output_lost: output.lost,
+        result: result.map(json),
+        term: result.map(|term| flat(term, node)),
+        error: ended.as_ref().err().map(|error| match &error.why {
+            Why::Raised(raised) => Trouble::Exception {
+                class: raised.class.name(),
+                reason: json(&raised.reason),
+                term: flat(&raised.reason, node),
+                stacktrace: &raised.stack,
+            },
+            _ => Trouble::NoAnswer {
+                class: "no_answer",
+                reason: error.to_string(),
+            },
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(module: &str, arguments: Option<&str>) -> Result<Typed, (String, Option<String>)> {
+        let typed = args::Call {
+            module: module.to_owned(),
+            function: "f".to_owned(),
+            arguments: arguments.map(str::to_owned),
+        };
+        Typed::read(&typed).map_err(|failure| (failure.text(), failure.hint))
+    }
+
+    #[test]
+    fn arguments_are_one_list_and_none_is_an_empty_one() {
+        assert!(read("lists", None).is_ok());
+        assert!(read("lists", Some("[<0.1.0>, [1,2]]")).is_ok());
+        let (error, hint) = read("lists", Some("{1}")).err().unwrap();
+        assert_eq!(error, "`{1}` is no list of arguments");
+        assert!(hint.unwrap().contains("[[1,2,3]]"));
+        let (error, _) = read("lists", Some("[1")).err().unwrap();
+        assert_eq!(error, "cannot read the arguments: character 3: `]` is missing");
+    }
+
+    #[test]
+    fn names_may_be_quoted() {
+        assert_eq!(read("'Elixir.Enum'", None).unwrap().module.text(), "Elixir.Enum");
+        assert_eq!(read("Elixir.Enum", None).unwrap().module.text(), "Elixir.Enum");
+        assert!(read("'Elixir", None).is_err());
+    }
+}

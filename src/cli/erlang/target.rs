@@ -1,0 +1,148 @@
+//! Where the node is that is asked, and its cookie.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::super::args;
+use super::super::failure::Failure;
+use super::super::names;
+use super::super::settings::Settings;
+use crate::erlang::{Atom, Cookie, EPMD_PORT, Target, port_of};
+use crate::profile::{Node, Runtime};
+
+/// The distribution port of a cluster's node number 0, unshifted.
+const FIRST_PORT: u16 = 9100;
+
+/// The node that was named: one of the cluster's, or any by its full name.
+pub(super) async fn of(
+    settings: &Settings,
+    args: &args::Erlang,
+    deadline: Instant,
+) -> Result<Target, Failure> {
+    match args.node.split_once('@') {
+        Some((name, host)) if !name.is_empty() && !host.is_empty() => {
+            foreign(args, name, host, deadline).await
+        }
+        Some(_) => Err(Failure::usage(format!("`{}` is no name of a node", args.node))
+            .hint("a full name is written `name@host`".to_owned())),
+        None => member(settings, args),
+    }
+}
+
+// Private
+
+/// A node of the cluster that runs, or is about to.
+fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
+    let cluster = settings.cluster()?;
+    let Some(node) = cluster.node(&args.node) else {
+        let known = cluster.nodes.iter().map(|node| node.name.as_str());
+        return Err(names::unknown("node", &args.node, known));
+    };
+    if cluster.runtime != Runtime::Erlang {
+        return Err(Failure::because(format!(
+            "`{}` is no BEAM node of this cluster's making",
+            node.name
+        ))
+        .hint("a node of another making is asked by its full name, `name@host`".to_owned()));
+    }
+    let offset = settings.source()?.port_offset;
+    let cookie = match &args.cookie_file {
+        Some(file) => file.clone(),
+        None => cookie_in(settings.run_dir()?.path()),
+    };
+    Ok(Target {
+        node: full_name(&format!("{}@localhost", node.name))?,
+        address: address(node, args.port, offset),
+        cookie: Cookie::read(&cookie)?,
+    })
+}
+
+fn address(node: &Node, port: Option<u16>, offset: u16) -> SocketAddr {
+    let own = FIRST_PORT.saturating_add(node.number).saturating_add(offset);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.unwrap_or(own))
+}
+
+fn cookie_in(run_dir: &Path) -> PathBuf {
+    run_dir.join("erlang/home/.erlang.cookie")
+}
+
+/// A node that is none of ours: epmd on its host knows its port, unless we are told.
+async fn foreign(args: &args::Erlang, name: &str, host: &str, deadline: Instant) -> Result<Target, Failure> {
+    let node = full_name(&args.node)?;
+    let cookie = match &args.cookie_file {
+        Some(file) => Cookie::read(file)?,
+        None => Cookie::read(&home_cookie()?)?,
+    };
+    let ip = resolve(host, deadline).await?;
+    let port = match args.port {
+        Some(port) => port,
+        None => port_of(name, SocketAddr::new(ip, epmd_port()?), deadline).await?,
+    };
+    Ok(Target {
+        node,
+        address: SocketAddr::new(ip, port),
+        cookie,
+    })
+}
+
+fn full_name(name: &str) -> Result<Atom, Failure> {
+    Atom::new(name).map_err(|error| Failure::usage(format!("`{name}` is no name of a node: {error}")))
+}
+
+/// An address of a host, of IPv4 if it has one: that is what nodes listen on unless told otherwise.
+async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
+    let unknown = |why: &str| Failure::because(format!("cannot find the host `{host}`: {why}"));
+    let found = timeout_at(deadline, tokio::net::lookup_host((host, 0))).await;
+    let found = found.map_err(|_| unknown("no answer in time"))?;
+    let addresses: Vec<IpAddr> = found
+        .map_err(|error| unknown(&error.to_string()))?
+        .map(|address| address.ip())
+        .collect();
+    let first = addresses.iter().find(|ip| ip.is_ipv4()).or(addresses.first());
+    first.copied().ok_or_else(|| unknown("it has no address"))
+}
+
+/// As `erl` has it.
+fn epmd_port() -> Result<u16, Failure> {
+    match std::env::var("ERL_EPMD_PORT") {
+        Ok(port) => port
+            .parse()
+            .map_err(|_| Failure::usage(format!("`ERL_EPMD_PORT` is `{port}`, which is no port"))),
+        Err(_) => Ok(EPMD_PORT),
+    }
+}
+
+fn home_cookie() -> Result<PathBuf, Failure> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let home = home.ok_or_else(|| {
+        Failure::usage("without `HOME` there is no cookie").hint("`--cookie-file FILE` names one".to_owned())
+    })?;
+    Ok(Path::new(&home).join(".erlang.cookie"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clusters_nodes_listen_one_after_the_other() {
+        let node = Node {
+            name: "erlmcp2".into(),
+            number: 2,
+            tcp: "127.0.0.1:9002".parse().unwrap(),
+            http: None,
+            weight: 1,
+            target: 1,
+            maxconn: 1,
+        };
+        assert_eq!(address(&node, None, 0).to_string(), "127.0.0.1:9102");
+        assert_eq!(address(&node, None, 10_000).to_string(), "127.0.0.1:19102");
+        assert_eq!(address(&node, Some(7), 10_000).to_string(), "127.0.0.1:7");
+        assert_eq!(
+            cookie_in(Path::new("/run/x")),
+            Path::new("/run/x/erlang/home/.erlang.cookie")
+        );
+    }
+}
