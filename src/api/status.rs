@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::erlang::Vitals;
 use crate::profile::BalancerKind;
 
 /// The cluster at one moment.
@@ -112,6 +113,9 @@ pub struct Node {
     /// Why it is not up, when that is known, or why it is and gets no clients yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What a BEAM node says of itself, when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erlang: Option<Vitals>,
 }
 
 /// Connections by protocol.

@@ -16,11 +16,13 @@ mod code;
 mod find;
 mod home;
 mod program;
+mod target;
 
 pub use code::CodeError;
 pub use find::{Erlang, FindError};
-pub use home::{HomeError, cookie};
+pub use home::HomeError;
 pub use program::{HOST, Nodes};
+pub use target::target;
 
 use crate::platform::RunDir;
 
@@ -41,7 +43,7 @@ impl InstallError {
     pub fn hint(&self) -> Option<String> {
         match self {
             InstallError::Code(error) => error.hint(),
-            InstallError::Home(error) => error.hint(),
+            InstallError::Home(_) => None,
         }
     }
 }

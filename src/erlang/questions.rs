@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -20,7 +20,7 @@ pub const MAX_SAMPLE: usize = 100_000;
 const TOP: i64 = 10;
 
 /// How a node is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vitals {
     /// Its version of OTP, `25`.
     pub otp_release: String,
@@ -40,11 +40,13 @@ pub struct Vitals {
     pub run_queue: u64,
     /// Its schedulers, most often one for each processor.
     pub schedulers: u64,
+    /// The nodes that it is connected to, by their full names; not the hidden ones.
+    pub connected: Vec<String>,
 }
 
 /// A node's memory by kind, in bytes, as `erlang:memory/0` tells it. `total` is `processes` and `system`; the others are parts
 /// of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is Erlang's own word")]
 pub struct Memory {
     pub total: u64,
@@ -127,7 +129,8 @@ const VITALS: &str = "
   ports => erlang:system_info(port_count),
   port_limit => erlang:system_info(port_limit),
   run_queue => erlang:statistics(total_run_queue_lengths),
-  schedulers => erlang:system_info(schedulers_online)}.";
+  schedulers => erlang:system_info(schedulers_online),
+  connected => nodes()}.";
 
 /// `Top` is a process's own measure, `{memory, 2704}`, before its pid: so sorting is the node's own.
 const PROCESSES: &str = "
@@ -214,6 +217,7 @@ fn vitals(answer: &Term) -> Option<Vitals> {
         port_limit: number("port_limit")?,
         run_queue: number("run_queue")?,
         schedulers: number("schedulers")?,
+        connected: names(answer.get("connected")?)?,
     })
 }
 
@@ -302,14 +306,18 @@ fn ports(answer: &Term) -> Option<Ports> {
     })
 }
 
+/// A list of names, in their order.
+fn names(list: &Term) -> Option<Vec<String>> {
+    let names = list.as_list()?.iter().filter_map(Term::as_atom);
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort();
+    Some(names)
+}
+
 fn nodes(answer: &Term, own: &Identity) -> Option<Nodes> {
     let list = |key| {
-        let names = answer.get(key)?.as_list()?.iter().filter_map(Term::as_atom);
-        let mut names: Vec<String> = names
-            .filter(|name| *name != own.name.text())
-            .map(str::to_owned)
-            .collect();
-        names.sort();
+        let mut names = names(answer.get(key)?)?;
+        names.retain(|name| name != own.name.text());
         Some(names)
     };
     let node = answer.get("node")?.as_atom()?.to_owned();

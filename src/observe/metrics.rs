@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use crate::api::{BalancerState, Health, Node, NodeState};
+use crate::erlang::Vitals;
 
 /// The text format's media type.
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -54,6 +55,7 @@ pub fn metrics(health: &Health) -> String {
         nodes,
         |n| u64::from(n.restarts),
     );
+    page.emulators(nodes);
     page.gauge(
         "clusterctl_connections",
         "Established connections on all nodes.",
@@ -104,6 +106,37 @@ impl Page<'_> {
                 "{name}{{cluster=\"{cluster}\",node=\"{label}\"}} {}",
                 value(node)
             );
+        }
+    }
+
+    /// What BEAM nodes say of themselves; nothing where there are none.
+    fn emulators(&mut self, nodes: &[Node]) {
+        type Value = fn(&Vitals) -> u64;
+        let metrics: [(&str, &str, Value); 5] = [
+            ("memory_bytes", "Memory that the emulator has in use.", |it| {
+                it.memory.total
+            }),
+            ("binary_memory_bytes", "Of that, binaries.", |it| it.memory.binary),
+            ("processes", "Erlang processes.", |it| it.processes),
+            ("ports", "Erlang ports.", |it| it.ports),
+            ("run_queue", "Processes and ports that wait to be run.", |it| {
+                it.run_queue
+            }),
+        ];
+        let beams: Vec<(&Node, &Vitals)> = nodes
+            .iter()
+            .filter_map(|node| Some((node, node.erlang.as_ref()?)))
+            .collect();
+        for (name, help, value) in metrics.iter().filter(|_| !beams.is_empty()) {
+            let name = format!("clusterctl_node_erlang_{name}");
+            self.head(&name, "gauge", help);
+            for (node, vitals) in &beams {
+                let (cluster, label, value) = (self.cluster, &node.name, value(vitals));
+                let _infallible = writeln!(
+                    self.text,
+                    "{name}{{cluster=\"{cluster}\",node=\"{label}\"}} {value}"
+                );
+            }
         }
     }
 

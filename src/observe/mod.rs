@@ -43,6 +43,7 @@ mod testing {
             cpu_percent: 0.0,
             uptime_seconds: 1,
             reason: None,
+            erlang: None,
         }
     }
 

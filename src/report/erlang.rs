@@ -128,32 +128,12 @@ fn section(title: &str, processes: &[Process]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::plain;
+    use super::super::testing::{plain, vitals};
     use super::*;
 
     #[test]
     fn memory_is_told_by_kind_with_shares() {
-        let vitals = Vitals {
-            otp_release: "25".into(),
-            uptime_seconds: 7_503,
-            memory: Memory {
-                total: 30_000_000,
-                processes: 6_000_000,
-                processes_used: 5_900_000,
-                system: 24_000_000,
-                atom: 300_000,
-                atom_used: 290_000,
-                binary: 1_200_000,
-                code: 9_000_000,
-                ets: 600_000,
-            },
-            processes: 50,
-            process_limit: 262_144,
-            ports: 3,
-            port_limit: 65_536,
-            run_queue: 0,
-            schedulers: 2,
-        };
+        let vitals = vitals();
         insta::assert_snapshot!(plain(&erlang_memory(&vitals)), @r"
         30.0 MB in use, by OTP 25, up 2h 5m
 

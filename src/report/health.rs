@@ -1,6 +1,7 @@
 //! `health`: the status, with latencies, resources, endpoints and alerts.
 
 use super::column::align;
+use super::emulators::{emulators, mesh};
 use super::status::{heading, node_lines, section, totals, warnings};
 use super::{numbers, paint};
 use crate::api::{Alert, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
@@ -21,6 +22,8 @@ pub fn health(health: &Health) -> String {
         section("Endpoints", &endpoints.unwrap_or_default()),
         section("Cluster Nodes", &node_lines(&status.nodes, &status.distribution)),
         section("Resources", &resources(&status.nodes, &health.latency)),
+        section("Emulators", &emulators(&status.nodes)),
+        section("Mesh", &mesh(&status.nodes)),
         totals(status),
         latency(&health.latency),
         warnings(status),

@@ -3,6 +3,7 @@
 mod clock;
 mod column;
 mod doctor;
+mod emulators;
 mod erlang;
 mod health;
 mod load_test;

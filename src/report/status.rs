@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::emulators::mesh;
 use super::standing::{Standing, target, word};
 use super::{numbers, paint};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
@@ -14,13 +15,14 @@ pub(super) const TOO_FEW: &str = "under 50 connections per node: too few to judg
 #[must_use]
 pub fn status(status: &Status) -> String {
     let nodes = node_lines(&status.nodes, &status.distribution);
-    format!(
-        "{}{}{}{}",
+    [
         heading(status),
         section("Cluster Nodes", &nodes),
+        section("Mesh", &mesh(&status.nodes)),
         totals(status),
-        warnings(status)
-    )
+        warnings(status),
+    ]
+    .concat()
 }
 
 /// Title and balancer.

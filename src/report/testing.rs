@@ -6,6 +6,7 @@ use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
     Verdict,
 };
+use crate::erlang::{Memory, Vitals};
 use crate::profile::BalancerKind;
 
 /// `text` without its colours.
@@ -31,6 +32,33 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         cpu_percent: 2.5,
         uptime_seconds: 302,
         reason: None,
+        erlang: None,
+    }
+}
+
+/// What a BEAM node says of itself.
+pub(super) fn vitals() -> Vitals {
+    Vitals {
+        otp_release: "25".into(),
+        uptime_seconds: 7_503,
+        memory: Memory {
+            total: 30_000_000,
+            processes: 6_000_000,
+            processes_used: 5_900_000,
+            system: 24_000_000,
+            atom: 300_000,
+            atom_used: 290_000,
+            binary: 1_200_000,
+            code: 9_000_000,
+            ets: 600_000,
+        },
+        processes: 50,
+        process_limit: 262_144,
+        ports: 3,
+        port_limit: 65_536,
+        run_queue: 0,
+        schedulers: 2,
+        connected: Vec::new(),
     }
 }
 

@@ -240,6 +240,7 @@ impl Look {
                 cpu_percent: look.child.cpu_percent,
                 uptime_seconds: look.child.uptime_seconds,
                 reason: look.reason(),
+                erlang: None,
             })
             .collect()
     }

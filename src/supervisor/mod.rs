@@ -21,6 +21,7 @@ mod core;
 mod doorway;
 mod drain;
 mod draining;
+mod emulators;
 mod ending;
 mod failing;
 mod failover;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::access_log::AccessLog;
 use super::census::census;
+use super::emulators::Emulators;
 use super::gathered::gathered;
 use super::look::Look;
 use super::news::{News, Reply, Request};
@@ -35,6 +36,8 @@ pub(super) struct Desk {
     pub(super) news: mpsc::Sender<News>,
     /// nginx's, when that is the balancer.
     pub(super) access_log: Option<Arc<AccessLog>>,
+    /// BEAM nodes.
+    pub(super) emulators: Arc<Emulators>,
 }
 
 type Answer<T> = Result<Json<T>, Refused>;
@@ -158,12 +161,16 @@ impl Desk {
 
     async fn status(&self) -> Result<Status, Refused> {
         let (look, setting) = (self.look().await?, self.setting.load_full());
-        Ok(look.status(&setting, &census(&setting, look.drains()).await))
+        let mut status = look.status(&setting, &census(&setting, look.drains()).await);
+        self.emulators.tell(&mut status.nodes);
+        Ok(status)
     }
 
     async fn health(&self) -> Result<Health, Refused> {
         let (look, setting) = (self.look().await?, self.setting.load_full());
-        Ok(look.health(&setting, &census(&setting, look.drains()).await))
+        let mut health = look.health(&setting, &census(&setting, look.drains()).await);
+        self.emulators.tell(&mut health.status.nodes);
+        Ok(health)
     }
 
     async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::access_log::AccessLog;
 use super::core::Core;
 use super::doorway::Doorway;
+use super::emulators::Emulators;
 use super::listening::Listening;
 use super::news::{News, Request};
 use super::observers;
@@ -46,12 +47,13 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     let setting = Arc::new(ArcSwap::from_pointee(setting));
     let (news, heard) = mpsc::channel(MAX_NEWS);
     let access_log = AccessLog::of(&setting.load(), record.as_ref());
+    let (end, ended) = shutdown::channel();
     let desk = Desk {
         setting: setting.clone(),
         news: news.clone(),
         access_log: access_log.clone(),
+        emulators: Emulators::watched(&setting.load(), &ended),
     };
-    let (end, ended) = shutdown::channel();
     if let Some(log) = access_log {
         tokio::spawn(log.follow(ended.clone()));
     }

@@ -1,6 +1,6 @@
 //! Where the node is that is asked, and its cookie.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use tokio::time::{Instant, timeout_at};
@@ -9,11 +9,10 @@ use super::super::args;
 use super::super::failure::Failure;
 use super::super::names;
 use super::super::settings::Settings;
+use crate::beam;
 use crate::erlang::{Atom, Cookie, EPMD_PORT, Target, port_of};
-use crate::profile::{Node, Runtime};
-
-/// The distribution port of a cluster's node number 0, unshifted.
-const FIRST_PORT: u16 = 9100;
+use crate::profile;
+use crate::supervisor::Record;
 
 /// The node that was named: one of the cluster's, or any by its full name.
 pub(super) async fn of(
@@ -33,39 +32,38 @@ pub(super) async fn of(
 
 // Private
 
-/// A node of the cluster that runs, or is about to.
+/// A node of the cluster that runs.
 fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
-    let cluster = settings.cluster()?;
+    let run_dir = settings.run_dir()?;
+    let cluster = match Record::read(&run_dir) {
+        // Whatever profile was named: that is what can be asked.
+        Ok(Some(record)) if !record.living().is_empty() => profile::load(&record.launch.source)?,
+        _ => settings.cluster()?,
+    };
     let Some(node) = cluster.node(&args.node) else {
         let known = cluster.nodes.iter().map(|node| node.name.as_str());
         return Err(names::unknown("node", &args.node, known));
     };
-    if cluster.runtime != Runtime::Erlang {
+    if node.distribution.is_none() {
         return Err(Failure::because(format!(
             "`{}` is no BEAM node of this cluster's making",
             node.name
         ))
         .hint("a node of another making is asked by its full name, `name@host`".to_owned()));
     }
-    let offset = settings.source()?.port_offset;
-    let cookie = match &args.cookie_file {
-        Some(file) => file.clone(),
-        None => cookie_in(settings.run_dir()?.path()),
-    };
-    Ok(Target {
-        node: full_name(&format!("{}@localhost", node.name))?,
-        address: address(node, args.port, offset),
-        cookie: Cookie::read(&cookie)?,
-    })
-}
-
-fn address(node: &Node, port: Option<u16>, offset: u16) -> SocketAddr {
-    let own = FIRST_PORT.saturating_add(node.number).saturating_add(offset);
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port.unwrap_or(own))
-}
-
-fn cookie_in(run_dir: &Path) -> PathBuf {
-    run_dir.join("erlang/home/.erlang.cookie")
+    let target = beam::target(node, &run_dir).map_err(|error| {
+        Failure::new(error)
+            .hint("nodes have a cookie while they run; start them with `clusterctl start`".to_owned())
+    })?;
+    let mut target =
+        target.ok_or_else(|| Failure::because(format!("`{}` is no name of a node", node.name)))?;
+    if let Some(port) = args.port {
+        target.address.set_port(port);
+    }
+    if let Some(file) = &args.cookie_file {
+        target.cookie = Cookie::read(file)?;
+    }
+    Ok(target)
 }
 
 /// A node that is none of ours: epmd on its host knows its port, unless we are told.
@@ -120,29 +118,4 @@ fn home_cookie() -> Result<PathBuf, Failure> {
         Failure::usage("without `HOME` there is no cookie").hint("`--cookie-file FILE` names one".to_owned())
     })?;
     Ok(Path::new(&home).join(".erlang.cookie"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clusters_nodes_listen_one_after_the_other() {
-        let node = Node {
-            name: "erlmcp2".into(),
-            number: 2,
-            tcp: "127.0.0.1:9002".parse().unwrap(),
-            http: None,
-            weight: 1,
-            target: 1,
-            maxconn: 1,
-        };
-        assert_eq!(address(&node, None, 0).to_string(), "127.0.0.1:9102");
-        assert_eq!(address(&node, None, 10_000).to_string(), "127.0.0.1:19102");
-        assert_eq!(address(&node, Some(7), 10_000).to_string(), "127.0.0.1:7");
-        assert_eq!(
-            cookie_in(Path::new("/run/x")),
-            Path::new("/run/x/erlang/home/.erlang.cookie")
-        );
-    }
 }

@@ -1,5 +1,6 @@
 //! BEAM nodes, on the real Erlang. `TEST_NODES=beam cargo test` tries everything else with them, too.
 
+mod asking;
 mod http;
 mod running;
 mod speaking;

@@ -1,0 +1,125 @@
+//! BEAM nodes: how each is, and whether all are connected to one another.
+
+use super::column::align;
+use super::{numbers, paint};
+use crate::api::Node;
+use crate::erlang::Vitals;
+
+/// A line for each that says how it is.
+pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
+    let beams: Vec<(&Node, &Vitals)> = beams(nodes).collect();
+    let column = |text: fn(&Node, &Vitals) -> String| {
+        let texts: Vec<String> = beams.iter().map(|(node, vitals)| text(node, vitals)).collect();
+        align(&texts)
+    };
+    let columns = [
+        column(|node, _| format!("{}:", node.name)),
+        column(|_, vitals| format!("OTP {}", vitals.otp_release)),
+        column(|_, vitals| numbers::bytes(vitals.memory.total)),
+        column(|_, vitals| {
+            let memory = &vitals.memory;
+            let kinds = [
+                ("processes", memory.processes),
+                ("binaries", memory.binary),
+                ("ets", memory.ets),
+                ("code", memory.code),
+            ];
+            let kinds = kinds.map(|(kind, bytes)| format!("{kind} {}", numbers::bytes(bytes)));
+            format!("({})", kinds.join(", "))
+        }),
+        column(|_, vitals| format!("{} of {} processes", vitals.processes, vitals.process_limit)),
+        column(|_, vitals| format!("{} of {} ports", vitals.ports, vitals.port_limit)),
+        column(|_, vitals| format!("run queue {}", vitals.run_queue)),
+    ];
+    let line = |index: usize| {
+        let parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
+        parts.join("  ").trim_end().to_owned()
+    };
+    (0..beams.len()).map(line).collect()
+}
+
+/// Whether all that say how they are say that they are connected to all others. Nothing where there are no BEAM nodes, or
+/// but one.
+pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
+    if beams(nodes).next().is_none() || nodes.len() < 2 {
+        return Vec::new();
+    }
+    let lacks = nodes.iter().filter_map(|node| {
+        let Some(vitals) = &node.erlang else {
+            return Some(format!("{} does not say whom it is connected to", node.name));
+        };
+        let missing: Vec<&str> = nodes
+            .iter()
+            .map(|other| other.name.as_str())
+            .filter(|other| *other != node.name && !is_connected(vitals, other))
+            .collect();
+        (!missing.is_empty()).then(|| format!("{} is not connected to {}", node.name, missing.join(", ")))
+    });
+    let lacks: Vec<String> = lacks.map(|lack| paint::yellow(&lack)).collect();
+    if lacks.is_empty() {
+        vec![paint::green(&format!(
+            "all {} nodes are connected to one another",
+            nodes.len()
+        ))]
+    } else {
+        lacks
+    }
+}
+
+// Private
+
+fn beams(nodes: &[Node]) -> impl Iterator<Item = (&Node, &Vitals)> {
+    nodes
+        .iter()
+        .filter_map(|node| Some((node, node.erlang.as_ref()?)))
+}
+
+fn is_connected(vitals: &Vitals, name: &str) -> bool {
+    let mut names = vitals.connected.iter().filter_map(|full| full.split_once('@'));
+    names.any(|(connected, _)| connected == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{node, vitals};
+    use super::*;
+    use crate::api::NodeState;
+
+    fn beam(number: u16, connected: &[&str]) -> Node {
+        let connected = connected.iter().map(|name| (*name).to_owned()).collect();
+        Node {
+            erlang: Some(Vitals {
+                connected,
+                ..vitals()
+            }),
+            ..node(number, NodeState::Up, 0)
+        }
+    }
+
+    #[test]
+    fn a_whole_mesh_is_one_line_and_what_is_missing_is_named() {
+        assert!(mesh(&[node(1, NodeState::Up, 0), node(2, NodeState::Up, 0)]).is_empty());
+        assert!(mesh(&[beam(1, &[])]).is_empty());
+        let whole = [beam(1, &["erlmcp2@localhost"]), beam(2, &["erlmcp1@localhost"])];
+        assert_eq!(
+            mesh(&whole),
+            [paint::green("all 2 nodes are connected to one another")]
+        );
+        let parted = [
+            beam(1, &["erlmcp2@localhost"]),
+            beam(2, &["erlmcp1@localhost"]),
+            node(3, NodeState::Down, 0),
+        ];
+        let lacks = [
+            "erlmcp1 is not connected to erlmcp3",
+            "erlmcp2 is not connected to erlmcp3",
+            "erlmcp3 does not say whom it is connected to",
+        ];
+        assert_eq!(mesh(&parted), lacks.map(paint::yellow));
+    }
+
+    #[test]
+    fn an_emulator_is_a_line() {
+        insta::assert_snapshot!(emulators(&[beam(1, &[])])[0], @"erlmcp1:  OTP 25  30.0 MB  (processes 6.0 MB, binaries 1.2 MB, ets 600 kB, code 9.0 MB)  50 of 262144 processes  3 of 65536 ports  run queue 0");
+    }
+}

@@ -1,0 +1,69 @@
+//! What BEAM nodes say of themselves, asked again and again over Erlang's distribution protocol. Nothing depends on it: a node
+//! that does not say is one of which less is shown.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::setting::Setting;
+use crate::api::Node;
+use crate::beam;
+use crate::erlang::{Observer, Vitals};
+use crate::shutdown::Shutdown;
+
+/// Between two questions to a node.
+const LOOK: Duration = Duration::from_secs(2);
+/// A node has so long to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What each node has said last; nothing of one that does not answer, or is no BEAM node of ours.
+#[derive(Default)]
+pub(super) struct Emulators(Vec<Mutex<Option<Vitals>>>);
+
+impl Emulators {
+    /// Asks those of `setting` from now on, until the end is ordered.
+    pub(super) fn watched(setting: &Setting, end: &Shutdown) -> Arc<Emulators> {
+        if setting.erlang.is_none() {
+            return Arc::default();
+        }
+        let nodes = &setting.cluster.nodes;
+        let emulators = Arc::new(Emulators(nodes.iter().map(|_| Mutex::default()).collect()));
+        for (index, node) in nodes.iter().enumerate() {
+            match beam::target(node, &setting.run_dir) {
+                Ok(Some(target)) => {
+                    let watch = emulators.clone().watch(index, Observer::new(target), end.clone());
+                    tokio::spawn(watch);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::error!(node = node.name, "not asked how it is: {error}"),
+            }
+        }
+        emulators
+    }
+
+    /// Adds to `nodes`, which are all nodes in their order, what they say of themselves.
+    pub(super) fn tell(&self, nodes: &mut [Node]) {
+        for (index, node) in nodes.iter_mut().enumerate().take(self.0.len()) {
+            node.erlang.clone_from(&self.said(index));
+        }
+    }
+
+    // Private
+
+    async fn watch(self: Arc<Self>, index: usize, mut observer: Observer, end: Shutdown) {
+        loop {
+            let vitals = observer.vitals(PATIENCE).await;
+            if let Err(error) = &vitals {
+                tracing::debug!("a node does not say how it is: {error}");
+            }
+            *self.said(index) = vitals.ok();
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = end.ordered() => return,
+            }
+        }
+    }
+
+    fn said(&self, index: usize) -> MutexGuard<'_, Option<Vitals>> {
+        self.0[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
