@@ -19,6 +19,7 @@ pub mod beam;
 pub mod cli;
 pub mod dataplane;
 pub mod erlang;
+pub mod erlmcp;
 pub mod loadtest;
 pub mod mcp;
 pub mod node;

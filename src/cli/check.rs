@@ -1,4 +1,4 @@
-//! `check`: the profile by our rules, the configuration by the real balancer.
+//! `check`: the profile by our rules, the configuration by the real balancer, and whether what nodes are made of is there.
 
 use super::args;
 use super::exit::Exit;
@@ -6,12 +6,16 @@ use super::failure::Outcome;
 use super::planned::Planned;
 use super::printer::Printer;
 use super::settings::Settings;
+use crate::erlmcp::{Checkout, InstallationError};
 
-/// Checks both; starts nothing.
+/// Checks all; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
     let balancer = &planned.balancer;
     let warned = balancer.check(planned.deployment()).await?;
+    if let Some(erlmcp) = &planned.cluster.erlmcp {
+        Checkout::examine(&erlmcp.path).map_err(InstallationError::from)?;
+    }
     planned.warn(printer);
     for warned in warned {
         printer.warning(&warned);

@@ -5,6 +5,7 @@ use std::io;
 use crate::api::ClientError;
 use crate::balancer::{CheckError, FilesError, FindError};
 use crate::erlang::{CookieError, EpmdError, Error as ErlangError};
+use crate::erlmcp::InstallationError;
 use crate::profile::{Problems, SourceError};
 use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
 
@@ -178,6 +179,13 @@ impl From<PrepareError> for Failure {
                 Failure::new(error).hint(hint)
             }
         }
+    }
+}
+
+impl From<InstallationError> for Failure {
+    fn from(error: InstallationError) -> Failure {
+        let hint = error.hint();
+        Failure::new(error).hint(hint)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Program {
     pub args: Vec<OsString>,
     /// Variables added to its environment.
     pub env: Vec<(OsString, OsString)>,
+    /// The directory that it runs in; ours unless set.
+    pub directory: Option<PathBuf>,
     /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
     pub nofile: Option<u64>,
 }
@@ -37,6 +39,7 @@ impl Program {
             name: None,
             args: Vec::new(),
             env: Vec::new(),
+            directory: None,
             nofile: None,
         }
     }
@@ -137,6 +140,9 @@ impl Program {
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)));
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
         if let Some(nofile) = self.nofile {
             // SAFETY: setrlimit is async-signal-safe and touches no memory of ours.
             unsafe {

@@ -37,7 +37,10 @@ impl Probe {
         };
         timeout_at(deadline, answer)
             .await
-            .map_err(|_| Failure::AnswerTimeout { target })??;
+            .map_err(|_| Failure::AnswerTimeout {
+                target,
+                question: self.question,
+            })??;
         Ok(began.elapsed())
     }
 }
@@ -225,7 +228,11 @@ mod tests {
             timeout: Duration::from_millis(50),
             ..probe(target, Question::Mcp)
         };
-        assert_eq!(hung.ask().await, Err(Failure::AnswerTimeout { target }));
+        let failure = hung.ask().await.unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!("{target} accepts connections and never answers `ping`")
+        );
         assert!(
             Probe {
                 question: Question::Tcp,

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use super::Question;
+
 /// Why a check failed. Its text says what and where; its [word](Failure::word) is what HAProxy's `show stat` would say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -28,10 +30,12 @@ pub enum Failure {
         target: SocketAddr,
     },
     /// The connection was accepted, and nothing answered in time.
-    #[error("{target} accepts connections and does not answer")]
+    #[error("{target} accepts connections and never answers {question}")]
     AnswerTimeout {
         /// Who was asked.
         target: SocketAddr,
+        /// What.
+        question: Question,
     },
     /// The connection was closed without an answer, or the answer makes no sense.
     #[error("{target} gives no sensible answer: {why}")]

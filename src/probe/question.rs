@@ -24,6 +24,16 @@ pub enum Service {
     Http,
 }
 
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Question::Tcp => "a connect",
+            Question::Mcp => "`ping`",
+            Question::Http => "`GET /health`",
+        })
+    }
+}
+
 impl Question {
     /// What a profile's `health.kind` means for one service of `node`: where to ask what.
     ///

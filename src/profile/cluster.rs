@@ -22,6 +22,8 @@ pub struct Cluster {
     pub command: Vec<String>,
     /// How the nodes of runtime `erlang` run.
     pub erlang: Erlang,
+    /// What runtime `command` runs instead of a program.
+    pub erlmcp: Option<Erlmcp>,
     /// Its nodes; at least one.
     pub nodes: Vec<Node>,
     /// What happens when a node dies.
@@ -42,6 +44,17 @@ pub struct Cluster {
     pub targets: Targets,
     /// Programs that are not searched for.
     pub binaries: Binaries,
+}
+
+/// The erlmcp that nodes are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Erlmcp {
+    /// A checkout or release.
+    pub path: PathBuf,
+    /// The Erlang expressions by which a node begins to serve, with their placeholders.
+    pub eval: String,
+    /// A configuration of Erlang applications.
+    pub config: Option<PathBuf>,
 }
 
 /// One member of a cluster.
@@ -138,6 +151,21 @@ impl Cluster {
     #[must_use]
     pub fn has_http(&self) -> bool {
         self.nodes.iter().all(|node| node.http.is_some())
+    }
+}
+
+impl Node {
+    /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`.
+    #[must_use]
+    pub fn fill(&self, argument: &str) -> String {
+        let port =
+            |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
+        argument
+            .replace("{name}", &self.name)
+            .replace("{n}", &self.number.to_string())
+            .replace("{address}", &self.tcp.ip().to_string())
+            .replace("{tcp_port}", &port(Some(self.tcp)))
+            .replace("{http_port}", &port(self.http))
     }
 }
 

@@ -108,6 +108,12 @@ pub(super) struct Nodes {
     pub restart: Restart,
     /// The program of runtime `command`, and its arguments.
     pub command: Option<Vec<String>>,
+    /// A checkout or release of erlmcp that runtime `command` runs instead of a program.
+    pub path: Option<PathBuf>,
+    /// The Erlang expressions by which such a node begins to serve.
+    pub eval: String,
+    /// A configuration of Erlang applications for such nodes, under ours.
+    pub config: Option<PathBuf>,
     /// The nodes of runtime `external`.
     pub members: Vec<Member>,
     /// How BEAM nodes run.
@@ -179,6 +185,15 @@ impl Document {
 }
 
 impl Nodes {
+    /// Whether they are Erlang nodes, as far as we know.
+    pub(super) fn are_beam(&self) -> bool {
+        match self.runtime {
+            Runtime::Erlang => true,
+            Runtime::Command => self.path.is_some(),
+            Runtime::Embedded | Runtime::External => false,
+        }
+    }
+
     /// The name of node `number`, counted from 1.
     pub(super) fn name_of(&self, number: u16) -> String {
         self.name.replace("{n}", &number.to_string())

@@ -101,8 +101,7 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
         }
         return found;
     }
-    let is_beam = nodes.runtime == Runtime::Erlang;
-    let distribution = Some(nodes.erlang.distribution_port).filter(|_| is_beam);
+    let distribution = Some(nodes.erlang.distribution_port).filter(|_| nodes.are_beam());
     for number in 1..=nodes.count {
         for (key, address, port) in [
             ("tcp_port", nodes.address, Some(nodes.tcp_port)),

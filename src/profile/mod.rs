@@ -18,7 +18,7 @@ mod typed;
 mod written;
 
 pub use closest::closest;
-pub use cluster::{Certificate, Cluster, Listeners, Node};
+pub use cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 pub use difference::{Change, difference};
 pub use document::{
     Algorithm, BalancerKind, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart,

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
-use super::cluster::{Certificate, Cluster, Listeners, Node};
+use super::cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 use super::document::{Binaries, Document, Runtime, Tls};
 use super::problem::Problems;
 use super::rules;
@@ -100,6 +100,14 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
             }
         }
     }
+    for (key, path) in [
+        ("nodes.path", &mut nodes.path),
+        ("nodes.config", &mut nodes.config),
+    ] {
+        if let Some(path) = path {
+            *path = join(&directory(key), path);
+        }
+    }
     if let Some(program) = nodes.command.as_mut().and_then(|words| words.first_mut()) {
         let path = Path::new(program.as_str());
         if !is_bare(path) && !path.starts_with("{") {
@@ -140,6 +148,14 @@ fn cluster(document: Document) -> Cluster {
         runtime: nodes.runtime,
         command: nodes.command.unwrap_or_default(),
         erlang: nodes.erlang,
+        erlmcp: nodes
+            .path
+            .filter(|_| nodes.runtime == Runtime::Command)
+            .map(|path| Erlmcp {
+                path,
+                eval: nodes.eval,
+                config: nodes.config,
+            }),
         nodes: members,
         restart: nodes.restart,
         listen: Listeners {
@@ -179,7 +195,7 @@ fn members(document: &Document) -> Vec<Node> {
         number,
         tcp,
         http,
-        distribution: (nodes.runtime == Runtime::Erlang).then(|| {
+        distribution: nodes.are_beam().then(|| {
             let port = nodes.erlang.distribution_port.saturating_add(number - 1);
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))
         }),

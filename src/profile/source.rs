@@ -13,6 +13,7 @@ use super::layer::MAX_BYTES;
 pub const EMBEDDED: &[(&str, &str)] = &[
     (DEFAULT, include_str!("../../profiles/default.yaml")),
     ("beam", include_str!("../../profiles/beam.yaml")),
+    ("erlmcp", include_str!("../../profiles/erlmcp.yaml")),
     ("nginx-classic", include_str!("../../profiles/nginx-classic.yaml")),
 ];
 

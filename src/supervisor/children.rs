@@ -209,6 +209,10 @@ impl Core {
         {
             return self.apply(who, Event::NotSpawned(reason), now);
         }
+        if let Err(error) = self.setting.furnish(who) {
+            let reason = format!("cannot write what it reads: {error}");
+            return self.apply(who, Event::NotSpawned(reason), now);
+        }
         let program = self.setting.program(who);
         let log = self.setting.run_dir.log(self.setting.name(who));
         if let (Who::Balancer(_), Some(stale)) =

@@ -8,6 +8,7 @@ use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
 use crate::beam::{self, Erlang, InstallError};
+use crate::erlmcp::{Installation, InstallationError};
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
@@ -42,6 +43,9 @@ pub enum PrepareError {
     /// The balancer refuses them.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// There is no erlmcp to run as nodes.
+    #[error(transparent)]
+    Erlmcp(#[from] InstallationError),
     /// Somebody else listens where we want to.
     #[error("{}", taken_words(.0))]
     Taken(Vec<(Bound, Holder)>),
@@ -59,6 +63,7 @@ impl PrepareError {
             PrepareError::Install(error) => error.hint(),
             PrepareError::Files(error) => error.hint(),
             PrepareError::Check(error) => error.hint(),
+            PrepareError::Erlmcp(error) => error.hint(),
             PrepareError::Taken(_) => {
                 Some("stop what holds them, or move this cluster: `--port-offset 10000`".to_owned())
             }
@@ -88,6 +93,12 @@ impl Prepared {
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
+        let erlmcp = match &cluster.erlmcp {
+            Some(wanted) => Some(Box::new(
+                Installation::find(wanted, &cluster.binaries, &run_dir).await?,
+            )),
+            None => None,
+        };
         let setting = Setting {
             launch,
             cluster,
@@ -96,10 +107,12 @@ impl Prepared {
             erlang,
             run_dir,
             templates,
+            erlmcp,
         };
         let mut files = setting.balancer.files(setting.deployment())?;
         files.extend(setting.node_files().map_err(FilesError::from)?);
-        let warned = setting.balancer.check(setting.deployment()).await?;
+        let mut warned = setting.balancer.check(setting.deployment()).await?;
+        warned.extend(setting.erlmcp.as_deref().and_then(Installation::warning));
         let wanted = wanted(&setting.cluster, &setting.plan, setting.launch.only);
         let taken = taken(&wanted, ours);
         if !taken.is_empty() {
@@ -187,7 +200,9 @@ fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
     let several = now.plan.balancer.instances > 1;
     match () {
         () if was.name != is.name => Some("the cluster's name"),
-        () if (was.runtime, &was.command) != (is.runtime, &is.command) => Some("what nodes are made of"),
+        () if (was.runtime, &was.command, &was.erlmcp) != (is.runtime, &is.command, &is.erlmcp) => {
+            Some("what nodes are made of")
+        }
         () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
         () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
         () if goes_on && !was.listen.pages().eq(is.listen.pages()) => {

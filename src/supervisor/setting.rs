@@ -1,5 +1,6 @@
 //! What does not change while a supervisor runs, unless it is reloaded.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::rollout::Who;
 use super::sign::Sign;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
 use crate::beam::{Erlang, Nodes};
+use crate::erlmcp::Installation;
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
@@ -37,6 +39,8 @@ pub(super) struct Setting {
     pub(super) erlang: Option<Erlang>,
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
+    /// What nodes are made of, where that is erlmcp.
+    pub(super) erlmcp: Option<Box<Installation>>,
 }
 
 impl Setting {
@@ -115,6 +119,14 @@ impl Setting {
             Who::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
             // It is never run again.
             Who::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
+        }
+    }
+
+    /// Writes what the child reads when it starts. The balancer's files are there already.
+    pub(super) fn furnish(&self, who: Who) -> io::Result<()> {
+        match (&self.erlmcp, who) {
+            (Some(erlmcp), Who::Node(index)) => erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes),
+            _ => Ok(()),
         }
     }
 
@@ -198,12 +210,13 @@ impl Setting {
     }
 
     fn node_program(&self, node: &Node) -> Program {
-        let mut program = match (&self.erlang, self.cluster.command.split_first()) {
-            (Some(erlang), _) => self.beam(erlang).program(node),
-            (None, Some((path, args))) if self.cluster.runtime == Runtime::Command => {
-                Program::new(fill(path, node)).args(args.iter().map(|arg| fill(arg, node)))
+        let mut program = match (&self.erlang, &self.erlmcp, self.cluster.command.split_first()) {
+            (Some(erlang), ..) => self.beam(erlang).program(node),
+            (None, Some(erlmcp), _) => erlmcp.program(node, &self.plan.nodes),
+            (None, None, Some((path, args))) if self.cluster.runtime == Runtime::Command => {
+                Program::new(node.fill(path)).args(args.iter().map(|arg| node.fill(arg)))
             }
-            (None, _) => self.embedded_node(node),
+            (None, None, _) => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
         program
@@ -226,16 +239,4 @@ impl Setting {
 
 fn source(target: SocketAddr) -> Option<IpAddr> {
     matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback()).then_some(PROBE_SOURCE)
-}
-
-/// Fills the placeholders of a command's argument.
-fn fill(argument: &str, node: &Node) -> String {
-    let port =
-        |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
-    argument
-        .replace("{name}", &node.name)
-        .replace("{n}", &node.number.to_string())
-        .replace("{address}", &node.tcp.ip().to_string())
-        .replace("{tcp_port}", &port(Some(node.tcp)))
-        .replace("{http_port}", &port(node.http))
 }

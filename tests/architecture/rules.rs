@@ -7,7 +7,7 @@ const LAYERS: [&[&str]; 7] = [
     &["units", "stats", "shutdown", "telemetry"],
     &["platform", "profile", "mcp", "erlang"],
     &["plan", "probe", "workers"],
-    &["render", "runtime", "api"],
+    &["render", "runtime", "api", "erlmcp"],
     &["balancer", "beam", "dataplane", "node", "observe", "loadtest"],
     &["supervisor", "report"],
     &["cli"],

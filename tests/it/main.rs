@@ -17,6 +17,7 @@ mod completions;
 mod dialect;
 mod draining;
 mod erlang;
+mod erlmcp;
 mod failing_over;
 mod haproxy;
 mod harness;

@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     names::nodes,
     names::cookie,
     runtime::command,
+    runtime::erlmcp,
     runtime::members,
     runtime::forgotten,
     runtime::cookie,

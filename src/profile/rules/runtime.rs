@@ -4,11 +4,11 @@ use crate::profile::document::Runtime;
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
 
-/// Runtime `command` needs a program.
+/// Runtime `command` needs a program, or an erlmcp.
 pub(super) fn command(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let program = nodes.command.as_ref().and_then(|words| words.first());
-    let missing = nodes.runtime == Runtime::Command && program.is_none();
+    let missing = nodes.runtime == Runtime::Command && program.is_none() && nodes.path.is_none();
     if !missing && program.is_none_or(|program| !program.is_empty()) {
         return Vec::new();
     }
@@ -16,8 +16,50 @@ pub(super) fn command(written: &Written) -> Vec<Problem> {
         written
             .problem("nodes.command", "`nodes.command` names no program")
             .mark(written.mark("nodes.runtime", "").filter(|_| missing))
-            .hint("it is a list, such as `[./my-node, --port, \"{tcp_port}\"]`"),
+            .hint(
+                "it is a list, such as `[./my-node, --port, \"{tcp_port}\"]`; \
+                 for nodes of erlmcp there is `--profile erlmcp`",
+            ),
     ]
+}
+
+/// A node is either a program or an erlmcp, and serves what it opens.
+pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    if nodes.runtime != Runtime::Command || nodes.path.is_none() {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    if nodes.command.is_some() {
+        problems.push(
+            written
+                .problem(
+                    "nodes.command",
+                    "`nodes.command` and `nodes.path` both say what a node is",
+                )
+                .mark(written.mark("nodes.path", ""))
+                .hint("leave one of them out; what a node of erlmcp does is `nodes.eval`"),
+        );
+    }
+    if nodes.name.contains('.') {
+        problems.push(
+            written
+                .problem(
+                    "nodes.name",
+                    format!("`{}` cannot name an Erlang node", nodes.name),
+                )
+                .hint("a name before `@localhost` has no `.`"),
+        );
+    }
+    if nodes.http_port.is_some() && !nodes.eval.contains("{http_port}") {
+        problems.push(
+            written
+                .problem("nodes.http_port", "`nodes.eval` opens no HTTP port")
+                .mark(written.mark("nodes.eval", ""))
+                .hint("set `nodes.http_port: null`, as `--profile erlmcp` does, or open `{http_port}` there"),
+        );
+    }
+    problems
 }
 
 /// Runtime `external` needs members, all with HTTP or none.
@@ -55,6 +97,7 @@ pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, given, wanted, name) in [
         ("nodes.command", command, Runtime::Command, "command"),
+        ("nodes.path", nodes.path.is_some(), Runtime::Command, "command"),
         (
             "nodes.members",
             !nodes.members.is_empty(),

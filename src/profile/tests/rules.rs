@@ -41,6 +41,10 @@ fn broken_rules() {
             "`nodes.command` is only used by runtime `command`",
         ),
         (
+            "nodes.path=erlmcp",
+            "`nodes.path` is only used by runtime `command`",
+        ),
+        (
             "nodes.restart.backoff=0s..1s",
             "`nodes.restart.backoff` cannot be zero",
         ),
@@ -227,6 +231,33 @@ fn external_members_replace_the_counted_nodes_and_do_not_move() {
     assert_eq!(nodes, ["192.0.2.1:9001", "192.0.2.2:9001"]);
     assert_eq!(cluster.nodes[1].number, 2);
     assert_eq!(cluster.listen.ports().collect::<Vec<_>>(), [("tcp", 8100)]);
+}
+
+#[test]
+fn a_node_is_a_program_or_an_erlmcp_and_opens_what_it_has() {
+    let erlmcp = |more: &[&str]| {
+        let source = sets(&[&["nodes.runtime=command", "nodes.path=erlmcp"], more].concat());
+        problems(&source)
+    };
+    let has = |more: &[&str], message: &str| {
+        let problems = erlmcp(more);
+        assert!(problems.messages().any(|it| it == message), "{problems}");
+    };
+    has(&[], "`nodes.eval` opens no HTTP port");
+    has(&["nodes.name=a.{n}"], "`a.{n}` cannot name an Erlang node");
+    has(
+        &["nodes.http_port=null", "nodes.command=[x]"],
+        "`nodes.command` and `nodes.path` both say what a node is",
+    );
+    let source = sets(&[
+        "nodes.runtime=command",
+        "nodes.path=erlmcp",
+        "nodes.eval='my:start({http_port})'",
+    ]);
+    let erlmcp = cluster(&source).erlmcp.unwrap();
+    assert!(erlmcp.path.is_absolute() && erlmcp.path.ends_with("erlmcp"));
+    let node = cluster(&source).nodes[1].clone();
+    assert_eq!(node.fill(&erlmcp.eval), "my:start(8082)");
 }
 
 #[test]
