@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::setting::Setting;
 use crate::api::ConnectionsBy;
 use crate::plan::PROBE_SOURCE;
-use crate::platform::sock_diag::{count_established, count_to};
+use crate::platform::sock_diag::{count_established, count_to, own_sockets};
 use crate::profile::Runtime;
 use crate::runtime::Socket;
 
@@ -24,14 +24,17 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
     let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
-    // Only a node on this host has its end of the connection here.
-    let count = if setting.cluster.runtime == Runtime::External {
-        count_to
-    } else {
-        count_established
-    };
+    let elsewhere = setting.cluster.runtime == Runtime::External;
     // Reading a hundred thousand sockets takes a while.
-    let counted = tokio::task::spawn_blocking(move || count(&all, &[PROBE_SOURCE])).await;
+    let counted = tokio::task::spawn_blocking(move || {
+        if elsewhere {
+            // Only a node on this host has its end of the connection here, and probes no address of their own.
+            count_to(&all, &own_sockets()?)
+        } else {
+            count_established(&all, &[PROBE_SOURCE])
+        }
+    });
+    let counted = counted.await;
     let counts = match counted {
         Ok(Ok(counts)) => counts,
         Ok(Err(error)) => {

@@ -111,6 +111,9 @@ impl Core {
     fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
         self.refuse_while_ending()?;
         let index = self.index(&order.node)?;
+        if order.stop {
+            self.own_node(&order.node)?;
+        }
         let others = (0..self.vitals.len()).filter(|other| *other != index);
         if !order.force
             && !others

@@ -130,16 +130,7 @@ impl Core {
                 .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
                 .map(|who| vec![*who])
                 .collect(),
-            Some(name) => {
-                let node = self.children.keys().find(|who| {
-                    matches!(who, Who::Node(_)) && self.setting.name(**who) == name && self.is_wanted(**who)
-                });
-                let unknown = || Refusal {
-                    error: format!("no node `{name}` of this cluster to restart"),
-                    hint: None,
-                };
-                vec![vec![*node.ok_or_else(unknown)?]]
-            }
+            Some(name) => vec![vec![self.own_node(name)?]],
         };
         tracing::info!(node = order.node.as_deref().unwrap_or("all"), "restart");
         self.rollout = Rollout::new(Verb::Restart, waves, now + self.setting.launch.timeout.duration());
@@ -173,6 +164,18 @@ impl Core {
             Who::Retired(_) => false,
             Who::Node(_) => self.owns_nodes(),
         }
+    }
+
+    /// The node called `name`, if it is ours to stop and start.
+    pub(super) fn own_node(&self, name: &str) -> Result<Who, Refusal> {
+        let who = Who::Node(self.index(name)?);
+        if self.children.contains_key(&who) && self.is_wanted(who) {
+            return Ok(who);
+        }
+        Err(Refusal {
+            error: format!("`{name}` runs elsewhere: this cluster neither starts nor stops it"),
+            hint: None,
+        })
     }
 
     pub(super) fn refuse_while_ending(&self) -> Result<(), Refusal> {

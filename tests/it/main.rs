@@ -16,6 +16,7 @@ mod cli;
 mod completions;
 mod dialect;
 mod draining;
+mod elsewhere;
 mod erlang;
 mod erlmcp;
 mod failing_over;

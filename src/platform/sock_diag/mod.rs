@@ -36,16 +36,31 @@ pub struct Listener {
 /// # Errors
 /// When the kernel does not answer.
 pub fn count_established(nodes: &[SocketAddr], except: &[IpAddr]) -> io::Result<Vec<u64>> {
-    count(nodes, except, Side::Local)
+    let except: Vec<IpAddr> = except.iter().map(IpAddr::to_canonical).collect();
+    count(nodes, Side::Local, |socket| except.contains(&socket.peer.ip()))
 }
 
-/// Counts the established connections from this host to each of `nodes`, those from the local addresses `except`
-/// left out. For nodes that run elsewhere.
+/// Counts the established connections from this host to each of `nodes`, the sockets `except`, by their inodes, left
+/// out. For nodes that run elsewhere.
 ///
 /// # Errors
 /// When the kernel does not answer.
-pub fn count_to(nodes: &[SocketAddr], except: &[IpAddr]) -> io::Result<Vec<u64>> {
-    count(nodes, except, Side::Peer)
+pub fn count_to(nodes: &[SocketAddr], except: &BTreeSet<u64>) -> io::Result<Vec<u64>> {
+    count(nodes, Side::Peer, |socket| except.contains(&socket.inode))
+}
+
+/// The inodes of the sockets that this process has now, those of threads with a descriptor table of their own left out.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn own_sockets() -> io::Result<BTreeSet<u64>> {
+    let descriptors = std::fs::read_dir("/proc/self/fd")?.flatten();
+    let inode = |descriptor: std::fs::DirEntry| {
+        let link = std::fs::read_link(descriptor.path()).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        inode.parse().ok()
+    };
+    Ok(descriptors.filter_map(inode).collect())
 }
 
 /// Established connections to one address, by who has made them.
@@ -118,12 +133,14 @@ pub fn destroy_to(node: SocketAddr) -> io::Result<u64> {
 
 // Private
 
-fn count(nodes: &[SocketAddr], except: &[IpAddr], side: Side) -> io::Result<Vec<u64>> {
-    let mut tally = Tally::new(nodes, except, side);
+fn count(nodes: &[SocketAddr], side: Side, except: impl Fn(&Socket) -> bool) -> io::Result<Vec<u64>> {
+    let mut tally = Tally::new(nodes, side);
     let ports: Vec<u16> = nodes.iter().map(SocketAddr::port).collect();
     if !ports.is_empty() {
         dump(ESTABLISHED, &port_filter(side, &ports), |socket| {
-            tally.add(&socket);
+            if !except(&socket) {
+                tally.add(&socket);
+            }
         })?;
     }
     Ok(tally.counts)
@@ -132,29 +149,24 @@ fn count(nodes: &[SocketAddr], except: &[IpAddr], side: Side) -> io::Result<Vec<
 /// Connections per node, counted one by one.
 struct Tally {
     nodes: Vec<SocketAddr>,
-    except: Vec<IpAddr>,
     side: Side,
     counts: Vec<u64>,
 }
 
 impl Tally {
-    fn new(nodes: &[SocketAddr], except: &[IpAddr], side: Side) -> Tally {
+    fn new(nodes: &[SocketAddr], side: Side) -> Tally {
         Tally {
             nodes: nodes.iter().copied().map(canonical).collect(),
-            except: except.iter().map(IpAddr::to_canonical).collect(),
             side,
             counts: vec![0; nodes.len()],
         }
     }
 
     fn add(&mut self, socket: &Socket) {
-        let (node, client) = match self.side {
-            Side::Local => (socket.local, socket.peer),
-            Side::Peer => (socket.peer, socket.local),
+        let node = match self.side {
+            Side::Local => socket.local,
+            Side::Peer => socket.peer,
         };
-        if self.except.contains(&client.ip()) {
-            return;
-        }
         for (wanted, count) in self.nodes.iter().zip(&mut self.counts) {
             if is_at(*wanted, node) {
                 *count += 1;
@@ -209,7 +221,8 @@ mod tests {
         let nodes = [first.local_addr().unwrap(), second.local_addr().unwrap()];
         assert_eq!(count_established(&nodes, &[]).unwrap(), [3, 1]);
         assert_eq!(count_established(&nodes, &[prober.into()]).unwrap(), [2, 1]);
-        assert_eq!(count_to(&nodes, &[prober.into()]).unwrap(), [2, 1]);
+        assert_eq!(count_to(&nodes, &BTreeSet::new()).unwrap(), [3, 1]);
+        assert_eq!(count_to(&nodes, &own_sockets().unwrap()).unwrap(), [0, 0]);
         assert_eq!(count_established(&[], &[]).unwrap(), Vec::<u64>::new());
     }
 
