@@ -8,12 +8,15 @@
 
 -spec may_ask(binary()) -> boolean().
 may_ask(Origin) ->
-    case uri_string:parse(Origin) of
+    %% OTP's parser trusts that what it reads is text.
+    case is_ascii(Origin) andalso uri_string:parse(Origin) of
         #{scheme := _, host := Host} = Uri -> not is_map_key(userinfo, Uri) andalso is_loopback(Host);
         _ -> false
     end.
 
 %% Private
+
+is_ascii(Bytes) -> << <<C>> || <<C>> <= Bytes, C > $\s, C < 127 >> =:= Bytes.
 
 is_loopback(Host) ->
     case inet:parse_strict_address(binary_to_list(string:trim(Host, both, "[]"))) of

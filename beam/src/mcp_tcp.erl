@@ -18,7 +18,7 @@
 %% It hibernates when it has nothing to do: most clients are silent most of the time.
 start_link() -> gen_server:start_link(?MODULE, [], [{hibernate_after, mcp_node:env(idle_after)}]).
 
-socket_options() -> [{packet, raw}, {buffer, 4096}].
+socket_options() -> [{packet, raw}].
 
 %% gen_server
 

@@ -16,15 +16,11 @@ const LOOK: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What each node has said last; nothing of one that does not answer, or is no BEAM node of ours.
-#[derive(Default)]
 pub(super) struct Emulators(Vec<Mutex<Option<Vitals>>>);
 
 impl Emulators {
     /// Asks those of `setting` from now on, until the end is ordered.
     pub(super) fn watched(setting: &Setting, end: &Shutdown) -> Arc<Emulators> {
-        if setting.erlang.is_none() {
-            return Arc::default();
-        }
         let nodes = &setting.cluster.nodes;
         let emulators = Arc::new(Emulators(nodes.iter().map(|_| Mutex::default()).collect()));
         for (index, node) in nodes.iter().enumerate() {

@@ -26,5 +26,6 @@ fn connect(cluster: &TestCluster, base: u16) -> TcpStream {
 
 /// What the node called `name` has logged.
 fn log(cluster: &TestCluster, name: &str) -> String {
-    std::fs::read_to_string(cluster.run_dir().join(format!("logs/{name}.log"))).unwrap()
+    let log = std::fs::read(cluster.run_dir().join(format!("logs/{name}.log"))).unwrap();
+    String::from_utf8_lossy(&log).into_owned()
 }
