@@ -20,6 +20,7 @@
 %% Starts it for good: when it ends, so does the node, and when it cannot start, the node says why and ends.
 -spec start() -> ok.
 start() ->
+    ok = load_all(),
     case application:ensure_all_started(mcp_node, permanent) of
         {ok, _} -> ok;
         {error, Reason} -> fail(Reason)
@@ -56,6 +57,16 @@ start(_Type, _Args) -> mcp_node_sup:start_link().
 stop(_State) -> ok.
 
 %% Private
+
+%% Otherwise a module is loaded when it is called for the first time, from a file. A node that has run out of descriptors
+%% could not open it, and would die of what it wanted to log.
+load_all() ->
+    _ = application:load(mcp_node),
+    Modules = [Module || Application <- [kernel, stdlib, mcp_node],
+                         {ok, Modules} <- [application:get_key(Application, modules)],
+                         Module <- Modules],
+    _ = code:ensure_modules_loaded(Modules),
+    ok.
 
 -spec fail(term()) -> no_return().
 fail(Reason) ->

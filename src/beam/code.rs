@@ -184,6 +184,10 @@ mod tests {
         let found: BTreeSet<String> = files.map(|name| name.into_string().unwrap()).collect();
         let embedded = MODULES.iter().map(|(name, _)| (*name).to_owned());
         assert_eq!(found, embedded.chain([format!("{NAME}.app.src")]).collect());
+        for (name, _) in MODULES {
+            let module = name.trim_end_matches(".erl");
+            assert!(RESOURCES.contains(module), "{module} is not in {NAME}.app.src");
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use super::{connect, log, one_node};
@@ -147,4 +147,30 @@ fn garbage_on_the_distribution_port_harms_nobody() {
         let node = cluster.node("erlmcp1");
         (node["state"] == "up" && node["pid"] == pid && node["restarts"] == 0).then_some(())
     });
+}
+
+#[test]
+fn a_node_without_descriptors_says_so_and_goes_on() {
+    let cluster = one_node();
+    let pid = cluster.node_pid("erlmcp1");
+    let limit = std::process::Command::new("prlimit")
+        .args(["--pid", &pid.to_string(), "--nofile=60:20000"])
+        .status()
+        .unwrap();
+    assert!(limit.success());
+    let held: Vec<TcpStream> = (0..100).map(|_| connect(&cluster, 9001)).collect();
+    eventually("a word of it", || {
+        log(&cluster, "erlmcp1")
+            .contains("too many open files")
+            .then_some(())
+    });
+    drop(held);
+    let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
+    assert_eq!(client.node().unwrap(), "erlmcp1");
+    let node = cluster.node("erlmcp1");
+    assert_eq!(
+        (&node["pid"], &node["restarts"]),
+        (&pid.into(), &0.into()),
+        "{node}"
+    );
 }
