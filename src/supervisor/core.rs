@@ -187,7 +187,7 @@ impl Core {
             state: self.node_state(index),
             drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
             child: self.child_look(Who::Node(index)),
-            held_for: self.comebacks[index].held_for(now),
+            held_for: self.held_for(index, now),
             samples: vitals.samples.clone(),
         });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));

@@ -49,6 +49,14 @@ impl Core {
         }
     }
 
+    /// How long the node with this index goes on to get no clients, if it gets none: a balancer that has not yet heard that it may
+    /// have some gives it none, either.
+    pub(super) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
+        let unheard = || self.is_told_of(&self.setting.cluster.nodes[index].name);
+        let held = self.comebacks[index].held_for(now);
+        held.or_else(|| unheard().then_some(Duration::ZERO))
+    }
+
     /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
     pub(super) fn let_come_back(&mut self, now: Instant) {
         for index in 0..self.comebacks.len() {

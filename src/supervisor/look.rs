@@ -109,6 +109,9 @@ impl NodeLook {
     /// Why it is not up, or gets no clients although it is.
     fn reason(&self) -> Option<String> {
         match (self.state, self.held_for) {
+            (NodeState::Up, Some(Duration::ZERO)) => {
+                Some("held back until the balancer has heard of it".to_owned())
+            }
             (NodeState::Up, Some(left)) => {
                 let seconds = left.as_millis().div_ceil(1_000);
                 Some(format!(
