@@ -115,7 +115,10 @@ impl Core {
             self.own_node(&order.node)?;
         }
         let others = (0..self.vitals.len()).filter(|other| *other != index);
+        // Who orders it again, perhaps of a supervisor that has not heard of the others yet, takes nothing away.
+        let is_new = !self.drains.contains_key(&order.node);
         if !order.force
+            && is_new
             && !others
                 .into_iter()
                 .any(|other| self.node_state(other) == NodeState::Up)
