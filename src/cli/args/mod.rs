@@ -1,16 +1,22 @@
 //! The command line as it is typed.
 
+mod erlang;
+mod load_test;
+mod period;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use erlang::{Call, Erlang, Question};
+pub(super) use load_test::LoadTest;
+
 use super::balancer_name::{BalancerName, BalancerNames};
 use super::help;
 use crate::api::Only;
-use crate::loadtest::Protocol;
-use crate::loadtest::results::FailoverMode;
 use crate::units::Period;
+use period::interval;
 
 /// Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 #[derive(Debug, Parser)]
@@ -204,111 +210,6 @@ pub(super) struct Health {
     pub(super) continuous: Option<Period>,
 }
 
-/// What only a test takes.
-const TESTING: [&str; 12] = [
-    "connections",
-    "hold",
-    "protocol",
-    "target",
-    "rate",
-    "messages_per_second",
-    "sources",
-    "timeout",
-    "failover",
-    "failover_mode",
-    "fail_on",
-    "report",
-];
-
-/// `load-test`
-#[derive(Debug, Args)]
-pub(super) struct LoadTest {
-    /// Connections
-    #[arg(default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) connections: u32,
-    /// How long they are held once all are made
-    #[arg(value_name = "DURATION", default_value = "60s")]
-    pub(super) hold: Period,
-    /// What clients speak
-    #[arg(long, value_name = "tcp|http|ws|sse", default_value = "tcp", value_parser = protocol())]
-    pub(super) protocol: Protocol,
-    /// Test this address instead of the cluster's own balancer
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(super) target: Option<String>,
-    /// New connections per second at most [default: as many as the target accepts]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(super) rate: Option<f64>,
-    /// Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or
-    /// what the cluster's limits allow]
-    #[arg(long, value_name = "N", value_parser = not_negative)]
-    pub(super) messages_per_second: Option<f64>,
-    /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) sources: Option<u32>,
-    /// What a connection gets to be made and served, and a ping to be answered
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
-    pub(super) timeout: Period,
-    /// Let this node fail in the middle of the hold, and see what becomes of its clients
-    #[arg(long, value_name = "NODE", conflicts_with = "target")]
-    pub(super) failover: Option<String>,
-    /// How it fails: its process is killed, or stopped so that it accepts and never answers
-    #[arg(long, value_name = "kill|stop", default_value = "kill", value_parser = failover_mode(), requires = "failover")]
-    pub(super) failover_mode: FailoverMode,
-    /// Fail when latencies are not within their targets, too
-    #[arg(long, value_name = "latency", value_parser = ["latency"])]
-    pub(super) fail_on: Option<String>,
-    /// Write a page with charts, too
-    #[arg(long, value_name = "FILE.html")]
-    pub(super) report: Option<PathBuf>,
-    /// Test nothing; compare the results that two runs with --json have printed
-    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2, conflicts_with_all = TESTING)]
-    pub(super) compare: Option<Vec<PathBuf>>,
-}
-
-/// `erlang`
-#[derive(Debug, Args)]
-pub(super) struct Erlang {
-    /// Node of this cluster, or the full name of any other, `name@host`
-    pub(super) node: String,
-    #[command(subcommand)]
-    pub(super) question: Question,
-    /// How long the answer may take
-    #[arg(long, global = true, value_name = "DURATION", default_value = "5s", value_parser = interval)]
-    pub(super) timeout: Period,
-    /// File with the node's cookie [default: the cluster's own, else ~/.erlang.cookie]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) cookie_file: Option<PathBuf>,
-    /// The node's distribution port [default: as known of this cluster's, else as epmd says]
-    #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(super) port: Option<u16>,
-}
-
-/// What a BEAM node is asked.
-#[derive(Debug, Subcommand)]
-pub(super) enum Question {
-    /// Show its memory by kind
-    Memory,
-    /// Show how many processes it has, and which are the largest
-    Processes,
-    /// Show how many ports it has, by name
-    Ports,
-    /// Show which nodes it knows
-    Nodes,
-    /// Have it call a function, and show what that returns
-    Call(Call),
-}
-
-/// `erlang NODE call`
-#[derive(Debug, Args)]
-pub(super) struct Call {
-    /// Module
-    pub(super) module: String,
-    /// Function
-    pub(super) function: String,
-    /// One list of all arguments, in Erlang's syntax [default: an empty one]
-    pub(super) arguments: Option<String>,
-}
-
 /// `logs`
 #[derive(Debug, Args)]
 pub(super) struct Logs {
@@ -429,55 +330,6 @@ fn only() -> impl clap::builder::TypedValueParser<Value = Only> {
             Only::Balancer
         }
     })
-}
-
-fn protocol() -> impl clap::builder::TypedValueParser<Value = Protocol> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-
-    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name)).try_map(|name| name.parse())
-}
-
-fn failover_mode() -> impl clap::builder::TypedValueParser<Value = FailoverMode> {
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-
-    PossibleValuesParser::new(["kill", "stop"]).map(|mode| {
-        if mode == "kill" {
-            FailoverMode::Kill
-        } else {
-            FailoverMode::Stop
-        }
-    })
-}
-
-/// A number per second, and not none.
-fn positive(text: &str) -> Result<f64, String> {
-    match not_negative(text)? {
-        number if number > 0.0 => Ok(number),
-        _ => Err(format!("`{text}` is none: it has to be more than 0")),
-    }
-}
-
-/// A number per second that a schedule can be made of.
-fn not_negative(text: &str) -> Result<f64, String> {
-    const MOST: f64 = 10_000_000.0;
-
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=MOST).contains(&number) => Ok(number),
-        _ => Err(format!("`{text}` is not a number from 0 to {MOST}")),
-    }
-}
-
-/// A period that leaves time to read, and for everything else.
-fn interval(text: &str) -> Result<Period, String> {
-    const SHORTEST: std::time::Duration = std::time::Duration::from_millis(100);
-
-    let period: Period = text
-        .parse()
-        .map_err(|error: crate::units::UnitError| error.to_string())?;
-    if period.duration() < SHORTEST {
-        return Err(format!("`{text}` is too short: 100ms is the shortest"));
-    }
-    Ok(period)
 }
 
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! The flags of `load-test`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::period::interval;
+use crate::loadtest::Protocol;
+use crate::loadtest::results::FailoverMode;
+use crate::units::Period;
+
+/// What only a test takes.
+const TESTING: [&str; 12] = [
+    "connections",
+    "hold",
+    "protocol",
+    "target",
+    "rate",
+    "messages_per_second",
+    "sources",
+    "timeout",
+    "failover",
+    "failover_mode",
+    "fail_on",
+    "report",
+];
+
+/// `load-test`
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LoadTest {
+    /// Connections
+    #[arg(default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) connections: u32,
+    /// How long they are held once all are made
+    #[arg(value_name = "DURATION", default_value = "60s")]
+    pub(in crate::cli) hold: Period,
+    /// What clients speak
+    #[arg(long, value_name = "tcp|http|ws|sse", default_value = "tcp", value_parser = protocol())]
+    pub(in crate::cli) protocol: Protocol,
+    /// Test this address instead of the cluster's own balancer
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(in crate::cli) target: Option<String>,
+    /// New connections per second at most [default: as many as the target accepts]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(in crate::cli) rate: Option<f64>,
+    /// Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or
+    /// what the cluster's limits allow]
+    #[arg(long, value_name = "N", value_parser = not_negative)]
+    pub(in crate::cli) messages_per_second: Option<f64>,
+    /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) sources: Option<u32>,
+    /// What a connection gets to be made and served, and a ping to be answered
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
+    pub(in crate::cli) timeout: Period,
+    /// Let this node fail in the middle of the hold, and see what becomes of its clients
+    #[arg(long, value_name = "NODE", conflicts_with = "target")]
+    pub(in crate::cli) failover: Option<String>,
+    /// How it fails: its process is killed, or stopped so that it accepts and never answers
+    #[arg(long, value_name = "kill|stop", default_value = "kill", value_parser = failover_mode(), requires = "failover")]
+    pub(in crate::cli) failover_mode: FailoverMode,
+    /// Fail when latencies are not within their targets, too
+    #[arg(long, value_name = "latency", value_parser = ["latency"])]
+    pub(in crate::cli) fail_on: Option<String>,
+    /// Write a page with charts, too
+    #[arg(long, value_name = "FILE.html")]
+    pub(in crate::cli) report: Option<PathBuf>,
+    /// Test nothing; compare the results that two runs with --json have printed
+    #[arg(long, value_names = ["A.json", "B.json"], num_args = 2, conflicts_with_all = TESTING)]
+    pub(in crate::cli) compare: Option<Vec<PathBuf>>,
+}
+
+// Private
+
+fn protocol() -> impl TypedValueParser<Value = Protocol> {
+    PossibleValuesParser::new(Protocol::ALL.map(Protocol::name)).try_map(|name| name.parse())
+}
+
+fn failover_mode() -> impl TypedValueParser<Value = FailoverMode> {
+    PossibleValuesParser::new(["kill", "stop"]).map(|mode| {
+        if mode == "kill" {
+            FailoverMode::Kill
+        } else {
+            FailoverMode::Stop
+        }
+    })
+}
+
+/// A number per second, and not none.
+fn positive(text: &str) -> Result<f64, String> {
+    match not_negative(text)? {
+        number if number > 0.0 => Ok(number),
+        _ => Err(format!("`{text}` is none: it has to be more than 0")),
+    }
+}
+
+/// A number per second that a schedule can be made of.
+fn not_negative(text: &str) -> Result<f64, String> {
+    const MOST: f64 = 10_000_000.0;
+
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is not a number from 0 to {MOST}")),
+    }
+}

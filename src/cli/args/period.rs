@@ -1,0 +1,16 @@
+//! Periods that are typed.
+
+use std::time::Duration;
+
+use crate::units::{Period, UnitError};
+
+/// A period that leaves time to read, and for everything else.
+pub(super) fn interval(text: &str) -> Result<Period, String> {
+    const SHORTEST: Duration = Duration::from_millis(100);
+
+    let period: Period = text.parse().map_err(|error: UnitError| error.to_string())?;
+    if period.duration() < SHORTEST {
+        return Err(format!("`{text}` is too short: 100ms is the shortest"));
+    }
+    Ok(period)
+}
