@@ -9,7 +9,8 @@ use super::Balancer;
 use super::builtin::Builtin;
 use super::haproxy::{self, Haproxy};
 use super::nginx::{self, Nginx};
-use crate::platform::{Program, executable};
+use crate::platform::Program;
+use crate::platform::executable::{self, Missing};
 use crate::profile::{BalancerKind, Binaries};
 use crate::render::{HaproxyBuild, NginxBuild};
 
@@ -19,17 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A balancer that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// Nothing has its name.
-    #[error("cannot find `{0}`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
-    NotFound(BalancerKind),
-    /// The profile names a file that is not there.
-    #[error("cannot find `{}`, which the profile names as `binaries.{kind}`", .path.display())]
-    NotThere {
-        /// The balancer.
-        kind: BalancerKind,
-        /// The file.
-        path: PathBuf,
-    },
+    /// It is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// It does not run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
@@ -78,9 +71,9 @@ impl FindError {
     pub fn hint(&self) -> Option<String> {
         let name_it = |kind: &BalancerKind| format!("name it with `--set binaries.{kind}=PATH`");
         Some(match self {
-            FindError::NotFound(kind) => format!("`apt-get install -y {kind}`, or {}", name_it(kind)),
-            FindError::NotThere { kind, .. } => {
-                format!("correct `binaries.{kind}`, or leave it out and `apt-get install -y {kind}`")
+            FindError::Missing(missing) => {
+                let (Missing::NotFound(package) | Missing::NotThere { name: package, .. }) = missing;
+                missing.hint(package)
             }
             FindError::Unusable { kind, .. } | FindError::Stranger { kind, .. } => {
                 format!("is it the right file? If not, {}", name_it(kind))
@@ -108,7 +101,7 @@ pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Bal
 
 async fn haproxy(binaries: &Binaries) -> Result<Haproxy, FindError> {
     let kind = BalancerKind::Haproxy;
-    let path = locate(kind, binaries.haproxy.as_deref())?;
+    let path = executable::locate(kind.name(), binaries.haproxy.as_deref())?;
     let output = ask(kind, &path, "-vv").await?;
     let build =
         HaproxyBuild::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| FindError::Stranger {
@@ -128,7 +121,7 @@ async fn haproxy(binaries: &Binaries) -> Result<Haproxy, FindError> {
 
 async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
     let kind = BalancerKind::Nginx;
-    let path = locate(kind, binaries.nginx.as_deref())?;
+    let path = executable::locate(kind.name(), binaries.nginx.as_deref())?;
     let output = ask(kind, &path, "-V").await?;
     let build =
         NginxBuild::parse(&String::from_utf8_lossy(&output.stderr)).ok_or_else(|| FindError::Stranger {
@@ -153,18 +146,6 @@ async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
         });
     }
     Ok(Nginx::new(path, build))
-}
-
-/// The binary that is `named`, else the one that is found; absolute, because daemons change their directory.
-fn locate(kind: BalancerKind, named: Option<&Path>) -> Result<PathBuf, FindError> {
-    let path = match named {
-        Some(named) => executable::at(named).ok_or_else(|| FindError::NotThere {
-            kind,
-            path: named.to_owned(),
-        })?,
-        None => executable::search(kind.name()).ok_or(FindError::NotFound(kind))?,
-    };
-    Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
 async fn ask(kind: BalancerKind, path: &Path, what: &str) -> Result<Output, FindError> {
@@ -217,7 +198,7 @@ mod tests {
             "cannot find `/nonexistent`, which the profile names as `binaries.haproxy`"
         );
         assert!(error.hint().unwrap().contains("binaries.haproxy"));
-        let hint = FindError::NotFound(BalancerKind::Haproxy).hint().unwrap();
+        let hint = FindError::from(Missing::NotFound("haproxy")).hint().unwrap();
         assert!(hint.contains("apt-get install -y haproxy"), "{hint}");
         assert!(hint.contains("--set binaries.haproxy=PATH"), "{hint}");
     }

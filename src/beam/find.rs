@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::platform::{Program, executable};
+use crate::platform::Program;
+use crate::platform::executable::{self, Missing};
 use crate::profile::Binaries;
 
 /// The oldest OTP that runs our nodes.
@@ -30,12 +31,9 @@ pub struct Erlang {
 /// There is no Erlang, or none that will do.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// Nothing has its name.
-    #[error("cannot find `erl`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
-    NotFound,
-    /// The profile names a file that is not there.
-    #[error("cannot find `{}`, which the profile names as `binaries.erl`", .0.display())]
-    NotThere(PathBuf),
+    /// It is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// It does not run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
@@ -66,10 +64,7 @@ impl FindError {
     pub fn hint(&self) -> Option<String> {
         const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
         Some(match self {
-            FindError::NotFound => format!("`apt-get install -y erlang-base`, or {NAME_IT}"),
-            FindError::NotThere(_) => {
-                "correct `binaries.erl`, or leave it out and `apt-get install -y erlang-base`".to_owned()
-            }
+            FindError::Missing(missing) => missing.hint("erlang-base"),
             FindError::Unusable { .. } | FindError::Stranger(_) => {
                 format!("is it the right file? If not, {NAME_IT}")
             }
@@ -85,12 +80,7 @@ impl Erlang {
     /// # Errors
     /// When there is none, or none that will do.
     pub async fn find(binaries: &Binaries) -> Result<Erlang, FindError> {
-        let erl = match binaries.erl.as_deref() {
-            Some(named) => executable::at(named).ok_or_else(|| FindError::NotThere(named.to_owned()))?,
-            None => executable::search("erl").ok_or(FindError::NotFound)?,
-        };
-        // Absolute, because daemons change their directory.
-        let erl = std::path::absolute(&erl).unwrap_or(erl);
+        let erl = executable::locate("erl", binaries.erl.as_deref())?;
         let version = version(&erl).await?;
         let release = release(&version).ok_or_else(|| FindError::Stranger(erl.clone()))?;
         if release < OLDEST {

@@ -13,6 +13,7 @@ use crate::balancer::{self, FindError};
 use crate::beam::{self, Erlang};
 use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
 use crate::plan::{Plan, plan, remedy};
+use crate::platform::executable::Missing;
 use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster, Runtime};
@@ -183,7 +184,7 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
                 Some(found.version().to_owned()),
                 None,
             ),
-            Err(FindError::NotFound(_)) => (None, None, None),
+            Err(FindError::Missing(Missing::NotFound(_))) => (None, None, None),
             Err(error) => (named.clone(), None, Some(error.to_string())),
         };
         seen.push(BinarySeen {
@@ -208,7 +209,7 @@ async fn erl(cluster: &Cluster) -> BinarySeen {
             Some(format!("OTP {} ({})", found.release, found.version)),
             None,
         ),
-        Err(beam::FindError::NotFound) => (None, None, None),
+        Err(beam::FindError::Missing(Missing::NotFound(_))) => (None, None, None),
         Err(error) => (cluster.binaries.erl.clone(), None, Some(error.to_string())),
     };
     BinarySeen {

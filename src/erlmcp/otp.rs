@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::checkout::Checkout;
 use super::home::Home;
-use crate::platform::{Program, RunDir, executable};
+use crate::platform::executable::{self, Missing};
+use crate::platform::{Program, RunDir};
 use crate::profile::Binaries;
 
 /// It starts, compiles one small file and ends, also on a busy machine.
@@ -34,12 +35,9 @@ pub struct Otp {
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
 pub enum OtpError {
-    /// Nothing has its name.
-    #[error("cannot find `erl`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
-    NotFound,
-    /// The profile names a file that is not there.
-    #[error("cannot find `{}`, which the profile names as `binaries.erl`", .0.display())]
-    NotThere(PathBuf),
+    /// It is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// It does not run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
@@ -80,10 +78,7 @@ impl OtpError {
     pub fn hint(&self) -> String {
         const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
         match self {
-            OtpError::NotFound => format!("`apt-get install -y erlang-base`, or {NAME_IT}"),
-            OtpError::NotThere(_) => {
-                "correct `binaries.erl`, or leave it out and `apt-get install -y erlang-base`".to_owned()
-            }
+            OtpError::Missing(missing) => missing.hint("erlang-base"),
             OtpError::Unusable { .. } | OtpError::Stranger { .. } | OtpError::NoCompiler(_) => {
                 format!("is it the right file? If not, {NAME_IT}")
             }
@@ -111,12 +106,7 @@ impl Otp {
     /// # Errors
     /// When there is none.
     pub fn find(binaries: &Binaries) -> Result<PathBuf, OtpError> {
-        let found = match &binaries.erl {
-            Some(named) => executable::at(named).ok_or_else(|| OtpError::NotThere(named.clone()))?,
-            None => executable::search("erl").ok_or(OtpError::NotFound)?,
-        };
-        // Daemons change their directory.
-        Ok(std::path::absolute(&found).unwrap_or(found))
+        Ok(executable::locate("erl", binaries.erl.as_deref())?)
     }
 
     /// Asks `erl` who it is, whether it can load what is in `checkout`, and has it compile the listener, in `home`. An
