@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  erlang/home/.erlang.cookie       the cookie, for nobody else to read
+//!  erlang/home/erlmcp1.config       what erlmcp1 is told; the cookie is in it, too, and so it goes when the cluster stops
 //!  erlang/clusterctl_door.{erl,beam}
-//!  erlang/nodes/erlmcp1.config      what erlmcp1 is told; the cookie is in it, too
 //!  erlang/nodes/erlmcp1/            where erlmcp1 runs, and what it writes
 //! ```
 
@@ -41,7 +41,7 @@ impl Home {
 
     /// The configuration of the node called `name`.
     pub(super) fn config(&self, name: &str) -> PathBuf {
-        self.0.join("nodes").join(format!("{name}.config"))
+        self.user().join(format!("{name}.config"))
     }
 
     /// Where the node called `name` runs.

@@ -228,7 +228,7 @@ mod tests {
             "-noinput +Bd +sbwt none +sbwtdcpu none +sbwtdio none +Q 20960 +P 145280 \
              -sname erlmcp2@localhost -start_epmd false -erl_epmd_port 10102 \
              -kernel inet_dist_use_interface {127,0,0,1} inet_dist_listen_min 10102 inet_dist_listen_max 10102 \
-             -config RUN/erlang/nodes/erlmcp2.config -config /etc/mine.config \
+             -config RUN/erlang/home/erlmcp2.config -config /etc/mine.config \
              -pa RUN/erlang /srv/erlmcp/_build/default/lib/gproc/ebin \
              -eval clusterctl_door:open(\"erlmcp2\", \"127.0.0.1\", 10002)"
         );
@@ -240,7 +240,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let installation = installation(&RunDir::at(dir.path()), None);
         installation.furnish(&node(), &PLAN).unwrap();
-        let config = std::fs::read_to_string(dir.path().join("erlang/nodes/erlmcp2.config")).unwrap();
+        let config = std::fs::read_to_string(dir.path().join("erlang/home/erlmcp2.config")).unwrap();
         assert!(config.contains(&format!("{{cluster_cookie, '{}'}}", installation.cookie)));
         let program = format!("{:?}", installation.program(&node(), &PLAN));
         assert!(!program.contains(&installation.cookie));

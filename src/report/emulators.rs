@@ -38,10 +38,10 @@ pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
     (0..beams.len()).map(line).collect()
 }
 
-/// Whether all that say how they are say that they are connected to all others. Nothing where there are no BEAM nodes, or
-/// but one.
+/// Whether all that run say that they are connected to all others. Nothing where there are no BEAM nodes, or but one.
 pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
-    if beams(nodes).next().is_none() || nodes.len() < 2 {
+    let nodes: Vec<&Node> = nodes.iter().filter(|node| node.pid.is_some()).collect();
+    if nodes.len() < 2 || nodes.iter().all(|node| node.erlang.is_none()) {
         return Vec::new();
     }
     let lacks = nodes.iter().filter_map(|node| {

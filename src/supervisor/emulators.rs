@@ -39,7 +39,10 @@ impl Emulators {
     /// Adds to `nodes`, which are all nodes in their order, what they say of themselves.
     pub(super) fn tell(&self, nodes: &mut [Node]) {
         for (index, node) in nodes.iter_mut().enumerate().take(self.0.len()) {
-            node.erlang.clone_from(&self.said(index));
+            // What it has said before it ended is of no process.
+            if node.pid.is_some() {
+                node.erlang.clone_from(&self.said(index));
+            }
         }
     }
 

@@ -124,7 +124,7 @@ fn the_cookie_is_for_nobody_else(cluster: &TestCluster) {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
     let cookie = fs::read_to_string(path).unwrap();
     for name in ["erlmcp1", "erlmcp2"] {
-        let config = erlang.join("nodes").join(format!("{name}.config"));
+        let config = erlang.join("home").join(format!("{name}.config"));
         assert_eq!(fs::metadata(&config).unwrap().mode() & 0o077, 0);
         assert!(fs::read_to_string(config).unwrap().contains(&cookie));
         let line = fs::read(format!("/proc/{}/cmdline", cluster.node_pid(name))).unwrap();
