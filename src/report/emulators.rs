@@ -38,10 +38,12 @@ pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
     (0..beams.len()).map(line).collect()
 }
 
-/// Whether all that run say that they are connected to all others. Nothing where there are no BEAM nodes, or but one.
+/// Whether all that run say that they are connected to all others. Nothing where nobody is connected to anybody: such nodes, as
+/// erlmcp's, do not want to be.
 pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
     let nodes: Vec<&Node> = nodes.iter().filter(|node| node.pid.is_some()).collect();
-    if nodes.len() < 2 || nodes.iter().all(|node| node.erlang.is_none()) {
+    let is_with_others = |(_, vitals): (&Node, &Vitals)| !vitals.connected.is_empty();
+    if !beams(nodes.iter().copied()).any(is_with_others) {
         return Vec::new();
     }
     let lacks = nodes.iter().filter_map(|node| {
@@ -68,9 +70,9 @@ pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
 
 // Private
 
-fn beams(nodes: &[Node]) -> impl Iterator<Item = (&Node, &Vitals)> {
+fn beams<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> impl Iterator<Item = (&'a Node, &'a Vitals)> {
     nodes
-        .iter()
+        .into_iter()
         .filter_map(|node| Some((node, node.erlang.as_ref()?)))
 }
 
@@ -99,7 +101,7 @@ mod tests {
     #[test]
     fn a_whole_mesh_is_one_line_and_what_is_missing_is_named() {
         assert!(mesh(&[node(1, NodeState::Up, 0), node(2, NodeState::Up, 0)]).is_empty());
-        assert!(mesh(&[beam(1, &[])]).is_empty());
+        assert!(mesh(&[beam(1, &[]), beam(2, &[])]).is_empty());
         let whole = [beam(1, &["erlmcp2@localhost"]), beam(2, &["erlmcp1@localhost"])];
         assert_eq!(
             mesh(&whole),
