@@ -14,16 +14,15 @@
 
 mod code;
 mod find;
-mod home;
 mod program;
 mod target;
 
 pub use code::CodeError;
 pub use find::{Erlang, FindError};
-pub use home::HomeError;
 pub use program::{HOST, Nodes};
 pub use target::target;
 
+use crate::erlang::{HomeError, settle};
 use crate::platform::RunDir;
 
 /// BEAM nodes that cannot be started.
@@ -54,6 +53,6 @@ impl InstallError {
 /// When it cannot be compiled or written. Nothing is half there then.
 pub async fn install(erlang: &Erlang, run_dir: &RunDir) -> Result<(), InstallError> {
     code::compile(erlang, run_dir).await?;
-    home::make(run_dir)?;
+    settle(&run_dir.erlang_home())?;
     Ok(())
 }

@@ -6,7 +6,10 @@ use super::failure::Outcome;
 use super::planned::Planned;
 use super::printer::Printer;
 use super::settings::Settings;
+use crate::beam::Erlang;
 use crate::erlmcp::{Checkout, InstallationError};
+use crate::profile::Runtime;
+use crate::supervisor::PrepareError;
 
 /// Checks all; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
@@ -15,6 +18,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Che
     let warned = balancer.check(planned.deployment()).await?;
     if let Some(erlmcp) = &planned.cluster.erlmcp {
         Checkout::examine(&erlmcp.path).map_err(InstallationError::from)?;
+    }
+    if planned.cluster.runtime == Runtime::Erlang {
+        Erlang::find(&planned.cluster.binaries)
+            .await
+            .map_err(PrepareError::from)?;
     }
     planned.warn(printer);
     for warned in warned {

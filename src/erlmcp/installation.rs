@@ -7,6 +7,7 @@ use super::checkout::{Checkout, CheckoutError};
 use super::config::sys_config;
 use super::home::Home;
 use super::otp::{Otp, OtpError};
+use crate::erlang::{HomeError, settle};
 use crate::plan::NodePlan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Binaries, Erlmcp, Node};
@@ -42,9 +43,9 @@ pub enum InstallationError {
     /// The profile names a configuration that is not there.
     #[error("cannot find `{}`, which the profile names as `nodes.config`", .0.display())]
     NoConfig(PathBuf),
-    /// Its files cannot be written.
-    #[error("cannot write what nodes of erlmcp need in the run directory: {0}")]
-    Home(io::Error),
+    /// There is no home for it, or no cookie.
+    #[error(transparent)]
+    Home(#[from] HomeError),
 }
 
 impl InstallationError {
@@ -75,8 +76,8 @@ impl Installation {
             return Err(InstallationError::NoConfig(config.clone()));
         }
         let erl = Otp::find(binaries)?;
-        let home = Home::in_run_dir(run_dir).map_err(InstallationError::Home)?;
-        let cookie = home.cookie().map_err(InstallationError::Home)?;
+        let home = Home::in_run_dir(run_dir);
+        let cookie = settle(&home.user())?;
         let otp = Otp::ask(erl, &checkout, &home, wanted.eval.contains(DOOR)).await?;
         Ok(Installation {
             wanted: wanted.clone(),
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     fn installation(run_dir: &RunDir, config: Option<PathBuf>) -> Installation {
-        let home = Home::in_run_dir(run_dir).unwrap();
+        let home = Home::in_run_dir(run_dir);
         Installation {
             wanted: Erlmcp {
                 path: "/srv/erlmcp".into(),
@@ -192,7 +193,7 @@ mod tests {
                 erl: "/usr/bin/erl".into(),
                 release: 25,
             },
-            cookie: home.cookie().unwrap(),
+            cookie: settle(&home.user()).unwrap(),
             home,
         }
     }

@@ -209,7 +209,8 @@ mod tests {
     #[tokio::test]
     async fn the_listener_is_compiled_by_the_real_one() {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::in_run_dir(&RunDir::at(dir.path())).unwrap();
+        let home = Home::in_run_dir(&RunDir::at(dir.path()));
+        crate::erlang::settle(&home.user()).unwrap();
         let erl = Otp::find(&Binaries::default()).unwrap();
         let otp = Otp::ask(erl, &checkout(), &home, false).await.unwrap();
         assert!(otp.release >= 25, "{otp:?}");

@@ -30,6 +30,7 @@ mod gathered;
 mod ladder;
 mod listening;
 mod look;
+mod makings;
 mod meter;
 mod news;
 mod observers;

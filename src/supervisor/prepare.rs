@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::makings::Makings;
 use super::record::Launch;
 use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
-use crate::beam::{self, Erlang, InstallError};
-use crate::erlmcp::{Installation, InstallationError};
+use crate::beam::{self, InstallError};
+use crate::erlmcp::InstallationError;
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
-use crate::profile::{Cluster, Problems, Runtime, load};
+use crate::profile::{Cluster, Problems, load};
 use crate::render::Templates;
 
 /// A cluster that is ready to be started.
@@ -85,34 +86,24 @@ impl Prepared {
         let cluster = load(&launch.source)?.behind(launch.balancer);
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
-        let erlang = match cluster.runtime {
-            Runtime::Erlang => Some(Erlang::find(&cluster.binaries).await?),
-            Runtime::Embedded | Runtime::Command | Runtime::External => None,
-        };
         let templates = launch
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
-        let erlmcp = match &cluster.erlmcp {
-            Some(wanted) => Some(Box::new(
-                Installation::find(wanted, &cluster.binaries, &run_dir).await?,
-            )),
-            None => None,
-        };
+        let makings = Makings::find(&cluster, &run_dir).await?;
         let setting = Setting {
             launch,
             cluster,
             plan,
             balancer,
-            erlang,
             run_dir,
             templates,
-            erlmcp,
+            makings,
         };
         let mut files = setting.balancer.files(setting.deployment())?;
         files.extend(setting.node_files().map_err(FilesError::from)?);
         let mut warned = setting.balancer.check(setting.deployment()).await?;
-        warned.extend(setting.erlmcp.as_deref().and_then(Installation::warning));
+        warned.extend(setting.makings.warning());
         let wanted = wanted(&setting.cluster, &setting.plan, setting.launch.only);
         let taken = taken(&wanted, ours);
         if !taken.is_empty() {
@@ -130,10 +121,7 @@ impl Prepared {
     /// # Errors
     /// When that cannot be made.
     pub async fn install(&self) -> Result<(), PrepareError> {
-        if let Some(erlang) = &self.setting.erlang {
-            beam::install(erlang, &self.setting.run_dir).await?;
-        }
-        Ok(())
+        self.setting.makings.install(&self.setting.run_dir).await
     }
 
     /// What the profile wants and this host or balancer does not give.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::ladder::Ladder;
+use super::makings::Makings;
 use super::pulse::PATIENCE;
 use super::record::Launch;
 use super::rollout::Who;
 use super::sign::Sign;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
-use crate::beam::{Erlang, Nodes};
-use crate::erlmcp::Installation;
+use crate::beam::Nodes;
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
@@ -35,12 +35,10 @@ pub(super) struct Setting {
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
     pub(super) balancer: Box<dyn Balancer>,
-    /// What BEAM nodes run on.
-    pub(super) erlang: Option<Erlang>,
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
-    /// What nodes are made of, where that is erlmcp.
-    pub(super) erlmcp: Option<Box<Installation>>,
+    /// What nodes are made of.
+    pub(super) makings: Makings,
 }
 
 impl Setting {
@@ -124,8 +122,10 @@ impl Setting {
 
     /// Writes what the child reads when it starts. The balancer's files are there already.
     pub(super) fn furnish(&self, who: Who) -> io::Result<()> {
-        match (&self.erlmcp, who) {
-            (Some(erlmcp), Who::Node(index)) => erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes),
+        match (&self.makings, who) {
+            (Makings::Erlmcp(erlmcp), Who::Node(index)) => {
+                erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes)
+            }
             _ => Ok(()),
         }
     }
@@ -156,8 +156,11 @@ impl Setting {
     /// How the child is ended; a balancer's connections get `grace` to end by themselves.
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {
-            Who::Node(_) if self.erlang.is_some() => Ladder(vec![(Signal::SIGTERM, BEAM_GRACE)]),
-            Who::Node(_) => Ladder(vec![(Signal::SIGTERM, NODE_GRACE)]),
+            Who::Node(index) => {
+                let is_beam = self.cluster.nodes[index].distribution.is_some();
+                let grace = if is_beam { BEAM_GRACE } else { NODE_GRACE };
+                Ladder(vec![(Signal::SIGTERM, grace)])
+            }
             Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
                 Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
             }
@@ -189,7 +192,7 @@ impl Setting {
     /// # Errors
     /// When a template override cannot be read, parsed or filled.
     pub(super) fn node_files(&self) -> Result<Option<ConfigFile>, RenderError> {
-        if self.erlang.is_none() {
+        if !matches!(self.makings, Makings::Beam(_)) {
             return Ok(None);
         }
         Ok(Some(ConfigFile {
@@ -200,26 +203,28 @@ impl Setting {
 
     // Private
 
-    fn beam<'a>(&'a self, erlang: &'a Erlang) -> Nodes<'a> {
-        Nodes {
-            erlang,
-            cluster: &self.cluster,
-            plan: &self.plan,
-            run_dir: &self.run_dir,
-        }
-    }
-
     fn node_program(&self, node: &Node) -> Program {
-        let mut program = match (&self.erlang, &self.erlmcp, self.cluster.command.split_first()) {
-            (Some(erlang), ..) => self.beam(erlang).program(node),
-            (None, Some(erlmcp), _) => erlmcp.program(node, &self.plan.nodes),
-            (None, None, Some((path, args))) if self.cluster.runtime == Runtime::Command => {
-                Program::new(node.fill(path)).args(args.iter().map(|arg| node.fill(arg)))
+        let mut program = match &self.makings {
+            Makings::Beam(erlang) => Nodes {
+                erlang,
+                cluster: &self.cluster,
+                plan: &self.plan,
+                run_dir: &self.run_dir,
             }
-            (None, None, _) => self.embedded_node(node),
+            .program(node),
+            Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.plan.nodes),
+            Makings::Command => self.command(node),
+            // Those that run elsewhere are never run here.
+            Makings::Embedded | Makings::Elsewhere => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
         program
+    }
+
+    /// A rule has seen to it that the profile names one.
+    fn command(&self, node: &Node) -> Program {
+        let mut words = self.cluster.command.iter().map(|word| node.fill(word));
+        Program::new(words.next().unwrap_or_default()).args(words)
     }
 
     fn embedded_node(&self, node: &Node) -> Program {

@@ -41,16 +41,6 @@ pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
                 .hint("leave one of them out; what a node of erlmcp does is `nodes.eval`"),
         );
     }
-    if nodes.name.contains('.') {
-        problems.push(
-            written
-                .problem(
-                    "nodes.name",
-                    format!("`{}` cannot name an Erlang node", nodes.name),
-                )
-                .hint("a name before `@localhost` has no `.`"),
-        );
-    }
     if nodes.http_port.is_some() && !nodes.eval.contains("{http_port}") {
         problems.push(
             written

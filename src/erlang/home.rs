@@ -1,4 +1,4 @@
-//! The nodes' home, and the cookie by which they know one another.
+//! A home for nodes, and in it the cookie by which they know one another.
 //!
 //! A cookie on a command line could be read by everybody on this host, and so could one in a file of arguments, which
 //! becomes a command line. From `$HOME/.erlang.cookie` Erlang takes it where only its owner can read it.
@@ -8,16 +8,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::platform::RunDir;
-
+/// Where Erlang looks for it.
+const FILE: &str = ".erlang.cookie";
 /// Random bytes of a cookie; it has twice as many characters.
 const COOKIE: usize = 32;
 
 /// A home that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// Something cannot be written.
-    #[error("cannot make `{}`: {source}", .path.display())]
+    /// Something cannot be written, or not be read.
+    #[error("cannot make or read `{}`: {source}", .path.display())]
     Unwritable {
         /// The file or directory.
         path: PathBuf,
@@ -29,21 +29,30 @@ pub enum HomeError {
     NotRandom(#[from] getrandom::Error),
 }
 
-/// Makes the home, and a cookie in it unless there is one: nodes that a dead supervisor has left keep theirs.
-pub(super) fn make(run_dir: &RunDir) -> Result<(), HomeError> {
-    let (home, path) = (run_dir.erlang_home(), run_dir.erlang_cookie());
-    let outcome = |path: &Path, outcome: io::Result<()>| {
-        outcome.map_err(|source| HomeError::Unwritable {
-            path: path.to_owned(),
-            source,
-        })
+/// The cookie in the home of nodes. Home and cookie are made unless they are there: nodes that run already keep theirs.
+///
+/// # Errors
+/// When it cannot be read or made.
+pub fn settle(home: &Path) -> Result<String, HomeError> {
+    let unwritable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| HomeError::Unwritable { path, source }
     };
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&home);
-    outcome(&home, made)?;
-    if path.exists() {
-        return Ok(());
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(home)
+        .map_err(unwritable(home))?;
+    let path = home.join(FILE);
+    match fs::read_to_string(&path) {
+        Ok(cookie) => Ok(cookie.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let cookie = random()?;
+            write(&path, &cookie).map_err(unwritable(&path))?;
+            Ok(cookie)
+        }
+        Err(source) => Err(unwritable(&path)(source)),
     }
-    outcome(&path, write(&path, &random()?))
 }
 
 // Private
@@ -80,19 +89,12 @@ mod tests {
     #[test]
     fn a_cookie_is_made_once_and_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
-        let run_dir = RunDir::at(directory.path());
-        let cookie = || fs::read(run_dir.erlang_cookie()).unwrap();
-        make(&run_dir).unwrap();
-        let first = cookie();
+        let home = directory.path().join("erlang/home");
+        let first = settle(&home).unwrap();
         assert_eq!(first.len(), 2 * COOKIE);
-        make(&run_dir).unwrap();
-        assert_eq!(cookie(), first);
-        let mode = fs::metadata(run_dir.erlang_cookie())
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o400);
-        run_dir.clean().unwrap();
-        assert!(!run_dir.erlang_home().exists());
+        assert_eq!(settle(&home).unwrap(), first);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&home), mode(&home.join(FILE))), (0o700, 0o400));
+        assert_eq!(fs::read_dir(home).unwrap().count(), 1);
     }
 }
