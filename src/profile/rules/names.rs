@@ -47,7 +47,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
         let name = nodes.name_of(nodes.count);
         problems.extend(word(written, "nodes.name", &name));
         if nodes.are_beam() && name.contains('.') {
-            let message = format!("`{}` cannot name an Erlang node", name.escape_debug());
+            let message = format!("`{}` cannot name an Erlang node", nodes.name.escape_debug());
             let problem = written.problem("nodes.name", message);
             problems.push(problem.hint("such a name has no `.` in it"));
         }
