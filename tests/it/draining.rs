@@ -19,26 +19,15 @@ behind_each_balancer! {
     what_was_there_before_a_reload_is_closed_too,
 }
 
-/// A client of its own address, and the node that serves it.
-fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
-    let mut client = Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).unwrap();
-    let node = client.node().unwrap();
-    (client, node)
-}
-
-fn clients(cluster: &TestCluster, count: u8) -> Vec<(Client, String)> {
-    (1..=count).map(|host| client(cluster, host)).collect()
-}
-
 fn a_drained_node_gets_nothing_new_and_keeps_what_it_has(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let mut held = clients(&cluster, 200);
+    let mut held = cluster.clients(200);
     cluster.ok(&["drain", "erlmcp1"]);
     cluster.ok(&["drain", "erlmcp1"]);
     assert_eq!(cluster.node("erlmcp1")["state"], "draining");
     assert_eq!(cluster.status()["state"], "healthy");
     for host in 1..=200 {
-        assert_ne!(client(&cluster, host).1, "erlmcp1", "address {host}");
+        assert_ne!(cluster.client(host).1, "erlmcp1", "address {host}");
     }
     for (client, node) in &mut held {
         assert!(client.call("ping", &json!({})).is_ok(), "{node}");
@@ -51,14 +40,14 @@ fn a_drained_node_gets_nothing_new_and_keeps_what_it_has(balancer: &'static str)
     assert_eq!(cluster.node("erlmcp1")["state"], "up");
     eventually("the node to be used again", || {
         (201..=250)
-            .any(|host| client(&cluster, host).1 == "erlmcp1")
+            .any(|host| cluster.client(host).1 == "erlmcp1")
             .then_some(())
     });
 }
 
 fn waiting_ends_with_the_last_connection_or_at_the_deadline(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let mut held = clients(&cluster, 8);
+    let mut held = cluster.clients(8);
     let had = held.iter().filter(|(_, node)| node == "erlmcp2").count();
     let late = cluster.run(&["drain", "erlmcp2", "--wait", "--deadline", "500ms"]);
     assert_eq!(late.code, 1);
@@ -70,7 +59,7 @@ fn waiting_ends_with_the_last_connection_or_at_the_deadline(balancer: &'static s
 
 fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let mut held = clients(&cluster, 8);
+    let mut held = cluster.clients(8);
     let pid = cluster.node_pid("erlmcp3");
     cluster.ok(&[
         "drain",
@@ -123,7 +112,7 @@ fn the_last_node_needs_force(balancer: &'static str) {
 
 fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let homes: Vec<String> = clients(&cluster, 40).into_iter().map(|(_, node)| node).collect();
+    let homes: Vec<String> = cluster.clients(40).into_iter().map(|(_, node)| node).collect();
     assert!(homes.iter().any(|node| node == "erlmcp4"));
     cluster.ok(&["drain", "erlmcp4"]);
     let balancer = cluster.balancer_pid();
@@ -142,12 +131,12 @@ fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
     cluster.start(&[]);
     assert!(["draining", "drained"].contains(&cluster.node("erlmcp4")["state"].as_str().unwrap()));
     for host in 1..=40 {
-        assert_ne!(client(&cluster, host).1, "erlmcp4", "address {host}");
+        assert_ne!(cluster.client(host).1, "erlmcp4", "address {host}");
     }
     cluster.ok(&["ready", "erlmcp4"]);
     eventually("the node to be used again", || {
         (41..=90)
-            .any(|host| client(&cluster, host).1 == "erlmcp4")
+            .any(|host| cluster.client(host).1 == "erlmcp4")
             .then_some(())
     });
 }
@@ -155,7 +144,7 @@ fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
 fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     // So many that each node has some, whoever deals them out.
-    let held = clients(&cluster, 40);
+    let held = cluster.clients(40);
     let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"))
         .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
         .args(["drain", "erlmcp1", "--wait", "--deadline", "1m", "--stop"])
@@ -192,7 +181,7 @@ fn a_stopped_node_rests_until_it_is_made_ready(balancer: &'static str) {
 
 fn what_was_there_before_a_reload_is_closed_too(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    let mut held = clients(&cluster, 8);
+    let mut held = cluster.clients(8);
     cluster.ok(&["reload", "--set", "limits.per_ip.connections=90"]);
     cluster.ok(&["drain", "erlmcp1", "--wait", "--deadline", "0s", "--close"]);
     for (client, node) in &mut held {

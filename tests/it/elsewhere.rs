@@ -151,9 +151,7 @@ fn cluster(balancer: &'static str, names: &[&str]) -> (TestCluster, Vec<Host>) {
 
 /// A client of its own address, and the node that serves it.
 fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
-    let mut client = Client::connect(Ipv4Addr::new(127, 9, 0, host), cluster.address(8000)).unwrap();
-    let node = client.node().unwrap();
-    (client, node)
+    cluster.client_from(Ipv4Addr::new(127, 9, 0, host))
 }
 
 fn on(held: &[(Client, String)], node: &str) -> u64 {

@@ -48,13 +48,7 @@ fn with_a_fault(balancer: &'static str, fault: &str) -> TestCluster {
 }
 
 fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
-    client_from(cluster, Ipv4Addr::new(127, 7, 0, host))
-}
-
-fn client_from(cluster: &TestCluster, source: Ipv4Addr) -> (Client, String) {
-    let mut client = Client::connect(source, cluster.address(8000)).unwrap();
-    let node = client.node().unwrap();
-    (client, node)
+    cluster.client_from(Ipv4Addr::new(127, 7, 0, host))
 }
 
 fn supervisor_log(cluster: &TestCluster) -> String {
@@ -159,7 +153,7 @@ fn clients_of_a_killed_node_settle_elsewhere_before_it_gets_any(balancer: &'stat
     kill(&cluster, "erlmcp1");
     let mut unknown = (0..=u16::MAX).map(|number| {
         let [high, low] = number.to_be_bytes();
-        client_from(&cluster, Ipv4Addr::new(127, 8, high, low))
+        cluster.client_from(Ipv4Addr::new(127, 8, high, low))
     });
     let mut was_held = false;
     eventually("it to get clients again", || {

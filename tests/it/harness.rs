@@ -324,6 +324,23 @@ impl TestCluster {
         self.node(node)["connections"].as_u64().unwrap()
     }
 
+    /// A client from `source`, and the node that serves it.
+    pub fn client_from(&self, source: impl Into<IpAddr>) -> (Client, String) {
+        let mut client = Client::connect(source, self.address(8000)).unwrap();
+        let node = client.node().unwrap();
+        (client, node)
+    }
+
+    /// The same from one of 256 addresses.
+    pub fn client(&self, host: u8) -> (Client, String) {
+        self.client_from([127, 4, 0, host])
+    }
+
+    /// As many of them.
+    pub fn clients(&self, count: u8) -> Vec<(Client, String)> {
+        (1..=count).map(|host| self.client(host)).collect()
+    }
+
     /// The balancer's answer on its runtime socket.
     pub fn ask_balancer(&self, command: &str) -> String {
         let mut stream = UnixStream::connect(self.run_dir().join(self.socket())).unwrap();

@@ -21,17 +21,6 @@ behind_each_balancer! {
 
 const NAMES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
 
-/// A client from `127.4.0.host`, and the node that serves it.
-fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
-    let mut client = Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).unwrap();
-    let node = client.node().unwrap();
-    (client, node)
-}
-
-fn clients(cluster: &TestCluster, count: u8) -> Vec<(Client, String)> {
-    (1..=count).map(|host| client(cluster, host)).collect()
-}
-
 /// Every process that has the cluster's own home, whoever started it.
 fn at_home(cluster: &TestCluster) -> Vec<u32> {
     let home = format!("HOME={}", cluster.run_dir().join("erlang/home").display());
@@ -52,7 +41,7 @@ fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
     let status = cluster.status();
     assert_eq!(status["state"], "healthy", "{status}");
     let mut served: BTreeMap<String, u32> = BTreeMap::new();
-    let held = clients(&cluster, 200);
+    let held = cluster.clients(200);
     for (_, node) in &held {
         *served.entry(node.clone()).or_default() += 1;
     }
@@ -112,7 +101,7 @@ fn two_clusters_of_the_same_names_do_not_meet() {
     a.ok(&["stop"]);
     assert_eq!(b.status()["state"], "healthy");
     assert_eq!(log(&b, "erlmcp1"), "");
-    let served: BTreeSet<String> = clients(&b, 100).into_iter().map(|(_, node)| node).collect();
+    let served: BTreeSet<String> = b.clients(100).into_iter().map(|(_, node)| node).collect();
     assert_eq!(served, NAMES.map(str::to_owned).into());
 }
 
@@ -122,13 +111,13 @@ fn nodes_may_listen_on_ipv6() {
         .set("nodes.count=2")
         .set("nodes.address=::1")
         .started();
-    let served: BTreeSet<String> = clients(&cluster, 50).into_iter().map(|(_, node)| node).collect();
+    let served: BTreeSet<String> = cluster.clients(50).into_iter().map(|(_, node)| node).collect();
     assert_eq!(served, ["erlmcp1", "erlmcp2"].map(str::to_owned).into());
 }
 
 fn a_killed_node_is_restarted_and_its_clients_served_elsewhere(balancer: &'static str) {
     let cluster = TestCluster::of_beams(balancer).started();
-    let mut held = clients(&cluster, 40);
+    let mut held = cluster.clients(40);
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGKILL);
     eventually("a new process", || {
@@ -189,11 +178,11 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
 
 fn a_drained_node_keeps_what_it_has_and_stops_when_it_is_empty(balancer: &'static str) {
     let cluster = TestCluster::of_beams(balancer).started();
-    let mut held = clients(&cluster, 40);
+    let mut held = cluster.clients(40);
     let pid = cluster.node_pid("erlmcp4");
     cluster.ok(&["drain", "erlmcp4", "--stop"]);
     for host in 1..=40 {
-        assert_ne!(client(&cluster, host).1, "erlmcp4");
+        assert_ne!(cluster.client(host).1, "erlmcp4");
     }
     for (client, node) in &mut held {
         assert!(client.call("ping", &serde_json::json!({})).is_ok(), "{node}");
@@ -204,14 +193,14 @@ fn a_drained_node_keeps_what_it_has_and_stops_when_it_is_empty(balancer: &'stati
     cluster.ok(&["ready", "erlmcp4"]);
     eventually("the node to be used again", || {
         (41..=120)
-            .any(|host| client(&cluster, host).1 == "erlmcp4")
+            .any(|host| cluster.client(host).1 == "erlmcp4")
             .then_some(())
     });
 }
 
 fn a_new_supervisor_adopts_them_with_their_cookie(balancer: &'static str) {
     let cluster = TestCluster::of_beams(balancer).started();
-    let mut held = clients(&cluster, 8);
+    let mut held = cluster.clients(8);
     let pids: Vec<u32> = NAMES.iter().map(|name| cluster.node_pid(name)).collect();
     let path = cluster.run_dir().join("erlang/home/.erlang.cookie");
     let cookie = fs::read_to_string(&path).unwrap();
