@@ -88,12 +88,10 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcom
                 return Err(Failure::because(format!("`{}` was made ready again", args.node)));
             }
             Ok(node) => {
-                view.show(&format!(
-                    "{} draining: {}",
-                    args.node,
-                    connections(node.connections)
-                ));
-                last = Some(node.connections);
+                // It gets no more: one that comes for a moment is a check of the balancer's.
+                let left = last.map_or(node.connections, |last| node.connections.min(last));
+                view.show(&format!("{} draining: {}", args.node, connections(left)));
+                last = Some(left);
             }
             Err(error @ ClientError::Refused(_)) => return Err(error.into()),
             // The order outlives the supervisor, and the next one goes on with it.
