@@ -35,7 +35,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         };
         let began = Instant::now();
         let answer = ask(&plane, &server, check).await;
-        judge(&plane, &backend, &server, check, (&answer, began.elapsed()));
+        judge(&plane, &backend, &server, check, (&answer, began));
         let interval = if server.state().doubts() {
             check.fast_interval
         } else {
@@ -78,7 +78,7 @@ fn judge(
     backend: &Arc<Backend>,
     server: &Arc<Server>,
     check: DataplaneCheck,
-    (answer, took): (&Result<Duration, Failure>, Duration),
+    (answer, asked): (&Result<Duration, Failure>, Instant),
 ) {
     let question = server.config().question;
     let good = answer.is_ok();
@@ -94,7 +94,7 @@ fn judge(
             Err(Failure::Status { status, .. }) => Some(*status),
             _ => None,
         };
-        last.duration = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        last.duration = Some(u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX));
         last.said = answer.as_ref().err().map(said).unwrap_or_default();
         if !good && server.state().holds() {
             last.failed += 1;
@@ -106,6 +106,7 @@ fn judge(
     }
     let event = Event::Checked {
         good,
+        asked,
         rules: rules(check),
     };
     let reason = lock(&server.check).status;

@@ -13,6 +13,8 @@ pub(crate) enum Event {
     Checked {
         /// Whether it was answered well.
         good: bool,
+        /// When it was asked.
+        asked: Instant,
         /// What changes an opinion.
         rules: Rules,
     },
@@ -36,13 +38,16 @@ const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 ///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
 /// ```
 ///
-/// In maintenance no check is believed; whoever leaves it is up, and the next bad check takes it down.
+/// In maintenance no check is believed; whoever leaves it is up, and the next bad check takes it down. A check that was asked before
+/// somebody who knows better spoke is old news: a hung node that goes on answers it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
     /// It is down because it was ejected, since then.
     ejected: Option<Instant>,
+    /// When somebody who knows better spoke last.
+    told: Option<Instant>,
     /// When it came to serve or ceased to.
     changed: Instant,
     down_since: Option<Instant>,
@@ -57,6 +62,7 @@ impl State {
             standing: LAST_CHANCE,
             wanted,
             ejected: None,
+            told: None,
             changed: now,
             down_since: None,
             down_before: Duration::ZERO,
@@ -70,7 +76,8 @@ impl State {
         let mut next = self;
         match event {
             Event::Checked { .. } if self.wanted == ServerState::Maint => {}
-            Event::Checked { good, rules } => next.standing = self.standing.after(good, rules),
+            Event::Checked { asked, .. } if self.told.is_some_and(|told| asked < told) => {}
+            Event::Checked { good, rules, .. } => next.standing = self.standing.after(good, rules),
             Event::Told(ServerHealth::Down) => {
                 next.standing = Standing::DOWN;
                 next.ejected = None;
@@ -88,6 +95,9 @@ impl State {
                 }
                 next.wanted = wanted;
             }
+        }
+        if let Event::Told(_) = event {
+            next.told = Some(now);
         }
         if next.standing.is_up() {
             next.ejected = None;
@@ -204,6 +214,15 @@ mod tests {
 
     const RULES: Rules = Rules { rise: 2, fall: 2 };
 
+    /// Asked after all else that happens in a test.
+    fn checked(good: bool) -> Event {
+        Event::Checked {
+            good,
+            asked: Instant::now() + Duration::from_hours(1),
+            rules: RULES,
+        }
+    }
+
     fn words(events: &[Event]) -> Vec<&'static str> {
         let now = Instant::now();
         let mut state = State::new(ServerState::Ready, now);
@@ -216,10 +235,7 @@ mod tests {
 
     #[test]
     fn health_and_what_is_wanted_do_not_know_one_another() {
-        let bad = Event::Checked {
-            good: false,
-            rules: RULES,
-        };
+        let bad = checked(false);
         let seen = words(&[
             Event::Told(ServerHealth::Up),
             bad,
@@ -242,14 +258,8 @@ mod tests {
 
     #[test]
     fn checks_revive_who_was_told_to_be_down() {
-        let good = Event::Checked {
-            good: true,
-            rules: RULES,
-        };
-        let bad = Event::Checked {
-            good: false,
-            rules: RULES,
-        };
+        let good = checked(true);
+        let bad = checked(false);
         assert_eq!(words(&[bad]), ["DOWN"]);
         assert_eq!(
             words(&[Event::Told(ServerHealth::Down), good, good]),
@@ -271,6 +281,26 @@ mod tests {
             words(&[Event::Ejected, up, told, Event::Tried]),
             ["DOWN", "UP", "DOWN", "DOWN"]
         );
+    }
+
+    #[test]
+    fn what_was_asked_before_somebody_spoke_is_old_news() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut state = State::new(ServerState::Ready, began).after(Event::Told(ServerHealth::Down), at(10));
+        let mut word_after = |asked| {
+            let rules = Rules { rise: 1, fall: 1 };
+            state = state.after(
+                Event::Checked {
+                    good: true,
+                    asked: at(asked),
+                    rules,
+                },
+                at(20),
+            );
+            state.word()
+        };
+        assert_eq!([word_after(9), word_after(10)], ["DOWN", "UP"]);
     }
 
     #[test]
@@ -298,7 +328,7 @@ mod tests {
         let mut state = State::new(ServerState::Ready, now);
         let mut seen = vec![state.health_count(RULES)];
         for good in [true, false, false, true, true, true] {
-            state = state.after(Event::Checked { good, rules: RULES }, now);
+            state = state.after(checked(good), now);
             seen.push(state.health_count(RULES));
         }
         assert_eq!(seen, [2, 3, 2, 0, 1, 3, 3]);
