@@ -1,12 +1,15 @@
-%% Connects this node to the others of its cluster, and again to those that come back.
+%% Connects this node to the others of its cluster, and again to those that come back. Who they are mcp_epmd knows.
 -module(mcp_mesh).
 -behaviour(gen_server).
 
--export([start_link/0]).
+-export([start/0, start_link/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 %% Time between two looks at who is missing, in milliseconds.
 -define(LOOK, 1000).
+
+%% For `erl -run mcp_mesh`, where no supervisor of ours is.
+start() -> gen_server:start({local, ?MODULE}, ?MODULE, [], []).
 
 start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
@@ -33,7 +36,8 @@ handle_info(_Unknown, Others) -> {noreply, Others}.
 
 %% Private
 
-%% Their names are the configuration's: no atom comes from the network.
+%% Their names are of the command line: no atom comes from the network.
 others() ->
     [_, Host] = string:split(atom_to_list(node()), "@"),
-    [list_to_atom(Name ++ "@" ++ Host) || #{name := Name} <- mcp_node:members(), Name =/= mcp_node:name()].
+    {ok, Names} = mcp_epmd:names(Host),
+    [list_to_atom(Name ++ "@" ++ Host) || {Name, _Port} <- Names] -- [node()].

@@ -13,17 +13,21 @@
 //! | `logs/NODE.log`, `logs/NODE.crash.dump` | what a node says, and how it looked when it crashed |
 
 mod code;
-mod find;
 mod program;
 mod target;
 
-pub use code::CodeError;
-pub use find::{Erlang, FindError};
-pub use program::{HOST, Nodes};
+pub use program::Nodes;
 pub use target::target;
 
+use code::NODE;
+
 use crate::erlang::{HomeError, settle};
+use crate::otp::{CodeError, Otp, OtpError};
 use crate::platform::RunDir;
+use crate::profile::Binaries;
+
+/// The oldest OTP that runs them.
+const OLDEST: u32 = 25;
 
 /// BEAM nodes that cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +51,22 @@ impl InstallError {
     }
 }
 
+/// The Erlang that runs them: the one that the profile names, else the first in PATH.
+///
+/// # Errors
+/// When there is none, or none that will do.
+pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
+    let otp = Otp::find(binaries).await?.at_least(OLDEST)?;
+    otp.compiler()?;
+    Ok(otp)
+}
+
 /// Puts into the run directory what the nodes need to start and is not there: their code, compiled, and their cookie.
 ///
 /// # Errors
 /// When it cannot be compiled or written. Nothing is half there then.
-pub async fn install(erlang: &Erlang, run_dir: &RunDir) -> Result<(), InstallError> {
-    code::compile(erlang, run_dir).await?;
+pub async fn install(otp: &Otp, run_dir: &RunDir) -> Result<(), InstallError> {
+    NODE.compile(otp, run_dir).await?;
     settle(&run_dir.erlang_home())?;
     Ok(())
 }

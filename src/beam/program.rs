@@ -2,14 +2,11 @@
 
 use std::ffi::OsString;
 
-use super::code::ebin;
-use super::find::Erlang;
+use super::code::NODE;
+use crate::otp::{Otp, mesh};
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Cluster, Node};
-
-/// The host in nodes' names: they are reached on loopback, whatever this machine is called.
-pub const HOST: &str = "localhost";
 
 /// Processes that a node may have, at least: Erlang's own default.
 const PROCESSES: u64 = 1 << 18;
@@ -21,7 +18,7 @@ const DUMP_SECONDS: u64 = 5;
 #[derive(Clone, Copy, Debug)]
 pub struct Nodes<'a> {
     /// The Erlang that they run on.
-    pub erlang: &'a Erlang,
+    pub otp: &'a Otp,
     /// The cluster.
     pub cluster: &'a Cluster,
     /// What this host allows.
@@ -37,21 +34,14 @@ impl Nodes<'_> {
         let settings = &self.cluster.erlang;
         let busy_wait = settings.busy_wait.name();
         let connections = u64::from(self.plan.nodes.maxconn);
-        let mut program = Program::new(&self.erlang.erl)
+        let mut program = Program::new(&self.otp.erl)
             .args(["-noinput", "+Bd"])
             .args(["+Q", &self.plan.nodes.nofile.to_string()])
             .args(["+P", &PROCESSES.max(2 * connections).to_string()])
             .args(["+sbwt", busy_wait, "+sbwtdcpu", busy_wait, "+sbwtdio", busy_wait])
-            .args(["-sname", &format!("{}@{HOST}", node.name)])
-            .args(["-start_epmd", "false", "-epmd_module", "mcp_epmd"]);
-        for other in &self.cluster.nodes {
-            if let Some(at) = other.distribution {
-                program = program.args(["-mcp_port", &other.name, &at.port().to_string()]);
-            }
-        }
-        program = program
+            .args(mesh::words(node, &self.cluster.nodes))
             .arg("-pa")
-            .arg(ebin(self.erlang, self.run_dir))
+            .arg(NODE.ebin(self.otp, self.run_dir))
             .arg("-config")
             .arg(self.run_dir.erlang_config())
             .args(&settings.arguments)

@@ -1,7 +1,7 @@
 //! Where a node of ours is asked over Erlang's distribution protocol.
 
-use super::program::HOST;
 use crate::erlang::{Atom, Cookie, CookieError, Target};
+use crate::otp::mesh::HOST;
 use crate::platform::RunDir;
 use crate::profile::Node;
 

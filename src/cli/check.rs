@@ -6,7 +6,7 @@ use super::failure::Outcome;
 use super::planned::Planned;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::beam::Erlang;
+use crate::beam;
 use crate::erlmcp::{Checkout, InstallationError};
 use crate::profile::Runtime;
 use crate::supervisor::PrepareError;
@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Che
         Checkout::examine(&erlmcp.path).map_err(InstallationError::from)?;
     }
     if planned.cluster.runtime == Runtime::Erlang {
-        Erlang::find(&planned.cluster.binaries)
+        beam::find(&planned.cluster.binaries)
             .await
             .map_err(PrepareError::from)?;
     }

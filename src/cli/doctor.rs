@@ -10,7 +10,8 @@ use super::mending::{Change, Witness, mend};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};
-use crate::beam::{self, Erlang};
+use crate::beam;
+use crate::otp::{Otp, OtpError};
 use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
 use crate::plan::{Plan, plan, remedy};
 use crate::platform::executable::Missing;
@@ -197,19 +198,21 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
         });
     }
     if cluster.runtime == Runtime::Erlang {
-        seen.push(erl(cluster).await);
+        seen.push(erl(cluster, beam::find(&cluster.binaries).await));
+    } else if cluster.erlmcp.is_some() {
+        seen.push(erl(cluster, Otp::find(&cluster.binaries).await));
     }
     seen
 }
 
-async fn erl(cluster: &Cluster) -> BinarySeen {
-    let (path, version, problem) = match Erlang::find(&cluster.binaries).await {
+fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
+    let (path, version, problem) = match found {
         Ok(found) => (
             Some(found.erl),
             Some(format!("OTP {} ({})", found.release, found.version)),
             None,
         ),
-        Err(beam::FindError::Missing(Missing::NotFound(_))) => (None, None, None),
+        Err(OtpError::Missing(Missing::NotFound(_))) => (None, None, None),
         Err(error) => (cluster.binaries.erl.clone(), None, Some(error.to_string())),
     };
     BinarySeen {

@@ -3,35 +3,25 @@
 //! ```text
 //!  erlang/home/.erlang.cookie       the cookie, for nobody else to read
 //!  erlang/home/erlmcp1.config       what erlmcp1 is told; the cookie is in it, too, and so it goes when the cluster stops
-//!  erlang/clusterctl_door.{erl,beam}
+//!  erlang/clusterctl_door-HASH/     what we add, compiled
 //!  erlang/nodes/erlmcp1/            where erlmcp1 runs, and what it writes
 //! ```
 
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::platform::RunDir;
 
 /// The nodes' directory.
 #[derive(Clone, Debug)]
-pub(super) struct Home(PathBuf);
+pub(super) struct Home(pub RunDir);
 
 impl Home {
-    /// In the run directory `run_dir`.
-    pub(super) fn in_run_dir(run_dir: &RunDir) -> Home {
-        Home(run_dir.erlang())
-    }
-
-    /// The directory itself.
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// What nodes are told is their user's home.
     pub(super) fn user(&self) -> PathBuf {
-        self.0.join("home")
+        self.0.erlang_home()
     }
 
     /// The configuration of the node called `name`.
@@ -41,17 +31,14 @@ impl Home {
 
     /// Where the node called `name` runs.
     pub(super) fn of_node(&self, name: &str) -> PathBuf {
-        self.0.join("nodes").join(name)
+        self.0.erlang().join("nodes").join(name)
     }
 
     /// Makes that directory, if it is not there.
     pub(super) fn make_of_node(&self, name: &str) -> io::Result<()> {
-        private_directory(&self.of_node(name))
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.of_node(name))
     }
-}
-
-// Private
-
-fn private_directory(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -6,14 +6,23 @@ use std::path::PathBuf;
 use super::checkout::{Checkout, CheckoutError};
 use super::config::sys_config;
 use super::home::Home;
-use super::otp::{Otp, OtpError};
+use super::loading::{LoadingError, ask};
 use crate::erlang::{HomeError, settle};
+use crate::otp::{Code, CodeError, Otp, OtpError, mesh};
 use crate::plan::NodePlan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Binaries, Erlmcp, Node};
 
-/// The module of the listener in front of erlmcp.
-const DOOR: &str = "clusterctl_door:";
+/// What we add to erlmcp: the listener in front of it, and what makes its nodes a mesh.
+const DOOR: Code = Code {
+    name: "clusterctl_door",
+    resources: None,
+    modules: &[
+        ("clusterctl_door.erl", include_str!("clusterctl_door.erl")),
+        mesh::MODULES[0],
+        mesh::MODULES[1],
+    ],
+};
 /// Descriptors of a node that are no connections.
 const PORTS_BESIDES: u32 = 1_024;
 /// Erlang processes of one connection: its own, its server's and what that starts.
@@ -28,7 +37,6 @@ pub struct Installation {
     checkout: Checkout,
     otp: Otp,
     home: Home,
-    cookie: String,
 }
 
 /// Why no node can be made.
@@ -40,6 +48,12 @@ pub enum InstallationError {
     /// There is no Erlang to run it.
     #[error(transparent)]
     Otp(#[from] OtpError),
+    /// The Erlang cannot load that erlmcp.
+    #[error(transparent)]
+    Loading(#[from] LoadingError),
+    /// What we add cannot be compiled.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// The profile names a configuration that is not there.
     #[error("cannot find `{}`, which the profile names as `nodes.config`", .0.display())]
     NoConfig(PathBuf),
@@ -55,6 +69,8 @@ impl InstallationError {
         match self {
             InstallationError::Checkout(error) => Some(error.hint()),
             InstallationError::Otp(error) => Some(error.hint()),
+            InstallationError::Loading(error) => Some(error.hint()),
+            InstallationError::Code(error) => error.hint(),
             InstallationError::NoConfig(_) => Some("correct `nodes.config`, or leave it out".to_owned()),
             InstallationError::Home(_) => None,
         }
@@ -62,7 +78,7 @@ impl InstallationError {
 }
 
 impl Installation {
-    /// Looks at what is `wanted`, finds an Erlang for it and has that compile what we add, in `run_dir`.
+    /// Looks at what is `wanted`, and finds an Erlang for it. Nodes will live in `run_dir`, where nothing is changed yet.
     ///
     /// # Errors
     /// When it cannot be run.
@@ -75,17 +91,26 @@ impl Installation {
         if let Some(config) = wanted.config.as_ref().filter(|config| !config.is_file()) {
             return Err(InstallationError::NoConfig(config.clone()));
         }
-        let erl = Otp::find(binaries)?;
-        let home = Home::in_run_dir(run_dir);
-        let cookie = settle(&home.user())?;
-        let otp = Otp::ask(erl, &checkout, &home, wanted.eval.contains(DOOR)).await?;
+        let otp = Otp::find(binaries).await?;
+        otp.compiler()?;
+        let opens_our_door = wanted.eval.contains(&format!("{}:", DOOR.name));
+        ask(&otp, &checkout, opens_our_door).await?;
         Ok(Installation {
             wanted: wanted.clone(),
             checkout,
             otp,
-            home,
-            cookie,
+            home: Home(run_dir.clone()),
         })
+    }
+
+    /// Puts into the run directory what the nodes need to start and is not there: what we add, compiled, and their cookie.
+    ///
+    /// # Errors
+    /// When it cannot be compiled or written. Nothing is half there then.
+    pub async fn install(&self) -> Result<(), InstallationError> {
+        DOOR.compile(&self.otp, &self.home.0).await?;
+        settle(&self.home.user())?;
+        Ok(())
     }
 
     /// What may go wrong, although it can be run.
@@ -100,9 +125,9 @@ impl Installation {
         ))
     }
 
-    /// How the node is run.
+    /// How `node`, one of `nodes`, is run.
     #[must_use]
-    pub fn program(&self, node: &Node, plan: &NodePlan) -> Program {
+    pub fn program(&self, node: &Node, nodes: &[Node], plan: &NodePlan) -> Program {
         let ports = plan.maxconn.saturating_add(PORTS_BESIDES);
         let processes = plan
             .maxconn
@@ -120,13 +145,16 @@ impl Installation {
                 "none",
             ])
             .args(["+Q", &ports.to_string(), "+P", &processes.to_string()])
-            .args(distribution(node))
+            .args(mesh::words(node, nodes))
+            .args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}"])
             .arg("-config")
             .arg(self.home.config(&node.name));
         if let Some(config) = &self.wanted.config {
             program = program.arg("-config").arg(config);
         }
-        program = program.arg("-pa").arg(self.home.path()).args(&self.checkout.libs);
+        let added = DOOR.ebin(&self.otp, &self.home.0);
+        program = program.arg("-pa").arg(added).args(&self.checkout.libs);
+        program = program.args(["-run", "mcp_mesh"]);
         program = program.args(["-eval", &node.fill(&self.wanted.eval)]);
         program.directory = Some(self.home.of_node(&node.name));
         // Gigabytes on disk help nobody who has not asked for them.
@@ -141,43 +169,20 @@ impl Installation {
     /// When it cannot be written.
     pub fn furnish(&self, node: &Node, plan: &NodePlan) -> io::Result<()> {
         self.home.make_of_node(&node.name)?;
-        let config = sys_config(&node.name, &self.cookie, plan.maxconn);
+        let cookie = settle(&self.home.user()).map_err(io::Error::other)?;
+        let config = sys_config(&node.name, &cookie, plan.maxconn);
         RunDir::replace(&self.home.config(&node.name), config.as_bytes())
     }
 }
 
-// Private
-
-/// A name, and a port on loopback that no epmd has to tell.
-fn distribution(node: &Node) -> Vec<String> {
-    let Some(port) = node.distribution.map(|at| at.port().to_string()) else {
-        return Vec::new();
-    };
-    let name = format!("{}@localhost", node.name);
-    let words = [
-        "-sname",
-        &name,
-        "-start_epmd",
-        "false",
-        "-erl_epmd_port",
-        &port,
-        "-kernel",
-        "inet_dist_use_interface",
-        "{127,0,0,1}",
-        "inet_dist_listen_min",
-        &port,
-        "inet_dist_listen_max",
-        &port,
-    ];
-    words.map(str::to_owned).into()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::slice;
+
     use super::*;
 
     fn installation(run_dir: &RunDir, config: Option<PathBuf>) -> Installation {
-        let home = Home::in_run_dir(run_dir);
         Installation {
             wanted: Erlmcp {
                 path: "/srv/erlmcp".into(),
@@ -192,19 +197,19 @@ mod tests {
             otp: Otp {
                 erl: "/usr/bin/erl".into(),
                 release: 25,
+                version: "13.1.5".to_owned(),
             },
-            cookie: settle(&home.user()).unwrap(),
-            home,
+            home: Home(run_dir.clone()),
         }
     }
 
-    fn node() -> Node {
+    fn node(name: &str, number: u16) -> Node {
         Node {
-            name: "erlmcp2".into(),
-            number: 2,
-            tcp: "127.0.0.1:10002".parse().unwrap(),
+            name: name.into(),
+            number,
+            tcp: SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + number)),
             http: None,
-            distribution: Some("127.0.0.1:10102".parse().unwrap()),
+            distribution: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_100 + number))),
             weight: 100,
             target: 25_000,
             maxconn: 35_000,
@@ -221,17 +226,22 @@ mod tests {
     fn a_node_has_its_name_its_port_its_libraries_and_its_limits() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
-        let program = installation(&run_dir, Some("/etc/mine.config".into())).program(&node(), &PLAN);
+        let nodes = [node("erlmcp1", 1), node("erlmcp2", 2)];
+        let installation = installation(&run_dir, Some("/etc/mine.config".into()));
+        let ebin = DOOR.ebin(&installation.otp, &run_dir);
+        let program = installation.program(&nodes[1], &nodes, &PLAN);
         let words: Vec<_> = program.args.iter().map(|arg| arg.to_string_lossy()).collect();
-        let line = words.join(" ").replace(&dir.path().display().to_string(), "RUN");
+        let line = words.join(" ").replace(&ebin.display().to_string(), "EBIN");
+        let line = line.replace(&dir.path().display().to_string(), "RUN");
         assert_eq!(
             line,
             "-noinput +Bd +sbwt none +sbwtdcpu none +sbwtdio none +Q 20960 +P 145280 \
-             -sname erlmcp2@localhost -start_epmd false -erl_epmd_port 10102 \
-             -kernel inet_dist_use_interface {127,0,0,1} inet_dist_listen_min 10102 inet_dist_listen_max 10102 \
+             -sname erlmcp2@localhost -start_epmd false -epmd_module mcp_epmd \
+             -mcp_port erlmcp1 10101 -mcp_port erlmcp2 10102 \
+             -kernel inet_dist_use_interface {127,0,0,1} \
              -config RUN/erlang/home/erlmcp2.config -config /etc/mine.config \
-             -pa RUN/erlang /srv/erlmcp/_build/default/lib/gproc/ebin \
-             -eval clusterctl_door:open(\"erlmcp2\", \"127.0.0.1\", 10002)"
+             -pa EBIN /srv/erlmcp/_build/default/lib/gproc/ebin \
+             -run mcp_mesh -eval clusterctl_door:open(\"erlmcp2\", \"127.0.0.1\", 10002)"
         );
         assert_eq!(program.directory, Some(dir.path().join("erlang/nodes/erlmcp2")));
     }
@@ -240,11 +250,13 @@ mod tests {
     fn the_cookie_is_in_files_only() {
         let dir = tempfile::tempdir().unwrap();
         let installation = installation(&RunDir::at(dir.path()), None);
-        installation.furnish(&node(), &PLAN).unwrap();
+        let node = node("erlmcp2", 2);
+        installation.furnish(&node, &PLAN).unwrap();
+        let cookie = settle(&installation.home.user()).unwrap();
         let config = std::fs::read_to_string(dir.path().join("erlang/home/erlmcp2.config")).unwrap();
-        assert!(config.contains(&format!("{{cluster_cookie, '{}'}}", installation.cookie)));
-        let program = format!("{:?}", installation.program(&node(), &PLAN));
-        assert!(!program.contains(&installation.cookie));
+        assert!(config.contains(&format!("{{cluster_cookie, '{cookie}'}}")));
+        let program = format!("{:?}", installation.program(&node, slice::from_ref(&node), &PLAN));
+        assert!(!program.contains(&cookie));
     }
 
     #[test]

@@ -7,16 +7,16 @@
 //! ```
 //!
 //! All nodes share one cookie, which is erlmcp's own `cluster_cookie`, too. It is in files that nobody else can read, and never on
-//! a command line. A node called `erlmcp1` is `erlmcp1@localhost`, and its distribution listens on loopback, without epmd:
-//! whoever wants to reach it must know the port.
+//! a command line. A node called `erlmcp1` is `erlmcp1@localhost`, its distribution listens on loopback, and the nodes are a
+//! [mesh](crate::otp::mesh), without epmd.
 
 mod checkout;
 mod config;
 mod home;
 mod installation;
-mod otp;
+mod loading;
 mod words;
 
 pub use checkout::{Checkout, CheckoutError};
 pub use installation::{Installation, InstallationError};
-pub use otp::{Otp, OtpError};
+pub use loading::LoadingError;

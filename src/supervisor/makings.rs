@@ -1,8 +1,9 @@
 //! What nodes are made of, as it was found on this host.
 
 use super::prepare::PrepareError;
-use crate::beam::{self, Erlang};
+use crate::beam;
 use crate::erlmcp::Installation;
+use crate::otp::Otp;
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Runtime};
 
@@ -13,7 +14,7 @@ pub(super) enum Makings {
     /// A program that the profile names.
     Command,
     /// BEAM nodes of ours, on this Erlang.
-    Beam(Erlang),
+    Beam(Otp),
     /// An erlmcp.
     Erlmcp(Box<Installation>),
     /// They run elsewhere.
@@ -29,7 +30,7 @@ impl Makings {
         let binaries = &cluster.binaries;
         Ok(match (cluster.runtime, &cluster.erlmcp) {
             (Runtime::Embedded, _) => Makings::Embedded,
-            (Runtime::Erlang, _) => Makings::Beam(Erlang::find(binaries).await?),
+            (Runtime::Erlang, _) => Makings::Beam(beam::find(binaries).await?),
             (Runtime::Command, None) => Makings::Command,
             (Runtime::Command, Some(wanted)) => {
                 Makings::Erlmcp(Box::new(Installation::find(wanted, binaries, run_dir).await?))
@@ -44,7 +45,8 @@ impl Makings {
     /// When that cannot be made.
     pub(super) async fn install(&self, run_dir: &RunDir) -> Result<(), PrepareError> {
         match self {
-            Makings::Beam(erlang) => Ok(beam::install(erlang, run_dir).await?),
+            Makings::Beam(otp) => Ok(beam::install(otp, run_dir).await?),
+            Makings::Erlmcp(erlmcp) => Ok(erlmcp.install().await?),
             _ => Ok(()),
         }
     }

@@ -8,8 +8,9 @@ use super::record::Launch;
 use super::setting::Setting;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
-use crate::beam::{self, InstallError};
+use crate::beam::InstallError;
 use crate::erlmcp::InstallationError;
+use crate::otp::OtpError;
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
@@ -34,7 +35,7 @@ pub enum PrepareError {
     Find(#[from] FindError),
     /// There is no Erlang for the nodes.
     #[error(transparent)]
-    Erlang(#[from] beam::FindError),
+    Otp(#[from] OtpError),
     /// The nodes' code, or their home, cannot be made.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -60,7 +61,7 @@ impl PrepareError {
             // Says it beside each problem.
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
-            PrepareError::Erlang(error) => error.hint(),
+            PrepareError::Otp(error) => Some(error.hint()),
             PrepareError::Install(error) => error.hint(),
             PrepareError::Files(error) => error.hint(),
             PrepareError::Check(error) => error.hint(),

@@ -205,14 +205,14 @@ impl Setting {
 
     fn node_program(&self, node: &Node) -> Program {
         let mut program = match &self.makings {
-            Makings::Beam(erlang) => Nodes {
-                erlang,
+            Makings::Beam(otp) => Nodes {
+                otp,
                 cluster: &self.cluster,
                 plan: &self.plan,
                 run_dir: &self.run_dir,
             }
             .program(node),
-            Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.plan.nodes),
+            Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
             Makings::Command => self.command(node),
             // Those that run elsewhere are never run here.
             Makings::Embedded | Makings::Elsewhere => self.embedded_node(node),

@@ -6,7 +6,7 @@ use crate::source::words;
 const LAYERS: [&[&str]; 7] = [
     &["units", "stats", "shutdown", "telemetry"],
     &["platform", "profile", "mcp", "erlang"],
-    &["plan", "probe", "workers"],
+    &["otp", "plan", "probe", "workers"],
     &["render", "runtime", "api", "erlmcp"],
     &["balancer", "beam", "dataplane", "node", "observe", "loadtest"],
     &["supervisor", "report"],

@@ -1,7 +1,7 @@
 //! Nodes from a checkout of erlmcp, which a stand-in is here: the modules that matter, with the same messages between them.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -115,6 +115,12 @@ fn a_checkout_serves_and_an_error_is_a_sign_of_life(balancer: &'static str) {
     let test = cluster.run(&["load-test", "100", "2"]);
     assert_eq!(test.code, 0, "{}{}", test.stdout, test.stderr);
     assert_eq!(cluster.status()["state"], "healthy");
+    eventually("a whole mesh", || {
+        let status = cluster.ok(&["status"]);
+        status
+            .contains("all 2 nodes are connected to one another")
+            .then_some(())
+    });
     the_cookie_is_for_nobody_else(&cluster);
 }
 
@@ -149,6 +155,18 @@ fn a_killed_nodes_clients_are_served_elsewhere(balancer: &'static str) {
         Some(cluster.node("erlmcp2")).filter(|node| node["state"] == "up")
     });
     assert!(node["restarts"].as_u64().unwrap() >= 1, "{node}");
+}
+
+#[test]
+fn a_start_that_is_refused_before_anything_runs_leaves_no_cookie() {
+    let cluster = TestCluster::new();
+    let checkout = compiled(&cluster);
+    let cluster = of(cluster, &checkout);
+    cluster.ok(&["check", "haproxy"]);
+    let _holder = TcpListener::bind(cluster.address(9002)).unwrap();
+    let error = refused(&cluster, &[]);
+    assert!(error.contains("is taken by"), "{error}");
+    assert!(!cluster.run_dir().join("erlang").exists());
 }
 
 /// As erlmcp's own listener does, as published.

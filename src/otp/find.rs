@@ -8,29 +8,25 @@ use crate::platform::Program;
 use crate::platform::executable::{self, Missing};
 use crate::profile::Binaries;
 
-/// The oldest OTP that runs our nodes.
-const OLDEST: u16 = 25;
 /// OTP's releases are so much ahead of the versions of its emulator: 13 is that of OTP 25.
-const AHEAD: u16 = 12;
+const AHEAD: u32 = 12;
 /// Saying its version takes an emulator milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An Erlang.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Erlang {
+pub struct Otp {
     /// `erl`, absolute.
     pub erl: PathBuf,
-    /// `erlc`, which is beside it.
-    pub erlc: PathBuf,
     /// The release of OTP, such as 25.
-    pub release: u16,
+    pub release: u32,
     /// The version of its emulator, such as 13.1.5.
     pub version: String,
 }
 
 /// There is no Erlang, or none that will do.
 #[derive(Debug, thiserror::Error)]
-pub enum FindError {
+pub enum OtpError {
     /// It is not there.
     #[error(transparent)]
     Missing(#[from] Missing),
@@ -46,65 +42,91 @@ pub enum FindError {
     #[error("`{}` is not Erlang", .0.display())]
     Stranger(PathBuf),
     /// It cannot run what we have for it.
-    #[error("`{}` is of OTP {release}, and at least OTP {OLDEST} is needed", .path.display())]
+    #[error("`{}` is of OTP {release}, and at least OTP {oldest} is needed", .path.display())]
     TooOld {
         /// The file.
         path: PathBuf,
         /// Its release.
-        release: u16,
+        release: u32,
+        /// The oldest that will do.
+        oldest: u32,
     },
     /// It has no compiler.
     #[error("cannot find `erlc` beside `{}`", .0.display())]
     NoCompiler(PathBuf),
 }
 
-impl FindError {
+impl OtpError {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
-        Some(match self {
-            FindError::Missing(missing) => missing.hint("erlang-base"),
-            FindError::Unusable { .. } | FindError::Stranger(_) => {
+        match self {
+            OtpError::Missing(missing) => missing.hint("erlang-base"),
+            OtpError::Unusable { .. } | OtpError::Stranger(_) => {
                 format!("is it the right file? If not, {NAME_IT}")
             }
-            FindError::TooOld { .. } => format!("install a newer Erlang, and {NAME_IT}"),
-            FindError::NoCompiler(_) => "install all of Erlang: `apt-get install -y erlang-base`".to_owned(),
-        })
+            OtpError::TooOld { .. } => format!("install a newer Erlang, and {NAME_IT}"),
+            OtpError::NoCompiler(_) => "install all of Erlang: `apt-get install -y erlang-base`".to_owned(),
+        }
     }
 }
 
-impl Erlang {
+impl Otp {
     /// Finds the `erl` that the profile names, else the first in PATH.
     ///
     /// # Errors
-    /// When there is none, or none that will do.
-    pub async fn find(binaries: &Binaries) -> Result<Erlang, FindError> {
+    /// When there is none.
+    pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
         let erl = executable::locate("erl", binaries.erl.as_deref())?;
         let version = version(&erl).await?;
-        let release = release(&version).ok_or_else(|| FindError::Stranger(erl.clone()))?;
-        if release < OLDEST {
-            return Err(FindError::TooOld { path: erl, release });
-        }
-        let erlc = compiler(&erl).ok_or_else(|| FindError::NoCompiler(erl.clone()))?;
-        Ok(Erlang {
+        let release = release(&version).ok_or_else(|| OtpError::Stranger(erl.clone()))?;
+        Ok(Otp {
             erl,
-            erlc,
             release,
             version,
         })
+    }
+
+    /// Sees that it is of release `oldest` or newer.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn at_least(self, oldest: u32) -> Result<Otp, OtpError> {
+        if self.release < oldest {
+            return Err(OtpError::TooOld {
+                path: self.erl,
+                release: self.release,
+                oldest,
+            });
+        }
+        Ok(self)
+    }
+
+    /// Its compiler, which is beside `erl`, or beside what that is a link to.
+    ///
+    /// # Errors
+    /// When it came without.
+    pub fn compiler(&self) -> Result<PathBuf, OtpError> {
+        let real = self.erl.canonicalize().ok();
+        [Some(self.erl.as_path()), real.as_deref()]
+            .into_iter()
+            .flatten()
+            .map(|erl| erl.with_file_name("erlc"))
+            .find(|erlc| erlc.exists())
+            .ok_or_else(|| OtpError::NoCompiler(self.erl.clone()))
     }
 }
 
 // Private
 
 /// The emulator's version, from what it says: `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version 13.1.5`.
-async fn version(erl: &Path) -> Result<String, FindError> {
+async fn version(erl: &Path) -> Result<String, OtpError> {
     let output = Program::new(erl)
         .arg("+V")
         .output(PATIENCE)
         .await
-        .map_err(|source| FindError::Unusable {
+        .map_err(|source| OtpError::Unusable {
             path: erl.to_owned(),
             source,
         })?;
@@ -116,22 +138,12 @@ async fn version(erl: &Path) -> Result<String, FindError> {
     version
         .flatten()
         .map(str::to_owned)
-        .ok_or_else(|| FindError::Stranger(erl.to_owned()))
+        .ok_or_else(|| OtpError::Stranger(erl.to_owned()))
 }
 
-fn release(version: &str) -> Option<u16> {
-    let major: u16 = version.split('.').next()?.parse().ok()?;
+fn release(version: &str) -> Option<u32> {
+    let major: u32 = version.split('.').next()?.parse().ok()?;
     major.checked_add(AHEAD)
-}
-
-/// The compiler that belongs to `erl`, which may be a link to where both are.
-fn compiler(erl: &Path) -> Option<PathBuf> {
-    let real = erl.canonicalize().ok();
-    [Some(erl), real.as_deref()]
-        .into_iter()
-        .flatten()
-        .map(|erl| erl.with_file_name("erlc"))
-        .find(|erlc| erlc.exists())
 }
 
 #[cfg(test)]
@@ -140,12 +152,12 @@ mod tests {
 
     use super::*;
 
-    async fn error(erl: &Path) -> FindError {
+    async fn found(erl: &Path) -> Result<Otp, OtpError> {
         let binaries = Binaries {
             erl: Some(erl.to_owned()),
             ..Binaries::default()
         };
-        Erlang::find(&binaries).await.unwrap_err()
+        Otp::find(&binaries).await
     }
 
     /// A program that says `words`, whatever it is asked.
@@ -159,32 +171,34 @@ mod tests {
 
     #[tokio::test]
     async fn the_installed_one_is_found() {
-        let erlang = Erlang::find(&Binaries::default()).await.unwrap();
-        assert!(erlang.release >= OLDEST, "{erlang:?}");
-        assert!(erlang.erl.is_absolute() && erlang.erlc.exists(), "{erlang:?}");
+        let otp = Otp::find(&Binaries::default()).await.unwrap();
+        let otp = otp.at_least(20).unwrap();
+        assert!(
+            otp.erl.is_absolute() && otp.compiler().unwrap().exists(),
+            "{otp:?}"
+        );
     }
 
     #[tokio::test]
     async fn what_will_not_do_is_told_with_its_reason() {
-        let missing = error(Path::new("/nonexistent")).await;
+        let missing = found(Path::new("/nonexistent")).await.unwrap_err();
         assert_eq!(
             missing.to_string(),
             "cannot find `/nonexistent`, which the profile names as `binaries.erl`"
         );
         assert!(matches!(
-            error(Path::new("/bin/true")).await,
-            FindError::Stranger(_)
+            found(Path::new("/bin/true")).await,
+            Err(OtpError::Stranger(_))
         ));
         let (_directory, path) = saying("Erlang (SMP) (BEAM) emulator version 12.3.2");
-        let old = error(&path).await;
-        let text = old.to_string();
+        let old = found(&path).await.unwrap();
+        let text = old.clone().at_least(25).unwrap_err().to_string();
         assert!(
             text.ends_with("is of OTP 24, and at least OTP 25 is needed"),
             "{text}"
         );
-        let (_directory, path) = saying("Erlang (SMP) (BEAM) emulator version 15.0");
-        assert!(matches!(error(&path).await, FindError::NoCompiler(_)));
+        assert!(matches!(old.compiler(), Err(OtpError::NoCompiler(_))));
         let (_directory, path) = saying("Erlang (SMP) (BEAM) emulator version new");
-        assert!(matches!(error(&path).await, FindError::Stranger(_)));
+        assert!(matches!(found(&path).await, Err(OtpError::Stranger(_))));
     }
 }
