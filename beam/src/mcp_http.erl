@@ -10,6 +10,8 @@
 -define(MAX_MESSAGE, 16#1000000).
 -define(MAX_LINE, 16384).
 -define(MAX_HEADERS, 100).
+%% Digits of a size.
+-define(MAX_DIGITS, 20).
 %% For a request's header, and between two requests: longer than balancers keep idle connections. For its body. In
 %% milliseconds.
 -define(HEADER_TIMEOUT, 75000).
@@ -35,9 +37,10 @@ init() ->
 serve(Socket) ->
     case request(Socket) of
         {ok, Request} ->
-            {Status, Headers, Body, Last} = respond(Socket, Request),
-            case {reply(Socket, Request, Status, Headers, Body), Last orelse is_last(Request)} of
-                {ok, false} -> ?MODULE:serve(Socket);
+            {Status, Headers, Body, MustEnd} = respond(Socket, Request),
+            Last = MustEnd orelse is_last(Request),
+            case reply(Socket, Request, Status, [{"Connection", "close"} || Last] ++ Headers, Body) of
+                ok when not Last -> ?MODULE:serve(Socket);
                 _ -> finish(Socket)
             end;
         {refused, Status, Why} ->
@@ -55,7 +58,8 @@ finish(Socket) ->
     gen_tcp:close(Socket).
 
 is_last(#request{version = {1, 1}, headers = Headers}) ->
-    lower(header(<<"connection">>, Headers)) =:= <<"close">>;
+    Options = binary:split(lower(header(<<"connection">>, Headers)), [<<",">>, <<" ">>], [global]),
+    lists:member(<<"close">>, Options);
 is_last(#request{}) -> true.
 
 %% Private: reading
@@ -76,11 +80,15 @@ headers(_Socket, #request{headers = Headers}) when map_size(Headers) > ?MAX_HEAD
 headers(Socket, #request{headers = Headers} = Request) ->
     case gen_tcp:recv(Socket, 0, ?HEADER_TIMEOUT) of
         {ok, {http_header, _, Name, _, Value}} ->
-            headers(Socket, Request#request{headers = Headers#{name(Name) => Value}});
+            headers(Socket, Request#request{headers = with(name(Name), Value, Headers)});
         {ok, http_eoh} -> {ok, Request};
         {ok, {http_error, _}} -> {refused, 400, "no header of HTTP"};
         {error, _} -> gone
     end.
+
+%% One that comes again is a list, and no number or origin is one.
+with(Name, Value, Headers) ->
+    maps:update_with(Name, fun(Before) -> <<Before/binary, ", ", Value/binary>> end, Value, Headers).
 
 path({abs_path, Path}) -> hd(binary:split(Path, <<"?">>));
 path({absoluteURI, _, _, _, Path}) -> path({abs_path, Path});
@@ -94,39 +102,94 @@ header(Name, Headers) -> maps:get(Name, Headers, <<>>).
 %% Of ASCII: what came may be any bytes.
 lower(Bytes) -> << <<(if C >= $A, C =< $Z -> C + 32; true -> C end)>> || <<C>> <= Bytes >>.
 
-body(Socket, #request{headers = Headers}) ->
-    case Headers of
-        #{<<"transfer-encoding">> := _} -> {error, 411, "a body needs a Content-Length"};
-        #{<<"content-length">> := Text} ->
-            try binary_to_integer(Text) of
-                Size when Size > ?MAX_MESSAGE ->
-                    {error, 413, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])};
-                Size when Size >= 0 -> body(Socket, Size, Headers);
-                _ -> {error, 400, "Content-Length: no number"}
-            catch
-                error:badarg -> {error, 400, "Content-Length: no number"}
+body(_Socket, #request{headers = #{<<"transfer-encoding">> := _, <<"content-length">> := _}}) ->
+    {error, 400, "both Transfer-Encoding and Content-Length"};
+body(Socket, #request{headers = #{<<"transfer-encoding">> := Coding} = Headers}) ->
+    case lower(Coding) of
+        <<"chunked">> ->
+            go_on(Socket, Headers),
+            chunks(Socket, [], 0);
+        _ -> {error, 501, "Transfer-Encoding: not chunked"}
+    end;
+body(Socket, #request{headers = #{<<"content-length">> := Text} = Headers}) ->
+    case natural(Text) of
+        none -> {error, 400, "Content-Length: no number"};
+        Size when Size > ?MAX_MESSAGE -> too_large();
+        0 -> {ok, <<>>};
+        Size ->
+            go_on(Socket, Headers),
+            raw(Socket, Size)
+    end;
+body(_Socket, #request{}) -> {error, 411, "a body needs a Content-Length"}.
+
+%% Tells a client that waits for it to send the body.
+go_on(Socket, #{<<"expect">> := Expected}) ->
+    _ = [gen_tcp:send(Socket, <<"HTTP/1.1 100 Continue\r\n\r\n">>) || lower(Expected) =:= <<"100-continue">>],
+    ok;
+go_on(_Socket, #{}) -> ok.
+
+%% Each has its size before it, in hexadecimal; the last one has none. `Parts` came before, the last one first.
+chunks(Socket, Parts, Total) ->
+    case line(Socket) of
+        {ok, Line} ->
+            [Digits | _Extensions] = binary:split(Line, [<<";">>, <<"\r">>, <<" ">>]),
+            case hexadecimal(Digits) of
+                none -> {error, 400, "no size of a chunk"};
+                0 -> trailer(Socket, Parts, ?MAX_HEADERS);
+                Size when Total + Size > ?MAX_MESSAGE -> too_large();
+                Size -> chunk(Socket, Size, Parts, Total)
             end;
-        #{} -> {error, 411, "a body needs a Content-Length"}
+        Error -> Error
     end.
 
-body(_Socket, 0, _Headers) -> {ok, <<>>};
-body(Socket, Size, Headers) ->
-    _ = inet:setopts(Socket, [{packet, raw}]),
-    _ = [gen_tcp:send(Socket, <<"HTTP/1.1 100 Continue\r\n\r\n">>)
-         || lower(header(<<"expect">>, Headers)) =:= <<"100-continue">>],
+chunk(Socket, Size, Parts, Total) ->
+    case raw(Socket, Size + 2) of
+        {ok, <<Part:Size/binary, "\r\n">>} -> chunks(Socket, [Part | Parts], Total + Size);
+        {ok, _} -> {error, 400, "a chunk of another size than it says"};
+        Error -> Error
+    end.
+
+%% Headers that come late are nobody's.
+trailer(_Socket, _Parts, 0) -> {error, 400, "a trailer without end"};
+trailer(Socket, Parts, Left) ->
+    case line(Socket) of
+        {ok, <<"\r\n">>} -> {ok, iolist_to_binary(lists:reverse(Parts))};
+        {ok, _} -> trailer(Socket, Parts, Left - 1);
+        Error -> Error
+    end.
+
+line(Socket) -> read(Socket, line, 0).
+
+raw(Socket, Size) -> read(Socket, raw, Size).
+
+read(Socket, Packet, Size) ->
+    _ = inet:setopts(Socket, [{packet, Packet}]),
     case gen_tcp:recv(Socket, Size, ?BODY_TIMEOUT) of
-        {ok, Body} -> {ok, Body};
+        {ok, Bytes} -> {ok, Bytes};
         {error, _} -> {error, 408, "the body did not come in time"}
+    end.
+
+too_large() -> {error, 413, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])}.
+
+%% The number that these digits are; none for what has a sign, or is too long to be a size.
+natural(Text) -> number(Text, 10, fun(C) -> C >= $0 andalso C =< $9 end).
+
+hexadecimal(Text) ->
+    number(lower(Text), 16, fun(C) -> (C >= $0 andalso C =< $9) orelse (C >= $a andalso C =< $f) end).
+
+number(Text, Base, IsDigit) ->
+    case byte_size(Text) =< ?MAX_DIGITS andalso Text =/= <<>> andalso lists:all(IsDigit, binary_to_list(Text)) of
+        true -> binary_to_integer(Text, Base);
+        false -> none
     end.
 
 %% Private: answering
 
 %% Status, headers, body, and whether nothing may follow: a body that was not read stands where the next request would.
 respond(Socket, #request{method = Method, path = Path, headers = Headers} = Request) ->
-    Origin = header(<<"origin">>, Headers),
     case {Path, Method} of
-        _ when Origin =/= <<>> ->
-            case mcp_origin:may_ask(Origin) of
+        _ when is_map_key(<<"origin">>, Headers) ->
+            case mcp_origin:may_ask(header(<<"origin">>, Headers)) of
                 true -> respond(Socket, Request#request{headers = maps:remove(<<"origin">>, Headers)});
                 false -> {403, [], problem("pages of this origin may not ask"), true}
             end;
@@ -136,15 +199,17 @@ respond(Socket, #request{method = Method, path = Path, headers = Headers} = Requ
         {<<"/mcp">>, 'POST'} -> post(Socket, Request);
         {<<"/mcp">>, 'DELETE'} -> delete(Headers);
         {<<"/mcp">>, _} -> not_allowed("POST, DELETE");
-        _ -> {404, [], problem(["nothing is at ", shown(Path)]), has_body(Headers)}
+        _ -> {404, [], nothing_at(Path), has_body(Headers)}
     end.
+
+nothing_at(Path) -> mcp_json:encode(#{error => <<"nothing is at ", (shown(Path))/binary>>}).
 
 shown(Path) -> << <<C>> || <<C>> <= binary:part(Path, 0, min(byte_size(Path), 100)), C > $\s, C < 127 >>.
 
 has_body(Headers) ->
     maps:is_key(<<"transfer-encoding">>, Headers) orelse header(<<"content-length">>, Headers) > <<"0">>.
 
-not_allowed(Methods) -> {405, [{"Allow", Methods}], problem(["only ", Methods]), true}.
+not_allowed(Methods) -> {405, [{"Allow", Methods}], problem(["only ", Methods, " here"]), true}.
 
 health() ->
     mcp_json:encode(#{status => <<"ok">>,
@@ -194,7 +259,8 @@ session(#{}) -> none.
 
 no_session() -> mcp_rpc:refusal(no_session, "no such session: initialize anew").
 
-problem(Why) -> mcp_json:encode(#{error => unicode:characters_to_binary(Why)}).
+%% Clients of MCP read errors of JSON-RPC, whatever the status.
+problem(Why) -> mcp_rpc:refusal(invalid_request, Why).
 
 %% Private: writing
 
@@ -222,4 +288,5 @@ reason(408) -> "Request Timeout";
 reason(411) -> "Length Required";
 reason(413) -> "Content Too Large";
 reason(415) -> "Unsupported Media Type";
-reason(431) -> "Request Header Fields Too Large".
+reason(431) -> "Request Header Fields Too Large";
+reason(501) -> "Not Implemented".

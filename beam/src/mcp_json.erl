@@ -151,10 +151,12 @@ to_number(Integer, Fraction, Exponent, Left) ->
     end.
 
 integer(<<$-, Rest/binary>>) ->
-    {Digits, After} = integer(Rest),
+    {Digits, After} = natural(Rest),
     {<<$-, Digits/binary>>, After};
-integer(<<$0, Rest/binary>>) -> {<<$0>>, Rest};
-integer(Left) -> digits(Left).
+integer(Left) -> natural(Left).
+
+natural(<<$0, Rest/binary>>) -> {<<$0>>, Rest};
+natural(Left) -> digits(Left).
 
 fraction(<<$., Rest/binary>>) ->
     {Digits, After} = digits(Rest),

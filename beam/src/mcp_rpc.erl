@@ -10,6 +10,8 @@
 
 %% Oldest first.
 -define(VERSIONS, [<<"2024-11-05">>, <<"2025-03-26">>, <<"2025-06-18">>, <<"2025-11-25">>]).
+%% The most messages in one batch.
+-define(MAX_BATCH, 100).
 %% What is shown of a name that we do not know, in characters.
 -define(SHOWN, 100).
 
@@ -18,6 +20,8 @@
 answer(Text) ->
     case mcp_json:decode(Text) of
         {ok, []} -> {malformed, encode(failure(null, invalid_request, "an empty batch"))};
+        {ok, Batch} when is_list(Batch), length(Batch) > ?MAX_BATCH ->
+            {malformed, refusal(invalid_request, io_lib:format("a batch of more than ~b", [?MAX_BATCH]))};
         {ok, Batch} when is_list(Batch) -> of_batch([message(Message) || Message <- Batch]);
         {ok, Message} -> of_one(message(Message));
         {error, Why} -> {malformed, refusal(parse_error, ["not JSON: ", Why])}
@@ -51,6 +55,8 @@ message(#{<<"jsonrpc">> := <<"2.0">>, <<"method">> := Method} = Message) when is
     end;
 message(#{<<"jsonrpc">> := <<"2.0">>, <<"method">> := _} = Message) ->
     malformed(Message, "method: not a string");
+message(#{<<"jsonrpc">> := <<"2.0">>, <<"result">> := _, <<"error">> := _} = Message) ->
+    malformed(Message, "both result and error");
 message(#{<<"jsonrpc">> := <<"2.0">>, <<"result">> := _}) -> nothing;
 message(#{<<"jsonrpc">> := <<"2.0">>, <<"error">> := _}) -> nothing;
 message(#{<<"jsonrpc">> := <<"2.0">>} = Message) -> malformed(Message, "neither method nor result nor error");
@@ -116,6 +122,10 @@ code(method_not_found) -> -32601;
 code(invalid_params) -> -32602;
 code(no_session) -> -32001.
 
-shown(Text) -> string:slice(Text, 0, ?SHOWN).
+%% In code points: a single grapheme may be as long as a message.
+shown(Text) -> shown(Text, ?SHOWN).
+
+shown(<<C/utf8, Rest/binary>>, Left) when Left > 0 -> [<<C/utf8>> | shown(Rest, Left - 1)];
+shown(_, _) -> [].
 
 encode(Value) -> mcp_json:encode(Value).

@@ -18,7 +18,8 @@
 %% It hibernates when it has nothing to do: most clients are silent most of the time.
 start_link() -> gen_server:start_link(?MODULE, [], [{hibernate_after, mcp_node:env(idle_after)}]).
 
-socket_options() -> [{packet, raw}].
+%% A client that has said all it has to say is still told the answers.
+socket_options() -> [{packet, raw}, {exit_on_close, false}].
 
 %% gen_server
 
@@ -29,7 +30,9 @@ init([]) ->
 handle_info({serve, Socket}, Client) -> read_on(Client#client{socket = Socket});
 handle_info({tcp, Socket, _Late}, refused) -> discard(Socket);
 handle_info({tcp, _Socket, Data}, Client) -> receive_data(Data, Client);
-handle_info({tcp_closed, _Socket}, Client) -> {stop, normal, Client};
+handle_info({tcp_closed, _Socket}, Client) ->
+    say_last(Client),
+    {stop, normal, Client};
 handle_info({tcp_error, _Socket, _Reason}, Client) -> {stop, normal, Client};
 handle_info(timeout, refused) -> {stop, normal, refused};
 handle_info(_Unknown, Client) -> {noreply, Client}.
@@ -41,6 +44,12 @@ handle_cast(_Unknown, Client) -> {noreply, Client}.
 terminate(_Reason, _Client) -> mcp_places:leave().
 
 %% Private
+
+%% What came last is a message, too, though no line's end followed.
+say_last(#client{socket = Socket, parts = [_ | _] = Parts}) ->
+    _ = [gen_tcp:send(Socket, [Answer, $\n]) || Answer <- answer(iolist_to_binary(lists:reverse(Parts)))],
+    ok;
+say_last(_Client) -> ok.
 
 receive_data(Data, #client{parts = Parts, size = Size} = Client) ->
     case binary:split(Data, <<"\n">>, [global]) of

@@ -35,6 +35,11 @@ fn post(headers: &str, body: &str) -> String {
     )
 }
 
+fn chunked(body: &str) -> String {
+    let headers = "Content-Type: application/json\r\nTransfer-Encoding: Chunked\r\n";
+    format!("POST /mcp HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n{body}")
+}
+
 fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     answer
         .lines()
@@ -113,6 +118,25 @@ fn a_connection_carries_many_requests() {
 }
 
 #[test]
+fn a_body_may_come_in_chunks() {
+    let cluster = one_node();
+    let (first, second) = PING.split_at(7);
+    let pieces = format!(
+        "7;why=not\r\n{first}\r\n{:X}\r\n{second}\r\n0\r\nX-Late: 1\r\n\r\n",
+        second.len()
+    );
+    let two = [chunked(&pieces), post("Connection: keep-alive, Close\r\n", PING)].concat();
+    let answer = told(&cluster, format!("{two}GET /never HTTP/1.1\r\n\r\n").as_bytes());
+    assert_eq!(
+        answer.matches(r#"{"id":1,"jsonrpc":"2.0","result":{}}"#).count(),
+        2,
+        "{answer}"
+    );
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
+    assert_eq!(answer.matches("Connection: close").count(), 1, "{answer}");
+}
+
+#[test]
 fn what_it_does_not_serve_is_refused_with_the_reason() {
     let cluster = one_node();
     let many: Vec<String> = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
@@ -132,16 +156,52 @@ fn what_it_does_not_serve_is_refused_with_the_reason() {
         (request("DELETE", "/mcp", "", ""), 400),
         (request("GET", "/mcp/ws", "", ""), 404),
         (request("BREW", "/pot", "", ""), 404),
-        ("POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), 411),
-        ("POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\n\r\n".into(), 411),
-        ("POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n".into(), 400),
-        ("POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 16777217\r\n\r\n".into(), 413),
+        (chunked("0\r\n\r\n"), 400),
+        (chunked("-5\r\n"), 400),
+        (chunked("1000001\r\n"), 413),
+        (chunked("2\r\n{}}\r\n0\r\n\r\n"), 400),
+        (post("Transfer-Encoding: chunked\r\n", PING), 400),
+        (
+            "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip\r\n\r\n".into(),
+            501,
+        ),
+        (
+            post("Origin: http://localhost\r\nOrigin: http://localhost\r\n", PING),
+            403,
+        ),
+        (post("Origin:\r\n", PING), 403),
+        (post("Content-Length: 40\r\n", PING), 400),
+        (
+            "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: +2\r\n\r\n{}".into(),
+            400,
+        ),
+        (
+            "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\n\r\n".into(),
+            411,
+        ),
+        (
+            "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: -1\r\n\r\n".into(),
+            400,
+        ),
+        (
+            "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 16777217\r\n\r\n".into(),
+            413,
+        ),
         ("nonsense\r\n\r\n".into(), 400),
         (format!("GET /health HTTP/1.1\r\n{}\r\n", many.concat()), 431),
     ] {
         let answer = told(&cluster, asked.as_bytes());
         let shown = &asked[..asked.len().min(120)];
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{shown}\n{answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{shown}\n{answer}"
+        );
+        let is_error = answer.contains(r#""error":{"code":-3"#);
+        assert_eq!(
+            is_error,
+            status != 200 && !answer.contains("nothing is at"),
+            "{shown}\n{answer}"
+        );
     }
     let long = "x".repeat(40_000);
     for asked in [

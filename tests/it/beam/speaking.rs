@@ -90,6 +90,10 @@ fn the_methods_of_mcp_are_answered() {
             json!({"id": null, "error": {"code": -32600, "message": "id: not a string or number"}}),
         ),
         (
+            r#"{"jsonrpc":"2.0","id":8,"result":{},"error":{}}"#,
+            json!({"id": 8, "error": {"code": -32600, "message": "both result and error"}}),
+        ),
+        (
             "[]",
             json!({"id": null, "error": {"code": -32600, "message": "an empty batch"}}),
         ),
@@ -126,9 +130,33 @@ fn messages_come_in_any_pieces_and_notifications_get_nothing() {
     assert_eq!(lines.hear()["id"], 1);
     assert_eq!(lines.hear()["id"], 2);
     // A client that has said all it has to say still gets its answer.
-    lines.say(b"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}\n");
-    lines.0.get_ref().shutdown(Shutdown::Write).unwrap();
-    assert_eq!(lines.rest(), "{\"id\":3,\"jsonrpc\":\"2.0\",\"result\":{}}\n");
+    for end in ["\n", ""] {
+        let mut lines = Lines::with(&cluster);
+        lines.say(format!("{{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}}{end}").as_bytes());
+        lines.0.get_ref().shutdown(Shutdown::Write).unwrap();
+        assert_eq!(lines.rest(), "{\"id\":3,\"jsonrpc\":\"2.0\",\"result\":{}}\n");
+    }
+}
+
+#[test]
+fn what_it_answers_is_no_multiple_of_what_it_is_asked() {
+    let cluster = one_node();
+    let mut lines = Lines::with(&cluster);
+    let many = |count: usize| format!("[{}1]", "1,".repeat(count - 1)).into_bytes();
+    assert_eq!(lines.ask(&many(100)).as_array().unwrap().len(), 100);
+    for count in [101, 1_000_000] {
+        let answer = lines.ask(&many(count));
+        assert_eq!(answer["error"]["message"], "a batch of more than 100", "{answer}");
+    }
+    // One letter, to a reader.
+    let method = format!("e{}", "\u{301}".repeat(100_000));
+    let answer = lines.ask(
+        json!({"jsonrpc": "2.0", "id": 1, "method": method})
+            .to_string()
+            .as_bytes(),
+    );
+    assert!(answer.to_string().len() < 1_000, "{answer}");
+    assert_eq!(log(&cluster, "erlmcp1"), "");
 }
 
 #[test]
@@ -164,6 +192,9 @@ const TEXTS: &[&str] = &[
     "00",
     "01",
     "-",
+    "--1",
+    "-01",
+    "-a",
     "+1",
     "1.",
     ".5",
