@@ -40,7 +40,7 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use self::args::{Cli, Verb};
 use self::exit::Exit;
@@ -51,7 +51,7 @@ use self::settings::Settings;
 /// Does what `line`, a whole command line, says.
 #[must_use]
 pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let (printer, outcome) = match Cli::try_parse_from(line) {
+    let (printer, outcome) = match Cli::read(line) {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
             let mut settings = Settings::new(cli.global);

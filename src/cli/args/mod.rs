@@ -4,6 +4,7 @@ mod erlang;
 mod load_test;
 mod period;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -31,6 +32,41 @@ pub(super) struct Cli {
     pub(super) global: Global,
     #[command(subcommand)]
     pub(super) verb: Verb,
+}
+
+impl Cli {
+    /// Reads a whole command line. Of a flag that may be repeated, those before the verb count as those after it do: clap
+    /// by itself forgets the former where there are both.
+    ///
+    /// # Errors
+    /// When it makes no sense, and when it asks for help.
+    pub(super) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let line: Vec<OsString> = line.into_iter().collect();
+        let mut cli = Cli::try_parse_from(&line)?;
+        let BeforeVerb { global, verb } = BeforeVerb::try_parse_from(&line)?;
+        if let Some(AnyVerb::Words(words)) = verb.filter(|_| !global.sets.is_empty()) {
+            let alone = line.into_iter().take(1).chain(words);
+            let after = Cli::try_parse_from(alone)?.global.sets;
+            cli.global.sets = [global.sets, after].concat();
+        }
+        Ok(cli)
+    }
+}
+
+/// A command line up to its verb.
+#[derive(Debug, Parser)]
+struct BeforeVerb {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Option<AnyVerb>,
+}
+
+/// The verb and all that follows it.
+#[derive(Debug, Subcommand)]
+enum AnyVerb {
+    #[command(external_subcommand)]
+    Words(Vec<OsString>),
 }
 
 /// Flags of every command, before or after its name.
@@ -338,20 +374,25 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
+    fn flags_before_the_verb_count_as_those_after_it() {
+        let sets = |words: &str| {
+            let line = format!("clusterctl {words}");
+            let cli = Cli::read(line.split(' ').map(OsString::from)).unwrap();
+            cli.global.sets.join(" ")
+        };
+        assert_eq!(sets("--set a=1 --json status --set b=2 --set a=3"), "a=1 b=2 a=3");
+        assert_eq!(sets("--set a=1 profile show --set b=2"), "a=1 b=2");
+        assert_eq!(sets("--set a=1 render haproxy"), "a=1");
+        assert_eq!(sets("render haproxy --set a=1"), "a=1");
+        assert_eq!(sets("render --set=status --set a=1"), "status a=1");
+        assert_eq!(sets("status"), "");
+        let json = |words: [&str; 3]| Cli::try_parse_from(words).unwrap().global.json;
+        assert!(json(["clusterctl", "--json", "status"]) && json(["clusterctl", "status", "--json"]));
     }
 
     #[test]
-    fn global_flags_work_before_and_after_the_verb() {
-        for line in [
-            ["clusterctl", "--set", "a=1", "--json", "status", "--set", "b=2"],
-            ["clusterctl", "--json", "status", "--set", "a=1", "--set", "b=2"],
-        ] {
-            let cli = Cli::try_parse_from(line).unwrap();
-            assert!(cli.global.json);
-            assert!(!cli.global.sets.is_empty());
-        }
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
     }
 
     #[test]
