@@ -7,7 +7,7 @@ use super::planned::Planned;
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::beam;
-use crate::erlmcp::{Checkout, InstallationError};
+use crate::erlmcp::Installation;
 use crate::profile::Runtime;
 use crate::supervisor::PrepareError;
 
@@ -17,7 +17,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Che
     let balancer = &planned.balancer;
     let warned = balancer.check(planned.deployment()).await?;
     if let Some(erlmcp) = &planned.cluster.erlmcp {
-        Checkout::examine(&erlmcp.path).map_err(InstallationError::from)?;
+        Installation::find(erlmcp, &planned.cluster.binaries, &planned.run_dir).await?;
     }
     if planned.cluster.runtime == Runtime::Erlang {
         beam::find(&planned.cluster.binaries)

@@ -1,5 +1,7 @@
 //! `doctor`: examines this host, and says how to fix what is not well; with `--fix`, mends what it can.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::args::Doctor;
@@ -11,6 +13,7 @@ use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};
 use crate::beam;
+use crate::erlmcp::{Installation, InstallationError};
 use crate::otp::{Otp, OtpError};
 use crate::plan::doctor::{BinarySeen, Finding, Level, Prospect, Seen, examine, prospect};
 use crate::plan::{Plan, plan, remedy};
@@ -110,7 +113,7 @@ impl Patient {
             .map(|bound| bound.address)
             .collect();
         let seen = Seen {
-            binaries: binaries(&cluster, kind).await,
+            binaries: binaries(&cluster, kind, &settings.run_dir()?).await,
             holders: holders(&addresses),
             own_pids: own_pids(&settings.run_dir()?)?,
         };
@@ -166,8 +169,8 @@ impl Voice<'_> {
     }
 }
 
-/// The programs of all balancers that have one, of which the cluster needs that of `kind`.
-async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
+/// The programs of all balancers that have one, of which the cluster needs that of `kind`, and what its nodes are made of.
+async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Vec<BinarySeen> {
     let mut seen = Vec::new();
     for available in AVAILABLE {
         let (named, install) = match available {
@@ -179,49 +182,81 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind) -> Vec<BinarySeen> {
                 "apt-get install -y nginx libnginx-mod-stream",
             ),
         };
-        let (path, version, problem) = match balancer::find(available, &cluster.binaries).await {
-            Ok(found) => (
-                Some(found.path().to_owned()),
-                Some(found.version().to_owned()),
-                None,
-            ),
-            Err(FindError::Missing(Missing::NotFound(_))) => (None, None, None),
-            Err(error) => (named.clone(), None, Some(error.to_string())),
+        let found = match balancer::find(available, &cluster.binaries).await {
+            Ok(found) => Ok((found.path().to_owned(), found.version().to_owned())),
+            Err(FindError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
+            Err(error) => Err(Unfit {
+                problem: Some(error.to_string()),
+                fix: error.hint(),
+            }),
         };
-        seen.push(BinarySeen {
-            name: available.name(),
-            path,
-            version,
-            needed: available == kind,
+        let needed = available == kind;
+        seen.push(binary_seen(
+            available.name(),
+            needed,
+            named.as_ref(),
+            found,
             install,
-            problem,
-        });
+        ));
     }
     if cluster.runtime == Runtime::Erlang {
         seen.push(erl(cluster, beam::find(&cluster.binaries).await));
-    } else if cluster.erlmcp.is_some() {
+    }
+    if let Some(wanted) = &cluster.erlmcp {
         seen.push(erl(cluster, Otp::find(&cluster.binaries).await));
+        let found = match Installation::find(wanted, &cluster.binaries, run_dir).await {
+            Ok(_) => Ok((wanted.path.clone(), "compiled".to_owned())),
+            // Said above.
+            Err(InstallationError::Otp(_)) => return seen,
+            Err(error) => Err(Unfit {
+                problem: Some(error.to_string()),
+                fix: error.hint(),
+            }),
+        };
+        seen.push(binary_seen("erlmcp", true, None, found, ""));
     }
     seen
 }
 
 fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
-    let (path, version, problem) = match found {
-        Ok(found) => (
-            Some(found.erl),
-            Some(format!("OTP {} ({})", found.release, found.version)),
-            None,
-        ),
-        Err(OtpError::Missing(Missing::NotFound(_))) => (None, None, None),
-        Err(error) => (cluster.binaries.erl.clone(), None, Some(error.to_string())),
+    let found = match found {
+        Ok(found) => Ok((found.erl, format!("OTP {} ({})", found.release, found.version))),
+        Err(OtpError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
+        Err(error) => Err(Unfit {
+            problem: Some(error.to_string()),
+            fix: Some(error.hint()),
+        }),
+    };
+    let install = "apt-get install -y erlang-base";
+    binary_seen("erl", true, cluster.binaries.erl.as_ref(), found, install)
+}
+
+/// Why a program cannot serve, where it is more than that it is missing, and what to do about it.
+#[derive(Default)]
+struct Unfit {
+    problem: Option<String>,
+    fix: Option<String>,
+}
+
+/// The program called `name`, as it was `found`: its path and version. One that is missing can be installed.
+fn binary_seen(
+    name: &'static str,
+    needed: bool,
+    named: Option<&PathBuf>,
+    found: Result<(PathBuf, String), Unfit>,
+    install: &str,
+) -> BinarySeen {
+    let (path, version, unfit) = match found {
+        Ok((path, version)) => (Some(path), Some(version), Unfit::default()),
+        Err(unfit) => (named.filter(|path| path.exists()).cloned(), None, unfit),
     };
     BinarySeen {
-        name: "erl",
+        name,
         path,
         version,
-        needed: true,
-        install: "apt-get install -y erlang-base",
-        problem,
+        needed,
+        fix: unfit.fix.unwrap_or_else(|| install.to_owned()),
+        problem: unfit.problem,
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::words::in_shell;
+
 /// What rebar3 builds for unless told, first; then what a release is made of.
 const PROFILES: &[&str] = &["default", "prod"];
 /// No umbrella has more applications, its dependencies included.
@@ -28,6 +30,9 @@ pub enum CheckoutError {
     /// The directory does not exist.
     #[error("no directory `{}`", .0.display())]
     Missing(PathBuf),
+    /// It is a file.
+    #[error("`{}` is no directory", .0.display())]
+    NoDirectory(PathBuf),
     /// The directory is of something else.
     #[error("`{}` is no checkout and no release of erlmcp", .0.display())]
     Stranger(PathBuf),
@@ -57,14 +62,14 @@ impl CheckoutError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            CheckoutError::Missing(_) | CheckoutError::Stranger(_) => {
+            CheckoutError::Missing(_) | CheckoutError::NoDirectory(_) | CheckoutError::Stranger(_) => {
                 "`--set nodes.path=DIR` says where erlmcp is".to_owned()
             }
             CheckoutError::NotCompiled { path, oldest } => {
                 let by = oldest.map_or(String::new(), |oldest| format!(", with OTP {oldest} or newer"));
-                format!("`cd {} && rebar3 compile`{by}", path.display())
+                format!("`cd {} && rebar3 compile`{by}", in_shell(path))
             }
-            CheckoutError::Incomplete { path, .. } => format!("`cd {} && rebar3 compile`", path.display()),
+            CheckoutError::Incomplete { path, .. } => format!("`cd {} && rebar3 compile`", in_shell(path)),
             CheckoutError::Closed(_) => {
                 "build it with `{include_erts, false}`, or name its start script in `nodes.command`"
                     .to_owned()
@@ -80,7 +85,12 @@ impl Checkout {
     /// When that cannot be run.
     pub fn examine(path: &Path) -> Result<Checkout, CheckoutError> {
         if !path.is_dir() {
-            return Err(CheckoutError::Missing(path.to_owned()));
+            let error = if path.exists() {
+                CheckoutError::NoDirectory
+            } else {
+                CheckoutError::Missing
+            };
+            return Err(error(path.to_owned()));
         }
         let oldest = rebar_config(path).and_then(|text| oldest(&text));
         let release = path.join("releases").is_dir();
@@ -269,6 +279,8 @@ mod tests {
             assert!(error.to_string().ends_with(message), "{error}");
             assert!(!error.hint().is_empty());
         }
+        let file = Checkout::examine(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(file.to_string(), "`/dev/null` is no directory");
         let missing = Checkout::examine(Path::new("/nonexistent")).unwrap_err();
         assert_eq!(missing.to_string(), "no directory `/nonexistent`");
     }

@@ -69,7 +69,7 @@ start() ->
     _ = application:load(App),
     case application:load(erlmcp) of
         {error, {"no such file or directory", _}} ->
-            {ok, Version} = application:get_key(App, vsn),
+            Version = case application:get_key(App, vsn) of {ok, Known} -> Known; undefined -> "0" end,
             ok = application:load({application, erlmcp, [{vsn, Version}, {applications, [kernel, stdlib]}]});
         _ -> ok
     end.

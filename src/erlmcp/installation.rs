@@ -1,7 +1,7 @@
 //! An erlmcp and the Erlang that runs it: together they make nodes.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::checkout::{Checkout, CheckoutError};
 use super::config::sys_config;
@@ -57,6 +57,9 @@ pub enum InstallationError {
     /// The profile names a configuration that is not there.
     #[error("cannot find `{}`, which the profile names as `nodes.config`", .0.display())]
     NoConfig(PathBuf),
+    /// Erlang would look for another file.
+    #[error("`{}`, which the profile names as `nodes.config`, is not called `.config`", .0.display())]
+    NotCalledConfig(PathBuf),
     /// There is no home for it, or no cookie.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -72,6 +75,9 @@ impl InstallationError {
             InstallationError::Loading(error) => Some(error.hint()),
             InstallationError::Code(error) => error.hint(),
             InstallationError::NoConfig(_) => Some("correct `nodes.config`, or leave it out".to_owned()),
+            InstallationError::NotCalledConfig(_) => {
+                Some("rename it: Erlang adds `.config` to a name without it".to_owned())
+            }
             InstallationError::Home(_) => None,
         }
     }
@@ -88,13 +94,13 @@ impl Installation {
         run_dir: &RunDir,
     ) -> Result<Installation, InstallationError> {
         let checkout = Checkout::examine(&wanted.path)?;
-        if let Some(config) = wanted.config.as_ref().filter(|config| !config.is_file()) {
-            return Err(InstallationError::NoConfig(config.clone()));
+        if let Some(config) = &wanted.config {
+            examine(config)?;
         }
         let otp = Otp::find(binaries).await?;
         otp.compiler()?;
         let opens_our_door = wanted.eval.contains(&format!("{}:", DOOR.name));
-        ask(&otp, &checkout, opens_our_door).await?;
+        ask(&otp, &checkout, wanted.config.as_deref(), opens_our_door).await?;
         Ok(Installation {
             wanted: wanted.clone(),
             checkout,
@@ -153,7 +159,9 @@ impl Installation {
             program = program.arg("-config").arg(config);
         }
         let added = DOOR.ebin(&self.otp, &self.home.0);
-        program = program.arg("-pa").arg(added).args(&self.checkout.libs);
+        program = program.arg("-pa").arg(added);
+        // After Erlang's own: a library does not stand in for a part of that.
+        program = program.arg("-pz").args(&self.checkout.libs);
         program = program.args(["-run", "mcp_mesh"]);
         program = program.args(["-eval", &node.fill(&self.wanted.eval)]);
         program.directory = Some(self.home.of_node(&node.name));
@@ -172,6 +180,19 @@ impl Installation {
         let cookie = settle(&self.home.user()).map_err(io::Error::other)?;
         let config = sys_config(&node.name, &cookie, plan.maxconn);
         RunDir::replace(&self.home.config(&node.name), config.as_bytes())
+    }
+}
+
+// Private
+
+/// Looks whether it is a file that Erlang would read by its name.
+fn examine(config: &Path) -> Result<(), InstallationError> {
+    if !config.is_file() {
+        return Err(InstallationError::NoConfig(config.to_owned()));
+    }
+    match config.extension() {
+        Some(kind) if kind == "config" => Ok(()),
+        _ => Err(InstallationError::NotCalledConfig(config.to_owned())),
     }
 }
 
@@ -240,7 +261,7 @@ mod tests {
              -mcp_port erlmcp1 10101 -mcp_port erlmcp2 10102 \
              -kernel inet_dist_use_interface {127,0,0,1} \
              -config RUN/erlang/home/erlmcp2.config -config /etc/mine.config \
-             -pa EBIN /srv/erlmcp/_build/default/lib/gproc/ebin \
+             -pa EBIN -pz /srv/erlmcp/_build/default/lib/gproc/ebin \
              -run mcp_mesh -eval clusterctl_door:open(\"erlmcp2\", \"127.0.0.1\", 10002)"
         );
         assert_eq!(program.directory, Some(dir.path().join("erlang/nodes/erlmcp2")));

@@ -1,6 +1,7 @@
-//! What we say in Erlang's syntax.
+//! What we say in the syntax of Erlang, and of shells.
 
 use std::fmt::Write;
+use std::path::Path;
 
 /// The atom of this text, in quotes.
 pub(super) fn atom(text: &str) -> String {
@@ -21,6 +22,17 @@ pub(super) fn atom(text: &str) -> String {
     quoted
 }
 
+/// The path, as it is typed in a shell.
+pub(super) fn in_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,".contains(c);
+    if path.chars().all(is_plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +40,8 @@ mod tests {
     #[test]
     fn what_would_end_a_literal_is_escaped() {
         assert_eq!(atom("it's"), r"'it\'s'");
+        assert_eq!(in_shell(Path::new("/srv/erlmcp-2.1")), "/srv/erlmcp-2.1");
+        assert_eq!(in_shell(Path::new("/my mcp's")), r"'/my mcp'\''s'");
         assert_eq!(atom("a\\b\n\"ä"), r#"'a\\b\x{a}"ä'"#);
     }
 }

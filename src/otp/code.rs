@@ -136,7 +136,10 @@ impl Code {
         let mut program = Program::new(erlc).arg("+debug_info").arg("-o").arg(&ebin);
         program = program.args(self.modules.iter().map(|(name, _)| sources.join(name)));
         // Whose cookie it would make is nobody's business.
-        program.env = vec![("HOME".into(), directory.into())];
+        program.env = vec![
+            ("HOME".into(), directory.into()),
+            ("ERL_CRASH_DUMP_SECONDS".into(), "0".into()),
+        ];
         let output = program
             .output(PATIENCE)
             .await

@@ -68,7 +68,7 @@ pub(super) fn binary(seen: &BinarySeen) -> Finding {
         check: seen.name.to_owned(),
         level,
         detail,
-        fix: (level != Level::Ok).then(|| seen.install.to_owned()),
+        fix: (level != Level::Ok).then(|| seen.fix.clone()),
         remedies: Vec::new(),
     }
 }

@@ -39,8 +39,8 @@ pub struct BinarySeen {
     pub version: Option<String>,
     /// Whether this cluster needs it.
     pub needed: bool,
-    /// The command that installs it.
-    pub install: &'static str,
+    /// What to do where it cannot serve, such as the command that installs it.
+    pub fix: String,
     /// Why it cannot serve: too old, or does not run.
     pub problem: Option<String>,
 }
@@ -170,7 +170,7 @@ mod tests {
             path: Some("/usr/sbin/haproxy".into()),
             version: Some("2.6.12".to_owned()),
             needed: true,
-            install: "apt-get install -y haproxy",
+            fix: "apt-get install -y haproxy".to_owned(),
             problem: None,
         }
     }
