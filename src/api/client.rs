@@ -56,7 +56,8 @@ impl Client {
             Err(error)
                 if matches!(
                     error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                    // The last is a path that is too long for any socket.
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
                 ) =>
             {
                 return Err(ClientError::NotRunning(socket.to_owned()));

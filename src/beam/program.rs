@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::code::NODE;
-use crate::otp::{Otp, mesh};
+use crate::otp::{Otp, mesh, undisturbed};
 use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Cluster, Node};
@@ -34,7 +34,7 @@ impl Nodes<'_> {
         let settings = &self.cluster.erlang;
         let busy_wait = settings.busy_wait.name();
         let connections = u64::from(self.plan.nodes.maxconn);
-        let mut program = Program::new(&self.otp.erl)
+        let mut program = undisturbed(&self.otp.erl)
             .args(["-noinput", "+Bd"])
             .args(["+Q", &self.plan.nodes.nofile.to_string()])
             .args(["+P", &PROCESSES.max(2 * connections).to_string()])
@@ -56,11 +56,6 @@ impl Nodes<'_> {
         let dump = self.run_dir.logs().join(format!("{}.crash.dump", node.name));
         vec![
             ("HOME".into(), self.run_dir.erlang_home().into()),
-            // What a user has set for shells of his own would come between.
-            ("ERL_AFLAGS".into(), OsString::new()),
-            ("ERL_FLAGS".into(), OsString::new()),
-            ("ERL_ZFLAGS".into(), OsString::new()),
-            ("ERL_LIBS".into(), OsString::new()),
             (
                 "ERL_FULLSWEEP_AFTER".into(),
                 self.cluster.erlang.fullsweep_after.to_string().into(),

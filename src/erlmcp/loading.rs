@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::checkout::Checkout;
 use super::words::in_shell;
-use crate::otp::Otp;
-use crate::platform::Program;
+use crate::otp::{Otp, undisturbed};
 
 /// It starts, loads one module and ends, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -119,7 +118,7 @@ pub(super) async fn ask(
     config: Option<&Path>,
     wanted: bool,
 ) -> Result<(), LoadingError> {
-    let mut asking = Program::new(&otp.erl)
+    let mut asking = undisturbed(&otp.erl)
         .args(["-noinput", "-pz"])
         .args(&checkout.libs)
         .args(["-eval", QUESTION]);

@@ -7,11 +7,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::find::{Otp, OtpError};
-use crate::platform::{Program, RunDir};
+use super::find::{Otp, OtpError, undisturbed};
+use crate::platform::RunDir;
 
 /// Compiling takes a second or two, where nobody else wants the processors.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How a directory is called that is being filled, after the process that fills it.
+const NEW: &str = "new";
 
 /// An application, or a part of one.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -87,8 +90,9 @@ impl Code {
             return Ok(());
         }
         let erlc = otp.compiler()?;
+        sweep(&run_dir.erlang());
         // Of this process alone: another one may do the same at the same time.
-        let new = home.with_extension(format!("{}.new", std::process::id()));
+        let new = home.with_extension(format!("{}.{NEW}", std::process::id()));
         let compiled = self.compile_in(&erlc, &new).await;
         let placed = compiled.and_then(|()| match fs::rename(&new, &home) {
             Err(_) if home.exists() => Ok(()),
@@ -133,7 +137,7 @@ impl Code {
             written(&path, fs::write(&path, text))?;
         }
 
-        let mut program = Program::new(erlc).arg("+debug_info").arg("-o").arg(&ebin);
+        let mut program = undisturbed(erlc).arg("+debug_info").arg("-o").arg(&ebin);
         program = program.args(self.modules.iter().map(|(name, _)| sources.join(name)));
         // Whose cookie it would make is nobody's business.
         program.env = vec![
@@ -147,14 +151,36 @@ impl Code {
                 path: erlc.to_owned(),
                 source,
             })?;
-        if output.status.success() {
+        let is_there = |(name, _): &(&str, &str)| ebin.join(name).with_extension("beam").exists();
+        if output.status.success() && self.modules.iter().all(is_there) {
             return Ok(());
         }
         let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).trim_end().to_owned();
         Err(CodeError::Refused {
             path: erlc.to_owned(),
-            said: String::from_utf8_lossy(&said).trim_end().to_owned(),
+            said: if said.is_empty() {
+                "it ends without a word, and with nothing compiled".to_owned()
+            } else {
+                said
+            },
         })
+    }
+}
+
+/// Removes from `directory` what processes have left that were interrupted while they compiled.
+fn sweep(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let whose = path
+            .to_str()
+            .and_then(|path| path.strip_suffix(NEW)?.strip_suffix('.')?.rsplit_once('.'));
+        if let Some((_, pid)) = whose
+            && let Ok(pid) = pid.parse::<u32>()
+            && !Path::new("/proc").join(pid.to_string()).exists()
+        {
+            let _gone_or_not = fs::remove_dir_all(&path);
+        }
     }
 }
 
@@ -196,6 +222,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(directory.path());
         let otp = Otp::find(&Binaries::default()).await.unwrap();
+        // One that was interrupted; no process has this number.
+        fs::create_dir_all(run_dir.erlang().join("wrong-1.4294967295.new/src")).unwrap();
         let error = WRONG.compile(&otp, &run_dir).await.unwrap_err().to_string();
         assert!(
             error.contains("wrong.erl:2:6: syntax error before: '->'"),

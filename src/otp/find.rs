@@ -1,5 +1,6 @@
 //! The Erlang that is installed.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -118,11 +119,27 @@ impl Otp {
     }
 }
 
+/// One of its programs, without what a user has set for shells of his own.
+#[must_use]
+pub fn undisturbed(program: &Path) -> Program {
+    let mut program = Program::new(program);
+    let names = std::env::vars_os().map(|(name, _)| name);
+    program.unset = names.filter(|name| is_erlangs(name)).collect();
+    program
+}
+
 // Private
+
+/// Whether it is a variable that changes what Erlang does, such as `ERL_FLAGS`, `ERL_OTP25_FLAGS`, `ERL_LIBS`.
+fn is_erlangs(name: &OsStr) -> bool {
+    ["ERL_", "ERLC_"]
+        .iter()
+        .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+}
 
 /// The emulator's version, from what it says: `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version 13.1.5`.
 async fn version(erl: &Path) -> Result<String, OtpError> {
-    let output = Program::new(erl)
+    let output = undisturbed(erl)
         .arg("+V")
         .output(PATIENCE)
         .await

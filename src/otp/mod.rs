@@ -12,4 +12,4 @@ mod find;
 pub mod mesh;
 
 pub use code::{Code, CodeError};
-pub use find::{Otp, OtpError};
+pub use find::{Otp, OtpError, undisturbed};

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use super::process::Process;
 
@@ -24,6 +26,8 @@ pub struct Program {
     pub args: Vec<OsString>,
     /// Variables added to its environment.
     pub env: Vec<(OsString, OsString)>,
+    /// Variables that it does not inherit.
+    pub unset: Vec<OsString>,
     /// The directory that it runs in; ours unless set.
     pub directory: Option<PathBuf>,
     /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
@@ -39,6 +43,7 @@ impl Program {
             name: None,
             args: Vec::new(),
             env: Vec::new(),
+            unset: Vec::new(),
             directory: None,
             nofile: None,
         }
@@ -73,18 +78,27 @@ impl Program {
     /// Runs to the end, input closed, output captured.
     ///
     /// # Errors
-    /// When it cannot be started, or is not done within `limit` (it is killed then).
+    /// When it cannot be started, or is not done within `limit` (it is killed then, with all that it has started).
     pub async fn output(&self, limit: Duration) -> io::Result<Output> {
         let mut command = tokio::process::Command::from(self.command());
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        tokio::time::timeout(limit, command.output())
-            .await
-            .unwrap_or_else(|_| {
-                Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("not done after {limit:?}"),
-                ))
-            })
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let child = command.spawn()?;
+        let group = Group(child.id());
+        match tokio::time::timeout(limit, child.wait_with_output()).await {
+            Ok(output) => {
+                group.dismiss();
+                output
+            }
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("not done after {limit:?}"),
+            )),
+        }
     }
 
     /// Starts it in a process group of its own, its output appended to the file `log`, which outlives us both.
@@ -137,9 +151,11 @@ impl Program {
         if let Some(name) = &self.name {
             command.arg0(name);
         }
-        command
-            .args(&self.args)
-            .envs(self.env.iter().map(|(key, value)| (key, value)));
+        command.args(&self.args);
+        for key in &self.unset {
+            command.env_remove(key);
+        }
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -152,6 +168,24 @@ impl Program {
             }
         }
         command
+    }
+}
+
+/// A program and whatever it has started, which is killed with it when it is not waited for.
+struct Group(Option<u32>);
+
+impl Group {
+    /// It is waited for, and its number may be another one's.
+    fn dismiss(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0.and_then(|pid| i32::try_from(pid).ok()) {
+            let _gone_or_not = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
     }
 }
 
@@ -178,6 +212,34 @@ mod tests {
         let mut process = program.spawn_detached(b"what to run", &log).unwrap();
         assert!(process.ended().await.unwrap().unwrap().success());
         assert_eq!(std::fs::read(&log).unwrap(), b"what to run");
+    }
+
+    #[tokio::test]
+    async fn what_is_unset_is_not_inherited() {
+        let mut program = Program::new("/bin/sh").args(["-c", "echo ${HOME-none}${PATH:+ some}"]);
+        program.unset = vec!["HOME".into()];
+        let output = program.output(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(output.stdout, b"none some\n");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_is_ended_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid = dir.path().join("pid");
+        let script = format!("sleep 60 & echo $! > {}; wait", pid.display());
+        let program = Program::new("/bin/sh").args(["-c", &script]);
+        program.output(Duration::from_millis(500)).await.unwrap_err();
+        let pid: u32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        // Whoever adopts it may take a while to bury it.
+        let is_over = |stat: String| stat.contains(") Z ") || stat.contains(") X ");
+        for _ in 0..1_000 {
+            if std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, is_over) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{stat:?}");
     }
 
     #[tokio::test]

@@ -108,6 +108,8 @@ fn requests_are_counted_where_they_went_and_so_is_who_was_turned_away() {
     });
     assert_eq!(over_nodes(&seen, "erlmcp_http_cluster", "sessions_total"), 3);
     assert_eq!(front(&seen)["denied"], 0);
+    // Its log tells of what is wrong, which nothing is.
+    assert_eq!(cluster.ok(&["logs", "nginx"]), "");
 
     // More than a hundred a second and whatever burst there is.
     let answers = statuses(&cluster, 900);
