@@ -4,8 +4,7 @@
 -export([start_link/2]).
 -export([init/2, accept/2]).
 
-%% How long to wait when there is no place, or no descriptor, for one more, in milliseconds. Clients wait in the
-%% kernel's queue meanwhile.
+%% How long to wait when there is no descriptor for one more, in milliseconds. Clients wait in the kernel's queue meanwhile.
 -define(PAUSE, 50).
 
 -spec start_link(gen_tcp:socket(), pid()) -> {ok, pid()}.
@@ -18,18 +17,14 @@ init(Listener, Supervisor) -> accept(Listener, mcp_connection_sup:beside(Supervi
 %% Private
 
 accept(Listener, Connections) ->
-    case mcp_places:is_full() of
-        true -> timer:sleep(?PAUSE);
-        false -> take(gen_tcp:accept(Listener), Connections)
-    end,
+    take(gen_tcp:accept(Listener), Connections),
     ?MODULE:accept(Listener, Connections).
 
 take({ok, Socket}, Connections) ->
     {ok, Pid} = supervisor:start_child(Connections, []),
-    case gen_tcp:controlling_process(Socket, Pid) of
-        ok -> Pid ! {serve, Socket};
-        {error, _} -> exit(Pid, kill)
-    end;
+    %% One that is gone already ends its process when that looks at it.
+    _ = gen_tcp:controlling_process(Socket, Pid),
+    Pid ! {serve, Socket};
 take({error, closed}, _Connections) ->
     exit(shutdown);
 take({error, Reason}, _Connections) when Reason =:= emfile; Reason =:= enfile; Reason =:= system_limit ->

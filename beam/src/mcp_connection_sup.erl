@@ -15,5 +15,6 @@ beside(Listener) ->
     Pid.
 
 init(Module) ->
+    mcp_places:clear(Module),
     Connection = #{id => connection, start => {Module, start_link, []}, restart => temporary, shutdown => 1000},
     {ok, {#{strategy => simple_one_for_one, intensity => 0, period => 1}, [Connection]}}.

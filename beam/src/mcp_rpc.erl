@@ -120,7 +120,8 @@ code(parse_error) -> -32700;
 code(invalid_request) -> -32600;
 code(method_not_found) -> -32601;
 code(invalid_params) -> -32602;
-code(no_session) -> -32001.
+code(no_session) -> -32001;
+code(overloaded) -> -32000.
 
 %% In code points: a single grapheme may be as long as a message.
 shown(Text) -> shown(Text, ?SHOWN).

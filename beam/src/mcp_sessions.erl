@@ -17,11 +17,7 @@ start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
 %% A new session: 128 random bits, 32 hexadecimal digits.
 -spec open() -> binary().
-open() ->
-    _ = [gen_server:call(?MODULE, make_room, infinity) || ets:info(?MODULE, size) >= ?MAX],
-    Session = hex(rand_bytes()),
-    ets:insert(?MODULE, {Session, now_in_seconds()}),
-    Session.
+open() -> gen_server:call(?MODULE, open, infinity).
 
 %% Whether there is such a session. That counts as use.
 -spec find(binary()) -> boolean().
@@ -37,36 +33,34 @@ close(Session) -> ets:delete(?MODULE, Session).
 
 %% gen_server
 
+%% The kernel's random numbers, since `crypto` may not be installed. Opened once: later there may be no descriptor left.
 init([]) ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}, {write_concurrency, true}]),
+    {ok, Urandom} = file:open("/dev/urandom", [read, raw, binary]),
     erlang:send_after(?SWEEP, self(), sweep),
-    {ok, none}.
+    {ok, Urandom}.
 
-handle_call(make_room, _From, State) ->
+handle_call(open, _From, Urandom) ->
     _ = [end_idlest() || ets:info(?MODULE, size) >= ?MAX],
-    {reply, ok, State}.
+    {ok, Bytes} = file:read(Urandom, 16),
+    Session = hex(Bytes),
+    ets:insert(?MODULE, {Session, now_in_seconds()}),
+    {reply, Session, Urandom}.
 
-handle_cast(_Unknown, State) -> {noreply, State}.
+handle_cast(_Unknown, Urandom) -> {noreply, Urandom}.
 
-handle_info(sweep, State) ->
+handle_info(sweep, Urandom) ->
     Oldest = now_in_seconds() - ?IDLE,
     _ = ets:select_delete(?MODULE, [{{'_', '$1'}, [{'<', '$1', Oldest}], [true]}]),
     erlang:send_after(?SWEEP, self(), sweep),
-    {noreply, State};
-handle_info(_Unknown, State) -> {noreply, State}.
+    {noreply, Urandom};
+handle_info(_Unknown, Urandom) -> {noreply, Urandom}.
 
 %% Private
 
 end_idlest() ->
     Idlest = lists:sublist(lists:keysort(2, ets:tab2list(?MODULE)), ?ROOM),
     lists:foreach(fun({Session, _}) -> close(Session) end, Idlest).
-
-%% The kernel's, since `crypto` may not be installed.
-rand_bytes() ->
-    {ok, Urandom} = file:open("/dev/urandom", [read, raw, binary]),
-    {ok, Bytes} = file:read(Urandom, 16),
-    ok = file:close(Urandom),
-    Bytes.
 
 hex(Bytes) -> << <<(lists:nth(Digit + 1, "0123456789abcdef"))>> || <<Digit:4>> <= Bytes >>.
 

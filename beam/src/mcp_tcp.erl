@@ -23,11 +23,13 @@ socket_options() -> [{packet, raw}, {exit_on_close, false}].
 
 %% gen_server
 
-init([]) ->
-    mcp_places:take(),
-    {ok, #client{}}.
+init([]) -> {ok, #client{}}.
 
-handle_info({serve, Socket}, Client) -> read_on(Client#client{socket = Socket});
+handle_info({serve, Socket}, Client) ->
+    case mcp_places:take(?MODULE) of
+        true -> read_on(Client#client{socket = Socket});
+        false -> refuse(Socket, overloaded, "too many connections")
+    end;
 handle_info({tcp, Socket, _Late}, refused) -> discard(Socket);
 handle_info({tcp, _Socket, Data}, Client) -> receive_data(Data, Client);
 handle_info({tcp_closed, _Socket}, Client) ->
@@ -41,7 +43,9 @@ handle_call(_Unknown, _From, Client) -> {noreply, Client}.
 
 handle_cast(_Unknown, Client) -> {noreply, Client}.
 
-terminate(_Reason, _Client) -> mcp_places:leave().
+%% Of one that was refused the place is free already.
+terminate(_Reason, #client{socket = Socket}) when Socket =/= undefined -> mcp_places:leave(?MODULE);
+terminate(_Reason, _Client) -> ok.
 
 %% Private
 
@@ -54,11 +58,11 @@ say_last(_Client) -> ok.
 receive_data(Data, #client{parts = Parts, size = Size} = Client) ->
     case binary:split(Data, <<"\n">>, [global]) of
         [Part] when Size + byte_size(Part) > ?MAX_MESSAGE ->
-            refuse(Client);
+            too_long(Client);
         [Part] ->
             read_on(Client#client{parts = [Part | Parts], size = Size + byte_size(Part)});
         [End | _] when Size + byte_size(End) > ?MAX_MESSAGE ->
-            refuse(Client);
+            too_long(Client);
         [End | Lines] ->
             First = iolist_to_binary(lists:reverse(Parts, [End])),
             {Whole, [Rest]} = lists:split(length(Lines) - 1, Lines),
@@ -90,9 +94,13 @@ read_on(#client{socket = Socket} = Client) ->
         {error, _Gone} -> {stop, normal, Client}
     end.
 
-refuse(#client{socket = Socket}) ->
-    Why = io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE]),
-    _ = gen_tcp:send(Socket, [mcp_rpc:refusal(invalid_request, Why), $\n]),
+too_long(#client{socket = Socket}) ->
+    mcp_places:leave(?MODULE),
+    refuse(Socket, invalid_request, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])).
+
+%% Tells a client why it is not served, and waits until it knows.
+refuse(Socket, Code, Why) ->
+    _ = gen_tcp:send(Socket, [mcp_rpc:refusal(Code, Why), $\n]),
     _ = gen_tcp:shutdown(Socket, write),
     erlang:send_after(?LINGER, self(), timeout),
     discard(Socket).

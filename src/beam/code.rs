@@ -16,6 +16,7 @@ pub(super) const NODE: Code = Code {
     modules: &[
         mesh::MODULES[0],
         mesh::MODULES[1],
+        mesh::MODULES[2],
         module!("mcp_acceptor.erl"),
         module!("mcp_connection_sup.erl"),
         module!("mcp_http.erl"),
@@ -25,6 +26,7 @@ pub(super) const NODE: Code = Code {
         module!("mcp_node_sup.erl"),
         module!("mcp_origin.erl"),
         module!("mcp_places.erl"),
+        module!("mcp_request.erl"),
         module!("mcp_rpc.erl"),
         module!("mcp_sessions.erl"),
         module!("mcp_tcp.erl"),

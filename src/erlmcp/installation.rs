@@ -21,6 +21,7 @@ const DOOR: Code = Code {
         ("clusterctl_door.erl", include_str!("clusterctl_door.erl")),
         mesh::MODULES[0],
         mesh::MODULES[1],
+        mesh::MODULES[2],
     ],
 };
 /// Descriptors of a node that are no connections.
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!(
             line,
             "-noinput +Bd +sbwt none +sbwtdcpu none +sbwtdio none +Q 20960 +P 145280 \
-             -sname erlmcp2@localhost -start_epmd false -epmd_module mcp_epmd \
+             -sname erlmcp2@localhost -proto_dist mcp -start_epmd false -epmd_module mcp_epmd \
              -mcp_port erlmcp1 10101 -mcp_port erlmcp2 10102 \
              -kernel inet_dist_use_interface {127,0,0,1} \
              -config RUN/erlang/home/erlmcp2.config -config /etc/mine.config \

@@ -83,11 +83,11 @@ impl LoadingError {
             LoadingError::Unusable { .. } | LoadingError::Stranger { .. } => {
                 format!("is it the right file? If not, {NAME_IT}")
             }
-            LoadingError::TooOld { checkout, .. } => match checkout.oldest {
-                Some(oldest) => {
+            LoadingError::TooOld { checkout, otp } => match checkout.oldest {
+                Some(oldest) if oldest > otp.release => {
                     format!("its rebar.config wants OTP {oldest} or newer: install that, and {NAME_IT}")
                 }
-                None => format!(
+                _ => format!(
                     "install the one that it was compiled by, and {NAME_IT}; or compile it anew by this one"
                 ),
             },

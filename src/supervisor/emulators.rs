@@ -12,6 +12,8 @@ use crate::shutdown::Shutdown;
 
 /// Between two questions to a node.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same, where it has not answered the last one: it may just be starting.
+const SOON: Duration = Duration::from_millis(250);
 /// A node has so long to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -54,9 +56,10 @@ impl Emulators {
             if let Err(error) = &vitals {
                 tracing::debug!("a node does not say how it is: {error}");
             }
+            let pause = if vitals.is_ok() { LOOK } else { SOON };
             *self.said(index) = vitals.ok();
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = end.ordered() => return,
             }
         }

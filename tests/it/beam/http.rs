@@ -189,6 +189,18 @@ fn what_it_does_not_serve_is_refused_with_the_reason() {
         ),
         ("nonsense\r\n\r\n".into(), 400),
         (format!("GET /health HTTP/1.1\r\n{}\r\n", many.concat()), 431),
+        (
+            format!("GET /health HTTP/1.1\r\n{}\r\n", "X: 1\r\n".repeat(200)),
+            431,
+        ),
+        (
+            format!(
+                "GET /health HTTP/1.1\r\n{}\r\n",
+                format!("X: {}\r\n", "x".repeat(10_000)).repeat(9)
+            ),
+            431,
+        ),
+        ("GET /health HTTP/2.0\r\n\r\n".into(), 505),
     ] {
         let answer = told(&cluster, asked.as_bytes());
         let shown = &asked[..asked.len().min(120)];

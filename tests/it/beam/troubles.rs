@@ -1,9 +1,11 @@
 //! Bad days of BEAM nodes, and of those who have no Erlang.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
 
 use super::{connect, log, one_node};
 use crate::harness::{Client, TestCluster, eventually};
@@ -102,24 +104,96 @@ fn arguments_of_the_users_own_reach_the_node() {
     );
 }
 
+/// What a connection is told until it ends.
+fn told(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    // It may be cut short.
+    let _reset_or_not = stream.read_to_string(&mut text);
+    text
+}
+
 #[test]
-fn who_comes_to_a_full_node_waits_for_a_place() {
+fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
     let cluster = TestCluster::of_beams("builtin")
         .set("nodes.count=1")
         .set("nodes.target=20")
         .set("nodes.maxconn=20");
     cluster.ok(&["start", "--only", "nodes"]);
+    let pid = cluster.node_pid("erlmcp1");
     let at = cluster.address(9001);
-    let connect = || Client::connect(Ipv4Addr::LOCALHOST, at).unwrap();
-    // Those who look whether it lives have places beside.
-    let mut held: Vec<Client> = (0..60).map(|_| connect()).collect();
-    let served = held.iter_mut().take(20).map(|client| client.node().unwrap());
-    assert!(served.eq(std::iter::repeat_n("erlmcp1", 20)));
-    let last = held.pop().unwrap();
+    let is_served = |client: &mut Client| {
+        let answer = client.call("ping", &json!({}));
+        answer.is_ok_and(|answer| answer["result"].is_object())
+    };
+    let mut held: Vec<Client> = Vec::new();
+    eventually("twenty clients that are served", || {
+        // Whoever looks whether the node lives has a place for a moment, too.
+        let mut client = Client::connect(Ipv4Addr::LOCALHOST, at).unwrap();
+        held.extend(is_served(&mut client).then_some(client));
+        (held.len() == 20).then_some(())
+    });
+    for _ in 0..50 {
+        let refusal = told(connect(&cluster, 9001));
+        assert!(
+            refusal.contains(r#""error":{"code":-32000,"message":"too many connections"}"#),
+            "{refusal}"
+        );
+    }
+    let ask = |head: &str| {
+        let mut stream = connect(&cluster, 8081);
+        write!(stream, "{head} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        told(stream)
+    };
+    let health = ask("GET /health");
+    assert!(
+        health.starts_with("HTTP/1.1 200 ") && health.contains(r#""connections":20"#),
+        "{health}"
+    );
+    assert!(ask("POST /mcp").starts_with("HTTP/1.1 503 "));
+    assert!(held.iter_mut().all(|client| client.node().is_ok()));
     drop(held);
-    let mut last = last;
-    assert_eq!(last.node().unwrap(), "erlmcp1");
-    assert_eq!(log(&cluster, "erlmcp1"), "");
+    eventually("a place", || {
+        is_served(&mut Client::connect(Ipv4Addr::LOCALHOST, at).unwrap()).then_some(())
+    });
+    let node = cluster.node("erlmcp1");
+    assert_eq!((&node["pid"], &node["restarts"]), (&pid.into(), &0.into()));
+    let said = log(&cluster, "erlmcp1");
+    assert!(said.contains("20 connections are all that may be"), "{said}");
+}
+
+#[test]
+fn connections_that_are_ended_from_within_leave_their_places() {
+    let cluster = one_node();
+    let mut held: Vec<Client> = (0..30)
+        .map(|_| Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap())
+        .collect();
+    assert!(held.iter_mut().all(|client| client.node().is_ok()));
+    for call in ["terminate_child", "restart_child"] {
+        let call = [
+            "erlang",
+            "erlmcp1",
+            "call",
+            "supervisor",
+            call,
+            "[mcp_node_sup, tcp]",
+        ];
+        cluster.ok(&call);
+    }
+    eventually("none but who asks", || {
+        let mut stream = connect(&cluster, 8081);
+        write!(stream, "GET /health HTTP/1.0\r\n\r\n").unwrap();
+        told(stream).contains(r#""connections":1"#).then_some(())
+    });
+    let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
+    assert_eq!(client.node().unwrap(), "erlmcp1");
+}
+
+/// The first packet of a handshake: of a node that is to be given a name at `host`.
+fn nameless(host: &[u8]) -> Vec<u8> {
+    const FLAGS: u64 = 0xd_f7ff_fffc | 1 << 33;
+    let size = u16::try_from(host.len()).unwrap();
+    let packet = [b"N", &FLAGS.to_be_bytes()[..], &[0; 4], &size.to_be_bytes(), host].concat();
+    [&u16::try_from(packet.len()).unwrap().to_be_bytes(), &packet[..]].concat()
 }
 
 #[test]
@@ -134,11 +208,23 @@ fn garbage_on_the_distribution_port_harms_nobody() {
         b"\xff\xffN",
         &[0xff; 10_000],
         &[0; 10_000],
+        // An atom has 255 characters at most, and no node was ever called so.
+        &nameless(&[b'a'; 250]),
+        &nameless(&[b'a'; 300]),
+        &nameless(&[b'a'; 60_000]),
+        &nameless(b"\xff\xfe"),
+        b"\0\x10N\0\0\0\0\0\0\0\0\0\0\0\0\xff\xffa",
     ] {
         let mut stream = connect(&cluster, 9101);
         // It may hang up at once.
         let _reset_or_not = stream.write_all(garbage);
     }
+    // One that could be one is answered.
+    let mut stream = connect(&cluster, 9101);
+    stream.write_all(&nameless(b"localhost")).unwrap();
+    let mut answer = [0; 9];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer[2..], b"snamed:");
     // Others wait for what never comes.
     let _silent: Vec<_> = (0..20).map(|_| connect(&cluster, 9101)).collect();
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
@@ -167,6 +253,8 @@ fn a_node_without_descriptors_says_so_and_goes_on() {
     drop(held);
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
+    // It still hears other nodes.
+    cluster.ok(&["erlang", "erlmcp1", "memory"]);
     let node = cluster.node("erlmcp1");
     assert_eq!(
         (&node["pid"], &node["restarts"]),

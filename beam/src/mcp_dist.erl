@@ -1,0 +1,89 @@
+%% The distribution over TCP, as OTP has it, with a look at whoever connects before OTP takes him seriously. Anybody on this
+%% machine can connect, and it is before the cookie is asked for that OTP 25 makes an atom of the name that he gives: of one
+%% that is too long it cannot, and then the whole node ends. It ends, too, where a connection cannot be accepted because
+%% there is no descriptor left.
+%%
+%% `erl -proto_dist mcp`
+%%
+%% net_kernel and whoever accepts speak as the documentation of alternative carriers says: {accept, ..} there,
+%% {Kernel, controller, Pid} back, {self(), controller} to that one.
+-module(mcp_dist).
+
+-export([listen/1, listen/2, accept/1, accept_connection/5, setup/5, close/1, select/1, address/0, is_node_name/1,
+         setopts/2, getopts/2]).
+-export([accept_all/2, look/1]).
+
+%% How long the first packet may take, in milliseconds: as long as OTP waits for it.
+-define(PATIENCE, 7000).
+%% How long to wait when there is no descriptor for one more.
+-define(PAUSE, 50).
+%% The longest name, in bytes: with what OTP may put before it, it has to become an atom.
+-define(MAX_NAME, 200).
+
+listen(Name) -> inet_tcp_dist:listen(Name).
+
+listen(Name, Host) -> inet_tcp_dist:listen(Name, Host).
+
+accept_connection(Acceptor, Socket, Node, Allowed, SetupTime) ->
+    inet_tcp_dist:accept_connection(Acceptor, Socket, Node, Allowed, SetupTime).
+
+setup(Node, Type, Here, LongOrShort, SetupTime) -> inet_tcp_dist:setup(Node, Type, Here, LongOrShort, SetupTime).
+
+close(Socket) -> inet_tcp_dist:close(Socket).
+
+select(Node) -> inet_tcp_dist:select(Node).
+
+address() -> inet_tcp_dist:address().
+
+is_node_name(Node) -> inet_tcp_dist:is_node_name(Node).
+
+setopts(Socket, Options) -> inet_tcp_dist:setopts(Socket, Options).
+
+getopts(Socket, Options) -> inet_tcp_dist:getopts(Socket, Options).
+
+accept(Listener) -> spawn_opt(?MODULE, accept_all, [self(), Listener], [link, {priority, max}]).
+
+%% Private
+
+accept_all(Kernel, Listener) ->
+    case inet_tcp:accept(Listener) of
+        {ok, Socket} ->
+            Looker = spawn(?MODULE, look, [Kernel]),
+            _ = inet_tcp:controlling_process(Socket, Looker),
+            Looker ! {self(), Socket};
+        {error, closed} -> exit(closed);
+        {error, _} -> timer:sleep(?PAUSE)
+    end,
+    ?MODULE:accept_all(Kernel, Listener).
+
+%% At one of them. Nothing is lost: what was read is put back.
+look(Kernel) ->
+    receive {_Acceptor, Socket} ->
+        case inet_tcp:recv(Socket, 0, ?PATIENCE) of
+            {ok, Packet} ->
+                First = iolist_to_binary(Packet),
+                case is_harmless(First) of
+                    true ->
+                        ok = inet_tcp:unrecv(Socket, [<<(byte_size(First)):16>>, First]),
+                        hand_over(Kernel, Socket);
+                    false -> inet_tcp:close(Socket)
+                end;
+            {error, _} -> inet_tcp:close(Socket)
+        end
+    end.
+
+hand_over(Kernel, Socket) ->
+    Kernel ! {accept, self(), Socket, inet, tcp},
+    receive
+        {Kernel, controller, Handshake} ->
+            _ = inet_tcp:controlling_process(Socket, Handshake),
+            Handshake ! {self(), controller};
+        {Kernel, unsupported_protocol} -> exit(unsupported_protocol)
+    end.
+
+%% Of the two that a handshake may begin with, the older and the newer one.
+is_harmless(<<$n, _Version:16, _Flags:32, Name/binary>>) -> is_name(Name);
+is_harmless(<<$N, _Flags:64, _Creation:32, Size:16, Name:Size/binary, _/binary>>) -> is_name(Name);
+is_harmless(_) -> false.
+
+is_name(Name) -> byte_size(Name) =< ?MAX_NAME andalso << <<C>> || <<C>> <= Name, C > $\s, C < 127 >> =:= Name.
