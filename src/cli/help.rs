@@ -162,9 +162,10 @@ the node. A node of this cluster is asked where it listens; of any other one the
 ERL_EPMD_PORT, if set), or --port says. The cookie is read from a file, never from the command line.
 
 `call` takes one list of all arguments. Terms are written and shown in Erlang's syntax; a pid is one of the node's own. What \
-the call prints is shown before its result. An exception is told with its stack trace, and a call that takes longer than \
---timeout is ended. With --json, atoms and binaries are strings, tuples and lists arrays, lists of printable characters \
-strings, maps objects; `term` has the result in Erlang's syntax.
+the call prints is shown before its result; nobody types what it reads, so that is at its end. An exception is told with its \
+stack trace, and a call that takes longer than --timeout is ended, also one that traps exits. With --json, atoms and \
+binaries are strings, tuples and lists arrays, lists of printable characters strings, maps objects; `term` has the result in \
+Erlang's syntax.
 
 Examples:
   clusterctl erlang erlmcp1 memory

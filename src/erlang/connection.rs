@@ -1,23 +1,26 @@
 //! A connection to a node, over which it makes calls.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::cookie::Cookie;
-use super::error::{Error, Why};
+use super::error::{Cause, Error, Why};
 use super::flags::Flags;
 use super::handshake::{Handshake, HandshakeError, Manner, Peer, Step};
 use super::leader::{self, Asker, Heard, Output};
+use super::ongoing::Ongoing;
 use super::outcome;
+use super::prints::Prints;
 use super::signal::{self, Call, Signal};
 use super::term::{Atom, Identity, Pid, Reference, Term};
 use super::wire::{Wire, WireError};
 
-/// Texts that a call may have us format at the same time; the next ones are refused.
-const MAX_FORMATS: usize = 100;
+/// A node has so long to end the process of a call that is given up, and to say so.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Where a node is, and what it takes to be heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +35,9 @@ pub struct Target {
 
 /// A connection to a node. We are hidden to it: in no list of nodes but that of hidden ones, and no part of its mesh.
 ///
-/// A process that a call has started ends with the connection, so one that takes too long leaves nothing behind. A node
-/// closes the connection when nothing has come for its `net_ticktime`, a minute unless told otherwise; its ticks are
-/// answered while something is asked. Asked every few seconds, it stays.
+/// The process of a call that takes too long is killed; that of a call that is dropped ends with the connection, unless it
+/// traps exits. A node closes the connection when nothing has come for its `net_ticktime`, a minute unless told otherwise;
+/// its ticks are answered while something is asked. Asked every few seconds, it stays.
 #[derive(Debug)]
 pub struct Connection {
     wire: Wire,
@@ -72,13 +75,20 @@ impl Connection {
         &self.peer.own
     }
 
-    /// Has the node make a call; what it returns. What it prints is added to `output`, also when nothing comes of it.
+    /// Has the node make a call; what it returns. What it prints is added to `output`, also when nothing comes of it. A call
+    /// that has begun, and is not over by the deadline, is ended, for which the node has a second more.
     ///
     /// # Errors
     /// When there is no answer by the deadline, or the call ended in an exception.
     pub async fn call(&mut self, call: &Call, output: &mut Output, deadline: Instant) -> Result<Term, Error> {
-        let answer = timeout_at(deadline, self.answer(call, output)).await;
-        answer.unwrap_or(Err(Why::Timeout)).map_err(|why| self.error(why))
+        let mut ongoing = Ongoing::new(self.request(call));
+        let answer = timeout_at(deadline, self.answer(&mut ongoing, output)).await;
+        let answer = match answer.unwrap_or_else(|_| ongoing.late()) {
+            Err(Why::Unfinished(unfinished)) => self.end(unfinished.cause, &mut ongoing, output).await,
+            answer => answer,
+        };
+        output.prints_lost += ongoing.prints.len();
+        answer.map_err(|why| self.error(why))
     }
 
     /// Has the node evaluate Erlang expressions, which end with a full stop and may use the `bound` variables; the value of
@@ -110,26 +120,25 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, call: &Call, output: &mut Output) -> Result<Term, Why> {
-        let id = self.request(call);
-        // Calls that format what is to be printed.
-        let mut formats: Vec<(Reference, Asker)> = Vec::new();
+    /// What the call comes to, once all is there that was being printed by then. Can be dropped and gone on with.
+    async fn answer(&mut self, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
         loop {
-            match Signal::read(&self.wire.next().await?)? {
-                Signal::Down(of, reason) if of == id => {
-                    return outcome::of_process(reason, &id, &self.peer.node);
+            if let Some(outcome) = ongoing.outcome.take_if(|_| ongoing.prints.is_empty()) {
+                return outcome;
+            }
+            let message = self.wire.next().await?;
+            match Signal::read(&message)? {
+                Signal::Down(of, reason) => {
+                    let outcome = outcome::of_process(reason, &of, &self.peer.node);
+                    self.ended(&of, outcome, ongoing, output);
                 }
-                Signal::Spawned(of, Term::Atom(why)) if of == id => {
+                Signal::Spawned(of, Term::Atom(why)) if of == ongoing.id => {
                     return Err(Why::NotStarted(why.text().to_owned()));
                 }
-                Signal::Down(of, reason) => {
-                    let text = outcome::of_process(reason, &of, &self.peer.node);
-                    self.print(&of, text, &mut formats, output);
-                }
-                Signal::Message(message) => match outcome::of_rex(message, &self.peer.node) {
-                    Ok((of, outcome)) if of == id => return outcome,
-                    Ok((of, outcome)) => self.print(&of, outcome, &mut formats, output),
-                    Err(message) => self.hear(message, &mut formats, output),
+                Signal::Spawned(of, process) if of == ongoing.id => ongoing.process = Some(process),
+                Signal::Message(content) => match outcome::of_rex(content, &self.peer.node) {
+                    Ok((of, outcome)) => self.ended(&of, outcome, ongoing, output),
+                    Err(content) => self.hear(content, message.len(), ongoing, output)?,
                 },
                 Signal::Unlink(unlink) => self.wire.send(&signal::unlink_ack(unlink)),
                 Signal::Spawned(..) | Signal::Other => {}
@@ -137,37 +146,76 @@ impl Connection {
         }
     }
 
-    /// Takes the text that was to be formatted, and lets the printer go on.
-    fn print(
-        &mut self,
-        id: &Reference,
-        text: Result<Term, Why>,
-        formats: &mut Vec<(Reference, Asker)>,
-        output: &mut Output,
-    ) {
-        let Some(index) = formats.iter().position(|(of, _)| of == id) else {
-            // The answer to a call that nobody waits for any more.
-            return;
+    /// Ends a call that is given up, and hears of its end; what it returns, if that comes first.
+    async fn end(&mut self, cause: Cause, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
+        let Some(process) = ongoing.process.clone() else {
+            return Err(cause.of_call(false));
         };
-        let (_, asker) = formats.swap_remove(index);
-        let answer = match text {
-            Ok(text) => output.take(&text),
-            Err(_) => leader::refusal("format"),
-        };
-        self.reply(asker, answer);
+        // Closing would not end a process that traps exits.
+        self.wire.send(&signal::kill(&self.pid(), process));
+        let answer = timeout(ENDING, self.answer(ongoing, output)).await;
+        match answer.unwrap_or_else(|_| ongoing.late()) {
+            Err(Why::Raised(raised)) if raised.reason.is_atom("killed") => Err(cause.of_call(true)),
+            Err(Why::Unfinished(_)) => Err(cause.of_call(false)),
+            answer => answer,
+        }
     }
 
-    fn hear(&mut self, message: Term, formats: &mut Vec<(Reference, Asker)>, output: &mut Output) {
-        match leader::hear(message, output) {
-            Some(Heard::Answer(asker, answer)) => self.reply(asker, answer),
-            Some(Heard::Format(asker, _)) if formats.len() >= MAX_FORMATS => {
-                self.reply(asker, leader::refusal("system_limit"));
+    /// Takes what a call came to: the one that was asked for, or one that formats what that prints.
+    fn ended(
+        &mut self,
+        id: &Reference,
+        outcome: Result<Term, Why>,
+        ongoing: &mut Ongoing,
+        output: &mut Output,
+    ) {
+        if *id == ongoing.id {
+            ongoing.outcome = Some(outcome);
+        } else if let Some(asker) = ongoing.prints.ended(id) {
+            let answer = match outcome {
+                Ok(text) => output.take(&text),
+                Err(_) => leader::refusal("format"),
+            };
+            self.reply(asker, answer);
+            self.format(&mut ongoing.prints);
+        }
+    }
+
+    /// Takes what may be a request to the group leader, in a message of `size` bytes.
+    fn hear(
+        &mut self,
+        content: Term,
+        size: usize,
+        ongoing: &mut Ongoing,
+        output: &mut Output,
+    ) -> Result<(), Why> {
+        match leader::hear(content, output) {
+            Some(Heard::Answer(asker, answer)) => {
+                let is_end_of_input = answer.is_atom("eof");
+                self.reply(asker, answer);
+                if is_end_of_input {
+                    ongoing.has_no_input()?;
+                }
             }
-            Some(Heard::Format(asker, call)) => {
-                let id = self.request(&call);
-                formats.push((id, asker));
-            }
+            // Who prints for ever must not keep us.
+            Some(Heard::Format(..)) if ongoing.outcome.is_some() => output.prints_lost += 1,
+            Some(Heard::Format(asker, call)) => match ongoing.prints.wait(asker, call, size) {
+                Ok(()) => self.format(&mut ongoing.prints),
+                Err(asker) => {
+                    output.prints_lost += 1;
+                    self.reply(asker, leader::refusal("system_limit"));
+                }
+            },
             None => {}
+        }
+        Ok(())
+    }
+
+    /// Has the node format what is to be printed, as far as it is its turn.
+    fn format(&mut self, prints: &mut Prints) {
+        while let Some((asker, call)) = prints.turn() {
+            let id = self.request(&call);
+            prints.begun(id, asker);
         }
     }
 
@@ -180,12 +228,7 @@ impl Connection {
     fn request(&mut self, call: &Call) -> Reference {
         self.calls = self.calls.wrapping_add(1);
         let Identity { name, creation } = self.peer.own.clone();
-        let own = Pid {
-            node: name.clone(),
-            id: 1,
-            serial: 0,
-            creation,
-        };
+        let own = self.pid();
         let id = Reference {
             node: name,
             creation,
@@ -199,6 +242,17 @@ impl Connection {
         };
         self.wire.send(&request);
         id
+    }
+
+    /// The process that we are to the node.
+    fn pid(&self) -> Pid {
+        let Identity { name, creation } = self.peer.own.clone();
+        Pid {
+            node: name,
+            id: 1,
+            serial: 0,
+            creation,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::handshake::HandshakeError;
 use super::signal::SignalError;
@@ -52,12 +53,33 @@ pub enum Why {
     /// It does not start a process for the call.
     #[error("does not make the call: `{0}`")]
     NotStarted(String),
+    /// It has begun the call, and did not come to its end.
+    #[error("makes a call that {0}")]
+    Unfinished(Unfinished),
     /// The call ended in an exception.
     #[error("{0}")]
     Raised(Box<Raised>),
     /// The answer is none to our question.
     #[error("has another idea of {0}")]
     Unexpected(&'static str),
+}
+
+/// A call that had begun, and was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Why it was given up.
+    pub cause: Cause,
+    /// Whether the node has said that its process was ended. Otherwise it may go on.
+    pub is_ended: bool,
+}
+
+/// Why a call is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It takes longer than it may, and has taken so long.
+    Late(Duration),
+    /// It wants to read what somebody types, again and again.
+    Input,
 }
 
 /// The kinds of exceptions.
@@ -99,6 +121,44 @@ impl Class {
     }
 }
 
+impl Cause {
+    /// Why a call has no answer that was given up for this.
+    pub(super) const fn of_call(self, is_ended: bool) -> Why {
+        Why::Unfinished(Unfinished {
+            cause: self,
+            is_ended,
+        })
+    }
+}
+
+impl Unfinished {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match (self.cause, self.is_ended) {
+            (Cause::Late(_), true) => "a longer `--timeout` waits for it",
+            (Cause::Late(_), false) => {
+                "the node does not say that it has ended it, and may be hung, or busy; a longer `--timeout` waits longer"
+            }
+            (Cause::Input, _) => "nobody types anything here; call something that does not ask",
+        }
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cause {
+            Cause::Late(time) => write!(f, "was not over after {:.1} s", time.as_secs_f64())?,
+            Cause::Input => f.write_str("asks for input again and again")?,
+        }
+        f.write_str(if self.is_ended {
+            ", and has been ended"
+        } else {
+            ", and may go on"
+        })
+    }
+}
+
 impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self.class {
@@ -117,7 +177,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match &self.why {
             Why::Unreachable(_) => "is it running, and is that its distribution port?".to_owned(),
-            Why::Timeout => "it may be hung, or busy; `--timeout 30s` waits longer".to_owned(),
+            Why::Timeout => "it may be hung, or busy; a longer `--timeout` waits longer".to_owned(),
+            Why::Unfinished(unfinished) => unfinished.hint().to_owned(),
             Why::CookieRefused | Why::Handshake(HandshakeError::Cookie) => {
                 "the cookie has to be the one in the node's own `.erlang.cookie`".to_owned()
             }

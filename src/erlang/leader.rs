@@ -15,6 +15,8 @@ pub struct Output {
     pub text: String,
     /// Bytes that came when that was full.
     pub lost: usize,
+    /// Prints that are missing: too many came at once, or they came when the call had ended.
+    pub prints_lost: usize,
 }
 
 /// Whom to answer, and under which name.

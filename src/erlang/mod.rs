@@ -6,6 +6,7 @@
 //!                  │
 //!     handshake ───┤  flags, cookie                  [`handshake`]
 //!        signal ───┤  calls and their ends, in terms  [`codec`]
+//!       ongoing ───┤  calls without end yet
 //!        leader ───┤  what calls print
 //!          wire ───┘  bytes
 //! ```
@@ -31,7 +32,9 @@ pub mod handshake;
 mod home;
 mod leader;
 mod observer;
+mod ongoing;
 mod outcome;
+mod prints;
 mod questions;
 mod signal;
 pub mod syntax;
@@ -46,7 +49,7 @@ mod wire;
 pub use connection::{Connection, Target};
 pub use cookie::{Cookie, CookieError};
 pub use epmd::{EPMD_PORT, EpmdError, port_of};
-pub use error::{Class, Error, Raised, Why};
+pub use error::{Cause, Class, Error, Raised, Unfinished, Why};
 pub use home::{HomeError, settle};
 pub use leader::{MAX_OUTPUT, Output};
 pub use observer::Observer;

@@ -12,6 +12,7 @@ const SEND_TRACED: i64 = 12;
 const MONITOR_EXIT: i64 = 21;
 const SEND_SENDER: i64 = 22;
 const SEND_SENDER_TRACED: i64 = 23;
+const PAYLOAD_EXIT2: i64 = 26;
 const PAYLOAD_MONITOR_EXIT: i64 = 28;
 const SPAWN_REQUEST: i64 = 29;
 const SPAWN_REPLY: i64 = 31;
@@ -165,6 +166,13 @@ pub(super) fn rex_request(id: &Reference, own: &Pid, call: &Call) -> Vec<u8> {
 /// A message to a process.
 pub(super) fn send(to: Term, content: &Term) -> Vec<u8> {
     message(vec![Term::Integer(SEND), Term::atom(""), to], Some(content))
+}
+
+/// Ends a process, whether it traps exits or not. For nodes that have said that a call has begun, so of OTP 23 and newer.
+pub(super) fn kill(own: &Pid, process: Term) -> Vec<u8> {
+    let own = Term::Pid(Box::new(own.clone()));
+    let control = vec![Term::Integer(PAYLOAD_EXIT2), own, process];
+    message(control, Some(&Term::atom("kill")))
 }
 
 /// The answer that an [unlink](Signal::Unlink) has to have.

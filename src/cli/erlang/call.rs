@@ -30,6 +30,8 @@ struct Answer<'a> {
     output: &'a str,
     /// Bytes that it has printed beyond what is kept.
     output_lost: usize,
+    /// Prints that are missing.
+    prints_lost: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Json<'a>>,
     /// The same in Erlang's syntax.
@@ -103,13 +105,15 @@ impl Typed {
                 output.lost
             ));
         }
+        if output.prints_lost > 0 {
+            printer.warning(&format!(
+                "prints that are left out, as too many came at once or the call had ended: {}",
+                output.prints_lost
+            ));
+        }
         match ended {
             Ok(_) => Ok(Exit::Done),
-            Err(Error {
-                why: Why::Raised(raised),
-                ..
-            }) => Err(self.exception(&node, &raised)),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(self.failure(&node, error)),
         }
     }
 
@@ -128,12 +132,26 @@ impl Typed {
         }
     }
 
-    fn exception(&self, node: &Identity, raised: &Raised) -> Failure {
-        let (module, function) = (Term::Atom(self.module.clone()), Term::Atom(self.function.clone()));
-        let name = format!("{}:{}", flat(&module, node), flat(&function, node));
-        let mut lines = vec![format!("`{name}` on `{}` {raised}", node.name.text())];
+    fn failure(&self, node: &Identity, error: Error) -> Failure {
+        match &error.why {
+            Why::Raised(raised) => Failure::because(self.exception(node, raised)),
+            Why::Unfinished(unfinished) => Failure::because(format!("{} {unfinished}", self.name(node)))
+                .hint(unfinished.hint().to_owned()),
+            _ => error.into(),
+        }
+    }
+
+    fn exception(&self, node: &Identity, raised: &Raised) -> String {
+        let mut lines = vec![format!("{} {raised}", self.name(node))];
         lines.extend(raised.stack.iter().map(|place| format!("  in {place}")));
-        Failure::because(lines.join("\n"))
+        lines.join("\n")
+    }
+
+    /// What is called, and where.
+    fn name(&self, node: &Identity) -> String {
+        let (module, function) = (Term::Atom(self.module.clone()), Term::Atom(self.function.clone()));
+        let (module, function) = (flat(&module, node), flat(&function, node));
+        format!("`{module}:{function}` on `{}`", node.name.text())
     }
 }
 
@@ -166,20 +184,30 @@ fn answer<'a>(node: &'a Identity, output: &'a Output, ended: &'a Result<Term, Er
         node: node.name.text(),
         output: &output.text,
         output_lost: output.lost,
+        prints_lost: output.prints_lost,
         result: result.map(json),
         term: result.map(|term| flat(term, node)),
-        error: ended.as_ref().err().map(|error| match &error.why {
-            Why::Raised(raised) => Trouble::Exception {
-                class: raised.class.name(),
-                reason: json(&raised.reason),
-                term: flat(&raised.reason, node),
-                stacktrace: &raised.stack,
+        error: ended.as_ref().err().map(|error| trouble(node, error)),
+    }
+}
+
+fn trouble<'a>(node: &'a Identity, error: &'a Error) -> Trouble<'a> {
+    let no_answer = |class| Trouble::NoAnswer {
+        class,
+        reason: error.to_string(),
+    };
+    match &error.why {
+        Why::Raised(raised) => Trouble::Exception {
+            class: raised.class.name(),
+            reason: Json {
+                term: &raised.reason,
+                home: node,
             },
-            _ => Trouble::NoAnswer {
-                class: "no_answer",
-                reason: error.to_string(),
-            },
-        }),
+            term: flat(&raised.reason, node),
+            stacktrace: &raised.stack,
+        },
+        Why::Unfinished(_) => no_answer("unfinished"),
+        _ => no_answer("no_answer"),
     }
 }
 

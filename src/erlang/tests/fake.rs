@@ -164,16 +164,45 @@ impl Peer {
         parts[1].clone()
     }
 
+    /// Says that the call has begun, in `<0.7.0>`.
+    pub(super) async fn begun(&mut self, id: &Term) {
+        let mut parts = vec![Term::Integer(31), id.clone(), Fake::term("<0.1.0>")];
+        parts.extend([Term::Integer(3), Fake::term("<0.7.0>")]);
+        self.send(&Term::Tuple(parts), None).await;
+    }
+
+    /// Waits until the process of the call is to be killed; others may be told things before.
+    pub(super) async fn told_to_kill(&mut self) {
+        loop {
+            let (control, content) = self.heard().await;
+            let control = flat(&control, &Fake::node());
+            if control.starts_with("{26,") {
+                assert!(control.ends_with(",<0.7.0>}"), "{control}");
+                assert_eq!(content, Term::atom("kill"));
+                return;
+            }
+        }
+    }
+
+    /// Says that somebody has ended the call.
+    pub(super) async fn killed(&mut self, id: &Term) {
+        self.ended(id, &Term::atom("killed")).await;
+    }
+
     /// Says that the call has ended.
     pub(super) async fn down(&mut self, id: &Term, how: &'static str, value: &str) {
         let reason = Term::Tuple(vec![id.clone(), Term::atom(how), Fake::term(value)]);
+        self.ended(id, &reason).await;
+    }
+
+    async fn ended(&mut self, id: &Term, reason: &Term) {
         let parts = [
             Term::Integer(28),
             Fake::term("<0.7.0>"),
             Fake::term("<0.1.0>"),
             id.clone(),
         ];
-        self.send(&Term::Tuple(parts.into()), Some(&reason)).await;
+        self.send(&Term::Tuple(parts.into()), Some(reason)).await;
     }
 
     pub(super) async fn send(&mut self, control: &Term, content: Option<&Term>) {

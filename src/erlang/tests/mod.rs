@@ -20,6 +20,11 @@ fn at_once() -> Instant {
     Instant::now() + Duration::from_millis(100)
 }
 
+/// Late enough for a call to have begun by then.
+fn in_a_second() -> Instant {
+    Instant::now() + Duration::from_secs(1)
+}
+
 /// What comes of connecting to a peer that does this with each connection.
 async fn opened(behave: impl AsyncFn(Peer), deadline: Instant) -> Result<Connection, Error> {
     let (fake, target) = listening().await;
@@ -272,41 +277,148 @@ async fn a_node_before_otp_23_is_asked_in_its_own_way() {
 }
 
 #[tokio::test]
-async fn a_call_prints_no_more_than_it_may() {
-    const PRINTED: usize = 200;
+async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
+    let obeys = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        peer.begun(&id).await;
+        peer.told_to_kill().await;
+        peer.killed(&id).await;
+        nothing_more().await;
+    };
+    let error = called(obeys, in_a_second()).await.0.unwrap_err();
+    let text = error.why.to_string();
+    assert!(
+        text.starts_with("makes a call that was not over after "),
+        "{text}"
+    );
+    assert!(text.ends_with(" s, and has been ended"), "{text}");
+    assert_eq!(error.hint().unwrap(), "a longer `--timeout` waits for it");
+    let hangs = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        peer.begun(&id).await;
+        nothing_more().await;
+    };
+    let error = called(hangs, in_a_second()).await.0.unwrap_err();
+    let (text, hint) = (error.why.to_string(), error.hint().unwrap());
+    assert!(text.ends_with(" s, and may go on"), "{text}");
+    assert!(hint.contains("does not say that it has ended it"), "{hint}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_end_is_taken() {
+    let is_done = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        peer.begun(&id).await;
+        peer.told_to_kill().await;
+        peer.down(&id, "return", "fine").await;
+        nothing_more().await;
+    };
+    let (answer, _) = called(is_done, in_a_second()).await;
+    assert_eq!(answer.unwrap(), Term::atom("fine"));
+}
+
+#[tokio::test]
+async fn a_call_that_never_stops_asking_for_input_is_ended() {
+    let asks = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        peer.begun(&id).await;
+        let asks = "{io_request,<0.7.0>,me,{get_line,unicode,\"> \"}}";
+        let request = peer.signal("{2,'',<0.1.0>}", Some(&Fake::term(asks)));
+        let mut ends = 0;
+        loop {
+            peer.stream.write_all(&request).await.unwrap();
+            let (control, answer) = peer.heard().await;
+            if flat(&control, &Fake::node()).starts_with("{26,") {
+                break;
+            }
+            assert_eq!(flat(&answer, &Fake::node()), "{io_reply,me,eof}");
+            ends += 1;
+        }
+        assert_eq!(ends, 100);
+        peer.killed(&id).await;
+        nothing_more().await;
+    };
+    assert_eq!(
+        failure(asks, soon()).await,
+        "makes a call that asks for input again and again, and has been ended"
+    );
+}
+
+/// Prints a text `count` times at once, before any has been answered.
+async fn print(peer: &mut Peer, count: usize, text: &str) {
+    for number in 0..count {
+        let print = format!("{{put_chars,unicode,io_lib,format,[\"~s\",[\"{text}\"]]}}");
+        let request = Fake::term(&format!("{{io_request,<0.7.0>,{number},{print}}}"));
+        peer.send(&Fake::term("{2,'',<0.1.0>}"), Some(&request)).await;
+    }
+}
+
+#[tokio::test]
+async fn of_many_prints_the_node_formats_some_at_a_time() {
+    const PRINTED: usize = 250;
 
     let prints = async |mut peer: Peer| {
         peer.meet().await;
         let id = peer.request().await;
-        // All at once, before any has been answered.
-        for number in 0..PRINTED {
-            let request = format!(
-                "{{io_request,<0.7.0>,{number},{{put_chars,unicode,io_lib,format,[\"~w\",[{number}]]}}}}"
-            );
-            peer.send(&Fake::term("{2,'',<0.1.0>}"), Some(&Fake::term(&request)))
-                .await;
-        }
-        let mut refused = 0;
+        print(&mut peer, PRINTED, "x").await;
         let mut formats = Vec::new();
-        while refused + formats.len() < PRINTED {
-            let (control, content) = peer.heard().await;
-            match content.as_tuple().filter(|parts| parts[0].is_atom("io_reply")) {
-                Some(reply) => {
-                    assert_eq!(flat(&reply[2], &Fake::node()), "{error,system_limit}");
-                    refused += 1;
-                }
-                None => formats.push(control.as_tuple().unwrap()[1].clone()),
+        for _ in 0..100 {
+            formats.push(peer.request().await);
+        }
+        for begun in 100..=PRINTED {
+            peer.down(&formats.pop().unwrap(), "return", "\"x\"").await;
+            let (_, reply) = peer.heard().await;
+            assert!(flat(&reply, &Fake::node()).ends_with(",ok}"), "{reply:?}");
+            if begun < PRINTED {
+                formats.push(peer.request().await);
             }
         }
-        assert_eq!(formats.len(), 100);
-        for id in formats {
-            peer.down(&id, "return", "\"x\"").await;
-            peer.heard().await;
-        }
+        // What was being printed when the call ended is there, too.
         peer.down(&id, "return", "fine").await;
+        for format in formats {
+            peer.down(&format, "return", "\"y\"").await;
+        }
         nothing_more().await;
     };
     let (answer, output) = called(prints, soon()).await;
     assert_eq!(answer.unwrap(), Term::atom("fine"));
-    assert_eq!(output.text, "x".repeat(100));
+    let printed = ["x".repeat(PRINTED - 99), "y".repeat(99)].concat();
+    assert_eq!((output.text, output.prints_lost), (printed, 0));
+}
+
+#[tokio::test]
+async fn prints_that_are_lost_are_counted() {
+    const LARGE: usize = 300 * 1024;
+
+    let prints = async |mut peer: Peer| {
+        peer.meet().await;
+        let id = peer.request().await;
+        print(&mut peer, 100, "x").await;
+        let mut formats = Vec::new();
+        for _ in 0..100 {
+            formats.push(peer.request().await);
+        }
+        // There is room for three that wait.
+        print(&mut peer, 5, &"x".repeat(LARGE)).await;
+        for _ in 0..2 {
+            let (_, reply) = peer.heard().await;
+            let reply = flat(&reply, &Fake::node());
+            assert!(reply.ends_with(",{error,system_limit}}"), "{reply}");
+        }
+        peer.down(&id, "return", "fine").await;
+        // It comes when the call has ended.
+        print(&mut peer, 1, "x").await;
+        for format in formats {
+            peer.down(&format, "return", "\"x\"").await;
+        }
+        nothing_more().await;
+    };
+    let (answer, output) = called(prints, in_a_second()).await;
+    assert_eq!(answer.unwrap(), Term::atom("fine"),);
+    // Two were refused, one came too late, and three were still being formatted when time was over.
+    assert_eq!((output.text, output.prints_lost), ("x".repeat(100), 6));
 }

@@ -89,7 +89,7 @@ fn calls_are_made_and_their_results_shown() {
     let said = json(&node, &["call", "io", "format", r#"["~s",["x"]]"#]);
     assert_eq!(
         said,
-        json!({"node": NAME, "output": "x", "output_lost": 0, "result": "ok", "term": "ok"})
+        json!({"node": NAME, "output": "x", "output_lost": 0, "prints_lost": 0, "result": "ok", "term": "ok"})
     );
     let pid = shown(&node, &["call", "erlang", "whereis", "[init]"]);
     assert_eq!(pid, "<0.0.0>\n");
@@ -125,14 +125,17 @@ fn a_call_that_fails_says_how() {
         (&json!("error"), &json!("function_clause"))
     );
     assert_eq!(said["result"], Value::Null);
-    // What was printed before is shown.
     let late = ask(
         &node,
-        &["call", "timer", "sleep", "[infinity]", "--timeout", "300ms"],
+        &["call", "timer", "sleep", "[infinity]", "--timeout", "2s"],
     );
     assert_eq!((late.code, late.stdout.as_str()), (1, ""));
     assert!(
-        late.stderr.contains(" does not answer in time\nhint: "),
+        late.stderr
+            .starts_with(&format!("error: `timer:sleep` on `{NAME}` was not over after "))
+            && late
+                .stderr
+                .ends_with(" s, and has been ended\nhint: a longer `--timeout` waits for it\n"),
         "{}",
         late.stderr
     );
