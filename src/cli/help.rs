@@ -178,7 +178,7 @@ Examples:
 
 Exit codes:
   0  it answered
-  1  it did not, or the call ended in an exception
+  1  it did not, no cluster runs, or the call ended in an exception
   2  there is no such node, or the command line is wrong";
 
 pub(super) const LOGS: &str = "\

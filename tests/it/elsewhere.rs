@@ -190,6 +190,9 @@ fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'st
             .any(|host| client(&cluster, host).1 == "a")
             .then_some(())
     });
+    let unknown = cluster.run(&["erlang", "a", "memory"]);
+    let expected = "error: `a` is no BEAM node of this cluster's making\nhint: ";
+    assert!(unknown.stderr.starts_with(expected), "{}", unknown.stderr);
     for order in [&["restart", "a"][..], &["drain", "a", "--stop"]] {
         let refused = cluster.run(order);
         let expected = "error: `a` runs elsewhere: this cluster neither starts nor stops it";

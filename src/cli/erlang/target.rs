@@ -11,6 +11,7 @@ use super::super::names;
 use super::super::settings::Settings;
 use crate::beam;
 use crate::erlang::{Atom, Cookie, EPMD_PORT, Target, port_of};
+use crate::platform::RunDir;
 use crate::profile;
 use crate::supervisor::Record;
 
@@ -35,10 +36,12 @@ pub(super) async fn of(
 /// A node of the cluster that runs.
 fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     let run_dir = settings.run_dir()?;
-    let cluster = match Record::read(&run_dir) {
-        // Whatever profile was named: that is what can be asked.
-        Ok(Some(record)) if !record.living().is_empty() => profile::load(&record.launch.source)?,
-        _ => settings.cluster()?,
+    let record = Record::read(&run_dir).map_err(Failure::new)?;
+    let record = record.filter(|record| record.supervisor().is_alive() || !record.living().is_empty());
+    // Whatever profile was named: that is what can be asked.
+    let cluster = match record {
+        Some(record) => profile::load(&record.launch.source)?,
+        None => return Err(nothing_runs(&run_dir)),
     };
     let Some(node) = cluster.node(&args.node) else {
         let known = cluster.nodes.iter().map(|node| node.name.as_str());
@@ -66,6 +69,14 @@ fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     Ok(target)
 }
 
+fn nothing_runs(run_dir: &RunDir) -> Failure {
+    Failure::because(format!("no cluster runs in `{}`", run_dir.path().display())).hint(
+        "`clusterctl start` starts one, `--run-dir` names another's directory; other nodes are asked by their full names, \
+         `name@host`"
+            .to_owned(),
+    )
+}
+
 /// A node that is none of ours: epmd on its host knows its port, unless we are told.
 async fn foreign(args: &args::Erlang, name: &str, host: &str, deadline: Instant) -> Result<Target, Failure> {
     let node = full_name(&args.node)?;
@@ -91,7 +102,11 @@ fn full_name(name: &str) -> Result<Atom, Failure> {
 
 /// An address of a host, of IPv4 if it has one: that is what nodes listen on unless told otherwise.
 async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
-    let unknown = |why: &str| Failure::because(format!("cannot find the host `{host}`: {why}"));
+    let unknown = |why: &str| {
+        Failure::because(format!("cannot find the host `{host}`: {why}")).hint(format!(
+            "it has to be known here, `--port` or not; a line `ADDRESS {host}` in `/etc/hosts` will do"
+        ))
+    };
     let found = timeout_at(deadline, tokio::net::lookup_host((host, 0))).await;
     let found = found.map_err(|_| unknown("no answer in time"))?;
     let addresses: Vec<IpAddr> = found

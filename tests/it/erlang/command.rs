@@ -206,16 +206,17 @@ fn what_is_wrong_is_said_with_what_to_do() {
             "`name@host`",
         ),
         (
-            &["erlang", "erlmcp5", "memory"],
-            2,
-            "error: unknown node `erlmcp5`",
-            "did you mean",
-        ),
-        (
             &["erlang", "erlmcp1", "memory"],
             1,
-            "error: `erlmcp1` is no BEAM node",
-            "`name@host`",
+            "error: no cluster runs in `",
+            "`clusterctl start`",
+        ),
+        (
+            // No host has such a name: nobody is asked for it.
+            &["erlang", "erlmcp1@no..where", "memory", "--port", "9100"],
+            1,
+            "error: cannot find the host `no..where`: ",
+            "a line `ADDRESS no..where` in `/etc/hosts`",
         ),
         (
             &["erlang", "erlmcp1"],
