@@ -44,6 +44,14 @@ impl Printer {
         Ok(out.flush()?)
     }
 
+    /// Data that somebody else has made up, to stdout: what would steer a terminal is left out.
+    ///
+    /// # Errors
+    /// When it cannot be written, or nobody reads it.
+    pub(super) fn foreign(&self, text: &str) -> Result<(), NotWritten> {
+        self.data(&anstream::adapter::strip_str(text).to_string())
+    }
+
     /// An object on one line, to stdout.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub fn erlang_ports(ports: &Ports) -> String {
     names.sort_by(|one, other| other.1.cmp(one.1));
     let rows = names
         .into_iter()
-        .map(|(name, count)| [name.clone(), count.to_string()]);
+        .map(|(name, count)| [harmless(name), count.to_string()]);
     titled(&title, table::lines(["name", "count"], rows, 1))
 }
 
@@ -68,7 +68,7 @@ pub fn erlang_nodes(nodes: &Nodes) -> String {
         let names = if names.is_empty() {
             paint::dim("none")
         } else {
-            names.join(", ")
+            harmless(&names.join(", "))
         };
         format!("{kind:<9}  {names}")
     };
@@ -114,7 +114,7 @@ fn section(title: &str, processes: &[Process]) -> Vec<String> {
     let rows = processes.iter().map(|process| {
         [
             process.pid.clone(),
-            process.name.clone(),
+            harmless(&process.name),
             process.current.clone(),
             numbers::bytes(process.memory),
             process.queue.to_string(),
@@ -124,6 +124,11 @@ fn section(title: &str, processes: &[Process]) -> Vec<String> {
     let mut lines = vec![String::new(), format!("{title}:")];
     lines.extend(table::lines(HEADER, rows, 3));
     lines
+}
+
+/// A name without what would steer a terminal: nodes call themselves and their processes as they like.
+fn harmless(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -199,7 +204,7 @@ mod tests {
             count: 25_010,
             limit: 65_536,
             looked_at: 25_010,
-            by_name: [("efile".into(), 9), ("tcp_inet".into(), 25_001)].into(),
+            by_name: [("efi\u{1b}le".into(), 9), ("tcp_inet".into(), 25_001)].into(),
         };
         insta::assert_snapshot!(plain(&erlang_ports(&ports)), @r"
         25010 of 65536 ports

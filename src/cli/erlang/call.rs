@@ -93,7 +93,7 @@ impl Typed {
             printer.pretty_json(&answer(&node, &output, &ended))?;
         } else {
             if !output.text.is_empty() {
-                printer.data(&output.text)?;
+                printer.foreign(&output.text)?;
             }
             if let Ok(term) = &ended {
                 printer.data(&pretty(term, &node, COLUMNS))?;
