@@ -1,6 +1,6 @@
 //! How a start or a restart gets on: a line for each child, redrawn on a terminal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -14,6 +14,8 @@ use crate::supervisor::Presence;
 
 /// Between two questions to the supervisor.
 const LOOK: Duration = Duration::from_millis(100);
+/// A supervisor takes no longer to end: nodes have 10 s, a balancer's clients some more.
+const ENDING: Duration = Duration::from_mins(1);
 
 /// A rollout that failed, or cannot be followed any more.
 #[derive(Debug)]
@@ -91,19 +93,29 @@ async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
     }
 }
 
-/// Why a supervisor that does not answer any more does not, if it is because it is gone.
+/// Why a supervisor that does not answer any more does not, if it is because it is gone. One that ends still listens while
+/// the nodes do, and is waited for.
 async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
-    match Presence::of(run_dir).await.ok()? {
-        Presence::Running(_) => None,
-        Presence::Absent => Some(Failure::because(format!(
-            "the cluster was stopped before the {verb} was done"
-        ))),
-        Presence::Orphaned(_) => Some(
-            Failure::because(format!("the supervisor died before the {verb} was done")).hint(
-                "what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
-                    .to_owned(),
-            ),
-        ),
+    let deadline = Instant::now() + ENDING;
+    loop {
+        match Presence::of(run_dir).await.ok()? {
+            Presence::Running(client) => {
+                if Instant::now() > deadline || client.status().await.is_ok() {
+                    return None;
+                }
+            }
+            Presence::Absent => {
+                let error = format!("the cluster was stopped before the {verb} was done");
+                return Some(Failure::because(error));
+            }
+            Presence::Orphaned(_) => {
+                let error = format!("the supervisor died before the {verb} was done");
+                let hint =
+                    "what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it";
+                return Some(Failure::because(error).hint(hint.to_owned()));
+            }
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -50,6 +50,23 @@ fn without_an_erlang_that_will_do_nothing_is_started() {
 }
 
 #[test]
+fn a_start_that_is_stopped_says_so_although_nodes_take_their_time_to_end() {
+    let cluster = TestCluster::of_beams("builtin");
+    let start = cluster.beside(&["start"]).spawn().unwrap();
+    eventually("a node", || {
+        cluster.run_dir().join("state.json").exists().then_some(())
+    });
+    cluster.ok(&["stop"]);
+    let output = start.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("error: the cluster was stopped before the start was done"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_taken_distribution_port_is_named_before_anything_is_started() {
     let cluster = TestCluster::of_beams("builtin");
     let _holder = TcpListener::bind((Ipv4Addr::LOCALHOST, cluster.port(9103))).unwrap();
