@@ -56,6 +56,17 @@ pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Res
     }
 }
 
+/// Whether an error of connecting is this side's own trouble: no descriptor, no memory, no such source, no port that is free.
+/// Whatever else the kernel says, it says of the target: nobody is there, or no way leads to it, as where its address needs a scope
+/// or is routed nowhere (`EINVAL`), or where a route (`EACCES`) or a firewall (`EPERM`) forbids it.
+#[must_use]
+pub fn is_ours(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
 // Private
 
 #[expect(unsafe_code, reason = "neither nix nor socket2 has this option")]
@@ -91,6 +102,24 @@ mod tests {
         let (stream, accepted) = tokio::join!(connect(target, Some(source)), listener.accept());
         assert_eq!(accepted.unwrap().1.ip(), source);
         assert!(stream.unwrap().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_target_that_no_way_leads_to_is_to_blame_and_a_source_that_is_not_there_is_not() {
+        let refused = |target: &str, source: Option<&str>| {
+            let source = source.map(|source| source.parse().unwrap());
+            begin(target.parse().unwrap(), source, false).unwrap_err()
+        };
+        // A link-local address without its link.
+        let target = "[fe80::1]:9";
+        assert!(!is_ours(&refused(target, None)));
+        assert!(!is_ours(
+            &connect(target.parse().unwrap(), None).await.unwrap_err()
+        ));
+        assert!(is_ours(&refused("127.0.0.1:9", Some("192.0.2.1"))));
+        for errno in [libc::ENETUNREACH, libc::EACCES, libc::EPERM, libc::EINVAL] {
+            assert!(!is_ours(&io::Error::from_raw_os_error(errno)), "{errno}");
+        }
     }
 
     #[tokio::test]

@@ -50,16 +50,9 @@ impl Probe {
 fn not_connected(target: SocketAddr, error: &io::Error) -> Failure {
     let why = error.to_string();
     match error.raw_os_error() {
-        Some(
-            libc::ECONNREFUSED
-            | libc::ECONNRESET
-            | libc::EHOSTUNREACH
-            | libc::ENETUNREACH
-            | libc::EHOSTDOWN
-            | libc::ENETDOWN,
-        ) => Failure::Connect { target, why },
+        _ if platform::connect::is_ours(error) => Failure::Local { target, why },
         Some(libc::ETIMEDOUT) => Failure::ConnectTimeout { target },
-        _ => Failure::Local { target, why },
+        _ => Failure::Connect { target, why },
     }
 }
 
@@ -244,6 +237,14 @@ mod tests {
         );
         drop(listener);
         let failure = hung.ask().await.unwrap_err();
+        assert_eq!((failure.word(), failure.blames_node()), ("L4CON", true));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_no_way_leads_to_is_the_nodes_trouble() {
+        // Link-local, without its link.
+        let failure = probe("[fe80::1]:9".parse().unwrap(), Question::Mcp).ask().await;
+        let failure = failure.unwrap_err();
         assert_eq!((failure.word(), failure.blames_node()), ("L4CON", true));
     }
 

@@ -81,8 +81,12 @@ impl Worker {
                     self.wait_for_answer(session);
                 }
             }
-            Err(error) if is_ours(&error) => {
+            Err(error) if platform::connect::is_ours(&error) => {
                 self.complain("cannot connect to a server", &error);
+                // Another source may do. If not, it may be that there is none for this server only.
+                if failures > 0 {
+                    session.tried.push(lease.server().id);
+                }
                 drop(lease);
                 self.try_again(session);
             }
@@ -216,12 +220,4 @@ impl Worker {
             self.plane.eject(&session.backend, server, error);
         }
     }
-}
-
-/// Whether it is our own trouble: no port, no descriptor, no such source.
-fn is_ours(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EADDRNOTAVAIL | libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM | libc::EINVAL)
-    )
 }

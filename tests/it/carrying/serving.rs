@@ -20,6 +20,17 @@ fn a_server_that_refuses_is_passed_over() {
 }
 
 #[test]
+fn a_server_that_no_way_leads_to_is_passed_over_and_ejected() {
+    let [alive] = speakers();
+    // Link-local, without its link: an invalid argument to `connect`.
+    let plane = Plane::start(&["[fe80::1]:9".parse().unwrap(), alive]);
+    eventually("it is ejected", || {
+        assert_eq!(byte(&client(plane.address)).unwrap(), 1);
+        (plane.row("node1").text("status") == "DOWN").then_some(())
+    });
+}
+
+#[test]
 fn a_source_address_that_is_none_of_ours_costs_no_client() {
     let plane = Plane::with(&speakers::<2>(), |config| {
         config.sources = ["203.0.113.9", "127.0.0.2"].map(|it| it.parse().unwrap()).into();
