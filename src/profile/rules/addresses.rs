@@ -1,5 +1,7 @@
 //! Addresses that can be listened on, and connected to.
 
+use std::net::IpAddr;
+
 use crate::profile::document::Runtime;
 use crate::profile::endpoints::overlap;
 use crate::profile::problem::Problem;
@@ -36,7 +38,7 @@ pub(super) fn listen(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// A balancer connects to its nodes, so their addresses are single ones.
+/// A balancer connects to its nodes, so their addresses are single ones, and say everything that leads there.
 pub(super) fn nodes(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let addresses = if nodes.runtime == Runtime::External {
@@ -47,13 +49,32 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
     } else {
         vec![("nodes.address".to_owned(), nodes.address)]
     };
+    let hint = if nodes.runtime == Runtime::External {
+        "give the address that the node itself listens on, as this host reaches it"
+    } else {
+        "nodes on this host use 127.0.0.1 or ::1"
+    };
     addresses
         .into_iter()
-        .filter(|(_, address)| address.is_unspecified() || address.is_multicast())
-        .map(|(path, address)| {
-            written
-                .problem(&path, format!("a balancer cannot connect to {address}"))
-                .hint("nodes on this host use 127.0.0.1 or ::1")
+        .filter_map(|(path, address)| {
+            let what = unreachable(address)?;
+            let message = format!("a balancer cannot connect to {address}: {what}");
+            Some(written.problem(&path, message).hint(hint))
         })
         .collect()
+}
+
+// Private
+
+/// Why nobody can connect to the address, if so.
+fn unreachable(address: IpAddr) -> Option<&'static str> {
+    match address.to_canonical() {
+        any if any.is_unspecified() => Some("it stands for every address of a host"),
+        many if many.is_multicast() => Some("it is a group's (multicast)"),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is everybody's (broadcast)"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            Some("it is link-local (fe80::/10), and means a host only together with an interface")
+        }
+        _ => None,
+    }
 }

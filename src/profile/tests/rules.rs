@@ -15,7 +15,10 @@ fn broken_rules() {
         ("nodes.count=0", "`nodes.count` cannot be 0"),
         ("nodes.name=node", "4 nodes would all be called `node`"),
         ("nodes.name=a {n}", "`a 4` cannot name a node"),
-        ("nodes.address=0.0.0.0", "a balancer cannot connect to 0.0.0.0"),
+        (
+            "nodes.address=0.0.0.0",
+            "a balancer cannot connect to 0.0.0.0: it stands for every address of a host",
+        ),
         ("nodes.tcp_port=0", "`nodes.tcp_port` cannot be port 0"),
         (
             "nodes.tcp_port=65533",
@@ -258,6 +261,31 @@ fn a_node_is_a_program_or_an_erlmcp_and_opens_what_it_has() {
     assert!(erlmcp.path.is_absolute() && erlmcp.path.ends_with("erlmcp"));
     let node = cluster(&source).nodes[1].clone();
     assert_eq!(node.fill(&erlmcp.eval), "my:start(8082)");
+}
+
+#[test]
+fn external_members_have_addresses_that_can_be_connected_to() {
+    let messages = |address: &str| -> Vec<String> {
+        let text = format!(
+            "nodes: {{runtime: external, members: [{{name: a, address: \"{address}\", tcp_port: 9001}}]}}\n"
+        );
+        let problems = problems(&file(&text));
+        problems.messages().map(str::to_owned).collect()
+    };
+    for (address, why) in [
+        ("::", "it stands for every address of a host"),
+        ("224.0.0.1", "it is a group's (multicast)"),
+        ("ff02::1", "it is a group's (multicast)"),
+        ("255.255.255.255", "it is everybody's (broadcast)"),
+        ("::ffff:255.255.255.255", "it is everybody's (broadcast)"),
+        (
+            "fe80::1",
+            "it is link-local (fe80::/10), and means a host only together with an interface",
+        ),
+    ] {
+        let expected = format!("a balancer cannot connect to {address}: {why}");
+        assert_eq!(messages(address), [expected]);
+    }
 }
 
 #[test]
