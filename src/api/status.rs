@@ -94,6 +94,9 @@ pub struct Node {
     pub state: NodeState,
     /// Its process; null when none of ours runs.
     pub pid: Option<u32>,
+    /// Whether somebody else runs it: then nothing is known of its process. Left out when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// Restarts since the start of the cluster.
     pub restarts: u32,
     /// Where it speaks MCP over TCP.
@@ -133,9 +136,9 @@ pub struct ConnectionsBy {
 pub enum NodeState {
     /// It answers.
     Up,
-    /// It runs and does not answer.
+    /// It does not answer, although it runs, or should.
     Down,
-    /// It comes up, or waits for its next start.
+    /// It comes up, or waits for its next start. One that runs elsewhere: it has not answered yet.
     Starting,
     /// It gets no new connections; old ones live.
     Draining,

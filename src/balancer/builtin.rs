@@ -70,10 +70,17 @@ impl Balancer for Builtin {
     }
 
     fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError> {
-        Ok(vec![ConfigFile {
-            path: deployment.run_dir.dataplane_drained(),
-            content: render::drained_names(deployment.cluster, &away.drained),
-        }])
+        let Deployment { cluster, run_dir, .. } = deployment;
+        Ok(vec![
+            ConfigFile {
+                path: run_dir.dataplane_drained(),
+                content: render::drained_names(cluster, &away.drained),
+            },
+            ConfigFile {
+                path: run_dir.dataplane_down(),
+                content: render::down_names(cluster, &away.down),
+            },
+        ])
     }
 
     fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>> {
@@ -155,14 +162,20 @@ mod tests {
         let names = files
             .iter()
             .map(|file| file.path.file_name().unwrap().to_str().unwrap());
-        assert_eq!(names.collect::<Vec<_>>(), ["dataplane.yaml", "dataplane.drained"]);
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["dataplane.yaml", "dataplane.drained", "dataplane.down"]
+        );
         assert!(files[0].content.starts_with("# erlmcp: MCP clients on 4 nodes."));
         let warned = builtin.check(deployment).await;
         assert_eq!(warned.unwrap(), Vec::<String>::new());
-        let drained = builtin
-            .order_files(deployment, &Away::drained(["erlmcp2".to_owned()]))
-            .unwrap();
-        assert!(drained[0].content.ends_with("\nerlmcp2\n"));
+        let away = Away {
+            down: ["erlmcp3".to_owned()].into(),
+            ..Away::drained(["erlmcp2".to_owned()])
+        };
+        let orders = builtin.order_files(deployment, &away).unwrap();
+        assert!(orders[0].content.ends_with("\nerlmcp2\n"));
+        assert!(orders[1].content.ends_with("\nerlmcp3\n"));
 
         let mut cluster = cluster.clone();
         cluster.listen.tcp = None;

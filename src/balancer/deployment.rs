@@ -25,7 +25,7 @@ pub struct Deployment<'a> {
 pub struct Away {
     /// By an operator's order.
     pub drained: BTreeSet<String>,
-    /// Because they do not serve, or shall not yet. A balancer with checks of its own finds out itself.
+    /// Because they do not serve, or shall not yet. A balancer with checks of its own is to begin so, and then goes by those.
     pub down: BTreeSet<String>,
 }
 

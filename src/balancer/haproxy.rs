@@ -121,7 +121,7 @@ impl Balancer for Haproxy {
         let drained = &away.drained;
         let states = plan.balancer.all_instances().map(|instance| {
             let path = run_dir.haproxy_state(instance);
-            (path, render::server_states(cluster, drained))
+            (path, render::server_states(cluster, drained, &away.down))
         });
         let lists = [
             (

@@ -58,7 +58,7 @@ pub trait Balancer: Send + Sync {
     /// The binary's version, as it says itself.
     fn version(&self) -> &str;
 
-    /// The files that it reads, for a fresh start with no node drained. The first one is its configuration.
+    /// The files that it reads, for a fresh start with no node drained or down. The first one is its configuration.
     ///
     /// For any other start, those of [`Balancer::order_files`] are to be written after them. A process that takes over
     /// from an old one finds more in the state file if the old one's `show servers state` is written there just
@@ -69,8 +69,8 @@ pub trait Balancer: Send + Sync {
     /// When a template cannot be filled, or a certificate not read.
     fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError>;
 
-    /// Those of the files that say which nodes get nothing new, to be written before an order is given: so every
-    /// process that starts later knows of it before its first connection.
+    /// Those of the files that say which nodes get nothing new, to be written before an order is given, and before a process
+    /// is started: so each knows of it before its first connection.
     ///
     /// # Errors
     /// When a template cannot be filled.

@@ -13,6 +13,7 @@ use super::log_file::LogFile;
 use super::names;
 use super::printer::Printer;
 use super::settings::Settings;
+use crate::profile::Runtime;
 use crate::render::NGINX_ACCESS_LOG;
 use crate::report::paint;
 
@@ -113,6 +114,9 @@ impl Reader<'_> {
 /// There is no log called `name`: not yet, or there is no such child.
 fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>) -> Failure {
     if let Ok(cluster) = settings.cluster() {
+        if cluster.runtime == Runtime::External && cluster.node(name).is_some() {
+            return elsewhere(name);
+        }
         known.extend(cluster.nodes.into_iter().map(|node| node.name));
     }
     let balancers = AVAILABLE.iter().map(|kind| kind.name());
@@ -145,6 +149,11 @@ fn found(logs: &Path) -> Result<Vec<String>, Failure> {
 fn none(logs: &Path) -> Failure {
     Failure::because(format!("there is no log at `{}`", logs.display()))
         .hint("`clusterctl start` makes some; `--run-dir` says of which cluster".to_owned())
+}
+
+fn elsewhere(node: &str) -> Failure {
+    Failure::because(format!("`{node}` runs elsewhere, and so does its log"))
+        .hint("`clusterctl logs supervisor` tells when it answered, and when not".to_owned())
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Failure {

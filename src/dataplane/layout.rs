@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::backend::{Backend, Pool};
 use super::clock::Clock;
 use super::frontend::{Frontend, Route};
-use super::server::Server;
+use super::server::{Event, Server};
 use super::sticky::StickyTable;
 use crate::profile::Table;
 use crate::render::{Dataplane, DataplaneBackend, DataplaneFrontend};
-use crate::runtime::ServerState;
+use crate::runtime::{ServerHealth, ServerState};
 
 /// HAProxy counts frontends and backends together, and 1 is its own.
 const FIRST_ID: u32 = 2;
@@ -27,6 +27,13 @@ pub(crate) struct Layout {
     pub(crate) times: Times,
 }
 
+/// Names of servers that begin otherwise than up and ready.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Away {
+    pub(crate) drained: BTreeSet<String>,
+    pub(crate) down: BTreeSet<String>,
+}
+
 /// How long to wait for what, in ms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -38,12 +45,7 @@ pub(crate) struct Times {
 
 impl Layout {
     /// What `config` says, with those parts of `old` that go on.
-    pub(crate) fn new(
-        config: Dataplane,
-        old: Option<&Layout>,
-        drained: &BTreeSet<String>,
-        clock: &Clock,
-    ) -> Layout {
+    pub(crate) fn new(config: Dataplane, old: Option<&Layout>, away: &Away, clock: &Clock) -> Layout {
         let (frontend_ids, backend_ids) = ids(&config, old);
         let backends: Vec<Arc<Backend>> = config
             .backends
@@ -51,7 +53,7 @@ impl Layout {
             .zip(backend_ids)
             .map(|(described, id)| {
                 let known = old.and_then(|old| old.backend(&described.name));
-                backend(described, id, known, &config, drained, clock)
+                backend(described, id, known, &config, away, clock)
             })
             .collect();
         let frontends = config
@@ -168,7 +170,7 @@ fn backend(
     id: u32,
     known: Option<&Arc<Backend>>,
     config: &Dataplane,
-    drained: &BTreeSet<String>,
+    away: &Away,
     clock: &Clock,
 ) -> Arc<Backend> {
     let before = known.map(|known| known.pool());
@@ -181,17 +183,17 @@ fn backend(
             known.reconfigure(server);
             Arc::clone(known)
         } else {
-            let wanted = if drained.contains(&server.name) {
+            let wanted = if away.drained.contains(&server.name) {
                 ServerState::Drain
             } else {
                 ServerState::Ready
             };
-            Arc::new(Server::new(
-                server.clone(),
-                wanted,
-                config.workers,
-                Instant::now(),
-            ))
+            let new = Server::new(server.clone(), wanted, config.workers, Instant::now());
+            if away.down.contains(&server.name) {
+                // It has no sessions that would have to end.
+                let _change = new.happens(Event::Told(ServerHealth::Down), clock);
+            }
+            Arc::new(new)
         };
         let slowstart = described.slowstart.duration().as_millis();
         made.set_slowstart(u64::try_from(slowstart).unwrap_or(u64::MAX));

@@ -118,9 +118,9 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let nofile = descriptors::raise_limit()?;
     let claims = reload::claims(&config, &BTreeMap::new())?;
     let clock = Clock::new();
-    let drained = reload::drained(&config);
+    let away = reload::away(&config);
     let workers = config.workers;
-    let layout = Layout::new(config, None, &drained, &clock);
+    let layout = Layout::new(config, None, &away, &clock);
 
     // Made here, in the table that all workers copy: so whoever wakes a worker writes to what its number means there.
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;

@@ -12,7 +12,7 @@ use super::ServeError;
 use super::backend::Backend;
 use super::checks;
 use super::inbox::Order;
-use super::layout::Layout;
+use super::layout::{Away, Layout};
 use super::plane::Plane;
 use super::server::Server;
 use crate::platform::listen::Claim;
@@ -69,8 +69,8 @@ impl Reload {
         }
         let added = claims(&config, &held.claims)?;
         held.claims.extend(added);
-        let drained = drained(&config);
-        let layout = Layout::new(config, Some(&old), &drained, &plane.clock);
+        let away = away(&config);
+        let layout = Layout::new(config, Some(&old), &away, &plane.clock);
         plane.set_layout(Arc::new(layout));
         in_force(plane, &mut held).await?;
         tracing::info!(config = %self.path.display(), "the configuration was read again");
@@ -129,9 +129,19 @@ pub(super) fn claims(
         .collect()
 }
 
-/// Names of servers that are drained.
-pub(super) fn drained(config: &Dataplane) -> BTreeSet<String> {
-    let Some(path) = &config.drained else {
+/// Who begins drained, and who down.
+pub(super) fn away(config: &Dataplane) -> Away {
+    Away {
+        drained: names(config.drained.as_deref(), "drained"),
+        down: names(config.down.as_deref(), "down"),
+    }
+}
+
+// Private
+
+/// Names of servers, one a line; none without a file.
+fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
+    let Some(path) = path else {
         return BTreeSet::new();
     };
     match std::fs::read_to_string(path) {
@@ -142,13 +152,11 @@ pub(super) fn drained(config: &Dataplane) -> BTreeSet<String> {
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => {
-            tracing::error!(path = %path.display(), %error, "cannot read who is drained: nobody is");
+            tracing::error!(path = %path.display(), %error, "cannot read who is {what}: nobody is");
             BTreeSet::new()
         }
     }
 }
-
-// Private
 
 /// Tells the workers what is configured, and lets servers be checked that are new.
 async fn in_force(plane: &Arc<Plane>, held: &mut Held) -> Result<(), ServeError> {

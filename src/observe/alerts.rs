@@ -56,6 +56,7 @@ pub fn alerts(targets: &Targets, status: &Status, latency: &Latency) -> Vec<Aler
 
 fn out_of_service(node: &Node) -> Option<Alert> {
     let state = match node.state {
+        NodeState::Down if node.elsewhere => "does not answer",
         NodeState::Down => "runs, and does not answer",
         NodeState::Failed => "died too often and is left alone",
         NodeState::Starting if node.restarts > 0 => "died, and is being restarted",
@@ -131,6 +132,15 @@ mod tests {
         assert_eq!(said.len(), 3, "{said:?}");
         assert_eq!(said[0], "has 40000 connections, beyond 20% of the mean 27500");
         assert_eq!(said[2], "connections are uneven: variance 90.9% (target: <5%)");
+    }
+
+    #[test]
+    fn of_a_silent_node_only_what_is_known_is_told() {
+        let mut silent = node(NodeState::Down, 0);
+        assert_eq!(messages(vec![silent.clone()]), ["runs, and does not answer"]);
+        silent.elsewhere = true;
+        silent.reason = Some("cannot connect".into());
+        assert_eq!(messages(vec![silent]), ["does not answer: cannot connect"]);
     }
 
     #[test]

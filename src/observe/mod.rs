@@ -31,6 +31,7 @@ mod testing {
             name: format!("n{connections}"),
             state,
             pid: Some(1),
+            elsewhere: false,
             restarts: 0,
             tcp: "127.0.0.1:9001".parse().unwrap(),
             http: None,

@@ -201,6 +201,12 @@ impl RunDir {
         self.0.join("dataplane.drained")
     }
 
+    /// Names of the nodes that do not answer, one a line. Read by the built-in balancer when it starts.
+    #[must_use]
+    pub fn dataplane_down(&self) -> PathBuf {
+        self.0.join("dataplane.down")
+    }
+
     /// nginx's configuration.
     #[must_use]
     pub fn nginx_config(&self) -> PathBuf {
@@ -328,6 +334,7 @@ impl RunDir {
             self.dataplane_socket(),
             self.dataplane_memory(),
             self.dataplane_drained(),
+            self.dataplane_down(),
             self.nginx_socket(),
             self.nginx_pid(),
             self.certificate(),

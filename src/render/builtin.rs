@@ -28,6 +28,7 @@ pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dat
         socket: run_dir.dataplane_socket(),
         memory: Some(run_dir.dataplane_memory()),
         drained: Some(run_dir.dataplane_drained()),
+        down: Some(run_dir.dataplane_down()),
         stats: cluster.listen.stats,
         status: cluster.listen.status,
         sources: plan.balancer.sources.clone(),

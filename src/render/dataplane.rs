@@ -27,6 +27,9 @@ pub struct Dataplane {
     /// Names of servers that are drained from the first moment, one a line; `#` begins a comment. A missing file names none.
     #[serde(default)]
     pub drained: Option<PathBuf>,
+    /// The same of those that are down until a check says otherwise.
+    #[serde(default)]
+    pub down: Option<PathBuf>,
     /// The statistics page, `/stats;csv` and `/metrics`.
     #[serde(default)]
     pub stats: Option<SocketAddr>,

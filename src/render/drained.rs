@@ -1,4 +1,4 @@
-//! What HAProxy reads when it starts so that drained nodes are drained from its first connection on.
+//! What a balancer reads when it starts so that drained nodes are drained, and dead ones down, from its first connection on.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,12 +8,16 @@ use crate::profile::{Cluster, Node};
 
 /// Drained by an administrator, as HAProxy numbers it (`SRV_ADMF_FDRAIN`).
 const DRAINED: u8 = 8;
+/// Down and up, as HAProxy numbers them (`SRV_ST_STOPPED`, `SRV_ST_RUNNING`).
+const STOPPED: u8 = 0;
+const RUNNING: u8 = 2;
 
 /// The list of drained nodes' names.
 #[must_use]
 pub fn drained_names(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
     list(
         "Drained nodes",
+        "clients are not brought back to them",
         nodes(cluster, drained).map(|node| node.name.clone()),
     )
 }
@@ -23,27 +27,42 @@ pub fn drained_names(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
 pub fn drained_ids(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
     list(
         "Server ids of drained nodes",
+        "clients are not brought back to them",
         nodes(cluster, drained).map(|node| node.number.to_string()),
     )
 }
 
-/// A server state file that knows only who is drained. Without a file HAProxy warns.
+/// The list of names of those that are down.
+#[must_use]
+pub fn down_names(cluster: &Cluster, down: &BTreeSet<String>) -> String {
+    let names = nodes(cluster, down).map(|node| node.name.clone());
+    list("Nodes that do not answer", "a check raises them", names)
+}
+
+/// A server state file that knows only who is drained, and who is down until a check says otherwise. Without a file HAProxy
+/// warns.
 ///
 /// Its format, version 1, is told by HAProxy's management guide at `show servers state`.
 #[must_use]
-pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
+pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTreeSet<String>) -> String {
     let mut text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
                     srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state \
                     srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord\n"
         .to_owned();
-    for node in nodes(cluster, drained) {
+    let away = drained | down;
+    for node in nodes(cluster, &away) {
+        let is_down = down.contains(&node.name);
+        let operation = if is_down { STOPPED } else { RUNNING };
+        let admin = if drained.contains(&node.name) { DRAINED } else { 0 };
         for server in servers(cluster, &node.name) {
             let Some(address) = server.address else {
                 continue;
             };
-            // Running, as far as anybody knows yet, and checked; who tracks another one is not.
+            // Up as far as anybody knows yet, unless it is down, and checked; who tracks another one is not.
             let check = if server.tracks {
                 "1 0 2 0".to_owned()
+            } else if is_down {
+                "8 2 0 6".to_owned()
             } else {
                 format!(
                     "6 3 {} 6",
@@ -53,7 +72,7 @@ pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "0 {} {} {} {} 2 {DRAINED} {weight} {weight} 0 {check} 0 0 1 - {} -",
+                "0 {} {} {} {} {operation} {admin} {weight} {weight} 0 {check} 0 0 1 - {} -",
                 server.backend,
                 node.number,
                 node.name,
@@ -72,8 +91,8 @@ fn nodes<'a>(cluster: &'a Cluster, drained: &'a BTreeSet<String>) -> impl Iterat
     cluster.nodes.iter().filter(|node| drained.contains(&node.name))
 }
 
-fn list(what: &str, entries: impl Iterator<Item = String>) -> String {
-    let mut text = format!("# {what}, one a line: clients are not brought back to them.\n");
+fn list(what: &str, why: &str, entries: impl Iterator<Item = String>) -> String {
+    let mut text = format!("# {what}, one a line: {why}.\n");
     for entry in entries {
         text.push_str(&entry);
         text.push('\n');
@@ -92,7 +111,7 @@ mod tests {
         let drained = BTreeSet::from(["erlmcp2".to_owned(), "nobody".to_owned()]);
         assert!(drained_names(&cluster, &drained).ends_with(".\nerlmcp2\n"));
         assert!(drained_ids(&cluster, &drained).ends_with(".\n2\n"));
-        let states = server_states(&cluster, &drained);
+        let states = server_states(&cluster, &drained, &BTreeSet::new());
         let lines: Vec<&str> = states.lines().skip(2).collect();
         assert_eq!(
             lines,
@@ -103,6 +122,26 @@ mod tests {
                 "0 mcp_sse_backend 2 erlmcp2 127.0.0.1 2 8 100 100 0 1 0 2 0 0 0 1 - 8082 -",
             ]
         );
-        assert_eq!(server_states(&cluster, &BTreeSet::new()).lines().count(), 2);
+        let none = BTreeSet::new();
+        assert_eq!(server_states(&cluster, &none, &none).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_node_that_is_down_is_so_drained_or_not() {
+        let cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
+        let drained = BTreeSet::from(["erlmcp2".to_owned()]);
+        let down = BTreeSet::from(["erlmcp2".to_owned(), "erlmcp3".to_owned()]);
+        assert!(down_names(&cluster, &down).ends_with(".\nerlmcp2\nerlmcp3\n"));
+        let states = server_states(&cluster, &drained, &down);
+        let lines: Vec<&str> = states.lines().skip(2).collect();
+        assert_eq!(
+            (lines.len(), lines[0], lines[4], lines[6]),
+            (
+                8,
+                "0 mcp_cluster_tcp 2 erlmcp2 127.0.0.1 0 8 100 100 0 8 2 0 6 0 0 1 - 9002 -",
+                "0 mcp_cluster_tcp 3 erlmcp3 127.0.0.1 0 0 100 100 0 8 2 0 6 0 0 1 - 9003 -",
+                "0 mcp_websocket_backend 3 erlmcp3 127.0.0.1 0 0 100 100 0 1 0 2 0 0 0 1 - 8083 -",
+            )
+        );
     }
 }

@@ -18,7 +18,7 @@ pub use dataplane::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneError, DataplaneFrontend, DataplaneQuestion,
     DataplaneServer, DataplaneTimeouts,
 };
-pub use drained::{drained_ids, drained_names, server_states};
+pub use drained::{down_names, drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
 pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, nginx};
 pub use pool::{HealthTarget, Server, backend_behind, health_targets, servers};

@@ -54,17 +54,22 @@ fn endpoints(endpoints: &Endpoints) -> Vec<String> {
 
 fn resources(nodes: &[Node], latency: &Latency) -> Vec<String> {
     let column = |text: fn(&Node) -> String| align(&nodes.iter().map(text).collect::<Vec<_>>());
-    let columns = [
+    let mut columns = vec![
         column(|node| format!("{}:", node.name)),
-        column(|node| {
-            node.pid
-                .map_or("no process".to_owned(), |pid| format!("pid {pid}"))
+        column(|node| match node.pid {
+            Some(pid) => format!("pid {pid}"),
+            None if node.elsewhere => "runs elsewhere".to_owned(),
+            None => "no process".to_owned(),
         }),
         column(|node| format!("up {}", numbers::age(node.uptime_seconds))),
         column(|node| numbers::bytes(node.memory_bytes)),
         column(|node| format!("{:.1}% cpu", node.cpu_percent)),
         column(|node| numbers::counted(node.restarts.into(), "restart")),
     ];
+    if nodes.iter().all(|node| node.elsewhere) {
+        // Of processes that are not ours nothing is known.
+        columns.truncate(2);
+    }
     let line = |(index, node): (usize, &Node)| {
         let mut parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
         let answers = latency.nodes.iter().find(|answers| answers.name == node.name);
@@ -171,6 +176,23 @@ mod tests {
         Warnings:
           `::` is left out: this host has no IPv6
         ");
+    }
+
+    #[test]
+    fn of_nodes_elsewhere_no_resources_are_made_up() {
+        let mut report = Health {
+            status: busy(),
+            ..Health::down("erlmcp")
+        };
+        for node in &mut report.status.nodes {
+            (node.pid, node.elsewhere) = (None, true);
+        }
+        let text = plain(&health(&report));
+        let resources = text.split("Resources:\n").nth(1).unwrap();
+        assert!(
+            resources.starts_with("  erlmcp1:  runs elsewhere\n  erlmcp2:  runs elsewhere\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         name: format!("erlmcp{number}"),
         state,
         pid: Some(1_000 + u32::from(number)),
+        elsewhere: false,
         restarts: 0,
         tcp: ([127, 0, 0, 1], 9_000 + number).into(),
         http: Some(([127, 0, 0, 1], 8_080 + number).into()),

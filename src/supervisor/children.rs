@@ -160,6 +160,12 @@ impl Core {
                 .any(|(who, child)| matches!(who, Who::Node(_)) && child.state != State::Stopped)
     }
 
+    /// The node with this index as a child; none when somebody else runs it.
+    pub(super) fn own_child(&self, index: usize) -> Option<&Child> {
+        let child = self.children.get(&Who::Node(index));
+        child.filter(|_| self.owns_nodes())
+    }
+
     /// How the child is.
     pub(super) fn child_look(&self, who: Who) -> ChildLook {
         let Some(child) = self.children.get(&who) else {
@@ -208,6 +214,9 @@ impl Core {
             && let Err(reason) = self.listen()
         {
             return self.apply(who, Event::NotSpawned(reason), now);
+        }
+        if matches!(who, Who::Balancer(_)) && !self.is_reloading() {
+            self.write_orders();
         }
         if let Err(error) = self.setting.furnish(who) {
             let reason = format!("cannot write what it reads: {error}");

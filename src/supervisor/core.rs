@@ -1,6 +1,6 @@
 //! The one owner of every child: hears what happens, decides, acts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,6 +54,8 @@ pub(super) struct Core {
     pub(super) log_starts: BTreeMap<Who, u64>,
     /// Operators' orders to empty nodes, by name.
     pub(super) drains: BTreeMap<String, Drain>,
+    /// Nodes that were down when an earlier supervisor spoke last.
+    pub(super) were_down: BTreeSet<String>,
     /// What each balancer instance has heard of each node.
     pub(super) heard: BTreeMap<Who, Opinion>,
     /// Orders that are answered when the balancer has heard of them.
@@ -75,6 +77,7 @@ pub(super) struct Core {
     pub(super) voices: BTreeMap<Who, AbortHandle>,
     pub(super) next_probe: Instant,
     pub(super) news: mpsc::Sender<News>,
+    pub(super) began: Instant,
     next_rotation: Instant,
     recorded: Option<Record>,
 }
@@ -104,6 +107,7 @@ impl Core {
             doubts: BTreeMap::new(),
             log_starts: BTreeMap::new(),
             drains: BTreeMap::new(),
+            were_down: BTreeSet::new(),
             heard: BTreeMap::new(),
             promises: Vec::new(),
             failovers: Failovers::default(),
@@ -122,6 +126,7 @@ impl Core {
             opinion: watch::Sender::new(Opinion::new()),
             voices: BTreeMap::new(),
             next_probe: now,
+            began: now,
             next_rotation: now,
             recorded: None,
             news,
@@ -129,6 +134,7 @@ impl Core {
         };
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
+            core.were_down.clone_from(&record.down);
             core.adopt(record, now);
             core.go_on_stopping(now);
         }
@@ -187,6 +193,8 @@ impl Core {
             state: self.node_state(index),
             drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
             child: self.child_look(Who::Node(index)),
+            elsewhere: self.own_child(index).is_none(),
+            ailment: vitals.ailment().map(ToString::to_string),
             held_for: self.held_for(index, now),
             samples: vitals.samples.clone(),
         });
@@ -318,12 +326,13 @@ impl Core {
         });
         let children: Vec<ChildRecord> = children.chain(successor).collect();
         let only = self.half();
+        let down = self.away().down;
         let places = self.listening.as_ref().map(Listening::places).unwrap_or_default();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
                 && launch.source == self.setting.launch.source
-                && recorded.places == places
+                && (&recorded.down, &recorded.places) == (&down, &places)
         });
         if is_known {
             return;
@@ -332,7 +341,7 @@ impl Core {
             only,
             ..self.setting.launch.clone()
         };
-        let record = Record::new(launch, children, self.drains.clone(), places);
+        let record = Record::new(launch, children, self.drains.clone(), down, places);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("state file not written: {error}"),

@@ -65,7 +65,7 @@ impl Core {
         }
     }
 
-    /// Writes what a balancer instance that starts later has to know of drained nodes.
+    /// Writes what a balancer instance that starts later has to know of nodes that get nothing new.
     pub(super) fn write_orders(&self) {
         if let Err(error) = write_orders(&self.setting, &self.away()) {
             tracing::error!("orders not written: {error}");

@@ -36,6 +36,10 @@ pub(super) struct NodeLook {
     pub(super) drained: bool,
     /// Its process, when that is ours.
     pub(super) child: ChildLook,
+    /// Whether somebody else runs it.
+    pub(super) elsewhere: bool,
+    /// What keeps it from answering, as far as that is known.
+    pub(super) ailment: Option<String>,
     /// How long it still gets no clients, because it has failed a short while ago.
     pub(super) held_for: Option<Duration>,
     pub(super) samples: Samples,
@@ -119,6 +123,8 @@ impl NodeLook {
                 ))
             }
             (NodeState::Up, None) => None,
+            (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
+            (NodeState::Starting, _) if self.elsewhere => self.ailment.clone(),
             _ => self.child.reason.clone(),
         }
     }
@@ -234,6 +240,7 @@ impl Look {
                     state => state,
                 },
                 pid: look.child.process.map(|process| process.pid),
+                elsewhere: look.elsewhere,
                 restarts: look.child.restarts,
                 tcp: node.tcp,
                 http: node.http,

@@ -13,6 +13,7 @@
 //! Traffic never depends on it: when it is killed, its children go on, and the next supervisor adopts them.
 
 mod access_log;
+mod acquaintance;
 mod census;
 mod child;
 mod children;

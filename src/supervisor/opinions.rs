@@ -20,12 +20,7 @@ impl Core {
         let late = now.saturating_duration_since(self.next_probe) > LATE;
         self.next_probe = now + INTERVAL;
         for index in 0..self.vitals.len() {
-            let is_ours = self.owns_nodes();
-            let runs = self
-                .children
-                .get(&Who::Node(index))
-                .is_none_or(|child| !is_ours || child.is_up());
-            if !runs {
+            if !self.own_child(index).is_none_or(Child::is_up) {
                 continue;
             }
             self.vitals[index].judge(now, late);
@@ -47,7 +42,7 @@ impl Core {
 
     /// What the node with this index does.
     pub(super) fn node_state(&self, index: usize) -> NodeState {
-        let child = self.children.get(&Who::Node(index)).filter(|_| self.owns_nodes());
+        let child = self.own_child(index);
         let is_drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
         node_state(child, &self.vitals[index], is_drained)
     }
@@ -177,7 +172,9 @@ impl Core {
 
     /// What the balancer has to know of the node.
     fn view(&self, index: usize) -> View {
+        let were_down = || self.were_down.contains(&self.setting.cluster.nodes[index].name);
         let health = match self.node_state(index) {
+            _ if !self.knows(index) && were_down() => Health::StillDown,
             _ if !self.knows(index) => Health::Unsaid,
             state if !state.answers() => Health::Ill,
             _ if self.comebacks[index].is_held() => Health::HeldBack,
@@ -187,12 +184,14 @@ impl Core {
         View { health, drained }
     }
 
-    /// Whether we may judge the node: one that served before we came is well until we know better.
+    /// Whether we may judge the node: one that served before we came is well until we know better. One that somebody else runs
+    /// is not, unless it has answered.
     fn knows(&self, index: usize) -> bool {
-        let who = Who::Node(index);
-        match self.children.get(&who).filter(|_| self.owns_nodes()) {
-            Some(child) => !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&who),
-            None => !self.vitals[index].is_unheard(),
+        match self.own_child(index) {
+            Some(child) => {
+                !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&Who::Node(index))
+            }
+            None => self.adopted.is_empty() || !self.vitals[index].is_unheard(),
         }
     }
 }

@@ -38,7 +38,7 @@ impl Core {
     /// Begins waves that are due, and ends what a failed start has begun.
     pub(super) fn go_on_with_rollout(&mut self, now: Instant) {
         // A rollout that is over has been followed up: what dies later is restarted, not taken back.
-        if self.ending.is_some() || self.rollout.outcome.is_some() {
+        if self.ending.is_some() || self.rollout.outcome.is_some() || self.gets_acquainted(now) {
             return;
         }
         loop {

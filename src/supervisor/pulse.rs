@@ -81,9 +81,12 @@ impl Pulse {
         };
     }
 
-    /// A probe could not be sent after all.
+    /// A probe could not be sent after all, which says nothing of a node that has answered before. Of one that has not, it is all
+    /// that there is to say: that it cannot be asked must come to light.
     pub(super) fn not_asked(&mut self) {
-        self.asked_since = self.asked_since.saturating_sub(1);
+        if self.state != State::Unheard {
+            self.asked_since = self.asked_since.saturating_sub(1);
+        }
     }
 
     /// A probe failed.
@@ -126,6 +129,11 @@ impl Pulse {
     /// Whether nothing is known of it yet.
     pub(super) fn is_unheard(&self) -> bool {
         self.state == State::Unheard
+    }
+
+    /// Whether it has answered, and not fallen silent since.
+    pub(super) fn is_beating(&self) -> bool {
+        self.state == State::Beating
     }
 }
 
@@ -177,6 +185,21 @@ mod tests {
         (0..3).for_each(|_| silent.asked());
         silent.judge(now + SILENCE, false);
         assert!(!silent.is_unheard() && silent.silent_since().is_some());
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_silent_only_if_it_was_never_heard() {
+        let now = Instant::now();
+        let judged = |mut pulse: Pulse| {
+            for _ in 0..9 {
+                pulse.asked();
+                pulse.not_asked();
+            }
+            pulse.judge(now + SILENCE, false);
+            pulse.silent_since().is_some()
+        };
+        assert!(judged(Pulse::unheard(now)));
+        assert!(!judged(Pulse::beating(now)));
     }
 
     #[test]

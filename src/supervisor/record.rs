@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drain::Drain;
 use crate::api::Only;
+use crate::balancer::Away;
 use crate::platform::listen::Places;
 use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
@@ -49,6 +50,9 @@ pub struct Record {
     /// Operators' orders to empty nodes, by name.
     #[serde(default)]
     pub(super) drains: BTreeMap<String, Drain>,
+    /// Nodes that get no clients because they do not serve, or shall not yet.
+    #[serde(default)]
+    pub(super) down: BTreeSet<String>,
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
@@ -103,6 +107,7 @@ impl Record {
         launch: Launch,
         children: Vec<ChildRecord>,
         drains: BTreeMap<String, Drain>,
+        down: BTreeSet<String>,
         places: BTreeMap<SocketAddr, Places>,
     ) -> Record {
         Record {
@@ -112,6 +117,7 @@ impl Record {
             children,
             boot: boot_id(),
             drains,
+            down,
             places,
         }
     }
@@ -171,6 +177,14 @@ impl Record {
         dead.try_for_each(|child| child.process.signal_group(Signal::SIGKILL))
     }
 
+    /// The nodes that get nothing new.
+    pub(super) fn away(&self) -> Away {
+        Away {
+            down: self.down.clone(),
+            ..Away::drained(self.drains.keys().cloned())
+        }
+    }
+
     /// The balancer instances that still live and take clients, by their index.
     pub(super) fn instances(&self) -> BTreeSet<usize> {
         let living = self.living().into_iter();
@@ -220,6 +234,7 @@ mod tests {
             launch(),
             vec![own.clone(), gone],
             BTreeMap::new(),
+            BTreeSet::from(["erlmcp2".to_owned()]),
             BTreeMap::from([("127.0.0.1:8000".parse().unwrap(), Places::in_order(3))]),
         );
         record.write(&run_dir).unwrap();
@@ -236,6 +251,7 @@ mod tests {
             launch(),
             Vec::new(),
             BTreeMap::new(),
+            BTreeSet::new(),
             BTreeMap::new(),
         ))
         .unwrap();

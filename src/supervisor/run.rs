@@ -37,8 +37,11 @@ const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
     let Prepared { setting, files, .. } = prepared;
     let run_dir = setting.run_dir.clone();
-    let drained = record.iter().flat_map(|record| record.drains.keys().cloned());
-    write_files(&setting, &files, &Away::drained(drained))?;
+    write_files(
+        &setting,
+        &files,
+        &record.as_ref().map_or_else(Away::default, Record::away),
+    )?;
     let listening = match &record {
         Some(record) => Listening::regain(&setting, record).await?,
         None => None,

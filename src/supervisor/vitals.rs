@@ -12,8 +12,16 @@ use crate::probe::{Failure, Probe};
 
 /// The pulse of each of a node's ports, and how fast it answers.
 pub(super) struct Vitals {
-    ports: Vec<(Probe, Pulse)>,
+    ports: Vec<Port>,
     pub(super) samples: Samples,
+}
+
+/// One of a node's ports.
+struct Port {
+    probe: Probe,
+    pulse: Pulse,
+    /// How the last probe failed, if it did.
+    failure: Option<Failure>,
 }
 
 impl Vitals {
@@ -21,41 +29,47 @@ impl Vitals {
     pub(super) fn new(probes: Vec<Probe>, now: Instant) -> Vitals {
         let ports = probes
             .into_iter()
-            .map(|probe| (probe, Pulse::unheard(now)))
-            .collect();
+            .map(|probe| Port::new(probe, Pulse::unheard(now)));
         Vitals {
-            ports,
+            ports: ports.collect(),
             samples: Samples::default(),
         }
     }
 
     /// What the node is asked.
     pub(super) fn probes(&self) -> Vec<Probe> {
-        self.ports.iter().map(|(probe, _)| *probe).collect()
+        self.ports.iter().map(|port| port.probe).collect()
     }
 
-    /// From now on it is asked by these `probes`; what is known of its ports stays known.
+    /// From now on it is asked by these `probes`; what is known of its ports stays known. A port that was not asked before is
+    /// as well as the others.
     pub(super) fn ask_as(&mut self, probes: Vec<Probe>, now: Instant) {
         let known = std::mem::take(&mut self.ports);
+        let ill = known
+            .iter()
+            .map(|port| port.pulse)
+            .find(|pulse| !pulse.is_beating());
+        let others = ill.unwrap_or_else(|| Pulse::beating(now));
         let pulse = |probe: &Probe| {
-            let same = known.iter().find(|(before, _)| before.target == probe.target);
-            same.map_or_else(|| Pulse::beating(now), |(_, pulse)| *pulse)
+            let same = known.iter().find(|before| before.probe.target == probe.target);
+            same.map_or(others, |port| port.pulse)
         };
-        self.ports = probes.into_iter().map(|probe| (probe, pulse(&probe))).collect();
+        let ports = probes.into_iter().map(|probe| Port::new(probe, pulse(&probe)));
+        self.ports = ports.collect();
     }
 
     /// Its process has just answered.
     pub(super) fn revive(&mut self, now: Instant) {
-        for (_, pulse) in &mut self.ports {
-            *pulse = Pulse::beating(now);
+        for port in &mut self.ports {
+            *port = Port::new(port.probe, Pulse::beating(now));
         }
     }
 
     /// Asks every port once; `node` is its index.
     pub(super) fn ask(&mut self, node: usize, news: &mpsc::Sender<News>) {
-        for (probe, pulse) in &mut self.ports {
-            pulse.asked();
-            let (probe, news) = (*probe, news.clone());
+        for port in &mut self.ports {
+            port.pulse.asked();
+            let (probe, news) = (port.probe, news.clone());
             tokio::spawn(async move {
                 let result = probe.ask().await;
                 let _nobody_listens_after_the_end = news
@@ -71,41 +85,55 @@ impl Vitals {
 
     /// A probe came back from `target`.
     pub(super) fn probed(&mut self, target: SocketAddr, result: Result<Duration, Failure>, now: Instant) {
-        let Some(index) = self.ports.iter().position(|(probe, _)| probe.target == target) else {
+        let mut ports = self.ports.iter_mut().enumerate();
+        let Some((index, port)) = ports.find(|(_, port)| port.probe.target == target) else {
             return;
         };
-        let pulse = &mut self.ports[index].1;
-        match result {
+        match &result {
             Ok(took) => {
-                pulse.answered(now);
+                port.pulse.answered(now);
                 // The first port is the one that clients are measured by.
                 if index == 0 {
-                    self.samples.add(took);
+                    self.samples.add(*took);
                 }
             }
-            Err(failure) if failure.blames_node() => pulse.failed(),
+            Err(failure) if failure.blames_node() => port.pulse.failed(),
             // We had no descriptor or no port to ask with, which says nothing of the node.
-            Err(_) => pulse.not_asked(),
+            Err(_) => port.pulse.not_asked(),
         }
+        port.failure = result.err();
     }
 
     /// Time went on.
     pub(super) fn judge(&mut self, now: Instant, late: bool) {
-        for (_, pulse) in &mut self.ports {
-            pulse.judge(now, late);
+        for port in &mut self.ports {
+            port.pulse.judge(now, late);
         }
     }
 
     /// Whether nothing is known of one of its ports yet.
     pub(super) fn is_unheard(&self) -> bool {
-        self.ports.iter().any(|(_, pulse)| pulse.is_unheard())
+        self.ports.iter().any(|port| port.pulse.is_unheard())
+    }
+
+    /// Whether one of its ports has neither answered nor failed to yet.
+    pub(super) fn is_unmet(&self) -> bool {
+        self.ports
+            .iter()
+            .any(|port| port.pulse.is_unheard() && port.failure.is_none())
+    }
+
+    /// What keeps it from being well, as far as that is known.
+    pub(super) fn ailment(&self) -> Option<&Failure> {
+        let mut ill = self.ports.iter().filter(|port| !port.pulse.is_beating());
+        ill.find_map(|port| port.failure.as_ref())
     }
 
     /// When all of its ports had last answered.
     pub(super) fn last_answer(&self) -> Instant {
         self.ports
             .iter()
-            .map(|(_, pulse)| pulse.last_answer())
+            .map(|port| port.pulse.last_answer())
             .min()
             .unwrap_or_else(Instant::now)
     }
@@ -114,7 +142,82 @@ impl Vitals {
     pub(super) fn silent_since(&self) -> Option<Instant> {
         self.ports
             .iter()
-            .filter_map(|(_, pulse)| pulse.silent_since())
+            .filter_map(|port| port.pulse.silent_since())
             .min()
+    }
+}
+
+impl Port {
+    fn new(probe: Probe, pulse: Pulse) -> Port {
+        Port {
+            probe,
+            pulse,
+            failure: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pulse::{INTERVAL, PATIENCE};
+    use super::*;
+    use crate::probe::Question;
+
+    fn probe(port: u16) -> Probe {
+        Probe {
+            target: SocketAddr::from(([192, 0, 2, 1], port)),
+            question: Question::Tcp,
+            source: None,
+            timeout: PATIENCE,
+        }
+    }
+
+    fn refused(port: u16) -> Failure {
+        let target = probe(port).target;
+        Failure::Connect {
+            target,
+            why: "refused".to_owned(),
+        }
+    }
+
+    /// Of a node with the ports 1 and 2, of which the second one has been asked in vain for four seconds.
+    fn half_silent(began: Instant) -> Vitals {
+        let mut vitals = Vitals::new(vec![probe(1), probe(2)], began);
+        for second in 1..=4 {
+            let now = began + INTERVAL * second;
+            vitals.ports.iter_mut().for_each(|port| port.pulse.asked());
+            vitals.probed(probe(1).target, Ok(Duration::ZERO), now);
+            vitals.probed(probe(2).target, Err(refused(2)), now);
+            vitals.judge(now, false);
+        }
+        vitals
+    }
+
+    #[test]
+    fn who_has_answered_or_failed_to_is_met_and_who_is_ill_says_why() {
+        let now = Instant::now();
+        let mut vitals = Vitals::new(vec![probe(1)], now);
+        assert!(vitals.is_unmet() && vitals.ailment().is_none());
+        vitals.probed(probe(1).target, Err(refused(1)), now);
+        assert!(!vitals.is_unmet() && vitals.is_unheard());
+        assert_eq!(vitals.ailment(), Some(&refused(1)));
+        vitals.probed(probe(1).target, Ok(Duration::ZERO), now);
+        assert!(!vitals.is_unmet() && !vitals.is_unheard() && vitals.ailment().is_none());
+        assert_eq!(half_silent(now).ailment(), Some(&refused(2)));
+    }
+
+    #[test]
+    fn a_port_that_is_asked_for_the_first_time_is_as_well_as_the_others() {
+        let now = Instant::now();
+        let mut well = Vitals::new(vec![probe(1)], now);
+        well.probed(probe(1).target, Ok(Duration::ZERO), now);
+        well.ask_as(vec![probe(1), probe(3)], now);
+        assert!(!well.is_unheard() && well.silent_since().is_none());
+        let mut ill = half_silent(now);
+        ill.ask_as(vec![probe(3)], now);
+        assert!(ill.silent_since().is_some());
+        let mut strange = Vitals::new(vec![probe(1)], now);
+        strange.ask_as(vec![probe(3)], now);
+        assert!(strange.is_unheard());
     }
 }

@@ -27,6 +27,9 @@ pub(super) enum Health {
     /// Nothing: we do not know better.
     #[default]
     Unsaid,
+    /// Nothing either: it was down by the word of the supervisor before us, and we know no better. A balancer with checks of its
+    /// own may; what goes by files goes on by that word.
+    StillDown,
     /// It serves.
     Well,
     /// It answers, and is to get no clients yet. The balancer's own checks would raise it, so that is told again before
@@ -52,8 +55,13 @@ impl Health {
     pub(super) fn is_down(self) -> bool {
         match self {
             Health::HeldBack | Health::Ill => true,
-            Health::Unsaid | Health::Well => false,
+            Health::Unsaid | Health::StillDown | Health::Well => false,
         }
+    }
+
+    /// Whether a balancer that goes by files, or has yet to start, is to give it nothing.
+    fn is_away(self) -> bool {
+        self.is_down() || self == Health::StillDown
     }
 }
 
@@ -89,7 +97,7 @@ pub(super) fn away(opinion: &Opinion) -> Away {
     };
     Away {
         drained: names(|view| view.drained),
-        down: names(|view| view.health.is_down()),
+        down: names(|view| view.health.is_away()),
     }
 }
 
@@ -215,7 +223,7 @@ async fn update(
 ) -> Result<(), RuntimeError> {
     let (balancer, cluster) = (&setting.balancer, &setting.cluster);
     let health = match view.health {
-        Health::Unsaid => None,
+        Health::Unsaid | Health::StillDown => None,
         Health::Well => Some(ServerHealth::Up),
         Health::HeldBack | Health::Ill => Some(ServerHealth::Down),
     };

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -12,6 +13,8 @@ use crate::harness::{Client, TestCluster, behind_each_balancer, behind_those_wit
 behind_each_balancer! {
     nodes_elsewhere_are_balanced_counted_drained_and_never_touched,
     an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back,
+    who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does,
+    where_nobody_answers_a_start_ends_and_who_answers_first_serves,
 }
 
 behind_those_with_http! {
@@ -21,17 +24,19 @@ behind_those_with_http! {
 /// How far apart the ports of two tests are, by which their networks are told apart, too.
 const SLOT: u16 = 1_100;
 
-/// A host with a node: a network namespace, and a cable to it. Gone with its node when dropped.
+/// A host: a network namespace, and a cable to it. Gone with its node when dropped.
 struct Host {
     name: String,
     cable: String,
     address: Ipv4Addr,
-    node: Child,
+    /// Where its node logs.
+    log: PathBuf,
+    node: Option<Child>,
 }
 
 impl Host {
-    /// The host `number` of those that `cluster` may have, with a node called `node`.
-    fn new(cluster: &TestCluster, number: u8, node: &str) -> Host {
+    /// The host `number` of those that `cluster` may have.
+    fn new(cluster: &TestCluster, number: u8) -> Host {
         let slot = u8::try_from(cluster.port(0) / SLOT).unwrap();
         let (name, cable) = (format!("cctl{slot}-{number}"), format!("cctl{slot}-{number}"));
         // Addresses that are nobody's: those for tests of networks (RFC 2544).
@@ -55,41 +60,47 @@ impl Host {
             "eth0",
         ]);
         ip(&["-n", &name, "link", "set", "eth0", "up"]);
-        let log = File::create(cluster.dir().join(format!("{node}.log"))).unwrap();
-        let node = Command::new("ip")
-            .args([
-                "netns",
-                "exec",
-                &name,
-                env!("CARGO_BIN_EXE_clusterctl"),
-                "node",
-                "--name",
-                node,
-            ])
-            .args([
-                "--tcp",
-                &format!("{address}:9001"),
-                "--http",
-                &format!("{address}:8081"),
-            ])
+        Host {
+            log: cluster.dir().join(format!("{name}.log")),
+            name,
+            cable,
+            address,
+            node: None,
+        }
+    }
+
+    /// With a node called `node`, which serves.
+    fn serving(mut self, node: &str) -> Host {
+        self.serve(node);
+        self
+    }
+
+    /// Starts a node called `node`.
+    fn serve(&mut self, node: &str) {
+        let log = File::create(&self.log).unwrap();
+        let (tcp, http) = (format!("{}:9001", self.address), format!("{}:8081", self.address));
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.name, env!("CARGO_BIN_EXE_clusterctl")])
+            .args(["node", "--name", node, "--tcp", &tcp, "--http", &http])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        let host = Host {
-            name,
-            cable,
-            address,
-            node,
-        };
-        eventually("the node to serve", || host.client().ok());
-        host
+        self.node = Some(child);
+        eventually("the node to serve", || self.client().ok());
     }
 
     /// A client of its node itself.
     fn client(&self) -> std::io::Result<Client> {
         Client::connect(Ipv4Addr::UNSPECIFIED, SocketAddr::from((self.address, 9001)))
+    }
+
+    /// Sends its node a signal.
+    fn signal(&self, what: Signal) {
+        if let Some(node) = &self.node {
+            signal(node.id(), what);
+        }
     }
 
     /// From now on nothing reaches it, and nobody is told.
@@ -104,10 +115,34 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        signal(self.node.id(), Signal::SIGKILL);
-        let _ended = self.node.wait();
+        self.signal(Signal::SIGKILL);
+        if let Some(node) = &mut self.node {
+            let _ended = node.wait();
+        }
         let _gone = Command::new("ip").args(["link", "del", &self.cable]).output();
         let _gone = Command::new("ip").args(["netns", "del", &self.name]).output();
+    }
+}
+
+/// An address that no way leads to: to connect there is an invalid argument.
+struct Nowhere(Ipv4Addr);
+
+impl Nowhere {
+    /// In place of the host `number`.
+    fn new(cluster: &TestCluster, number: u8) -> Nowhere {
+        let slot = u8::try_from(cluster.port(0) / SLOT).unwrap();
+        let address = Ipv4Addr::new(198, 18, slot, number * 4 + 2);
+        ip(&["route", "replace", "blackhole", &format!("{address}/32")]);
+        Nowhere(address)
+    }
+}
+
+impl Drop for Nowhere {
+    fn drop(&mut self) {
+        let route = format!("{}/32", self.0);
+        let _gone = Command::new("ip")
+            .args(["route", "del", "blackhole", &route])
+            .output();
     }
 }
 
@@ -126,27 +161,30 @@ fn cluster(balancer: &'static str, names: &[&str]) -> (TestCluster, Vec<Host>) {
     let cluster = TestCluster::behind(balancer);
     let hosts: Vec<Host> = (0..)
         .zip(names)
-        .map(|(number, name)| Host::new(&cluster, number, name))
+        .map(|(number, name)| Host::new(&cluster, number).serving(name))
         .collect();
-    let members: Vec<String> = hosts
+    let members: Vec<_> = names
         .iter()
-        .zip(names)
-        .map(|(host, name)| {
-            format!(
-                "{{name: {name}, address: {}, tcp_port: 9001, http_port: 8081}}",
-                host.address
-            )
-        })
+        .copied()
+        .zip(hosts.iter().map(|host| host.address))
         .collect();
-    let cluster = cluster
-        .set("nodes.runtime=external")
-        .set(&format!("nodes.members=[{}]", members.join(", ")))
-        .started();
+    let cluster = of_members(cluster, &members).started();
     // Nobody waits for nodes elsewhere.
     eventually("all nodes to be up", || {
         (cluster.status()["state"] == "healthy").then_some(())
     });
     (cluster, hosts)
+}
+
+/// The cluster, of nodes with these names and addresses.
+fn of_members(cluster: TestCluster, members: &[(&str, Ipv4Addr)]) -> TestCluster {
+    let member = |(name, address): &(&str, Ipv4Addr)| {
+        format!("{{name: {name}, address: {address}, tcp_port: 9001, http_port: 8081}}")
+    };
+    let members: Vec<String> = members.iter().map(member).collect();
+    cluster
+        .set("nodes.runtime=external")
+        .set(&format!("nodes.members=[{}]", members.join(", ")))
 }
 
 /// A client of its own address, and the node that serves it.
@@ -234,6 +272,103 @@ fn an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back(bal
     });
     let log = std::fs::read_to_string(cluster.run_dir().join("logs/supervisor.log")).unwrap();
     assert!(log.contains("failover: hung"), "{log}");
+}
+
+fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    let serving = Host::new(&cluster, 0).serving("a");
+    // Stopped, it accepts and never answers.
+    let late = Host::new(&cluster, 1).serving("late");
+    late.signal(Signal::SIGSTOP);
+    let nowhere = Nowhere::new(&cluster, 2);
+    let members = [
+        ("a", serving.address),
+        ("late", late.address),
+        ("nowhere", nowhere.0),
+    ];
+    let cluster = of_members(cluster, &members);
+    let started = std::thread::scope(|scope| {
+        let started = scope.spawn(|| cluster.run(&["start", balancer]));
+        // Not even the first ones who come. (Earlier, there is whom nginx tries its configuration with.)
+        while !started.is_finished() && cluster.processes().is_empty() {
+            std::thread::yield_now();
+        }
+        let mut addresses = (0..=u8::MAX).cycle().map(|host| Ipv4Addr::new(127, 9, 1, host));
+        while !started.is_finished() {
+            let client = Client::connect(addresses.next().unwrap(), cluster.address(8000));
+            if let Ok(mut client) = client {
+                assert_eq!(client.node().unwrap(), "a");
+            }
+        }
+        started.join().unwrap()
+    });
+    for (name, address) in &members[1..] {
+        let warning = format!("warning: {name} does not answer at {address}:9001");
+        assert!(started.stderr.contains(&warning), "{}", started.stderr);
+    }
+    let all_on_a = |hosts: std::ops::RangeInclusive<u8>| {
+        for host in hosts {
+            assert_eq!(client(&cluster, host).1, "a");
+        }
+    };
+    all_on_a(1..=40);
+    for (name, alert) in [
+        ("late", "late does not answer: 198.18."),
+        ("nowhere", "nowhere does not answer: cannot connect to 198.18."),
+    ] {
+        eventually("it to be down, with a reason", || {
+            let known = cluster.node(name);
+            (known["state"] == "down" && known["reason"] != Value::Null).then_some(())
+        });
+        let health = cluster.run(&["health"]).stdout;
+        assert!(health.contains(&format!("✗ {alert}")), "{health}");
+        assert!(
+            health.contains(&format!("{name}:")) && !health.contains("no process"),
+            "{health}"
+        );
+    }
+    let logs = cluster.run(&["logs", "late"]);
+    assert!(
+        logs.stderr.contains("error: `late` runs elsewhere"),
+        "{}",
+        logs.stderr
+    );
+    all_on_a(41..=60);
+    // Whoever comes after a supervisor knows no more than it did, and a balancer that is started again no less.
+    cluster.kill_supervisor();
+    cluster.start(&[]);
+    all_on_a(61..=80);
+    cluster.ok(&["reload", "--set", "targets.tolerance=3%"]);
+    all_on_a(81..=100);
+    let killed = cluster.balancer_pid();
+    signal(killed, Signal::SIGKILL);
+    eventually("another balancer to serve", || {
+        let balancer = &cluster.status()["balancer"];
+        (balancer["state"] == "running" && balancer["pids"][0] != killed).then_some(())
+    });
+    all_on_a(101..=120);
+    late.signal(Signal::SIGCONT);
+    let mut unknown = 121..=u8::MAX;
+    eventually("it to be used as soon as it answers", || {
+        (client(&cluster, unknown.next()?).1 == "late").then_some(())
+    });
+}
+
+fn where_nobody_answers_a_start_ends_and_who_answers_first_serves(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    let mut hosts = [Host::new(&cluster, 0), Host::new(&cluster, 1)];
+    let members = [("a", hosts[0].address), ("b", hosts[1].address)];
+    let cluster = of_members(cluster, &members).started();
+    assert_eq!(cluster.status()["state"], "down");
+    assert_eq!(cluster.status()["balancer"]["state"], "running");
+    hosts[1].serve("b");
+    eventually("the balancer to have heard of it", || {
+        let known = cluster.node("b");
+        (known["state"] == "up" && known["reason"] == Value::Null).then_some(())
+    });
+    for host in 1..=20 {
+        assert_eq!(client(&cluster, host).1, "b");
+    }
 }
 
 fn nodes_elsewhere_serve_http(balancer: &'static str) {

@@ -40,6 +40,7 @@ pub(crate) fn config(site: &Site) -> Dataplane {
         socket: site.dir.join("dataplane.sock"),
         memory: Some(site.dir.join("memory")),
         drained: None,
+        down: None,
         stats: Some(site.stats),
         status: None,
         sources: Vec::new(),

@@ -31,6 +31,22 @@ fn a_server_that_no_way_leads_to_is_passed_over_and_ejected() {
 }
 
 #[test]
+fn who_is_down_from_the_first_moment_gets_nobody_until_it_is_said_to_be_up() {
+    let plane = Plane::with(&speakers::<2>(), |config| {
+        let down = config.socket.with_file_name("down");
+        std::fs::write(&down, "# Why.\nnode1\n").unwrap();
+        config.down = Some(down);
+    });
+    for _ in 0..20 {
+        assert_eq!(byte(&client(plane.address)).unwrap(), 2);
+    }
+    plane.order("set server nodes/node1 health up");
+    eventually("it serves", || {
+        (byte(&client(plane.address)).unwrap() == 1).then_some(())
+    });
+}
+
+#[test]
 fn a_source_address_that_is_none_of_ours_costs_no_client() {
     let plane = Plane::with(&speakers::<2>(), |config| {
         config.sources = ["203.0.113.9", "127.0.0.2"].map(|it| it.parse().unwrap()).into();

@@ -168,6 +168,7 @@ impl Servers {
             socket: socket.to_owned(),
             memory: None,
             drained: None,
+            down: None,
             stats: None,
             status: None,
             sources: Vec::new(),
