@@ -26,6 +26,8 @@ use crate::units::Period;
 const NODE_GRACE: Duration = Duration::from_secs(5);
 /// What an ending BEAM node gets: in a mesh it takes leave of the others, and needs some 3 seconds.
 const BEAM_GRACE: Duration = Duration::from_secs(10);
+/// How often it is told within that time.
+const BEAM_TERMS: u32 = 10;
 /// What an ending balancer gets, after its connections had their grace, until it is killed.
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
@@ -158,8 +160,10 @@ impl Setting {
         match who {
             Who::Node(index) => {
                 let is_beam = self.cluster.nodes[index].distribution.is_some();
+                // An emulator that is just starting hears none of them; one that ends is not disturbed by another.
+                let times = if is_beam { BEAM_TERMS } else { 1 };
                 let grace = if is_beam { BEAM_GRACE } else { NODE_GRACE };
-                Ladder(vec![(Signal::SIGTERM, grace)])
+                Ladder(vec![(Signal::SIGTERM, grace / times); times as usize])
             }
             Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
                 Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
