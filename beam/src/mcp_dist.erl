@@ -1,7 +1,7 @@
 %% The distribution over TCP, as OTP has it, with a look at whoever connects before OTP takes him seriously. Anybody on this
 %% machine can connect, and it is before the cookie is asked for that OTP 25 makes an atom of the name that he gives: of one
-%% that is too long it cannot, and then the whole node ends. It ends, too, where a connection cannot be accepted because
-%% there is no descriptor left.
+%% that is too long it cannot, and then the whole node ends, as it does when there are too many atoms. It ends, too, where a
+%% connection cannot be accepted because there is no descriptor left.
 %%
 %% `erl -proto_dist mcp`
 %%
@@ -19,6 +19,8 @@
 -define(PAUSE, 50).
 %% The longest name, in bytes: with what OTP may put before it, it has to become an atom.
 -define(MAX_NAME, 200).
+%% So many names that this node has never heard of are taken seriously.
+-define(MAX_STRANGERS, 1000).
 
 listen(Name) -> inet_tcp_dist:listen(Name).
 
@@ -41,7 +43,9 @@ setopts(Socket, Options) -> inet_tcp_dist:setopts(Socket, Options).
 
 getopts(Socket, Options) -> inet_tcp_dist:getopts(Socket, Options).
 
-accept(Listener) -> spawn_opt(?MODULE, accept_all, [self(), Listener], [link, {priority, max}]).
+accept(Listener) ->
+    persistent_term:put(?MODULE, counters:new(1, [atomics])),
+    spawn_opt(?MODULE, accept_all, [self(), Listener], [link, {priority, max}]).
 
 %% Private
 
@@ -82,8 +86,18 @@ hand_over(Kernel, Socket) ->
     end.
 
 %% Of the two that a handshake may begin with, the older and the newer one.
-is_harmless(<<$n, _Version:16, _Flags:32, Name/binary>>) -> is_name(Name);
-is_harmless(<<$N, _Flags:64, _Creation:32, Size:16, Name:Size/binary, _/binary>>) -> is_name(Name);
+is_harmless(<<$n, _Version:16, _Flags:32, Name/binary>>) -> is_name(Name) andalso is_welcome(Name);
+is_harmless(<<$N, _Flags:64, _Creation:32, Size:16, Name:Size/binary, _/binary>>) ->
+    is_name(Name) andalso is_welcome(Name);
 is_harmless(_) -> false.
 
 is_name(Name) -> byte_size(Name) =< ?MAX_NAME andalso << <<C>> || <<C>> <= Name, C > $\s, C < 127 >> =:= Name.
+
+%% Members are always, and whoever was here before.
+is_welcome(Name) ->
+    try is_atom(binary_to_existing_atom(Name))
+    catch error:badarg ->
+        Strangers = persistent_term:get(?MODULE),
+        counters:add(Strangers, 1, 1),
+        counters:get(Strangers, 1) =< ?MAX_STRANGERS
+    end.

@@ -253,6 +253,26 @@ fn garbage_on_the_distribution_port_harms_nobody() {
 }
 
 #[test]
+fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
+    let cluster = one_node();
+    let atoms = || -> u64 {
+        let call = ["erlang", "erlmcp1", "call", "erlang", "system_info", "[atom_count]"];
+        cluster.ok(&call).trim().parse().unwrap()
+    };
+    let before = atoms();
+    for number in 0..3_000 {
+        let mut stream = connect(&cluster, 9101);
+        stream
+            .write_all(&nameless(format!("stranger{number}").as_bytes()))
+            .unwrap();
+        // It may be answered, or not.
+        let _reset_or_not = stream.read(&mut [0; 64]);
+    }
+    let made = atoms() - before;
+    assert!((1_000..2_000).contains(&made), "{made}");
+}
+
+#[test]
 fn a_node_without_descriptors_says_so_and_goes_on() {
     let cluster = one_node();
     let pid = cluster.node_pid("erlmcp1");
