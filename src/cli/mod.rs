@@ -5,6 +5,7 @@
 mod args;
 mod balancer_name;
 mod check;
+mod complaints;
 mod completions;
 mod dataplane;
 mod doctor;

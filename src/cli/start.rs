@@ -2,6 +2,7 @@
 
 use super::args;
 use super::balancer_name::BalancerName;
+use super::complaints::Complaints;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
@@ -95,9 +96,13 @@ async fn begin(
         warn(printer, &prepared);
         return in_front(printer, run_dir, launch).await;
     }
+    let complaints = Complaints::of(prepared.cluster(), run_dir);
     let exit = detached(settings, printer, args, run_dir, &launch).await?;
     // Not before: where something fails, that alone is to be read.
     warn(printer, &prepared);
+    for complaint in complaints.map(Complaints::made).into_iter().flatten() {
+        printer.warning(&complaint);
+    }
     Ok(exit)
 }
 

@@ -125,6 +125,12 @@ impl Prepared {
         self.setting.makings.install(&self.setting.run_dir).await
     }
 
+    /// The cluster, as the profile describes it.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.setting.cluster
+    }
+
     /// What the profile wants and this host or balancer does not give.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {

@@ -256,7 +256,14 @@ fn garbage_on_the_distribution_port_harms_nobody() {
 fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
     let cluster = one_node();
     let atoms = || -> u64 {
-        let call = ["erlang", "erlmcp1", "call", "erlang", "system_info", "[atom_count]"];
+        let call = [
+            "erlang",
+            "erlmcp1",
+            "call",
+            "erlang",
+            "system_info",
+            "[atom_count]",
+        ];
         cluster.ok(&call).trim().parse().unwrap()
     };
     let before = atoms();

@@ -219,12 +219,16 @@ fn what_is_wrong_with_a_checkout_is_said() {
         APPLICATIONS[1].1.replace("gproc]", "gproc, jose]"),
     )
     .unwrap();
-    // It serves as well as it can, and its log tells.
-    cluster.start(&[]);
+    // It serves as well as it can, and both start and log tell.
+    let started = cluster.run(&["start", "haproxy"]);
+    assert_eq!(started.code, 0, "{}", started.stderr);
     let log = cluster.ok(&["logs", "erlmcp1"]);
+    let why = "`erlmcp_core` does not start: `jose`: there is no jose.app";
+    assert!(log.contains(&format!("warning: {why}")), "{log}");
     assert!(
-        log.contains("warning: `erlmcp_core` does not start: `jose`: there is no jose.app"),
-        "{log}"
+        started.stderr.contains(&format!("warning: erlmcp1: {why}")),
+        "{}",
+        started.stderr
     );
     cluster.ok(&["stop"]);
 
