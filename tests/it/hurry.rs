@@ -26,11 +26,11 @@ fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
-fn a_stop_during_a_start_ends_both(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer);
-    let start = cluster.beside(&["start", balancer]).spawn().unwrap();
+/// Stops what `start` starts, as soon as there is a file called `sign` in the run directory: both commands end as they should.
+pub(crate) fn stopped_while_it_starts(cluster: &TestCluster, start: &[&str], sign: &str) {
+    let start = cluster.beside(start).spawn().unwrap();
     eventually("a supervisor", || {
-        cluster.run_dir().join("lock").exists().then_some(())
+        cluster.run_dir().join(sign).exists().then_some(())
     });
     cluster.ok(&["stop"]);
     let output = start.wait_with_output().unwrap();
@@ -40,6 +40,11 @@ fn a_stop_during_a_start_ends_both(balancer: &'static str) {
         told.contains("error: the cluster was stopped before the start was done"),
         "{told}"
     );
+}
+
+fn a_stop_during_a_start_ends_both(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer);
+    stopped_while_it_starts(&cluster, &["start", balancer], "lock");
     let mut left: Vec<_> = fs::read_dir(cluster.run_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

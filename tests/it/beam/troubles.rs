@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{connect, log, one_node};
 use crate::harness::{Client, TestCluster, eventually};
+use crate::hurry::stopped_while_it_starts;
 
 /// A cluster whose `erl` and `erlc` are those texts; `start` is refused.
 fn refused_with(erl: &str, erlc: &str) -> String {
@@ -52,18 +53,7 @@ fn without_an_erlang_that_will_do_nothing_is_started() {
 #[test]
 fn a_start_that_is_stopped_says_so_although_nodes_take_their_time_to_end() {
     let cluster = TestCluster::of_beams("builtin");
-    let start = cluster.beside(&["start"]).spawn().unwrap();
-    eventually("a node", || {
-        cluster.run_dir().join("state.json").exists().then_some(())
-    });
-    cluster.ok(&["stop"]);
-    let output = start.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(
-        told.contains("error: the cluster was stopped before the start was done"),
-        "{told}"
-    );
+    stopped_while_it_starts(&cluster, &["start"], "state.json");
 }
 
 #[test]
