@@ -19,6 +19,8 @@
 -define(PAUSE, 50).
 %% The longest name, in bytes: with what OTP may put before it, it has to become an atom.
 -define(MAX_NAME, 200).
+%% So many that have not said anything yet may be connected: each has a descriptor.
+-define(MAX_SILENT, 64).
 %% So many names that this node has never heard of are taken seriously.
 -define(MAX_STRANGERS, 1000).
 
@@ -44,7 +46,7 @@ setopts(Socket, Options) -> inet_tcp_dist:setopts(Socket, Options).
 getopts(Socket, Options) -> inet_tcp_dist:getopts(Socket, Options).
 
 accept(Listener) ->
-    persistent_term:put(?MODULE, counters:new(1, [atomics])),
+    persistent_term:put(?MODULE, counters:new(2, [atomics])),
     spawn_opt(?MODULE, accept_all, [self(), Listener], [link, {priority, max}]).
 
 %% Private
@@ -52,9 +54,15 @@ accept(Listener) ->
 accept_all(Kernel, Listener) ->
     case inet_tcp:accept(Listener) of
         {ok, Socket} ->
-            Looker = spawn(?MODULE, look, [Kernel]),
-            _ = inet_tcp:controlling_process(Socket, Looker),
-            Looker ! {self(), Socket};
+            case count(silent, 1) =< ?MAX_SILENT of
+                true ->
+                    Looker = spawn(?MODULE, look, [Kernel]),
+                    _ = inet_tcp:controlling_process(Socket, Looker),
+                    Looker ! {self(), Socket};
+                false ->
+                    _ = count(silent, -1),
+                    inet_tcp:close(Socket)
+            end;
         {error, closed} -> exit(closed);
         {error, _} -> timer:sleep(?PAUSE)
     end,
@@ -63,18 +71,20 @@ accept_all(Kernel, Listener) ->
 %% At one of them. Nothing is lost: what was read is put back.
 look(Kernel) ->
     receive {_Acceptor, Socket} ->
-        case inet_tcp:recv(Socket, 0, ?PATIENCE) of
-            {ok, Packet} ->
-                First = iolist_to_binary(Packet),
-                case is_harmless(First) of
-                    true ->
-                        ok = inet_tcp:unrecv(Socket, [<<(byte_size(First)):16>>, First]),
-                        hand_over(Kernel, Socket);
-                    false -> inet_tcp:close(Socket)
-                end;
-            {error, _} -> inet_tcp:close(Socket)
-        end
+        Said = inet_tcp:recv(Socket, 0, ?PATIENCE),
+        _ = count(silent, -1),
+        judge(Said, Kernel, Socket)
     end.
+
+judge({ok, Packet}, Kernel, Socket) ->
+    First = iolist_to_binary(Packet),
+    case is_harmless(First) of
+        true ->
+            ok = inet_tcp:unrecv(Socket, [<<(byte_size(First)):16>>, First]),
+            hand_over(Kernel, Socket);
+        false -> inet_tcp:close(Socket)
+    end;
+judge({error, _}, _Kernel, Socket) -> inet_tcp:close(Socket).
 
 hand_over(Kernel, Socket) ->
     Kernel ! {accept, self(), Socket, inet, tcp},
@@ -97,7 +107,14 @@ is_name(Name) -> byte_size(Name) =< ?MAX_NAME andalso << <<C>> || <<C>> <= Name,
 is_welcome(Name) ->
     try is_atom(binary_to_existing_atom(Name))
     catch error:badarg ->
-        Strangers = persistent_term:get(?MODULE),
-        counters:add(Strangers, 1, 1),
-        counters:get(Strangers, 1) =< ?MAX_STRANGERS
+        Count = count(strangers, 1),
+        _ = [logger:warning("no more nodes of new names are met: there were ~b", [?MAX_STRANGERS])
+             || Count =:= ?MAX_STRANGERS + 1],
+        Count =< ?MAX_STRANGERS
     end.
+
+count(What, Added) ->
+    Counts = persistent_term:get(?MODULE),
+    Index = case What of strangers -> 1; silent -> 2 end,
+    counters:add(Counts, Index, Added),
+    counters:get(Counts, Index).

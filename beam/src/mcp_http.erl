@@ -5,6 +5,11 @@
 -export([start_link/0, socket_options/0]).
 -export([init/0, serve/2]).
 
+%% For a header, and between two requests: longer than balancers keep idle connections. The same for those that have no
+%% place. In milliseconds.
+-define(HEADER_TIMEOUT, 75000).
+-define(BEYOND_TIMEOUT, 2000).
+
 start_link() -> {ok, proc_lib:spawn_link(?MODULE, init, [])}.
 
 socket_options() -> mcp_request:socket_options().
@@ -13,24 +18,21 @@ socket_options() -> mcp_request:socket_options().
 
 init() ->
     receive {serve, Socket} ->
-        %% One that is beyond the node's limit only gets to know that, and how the node is.
-        case mcp_places:take(?MODULE) of
-            true ->
-                try serve(Socket, false)
-                after mcp_places:leave(?MODULE)
-                end;
-            false -> serve(Socket, true)
+        Place = mcp_places:take(?MODULE),
+        try serve(Socket, Place)
+        after mcp_places:leave(?MODULE, Place)
         end
     end.
 
-%% Answers requests until there are no more.
-serve(Socket, IsFull) ->
-    case mcp_request:head(Socket) of
+%% Answers requests until there are no more. Who is beyond the node's limit only gets to know that, and how the node is.
+serve(Socket, none) -> gen_tcp:close(Socket);
+serve(Socket, Place) ->
+    case mcp_request:head(Socket, patience(Place)) of
         {ok, #{method := Method} = Request} ->
-            {Status, Headers, Body, MustEnd} = respond(Socket, Request, IsFull),
-            Last = MustEnd orelse IsFull orelse mcp_request:is_last(Request),
+            {Status, Headers, Body, MustEnd} = respond(Socket, Request, Place),
+            Last = MustEnd orelse Place =:= beyond orelse mcp_request:is_last(Request),
             case reply(Socket, Method, Status, [{"Connection", "close"} || Last] ++ Headers, Body) of
-                ok when not Last -> ?MODULE:serve(Socket, IsFull);
+                ok when not Last -> ?MODULE:serve(Socket, Place);
                 _ -> finish(Socket)
             end;
         {refused, Status, Why} ->
@@ -39,6 +41,9 @@ serve(Socket, IsFull) ->
         gone ->
             gen_tcp:close(Socket)
     end.
+
+patience(place) -> ?HEADER_TIMEOUT;
+patience(beyond) -> ?BEYOND_TIMEOUT.
 
 %% What was sent is read before the connection is over.
 finish(Socket) ->
@@ -50,7 +55,7 @@ finish(Socket) ->
 %% Private: answering
 
 %% Status, headers, body, and whether nothing may follow: a body that was not read stands where the next request would.
-respond(Socket, #{method := Method, path := Path} = Request, IsFull) ->
+respond(Socket, #{method := Method, path := Path} = Request, Place) ->
     MayAsk = not mcp_request:has_header(<<"origin">>, Request)
         orelse mcp_origin:may_ask(mcp_request:header(<<"origin">>, Request)),
     case {Path, Method} of
@@ -58,7 +63,7 @@ respond(Socket, #{method := Method, path := Path} = Request, IsFull) ->
         {<<"/health">>, 'GET'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, 'HEAD'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, _} -> not_allowed("GET, HEAD");
-        {<<"/mcp">>, _} when IsFull -> {503, [], mcp_rpc:refusal(overloaded, "too many connections"), true};
+        {<<"/mcp">>, _} when Place =:= beyond -> {503, [], mcp_rpc:refusal(overloaded, "too many connections"), true};
         {<<"/mcp">>, 'POST'} -> post(Socket, Request);
         {<<"/mcp">>, 'DELETE'} -> delete(Request);
         {<<"/mcp">>, _} -> not_allowed("POST, DELETE");

@@ -2,7 +2,15 @@
 %% listener begins anew, none of its connections is left, however they ended.
 -module(mcp_places).
 
--export([new/1, clear/1, take/1, leave/1, taken/0, complain/1]).
+-export([new/1, clear/1, take/1, leave/2, taken/0, complain/1]).
+
+-type place() :: place        %% one of those that may be
+               | beyond       %% one of a few, to be told that there is none
+               | none.
+-export_type([place/0]).
+
+%% Places of each kind beyond those that may be.
+-define(BEYOND, 32).
 
 %% Complaints are this far apart, in seconds.
 -define(CALM, 10).
@@ -12,33 +20,38 @@
 %% For Maxconn clients.
 -spec new(pos_integer()) -> ok.
 new(Maxconn) ->
-    persistent_term:put(?MODULE, #places{taken = counters:new(2, [atomics]),
+    persistent_term:put(?MODULE, #places{taken = counters:new(4, [atomics]),
                                          complained = atomics:new(1, []),
                                          maxconn = Maxconn}).
 
 -spec clear(module()) -> ok.
-clear(Kind) -> counters:put((places())#places.taken, index(Kind), 0).
+clear(Kind) ->
+    Taken = (places())#places.taken,
+    counters:put(Taken, index(Kind, place), 0),
+    counters:put(Taken, index(Kind, beyond), 0).
 
-%% Whether there was a place.
--spec take(module()) -> boolean().
+-spec take(module()) -> place().
 take(Kind) ->
     #places{taken = Taken, maxconn = Maxconn} = places(),
-    counters:add(Taken, index(Kind), 1),
-    case taken() =< Maxconn of
-        true -> true;
+    case try_take(Taken, index(Kind, place), fun taken/0, Maxconn) of
+        true -> place;
         false ->
-            counters:sub(Taken, index(Kind), 1),
             complain("~b connections are all that may be: more are refused", [Maxconn]),
-            false
+            Index = index(Kind, beyond),
+            case try_take(Taken, Index, fun() -> counters:get(Taken, Index) end, ?BEYOND) of
+                true -> beyond;
+                false -> none
+            end
     end.
 
--spec leave(module()) -> ok.
-leave(Kind) -> counters:sub((places())#places.taken, index(Kind), 1).
+-spec leave(module(), place()) -> ok.
+leave(_Kind, none) -> ok;
+leave(Kind, Place) -> counters:sub((places())#places.taken, index(Kind, Place), 1).
 
 -spec taken() -> non_neg_integer().
 taken() ->
     Taken = (places())#places.taken,
-    counters:get(Taken, 1) + counters:get(Taken, 2).
+    counters:get(Taken, index(mcp_tcp, place)) + counters:get(Taken, index(mcp_http, place)).
 
 %% Says, now and then, why no connection can be accepted.
 -spec complain(inet:posix() | system_limit) -> ok.
@@ -55,7 +68,18 @@ complain(Format, Arguments) ->
         _ -> ok
     end.
 
-index(mcp_tcp) -> 1;
-index(mcp_http) -> 2.
+try_take(Taken, Index, Sum, Most) ->
+    counters:add(Taken, Index, 1),
+    case Sum() =< Most of
+        true -> true;
+        false ->
+            counters:sub(Taken, Index, 1),
+            false
+    end.
+
+index(mcp_tcp, place) -> 1;
+index(mcp_http, place) -> 2;
+index(mcp_tcp, beyond) -> 3;
+index(mcp_http, beyond) -> 4.
 
 places() -> persistent_term:get(?MODULE).

@@ -2,7 +2,7 @@
 %% take. Erlang ends a connection with a longer line itself, without a word.
 -module(mcp_request).
 
--export([head/1, body/2, header/2, has_header/2, has_body/1, is_last/1, socket_options/0, lower/1]).
+-export([head/2, body/2, header/2, has_header/2, has_body/1, is_last/1, socket_options/0, lower/1]).
 
 -type request() :: #{method := atom() | binary(), path := binary(), version := {integer(), integer()},
                      headers := #{binary() => binary()}}.
@@ -18,23 +18,22 @@
 -define(PART, 65536).
 %% Digits of a size.
 -define(MAX_DIGITS, 20).
-%% For a header, and between two requests: longer than balancers keep idle connections. For a body. In milliseconds.
--define(HEADER_TIMEOUT, 75000).
+%% For a body, in milliseconds.
 -define(BODY_TIMEOUT, 30000).
 
 socket_options() -> [{packet, http_bin}, {packet_size, ?MAX_LINE}, {recbuf, ?MAX_LINE}].
 
-%% The next request, without its body.
--spec head(gen_tcp:socket()) -> {ok, request()} | refusal() | gone.
-head(Socket) ->
+%% The next request, without its body. Until it begins Timeout may pass, and then until its header is whole.
+-spec head(gen_tcp:socket(), pos_integer()) -> {ok, request()} | refusal() | gone.
+head(Socket, Timeout) ->
     _ = inet:setopts(Socket, [{packet, http_bin}]),
-    case gen_tcp:recv(Socket, 0, ?HEADER_TIMEOUT) of
+    case gen_tcp:recv(Socket, 0, Timeout) of
         {ok, {http_request, Method, Target, {1, _} = Version}} ->
             Request = #{method => Method, path => path(Target), version => Version, headers => #{}},
-            lines(Socket, Request, ?MAX_LINES, ?MAX_HEADER, deadline(?HEADER_TIMEOUT));
+            lines(Socket, Request, ?MAX_LINES, ?MAX_HEADER, deadline(Timeout));
         {ok, {http_request, _, _, _}} -> {refused, 505, "only HTTP/1.1 here"};
         %% A line between two requests.
-        {ok, {http_error, <<"\r\n">>}} -> head(Socket);
+        {ok, {http_error, <<"\r\n">>}} -> head(Socket, Timeout);
         {ok, {http_error, _}} -> {refused, 400, "no request of HTTP"};
         {error, _} -> gone
     end.
@@ -49,7 +48,7 @@ body(Socket, #{headers := Headers}) ->
             case lower(Coding) of
                 <<"chunked">> ->
                     go_on(Socket, Headers),
-                    chunks(Socket, [], 0, deadline(?BODY_TIMEOUT));
+                    chunks(Socket, <<>>, deadline(?BODY_TIMEOUT));
                 _ -> {refused, 501, "Transfer-Encoding: not chunked"}
             end;
         #{<<"content-length">> := Text} ->
@@ -121,33 +120,34 @@ go_on(Socket, #{<<"expect">> := Expected}) ->
     ok;
 go_on(_Socket, #{}) -> ok.
 
-%% Each has its size before it, in hexadecimal; the last one has none. `Parts` came before, the last one first.
-chunks(Socket, Parts, Total, Deadline) ->
+%% Each has its size before it, in hexadecimal; the last one has none. All bytes that came are one binary: chunks may be small
+%% and many.
+chunks(Socket, Bytes, Deadline) ->
     case line(Socket, Deadline) of
         {ok, Line} ->
             [Digits | _Extensions] = binary:split(Line, [<<";">>, <<"\r">>, <<" ">>]),
             case hexadecimal(Digits) of
                 none -> {refused, 400, "no size of a chunk"};
-                0 -> trailer(Socket, Parts, ?MAX_LINES, Deadline);
-                Size when Total + Size > ?MAX_MESSAGE -> too_large();
-                Size -> chunk(Socket, Size, Parts, Total, Deadline)
+                0 -> trailer(Socket, Bytes, ?MAX_LINES, Deadline);
+                Size when byte_size(Bytes) + Size > ?MAX_MESSAGE -> too_large();
+                Size -> chunk(Socket, Size, Bytes, Deadline)
             end;
         Refused -> Refused
     end.
 
-chunk(Socket, Size, Parts, Total, Deadline) ->
+chunk(Socket, Size, Bytes, Deadline) ->
     case bytes(Socket, Size + 2, [], Deadline) of
-        {ok, <<Part:Size/binary, "\r\n">>} -> chunks(Socket, [Part | Parts], Total + Size, Deadline);
+        {ok, <<Chunk:Size/binary, "\r\n">>} -> chunks(Socket, <<Bytes/binary, Chunk/binary>>, Deadline);
         {ok, _} -> {refused, 400, "a chunk of another size than it says"};
         Refused -> Refused
     end.
 
 %% Headers that come late are nobody's.
-trailer(_Socket, _Parts, 0, _Deadline) -> {refused, 400, "a trailer without end"};
-trailer(Socket, Parts, Lines, Deadline) ->
+trailer(_Socket, _Bytes, 0, _Deadline) -> {refused, 400, "a trailer without end"};
+trailer(Socket, Bytes, Lines, Deadline) ->
     case line(Socket, Deadline) of
-        {ok, <<"\r\n">>} -> {ok, iolist_to_binary(lists:reverse(Parts))};
-        {ok, _} -> trailer(Socket, Parts, Lines - 1, Deadline);
+        {ok, <<"\r\n">>} -> {ok, Bytes};
+        {ok, _} -> trailer(Socket, Bytes, Lines - 1, Deadline);
         Refused -> Refused
     end.
 

@@ -11,6 +11,9 @@
 -define(LINGER, 1000).
 
 -record(client, {socket :: gen_tcp:socket() | undefined,
+                 place = none :: mcp_places:place(),
+                 %% Whether it has been told why nothing of it is read any more.
+                 is_refused = false :: boolean(),
                  %% A message that is not complete, its last part first, and its size.
                  parts = [] :: [binary()],
                  size = 0 :: non_neg_integer()}).
@@ -26,26 +29,25 @@ socket_options() -> [{packet, raw}, {exit_on_close, false}].
 init([]) -> {ok, #client{}}.
 
 handle_info({serve, Socket}, Client) ->
-    case mcp_places:take(?MODULE) of
-        true -> read_on(Client#client{socket = Socket});
-        false -> refuse(Socket, overloaded, "too many connections")
+    Placed = Client#client{socket = Socket, place = mcp_places:take(?MODULE)},
+    case Placed#client.place of
+        place -> read_on(Placed);
+        _ -> refuse(Placed, overloaded, "too many connections")
     end;
-handle_info({tcp, Socket, _Late}, refused) -> discard(Socket);
+handle_info({tcp, _Socket, _Late}, #client{is_refused = true} = Client) -> read_on(Client);
 handle_info({tcp, _Socket, Data}, Client) -> receive_data(Data, Client);
 handle_info({tcp_closed, _Socket}, Client) ->
     say_last(Client),
     {stop, normal, Client};
 handle_info({tcp_error, _Socket, _Reason}, Client) -> {stop, normal, Client};
-handle_info(timeout, refused) -> {stop, normal, refused};
+handle_info(timeout, Client) -> {stop, normal, Client};
 handle_info(_Unknown, Client) -> {noreply, Client}.
 
 handle_call(_Unknown, _From, Client) -> {noreply, Client}.
 
 handle_cast(_Unknown, Client) -> {noreply, Client}.
 
-%% Of one that was refused the place is free already.
-terminate(_Reason, #client{socket = Socket}) when Socket =/= undefined -> mcp_places:leave(?MODULE);
-terminate(_Reason, _Client) -> ok.
+terminate(_Reason, #client{place = Place}) -> mcp_places:leave(?MODULE, Place).
 
 %% Private
 
@@ -94,19 +96,17 @@ read_on(#client{socket = Socket} = Client) ->
         {error, _Gone} -> {stop, normal, Client}
     end.
 
-too_long(#client{socket = Socket}) ->
-    mcp_places:leave(?MODULE),
-    refuse(Socket, invalid_request, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])).
+too_long(Client) ->
+    refuse(Client, invalid_request, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])).
 
-%% Tells a client why it is not served, and waits until it knows.
-refuse(Socket, Code, Why) ->
+%% Tells a client why it is not served, and waits until it knows, if there is a place to wait.
+refuse(#client{socket = Socket, place = Place} = Client, Code, Why) ->
     _ = gen_tcp:send(Socket, [mcp_rpc:refusal(Code, Why), $\n]),
     _ = gen_tcp:shutdown(Socket, write),
-    erlang:send_after(?LINGER, self(), timeout),
-    discard(Socket).
-
-discard(Socket) ->
-    case inet:setopts(Socket, [{active, once}]) of
-        ok -> {noreply, refused};
-        {error, _Gone} -> {stop, normal, refused}
+    Refused = Client#client{is_refused = true, parts = [], size = 0},
+    case Place of
+        none -> {stop, normal, Refused};
+        _ ->
+            erlang:send_after(?LINGER, self(), timeout),
+            read_on(Refused)
     end.

@@ -24,10 +24,13 @@ use crate::units::Period;
 
 /// What an ending node gets until it is killed.
 const NODE_GRACE: Duration = Duration::from_secs(5);
-/// What an ending BEAM node gets: in a mesh it takes leave of the others, and needs some 3 seconds.
-const BEAM_GRACE: Duration = Duration::from_secs(10);
-/// How often it is told within that time.
-const BEAM_TERMS: u32 = 10;
+/// What an ending BEAM node gets after each time that it is told to end. In a mesh it takes leave of the others, and needs some
+/// 3 seconds. One that is just starting does not hear it, and is told again.
+const BEAM_TERMS: [Duration; 3] = [
+    Duration::from_secs(4),
+    Duration::from_secs(3),
+    Duration::from_secs(3),
+];
 /// What an ending balancer gets, after its connections had their grace, until it is killed.
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
@@ -159,11 +162,11 @@ impl Setting {
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
         match who {
             Who::Node(index) => {
-                let is_beam = self.cluster.nodes[index].distribution.is_some();
-                // An emulator that is just starting hears none of them; one that ends is not disturbed by another.
-                let times = if is_beam { BEAM_TERMS } else { 1 };
-                let grace = if is_beam { BEAM_GRACE } else { NODE_GRACE };
-                Ladder(vec![(Signal::SIGTERM, grace / times); times as usize])
+                let ladder = match self.cluster.nodes[index].distribution {
+                    Some(_) => BEAM_TERMS.to_vec(),
+                    None => vec![NODE_GRACE],
+                };
+                Ladder(ladder.into_iter().map(|grace| (Signal::SIGTERM, grace)).collect())
             }
             Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
                 Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])

@@ -4,6 +4,7 @@ mod erlang;
 mod load_test;
 mod period;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,38 +36,17 @@ pub(super) struct Cli {
 }
 
 impl Cli {
-    /// Reads a whole command line. Of a flag that may be repeated, those before the verb count as those after it do: clap
-    /// by itself forgets the former where there are both.
+    /// Reads a whole command line. A flag that may be repeated counts wherever it stands: of those at different verbs, clap by
+    /// itself keeps the last ones and forgets the others.
     ///
     /// # Errors
     /// When it makes no sense, and when it asks for help.
     pub(super) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
         let line: Vec<OsString> = line.into_iter().collect();
         let mut cli = Cli::try_parse_from(&line)?;
-        let BeforeVerb { global, verb } = BeforeVerb::try_parse_from(&line)?;
-        if let Some(AnyVerb::Words(words)) = verb.filter(|_| !global.sets.is_empty()) {
-            let alone = line.into_iter().take(1).chain(words);
-            let after = Cli::try_parse_from(alone)?.global.sets;
-            cli.global.sets = [global.sets, after].concat();
-        }
+        cli.global.sets = sets(&line);
         Ok(cli)
     }
-}
-
-/// A command line up to its verb.
-#[derive(Debug, Parser)]
-struct BeforeVerb {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    verb: Option<AnyVerb>,
-}
-
-/// The verb and all that follows it.
-#[derive(Debug, Subcommand)]
-enum AnyVerb {
-    #[command(external_subcommand)]
-    Words(Vec<OsString>),
 }
 
 /// Flags of every command, before or after its name.
@@ -356,6 +336,20 @@ pub(super) struct Completions {
 
 // Private
 
+/// The values of every `--set` of a `line` that makes sense: so none is another flag's value.
+fn sets(line: &[OsString]) -> Vec<String> {
+    let mut sets = Vec::new();
+    let mut words = line.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next().filter(|word| word != "--") {
+        if word == "--set" {
+            sets.extend(words.next().map(Cow::into_owned));
+        } else if let Some(value) = word.strip_prefix("--set=") {
+            sets.push(value.to_owned());
+        }
+    }
+    sets
+}
+
 fn only() -> impl clap::builder::TypedValueParser<Value = Only> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -382,6 +376,11 @@ mod tests {
         };
         assert_eq!(sets("--set a=1 --json status --set b=2 --set a=3"), "a=1 b=2 a=3");
         assert_eq!(sets("--set a=1 profile show --set b=2"), "a=1 b=2");
+        assert_eq!(
+            sets("--set a=1 profile --set b=2 show --set=c=3 x"),
+            "a=1 b=2 c=3"
+        );
+        assert_eq!(sets("erlang --set a=1 x call m f --set b=2 -- --set"), "a=1 b=2");
         assert_eq!(sets("--set a=1 render haproxy"), "a=1");
         assert_eq!(sets("render haproxy --set a=1"), "a=1");
         assert_eq!(sets("render --set=status --set a=1"), "status a=1");

@@ -157,6 +157,12 @@ fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
         "{health}"
     );
     assert!(ask("POST /mcp").starts_with("HTTP/1.1 503 "));
+    // Of those who come and say nothing only a few are kept, and not for long.
+    let silent: Vec<TcpStream> = (0..100).map(|_| connect(&cluster, 8081)).collect();
+    for stream in silent {
+        assert_eq!(told(stream), "");
+    }
+    assert!(ask("GET /health").starts_with("HTTP/1.1 200 "));
     assert!(held.iter_mut().all(|client| client.node().is_ok()));
     drop(held);
     eventually("a place", || {
@@ -232,8 +238,12 @@ fn garbage_on_the_distribution_port_harms_nobody() {
     let mut answer = [0; 9];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer[2..], b"snamed:");
-    // Others wait for what never comes.
-    let _silent: Vec<_> = (0..20).map(|_| connect(&cluster, 9101)).collect();
+    // Others wait for what never comes, but not all of them; afterwards others have their turn.
+    let silent: Vec<_> = (0..200).map(|_| connect(&cluster, 9101)).collect();
+    for stream in silent.into_iter().rev() {
+        assert_eq!(told(stream), "");
+    }
+    cluster.ok(&["erlang", "erlmcp1", "memory"]);
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
     eventually("an untroubled node", || {
@@ -267,6 +277,12 @@ fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
     }
     let made = atoms() - before;
     assert!((1_000..2_000).contains(&made), "{made}");
+    let said = log(&cluster, "erlmcp1");
+    assert_eq!(
+        said.matches("no more nodes of new names are met").count(),
+        1,
+        "{said}"
+    );
 }
 
 #[test]
