@@ -51,7 +51,7 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
     };
     let (tcp, http) = counts.split_at(nodes.len().min(counts.len()));
     let mut http = http.iter().copied();
-    nodes
+    let mut census: Vec<ConnectionsBy> = nodes
         .iter()
         .zip(tcp)
         .map(|(node, tcp)| {
@@ -61,10 +61,48 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
                 http: http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0)),
             }
         })
-        .collect()
+        .collect();
+    // The balancer's own checks come from the address that clients' connections come from, too; to a node that never answers
+    // there always is one.
+    if drains
+        && elsewhere
+        && let Some(sessions) = sessions(setting).await
+    {
+        for (node, counted) in nodes.iter().zip(&mut census) {
+            *counted = at_most(*counted, sessions.get(&node.name).copied().unwrap_or(0));
+        }
+    }
+    census
 }
 
 // Private
+
+/// Clients' sessions, by node, as the balancer counts them; none when one of its instances does not tell.
+async fn sessions(setting: &Setting) -> Option<BTreeMap<String, u64>> {
+    let sockets = setting.sockets();
+    if sockets.is_empty() {
+        return None;
+    }
+    let asked = sockets
+        .into_iter()
+        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).stat().await }));
+    let mut sessions = BTreeMap::new();
+    for told in join_all(asked).await {
+        for row in told.ok()?.ok()?.iter().filter(|row| row.is_server()) {
+            *sessions.entry(row.name().to_owned()).or_default() += row.number("scur")?;
+        }
+    }
+    Some(sessions)
+}
+
+/// What was `counted`, but no more than `most` in all.
+fn at_most(counted: ConnectionsBy, most: u64) -> ConnectionsBy {
+    let tcp = counted.tcp.min(most);
+    ConnectionsBy {
+        tcp,
+        http: counted.http.min(most - tcp),
+    }
+}
 
 /// Connections that the balancer keeps idle for later requests, by node.
 async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
@@ -79,4 +117,18 @@ async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
         }
     }
     idle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_counted_than_there_are_sessions() {
+        let by = |tcp, http| ConnectionsBy { tcp, http };
+        assert_eq!(at_most(by(3, 2), 9), by(3, 2));
+        assert_eq!(at_most(by(3, 2), 4), by(3, 1));
+        assert_eq!(at_most(by(3, 2), 2), by(2, 0));
+        assert_eq!(at_most(by(1, 1), 0), by(0, 0));
+    }
 }

@@ -347,6 +347,9 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
         (balancer["state"] == "running" && balancer["pids"][0] != killed).then_some(())
     });
     all_on_a(101..=120);
+    // Those who look whether it lives are nobody to wait for.
+    cluster.ok(&["drain", "late", "--wait", "--deadline", "30s"]);
+    cluster.ok(&["ready", "late"]);
     late.signal(Signal::SIGCONT);
     let mut unknown = 121..=u8::MAX;
     eventually("it to be used as soon as it answers", || {
