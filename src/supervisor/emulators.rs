@@ -12,7 +12,7 @@ use crate::shutdown::Shutdown;
 
 /// Between two questions to a node.
 const LOOK: Duration = Duration::from_secs(2);
-/// The same, where it has not answered the last one: it may just be starting.
+/// The same, where it has not answered the last one, or was not connected to all others: it may just be starting, or another one.
 const SOON: Duration = Duration::from_millis(250);
 /// A node has so long to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,13 +51,18 @@ impl Emulators {
     // Private
 
     async fn watch(self: Arc<Self>, index: usize, mut observer: Observer, end: Shutdown) {
+        let others = self.0.len() - 1;
         loop {
             let vitals = observer.vitals(PATIENCE).await;
             if let Err(error) = &vitals {
                 tracing::debug!("a node does not say how it is: {error}");
             }
-            let pause = if vitals.is_ok() { LOOK } else { SOON };
-            *self.said(index) = vitals.ok();
+            let vitals = vitals.ok();
+            let is_settled = vitals
+                .as_ref()
+                .is_some_and(|vitals| vitals.connected.len() >= others);
+            let pause = if is_settled { LOOK } else { SOON };
+            *self.said(index) = vitals;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = end.ordered() => return,
