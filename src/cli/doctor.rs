@@ -1,5 +1,6 @@
 //! `doctor`: examines this host, and says how to fix what is not well; with `--fix`, mends what it can.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -185,10 +186,7 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
         let found = match balancer::find(available, &cluster.binaries).await {
             Ok(found) => Ok((found.path().to_owned(), found.version().to_owned())),
             Err(FindError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
-            Err(error) => Err(Unfit {
-                problem: Some(error.to_string()),
-                fix: error.hint(),
-            }),
+            Err(error) => Err(Unfit::because(&error, error.hint())),
         };
         let needed = available == kind;
         seen.push(binary_seen(
@@ -208,10 +206,7 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
             Ok(_) => Ok((wanted.path.clone(), "compiled".to_owned())),
             // Said above.
             Err(InstallationError::Otp(_)) => return seen,
-            Err(error) => Err(Unfit {
-                problem: Some(error.to_string()),
-                fix: error.hint(),
-            }),
+            Err(error) => Err(Unfit::because(&error, error.hint())),
         };
         seen.push(binary_seen("erlmcp", true, None, found, ""));
     }
@@ -222,10 +217,7 @@ fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
     let found = match found {
         Ok(found) => Ok((found.erl, format!("OTP {} ({})", found.release, found.version))),
         Err(OtpError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
-        Err(error) => Err(Unfit {
-            problem: Some(error.to_string()),
-            fix: Some(error.hint()),
-        }),
+        Err(error) => Err(Unfit::because(&error, Some(error.hint()))),
     };
     let install = "apt-get install -y erlang-base";
     binary_seen("erl", true, cluster.binaries.erl.as_ref(), found, install)
@@ -236,6 +228,15 @@ fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
 struct Unfit {
     problem: Option<String>,
     fix: Option<String>,
+}
+
+impl Unfit {
+    fn because(error: &impl Display, fix: Option<String>) -> Unfit {
+        Unfit {
+            problem: Some(error.to_string()),
+            fix,
+        }
+    }
 }
 
 /// The program called `name`, as it was `found`: its path and version. One that is missing can be installed.
