@@ -113,7 +113,7 @@ pub struct Node {
     pub cpu_percent: f64,
     /// Age of its process, in seconds.
     pub uptime_seconds: u64,
-    /// Why it is not up, when that is known, or why it is and gets no clients yet.
+    /// Why it is not up, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What a BEAM node says of itself, when it does.
@@ -130,12 +130,14 @@ pub struct ConnectionsBy {
     pub http: u64,
 }
 
-/// What a node does.
+/// The strictest of what an operator ordered, what our probes found, and what the balancer does with the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum NodeState {
-    /// It answers.
+    /// It answers, and gets its share of new connections.
     Up,
+    /// It answers, and gets no connections yet: it failed a short while ago.
+    HeldBack,
     /// It does not answer, although it runs, or should.
     Down,
     /// It comes up, or waits for its next start. One that runs elsewhere: it has not answered yet.
@@ -144,6 +146,8 @@ pub enum NodeState {
     Draining,
     /// It gets no new connections, and has none.
     Drained,
+    /// It answers, and was taken out at the balancer by other means than an order to this cluster.
+    Maintenance,
     /// It was not started, or stopped by an order.
     Stopped,
     /// It died too often and is left alone.
@@ -154,7 +158,14 @@ impl NodeState {
     /// Whether it answers, whatever is wanted of it.
     #[must_use]
     pub const fn answers(self) -> bool {
-        matches!(self, NodeState::Up | NodeState::Draining | NodeState::Drained)
+        matches!(
+            self,
+            NodeState::Up
+                | NodeState::HeldBack
+                | NodeState::Draining
+                | NodeState::Drained
+                | NodeState::Maintenance
+        )
     }
 
     /// Its name, as on the wire.
@@ -162,10 +173,12 @@ impl NodeState {
     pub const fn name(self) -> &'static str {
         match self {
             NodeState::Up => "up",
+            NodeState::HeldBack => "held-back",
             NodeState::Down => "down",
             NodeState::Starting => "starting",
             NodeState::Draining => "draining",
             NodeState::Drained => "drained",
+            NodeState::Maintenance => "maintenance",
             NodeState::Stopped => "stopped",
             NodeState::Failed => "failed",
         }

@@ -58,9 +58,11 @@ fn out_of_service(node: &Node) -> Option<Alert> {
     let state = match node.state {
         NodeState::Down if node.elsewhere => "does not answer",
         NodeState::Down => "runs, and does not answer",
+        NodeState::Maintenance => "gets no new connections",
         NodeState::Failed => "died too often and is left alone",
         NodeState::Starting if node.restarts > 0 => "died, and is being restarted",
         NodeState::Up
+        | NodeState::HeldBack
         | NodeState::Starting
         | NodeState::Draining
         | NodeState::Drained

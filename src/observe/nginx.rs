@@ -151,11 +151,14 @@ const fn sessions(kind: Kind, connections: ConnectionsBy) -> u64 {
 /// A node's state in HAProxy's words: what nginx was told of it.
 const fn word(node: &Node) -> &'static str {
     match node.state {
-        // It is held back.
-        NodeState::Up if node.reason.is_some() => "DOWN",
         NodeState::Up => "UP",
         NodeState::Draining | NodeState::Drained => "DRAIN",
-        NodeState::Down | NodeState::Starting | NodeState::Stopped | NodeState::Failed => "DOWN",
+        NodeState::Maintenance => "MAINT",
+        NodeState::HeldBack
+        | NodeState::Down
+        | NodeState::Starting
+        | NodeState::Stopped
+        | NodeState::Failed => "DOWN",
     }
 }
 

@@ -20,7 +20,12 @@ impl Standing {
         match node.state {
             NodeState::Up if holds_its_share(node.connections, distribution) => Standing::Good,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => Standing::Away,
-            NodeState::Up | NodeState::Down | NodeState::Starting | NodeState::Failed => Standing::Bad,
+            NodeState::Up
+            | NodeState::HeldBack
+            | NodeState::Down
+            | NodeState::Starting
+            | NodeState::Maintenance
+            | NodeState::Failed => Standing::Bad,
         }
     }
 
@@ -47,10 +52,12 @@ impl Standing {
 pub(super) const fn word(state: NodeState) -> &'static str {
     match state {
         NodeState::Up => "UP",
+        NodeState::HeldBack => "HELD BACK",
         NodeState::Down => "DOWN",
         NodeState::Starting => "STARTING",
         NodeState::Draining => "DRAINING",
         NodeState::Drained => "DRAINED",
+        NodeState::Maintenance => "MAINTENANCE",
         NodeState::Stopped => "STOPPED",
         NodeState::Failed => "FAILED",
     }

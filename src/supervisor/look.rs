@@ -110,11 +110,20 @@ impl ChildLook {
 }
 
 impl NodeLook {
-    /// Why it is not up, or gets no clients although it is.
+    /// The state to show, of a node with so many connections.
+    fn state(&self, connections: u64) -> NodeState {
+        match self.state {
+            NodeState::Up if self.held_for.is_some() => NodeState::HeldBack,
+            NodeState::Draining if connections == 0 => NodeState::Drained,
+            state => state,
+        }
+    }
+
+    /// Why it is not up.
     fn reason(&self) -> Option<String> {
         match (self.state, self.held_for) {
             (NodeState::Up, Some(Duration::ZERO)) => {
-                Some("held back until the balancer has heard of it".to_owned())
+                Some("held back until the balancer has been told that it answers".to_owned())
             }
             (NodeState::Up, Some(left)) => {
                 let seconds = left.as_millis().div_ceil(1_000);
@@ -233,12 +242,7 @@ impl Look {
             .zip(looks)
             .map(|(node, (look, connections_by))| Node {
                 name: node.name.clone(),
-                state: match look.state {
-                    NodeState::Draining if connections_by.tcp + connections_by.http == 0 => {
-                        NodeState::Drained
-                    }
-                    state => state,
-                },
+                state: look.state(connections_by.tcp + connections_by.http),
                 pid: look.child.process.map(|process| process.pid),
                 elsewhere: look.elsewhere,
                 restarts: look.child.restarts,

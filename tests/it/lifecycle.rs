@@ -174,15 +174,19 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
         cluster.standing("erlmcp3").starts_with("DOWN").then_some(())
     });
     signal(pid, Signal::SIGCONT);
-    let node = eventually("the node to be up", || {
-        Some(cluster.node("erlmcp3")).filter(|node| node["state"] == "up")
+    let node = eventually("the node to answer", || {
+        Some(cluster.node("erlmcp3")).filter(|node| node["state"] != "down")
     });
-    assert_eq!(node["pid"], pid);
+    assert_eq!((&node["pid"], &node["state"]), (&json!(pid), &json!("held-back")));
     // Its clients were cut off, and have a while to find another one.
     let reason = node["reason"].as_str().unwrap_or_default();
     assert!(reason.starts_with("held back for "), "{node}");
+    assert_eq!(cluster.status()["state"], "degraded");
     eventually("the balancer to give it clients again", || {
         cluster.standing("erlmcp3").starts_with("UP").then_some(())
+    });
+    eventually("the status to say so", || {
+        (cluster.node("erlmcp3")["state"] == "up").then_some(())
     });
     assert_eq!(cluster.node("erlmcp3")["reason"], Value::Null);
 }

@@ -156,7 +156,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
         let held = status
             .nodes
             .iter()
-            .find(|node| node.state == NodeState::Up && node.reason.is_some());
+            .find(|node| node.state == NodeState::HeldBack);
         let why = match held {
             Some(held) => format!("{} is {}", held.name, standing(held)),
             None if closing => format!("{total} connections are taken"),
@@ -176,7 +176,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
 
 /// Whether the balancer gives it new clients.
 fn takes_clients(node: &Node) -> bool {
-    node.state == NodeState::Up && node.reason.is_none()
+    node.state == NodeState::Up
 }
 
 /// How a node stands, in words.
