@@ -26,6 +26,9 @@ pub struct Latency {
     pub variance_percent: f64,
     /// What that is called.
     pub class: LatencyClass,
+    /// `targets.p99`, in milliseconds.
+    #[serde(default)]
+    pub p99_target_ms: f64,
 }
 
 /// How fast one node answers.
@@ -37,12 +40,12 @@ pub struct NodeLatency {
     pub p50_ms: f64,
     /// 99th percentile, in milliseconds.
     pub p99_ms: f64,
-    /// How many answers that is made of.
+    /// How many probes that is made of: those of the last five minutes. One without an answer counts with the time that it has
+    /// waited.
     pub samples: u64,
 }
 
-/// What a latency variance is called. `excellent` whenever the p99 differ by less than 2 ms, or a node has under 100
-/// samples.
+/// What a latency variance is called. `excellent` whenever the p99 are [alike](Alike).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LatencyClass {
@@ -56,10 +59,33 @@ pub enum LatencyClass {
     Critical,
 }
 
+/// Why p99 count as alike, whatever their variance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alike {
+    /// A node has too few samples.
+    Few,
+    /// They are no more than [`LatencyClass::ALIKE_MS`] apart.
+    Close,
+    /// None is above half of the target.
+    Fast,
+}
+
+impl Alike {
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Alike::Few => "under 100 samples of a node: too few to judge",
+            Alike::Close => "p99 no more than 2 ms apart",
+            Alike::Fast => "every p99 within half its target",
+        }
+    }
+}
+
 impl LatencyClass {
-    /// Answers of a node from which on it is judged: with fewer a 99th percentile is one of the slowest two, which is chance.
+    /// Samples of a node from which on it is judged: with fewer a 99th percentile is one of the slowest two, which is chance.
     pub const ENOUGH: u64 = 100;
-    /// Nodes whose p99 differ by less than this are alike, whatever share that is. In milliseconds.
+    /// Nodes whose p99 differ by no more than this are alike, whatever share that is. In milliseconds.
     pub const ALIKE_MS: f64 = 2.0;
 
     /// Its name, as on the wire.
@@ -73,24 +99,41 @@ impl LatencyClass {
         }
     }
 
-    /// What the nodes' 99th percentiles are called, each in milliseconds and with the number of answers that it is made of;
-    /// and their variance in percent, to three digits.
+    /// What the nodes' 99th percentiles are called, each in milliseconds and with its number of samples, when they are to stay
+    /// within `target_ms`; and their variance in percent, to three digits.
     #[must_use]
-    pub fn of(nodes: &[(f64, u64)]) -> (f64, LatencyClass) {
+    pub fn of(nodes: &[(f64, u64)], target_ms: f64) -> (f64, LatencyClass) {
         let p99: Vec<f64> = nodes.iter().map(|(p99, _)| *p99).collect();
         let Some(spread) = Spread::of(&p99) else {
             return (0.0, LatencyClass::Excellent);
         };
         let variance = (spread.variance_percent * 1_000.0).round() / 1_000.0;
-        let few = nodes.iter().any(|(_, answers)| *answers < LatencyClass::ENOUGH);
         let class = match variance {
-            _ if few || spread.max - spread.min < LatencyClass::ALIKE_MS => LatencyClass::Excellent,
+            _ if Alike::of(nodes, target_ms).is_some() => LatencyClass::Excellent,
             v if v < 5.0 => LatencyClass::Excellent,
             v if v < 10.0 => LatencyClass::Good,
             v if v < 20.0 => LatencyClass::Warning,
             _ => LatencyClass::Critical,
         };
         (variance, class)
+    }
+}
+
+impl Alike {
+    /// Why the nodes' 99th percentiles count as alike, if they do. Arguments are those of [`LatencyClass::of`].
+    #[must_use]
+    pub fn of(nodes: &[(f64, u64)], target_ms: f64) -> Option<Alike> {
+        let p99: Vec<f64> = nodes.iter().map(|(p99, _)| *p99).collect();
+        let spread = Spread::of(&p99)?;
+        if nodes.iter().any(|(_, samples)| *samples < LatencyClass::ENOUGH) {
+            Some(Alike::Few)
+        } else if spread.max - spread.min <= LatencyClass::ALIKE_MS {
+            Some(Alike::Close)
+        } else if spread.max <= target_ms / 2.0 {
+            Some(Alike::Fast)
+        } else {
+            None
+        }
     }
 }
 
@@ -113,8 +156,38 @@ impl Health {
                 nodes: Vec::new(),
                 variance_percent: 0.0,
                 class: LatencyClass::Excellent,
+                p99_target_ms: 0.0,
             },
             alerts: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What nodes with these p99, each of 100 samples, are called where 20 ms are the target.
+    fn class(p99: [f64; 2]) -> (LatencyClass, Option<Alike>) {
+        let nodes = p99.map(|p99| (p99, LatencyClass::ENOUGH));
+        (LatencyClass::of(&nodes, 20.0).1, Alike::of(&nodes, 20.0))
+    }
+
+    #[test]
+    fn p99_close_together_or_far_below_their_target_are_alike() {
+        let (excellent, critical) = (LatencyClass::Excellent, LatencyClass::Critical);
+        assert_eq!(class([10.0, 12.0]), (excellent, Some(Alike::Close)));
+        assert_eq!(class([2.0, 5.0]), (excellent, Some(Alike::Fast)));
+        assert_eq!(class([1.0, 10.0]), (excellent, Some(Alike::Fast)));
+        assert_eq!(class([1.0, 10.1]), (critical, None));
+        assert_eq!(class([18.0, 20.1]).1, None);
+    }
+
+    #[test]
+    fn a_node_with_few_samples_makes_all_of_them_alike() {
+        let nodes = [(1.0, LatencyClass::ENOUGH), (500.0, 99)];
+        assert_eq!(Alike::of(&nodes, 20.0), Some(Alike::Few));
+        assert_eq!(LatencyClass::of(&nodes, 20.0), (199.202, LatencyClass::Excellent));
+        assert_eq!(Alike::of(&[], 20.0), None);
     }
 }

@@ -110,15 +110,15 @@ fn about_all(message: String) -> Alert {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{cluster, node, status};
-    use super::super::{Samples, latency};
+    use super::super::Samples;
+    use super::super::testing::{cluster, latency, node, status};
     use super::*;
 
     fn messages(nodes: Vec<Node>) -> Vec<String> {
         let alerts = alerts(
             &cluster().targets,
             &status(nodes),
-            &latency::latency([("a", &Samples::default())]),
+            &latency([("a", &Samples::default())]),
         );
         alerts.into_iter().map(|alert| alert.message).collect()
     }

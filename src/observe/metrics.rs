@@ -162,17 +162,14 @@ impl Page<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{node, status};
-    use super::super::{Samples, latency};
+    use super::super::testing::{latency, node, samples, status};
     use super::*;
 
     #[test]
     fn every_line_is_a_comment_or_a_sample() {
-        let mut samples = Samples::default();
-        samples.add(std::time::Duration::from_millis(2));
         let health = Health {
             status: status(vec![node(NodeState::Up, 3), node(NodeState::Down, 0)]),
-            latency: latency::latency([("erlmcp1", &samples)]),
+            latency: latency([("erlmcp1", &samples(1, 2))]),
             alerts: Vec::new(),
         };
         let text = metrics(&health);

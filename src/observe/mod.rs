@@ -10,7 +10,7 @@ mod stats;
 
 pub use alerts::alerts;
 pub use distribution::distribution;
-pub use latency::{Samples, latency};
+pub use latency::{Sample, Samples, latency};
 pub use metrics::{METRICS_CONTENT_TYPE, metrics};
 pub use nginx::{NginxView, nginx_stats};
 pub use stats::stats;
@@ -19,8 +19,32 @@ pub use stats::stats;
 mod testing {
     //! Values to judge.
 
-    use crate::api::{ClusterState, ConnectionsBy, Node, NodeState, Status};
+    use std::time::Duration;
+
+    use super::{Sample, Samples};
+    use crate::api::{ClusterState, ConnectionsBy, Latency, Node, NodeState, Status};
     use crate::profile::{Cluster, Source, load};
+
+    /// As many answers that each took so long.
+    pub(super) fn samples(count: usize, millis: u64) -> Samples {
+        let mut samples = Samples::default();
+        (0..count).for_each(|_| samples.add(answered(millis)));
+        samples
+    }
+
+    /// An answer that took so long.
+    pub(super) fn answered(millis: u64) -> Sample {
+        Sample {
+            took: Duration::from_millis(millis),
+            is_answered: true,
+            is_explained: false,
+        }
+    }
+
+    /// Latencies where 20 ms are the target.
+    pub(super) fn latency<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Samples)>) -> Latency {
+        super::latency(nodes, cluster().targets.p99)
+    }
 
     pub(super) fn cluster() -> Cluster {
         load(&Source::read("default").unwrap()).unwrap()

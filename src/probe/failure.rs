@@ -74,4 +74,17 @@ impl Failure {
     pub const fn blames_node(&self) -> bool {
         !matches!(self, Failure::Local { .. })
     }
+
+    /// Whether the node could be asked and gave no good answer, so that the time until then is a latency. A connection that is
+    /// refused at once is none.
+    #[must_use]
+    pub const fn was_asked(&self) -> bool {
+        match self {
+            Failure::ConnectTimeout { .. }
+            | Failure::AnswerTimeout { .. }
+            | Failure::Answer { .. }
+            | Failure::Status { .. } => true,
+            Failure::Local { .. } | Failure::Connect { .. } => false,
+        }
+    }
 }

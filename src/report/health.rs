@@ -4,7 +4,7 @@ use super::column::align;
 use super::emulators::{emulators, mesh};
 use super::status::{heading, node_lines, section, totals, warnings};
 use super::{numbers, paint};
-use crate::api::{Alert, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
+use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
 /// The cluster in the shape of the reference's health check, and all that is known beside.
 #[must_use]
@@ -94,8 +94,16 @@ fn latency(latency: &Latency) -> String {
         return String::new();
     };
     let class = class(latency.class);
+    let judged: Vec<_> = latency
+        .nodes
+        .iter()
+        .map(|node| (node.p99_ms, node.samples))
+        .collect();
+    // Without it a reader would not see why a large variance is excellent.
+    let why =
+        Alike::of(&judged, latency.p99_target_ms).map_or(String::new(), |why| format!(": {}", why.text()));
     format!(
-        "Latency Range: {} - {} (p99)\nLatency Variance: {:.1}% ({class})\n",
+        "Latency Range: {} - {} (p99)\nLatency Variance: {:.1}% ({class}{why})\n",
         numbers::millis(least),
         numbers::millis(most),
         latency.variance_percent
@@ -129,6 +137,7 @@ mod tests {
                 nodes: vec![answers(1, 2.0), answers(2, 8.0)],
                 variance_percent: 120.0,
                 class: LatencyClass::Critical,
+                p99_target_ms: 10.0,
             },
             alerts: vec![
                 Alert {

@@ -196,7 +196,7 @@ impl Core {
             elsewhere: self.own_child(index).is_none(),
             ailment: vitals.ailment().map(ToString::to_string),
             held_for: self.held_for(index, now),
-            samples: vitals.samples.clone(),
+            samples: vitals.samples(now),
         });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
         Look {
@@ -231,7 +231,15 @@ impl Core {
                 Some(who) => self.answered(who, now),
                 None => self.succeeded(process, now),
             },
-            News::Probed { node, target, result } => self.vitals[node].probed(target, result, now),
+            News::Probed {
+                node,
+                target,
+                asked,
+                result,
+            } => {
+                let is_known_down = self.is_known_down(node);
+                self.vitals[node].probed(target, asked, result, is_known_down, now);
+            }
             News::Balancer { who, answered } => self.balancer_answered(who, answered, now),
             News::Saved { instance, states } => self.saved(instance, states, now),
             News::Reread(outcome) => self.reread(outcome, now),

@@ -201,6 +201,13 @@ impl Core {
         matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
     }
 
+    /// Whether the node is known not to answer, or to recover from that.
+    pub(super) fn is_known_down(&self, index: usize) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        let mut running = self.failovers.all_running();
+        !self.states[index].answers() || running.any(|(node, _)| node == name)
+    }
+
     // Private
 
     /// Whether anybody has heard of the node that it is down.

@@ -176,7 +176,8 @@ impl Look {
     pub(super) fn health(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Health {
         let status = self.status(setting, connections);
         let names = setting.cluster.nodes.iter().map(|node| node.name.as_str());
-        let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)));
+        let target = setting.cluster.targets.p99;
+        let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)), target);
         let mut alerts = alerts(&setting.cluster.targets, &status, &latency);
         let limit = setting.cluster.targets.failover_alert;
         alerts.extend(self.overdue.iter().map(|node| Alert {

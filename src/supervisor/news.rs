@@ -1,7 +1,7 @@
 //! What the supervisor hears.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -24,10 +24,11 @@ pub(super) enum News {
     Doubted { process: Identity, why: String },
     /// A child's process has answered for the first time.
     Answered { process: Identity },
-    /// A probe of the node with this index came back from one of its addresses.
+    /// A probe of the node with this index, sent at `asked`, came back from one of its addresses.
     Probed {
         node: usize,
         target: SocketAddr,
+        asked: Instant,
         result: Result<Duration, Failure>,
     },
     /// A balancer instance was asked for a sign of life.

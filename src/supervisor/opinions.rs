@@ -24,7 +24,7 @@ impl Core {
                 continue;
             }
             self.vitals[index].judge(now, late);
-            self.vitals[index].ask(index, &self.news);
+            self.vitals[index].ask(index, &self.news, now);
             if self.hung_for(index, now) >= self.setting.cluster.restart.hung_after.duration() {
                 self.apply(Who::Node(index), Event::Hung, now);
             }

@@ -7,19 +7,21 @@ use tokio::sync::mpsc;
 
 use super::news::News;
 use super::pulse::Pulse;
-use crate::observe::Samples;
+use crate::observe::{Sample, Samples};
 use crate::probe::{Failure, Probe};
 
 /// The pulse of each of a node's ports, and how fast it answers.
 pub(super) struct Vitals {
     ports: Vec<Port>,
-    pub(super) samples: Samples,
+    samples: Samples,
 }
 
 /// One of a node's ports.
 struct Port {
     probe: Probe,
     pulse: Pulse,
+    /// When each probe was sent that has no answer yet.
+    waiting: Vec<Instant>,
     /// How the last probe failed, if it did.
     failure: Option<Failure>,
 }
@@ -66,9 +68,10 @@ impl Vitals {
     }
 
     /// Asks every port once; `node` is its index.
-    pub(super) fn ask(&mut self, node: usize, news: &mpsc::Sender<News>) {
+    pub(super) fn ask(&mut self, node: usize, news: &mpsc::Sender<News>, asked: Instant) {
         for port in &mut self.ports {
             port.pulse.asked();
+            port.waiting.push(asked);
             let (probe, news) = (port.probe, news.clone());
             tokio::spawn(async move {
                 let result = probe.ask().await;
@@ -76,6 +79,7 @@ impl Vitals {
                     .send(News::Probed {
                         node,
                         target: probe.target,
+                        asked,
                         result,
                     })
                     .await;
@@ -83,20 +87,36 @@ impl Vitals {
         }
     }
 
-    /// A probe came back from `target`.
-    pub(super) fn probed(&mut self, target: SocketAddr, result: Result<Duration, Failure>, now: Instant) {
+    /// A probe that was sent to `target` at `asked` came back; `is_known_down` when the node's failure is known already.
+    pub(super) fn probed(
+        &mut self,
+        target: SocketAddr,
+        asked: Instant,
+        result: Result<Duration, Failure>,
+        is_known_down: bool,
+        now: Instant,
+    ) {
         let mut ports = self.ports.iter_mut().enumerate();
         let Some((index, port)) = ports.find(|(_, port)| port.probe.target == target) else {
             return;
         };
-        match &result {
-            Ok(took) => {
-                port.pulse.answered(now);
-                // The first port is the one that clients are measured by.
-                if index == 0 {
-                    self.samples.add(*took);
-                }
+        // The first port is the one that clients are measured by. A probe that is not waited for was sent to an earlier process,
+        // or while the prober itself ran late.
+        if port.is_awaited(asked) && index == 0 {
+            let took = match &result {
+                Ok(took) => Some(*took),
+                Err(failure) => failure.was_asked().then(|| now.saturating_duration_since(asked)),
+            };
+            if let Some(took) = took {
+                self.samples.add(Sample {
+                    took,
+                    is_answered: result.is_ok(),
+                    is_explained: is_known_down,
+                });
             }
+        }
+        match &result {
+            Ok(_) => port.pulse.answered(now),
             Err(failure) if failure.blames_node() => port.pulse.failed(),
             // We had no descriptor or no port to ask with, which says nothing of the node.
             Err(_) => port.pulse.not_asked(),
@@ -104,10 +124,20 @@ impl Vitals {
         port.failure = result.err();
     }
 
+    /// How long its latest probes took, and how long those have waited that have no answer yet.
+    pub(super) fn samples(&self, now: Instant) -> Samples {
+        let waiting = self.ports.first().map_or(&[][..], |port| &port.waiting);
+        let ages = waiting.iter().map(|asked| now.saturating_duration_since(*asked));
+        self.samples.with_waiting(ages.collect())
+    }
+
     /// Time went on.
     pub(super) fn judge(&mut self, now: Instant, late: bool) {
         for port in &mut self.ports {
             port.pulse.judge(now, late);
+            if late {
+                port.waiting.clear();
+            }
         }
     }
 
@@ -152,8 +182,15 @@ impl Port {
         Port {
             probe,
             pulse,
+            waiting: Vec::new(),
             failure: None,
         }
+    }
+
+    /// Whether the probe that was sent at `asked` was waited for; it is not any more.
+    fn is_awaited(&mut self, asked: Instant) -> bool {
+        let place = self.waiting.iter().position(|waiting| *waiting == asked);
+        place.map(|place| self.waiting.swap_remove(place)).is_some()
     }
 }
 
@@ -186,8 +223,8 @@ mod tests {
         for second in 1..=4 {
             let now = began + INTERVAL * second;
             vitals.ports.iter_mut().for_each(|port| port.pulse.asked());
-            vitals.probed(probe(1).target, Ok(Duration::ZERO), now);
-            vitals.probed(probe(2).target, Err(refused(2)), now);
+            vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+            vitals.probed(probe(2).target, now, Err(refused(2)), false, now);
             vitals.judge(now, false);
         }
         vitals
@@ -198,10 +235,10 @@ mod tests {
         let now = Instant::now();
         let mut vitals = Vitals::new(vec![probe(1)], now);
         assert!(vitals.is_unmet() && vitals.ailment().is_none());
-        vitals.probed(probe(1).target, Err(refused(1)), now);
+        vitals.probed(probe(1).target, now, Err(refused(1)), false, now);
         assert!(!vitals.is_unmet() && vitals.is_unheard());
         assert_eq!(vitals.ailment(), Some(&refused(1)));
-        vitals.probed(probe(1).target, Ok(Duration::ZERO), now);
+        vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
         assert!(!vitals.is_unmet() && !vitals.is_unheard() && vitals.ailment().is_none());
         assert_eq!(half_silent(now).ailment(), Some(&refused(2)));
     }
@@ -210,7 +247,7 @@ mod tests {
     fn a_port_that_is_asked_for_the_first_time_is_as_well_as_the_others() {
         let now = Instant::now();
         let mut well = Vitals::new(vec![probe(1)], now);
-        well.probed(probe(1).target, Ok(Duration::ZERO), now);
+        well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
         well.ask_as(vec![probe(1), probe(3)], now);
         assert!(!well.is_unheard() && well.silent_since().is_none());
         let mut ill = half_silent(now);

@@ -17,12 +17,13 @@ pub(super) fn latency(tally: &Tally, order: &Order) -> Latency {
         .filter(|node| node.count > 0)
         .collect();
     let p99: Vec<(f64, u64)> = nodes.iter().map(|node| (node.p99_ms, node.count)).collect();
-    let (variance_percent, class) = LatencyClass::of(&p99);
+    let p99_target_ms = millis(order.targets.p99.duration());
+    let (variance_percent, class) = LatencyClass::of(&p99, p99_target_ms);
     Latency {
         all: all.quantiles(),
         variance_percent,
         class,
-        p99_target_ms: millis(order.targets.p99.duration()),
+        p99_target_ms,
         histogram: all.buckets(),
     }
 }

@@ -1,7 +1,7 @@
 //! Whether messages are answered in time, and alike on all nodes.
 
-use super::super::results::{Check, CheckName, NodeResult, Results, Verdict};
-use crate::api::LatencyClass;
+use super::super::results::{Check, CheckName, Results, Verdict};
+use crate::api::{Alike, LatencyClass};
 use crate::units::{Percent, Period};
 
 /// The nodes' p99 are alike, or differ by less than `target`; `missed` is what it is called when they do not.
@@ -11,21 +11,20 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     if results.nodes.len() < 2 {
         return Check::skipped(name, "there are no two nodes to compare");
     }
-    if results
+    let p99 = results
         .nodes
         .iter()
-        .any(|node| node.latency.count < LatencyClass::ENOUGH)
-    {
+        .map(|node| (node.latency.p99_ms, node.latency.count));
+    let alike = Alike::of(&p99.collect::<Vec<_>>(), latency.p99_target_ms);
+    if alike == Some(Alike::Few) {
         return Check::skipped(name, "under 100 answers from a node: too few to judge");
     }
     let excellent = latency.class == LatencyClass::Excellent;
     let kept = excellent || latency.variance_percent < target.get();
-    // Else nobody would see why a large share is excellent.
-    let why = if excellent && apart(&results.nodes) < LatencyClass::ALIKE_MS {
-        format!(": p99 less than {} ms apart", LatencyClass::ALIKE_MS)
-    } else {
-        String::new()
-    };
+    // Without it a reader would not see why a large variance is excellent.
+    let why = alike
+        .filter(|_| excellent)
+        .map_or(String::new(), |alike| format!(": {}", alike.text()));
     Check::made(
         name,
         if kept { Verdict::Passed } else { missed },
@@ -50,14 +49,6 @@ pub(super) fn p99(results: &Results, target: Period, missed: Verdict) -> Check {
         format!("p99 {:.1} ms", all.p99_ms),
         format!("<{target}"),
     )
-}
-
-// Private
-
-/// How far the p99 of the nodes are apart, in milliseconds.
-fn apart(nodes: &[NodeResult]) -> f64 {
-    let p99 = nodes.iter().map(|node| node.latency.p99_ms);
-    p99.clone().fold(f64::MIN, f64::max) - p99.fold(f64::MAX, f64::min)
 }
 
 #[cfg(test)]
@@ -92,8 +83,16 @@ mod tests {
         (results.latency.class, results.latency.variance_percent) = (LatencyClass::Excellent, 60.0);
         let measured =
             |results: &Results| variance(results, targets().latency_variance, Verdict::Warned).measured;
-        assert_eq!(measured(&results), "60.0%, excellent: p99 less than 2 ms apart");
-        results.nodes[0].latency.p99_ms += 2.0;
+        assert_eq!(
+            measured(&results),
+            "60.0%, excellent: p99 no more than 2 ms apart"
+        );
+        results.nodes[0].latency.p99_ms = 9.0;
+        assert_eq!(
+            measured(&results),
+            "60.0%, excellent: every p99 within half its target"
+        );
+        results.nodes[0].latency.p99_ms = 11.0;
         results.latency.variance_percent = 4.9;
         assert_eq!(measured(&results), "4.9%, excellent");
     }
