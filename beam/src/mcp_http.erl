@@ -63,7 +63,8 @@ respond(Socket, #{method := Method, path := Path} = Request, Place) ->
         {<<"/health">>, 'GET'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, 'HEAD'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, _} -> not_allowed("GET, HEAD");
-        {<<"/mcp">>, _} when Place =:= beyond -> {503, [], mcp_rpc:refusal(overloaded, "too many connections"), true};
+        {<<"/mcp">>, _} when Place =:= beyond ->
+            {503, [{"Retry-After", "1"}], mcp_rpc:refusal(unavailable, "too many connections"), true};
         {<<"/mcp">>, 'POST'} -> post(Socket, Request);
         {<<"/mcp">>, 'DELETE'} -> delete(Request);
         {<<"/mcp">>, _} -> not_allowed("POST, DELETE");

@@ -121,7 +121,8 @@ code(invalid_request) -> -32600;
 code(method_not_found) -> -32601;
 code(invalid_params) -> -32602;
 code(no_session) -> -32001;
-code(overloaded) -> -32000.
+%% As the HTTP status. It is a code of neither JSON-RPC nor MCP, whose ranges are theirs.
+code(unavailable) -> 503.
 
 %% In code points: a single grapheme may be as long as a message.
 shown(Text) -> shown(Text, ?SHOWN).

@@ -32,7 +32,7 @@ handle_info({serve, Socket}, Client) ->
     Placed = Client#client{socket = Socket, place = mcp_places:take(?MODULE)},
     case Placed#client.place of
         place -> read_on(Placed);
-        _ -> refuse(Placed, overloaded, "too many connections")
+        _ -> refuse(Placed, unavailable, "too many connections")
     end;
 handle_info({tcp, _Socket, _Late}, #client{is_refused = true} = Client) -> read_on(Client);
 handle_info({tcp, _Socket, Data}, Client) -> receive_data(Data, Client);

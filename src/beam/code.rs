@@ -41,6 +41,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::mcp::GatewayError;
     use crate::otp::Otp;
     use crate::platform::{Program, RunDir};
     use crate::profile::Binaries;
@@ -65,6 +66,17 @@ mod tests {
                 "{module} is not in the application's list"
             );
         }
+    }
+
+    #[test]
+    fn a_full_node_answers_by_the_table_of_errors() {
+        let source = |wanted: &str| {
+            let mut modules = NODE.modules.iter();
+            modules.find(|(name, _)| *name == wanted).unwrap().1
+        };
+        let status = GatewayError::Unavailable.status();
+        assert!(source("mcp_rpc.erl").contains(&format!("code(unavailable) -> {status}.")));
+        assert!(source("mcp_http.erl").contains(&format!("{{{status}, [{{\"Retry-After\", \"1\"}}]")));
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::GatewayError;
+
 /// The error of a response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message} ({code})")]
@@ -12,7 +14,7 @@ pub struct RpcError {
     pub message: String,
 }
 
-/// The codes of JSON-RPC 2.0, section 5.1, and a few from the range that it leaves to servers.
+/// The codes of JSON-RPC 2.0, section 5.1, and a few more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Code {
@@ -26,8 +28,8 @@ pub enum Code {
     InvalidParams = -32602,
     /// The server's own fault.
     InternalError = -32603,
-    /// The server has as much to do as it may.
-    Overloaded = -32000,
+    /// The server has as much to do as it may. The same code as a balancer's for nodes that are all full.
+    Unavailable = GatewayError::Unavailable as i32,
     /// There is no such session (any more). What the official SDKs' servers answer too.
     NoSession = -32001,
     /// The client has taken its request back. The number is that of the Language Server Protocol.

@@ -6,6 +6,7 @@
 //! Specifications: <https://www.jsonrpc.org/specification>, <https://modelcontextprotocol.io/specification>.
 
 mod error;
+mod gateway_error;
 mod id;
 mod initialize;
 mod lines;
@@ -17,6 +18,7 @@ mod tool;
 mod version;
 
 pub use error::{Code, RpcError};
+pub use gateway_error::GatewayError;
 pub use id::Id;
 pub use initialize::{Implementation, InitializeParams, InitializeResult};
 pub use lines::{Lines, TooLong};

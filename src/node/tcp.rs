@@ -51,7 +51,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
 
 /// Tells a client that there is no place for it.
 fn refuse(stream: &TcpStream) {
-    let error = RpcError::new(Code::Overloaded, "too many connections");
+    let error = RpcError::new(Code::Unavailable, "too many connections");
     let mut line = Response::error(Id::null(), error).to_json();
     line.push(b'\n');
     // An empty send buffer takes a line; if not, closing says it too.

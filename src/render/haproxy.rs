@@ -12,6 +12,7 @@ use crate::profile::{Cluster, Timeouts};
 use crate::units::Period;
 
 use super::build::HaproxyBuild;
+use super::errors::ErrorView;
 use super::per_ip::PerIpView;
 use super::pool::{BackendView, Pool};
 use super::templates::{RenderError, Templates};
@@ -57,6 +58,8 @@ struct View {
     threads: u16,
     run_dir: RunDirView,
     timeouts: Timeouts,
+    /// What HAProxy answers itself.
+    errors: Vec<ErrorView>,
     health: HealthView,
     tls: bool,
     /// The page of statistics; none of one of several processes.
@@ -143,6 +146,7 @@ impl View {
                 peers: word(&run_dir.haproxy_peers_socket(instance)),
             },
             timeouts: timers(cluster.timeouts, cluster.health.timeout),
+            errors: ErrorView::all(),
             health: HealthView {
                 inter: timer(cluster.health.interval),
                 fastinter: timer(cluster.health.fast_interval()),

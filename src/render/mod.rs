@@ -5,6 +5,7 @@ mod build;
 mod builtin;
 mod dataplane;
 mod drained;
+mod errors;
 mod haproxy;
 mod nginx;
 mod per_ip;

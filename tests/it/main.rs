@@ -20,6 +20,7 @@ mod elsewhere;
 mod erlang;
 mod erlmcp;
 mod failing_over;
+mod gateway;
 mod haproxy;
 mod harness;
 mod holding;

@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(
             trouble(
                 &mut dialogue,
-                r#"{"id":null,"error":{"code":-32000,"message":"too many\nconnections"}}"#
+                r#"{"id":null,"error":{"code":503,"message":"too many\nconnections"}}"#
             ),
             (
                 Kind::Denied,

@@ -4,11 +4,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use http_body_util::{Either, Full, StreamBody};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 use super::events::Events;
-use crate::mcp::{self, Code, Id, RpcError};
+use crate::mcp::{self, Code, GatewayError, Id, RpcError};
 
 /// A whole text, or a stream of events.
 pub(super) type HttpReply = Response<Either<Full<Bytes>, StreamBody<Events>>>;
@@ -67,13 +67,22 @@ pub(super) fn not_allowed(methods: &'static str) -> HttpReply {
 impl From<Refusal> for HttpReply {
     fn from(Refusal { status, why }: Refusal) -> HttpReply {
         let code = match status {
-            StatusCode::SERVICE_UNAVAILABLE => Code::Overloaded,
+            StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
             StatusCode::NOT_FOUND => Code::NoSession,
             _ => Code::InvalidRequest,
         };
-        json_reply(
+        let mut reply = json_reply(
             status,
             mcp::Response::error(Id::null(), RpcError::new(code, why)).to_json(),
-        )
+        );
+        let seconds = GatewayError::ALL
+            .into_iter()
+            .find(|error| error.status() == status.as_u16())
+            .and_then(GatewayError::retry_after);
+        if let Some(seconds) = seconds {
+            let seconds = HeaderValue::from(u16::from(seconds));
+            reply.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        reply
     }
 }

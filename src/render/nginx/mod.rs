@@ -26,6 +26,7 @@ use self::limits::LimitsView;
 use self::server::{ServerView, binds};
 use self::upstream::{Members, UpstreamView};
 use self::words::{literal, quoted, seconds};
+use super::errors::ErrorsView;
 use super::pool::{COMPRESSED, Pool};
 use super::templates::{RenderError, Templates};
 use crate::plan::Plan;
@@ -126,6 +127,8 @@ struct StreamView {
 /// MCP over HTTP.
 #[derive(Debug, Serialize)]
 struct HttpView {
+    /// What nginx answers itself.
+    errors: ErrorsView,
     limits: Option<LimitsView>,
     /// The cookie that names the client's node.
     cookie: Option<CookieView>,
@@ -261,6 +264,7 @@ impl HttpView {
             .collect();
         let servers = server::servers(members, build, &views);
         HttpView {
+            errors: ErrorsView::new(),
             limits: LimitsView::new(cluster, true).filter(|_| !pools.is_empty()),
             cookie,
             sessions,

@@ -142,7 +142,7 @@ fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
     for _ in 0..50 {
         let refusal = told(connect(&cluster, 9001));
         assert!(
-            refusal.contains(r#""error":{"code":-32000,"message":"too many connections"}"#),
+            refusal.contains(r#""error":{"code":503,"message":"too many connections"}"#),
             "{refusal}"
         );
     }

@@ -9,6 +9,7 @@ use clusterctl::runtime::{RuntimeError, ServerHealth};
 use super::client::{Line, get, node_for};
 use super::nodes::SILENCE;
 use super::running::{Running, eventually};
+use crate::gateway;
 
 fn source(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 3, number)
@@ -90,10 +91,30 @@ async fn requests_are_limited_by_429() {
     }
     assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
     let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
-    let refused = refused.unwrap().to_lowercase();
-    assert!(refused.contains("retry-after: 1"), "{refused}");
-    assert!(refused.contains("content-type: application/json"), "{refused}");
-    assert!(refused.contains(r#""code":-32029"#), "{refused}");
+    gateway::is_error(refused.unwrap(), 429, true);
+}
+
+#[tokio::test]
+async fn what_haproxy_answers_itself_is_an_error_of_json_rpc_by_its_status() {
+    let closing = Running::start(gateway::of_closing_nodes().await).await;
+    gateway::answers_itself(&closing.cluster, &gateway::METHODS, 502, false).await;
+    let silent = Running::start(gateway::of_silent_nodes().await).await;
+    gateway::answers_itself(&silent.cluster, &gateway::METHODS, 504, false).await;
+    for node in &silent.cluster.nodes {
+        for target in health_targets(&silent.cluster, &node.name) {
+            let set = silent
+                .socket
+                .set_health(target.backend, &target.server, ServerHealth::Down);
+            set.await.unwrap();
+        }
+    }
+    gateway::answers_itself(&silent.cluster, &gateway::METHODS, 503, true).await;
+}
+
+#[tokio::test]
+async fn nodes_get_the_scheme_of_each_listener() {
+    let running = Running::start(|_| {}).await;
+    gateway::forwards_the_scheme_of_plain_http(&running.cluster).await;
 }
 
 #[tokio::test]

@@ -37,6 +37,22 @@ pub(crate) async fn http(name: String) -> SocketAddr {
     .await
 }
 
+/// Takes requests and closes the connection without an answer.
+pub(crate) async fn closing() -> SocketAddr {
+    serve(String::new(), |_, mut stream| async move {
+        let _request = head(&mut stream).await;
+    })
+    .await
+}
+
+/// Takes requests and never answers.
+pub(crate) async fn silent() -> SocketAddr {
+    serve(String::new(), |_, mut stream| async move {
+        while head(&mut stream).await.is_some() {}
+    })
+    .await
+}
+
 async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Result<()> {
     let lower = head.to_lowercase();
     if lower.contains("upgrade: websocket") {

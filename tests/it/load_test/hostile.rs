@@ -50,7 +50,7 @@ fn a_target_that_answers_garbage_is_none() {
         (Mood::Closes, "closed"),
         (Mood::Says(b"{}\n"), "{}"),
         (
-            Mood::Says(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":-32000,\"message\":\"full\"}}\n"),
+            Mood::Says(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":503,\"message\":\"full\"}}\n"),
             "full",
         ),
     ];

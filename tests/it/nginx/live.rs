@@ -8,6 +8,7 @@ use clusterctl::platform::Program;
 use clusterctl::profile::{Certificate, Sticky};
 
 use super::running::Running;
+use crate::gateway;
 use crate::haproxy::client::{Line, Stream, get, node_for};
 use crate::haproxy::nodes::SILENCE;
 use crate::haproxy::running::eventually;
@@ -114,10 +115,7 @@ async fn requests_are_limited_by_429() {
     }
     assert!(answers[0].starts_with("HTTP/1.1 200 "), "{}", answers[0]);
     let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 429 "));
-    let refused = refused.unwrap().to_lowercase();
-    assert!(refused.contains("retry-after: 1"), "{refused}");
-    assert!(refused.contains("content-type: application/json"), "{refused}");
-    assert!(refused.contains(r#""code":-32029"#), "{refused}");
+    gateway::is_error(refused.unwrap(), 429, true);
     let other = get(source(2), running.http(), "/mcp", &[]).await;
     assert!(other.starts_with("HTTP/1.1 200 "), "{other}");
 }
@@ -280,14 +278,22 @@ async fn with_every_node_away_that_is_what_is_said() {
         health.ends_with(r#"{"status":"down","nodes_up":0,"nodes":4}"#),
         "{health}"
     );
-    let answer = get(source(1), running.http(), "/mcp", &[]).await;
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert!(answer.contains("Retry-After: 1\r\n"), "{answer}");
-    assert!(
-        answer.contains(r#""code":-32030,"message":"no node can serve this now""#),
-        "{answer}"
-    );
+    gateway::answers_itself(&running.cluster, &gateway::METHODS, 503, true).await;
     node_for(source(1), running.tcp()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn what_nginx_answers_itself_is_an_error_of_json_rpc_by_its_status() {
+    let closing = Running::start(gateway::of_closing_nodes().await).await;
+    gateway::answers_itself(&closing.cluster, &["POST"], 502, false).await;
+    let silent = Running::start(gateway::of_silent_nodes().await).await;
+    gateway::answers_itself(&silent.cluster, &["POST"], 504, false).await;
+}
+
+#[tokio::test]
+async fn nodes_get_the_scheme_of_each_listener() {
+    let running = Running::start(|_| {}).await;
+    gateway::forwards_the_scheme_of_plain_http(&running.cluster).await;
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ fn an_http_status_that_says_no_is_told_with_its_reason() {
 
 #[test]
 fn a_refusal_in_json_is_told_with_its_reason() {
-    let full = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"too many connections"}}"#;
+    let full = r#"{"jsonrpc":"2.0","id":null,"error":{"code":503,"message":"too many connections"}}"#;
     let refused = (
         Kind::Denied,
         "the server says no: too many connections".to_owned(),

@@ -1,0 +1,50 @@
+//! The errors that a balancer answers itself, as templates print them.
+
+use serde::Serialize;
+
+use crate::mcp::GatewayError;
+
+/// One error.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ErrorView {
+    status: u16,
+    /// Seconds.
+    retry_after: Option<u8>,
+    /// The body, which has no single quote.
+    json: String,
+}
+
+/// All errors, by name.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ErrorsView {
+    too_many_requests: ErrorView,
+    node_failed: ErrorView,
+    unavailable: ErrorView,
+    node_timeout: ErrorView,
+}
+
+impl ErrorView {
+    fn new(error: GatewayError) -> ErrorView {
+        ErrorView {
+            status: error.status(),
+            retry_after: error.retry_after(),
+            json: error.to_json(),
+        }
+    }
+
+    /// All errors, by status.
+    pub(super) fn all() -> Vec<ErrorView> {
+        GatewayError::ALL.map(ErrorView::new).into()
+    }
+}
+
+impl ErrorsView {
+    pub(super) fn new() -> ErrorsView {
+        ErrorsView {
+            too_many_requests: ErrorView::new(GatewayError::TooManyRequests),
+            node_failed: ErrorView::new(GatewayError::NodeFailed),
+            unavailable: ErrorView::new(GatewayError::Unavailable),
+            node_timeout: ErrorView::new(GatewayError::NodeTimeout),
+        }
+    }
+}
