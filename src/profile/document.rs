@@ -412,7 +412,7 @@ pub struct Timeouts {
     pub http_request: Period,
     /// Between two requests.
     pub keep_alive: Period,
-    /// Silence of a WebSocket or event stream.
+    /// Silence of a WebSocket, or of an answer that is a stream.
     pub tunnel: Period,
 }
 

@@ -39,6 +39,16 @@ impl HaproxyBuild {
             tls: has("+OPENSSL"),
         })
     }
+
+    /// Whether an answer can change the timeout of its own rest.
+    pub(super) fn has_response_timeouts(&self) -> bool {
+        self.branch >= (2, 9)
+    }
+
+    /// Whether its compressor passes each part of an answer on whole; before, the last bytes of a part wait for the next one.
+    pub(super) fn has_compression_flush(&self) -> bool {
+        self.branch >= (2, 9)
+    }
 }
 
 impl fmt::Display for HaproxyBuild {

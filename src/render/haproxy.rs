@@ -168,7 +168,7 @@ impl View {
             }),
             backends: pools
                 .iter()
-                .map(|pool| pool.view(cluster, plan, index, run_dir))
+                .map(|pool| pool.view(cluster, plan, index, build, run_dir))
                 .collect(),
             frontends,
         }

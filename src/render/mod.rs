@@ -10,6 +10,7 @@ mod haproxy;
 mod nginx;
 mod per_ip;
 mod pool;
+mod streams;
 mod templates;
 
 pub use beam::cluster_config;

@@ -11,7 +11,9 @@ use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
 use crate::units::Period;
 
+use super::build::HaproxyBuild;
 use super::haproxy::{timer, word};
+use super::streams;
 
 /// Never `text/event-stream`: a compressor would hold events back.
 pub(super) const COMPRESSED: &str =
@@ -86,6 +88,8 @@ pub(super) struct BackendView {
     /// Where its connections to nodes come from; the kernel's choice when there is none.
     source: Option<IpAddr>,
     sticky: Vec<String>,
+    /// What lets streams through among other answers.
+    streams: Vec<String>,
     compress: Option<&'static str>,
     check: Vec<String>,
     servers: Vec<ServerView>,
@@ -155,7 +159,14 @@ impl Pool {
     }
 
     /// Its section.
-    pub(super) fn view(self, cluster: &Cluster, plan: &Plan, index: usize, run_dir: &RunDir) -> BackendView {
+    pub(super) fn view(
+        self,
+        cluster: &Cluster,
+        plan: &Plan,
+        index: usize,
+        build: &HaproxyBuild,
+        run_dir: &RunDir,
+    ) -> BackendView {
         let algorithm = self.route(cluster).algorithm;
         BackendView {
             title: match self {
@@ -171,6 +182,11 @@ impl Pool {
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
             source: self.source(plan, index),
             sticky: self.sticky(cluster, run_dir),
+            streams: if self == Pool::Http {
+                streams::rules(cluster.timeouts, build)
+            } else {
+                Vec::new()
+            },
             compress: (self == Pool::Http).then_some(COMPRESSED),
             check: self.check(cluster),
             servers: self.servers(cluster, plan, index),

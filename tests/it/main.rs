@@ -33,5 +33,6 @@ mod readme;
 mod reloading;
 mod sdk;
 mod sharded;
+mod streaming;
 mod troubles;
 mod views;

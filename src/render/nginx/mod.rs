@@ -31,7 +31,7 @@ use super::pool::{COMPRESSED, Pool};
 use super::templates::{RenderError, Templates};
 use crate::plan::Plan;
 use crate::platform::RunDir;
-use crate::profile::{Cluster, Node, Sticky};
+use crate::profile::{Cluster, Node, Sticky, Timeouts};
 use crate::units::Period;
 
 /// The log of what has become of requests and connections.
@@ -177,7 +177,7 @@ impl View {
         let own = OWN + (listeners + 1) * u64::from(balancer.threads);
         let nodes_up = members.serving().count();
         let pools = Pool::all(cluster);
-        let timeouts = cluster.timeouts;
+        let timeouts = TimeoutsView::new(cluster.timeouts);
         View {
             cluster: cluster.name.clone(),
             version: build.version.clone(),
@@ -197,15 +197,8 @@ impl View {
                 certificate: quoted(&run_dir.certificate()),
             },
             gateways: build.gateways.clone(),
-            timeouts: TimeoutsView {
-                connect: timer(timeouts.connect),
-                tcp: timer(timeouts.client.min(timeouts.server)),
-                client: timer(timeouts.client),
-                server: timer(timeouts.server),
-                http_request: timer(timeouts.http_request),
-                keep_alive: seconds(timer(timeouts.keep_alive).duration()),
-                tunnel: timer(timeouts.tunnel),
-            },
+            http: HttpView::new(members, build, &timeouts, &pools),
+            timeouts,
             status: StatusView {
                 bind: cluster.listen.status.map(|at| at.to_string()),
                 code: if nodes_up == 0 { 503 } else { 200 },
@@ -226,13 +219,26 @@ impl View {
                 pool: PoolView::new(Pool::Tcp, members, build),
                 half_close: build.has_half_close(),
             }),
-            http: HttpView::new(members, build, &pools),
+        }
+    }
+}
+
+impl TimeoutsView {
+    fn new(timeouts: Timeouts) -> TimeoutsView {
+        TimeoutsView {
+            connect: timer(timeouts.connect),
+            tcp: timer(timeouts.client.min(timeouts.server)),
+            client: timer(timeouts.client),
+            server: timer(timeouts.server),
+            http_request: timer(timeouts.http_request),
+            keep_alive: seconds(timer(timeouts.keep_alive).duration()),
+            tunnel: timer(timeouts.tunnel),
         }
     }
 }
 
 impl HttpView {
-    fn new(members: Members<'_>, build: &NginxBuild, pools: &[Pool]) -> HttpView {
+    fn new(members: Members<'_>, build: &NginxBuild, timeouts: &TimeoutsView, pools: &[Pool]) -> HttpView {
         let cluster = members.cluster;
         let pools: Vec<Pool> = pools.iter().copied().filter(|pool| *pool != Pool::Tcp).collect();
         let is_followed = |what| pools.iter().any(|pool| pool.followed(cluster).contains(&what));
@@ -262,7 +268,7 @@ impl HttpView {
             .iter()
             .map(|pool| PoolView::new(*pool, members, build))
             .collect();
-        let servers = server::servers(members, build, &views);
+        let servers = server::servers(members, build, timeouts, &views);
         HttpView {
             errors: ErrorsView::new(),
             limits: LimitsView::new(cluster, true).filter(|_| !pools.is_empty()),

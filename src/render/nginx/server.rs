@@ -4,13 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
-use super::PoolView;
 use super::build::NginxBuild;
 use super::limits::RateView;
 use super::upstream::{Members, kind};
+use super::{PoolView, TimeoutsView};
 use crate::plan::Plan;
 use crate::profile::Sticky;
 use crate::render::pool::Pool;
+use crate::units::Period;
 
 /// Waiting clients that the kernel keeps for each worker; it takes `net.core.somaxconn` at most.
 const BACKLOG: u32 = 4096;
@@ -35,7 +36,9 @@ struct LocationView {
     at: &'static str,
     /// Where it is passed.
     upstream: String,
-    /// Whether its streams may be silent for long.
+    /// Silence of a node, where that is not the `timeouts.server` of requests.
+    silence: Option<Period>,
+    /// Whether its clients may be silent for as long.
     tunnel: bool,
     upgrade: bool,
     compress: bool,
@@ -62,11 +65,17 @@ pub(super) fn binds(plan: &Plan, port: Option<u16>) -> Vec<String> {
 }
 
 /// Those that the profile wants, as far as there is a pool behind them.
-pub(super) fn servers(members: Members<'_>, build: &NginxBuild, pools: &[PoolView]) -> Vec<ServerView> {
+pub(super) fn servers(
+    members: Members<'_>,
+    build: &NginxBuild,
+    timeouts: &TimeoutsView,
+    pools: &[PoolView],
+) -> Vec<ServerView> {
     let Members { cluster, plan, .. } = members;
     let listen = &cluster.listen;
     let location = |at, pool: Pool| {
         let followed = pool.followed(cluster);
+        let tunnel = matches!(pool, Pool::WebSocket | Pool::Sse);
         LocationView {
             at,
             upstream: pools
@@ -74,12 +83,18 @@ pub(super) fn servers(members: Members<'_>, build: &NginxBuild, pools: &[PoolVie
                 .find(|view| view.kind == kind(pool))
                 .map(|view| view.upstream.clone())
                 .unwrap_or_default(),
-            tunnel: matches!(pool, Pool::WebSocket | Pool::Sse),
+            silence: tunnel.then_some(timeouts.tunnel),
+            tunnel,
             upgrade: pool == Pool::WebSocket,
             compress: pool == Pool::Http,
             cookie: followed.contains(&Sticky::Cookie),
             sessions: followed.contains(&Sticky::McpSession) && !build.has_sticky(),
         }
+    };
+    // Its answer may be a stream; one that is not must not get less time.
+    let may_be_a_stream = LocationView {
+        silence: Some(timeouts.tunnel.max(timeouts.server)),
+        ..location("@http_stream", Pool::Http)
     };
     let secure: Vec<String> = binds(plan, listen.https.filter(|_| cluster.tls.is_some()))
         .into_iter()
@@ -101,6 +116,7 @@ pub(super) fn servers(members: Members<'_>, build: &NginxBuild, pools: &[PoolVie
             by_path: true,
             locations: vec![
                 location("@http", Pool::Http),
+                may_be_a_stream,
                 location("@websocket", Pool::WebSocket),
                 location("@sse", Pool::Sse),
             ],

@@ -67,7 +67,11 @@ async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Resu
         }
         return Ok(());
     }
-    if lower.contains("accept: text/event-stream") {
+    let asked = header(&lower, "answer-with");
+    if let Some(content) = asked.filter(|content| *content != "whole") {
+        return parts(name, content, header(&lower, "then").unwrap_or_default(), stream).await;
+    }
+    if asked.is_none() && lower.contains("accept: text/event-stream") {
         let streaming = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
         stream.write_all(streaming.as_bytes()).await?;
         stream
@@ -87,6 +91,44 @@ async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Resu
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{session}Connection: close\r\n\r\n{body}"
     );
     stream.write_all(whole.as_bytes()).await
+}
+
+/// A stream of `events`, or of JSON for any other `content`: a first part, and what comes `then`. The answer `nothing` is
+/// not even a head.
+async fn parts(name: &str, content: &str, then: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+    if content == "nothing" {
+        return gone(stream).await;
+    }
+    let (kind, opening) = match content {
+        "events" => ("text/event-stream", "data: "),
+        _ => ("application/json", ""),
+    };
+    let part = |number: &str| {
+        let text = format!("{opening}{{\"node\":\"{name}\",\"part\":\"{number}\"}}\n\n");
+        format!("{:x}\r\n{text}\r\n", text.len())
+    };
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    stream.write_all((head + &part("first")).as_bytes()).await?;
+    match then {
+        "silence" => gone(stream).await,
+        // The stream breaks off.
+        "death" => Ok(()),
+        _ => {
+            tokio::time::sleep(SILENCE).await;
+            stream.write_all((part("second") + "0\r\n\r\n").as_bytes()).await
+        }
+    }
+}
+
+/// Waits until the other side closes the connection.
+async fn gone(stream: &mut TcpStream) -> std::io::Result<()> {
+    tokio::io::copy(stream, &mut tokio::io::sink()).await.map(|_| ())
+}
+
+/// The value of a header in a lower-case head.
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    headers.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 async fn head(stream: &mut TcpStream) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Long-lived traffic: event streams and `WebSockets` are let through as they come, for as long as they may be silent.
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clusterctl::platform::Program;
@@ -9,6 +10,7 @@ use clusterctl::profile::{Certificate, Cluster};
 use super::client::{Stream, get, request};
 use super::nodes::SILENCE;
 use super::running::Running;
+use crate::streaming::{self, ACCEPT_STREAMS, Request, Served};
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 5, 1);
 const EVENTS: &str = "Accept: text/event-stream";
@@ -45,6 +47,78 @@ async fn the_first_event_does_not_wait_for_the_second() {
         // Longer than a request's answer may take.
         assert!(SILENCE > running.cluster.timeouts.server.duration());
         stream.until("second").await;
+    }
+}
+
+/// A running HAProxy whose requests may be silent for a second only.
+async fn with_short_timeouts() -> (Running, PathBuf) {
+    let running = Running::start(streaming::impatient).await;
+    let authority = running.certificate();
+    (running, authority)
+}
+
+fn served<'a>(running: &Running, authority: &'a Path) -> Served<'a> {
+    Served {
+        http: running.http(),
+        https: running.https(),
+        authority,
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_any_answer_does_not_wait_for_the_next() {
+    let (running, authority) = with_short_timeouts().await;
+    served(&running, &authority)
+        .a_part_does_not_wait_for_the_next()
+        .await;
+}
+
+#[tokio::test]
+async fn a_stream_may_be_silent_by_whatever_request_it_came() {
+    let (running, authority) = with_short_timeouts().await;
+    let served = served(&running, &authority);
+    served.streams_may_be_silent(&ACCEPT_STREAMS).await;
+    served.requests_may_not_wait_for_ever(&["application/json"]).await;
+    served.a_stream_ends_with_its_node().await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_after_a_reload() {
+    let (mut running, _) = with_short_timeouts().await;
+    let url = format!("http://localhost:{}/mcp", running.http());
+    let streams: Vec<_> = ["GET", "POST"]
+        .map(|method| Request::of_mcp(method, "events").send(&url, None))
+        .into();
+    for stream in &streams {
+        stream.prints(r#""part":"first"}"#).await;
+    }
+    running.reload().await;
+    for stream in &streams {
+        stream.prints(r#""part":"second"}"#).await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_a_stream_is_not_compressed_and_nodes_are_asked_for_other_encodings_still() {
+    let running = Running::start(|_| {}).await;
+    let encodings = [
+        "Accept-Encoding: br;q=1.0, GZIP;q=0.8, *;q=0.1",
+        "Accept-Encoding: gzip",
+    ];
+    for accept in ACCEPT_STREAMS {
+        let accept = accept
+            .iter()
+            .map(|value| format!("Accept: {value}"))
+            .collect::<Vec<_>>();
+        let mut headers: Vec<&str> = accept.iter().map(String::as_str).chain(encodings).collect();
+        headers.push("Answer-With: whole");
+        let answer = request(SOURCE, running.http(), "POST", "/mcp", &headers).await;
+        let answer = answer.to_lowercase();
+        assert!(!answer.contains("\r\ncontent-encoding"), "{answer}");
+        assert!(answer.contains("\r\ncontent-length: "), "{answer}");
+        let (_, asked) = answer.split_once("accept-encoding: ").unwrap();
+        assert!(asked.starts_with("br;q=1.0"), "{answer}");
+        assert!(!asked.contains("gzip"), "{answer}");
     }
 }
 

@@ -12,6 +12,7 @@ use crate::gateway;
 use crate::haproxy::client::{Line, Stream, get, node_for};
 use crate::haproxy::nodes::SILENCE;
 use crate::haproxy::running::eventually;
+use crate::streaming::{self, ACCEPT_STREAMS, Request, Served};
 
 fn source(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 6, number)
@@ -213,6 +214,65 @@ async fn an_event_is_passed_on_at_once_and_a_stream_may_be_silent_for_long() {
         assert!(!first.contains("second"), "{path}: {first}");
         assert!(!first.contains("Content-Encoding"), "{path}: {first}");
         stream.until("second").await;
+    }
+}
+
+#[tokio::test]
+async fn any_answer_may_be_a_stream() {
+    let running = Running::start(streaming::impatient).await;
+    let authority = running.run_dir.certificate();
+    let served = Served {
+        http: running.http(),
+        https: running.cluster.listen.https.unwrap(),
+        authority: &authority,
+    };
+    served.a_part_does_not_wait_for_the_next().await;
+    // Of several `Accept` lines nginx before 1.23 sees the first one only.
+    let [first, _, others @ ..] = &ACCEPT_STREAMS;
+    let accepted = [&[*first][..], others].concat();
+    served.streams_may_be_silent(&accepted).await;
+    served.requests_may_not_wait_for_ever(&["application/json"]).await;
+    served.a_stream_ends_with_its_node().await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_in_the_worker_that_took_it() {
+    let running = Running::start(streaming::impatient).await;
+    let url = format!("http://localhost:{}/mcp", running.http());
+    let streams = ["GET", "POST"].map(|method| Request::of_mcp(method, "events").send(&url, None));
+    for stream in &streams {
+        stream.prints(r#""part":"first"}"#).await;
+    }
+    running.take_away(&[]).await;
+    for stream in &streams {
+        stream.prints(r#""part":"second"}"#).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_websocket_outlives_a_requests_timeouts() {
+    let running = Running::start(streaming::impatient).await;
+    let upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol: echo",
+    ];
+    let mut streams = Vec::new();
+    for (port, path) in [
+        (running.http(), "/mcp"),
+        (running.http(), "/mcp/ws"),
+        (running.cluster.listen.websocket.unwrap(), "/mcp/ws"),
+    ] {
+        let mut stream = Stream::get(source(1), port, path, &upgrade).await;
+        stream.until(" upgraded\n").await;
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        assert!(stream.is_silent_for(SILENCE).await);
+        stream.send("still here").await;
+        stream.until("still here").await;
     }
 }
 
