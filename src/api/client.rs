@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
-    StartOrder, Stats, Status, StopOrder,
+    DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded,
+    RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 
 /// Every answer is made at once, so a supervisor that takes longer is stuck.
@@ -159,7 +159,7 @@ impl Client {
     ///
     /// # Errors
     /// When it is refused.
-    pub async fn ready(&self, order: &ReadyOrder) -> Result<(), ClientError> {
+    pub async fn ready(&self, order: &ReadyOrder) -> Result<Readied, ClientError> {
         self.call(Method::POST, "ready", Some(order)).await
     }
 

@@ -27,7 +27,7 @@ pub use client::{Client, ClientError};
 pub use failover::{Failover, FailoverCause, Failovers};
 pub use health::{Alert, Alike, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
-    DrainOrder, Only, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
+    DrainOrder, Only, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
     StartOrder, Step, StepState, StopOrder,
 };
 pub use stats::{Figure, FirstByte, NginxTotals, Stats, StatsRow};

@@ -78,6 +78,13 @@ pub struct ReadyOrder {
     pub node: String,
 }
 
+/// A node was made ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readied {
+    /// What stood in the way besides a drain and was taken back, in words: `maintenance in mcp_cluster_tcp`.
+    pub took_back: Vec<String>,
+}
+
 /// How far a rollout is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

@@ -55,6 +55,10 @@ pub struct Balancer {
     pub endpoints: Endpoints,
     /// The runtime API of each of its processes.
     pub stats_sockets: Vec<PathBuf>,
+    /// What others did to it, besides its servers: a stopped frontend, an edited file, a socket that is gone. Left out when
+    /// there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
 }
 
 /// What a balancer does.

@@ -10,6 +10,7 @@ mod find;
 mod haproxy;
 mod nginx;
 mod orders;
+mod overrides;
 mod scratch;
 mod trial;
 
@@ -27,6 +28,7 @@ pub use find::{FindError, find};
 pub use haproxy::Haproxy;
 pub use nginx::Nginx;
 pub use orders::Orders;
+pub use overrides::{Expected, Inspection, Override, Setting};
 
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};

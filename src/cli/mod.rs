@@ -30,6 +30,7 @@ mod ready;
 mod reload;
 mod render;
 mod restart;
+mod serving;
 mod settings;
 mod start;
 mod stats;

@@ -1,4 +1,4 @@
-//! `ready`: undoes a drain.
+//! `ready`: undoes a drain, and what others set at the balancer.
 
 use super::args;
 use super::exit::Exit;
@@ -6,19 +6,25 @@ use super::failure::Outcome;
 use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
+use super::serving::{all_serve, settled};
 use super::settings::Settings;
-use crate::api::{Client, ReadyOrder};
+use crate::api::{Client, Node, ReadyOrder};
 
 /// Lets the node have new connections; waits until it serves, if the drain had stopped it.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Ready) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
     known_node(&client, &args.node).await?;
-    client
+    let ready = client
         .ready(&ReadyOrder {
             node: args.node.clone(),
         })
         .await?;
+    for sentence in &ready.took_back {
+        printer.note(&format!("took back: {sentence}"));
+    }
     progress::outcome(&client).await?;
+    let is_meant = |node: &Node| node.name == args.node;
+    all_serve(&settled(&client, is_meant).await?, "is ready", is_meant)?;
     printer.note(&format!("{} takes new connections", args.node));
     Ok(Exit::Done)
 }

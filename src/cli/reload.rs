@@ -3,8 +3,9 @@
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
+use super::serving::settled;
 use super::settings::Settings;
-use crate::api::{Client, ReloadOrder};
+use crate::api::{Client, NodeState, ReloadOrder};
 use crate::profile::difference;
 use crate::supervisor::Record;
 
@@ -23,6 +24,19 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
         printer.note(&change.to_string());
     }
     let reloaded = client.reload(&ReloadOrder { source, templates }).await?;
+    // What others set at the balancer goes over to its new process, and may keep nodes from serving.
+    let status = settled(&client, |_| false).await?;
+    let away = status
+        .nodes
+        .iter()
+        .filter(|node| node.state == NodeState::Maintenance);
+    for node in away {
+        let reason = node.reason.as_deref().unwrap_or("taken out at the balancer");
+        printer.warning(&format!("{} gets no new connections: {reason}", node.name));
+    }
+    for problem in status.balancer.iter().flat_map(|balancer| &balancer.overrides) {
+        printer.warning(problem);
+    }
     match reloaded.pid {
         _ if settings.json => printer.pretty_json(&reloaded)?,
         Some(pid) => printer.note(&format!("reloaded: pid {pid} takes new connections")),

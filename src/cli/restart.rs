@@ -6,8 +6,9 @@ use super::failure::Outcome;
 use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
+use super::serving::{all_serve, settled};
 use super::settings::Settings;
-use crate::api::{Client, RestartOrder};
+use crate::api::{Client, Node, RestartOrder};
 
 /// Restarts, and waits until it serves again.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
@@ -21,5 +22,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Res
     };
     client.restart(&order).await?;
     progress::attend("restart", &client, &run_dir, printer).await?;
+    let is_meant = |node: &Node| args.node.as_ref().is_none_or(|name| *name == node.name);
+    all_serve(&settled(&client, is_meant).await?, "was restarted", is_meant)?;
     Ok(Exit::Done)
 }

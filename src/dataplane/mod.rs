@@ -103,8 +103,8 @@ pub enum ServeError {
     Workers(#[from] WorkersError),
 }
 
-/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it accepts nothing more and
-/// ends with its last connection; at SIGHUP it reads the file again.
+/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it accepts nothing more, on its socket and
+/// pages neither, so that another process can take its place, and ends with its last connection; at SIGHUP it reads the file again.
 ///
 /// # Errors
 /// When the configuration cannot be read or makes no sense, or its addresses cannot be had.
@@ -158,7 +158,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     }
     let outcome = tokio::select! {
         outcome = running => outcome.unwrap_or(Ok(Vec::new())),
-        () = signals.obey(&speaker) => Ok(Vec::new()),
+        () = signals.obey(&speaker, &end) => Ok(Vec::new()),
         () = housekeeping::keep(Arc::clone(&plane), &speaker.pulse) => Ok(Vec::new()),
     };
     end.order();
@@ -217,8 +217,8 @@ impl Signals {
         })
     }
 
-    /// Returns when it is to end at once.
-    async fn obey(&mut self, speaker: &Arc<Speaker>) {
+    /// Returns when it is to end at once. A drain orders the `end` of socket and pages.
+    async fn obey(&mut self, speaker: &Arc<Speaker>, end: &shutdown::Trigger) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -227,6 +227,7 @@ impl Signals {
                     tracing::info!("no connection is accepted any more");
                     speaker.stopping.store(true, Relaxed);
                     speaker.drain().await;
+                    end.order();
                 }
                 _ = self.reload.recv() => {
                     if let Err(error) = speaker.reload().await {

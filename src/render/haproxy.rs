@@ -22,6 +22,12 @@ const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
 
 /// The name of the TCP listener.
 pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
+/// Of MCP over HTTP and HTTPS.
+pub(super) const HTTP_FRONTEND: &str = "mcp_frontend_http";
+/// Of the listener for `WebSockets` alone.
+pub(super) const WEBSOCKET_FRONTEND: &str = "mcp_frontend_websocket";
+/// Of the listener for event streams alone.
+pub(super) const SSE_FRONTEND: &str = "mcp_frontend_sse";
 
 /// Renders the configuration of the instance with this `index`, for a binary that was built as `build` says, running in
 /// `run_dir`.
@@ -217,7 +223,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             tls,
             ..http(
                 "MCP over HTTP: WebSockets and event streams are told from requests, and go to backends of their own.",
-                "mcp_frontend_http",
+                HTTP_FRONTEND,
                 None,
                 Pool::Http,
             )
@@ -226,7 +232,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             binds: binds(listen.websocket),
             ..http(
                 "WebSockets only.",
-                "mcp_frontend_websocket",
+                WEBSOCKET_FRONTEND,
                 Some("/mcp/ws"),
                 Pool::WebSocket,
             )
@@ -234,12 +240,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
         FrontendView {
             binds: binds(listen.sse),
             timeout_client: Some(tunnel),
-            ..http(
-                "Event streams only.",
-                "mcp_frontend_sse",
-                Some("/mcp/sse"),
-                Pool::Sse,
-            )
+            ..http("Event streams only.", SSE_FRONTEND, Some("/mcp/sse"), Pool::Sse)
         },
     ];
     let served = |frontend: &FrontendView| pools.iter().any(|pool| pool.name() == frontend.backend);

@@ -23,5 +23,5 @@ pub use dataplane::{
 pub use drained::{down_names, drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
 pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, nginx};
-pub use pool::{HealthTarget, Server, backend_behind, health_targets, servers};
+pub use pool::{HealthTarget, Server, backend_behind, frontend_behind, health_targets, servers};
 pub use templates::{RenderError, Templates};

@@ -12,7 +12,7 @@ use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sti
 use crate::units::Period;
 
 use super::build::HaproxyBuild;
-use super::haproxy::{timer, word};
+use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer, word};
 use super::streams;
 
 /// Never `text/event-stream`: a compressor would hold events back.
@@ -126,6 +126,17 @@ pub fn backend_behind(listener: &str) -> &'static str {
         _ => Pool::Http,
     }
     .name()
+}
+
+/// The name of the frontend behind a listener, by the listener's key in the profile.
+#[must_use]
+pub fn frontend_behind(listener: &str) -> &'static str {
+    match listener {
+        "tcp" => TCP_FRONTEND,
+        "websocket" => WEBSOCKET_FRONTEND,
+        "sse" => SSE_FRONTEND,
+        _ => HTTP_FRONTEND,
+    }
 }
 
 impl Pool {

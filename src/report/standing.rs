@@ -19,6 +19,8 @@ impl Standing {
     pub(super) fn of(node: &Node, distribution: &Distribution) -> Standing {
         match node.state {
             NodeState::Up if holds_its_share(node.connections, distribution) => Standing::Good,
+            // With a reason, others than an order to this cluster took it out.
+            NodeState::Draining | NodeState::Drained if node.reason.is_some() => Standing::Bad,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => Standing::Away,
             NodeState::Up
             | NodeState::HeldBack

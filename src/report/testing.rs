@@ -83,6 +83,7 @@ pub(super) fn busy() -> Status {
                 status_socket: None,
             },
             stats_sockets: vec!["/run/clusterctl/erlmcp/haproxy.sock".into()],
+            overrides: Vec::new(),
         }),
         nodes: [25_234, 24_987, 25_156, 24_623]
             .into_iter()

@@ -13,6 +13,7 @@ mod reload;
 mod row;
 pub mod serve;
 mod server;
+mod servers;
 mod socket;
 mod status_page;
 
@@ -22,5 +23,6 @@ pub use handover::Handover;
 pub use info::Info;
 pub use row::Row;
 pub use server::{ServerHealth, ServerState};
+pub use servers::{Flag, ServerLine};
 pub use socket::Socket;
 pub use status_page::{StatusPage, StatusPageError, StubStatus};

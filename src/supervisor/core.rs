@@ -17,6 +17,7 @@ use super::listening::Listening;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
 use super::news::News;
+use super::overrides::Overrides;
 use super::promise::Promise;
 use super::pulse::{INTERVAL, Pulse};
 use super::record::{ChildRecord, Launch, Record};
@@ -52,6 +53,10 @@ pub(super) struct Core {
     pub(super) doubts: BTreeMap<Who, String>,
     /// Where in its log each child's last start begins.
     pub(super) log_starts: BTreeMap<Who, u64>,
+    /// What others do at the balancer.
+    pub(super) overrides: Overrides,
+    /// How many orders each node has been given by operators, by name.
+    pub(super) order_counts: BTreeMap<String, u32>,
     /// Operators' orders to empty nodes, by name.
     pub(super) drains: BTreeMap<String, Drain>,
     /// Nodes that were down when an earlier supervisor spoke last.
@@ -106,6 +111,8 @@ impl Core {
             balanced: false,
             doubts: BTreeMap::new(),
             log_starts: BTreeMap::new(),
+            overrides: Overrides::new(now),
+            order_counts: BTreeMap::new(),
             drains: BTreeMap::new(),
             were_down: BTreeSet::new(),
             heard: BTreeMap::new(),
@@ -196,6 +203,8 @@ impl Core {
             elsewhere: self.own_child(index).is_none(),
             ailment: vitals.ailment().map(ToString::to_string),
             held_for: self.held_for(index, now),
+            outside: self.outside(index),
+            out_of: self.taken_out_of(index),
             samples: vitals.samples(now),
         });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
@@ -210,6 +219,8 @@ impl Core {
                 .collect(),
             overdue: overdue.map(|(node, _)| node.clone()).collect(),
             reloading: self.is_reloading(),
+            tampering: self.tampering(),
+            closed: self.closed_listeners(),
             balanced: self.balanced,
         }
     }
@@ -244,7 +255,13 @@ impl Core {
             News::Saved { instance, states } => self.saved(instance, states, now),
             News::Reread(outcome) => self.reread(outcome, now),
             News::Counted(connections) => self.counted(&connections, now),
-            News::Told { who, node, view } => self.told(who, &node, view, now),
+            News::Told {
+                who,
+                node,
+                view,
+                took_back,
+            } => self.told(who, &node, view, took_back, now),
+            News::Inspected { who, asked, seen } => self.inspected(who, asked, seen, now),
             News::NotCut { node } => self.not_cut(&node, now),
             News::Elsewhere { node } => self.elsewhere(&node, now),
             News::Request(request) => self.follow(request, now),
@@ -282,6 +299,7 @@ impl Core {
         self.have_opinion(now);
         self.notice_cuts(now);
         self.keep_promises(now);
+        self.inspect(now);
         self.record();
     }
 
@@ -300,7 +318,7 @@ impl Core {
             .chain(self.promises.iter().map(|promise| promise.until))
             .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
             .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
-            .chain([self.next_probe, self.next_rotation])
+            .chain([self.next_probe, self.next_rotation, self.overrides.wakes_at()])
             .min()
             .unwrap_or(now + INTERVAL)
     }

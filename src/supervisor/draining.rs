@@ -4,23 +4,25 @@ use std::time::{Instant, SystemTime};
 
 use super::census::census;
 use super::child::{Child, Event, Then};
+use super::comeback;
 use super::core::Core;
 use super::drain::{Drain, Due};
-use super::news::{News, Reply};
+use super::news::News;
+use super::promise;
 use super::rollout::{Rollout, Verb, Who};
 use super::voice;
 use super::writing::write_orders;
-use crate::api::{ConnectionsBy, DrainOrder, NodeState, ReadyOrder, Refusal};
+use crate::api::{ConnectionsBy, DrainOrder, ReadyOrder, Refusal};
 
 impl Core {
     /// Lets no new connection or session reach a node. A second order replaces the first.
-    pub(super) fn drain(&mut self, order: &DrainOrder, reply: Reply, now: Instant) {
-        let begun = self.begin_drain(order);
+    pub(super) fn drain(&mut self, order: &DrainOrder, reply: promise::Reply, now: Instant) {
+        let begun = self.begin_drain(order).map(|()| Vec::new());
         self.promise(&order.node, begun, reply, now);
     }
 
     /// Undoes a drain; starts the node if that had stopped it.
-    pub(super) fn ready(&mut self, order: &ReadyOrder, reply: Reply, now: Instant) {
+    pub(super) fn ready(&mut self, order: &ReadyOrder, reply: promise::Reply, now: Instant) {
         let ended = self.end_drain(order, now);
         self.promise(&order.node, ended, reply, now);
     }
@@ -121,7 +123,7 @@ impl Core {
             && is_new
             && !others
                 .into_iter()
-                .any(|other| self.node_state(other) == NodeState::Up)
+                .any(|other| self.takes_clients(other) && !self.is_taken_out(other))
         {
             return Err(Refusal {
                 error: format!("`{}` is the last node that serves", order.node),
@@ -136,22 +138,39 @@ impl Core {
             Drain::new(order, now)
         };
         self.drains.insert(order.node.clone(), drain);
+        *self.order_counts.entry(order.node.clone()).or_default() += 1;
         self.write_orders();
         self.count();
         Ok(())
     }
 
-    fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<(), Refusal> {
+    /// What it takes back besides what others set at the balancer.
+    fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<Vec<String>, Refusal> {
         self.refuse_while_busy()?;
-        let who = Who::Node(self.index(&order.node)?);
+        let index = self.index(&order.node)?;
+        let who = Who::Node(index);
         tracing::info!(node = order.node, "ready");
         let drain = self.drains.remove(&order.node);
         if drain.is_some_and(|drain| drain.has_stopped()) {
             let deadline = now + self.setting.launch.timeout.duration();
             self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
         }
+        let mut took_back = Vec::new();
+        if self.comebacks[index].is_held() {
+            self.come_back(index, comeback::Event::Ordered, now);
+            took_back.push("held back after its failure".to_owned());
+        }
+        if self.hears_by_files() {
+            // They are written again now.
+            took_back.extend(
+                self.overrides
+                    .edited_files()
+                    .map(|file| format!("an edit of {file}")),
+            );
+        }
+        *self.order_counts.entry(order.node.clone()).or_default() += 1;
         self.write_orders();
-        Ok(())
+        Ok(took_back)
     }
 
     /// Whether a drain has stopped the node, and nobody has started it since.

@@ -57,12 +57,22 @@ impl Core {
         held.or_else(|| unheard().then_some(Duration::ZERO))
     }
 
+    /// Whether the node answers, and neither an order nor a failure of a short while ago keeps new clients from it.
+    pub(super) fn takes_clients(&self, index: usize) -> bool {
+        self.node_state(index) == NodeState::Up && !self.comebacks[index].is_held()
+    }
+
     /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
     pub(super) fn let_come_back(&mut self, now: Instant) {
         for index in 0..self.comebacks.len() {
             self.come_back(index, Event::Time, now);
         }
-        for index in needed(&self.states, &self.comebacks) {
+        // A node that others took out does not stand in for one that is held back.
+        let states = self.states.iter().enumerate().map(|(index, state)| match state {
+            NodeState::Up if self.is_taken_out(index) => NodeState::Maintenance,
+            state => *state,
+        });
+        for index in needed(&states.collect::<Vec<_>>(), &self.comebacks) {
             self.come_back(index, Event::Needed, now);
         }
     }
@@ -93,10 +103,11 @@ impl Core {
     }
 
     /// A balancer instance has heard what it has to know of the node.
-    pub(super) fn told(&mut self, who: Who, node: &str, view: View, now: Instant) {
+    pub(super) fn told(&mut self, who: Who, node: &str, view: View, took_back: Vec<String>, now: Instant) {
         if !self.voices.contains_key(&who) {
             return;
         }
+        self.took_back(node, took_back);
         self.heard.entry(who).or_default().insert(node.to_owned(), view);
         self.notice_cuts(now);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::child::{Child, State, Then};
+use super::overrides::Outside;
 use super::rollout::Who;
 use super::setting::Setting;
 use super::vitals::Vitals;
@@ -26,6 +27,10 @@ pub(super) struct Look {
     pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
     pub(super) balanced: bool,
+    /// What others did to the balancer itself, in sentences.
+    pub(super) tampering: Vec<String>,
+    /// The keys of listeners that others have stopped.
+    pub(super) closed: BTreeSet<&'static str>,
 }
 
 /// One node.
@@ -40,6 +45,10 @@ pub(super) struct NodeLook {
     pub(super) elsewhere: bool,
     /// What keeps it from answering, as far as that is known.
     pub(super) ailment: Option<String>,
+    /// What others made of it at the balancer.
+    pub(super) outside: Option<Outside>,
+    /// The keys of listeners whose clients others keep from it.
+    pub(super) out_of: BTreeSet<&'static str>,
     /// How long it still gets no clients, because it has failed a short while ago.
     pub(super) held_for: Option<Duration>,
     pub(super) samples: Samples,
@@ -112,6 +121,19 @@ impl ChildLook {
 impl NodeLook {
     /// The state to show, of a node with so many connections.
     fn state(&self, connections: u64) -> NodeState {
+        let own = self.own_state(connections);
+        match self.stricter_outside(own) {
+            // One that was made ready in spite of a drain by an order gets new connections, and is not drained.
+            Some(outside) if outside.state == NodeState::Draining && connections == 0 && !self.drained => {
+                NodeState::Drained
+            }
+            Some(outside) => outside.state,
+            None => own,
+        }
+    }
+
+    /// The state by what this supervisor ordered and found.
+    fn own_state(&self, connections: u64) -> NodeState {
         match self.state {
             NodeState::Up if self.held_for.is_some() => NodeState::HeldBack,
             NodeState::Draining if connections == 0 => NodeState::Drained,
@@ -119,8 +141,17 @@ impl NodeLook {
         }
     }
 
+    /// What others made of it, if that is at least as strict as its `own` state.
+    fn stricter_outside(&self, own: NodeState) -> Option<&Outside> {
+        let outside = self.outside.as_ref();
+        outside.filter(|outside| strictness(outside.state) >= strictness(own))
+    }
+
     /// Why it is not up.
     fn reason(&self) -> Option<String> {
+        if let Some(outside) = self.stricter_outside(self.own_state(1)) {
+            return Some(outside.reason.clone());
+        }
         match (self.state, self.held_for) {
             (NodeState::Up, Some(Duration::ZERO)) => {
                 Some("held back until the balancer has been told that it answers".to_owned())
@@ -161,12 +192,13 @@ impl Look {
         let balancer = self.balancer(setting);
         Status {
             cluster: setting.cluster.name.clone(),
-            state: self.state(&balancer, &nodes),
+            state: self.state(setting, &balancer, &nodes),
             balancer: Some(balancer),
             distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
             nodes,
             warnings: self
                 .troubles(setting)
+                .chain(self.tampering.iter().cloned())
                 .chain(setting.plan.warnings.iter().map(ToString::to_string))
                 .collect(),
         }
@@ -183,6 +215,10 @@ impl Look {
         alerts.extend(self.overdue.iter().map(|node| Alert {
             node: Some(node.clone()),
             message: format!("its clients were not served elsewhere within {limit}"),
+        }));
+        alerts.extend(self.tampering.iter().map(|message| Alert {
+            node: None,
+            message: message.clone(),
         }));
         Health {
             status,
@@ -212,22 +248,43 @@ impl Look {
         })
     }
 
-    fn state(&self, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
-        let serves = |node: &Node| matches!(node.state, NodeState::Up | NodeState::Draining);
-        let as_ordered = |(node, look): (&Node, &NodeLook)| {
-            serves(node) || (look.drained && matches!(node.state, NodeState::Drained | NodeState::Stopped))
+    fn state(&self, setting: &Setting, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+        let as_ordered = |(node, look): (&Node, &NodeLook)| match node.state {
+            NodeState::Up => true,
+            NodeState::Draining | NodeState::Drained | NodeState::Stopped => {
+                look.drained && look.outside.is_none()
+            }
+            _ => false,
         };
-        match nodes {
-            nodes if !nodes.iter().any(serves) => ClusterState::Down,
-            nodes
-                if serves_clients(balancer.state)
-                    && !self.is_troubled()
-                    && nodes.iter().zip(&self.nodes).all(as_ordered) =>
+        let is_served = if self.balanced {
+            serves_clients(balancer.state) && self.is_any_listener_served(setting, nodes)
+        } else {
+            nodes.iter().any(|node| node.state.answers())
+        };
+        match () {
+            () if !is_served => ClusterState::Down,
+            () if serves_clients(balancer.state)
+                && !self.is_troubled()
+                && self.tampering.is_empty()
+                && nodes.iter().zip(&self.nodes).all(as_ordered) =>
             {
                 ClusterState::Healthy
             }
-            _ => ClusterState::Degraded,
+            () => ClusterState::Degraded,
         }
+    }
+
+    /// Whether the clients of at least one listener find a node that serves.
+    fn is_any_listener_served(&self, setting: &Setting, nodes: &[Node]) -> bool {
+        let mut keys = setting.cluster.listen.ports().map(|(key, _)| key);
+        keys.any(|key| {
+            let serves = |(node, look): (&Node, &NodeLook)| {
+                let own = look.own_state(node.connections);
+                matches!(own, NodeState::Up | NodeState::HeldBack | NodeState::Draining)
+                    && !look.out_of.contains(key)
+            };
+            !self.closed.contains(key) && nodes.iter().zip(&self.nodes).any(serves)
+        })
     }
 
     fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
@@ -291,11 +348,27 @@ impl Look {
                 .unwrap_or(0),
             endpoints: endpoints(setting, stats_sockets.first().cloned()),
             stats_sockets,
+            overrides: self.tampering.clone(),
         }
     }
 }
 
 // Private
+
+/// How strict a state is: of two words about a node, the stricter one counts.
+const fn strictness(state: NodeState) -> u8 {
+    match state {
+        NodeState::Up => 0,
+        NodeState::HeldBack => 1,
+        NodeState::Drained => 2,
+        NodeState::Draining => 3,
+        NodeState::Maintenance => 4,
+        NodeState::Starting => 5,
+        NodeState::Down => 6,
+        NodeState::Stopped => 7,
+        NodeState::Failed => 8,
+    }
+}
 
 /// A reload changes nothing for clients.
 fn serves_clients(state: BalancerState) -> bool {

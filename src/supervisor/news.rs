@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::look::Look;
+use super::overrides::Seen;
 use super::prepare::Prepared;
+use super::promise;
 use super::reload;
 use super::rollout::Who;
 use super::voice::View;
@@ -44,7 +46,15 @@ pub(super) enum News {
     Counted(Vec<ConnectionsBy>),
     /// A balancer instance has heard what it has to know of a node. One that is not well has lost its sessions there
     /// by now, if the balancer ends them itself.
-    Told { who: Who, node: String, view: View },
+    Told {
+        who: Who,
+        node: String,
+        view: View,
+        /// What others had set at the instance, and was undone by an order.
+        took_back: Vec<String>,
+    },
+    /// A balancer instance said, or its files do, what it does with its servers; it was `asked` then.
+    Inspected { who: Who, asked: Instant, seen: Seen },
     /// The kernel does not let us end the connections that the balancer has to a node.
     NotCut { node: String },
     /// After a node had lost its sessions, a request through the balancer was answered.
@@ -70,9 +80,9 @@ pub(super) enum Request {
     /// Put another configuration in force.
     Reload(Box<Prepared>, reload::Reply),
     /// Empty a node.
-    Drain(DrainOrder, Reply),
+    Drain(DrainOrder, promise::Reply),
     /// Undo that.
-    Ready(ReadyOrder, Reply),
+    Ready(ReadyOrder, promise::Reply),
 }
 
 /// Whether an order is followed.

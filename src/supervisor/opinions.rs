@@ -87,6 +87,7 @@ impl Core {
     /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
     pub(super) fn silence(&mut self, who: Who) {
         self.heard.remove(&who);
+        self.overrides.forget(who);
         if let Some(voice) = self.voices.remove(&who) {
             voice.abort();
         }
@@ -95,11 +96,15 @@ impl Core {
     /// Whether every balancer instance that hears us has heard of the node what `is_enough`. Of several, one that answers
     /// nothing hears nothing, and is given no clients.
     pub(super) fn all_heard(&self, node: &str, is_enough: impl Fn(&View) -> bool) -> bool {
-        let is_deaf = |who: &Who| self.listening.is_some() && self.is_silent(*who);
-        self.voices.keys().filter(|who| !is_deaf(who)).all(|who| {
+        self.voices.keys().filter(|who| !self.is_deaf(**who)).all(|who| {
             let heard = self.heard.get(who).and_then(|heard| heard.get(node));
             heard.is_some_and(&is_enough)
         })
+    }
+
+    /// Whether the instance is one of several, and does not answer: it is told nothing, and given no clients.
+    pub(super) fn is_deaf(&self, who: Who) -> bool {
+        self.listening.is_some() && self.is_silent(who)
     }
 
     /// Whether the balancer instance answers nothing.
@@ -150,7 +155,12 @@ impl Core {
             let (sign, news) = (self.setting.sign(instance), self.news.clone());
             tokio::spawn(async move {
                 let asked = tokio::time::timeout(PATIENCE, sign.lacks(process)).await;
-                let answered = asked.is_ok_and(|lacking| lacking.is_none());
+                // A process whose socket is gone does not hang by that: what it does with clients is inspected elsewhere.
+                let answered = match asked {
+                    Ok(None) => true,
+                    Ok(Some(_)) => sign.is_unreachable().await.is_some(),
+                    Err(_) => false,
+                };
                 let _nobody_listens_after_the_end = news.send(News::Balancer { who, answered }).await;
             });
         }
@@ -180,8 +190,12 @@ impl Core {
             _ if self.comebacks[index].is_held() => Health::HeldBack,
             _ => Health::Well,
         };
-        let drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
-        View { health, drained }
+        let name = &self.setting.cluster.nodes[index].name;
+        View {
+            health,
+            drained: self.drains.contains_key(name),
+            orders: self.order_counts.get(name).copied().unwrap_or(0),
+        }
     }
 
     /// Whether we may judge the node: one that served before we came is well until we know better. One that somebody else runs

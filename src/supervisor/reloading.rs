@@ -79,14 +79,17 @@ impl Core {
         }
         let first = self.first_to_reload();
         let settled = first.map_or(now, |(_, since)| self.settled(since));
+        let is_tampered_with = self.is_tampered_with();
+        let is_unreachable = first.is_some_and(|(instance, _)| self.is_unreachable(instance));
         let Some(reload) = &mut self.reload else { return };
         match &mut reload.phase {
             Phase::Waiting { until } if now < settled => *until = settled,
             Phase::Waiting { .. } => {
                 reload.instance = first.map_or(0, |(instance, _)| instance);
-                let changes = self.files != reload.prepared.files;
+                let changes = self.files != reload.prepared.files || is_tampered_with;
                 match self.setting.balancer.reload() {
                     _ if !changes => self.reload_done(None, now),
+                    _ if is_unreachable => self.reload_aside(now),
                     ReloadBy::Successor { .. } => {
                         reload.phase = Phase::Saving;
                         let instance = reload.instance;
@@ -162,6 +165,21 @@ impl Core {
     }
 
     // Private
+
+    /// Reloads an instance that cannot hand over what it has, because its socket is gone: a new one is started beside it.
+    fn reload_aside(&mut self, now: Instant) {
+        let Some(reload) = &self.reload else { return };
+        let instance = reload.instance;
+        let written = write_all(&reload.prepared, &self.away());
+        if let Err(error) = written {
+            return self.reload_failed(&error.to_string(), now);
+        }
+        let new = self.replace(instance, now);
+        match new {
+            Some(process) if self.setting.plan.balancer.instances > 1 => self.roll(process, now),
+            new => self.reload_done(new.map(|process| process.pid), now),
+        }
+    }
 
     /// The instance that is reloaded first, and since when it is up: one that answers, if there is any.
     fn first_to_reload(&self) -> Option<(usize, Instant)> {

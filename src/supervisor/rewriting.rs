@@ -33,7 +33,7 @@ pub(super) async fn tell(master: Identity, signal: Signal, mut listener: Listene
         }
         failing = None;
         for (node, view) in wanted {
-            listener.heard(&mut told, node, view).await;
+            listener.heard(&mut told, node, view, Vec::new()).await;
         }
         if listener.opinion.changed().await.is_err() {
             return;

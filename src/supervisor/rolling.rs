@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::child::{Child, Event, State};
+use super::child::{Child, State};
 use super::core::Core;
 use super::reload::{Phase, Reply, answer};
 use super::rollout::Who;
@@ -116,9 +116,14 @@ impl Core {
         }
         let setting = self.setting.clone();
         let begun = states.and_then(|states| self.spawn_successor(&setting, instance, &states));
+        let is_unreachable = self.is_unreachable(instance);
         let Some(rolling) = &mut self.rolling else { return };
         match begun {
             Ok(process) => rolling.step = Some((instance, Phase::starting(process, now))),
+            Err(why) if is_unreachable => {
+                // It cannot hand its listeners over, now or later.
+                self.give_way(instance, &why, now);
+            }
             Err(why) => {
                 tracing::warn!(
                     child = setting.title(Who::Balancer(instance)),
@@ -146,20 +151,11 @@ impl Core {
         tracing::error!(child = self.setting.title(who), "started anew: {why}");
         self.rolled(now);
         let old = self.children.get(&who).and_then(Child::process);
-        let Some(old) = old.filter(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(*old))) else {
-            return self.begin_again(instance, now);
-        };
-        self.silence(who);
-        self.pulses.remove(&who);
-        if let Err(error) = old.signal_group(self.setting.balancer.drain_signal()) {
-            tracing::error!(pid = old.pid, "it goes on to take clients: {error}");
+        if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
+            self.replace(instance, now);
+        } else {
+            self.begin_again(instance, now);
         }
-        self.children
-            .insert(Who::Retired(old.pid), Child::retired(old, now));
-        if let Some(child) = self.children.get_mut(&who) {
-            child.state = State::Stopped;
-        }
-        self.apply(who, Event::Start, now);
     }
 
     // Private

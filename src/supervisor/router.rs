@@ -22,8 +22,8 @@ use super::prepare::reloaded;
 use super::setting::Setting;
 use super::status_page;
 use crate::api::{
-    DrainOrder, Failovers, Health, Progress, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder,
-    StartOrder, Stats, Status, StopOrder,
+    DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded,
+    RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
@@ -141,11 +141,17 @@ async fn reload(State(desk): State<Desk>, Order(order): Order<ReloadOrder>) -> A
 }
 
 async fn drain(State(desk): State<Desk>, Order(order): Order<DrainOrder>) -> Answer<()> {
-    desk.order(|reply| Request::Drain(order, reply)).await
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let drained = desk.ask(|reply| Request::Drain(order, reply)).await?;
+    drained.map(|_took_back| Json(())).map_err(refused)
 }
 
-async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Answer<()> {
-    desk.order(|reply| Request::Ready(order, reply)).await
+async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Answer<Readied> {
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let ready = desk.ask(|reply| Request::Ready(order, reply)).await?;
+    ready
+        .map(|took_back| Json(Readied { took_back }))
+        .map_err(refused)
 }
 
 async fn unknown() -> Refused {

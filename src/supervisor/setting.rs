@@ -1,5 +1,6 @@
 //! What does not change while a supervisor runs, unless it is reloaded.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
-use crate::render::{RenderError, Templates, cluster_config};
+use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
 use crate::units::Period;
 
 /// What an ending node gets until it is killed.
@@ -96,6 +97,20 @@ impl Setting {
             run_dir: &self.run_dir,
             templates: &self.templates,
         }
+    }
+
+    /// The frontends that clients meet, by their names in the balancer.
+    pub(super) fn public_frontends(&self) -> BTreeSet<&'static str> {
+        let keys = self.cluster.listen.ports().map(|(key, _)| key);
+        keys.filter(|key| *key == "tcp" || self.cluster.has_http())
+            .map(frontend_behind)
+            .collect()
+    }
+
+    /// Where clients connect to the only balancer instance; none where several listen together.
+    pub(super) fn own_listener(&self) -> Option<SocketAddr> {
+        let (_, port) = self.cluster.listen.ports().next()?;
+        (self.plan.balancer.instances == 1).then(|| self.cluster.listen.reachable(port))
     }
 
     /// The runtime APIs of all balancer instances; none for a balancer without one.

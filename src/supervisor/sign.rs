@@ -1,6 +1,9 @@
 //! How a balancer instance shows that it serves.
 
+use std::io;
 use std::path::PathBuf;
+
+use tokio::net::UnixStream;
 
 use crate::platform::Identity;
 use crate::runtime::{Socket, StatusPage};
@@ -32,5 +35,16 @@ impl Sign {
             }
             Sign::Running => None,
         }
+    }
+
+    /// Why no process listens on the socket, if that is so: what hangs still listens there.
+    pub(super) async fn is_unreachable(&self) -> Option<io::Error> {
+        let socket = match self {
+            Sign::RuntimeApi(socket) | Sign::StatusPage(socket) => socket,
+            Sign::Running => return None,
+        };
+        let gone = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        let connecting = UnixStream::connect(socket).await;
+        connecting.err().filter(|error| gone.contains(&error.kind()))
     }
 }

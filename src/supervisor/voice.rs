@@ -13,7 +13,7 @@ use super::news::News;
 use super::pulse::PATIENCE;
 use super::rollout::Who;
 use super::setting::Setting;
-use crate::balancer::Away;
+use crate::balancer::{Away, Expected, Inspection};
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::runtime::{RuntimeError, ServerHealth, Socket};
@@ -45,6 +45,8 @@ pub(super) struct View {
     pub(super) health: Health,
     /// Whether it is to get nothing new.
     pub(super) drained: bool,
+    /// How many orders an operator has given about it: the same order given again is carried out again.
+    pub(super) orders: u32,
 }
 
 /// What a balancer has to know of each node, by name.
@@ -74,8 +76,9 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// The instance has heard what it has to know of the node; news if it had not been `told` so before.
-    pub(super) async fn heard(&self, told: &mut Opinion, node: String, view: View) {
+    /// The instance has heard what it has to know of the node; news if it had not been `told` so before. `took_back` says what
+    /// others had set and this has undone.
+    pub(super) async fn heard(&self, told: &mut Opinion, node: String, view: View, took_back: Vec<String>) {
         if told.get(&node) == Some(&view) {
             return;
         }
@@ -83,6 +86,7 @@ impl Listener {
             who: self.who,
             node: node.clone(),
             view,
+            took_back,
         };
         let _nobody_listens_after_the_end = self.news.send(news).await;
         told.insert(node, view);
@@ -116,7 +120,7 @@ pub(super) async fn tell(socket: PathBuf, mut listener: Listener) {
         let mut done = Vec::new();
         for (node, view) in &changes {
             match update(&socket, &setting, node, told.get(*node), **view).await {
-                Ok(()) => done.push(((*node).clone(), **view)),
+                Ok(took_back) => done.push(((*node).clone(), **view, took_back)),
                 Err(error) => {
                     let why = error.to_string();
                     if failing.as_ref() != Some(&why) {
@@ -130,8 +134,8 @@ pub(super) async fn tell(socket: PathBuf, mut listener: Listener) {
         if heard {
             failing = None;
         }
-        for (node, view) in done {
-            listener.heard(&mut told, node, view).await;
+        for (node, view, took_back) in done {
+            listener.heard(&mut told, node, view, took_back).await;
         }
         let again = if !heard {
             Some(AGAIN)
@@ -220,13 +224,14 @@ async fn update(
     node: &str,
     was: Option<&View>,
     view: View,
-) -> Result<(), RuntimeError> {
+) -> Result<Vec<String>, RuntimeError> {
     let (balancer, cluster) = (&setting.balancer, &setting.cluster);
     let health = match view.health {
         Health::Unsaid | Health::StillDown => None,
         Health::Well => Some(ServerHealth::Up),
         Health::HeldBack | Health::Ill => Some(ServerHealth::Down),
     };
+    let is_ordered_again = was.is_some_and(|was| was.orders != view.orders);
     if let Some(health) = health
         && (view.health == Health::HeldBack || was.is_none_or(|was| was.health != view.health))
     {
@@ -236,8 +241,44 @@ async fn update(
     }
     let orders = balancer.orders(cluster, &setting.run_dir);
     match was {
-        Some(was) if was.drained == view.drained => Ok(()),
-        _ if view.drained => orders.drain(socket, node).await,
-        _ => orders.ready(socket, node).await,
+        Some(was) if was.drained == view.drained && !is_ordered_again => {}
+        _ if view.drained => orders.drain(socket, node).await?,
+        Some(was) => {
+            let before = Expected {
+                drained: was.drained,
+                up: view.health == Health::Well,
+            };
+            return take_back(socket, setting, node, before).await;
+        }
+        // What others set at an instance that is met is theirs.
+        None => orders.undrain(socket, node).await?,
     }
+    Ok(Vec::new())
+}
+
+/// Makes the node ready, and says what stood in the way at this instance.
+async fn take_back(
+    socket: &Socket,
+    setting: &Setting,
+    node: &str,
+    before: Expected,
+) -> Result<Vec<String>, RuntimeError> {
+    let orders = setting.balancer.orders(&setting.cluster, &setting.run_dir);
+    let overrides = orders.ready(socket, node, before).await?;
+    let closed = Inspection::read(socket)
+        .await?
+        .closed_frontends(setting.public_frontends());
+    let mut opened = Vec::new();
+    for frontend in closed {
+        match socket.enable_frontend(frontend).await {
+            Ok(()) => opened.push(format!("frontend {frontend}, which was stopped")),
+            // One that was shut down stays so, which the status tells.
+            Err(RuntimeError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let backends = overrides
+        .iter()
+        .map(|it| format!("{} in {}", it.setting, it.backend));
+    Ok(backends.chain(opened).collect())
 }

@@ -54,6 +54,7 @@ pub struct TestCluster {
 }
 
 /// What a command printed, and how it ended.
+#[derive(Debug)]
 pub struct Ran {
     pub stdout: String,
     pub stderr: String,

@@ -28,6 +28,7 @@ mod hurry;
 mod lifecycle;
 mod load_test;
 mod nginx;
+mod overrides;
 mod plane;
 mod readme;
 mod reloading;

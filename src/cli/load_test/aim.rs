@@ -104,6 +104,12 @@ impl Aim {
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
         let warnings = resting
             .map(|node| format!("{} takes no clients: it is {}", node.name, standing(node)))
+            .chain(
+                status
+                    .balancer
+                    .iter()
+                    .flat_map(|balancer| balancer.overrides.clone()),
+            )
             .collect();
         let cluster = cluster(supervisor, &status, &profile, args)?;
         Ok(Aim {
@@ -153,10 +159,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
         // There would be room if all were gone, and they go.
         let closing = (room..capacity).contains(&(u64::from(connections) - 1))
             && taken.is_none_or(|taken| total < taken);
-        let held = status
-            .nodes
-            .iter()
-            .find(|node| node.state == NodeState::HeldBack);
+        let held = status.nodes.iter().find(|node| node.state == NodeState::HeldBack);
         let why = match held {
             Some(held) => format!("{} is {}", held.name, standing(held)),
             None if closing => format!("{total} connections are taken"),
@@ -182,7 +185,10 @@ fn takes_clients(node: &Node) -> bool {
 /// How a node stands, in words.
 fn standing(node: &Node) -> String {
     match &node.reason {
-        Some(reason) => reason.clone(),
+        Some(reason) if node.state == NodeState::HeldBack || reason.starts_with(node.state.name()) => {
+            reason.clone()
+        }
+        Some(reason) => format!("{}: {reason}", node.state.name()),
         None => node.state.name().to_owned(),
     }
 }

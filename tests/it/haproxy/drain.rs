@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use clusterctl::balancer::Expected;
 use clusterctl::profile::Sticky;
 use clusterctl::runtime::ServerState;
 
@@ -15,6 +16,12 @@ const BACKENDS: [&str; 4] = [
     "mcp_websocket_backend",
     "mcp_sse_backend",
 ];
+
+/// What was wanted of a node that is made ready again.
+const DRAINED: Expected = Expected {
+    drained: true,
+    up: true,
+};
 
 /// The first of 300 addresses has number 0.
 fn source(number: u16) -> Ipv4Addr {
@@ -68,7 +75,7 @@ async fn sticky_tcp_clients_are_moved_once_and_held_connections_live_on() {
     // Moved clients stick to where they are now, also when the node is back; others are balanced over all again.
     let moved = node_for(source(0), running.tcp()).await.unwrap();
     for _ in 0..2 {
-        orders.ready(&running.socket, "erlmcp2").await.unwrap();
+        orders.ready(&running.socket, "erlmcp2", DRAINED).await.unwrap();
     }
     assert_eq!(node_for(source(0), running.tcp()).await.unwrap(), moved);
     for backend in BACKENDS {
@@ -126,7 +133,7 @@ async fn a_drained_nodes_cookie_is_replaced_by_anothers() {
     // Others are not concerned.
     let other = "Cookie: XSERVERID=erlmcp1; SERVERID=erlmcp2";
     assert_eq!(served_by_http(&running, 1, &[other]).await, "erlmcp2");
-    orders.ready(&running.socket, "erlmcp1").await.unwrap();
+    orders.ready(&running.socket, "erlmcp1", DRAINED).await.unwrap();
     assert_eq!(served_by_http(&running, 1, &[cookies[0]]).await, "erlmcp1");
 }
 
@@ -151,7 +158,7 @@ async fn a_drained_nodes_sessions_are_sent_elsewhere_to_begin_anew() {
         served_by_http(&running, 1, &["Mcp-Session-Id: of-erlmcp3"]).await,
         "erlmcp3"
     );
-    orders.ready(&running.socket, "erlmcp4").await.unwrap();
+    orders.ready(&running.socket, "erlmcp4", DRAINED).await.unwrap();
     assert_eq!(served_by_http(&running, 1, &[session]).await, "erlmcp4");
 }
 
@@ -191,7 +198,7 @@ async fn a_drain_outlives_the_process_that_was_told_of_it() {
     );
     // And the new one takes orders as the old one did.
     running.write_orders(&[]);
-    orders.ready(&running.socket, "erlmcp3").await.unwrap();
+    orders.ready(&running.socket, "erlmcp3", DRAINED).await.unwrap();
     for backend in BACKENDS {
         assert_eq!(running.state(backend, "erlmcp3").await, "UP", "{backend}");
     }
@@ -211,7 +218,11 @@ async fn what_was_drained_or_put_in_maintenance_by_hand_is_made_ready() {
     ] {
         running.socket.set_state(backend, "erlmcp1", state).await.unwrap();
     }
-    running.orders().ready(&running.socket, "erlmcp1").await.unwrap();
+    running
+        .orders()
+        .ready(&running.socket, "erlmcp1", DRAINED)
+        .await
+        .unwrap();
     for backend in BACKENDS {
         assert_eq!(running.state(backend, "erlmcp1").await, "UP", "{backend}");
     }

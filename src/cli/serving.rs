@@ -1,0 +1,88 @@
+//! After an order: whether the nodes that it is about get new connections, as the balancer says.
+
+use std::time::{Duration, Instant};
+
+use super::failure::Failure;
+use crate::api::{BalancerState, Client, ClientError, Node, NodeState, Status};
+
+/// Between two questions to the supervisor.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Time for the balancer to be told of what was ordered, and to take over where it was replaced.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The status once the nodes that `is_meant` and the balancer are not on their way any more, or that has taken too long.
+///
+/// # Errors
+/// When the supervisor does not answer.
+pub(super) async fn settled(
+    client: &Client,
+    is_meant: impl Fn(&Node) -> bool,
+) -> Result<Status, ClientError> {
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
+    loop {
+        let status = client.status().await?;
+        let is_on_its_way = |node: &Node| matches!(node.state, NodeState::HeldBack | NodeState::Starting);
+        let is_reloading = status
+            .balancer
+            .as_ref()
+            .is_some_and(|balancer| balancer.state == BalancerState::Reloading);
+        let is_settled = !is_reloading
+            && !status
+                .nodes
+                .iter()
+                .any(|node| is_meant(node) && is_on_its_way(node));
+        if is_settled || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Whether every node that `is_meant` gets new connections, but for those that an order drained.
+///
+/// # Errors
+/// When one does not: with the reason, and what was `done` to it.
+pub(super) fn all_serve(
+    status: &Status,
+    done: &str,
+    is_meant: impl Fn(&Node) -> bool,
+) -> Result<(), Failure> {
+    let is_drained = |node: &Node| {
+        node.reason.is_none()
+            && matches!(
+                node.state,
+                NodeState::Draining | NodeState::Drained | NodeState::Stopped
+            )
+    };
+    let mut others = status
+        .nodes
+        .iter()
+        .filter(|node| is_meant(node) && node.state != NodeState::Up && !is_drained(node));
+    match others.next() {
+        None => Ok(()),
+        Some(node) => {
+            let state = node.state.name();
+            let how = match &node.reason {
+                Some(reason) if reason.starts_with(state) => reason.clone(),
+                Some(reason) => format!("{state}: {reason}"),
+                None => state.to_owned(),
+            };
+            let why = format!("`{}` {done}, but does not take new connections: {how}", node.name);
+            Err(Failure::because(why).hint(hint(node)))
+        }
+    }
+}
+
+// Private
+
+fn hint(node: &Node) -> String {
+    match node.state {
+        NodeState::Maintenance | NodeState::Draining | NodeState::Drained => {
+            format!(
+                "`clusterctl ready {}` takes back what was set at the balancer",
+                node.name
+            )
+        }
+        _ => format!("`clusterctl logs {}` shows more", node.name),
+    }
+}

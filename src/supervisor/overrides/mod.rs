@@ -1,0 +1,382 @@
+//! What others do at the balancer: its servers, frontends, socket and files are compared, twice a second, with what this
+//! supervisor has set there.
+//!
+//! ```text
+//!  inspect ──▶ the runtime API of each instance, the files ──▶ findings ──▶ sightings ──▶ states, warnings, alerts
+//!                                                                  └──────▶ pending orders: is it as they claim?
+//! ```
+//!
+//! Findings do not count while an order, a start or a reload is under way: what differs then is on its way.
+
+mod files;
+mod sightings;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use self::sightings::Sightings;
+pub(super) use self::words::Outside;
+use super::child::Child;
+use super::core::Core;
+use super::news::News;
+use super::rollout::Who;
+use super::setting::Setting;
+use super::sign::Sign;
+use super::voice::{self, Health, Opinion};
+use super::writing::orders;
+use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
+use crate::platform::Identity;
+use crate::runtime::{RuntimeError, Socket};
+
+/// Between two inspections.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Between two inspections while an order waits for one.
+const SHORT_INTERVAL: Duration = Duration::from_millis(50);
+/// An instance that does not answer within this time says nothing.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Something at a balancer instance that this supervisor did not set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Finding {
+    /// A node in one of its backends.
+    Server(Override),
+    /// A frontend that accepts no connections.
+    ClosedFrontend(&'static str),
+    /// The process runs and serves, and its runtime API cannot be reached.
+    Unreachable(PathBuf),
+    /// The process runs, and accepts no connections any more: somebody told it to end with those that it has.
+    Leaving,
+    /// A configuration file was edited after we wrote it.
+    Edited {
+        /// Its name.
+        file: String,
+        /// Whether the running balancer has read the edited file; `None` when that cannot be told.
+        in_force: Option<bool>,
+    },
+}
+
+/// What an inspection of an instance brought.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// Its runtime API answered; its files were looked at, too.
+    Api {
+        inspection: Inspection,
+        edited: BTreeSet<Finding>,
+    },
+    /// It has no runtime API; its files say what it does.
+    Files(BTreeSet<Finding>),
+    /// No process listens on its socket.
+    Unreachable(PathBuf),
+    /// No process listens on its socket, nor for clients.
+    Leaving,
+    /// It did not answer in time.
+    Unknown,
+}
+
+/// What was found at each balancer instance.
+pub(super) struct Overrides {
+    sightings: Sightings<Who, Finding>,
+    /// What the last inspection of each instance found, and when it was begun.
+    reports: BTreeMap<Who, (Instant, BTreeSet<Finding>)>,
+    /// Instances that are being inspected.
+    asking: BTreeSet<Who>,
+    asked: Instant,
+    next: Instant,
+}
+
+impl Overrides {
+    /// Nothing is known yet.
+    pub(super) fn new(now: Instant) -> Overrides {
+        Overrides {
+            sightings: Sightings::new(),
+            reports: BTreeMap::new(),
+            asking: BTreeSet::new(),
+            asked: now,
+            next: now,
+        }
+    }
+
+    /// When the next inspection is due.
+    pub(super) fn wakes_at(&self) -> Instant {
+        self.next
+    }
+
+    /// The instance is gone, or another process takes its place.
+    pub(super) fn forget(&mut self, who: Who) {
+        self.sightings.forget(who);
+        self.reports.remove(&who);
+    }
+
+    /// What counts at which instance.
+    pub(super) fn confirmed(&self) -> impl Iterator<Item = (Who, &Finding)> {
+        self.sightings.confirmed()
+    }
+
+    /// The names of files that were edited, by the last inspection.
+    pub(super) fn edited_files(&self) -> impl Iterator<Item = &str> {
+        let found = self.reports.values().flat_map(|(_, found)| found);
+        found.filter_map(|finding| match finding {
+            Finding::Edited { file, .. } => Some(file.as_str()),
+            _ => None,
+        })
+    }
+
+    // Private
+
+    /// What counts of the node.
+    fn of_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (Who, &'a Override)> {
+        self.confirmed().filter_map(move |(who, finding)| match finding {
+            Finding::Server(found) if found.node == node => Some((who, found)),
+            _ => None,
+        })
+    }
+}
+
+impl Core {
+    /// Inspects every balancer instance, when it is time.
+    pub(super) fn inspect(&mut self, now: Instant) {
+        if now < self.overrides.next {
+            return;
+        }
+        self.overrides.asked = now;
+        self.overrides.next = now + INTERVAL;
+        let instances: Vec<Who> = self.voices.keys().copied().collect();
+        for who in instances {
+            let Some(asking) = self.inspection(who) else {
+                continue;
+            };
+            if self.overrides.asking.insert(who) {
+                let news = self.news.clone();
+                tokio::spawn(async move {
+                    let seen = asking.seen().await;
+                    let inspected = News::Inspected {
+                        who,
+                        asked: now,
+                        seen,
+                    };
+                    let _nobody_listens_after_the_end = news.send(inspected).await;
+                });
+            }
+        }
+    }
+
+    /// An inspection has come to its end.
+    pub(super) fn inspected(&mut self, who: Who, asked: Instant, seen: Seen, now: Instant) {
+        self.overrides.asking.remove(&who);
+        if !self.voices.contains_key(&who) {
+            return;
+        }
+        let found = match seen {
+            Seen::Unknown => return,
+            Seen::Files(edited) => edited,
+            Seen::Leaving => BTreeSet::from([Finding::Leaving]),
+            Seen::Unreachable(socket) => BTreeSet::from([Finding::Unreachable(socket)]),
+            Seen::Api { inspection, edited } => {
+                let mut found = self.compared(who, &inspection);
+                found.extend(edited);
+                found
+            }
+        };
+        if self.is_settled(who) {
+            self.overrides.sightings.saw(who, &found, now);
+        } else {
+            self.overrides.sightings.missed(who, &found);
+        }
+        self.overrides.reports.insert(who, (asked, found));
+        self.replace_leaving(now);
+    }
+
+    /// What stands against an order about the node that the balancer was told of by `since`; `None` as long as an instance was not
+    /// inspected after that.
+    pub(super) fn objections(
+        &mut self,
+        node: &str,
+        since: Instant,
+        now: Instant,
+    ) -> Option<Vec<(Who, Override)>> {
+        let is_drained = self.drains.contains_key(node);
+        let mut objections = Vec::new();
+        let instances = self.voices.keys().filter(|who| !self.is_deaf(**who));
+        for who in instances {
+            let report = self.overrides.reports.get(who);
+            let Some((_, found)) = report.filter(|(asked, _)| *asked >= since) else {
+                self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
+                return None;
+            };
+            objections.extend(found.iter().filter_map(|finding| match finding {
+                Finding::Server(found) if found.node == node && found.setting.takes_out() != is_drained => {
+                    Some((*who, found.clone()))
+                }
+                _ => None,
+            }));
+        }
+        if !objections.is_empty() {
+            self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
+        }
+        Some(objections)
+    }
+
+    /// Whether others keep new connections from the node.
+    pub(super) fn is_taken_out(&self, index: usize) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        self.overrides
+            .of_node(name)
+            .any(|(_, found)| found.setting.takes_out())
+    }
+
+    /// Whether something was found that a reload mends although the profile is the same: an edited file, a runtime API that is gone,
+    /// a frontend or a server that is.
+    pub(super) fn is_tampered_with(&self) -> bool {
+        self.overrides.confirmed().any(|(_, finding)| match finding {
+            Finding::Edited { .. } | Finding::Unreachable(_) | Finding::ClosedFrontend(_) => true,
+            Finding::Server(found) => found.setting == balancer::Setting::Deleted,
+            Finding::Leaving => false,
+        })
+    }
+
+    /// Whether the instance runs, and its runtime API is gone.
+    pub(super) fn is_unreachable(&self, instance: usize) -> bool {
+        let mut found = self.overrides.confirmed();
+        found.any(|(who, finding)| {
+            who == Who::Balancer(instance) && matches!(finding, Finding::Unreachable(_))
+        })
+    }
+
+    // Private
+
+    /// How the instance is inspected.
+    fn inspection(&self, who: Who) -> Option<Asking> {
+        let Who::Balancer(instance) = who else { return None };
+        let told = self.heard.get(&who).cloned().unwrap_or_default();
+        Some(Asking {
+            setting: self.setting.clone(),
+            socket: self.setting.socket(instance),
+            sign: self.setting.sign(instance),
+            listener: self.setting.own_listener(),
+            master: self.children.get(&who).and_then(Child::process),
+            // All instances have the same files.
+            files: if instance == 0 {
+                self.files.clone()
+            } else {
+                Vec::new()
+            },
+            told,
+        })
+    }
+
+    /// What the instance does beyond what it was told.
+    fn compared(&self, who: Who, inspection: &Inspection) -> BTreeSet<Finding> {
+        let orders = self
+            .setting
+            .balancer
+            .orders(&self.setting.cluster, &self.setting.run_dir);
+        let told = self.heard.get(&who).into_iter().flatten();
+        let servers = told.flat_map(|(node, view)| {
+            let expected = Expected {
+                drained: view.drained,
+                up: view.health == Health::Well,
+            };
+            orders.overrides(inspection, node, expected)
+        });
+        let closed = inspection.closed_frontends(self.setting.public_frontends());
+        let servers = servers.map(Finding::Server);
+        servers
+            .chain(closed.into_iter().map(Finding::ClosedFrontend))
+            .collect()
+    }
+
+    /// Whether the instance was told everything, and nothing is under way that changes it.
+    fn is_settled(&self, who: Who) -> bool {
+        let is_told = || self.heard.get(&who) == Some(&*self.opinion.borrow());
+        self.ending.is_none()
+            && self.rollout.outcome.is_some()
+            && !self.is_reloading()
+            && self.next_reload.is_none()
+            && self.promises.is_empty()
+            && is_told()
+    }
+}
+
+/// What an inspection needs.
+struct Asking {
+    setting: std::sync::Arc<Setting>,
+    /// Its runtime API, if it has one.
+    socket: Option<PathBuf>,
+    /// The socket by which it shows that it serves.
+    sign: Sign,
+    /// Where clients connect, if no other process listens there, too.
+    listener: Option<SocketAddr>,
+    master: Option<Identity>,
+    /// What the balancer was given to read.
+    files: Vec<ConfigFile>,
+    told: Opinion,
+}
+
+impl Asking {
+    async fn seen(self) -> Seen {
+        let Some(path) = self.socket.clone() else {
+            return match self.sign.is_unreachable().await {
+                Some(_) if self.is_leaving(false).await => Seen::Leaving,
+                _ => Seen::Files(self.edited().await),
+            };
+        };
+        let socket = Socket::new(&path);
+        let read = tokio::time::timeout(ANSWER_TIMEOUT, Inspection::read(&socket)).await;
+        match read {
+            Ok(Ok(inspection)) => Seen::Api {
+                inspection,
+                edited: self.edited().await,
+            },
+            Ok(Err(RuntimeError::NotRunning { source, .. })) => {
+                // A process that ends leaves its socket file; what is removed has no file.
+                let is_left = source.kind() == io::ErrorKind::ConnectionRefused;
+                if self.is_leaving(is_left).await {
+                    Seen::Leaving
+                } else {
+                    Seen::Unreachable(path)
+                }
+            }
+            Ok(Err(_)) | Err(_) => Seen::Unknown,
+        }
+    }
+
+    /// Whether the process accepts no clients, either. Where several listen together, that cannot be tried, and its socket file
+    /// tells whether it `is_left`.
+    async fn is_leaving(&self, is_left: bool) -> bool {
+        let Some(listener) = self.listener else {
+            return is_left;
+        };
+        let connecting = tokio::time::timeout(ANSWER_TIMEOUT, TcpStream::connect(listener)).await;
+        matches!(connecting, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Files that were edited.
+    async fn edited(self) -> BTreeSet<Finding> {
+        let look = move || {
+            let goes_by_files = self.socket.is_none();
+            let Ok(ordered) = orders(&self.setting, &voice::away(&self.told)) else {
+                return BTreeSet::new();
+            };
+            // What a balancer with a runtime API reads of orders is written by others, too: states that a reload hands over.
+            let is_ordered = |file: &&ConfigFile| ordered.iter().any(|it| it.path == file.path);
+            let mut files: Vec<ConfigFile> = self
+                .files
+                .iter()
+                .filter(|file| !is_ordered(file))
+                .cloned()
+                .collect();
+            if goes_by_files {
+                files.extend(ordered);
+            }
+            let master = self.master.filter(|_| goes_by_files);
+            files::edited(&files, master, &self.setting.cluster)
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+}

@@ -1,0 +1,191 @@
+//! Findings as states, reasons, warnings.
+
+use std::collections::BTreeSet;
+
+use super::Finding;
+use crate::api::NodeState;
+use crate::balancer::{self, Override};
+use crate::profile::BalancerKind;
+use crate::render::{backend_behind, frontend_behind};
+use crate::supervisor::core::Core;
+use crate::supervisor::rollout::Who;
+
+/// What others made of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) struct Outside {
+    /// The state that it has by that.
+    pub(in crate::supervisor) state: NodeState,
+    /// What was set, how, and in which backends.
+    pub(in crate::supervisor) reason: String,
+}
+
+impl Core {
+    /// What others made of the node; `None` when the balancer does with it what it was told.
+    pub(in crate::supervisor) fn outside(&self, index: usize) -> Option<Outside> {
+        let name = &self.setting.cluster.nodes[index].name;
+        let found: Vec<(Who, &Override)> = self.overrides.of_node(name).collect();
+        let strictest = found.iter().map(|(_, found)| &found.setting).min()?;
+        Some(Outside {
+            state: state(strictest),
+            reason: self.reason(&found, strictest),
+        })
+    }
+
+    /// What others did to the balancer itself.
+    pub(in crate::supervisor) fn tampering(&self) -> Vec<String> {
+        let kind = self.setting.balancer.kind();
+        let sentences: BTreeSet<String> = self
+            .overrides
+            .confirmed()
+            .filter_map(|(who, finding)| match finding {
+                Finding::Server(_) | Finding::Leaving => None,
+                Finding::ClosedFrontend(frontend) => Some(format!(
+                    "{}: frontend {frontend} accepts no connections, stopped over the balancer's socket; `clusterctl ready NODE` \
+                     opens it, or `clusterctl reload` when it was shut down",
+                    self.setting.title(who)
+                )),
+                Finding::Unreachable(socket) => Some(format!(
+                    "{}: its socket `{}` is gone: orders and failures of nodes do not reach it, and its own states are unknown; \
+                     `clusterctl reload` makes a new one",
+                    self.setting.title(who),
+                    socket.display()
+                )),
+                Finding::Edited { file, in_force } => Some(match in_force {
+                    Some(true) => format!(
+                        "{file} was edited, and {kind} runs by the edited file; `clusterctl reload` writes it from the profile"
+                    ),
+                    Some(false) | None => format!(
+                        "{file} was edited; {kind} reads the edited file when it is started or reloaded by hand; \
+                         `clusterctl reload` writes it from the profile"
+                    ),
+                }),
+            })
+            .collect();
+        sentences.into_iter().collect()
+    }
+
+    /// The keys of listeners that accept no connections at any instance, because others stopped them.
+    pub(in crate::supervisor) fn closed_listeners(&self) -> BTreeSet<&'static str> {
+        self.listeners_where(|key, finding| *finding == Finding::ClosedFrontend(frontend_behind(key)))
+    }
+
+    /// The keys of listeners whose clients no instance sends to the node any more, because others took it out.
+    pub(in crate::supervisor) fn taken_out_of(&self, index: usize) -> BTreeSet<&'static str> {
+        let name = &self.setting.cluster.nodes[index].name;
+        self.listeners_where(|key, finding| match finding {
+            Finding::Server(found) => {
+                found.node == *name && found.is_in(backend_behind(key)) && found.setting.takes_out()
+            }
+            _ => false,
+        })
+    }
+
+    /// An override in words, with the place where it was found.
+    pub(in crate::supervisor) fn reason(
+        &self,
+        found: &[(Who, &Override)],
+        strictest: &balancer::Setting,
+    ) -> String {
+        let same = || found.iter().filter(|(_, found)| found.setting == *strictest);
+        let own = || same().filter(|(_, found)| !found.inherited);
+        let shown: Vec<&(Who, &Override)> = if own().next().is_some() {
+            own().collect()
+        } else {
+            same().collect()
+        };
+        let backends: BTreeSet<&str> = shown.iter().map(|(_, found)| found.backend.as_str()).collect();
+        let backends: Vec<&str> = backends.into_iter().collect();
+        let place = format!("{}{}", backends.join(", "), self.processes(&shown));
+        sentence(strictest, &place, self.setting.balancer.kind())
+    }
+
+    // Private
+
+    /// The keys of listeners of which something `is_found` at every instance.
+    fn listeners_where(&self, is_found: impl Fn(&str, &Finding) -> bool) -> BTreeSet<&'static str> {
+        let is_at = |who: Who, key: &str| {
+            let mut found = self.overrides.confirmed();
+            found.any(|(place, finding)| place == who && is_found(key, finding))
+        };
+        let keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
+        keys.filter(|key| !self.voices.is_empty() && self.voices.keys().all(|who| is_at(*who, key)))
+            .collect()
+    }
+
+    /// Which of several instances, if not all.
+    fn processes(&self, shown: &[&(Who, &Override)]) -> String {
+        let all = usize::from(self.setting.plan.balancer.instances);
+        let places: BTreeSet<Who> = shown.iter().map(|(who, _)| *who).collect();
+        match places.len() {
+            count if count == all => String::new(),
+            1..=3 => {
+                let names: Vec<String> = places.into_iter().map(|who| self.setting.title(who)).collect();
+                format!(" of {}", names.join(", "))
+            }
+            count => format!(" of {count} of {all} processes"),
+        }
+    }
+}
+
+// Private
+
+/// The state of a node that answers, by the strictest setting.
+fn state(setting: &balancer::Setting) -> NodeState {
+    use balancer::Setting;
+    match setting {
+        Setting::Down { .. } => NodeState::Down,
+        Setting::Deleted | Setting::Maintenance | Setting::Unlisted { .. } | Setting::Address { .. } => {
+            NodeState::Maintenance
+        }
+        Setting::Drain | Setting::NoWeight | Setting::Undrained => NodeState::Draining,
+    }
+}
+
+fn sentence(setting: &balancer::Setting, place: &str, kind: BalancerKind) -> String {
+    use balancer::Setting;
+    match setting {
+        Setting::Down { check: Some(check) } => format!("down by {kind}'s own check in {place}: {check}"),
+        Setting::Unlisted { .. } => format!("{setting}, in {place}"),
+        Setting::Undrained => {
+            format!(
+                "drained by an order, but made ready over the balancer's socket in {place}: it gets new connections"
+            )
+        }
+        setting => format!("{setting}, set over the balancer's socket in {place}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use balancer::Setting;
+
+    #[test]
+    fn a_sentence_names_what_was_set_and_where() {
+        let say = |setting: Setting| sentence(&setting, "mcp_http_backend", BalancerKind::Haproxy);
+        assert_eq!(
+            say(Setting::Maintenance),
+            "maintenance, set over the balancer's socket in mcp_http_backend"
+        );
+        assert_eq!(
+            say(Setting::NoWeight),
+            "weight 0, set over the balancer's socket in mcp_http_backend"
+        );
+        let check = Some("L4CON".to_owned());
+        assert_eq!(
+            say(Setting::Down { check }),
+            "down by haproxy's own check in mcp_http_backend: L4CON"
+        );
+        assert_eq!(
+            say(Setting::Down { check: None }),
+            "health down, set over the balancer's socket in mcp_http_backend"
+        );
+    }
+
+    #[test]
+    fn the_state_is_as_strict_as_the_setting() {
+        assert_eq!(state(&Setting::Maintenance), NodeState::Maintenance);
+        assert_eq!(state(&Setting::NoWeight), NodeState::Draining);
+        assert_eq!(state(&Setting::Down { check: None }), NodeState::Down);
+    }
+}

@@ -1,0 +1,353 @@
+//! Settings at the balancer that others than this cluster's supervisor made are shown, count, and are taken back by `ready`.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::net::UnixStream;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Client, TestCluster, behind_each_balancer, behind_those_that_remember, eventually, signal,
+};
+
+const NODES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
+
+behind_each_balancer! {
+    a_balancer_that_others_told_to_end_is_replaced_and_keeps_its_connections,
+}
+
+behind_those_that_remember! {
+    nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back,
+    a_drain_that_others_undid_is_not_called_drained,
+    weight_address_and_health_set_by_others_are_shown_and_taken_back,
+    a_frontend_that_others_stopped_is_shown_and_opened_by_ready,
+    a_socket_that_is_gone_is_shown_and_made_again_by_a_reload,
+    a_new_supervisor_leaves_what_others_set,
+    a_restart_says_that_others_keep_the_node_out,
+}
+
+fn state_of(cluster: &TestCluster, node: &str) -> (String, String) {
+    let node = cluster.node(node);
+    let text = |key: &str| node[key].as_str().unwrap_or_default().to_owned();
+    (text("state"), text("reason"))
+}
+
+/// Waits until the node has `state`, and returns the reason.
+fn reason_when(cluster: &TestCluster, node: &str, state: &str) -> String {
+    eventually(&format!("{node} to be {state}"), || {
+        let (is, reason) = state_of(cluster, node);
+        (is == state).then_some(reason)
+    })
+}
+
+/// One command per node, over the balancer's socket, by other hands.
+fn others_say(cluster: &TestCluster, command: &str) {
+    let answer = cluster.ask_balancer(command);
+    assert!(!answer.contains("No such"), "{answer}");
+}
+
+fn is_healthy(cluster: &TestCluster) {
+    eventually("a healthy cluster", || {
+        (cluster.status()["state"] == "healthy").then_some(())
+    });
+}
+
+fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    for node in NODES {
+        others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
+    }
+    for node in NODES {
+        let reason = reason_when(&cluster, node, "maintenance");
+        assert_eq!(
+            reason,
+            "maintenance, set over the balancer's socket in mcp_cluster_tcp"
+        );
+    }
+    // builtin serves TCP alone; HAProxy's HTTP listeners go on.
+    let state = if balancer == "builtin" { "down" } else { "degraded" };
+    assert_eq!(cluster.status()["state"], state);
+    assert_eq!(cluster.run(&["status"]).code, 1);
+    let health = cluster.run(&["health"]);
+    assert_eq!(health.code, 1);
+    assert!(
+        health
+            .stdout
+            .contains("erlmcp2 gets no new connections: maintenance"),
+        "{health:?}"
+    );
+    let refused = cluster.run(&["load-test", "4", "0"]);
+    assert!(
+        refused
+            .stderr
+            .contains("erlmcp3 takes no clients: it is maintenance, set over"),
+        "{refused:?}"
+    );
+
+    let ready = cluster.run(&["ready", "erlmcp1"]);
+    assert_eq!(ready.code, 0, "{ready:?}");
+    assert!(
+        ready.stderr.contains("took back: maintenance in mcp_cluster_tcp"),
+        "{ready:?}"
+    );
+    assert_eq!(state_of(&cluster, "erlmcp1").0, "up");
+    assert_eq!(cluster.status()["state"], "degraded");
+    assert_eq!(cluster.client(1).1, "erlmcp1");
+    for node in &NODES[1..] {
+        cluster.ok(&["ready", node]);
+    }
+    is_healthy(&cluster);
+}
+
+fn a_drain_that_others_undid_is_not_called_drained(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    cluster.ok(&["drain", "erlmcp3"]);
+    assert_eq!(
+        state_of(&cluster, "erlmcp3"),
+        ("drained".to_owned(), String::new())
+    );
+    assert_eq!(cluster.status()["state"], "healthy");
+    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp3 state ready");
+    let reason = eventually("the difference to be shown", || {
+        let (_, reason) = state_of(&cluster, "erlmcp3");
+        (!reason.is_empty()).then_some(reason)
+    });
+    assert!(
+        reason.contains("made ready over the balancer's socket in mcp_cluster_tcp"),
+        "{reason}"
+    );
+    assert_eq!(state_of(&cluster, "erlmcp3").0, "draining");
+    assert_eq!(cluster.status()["state"], "degraded");
+    // The same order, given again, is carried out again.
+    cluster.ok(&["drain", "erlmcp3"]);
+    assert_eq!(
+        state_of(&cluster, "erlmcp3"),
+        ("drained".to_owned(), String::new())
+    );
+    is_healthy(&cluster);
+    let ready = cluster.run(&["ready", "erlmcp3"]);
+    assert!(
+        ready.code == 0 && !ready.stderr.contains("took back"),
+        "{ready:?}"
+    );
+}
+
+fn weight_address_and_health_set_by_others_are_shown_and_taken_back(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 0");
+    others_say(
+        &cluster,
+        "set server mcp_cluster_tcp/erlmcp2 addr 127.0.0.1 port 9",
+    );
+    // Its own checks would soon raise it again.
+    others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp3");
+    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp3 health down");
+    let reason = reason_when(&cluster, "erlmcp1", "drained");
+    assert_eq!(
+        reason,
+        "weight 0, set over the balancer's socket in mcp_cluster_tcp"
+    );
+    let reason = reason_when(&cluster, "erlmcp2", "maintenance");
+    let planned = cluster.address(9002);
+    let place = "set over the balancer's socket in mcp_cluster_tcp";
+    assert_eq!(
+        reason,
+        format!("address 127.0.0.1:9 instead of {planned}, {place}")
+    );
+    let reason = reason_when(&cluster, "erlmcp3", "down");
+    assert_eq!(reason, format!("health down, {place}"));
+    let last = cluster.run(&["drain", "erlmcp4"]);
+    assert!(
+        last.code == 1 && last.stderr.contains("last node that serves"),
+        "{last:?}"
+    );
+    for node in &NODES[..3] {
+        let ready = cluster.run(&["ready", node]);
+        assert!(
+            ready.code == 0 && ready.stderr.contains("took back: "),
+            "{ready:?}"
+        );
+        assert_eq!(state_of(&cluster, node), ("up".to_owned(), String::new()));
+    }
+    is_healthy(&cluster);
+}
+
+fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    others_say(&cluster, "disable frontend mcp_frontend_tcp");
+    let shown = eventually("the frontend to be missed", || {
+        let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
+        Some(shown)
+    });
+    assert!(
+        shown.contains("frontend mcp_frontend_tcp accepts no connections"),
+        "{shown}"
+    );
+    assert_eq!(cluster.run(&["status"]).code, 1);
+    let tried = cluster.run(&["load-test", "4", "0"]);
+    assert!(
+        tried
+            .stderr
+            .contains("frontend mcp_frontend_tcp accepts no connections"),
+        "{tried:?}"
+    );
+    let ready = cluster.run(&["ready", "erlmcp1"]);
+    assert!(
+        ready.stderr.contains("took back: frontend mcp_frontend_tcp"),
+        "{ready:?}"
+    );
+    cluster.client(1);
+    is_healthy(&cluster);
+}
+
+fn a_socket_that_is_gone_is_shown_and_made_again_by_a_reload(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    let (mut held, _) = cluster.client(1);
+    let pid = cluster.balancer_pid();
+    let path = cluster.run_dir().join(cluster.socket());
+    fs::remove_file(&path).unwrap();
+    let shown = eventually("the socket to be missed", || {
+        let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
+        Some(shown)
+    });
+    assert!(shown.contains("is gone"), "{shown}");
+    assert_eq!(cluster.status()["state"], "degraded");
+    assert_eq!(cluster.status()["balancer"]["state"], "running");
+    let reload = cluster.run(&["reload"]);
+    assert_eq!(reload.code, 0, "{reload:?}");
+    is_healthy(&cluster);
+    assert_ne!(cluster.balancer_pid(), pid);
+    assert!(held.call("ping", &json!({})).is_ok());
+    cluster.ok(&["drain", "erlmcp2"]);
+}
+
+fn a_new_supervisor_leaves_what_others_set(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
+    cluster.ok(&["drain", "erlmcp2"]);
+    cluster.kill_supervisor();
+    cluster.start(&[]);
+    let reason = reason_when(&cluster, "erlmcp1", "maintenance");
+    assert!(reason.ends_with("in mcp_cluster_tcp"), "{reason}");
+    assert_eq!(
+        state_of(&cluster, "erlmcp2"),
+        ("drained".to_owned(), String::new())
+    );
+}
+
+fn a_restart_says_that_others_keep_the_node_out(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
+    reason_when(&cluster, "erlmcp1", "maintenance");
+    let restart = cluster.run(&["restart", "erlmcp1"]);
+    assert_eq!(restart.code, 1);
+    assert!(
+        restart
+            .stderr
+            .contains("`erlmcp1` was restarted, but does not take new connections: maintenance, set over"),
+        "{restart:?}"
+    );
+    assert!(
+        restart.stderr.contains("hint: `clusterctl ready erlmcp1`"),
+        "{restart:?}"
+    );
+    cluster.ok(&["ready", "erlmcp1"]);
+    cluster.ok(&["restart", "erlmcp1"]);
+    assert_eq!(cluster.status()["state"], "healthy");
+}
+
+fn a_balancer_that_others_told_to_end_is_replaced_and_keeps_its_connections(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    let (mut held, _) = cluster.client(1);
+    let pid = cluster.balancer_pid();
+    signal(
+        pid,
+        if balancer == "nginx" {
+            Signal::SIGQUIT
+        } else {
+            Signal::SIGUSR1
+        },
+    );
+    eventually("another process to take its place", || {
+        let pids = cluster.balancer_pids();
+        (pids.len() == 2 && pids.contains(&pid)).then_some(())
+    });
+    eventually("a new client to be served", || {
+        let mut client = Client::connect(Ipv4Addr::new(127, 9, 0, 1), cluster.address(8000)).ok()?;
+        client.node().ok()
+    });
+    assert!(held.call("ping", &json!({})).is_ok());
+    is_healthy(&cluster);
+    drop(held);
+    eventually("the old process to end", || {
+        (!cluster.balancer_pids().contains(&pid)).then_some(())
+    });
+}
+
+#[test]
+fn an_edited_nginx_conf_is_shown_and_written_again_by_ready() {
+    let cluster = TestCluster::behind("nginx").started();
+    let path = cluster.run_dir().join("nginx.conf");
+    let written = fs::read_to_string(&path).unwrap();
+    let address = cluster.address(9003);
+    let edited = written.replace(&format!("server {address} "), &format!("server {address} down "));
+    assert_ne!(edited, written);
+    fs::write(&path, &edited).unwrap();
+    let warning = |part: &str| {
+        eventually(part, || {
+            let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
+            shown.contains(part).then_some(())
+        });
+    };
+    warning("reads the edited file when");
+    assert_eq!(state_of(&cluster, "erlmcp3").0, "up");
+    signal(cluster.balancer_pid(), Signal::SIGHUP);
+    warning("runs by the edited file");
+    let reason = reason_when(&cluster, "erlmcp3", "maintenance");
+    assert!(
+        reason.starts_with("taken out in the edited nginx.conf, in "),
+        "{reason}"
+    );
+    assert_eq!(cluster.status()["state"], "degraded");
+    let ready = cluster.run(&["ready", "erlmcp3"]);
+    assert!(
+        ready.code == 0 && ready.stderr.contains("took back: an edit of "),
+        "{ready:?}"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    is_healthy(&cluster);
+    fs::write(&path, edited).unwrap();
+    warning("reads the edited file when");
+    cluster.ok(&["reload"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    is_healthy(&cluster);
+}
+
+#[test]
+fn one_of_several_processes_that_others_set_is_named() {
+    let cluster = TestCluster::sharded().started();
+    let sockets = cluster.status()["balancer"]["stats_sockets"].clone();
+    let say = |socket: &Value, command: &str| {
+        let mut stream = UnixStream::connect(socket.as_str().unwrap()).unwrap();
+        writeln!(stream, "{command}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.trim(), "");
+    };
+    say(&sockets[1], "disable server mcp_http_backend/erlmcp4");
+    let reason = reason_when(&cluster, "erlmcp4", "maintenance");
+    assert_eq!(
+        reason,
+        "maintenance, set over the balancer's socket in mcp_http_backend of haproxy-2"
+    );
+    let ready = cluster.run(&["ready", "erlmcp4"]);
+    assert!(
+        ready
+            .stderr
+            .contains("took back: maintenance in mcp_http_backend"),
+        "{ready:?}"
+    );
+    is_healthy(&cluster);
+}
