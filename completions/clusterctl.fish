@@ -138,11 +138,11 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l template
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l protocol -d 'What clients speak' -r -f -a "tcp\t''
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l protocol -d 'What clients speak [default: the scheme of `--target`, else tcp]' -r -f -a "tcp\t''
 http\t''
 ws\t''
 sse\t''"
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l target -d 'Test this address instead of the cluster\'s own balancer' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l target -d 'Test this address instead of the cluster\'s own balancer; also `tcp://HOST:PORT`, `http://HOST:PORT/PATH` and `ws://..`' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l rate -d 'New connections per second at most [default: as many as the target accepts]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l messages-per-second -d 'Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or what the cluster\'s limits allow]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l sources -d 'Addresses of 127.0.0.0/8 that clients connect from [default: one for each]' -r

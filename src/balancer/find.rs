@@ -72,7 +72,9 @@ impl FindError {
         let name_it = |kind: &BalancerKind| format!("name it with `--set binaries.{kind}=PATH`");
         Some(match self {
             FindError::Missing(missing) => {
-                let (Missing::NotFound(package) | Missing::NotThere { name: package, .. }) = missing;
+                let (Missing::NotFound(package)
+                | Missing::NotThere { name: package, .. }
+                | Missing::Unusable { name: package, .. }) = missing;
                 missing.hint(package)
             }
             FindError::Unusable { kind, .. } | FindError::Stranger { kind, .. } => {
@@ -208,7 +210,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = directory.path().join("text");
         std::fs::write(&text, "no program").unwrap();
+        let not_executable = error(&text).await;
+        assert!(
+            not_executable.to_string().ends_with("is not executable"),
+            "{not_executable}"
+        );
+        std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(error(&text).await, FindError::Unusable { .. }));
+        assert!(
+            error(directory.path())
+                .await
+                .to_string()
+                .ends_with("is a directory")
+        );
         assert!(matches!(
             error(Path::new("/bin/true")).await,
             FindError::Stranger { .. }

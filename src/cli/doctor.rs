@@ -23,7 +23,7 @@ use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
-use crate::supervisor::{Record, living_pids};
+use crate::supervisor::{Record, command, living_pids};
 
 /// Shows every finding, and before it what was done about those of before, or what so many connections take.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
@@ -105,6 +105,8 @@ struct Patient {
 
 impl Patient {
     async fn seen(settings: &Settings, args: &Doctor, host: Host) -> Result<Patient, Failure> {
+        let run_dir = settings.run_dir()?;
+        run_dir.try_path()?;
         let kind = settings.balancer(args.balancer.as_ref())?;
         let cluster = settings.cluster()?.behind(kind);
         let plan = plan(&cluster, kind, &host);
@@ -114,9 +116,9 @@ impl Patient {
             .map(|bound| bound.address)
             .collect();
         let seen = Seen {
-            binaries: binaries(&cluster, kind, &settings.run_dir()?).await,
+            binaries: binaries(&cluster, kind, &run_dir).await,
             holders: holders(&addresses),
-            own_pids: own_pids(&settings.run_dir()?)?,
+            own_pids: own_pids(&run_dir)?,
         };
         Ok(Patient {
             cluster,
@@ -199,6 +201,17 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
     }
     if cluster.runtime == Runtime::Erlang {
         seen.push(erl(cluster, beam::find(&cluster.binaries).await));
+    }
+    match command::find(cluster) {
+        Ok(None) => {}
+        Ok(Some(path)) => {
+            let found = Ok((path, "a program".to_owned()));
+            seen.push(binary_seen("nodes.command", true, None, found, ""));
+        }
+        Err(error) => {
+            let unfit = Unfit::because(&error, Some(error.hint()));
+            seen.push(binary_seen("nodes.command", true, None, Err(unfit), ""));
+        }
     }
     if let Some(wanted) = &cluster.erlmcp {
         seen.push(erl(cluster, Otp::find(&cluster.binaries).await));

@@ -6,8 +6,10 @@ use crate::api::ClientError;
 use crate::balancer::{CheckError, FilesError, FindError};
 use crate::erlang::{CookieError, EpmdError, Error as ErlangError};
 use crate::erlmcp::InstallationError;
+use crate::platform::run_dir::RunDirError;
 use crate::profile::{Problems, SourceError};
 use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
+use crate::units::excerpt;
 
 use super::exit::Exit;
 
@@ -124,7 +126,10 @@ impl From<SourceError> for Failure {
             SourceError::Unknown { near: None, .. } => {
                 "`clusterctl profile list` shows the embedded ones; a file is given by its path".to_owned()
             }
-            SourceError::Read { .. } | SourceError::NotUtf8 { .. } => {
+            SourceError::Encoded { path, encoding } => {
+                format!("`iconv -f {encoding} -t UTF-8 {} > utf-8.yaml`", excerpt(path))
+            }
+            SourceError::Read { .. } | SourceError::NotAFile { .. } | SourceError::NotUtf8 { .. } => {
                 "`--profile` takes a name or the path of a readable YAML file".to_owned()
             }
         };
@@ -146,6 +151,12 @@ impl From<ClientError> for Failure {
                 .exit(Exit::Unclear)
                 .hint("`clusterctl logs supervisor` shows what it does".to_owned()),
         }
+    }
+}
+
+impl From<RunDirError> for Failure {
+    fn from(error: RunDirError) -> Failure {
+        Failure::new(error).hint("choose another one with `--run-dir DIR`".to_owned())
     }
 }
 

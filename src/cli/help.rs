@@ -261,6 +261,7 @@ Examples:
   clusterctl load-test --report test.html --json > test.json
   clusterctl load-test --compare before.json after.json
   clusterctl load-test 1000 10 --target 127.0.0.1:9001
+  clusterctl load-test 10k 30 --target http://127.0.0.1:8080/mcp
 
 Exit codes:
   0  passed: all were held without an error, and what is judged is within target

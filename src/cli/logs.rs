@@ -13,22 +13,25 @@ use super::log_file::LogFile;
 use super::names;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::profile::Runtime;
+use crate::platform::RunDir;
+use crate::profile::{self, Cluster, Runtime};
 use crate::render::NGINX_ACCESS_LOG;
 use crate::report::paint;
+use crate::supervisor::Record;
 
 /// Between two looks at files that are followed.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Shows them.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Logs) -> Outcome {
-    let logs = settings.run_dir()?.logs();
+    let run_dir = settings.run_dir()?;
+    let logs = run_dir.logs();
     let found = found(&logs)?;
     let wanted = match &args.name {
         None if found.is_empty() => return Err(none(&logs)),
         None => None,
         Some(name) if found.contains(name) => Some(name.as_str()),
-        Some(name) => return Err(missing(settings, &logs, name, found)),
+        Some(name) => return Err(missing(settings, &run_dir, name, found)),
     };
     let mut reader = Reader {
         printer,
@@ -112,8 +115,8 @@ impl Reader<'_> {
 }
 
 /// There is no log called `name`: not yet, or there is no such child.
-fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>) -> Failure {
-    if let Ok(cluster) = settings.cluster() {
+fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<String>) -> Failure {
+    if let Some(cluster) = logged(settings, run_dir, &known) {
         if cluster.runtime == Runtime::External && cluster.node(name).is_some() {
             return elsewhere(name);
         }
@@ -123,11 +126,23 @@ fn missing(settings: &Settings, logs: &Path, name: &str, mut known: Vec<String>)
     let others = balancers.chain(["supervisor", NGINX_ACCESS_LOG]);
     known.extend(others.map(str::to_owned));
     if known.iter().any(|known| known == name) {
-        return none(&logs.join(format!("{name}.log")));
+        return none(&run_dir.log(name));
     }
     known.sort();
     known.dedup();
     names::unknown("log", name, known.iter().map(String::as_str))
+}
+
+/// The cluster whose logs these are: the recorded one, else the one of the flags. Without either it is the default one only where
+/// nothing has logged yet.
+fn logged(settings: &Settings, run_dir: &RunDir, found: &[String]) -> Option<Cluster> {
+    if let Ok(Some(record)) = Record::read(run_dir) {
+        return profile::load(&record.launch.source).ok();
+    }
+    if settings.names_profile() || found.is_empty() {
+        return settings.cluster().ok();
+    }
+    None
 }
 
 /// The names of the logs that there are, in order; none before the first start.

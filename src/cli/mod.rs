@@ -68,7 +68,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             let printer = Printer::new(true);
-            let outcome = usage::answer(&error, &printer);
+            let outcome = usage::answer(error, &printer);
             (printer, outcome)
         }
     };

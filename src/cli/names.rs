@@ -3,11 +3,15 @@
 use super::failure::Failure;
 use crate::api::Client;
 use crate::profile::closest;
+use crate::units::excerpt;
+
+/// Names that a hint lists; a reader looks through no more.
+const MAX_LISTED: usize = 20;
 
 /// The usage error about a `name` that is none of the `known` ones of its `kind`.
 pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.into_iter().collect();
-    let failure = Failure::usage(format!("unknown {kind} `{name}`"));
+    let failure = Failure::usage(format!("unknown {kind} `{}`", excerpt(name)));
     match closest(name, known.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None if known.is_empty() => failure,
@@ -30,8 +34,16 @@ pub(super) async fn known_node(client: &Client, name: &str) -> Result<(), Failur
 // Private
 
 fn listed(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    quoted.join(", ")
+    let quoted: Vec<String> = names
+        .iter()
+        .take(MAX_LISTED)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = match names.len().saturating_sub(MAX_LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    quoted.join(", ") + &more
 }
 
 #[cfg(test)]
@@ -44,5 +56,12 @@ mod tests {
         assert_eq!(hint("erlmcp3"), "did you mean `erlmcp2`?");
         assert_eq!(hint("zebra"), "there is `erlmcp1`, `erlmcp2`");
         assert_eq!(unknown("node", "zebra", ["a"]).text(), "unknown node `zebra`");
+        let long = "z".repeat(200_000);
+        assert!(unknown("node", &long, ["a"]).text().len() < 200);
+        let many: Vec<String> = (0..1_000).map(|n| format!("n{n}")).collect();
+        let hint = unknown("node", "zebra", many.iter().map(String::as_str))
+            .hint
+            .unwrap();
+        assert!(hint.ends_with("`n19` and 980 more"), "{hint}");
     }
 }

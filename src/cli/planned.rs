@@ -24,8 +24,10 @@ impl Planned {
     /// With the balancer that was `named`, or the profile's.
     ///
     /// # Errors
-    /// When the profile is wrong, or there is no such balancer here.
+    /// When the profile is wrong, no balancer could run in the run directory, or there is no such balancer here.
     pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Planned, Failure> {
+        let run_dir = settings.run_dir()?;
+        run_dir.try_path()?;
         let kind = settings.balancer(named)?;
         let cluster = settings.cluster()?.behind(kind);
         let plan = plan(&cluster, kind, &Host::read());
@@ -34,7 +36,7 @@ impl Planned {
             cluster,
             plan,
             balancer,
-            run_dir: settings.run_dir()?,
+            run_dir,
             templates: settings.templates(),
         })
     }

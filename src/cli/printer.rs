@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::failure::{Failure, NotWritten};
 use crate::platform::terminal;
 use crate::report::paint;
+use crate::units::readable;
 
 /// The only thing that prints.
 #[derive(Clone, Debug)]
@@ -77,7 +78,7 @@ impl Printer {
 
     /// What the user should know although it went well, to stderr.
     pub(super) fn warning(&self, text: &str) {
-        self.note(&format!("{} {text}", paint::yellow("warning:")));
+        self.note(&format!("{} {}", paint::yellow("warning:"), readable(text)));
     }
 
     /// Why it did not go well, to stderr.
@@ -86,12 +87,12 @@ impl Printer {
             return;
         }
         if failure.speaks_for_itself() {
-            self.note(&failure.text());
+            self.note(&readable(&failure.text()));
         } else {
-            self.note(&format!("{} {}", paint::red("error:"), failure.text()));
+            self.note(&format!("{} {}", paint::red("error:"), readable(&failure.text())));
         }
         if let Some(hint) = &failure.hint {
-            self.note(&format!("{} {hint}", paint::cyan("hint:")));
+            self.note(&format!("{} {}", paint::cyan("hint:"), readable(hint)));
         }
     }
 

@@ -1,6 +1,8 @@
 //! The command line's global flags, made into what commands need. Each is made when it is asked for: who names the run
 //! directory needs no profile to look at a cluster.
 
+use std::cell::OnceCell;
+
 use super::args::Global;
 use super::balancer_name::BalancerName;
 use super::failure::Failure;
@@ -19,6 +21,8 @@ pub(super) struct Settings {
     global: Global,
     /// The profile of what runs, where that is asked about.
     running: Option<Source>,
+    /// The profile that the flags name, read once: a pipe cannot be read again.
+    named: OnceCell<Source>,
 }
 
 impl Settings {
@@ -33,6 +37,7 @@ impl Settings {
                 .map(|path| std::path::absolute(&path).unwrap_or(path)),
             global,
             running: None,
+            named: OnceCell::new(),
         }
     }
 
@@ -73,7 +78,10 @@ impl Settings {
     /// # Errors
     /// When there is no such profile, or it is unreadable.
     pub(super) fn source_of(&self, name: Option<&str>) -> Result<Source, Failure> {
-        let mut source = Source::read(name.unwrap_or(&self.global.profile))?;
+        let mut source = match name {
+            Some(name) => Source::read(name)?,
+            None => self.named()?,
+        };
         source.sets.clone_from(&self.global.sets);
         source.port_offset = self.global.port_offset;
         Ok(source)
@@ -93,7 +101,7 @@ impl Settings {
         let mut source = if profile == profile::DEFAULT {
             running.read_again()?
         } else {
-            Source::read(profile)?
+            self.named()?
         };
         source.sets = running
             .sets
@@ -107,6 +115,15 @@ impl Settings {
             *port_offset
         };
         Ok(source)
+    }
+
+    /// The text of the profile that the flags name.
+    fn named(&self) -> Result<Source, Failure> {
+        if let Some(source) = self.named.get() {
+            return Ok(source.clone());
+        }
+        let source = Source::read(&self.global.profile)?;
+        Ok(self.named.get_or_init(|| source).clone())
     }
 
     /// Whether anything but the default profile was asked for.

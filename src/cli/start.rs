@@ -19,7 +19,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
     let run_dir = settings.run_dir()?;
     // Whoever mistyped it leaves no directory behind.
     let _named = args.balancer.as_ref().map(BalancerName::kind).transpose()?;
-    run_dir.create().map_err(unusable)?;
+    run_dir.create()?;
     match Presence::of(&run_dir).await? {
         Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
         Presence::Orphaned(record) => {
@@ -255,8 +255,4 @@ async fn reach(run_dir: &RunDir, has_ended: impl Fn() -> bool) -> Option<Client>
 fn another(running: BalancerKind) -> Failure {
     Failure::because(format!("the cluster is running with {running}"))
         .hint("`clusterctl stop` ends it".to_owned())
-}
-
-fn unusable(error: crate::platform::run_dir::RunDirError) -> Failure {
-    Failure::new(error).hint("choose another one with `--run-dir DIR`".to_owned())
 }

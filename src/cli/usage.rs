@@ -5,12 +5,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
+use crate::units::excerpt;
 
 /// Prints help and version where they were asked for; everything else is a usage error.
 ///
 /// # Errors
 /// With what is wrong with the command line.
-pub(super) fn answer(error: &clap::Error, printer: &Printer) -> Outcome {
+pub(super) fn answer(error: clap::Error, printer: &Printer) -> Outcome {
+    let error = &shortened(error);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             printer.data(&error.render().ansi().to_string())?;
@@ -37,6 +39,21 @@ fn is_bare(error: &clap::Error) -> bool {
         Some(ContextValue::String(path)) => !path.contains(' '),
         _ => true,
     }
+}
+
+/// The same about excerpts of what was typed.
+fn shortened(mut error: clap::Error) -> clap::Error {
+    for kind in [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidSubcommand,
+        ContextKind::InvalidValue,
+    ] {
+        if let Some(ContextValue::String(typed)) = error.get(kind) {
+            let typed = excerpt(typed);
+            error.insert(kind, ContextValue::String(typed));
+        }
+    }
+    error
 }
 
 /// Clap's first paragraph, in one line: what follows it, usage and tips, is what our hint is for.
@@ -76,7 +93,7 @@ mod tests {
 
     fn said(line: &[&str]) -> (String, String) {
         let line = std::iter::once("clusterctl").chain(line.iter().copied());
-        let error = Cli::try_parse_from(line).unwrap_err();
+        let error = shortened(Cli::try_parse_from(line).unwrap_err());
         (what(&error), hint(&error))
     }
 
@@ -91,6 +108,35 @@ mod tests {
         );
         assert_eq!(said(&["start", "--foregruond"]).1, "did you mean `--foreground`?");
         assert_eq!(said(&["start", "--only", "node"]).1, "did you mean `nodes`?");
+    }
+
+    #[test]
+    fn what_was_typed_is_shortened_and_steers_no_terminal() {
+        let long = "x".repeat(200_000);
+        for line in [
+            vec![long.as_str()],
+            vec!["start", &long, &long],
+            vec!["start", "--only", &long],
+            vec!["start", "--timeout", &long],
+            vec!["status", "--port-offset", &long],
+            vec!["load-test", &long],
+            vec!["load-test", "--rate", &long],
+            vec!["load-test", "--protocol", &long],
+            vec!["node", "--name", "a", "--tcp", &long],
+            vec!["node", "--name", "a", "--tcp", "127.0.0.1:1", "--mute", &long],
+            vec!["completions", &long],
+            vec!["health", "--continuous", &long],
+            vec!["logs", "-n", &long],
+            vec!["erlang", "a", &long],
+            vec!["doctor", "--connections", &long],
+        ] {
+            let (what, hint) = said(&line);
+            assert!(what.len() + hint.len() < 1_000, "{}: {}", line[0], what.len());
+        }
+        let (what, _) = said(&[&format!("--{long}")]);
+        assert!(what.len() < 1_000, "{}", what.len());
+        let (what, _) = said(&["start", "--only", "a\x1b[2J\n\nb"]);
+        assert!(what.contains(r"a\u{1b}[2J\n\nb"), "{what}");
     }
 
     #[test]

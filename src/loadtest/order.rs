@@ -17,6 +17,8 @@ pub struct Order {
     pub target: SocketAddr,
     /// The target as it was named, `HOST:PORT`: for the Host header.
     pub authority: String,
+    /// Where HTTP requests go.
+    pub path: String,
     /// What clients speak.
     pub protocol: Protocol,
     /// How many there are; at least one.

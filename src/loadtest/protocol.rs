@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::excerpt;
+
 /// What clients speak, and so what a held connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +36,17 @@ impl Protocol {
         }
     }
 
+    /// The path that requests go to, where none is named.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "/",
+            Protocol::Http => "/mcp",
+            Protocol::Ws => "/mcp/ws",
+            Protocol::Sse => "/mcp/sse",
+        }
+    }
+
     /// The profile's name of the listener that is for it: a key of `listen`.
     #[must_use]
     pub const fn listener(self) -> &'static str {
@@ -59,6 +72,6 @@ impl FromStr for Protocol {
         Protocol::ALL
             .into_iter()
             .find(|protocol| protocol.name() == text)
-            .ok_or_else(|| format!("`{text}` is none of tcp, http, ws, sse"))
+            .ok_or_else(|| format!("`{}` is none of tcp, http, ws, sse", excerpt(text)))
     }
 }

@@ -82,6 +82,7 @@ pub async fn run(
     let site = Arc::new(Site {
         protocol: order.protocol,
         authority: order.authority.clone(),
+        path: order.path.clone(),
     });
     let greeted = tokio::select! {
         greeted = greeting::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,

@@ -1,10 +1,33 @@
 //! Where programs are.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use crate::units::excerpt;
 
 /// Where administrators' programs are, which an ordinary user's PATH leaves out.
 const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
+
+/// Why a file does not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// A bare name that no directory of PATH has.
+    #[error("is not in PATH")]
+    NotInPath,
+    /// There is nothing at its path.
+    #[error("does not exist")]
+    NotThere,
+    /// It is a directory.
+    #[error("is a directory")]
+    Directory,
+    /// It lacks the permission.
+    #[error("is not executable")]
+    NotExecutable,
+    /// What its first line names is missing.
+    #[error("is a script for `{0}`, which does not exist")]
+    NoInterpreter(String),
+}
 
 /// A program that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,12 +36,22 @@ pub enum Missing {
     #[error("cannot find `{0}`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
     NotFound(&'static str),
     /// The profile names a file that is not there.
-    #[error("cannot find `{}`, which the profile names as `binaries.{name}`", .path.display())]
+    #[error("cannot find `{}`, which the profile names as `binaries.{name}`", shown(.path))]
     NotThere {
         /// The program.
         name: &'static str,
         /// The file.
         path: PathBuf,
+    },
+    /// The profile names a file that does not run.
+    #[error("`{}`, which the profile names as `binaries.{name}`, {why}", shown(.path))]
+    Unusable {
+        /// The program.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it does not run.
+        why: Unusable,
     },
 }
 
@@ -29,7 +62,12 @@ impl Missing {
         let install = format!("`apt-get install -y {package}`");
         match self {
             Missing::NotFound(name) => format!("{install}, or name it with `--set binaries.{name}=PATH`"),
-            Missing::NotThere { name, .. } => {
+            Missing::Unusable {
+                path,
+                why: Unusable::NotExecutable,
+                ..
+            } => format!("`chmod +x {}`, if it is the right file", shown(path)),
+            Missing::NotThere { name, .. } | Missing::Unusable { name, .. } => {
                 format!("correct `binaries.{name}`, or leave it out and {install}")
             }
         }
@@ -42,47 +80,148 @@ impl Missing {
 /// # Errors
 /// When it is not there.
 pub fn locate(name: &'static str, named: Option<&Path>) -> Result<PathBuf, Missing> {
-    let path = match named {
-        Some(named) => at(named).ok_or_else(|| Missing::NotThere {
-            name,
-            path: named.to_owned(),
-        })?,
-        None => search(name).ok_or(Missing::NotFound(name))?,
+    let path = if let Some(named) = named {
+        at(named).map_err(|why| {
+            let path = named.to_owned();
+            match why {
+                Unusable::NotInPath | Unusable::NotThere => Missing::NotThere { name, path },
+                why => Missing::Unusable { name, path, why },
+            }
+        })?
+    } else {
+        let elsewhere = ELSEWHERE.iter().map(PathBuf::from);
+        search(name, elsewhere).ok_or(Missing::NotFound(name))?
     };
     Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
+/// The file that `exec` runs as `program`: a bare name is searched for in PATH, a path is what it is.
+///
+/// # Errors
+/// When there is none, or it does not run.
+pub fn find(program: &str) -> Result<PathBuf, Unusable> {
+    let path = if program.contains('/') {
+        PathBuf::from(program)
+    } else {
+        search(program, std::iter::empty()).ok_or(Unusable::NotInPath)?
+    };
+    runs(&path).map(|()| path)
+}
+
 // Private
 
-/// Where a program that somebody has `named` is: a bare name is searched for, a path is what it is.
-fn at(named: &Path) -> Option<PathBuf> {
-    match named.to_str() {
-        Some(name) if !name.contains('/') => search(name),
-        _ => named.exists().then(|| named.to_owned()),
-    }
+/// Where a program that the profile has `named` is: a bare name is searched for, a path is what it is.
+fn at(named: &Path) -> Result<PathBuf, Unusable> {
+    let path = match named.to_str() {
+        Some(name) if !name.contains('/') => {
+            search(name, ELSEWHERE.iter().map(PathBuf::from)).ok_or(Unusable::NotInPath)?
+        }
+        _ => named.to_owned(),
+    };
+    runs(&path).map(|()| path)
 }
 
-fn search(name: &str) -> Option<PathBuf> {
+fn search(name: &str, elsewhere: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain(ELSEWHERE.iter().map(PathBuf::from))
+        .chain(elsewhere)
         .map(|directory| directory.join(name))
-        .find(|file| is_executable(file))
+        .find(|file| file.is_file() && may_execute(file))
 }
 
-fn is_executable(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+/// Tries that `file` runs, without running it.
+fn runs(file: &Path) -> Result<(), Unusable> {
+    let Ok(metadata) = file.metadata() else {
+        return Err(Unusable::NotThere);
+    };
+    if metadata.is_dir() {
+        return Err(Unusable::Directory);
+    }
+    if !may_execute(file) {
+        return Err(Unusable::NotExecutable);
+    }
+    interpreter(file).map_or(Ok(()), |interpreter| {
+        if Path::new(&interpreter).is_file() {
+            Ok(())
+        } else {
+            Err(Unusable::NoInterpreter(excerpt(&interpreter)))
+        }
+    })
+}
+
+fn may_execute(file: &Path) -> bool {
+    nix::unistd::eaccess(file, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+/// What runs a script, as the kernel reads its first line: a carriage return at its end counts.
+fn interpreter(file: &Path) -> Option<String> {
+    const MAX_BYTES: u64 = 256;
+
+    let mut start = Vec::new();
+    File::open(file)
+        .ok()?
+        .take(MAX_BYTES)
+        .read_to_end(&mut start)
+        .ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.trim_start_matches([' ', '\t']).split([' ', '\t']).next()?;
+    (!interpreter.is_empty()).then(|| interpreter.to_owned())
+}
+
+fn shown(path: &Path) -> String {
+    excerpt(&path.to_string_lossy())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    fn written(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("program");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        (directory, path)
+    }
 
     #[test]
     fn a_bare_name_is_searched_for() {
-        assert!(at(Path::new("sh")).is_some_and(|path| path.is_absolute()));
-        assert_eq!(at(Path::new("Cargo.toml")), None);
-        assert_eq!(at(Path::new("./Cargo.toml")), Some(PathBuf::from("./Cargo.toml")));
+        assert!(at(Path::new("sh")).is_ok_and(|path| path.is_absolute()));
+        assert!(find("sh").is_ok_and(|path| path.is_absolute()));
+        assert_eq!(at(Path::new("Cargo.toml")), Err(Unusable::NotInPath));
+        assert_eq!(find("Cargo.toml"), Err(Unusable::NotInPath));
+    }
+
+    #[test]
+    fn what_does_not_run_is_told_apart() {
+        let (directory, path) = written("#!/bin/sh\n", 0o755);
+        let program = path.to_str().unwrap();
+        assert_eq!(find(program).as_deref(), Ok(path.as_path()));
+        assert_eq!(find(directory.path().to_str().unwrap()), Err(Unusable::Directory));
+        assert_eq!(find(&format!("{program}.py")), Err(Unusable::NotThere));
+        let (_directory, path) = written("no program", 0o644);
+        assert_eq!(find(path.to_str().unwrap()), Err(Unusable::NotExecutable));
+    }
+
+    #[test]
+    fn a_script_needs_its_interpreter() {
+        for (line, found) in [
+            ("#!/usr/bin/env python3\n", None),
+            ("#! /bin/sh -e\n", None),
+            ("\x7fELF", None),
+            ("#!/nonexistent/python\n", Some("/nonexistent/python")),
+            ("#!/bin/sh\r\n", Some("/bin/sh\\r")),
+        ] {
+            let (_directory, path) = written(line, 0o755);
+            let missing = match find(path.to_str().unwrap()) {
+                Ok(_) => None,
+                Err(Unusable::NoInterpreter(interpreter)) => Some(interpreter),
+                Err(other) => panic!("{line}: {other}"),
+            };
+            assert_eq!(missing.as_deref(), found, "{line}");
+        }
     }
 }

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::config_path::inexpressible;
+use crate::units::excerpt;
+
 /// HAProxy refuses longer socket paths (`sun_path` less what it appends while binding).
 const MAX_SOCKET_PATH: usize = 97;
 
@@ -24,8 +27,18 @@ pub enum Instance {
 /// A directory that cannot serve as run directory.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
+    /// The balancers' configurations cannot name files in it.
+    #[error("run directory `{}` has {what} in its path: {why}", shown(.path))]
+    Inexpressible {
+        /// The directory.
+        path: PathBuf,
+        /// What it has.
+        what: String,
+        /// Why that cannot be.
+        why: &'static str,
+    },
     /// It cannot be made or written.
-    #[error("cannot use run directory `{}`: {source}", .path.display())]
+    #[error("cannot use run directory `{}`: {source}", shown(.path))]
     Unusable {
         /// The directory.
         path: PathBuf,
@@ -33,12 +46,12 @@ pub enum RunDirError {
         source: io::Error,
     },
     /// Somebody else could put files into it, and so have programs run as this user.
-    #[error("run directory `{}` belongs to another user, or everybody can write to it", .0.display())]
+    #[error("run directory `{}` belongs to another user, or everybody can write to it", shown(.0))]
     Strange(PathBuf),
     /// Socket paths in it would be too long.
     #[error(
         "run directory `{}` is too long: its socket paths would have {length} bytes, more than {MAX_SOCKET_PATH}",
-        .path.display()
+        shown(.path)
     )]
     TooLong {
         /// The directory.
@@ -69,11 +82,18 @@ impl RunDir {
         RunDir::at(base.join(name))
     }
 
-    /// Makes the directory, for this user only, and tries that it can be written.
+    /// Tries that any balancer could run in it, whether it exists or not.
     ///
     /// # Errors
-    /// When it cannot be made or written, others could write to it, or socket paths in it would be too long.
-    pub fn create(&self) -> Result<(), RunDirError> {
+    /// When a configuration cannot name it, or socket paths in it would be too long.
+    pub fn try_path(&self) -> Result<(), RunDirError> {
+        if let Some((what, why)) = inexpressible(&self.0) {
+            return Err(RunDirError::Inexpressible {
+                path: self.0.clone(),
+                what,
+                why,
+            });
+        }
         let length = self.longest_socket().as_os_str().len();
         if length > MAX_SOCKET_PATH {
             return Err(RunDirError::TooLong {
@@ -81,6 +101,15 @@ impl RunDir {
                 length,
             });
         }
+        Ok(())
+    }
+
+    /// Makes the directory, for this user only, and tries that it can be written.
+    ///
+    /// # Errors
+    /// When it cannot be made or written, others could write to it, or no balancer could run in it.
+    pub fn create(&self) -> Result<(), RunDirError> {
+        self.try_path()?;
         let unusable = |source| RunDirError::Unusable {
             path: self.0.clone(),
             source,
@@ -383,6 +412,10 @@ impl RunDir {
 
 // Private
 
+fn shown(path: &Path) -> String {
+    excerpt(&path.to_string_lossy())
+}
+
 /// Where what is to replace the file at `path` is written.
 fn new_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -399,6 +432,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path().join("x".repeat(100)));
         assert!(matches!(run_dir.create(), Err(RunDirError::TooLong { .. })));
+        assert!(!run_dir.path().exists());
+    }
+
+    #[test]
+    fn a_path_that_no_configuration_can_name_is_refused_before_it_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path().join("a$b"));
+        let error = run_dir.create().unwrap_err().to_string();
+        assert!(error.contains("has `$` in its path: nginx takes"), "{error}");
         assert!(!run_dir.path().exists());
     }
 

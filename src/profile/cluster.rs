@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::document::{
     BalancerKind, Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts,
 };
+use super::placeholders::{Part, parts};
 
 /// A cluster, as a profile describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -155,17 +156,25 @@ impl Cluster {
 }
 
 impl Node {
-    /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`.
+    /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`. What else stands in
+    /// braces stays.
     #[must_use]
     pub fn fill(&self, argument: &str) -> String {
-        let port =
-            |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
-        argument
-            .replace("{name}", &self.name)
-            .replace("{n}", &self.number.to_string())
-            .replace("{address}", &self.tcp.ip().to_string())
-            .replace("{tcp_port}", &port(Some(self.tcp)))
-            .replace("{http_port}", &port(self.http))
+        let value = |name: &str| match name {
+            "name" => self.name.clone(),
+            "n" => self.number.to_string(),
+            "address" => self.tcp.ip().to_string(),
+            "tcp_port" => self.tcp.port().to_string(),
+            "http_port" => self
+                .http
+                .map_or(String::new(), |address| address.port().to_string()),
+            other => format!("{{{other}}}"),
+        };
+        let fill = |part| match part {
+            Part::Text(text) => text.to_owned(),
+            Part::Placeholder(name) => value(name),
+        };
+        parts(argument).into_iter().map(fill).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Count, Network, Percent, Period, PeriodRange};
+use crate::units::{Count, Network, Percent, Period, PeriodRange, whole};
 
 /// A whole profile.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -89,6 +89,8 @@ pub(super) struct Nodes {
     /// What a node is made of.
     pub runtime: Runtime,
     /// How many nodes.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub count: u16,
     /// Name of a node; `{n}` counts from 1.
     pub name: String,
@@ -99,10 +101,16 @@ pub(super) struct Nodes {
     /// HTTP port of the first node; null for nodes without HTTP.
     pub http_port: Option<u16>,
     /// Connections that one node should hold.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub target: u32,
     /// Connections that one node may hold.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub maxconn: u32,
     /// Share of the load relative to the others, 0 to 256.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub weight: u16,
     /// What happens when a node dies.
     pub restart: Restart,
@@ -112,7 +120,7 @@ pub(super) struct Nodes {
     pub path: Option<PathBuf>,
     /// The Erlang expressions by which such a node begins to serve.
     pub eval: String,
-    /// A configuration of Erlang applications for such nodes, under ours.
+    /// A configuration of Erlang applications for such nodes, laid over ours: what it sets counts.
     pub config: Option<PathBuf>,
     /// The nodes of runtime `external`.
     pub members: Vec<Member>,
@@ -129,6 +137,8 @@ pub struct Erlang {
     /// How long schedulers look for work before they sleep.
     pub busy_wait: BusyWait,
     /// Minor garbage collections of a process before a full one.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub fullsweep_after: u16,
     /// Silence of a client after which its process is made as small as can be.
     pub idle_after: Period,
@@ -222,6 +232,8 @@ pub struct Restart {
     /// Wait before a restart, doubled each time.
     pub backoff: PeriodRange,
     /// Restarts in a row before giving up.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub give_up_after: u32,
     /// Calm after which the count begins anew.
     pub forget_after: Period,
@@ -345,6 +357,8 @@ pub struct Table {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Connections through the balancer.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub maxconn: u32,
     /// Limits of one client address.
     pub per_ip: PerIp,
@@ -355,10 +369,16 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct PerIp {
     /// Connections at the same time.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub connections: u32,
     /// New connections per second.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub connection_rate: u32,
     /// HTTP requests or JSON-RPC lines per second.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub message_rate: u32,
     /// Networks without these limits.
     pub exempt: BTreeSet<Network>,
@@ -375,8 +395,12 @@ pub struct HealthCheck {
     /// Time for an answer.
     pub timeout: Period,
     /// Good answers until a node is up.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub rise: u16,
     /// Bad answers until a node is down.
+    #[serde(deserialize_with = "whole")]
+    #[schemars(with = "Count")]
     pub fall: u16,
 }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::document::{Document, Runtime};
+use crate::units::excerpt;
 
 /// One address and port that something listens on.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
 }
 
 fn node(name: &str) -> String {
-    format!("node {}", name.escape_debug())
+    format!("node {}", excerpt(name))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::layer::Layer;
 use super::places::join;
 use super::problem::{Mark, Problem};
 use super::schema::{child, items, paths, properties};
+use crate::units::excerpt;
 
 /// Takes the keys that `schema` does not have out of `layer`, and says so of each.
 pub(super) fn take_unknown(layer: &mut Layer, schema: &Schema) -> Vec<Problem> {
@@ -72,7 +73,7 @@ fn problem(layer: &Layer, schema: &Schema, path: &str, key: &str, siblings: &[St
     } else {
         format!("known here: {}", siblings.join(", "))
     };
-    let message = format!("unknown key `{}`", path.escape_debug());
+    let message = format!("unknown key `{}`", excerpt(path));
     Problem::at(Mark::new(&layer.text, range, ""), message).hint(hint)
 }
 

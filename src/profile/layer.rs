@@ -7,9 +7,13 @@ use serde_yaml::{Mapping, Value};
 
 use super::places::{Place, Places, join};
 use super::problem::{Mark, Problem, Text};
+use crate::units::excerpt;
 
 /// No profile is longer, and the time to refuse one stays short.
 pub(super) const MAX_BYTES: usize = 1 << 20;
+
+/// What some editors put in front of a text in UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A map of some of a profile's keys, and where they were written.
 #[derive(Clone, Debug)]
@@ -21,8 +25,9 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Reads a whole file.
+    /// Reads a whole file. A byte order mark in front of it is not part of it.
     pub(super) fn file(name: &str, content: &str) -> Result<Layer, Vec<Problem>> {
+        let content = content.trim_start_matches(BYTE_ORDER_MARK);
         let text = Text::new(name, content);
         let (value, places) = yaml(&text, 0..content.len())?;
         let what = match &value {
@@ -41,6 +46,7 @@ impl Layer {
     /// Reads `key.path=value`.
     pub(super) fn set(set: &str) -> Result<Layer, Vec<Problem>> {
         const PREFIX: &str = "--set ";
+        let set = set.trim_start_matches(BYTE_ORDER_MARK);
         let text = Text::new("command line", &format!("{PREFIX}{set}"));
         let whole = PREFIX.len()..text.content.len();
         let usage = "it is `--set key.path=value`, such as `--set nodes.count=2`";
@@ -80,8 +86,13 @@ impl Layer {
 fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Problem>> {
     let content = &text.content[part.clone()];
     let syntax = |at: usize, message: &str| {
-        let at = part.start + at;
-        vec![Problem::at(Mark::new(text, at..at + 1, ""), message)]
+        let problem = Problem::at(Mark::new(text, part.start + at..part.start + at + 1, ""), message);
+        vec![match placeholder_at(content, at) {
+            Some(placeholder) => problem.hint(format!(
+                "put a word with braces in quotes, such as `\"{placeholder}\"`"
+            )),
+            None => problem,
+        }]
     };
     if content.len() > MAX_BYTES {
         return Err(syntax(0, "the profile is larger than 1 MiB"));
@@ -109,10 +120,23 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Pro
     Ok((value, places))
 }
 
+/// The placeholder in the same line that a parser stumbles over: in a list, braces begin a map.
+fn placeholder_at(content: &str, at: usize) -> Option<&'static str> {
+    const PLACEHOLDERS: [&str; 5] = ["{tcp_port}", "{http_port}", "{name}", "{n}", "{address}"];
+
+    let (before, after) = content.split_at(content.floor_char_boundary(at));
+    let before = before.rsplit('\n').next().unwrap_or_default();
+    let after = after.split('\n').next().unwrap_or_default();
+    let line = format!("{before}{after}");
+    PLACEHOLDERS
+        .into_iter()
+        .find(|placeholder| line.contains(placeholder))
+}
+
 fn duplicate(text: &Arc<Text>, (path, first, second): &(String, Range<usize>, Range<usize>)) -> Problem {
     Problem::at(
         Mark::new(text, second.clone(), "again"),
-        format!("`{}` stands here twice", path.escape_debug()),
+        format!("`{}` stands here twice", excerpt(path)),
     )
     .mark(Some(Mark::new(text, first.clone(), "first")))
     .hint("leave one of them out")
@@ -146,6 +170,23 @@ mod tests {
         assert_eq!(key("nodes"), "nodes");
         assert_eq!(key("nodes.restart"), "restart");
         assert_eq!(key("nodes.restart.give_up_after"), "give_up_after");
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_nothing() {
+        let layer = Layer::file("p.yaml", "\u{feff}cluster: a\r\nnodes: {count: 2}\r\n").unwrap();
+        assert_eq!(layer.places.get("cluster").unwrap().key, 0..7);
+        let count = layer.places.get("nodes.count").unwrap().value.clone();
+        assert_eq!(&layer.text.content[count], "2");
+        let empty = Layer::file("p.yaml", "\u{feff}").unwrap_err();
+        assert_eq!(empty[0].message, "the profile is empty");
+        assert!(
+            Layer::set("\u{feff}nodes.count=2")
+                .unwrap()
+                .places
+                .get("nodes.count")
+                .is_some()
+        );
     }
 
     #[test]

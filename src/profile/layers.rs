@@ -43,6 +43,13 @@ impl Layers {
         Some(Mark::new(&layer.text, range.clone(), label))
     }
 
+    /// The value of `path` itself as it is written, quotes and all.
+    pub(super) fn written_value(&self, path: &str) -> Option<&str> {
+        let layer = self.0.iter().rfind(|layer| layer.places.get(path).is_some())?;
+        let place = layer.places.get(path)?;
+        layer.text.content.get(place.value.clone()).map(str::trim)
+    }
+
     /// The layer whose value counts for `path`: 0 for the defaults.
     pub(super) fn origin(&self, path: &str) -> usize {
         self.written(path).map_or(0, |(layer, _)| layer)

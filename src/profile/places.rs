@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, ScanError, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+
+use crate::units::excerpt;
 
 /// Nesting beyond this is no profile, and would overflow the stack.
 const MAX_DEPTH: usize = 64;
@@ -160,6 +162,12 @@ impl<'a> Walk<'a> {
         if tag.is_some() {
             return Err(self.refused("a profile has no tags: write the value alone", span));
         }
+        if let Event::Scalar(written, ScalarStyle::Plain, ..) = event
+            && is_too_large(written)
+        {
+            let message = format!("`{}` is larger than any number of a profile", excerpt(written));
+            return Err(self.refused(&message, span));
+        }
         match event {
             Event::MappingStart(..) => self.mapping(start, path, depth),
             Event::SequenceStart(..) => self.sequence(start, path, depth),
@@ -251,6 +259,13 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Whether it is a whole number that has no place in 64 bits.
+fn is_too_large(written: &str) -> bool {
+    let digits = written.strip_prefix(['-', '+']).unwrap_or(written);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && written.parse::<u64>().is_err() && written.parse::<i64>().is_err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +325,7 @@ mod tests {
             "a: &somebody 1",
             "a: !tag 1",
             "[a]: 1",
+            "a: 99999999999999999999999",
             deep.as_str(),
         ] {
             let error = Places::of(text).unwrap_err();

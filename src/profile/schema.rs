@@ -27,6 +27,17 @@ pub(super) fn child<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
     properties(schema)?.get(key)
 }
 
+/// The schema of the value of `path`, where `schema` describes the whole: through maps and lists.
+pub(super) fn at<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split(['.', '[']).try_fold(schema, |schema, step| {
+        if step.ends_with(']') {
+            items(schema)
+        } else {
+            child(schema, step)
+        }
+    })
+}
+
 /// The schema of a list's items.
 pub(super) fn items(schema: &Value) -> Option<&Value> {
     alternatives(schema).find_map(|schema| schema.get("items"))
@@ -35,6 +46,18 @@ pub(super) fn items(schema: &Value) -> Option<&Value> {
 /// The keys of the map that `schema` describes.
 pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     alternatives(schema).find_map(|schema| schema.get("properties")?.as_object())
+}
+
+/// The words that `schema` allows, in its order.
+pub(super) fn words(schema: &Value) -> Vec<&str> {
+    let variants = schema
+        .get("oneOf")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let described = variants.filter_map(|variant| variant.get("const"));
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    described.chain(listed).filter_map(Value::as_str).collect()
 }
 
 /// Every path below `schema`, through maps only.
@@ -113,6 +136,39 @@ mod tests {
         let count = child(child(&schema, "nodes").unwrap(), "count").unwrap();
         assert_eq!(count["default"], json!(4));
         assert_eq!(count["description"], json!("How many nodes."));
+    }
+
+    #[test]
+    fn a_count_is_a_number_or_has_a_suffix() {
+        let schema = schema();
+        for path in [
+            "nodes.count",
+            "nodes.maxconn",
+            "limits.per_ip.connections",
+            "routing.table.size",
+            "health.rise",
+        ] {
+            let count = at(&schema, path).unwrap();
+            assert_eq!(count["type"], json!(["integer", "string"]), "{path}");
+            assert_eq!(count["pattern"], json!("^ *[0-9]+[kKmM]? *$"), "{path}");
+            assert!(
+                count["default"].is_u64() || count["default"].is_string(),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            words(at(&schema, "nodes.runtime").unwrap()),
+            ["embedded", "erlang", "command", "external"]
+        );
+    }
+
+    #[test]
+    fn a_members_config_lies_over_ours() {
+        let schema = schema();
+        let config = at(&schema, "nodes.config").unwrap()["description"]
+            .as_str()
+            .unwrap();
+        assert!(config.contains("laid over ours"), "{config}");
     }
 
     #[test]

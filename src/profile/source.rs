@@ -1,13 +1,15 @@
 //! Where a profile comes from: a name or a file, `--set` overrides, a port offset.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::closest::closest;
 use super::layer::MAX_BYTES;
+use crate::units::excerpt;
 
 /// The embedded profiles: name, text.
 pub const EMBEDDED: &[(&str, &str)] = &[
@@ -40,7 +42,7 @@ pub struct Source {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Neither an embedded profile nor a file.
-    #[error("no profile `{name}`: neither an embedded profile nor a file")]
+    #[error("no profile `{}`: neither an embedded profile nor a file", excerpt(.name))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -48,15 +50,31 @@ pub enum SourceError {
         near: Option<&'static str>,
     },
     /// The file cannot be read.
-    #[error("cannot read profile `{path}`")]
+    #[error("cannot read profile `{}`", excerpt(.path))]
     Read {
         /// The file.
         path: String,
         /// Why.
         source: io::Error,
     },
+    /// The file is text in another encoding.
+    #[error("profile `{}` is {encoding}, not UTF-8", excerpt(.path))]
+    Encoded {
+        /// The file.
+        path: String,
+        /// What it is.
+        encoding: &'static str,
+    },
+    /// The file is not a file.
+    #[error("profile `{}` is {what}, not a file", excerpt(.path))]
+    NotAFile {
+        /// Where it is.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// The file is no text.
-    #[error("{path}:{line}:{column}: not UTF-8")]
+    #[error("{}:{line}:{column}: not UTF-8", excerpt(.path))]
     NotUtf8 {
         /// The file.
         path: String,
@@ -144,13 +162,37 @@ pub fn summary(text: &str) -> &str {
 // Private
 
 fn file(path: &str) -> Result<String, SourceError> {
+    let unreadable = |source| SourceError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    // Opening a FIFO would wait for a writer.
+    let kind = fs::metadata(path).map_err(unreadable)?.file_type();
+    let what = if kind.is_dir() {
+        "a directory"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_block_device() {
+        "a block device"
+    } else {
+        ""
+    };
+    if !what.is_empty() {
+        return Err(SourceError::NotAFile {
+            path: path.to_owned(),
+            what,
+        });
+    }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|source| SourceError::Read {
+        .map_err(unreadable)?;
+    if let Some(encoding) = other_encoding(&bytes) {
+        return Err(SourceError::Encoded {
             path: path.to_owned(),
-            source,
-        })?;
+            encoding,
+        });
+    }
     let cut = bytes.len() > MAX_BYTES;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
@@ -167,9 +209,20 @@ fn file(path: &str) -> Result<String, SourceError> {
             Err(SourceError::NotUtf8 {
                 path: path.to_owned(),
                 line: good.matches('\n').count() + 1,
-                column: line.chars().count() + 1,
+                column: line.trim_start_matches('\u{feff}').chars().count() + 1,
             })
         }
+    }
+}
+
+/// The encoding of a text that is not UTF-8, as its byte order mark tells, or the zeros beside its first character.
+fn other_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        [0, 0, 0, first, ..] | [first, 0, 0, 0, ..] if *first != 0 => Some("UTF-32"),
+        [0, first, ..] | [first, 0, ..] if *first != 0 => Some("UTF-16"),
+        _ => None,
     }
 }
 
@@ -204,6 +257,37 @@ mod tests {
         let path = path.display().to_string();
         let error = Source::read(&path).unwrap_err().to_string();
         assert_eq!(error, format!("{path}:2:5: not UTF-8"));
+    }
+
+    #[test]
+    fn other_encodings_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.yaml");
+        for (bytes, encoding) in [
+            (&b"\xff\xfea\0:\0"[..], "UTF-16"),
+            (b"\xfe\xff\0a\0:", "UTF-16"),
+            (b"a\0:\0", "UTF-16"),
+            (b"\0a\0:", "UTF-16"),
+            (b"\xff\xfe\0\0a\0\0\0", "UTF-32"),
+            (b"a\0\0\0:\0\0\0", "UTF-32"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = Source::read(&path.display().to_string()).unwrap_err();
+            assert!(
+                error.to_string().ends_with(&format!(" is {encoding}, not UTF-8")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Source::read(&dir.path().display().to_string()).unwrap_err();
+        assert!(
+            error.to_string().ends_with("is a directory, not a file"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use serde_yaml::Value;
 use super::closest::closest;
 use super::document::Document;
 use super::layers::Layers;
+use super::mistyped;
 use super::problem::Problem;
+use crate::units::excerpt;
 
 /// Gives `layers`, merged, their types.
 ///
@@ -21,7 +23,7 @@ pub(super) fn document(layers: &Layers) -> Result<Document, Vec<Problem>> {
             Err(error) => error,
         };
         let path = error.path().to_string();
-        problems.push(problem(layers, &path, &error.inner().to_string()));
+        problems.push(problem(layers, &merged, &path, &error.inner().to_string()));
         // With the default in its place the next wrong value comes to light; a list is replaced as a whole.
         let known = path.split('[').next().unwrap_or_default();
         if !restore(&mut merged, layers, known) {
@@ -49,36 +51,55 @@ fn restore(merged: &mut Value, layers: &Layers, path: &str) -> bool {
     changed
 }
 
-fn problem(layers: &Layers, path: &str, error: &str) -> Problem {
+fn problem(layers: &Layers, merged: &Value, path: &str, error: &str) -> Problem {
     // A map that is null is read as one without keys.
     let null = error.starts_with("missing field") && !path.contains('[');
     let error = if null { "unit value, expected a map" } else { error };
+    let found = at(merged, path).unwrap_or(&Value::Null);
     let problem =
-        Problem::new(format!("`{}`: {}", path.escape_debug(), plain(error))).mark(layers.mark(path, ""));
+        Problem::new(format!("`{}`: {}", excerpt(path), plain(error, found))).mark(layers.mark(path, ""));
     if let Some(meant) = variant(error) {
         return problem.hint(format!("did you mean `{meant}`?"));
     }
-    if error.ends_with("expected a string") {
-        return problem.hint("put it in quotes");
-    }
-    if error.ends_with("expected a sequence") && !path.contains('[') {
-        return problem.hint("put it in brackets, and an item with colons in quotes, too: `[\"::1\"]`");
-    }
-    if null {
-        return problem.hint(format!("leave `{path}` out to take its defaults"));
-    }
-    match layers.default_of(path) {
-        Some(default @ (Value::String(_) | Value::Number(_))) => {
-            let default = serde_yaml::to_string(default).unwrap_or_default();
-            problem.hint(format!("the default is `{}`", default.trim()))
-        }
-        _ => problem,
+    let expected = match error.rsplit_once("expected ") {
+        Some((_, structure)) if structure.starts_with("struct ") => "a map",
+        Some((_, expected)) => expected,
+        None => "",
+    };
+    match mistyped::hint(layers, path, found, expected) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
     }
 }
 
+/// The value of `path`, in maps and lists.
+fn at<'a>(merged: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut value = merged;
+    for step in path.split(['.', '[']) {
+        value = match step.strip_suffix(']') {
+            Some(index) => value.get(index.parse::<usize>().ok()?)?,
+            None => value.get(step)?,
+        };
+    }
+    Some(value)
+}
+
 /// The parser's words, without those of its trade.
-fn plain(error: &str) -> String {
-    let mut plain = error.to_owned();
+fn plain(error: &str, found: &Value) -> String {
+    // These do not say what was written.
+    let wanted = match error {
+        "invalid IP address syntax" => "an IP address",
+        "invalid socket address syntax" => "an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
+        _ => "",
+    };
+    if let Some(text) = found.as_str().filter(|_| !wanted.is_empty()) {
+        return format!("`{}` is not {wanted}", excerpt(text));
+    }
+    // What was written comes first, however long it is.
+    let mut plain = match error.rsplit_once(", expected ") {
+        Some((found, expected)) => format!("{}, expected {expected}", excerpt(found)),
+        None => error.to_owned(),
+    };
     for (trade, word) in [
         ("invalid type: ", ""),
         ("invalid value: ", ""),
@@ -94,14 +115,12 @@ fn plain(error: &str) -> String {
         ("expected u16", "expected a whole number from 0 to 65535"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
         ("expected path string", "expected a path"),
-        ("invalid IP address syntax", "not an IP address"),
+        ("expected IP address", "expected an IP address"),
+        ("expected a Value::Tagged enum", "expected a word"),
+        ("expected a boolean", "expected `true` or `false`"),
         (
             "expected socket address",
             "expected an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
-        ),
-        (
-            "invalid socket address syntax",
-            "not an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
         ),
     ] {
         plain = plain.replace(trade, word);

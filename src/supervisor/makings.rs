@@ -1,5 +1,6 @@
 //! What nodes are made of, as it was found on this host.
 
+use super::command;
 use super::prepare::PrepareError;
 use crate::beam;
 use crate::erlmcp::Installation;
@@ -31,7 +32,10 @@ impl Makings {
         Ok(match (cluster.runtime, &cluster.erlmcp) {
             (Runtime::Embedded, _) => Makings::Embedded,
             (Runtime::Erlang, _) => Makings::Beam(beam::find(binaries).await?),
-            (Runtime::Command, None) => Makings::Command,
+            (Runtime::Command, None) => {
+                command::find(cluster)?;
+                Makings::Command
+            }
             (Runtime::Command, Some(wanted)) => {
                 Makings::Erlmcp(Box::new(Installation::find(wanted, binaries, run_dir).await?))
             }

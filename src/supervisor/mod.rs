@@ -18,6 +18,7 @@ mod census;
 mod child;
 mod children;
 mod comeback;
+pub mod command;
 mod core;
 mod doorway;
 mod drain;

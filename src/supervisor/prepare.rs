@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::command::CommandError;
 use super::makings::Makings;
 use super::record::Launch;
 use super::setting::Setting;
@@ -33,6 +34,9 @@ pub enum PrepareError {
     /// There is no balancer to run.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// There is no program for the nodes.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// There is no Erlang for the nodes.
     #[error(transparent)]
     Otp(#[from] OtpError),
@@ -61,6 +65,7 @@ impl PrepareError {
             // Says it beside each problem.
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
+            PrepareError::Command(error) => Some(error.hint()),
             PrepareError::Otp(error) => Some(error.hint()),
             PrepareError::Install(error) => error.hint(),
             PrepareError::Files(error) => error.hint(),

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{UnitError, scalar_unit};
+use serde::Deserializer;
+
+use super::{Scalar, UnitError, scalar_unit};
 
 const EXPECTED: &str = "a count such as `1000`, `200k` or `1m`";
 
@@ -11,7 +13,13 @@ const EXPECTED: &str = "a count such as `1000`, `200k` or `1m`";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(u64);
 
-scalar_unit!(Count, "a count such as `1000`, `200k` or `1m`", "200k");
+scalar_unit!(Count, "a count such as `1000`, `200k` or `1m`", {
+    "type": ["integer", "string"],
+    "minimum": 0,
+    "pattern": "^ *[0-9]+[kKmM]? *$",
+    "description": EXPECTED,
+    "examples": [1000, "200k", "1m"],
+});
 
 impl Count {
     /// The number itself.
@@ -19,6 +27,20 @@ impl Count {
     pub const fn get(self) -> u64 {
         self.0
     }
+}
+
+/// Reads a whole number of any type, written as a [`Count`]: for fields that keep the number alone.
+///
+/// # Errors
+/// When it is not a count, or larger than the type holds.
+pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(Scalar {
+        expecting: EXPECTED,
+        parse: |text| {
+            let Count(number) = text.parse()?;
+            T::try_from(number).map_err(|_| UnitError::new(text, largest::<T>()))
+        },
+    })
 }
 
 impl From<u64> for Count {
@@ -53,9 +75,48 @@ impl fmt::Display for Count {
     }
 }
 
+// Private
+
+/// What would not have been too large for `T`.
+fn largest<T>() -> String {
+    let bits = u32::try_from(size_of::<T>() * 8).unwrap_or(u64::BITS);
+    let largest = u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0);
+    format!("a count of at most {largest}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read<T: TryFrom<u64>>(yaml: &str) -> Result<T, String> {
+        whole(serde_yaml::Deserializer::from_str(yaml)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_field_of_any_type_takes_a_count() {
+        assert_eq!(read::<u32>("100k"), Ok(100_000));
+        assert_eq!(read::<u16>("\"7\""), Ok(7));
+        assert_eq!(read::<u64>("4m"), Ok(4_000_000));
+        let too_large = read::<u16>("70k").unwrap_err();
+        assert!(
+            too_large.contains("`70k` is not a count of at most 65535"),
+            "{too_large}"
+        );
+        let too_large = read::<u32>("5000m").unwrap_err();
+        assert!(too_large.contains("of at most 4294967295"), "{too_large}");
+        for wrong in [
+            "-1",
+            "1.5k",
+            "1.5",
+            "many",
+            "[1]",
+            "null",
+            "99999999999999999999999",
+            "1e3k",
+        ] {
+            assert!(read::<u32>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn reads_suffixes_and_bare_numbers() {

@@ -1,19 +1,23 @@
-//! Durations, counts, shares and networks as people write them: `500ms`, `200k`, `2%`, `100ms..30s`, `10.0.0.0/8`.
+//! Durations, counts, shares and networks as people write them: `500ms`, `200k`, `2%`, `100ms..30s`, `10.0.0.0/8`; and
+//! [`excerpt`], which quotes what they wrote.
 //!
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
 
 mod count;
+mod excerpt;
 mod network;
 mod percent;
 mod period;
 mod range;
 
-pub use count::Count;
+pub use count::{Count, whole};
+pub use excerpt::{excerpt, readable};
 pub use network::Network;
 pub use percent::Percent;
 pub use period::Period;
 pub use range::PeriodRange;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, Visitor};
@@ -23,14 +27,14 @@ use serde::de::{self, Visitor};
 #[error("`{text}` is not {expected}")]
 pub struct UnitError {
     text: String,
-    expected: &'static str,
+    expected: Cow<'static, str>,
 }
 
 impl UnitError {
-    fn new(text: &str, expected: &'static str) -> UnitError {
+    fn new(text: &str, expected: impl Into<Cow<'static, str>>) -> UnitError {
         UnitError {
-            text: text.to_owned(),
-            expected,
+            text: excerpt(text),
+            expected: expected.into(),
         }
     }
 }
@@ -52,6 +56,14 @@ impl<T> Visitor<'_> for Scalar<T> {
         (self.parse)(text).map_err(E::custom)
     }
 
+    fn visit_u128<E: de::Error>(self, number: u128) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i128<E: de::Error>(self, number: i128) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
         self.visit_str(&number.to_string())
     }
@@ -68,6 +80,13 @@ impl<T> Visitor<'_> for Scalar<T> {
 /// Implements the serde and schemars traits of a unit by its `FromStr` and `Display`.
 macro_rules! scalar_unit {
     ($unit:ty, $expecting:literal, $example:literal) => {
+        crate::units::scalar_unit!($unit, $expecting, {
+            "type": ["string", "number"],
+            "description": $expecting,
+            "examples": [$example],
+        });
+    };
+    ($unit:ty, $expecting:literal, $schema:tt) => {
         impl<'de> serde::Deserialize<'de> for $unit {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 deserializer.deserialize_any(crate::units::Scalar { expecting: $expecting, parse: str::parse })
@@ -86,11 +105,7 @@ macro_rules! scalar_unit {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
-                    "type": ["string", "number"],
-                    "description": $expecting,
-                    "examples": [$example],
-                })
+                schemars::json_schema!($schema)
             }
         }
     };

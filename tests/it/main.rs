@@ -25,6 +25,7 @@ mod haproxy;
 mod harness;
 mod holding;
 mod hurry;
+mod input;
 mod lifecycle;
 mod load_test;
 mod nginx;

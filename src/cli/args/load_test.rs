@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::count::{MANY, count};
 use super::period::interval;
 use crate::loadtest::Protocol;
 use crate::loadtest::results::FailoverMode;
-use crate::units::Period;
+use crate::units::{Count, Period, excerpt};
 
 /// What only a test takes.
 const TESTING: [&str; 12] = [
@@ -30,26 +31,26 @@ const TESTING: [&str; 12] = [
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LoadTest {
     /// Connections
-    #[arg(default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(default_value_t = 100_000, value_parser = count(1..=MANY), allow_negative_numbers = true)]
     pub(in crate::cli) connections: u32,
     /// How long they are held once all are made
     #[arg(value_name = "DURATION", default_value = "60s")]
     pub(in crate::cli) hold: Period,
-    /// What clients speak
-    #[arg(long, value_name = "tcp|http|ws|sse", default_value = "tcp", value_parser = protocol())]
-    pub(in crate::cli) protocol: Protocol,
-    /// Test this address instead of the cluster's own balancer
-    #[arg(long, value_name = "HOST:PORT")]
+    /// What clients speak [default: the scheme of `--target`, else tcp]
+    #[arg(long, value_name = "tcp|http|ws|sse", value_parser = protocol())]
+    pub(in crate::cli) protocol: Option<Protocol>,
+    /// Test this address instead of the cluster's own balancer; also `tcp://HOST:PORT`, `http://HOST:PORT/PATH` and `ws://..`
+    #[arg(long, value_name = "HOST:PORT|URL")]
     pub(in crate::cli) target: Option<String>,
     /// New connections per second at most [default: as many as the target accepts]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
     pub(in crate::cli) rate: Option<f64>,
     /// Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or
     /// what the cluster's limits allow]
-    #[arg(long, value_name = "N", value_parser = not_negative)]
+    #[arg(long, value_name = "N", value_parser = not_negative, allow_negative_numbers = true)]
     pub(in crate::cli) messages_per_second: Option<f64>,
     /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count(1..=MANY), allow_negative_numbers = true)]
     pub(in crate::cli) sources: Option<u32>,
     /// What a connection gets to be made and served, and a ping to be answered
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
@@ -91,7 +92,7 @@ fn failover_mode() -> impl TypedValueParser<Value = FailoverMode> {
 fn positive(text: &str) -> Result<f64, String> {
     match not_negative(text)? {
         number if number > 0.0 => Ok(number),
-        _ => Err(format!("`{text}` is none: it has to be more than 0")),
+        _ => Err(format!("`{}` is none: it has to be more than 0", excerpt(text))),
     }
 }
 
@@ -99,8 +100,29 @@ fn positive(text: &str) -> Result<f64, String> {
 fn not_negative(text: &str) -> Result<f64, String> {
     const MOST: f64 = 10_000_000.0;
 
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=MOST).contains(&number) => Ok(number),
-        _ => Err(format!("`{text}` is not a number from 0 to {MOST}")),
+    let count = || Some(f64::from(u32::try_from(text.parse::<Count>().ok()?.get()).ok()?));
+    let number = text.parse().ok().or_else(count);
+    number
+        .filter(|number| (0.0..=MOST).contains(number))
+        .ok_or_else(|| {
+            format!(
+                "`{}` is not a number from 0 to {MOST}, such as `1.5` or `10k`",
+                excerpt(text)
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_or_a_count() {
+        let read = |text| not_negative(text).map(|rate| format!("{rate}"));
+        assert_eq!(read("1.5").as_deref(), Ok("1.5"));
+        assert_eq!(read("10k").as_deref(), Ok("10000"));
+        for wrong in ["-1", "1.5k", "11m", "NaN", "inf", "fast", "5000000000k"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as it is typed.
 
+mod count;
 mod erlang;
 mod load_test;
 mod period;
@@ -18,6 +19,7 @@ use super::balancer_name::{BalancerName, BalancerNames};
 use super::help;
 use crate::api::Only;
 use crate::units::Period;
+use count::{MANY, count};
 use period::interval;
 
 /// Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
@@ -62,7 +64,13 @@ pub(super) struct Global {
     pub(super) sets: Vec<String>,
 
     /// Add N to every port, to run clusters side by side
-    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(super) port_offset: u16,
 
     /// Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]
@@ -235,7 +243,7 @@ pub(super) struct Logs {
     #[arg(short, long)]
     pub(super) follow: bool,
     /// Show the last N lines of each log
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = count(0..=usize::MAX), allow_negative_numbers = true)]
     pub(super) lines: usize,
 }
 
@@ -268,7 +276,7 @@ pub(super) struct Doctor {
     #[arg(long)]
     pub(super) fix: bool,
     /// Show what N connections need, and whether they fit, instead of the profile's `limits.maxconn`
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count(1..=MANY), allow_negative_numbers = true)]
     pub(super) connections: Option<u32>,
 }
 
@@ -306,10 +314,10 @@ pub(super) struct Node {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) http: Option<SocketAddr>,
     /// Worker threads, each with its own descriptor table [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = count(1..=u16::MAX), allow_negative_numbers = true)]
     pub(super) workers: Option<u16>,
     /// Connections to hold at most
-    #[arg(long, value_name = "N", default_value_t = 35_000)]
+    #[arg(long, value_name = "N", default_value_t = 35_000, value_parser = count(0..=MANY), allow_negative_numbers = true)]
     pub(super) max_connections: u32,
     /// Fault injection, for drills: every answer, health checks' included, comes so much later
     #[arg(long, value_name = "DURATION", hide = true, default_value = "0s")]

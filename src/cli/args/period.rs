@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::units::{Period, UnitError};
+use crate::units::{Period, UnitError, excerpt};
 
 /// A period that leaves time to read, and for everything else.
 pub(super) fn interval(text: &str) -> Result<Period, String> {
@@ -10,7 +10,7 @@ pub(super) fn interval(text: &str) -> Result<Period, String> {
 
     let period: Period = text.parse().map_err(|error: UnitError| error.to_string())?;
     if period.duration() < SHORTEST {
-        return Err(format!("`{text}` is too short: 100ms is the shortest"));
+        return Err(format!("`{}` is too short: 100ms is the shortest", excerpt(text)));
     }
     Ok(period)
 }

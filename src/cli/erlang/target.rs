@@ -14,6 +14,7 @@ use crate::erlang::{Atom, Cookie, EPMD_PORT, Target, port_of};
 use crate::platform::RunDir;
 use crate::profile;
 use crate::supervisor::Record;
+use crate::units::excerpt;
 
 /// The node that was named: one of the cluster's, or any by its full name.
 pub(super) async fn of(
@@ -25,8 +26,10 @@ pub(super) async fn of(
         Some((name, host)) if !name.is_empty() && !host.is_empty() => {
             foreign(args, name, host, deadline).await
         }
-        Some(_) => Err(Failure::usage(format!("`{}` is no name of a node", args.node))
-            .hint("a full name is written `name@host`".to_owned())),
+        Some(_) => Err(
+            Failure::usage(format!("`{}` is no name of a node", excerpt(&args.node)))
+                .hint("a full name is written `name@host`".to_owned()),
+        ),
         None => member(settings, args),
     }
 }
@@ -97,14 +100,16 @@ async fn foreign(args: &args::Erlang, name: &str, host: &str, deadline: Instant)
 }
 
 fn full_name(name: &str) -> Result<Atom, Failure> {
-    Atom::new(name).map_err(|error| Failure::usage(format!("`{name}` is no name of a node: {error}")))
+    Atom::new(name)
+        .map_err(|error| Failure::usage(format!("`{}` is no name of a node: {error}", excerpt(name))))
 }
 
 /// An address of a host, of IPv4 if it has one: that is what nodes listen on unless told otherwise.
 async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
+    let shown = excerpt(host);
     let unknown = |why: &str| {
-        Failure::because(format!("cannot find the host `{host}`: {why}")).hint(format!(
-            "it has to be known here, `--port` or not; a line `ADDRESS {host}` in `/etc/hosts` will do"
+        Failure::because(format!("cannot find the host `{shown}`: {why}")).hint(format!(
+            "it has to be known here, `--port` or not; a line `ADDRESS {shown}` in `/etc/hosts` will do"
         ))
     };
     let found = timeout_at(deadline, tokio::net::lookup_host((host, 0))).await;
@@ -120,9 +125,12 @@ async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
 /// As `erl` has it.
 fn epmd_port() -> Result<u16, Failure> {
     match std::env::var("ERL_EPMD_PORT") {
-        Ok(port) => port
-            .parse()
-            .map_err(|_| Failure::usage(format!("`ERL_EPMD_PORT` is `{port}`, which is no port"))),
+        Ok(port) => port.parse().map_err(|_| {
+            Failure::usage(format!(
+                "`ERL_EPMD_PORT` is `{}`, which is no port",
+                excerpt(&port)
+            ))
+        }),
         Err(_) => Ok(EPMD_PORT),
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::target::Target;
 use crate::api::{Client, ClientError, Distribution, Node, NodeState, Status};
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
@@ -15,6 +16,7 @@ use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
 use crate::profile::{self, BalancerKind, Runtime, Sticky};
 use crate::render;
+use crate::units::excerpt;
 
 /// What the arguments say, planned for this host.
 ///
@@ -22,7 +24,7 @@ use crate::render;
 /// When there is nothing to test, or the test does not fit.
 pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
     let aim = match &args.target {
-        Some(target) => Aim::at(settings, target).await?,
+        Some(target) => Aim::at(settings, target, args.protocol).await?,
         None => Aim::own(settings, printer, args).await?,
     };
     let GeneratorPlan {
@@ -43,7 +45,8 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
     Ok(Order {
         target: aim.target,
         authority: aim.authority,
-        protocol: args.protocol,
+        path: aim.path,
+        protocol: aim.protocol,
         connections: args.connections,
         hold: args.hold.duration(),
         rate,
@@ -63,6 +66,8 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
 struct Aim {
     target: SocketAddr,
     authority: String,
+    protocol: Protocol,
+    path: String,
     /// Connections that the cluster has room for.
     room: Option<Room>,
     cluster: Option<Cluster>,
@@ -72,20 +77,24 @@ struct Aim {
 
 impl Aim {
     /// Whatever listens at `target`.
-    async fn at(settings: &Settings, target: &str) -> Result<Aim, Failure> {
-        let resolved = tokio::net::lookup_host(target).await.map(|mut all| all.next());
-        let no_address = |why: String| {
-            Failure::usage(format!("`{target}` is no target: {why}"))
-                .hint("`--target 127.0.0.1:8000`, or a name and a port".to_owned())
+    async fn at(settings: &Settings, target: &str, protocol: Option<Protocol>) -> Result<Aim, Failure> {
+        let target = Target::read(target, protocol)
+            .map_err(|error| Failure::usage(error.to_string()).hint(error.hint.clone()))?;
+        let resolved = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+        let no_address = |why: &str| {
+            Failure::usage(format!("cannot resolve `{}`: {why}", excerpt(&target.authority)))
+                .hint("`--target 127.0.0.1:8000`, or a name that this host knows".to_owned())
         };
-        let address = match resolved {
+        let address = match resolved.map(|mut all| all.next()) {
             Ok(Some(address)) => address,
-            Ok(None) => return Err(no_address("the name has no address".to_owned())),
-            Err(error) => return Err(no_address(error.to_string())),
+            Ok(None) => return Err(no_address("the name has no address")),
+            Err(error) => return Err(no_address(&error.to_string())),
         };
         Ok(Aim {
             target: address,
-            authority: target.to_owned(),
+            authority: target.authority,
+            protocol: target.protocol,
+            path: target.path,
             room: None,
             cluster: None,
             profile: settings.cluster()?,
@@ -95,12 +104,13 @@ impl Aim {
 
     /// The balancer of the cluster that runs.
     async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Aim, Failure> {
+        let protocol = args.protocol.unwrap_or(Protocol::Tcp);
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
             .await
             .map_err(unreached)?;
         let status = settled(&supervisor, printer, args.connections).await?;
         let profile = settings.cluster()?;
-        let target = listener(&status, args.protocol)?;
+        let target = listener(&status, protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
         let warnings = resting
             .map(|node| format!("{} takes no clients: it is {}", node.name, standing(node)))
@@ -111,10 +121,12 @@ impl Aim {
                     .flat_map(|balancer| balancer.overrides.clone()),
             )
             .collect();
-        let cluster = cluster(supervisor, &status, &profile, args)?;
+        let cluster = cluster(supervisor, &status, &profile, protocol, args)?;
         Ok(Aim {
             target,
             authority: target.to_string(),
+            protocol,
+            path: protocol.path().to_owned(),
             room: Some(room(&status, &profile)),
             cluster: Some(cluster),
             profile,
@@ -127,7 +139,7 @@ impl Aim {
         let cluster = self.cluster.as_ref();
         Demand {
             connections: args.connections,
-            errands: args.protocol == Protocol::Sse,
+            errands: self.protocol == Protocol::Sse,
             on_loopback: self.is_on_loopback(),
             sources: args.sources,
             rate: args.rate,
@@ -242,14 +254,15 @@ fn cluster(
     supervisor: Client,
     status: &Status,
     profile: &profile::Cluster,
+    protocol: Protocol,
     args: &LoadTest,
 ) -> Result<Cluster, Failure> {
-    let over_http = args.protocol != Protocol::Tcp;
+    let over_http = protocol != Protocol::Tcp;
     let nodes = status.nodes.iter().filter_map(|node| {
         let address = if over_http { node.http? } else { node.tcp };
         Some((node.name.clone(), address))
     });
-    let route = match args.protocol {
+    let route = match protocol {
         Protocol::Tcp => profile.routing.tcp,
         Protocol::Http => profile.routing.http,
         Protocol::Ws => profile.routing.websocket,
@@ -264,7 +277,7 @@ fn cluster(
             .balancer
             .as_ref()
             .map_or(profile.balancer, |balancer| balancer.kind),
-        backend: render::backend_behind(args.protocol.listener()),
+        backend: render::backend_behind(protocol.listener()),
         nodes: nodes.collect(),
         resting: status
             .nodes

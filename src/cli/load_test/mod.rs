@@ -3,6 +3,7 @@
 mod aim;
 mod compare;
 mod paper;
+mod target;
 mod watching;
 
 use tokio::sync::watch;

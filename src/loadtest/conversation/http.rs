@@ -20,8 +20,6 @@ use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
 
-/// Where all of it is.
-const PATH: &str = "/mcp";
 /// The longest answer that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -140,7 +138,7 @@ impl Http {
             header("Mcp-Session-Id", self.session.as_deref()),
             header("Cookie", self.cookie.as_deref()),
         ];
-        let text = post(&self.site.authority, PATH, headers.concat(), message);
+        let text = post(&self.site.authority, &self.site.path, headers.concat(), message);
         self.unsent.put(text.into_bytes());
         self.waits = true;
     }

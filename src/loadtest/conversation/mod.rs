@@ -45,6 +45,8 @@ pub struct Site {
     pub protocol: Protocol,
     /// `HOST:PORT`, for the Host header.
     pub authority: String,
+    /// Where HTTP requests go.
+    pub path: String,
 }
 
 /// What was heard.

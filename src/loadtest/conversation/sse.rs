@@ -15,8 +15,6 @@ use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
 
-/// Where the stream is.
-const PATH: &str = "/mcp/sse";
 /// The longest endpoint that is posted to, in bytes.
 const MAX_ENDPOINT: usize = 512;
 /// Messages that wait for their errand, at most.
@@ -51,7 +49,7 @@ impl Sse {
         );
         Sse {
             site: Arc::clone(site),
-            unsent: Unsent::new(get(&site.authority, PATH, headers).into_bytes()),
+            unsent: Unsent::new(get(&site.authority, &site.path, headers).into_bytes()),
             cookie,
             stream: Responses::default(),
             events: None,

@@ -15,9 +15,6 @@ use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
 
-/// Where it is.
-const PATH: &str = "/mcp/ws";
-
 /// One client's side.
 #[derive(Debug)]
 pub(super) struct Ws {
@@ -48,7 +45,7 @@ impl Ws {
             header("Cookie", cookie.as_deref())
         );
         Ws {
-            unsent: Unsent::new(get(&site.authority, PATH, headers).into_bytes()),
+            unsent: Unsent::new(get(&site.authority, &site.path, headers).into_bytes()),
             cookie,
             upgrade: Some(Box::new(Upgrade {
                 accept: derive_accept_key(key.as_bytes()),

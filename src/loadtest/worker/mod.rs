@@ -110,6 +110,7 @@ impl Common {
             site: Arc::new(Site {
                 protocol: order.protocol,
                 authority: order.authority.clone(),
+                path: order.path.clone(),
             }),
             names: Names::default(),
             connections: order.connections,

@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     names::nodes,
     names::cookie,
     runtime::command,
+    runtime::placeholders,
     runtime::erlmcp,
     runtime::members,
     runtime::forgotten,
@@ -38,6 +39,8 @@ const RULES: &[Rule] = &[
     tls::certificate,
     tls::https,
 ];
+
+pub(super) use numbers::range_of;
 
 /// Everything that breaks a rule.
 pub(super) fn broken(written: &Written) -> Vec<Problem> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::profile::document::Runtime;
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
+use crate::units::excerpt;
 
 /// Longest name of a cluster, a node, a cookie.
 const MAX_CHARS: usize = 64;
@@ -18,7 +19,7 @@ pub(super) fn cluster(written: &Written) -> Vec<Problem> {
     if is_word(name) {
         return Vec::new();
     }
-    let message = format!("`{}` cannot name a cluster", name.escape_debug());
+    let message = format!("`{}` cannot name a cluster", excerpt(name));
     vec![
         written
             .problem("cluster", message)
@@ -35,7 +36,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
             let message = format!(
                 "{} nodes would all be called `{}`",
                 nodes.count,
-                nodes.name.escape_debug()
+                excerpt(&nodes.name)
             );
             problems.push(
                 written
@@ -47,7 +48,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
         let name = nodes.name_of(nodes.count);
         problems.extend(word(written, "nodes.name", &name));
         if nodes.are_beam() && name.contains('.') {
-            let message = format!("`{}` cannot name an Erlang node", nodes.name.escape_debug());
+            let message = format!("`{}` cannot name an Erlang node", excerpt(&nodes.name));
             let problem = written.problem("nodes.name", message);
             problems.push(problem.hint("such a name has no `.` in it"));
         }
@@ -58,7 +59,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
         let path = format!("nodes.members[{index}].name");
         problems.extend(word(written, &path, &member.name));
         if let Some(first) = seen.get(member.name.as_str()) {
-            let message = format!("two nodes are called `{}`", member.name.escape_debug());
+            let message = format!("two nodes are called `{}`", excerpt(&member.name));
             problems.push(written.problem(&path, message).mark(written.mark(first, "first")));
         } else {
             seen.insert(member.name.as_str(), path);
@@ -73,7 +74,7 @@ pub(super) fn cookie(written: &Written) -> Vec<Problem> {
     if is_word(name) {
         return Vec::new();
     }
-    let message = format!("`{}` cannot name a cookie", name.escape_debug());
+    let message = format!("`{}` cannot name a cookie", excerpt(name));
     vec![
         written
             .problem("routing.cookie", message)
@@ -84,9 +85,12 @@ pub(super) fn cookie(written: &Written) -> Vec<Problem> {
 // Private
 
 fn word(written: &Written, path: &str, name: &str) -> Option<Problem> {
-    let shown = name.escape_debug();
+    let shown = excerpt(name);
     if !is_word(name) {
         let problem = written.problem(path, format!("`{shown}` cannot name a node"));
+        if name.contains('{') {
+            return Some(problem.hint("only `{n}` is filled in, such as in `erlmcp{n}`"));
+        }
         Some(problem.hint(format!("a name is made of {WORD}")))
     } else if TAKEN.contains(&name) {
         let problem = written.problem(path, format!("no node can be called `{shown}`"));

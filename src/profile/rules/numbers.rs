@@ -15,14 +15,38 @@ const HAPROXY_INT: u64 = i32::MAX as u64;
 /// HAProxy's timers are 32 bits of milliseconds, with a sign.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
+/// Whole numbers, and what each may be.
+const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
+    ("nodes.count", 1..=1_000),
+    ("nodes.target", 1..=MANY),
+    ("nodes.maxconn", 1..=MANY),
+    ("nodes.weight", 1..=256),
+    ("nodes.restart.give_up_after", 0..=u32::MAX as u64),
+    ("nodes.erlang.fullsweep_after", 0..=u16::MAX as u64),
+    ("routing.table.size", 1..=100 * MANY),
+    ("limits.maxconn", 1..=MANY),
+    ("limits.per_ip.connections", 0..=MANY),
+    ("limits.per_ip.connection_rate", 0..=MANY),
+    ("limits.per_ip.message_rate", 0..=MANY),
+    ("health.rise", 1..=1_000),
+    ("health.fall", 1..=1_000),
+];
+
+/// What the whole number of `path` may be.
+pub(in crate::profile) fn range_of(path: &str) -> Option<RangeInclusive<u64>> {
+    let (_, range) = BOUNDS.iter().find(|(known, _)| *known == path)?;
+    Some(range.clone())
+}
+
 /// Whole numbers.
 pub(super) fn bounds(written: &Written) -> Vec<Problem> {
-    bounded(&written.document)
+    numbers(&written.document)
         .into_iter()
-        .filter(|(_, number, bounds)| !bounds.contains(number))
-        .map(|(path, number, bounds)| {
+        .filter_map(|(path, number)| Some((path, number, range_of(path)?)))
+        .filter(|(_, number, range)| !range.contains(number))
+        .map(|(path, number, range)| {
             let problem = written.problem(path, format!("`{path}` cannot be {number}"));
-            let range = format!("it is {} to {}", bounds.start(), bounds.end());
+            let range = format!("it is {} to {}", range.start(), range.end());
             problem.hint(match (path, number) {
                 ("nodes.weight", 0) => {
                     format!("all nodes would have weight 0, and get no connection; {range}")
@@ -114,7 +138,7 @@ pub(super) fn sum(written: &Written) -> Vec<Problem> {
 
 // Private
 
-fn bounded(document: &Document) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
+fn numbers(document: &Document) -> Vec<(&'static str, u64)> {
     let Document {
         nodes,
         limits,
@@ -123,35 +147,23 @@ fn bounded(document: &Document) -> Vec<(&'static str, u64, RangeInclusive<u64>)>
         ..
     } = document;
     let per_ip = &limits.per_ip;
-    let mut bounded = vec![
-        ("nodes.target", u64::from(nodes.target), 1..=MANY),
-        ("nodes.maxconn", u64::from(nodes.maxconn), 1..=MANY),
-        ("nodes.weight", u64::from(nodes.weight), 1..=256),
-        ("routing.table.size", routing.table.size.get(), 1..=100 * MANY),
-        ("limits.maxconn", u64::from(limits.maxconn), 1..=MANY),
-        (
-            "limits.per_ip.connections",
-            u64::from(per_ip.connections),
-            0..=MANY,
-        ),
-        (
-            "limits.per_ip.connection_rate",
-            u64::from(per_ip.connection_rate),
-            0..=MANY,
-        ),
-        (
-            "limits.per_ip.message_rate",
-            u64::from(per_ip.message_rate),
-            0..=MANY,
-        ),
-        ("health.rise", u64::from(health.rise), 1..=1_000),
-        ("health.fall", u64::from(health.fall), 1..=1_000),
+    let mut numbers = vec![
+        ("nodes.target", u64::from(nodes.target)),
+        ("nodes.maxconn", u64::from(nodes.maxconn)),
+        ("nodes.weight", u64::from(nodes.weight)),
+        ("routing.table.size", routing.table.size.get()),
+        ("limits.maxconn", u64::from(limits.maxconn)),
+        ("limits.per_ip.connections", u64::from(per_ip.connections)),
+        ("limits.per_ip.connection_rate", u64::from(per_ip.connection_rate)),
+        ("limits.per_ip.message_rate", u64::from(per_ip.message_rate)),
+        ("health.rise", u64::from(health.rise)),
+        ("health.fall", u64::from(health.fall)),
     ];
     // The members of runtime `external` are counted by their list.
     if nodes.runtime != Runtime::External {
-        bounded.insert(0, ("nodes.count", u64::from(nodes.count), 1..=1_000));
+        numbers.insert(0, ("nodes.count", u64::from(nodes.count)));
     }
-    bounded
+    numbers
 }
 
 fn timed(document: &Document) -> [(&'static str, Period); 18] {

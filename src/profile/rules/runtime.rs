@@ -1,8 +1,11 @@
 //! What nodes are made of, and what each kind needs.
 
+use crate::profile::closest;
 use crate::profile::document::Runtime;
+use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
+use crate::units::excerpt;
 
 /// Runtime `command` needs a program, or an erlmcp.
 pub(super) fn command(written: &Written) -> Vec<Problem> {
@@ -21,6 +24,51 @@ pub(super) fn command(written: &Written) -> Vec<Problem> {
                  for nodes of erlmcp there is `--profile erlmcp`",
             ),
     ]
+}
+
+/// A command leaves open only what can be filled in.
+pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    let mut problems = Vec::new();
+    for (index, word) in nodes.command.iter().flatten().enumerate() {
+        for part in parts(word) {
+            let Part::Placeholder(name) = part else { continue };
+            let path = format!("nodes.command[{index}]");
+            if name == "http_port" && nodes.http_port.is_none() && nodes.runtime == Runtime::Command {
+                let problem = written.problem(&path, "`{http_port}` has no value: nodes have no HTTP");
+                problems.push(
+                    problem
+                        .mark(written.mark("nodes.http_port", ""))
+                        .hint("set `nodes.http_port`"),
+                );
+            } else if !KNOWN.contains(&name) {
+                let problem = written.problem(&path, format!("unknown placeholder `{{{}}}`", excerpt(name)));
+                problems.push(problem.hint(match meant(name) {
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => format!(
+                        "there is {}; to pass `{{{name}}}` on as it is, write `{{{{{name}}}}}`",
+                        KNOWN.map(|known| format!("`{{{known}}}`")).join(", "),
+                        name = excerpt(name)
+                    ),
+                }));
+            }
+        }
+    }
+    // Erlang has tuples of one word, so only a near miss is a mistake there.
+    for part in parts(&nodes.eval) {
+        if let Part::Placeholder(name) = part
+            && nodes.path.is_some()
+            && !KNOWN.contains(&name)
+            && let Some(near) = closest(name, KNOWN)
+        {
+            let problem = written.problem(
+                "nodes.eval",
+                format!("unknown placeholder `{{{}}}`", excerpt(name)),
+            );
+            problems.push(problem.hint(format!("did you mean `{{{near}}}`?")));
+        }
+    }
+    problems
 }
 
 /// A node is either a program or an erlmcp, and serves what it opens.

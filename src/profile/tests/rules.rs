@@ -121,11 +121,107 @@ fn all_wrong_types_are_told_at_once() {
     assert_eq!(
         problems(&file(text)).messages().collect::<Vec<_>>(),
         [
-            "`nodes.count`: \"many\", expected a whole number from 0 to 65535",
+            "`nodes.count`: `many` is not a count such as `1000`, `200k` or `1m`",
             "`nodes.http_port`: `70000`, expected a whole number from 0 to 65535",
             "`listen`: a list, expected a map",
             "`health.kind`: `mpc`, expected one of `auto`, `tcp`, `mcp`, `http`",
         ]
+    );
+}
+
+#[test]
+fn every_whole_number_but_a_port_is_a_count() {
+    let cluster = cluster(&sets(&[
+        "nodes.count=3",
+        "nodes.target=20k",
+        "nodes.maxconn='30K'",
+        "nodes.weight='7'",
+        "nodes.restart.give_up_after=1k",
+        "nodes.erlang.fullsweep_after=1k",
+        "routing.table.size=1m",
+        "limits.maxconn=90k",
+        "limits.per_ip={connections: 1k, connection_rate: 2k, message_rate: 3k}",
+        "health={rise: '3', fall: 1k}",
+    ]));
+    let node = &cluster.nodes[2];
+    assert_eq!((node.target, node.maxconn, node.weight), (20_000, 30_000, 7));
+    assert_eq!(
+        (cluster.restart.give_up_after, cluster.erlang.fullsweep_after),
+        (1_000, 1_000)
+    );
+    assert_eq!(
+        (cluster.routing.table.size.get(), cluster.limits.maxconn),
+        (1_000_000, 90_000)
+    );
+    let per_ip = &cluster.limits.per_ip;
+    let limits = (per_ip.connections, per_ip.connection_rate, per_ip.message_rate);
+    assert_eq!(limits, (1_000, 2_000, 3_000));
+    assert_eq!((cluster.health.rise, cluster.health.fall), (3, 1_000));
+    for wrong in ["1.5k", "-1", "-1k", "5000m", "100 k", "k", "[1]", "null", "1e30"] {
+        let problems = problems(&sets(&[&format!("limits.maxconn={wrong}")])).to_string();
+        let hint = "hint: it is 1 to 10000000; the default is `100000`";
+        assert!(
+            problems.contains("`limits.maxconn`: ") && problems.ends_with(hint),
+            "{wrong}: {problems}"
+        );
+    }
+}
+
+#[test]
+fn mistyped_placeholders_are_found_with_what_was_meant() {
+    for (sets_of, message, hint) in [
+        (
+            vec!["nodes.command=[a, --port, '{port}']"],
+            "unknown placeholder `{port}`",
+            "did you mean `{tcp_port}` or `{http_port}`?",
+        ),
+        (
+            vec!["nodes.command=['bin/{nmae}']"],
+            "unknown placeholder `{nmae}`",
+            "did you mean `{name}`?",
+        ),
+        (
+            vec!["nodes.command=[awk, '{print}']"],
+            "unknown placeholder `{print}`",
+            "there is `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`; to pass `{print}` on as it is, write `{{print}}`",
+        ),
+        (
+            vec!["nodes.command=[a, '{http_port}']", "nodes.http_port=null"],
+            "`{http_port}` has no value: nodes have no HTTP",
+            "set `nodes.http_port`",
+        ),
+    ] {
+        let mut all = vec!["nodes.runtime=command"];
+        all.extend(sets_of);
+        let problems = problems(&sets(&all));
+        assert_eq!(problems.messages().collect::<Vec<_>>(), [message]);
+        assert!(
+            problems.to_string().ends_with(&format!("hint: {hint}")),
+            "{problems}"
+        );
+    }
+    let unquoted = problems(&file("nodes:\n  command: [bin/{name}, a]\n")).to_string();
+    assert!(
+        unquoted.ends_with("hint: put a word with braces in quotes, such as `\"{name}\"`"),
+        "{unquoted}"
+    );
+    let fine = cluster(&sets(&[
+        "nodes.runtime=command",
+        "nodes.command=[sh, -c, 'x ${PORT} {{port}} {\"a\": {n}}']",
+    ]));
+    assert_eq!(
+        fine.nodes[0].fill(&fine.command[2]),
+        "x ${PORT} {port} {\"a\": 1}"
+    );
+    let eval = problems(&sets(&[
+        "nodes.runtime=command",
+        "nodes.path=erlmcp",
+        "nodes.http_port=null",
+        "nodes.eval=a:b({tcpport}, {ok})",
+    ]));
+    assert_eq!(
+        eval.messages().collect::<Vec<_>>(),
+        ["unknown placeholder `{tcpport}`"]
     );
 }
 

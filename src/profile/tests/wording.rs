@@ -150,7 +150,7 @@ fn a_list_without_brackets() {
       |
     1 | listen: {address: "::1"}
       |                   ^^^^^
-    hint: put it in brackets, and an item with colons in quotes, too: `["::1"]`
+    hint: write it as a list: `["::1"]`
     "#);
 }
 

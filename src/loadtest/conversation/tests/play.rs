@@ -28,7 +28,13 @@ pub(super) struct Played {
 
 pub(super) fn client(protocol: Protocol) -> Conversation {
     let authority = "127.0.0.1:80".into();
-    Conversation::new(&Arc::new(Site { protocol, authority }), Keepsake::default())
+    let path = protocol.path().into();
+    let site = Site {
+        protocol,
+        authority,
+        path,
+    };
+    Conversation::new(&Arc::new(site), Keepsake::default())
 }
 
 /// Lets a client go through the steps, with what it reads in pieces of this size.

@@ -32,6 +32,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
         site: Arc::new(Site {
             protocol: Protocol::Tcp,
             authority: target.to_string(),
+            path: Protocol::Tcp.path().to_owned(),
         }),
         names: Names::default(),
         connections: CLIENTS,

@@ -1,0 +1,66 @@
+//! Which paths the configurations of all balancers can name.
+//!
+//! Tried with HAProxy 2.6 and nginx 1.22, with every character quoted as the rendered configurations quote it. A path that one of them
+//! cannot name is refused for all of them, because each balancer can replace the others.
+
+use std::path::Path;
+
+/// The first thing in `path` that no quoting helps with: what it is, and why it cannot be there.
+#[must_use]
+pub fn inexpressible(path: &Path) -> Option<(String, &'static str)> {
+    let Some(text) = path.to_str() else {
+        return Some((
+            "a byte that is not UTF-8".to_owned(),
+            "configurations are written in UTF-8",
+        ));
+    };
+    text.chars().find_map(|c| {
+        let why = match c {
+            '$' => "nginx takes what follows it for the name of a variable",
+            ',' => "HAProxy takes what follows it for another address",
+            ';' => "HAProxy's runtime API takes what follows it for another command",
+            '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => "HAProxy ends a word there, quoted or not",
+            _ => return None,
+        };
+        let name = match c {
+            '\t' => "a tab".to_owned(),
+            '\n' => "a line feed".to_owned(),
+            '\r' => "a carriage return".to_owned(),
+            '\u{b}' => "a vertical tab".to_owned(),
+            '\u{c}' => "a form feed".to_owned(),
+            c => format!("`{c}`"),
+        };
+        Some((name, why))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_quoted_is_named() {
+        for (path, name) in [
+            (&b"/run/a$b"[..], "`$`"),
+            (b"/run/a,b", "`,`"),
+            (b"/run/a;b", "`;`"),
+            (b"/run/a\tb", "a tab"),
+            (b"/run/a\nb", "a line feed"),
+            (b"/run/a\rb", "a carriage return"),
+            (b"/run/a\xffb", "a byte that is not UTF-8"),
+        ] {
+            let (found, why) = inexpressible(Path::new(OsStr::from_bytes(path))).unwrap();
+            assert_eq!(found, name);
+            assert!(!why.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_can_be_quoted_is_left_alone() {
+        let path = "/run/a b!\"#%&'()*+-.:<=>?@[\\]^_`{|}~\u{1}\u{1b}\u{7f}\u{e9}\u{1f600}";
+        assert_eq!(inexpressible(Path::new(path)), None);
+    }
+}

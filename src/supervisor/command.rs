@@ -1,0 +1,110 @@
+//! The program of runtime `command`, as it was found on this host.
+
+use std::path::PathBuf;
+
+use crate::platform::executable::{self, Unusable};
+use crate::profile::{Cluster, Runtime};
+use crate::units::excerpt;
+
+/// A node's program that cannot be run.
+#[derive(Debug, thiserror::Error)]
+#[error("{node} cannot run: `{}`, which the profile names as `nodes.command`, {why}", excerpt(.program))]
+pub struct CommandError {
+    /// The first node that cannot run.
+    node: String,
+    /// Its program, its placeholders filled.
+    program: String,
+    /// Why it does not run.
+    why: Unusable,
+}
+
+impl CommandError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let program = excerpt(&self.program);
+        match &self.why {
+            Unusable::NotInPath => {
+                format!("install it, or name it by its path: `./{program}` is one beside the profile")
+            }
+            Unusable::NotThere | Unusable::Directory => {
+                "correct the first word of `nodes.command`".to_owned()
+            }
+            Unusable::NotExecutable => format!("`chmod +x {program}`"),
+            Unusable::NoInterpreter(_) => format!("correct the first line of `{program}`"),
+        }
+    }
+}
+
+/// The program of the first node, where every node of `cluster` has one that runs; `None` where nodes are of another runtime.
+///
+/// # Errors
+/// When the program of a node does not run.
+pub fn find(cluster: &Cluster) -> Result<Option<PathBuf>, CommandError> {
+    let is_named = cluster.runtime == Runtime::Command && cluster.erlmcp.is_none();
+    let Some(program) = cluster.command.first().filter(|_| is_named) else {
+        return Ok(None);
+    };
+    let mut first = None;
+    for node in &cluster.nodes {
+        let program = node.fill(program);
+        let found = executable::find(&program).map_err(|why| CommandError {
+            node: node.name.clone(),
+            program,
+            why,
+        })?;
+        first.get_or_insert(found);
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Source, load};
+
+    fn found(command: &str) -> Result<Option<PathBuf>, (String, String)> {
+        let sets = [
+            "nodes.runtime=command".to_owned(),
+            format!("nodes.command={command}"),
+        ]
+        .to_vec();
+        let source = Source {
+            sets,
+            ..Source::read("default").unwrap()
+        };
+        find(&load(&source).unwrap()).map_err(|error| (error.to_string(), error.hint()))
+    }
+
+    #[test]
+    fn a_program_that_does_not_run_is_named_with_its_node() {
+        assert!(found("[sh, -c, exit]").unwrap().unwrap().is_absolute());
+        let (error, hint) = found("[no-such-program, a]").unwrap_err();
+        assert_eq!(
+            error,
+            "erlmcp1 cannot run: `no-such-program`, which the profile names as `nodes.command`, is not in PATH"
+        );
+        assert_eq!(
+            hint,
+            "install it, or name it by its path: `./no-such-program` is one beside the profile"
+        );
+        let (error, _) = found("['/nonexistent/{name}']").unwrap_err();
+        assert!(
+            error.contains("`/nonexistent/erlmcp1`") && error.ends_with("does not exist"),
+            "{error}"
+        );
+        let (error, _) = found("[/usr]").unwrap_err();
+        assert!(error.ends_with("is a directory"), "{error}");
+        let (error, hint) = found("[./Cargo.toml]").unwrap_err();
+        assert!(
+            error.ends_with("is not executable") && hint.starts_with("`chmod +x /"),
+            "{error} {hint}"
+        );
+    }
+
+    #[test]
+    fn other_runtimes_have_none() {
+        let cluster = load(&Source::read("default").unwrap()).unwrap();
+        assert_eq!(find(&cluster).unwrap(), None);
+    }
+}
