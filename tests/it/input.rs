@@ -331,5 +331,9 @@ fn a_target_is_an_address_or_a_url() {
     let refused = cluster
         .run(&["load-test", "4", "1", "--target", &elsewhere])
         .stderr;
-    assert!(refused.contains("404"), "{refused}");
+    assert!(refused.contains("at `/nope`: HTTP status 404"), "{refused}");
+    assert!(
+        refused.ends_with("hint: is it served at another path? `--target http://HOST:PORT/PATH`\n"),
+        "{refused}"
+    );
 }
