@@ -60,6 +60,7 @@ impl Core {
     /// A child's process has ended.
     pub(super) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
         self.silence(who);
+        self.overrides.forget(who);
         self.pulses.remove(&who);
         // What a dead leader leaves in its group would hold its ports.
         if let Err(error) = process.signal_group(Signal::SIGKILL) {
@@ -216,7 +217,8 @@ impl Core {
             return self.apply(who, Event::NotSpawned(reason), now);
         }
         if matches!(who, Who::Balancer(_)) && !self.is_reloading() {
-            self.write_orders();
+            // All of them: one that was edited by hand might not even be accepted.
+            self.write_configuration();
         }
         if let Err(error) = self.setting.furnish(who) {
             let reason = format!("cannot write what it reads: {error}");
