@@ -7,8 +7,8 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::plane::Plane;
 
-/// Processor time that may be used while nothing is to be done.
-const NEXT_TO_NOTHING: Duration = Duration::from_millis(100);
+/// Processor time that may be used while nothing is to be done: one thread that spins beside two busy processes gets twice as much.
+const NEXT_TO_NOTHING: Duration = Duration::from_millis(300);
 
 /// Processor time used by `plane` within two seconds.
 fn used_in_two_seconds(plane: &Plane) -> Duration {

@@ -145,7 +145,7 @@ fn a_target_that_answers_nothing_any_more_does_not_pass_by_ending_early() {
     let target = Target::that(Mood::Serves);
     let test = at(
         target.address,
-        "60 3 --json --timeout 5s --messages-per-second 300",
+        "60 10 --json --timeout 5s --messages-per-second 300",
     );
     held(target.address, 60);
     eventually("pings", || (target.answered() > 60 + 30).then_some(()));
