@@ -140,10 +140,63 @@ impl Alike {
 /// What an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
+    /// What it is about.
+    pub kind: AlertKind,
     /// The node, unless it is about the whole cluster.
     pub node: Option<String>,
     /// What is wrong.
     pub message: String,
+}
+
+/// What an alert is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertKind {
+    /// A balancer process has died, or answers nothing.
+    BalancerDown,
+    /// Others than this supervisor changed the balancer itself.
+    BalancerSetOutside,
+    /// A node's process has died. It ends when the node gets clients again.
+    NodeDied,
+    /// A node's process runs and does not answer. It ends when the node gets clients again.
+    NodeHung,
+    /// A node that runs elsewhere does not answer. It ends when the node gets clients again.
+    NodeDown,
+    /// A node has died too often and is left alone.
+    NodeFailed,
+    /// Others than this supervisor set at the balancer what becomes of a node.
+    NodeSetOutside,
+    /// The clients of a node that failed were not served elsewhere within `targets.failover_alert`.
+    FailoverOverdue,
+    /// A node holds far more or fewer connections than the others: beyond `targets.band` of the mean.
+    OutOfBand,
+    /// The variance of connections is not below `targets.variance`.
+    Uneven,
+    /// A node's p99 is above `targets.p99`; or that of all nodes is.
+    Slow,
+    /// A node is much slower than another one: the variance of the p99 is not below `targets.latency_variance`.
+    LatencyUneven,
+}
+
+impl AlertKind {
+    /// Its name, as on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            AlertKind::BalancerDown => "balancer-down",
+            AlertKind::BalancerSetOutside => "balancer-set-outside",
+            AlertKind::NodeDied => "node-died",
+            AlertKind::NodeHung => "node-hung",
+            AlertKind::NodeDown => "node-down",
+            AlertKind::NodeFailed => "node-failed",
+            AlertKind::NodeSetOutside => "node-set-outside",
+            AlertKind::FailoverOverdue => "failover-overdue",
+            AlertKind::OutOfBand => "out-of-band",
+            AlertKind::Uneven => "uneven",
+            AlertKind::Slow => "slow",
+            AlertKind::LatencyUneven => "latency-uneven",
+        }
+    }
 }
 
 impl Health {

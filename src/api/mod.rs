@@ -25,7 +25,7 @@ mod status;
 
 pub use client::{Client, ClientError};
 pub use failover::{Failover, FailoverCause, Failovers};
-pub use health::{Alert, Alike, Health, Latency, LatencyClass, NodeLatency};
+pub use health::{Alert, AlertKind, Alike, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
     DrainOrder, Only, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
     StartOrder, Step, StepState, StopOrder,

@@ -75,6 +75,14 @@ pub enum BalancerState {
     Failed,
 }
 
+impl BalancerState {
+    /// Whether it takes clients: a reload changes nothing for them.
+    #[must_use]
+    pub const fn serves(self) -> bool {
+        matches!(self, BalancerState::Running | BalancerState::Reloading)
+    }
+}
+
 /// Addresses that a client on this host can connect to. Listeners that are not there are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
@@ -96,6 +104,9 @@ pub struct Node {
     pub name: String,
     /// What it does.
     pub state: NodeState,
+    /// Whether it answers the supervisor's probes, whatever is wanted of it and whatever the balancer does with it.
+    #[serde(default)]
+    pub answers: bool,
     /// Its process; null when none of ours runs.
     pub pid: Option<u32>,
     /// Whether somebody else runs it: then nothing is known of its process. Left out when not.
@@ -120,9 +131,21 @@ pub struct Node {
     /// Why it is not up, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How long it has had clients again, in seconds, as long as it holds fewer than the others because it was away. Left out when
+    /// not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filling_seconds: Option<u64>,
     /// What a BEAM node says of itself, when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erlang: Option<Vitals>,
+}
+
+impl Node {
+    /// Whether it takes traffic, and has had as much time as others to get connections.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        self.state == NodeState::Up && self.filling_seconds.is_none()
+    }
 }
 
 /// Connections by protocol.
@@ -159,6 +182,19 @@ pub enum NodeState {
 }
 
 impl NodeState {
+    /// All there are.
+    pub const ALL: [NodeState; 9] = [
+        NodeState::Up,
+        NodeState::HeldBack,
+        NodeState::Down,
+        NodeState::Starting,
+        NodeState::Draining,
+        NodeState::Drained,
+        NodeState::Maintenance,
+        NodeState::Stopped,
+        NodeState::Failed,
+    ];
+
     /// Whether it answers, whatever is wanted of it.
     #[must_use]
     pub const fn answers(self) -> bool {

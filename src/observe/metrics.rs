@@ -1,9 +1,10 @@
 //! The supervisor's metrics in the Prometheus text format.
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>)
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::api::{BalancerState, Health, Node, NodeState};
+use crate::api::{Alert, AlertKind, BalancerState, Health, Node, NodeState};
 use crate::erlang::Vitals;
 
 /// The text format's media type.
@@ -17,23 +18,20 @@ pub fn metrics(health: &Health) -> String {
         cluster: &health.status.cluster,
     };
     let (nodes, distribution) = (&health.status.nodes, &health.status.distribution);
-    let running = health
-        .status
-        .balancer
-        .as_ref()
-        .is_some_and(|b| b.state == BalancerState::Running);
+    let balancer = health.status.balancer.as_ref().map(|balancer| balancer.state);
     page.gauge(
         "clusterctl_balancer_up",
-        "Whether the balancer runs.",
-        u8::from(running),
+        "1 while the balancer serves, also during a reload; else 0.",
+        u8::from(balancer.is_some_and(BalancerState::serves)),
     );
     page.per_node(
         "clusterctl_node_up",
         "gauge",
-        "Whether the node serves.",
+        "1 while the node answers the supervisor, also when it gets no connections; else 0.",
         nodes,
-        |node| u64::from(node.state == NodeState::Up),
+        |node| u64::from(node.answers),
     );
+    page.node_states(nodes);
     page.per_node(
         "clusterctl_node_connections",
         "gauge",
@@ -74,9 +72,10 @@ pub fn metrics(health: &Health) -> String {
     page.latencies(health);
     page.gauge(
         "clusterctl_alerts",
-        "What an operator should look at.",
+        "Alerts, as `clusterctl health` shows them.",
         health.alerts.len(),
     );
+    page.alerts(&health.alerts);
     page.text
 }
 
@@ -105,6 +104,48 @@ impl Page<'_> {
                 self.text,
                 "{name}{{cluster=\"{cluster}\",node=\"{label}\"}} {}",
                 value(node)
+            );
+        }
+    }
+
+    /// What each node does, as a state set.
+    fn node_states(&mut self, nodes: &[Node]) {
+        let name = "clusterctl_node_state";
+        self.head(
+            name,
+            "gauge",
+            "1 for the state that the node is in, as `clusterctl status` shows it; 0 for the others.",
+        );
+        for node in nodes {
+            for state in NodeState::ALL {
+                let (cluster, label, is) = (self.cluster, &node.name, u8::from(node.state == state));
+                let _infallible = writeln!(
+                    self.text,
+                    "{name}{{cluster=\"{cluster}\",node=\"{label}\",state=\"{}\"}} {is}",
+                    state.name()
+                );
+            }
+        }
+    }
+
+    /// The alerts that there are, by kind and node; of one that is about no single node, the node is empty.
+    fn alerts(&mut self, alerts: &[Alert]) {
+        let name = "clusterctl_alert";
+        let mut counts: BTreeMap<(AlertKind, &str), u32> = BTreeMap::new();
+        for alert in alerts {
+            let node = alert.node.as_deref().unwrap_or_default();
+            *counts.entry((alert.kind, node)).or_default() += 1;
+        }
+        self.head(
+            name,
+            "gauge",
+            "Alerts by kind and node; those that are about the whole cluster have no node.",
+        );
+        for ((kind, node), count) in counts {
+            let (cluster, kind) = (self.cluster, kind.name());
+            let _infallible = writeln!(
+                self.text,
+                "{name}{{cluster=\"{cluster}\",kind=\"{kind}\",node=\"{node}\"}} {count}"
             );
         }
     }
@@ -170,9 +211,20 @@ mod tests {
         let health = Health {
             status: status(vec![node(NodeState::Up, 3), node(NodeState::Down, 0)]),
             latency: latency([("erlmcp1", &samples(1, 2))]),
-            alerts: Vec::new(),
+            alerts: vec![Alert {
+                kind: AlertKind::NodeHung,
+                node: Some("n0".into()),
+                message: "runs, and does not answer".into(),
+            }],
         };
         let text = metrics(&health);
+        for sample in [
+            "clusterctl_node_state{cluster=\"erlmcp\",node=\"n0\",state=\"down\"} 1\n",
+            "clusterctl_node_state{cluster=\"erlmcp\",node=\"n0\",state=\"up\"} 0\n",
+            "clusterctl_alert{cluster=\"erlmcp\",kind=\"node-hung\",node=\"n0\"} 1\n",
+        ] {
+            assert!(text.contains(sample), "{sample} is not in {text}");
+        }
         assert!(
             text.contains("clusterctl_node_connections{cluster=\"erlmcp\",node=\"n3\"} 3\n"),
             "{text}"
@@ -184,6 +236,29 @@ mod tests {
                 name.starts_with("clusterctl_") && name.ends_with('}') && value.parse::<f64>().is_ok(),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn a_node_is_up_while_it_answers_whatever_else_it_does() {
+        for (state, up) in [
+            (NodeState::HeldBack, 1),
+            (NodeState::Drained, 1),
+            (NodeState::Maintenance, 1),
+            (NodeState::Starting, 0),
+            (NodeState::Stopped, 0),
+        ] {
+            let health = Health {
+                status: status(vec![node(state, 0)]),
+                ..Health::down("erlmcp")
+            };
+            let text = metrics(&health);
+            let sample = format!("clusterctl_node_up{{cluster=\"erlmcp\",node=\"n0\"}} {up}\n");
+            assert!(text.contains(&sample), "{state:?}: {text}");
+            let states = text
+                .lines()
+                .filter(|line| line.starts_with("clusterctl_node_state{"));
+            assert_eq!(states.filter(|line| line.ends_with(" 1")).count(), 1, "{text}");
         }
     }
 }

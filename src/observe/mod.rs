@@ -3,13 +3,15 @@
 pub mod access_log;
 mod alerts;
 mod distribution;
+mod evenness;
 mod latency;
 mod metrics;
 mod nginx;
 mod stats;
 
-pub use alerts::alerts;
+pub use alerts::{Facts, Failure, NodeFacts, alerts};
 pub use distribution::distribution;
+pub use evenness::has_its_share;
 pub use latency::{Sample, Samples, latency};
 pub use metrics::{METRICS_CONTENT_TYPE, metrics};
 pub use nginx::{NginxView, nginx_stats};
@@ -54,6 +56,7 @@ mod testing {
         Node {
             name: format!("n{connections}"),
             state,
+            answers: state.answers(),
             pid: Some(1),
             elsewhere: false,
             restarts: 0,
@@ -68,6 +71,7 @@ mod testing {
             cpu_percent: 0.0,
             uptime_seconds: 1,
             reason: None,
+            filling_seconds: None,
             erlang: None,
         }
     }

@@ -122,6 +122,7 @@ fn alert(alert: &Alert) -> String {
 mod tests {
     use super::super::testing::{busy, plain};
     use super::*;
+    use crate::api::AlertKind;
 
     #[test]
     fn everything_that_is_known() {
@@ -141,10 +142,12 @@ mod tests {
             },
             alerts: vec![
                 Alert {
+                    kind: AlertKind::Slow,
                     node: Some("erlmcp2".into()),
                     message: "is slow: p99 8 ms".into(),
                 },
                 Alert {
+                    kind: AlertKind::Uneven,
                     node: None,
                     message: "latencies are uneven".into(),
                 },

@@ -2,6 +2,7 @@
 
 use super::paint;
 use crate::api::{Distribution, Node, NodeState, Verdict};
+use crate::stats::Spread;
 
 /// How a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub(super) enum Standing {
 
 impl Standing {
     /// How `node` stands among the others.
-    pub(super) fn of(node: &Node, distribution: &Distribution) -> Standing {
+    pub(super) fn of(node: &Node, share: Share) -> Standing {
         match node.state {
-            NodeState::Up if holds_its_share(node.connections, distribution) => Standing::Good,
+            NodeState::Up if share.is_held_by(node) => Standing::Good,
             // With a reason, others than an order to this cluster took it out.
             NodeState::Draining | NodeState::Drained if node.reason.is_some() => Standing::Bad,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => Standing::Away,
@@ -65,15 +66,50 @@ pub(super) const fn word(state: NodeState) -> &'static str {
     }
 }
 
-/// What a node should hold now and how far it may be off: its even share of the connections that there are; of those
-/// that the profile wants, while there are too few to judge.
-pub(super) fn target(distribution: &Distribution) -> (f64, f64) {
+/// What a node should hold now, and how far it may be off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Share {
+    pub(super) connections: f64,
+    pub(super) tolerance: f64,
+    /// Whether there are enough connections to judge by.
+    is_judged: bool,
+}
+
+impl Share {
+    /// An even share of the connections that there are; of those that the profile wants, while there are too few to judge. Nodes that
+    /// fill because they were away make the share of the others no smaller.
+    pub(super) fn of(nodes: &[Node], distribution: &Distribution) -> Share {
+        let is_judged = distribution.verdict != Verdict::Idle;
+        #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
+        let connections = if is_judged {
+            comparable(nodes).map_or(distribution.mean, |spread| spread.mean)
+        } else {
+            distribution.target as f64
+        };
+        Share {
+            connections,
+            tolerance: connections * distribution.tolerance_percent / 100.0,
+            is_judged,
+        }
+    }
+
+    fn is_held_by(self, node: &Node) -> bool {
+        let is_exempt = !self.is_judged || node.filling_seconds.is_some();
+        is_exempt || within(node.connections, self.connections, self.tolerance)
+    }
+}
+
+/// How evenly the nodes lie that have had the same time to get connections; `None` when all that take traffic have, or none.
+pub(super) fn comparable(nodes: &[Node]) -> Option<Spread> {
+    let fills = |node: &Node| node.state == NodeState::Up && !node.is_comparable();
     #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
-    let target = match distribution.verdict {
-        Verdict::Idle => distribution.target as f64,
-        Verdict::Pass | Verdict::Fail => distribution.mean,
+    let counts = || {
+        nodes
+            .iter()
+            .filter(|node| node.is_comparable())
+            .map(|node| node.connections as f64)
     };
-    (target, target * distribution.tolerance_percent / 100.0)
+    Spread::of(&counts().collect::<Vec<_>>()).filter(|_| nodes.iter().any(fills))
 }
 
 /// Whether `connections` are off the `target` by no more than the `tolerance`.
@@ -84,13 +120,6 @@ pub(super) fn within(connections: u64, target: f64, tolerance: f64) -> bool {
     distance <= tolerance.max(1.0)
 }
 
-// Private
-
-fn holds_its_share(connections: u64, distribution: &Distribution) -> bool {
-    let (target, tolerance) = target(distribution);
-    distribution.verdict == Verdict::Idle || within(connections, target, tolerance)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{busy, idle, node};
@@ -98,7 +127,8 @@ mod tests {
 
     #[test]
     fn within_the_tolerance_is_good() {
-        let standing = |connections| Standing::of(&node(1, NodeState::Up, connections), &busy().distribution);
+        let share = Share::of(&busy().nodes, &busy().distribution);
+        let standing = |connections| Standing::of(&node(1, NodeState::Up, connections), share);
         assert_eq!(
             [25_234, 24_500, 24_499, 25_501].map(standing),
             [Standing::Good, Standing::Good, Standing::Bad, Standing::Bad]
@@ -107,24 +137,37 @@ mod tests {
 
     #[test]
     fn too_few_connections_are_not_judged() {
-        let status = idle();
-        assert_eq!(
-            Standing::of(&node(1, NodeState::Up, 40), &status.distribution),
-            Standing::Good
-        );
-        assert_eq!(
-            Standing::of(&node(1, NodeState::Down, 0), &status.distribution),
-            Standing::Bad
-        );
+        let share = Share::of(&idle().nodes, &idle().distribution);
+        assert_eq!(Standing::of(&node(1, NodeState::Up, 40), share), Standing::Good);
+        assert_eq!(Standing::of(&node(1, NodeState::Down, 0), share), Standing::Bad);
     }
 
     #[test]
     fn what_an_operator_wanted_is_neither_good_nor_bad() {
+        let share = Share::of(&busy().nodes, &busy().distribution);
         for state in [NodeState::Draining, NodeState::Drained, NodeState::Stopped] {
-            assert_eq!(
-                Standing::of(&node(1, state, 9), &busy().distribution),
-                Standing::Away
-            );
+            assert_eq!(Standing::of(&node(1, state, 9), share), Standing::Away);
         }
+    }
+
+    #[test]
+    fn a_node_that_fills_makes_nobodys_share_smaller() {
+        let mut nodes = [133, 0, 134, 133].map(|count| node(1, NodeState::Up, count));
+        let distribution = Distribution {
+            mean: 100.0,
+            verdict: Verdict::Fail,
+            ..busy().distribution
+        };
+        let standings = |nodes: &[Node]| {
+            let share = Share::of(nodes, &distribution);
+            nodes
+                .iter()
+                .map(|node| Standing::of(node, share))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(standings(&nodes), [Standing::Bad; 4]);
+        nodes[1].filling_seconds = Some(12);
+        assert_eq!(standings(&nodes), [Standing::Good; 4]);
+        assert!(comparable(&nodes).is_some_and(|spread| spread.variance_percent < 1.0));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::emulators::mesh;
-use super::standing::{Standing, target, word};
+use super::standing::{Share, Standing, comparable, word};
 use super::{numbers, paint};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
 use crate::profile::BalancerKind;
@@ -37,9 +37,10 @@ pub(super) fn heading(status: &Status) -> String {
 
 /// One line a node.
 pub(super) fn node_lines(nodes: &[Node], distribution: &Distribution) -> Vec<String> {
+    let share = Share::of(nodes, distribution);
     let line = |(index, node)| {
-        let aside = node_aside(index == 0, node, distribution);
-        format!("{}{aside}", node_state(node, distribution))
+        let aside = node_aside(index == 0, node, share);
+        format!("{}{aside}", node_state(node, share))
     };
     nodes.iter().enumerate().map(line).collect()
 }
@@ -52,10 +53,17 @@ pub(super) fn totals(status: &Status) -> String {
     let distribution = &status.distribution;
     let Distribution { total, capacity, .. } = distribution;
     let share = numbers::share(*total, *capacity).map_or(String::new(), |share| format!(" ({share}%)"));
-    let variance = match distribution.verdict {
-        Verdict::Idle => paint::dim(&format!("idle ({TOO_FEW})")),
-        Verdict::Pass => paint::green(&format!("{:.1}%", distribution.variance_percent)),
-        Verdict::Fail => paint::red(&format!("{:.1}% too uneven", distribution.variance_percent)),
+    let variance = distribution.variance_percent;
+    let variance = match (distribution.verdict, comparable(&status.nodes)) {
+        (Verdict::Idle, _) => paint::dim(&format!("idle ({TOO_FEW})")),
+        (Verdict::Pass, _) => paint::green(&format!("{variance:.1}%")),
+        (Verdict::Fail, Some(others)) => {
+            let others = others.variance_percent;
+            paint::yellow(&format!(
+                "{variance:.1}%, {others:.1}% without what is filling up"
+            ))
+        }
+        (Verdict::Fail, None) => paint::red(&format!("{variance:.1}% too uneven")),
     };
     let target = match distribution.verdict {
         Verdict::Idle => String::new(),
@@ -120,8 +128,8 @@ fn balancer_line(balancer: &Balancer) -> String {
     )
 }
 
-fn node_state(node: &Node, distribution: &Distribution) -> String {
-    let standing = Standing::of(node, distribution);
+fn node_state(node: &Node, share: Share) -> String {
+    let standing = Standing::of(node, share);
     let Node {
         name, connections, ..
     } = node;
@@ -133,15 +141,17 @@ fn node_state(node: &Node, distribution: &Distribution) -> String {
 }
 
 /// What stands beside a node, in parentheses: the target by the first; what went wrong by whoever it went wrong with.
-fn node_aside(first: bool, node: &Node, distribution: &Distribution) -> String {
-    let (target, tolerance) = target(distribution);
-    let target = first.then(|| format!("target: {target:.0} ± {tolerance:.0}"));
+fn node_aside(first: bool, node: &Node, share: Share) -> String {
+    let target = first.then(|| format!("target: {:.0} ± {:.0}", share.connections, share.tolerance));
     let restarts =
         (node.restarts > 0).then(|| paint::yellow(&numbers::counted(node.restarts.into(), "restart")));
+    let filling = node.filling_seconds;
+    let filling = filling.map(|seconds| format!("filling up, back for {}", numbers::age(seconds)));
     let parts: Vec<String> = target
         .into_iter()
         .chain(restarts)
         .chain(node.reason.clone())
+        .chain(filling)
         .collect();
     if parts.is_empty() {
         String::new()
@@ -198,6 +208,37 @@ mod tests {
 
         Warnings:
           capacity is 9900, not 100000
+        ");
+    }
+
+    #[test]
+    fn a_node_that_was_away_fills_up_and_the_others_hold_their_share() {
+        let mut filling = busy();
+        for (node, connections) in filling.nodes.iter_mut().zip([133, 0, 134, 133]) {
+            node.connections = connections;
+        }
+        filling.nodes[1].restarts = 1;
+        filling.nodes[1].filling_seconds = Some(12);
+        filling.distribution = Distribution {
+            total: 400,
+            mean: 100.0,
+            variance_percent: 134.0,
+            verdict: Verdict::Fail,
+            ..filling.distribution
+        };
+        insta::assert_snapshot!(plain(&status(&filling)), @r"
+        === erlmcp Load Balancer & Cluster Health ===
+
+        Load Balancer: HAProxy RUNNING (pid 123, up 5m)
+
+        Cluster Nodes:
+          erlmcp1: UP (133 connections) ✓ (target: 133 ± 3)
+          erlmcp2: UP (0 connections) ✓ (1 restart, filling up, back for 12s)
+          erlmcp3: UP (134 connections) ✓
+          erlmcp4: UP (133 connections) ✓
+
+        Total Connections: 400 / 100000 (0%)
+        Variance: 134.0%, 0.8% without what is filling up (target: <5%)
         ");
     }
 

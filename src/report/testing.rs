@@ -19,6 +19,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
     Node {
         name: format!("erlmcp{number}"),
         state,
+        answers: state.answers(),
         pid: Some(1_000 + u32::from(number)),
         elsewhere: false,
         restarts: 0,
@@ -33,6 +34,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         cpu_percent: 2.5,
         uptime_seconds: 302,
         reason: None,
+        filling_seconds: None,
         erlang: None,
     }
 }

@@ -27,6 +27,7 @@ use super::rolling::Rolling;
 use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
 use super::setting::Setting;
+use super::settling::Settlings;
 use super::statistics::Statistics;
 use super::vitals::Vitals;
 use super::voice::Opinion;
@@ -73,6 +74,8 @@ pub(super) struct Core {
     pub(super) states: Vec<NodeState>,
     /// Whether each node gets clients once it answers.
     pub(super) comebacks: Vec<Comeback>,
+    /// Which nodes have had less time than the others to get connections.
+    pub(super) settlings: Settlings,
     pub(super) vitals: Vec<Vitals>,
     /// What several balancer instances listen on, once the first was wanted.
     pub(super) listening: Option<Listening>,
@@ -124,6 +127,7 @@ impl Core {
             failovers: Failovers::default(),
             states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
             comebacks: vec![Comeback::default(); setting.cluster.nodes.len()],
+            settlings: Settlings::new(setting.cluster.nodes.len(), &BTreeSet::new(), now),
             vitals: setting
                 .cluster
                 .nodes
@@ -146,6 +150,10 @@ impl Core {
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
             core.were_down.clone_from(&record.down);
+            let nodes = core.setting.cluster.nodes.iter().enumerate();
+            let filling = nodes.filter(|(_, node)| record.filling.contains(&node.name));
+            let filling = filling.map(|(index, _)| index).collect();
+            core.settlings = Settlings::new(core.vitals.len(), &filling, now);
             core.adopt(record, now);
             core.go_on_stopping(now);
         }
@@ -195,11 +203,6 @@ impl Core {
     /// How everything is.
     pub(super) fn look(&self) -> Look {
         let now = Instant::now();
-        let limit = self.setting.cluster.targets.failover_alert.duration();
-        let overdue = self
-            .failovers
-            .all_running()
-            .filter(|(_, failover)| failover.is_overdue(limit, now));
         let nodes = self.vitals.iter().enumerate().map(|(index, vitals)| NodeLook {
             state: self.node_state(index),
             drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
@@ -210,6 +213,8 @@ impl Core {
             outside: self.outside(index),
             out_of: self.taken_out_of(index),
             samples: vitals.samples(now),
+            failure: self.failure(index, now),
+            filling_for: self.settlings.filling_for(index, now),
         });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
         Look {
@@ -221,7 +226,6 @@ impl Core {
                 .filter(|who| matches!(who, Who::Retired(_)))
                 .map(|who| self.child_look(*who))
                 .collect(),
-            overdue: overdue.map(|(node, _)| node.clone()).collect(),
             reloading: self.is_reloading(),
             tampering: self.tampering(),
             closed: self.closed_listeners(),
@@ -258,7 +262,10 @@ impl Core {
             News::Balancer { who, answered } => self.balancer_answered(who, answered, now),
             News::Saved { instance, states } => self.saved(instance, states, now),
             News::Reread(outcome) => self.reread(outcome, now),
-            News::Counted(connections) => self.counted(&connections, now),
+            News::Counted(connections) => {
+                self.settle(&connections);
+                self.counted(&connections, now);
+            }
             News::Told {
                 who,
                 node,
@@ -287,7 +294,9 @@ impl Core {
         }
         if now >= self.next_probe {
             self.probe(now);
-            self.count();
+            if self.is_count_due(now) || self.drains.values().any(Drain::counts) {
+                self.count();
+            }
             self.turn_away();
         }
         if now >= self.next_rotation {
@@ -359,12 +368,17 @@ impl Core {
         let children: Vec<ChildRecord> = children.chain(successor).collect();
         let only = self.half();
         let down = self.away().down;
+        let filling = self.settlings.unsettled();
+        let filling = filling
+            .iter()
+            .map(|index| self.setting.cluster.nodes[*index].name.clone());
+        let filling: BTreeSet<String> = filling.collect();
         let places = self.listening.as_ref().map(Listening::places).unwrap_or_default();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
                 && launch.source == self.setting.launch.source
-                && (&recorded.down, &recorded.places) == (&down, &places)
+                && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
         });
         if is_known {
             return;
@@ -373,7 +387,7 @@ impl Core {
             only,
             ..self.setting.launch.clone()
         };
-        let record = Record::new(launch, children, self.drains.clone(), down, places);
+        let record = Record::new(launch, children, self.drains.clone(), down, filling, places);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("state file not written: {error}"),

@@ -27,15 +27,13 @@ impl Core {
         self.promise(&order.node, ended, reply, now);
     }
 
-    /// Counts connections where an order waits for them.
+    /// Counts connections.
     pub(super) fn count(&self) {
-        if self.drains.values().any(Drain::counts) {
-            let (setting, news) = (self.setting.clone(), self.news.clone());
-            tokio::spawn(async move {
-                let counted = News::Counted(census(&setting, true).await);
-                let _nobody_listens_after_the_end = news.send(counted).await;
-            });
-        }
+        let (setting, news) = (self.setting.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let counted = News::Counted(census(&setting, true).await);
+            let _nobody_listens_after_the_end = news.send(counted).await;
+        });
     }
 
     /// Does what is due on drained nodes that have so many `connections`.
@@ -147,7 +145,9 @@ impl Core {
         self.drains.insert(order.node.clone(), drain);
         *self.order_counts.entry(order.node.clone()).or_default() += 1;
         self.write_orders();
-        self.count();
+        if drain.counts() {
+            self.count();
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use super::rollout::Who;
 use super::voice::{self, View};
 use crate::api::{FailoverCause, NodeState};
 use crate::balancer::ReloadBy;
+use crate::observe::Failure;
 use crate::platform::sock_diag::destroy_to;
 
 /// A balancer that has not heard of a death by then is not waited for.
@@ -34,7 +35,8 @@ impl Core {
                 FailoverCause::Hung => self.vitals[index].last_answer(),
                 FailoverCause::Died => now,
             };
-            let failover = Failover::new(cause, last_sign, now, SystemTime::now());
+            let why = self.own_child(index).and_then(|child| child.reason.clone());
+            let failover = Failover::new(cause, last_sign, now, SystemTime::now()).because(why);
             tracing::warn!(node = name, "failover: {failover}");
             self.failovers.begin(&name, failover);
             self.come_back(index, Event::Failed, now);
@@ -210,6 +212,18 @@ impl Core {
     /// Whether the balancer has no runtime API by which it could be told to end connections.
     pub(super) fn hears_by_files(&self) -> bool {
         matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
+    }
+
+    /// The node's failure, until it gets clients again.
+    pub(super) fn failure(&self, index: usize, now: Instant) -> Option<Failure> {
+        let name = &self.setting.cluster.nodes[index].name;
+        let limit = self.setting.cluster.targets.failover_alert.duration();
+        let (_, failover) = self.failovers.all_running().find(|(node, _)| node == name)?;
+        Some(Failure {
+            cause: failover.cause(),
+            why: failover.why().map(str::to_owned),
+            is_overdue: failover.is_overdue(limit, now),
+        })
     }
 
     /// Whether the node is known not to answer, or to recover from that.

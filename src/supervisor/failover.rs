@@ -17,6 +17,8 @@ use crate::api::{self, FailoverCause};
 #[derive(Clone, Debug)]
 pub(super) struct Failover {
     cause: FailoverCause,
+    /// Why its process ended, if it did.
+    why: Option<String>,
     began: Instant,
     /// The same moment, for those who have no share in our clock.
     began_at: SystemTime,
@@ -33,6 +35,7 @@ impl Failover {
         let detected = now.saturating_duration_since(began);
         Failover {
             cause,
+            why: None,
             began,
             began_at: wall.checked_sub(detected).unwrap_or(wall),
             detected,
@@ -41,6 +44,11 @@ impl Failover {
             back: None,
             is_over: false,
         }
+    }
+
+    /// The same failover, of a node whose process ended for this reason.
+    pub(super) fn because(self, why: Option<String>) -> Failover {
+        Failover { why, ..self }
     }
 
     /// The balancer has closed the node's sessions. Whether that is news.
@@ -71,6 +79,11 @@ impl Failover {
     /// Why the node failed.
     pub(super) fn cause(&self) -> FailoverCause {
         self.cause
+    }
+
+    /// Why its process ended, if it did.
+    pub(super) fn why(&self) -> Option<&str> {
+        self.why.as_deref()
     }
 
     /// From the last sign of life until clients are served elsewhere.

@@ -9,9 +9,9 @@ use super::rollout::Who;
 use super::setting::Setting;
 use super::vitals::Vitals;
 use crate::api::{
-    Alert, Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
 };
-use crate::observe::{Samples, alerts, distribution, latency};
+use crate::observe::{Facts, Failure, NodeFacts, Samples, alerts, distribution, latency};
 use crate::platform::Identity;
 
 /// Everything at one moment.
@@ -21,8 +21,6 @@ pub(super) struct Look {
     pub(super) balancers: Vec<ChildLook>,
     /// Former balancer instances that still have connections.
     pub(super) retired: Vec<ChildLook>,
-    /// Nodes whose failover takes longer than it may.
-    pub(super) overdue: Vec<String>,
     /// Whether a new instance is about to take over.
     pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
@@ -52,6 +50,10 @@ pub(super) struct NodeLook {
     /// How long it still gets no clients, because it has failed a short while ago.
     pub(super) held_for: Option<Duration>,
     pub(super) samples: Samples,
+    /// Its failure, until it gets clients again.
+    pub(super) failure: Option<Failure>,
+    /// How long it has had clients again, as long as it holds fewer than the others because it was away.
+    pub(super) filling_for: Option<Duration>,
 }
 
 /// One process.
@@ -119,6 +121,12 @@ impl ChildLook {
 }
 
 impl NodeLook {
+    /// How fast it answers, without what its failure explains.
+    fn unexplained(&self) -> Samples {
+        let is_failing = self.failure.is_some() || !self.state.answers();
+        self.samples.unexplained(is_failing)
+    }
+
     /// The state to show, of a node with so many connections.
     fn state(&self, connections: u64) -> NodeState {
         let own = self.own_state(connections);
@@ -207,19 +215,12 @@ impl Look {
     /// The health, with connections as the kernel counts them.
     pub(super) fn health(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Health {
         let status = self.status(setting, connections);
-        let names = setting.cluster.nodes.iter().map(|node| node.name.as_str());
         let target = setting.cluster.targets.p99;
-        let latency = latency(names.zip(self.nodes.iter().map(|node| &node.samples)), target);
-        let mut alerts = alerts(&setting.cluster.targets, &status, &latency);
-        let limit = setting.cluster.targets.failover_alert;
-        alerts.extend(self.overdue.iter().map(|node| Alert {
-            node: Some(node.clone()),
-            message: format!("its clients were not served elsewhere within {limit}"),
-        }));
-        alerts.extend(self.tampering.iter().map(|message| Alert {
-            node: None,
-            message: message.clone(),
-        }));
+        let names = || setting.cluster.nodes.iter().map(|node| node.name.as_str());
+        let unexplained: Vec<Samples> = self.nodes.iter().map(NodeLook::unexplained).collect();
+        let judged = latency(names().zip(&unexplained), target);
+        let latency = latency(names().zip(self.nodes.iter().map(|node| &node.samples)), target);
+        let alerts = alerts(&setting.cluster.targets, &status, &judged, &self.facts(setting));
         Health {
             status,
             latency,
@@ -229,6 +230,33 @@ impl Look {
 
     // Private
 
+    /// What alerts go by, beside what the status shows.
+    fn facts(&self, setting: &Setting) -> Facts {
+        let nodes = self.nodes.iter().map(|node| NodeFacts {
+            failure: node.failure.clone(),
+            is_set_outside: node.stricter_outside(node.own_state(1)).is_some(),
+        });
+        Facts {
+            nodes: nodes.collect(),
+            balancers: self.broken(setting).collect(),
+            outside: self.tampering.clone(),
+        }
+    }
+
+    /// The balancer instances in trouble: their names, and what it is.
+    fn broken(&self, setting: &Setting) -> impl Iterator<Item = (String, String)> {
+        let balancers = self.balancers.iter().enumerate();
+        let broken = balancers.filter(|(_, child)| self.balanced && child.is_troubled());
+        broken.map(|(index, child)| {
+            let what = match (child.doing, &child.reason) {
+                (Doing::Silent, _) => "runs, and answers nothing".to_owned(),
+                (_, Some(reason)) => format!("does not run: {reason}"),
+                (_, None) => "does not run".to_owned(),
+            };
+            (setting.title(Who::Balancer(index)), what)
+        })
+    }
+
     /// Whether a balancer instance has died, or answers nothing.
     fn is_troubled(&self) -> bool {
         self.balancers.iter().any(ChildLook::is_troubled)
@@ -236,16 +264,8 @@ impl Look {
 
     /// Of several balancer instances, those in trouble.
     fn troubles(&self, setting: &Setting) -> impl Iterator<Item = String> {
-        let several = self.balanced && self.balancers.len() > 1;
-        let troubled = self
-            .balancers
-            .iter()
-            .enumerate()
-            .filter(move |(_, child)| several && child.is_troubled());
-        troubled.map(|(index, child)| {
-            let reason = child.reason.as_deref().unwrap_or("runs, and answers nothing");
-            format!("{}: {reason}", setting.title(Who::Balancer(index)))
-        })
+        let broken = self.broken(setting).filter(|_| self.balancers.len() > 1);
+        broken.map(|(name, what)| format!("{name} {what}"))
     }
 
     fn state(&self, setting: &Setting, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
@@ -257,13 +277,13 @@ impl Look {
             _ => false,
         };
         let is_served = if self.balanced {
-            serves_clients(balancer.state) && self.is_any_listener_served(setting, nodes)
+            balancer.state.serves() && self.is_any_listener_served(setting, nodes)
         } else {
             nodes.iter().any(|node| node.state.answers())
         };
         match () {
             () if !is_served => ClusterState::Down,
-            () if serves_clients(balancer.state)
+            () if balancer.state.serves()
                 && !self.is_troubled()
                 && self.tampering.is_empty()
                 && nodes.iter().zip(&self.nodes).all(as_ordered) =>
@@ -301,6 +321,7 @@ impl Look {
             .map(|(node, (look, connections_by))| Node {
                 name: node.name.clone(),
                 state: look.state(connections_by.tcp + connections_by.http),
+                answers: look.state.answers(),
                 pid: look.child.process.map(|process| process.pid),
                 elsewhere: look.elsewhere,
                 restarts: look.child.restarts,
@@ -312,6 +333,7 @@ impl Look {
                 cpu_percent: look.child.cpu_percent,
                 uptime_seconds: look.child.uptime_seconds,
                 reason: look.reason(),
+                filling_seconds: look.filling_for.map(|time| time.as_secs()),
                 erlang: None,
             })
             .collect()
@@ -368,11 +390,6 @@ const fn strictness(state: NodeState) -> u8 {
         NodeState::Stopped => 7,
         NodeState::Failed => 8,
     }
-}
-
-/// A reload changes nothing for clients.
-fn serves_clients(state: BalancerState) -> bool {
-    matches!(state, BalancerState::Running | BalancerState::Reloading)
 }
 
 fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {

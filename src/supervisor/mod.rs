@@ -58,6 +58,7 @@ mod rotation;
 mod router;
 mod run;
 mod setting;
+mod settling;
 mod sign;
 mod statistics;
 mod status_page;

@@ -54,6 +54,7 @@ impl Core {
         }
         self.let_come_back(now);
         let opinion = self.views();
+        self.notice_settling(&opinion, now);
         self.opinion.send_if_modified(|told| {
             let changed = *told != opinion;
             *told = opinion;

@@ -152,10 +152,13 @@ impl Core {
                 );
             }
         }
-        self.balanced = self
-            .children
-            .iter()
-            .any(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up());
+        self.balanced = self.is_balancer_up();
+    }
+
+    /// Whether a balancer instance serves.
+    pub(super) fn is_balancer_up(&self) -> bool {
+        let mut children = self.children.iter();
+        children.any(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up())
     }
 
     fn is_wanted(&self, who: Who) -> bool {

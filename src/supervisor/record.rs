@@ -53,6 +53,9 @@ pub struct Record {
     /// Nodes that get no clients because they do not serve, or shall not yet.
     #[serde(default)]
     pub(super) down: BTreeSet<String>,
+    /// Nodes that have had less time than the others to get connections.
+    #[serde(default)]
+    pub(super) filling: BTreeSet<String>,
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
@@ -108,6 +111,7 @@ impl Record {
         children: Vec<ChildRecord>,
         drains: BTreeMap<String, Drain>,
         down: BTreeSet<String>,
+        filling: BTreeSet<String>,
         places: BTreeMap<SocketAddr, Places>,
     ) -> Record {
         Record {
@@ -118,6 +122,7 @@ impl Record {
             boot: boot_id(),
             drains,
             down,
+            filling,
             places,
         }
     }
@@ -235,6 +240,7 @@ mod tests {
             vec![own.clone(), gone],
             BTreeMap::new(),
             BTreeSet::from(["erlmcp2".to_owned()]),
+            BTreeSet::from(["erlmcp3".to_owned()]),
             BTreeMap::from([("127.0.0.1:8000".parse().unwrap(), Places::in_order(3))]),
         );
         record.write(&run_dir).unwrap();
@@ -251,6 +257,7 @@ mod tests {
             launch(),
             Vec::new(),
             BTreeMap::new(),
+            BTreeSet::new(),
             BTreeSet::new(),
             BTreeMap::new(),
         ))

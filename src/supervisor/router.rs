@@ -22,8 +22,8 @@ use super::prepare::reloaded;
 use super::setting::Setting;
 use super::status_page;
 use crate::api::{
-    DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded,
-    RestartOrder, StartOrder, Stats, Status, StopOrder,
+    ConnectionsBy, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder,
+    Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
@@ -166,17 +166,25 @@ impl Desk {
     }
 
     async fn status(&self) -> Result<Status, Refused> {
-        let (look, setting) = (self.look().await?, self.setting.load_full());
-        let mut status = look.status(&setting, &census(&setting, look.drains()).await);
+        let (look, connections, setting) = self.counted().await?;
+        let mut status = look.status(&setting, &connections);
         self.emulators.tell(&mut status.nodes);
         Ok(status)
     }
 
     async fn health(&self) -> Result<Health, Refused> {
-        let (look, setting) = (self.look().await?, self.setting.load_full());
-        let mut health = look.health(&setting, &census(&setting, look.drains()).await);
+        let (look, connections, setting) = self.counted().await?;
+        let mut health = look.health(&setting, &connections);
         self.emulators.tell(&mut health.status.nodes);
         Ok(health)
+    }
+
+    /// How everything is, and the connections of each node. Those are counted before: a node that has lost its connections in between
+    /// is known to be away then, instead of being up and empty.
+    async fn counted(&self) -> Result<(Look, Vec<ConnectionsBy>, Arc<Setting>), Refused> {
+        let (drains, setting) = (self.look().await?.drains(), self.setting.load_full());
+        let connections = census(&setting, drains).await;
+        Ok((self.look().await?, connections, setting))
     }
 
     async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {

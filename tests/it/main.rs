@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "nothing is reachable in a test binary")]
 
+mod alerting;
 mod beam;
 mod builtin;
 mod carrying;

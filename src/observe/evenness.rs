@@ -1,0 +1,126 @@
+//! Which nodes can be compared, and whether they hold about as many connections as one another.
+
+use crate::api::{Node, Verdict};
+use crate::profile::Targets;
+use crate::stats::{Spread, percentile};
+
+/// Nodes that have had the same time to get connections, compared with one another.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Comparison<'a> {
+    nodes: Vec<&'a Node>,
+    spread: Spread,
+    median: f64,
+}
+
+impl<'a> Comparison<'a> {
+    /// Of those of the `nodes` that take traffic and are not filling. `None` for fewer than two, and for so few connections that
+    /// nothing can be judged.
+    pub(super) fn of(nodes: &'a [Node]) -> Option<Comparison<'a>> {
+        let nodes: Vec<&Node> = nodes.iter().filter(|node| node.is_comparable()).collect();
+        let mut counts: Vec<f64> = nodes.iter().map(|node| float(node.connections)).collect();
+        counts.sort_by(f64::total_cmp);
+        let (spread, median) = (Spread::of(&counts)?, percentile(&counts, 0.5)?);
+        (nodes.len() > 1 && spread.mean >= Verdict::ENOUGH).then_some(Comparison {
+            nodes,
+            spread,
+            median,
+        })
+    }
+
+    /// `(max - min) / mean`, in percent.
+    pub(super) fn variance_percent(&self) -> f64 {
+        self.spread.variance_percent
+    }
+
+    /// Connections per node.
+    pub(super) fn mean(&self) -> f64 {
+        self.spread.mean
+    }
+
+    /// Whether they are as even as `targets` want it.
+    pub(super) fn is_even(&self, targets: &Targets) -> bool {
+        self.spread.variance_percent < targets.variance.get()
+    }
+
+    /// The nodes that hold far more or fewer connections than the others. A single node that does moves the mean, from which the
+    /// others are far then, too; but not the median.
+    pub(super) fn out_of_band(&self, targets: &Targets) -> Vec<&'a Node> {
+        let beyond =
+            |node: &Node, middle: f64| (float(node.connections) - middle).abs() > targets.band.of(middle);
+        let nodes = self.nodes.iter().copied();
+        nodes
+            .filter(|node| beyond(node, self.spread.mean) && beyond(node, self.median))
+            .collect()
+    }
+}
+
+/// Whether a node with so many connections holds about as many as `others` do, or more.
+#[must_use]
+pub fn has_its_share(targets: &Targets, connections: u64, others: &[u64]) -> bool {
+    let others: Vec<f64> = others.iter().copied().map(float).collect();
+    let mean = Spread::of(&others).map_or(0.0, |spread| spread.mean);
+    mean - float(connections) <= targets.variance.of(mean.max(Verdict::ENOUGH))
+}
+
+// Private
+
+#[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
+fn float(connections: u64) -> f64 {
+    connections as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{cluster, node};
+    use super::*;
+    use crate::api::NodeState;
+
+    fn nodes(counts: &[u64]) -> Vec<Node> {
+        counts.iter().map(|count| node(NodeState::Up, *count)).collect()
+    }
+
+    fn out_of_band(nodes: &[Node]) -> Vec<u64> {
+        let comparison = Comparison::of(nodes).unwrap();
+        let out = comparison.out_of_band(&cluster().targets);
+        out.iter().map(|node| node.connections).collect()
+    }
+
+    #[test]
+    fn only_the_node_that_is_off_is_out_of_band() {
+        assert_eq!(out_of_band(&nodes(&[133, 0, 133, 134])), [0]);
+        assert_eq!(out_of_band(&nodes(&[100, 100, 100, 300])), [300]);
+        assert_eq!(
+            out_of_band(&nodes(&[25_000, 19_000, 31_000, 25_000])),
+            [19_000, 31_000]
+        );
+        assert!(out_of_band(&nodes(&[100, 119, 85, 100])).is_empty());
+    }
+
+    #[test]
+    fn a_node_that_fills_is_not_compared() {
+        let mut nodes = nodes(&[133, 0, 133, 134]);
+        nodes[1].filling_seconds = Some(12);
+        assert!(out_of_band(&nodes).is_empty());
+        let comparison = Comparison::of(&nodes).unwrap();
+        assert!(comparison.is_even(&cluster().targets) && comparison.mean() > 133.0);
+        nodes[0].state = NodeState::Down;
+        nodes[2].state = NodeState::Draining;
+        assert_eq!(Comparison::of(&nodes), None);
+    }
+
+    #[test]
+    fn few_connections_are_not_compared() {
+        assert_eq!(Comparison::of(&nodes(&[60, 0, 60, 60])), None);
+    }
+
+    #[test]
+    fn a_node_has_its_share_within_the_variance() {
+        let targets = cluster().targets;
+        let has = |connections, others: &[u64]| has_its_share(&targets, connections, others);
+        assert!(has(950, &[1_000, 1_000]) && !has(949, &[1_000, 1_000]));
+        assert!(has(2_000, &[1_000]));
+        // Of next to nothing, a connection or two.
+        assert!(has(0, &[3, 2]) && !has(0, &[4, 3]));
+        assert!(has(0, &[]));
+    }
+}

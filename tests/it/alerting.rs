@@ -1,0 +1,206 @@
+//! Alerts: one failure raises those that name its node, and they end with it; an order raises none.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::harness::{TestCluster, behind_each_balancer, eventually, signal};
+
+behind_each_balancer! {
+    a_death_is_told_of_its_node_only_and_ends,
+    a_hang_is_told_of_its_node_only_counts_as_latency_and_ends,
+    what_an_order_explains_raises_no_alert,
+}
+
+/// A cluster that holds nodes back for 2 s, and on which no machine is too slow. nginx places the few clients of a test by a hash
+/// of their addresses, however uneven that is.
+fn cluster(balancer: &'static str) -> TestCluster {
+    let cluster = TestCluster::behind(balancer)
+        .set("health.interval=1s")
+        .set("targets.p99=10s");
+    match balancer {
+        "nginx" => cluster.set("targets.variance=400%").set("targets.band=400%"),
+        _ => cluster,
+    }
+}
+
+/// The health, unless the supervisor does not answer because it is just starting or ending.
+fn health(cluster: &TestCluster) -> Option<Value> {
+    serde_json::from_str(&cluster.run(&["health", "--json"]).stdout).ok()
+}
+
+/// The alerts, each as kind and node.
+fn alerts(health: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let alerts = health["alerts"].as_array().unwrap().iter();
+    alerts
+        .map(|alert| (text(&alert["kind"]), text(&alert["node"])))
+        .collect()
+}
+
+fn of(kind: &str, node: &str) -> Vec<(String, String)> {
+    vec![(kind.to_owned(), node.to_owned())]
+}
+
+/// Sets the flag when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the node is in `state` in `status`, in `/metrics`, and in the balancer's words.
+fn is_shown(cluster: &TestCluster, node: &str, state: &str, word: &str) -> bool {
+    let metrics = metrics(cluster);
+    let has = |name: &str, label: &str| {
+        metrics.contains(&format!(
+            "{name}{{cluster=\"erlmcp\",node=\"{node}\"{label}}} 1\n"
+        ))
+    };
+    cluster.node(node)["state"] == state
+        && has("clusterctl_node_up", "")
+        && has("clusterctl_node_state", &format!(",state=\"{state}\""))
+        && cluster.standing(node).starts_with(word)
+}
+
+fn metrics(cluster: &TestCluster) -> String {
+    let mut stream = TcpStream::connect(cluster.address(8405)).unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn a_death_is_told_of_its_node_only_and_ends(balancer: &'static str) {
+    let cluster = cluster(balancer).started();
+    let mut held = cluster.clients(240);
+    assert_eq!(alerts(&health(&cluster).unwrap()), []);
+    signal(cluster.node_pid("erlmcp2"), Signal::SIGKILL);
+    eventually("an alert about the death", || {
+        let alerts = alerts(&health(&cluster)?);
+        assert!(
+            alerts.is_empty() || alerts == of("node-died", "erlmcp2"),
+            "{alerts:?}"
+        );
+        (!alerts.is_empty()).then_some(())
+    });
+    // Its clients settle on the others.
+    for (host, held) in (1..=240).zip(&mut held) {
+        if held.1 == "erlmcp2" {
+            *held = cluster.client(host);
+        }
+    }
+    eventually("it to be held back, in all views", || {
+        is_shown(&cluster, "erlmcp2", "held-back", "DOWN").then_some(())
+    });
+    let health = eventually("the end of the alert", || {
+        let health = health(&cluster)?;
+        let alerts = alerts(&health);
+        assert!(
+            alerts.is_empty() || alerts == of("node-died", "erlmcp2"),
+            "{alerts:?}"
+        );
+        (alerts.is_empty() && health["nodes"][1]["state"] == "up").then_some(health)
+    });
+    // It is as empty as the others are full, which is nothing to raise an alert about.
+    let node = &health["nodes"][1];
+    assert_eq!(node["connections"], 0);
+    assert!(node["filling_seconds"].is_u64(), "{node}");
+    if balancer != "nginx" {
+        assert_eq!(health["distribution"]["verdict"], "fail");
+    }
+    // Another supervisor knows that, too.
+    cluster.kill_supervisor();
+    cluster.start(&[]);
+    let health = eventually("all nodes to be up", || {
+        let health = self::health(&cluster)?;
+        (cluster.node("erlmcp2")["state"] == "up" && health["state"] == "healthy").then_some(health)
+    });
+    assert_eq!(alerts(&health), []);
+    // With no client on any node, all begin alike.
+    drop(held);
+    eventually("it to be as full as the others", || {
+        cluster.node("erlmcp2")["filling_seconds"].is_null().then_some(())
+    });
+}
+
+fn a_hang_is_told_of_its_node_only_counts_as_latency_and_ends(balancer: &'static str) {
+    let cluster = cluster(balancer).started();
+    let pid = cluster.node_pid("erlmcp2");
+    signal(pid, Signal::SIGSTOP);
+    let health = eventually("an alert about the hang", || {
+        let health = health(&cluster)?;
+        let alerts = alerts(&health);
+        assert!(
+            alerts.is_empty() || alerts == of("node-hung", "erlmcp2"),
+            "{alerts:?}"
+        );
+        (!alerts.is_empty()).then_some(health)
+    });
+    let slowest = health["latency"]["nodes"].as_array().unwrap().iter();
+    let slowest = slowest.max_by(|a, b| {
+        a["p99_ms"]
+            .as_f64()
+            .unwrap()
+            .total_cmp(&b["p99_ms"].as_f64().unwrap())
+    });
+    let slowest = slowest.unwrap();
+    assert!(
+        slowest["name"] == "erlmcp2" && slowest["p99_ms"].as_f64().unwrap() > 2_500.0,
+        "{slowest}"
+    );
+    signal(pid, Signal::SIGCONT);
+    eventually("the end of the alert", || {
+        let health = self::health(&cluster)?;
+        let alerts = alerts(&health);
+        assert!(
+            alerts.is_empty() || alerts == of("node-hung", "erlmcp2"),
+            "{alerts:?}"
+        );
+        (alerts.is_empty() && health["nodes"][1]["state"] == "up").then_some(())
+    });
+}
+
+fn what_an_order_explains_raises_no_alert(balancer: &'static str) {
+    let cluster = cluster(balancer);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut seen = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                seen.extend(health(&cluster).iter().flat_map(alerts));
+            }
+            seen
+        });
+        // Also when this fails: the scope waits for its threads.
+        let over = Over(&is_over);
+        cluster.start(&[]);
+        let held = cluster.clients(240);
+        cluster.ok(&["drain", "erlmcp1"]);
+        eventually("it to be drained, in all views", || {
+            is_shown(&cluster, "erlmcp1", "draining", "DRAIN").then_some(())
+        });
+        cluster.ok(&["ready", "erlmcp1"]);
+        cluster.ok(&["restart", "erlmcp2"]);
+        drop(held);
+        cluster.ok(&["drain", "erlmcp3", "--wait", "--stop"]);
+        eventually("it to be stopped", || {
+            (cluster.node("erlmcp3")["state"] == "stopped").then_some(())
+        });
+        cluster.ok(&["ready", "erlmcp3"]);
+        cluster.ok(&["reload"]);
+        cluster.ok(&["stop"]);
+        drop(over);
+        assert_eq!(watching.join().unwrap(), []);
+    });
+}
