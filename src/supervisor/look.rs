@@ -170,7 +170,8 @@ impl NodeLook {
                     "held back for {seconds} s: its former clients find another node first"
                 ))
             }
-            (NodeState::Up, None) => None,
+            // A drain by an order needs none, and what its process once died of is over.
+            (NodeState::Up, None) | (NodeState::Draining, _) => None,
             (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
             (NodeState::Starting, _) if self.elsewhere => self.ailment.clone(),
             _ => self.child.reason.clone(),
