@@ -139,6 +139,8 @@ impl Code {
 
         let mut program = undisturbed(erlc).arg("+debug_info").arg("-o").arg(&ebin);
         program = program.args(self.modules.iter().map(|(name, _)| sources.join(name)));
+        // From OTP 26 on `erlc` takes a working directory off the front of a path even where only the letters match.
+        program.directory = Some(directory.to_owned());
         // Whose cookie it would make is nobody's business.
         program.env = vec![
             ("HOME".into(), directory.into()),
