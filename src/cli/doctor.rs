@@ -1,5 +1,6 @@
 //! `doctor`: examines this host, and says how to fix what is not well; with `--fix`, mends what it can.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -115,10 +116,11 @@ impl Patient {
             .into_iter()
             .map(|bound| bound.address)
             .collect();
+        let own_pids = own_pids(&run_dir)?;
         let seen = Seen {
             binaries: binaries(&cluster, kind, &run_dir).await,
-            holders: holders(&addresses),
-            own_pids: own_pids(&run_dir)?,
+            holders: holders(&addresses, &own_pids),
+            own_pids: own_pids.into_iter().collect(),
         };
         Ok(Patient {
             cluster,
@@ -275,7 +277,7 @@ fn binary_seen(
 }
 
 /// Processes of this very cluster, which may hold its ports: its children, and its supervisor.
-fn own_pids(run_dir: &RunDir) -> Result<Vec<u32>, Failure> {
+fn own_pids(run_dir: &RunDir) -> Result<BTreeSet<u32>, Failure> {
     let record = Record::read(run_dir).map_err(Failure::new)?;
     let supervisor = record
         .as_ref()

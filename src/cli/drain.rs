@@ -94,18 +94,10 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcom
                 ..
             }) => {
                 view.end();
-                return Err(Failure::because(format!("`{}` does not get empty: {reason}", args.node))
-                    .hint(format!("`clusterctl drain {}` drains it again", args.node)));
-            }
-            // Others made it ready again at the balancer.
-            Ok(Node {
-                state: NodeState::Draining,
-                reason: Some(reason),
-                ..
-            }) => {
-                view.end();
-                return Err(Failure::because(format!("`{}` does not get empty: {reason}", args.node))
-                    .hint(format!("`clusterctl drain {}` drains it again", args.node)));
+                return Err(
+                    Failure::because(format!("`{}` does not get empty: {reason}", args.node))
+                        .hint(format!("`clusterctl drain {}` drains it again", args.node)),
+                );
             }
             Ok(node) => {
                 // It gets no more: one that comes for a moment is a check of the balancer's.

@@ -49,6 +49,7 @@ use self::exit::Exit;
 use self::failure::{Failure, Outcome};
 use self::printer::Printer;
 use self::settings::Settings;
+use crate::platform::mark::set_apart;
 
 /// Does what `line`, a whole command line, says.
 #[must_use]
@@ -62,6 +63,10 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Verb::Render(_) | Verb::Check(_) | Verb::Doctor(_) | Verb::LoadTest(_) | Verb::Erlang(_)
             ) {
                 settings = settings.of_what_runs();
+            }
+            // A child of a cluster may run any command, and ends with its cluster only as a node or a balancer.
+            if !matches!(cli.verb, Verb::Node(_) | Verb::Dataplane(_)) {
+                set_apart();
             }
             let outcome = follow(&cli.verb, &settings, &printer);
             (printer, outcome)

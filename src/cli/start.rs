@@ -10,8 +10,11 @@ use super::progress::{self, NotServing};
 use super::settings::Settings;
 use crate::api::{Client, ClientError, NodeState, Only, Rollout, StartOrder, Status};
 use crate::platform::RunDir;
+use crate::platform::mark::RunId;
 use crate::profile::BalancerKind;
-use crate::supervisor::{Launch, PrepareError, Prepared, Presence, Record, detach, living_pids, supervise};
+use crate::supervisor::{
+    Launch, PrepareError, Prepared, Presence, Record, detach, end_left_by_dead, living_pids, supervise,
+};
 use crate::{report, telemetry};
 
 /// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
@@ -23,14 +26,14 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sta
     match Presence::of(&run_dir).await? {
         Presence::Running(client) => join(settings, printer, args, &run_dir, &client).await,
         Presence::Orphaned(record) => {
-            record.bury().map_err(Failure::new)?;
+            end_left_by_dead(&record).await.map_err(Failure::new)?;
             let launch = adopting(settings, args, &record)?;
             begin(settings, printer, args, &run_dir, launch, Some(&record)).await
         }
         Presence::Absent => {
             let launch = launch(settings, args)?;
             if let Some(record) = Record::read(&run_dir).map_err(Failure::new)? {
-                record.bury().map_err(Failure::new)?;
+                end_left_by_dead(&record).await.map_err(Failure::new)?;
             }
             begin(settings, printer, args, &run_dir, launch, None).await
         }
@@ -46,6 +49,7 @@ fn launch(settings: &Settings, args: &args::Start) -> Result<Launch, Failure> {
         only: args.only,
         templates: settings.templates.clone(),
         timeout: args.timeout,
+        run_id: RunId::random().map_err(Failure::new)?,
     })
 }
 
@@ -65,9 +69,16 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
         );
     }
     let only = if args.only == was.only { was.only } else { None };
+    // A supervisor of an earlier version gave none.
+    let run_id = if was.run_id.is_known() {
+        was.run_id.clone()
+    } else {
+        RunId::random().map_err(Failure::new)?
+    };
     Ok(Launch {
         only,
         timeout: args.timeout,
+        run_id,
         ..was.clone()
     })
 }

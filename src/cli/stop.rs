@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
         }
         Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
         Presence::Absent => {
-            sweep(&run_dir)?;
+            sweep(&run_dir).await?;
             printer.note("nothing is running");
         }
     }

@@ -2,15 +2,19 @@
 
 pub mod config_path;
 pub mod connect;
+pub mod control_group;
 pub mod descriptors;
 pub mod executable;
 pub mod host;
 pub mod listen;
 pub mod lock;
+pub mod mark;
 pub mod passing;
 pub mod ports;
 pub mod process;
+pub mod process_table;
 pub mod program;
+pub mod reaper;
 pub mod run_dir;
 mod self_exe;
 pub mod sock_diag;

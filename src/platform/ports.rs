@@ -1,6 +1,6 @@
 //! Who holds a port.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -36,42 +36,105 @@ impl std::fmt::Display for Holder {
 /// The listener that keeps `address` from being bound.
 #[must_use]
 pub fn who_holds(address: SocketAddr) -> Option<Holder> {
-    holders(&[address]).pop().map(|(_, holder)| holder)
+    holders(&[address], &BTreeSet::new())
+        .into_iter()
+        .next()
+        .map(|(_, holder)| holder)
 }
 
-/// The listeners that keep any of `addresses` from being bound. With `SO_REUSEPORT` a bind would succeed and steal half
-/// of their connections, so the kernel's list is asked and not `bind`. IPv6 addresses are taken to be bound for IPv6
-/// only. Where the kernel does not tell, every port is free.
+/// For each of `addresses` that cannot be bound, a listener that is in the way: one that none of the processes `ours` has,
+/// if there is any. With `SO_REUSEPORT` a bind would succeed and take half of its connections, so the kernel's list is
+/// asked and not `bind`. IPv6 addresses are taken to be bound for IPv6 only. Where the kernel does not tell, every port is
+/// free.
 #[must_use]
-pub fn holders(addresses: &[SocketAddr]) -> Vec<(SocketAddr, Holder)> {
-    let listeners = listeners().unwrap_or_default();
-    let collisions: Vec<(SocketAddr, Listener)> = addresses
-        .iter()
-        .filter_map(|address| {
-            let holder = listeners.iter().find(|listener| collides(*address, listener))?;
-            Some((*address, *holder))
-        })
-        .collect();
+pub fn holders(addresses: &[SocketAddr], ours: &BTreeSet<u32>) -> Vec<(SocketAddr, Holder)> {
+    let collisions = collisions(addresses);
     if collisions.is_empty() {
         return Vec::new();
     }
-    let inodes = collisions.iter().map(|(_, listener)| listener.inode).collect();
-    let pids = Search::new(inodes).run();
-    collisions
-        .into_iter()
-        .map(|(address, listener)| {
-            let pid = pids.get(&listener.inode).copied();
-            let holder = Holder {
-                address: listener.address,
-                pid,
-                name: pid.and_then(name),
-            };
-            (address, holder)
-        })
-        .collect()
+    let listeners: Vec<Listener> = collisions.iter().map(|(_, listener)| *listener).collect();
+    let pids = processes_with(&listeners);
+    let is_ours = |pid: Option<u32>| pid.is_some_and(|pid| ours.contains(&pid));
+    let mut held: BTreeMap<SocketAddr, Holder> = BTreeMap::new();
+    for (address, listener) in collisions {
+        let pids = pids.get(&listener.inode).map_or(&[][..], Vec::as_slice);
+        let own = pids.iter().find(|pid| ours.contains(pid));
+        let pid = own.or(pids.first()).copied();
+        let is_known = held.get(&address).is_some_and(|holder| !is_ours(holder.pid));
+        if !is_known {
+            held.insert(address, Holder::of(&listener, pid));
+        }
+    }
+    held.into_iter().collect()
+}
+
+/// Whether nothing keeps any of `addresses` from being bound. Asks the kernel alone, and no process.
+#[must_use]
+pub fn are_free(addresses: &[SocketAddr]) -> bool {
+    collisions(addresses).is_empty()
+}
+
+/// The listeners that a connection to `address` may reach: those on the very address, else those on a wildcard.
+#[must_use]
+pub fn listeners_for(address: SocketAddr) -> Vec<Listener> {
+    most_specific(address, &listeners().unwrap_or_default())
+}
+
+/// The processes that have each of `listeners`, by its inode, as far as they are ours to see.
+#[must_use]
+pub fn processes_with(listeners: &[Listener]) -> HashMap<u64, Vec<u32>> {
+    Search::new(listeners).run(&numbers(Path::new("/proc")))
+}
+
+/// Those of the `processes` that have each of `listeners`, by its inode.
+#[must_use]
+pub fn processes_among(processes: &[u32], listeners: &[Listener]) -> HashMap<u64, Vec<u32>> {
+    Search::new(listeners).run(processes)
+}
+
+impl Holder {
+    /// The holder of `listener`, process `pid` if that is known.
+    #[must_use]
+    pub fn of(listener: &Listener, pid: Option<u32>) -> Holder {
+        Holder {
+            address: listener.address,
+            pid,
+            name: pid.and_then(name),
+        }
+    }
 }
 
 // Private
+
+/// Every pair of an address and a listener that keeps it from being bound.
+fn collisions(addresses: &[SocketAddr]) -> Vec<(SocketAddr, Listener)> {
+    let listeners = listeners().unwrap_or_default();
+    let of_one = |address: &SocketAddr| {
+        let (address, listeners) = (*address, listeners.iter().copied());
+        let collide = listeners.filter(move |listener| collides(address, listener));
+        collide
+            .map(move |listener| (address, listener))
+            .collect::<Vec<_>>()
+    };
+    addresses.iter().flat_map(of_one).collect()
+}
+
+fn most_specific(address: SocketAddr, listeners: &[Listener]) -> Vec<Listener> {
+    let ip = address.ip().to_canonical();
+    let specificity = |listener: &Listener| {
+        let held = listener.address.ip();
+        match () {
+            () if listener.address.port() != address.port() => None,
+            () if held == ip => Some(2),
+            () if held.is_unspecified() && held.is_ipv4() == ip.is_ipv4() => Some(1),
+            () if held.is_unspecified() && held.is_ipv6() && !listener.v6_only => Some(0),
+            () => None,
+        }
+    };
+    let most = listeners.iter().filter_map(specificity).max();
+    let reached = listeners.iter().filter(|listener| specificity(listener) == most);
+    reached.filter(|_| most.is_some()).copied().collect()
+}
 
 /// Whether the kernel refuses to bind `address` because of `listener`, `SO_REUSEPORT` aside.
 fn collides(address: SocketAddr, listener: &Listener) -> bool {
@@ -91,34 +154,35 @@ fn name(pid: u32) -> Option<String> {
     Some(name.trim_end().to_owned())
 }
 
-/// A search through the descriptors of every process for the sockets of some inodes.
+/// A search through the descriptors of processes for the sockets of some inodes.
 struct Search {
     wanted: HashSet<u64>,
-    found: HashMap<u64, u32>,
+    found: HashMap<u64, Vec<u32>>,
     links: usize,
 }
 
 impl Search {
-    fn new(wanted: HashSet<u64>) -> Search {
+    fn new(listeners: &[Listener]) -> Search {
         Search {
-            wanted,
+            wanted: listeners.iter().map(|listener| listener.inode).collect(),
             found: HashMap::new(),
             links: 0,
         }
     }
 
-    /// The process of each inode. A thread may have a descriptor table of its own, that its process does not show; so
-    /// threads are looked through for what no process has.
-    fn run(mut self) -> HashMap<u64, u32> {
-        let pids = numbers(Path::new("/proc"));
-        for pid in &pids {
+    /// The processes that have each inode. A thread may have a descriptor table of its own, that its process does not
+    /// show; so threads are looked through for what no process has.
+    fn run(mut self, pids: &[u32]) -> HashMap<u64, Vec<u32>> {
+        for pid in pids {
             self.look(*pid, format!("/proc/{pid}/fd").into());
         }
-        for pid in &pids {
-            let tasks = PathBuf::from(format!("/proc/{pid}/task"));
-            if self.is_over() {
+        let found: Vec<u64> = self.found.keys().copied().collect();
+        self.wanted.retain(|inode| !found.contains(inode));
+        for pid in pids {
+            if self.wanted.is_empty() {
                 break;
             }
+            let tasks = PathBuf::from(format!("/proc/{pid}/task"));
             for task in numbers(&tasks).into_iter().filter(|task| task != pid) {
                 self.look(*pid, tasks.join(format!("{task}/fd")));
             }
@@ -129,7 +193,7 @@ impl Search {
     fn look(&mut self, pid: u32, table: PathBuf) {
         // Processes end, and those of others are closed to us.
         for entry in fs::read_dir(table).into_iter().flatten().flatten() {
-            if self.is_over() {
+            if self.links >= MAX_LINKS {
                 return;
             }
             self.links += 1;
@@ -139,14 +203,13 @@ impl Search {
             else {
                 continue;
             };
-            if self.wanted.remove(&inode) {
-                self.found.insert(inode, pid);
+            if self.wanted.contains(&inode) {
+                let pids = self.found.entry(inode).or_default();
+                if !pids.contains(&pid) {
+                    pids.push(pid);
+                }
             }
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.wanted.is_empty() || self.links >= MAX_LINKS
     }
 }
 
@@ -209,6 +272,61 @@ mod tests {
             assert!(!collides(wanted, held, false), "{wanted} {held}");
         }
         assert!(!collides("0.0.0.0:80", "[::]:80", true));
+    }
+
+    #[test]
+    fn a_connection_reaches_the_most_specific_listener() {
+        let held = [
+            listener("0.0.0.0:80", false),
+            listener("[::]:80", false),
+            listener("127.0.0.1:80", false),
+            listener("[::]:81", false),
+            listener("[::]:82", true),
+        ];
+        for (address, expected) in [
+            ("127.0.0.1:80", &[2][..]),
+            ("127.0.0.2:80", &[0]),
+            ("[::1]:80", &[1]),
+            ("127.0.0.1:81", &[3]),
+            ("127.0.0.1:82", &[]),
+            ("127.0.0.1:83", &[]),
+        ] {
+            let expected: Vec<Listener> = expected.iter().map(|index| held[*index]).collect();
+            assert_eq!(
+                most_specific(address.parse().unwrap(), &held),
+                expected,
+                "{address}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_process_that_shares_a_port_is_found() {
+        let open = || {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.set_reuse_port(true).unwrap();
+            socket
+        };
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let (one, other) = (open(), open());
+        one.bind(&any.into()).unwrap();
+        let address = one.local_addr().unwrap();
+        other.bind(&address).unwrap();
+        one.listen(1).unwrap();
+        other.listen(1).unwrap();
+        let address = address.as_socket().unwrap();
+        let listeners = listeners_for(address);
+        assert_eq!((listeners.len(), are_free(&[address])), (2, false));
+        let own = std::process::id();
+        for found in [processes_with(&listeners), processes_among(&[own], &listeners)] {
+            assert!(
+                listeners
+                    .iter()
+                    .all(|listener| found[&listener.inode].contains(&own))
+            );
+        }
+        assert!(processes_among(&[u32::MAX], &listeners).is_empty());
+        drop((one, other));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::str::SplitAsciiWhitespace;
 
 use nix::errno::Errno;
@@ -12,8 +12,10 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
 
+use super::reaper::Watched;
+
 /// One process, not confused with a later one of the same pid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its pid.
     pub pid: u32,
@@ -28,6 +30,7 @@ pub struct Process {
     pidfd: AsyncFd<OwnedFd>,
     /// `None` for an adopted process: only a parent learns an exit status.
     child: Option<Child>,
+    _watched: Watched,
 }
 
 impl Identity {
@@ -91,8 +94,13 @@ pub fn boot_id() -> Option<String> {
 }
 
 impl Process {
-    /// Watches a child that was just started. One that cannot be watched is ended: nobody would know of it.
-    pub(super) fn started(mut child: Child) -> io::Result<Process> {
+    /// Starts a child and watches it. One that cannot be watched is ended: nothing would know of it.
+    pub(super) fn start(command: &mut Command) -> io::Result<Process> {
+        let (mut child, watched) = Watched::start(|| {
+            let child = command.spawn()?;
+            let pid = child.id();
+            Ok((child, pid))
+        })?;
         let pid = child.id();
         // Not reaped yet, so the pid cannot be another's. One that has ended already is a zombie without identity.
         let identity = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });
@@ -101,6 +109,7 @@ impl Process {
                 identity,
                 pidfd,
                 child: Some(child),
+                _watched: watched,
             }),
             Err(error) => {
                 // One that has ended by itself is fine too.
@@ -124,6 +133,7 @@ impl Process {
             identity,
             pidfd,
             child: None,
+            _watched: Watched::new(identity.pid),
         }))
     }
 

@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::process::Process;
+use super::reaper::Watched;
 
 /// A program and how to run it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Program {
     pub directory: Option<PathBuf>,
     /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
     pub nofile: Option<u64>,
+    /// The file by which it enters a control group; where it may not, it stays in ours.
+    pub control_group: Option<PathBuf>,
 }
 
 impl Program {
@@ -46,6 +49,7 @@ impl Program {
             unset: Vec::new(),
             directory: None,
             nofile: None,
+            control_group: None,
         }
     }
 
@@ -60,6 +64,13 @@ impl Program {
     #[must_use]
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Program {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds variables to its environment.
+    #[must_use]
+    pub fn with(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Program {
+        self.env.extend(variables);
         self
     }
 
@@ -87,7 +98,11 @@ impl Program {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let child = command.spawn()?;
+        let (child, _watched) = Watched::start(|| {
+            let child = command.spawn()?;
+            let pid = child.id().unwrap_or_default();
+            Ok((child, pid))
+        })?;
         let group = Group(child.id());
         match tokio::time::timeout(limit, child.wait_with_output()).await {
             Ok(output) => {
@@ -113,7 +128,7 @@ impl Program {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        Process::started(command.spawn()?)
+        Process::start(&mut command)
     }
 
     /// Starts it in a session of its own, without terminal: `input` is what it reads, and its output is appended to the
@@ -136,12 +151,12 @@ impl Program {
             .current_dir("/");
         // SAFETY: setsid is async-signal-safe and touches no memory of ours.
         unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
-        Process::started(command.spawn()?)
+        Process::start(&mut command)
     }
 
     // Private
 
-    #[expect(unsafe_code, reason = "limits are set between fork and exec")]
+    #[expect(unsafe_code, reason = "limits and groups are set between fork and exec")]
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that starts programs"
@@ -158,6 +173,16 @@ impl Program {
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
+        }
+        let members = self.control_group.as_ref();
+        if let Some(members) = members.and_then(|path| OpenOptions::new().write(true).open(path).ok()) {
+            // SAFETY: write is async-signal-safe, and the bytes are constant.
+            unsafe {
+                command.pre_exec(move || {
+                    let _entered_or_not = nix::unistd::write(&members, b"0");
+                    Ok(())
+                });
+            }
         }
         if let Some(nofile) = self.nofile {
             // SAFETY: setrlimit is async-signal-safe and touches no memory of ours.

@@ -1,22 +1,27 @@
 //! The core's children: spawned, adopted, watched, ended.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
-
-use nix::sys::signal::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use super::child::{Action, Child, Event, State, Then};
 use super::comeback;
 use super::core::Core;
+use super::descendants::trees_of;
 use super::look::{ChildLook, Doing};
+use super::news::News;
+use super::port_check::taken;
+use super::prepare::wanted;
 use super::record::Record;
 use super::rolling::Rolling;
 use super::rollout::Who;
 use super::sign::Sign;
 use super::watching::{self, Ready};
 use crate::api::Only;
+use crate::platform::mark::Mark;
+use crate::platform::ports::are_free;
 use crate::platform::usage::{age, usage};
-use crate::platform::{Identity, Process};
+use crate::platform::{Identity, Process, Program};
 
 impl Core {
     /// Lets `event` happen to the child, and does what follows from it.
@@ -40,11 +45,7 @@ impl Core {
         }
         match action {
             Some(Action::Spawn) => self.spawn(who, now),
-            Some(Action::Signal(process, signal)) => {
-                if let Err(error) = process.signal_group(signal) {
-                    tracing::error!(child = self.setting.title(who), %signal, "not sent: {error}");
-                }
-            }
+            Some(Action::Signal(process, signal)) => self.signal(who, process, signal),
             None => {}
         }
     }
@@ -60,31 +61,30 @@ impl Core {
     /// A child's process has ended.
     pub(super) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
         self.silence(who);
-        self.overrides.forget(who);
         self.pulses.remove(&who);
-        // What a dead leader leaves in its group would hold its ports.
-        if let Err(error) = process.signal_group(Signal::SIGKILL) {
-            tracing::warn!(
-                child = self.setting.title(who),
-                "its process group lives on: {error}"
-            );
-        }
+        let waits = self.end_left_behind(who, process, &how, now);
         self.meters.remove(&who);
         self.doubts.remove(&who);
         self.bereave(who);
-        if !self.is_succeeded(who, now) {
+        if !self.is_succeeded(who, now) && !waits {
             self.apply(who, Event::Ended(how), now);
         }
     }
 
     /// A child's process has answered for the first time.
-    pub(super) fn answered(&mut self, who: Who, now: Instant) {
+    pub(super) fn answered(&mut self, who: Who, note: Option<String>, now: Instant) {
         match who {
             Who::Node(index) => self.vitals[index].revive(now),
             Who::Balancer(_) => self.give_voice(who, now),
             Who::Retired(_) => {}
         }
-        self.apply(who, Event::Answered, now);
+        self.apply(who, Event::Answered(note), now);
+    }
+
+    /// At the ports of a child's process another one answers.
+    pub(super) fn usurped(&mut self, who: Who, why: String, now: Instant) {
+        let ladder = self.setting.ladder(who, Duration::ZERO);
+        self.apply(who, Event::Usurped(ladder, why), now);
     }
 
     /// Watches the children of an earlier supervisor that still live.
@@ -133,9 +133,12 @@ impl Core {
     }
 
     /// Hears of the process's first answer and of its end.
-    pub(super) fn watch(&self, who: Who, process: Process) {
+    pub(super) fn watch(&mut self, who: Who, process: Process) {
         let ready = match who {
-            Who::Node(index) => Ready::Node(self.vitals[index].probes()),
+            Who::Node(index) => Ready::Node {
+                probes: self.vitals[index].probes(),
+                descendants: self.descendants(who, process.identity()),
+            },
             Who::Balancer(instance) => Ready::Balancer(self.setting.sign(instance)),
             // It has answered in its time.
             Who::Retired(_) => Ready::Balancer(Sign::Running),
@@ -167,6 +170,39 @@ impl Core {
         child.filter(|_| self.owns_nodes())
     }
 
+    /// The ports of a child that was to be started were looked at.
+    pub(super) fn ports_checked(&mut self, who: Who, taken: Option<String>, now: Instant) {
+        self.port_checks.remove(&who);
+        let is_wanted = matches!(
+            self.children.get(&who).map(|child| &child.state),
+            Some(State::Waiting { .. })
+        );
+        match taken {
+            _ if !is_wanted => {}
+            Some(taken) => self.apply(who, Event::NotSpawned(taken), now),
+            None => self.spawn_now(who, now),
+        }
+    }
+
+    /// Whether the child is not to be started yet: it has left something that is to end first, or its ports are being looked at.
+    pub(super) fn is_blocked(&self, who: Who) -> bool {
+        self.left_behind.has(who) || self.port_checks.contains(&who)
+    }
+
+    /// The child's program, so that its descendants are known.
+    pub(super) fn marked(&self, program: Program, who: Who) -> Program {
+        let name = self.setting.name(who);
+        let mark = Mark {
+            child: format!("{}/{name}", self.setting.cluster.name),
+            run: self.setting.launch.run_id.clone(),
+        };
+        let groups = self.control_groups.as_ref();
+        Program {
+            control_group: groups.and_then(|groups| groups.join(name)),
+            ..program.with(mark.variables())
+        }
+    }
+
     /// How the child is.
     pub(super) fn child_look(&self, who: Who) -> ChildLook {
         let Some(child) = self.children.get(&who) else {
@@ -178,6 +214,7 @@ impl Core {
             doing: self.doing(who, child),
             restarts: child.restarts.total,
             reason: child.reason.clone(),
+            note: child.note.clone(),
             memory_bytes: child
                 .process()
                 .and_then(|process| usage(process.pid))
@@ -209,22 +246,70 @@ impl Core {
 
     // Private
 
+    /// The addresses that must be free before the child is started. Several balancer instances get their listeners from us.
+    fn ports(&self, who: Who) -> Vec<SocketAddr> {
+        let (cluster, plan) = (&self.setting.cluster, &self.setting.plan);
+        match who {
+            Who::Node(index) => {
+                let node = &cluster.nodes[index];
+                let ports = [Some(node.tcp), node.http, node.distribution];
+                ports.into_iter().flatten().collect()
+            }
+            Who::Balancer(_) if self.listening.is_some() => Vec::new(),
+            Who::Balancer(_) => wanted(cluster, plan, Some(Only::Balancer))
+                .into_iter()
+                .map(|bound| bound.address)
+                .filter(|address| Some(*address) != cluster.listen.observe)
+                .collect(),
+            Who::Retired(_) => Vec::new(),
+        }
+    }
+
+    /// The processes that may hold the child's ports when it is started: of a balancer, its other instances.
+    fn ours(&self, who: Who) -> BTreeSet<u32> {
+        let balancers = self
+            .children
+            .iter()
+            .filter(|(other, _)| !matches!(other, Who::Node(_)) && !matches!(who, Who::Node(_)));
+        balancers
+            .filter_map(|(_, child)| child.process())
+            .map(|process| process.pid)
+            .collect()
+    }
+
+    /// Starts the child if its ports are free; else, what holds them is looked for.
     fn spawn(&mut self, who: Who, now: Instant) {
         self.adopted.retain(|adopted| *adopted != who);
+        if self.is_blocked(who) {
+            return;
+        }
+        let addresses = self.ports(who);
+        if are_free(&addresses) {
+            return self.spawn_now(who, now);
+        }
+        self.port_checks.insert(who);
+        let (ours, news) = (self.ours(who), self.news.clone());
+        tokio::spawn(async move {
+            let ours = trees_of(ours).await;
+            let taken = taken(addresses, ours).await;
+            let _nobody_listens_after_the_end = news.send(News::PortsChecked { who, taken }).await;
+        });
+    }
+
+    fn spawn_now(&mut self, who: Who, now: Instant) {
         if matches!(who, Who::Balancer(_))
             && let Err(reason) = self.listen()
         {
             return self.apply(who, Event::NotSpawned(reason), now);
         }
         if matches!(who, Who::Balancer(_)) && !self.is_reloading() {
-            // All of them: one that was edited by hand might not even be accepted.
-            self.write_configuration();
+            self.write_orders();
         }
         if let Err(error) = self.setting.furnish(who) {
             let reason = format!("cannot write what it reads: {error}");
             return self.apply(who, Event::NotSpawned(reason), now);
         }
-        let program = self.setting.program(who);
+        let program = self.marked(self.setting.program(who), who);
         let log = self.setting.run_dir.log(self.setting.name(who));
         if let (Who::Balancer(_), Some(stale)) =
             (who, self.setting.balancer.status_socket(&self.setting.run_dir))

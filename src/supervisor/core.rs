@@ -1,6 +1,7 @@
 //! The one owner of every child: hears what happens, decides, acts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use super::comeback::Comeback;
 use super::drain::Drain;
 use super::ending::Ending;
 use super::failovers::Failovers;
+use super::left_behind::LeftBehind;
 use super::listening::Listening;
 use super::look::{Look, NodeLook};
 use super::meter::Meter;
@@ -22,7 +24,6 @@ use super::promise::Promise;
 use super::pulse::{INTERVAL, Pulse};
 use super::record::{ChildRecord, Launch, Record};
 use super::reload::Reload;
-use super::reload_reply::PendingReload;
 use super::rolling::Rolling;
 use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
@@ -33,6 +34,7 @@ use super::vitals::Vitals;
 use super::voice::Opinion;
 use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
+use crate::platform::control_group::{self, ControlGroups};
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
 pub(super) struct Core {
@@ -43,12 +45,16 @@ pub(super) struct Core {
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
     pub(super) next_reload: Option<Reload>,
-    /// Reloads that were carried out, and are answered when the balancer was inspected.
-    pub(super) pending_reloads: Vec<PendingReload>,
     /// The reload of the other instances, once the first of several serves.
     pub(super) rolling: Option<Rolling>,
     pub(super) children: BTreeMap<Who, Child>,
     pub(super) adopted: Vec<Who>,
+    /// What ended processes have left.
+    pub(super) left_behind: LeftBehind,
+    /// What children's processes enter, where that is permitted.
+    pub(super) control_groups: Option<ControlGroups>,
+    /// Children whose ports are being looked at before they are started.
+    pub(super) port_checks: BTreeSet<Who>,
     pub(super) rollout: Rollout,
     pub(super) ending: Option<Ending>,
     /// Whether a balancer is wanted.
@@ -90,6 +96,8 @@ pub(super) struct Core {
     pub(super) news: mpsc::Sender<News>,
     pub(super) began: Instant,
     next_rotation: Instant,
+    /// The directories of control groups that this run has made.
+    group_directories: BTreeSet<PathBuf>,
     recorded: Option<Record>,
 }
 
@@ -107,11 +115,13 @@ impl Core {
         let mut core = Core {
             children: setting.children().map(|who| (who, Child::new())).collect(),
             adopted: Vec::new(),
+            left_behind: LeftBehind::default(),
+            control_groups: ControlGroups::make(&setting.launch.run_id),
+            port_checks: BTreeSet::new(),
             published,
             files,
             reload: None,
             next_reload: None,
-            pending_reloads: Vec::new(),
             rolling: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
@@ -143,10 +153,16 @@ impl Core {
             next_probe: now,
             began: now,
             next_rotation: now,
+            group_directories: BTreeSet::new(),
             recorded: None,
             news,
             setting,
         };
+        let groups = record.map(|record| record.control_groups.clone());
+        core.group_directories = groups.unwrap_or_default();
+        let own = core.control_groups.as_ref();
+        core.group_directories
+            .extend(own.map(|groups| groups.directory().to_owned()));
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
             core.were_down.clone_from(&record.down);
@@ -156,6 +172,9 @@ impl Core {
             core.settlings = Settlings::new(core.vitals.len(), &filling, now);
             core.adopt(record, now);
             core.go_on_stopping(now);
+        } else {
+            // Before anything is started: what a supervisor leaves that dies is found by the number of the run.
+            core.record();
         }
         let verb = if core.adopted.is_empty() {
             Verb::Start
@@ -172,6 +191,9 @@ impl Core {
             let now = Instant::now();
             self.go_on(now);
             if let Some(ending) = self.ending.take_if(|ending| ending.is_over(now)) {
+                for directory in &self.group_directories {
+                    control_group::remove(directory);
+                }
                 return ending;
             }
             let wakes_at = self.wakes_at(now);
@@ -246,10 +268,18 @@ impl Core {
                     self.doubts.insert(who, why);
                 }
             }
-            News::Answered { process } => match self.whose(process) {
-                Some(who) => self.answered(who, now),
+            News::Answered { process, note } => match self.whose(process) {
+                Some(who) => self.answered(who, note, now),
                 None => self.succeeded(process, now),
             },
+            News::Usurped { process, why } => {
+                if let Some(who) = self.whose(process) {
+                    self.usurped(who, why, now);
+                }
+            }
+            News::NothingLeft { process } => self.nothing_left(process, now),
+            News::NothingLeftOfAll => self.nothing_left_of_all(now),
+            News::PortsChecked { who, taken } => self.ports_checked(who, taken, now),
             News::Probed {
                 node,
                 target,
@@ -312,7 +342,6 @@ impl Core {
         self.have_opinion(now);
         self.notice_cuts(now);
         self.keep_promises(now);
-        self.answer_reloads(now);
         self.inspect(now);
         self.record();
     }
@@ -330,7 +359,6 @@ impl Core {
             .chain(self.comebacks.iter().filter_map(|comeback| comeback.wakes_at()))
             .chain(ending)
             .chain(self.promises.iter().map(|promise| promise.until))
-            .chain(self.pending_reloads.iter().map(|pending| pending.until))
             .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
             .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
             .chain([self.next_probe, self.next_rotation, self.overrides.wakes_at()])
@@ -379,6 +407,7 @@ impl Core {
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
                 && launch.source == self.setting.launch.source
                 && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
+                && recorded.control_groups == self.group_directories
         });
         if is_known {
             return;
@@ -387,7 +416,8 @@ impl Core {
             only,
             ..self.setting.launch.clone()
         };
-        let record = Record::new(launch, children, self.drains.clone(), down, filling, places);
+        let mut record = Record::new(launch, children, self.drains.clone(), down, filling, places);
+        record.control_groups.clone_from(&self.group_directories);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("state file not written: {error}"),

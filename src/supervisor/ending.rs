@@ -1,7 +1,7 @@
 //! The end of a cluster: the balancer first, so that no client meets a dead node, then the nodes.
 //!
 //! ```text
-//!  Balancers ── all stopped ──▶ Nodes ── all stopped ──▶ Gone ── whoever waits has heard ──▶ over
+//!  Balancers ── all stopped ──▶ Nodes ── all stopped ──▶ LeftBehind ── nothing left ──▶ Gone ── the failure was asked for ──▶ over
 //! ```
 
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub(super) enum Phase {
     Balancers,
     /// The nodes are ending.
     Nodes,
+    /// What they have left, such as an `epmd`, is ending.
+    LeftBehind,
     /// Nothing runs any more.
     Gone { since: Instant },
 }
@@ -69,7 +71,7 @@ impl Ending {
     pub(super) fn is_over(&self, now: Instant) -> bool {
         match self.phase {
             Phase::Gone { since } => self.failure.is_none() || self.heard || now >= since + LINGER,
-            Phase::Begun | Phase::Balancers | Phase::Nodes => false,
+            Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => false,
         }
     }
 
@@ -77,7 +79,7 @@ impl Ending {
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Gone { since } => Some(since + LINGER),
-            Phase::Begun | Phase::Balancers | Phase::Nodes => None,
+            Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => None,
         }
     }
 }

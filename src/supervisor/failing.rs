@@ -191,9 +191,12 @@ impl Core {
         });
     }
 
-    /// Whether a node that has died is not started again for a moment: a balancer that hears by files takes one to hear that it is away,
+    /// Whether a child that has died is not started again for a moment. What it has left is to end first; and a balancer that hears by files takes one to hear that it is away,
     /// and would meanwhile send back to it whom it has just lost.
     pub(super) fn is_kept_away(&self, who: Who, now: Instant) -> bool {
+        if self.is_blocked(who) {
+            return true;
+        }
         let Who::Node(index) = who else { return false };
         let name = &self.setting.cluster.nodes[index].name;
         let waits = matches!(

@@ -63,6 +63,8 @@ pub(super) struct ChildLook {
     pub(super) doing: Doing,
     pub(super) restarts: u32,
     pub(super) reason: Option<String>,
+    /// What is worth knowing although it serves.
+    pub(super) note: Option<String>,
     pub(super) memory_bytes: u64,
     pub(super) cpu_percent: f64,
     pub(super) uptime_seconds: u64,
@@ -170,8 +172,9 @@ impl NodeLook {
                     "held back for {seconds} s: its former clients find another node first"
                 ))
             }
+            (NodeState::Up, None) => self.child.note.clone(),
             // A drain by an order needs none, and what its process once died of is over.
-            (NodeState::Up, None) | (NodeState::Draining, _) => None,
+            (NodeState::Draining, _) => None,
             (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
             (NodeState::Starting, _) if self.elsewhere => self.ailment.clone(),
             _ => self.child.reason.clone(),
@@ -180,7 +183,7 @@ impl NodeLook {
 }
 
 impl Look {
-    /// Every process of ours.
+    /// Every child's process, and this one.
     pub(super) fn pids(&self) -> BTreeSet<u32> {
         let nodes = self.nodes.iter().map(|node| &node.child);
         let all = nodes.chain(&self.balancers).chain(&self.retired);

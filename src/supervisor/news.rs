@@ -25,7 +25,19 @@ pub(super) enum News {
     /// A child's process does not answer yet, in these words; told when they change.
     Doubted { process: Identity, why: String },
     /// A child's process has answered for the first time.
-    Answered { process: Identity },
+    Answered {
+        process: Identity,
+        /// What is worth knowing of it.
+        note: Option<String>,
+    },
+    /// At the ports of a child's process another one answers, in these words.
+    Usurped { process: Identity, why: String },
+    /// What a child's process has left has ended.
+    NothingLeft { process: Identity },
+    /// What all children of the run have left has ended.
+    NothingLeftOfAll,
+    /// The ports of a child that is to be started were looked at: what holds them, in words.
+    PortsChecked { who: Who, taken: Option<String> },
     /// A probe of the node with this index, sent at `asked`, came back from one of its addresses.
     Probed {
         node: usize,

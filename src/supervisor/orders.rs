@@ -78,7 +78,7 @@ impl Core {
                 Phase::Begun => (|_| false, Some(Phase::Balancers)),
                 Phase::Balancers => (|who| !matches!(who, Who::Node(_)), Some(Phase::Nodes)),
                 Phase::Nodes => (|who| matches!(who, Who::Node(_)), None),
-                Phase::Gone { .. } => return,
+                Phase::LeftBehind | Phase::Gone { .. } => return,
             };
             if self
                 .children
@@ -87,8 +87,24 @@ impl Core {
             {
                 return;
             }
-            ending.phase = group.unwrap_or(Phase::Gone { since: now });
-            self.end_group(now);
+            match group {
+                Some(group) => {
+                    ending.phase = group;
+                    self.end_group(now);
+                }
+                None if self.left_behind.is_empty() => {
+                    ending.phase = Phase::LeftBehind;
+                    self.end_all_left_behind();
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Nothing of what the children have started runs any more.
+    pub(super) fn nothing_left_of_all(&mut self, now: Instant) {
+        if let Some(ending) = self.ending.as_mut().filter(|it| it.phase == Phase::LeftBehind) {
+            ending.phase = Phase::Gone { since: now };
         }
     }
 
@@ -217,7 +233,7 @@ impl Core {
             .filter(|who| match phase {
                 Phase::Balancers => !matches!(who, Who::Node(_)),
                 Phase::Nodes => matches!(who, Who::Node(_)),
-                Phase::Begun | Phase::Gone { .. } => false,
+                Phase::Begun | Phase::LeftBehind | Phase::Gone { .. } => false,
             })
             .copied()
             .collect();

@@ -1,20 +1,22 @@
 //! Stops what a dead supervisor left running.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::descendants::{Descendants, end};
 use super::ladder::Ladder;
+use super::left_behind::left_behind;
 use super::record::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
-use crate::platform::{Identity, Process, RunDir};
+use crate::platform::{Identity, Process, RunDir, control_group};
 use crate::profile::BalancerKind;
 
 /// What is not ended by so many SIGKILLs, a second apart, sleeps in the kernel.
 const KILLS: u32 = 10;
 /// What each process gets after SIGTERM.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TERM_GRACE: Duration = Duration::from_secs(5);
 
 /// Ends the living children of `record`, the balancer first, and cleans `run_dir`. The balancer's connections get
 /// `grace` to end by themselves.
@@ -23,41 +25,68 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When a supervisor runs, a process cannot be watched or signalled, or a file not removed.
 pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) -> Result<(), SuperviseError> {
     let lock = lock(run_dir)?;
-    record.bury()?;
+    end_left_by_dead(record).await?;
     let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
-    end_all(
-        &balancers,
-        &Ladder(vec![
-            (drain_signal(record.launch.balancer), grace),
-            (Signal::SIGTERM, PATIENCE),
-        ]),
-    )
-    .await?;
-    end_all(&nodes, &Ladder(vec![(Signal::SIGTERM, PATIENCE)])).await?;
+    let drain = (drain_signal(record.launch.balancer), grace);
+    let ladder = Ladder(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
+    end_all(record, &balancers, &ladder).await?;
+    end_all(record, &nodes, &Ladder(vec![(Signal::SIGTERM, TERM_GRACE)])).await?;
+    end_all_left(record).await?;
     run_dir.clean()?;
     Ok(lock.remove()?)
 }
 
-/// Removes what a host that went down, or a supervisor that was killed, has left in `run_dir` where nothing runs.
+/// Removes what a host that went down, or a supervisor that was killed, has left in `run_dir` where no child runs, and ends
+/// what children have left.
 ///
 /// # Errors
-/// When a supervisor has just come, or a file cannot be removed.
-pub fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
+/// When a supervisor has just come, a process does not end, or a file cannot be removed.
+pub async fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
     if run_dir.is_clean() {
         return Ok(());
     }
     let lock = lock(run_dir)?;
-    // One that cannot be read tells of nobody.
+    // One that cannot be read names no process.
     if let Ok(Some(record)) = Record::read(run_dir) {
-        record.bury()?;
+        end_left_by_dead(&record).await?;
+        end_all_left(&record).await?;
     }
     run_dir.clean()?;
     Ok(lock.remove()?)
 }
 
+/// Ends what children have left whose own process is gone: it would hold their ports.
+///
+/// # Errors
+/// When a signal is refused, or a process does not end.
+pub async fn end_left_by_dead(record: &Record) -> io::Result<()> {
+    if !record.is_of_this_boot() {
+        return Ok(());
+    }
+    // nginx's workers outlive a master that is killed, and show no mark.
+    for child in record.children.iter().filter(|child| !child.process.is_alive()) {
+        child.process.signal_group(Signal::SIGKILL)?;
+    }
+    let living = record.living().into_iter().map(|child| child.name.clone());
+    let left = Descendants::of_others(&record.launch.run_id, living.collect());
+    end(left, Duration::ZERO, left_behind()).await
+}
+
 // Private
+
+/// Ends what all children have left, none of which runs any more.
+async fn end_all_left(record: &Record) -> io::Result<()> {
+    if record.is_of_this_boot() {
+        let left = Descendants::of_run(&record.launch.run_id);
+        end(left, Duration::ZERO, left_behind()).await?;
+    }
+    for directory in &record.control_groups {
+        control_group::remove(directory);
+    }
+    Ok(())
+}
 
 /// What the balancer ends gracefully on; its binary, which would tell, may be gone.
 const fn drain_signal(kind: BalancerKind) -> Signal {
@@ -67,10 +96,13 @@ const fn drain_signal(kind: BalancerKind) -> Signal {
     }
 }
 
-async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
+async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
     let endings: Vec<_> = children
         .iter()
-        .map(|child| tokio::spawn(end(child.process, ladder.clone())))
+        .map(|child| {
+            let descendants = Descendants::of_child(&record.launch.run_id, &child.name, child.process);
+            tokio::spawn(end_child(child.process, descendants, ladder.clone()))
+        })
         .collect();
     for ending in endings {
         ending.await.map_err(io::Error::other)??;
@@ -78,18 +110,21 @@ async fn end_all(children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
     Ok(())
 }
 
-async fn end(identity: Identity, mut ladder: Ladder) -> io::Result<()> {
+/// Ends a process and all that it has started, which gets the time that it would have had.
+async fn end_child(identity: Identity, descendants: Descendants, mut ladder: Ladder) -> io::Result<()> {
     let Some(mut process) = Process::adopt(identity)? else {
         return Ok(());
     };
     let mut kills = 0;
     while kills < KILLS {
-        let (signal, wait) = ladder.climb();
+        let (signal, time) = ladder.climb();
         kills += u32::from(signal == Signal::SIGKILL);
-        identity.signal_group(signal)?;
-        if let Ok(ended) = tokio::time::timeout(wait, process.ended()).await {
+        let until = Instant::now() + time;
+        descendants.signal(signal)?;
+        if let Ok(ended) = tokio::time::timeout(time, process.ended()).await {
             ended?;
-            return identity.signal_group(Signal::SIGKILL);
+            let left = until.saturating_duration_since(Instant::now()).min(TERM_GRACE);
+            return end(descendants, left, ladder).await;
         }
     }
     Err(io::Error::other(format!(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::command::CommandError;
+use super::descendants::all_of;
 use super::makings::Makings;
 use super::record::Launch;
 use super::setting::Setting;
@@ -163,7 +164,9 @@ pub(super) async fn reloaded(
         templates: order.templates,
         ..now.launch.clone()
     };
-    let prepared = Prepared::new(launch, now.run_dir.clone(), ours)
+    let mut ours = all_of(&now.launch.run_id, ours);
+    ours.insert(std::process::id());
+    let prepared = Prepared::new(launch, now.run_dir.clone(), &ours)
         .await
         .map_err(|error| refusal(&error))?;
     if let Some(what) = fixed(now, &prepared.setting) {
@@ -220,7 +223,7 @@ fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
 }
 
 /// Every address that the cluster, or half of it, listens on.
-fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {
+pub(super) fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {
     let is_node = |bound: &Bound| cluster.node(&bound.owner).is_some();
     let mut wanted = plan.bound(cluster);
     wanted.retain(|bound| match only {
@@ -234,7 +237,7 @@ fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {
 /// Those of the `wanted` addresses that others than `ours` hold.
 fn taken(wanted: &[Bound], ours: &BTreeSet<u32>) -> Vec<(Bound, Holder)> {
     let addresses: Vec<SocketAddr> = wanted.iter().map(|bound| bound.address).collect();
-    let mut held: BTreeMap<SocketAddr, Holder> = holders(&addresses).into_iter().collect();
+    let mut held: BTreeMap<SocketAddr, Holder> = holders(&addresses, ours).into_iter().collect();
     held.retain(|_, holder| !holder.pid.is_some_and(|pid| ours.contains(&pid)));
     wanted
         .iter()

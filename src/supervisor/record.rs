@@ -6,13 +6,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::drain::Drain;
 use crate::api::Only;
 use crate::balancer::Away;
 use crate::platform::listen::Places;
+use crate::platform::mark::RunId;
 use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
 use crate::units::Period;
@@ -33,6 +33,9 @@ pub struct Launch {
     pub templates: Option<PathBuf>,
     /// Time for everything to serve.
     pub timeout: Period,
+    /// The number of this run, by which the descendants of its children are known.
+    #[serde(default)]
+    pub run_id: RunId,
 }
 
 /// What runs.
@@ -59,6 +62,9 @@ pub struct Record {
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
+    /// Directories of control groups that were made for the children.
+    #[serde(default)]
+    pub(super) control_groups: BTreeSet<PathBuf>,
 }
 
 /// One running child.
@@ -124,6 +130,7 @@ impl Record {
             down,
             filling,
             places,
+            control_groups: BTreeSet::new(),
         }
     }
 
@@ -170,16 +177,9 @@ impl Record {
             .collect()
     }
 
-    /// Ends what children have left whose main process is gone: nginx's workers outlive a master that is killed, and keep its ports.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn bury(&self) -> io::Result<()> {
-        if self.boot.is_none() || self.boot != boot_id() {
-            return Ok(());
-        }
-        let mut dead = self.children.iter().filter(|child| !child.process.is_alive());
-        dead.try_for_each(|child| child.process.signal_group(Signal::SIGKILL))
+    /// Whether its pids are those of this boot.
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        self.boot.is_some() && self.boot == boot_id()
     }
 
     /// The nodes that get nothing new.
@@ -211,6 +211,7 @@ mod tests {
             only: None,
             templates: None,
             timeout: "30s".parse().unwrap(),
+            run_id: RunId::random().unwrap(),
         }
     }
 

@@ -142,7 +142,7 @@ impl Core {
         }
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        self.answer_when_inspected(replies, Reloaded { pid }, now);
+        answer(replies, &Ok(Reloaded { pid }));
     }
 
     /// When an instance that has run since `since` may be reloaded.

@@ -59,7 +59,8 @@ impl Core {
         let old = self.children.get(&who).and_then(Child::process);
         let old = old.ok_or("the running instance has ended")?;
         self.log_starts.insert(who, log_end(setting));
-        let process = successor(setting, instance, old, states)
+        let process = self
+            .successor_of(setting, instance, old, states)
             .map_err(|error| format!("the new instance cannot be started: {error}"))?;
         let identity = process.identity();
         watching::watch(
@@ -134,6 +135,25 @@ impl Core {
 
     // Private
 
+    fn successor_of(
+        &self,
+        setting: &Setting,
+        instance: usize,
+        old: Identity,
+        states: &str,
+    ) -> io::Result<Process> {
+        // More than orders: it also knows who is up.
+        let file = setting
+            .run_dir
+            .haproxy_state(setting.plan.balancer.instance(instance));
+        RunDir::replace(&file, states.as_bytes())?;
+        let program = setting
+            .balancer
+            .serve(setting.deployment(), instance, Some(old.pid));
+        let program = self.marked(program, Who::Balancer(instance));
+        program.spawn(&setting.balancer_log())
+    }
+
     /// Spawns the first new instance.
     fn begin_first(&mut self, instance: usize, states: &str, now: Instant) -> Result<(), String> {
         let away = self.away();
@@ -156,18 +176,4 @@ impl Core {
         self.record();
         begun.map(drop)
     }
-}
-
-// Private
-
-fn successor(setting: &Setting, instance: usize, old: Identity, states: &str) -> io::Result<Process> {
-    // More than orders: it also knows who is up.
-    let file = setting
-        .run_dir
-        .haproxy_state(setting.plan.balancer.instance(instance));
-    RunDir::replace(&file, states.as_bytes())?;
-    let program = setting
-        .balancer
-        .serve(setting.deployment(), instance, Some(old.pid));
-    program.spawn(&setting.balancer_log())
 }

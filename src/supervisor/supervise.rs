@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::descendants::all_of;
 use super::prepare::{PrepareError, Prepared};
 use super::record::{Launch, Record, RecordError};
 use super::run::run;
+use crate::platform::reaper::{become_subreaper, reap};
 use crate::platform::{Lock, Process, Program, RunDir, self_exe};
 
 /// Why a supervisor did not run, or not well.
@@ -57,7 +61,10 @@ pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
 /// When it cannot run, or not do its work.
 pub async fn supervise(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     let lock = lock(&run_dir)?;
-    let lived = live(launch, run_dir).await;
+    become_subreaper()?;
+    tokio::spawn(reap_orphans(signal(SignalKind::child())?));
+    // In a box: it is large.
+    let lived = Box::pin(live(launch, run_dir)).await;
     lock.remove()?;
     lived
 }
@@ -67,17 +74,27 @@ pub(super) fn lock(run_dir: &RunDir) -> Result<Lock, SuperviseError> {
     Lock::take(&run_dir.lock_file())?.ok_or_else(|| SuperviseError::Locked(run_dir.clone()))
 }
 
-/// The pids of the children in `record` that still live.
+/// The pids of the children in `record` that still live, and of all that children have started.
 #[must_use]
 pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
-    record
-        .into_iter()
-        .flat_map(Record::living)
-        .map(|child| child.process.pid)
-        .collect()
+    let Some(record) = record else {
+        return BTreeSet::new();
+    };
+    let children = record.living().into_iter().map(|child| child.process.pid);
+    all_of(&record.launch.run_id, &children.collect())
 }
 
 // Private
+
+/// Reaps what orphaned descendants leave, whenever a child has ended.
+async fn reap_orphans(mut ended: Signal) {
+    loop {
+        reap();
+        if ended.recv().await.is_none() {
+            return;
+        }
+    }
+}
 
 async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     let record = Record::read(&run_dir)?;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
 
+use super::descendants::Descendants;
 use super::news::News;
+use super::port_check::{Answering, answering};
 use super::sign::Sign;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
@@ -17,8 +19,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What a process must answer to be ready.
 pub(super) enum Ready {
-    /// Every probe.
-    Node(Vec<Probe>),
+    /// Every probe, by itself or what it has started.
+    Node {
+        probes: Vec<Probe>,
+        descendants: Descendants,
+    },
     /// The sign of a balancer instance.
     Balancer(Sign),
 }
@@ -49,7 +54,7 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
     let mut doubt = None;
     let answered = loop {
         match lacks(process, &ready).await {
-            None => break News::Answered { process },
+            None => break answer(process, ready).await,
             Some(why) if doubt.as_ref() == Some(&why) => {}
             Some(why) => {
                 doubt = Some(why.clone());
@@ -61,10 +66,27 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
     let _nobody_listens_after_the_end = news.send(answered).await;
 }
 
+/// Every question was answered: by the process itself?
+async fn answer(process: Identity, ready: Ready) -> News {
+    let Ready::Node { probes, descendants } = ready else {
+        return News::Answered { process, note: None };
+    };
+    let addresses: Vec<_> = probes.iter().map(|probe| probe.target).collect();
+    let asked = move || answering(&addresses, process, &descendants);
+    match tokio::task::spawn_blocking(asked).await {
+        Ok(Answering::Another(why)) => News::Usurped { process, why },
+        Ok(Answering::Unseen(why)) => News::Answered {
+            process,
+            note: Some(why),
+        },
+        Ok(Answering::Itself) | Err(_) => News::Answered { process, note: None },
+    }
+}
+
 /// What the process does not answer yet.
 async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
     match ready {
-        Ready::Node(probes) => {
+        Ready::Node { probes, .. } => {
             for probe in probes {
                 if let Err(failure) = probe.ask().await {
                     return Some(failure.to_string());

@@ -15,6 +15,7 @@ mod carrying;
 mod churn;
 mod cli;
 mod completions;
+mod descendants;
 mod dialect;
 mod draining;
 mod elsewhere;

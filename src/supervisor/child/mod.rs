@@ -11,6 +11,8 @@
 //!     └──────────── Stopping ◀── stop ── Waiting, Starting, Up
 //! ```
 //!
+//! A process that is told to end has ended when nothing is left of what it has started either.
+//!
 //! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
 
 #[cfg(test)]
@@ -32,6 +34,8 @@ pub(super) struct Child {
     pub(super) restarts: Restarts,
     /// Why it is not running, in words.
     pub(super) reason: Option<String>,
+    /// What is worth knowing although it runs.
+    pub(super) note: Option<String>,
 }
 
 /// A process that has not answered for so long after its start never will.
@@ -84,8 +88,10 @@ pub(super) enum Event {
     Spawned(Identity),
     /// It could not even be spawned.
     NotSpawned(String),
-    /// It answered for the first time.
-    Answered,
+    /// It answered for the first time; something may be worth knowing of it.
+    Answered(Option<String>),
+    /// Another process answers at its ports, in these words.
+    Usurped(Ladder, String),
     /// It runs, and has answered nothing for too long.
     Hung,
     /// Its process has ended.
@@ -99,7 +105,7 @@ pub(super) enum Event {
 pub(super) enum Action {
     /// Spawn it.
     Spawn,
-    /// Send this signal to the process group.
+    /// Send this signal to it and all that it has started.
     Signal(Identity, Signal),
 }
 
@@ -124,6 +130,7 @@ impl Child {
             state: State::Stopped,
             restarts: Restarts::default(),
             reason: None,
+            note: None,
         }
     }
 
@@ -137,6 +144,7 @@ impl Child {
             state,
             restarts: Restarts::counted(restarts),
             reason: None,
+            note: None,
         }
     }
 
@@ -155,6 +163,7 @@ impl Child {
             state,
             restarts: Restarts::default(),
             reason: None,
+            note: None,
         }
     }
 
@@ -245,10 +254,15 @@ impl Child {
         policy: &Restart,
     ) -> Option<Action> {
         match event {
-            Event::Answered => {
+            Event::Answered(note) => {
                 self.state = State::Up { process, since: now };
                 self.reason = None;
+                self.note = note;
                 None
+            }
+            Event::Usurped(ladder, reason) => {
+                self.reason = Some(reason);
+                Some(self.climb(process, ladder, now, Then::Recover))
             }
             Event::Time if until.is_some_and(|until| now >= until) => {
                 self.state = State::Starting { process, until: None };
@@ -308,7 +322,11 @@ impl Child {
             Event::Ended(_) => match was {
                 Then::Rest => self.rest(),
                 Then::Start => Some(self.begin_again(now)),
-                Then::Recover => self.dead("hung: ran, and answered nothing".to_owned(), None, now, policy),
+                Then::Recover => {
+                    let hung = || "hung: ran, and answered nothing".to_owned();
+                    let reason = self.reason.take().unwrap_or_else(hung);
+                    self.dead(reason, None, now, policy)
+                }
             },
             _ => None,
         }
@@ -335,6 +353,7 @@ impl Child {
     }
 
     fn climb(&mut self, process: Identity, mut ladder: Ladder, now: Instant, then: Then) -> Action {
+        self.note = None;
         let (signal, wait) = ladder.climb();
         self.state = State::Stopping {
             process,
@@ -353,6 +372,7 @@ impl Child {
         policy: &Restart,
     ) -> Option<Action> {
         self.reason = Some(reason);
+        self.note = None;
         self.state = match self.restarts.next(up, now, policy) {
             Some(until) => State::Waiting { until },
             None => State::Failed,

@@ -28,7 +28,7 @@ fn running(now: Instant) -> Child {
     let mut child = Child::new();
     assert_eq!(child.after(Event::Start, now, &policy(10)), Some(Action::Spawn));
     child.after(Event::Spawned(PROCESS), now, &policy(10));
-    child.after(Event::Answered, now, &policy(10));
+    child.after(Event::Answered(None), now, &policy(10));
     assert!(child.is_up());
     child
 }
@@ -137,7 +137,8 @@ fn events() -> impl Strategy<Value = Event> {
         Just(Event::Stop(Ladder::kill(), Then::Start)),
         Just(Event::Spawned(PROCESS)),
         Just(Event::NotSpawned("no such file".into())),
-        Just(Event::Answered),
+        Just(Event::Answered(None)),
+        Just(Event::Usurped(ladder(), "held by python3".into())),
         Just(Event::Hung),
         Just(Event::Ended("exit 0".into())),
         Just(Event::Time),
