@@ -55,10 +55,16 @@ impl ControlGroups {
     }
 }
 
-/// Removes the groups in `directory` that are empty, and then itself.
+/// Removes the groups in `directory`, and then itself. What is still in them, such as a command that a child has started,
+/// moves to the group above.
 pub fn remove(directory: &Path) {
+    let above = directory.parent().map(|above| above.join(MEMBERS));
     let groups = fs::read_dir(directory).into_iter().flatten().flatten();
     for group in groups.filter(|entry| entry.path().is_dir()) {
+        let members = fs::read_to_string(group.path().join(MEMBERS)).unwrap_or_default();
+        for (pid, above) in members.lines().zip(above.iter().cycle()) {
+            let _moved_or_ended = fs::write(above, pid);
+        }
         let _occupied = fs::remove_dir(group.path());
     }
     let _occupied = fs::remove_dir(directory);
