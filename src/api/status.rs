@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::erlang::Vitals;
+use crate::plan::ChosenBy;
 use crate::profile::BalancerKind;
 
 /// The cluster at one moment.
@@ -59,6 +60,9 @@ pub struct Balancer {
     /// there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
+    /// What a new client's node is computed from, by listener; those whose clients are dealt out by turns or by load are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chosen_by: BTreeMap<String, ChosenBy>,
 }
 
 /// What a balancer does.

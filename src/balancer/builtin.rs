@@ -10,6 +10,7 @@ use super::check::CheckError;
 use super::files::{ConfigFile, FilesError};
 use super::orders::Orders;
 use super::{Away, Balancer, Deployment, ReloadBy};
+use crate::plan::ChosenBy;
 use crate::platform::{Program, RunDir, self_exe};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, Dataplane, HealthTarget};
@@ -120,6 +121,10 @@ impl Balancer for Builtin {
 
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {
         vec![deployment.run_dir.dataplane_socket()]
+    }
+
+    fn chosen_by(&self, deployment: Deployment<'_>, _listener: &str) -> Option<ChosenBy> {
+        render::chosen_by_builtin(deployment.cluster)
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {

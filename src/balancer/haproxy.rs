@@ -13,6 +13,7 @@ use super::files::{ConfigFile, FilesError};
 use super::orders::{Lists, Orders};
 use super::trial::{Trial, not_run};
 use super::{Away, Balancer, Deployment, ReloadBy};
+use crate::plan::ChosenBy;
 use crate::platform::{Instance, Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HaproxyBuild, HealthTarget};
@@ -192,6 +193,10 @@ impl Balancer for Haproxy {
             Instance::Only => None,
             one @ Instance::Numbered(_) => Some(deployment.run_dir.haproxy_listeners_socket(one)),
         }
+    }
+
+    fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy> {
+        render::chosen_by_haproxy(deployment.cluster, deployment.plan, listener)
     }
 
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget> {

@@ -30,6 +30,7 @@ pub use nginx::Nginx;
 pub use orders::Orders;
 pub use overrides::{Expected, Inspection, Override, Setting};
 
+use crate::plan::ChosenBy;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::HealthTarget;
@@ -111,6 +112,10 @@ pub trait Balancer: Send + Sync {
     fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
         None
     }
+
+    /// What decides which node a new client of a listener gets, by the listener's key in the profile; none where the balancer
+    /// deals clients out by turns or by load, over all of them.
+    fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy>;
 
     /// The servers that a node's health has to be told to over the runtime API.
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;

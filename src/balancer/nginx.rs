@@ -15,6 +15,7 @@ use super::files::{ConfigFile, FilesError};
 use super::orders::Orders;
 use super::trial::{Trial, not_run};
 use super::{Away, Balancer, Deployment, ReloadBy};
+use crate::plan::ChosenBy;
 use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HealthTarget, NginxBuild, NginxInstallation, StreamModule};
@@ -166,6 +167,10 @@ impl Balancer for Nginx {
 
     fn status_socket(&self, run_dir: &RunDir) -> Option<PathBuf> {
         Some(run_dir.nginx_socket())
+    }
+
+    fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy> {
+        render::chosen_by_nginx(deployment.cluster, listener)
     }
 
     fn health_targets(&self, _cluster: &Cluster, _node: &str) -> Vec<HealthTarget> {

@@ -238,6 +238,7 @@ mod tests {
             backend: "tcp",
             server: "erlmcp1".to_owned(),
             address: Some("127.0.0.1:9001".parse().unwrap()),
+            weight: 100,
             tracks: false,
         }
     }

@@ -47,9 +47,9 @@ async fn by_rows(cluster: &Cluster) -> Result<Count, String> {
             .filter(|row| row.proxy == cluster.backend && row.name == name);
         rows.map(|row| row.sessions).sum()
     };
-    let nodes = cluster.nodes.iter().map(|(name, _)| NodeCount {
-        name: name.clone(),
-        connections: of_node(name),
+    let nodes = cluster.nodes.iter().map(|node| NodeCount {
+        name: node.name.clone(),
+        connections: of_node(&node.name),
     });
     Ok(total(nodes.collect()))
 }

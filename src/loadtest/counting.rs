@@ -1,8 +1,8 @@
 //! The same connections, counted by three who know nothing of each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
 use crate::profile::BalancerKind;
 use crate::shutdown::Shutdown;
+use crate::stats::Draws;
 
 /// How long counts may differ: what ends just now is seen by one earlier than by another.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -43,22 +44,27 @@ pub(super) struct Laid {
     pub(super) all: Count,
     /// Of all, connections of other clients.
     pub(super) others: u64,
+    /// The addresses that this test's come from, each with its connections.
+    pub(super) addresses: Draws,
 }
 
 /// How connections lie on the nodes now.
 pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
     let counts = count_once(order, crew, names).await;
+    let addresses = addresses(&crew.locals().await);
     match counts.kernel {
         // Elsewhere the kernel counts what a balancer keeps, too.
         Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
             others: all.total.saturating_sub(counts.generator.total),
             own: counts.generator,
             all,
+            addresses,
         },
         _ => Laid {
             own: counts.generator.clone(),
             all: counts.generator,
             others: 0,
+            addresses,
         },
     }
 }
@@ -66,7 +72,7 @@ pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
 /// What workers hold, by node: those of the cluster in its order, then all others.
 pub(super) fn held(order: &Order, standing: &Standing, names: &Names) -> Count {
     let members = order.cluster.as_ref().map_or(&[][..], |cluster| &cluster.nodes);
-    let place = |name: &str| members.iter().position(|(member, _)| member == name);
+    let place = |name: &str| members.iter().position(|member| member.name == name);
     let mut nodes: Vec<NodeCount> = names
         .all()
         .into_iter()
@@ -137,7 +143,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// By the kernel, at the nodes' ends.
 fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
-    let addresses: Vec<SocketAddr> = cluster.nodes.iter().map(|(_, address)| *address).collect();
+    let addresses: Vec<SocketAddr> = cluster.nodes.iter().map(|node| node.address).collect();
     let counts = if cluster.on_this_host {
         count_established(&addresses, &[PROBE_SOURCE])
     } else {
@@ -147,11 +153,20 @@ fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
         .nodes
         .iter()
         .zip(counts)
-        .map(|((name, _), connections)| NodeCount {
-            name: name.clone(),
+        .map(|(node, connections)| NodeCount {
+            name: node.name.clone(),
             connections,
         });
     Ok(total(nodes.collect()))
+}
+
+/// Connections by the address that they come from.
+fn addresses(locals: &[SocketAddr]) -> Draws {
+    let mut connections: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    for local in locals {
+        *connections.entry(local.ip()).or_default() += 1;
+    }
+    Draws::of(connections.into_values())
 }
 
 /// The sum of all nodes, and each.

@@ -41,7 +41,7 @@ mod worker;
 
 pub use crew::CrewError;
 pub use glance::Glance;
-pub use order::{Cluster, Order};
+pub use order::{Cluster, Member, Order};
 pub use protocol::Protocol;
 pub use reading::ReadError;
 pub use results::Results;

@@ -8,6 +8,7 @@ use super::protocol::Protocol;
 use super::results::FailoverMode;
 use super::sources::Sources;
 use crate::api::Client;
+use crate::plan::ChosenBy;
 use crate::profile::{BalancerKind, Targets};
 
 /// What a load test is to do.
@@ -52,16 +53,31 @@ pub struct Cluster {
     pub balancer: BalancerKind,
     /// The balancer's name for the backend that serves this protocol.
     pub backend: &'static str,
-    /// The nodes: their names, and where they are connected to for this protocol.
-    pub nodes: Vec<(String, SocketAddr)>,
+    /// The nodes that serve this protocol.
+    pub nodes: Vec<Member>,
     /// Those of them that take no clients, because somebody has wanted that, or they are not up.
     pub resting: BTreeSet<String>,
     /// Whether the nodes run on this host.
     pub on_this_host: bool,
     /// Whether clients are to come back to their node.
     pub sticky: bool,
+    /// What a new client's node is computed from, where the balancer does not deal clients out.
+    pub chosen_by: Option<ChosenBy>,
+    /// Processes of the balancer.
+    pub processes: u16,
     /// The supervisor.
     pub supervisor: Client,
     /// The node that is to fail in the middle of the hold.
     pub failover: Option<(String, FailoverMode)>,
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Where it is connected to for this protocol.
+    pub address: SocketAddr,
+    /// Its share of the clients, relative to the others.
+    pub weight: u16,
 }

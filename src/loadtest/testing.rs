@@ -63,6 +63,8 @@ pub(crate) fn sample() -> Results {
             tolerance_percent: 2.0,
             stddev: 230.1,
             jain: 0.9999,
+            chosen_by: None,
+            chance: None,
         },
         counts: counts(),
         messages: Messages {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod balancer;
+mod chosen_by;
 mod demand;
 pub mod doctor;
 mod fix;
@@ -19,6 +20,7 @@ use crate::platform::{Host, Instance};
 use crate::profile::{BalancerKind, Cluster};
 
 pub use addresses::Bound;
+pub use chosen_by::ChosenBy;
 pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, Room, generator};
 pub use remedy::Remedy;
 pub use sources::PROBE_SOURCE;

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::plan::Plan;
+use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::probe::{Question, Service};
-use crate::profile::{Cluster, Node, Sticky};
+use crate::profile::{Algorithm, Cluster, Node, Sticky};
 use crate::units::Period;
 
 use super::dataplane::{
@@ -48,6 +48,12 @@ pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dat
         }],
         backends: vec![backend(cluster, plan)],
     })
+}
+
+/// What decides which node a new client gets from the built-in balancer; none where it deals clients out.
+#[must_use]
+pub fn chosen_by_builtin(cluster: &Cluster) -> Option<ChosenBy> {
+    (cluster.routing.tcp.algorithm == Algorithm::Source).then_some(ChosenBy::Address)
 }
 
 // Private

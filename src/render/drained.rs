@@ -78,7 +78,7 @@ pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTree
                 node.name,
                 address.ip(),
                 address.port(),
-                weight = node.weight,
+                weight = server.weight,
             );
         }
     }

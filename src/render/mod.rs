@@ -15,13 +15,15 @@ mod templates;
 
 pub use beam::cluster_config;
 pub use build::HaproxyBuild;
-pub use builtin::dataplane;
+pub use builtin::{chosen_by_builtin, dataplane};
 pub use dataplane::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneError, DataplaneFrontend, DataplaneQuestion,
     DataplaneServer, DataplaneTimeouts,
 };
 pub use drained::{down_names, drained_ids, drained_names, server_states};
 pub use haproxy::haproxy;
-pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, nginx};
-pub use pool::{HealthTarget, Server, backend_behind, frontend_behind, health_targets, servers};
+pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, chosen_by_nginx, nginx};
+pub use pool::{
+    HealthTarget, Server, backend_behind, chosen_by_haproxy, frontend_behind, health_targets, servers,
+};
 pub use templates::{RenderError, Templates};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::mcp::PING;
-use crate::plan::{BalancerPlan, Plan};
+use crate::plan::{BalancerPlan, ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
 use crate::units::Period;
@@ -18,6 +18,9 @@ use super::streams;
 /// Never `text/event-stream`: a compressor would hold events back.
 pub(super) const COMPRESSED: &str =
     "application/json text/plain text/html text/css text/csv text/xml text/markdown text/javascript";
+
+/// The greatest weight that a server can have in HAProxy.
+const MAX_WEIGHT: u16 = 256;
 
 /// Where a request says which session it belongs to.
 const SESSION: &str = "req.hdr(Mcp-Session-Id)";
@@ -41,6 +44,8 @@ pub struct Server {
     pub server: String,
     /// Where it is, if the node is the cluster's.
     pub address: Option<SocketAddr>,
+    /// Its weight in HAProxy's configuration.
+    pub weight: u16,
     /// Whether it follows another backend's server of the same name, in health and in what is wanted of it.
     pub tracks: bool,
 }
@@ -54,6 +59,7 @@ pub fn servers(cluster: &Cluster, node: &str) -> Vec<Server> {
             backend: pool.name(),
             server: node.to_owned(),
             address: cluster.node(node).and_then(|node| pool.address(node)),
+            weight: cluster.node(node).map_or(0, |node| pool.weight(cluster, node)),
             tracks: pool.tracked().is_some(),
         })
         .collect();
@@ -119,13 +125,19 @@ pub(super) const SLOWSTART: Duration = Duration::from_secs(10);
 /// The name of the backend behind a listener, by the listener's key in the profile.
 #[must_use]
 pub fn backend_behind(listener: &str) -> &'static str {
-    match listener {
-        "tcp" => Pool::Tcp,
-        "websocket" => Pool::WebSocket,
-        "sse" => Pool::Sse,
-        _ => Pool::Http,
+    Pool::behind(listener).name()
+}
+
+/// What decides which node a new client of a listener gets from HAProxy; none where one process deals clients out.
+#[must_use]
+pub fn chosen_by_haproxy(cluster: &Cluster, plan: &Plan, listener: &str) -> Option<ChosenBy> {
+    match Pool::behind(listener).route(cluster).algorithm {
+        Algorithm::Source => Some(ChosenBy::Address),
+        Algorithm::Uri => Some(ChosenBy::Uri),
+        Algorithm::Roundrobin | Algorithm::Leastconn => {
+            (plan.balancer.instances > 1).then_some(ChosenBy::Process)
+        }
     }
-    .name()
 }
 
 /// The name of the frontend behind a listener, by the listener's key in the profile.
@@ -140,6 +152,16 @@ pub fn frontend_behind(listener: &str) -> &'static str {
 }
 
 impl Pool {
+    /// The one behind a listener, by the listener's key in the profile.
+    pub(super) fn behind(listener: &str) -> Pool {
+        match listener {
+            "tcp" => Pool::Tcp,
+            "websocket" => Pool::WebSocket,
+            "sse" => Pool::Sse,
+            _ => Pool::Http,
+        }
+    }
+
     /// Those that the cluster's listeners need.
     pub(super) fn all(cluster: &Cluster) -> Vec<Pool> {
         let mut pools = Vec::new();
@@ -189,7 +211,7 @@ impl Pool {
             name: self.name(),
             mode: if self == Pool::Tcp { "tcp" } else { "http" },
             algorithm: algorithm.name(),
-            hashed: matches!(algorithm, Algorithm::Source | Algorithm::Uri),
+            hashed: hashes(algorithm),
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
             source: self.source(plan, index),
             sticky: self.sticky(cluster, run_dir),
@@ -355,6 +377,25 @@ impl Pool {
             .collect()
     }
 
+    /// The node's weight as a server. A server has 16 points for each unit of its weight on the ring of a consistent hash, and shares
+    /// differ the less the more points there are: of four servers by 9.6 % with weight 100, by 2.6 % with 256.
+    fn weight(self, cluster: &Cluster, node: &Node) -> u16 {
+        if !hashes(self.route(cluster).algorithm) {
+            return node.weight;
+        }
+        let heaviest = cluster
+            .nodes
+            .iter()
+            .map(|node| node.weight)
+            .max()
+            .unwrap_or(0)
+            .max(1);
+        let scaled = u32::from(node.weight) * u32::from(MAX_WEIGHT) / u32::from(heaviest);
+        u16::try_from(scaled)
+            .unwrap_or(MAX_WEIGHT)
+            .max(node.weight.min(1))
+    }
+
     pub(super) const fn address(self, node: &Node) -> Option<SocketAddr> {
         match self {
             Pool::Tcp => Some(node.tcp),
@@ -366,7 +407,8 @@ impl Pool {
         let maxconn = plan.balancer.share(node.maxconn.min(plan.nodes.maxconn));
         let mut options = vec![format!(
             "id {} weight {} maxconn {maxconn}",
-            node.number, node.weight
+            node.number,
+            self.weight(cluster, node)
         )];
         if self.followed(cluster).contains(&Sticky::Cookie) {
             options.push(format!("cookie {}", node.name));
@@ -396,6 +438,11 @@ impl Pool {
 }
 
 // Private
+
+/// Whether a server is chosen by a hash.
+const fn hashes(algorithm: Algorithm) -> bool {
+    matches!(algorithm, Algorithm::Source | Algorithm::Uri)
+}
 
 /// What requests are told by, when their route says `sticky`. A cookie alone would not do: most MCP clients keep none,
 /// and send the id of their session instead.

@@ -1,5 +1,7 @@
 //! Numbers as people read them: `28 MB`, `2h 5m`, `1.25`.
 
+pub use crate::units::grouped;
+
 /// Bytes in powers of 1,000: `0 B`, `999 B`, `28.3 MB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -57,20 +59,6 @@ pub fn millis(ms: f64) -> String {
 pub fn counted(count: u64, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
-}
-
-/// A count in groups of three digits: `100,000`.
-#[must_use]
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -86,6 +86,7 @@ pub(super) fn busy() -> Status {
             },
             stats_sockets: vec!["/run/clusterctl/erlmcp/haproxy.sock".into()],
             overrides: Vec::new(),
+            chosen_by: BTreeMap::new(),
         }),
         nodes: [25_234, 24_987, 25_156, 24_623]
             .into_iter()

@@ -1,4 +1,10 @@
-//! Spread and percentiles of small sets of numbers.
+//! Spread and percentiles of small sets of numbers, and whether chance explains how they differ.
+
+mod chi_square;
+mod draws;
+
+pub use chi_square::survival as chi_square_survival;
+pub use draws::{ChiSquare, Draws};
 
 /// How unevenly a load lies on its bearers.
 ///

@@ -1,6 +1,6 @@
 //! One look at everything, and what the wire says of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::child::{Child, State, Then};
@@ -12,6 +12,7 @@ use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
 };
 use crate::observe::{Facts, Failure, NodeFacts, Samples, alerts, distribution, latency};
+use crate::plan::ChosenBy;
 use crate::platform::Identity;
 
 /// Everything at one moment.
@@ -375,6 +376,7 @@ impl Look {
             endpoints: endpoints(setting, stats_sockets.first().cloned()),
             stats_sockets,
             overrides: self.tampering.clone(),
+            chosen_by: chosen_by(setting),
         }
     }
 }
@@ -394,6 +396,18 @@ const fn strictness(state: NodeState) -> u8 {
         NodeState::Stopped => 7,
         NodeState::Failed => 8,
     }
+}
+
+fn chosen_by(setting: &Setting) -> BTreeMap<String, ChosenBy> {
+    let listeners = setting.cluster.listen.ports();
+    listeners
+        .filter_map(|(key, _)| {
+            Some((
+                key.to_owned(),
+                setting.balancer.chosen_by(setting.deployment(), key)?,
+            ))
+        })
+        .collect()
 }
 
 fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {

@@ -4,6 +4,7 @@
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
 
 mod count;
+mod digits;
 mod excerpt;
 mod network;
 mod percent;
@@ -11,6 +12,7 @@ mod period;
 mod range;
 
 pub use count::{Count, whole};
+pub use digits::grouped;
 pub use excerpt::{excerpt, readable};
 pub use network::Network;
 pub use percent::Percent;

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::names;
 use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
-use crate::loadtest::{Cluster, Order, Protocol, Sources};
+use crate::loadtest::{Cluster, Member, Order, Protocol, Sources};
 use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
 use crate::profile::{self, BalancerKind, Runtime, Sticky};
@@ -257,10 +257,14 @@ fn cluster(
     protocol: Protocol,
     args: &LoadTest,
 ) -> Result<Cluster, Failure> {
+    let balancer = status.balancer.as_ref();
     let over_http = protocol != Protocol::Tcp;
     let nodes = status.nodes.iter().filter_map(|node| {
-        let address = if over_http { node.http? } else { node.tcp };
-        Some((node.name.clone(), address))
+        Some(Member {
+            name: node.name.clone(),
+            address: if over_http { node.http? } else { node.tcp },
+            weight: profile.node(&node.name).map_or(1, |node| node.weight),
+        })
     });
     let route = match protocol {
         Protocol::Tcp => profile.routing.tcp,
@@ -273,10 +277,7 @@ fn cluster(
     }
     Ok(Cluster {
         name: status.cluster.clone(),
-        balancer: status
-            .balancer
-            .as_ref()
-            .map_or(profile.balancer, |balancer| balancer.kind),
+        balancer: balancer.map_or(profile.balancer, |balancer| balancer.kind),
         backend: render::backend_behind(protocol.listener()),
         nodes: nodes.collect(),
         resting: status
@@ -288,6 +289,10 @@ fn cluster(
         on_this_host: profile.runtime != Runtime::External,
         // A session's id is known only to those who keep it: who comes back without one is new.
         sticky: matches!(route.sticky, Sticky::Source | Sticky::Cookie),
+        chosen_by: balancer.and_then(|balancer| balancer.chosen_by.get(protocol.listener()).copied()),
+        processes: balancer.map_or(1, |balancer| {
+            u16::try_from(balancer.stats_sockets.len()).unwrap_or(u16::MAX)
+        }),
         supervisor,
         failover: args.failover.clone().map(|node| (node, args.failover_mode)),
     })

@@ -2,6 +2,7 @@
 
 mod fake;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
@@ -18,11 +19,6 @@ fn soon() -> Instant {
 
 fn at_once() -> Instant {
     Instant::now() + Duration::from_millis(100)
-}
-
-/// Late enough for a call to have begun by then.
-fn in_a_second() -> Instant {
-    Instant::now() + Duration::from_secs(1)
 }
 
 /// What comes of connecting to a peer that does this with each connection.
@@ -66,6 +62,22 @@ async fn called(behave: impl AsyncFn(Peer), deadline: Instant) -> (Result<Term, 
 
 async fn failure(behave: impl AsyncFn(Peer), deadline: Instant) -> String {
     called(behave, deadline).await.0.unwrap_err().why.to_string()
+}
+
+/// What comes of a call whose time ends while the peer waits for that, or because the peer has seen that it did: `behave` is given a
+/// flag to set then. Where that takes longer than the call may, the call is made again with twice the time.
+async fn called_until_late(behave: impl AsyncFn(Peer, &Cell<bool>)) -> (Result<Term, Error>, Output) {
+    let mut time = Duration::from_millis(500);
+    while time < Duration::from_mins(1) {
+        let in_time = Cell::new(false);
+        let peer = async |peer: Peer| behave(peer, &in_time).await;
+        let came = called(peer, Instant::now() + time).await;
+        if in_time.get() {
+            return came;
+        }
+        time *= 2;
+    }
+    panic!("the peer never got so far");
 }
 
 /// Never ends.
@@ -278,15 +290,16 @@ async fn a_node_before_otp_23_is_asked_in_its_own_way() {
 
 #[tokio::test]
 async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
-    let obeys = async |mut peer: Peer| {
+    let obeys = async |mut peer: Peer, in_time: &Cell<bool>| {
         peer.meet().await;
         let id = peer.request().await;
         peer.begun(&id).await;
         peer.told_to_kill().await;
+        in_time.set(true);
         peer.killed(&id).await;
         nothing_more().await;
     };
-    let error = called(obeys, in_a_second()).await.0.unwrap_err();
+    let error = called_until_late(obeys).await.0.unwrap_err();
     let text = error.why.to_string();
     assert!(
         text.starts_with("makes a call that was not over after "),
@@ -294,13 +307,15 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
     );
     assert!(text.ends_with(" s, and has been ended"), "{text}");
     assert_eq!(error.hint().unwrap(), "a longer `--timeout` waits for it");
-    let hangs = async |mut peer: Peer| {
+    let hangs = async |mut peer: Peer, in_time: &Cell<bool>| {
         peer.meet().await;
         let id = peer.request().await;
         peer.begun(&id).await;
+        peer.told_to_kill().await;
+        in_time.set(true);
         nothing_more().await;
     };
-    let error = called(hangs, in_a_second()).await.0.unwrap_err();
+    let error = called_until_late(hangs).await.0.unwrap_err();
     let (text, hint) = (error.why.to_string(), error.hint().unwrap());
     assert!(text.ends_with(" s, and may go on"), "{text}");
     assert!(hint.contains("does not say that it has ended it"), "{hint}");
@@ -308,15 +323,16 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
 
 #[tokio::test]
 async fn an_answer_that_comes_before_the_end_is_taken() {
-    let is_done = async |mut peer: Peer| {
+    let is_done = async |mut peer: Peer, in_time: &Cell<bool>| {
         peer.meet().await;
         let id = peer.request().await;
         peer.begun(&id).await;
         peer.told_to_kill().await;
+        in_time.set(true);
         peer.down(&id, "return", "fine").await;
         nothing_more().await;
     };
-    let (answer, _) = called(is_done, in_a_second()).await;
+    let (answer, _) = called_until_late(is_done).await;
     assert_eq!(answer.unwrap(), Term::atom("fine"));
 }
 
@@ -394,7 +410,7 @@ async fn of_many_prints_the_node_formats_some_at_a_time() {
 async fn prints_that_are_lost_are_counted() {
     const LARGE: usize = 300 * 1024;
 
-    let prints = async |mut peer: Peer| {
+    let prints = async |mut peer: Peer, in_time: &Cell<bool>| {
         peer.meet().await;
         let id = peer.request().await;
         print(&mut peer, 100, "x").await;
@@ -415,9 +431,18 @@ async fn prints_that_are_lost_are_counted() {
         for format in formats {
             peer.down(&format, "return", "\"x\"").await;
         }
+        // Each is answered, and each of the three that waited is now to be formatted.
+        let (mut answers, mut requests) = (0, 0);
+        while (answers, requests) != (100, 3) {
+            match flat(&peer.heard().await.1, &Fake::node()) {
+                reply if reply.starts_with("{io_reply,") => answers += 1,
+                _ => requests += 1,
+            }
+        }
+        in_time.set(true);
         nothing_more().await;
     };
-    let (answer, output) = called(prints, in_a_second()).await;
+    let (answer, output) = called_until_late(prints).await;
     assert_eq!(answer.unwrap(), Term::atom("fine"),);
     // Two were refused, one came too late, and three were still being formatted when time was over.
     assert_eq!((output.text, output.prints_lost), ("x".repeat(100), 6));

@@ -103,7 +103,7 @@ impl Found {
         let members: Vec<String> = order
             .cluster
             .iter()
-            .flat_map(|cluster| cluster.nodes.iter().map(|(name, _)| name.clone()))
+            .flat_map(|cluster| cluster.nodes.iter().map(|node| node.name.clone()))
             .collect();
         let strangers = self.names.iter().filter(|name| !members.contains(name));
         let all = members.iter().chain(strangers);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::ChosenBy;
+
 /// How evenly connections lay on the nodes that take clients. See [`crate::stats::Spread`]. With other clients on them, all
 /// are judged together: a balancer that deals connections out in turn is even over all of them, not over those of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,33 @@ pub struct Distribution {
     pub stddev: f64,
     /// Jain's fairness index.
     pub jain: f64,
+    /// What a new client's node was computed from; null where the balancer deals clients out by turns or by load.
+    #[serde(default)]
+    pub chosen_by: Option<ChosenBy>,
+    /// Whether chance explains how this test's own connections lay; null where clients' addresses do not decide that.
+    #[serde(default)]
+    pub chance: Option<Chance>,
+}
+
+/// Pearson's chi-square test of how addresses fell on nodes, each with all of its connections. See [`crate::stats::Draws`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chance {
+    /// Addresses that the clients had.
+    pub addresses: u32,
+    /// Balancer processes, where addresses decide which of them a client meets, and each deals its own clients out; else null.
+    pub processes: Option<u16>,
+    /// Addresses that are expected on the node with the smallest weight.
+    pub least_expected: f64,
+    /// The statistic.
+    pub chi_square: f64,
+    /// Its degrees of freedom: the nodes but one.
+    pub degrees_of_freedom: u32,
+    /// The probability that independent choices by weight lie at least as unevenly.
+    pub p: f64,
+    /// Whether that is more than 0.001.
+    pub is_chance: bool,
+    /// Connections by which a node may be off its share by chance, with that probability.
+    pub tolerance: f64,
 }
 
 /// The same connections, counted by three at the same time, at the end of the hold.

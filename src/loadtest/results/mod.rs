@@ -18,7 +18,7 @@ use super::trouble::Kind;
 use crate::profile::BalancerKind;
 
 pub use checks::{Check, CheckName, Verdict};
-pub use counts::{Count, Counts, Distribution, NodeCount};
+pub use counts::{Chance, Count, Counts, Distribution, NodeCount};
 pub use moves::{Failover, FailoverMode, FailoverPoint, Moved, Sticky};
 pub use timeline::{Moment, Phase};
 pub use times::{Bucket, Latency, Messages, Quantiles};

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::share::{Share, shares};
 use super::upstream::{Members, kind, whole};
 use super::words::{key, literal};
+use crate::plan::ChosenBy;
 use crate::profile::{Algorithm, Cluster, Node, Sticky};
 use crate::render::pool::Pool;
 
@@ -64,6 +65,14 @@ impl HomeView {
     pub(super) const fn is_empty(&self) -> bool {
         self.maps.is_empty()
     }
+}
+
+/// What decides which node a new client of a listener gets: one that nothing else says a node of.
+pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
+    if by_address(pool, cluster) {
+        return Some(ChosenBy::Address);
+    }
+    (pool.route(cluster).algorithm == Algorithm::Uri).then_some(ChosenBy::Uri)
 }
 
 /// The blocks of one kind of traffic. At the end of them `$mcp_KIND_upstream` is where a client is served.

@@ -29,7 +29,7 @@ use self::words::{literal, quoted, seconds};
 use super::errors::ErrorsView;
 use super::pool::{COMPRESSED, Pool};
 use super::templates::{RenderError, Templates};
-use crate::plan::Plan;
+use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Node, Sticky, Timeouts};
 use crate::units::Period;
@@ -56,6 +56,13 @@ pub fn nginx(
 ) -> Result<String, RenderError> {
     let members = Members { cluster, plan, away };
     templates.render("nginx.conf.tera", &View::new(members, installed, run_dir))
+}
+
+/// What decides which node a new client of a listener gets from nginx, by the listener's key in the profile; none where nginx
+/// deals clients out.
+#[must_use]
+pub fn chosen_by_nginx(cluster: &Cluster, listener: &str) -> Option<ChosenBy> {
+    home::chosen_by(Pool::behind(listener), cluster)
 }
 
 // Private

@@ -73,6 +73,9 @@ fn numbers(results: &mut Results) {
         &mut results.distribution.tolerance_percent,
     ];
     others.into_iter().for_each(number);
+    if let Some(chance) = &mut results.distribution.chance {
+        number(&mut chance.tolerance);
+    }
     results.test.rate.iter_mut().for_each(number);
 }
 

@@ -8,7 +8,7 @@ use super::tame::tame;
 use super::wrap::wrapped;
 use super::{counts, failover, latency, messages, verdicts};
 use crate::loadtest::results::{
-    Asked, CheckName, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
+    Asked, CheckName, Distribution, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
 };
 
 /// A load test for people.
@@ -59,7 +59,7 @@ fn heading(results: &Results) -> String {
 
 fn nodes(results: &Results) -> Vec<String> {
     let spread = &results.distribution;
-    let tolerance = spread.mean * spread.tolerance_percent / 100.0;
+    let tolerance = tolerance(spread);
     let judged = results
         .checks
         .iter()
@@ -92,6 +92,13 @@ fn nodes(results: &Results) -> Vec<String> {
     results.nodes.iter().zip(&shares).enumerate().map(line).collect()
 }
 
+/// Connections by which a node may be off the mean: what the profile says, or chance where that decides and is more.
+fn tolerance(spread: &Distribution) -> f64 {
+    let wanted = spread.mean * spread.tolerance_percent / 100.0;
+    let chance = spread.chance.filter(|chance| chance.is_chance);
+    chance.map_or(wanted, |chance| wanted.max(chance.tolerance))
+}
+
 /// What is known of a node: one that clients are on is up, and so is one that has come back. One that was not `in_rotation` was
 /// given none, and those it has it had before.
 fn state(node: &NodeResult, in_rotation: bool, failover: Option<&Failover>) -> String {
@@ -121,15 +128,20 @@ fn totals(results: &Results) -> String {
 fn variance(results: &Results) -> String {
     let spread = &results.distribution;
     let percent = format!("{:.1}%", spread.variance_percent);
-    let target = format!(" (target: <{}%)", spread.variance_target_percent);
+    let target = spread.variance_target_percent;
+    let by_chance = spread.variance_percent >= target;
+    let target = format!("target: <{target}%");
     let check = results
         .checks
         .iter()
         .find(|check| check.name == CheckName::Distribution);
     match check.map(|check| (check.verdict, check.measured.as_str())) {
-        Some((Verdict::Passed, _)) => format!("{}{target}", paint::green(&percent)),
+        Some((Verdict::Passed, _)) if by_chance => {
+            format!("{} (as even as chance allows, {target})", paint::green(&percent))
+        }
+        Some((Verdict::Passed, _)) => format!("{} ({target})", paint::green(&percent)),
         Some((Verdict::Skipped, why)) => paint::dim(&format!("not judged ({why})")),
-        Some(_) => format!("{}{target}", paint::red(&format!("{percent} too uneven"))),
+        Some(_) => format!("{} ({target})", paint::red(&format!("{percent} too uneven"))),
         None => paint::dim(&format!("not judged ({TOO_FEW})")),
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::loadtest::judge;
 use crate::loadtest::results::{
-    Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeCount, NodeResult, Quantiles,
-    Results,
+    Chance, Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeCount, NodeResult,
+    Quantiles, Results,
 };
 use crate::loadtest::testing::{calm, sample, targets};
 use crate::loadtest::{Kind, Protocol};
+use crate::plan::ChosenBy;
 
 /// The reference's test, which has passed.
 pub(super) fn passed() -> Results {
@@ -16,6 +17,37 @@ pub(super) fn passed() -> Results {
 /// The same with a failover.
 pub(super) fn failed_over() -> Results {
     judged(sample())
+}
+
+/// One of 1,000 connections that a hash of their addresses has placed.
+pub(super) fn by_chance() -> Results {
+    let mut results = calm();
+    results.test.connections = 1_000;
+    results.held = 1_000;
+    results.counts.generator.total = 1_000;
+    for (node, connected) in results.nodes.iter_mut().zip([266, 251, 247, 236]) {
+        node.connected = connected;
+        node.held = connected;
+    }
+    results.distribution = Distribution {
+        mean: 250.0,
+        min: 236,
+        max: 266,
+        variance_percent: 12.0,
+        chosen_by: Some(ChosenBy::Address),
+        chance: Some(Chance {
+            addresses: 1_000,
+            processes: None,
+            least_expected: 250.0,
+            chi_square: 1.85,
+            degrees_of_freedom: 3,
+            p: 0.604,
+            is_chance: true,
+            tolerance: 45.06,
+        }),
+        ..results.distribution
+    };
+    judged(results)
 }
 
 /// One in which everything went wrong.

@@ -2,7 +2,7 @@
 
 use super::super::testing::plain;
 use super::load_test;
-use super::testing::{broken, failed_over, foreign, passed, shared};
+use super::testing::{broken, by_chance, failed_over, foreign, passed, shared};
 
 #[test]
 fn a_passed_test_reads_as_in_the_reference() {
@@ -328,4 +328,19 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
 
     Load test completed!
     ");
+}
+
+#[test]
+fn what_chance_explains_has_passed_and_says_so() {
+    let text = plain(&load_test(&by_chance()));
+    for line in [
+        "  erlmcp1: UP (266 connections) ✓ (target: 250 ± 45)",
+        "  erlmcp4: UP (236 connections) ✓",
+        "Variance: 12.0% (as even as chance allows, target: <5%)",
+        "Connection Distribution: PASSED (12.0%, as even as chance allows for 1,000 addresses; `leastconn` without stickiness by \
+         address gives 0%)",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
+    assert!(text.ends_with("Load test completed!\n"), "{text}");
 }

@@ -1,7 +1,7 @@
 //! How each check went, and the test.
 
 use super::super::paint;
-use crate::loadtest::results::{Check, CheckName, Outcome, Results, Verdict};
+use crate::loadtest::results::{Check, CheckName, Distribution, Outcome, Results, Verdict};
 
 /// A check's name in a report.
 pub(super) const fn title(name: CheckName) -> &'static str {
@@ -31,11 +31,11 @@ pub(super) const fn word(name: CheckName, verdict: Verdict) -> &'static str {
 
 /// A line for each check, in the reference's words.
 pub(super) fn lines(results: &Results) -> String {
-    let others = results.distribution.others;
+    let spread = &results.distribution;
     results
         .checks
         .iter()
-        .flat_map(|check| [line(check, others), "\n".to_owned()])
+        .flat_map(|check| [line(check, spread), "\n".to_owned()])
         .collect()
 }
 
@@ -64,8 +64,8 @@ pub(super) fn measured(check: &Check) -> String {
 
 // Private
 
-/// One line; the nodes had so many connections of `others`.
-fn line(check: &Check, others: u64) -> String {
+/// One line; connections lay as `spread` says.
+fn line(check: &Check, spread: &Distribution) -> String {
     let Check {
         name,
         verdict,
@@ -78,11 +78,16 @@ fn line(check: &Check, others: u64) -> String {
     match (name, verdict) {
         (CheckName::Failover, Verdict::Passed) => format!("{title}: {measured} {word} ({target})"),
         (_, Verdict::Skipped) => format!("{title}: {word} ({measured})"),
-        // Their numbers stand above.
-        (CheckName::Distribution, Verdict::Passed) if others == 0 => format!("{title}: {word}"),
-        (CheckName::Distribution, Verdict::Passed) => {
-            format!("{title}: {word} (with {others} connections of others)")
+        (CheckName::Distribution, Verdict::Passed)
+            if spread.variance_percent >= spread.variance_target_percent =>
+        {
+            format!("{title}: {word} ({measured})")
         }
+        // Their numbers stand above.
+        (CheckName::Distribution, Verdict::Passed) => match spread.others {
+            0 => format!("{title}: {word}"),
+            others => format!("{title}: {word} (with {others} connections of others)"),
+        },
         (CheckName::Sticky | CheckName::Errors | CheckName::Connections | CheckName::Counts, _) => {
             format!("{title}: {word} ({measured})")
         }

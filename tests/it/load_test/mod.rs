@@ -1,6 +1,7 @@
 //! `clusterctl load-test` as a user runs it: against clusters that are well, and against targets that are not.
 
 mod comparing;
+mod evenness;
 mod failing;
 mod hostile;
 mod interrupting;

@@ -19,6 +19,11 @@ const EVENNESS: Noise = Noise {
     percent: 10.0,
     least: 0.5,
 };
+/// Variance where clients' addresses decide: it says nothing of what has changed.
+const BY_CHANCE: Noise = Noise {
+    percent: 0.0,
+    least: f64::INFINITY,
+};
 /// What half of the messages took: a tenth, and the wakings of a scheduler.
 const MEDIAN: Noise = Noise {
     percent: 10.0,
@@ -129,7 +134,7 @@ impl Pair<'_> {
             self.line("handshake p99", TAIL, numbers::millis, |results| {
                 handshake(results, |times| times.p99_ms)
             }),
-            self.line("variance", EVENNESS, percent, |results| {
+            self.line("variance", self.evenness(), percent, |results| {
                 (results.nodes.len() > 1).then_some(results.distribution.variance_percent)
             }),
             self.line("latency variance", LIKENESS, percent, |results| {
@@ -137,6 +142,17 @@ impl Pair<'_> {
                     .then_some(results.latency.variance_percent)
             }),
         ]
+    }
+
+    /// Where chance has decided in both tests, any change is noise.
+    fn evenness(&self) -> Noise {
+        let by_chance =
+            |results: &&Results| results.distribution.chance.is_some_and(|chance| chance.is_chance);
+        if self.0.iter().all(by_chance) {
+            BY_CHANCE
+        } else {
+            EVENNESS
+        }
     }
 
     fn quantiles<'r>(

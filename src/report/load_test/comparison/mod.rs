@@ -119,7 +119,7 @@ fn differences(before: &Results, after: &Results) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::plain;
-    use super::super::testing::{broken, failed_over, passed};
+    use super::super::testing::{broken, by_chance, failed_over, passed};
     use super::*;
     use crate::loadtest::Protocol;
 
@@ -148,6 +148,17 @@ mod tests {
         after.memory.nodes_bytes -= 40_000_000;
         let text = plain(&load_test_comparison(&failed_over(), &after));
         assert!(text.ends_with("\n0 better, 0 worse, beyond noise.\n"), "{text}");
+    }
+
+    #[test]
+    fn chance_is_neither_better_nor_worse_than_other_chance() {
+        let mut after = by_chance();
+        after.distribution.variance_percent = 20.0;
+        let text = plain(&load_test_comparison(&by_chance(), &after));
+        assert!(text.ends_with("\n0 better, 0 worse, beyond noise.\n"), "{text}");
+        after.distribution.chance = None;
+        let text = plain(&load_test_comparison(&by_chance(), &after));
+        assert!(text.ends_with("\n0 better, 1 worse, beyond noise.\n"), "{text}");
     }
 
     #[test]

@@ -2,18 +2,7 @@
 
 use std::time::Duration;
 
-/// `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(super) use crate::units::grouped;
 
 /// `1.2 GB`, with three digits that count at most.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
