@@ -1,8 +1,9 @@
 //! Which nodes can be compared, and whether they hold about as many connections as one another.
 
-use crate::api::{Node, Verdict};
+use crate::api::{Balancer, Node, Status, Verdict};
+use crate::plan::ChosenBy;
 use crate::profile::Targets;
-use crate::stats::{Spread, percentile};
+use crate::stats::{Draws, Spread, percentile};
 
 /// Nodes that have had the same time to get connections, compared with one another.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,13 +11,14 @@ pub(super) struct Comparison<'a> {
     nodes: Vec<&'a Node>,
     spread: Spread,
     median: f64,
+    is_chance: bool,
 }
 
 impl<'a> Comparison<'a> {
-    /// Of those of the `nodes` that take traffic and are not filling. `None` for fewer than two, and for so few connections that
-    /// nothing can be judged.
-    pub(super) fn of(nodes: &'a [Node]) -> Option<Comparison<'a>> {
-        let nodes: Vec<&Node> = nodes.iter().filter(|node| node.is_comparable()).collect();
+    /// Of those nodes that take traffic and are not filling. `None` for fewer than two, and for so few connections that nothing can
+    /// be judged.
+    pub(super) fn of(status: &'a Status) -> Option<Comparison<'a>> {
+        let nodes: Vec<&Node> = status.nodes.iter().filter(|node| node.is_comparable()).collect();
         let mut counts: Vec<f64> = nodes.iter().map(|node| float(node.connections)).collect();
         counts.sort_by(f64::total_cmp);
         let (spread, median) = (Spread::of(&counts)?, percentile(&counts, 0.5)?);
@@ -24,6 +26,7 @@ impl<'a> Comparison<'a> {
             nodes,
             spread,
             median,
+            is_chance: is_chance(status.balancer.as_ref(), &counts),
         })
     }
 
@@ -37,9 +40,9 @@ impl<'a> Comparison<'a> {
         self.spread.mean
     }
 
-    /// Whether they are as even as `targets` want it.
+    /// Whether they are as even as `targets` want it, or, where clients' nodes are computed, as chance allows.
     pub(super) fn is_even(&self, targets: &Targets) -> bool {
-        self.spread.variance_percent < targets.variance.get()
+        self.spread.variance_percent < targets.variance.get() || self.is_chance
     }
 
     /// The nodes that hold far more or fewer connections than the others. A single node that does moves the mean, from which the
@@ -54,15 +57,39 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether a node with so many connections holds about as many as `others` do, or more.
+/// Whether a node with so many connections holds about as many as `others` do, or more; `is_computed` says that clients' nodes are
+/// computed, so that chance decides how many are about as many.
 #[must_use]
-pub fn has_its_share(targets: &Targets, connections: u64, others: &[u64]) -> bool {
+pub fn has_its_share(targets: &Targets, connections: u64, others: &[u64], is_computed: bool) -> bool {
     let others: Vec<f64> = others.iter().copied().map(float).collect();
     let mean = Spread::of(&others).map_or(0.0, |spread| spread.mean);
-    mean - float(connections) <= targets.variance.of(mean.max(Verdict::ENOUGH))
+    let missing = mean - float(connections);
+    let counts: Vec<f64> = others.iter().copied().chain([float(connections)]).collect();
+    missing <= targets.variance.of(mean.max(Verdict::ENOUGH))
+        || (is_computed && missing <= draws(&counts).tolerance(1.0 / float(counts.len() as u64)))
 }
 
 // Private
+
+/// Whether chance explains how many connections each node has. Where the URI of a request decides, nothing can be expected.
+fn is_chance(balancer: Option<&Balancer>, counts: &[f64]) -> bool {
+    let mut chosen_by = balancer.iter().flat_map(|balancer| balancer.chosen_by.values());
+    let bearers: Vec<(f64, f64)> = counts.iter().map(|count| (*count, 1.0)).collect();
+    let is_even = || draws(counts).test(&bearers).is_some_and(|test| test.is_chance());
+    chosen_by.any(|by| match by {
+        ChosenBy::Uri => true,
+        ChosenBy::Address | ChosenBy::Process => is_even(),
+    })
+}
+
+/// Each connection as a draw of its own: fewer addresses than connections lie more unevenly still.
+fn draws(counts: &[f64]) -> Draws {
+    let count = counts.iter().sum();
+    Draws {
+        count,
+        squares: count,
+    }
+}
 
 #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
 fn float(connections: u64) -> f64 {
@@ -71,16 +98,16 @@ fn float(connections: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{cluster, node};
+    use super::super::testing::{balancer, cluster, node, status};
     use super::*;
     use crate::api::NodeState;
 
-    fn nodes(counts: &[u64]) -> Vec<Node> {
-        counts.iter().map(|count| node(NodeState::Up, *count)).collect()
+    fn nodes(counts: &[u64]) -> Status {
+        status(counts.iter().map(|count| node(NodeState::Up, *count)).collect())
     }
 
-    fn out_of_band(nodes: &[Node]) -> Vec<u64> {
-        let comparison = Comparison::of(nodes).unwrap();
+    fn out_of_band(status: &Status) -> Vec<u64> {
+        let comparison = Comparison::of(status).unwrap();
         let out = comparison.out_of_band(&cluster().targets);
         out.iter().map(|node| node.connections).collect()
     }
@@ -99,12 +126,12 @@ mod tests {
     #[test]
     fn a_node_that_fills_is_not_compared() {
         let mut nodes = nodes(&[133, 0, 133, 134]);
-        nodes[1].filling_seconds = Some(12);
+        nodes.nodes[1].filling_seconds = Some(12);
         assert!(out_of_band(&nodes).is_empty());
         let comparison = Comparison::of(&nodes).unwrap();
         assert!(comparison.is_even(&cluster().targets) && comparison.mean() > 133.0);
-        nodes[0].state = NodeState::Down;
-        nodes[2].state = NodeState::Draining;
+        nodes.nodes[0].state = NodeState::Down;
+        nodes.nodes[2].state = NodeState::Draining;
         assert_eq!(Comparison::of(&nodes), None);
     }
 
@@ -116,11 +143,27 @@ mod tests {
     #[test]
     fn a_node_has_its_share_within_the_variance() {
         let targets = cluster().targets;
-        let has = |connections, others: &[u64]| has_its_share(&targets, connections, others);
+        let has = |connections, others: &[u64]| has_its_share(&targets, connections, others, false);
         assert!(has(950, &[1_000, 1_000]) && !has(949, &[1_000, 1_000]));
         assert!(has(2_000, &[1_000]));
         // Of next to nothing, a connection or two.
         assert!(has(0, &[3, 2]) && !has(0, &[4, 3]));
         assert!(has(0, &[]));
+        let by_chance = |connections| has_its_share(&targets, connections, &[142, 137, 121], true);
+        assert!(by_chance(105) && !by_chance(60));
+    }
+
+    #[test]
+    fn what_chance_explains_is_even_where_nodes_are_computed() {
+        let targets = cluster().targets;
+        let mut status = nodes(&[112, 93, 105, 90]);
+        let is_even = |status: &Status| Comparison::of(status).unwrap().is_even(&targets);
+        assert!(!is_even(&status));
+        status.balancer = Some(balancer(ChosenBy::Address));
+        assert!(is_even(&status));
+        status.nodes[0].connections = 180;
+        assert!(!is_even(&status));
+        status.balancer = Some(balancer(ChosenBy::Uri));
+        assert!(is_even(&status));
     }
 }

@@ -24,8 +24,11 @@ mod testing {
     use std::time::Duration;
 
     use super::{Sample, Samples};
-    use crate::api::{ClusterState, ConnectionsBy, Latency, Node, NodeState, Status};
-    use crate::profile::{Cluster, Source, load};
+    use crate::api::{
+        Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Latency, Node, NodeState, Status,
+    };
+    use crate::plan::ChosenBy;
+    use crate::profile::{BalancerKind, Cluster, Source, load};
 
     /// As many answers that each took so long.
     pub(super) fn samples(count: usize, millis: u64) -> Samples {
@@ -46,6 +49,21 @@ mod testing {
     /// Latencies where 20 ms are the target.
     pub(super) fn latency<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Samples)>) -> Latency {
         super::latency(nodes, cluster().targets.p99)
+    }
+
+    /// A balancer that computes each new client's node.
+    pub(super) fn balancer(chosen_by: ChosenBy) -> Balancer {
+        Balancer {
+            kind: BalancerKind::Nginx,
+            state: BalancerState::Running,
+            pids: vec![1],
+            restarts: 0,
+            uptime_seconds: 1,
+            endpoints: Endpoints::default(),
+            stats_sockets: Vec::new(),
+            overrides: Vec::new(),
+            chosen_by: [("tcp".to_owned(), chosen_by)].into(),
+        }
     }
 
     pub(super) fn cluster() -> Cluster {

@@ -141,9 +141,15 @@ impl Core {
     /// Connections per node were counted.
     pub(super) fn settle(&mut self, connections: &[ConnectionsBy]) {
         let counts: Vec<u64> = connections.iter().map(|by| by.tcp + by.http).collect();
-        let targets = &self.setting.cluster.targets;
-        self.settlings
-            .settle(&counts, |count, others| has_its_share(targets, count, others));
+        let setting = &self.setting;
+        let mut listeners = setting.cluster.listen.ports();
+        let is_computed = listeners.any(|(key, _)| {
+            let chosen_by = setting.balancer.chosen_by(setting.deployment(), key);
+            chosen_by.is_some()
+        });
+        self.settlings.settle(&counts, |count, others| {
+            has_its_share(&setting.cluster.targets, count, others, is_computed)
+        });
     }
 }
 

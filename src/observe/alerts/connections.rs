@@ -7,7 +7,7 @@ use crate::profile::Targets;
 
 /// What is wrong with the distribution.
 pub(super) fn alerts(targets: &Targets, status: &Status) -> Vec<Alert> {
-    let Some(compared) = Comparison::of(&status.nodes).filter(|compared| !compared.is_even(targets)) else {
+    let Some(compared) = Comparison::of(status).filter(|compared| !compared.is_even(targets)) else {
         return Vec::new();
     };
     // The reference's alert: under 20,000 or over 30,000 connections where 25,000 are the mean.
