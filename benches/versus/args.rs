@@ -52,6 +52,8 @@ pub(crate) struct Args {
 pub(crate) enum What {
     /// TCP, everybody in turn.
     Tcp,
+    /// Streams over HTTP: how long events take.
+    Streams,
     /// How ours alone holds 100,000 connections, where a process may have 20,000 descriptors.
     Held,
 }

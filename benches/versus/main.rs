@@ -4,6 +4,8 @@
 //! processor: clients, nodes and balancer share the machine, as they do in a cluster on one host. Because that is noisy,
 //! contenders take turns in every round, and medians are told.
 //!
+//! `cargo bench --bench versus -- streams` measures how long events take through HAProxy and nginx as clusterctl configures them.
+//!
 //! `cargo bench --bench versus -- held` has one process of ours hold 100,000 connections with 20,000 descriptors a table.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells")]
@@ -18,6 +20,7 @@ mod node;
 mod noise;
 mod process;
 mod row;
+mod streams;
 mod syscalls;
 mod tcp;
 mod told;
@@ -44,6 +47,15 @@ fn run(args: &Args) -> io::Result<()> {
     clusterctl::platform::descriptors::raise_limit()?;
     let figures = match args.what {
         What::Tcp => tcp::compare(args)?,
+        What::Streams => {
+            let figures = streams::compare(args)?;
+            if args.json {
+                println!("{:#}", figures.json());
+            } else {
+                print!("{}", figures.table());
+            }
+            return Ok(());
+        }
         What::Held => {
             println!("{}", held::hold(if args.quick { 10_000 } else { 100_000 })?);
             return Ok(());

@@ -14,7 +14,7 @@ use super::names;
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::platform::RunDir;
-use crate::profile::{self, Cluster, Runtime};
+use crate::profile::{self, Cluster, Runtime, closest};
 use crate::render::NGINX_ACCESS_LOG;
 use crate::report::paint;
 use crate::supervisor::Record;
@@ -123,14 +123,16 @@ fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<Str
         known.extend(cluster.nodes.into_iter().map(|node| node.name));
     }
     let balancers = AVAILABLE.iter().map(|kind| kind.name());
-    let others = balancers.chain(["supervisor", NGINX_ACCESS_LOG]);
-    known.extend(others.map(str::to_owned));
-    if known.iter().any(|known| known == name) {
-        return none(&run_dir.log(name));
-    }
+    let others: Vec<&str> = balancers.chain(["supervisor", NGINX_ACCESS_LOG]).collect();
     known.sort();
     known.dedup();
-    names::unknown("log", name, known.iter().map(String::as_str))
+    let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+    if known.contains(&name) || others.contains(&name) {
+        return none(&run_dir.log(name));
+    }
+    // Offered only where it was probably meant: most of them have no log here.
+    known.extend(closest(name, others));
+    names::unknown("log", name, known)
 }
 
 /// The cluster whose logs these are: the recorded one, else the one of the flags. Without either it is the default one only where

@@ -78,7 +78,7 @@ impl Printer {
 
     /// What the user should know although it went well, to stderr.
     pub(super) fn warning(&self, text: &str) {
-        self.note(&format!("{} {}", paint::yellow("warning:"), readable(text)));
+        self.note(&format!("{} {text}", paint::yellow("warning:")));
     }
 
     /// Why it did not go well, to stderr.

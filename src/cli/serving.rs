@@ -65,6 +65,7 @@ pub(super) fn all_serve(
             let how = match &node.reason {
                 Some(reason) if reason.starts_with(state) => reason.clone(),
                 Some(reason) => format!("{state}: {reason}"),
+                None if node.state == NodeState::Down => "down: it does not answer".to_owned(),
                 None => state.to_owned(),
             };
             let why = format!("`{}` {done}, but does not take new connections: {how}", node.name);

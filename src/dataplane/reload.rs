@@ -71,6 +71,10 @@ impl Reload {
         held.claims.extend(added);
         let away = away(&config);
         let layout = Layout::new(config, Some(&old), &away, &plane.clock);
+        // As in a new process: what was stopped over the runtime API is open again.
+        for frontend in &layout.frontends {
+            frontend.set_state(FrontendState::Open);
+        }
         plane.set_layout(Arc::new(layout));
         in_force(plane, &mut held).await?;
         tracing::info!(config = %self.path.display(), "the configuration was read again");

@@ -19,17 +19,20 @@ use super::results::Results;
 use super::trouble::{Kind, Trouble};
 use crate::platform::{descriptors, thread};
 use crate::shutdown::Shutdown;
+use crate::units::excerpt;
 
 /// Why a test could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The first client was not served, so there is nothing to test.
-    #[error("{target} is no MCP server over {protocol}: {source}")]
+    #[error("{target} is no MCP server over {protocol}{}: {source}", at(*.protocol, .path))]
     NotServed {
         /// Where it connected.
         target: SocketAddr,
         /// What it spoke.
         protocol: Protocol,
+        /// Where its requests went.
+        path: String,
         /// Why not.
         source: Trouble,
     },
@@ -58,6 +61,9 @@ impl RunError {
             }
             Kind::NoPort => "`--sources` says how many addresses clients connect from".to_owned(),
             Kind::NoDescriptor => "`clusterctl doctor --connections N` shows what a test takes".to_owned(),
+            Kind::HttpStatus if source.detail.contains("HTTP status 404") => {
+                "is it served at another path? `--target http://HOST:PORT/PATH`".to_owned()
+            }
             _ => format!("`--protocol` says what it speaks; this was {protocol}"),
         };
         Some(hint)
@@ -91,9 +97,20 @@ pub async fn run(
     greeted.map_err(|source| RunError::NotServed {
         target: order.target,
         protocol: order.protocol,
+        path: order.path.clone(),
         source,
     })?;
     let meter = Meter::new();
     let found = Director::start(order, glances, stop)?.direct(meter).await?;
     Ok(found.results(order, began))
+}
+
+// Private
+
+/// The path of requests, where the protocol has one.
+fn at(protocol: Protocol, path: &str) -> String {
+    match protocol {
+        Protocol::Tcp => String::new(),
+        _ => format!(" at `{}`", excerpt(path)),
+    }
 }

@@ -99,7 +99,8 @@ impl Templates {
         if let Some(directory) = &self.directory {
             let path = directory.join(name);
             match std::fs::read_to_string(&path) {
-                Ok(text) => return Ok((path, text)),
+                // A balancer takes a byte order mark for a word.
+                Ok(text) => return Ok((path, text.trim_start_matches('\u{feff}').to_owned())),
                 // The directory itself must be there: a wrong name must not silently mean the built-in templates.
                 Err(source) if source.kind() == io::ErrorKind::NotFound && directory.is_dir() => {}
                 Err(source) => return Err(RenderError::Unreadable { path, source }),

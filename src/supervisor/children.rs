@@ -61,6 +61,7 @@ impl Core {
     /// A child's process has ended.
     pub(super) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
         self.silence(who);
+        self.overrides.forget(who);
         self.pulses.remove(&who);
         let waits = self.end_left_behind(who, process, &how, now);
         self.meters.remove(&who);
@@ -303,7 +304,8 @@ impl Core {
             return self.apply(who, Event::NotSpawned(reason), now);
         }
         if matches!(who, Who::Balancer(_)) && !self.is_reloading() {
-            self.write_orders();
+            // All of them: one that was edited by hand might not even be accepted.
+            self.write_configuration();
         }
         if let Err(error) = self.setting.furnish(who) {
             let reason = format!("cannot write what it reads: {error}");

@@ -24,6 +24,7 @@ use super::promise::Promise;
 use super::pulse::{INTERVAL, Pulse};
 use super::record::{ChildRecord, Launch, Record};
 use super::reload::Reload;
+use super::reload_reply::PendingReload;
 use super::rolling::Rolling;
 use super::rollout::{Rollout, Verb, Who};
 use super::rotation;
@@ -45,6 +46,8 @@ pub(super) struct Core {
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
     pub(super) next_reload: Option<Reload>,
+    /// Reloads that were carried out, and are answered when the balancer was inspected.
+    pub(super) pending_reloads: Vec<PendingReload>,
     /// The reload of the other instances, once the first of several serves.
     pub(super) rolling: Option<Rolling>,
     pub(super) children: BTreeMap<Who, Child>,
@@ -122,6 +125,7 @@ impl Core {
             files,
             reload: None,
             next_reload: None,
+            pending_reloads: Vec::new(),
             rolling: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             ending: None,
@@ -342,6 +346,7 @@ impl Core {
         self.have_opinion(now);
         self.notice_cuts(now);
         self.keep_promises(now);
+        self.answer_reloads(now);
         self.inspect(now);
         self.record();
     }
@@ -359,6 +364,7 @@ impl Core {
             .chain(self.comebacks.iter().filter_map(|comeback| comeback.wakes_at()))
             .chain(ending)
             .chain(self.promises.iter().map(|promise| promise.until))
+            .chain(self.pending_reloads.iter().map(|pending| pending.until))
             .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
             .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
             .chain([self.next_probe, self.next_rotation, self.overrides.wakes_at()])

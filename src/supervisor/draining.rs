@@ -11,7 +11,7 @@ use super::news::News;
 use super::promise;
 use super::rollout::{Rollout, Verb, Who};
 use super::voice;
-use super::writing::write_orders;
+use super::writing::{write_files, write_orders};
 use crate::api::{ConnectionsBy, DrainOrder, ReadyOrder, Refusal};
 
 impl Core {
@@ -69,6 +69,13 @@ impl Core {
     pub(super) fn write_orders(&self) {
         if let Err(error) = write_orders(&self.setting, &self.away()) {
             tracing::error!("orders not written: {error}");
+        }
+    }
+
+    /// Writes everything that a balancer instance reads when it starts.
+    pub(super) fn write_configuration(&self) {
+        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
+            tracing::error!("configuration not written: {error}");
         }
     }
 

@@ -49,6 +49,7 @@ mod promise;
 mod pulse;
 mod record;
 mod reload;
+mod reload_reply;
 mod reloading;
 mod replacement;
 mod rereading;

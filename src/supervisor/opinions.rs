@@ -88,7 +88,6 @@ impl Core {
     /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
     pub(super) fn silence(&mut self, who: Who) {
         self.heard.remove(&who);
-        self.overrides.forget(who);
         if let Some(voice) = self.voices.remove(&who) {
             voice.abort();
         }

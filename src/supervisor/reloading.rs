@@ -142,7 +142,7 @@ impl Core {
         }
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        answer(replies, &Ok(Reloaded { pid }));
+        self.answer_when_inspected(replies, Reloaded { pid }, now);
     }
 
     /// When an instance that has run since `since` may be reloaded.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{Child, State};
 use super::core::Core;
-use super::reload::{Phase, Reply, answer};
+use super::reload::{Phase, Reply};
 use super::rollout::Who;
 use crate::api::Reloaded;
 use crate::platform::Identity;
@@ -101,7 +101,7 @@ impl Core {
             .old
             .retain(|instance, old| process(*instance) == Some(*old));
         if rolling.old.is_empty() {
-            return self.rolled_out();
+            return self.rolled_out(now);
         }
         if now >= rolling.until {
             self.begin_next(now);
@@ -184,7 +184,7 @@ impl Core {
     }
 
     /// Every instance goes by the new configuration.
-    fn rolled_out(&mut self) {
+    fn rolled_out(&mut self, now: Instant) {
         let Some(rolling) = self.rolling.take() else {
             return;
         };
@@ -192,6 +192,6 @@ impl Core {
         if let Some(listening) = &mut self.listening {
             listening.keep_only(&self.setting);
         }
-        answer(rolling.replies, &Ok(Reloaded { pid: rolling.pid }));
+        self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
     }
 }

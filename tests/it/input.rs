@@ -107,6 +107,9 @@ fn a_profile_may_come_through_a_pipe() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // Its warnings are painted, and where nothing shows colours they have none.
+    let warned = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(warned.contains("\n         fix: `"), "{warned}");
 }
 
 #[test]
@@ -178,6 +181,18 @@ fn a_run_directory_that_no_configuration_can_name_is_refused() {
             assert!(!path.exists());
         }
     }
+}
+
+#[test]
+fn a_template_may_have_a_byte_order_mark() {
+    let desk = Desk::new();
+    let template = include_str!("../../templates/haproxy.cfg.tera");
+    fs::create_dir(desk.path().join("templates")).unwrap();
+    desk.file(
+        "templates/haproxy.cfg.tera",
+        format!("\u{feff}{template}").as_bytes(),
+    );
+    desk.accepted(&["check", "haproxy", "--templates", "templates"]);
 }
 
 #[test]
@@ -316,5 +331,9 @@ fn a_target_is_an_address_or_a_url() {
     let refused = cluster
         .run(&["load-test", "4", "1", "--target", &elsewhere])
         .stderr;
-    assert!(refused.contains("404"), "{refused}");
+    assert!(refused.contains("at `/nope`: HTTP status 404"), "{refused}");
+    assert!(
+        refused.ends_with("hint: is it served at another path? `--target http://HOST:PORT/PATH`\n"),
+        "{refused}"
+    );
 }

@@ -199,6 +199,13 @@ fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'stati
         "{ready:?}"
     );
     cluster.client(1);
+    // What was shut down cannot be enabled again, but is opened by a reload.
+    others_say(&cluster, "shutdown frontend mcp_frontend_tcp");
+    eventually("the frontend to be missed again", || {
+        cluster.status()["balancer"]["overrides"][0].as_str().map(drop)
+    });
+    cluster.ok(&["reload"]);
+    cluster.client(2);
     is_healthy(&cluster);
 }
 
@@ -301,7 +308,7 @@ fn an_edited_nginx_conf_is_shown_and_written_again_by_ready() {
             shown.contains(part).then_some(())
         });
     };
-    warning("reads the edited file when");
+    warning("does not run by it");
     assert_eq!(state_of(&cluster, "erlmcp3").0, "up");
     signal(cluster.balancer_pid(), Signal::SIGHUP);
     warning("runs by the edited file");
@@ -319,7 +326,7 @@ fn an_edited_nginx_conf_is_shown_and_written_again_by_ready() {
     assert_eq!(fs::read_to_string(&path).unwrap(), written);
     is_healthy(&cluster);
     fs::write(&path, edited).unwrap();
-    warning("reads the edited file when");
+    warning("does not run by it");
     cluster.ok(&["reload"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), written);
     is_healthy(&cluster);

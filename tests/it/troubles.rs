@@ -127,7 +127,7 @@ fn a_program_that_cannot_be_run_is_said() {
         "nodes.command=[/nonexistent/node]",
     ];
     let refused = cluster.run(&[&["start", "haproxy"], &args[..]].concat());
-    assert_says(&refused, 1, &["cannot run `/nonexistent/node`"]);
+    assert_says(&refused, 1, &["cannot run: `/nonexistent/node`"]);
     assert_nothing_left(&cluster);
 }
 

@@ -40,7 +40,7 @@ struct Both<'a> {
 
 fn read(path: &Path) -> Result<Results, Failure> {
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-    Results::read(&text).map_err(|error| unreadable(path, error))
+    Results::read(text.trim_start_matches('\u{feff}')).map_err(|error| unreadable(path, error))
 }
 
 fn unreadable(path: &Path, error: impl Into<anyhow::Error>) -> Failure {

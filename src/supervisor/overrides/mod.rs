@@ -169,7 +169,12 @@ impl Core {
     /// An inspection has come to its end.
     pub(super) fn inspected(&mut self, who: Who, asked: Instant, seen: Seen, now: Instant) {
         self.overrides.asking.remove(&who);
-        if !self.voices.contains_key(&who) {
+        // Without knowing what it was told, nothing can be compared.
+        let is_told_all = self
+            .heard
+            .get(&who)
+            .is_some_and(|told| told.len() == self.setting.cluster.nodes.len());
+        if !self.voices.contains_key(&who) || !is_told_all {
             return;
         }
         let found = match seen {
@@ -220,6 +225,19 @@ impl Core {
             self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
         }
         Some(objections)
+    }
+
+    /// Whether every balancer instance was inspected after `since`, as it is now.
+    pub(super) fn is_inspected_since(&mut self, since: Instant, now: Instant) -> bool {
+        let mut wanted = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
+        let is_inspected = wanted.all(|who| {
+            let report = self.overrides.reports.get(who);
+            self.is_deaf(*who) || report.is_some_and(|(asked, _)| *asked >= since)
+        });
+        if !is_inspected {
+            self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
+        }
+        is_inspected
     }
 
     /// Whether others keep new connections from the node.

@@ -52,11 +52,11 @@ impl Core {
                 )),
                 Finding::Edited { file, in_force } => Some(match in_force {
                     Some(true) => format!(
-                        "{file} was edited, and {kind} runs by the edited file; `clusterctl reload` writes it from the profile"
+                        "{file} was edited, and {kind} runs by the edited file; `clusterctl reload` writes it from the profile again"
                     ),
                     Some(false) | None => format!(
-                        "{file} was edited; {kind} reads the edited file when it is started or reloaded by hand; \
-                         `clusterctl reload` writes it from the profile"
+                        "{file} was edited; {kind} does not run by it, and it is written from the profile again before {kind} is \
+                         started or reloaded"
                     ),
                 }),
             })

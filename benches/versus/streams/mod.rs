@@ -1,0 +1,80 @@
+//! Streams over HTTP: how long an event takes through HAProxy and nginx, as clusterctl configures them, and without them.
+//!
+//! Clients are curl, which also unpacks what is compressed. Its own time is in every figure, in the direct ones too.
+
+mod client;
+mod figures;
+mod kind;
+mod node;
+mod rendered;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use clusterctl::profile::BalancerKind;
+
+pub(crate) use figures::StreamFigures;
+
+use self::client::Clients;
+use self::kind::Kind;
+use self::rendered::Rendered;
+use crate::args::Args;
+use crate::contender::Contender;
+use crate::noise::Noise;
+
+/// Streams at the same time.
+const STREAMS: usize = 8;
+/// Time between two events of a stream.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where events come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    /// From a node itself.
+    Direct,
+    /// Through a balancer.
+    Through(Contender),
+}
+
+/// Measures every kind of stream on every path, each in turn.
+pub(crate) fn compare(args: &Args) -> io::Result<StreamFigures> {
+    let clock = Instant::now();
+    let nodes = node::start(clock)?;
+    let dir = tempfile::Builder::new().prefix("versus").tempdir()?;
+    let mut paths: Vec<(Path, SocketAddr)> = vec![(Path::Direct, nodes[0])];
+    let mut running = Vec::new();
+    for (contender, kind) in [
+        (Contender::Haproxy, BalancerKind::Haproxy),
+        (Contender::Nginx, BalancerKind::Nginx),
+    ] {
+        if !args.without.contains(&contender) {
+            let rendered = Rendered::start(kind, &nodes, &dir.path().join(contender.name()))?;
+            paths.push((Path::Through(contender), rendered.address()));
+            running.push(rendered);
+        }
+    }
+    let noise = Noise::begin(Duration::ZERO);
+    let mut figures = StreamFigures::default();
+    for round in 0..args.rounds() {
+        for kind in Kind::all() {
+            let (late, early) = paths.split_at(round % paths.len());
+            for (path, address) in early.iter().chain(late) {
+                let clients = Clients::start(kind, *address, STREAMS)?;
+                figures.add(kind, *path, &clients.latencies(clock, args.turn())?);
+            }
+        }
+    }
+    figures.others = noise.share(Duration::ZERO);
+    Ok(figures)
+}
+
+impl Path {
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Path::Direct => "direct",
+            Path::Through(contender) => contender.name(),
+        }
+    }
+}

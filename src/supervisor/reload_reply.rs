@@ -1,0 +1,41 @@
+//! A reload that was carried out is answered when the balancer was inspected after it: the status then says what it does.
+
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::reload::{Reply, answer};
+use crate::api::Reloaded;
+
+/// A balancer that cannot be inspected is not waited for any longer.
+const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A reload that waits for an inspection.
+pub(super) struct PendingReload {
+    since: Instant,
+    pub(super) until: Instant,
+    reloaded: Reloaded,
+    replies: Vec<Reply>,
+}
+
+impl Core {
+    /// Answers those who wait for a reload once every instance was inspected.
+    pub(super) fn answer_when_inspected(&mut self, replies: Vec<Reply>, reloaded: Reloaded, now: Instant) {
+        self.pending_reloads.push(PendingReload {
+            since: now,
+            until: now + INSPECTION_TIMEOUT,
+            reloaded,
+            replies,
+        });
+    }
+
+    /// Answers reloads after which every instance was inspected, or that have waited for too long.
+    pub(super) fn answer_reloads(&mut self, now: Instant) {
+        for pending in std::mem::take(&mut self.pending_reloads) {
+            if now >= pending.until || self.is_inspected_since(pending.since, now) {
+                answer(pending.replies, &Ok(pending.reloaded));
+            } else {
+                self.pending_reloads.push(pending);
+            }
+        }
+    }
+}
