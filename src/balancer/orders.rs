@@ -178,13 +178,13 @@ impl Known {
         let (backend, name) = (server.backend, server.server.as_str());
         // Servers that track others, too: one may have been drained by itself.
         socket.set_state(backend, name, ServerState::Ready).await?;
-        if line.weight == 0 {
+        if line.weight != u32::from(self.weight) {
             socket.set_weight(backend, name, self.weight.into()).await?;
         }
         if let Some(address) = server.address.filter(|address| line.address != Some(*address)) {
             socket.set_address(backend, name, address).await?;
         }
-        if up && line.is_stopped && !server.tracks {
+        if up && (line.is_stopped || line.is_stopping) && !server.tracks {
             socket.set_health(backend, name, ServerHealth::Up).await?;
         }
         Ok(())

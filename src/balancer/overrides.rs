@@ -52,10 +52,19 @@ pub enum Setting {
     },
     /// `set server .. state drain`.
     Drain,
+    /// `set server .. health stopping`.
+    Stopping,
     /// `set weight .. 0`.
     NoWeight,
     /// `set server .. state ready` on a node that an order to this cluster drained.
     Undrained,
+    /// `set weight`: it gets another share than the profile gives it.
+    Weight {
+        /// Its weight now.
+        is: u32,
+        /// Its weight in the configuration.
+        planned: u32,
+    },
 }
 
 /// What the supervisor wants a balancer to do with a node.
@@ -87,18 +96,19 @@ impl Inspection {
         })
     }
 
-    /// Which of the `frontends` accept no connections: paused by `disable frontend`, or ended by `shutdown frontend`.
-    pub fn closed_frontends(
-        &self,
-        frontends: impl IntoIterator<Item = &'static str>,
-    ) -> BTreeSet<&'static str> {
+    /// Which frontends accept no connections: any that is paused by `disable frontend`, and of the `frontends` for clients also those
+    /// that `shutdown frontend` ended.
+    pub fn closed_frontends(&self, frontends: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
         let is_open = |frontend: &str| {
             let row = self.row(frontend, "FRONTEND");
             row.is_some_and(|row| row.state() == "OPEN")
         };
-        frontends
-            .into_iter()
-            .filter(|frontend| !is_open(frontend))
+        let ended = frontends.into_iter().filter(|frontend| !is_open(frontend));
+        let rows = self.rows.iter().filter(|row| row.name() == "FRONTEND");
+        let paused = rows.filter(|row| row.state() == "PAUSED").map(Row::proxy);
+        ended
+            .map(str::to_owned)
+            .chain(paused.map(str::to_owned))
             .collect()
     }
 
@@ -168,7 +178,7 @@ impl Setting {
     /// Whether it keeps new connections from the node.
     #[must_use]
     pub const fn takes_out(&self) -> bool {
-        !matches!(self, Setting::Undrained)
+        !matches!(self, Setting::Undrained | Setting::Weight { .. })
     }
 }
 
@@ -183,7 +193,9 @@ impl fmt::Display for Setting {
             Setting::Address { is, planned } => write!(f, "address {is} instead of {planned}"),
             Setting::Drain => f.write_str("drain"),
             Setting::NoWeight => f.write_str("weight 0"),
+            Setting::Stopping => f.write_str("health stopping"),
             Setting::Undrained => f.write_str("ready"),
+            Setting::Weight { is, planned } => write!(f, "weight {is} instead of {planned}"),
         }
     }
 }
@@ -207,7 +219,7 @@ fn compare(
     }
     let has_no_weight = line.weight == 0 && line.initial_weight > 0;
     if expected.drained {
-        let is_served = !line.drain.is_set() && !has_no_weight && !line.is_stopped;
+        let is_served = !line.drain.is_set() && !has_no_weight && !line.is_stopped && !line.is_stopping;
         return is_served.then_some((Setting::Undrained, server.tracks));
     }
     if line.is_stopped && expected.up {
@@ -217,7 +229,14 @@ fn compare(
     if line.drain.is_set() {
         return Some((Setting::Drain, line.drain == Flag::Inherited));
     }
-    has_no_weight.then_some((Setting::NoWeight, false))
+    if line.is_stopping && expected.up {
+        return Some((Setting::Stopping, server.tracks));
+    }
+    if has_no_weight {
+        return Some((Setting::NoWeight, false));
+    }
+    let (is, planned) = (line.weight, line.initial_weight);
+    (is != planned).then_some((Setting::Weight { is, planned }, false))
 }
 
 #[cfg(test)]
@@ -249,6 +268,7 @@ mod tests {
             server: "erlmcp1".to_owned(),
             address: planned().address,
             is_stopped: false,
+            is_stopping: false,
             maintenance: Flag::Unset,
             drain: Flag::Unset,
             weight: 100,
@@ -279,6 +299,10 @@ mod tests {
         assert_eq!(set(|it| it.is_stopped = true), Setting::Down { check: None });
         assert_eq!(set(|it| it.drain = Flag::Set), Setting::Drain);
         assert_eq!(set(|it| it.weight = 0), Setting::NoWeight);
+        assert_eq!(set(|it| it.is_stopping = true), Setting::Stopping);
+        let lighter = set(|it| it.weight = 1);
+        assert_eq!(lighter.to_string(), "weight 1 instead of 100");
+        assert!(!lighter.takes_out());
         let moved = set(|it| it.address = Some("127.0.0.9:1".parse().unwrap()));
         assert_eq!(moved.to_string(), "address 127.0.0.9:1 instead of 127.0.0.1:9001");
         let both = set(|it| {
@@ -295,6 +319,7 @@ mod tests {
     fn a_drained_node_that_is_served_is_undrained() {
         assert_eq!(setting(&line(|_| {}), DRAINED), Some(Setting::Undrained));
         assert_eq!(setting(&line(|it| it.weight = 0), DRAINED), None);
+        assert_eq!(setting(&line(|it| it.is_stopping = true), DRAINED), None);
     }
 
     #[test]
@@ -326,5 +351,7 @@ mod tests {
         assert_eq!(closed("mcp_frontend_tcp,FRONTEND,OPEN,,,"), 0);
         assert_eq!(closed("mcp_frontend_tcp,FRONTEND,PAUSED,,,"), 1);
         assert_eq!(closed("other,FRONTEND,OPEN,,,"), 1);
+        let status = "mcp_frontend_tcp,FRONTEND,OPEN,,,\nmcp_status,FRONTEND,PAUSED,,,";
+        assert_eq!(closed(status), 1);
     }
 }

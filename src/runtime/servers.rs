@@ -16,6 +16,10 @@ const DRAIN: u32 = 0x08 | 0x10;
 /// Of these, the inherited one.
 const INHERITED_DRAIN: u32 = 0x10;
 
+/// Values of `srv_op_state`: gets nothing, and gets nothing new.
+const STOPPED: u32 = 0;
+const STOPPING: u32 = 3;
+
 /// One server of one backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerLine {
@@ -27,6 +31,8 @@ pub struct ServerLine {
     pub address: Option<SocketAddr>,
     /// Whether the balancer holds it for unhealthy, or gives it nothing because of its administrative state.
     pub is_stopped: bool,
+    /// Whether it gets no new clients but those that are bound to it: `set server .. health stopping`.
+    pub is_stopping: bool,
     /// Whether it is in maintenance.
     pub maintenance: Flag,
     /// Whether it is drained.
@@ -92,7 +98,8 @@ impl ServerLine {
             backend: text("be_name")?.to_owned(),
             server: text("srv_name")?.to_owned(),
             address: address(),
-            is_stopped: number("srv_op_state")? == 0,
+            is_stopped: number("srv_op_state")? == STOPPED,
+            is_stopping: number("srv_op_state")? == STOPPING,
             maintenance: Flag::of(admin, MAINTENANCE, INHERITED_MAINTENANCE),
             drain: Flag::of(admin, DRAIN, INHERITED_DRAIN),
             weight: number("srv_uweight")?,

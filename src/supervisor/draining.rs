@@ -115,21 +115,25 @@ impl Core {
         self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
     }
 
+    /// Whether a listener has clients that no other node would serve.
+    fn is_last(&self, index: usize) -> bool {
+        let serves = |node: usize, key: &str| self.takes_clients(node) && !self.is_taken_out_of(node, key);
+        let mut keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
+        keys.any(|key| {
+            let mut others = (0..self.vitals.len()).filter(|other| *other != index);
+            !self.is_taken_out_of(index, key) && !others.any(|other| serves(other, key))
+        })
+    }
+
     fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
         self.refuse_while_ending()?;
         let index = self.index(&order.node)?;
         if order.stop {
             self.own_node(&order.node)?;
         }
-        let others = (0..self.vitals.len()).filter(|other| *other != index);
         // Who orders it again, perhaps of a supervisor that has not heard of the others yet, takes nothing away.
         let is_new = !self.drains.contains_key(&order.node);
-        if !order.force
-            && is_new
-            && !others
-                .into_iter()
-                .any(|other| self.takes_clients(other) && !self.is_taken_out(other))
-        {
+        if !order.force && is_new && self.is_last(index) {
             return Err(Refusal {
                 error: format!("`{}` is the last node that serves", order.node),
                 hint: Some("`--force` drains it nevertheless; new clients are refused then".to_owned()),

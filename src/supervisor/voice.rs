@@ -270,7 +270,7 @@ async fn take_back(
         .closed_frontends(setting.public_frontends());
     let mut opened = Vec::new();
     for frontend in closed {
-        match socket.enable_frontend(frontend).await {
+        match socket.enable_frontend(&frontend).await {
             Ok(()) => opened.push(format!("frontend {frontend}, which was stopped")),
             // One that was shut down stays so, which the status tells.
             Err(RuntimeError::Refused { .. }) => {}

@@ -22,6 +22,8 @@ behind_those_that_remember! {
     nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back,
     a_drain_that_others_undid_is_not_called_drained,
     weight_address_and_health_set_by_others_are_shown_and_taken_back,
+    another_weight_is_shown_and_taken_back,
+    a_node_that_others_took_out_is_not_the_last_that_serves,
     a_frontend_that_others_stopped_is_shown_and_opened_by_ready,
     a_socket_that_is_gone_is_shown_and_made_again_by_a_reload,
     a_new_supervisor_leaves_what_others_set,
@@ -171,6 +173,71 @@ fn weight_address_and_health_set_by_others_are_shown_and_taken_back(balancer: &'
         );
         assert_eq!(state_of(&cluster, node), ("up".to_owned(), String::new()));
     }
+    is_healthy(&cluster);
+}
+
+fn another_weight_is_shown_and_taken_back(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 1");
+    let shown = "erlmcp1 has weight 1 instead of 100 in mcp_cluster_tcp, set over the balancer's socket";
+    eventually("the weight to be shown", || {
+        let overrides = cluster.status()["balancer"]["overrides"].to_string();
+        overrides.contains(shown).then_some(())
+    });
+    assert_eq!(state_of(&cluster, "erlmcp1"), ("up".to_owned(), String::new()));
+    let ready = cluster.run(&["ready", "erlmcp1"]);
+    assert!(
+        ready.code == 0
+            && ready
+                .stderr
+                .contains("took back: weight 1 instead of 100 in mcp_cluster_tcp"),
+        "{ready:?}"
+    );
+    is_healthy(&cluster);
+}
+
+fn a_node_that_others_took_out_is_not_the_last_that_serves(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    for node in NODES {
+        others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
+    }
+    for node in NODES {
+        reason_when(&cluster, node, "maintenance");
+    }
+    // It has no clients over TCP that it could leave alone, and others serve those over HTTP.
+    cluster.ok(&["drain", "erlmcp1"]);
+}
+
+/// HAProxy gives such a server only the clients that are bound to it.
+#[test]
+fn a_server_that_others_let_stop_is_not_up() {
+    let cluster = TestCluster::behind("haproxy").started();
+    others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp2");
+    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp2 health stopping");
+    let reason = reason_when(&cluster, "erlmcp2", "drained");
+    assert_eq!(
+        reason,
+        "health stopping, set over the balancer's socket in mcp_cluster_tcp"
+    );
+    cluster.ok(&["ready", "erlmcp2"]);
+    is_healthy(&cluster);
+}
+
+#[test]
+fn a_status_page_that_others_stopped_is_shown_and_opened_by_ready() {
+    let cluster = TestCluster::behind("haproxy").started();
+    others_say(&cluster, "disable frontend mcp_status");
+    eventually("the stopped status page to be shown", || {
+        let overrides = cluster.status()["balancer"]["overrides"].to_string();
+        overrides
+            .contains("frontend mcp_status accepts no connections")
+            .then_some(())
+    });
+    let ready = cluster.run(&["ready", "erlmcp1"]);
+    assert!(
+        ready.stderr.contains("took back: frontend mcp_status"),
+        "{ready:?}"
+    );
     is_healthy(&cluster);
 }
 

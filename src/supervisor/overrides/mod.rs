@@ -47,7 +47,7 @@ pub(super) enum Finding {
     /// A node in one of its backends.
     Server(Override),
     /// A frontend that accepts no connections.
-    ClosedFrontend(&'static str),
+    ClosedFrontend(String),
     /// The process runs and serves, and its runtime API cannot be reached.
     Unreachable(PathBuf),
     /// The process runs, and accepts no connections any more: somebody told it to end with those that it has.

@@ -23,7 +23,8 @@ impl Core {
     /// What others made of the node; `None` when the balancer does with it what it was told.
     pub(in crate::supervisor) fn outside(&self, index: usize) -> Option<Outside> {
         let name = &self.setting.cluster.nodes[index].name;
-        let found: Vec<(Who, &Override)> = self.overrides.of_node(name).collect();
+        let found = self.overrides.of_node(name);
+        let found: Vec<(Who, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
         let strictest = found.iter().map(|(_, found)| &found.setting).min()?;
         Some(Outside {
             state: state(strictest),
@@ -38,6 +39,14 @@ impl Core {
             .overrides
             .confirmed()
             .filter_map(|(who, finding)| match finding {
+                Finding::Server(found) if is_share(&found.setting) => Some(format!(
+                    "{}: {} has {} in {}, set over the balancer's socket; `clusterctl ready {}` takes it back",
+                    self.setting.title(who),
+                    found.node,
+                    found.setting,
+                    found.backend,
+                    found.node
+                )),
                 Finding::Server(_) | Finding::Leaving => None,
                 Finding::ClosedFrontend(frontend) => Some(format!(
                     "{}: frontend {frontend} accepts no connections, stopped over the balancer's socket; `clusterctl ready NODE` \
@@ -66,7 +75,7 @@ impl Core {
 
     /// The keys of listeners that accept no connections at any instance, because others stopped them.
     pub(in crate::supervisor) fn closed_listeners(&self) -> BTreeSet<&'static str> {
-        self.listeners_where(|key, finding| *finding == Finding::ClosedFrontend(frontend_behind(key)))
+        self.listeners_where(|key, finding| matches!(finding, Finding::ClosedFrontend(closed) if closed == frontend_behind(key)))
     }
 
     /// The keys of listeners whose clients no instance sends to the node any more, because others took it out.
@@ -78,6 +87,13 @@ impl Core {
             }
             _ => false,
         })
+    }
+
+    /// Whether others keep the clients of the listener with this key from the node, at any instance.
+    pub(in crate::supervisor) fn is_taken_out_of(&self, index: usize, key: &str) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        let mut found = self.overrides.of_node(name);
+        found.any(|(_, found)| found.is_in(backend_behind(key)) && found.setting.takes_out())
     }
 
     /// An override in words, with the place where it was found.
@@ -129,6 +145,11 @@ impl Core {
 
 // Private
 
+/// Whether the setting changes the node's share, and not its state.
+const fn is_share(setting: &balancer::Setting) -> bool {
+    matches!(setting, balancer::Setting::Weight { .. })
+}
+
 /// The state of a node that answers, by the strictest setting.
 fn state(setting: &balancer::Setting) -> NodeState {
     use balancer::Setting;
@@ -137,7 +158,8 @@ fn state(setting: &balancer::Setting) -> NodeState {
         Setting::Deleted | Setting::Maintenance | Setting::Unlisted { .. } | Setting::Address { .. } => {
             NodeState::Maintenance
         }
-        Setting::Drain | Setting::NoWeight | Setting::Undrained => NodeState::Draining,
+        Setting::Drain | Setting::Stopping | Setting::NoWeight | Setting::Undrained => NodeState::Draining,
+        Setting::Weight { .. } => NodeState::Up,
     }
 }
 
