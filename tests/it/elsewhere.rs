@@ -349,7 +349,15 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
     all_on_a(101..=120);
     // Those who look whether it lives are nobody to wait for.
     cluster.ok(&["drain", "late", "--wait", "--deadline", "30s"]);
-    cluster.ok(&["ready", "late"]);
+    // The drain is undone, but it does not serve: that is not claimed.
+    let ready = cluster.run(&["ready", "late"]);
+    assert!(
+        ready.code == 1
+            && ready
+                .stderr
+                .contains("`late` is ready, but does not take new connections"),
+        "{ready:?}"
+    );
     late.signal(Signal::SIGCONT);
     let mut unknown = 121..=u8::MAX;
     eventually("it to be used as soon as it answers", || {
