@@ -194,7 +194,7 @@ impl RunDir {
         self.of_haproxy(instance, ".state")
     }
 
-    /// Names of the drained nodes, one a line: cookies with one of them do not count. Read by HAProxy when it starts.
+    /// Names of the drained nodes, one a line: sessions and cookies with one of them do not count. Read by HAProxy when it starts.
     #[must_use]
     pub fn haproxy_drained_names(&self) -> PathBuf {
         self.0.join("haproxy-drained.names")

@@ -334,11 +334,11 @@ impl Algorithm {
 pub enum Sticky {
     /// Nothing.
     None,
-    /// Its address, in a table.
+    /// Its address. Over HTTP its MCP session comes first.
     Source,
-    /// A cookie that the balancer sets; HTTP only.
+    /// A cookie that the balancer sets, after its MCP session; HTTP only.
     Cookie,
-    /// The `Mcp-Session-Id` that its node gave it; HTTP only.
+    /// Its MCP session: the balancer adds the node's name to the `Mcp-Session-Id` that the node gave; HTTP only.
     McpSession,
 }
 

@@ -10,6 +10,7 @@ mod haproxy;
 mod nginx;
 mod per_ip;
 mod pool;
+mod sticky;
 mod streams;
 mod templates;
 

@@ -12,7 +12,7 @@ use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sti
 use crate::units::Period;
 
 use super::build::HaproxyBuild;
-use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer, word};
+use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
 use super::streams;
 
 /// Never `text/event-stream`: a compressor would hold events back.
@@ -21,9 +21,6 @@ pub(super) const COMPRESSED: &str =
 
 /// The greatest weight that a server can have in HAProxy.
 const MAX_WEIGHT: u16 = 256;
-
-/// Where a request says which session it belongs to.
-const SESSION: &str = "req.hdr(Mcp-Session-Id)";
 
 /// A server of a backend that has to be told when a node's health changes. Backends that track another one's servers
 /// follow by themselves, and refuse to be told.
@@ -245,77 +242,6 @@ impl Pool {
         }
     }
 
-    /// How it is told whose client this is; what comes first wins. An event stream belongs to the session that its
-    /// client's requests made, so it also follows what those go by.
-    pub(super) fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
-        let own = self.route(cluster).sticky;
-        let mut followed = match self {
-            Pool::Http | Pool::Sse => by_request(cluster.routing.http.sticky),
-            Pool::Tcp | Pool::WebSocket => Vec::new(),
-        };
-        if !followed.contains(&own) {
-            followed.push(own);
-        }
-        followed
-    }
-
-    /// What brings a client back to its node, unless that is drained: HAProxy itself would keep sending it there.
-    fn sticky(self, cluster: &Cluster, run_dir: &RunDir) -> Vec<String> {
-        let table = cluster.routing.table;
-        let memory = format!(
-            "size {} expire {} peers clusterctl",
-            table.size,
-            timer(table.expire)
-        );
-        let learnt = by_request(cluster.routing.http.sticky).contains(&Sticky::McpSession);
-        let names = word(&run_dir.haproxy_drained_names());
-        // A client whose entry names a drained node is balanced anew, and its entry is then overwritten.
-        let unless_drained = |what: &str, table: Pool| {
-            let ids = word(&run_dir.haproxy_drained_ids());
-            format!(
-                "unless {{ {what},table_server_id({}) -m int -f {ids} }}",
-                table.name()
-            )
-        };
-        let mut lines = Vec::new();
-        for sticky in self.followed(cluster) {
-            match sticky {
-                Sticky::None => {}
-                Sticky::Source => lines.extend([
-                    format!("stick-table type ipv6 {memory}"),
-                    format!("stick match src {}", unless_drained("src", self)),
-                    "stick store-request src".to_owned(),
-                ]),
-                Sticky::Cookie => {
-                    let cookie = &cluster.routing.cookie;
-                    let pattern = cookie.replace('.', "\\.");
-                    lines.extend([
-                        format!("cookie {cookie} insert indirect nocache httponly"),
-                        "# A cookie that names a drained node is emptied, so that the client gets another one.".to_owned(),
-                        format!(
-                            "http-request replace-header Cookie '^(.*; *)?{pattern}=[^;]*(.*)$' '\\1{cookie}=\\2' \
-                             if {{ req.cook({cookie}) -m str -f {names} }}"
-                        ),
-                    ]);
-                }
-                // Only a node can name a session, in its answer. Event streams look where requests have learnt it.
-                Sticky::McpSession if self != Pool::Http && learnt => {
-                    lines.push(format!(
-                        "stick match {SESSION} table {} {}",
-                        Pool::Http.name(),
-                        unless_drained(SESSION, Pool::Http)
-                    ));
-                }
-                Sticky::McpSession => lines.extend([
-                    format!("stick-table type string len 128 {memory}"),
-                    format!("stick match {SESSION} {}", unless_drained(SESSION, self)),
-                    "stick store-response res.hdr(Mcp-Session-Id)".to_owned(),
-                ]),
-            }
-        }
-        lines
-    }
-
     fn check(self, cluster: &Cluster) -> Vec<String> {
         if self.tracked().is_some() {
             return Vec::new();
@@ -413,11 +339,7 @@ impl Pool {
         if self.followed(cluster).contains(&Sticky::Cookie) {
             options.push(format!("cookie {}", node.name));
         }
-        if self
-            .followed(cluster)
-            .iter()
-            .all(|sticky| *sticky == Sticky::None)
-        {
+        if self.followed(cluster).is_empty() {
             options.push(format!("slowstart {}", Period::from(SLOWSTART)));
         }
         if let Some(pool) = self.tracked() {
@@ -442,14 +364,4 @@ impl Pool {
 /// Whether a server is chosen by a hash.
 const fn hashes(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::Source | Algorithm::Uri)
-}
-
-/// What requests are told by, when their route says `sticky`. A cookie alone would not do: most MCP clients keep none,
-/// and send the id of their session instead.
-fn by_request(sticky: Sticky) -> Vec<Sticky> {
-    match sticky {
-        Sticky::Cookie => vec![Sticky::Cookie, Sticky::McpSession],
-        Sticky::McpSession => vec![Sticky::McpSession],
-        Sticky::None | Sticky::Source => Vec::new(),
-    }
 }

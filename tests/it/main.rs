@@ -36,6 +36,7 @@ mod plane;
 mod readme;
 mod reloading;
 mod sdk;
+mod sessions;
 mod sharded;
 mod streaming;
 mod troubles;

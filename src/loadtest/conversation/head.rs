@@ -6,7 +6,7 @@ use super::excerpt::excerpt;
 /// The most headers that are read.
 const MAX_HEADERS: usize = 100;
 /// The longest value that is kept, in bytes.
-const MAX_VALUE: usize = 255;
+const MAX_VALUE: usize = 4096;
 
 /// What a head says.
 #[derive(Debug, Default, PartialEq, Eq)]

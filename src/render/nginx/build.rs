@@ -84,12 +84,6 @@ impl NginxBuild {
     pub(super) fn has_http2_directive(&self) -> bool {
         self.release >= (1, 25, 1)
     }
-
-    /// Whether it can learn itself which node a session is on. Its `drain`, of the same version, is not for us: it lets clients through
-    /// that are sticky to the node.
-    pub(super) fn has_sticky(&self) -> bool {
-        self.release >= (1, 29, 6)
-    }
 }
 
 impl fmt::Display for NginxBuild {
@@ -139,13 +133,11 @@ mod tests {
                 build.has_error_log_option(),
                 build.has_half_close(),
                 build.has_http2_directive(),
-                build.has_sticky(),
             )
         };
-        assert_eq!(features("1.18.0"), (false, false, false, false));
-        assert_eq!(features("1.22.1"), (true, true, false, false));
-        assert_eq!(features("1.25.1"), (true, true, true, false));
-        assert_eq!(features("1.29.6"), (true, true, true, true));
+        assert_eq!(features("1.18.0"), (false, false, false));
+        assert_eq!(features("1.22.1"), (true, true, false));
+        assert_eq!(features("1.25.1"), (true, true, true));
     }
 
     #[test]

@@ -76,32 +76,20 @@ pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
 }
 
 /// The blocks of one kind of traffic. At the end of them `$mcp_KIND_upstream` is where a client is served.
-pub(super) fn home(pool: Pool, members: Members<'_>, learns: bool) -> HomeView {
+pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
     let mut view = HomeView::default();
-    let followed = pool.followed(members.cluster);
     let kind = kind(pool);
     let mut told: Vec<String> = Vec::new();
-    let by_session = followed.contains(&Sticky::McpSession);
-    for sticky in &followed {
+    for sticky in pool.followed(members.cluster) {
         match sticky {
             Sticky::Cookie => told.push("$mcp_cookie_home".to_owned()),
-            Sticky::McpSession if !learns => told.push("$mcp_session_home".to_owned()),
-            Sticky::McpSession | Sticky::Source | Sticky::None => {}
+            Sticky::McpSession => told.push("$mcp_session_home".to_owned()),
+            Sticky::Source | Sticky::None => {}
         }
     }
     if by_address(pool, members.cluster) && members.serving().next().is_some() {
         address_home(kind, members, &mut view);
-        let mut variable = format!("$mcp_{kind}_home");
-        if learns && by_session {
-            // nginx knows itself where the session is.
-            view.maps.push(MapView::new(
-                "$http_mcp_session_id",
-                format!("mcp_{kind}_stranger"),
-                [(quote(""), variable), ("default".to_owned(), quote(""))],
-            ));
-            variable = format!("$mcp_{kind}_stranger");
-        }
-        told.push(variable);
+        told.push(format!("$mcp_{kind}_home"));
     }
     if told.is_empty() {
         return view;
@@ -127,16 +115,10 @@ pub(super) fn home(pool: Pool, members: Members<'_>, learns: bool) -> HomeView {
         format!("mcp_{kind}_upstream"),
         [
             ("default".to_owned(), format!("erlmcp_{kind}_to_{node}")),
-            (quote(""), of_nobody(pool, learns)),
+            (quote(""), whole(pool)),
         ],
     ));
     view
-}
-
-/// The upstream of clients that belong to no node. Where nginx learns sessions, one upstream does, so the event streams of a session are
-/// to go there, too.
-pub(super) fn of_nobody(pool: Pool, learns: bool) -> String {
-    whole(if learns { Pool::Http } else { pool })
 }
 
 /// Nodes by a pattern of what they are told by.

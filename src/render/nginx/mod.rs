@@ -223,7 +223,7 @@ impl View {
             stream: pools.contains(&Pool::Tcp).then(|| StreamView {
                 binds: binds(plan, cluster.listen.tcp),
                 limits: LimitsView::new(cluster, false),
-                pool: PoolView::new(Pool::Tcp, members, build),
+                pool: PoolView::new(Pool::Tcp, members),
                 half_close: build.has_half_close(),
             }),
         }
@@ -255,26 +255,25 @@ impl HttpView {
                 home::cookie_of(&cluster.routing.cookie, node)
             }),
         });
-        let is_told_by_id = is_followed(Sticky::McpSession) && !build.has_sticky();
-        let sessions = is_told_by_id.then(|| SessionsView {
-            home: home::named(
-                members.serving(),
-                "$http_mcp_session_id",
-                "mcp_session_home",
-                |node| format!("~.~{}$", literal(&node.name)),
-            ),
-            named: session_of_any(&cluster.nodes),
-        });
+        let sessions = pools
+            .iter()
+            .any(|pool| pool.names_sessions(cluster))
+            .then(|| SessionsView {
+                home: home::named(
+                    members.serving(),
+                    "$http_mcp_session_id",
+                    "mcp_session_home",
+                    |node| session("[!-~]+", &literal(&node.name)),
+                ),
+                named: home::quote(&session_of_any(&cluster.nodes)),
+            });
         let served = (cookie.is_some() || sessions.is_some()).then(|| {
             home::named(cluster.nodes.iter(), "$upstream_addr", "mcp_served", |node| {
                 let address = node.http.map(|address| address.to_string()).unwrap_or_default();
                 format!("~(?:^| ){}$", literal(&address))
             })
         });
-        let views: Vec<PoolView> = pools
-            .iter()
-            .map(|pool| PoolView::new(*pool, members, build))
-            .collect();
+        let views: Vec<PoolView> = pools.iter().map(|pool| PoolView::new(*pool, members)).collect();
         let servers = server::servers(members, build, timeouts, &views);
         HttpView {
             errors: ErrorsView::new(),
@@ -293,19 +292,10 @@ impl HttpView {
 }
 
 impl PoolView {
-    fn new(pool: Pool, members: Members<'_>, build: &NginxBuild) -> PoolView {
-        let cluster = members.cluster;
+    fn new(pool: Pool, members: Members<'_>) -> PoolView {
         let kind = upstream::kind(pool);
-        let learns = build.has_sticky() && pool.followed(cluster).contains(&Sticky::McpSession);
-        let home = home::home(pool, members, learns);
+        let home = home::home(pool, members);
         let their_own = !home.is_empty();
-        let learn = (learns && pool == Pool::Http).then(|| {
-            let expire = timer(cluster.routing.table.expire);
-            format!(
-                "learn create=$upstream_http_mcp_session_id lookup=$http_mcp_session_id zone=mcp_sessions:{} timeout={expire}",
-                limits::size(cluster.routing.table.size.get())
-            )
-        });
         PoolView {
             title: match pool {
                 Pool::Tcp => "Nodes by TCP: one JSON-RPC message per line.",
@@ -314,11 +304,11 @@ impl PoolView {
                 Pool::Sse => "Nodes by HTTP: event streams, which live long.",
             },
             kind,
-            upstreams: upstream::upstreams(pool, members, their_own, learn),
+            upstreams: upstream::upstreams(pool, members, their_own),
             upstream: if their_own {
                 format!("$mcp_{kind}_upstream")
             } else {
-                home::of_nobody(pool, learns)
+                upstream::whole(pool)
             },
             home,
         }
@@ -330,8 +320,14 @@ fn timer(period: Period) -> Period {
     Period::from(period.duration().clamp(Duration::from_millis(1), LONGEST_TIMER))
 }
 
+/// A pattern for `ID~NAME`, where `id` and `name` are patterns. Newer versions of nginx join a header that was sent twice by `, `; the
+/// first one counts, as in older ones. An id has no blanks.
+fn session(id: &str, name: &str) -> String {
+    format!("~^{id}~{name}(?:, .*)?$")
+}
+
 /// A pattern for the id of a session that was named by any of `nodes`.
 fn session_of_any(nodes: &[Node]) -> String {
     let names: Vec<String> = nodes.iter().map(|node| literal(&node.name)).collect();
-    home::quote(&format!("~^(?<mcp_bare_session>.+)~(?:{})$", names.join("|")))
+    session("(?<mcp_session_id>[!-~]+)", &format!("(?:{})", names.join("|")))
 }

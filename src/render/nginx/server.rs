@@ -73,23 +73,19 @@ pub(super) fn servers(
 ) -> Vec<ServerView> {
     let Members { cluster, plan, .. } = members;
     let listen = &cluster.listen;
-    let location = |at, pool: Pool| {
-        let followed = pool.followed(cluster);
-        let tunnel = matches!(pool, Pool::WebSocket | Pool::Sse);
-        LocationView {
-            at,
-            upstream: pools
-                .iter()
-                .find(|view| view.kind == kind(pool))
-                .map(|view| view.upstream.clone())
-                .unwrap_or_default(),
-            silence: tunnel.then_some(timeouts.tunnel),
-            tunnel,
-            upgrade: pool == Pool::WebSocket,
-            compress: pool == Pool::Http,
-            cookie: followed.contains(&Sticky::Cookie),
-            sessions: followed.contains(&Sticky::McpSession) && !build.has_sticky(),
-        }
+    let location = |at, pool: Pool| LocationView {
+        at,
+        upstream: pools
+            .iter()
+            .find(|view| view.kind == kind(pool))
+            .map(|view| view.upstream.clone())
+            .unwrap_or_default(),
+        silence: matches!(pool, Pool::WebSocket | Pool::Sse).then_some(timeouts.tunnel),
+        tunnel: matches!(pool, Pool::WebSocket | Pool::Sse),
+        upgrade: pool == Pool::WebSocket,
+        compress: pool == Pool::Http,
+        cookie: pool.followed(cluster).contains(&Sticky::Cookie),
+        sessions: pool.names_sessions(cluster),
     };
     // Its answer may be a stream; one that is not must not get less time.
     let may_be_a_stream = LocationView {

@@ -19,8 +19,6 @@ pub(super) struct UpstreamView {
     zone: String,
     /// How one of its servers is chosen; by turns when there is no word for it.
     method: Option<String>,
-    /// Who belongs to which session, where nginx can learn that itself.
-    learn: Option<String>,
     servers: Vec<ServerView>,
 }
 
@@ -68,19 +66,14 @@ pub(super) const fn kind(pool: Pool) -> &'static str {
 
 /// The upstreams of one kind of traffic: that of the whole cluster, then, where clients have a node of `their_own`, one for each
 /// node that serves.
-pub(super) fn upstreams(
-    pool: Pool,
-    members: Members<'_>,
-    their_own: bool,
-    learn: Option<String>,
-) -> Vec<UpstreamView> {
+pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Vec<UpstreamView> {
     let cluster = members.cluster;
     let all: Vec<(&Node, String)> = cluster
         .nodes
         .iter()
         .map(|node| (node, options(node, members)))
         .collect();
-    let view = |name: String, method, learn, servers: Vec<(&Node, String)>| {
+    let view = |name: String, method, servers: Vec<(&Node, String)>| {
         let addresses: Vec<_> = servers
             .iter()
             .filter_map(|(node, _)| pool.address(node))
@@ -91,7 +84,6 @@ pub(super) fn upstreams(
             zone: format!("{name} {}k", 64 + 2 * servers.len()),
             name,
             method,
-            learn,
             servers: servers
                 .into_iter()
                 .zip(addresses)
@@ -103,12 +95,7 @@ pub(super) fn upstreams(
                 .collect(),
         }
     };
-    let mut views = vec![view(
-        whole(pool),
-        method(pool.route(cluster).algorithm),
-        learn,
-        all,
-    )];
+    let mut views = vec![view(whole(pool), method(pool.route(cluster).algorithm), all)];
     if their_own {
         let serving: Vec<&Node> = members.serving().collect();
         for (index, node) in serving.iter().enumerate() {
@@ -122,7 +109,6 @@ pub(super) fn upstreams(
                 .collect();
             views.push(view(
                 format!("erlmcp_{}_to_{}", kind(pool), node.name),
-                None,
                 None,
                 servers,
             ));

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use clusterctl::balancer::Expected;
-use clusterctl::profile::Sticky;
 use clusterctl::runtime::ServerState;
 
 use super::client::{Line, get, node_for};
@@ -135,31 +134,6 @@ async fn a_drained_nodes_cookie_is_replaced_by_anothers() {
     assert_eq!(served_by_http(&running, 1, &[other]).await, "erlmcp2");
     orders.ready(&running.socket, "erlmcp1", DRAINED).await.unwrap();
     assert_eq!(served_by_http(&running, 1, &[cookies[0]]).await, "erlmcp1");
-}
-
-#[tokio::test]
-async fn a_drained_nodes_sessions_are_sent_elsewhere_to_begin_anew() {
-    let running = Running::start(|cluster| cluster.routing.http.sticky = Sticky::McpSession).await;
-    let orders = running.orders();
-    for number in 0..8 {
-        served_by_http(&running, number, &[]).await;
-    }
-    let session = "Mcp-Session-Id: of-erlmcp4";
-    for number in 0..8 {
-        assert_eq!(served_by_http(&running, number, &[session]).await, "erlmcp4");
-    }
-    orders.drain(&running.socket, "erlmcp4").await.unwrap();
-    for number in 0..40 {
-        assert_ne!(served_by_http(&running, number, &[session]).await, "erlmcp4");
-    }
-    let stream = [session, "Accept: text/event-stream"];
-    assert_ne!(served_by_http(&running, 1, &stream).await, "erlmcp4");
-    assert_eq!(
-        served_by_http(&running, 1, &["Mcp-Session-Id: of-erlmcp3"]).await,
-        "erlmcp3"
-    );
-    orders.ready(&running.socket, "erlmcp4", DRAINED).await.unwrap();
-    assert_eq!(served_by_http(&running, 1, &[session]).await, "erlmcp4");
 }
 
 #[tokio::test]

@@ -144,34 +144,6 @@ async fn a_cookie_brings_a_client_back_to_its_node() {
 }
 
 #[tokio::test]
-async fn a_session_brings_a_client_back_to_the_node_that_named_it() {
-    let running = Running::start(|cluster| {
-        cluster.routing.http.sticky = clusterctl::profile::Sticky::McpSession;
-    })
-    .await;
-    let first = get(source(1), running.http(), "/mcp", &[]).await;
-    let node = running
-        .cluster
-        .nodes
-        .iter()
-        .find(|node| first.contains(&format!("mcp-session-id: of-{}", node.name)));
-    let name = &node.unwrap().name;
-    let session = format!("Mcp-Session-Id: of-{name}");
-    for number in 2..=9 {
-        let answer = get(source(number), running.http(), "/mcp", &[&session]).await;
-        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
-    }
-    let streamed = get(
-        source(10),
-        running.http(),
-        "/mcp",
-        &[&session, "Accept: text/event-stream"],
-    )
-    .await;
-    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
-}
-
-#[tokio::test]
 async fn json_is_compressed_and_nodes_learn_the_clients_address() {
     let running = Running::start(|_| {}).await;
     let plain = get(source(7), running.http(), "/mcp", &[]).await;

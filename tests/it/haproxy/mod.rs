@@ -7,6 +7,7 @@ mod live;
 pub(crate) mod nodes;
 mod reload;
 pub(crate) mod running;
+mod sessions;
 mod streams;
 
 use std::sync::LazyLock;

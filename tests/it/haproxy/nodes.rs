@@ -1,6 +1,8 @@
 //! Small servers that stand for nodes: each says its name in every answer.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -25,14 +27,18 @@ pub(crate) async fn tcp(name: String) -> SocketAddr {
     .await
 }
 
-/// Serves HTTP under `name` until the test ends.
+/// Serves HTTP under `name` until the test ends. It knows the sessions that a request with `Begin: ID` has begun here.
 pub(crate) async fn http(name: String) -> SocketAddr {
-    serve(name, |name, mut stream| async move {
-        let Some(head) = head(&mut stream).await else {
-            return;
-        };
-        // The client may be gone; then nobody misses the answer.
-        let _ = answer(&name, &head, &mut stream).await;
+    let sessions = Arc::new(Mutex::new(HashSet::new()));
+    serve(name, move |name, mut stream| {
+        let sessions = Arc::clone(&sessions);
+        async move {
+            let Some(head) = head(&mut stream).await else {
+                return;
+            };
+            // The client may be gone; then nobody misses the answer.
+            let _ = answer(&name, &head, &sessions, &mut stream).await;
+        }
     })
     .await
 }
@@ -53,7 +59,12 @@ pub(crate) async fn silent() -> SocketAddr {
     .await
 }
 
-async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+async fn answer(
+    name: &str,
+    head: &str,
+    sessions: &Mutex<HashSet<String>>,
+    stream: &mut TcpStream,
+) -> std::io::Result<()> {
     let lower = head.to_lowercase();
     if lower.contains("upgrade: websocket") {
         // HAProxy holds the answer against the client's key, which is the one of RFC 6455, section 1.3.
@@ -80,12 +91,18 @@ async fn answer(name: &str, head: &str, stream: &mut TcpStream) -> std::io::Resu
         tokio::time::sleep(SILENCE).await;
         return stream.write_all(b"data: second\n\n").await;
     }
-    let body = serde_json::json!({"node": name, "head": head, "padding": " ".repeat(4000)}).to_string();
-    let session = if lower.contains("mcp-session-id") {
+    let session = if let Some(id) = header(&lower, "begin") {
+        sessions.lock().unwrap().insert(id.to_owned());
+        format!("Mcp-Session-Id: {id}\r\n")
+    } else if lower.contains("mcp-session-id") {
         String::new()
     } else {
         format!("Mcp-Session-Id: of-{name}\r\n")
     };
+    let known = header(&lower, "mcp-session-id").is_some_and(|id| sessions.lock().unwrap().contains(id));
+    let padding = " ".repeat(4000);
+    let body =
+        serde_json::json!({"node": name, "head": head, "known": known, "padding": padding}).to_string();
     let length = body.len();
     let whole = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{session}Connection: close\r\n\r\n{body}"

@@ -11,6 +11,7 @@ use clusterctl::runtime::Socket;
 use nix::sys::signal::Signal;
 
 use super::{default_cluster, deployment, installed, nodes, plan};
+use crate::sessions::Entrance;
 
 pub(super) struct Running {
     pub(super) cluster: Cluster,
@@ -73,6 +74,11 @@ impl Running {
 
     pub(super) fn http(&self) -> u16 {
         self.cluster.listen.http.unwrap()
+    }
+
+    /// Where clients with sessions come.
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance::new(&self.cluster.listen)
     }
 
     /// Its certificate, when it has one.

@@ -139,34 +139,6 @@ async fn an_idle_websocket_outlives_a_requests_timeouts_in_both_directions() {
 }
 
 #[tokio::test]
-async fn every_request_of_a_session_reaches_its_node_without_a_cookie() {
-    let running = Running::start(|_| {}).await;
-    let port = running.http();
-    for round in 0..4 {
-        let begun = request(SOURCE, port, "POST", "/mcp", &["Content-Length: 0"]).await;
-        let nodes = &running.cluster.nodes;
-        let node = nodes
-            .iter()
-            .find(|node| begun.contains(&format!("mcp-session-id: of-{}", node.name)));
-        let name = &node.unwrap_or_else(|| panic!("{round}: {begun}")).name;
-        let session = format!("Mcp-Session-Id: of-{name}");
-        for number in 2..8 {
-            // From anywhere: a client may move.
-            let source = Ipv4Addr::new(127, 0, 5, number);
-            for method in ["POST", "GET", "DELETE"] {
-                let answer = request(source, port, method, "/mcp", &[&session, "Content-Length: 0"]).await;
-                assert!(
-                    answer.contains(&format!(r#""node":"{name}""#)),
-                    "{method}: {answer}"
-                );
-            }
-        }
-        let mut stream = Stream::get(SOURCE, port, "/mcp", &[EVENTS, &session]).await;
-        stream.until(&format!("data: {name} first")).await;
-    }
-}
-
-#[tokio::test]
 async fn everything_is_served_by_tls_with_a_pair_of_our_own() {
     let running = Running::start(|cluster| {
         cluster.tls = Some(Certificate::SelfSigned);

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use clusterctl::platform::Program;
-use clusterctl::profile::{Certificate, Sticky};
+use clusterctl::profile::Certificate;
 
 use super::running::Running;
 use crate::gateway;
@@ -147,38 +147,6 @@ async fn a_cookie_brings_a_client_back_until_its_node_is_away() {
     assert!(anew.starts_with("HTTP/1.1 200 "), "{anew}");
     assert!(!anew.contains(&format!(r#""node":"{name}""#)), "{anew}");
     assert!(anew.contains("Set-Cookie: SERVERID=erlmcp"), "{anew}");
-}
-
-#[tokio::test]
-async fn a_session_brings_a_client_back_to_the_node_that_named_it() {
-    let running = Running::start(|cluster| cluster.routing.http.sticky = Sticky::McpSession).await;
-    let first = get(source(1), running.http(), "/mcp", &[]).await;
-    let told = first
-        .lines()
-        .find_map(|line| line.strip_prefix("Mcp-Session-Id: "));
-    let session = told.unwrap_or_else(|| panic!("{first}"));
-    let (_, name) = session.split_once('~').map_or_else(
-        || session.split_once("of-").unwrap(),
-        |(id, name)| {
-            assert_eq!(id, format!("of-{name}"));
-            (id, name)
-        },
-    );
-    let header = format!("Mcp-Session-Id: {session}");
-    for number in 2..=9 {
-        let answer = get(source(number), running.http(), "/mcp", &[&header]).await;
-        assert!(answer.contains(&format!(r#""node":"{name}""#)), "{answer}");
-        // The node gets the id that it gave.
-        assert!(
-            answer
-                .to_lowercase()
-                .contains(&format!(r"mcp-session-id: of-{name}\r\n")),
-            "{answer}"
-        );
-    }
-    let headers = [header.as_str(), "Accept: text/event-stream"];
-    let streamed = get(source(10), running.http(), "/mcp", &headers).await;
-    assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
 }
 
 #[tokio::test]

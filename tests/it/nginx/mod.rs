@@ -3,5 +3,6 @@
 mod config;
 mod live;
 mod running;
+mod sessions;
 mod versions;
 mod views;

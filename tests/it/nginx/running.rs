@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::haproxy::running::{eventually, free_ports};
 use crate::haproxy::{default_cluster, deployment, nodes, plan};
+use crate::sessions::Entrance;
 
 pub(super) struct Running {
     pub(super) cluster: Cluster,
@@ -73,6 +74,11 @@ impl Running {
 
     pub(super) fn http(&self) -> u16 {
         self.cluster.listen.http.unwrap()
+    }
+
+    /// Where clients with sessions come.
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance::new(&self.cluster.listen)
     }
 
     /// What it has said so far, and what it has been asked.
