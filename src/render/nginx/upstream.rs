@@ -71,7 +71,7 @@ pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Ve
     let all: Vec<(&Node, String)> = cluster
         .nodes
         .iter()
-        .map(|node| (node, options(node, members)))
+        .map(|node| (node, options(pool, node, members)))
         .collect();
     let view = |name: String, method, servers: Vec<(&Node, String)>| {
         let addresses: Vec<_> = servers
@@ -102,8 +102,8 @@ pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Ve
             let others = (1..serving.len()).map(|distance| serving[(index + distance) % serving.len()]);
             let backups = others
                 .take(BACKUPS)
-                .map(|node| (node, format!("{} backup", options(node, members))));
-            let servers = [(*node, options(node, members))]
+                .map(|node| (node, format!("{} backup", options(pool, node, members))));
+            let servers = [(*node, options(pool, node, members))]
                 .into_iter()
                 .chain(backups)
                 .collect();
@@ -128,15 +128,23 @@ fn method(algorithm: Algorithm) -> Option<String> {
     }
 }
 
-fn options(node: &Node, members: Members<'_>) -> String {
+fn options(pool: Pool, node: &Node, members: Members<'_>) -> String {
     let Members { cluster, plan, away } = members;
     let health = cluster.health;
+    let fails = match pool {
+        Pool::Tcp => format!(
+            "max_fails={} fail_timeout={}",
+            health.fall,
+            super::words::seconds(health.interval.duration())
+        ),
+        // nginx would also count what says nothing of the node: an answer with a header that is too long, or one connection that it
+        // closes. Sessions would move to nodes that do not know them, and then nobody would serve. The supervisor's probes decide.
+        Pool::Http | Pool::WebSocket | Pool::Sse => "max_fails=0".to_owned(),
+    };
     let mut options = format!(
-        "weight={} max_conns={} max_fails={} fail_timeout={}",
+        "weight={} max_conns={} {fails}",
         node.weight.max(1),
         node.maxconn.min(plan.nodes.maxconn),
-        health.fall,
-        super::words::seconds(health.interval.duration()),
     );
     if node.weight == 0 || away.contains(&node.name) {
         options.push_str(" down");

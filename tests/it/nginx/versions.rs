@@ -78,6 +78,7 @@ fn what_the_reference_asks_for_is_there() {
         "keepalive_timeout     5m;\n    keepalive_requests    1000;",
         "use epoll;\n    multi_accept on;",
         "max_conns=400 max_fails=2 fail_timeout=3s",
+        "max_conns=400 max_fails=0; # erlmcp1",
         "worker_shutdown_timeout 1h;",
         "listen 127.0.0.1:8888;",
         "proxy_buffering         off;",
