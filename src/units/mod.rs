@@ -1,5 +1,5 @@
 //! Durations, counts, shares and networks as people write them: `500ms`, `200k`, `2%`, `100ms..30s`, `10.0.0.0/8`; and
-//! [`excerpt`], which quotes what they wrote.
+//! [`excerpt()`], which quotes what they wrote.
 //!
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
 
