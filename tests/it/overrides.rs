@@ -77,7 +77,7 @@ fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balanc
     assert!(
         health
             .stdout
-            .contains("erlmcp2 gets no new connections: maintenance"),
+            .contains("erlmcp2 is not served as ordered: maintenance"),
         "{health:?}"
     );
     let refused = cluster.run(&["load-test", "4", "0"]);
