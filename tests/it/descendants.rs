@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 
@@ -290,29 +292,43 @@ fn a_stranger_that_answers_in_its_place_is_not_taken_for_a_node() {
     eventually("both nodes to run", || {
         (marked(&cluster, "erlmcp1").len() + marked(&cluster, "erlmcp2").len() == 2).then_some(())
     });
-    // This process is older than the nodes, and answers any line.
+    // This process is older than the nodes, and answers any line. Other tests need the ports afterwards.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut answering = Vec::new();
     for address in addresses {
         let listener = TcpListener::bind(address).unwrap();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+        let is_over = Arc::clone(&is_over);
+        let accepting = std::thread::spawn(move || {
+            let streams = listener.incoming().map_while(Result::ok);
+            for stream in streams.take_while(|_| !is_over.load(Ordering::SeqCst)) {
                 std::thread::spawn(move || answer_lines(stream));
             }
         });
+        answering.push((address, accepting));
     }
     for port in [18081, 18082] {
-        let listener = TcpListener::bind(cluster.address(port)).unwrap();
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().map_while(Result::ok) {
+        let address = cluster.address(port);
+        let listener = TcpListener::bind(address).unwrap();
+        let is_over = Arc::clone(&is_over);
+        let accepting = std::thread::spawn(move || {
+            let streams = listener.incoming().map_while(Result::ok);
+            for mut stream in streams.take_while(|_| !is_over.load(Ordering::SeqCst)) {
                 let _gone =
                     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             }
         });
+        answering.push((address, accepting));
     }
     let ended = eventually("the start to fail", || starting.try_wait().unwrap());
     let said = std::io::read_to_string(starting.stderr.take().unwrap()).unwrap();
     assert_eq!(ended.code(), Some(1), "{said}");
     let holder = format!("(pid {}), which was there before", std::process::id());
     assert!(said.contains("is held by") && said.contains(&holder), "{said}");
+    is_over.store(true, Ordering::SeqCst);
+    for (address, accepting) in answering {
+        drop(std::net::TcpStream::connect(address));
+        accepting.join().unwrap();
+    }
     nothing_is_left(&cluster);
 }
 
