@@ -1,5 +1,5 @@
-//! Overrides: what a balancer does with a node that neither an order to this cluster nor a probe explains, because somebody set it
-//! at the balancer: hatop, socat, a script.
+//! Overrides: what a balancer does with a node that neither an order to this cluster nor a probe explains. They are set at the
+//! balancer by other means: hatop, socat, a script.
 //!
 //! Comparing is pure: it holds the lines of `show servers state` against what the supervisor wants.
 
