@@ -43,8 +43,12 @@ impl Sign {
             Sign::RuntimeApi(socket) | Sign::StatusPage(socket) => socket,
             Sign::Running => return None,
         };
-        let gone = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
         let connecting = UnixStream::connect(socket).await;
-        connecting.err().filter(|error| gone.contains(&error.kind()))
+        connecting.err().filter(is_absent)
     }
+}
+
+/// Whether connecting to a socket failed because no process listens there.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused].contains(&error.kind())
 }

@@ -490,20 +490,43 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Sends a signal to a process. One that stops it has done so when this returns.
 pub fn signal(pid: u32, signal: Signal) {
     // One that is gone already needs none.
     let _gone = kill(Pid::from_raw(pid.cast_signed()), signal);
+    if signal == Signal::SIGSTOP {
+        wait_until_stopped(pid);
+    }
 }
 
-/// Sends a signal to the process group that `leader` leads.
+/// Sends a signal to the process group that `leader` leads. One that stops the leader has done so when this returns.
 pub fn kill_group(leader: u32, signal: Signal) {
     let _gone = nix::sys::signal::killpg(Pid::from_raw(leader.cast_signed()), signal);
+    if signal == Signal::SIGSTOP {
+        wait_until_stopped(leader);
+    }
+}
+
+/// The kernel stops a process thread by thread, each when it runs next.
+fn wait_until_stopped(pid: u32) {
+    eventually("a process that is stopped", || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        threads
+            .flatten()
+            .all(|thread| state_in(&thread.path().join("stat")) == Some('T'))
+            .then_some(())
+    });
 }
 
 pub fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+    let state = state_in(Path::new(&format!("/proc/{pid}/stat")));
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// The state of the process or thread that a `stat` file of /proc is about.
+fn state_in(stat: &Path) -> Option<char> {
+    let stat = std::fs::read_to_string(stat).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 fn pid_of(value: &Value) -> u32 {

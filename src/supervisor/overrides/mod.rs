@@ -27,7 +27,7 @@ use super::core::Core;
 use super::news::News;
 use super::rollout::Who;
 use super::setting::Setting;
-use super::sign::Sign;
+use super::sign::{self, Sign};
 use super::voice::{self, Health, Opinion};
 use super::writing::orders;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
@@ -351,7 +351,8 @@ impl Asking {
                 inspection,
                 edited: self.edited().await,
             },
-            Ok(Err(RuntimeError::NotRunning { source, .. })) => {
+            // Any other error says that it listens: a full queue, for one, of a process that hangs.
+            Ok(Err(RuntimeError::NotRunning { source, .. })) if sign::is_absent(&source) => {
                 // A process that ends leaves its socket file; what is removed has no file.
                 let is_left = source.kind() == io::ErrorKind::ConnectionRefused;
                 if self.is_leaving(is_left).await {
