@@ -64,9 +64,10 @@ fn uncompressed(build: &HaproxyBuild) -> Vec<String> {
     ]
 }
 
-/// The condition that a request accepts one of these types. It holds for every `Accept` header line, in any case.
+/// The condition that a request accepts one of these types. It holds for every `Accept` header line, in any case, and
+/// for a request without one, which accepts everything.
 fn accepts(types: &str) -> String {
-    format!("{{ req.hdr(Accept) -m sub -i {types} }}")
+    format!("{{ req.hdr(Accept) -m sub -i {types} }} or !{{ req.hdr(Accept) -m found }}")
 }
 
 #[cfg(test)]
@@ -90,9 +91,11 @@ mod tests {
             assert_eq!(
                 ruled(version, "5m", "1h"),
                 [
-                    "http-request set-timeout server 1h if { req.hdr(Accept) -m sub -i text/event-stream text/* */* }",
+                    "http-request set-timeout server 1h if { req.hdr(Accept) -m sub -i text/event-stream text/* */* } \
+                     or !{ req.hdr(Accept) -m found }",
                     "http-request replace-value Accept-Encoding '^([gG][zZ][iI][pP]|[*])[[:blank:]]*(;.*|)$' identity \
-                     if { req.hdr(Accept) -m sub -i text/event-stream text/* */* application/json application/* }",
+                     if { req.hdr(Accept) -m sub -i text/event-stream text/* */* application/json application/* } \
+                     or !{ req.hdr(Accept) -m found }",
                 ]
             );
         }
@@ -106,7 +109,8 @@ mod tests {
                 [
                     "http-response set-timeout server 1h unless { res.hdr(Content-Length) -m found }",
                     "http-request replace-value Accept-Encoding '^([gG][zZ][iI][pP]|[*])[[:blank:]]*(;.*|)$' identity \
-                     if { req.hdr(Accept) -m sub -i text/event-stream text/* */* }",
+                     if { req.hdr(Accept) -m sub -i text/event-stream text/* */* } \
+                     or !{ req.hdr(Accept) -m found }",
                 ]
             );
         }

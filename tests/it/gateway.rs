@@ -35,6 +35,32 @@ pub(crate) async fn forwards_the_scheme_of_plain_http(cluster: &Cluster) {
     }
 }
 
+/// Headers of either direction may be long, and have any name that HTTP allows.
+pub(crate) async fn passes_long_and_unusual_headers(cluster: &Cluster) {
+    let port = cluster.listen.http.unwrap();
+    let long = format!("X-Long: {}", "y".repeat(9000));
+    let headers = [
+        long.as_str(),
+        "Mcp-Param-user_id: 7",
+        "X.Y!z: 8",
+        "Answer-Header-Of: 9000",
+    ];
+    let answer = request(SOURCE, port, "GET", "/mcp", &headers).await;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("{answer}"));
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(
+        head.to_lowercase()
+            .contains(&format!("x-long: {}", "x".repeat(9000)))
+    );
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let received = body["head"].as_str().unwrap().to_lowercase();
+    for header in &headers[..3] {
+        assert!(received.contains(&header.to_lowercase()), "{header}: {received}");
+    }
+}
+
 /// A cluster whose nodes close each connection instead of answering.
 pub(crate) async fn of_closing_nodes() -> impl FnOnce(&mut Cluster) {
     all_at(nodes::closing().await)
@@ -49,7 +75,8 @@ pub(crate) async fn of_silent_nodes() -> impl FnOnce(&mut Cluster) {
 pub(crate) async fn answers_itself(cluster: &Cluster, methods: &[&str], status: u16, retry_after: bool) {
     for method in methods {
         let port = cluster.listen.http.unwrap();
-        let answer = request(SOURCE, port, method, "/mcp", &["Content-Length: 0"]).await;
+        let headers = ["Content-Length: 0", "Accept: application/json"];
+        let answer = request(SOURCE, port, method, "/mcp", &headers).await;
         is_error(&answer, status, retry_after);
     }
 }

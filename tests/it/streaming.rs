@@ -11,11 +11,12 @@ use crate::haproxy::nodes::SILENCE;
 use crate::haproxy::running::eventually;
 
 /// `Accept` headers of requests that may be answered by a stream.
-pub(crate) const ACCEPT_STREAMS: [&[&str]; 4] = [
+pub(crate) const ACCEPT_STREAMS: [&[&str]; 5] = [
     &["application/json, text/event-stream"],
     &["application/json", "Text/Event-Stream;q=0.9"],
     &["application/json, text/*"],
     &["*/*"],
+    &[],
 ];
 
 /// A request for a stream.
@@ -95,6 +96,10 @@ impl<'a> Request<'a> {
             .arg(format!("Accept-Encoding: {}", self.encoding))
             .args(["--header".to_owned(), format!("Answer-With: {}", self.answer)])
             .args(["--header".to_owned(), format!("Then: {}", self.then)]);
+        if self.accept.is_empty() {
+            // Without this, curl sends one of its own.
+            curl = curl.args(["--header", "Accept:"]);
+        }
         for accept in self.accept {
             curl = curl.args(["--header".to_owned(), format!("Accept: {accept}")]);
         }

@@ -100,12 +100,16 @@ async fn answer(
         format!("Mcp-Session-Id: of-{name}\r\n")
     };
     let known = header(&lower, "mcp-session-id").is_some_and(|id| sessions.lock().unwrap().contains(id));
+    let extra = match header(&lower, "answer-header-of") {
+        Some(length) => format!("X-Long: {}\r\n", "x".repeat(length.parse().unwrap())),
+        None => String::new(),
+    };
     let padding = " ".repeat(4000);
     let body =
         serde_json::json!({"node": name, "head": head, "known": known, "padding": padding}).to_string();
     let length = body.len();
     let whole = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{session}Connection: close\r\n\r\n{body}"
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{session}{extra}Connection: close\r\n\r\n{body}"
     );
     stream.write_all(whole.as_bytes()).await
 }

@@ -361,3 +361,9 @@ async fn tls_carries_http_2_and_nodes_are_told() {
     assert!(answer.ends_with(" over http/2"), "{answer} {output:?}");
     assert!(answer.contains("x-forwarded-proto: https"), "{answer}");
 }
+
+#[tokio::test]
+async fn long_and_unusual_headers_pass() {
+    let running = Running::start(|_| {}).await;
+    gateway::passes_long_and_unusual_headers(&running.cluster).await;
+}
