@@ -122,7 +122,9 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcom
 fn is_done(node: &Node, args: &args::Drain) -> bool {
     match node.state {
         NodeState::Stopped => true,
-        _ => node.connections == 0 && !args.stop && node.state != NodeState::Up,
+        // One that is empty and not `drained` gets new connections in spite of the order.
+        NodeState::Up | NodeState::Draining => false,
+        _ => node.connections == 0 && !args.stop,
     }
 }
 

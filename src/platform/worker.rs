@@ -41,7 +41,20 @@ pub fn children(pid: u32) -> Vec<u32> {
     listed(pid).unwrap_or_else(|_| by_parent(pid))
 }
 
+/// Which of the processes of `master`, itself included, are suspended: a signal has stopped them, as `SIGSTOP` does.
+#[must_use]
+pub fn suspended(master: Identity) -> Vec<u32> {
+    let processes = std::iter::once(master.pid).chain(children(master.pid));
+    let suspended = processes.filter(|pid| is_suspended(*pid)).collect();
+    if master.is_alive() { suspended } else { Vec::new() }
+}
+
 // Private
+
+fn is_suspended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    fields_after_name(&stat).is_some_and(|mut fields| fields.next() == Some("T"))
+}
 
 /// By the kernel's own lists: each thread has those that it has made.
 fn listed(pid: u32) -> io::Result<Vec<u32>> {

@@ -97,7 +97,7 @@ impl Core {
         match found.iter().map(|(_, found)| &found.setting).min() {
             Some(strictest) => Refusal {
                 error: format!(
-                    "{kind} does not do as ordered: {}",
+                    "{kind} did not carry out the order: {}",
                     self.reason(&found, strictest)
                 ),
                 hint: Some(

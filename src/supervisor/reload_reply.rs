@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::reload::{Reply, answer};
-use crate::api::Reloaded;
+use crate::api::{Refusal, Reloaded};
 
 /// A balancer that cannot be inspected is not waited for any longer.
 const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,7 +32,11 @@ impl Core {
     pub(super) fn answer_reloads(&mut self, now: Instant) {
         for pending in std::mem::take(&mut self.pending_reloads) {
             if now >= pending.until || self.is_inspected_since(pending.since, now) {
-                answer(pending.replies, &Ok(pending.reloaded));
+                let outcome = match self.unfollowed(now).into_iter().next() {
+                    None => Ok(pending.reloaded),
+                    Some(error) => Err(Refusal { error, hint: None }),
+                };
+                answer(pending.replies, &outcome);
             } else {
                 self.pending_reloads.push(pending);
             }

@@ -84,7 +84,7 @@ fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balanc
     assert!(
         refused
             .stderr
-            .contains("erlmcp3 takes no clients: it is maintenance, set over"),
+            .contains("erlmcp3 takes no clients: maintenance, set over"),
         "{refused:?}"
     );
 
@@ -424,4 +424,53 @@ fn one_of_several_processes_that_others_set_is_named() {
         "{ready:?}"
     );
     is_healthy(&cluster);
+}
+
+#[test]
+fn suspended_processes_of_nginx_are_shown_and_what_they_do_not_follow() {
+    let cluster = TestCluster::behind("nginx").started();
+    let master = cluster.balancer_pids()[0];
+    let workers = children(master);
+    signal(workers[0], Signal::SIGSTOP);
+    let warned = |words: &str| {
+        eventually(words, || {
+            let status = cluster.status();
+            let warnings = status["warnings"].to_string();
+            (status["state"] == "degraded" && warnings.contains(words)).then_some(())
+        });
+    };
+    warned(&format!(
+        "nginx: its worker process {} is suspended, and its clients wait",
+        workers[0]
+    ));
+    signal(workers[0], Signal::SIGCONT);
+    is_healthy(&cluster);
+
+    signal(master, Signal::SIGSTOP);
+    warned(&format!("nginx: its master process {master} is suspended"));
+    let refused = cluster.run(&["drain", "erlmcp1"]);
+    assert!(
+        refused.stderr.contains("nginx could not be told"),
+        "{}",
+        refused.stderr
+    );
+    let reason = reason_when(&cluster, "erlmcp1", "draining");
+    assert_eq!(
+        reason,
+        "drained by an order that nginx could not be told of: it gets new connections"
+    );
+    warned("nginx: cannot be told what was ordered");
+    signal(master, Signal::SIGCONT);
+    reason_when(&cluster, "erlmcp1", "drained");
+    is_healthy(&cluster);
+}
+
+/// The children of a process with one thread.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).unwrap();
+    children
+        .split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
 }

@@ -113,7 +113,7 @@ impl Aim {
         let target = listener(&status, protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
         let warnings = resting
-            .map(|node| format!("{} takes no clients: it is {}", node.name, standing(node)))
+            .map(|node| format!("{} takes no clients: {}", node.name, standing(node)))
             .chain(
                 status
                     .balancer

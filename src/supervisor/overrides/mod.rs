@@ -10,6 +10,7 @@
 
 mod files;
 mod sightings;
+mod untold;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 use self::sightings::Sightings;
+use self::untold::Untold;
 pub(super) use self::words::Outside;
 use super::child::Child;
 use super::core::Core;
@@ -32,6 +34,7 @@ use super::voice::{self, Health, Opinion};
 use super::writing::orders;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
 use crate::platform::Identity;
+use crate::platform::worker::suspended;
 use crate::runtime::{RuntimeError, Socket};
 
 /// Between two inspections.
@@ -58,6 +61,13 @@ pub(super) enum Finding {
         file: String,
         /// Whether the running balancer has read the edited file; `None` when that cannot be told.
         in_force: Option<bool>,
+    },
+    /// A process of the balancer is suspended, while others serve on.
+    Suspended {
+        /// Its pid.
+        pid: u32,
+        /// Whether it is the master, which has no clients and follows orders.
+        is_master: bool,
     },
 }
 
@@ -88,6 +98,7 @@ pub(super) struct Overrides {
     asking: BTreeSet<Who>,
     asked: Instant,
     next: Instant,
+    untold: Untold,
 }
 
 impl Overrides {
@@ -99,6 +110,7 @@ impl Overrides {
             asking: BTreeSet::new(),
             asked: now,
             next: now,
+            untold: Untold::default(),
         }
     }
 
@@ -146,6 +158,7 @@ impl Core {
         }
         self.overrides.asked = now;
         self.overrides.next = now + INTERVAL;
+        self.notice_untold(now);
         let instances: Vec<Who> = self.voices.keys().copied().collect();
         for who in instances {
             let Some(asking) = self.inspection(who) else {
@@ -254,7 +267,7 @@ impl Core {
         self.overrides.confirmed().any(|(_, finding)| match finding {
             Finding::Edited { .. } | Finding::Unreachable(_) | Finding::ClosedFrontend(_) => true,
             Finding::Server(found) => found.setting == balancer::Setting::Deleted,
-            Finding::Leaving => false,
+            Finding::Leaving | Finding::Suspended { .. } => false,
         })
     }
 
@@ -375,7 +388,7 @@ impl Asking {
         matches!(connecting, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Files that were edited.
+    /// Files that were edited, and, of a balancer that goes by them, processes that are suspended.
     async fn edited(self) -> BTreeSet<Finding> {
         let look = move || {
             let goes_by_files = self.socket.is_none();
@@ -394,7 +407,14 @@ impl Asking {
                 files.extend(ordered);
             }
             let master = self.master.filter(|_| goes_by_files);
-            files::edited(&files, master, &self.setting.cluster)
+            let mut findings = files::edited(&files, master, &self.setting.cluster);
+            if let Some(master) = master {
+                findings.extend(suspended(master).into_iter().map(|pid| Finding::Suspended {
+                    pid,
+                    is_master: pid == master.pid,
+                }));
+            }
+            findings
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }

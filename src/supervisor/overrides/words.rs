@@ -1,6 +1,7 @@
 //! Findings as states, reasons, warnings.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::Finding;
 use crate::api::NodeState;
@@ -25,7 +26,9 @@ impl Core {
         let name = &self.setting.cluster.nodes[index].name;
         let found = self.overrides.of_node(name);
         let found: Vec<(Who, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
-        let strictest = found.iter().map(|(_, found)| &found.setting).min()?;
+        let Some(strictest) = found.iter().map(|(_, found)| &found.setting).min() else {
+            return self.undrained(name, Instant::now());
+        };
         Some(Outside {
             state: state(strictest),
             reason: self.reason(&found, strictest),
@@ -59,6 +62,14 @@ impl Core {
                     self.setting.title(who),
                     socket.display()
                 )),
+                Finding::Suspended { pid, is_master: true } => Some(format!(
+                    "{}: its master process {pid} is suspended, and follows no orders; `kill -CONT {pid}` lets it go on",
+                    self.setting.title(who)
+                )),
+                Finding::Suspended { pid, is_master: false } => Some(format!(
+                    "{}: its worker process {pid} is suspended, and its clients wait; `kill -CONT {pid}` lets it go on",
+                    self.setting.title(who)
+                )),
                 Finding::Edited { file, in_force } => Some(match in_force {
                     Some(true) => format!(
                         "{file} was edited, and {kind} runs by the edited file; `clusterctl reload` writes it from the profile again"
@@ -70,7 +81,10 @@ impl Core {
                 }),
             })
             .collect();
-        sentences.into_iter().collect()
+        sentences
+            .into_iter()
+            .chain(self.unfollowed(Instant::now()))
+            .collect()
     }
 
     /// The keys of listeners that accept no connections at any instance, because others stopped them.

@@ -55,7 +55,7 @@ fn a_node_that_takes_no_clients_is_not_judged() {
     assert!(
         ended
             .stderr
-            .contains("warning: erlmcp3 takes no clients: it is drained"),
+            .contains("warning: erlmcp3 takes no clients: drained"),
         "{ended}"
     );
     let judged = results["distribution"]["nodes"].as_array().unwrap();

@@ -1,0 +1,91 @@
+//! Balancer instances that are told of orders and of failures, and do not follow.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Outside;
+use crate::api::NodeState;
+use crate::supervisor::core::Core;
+use crate::supervisor::rollout::Who;
+
+/// Time for an instance to follow. The answer to an order waits no longer, either.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Since when instances have not followed.
+#[derive(Debug, Default)]
+pub(in crate::supervisor) struct Untold(BTreeMap<Who, Instant>);
+
+impl Untold {
+    /// Of all instances, those of `behind` do not follow now.
+    fn update(&mut self, behind: &[Who], now: Instant) {
+        self.0.retain(|who, _| behind.contains(who));
+        for who in behind {
+            self.0.entry(*who).or_insert(now);
+        }
+    }
+
+    /// The instances that have not followed for too long.
+    fn overdue(&self, now: Instant) -> impl Iterator<Item = Who> {
+        let late = self.0.iter().filter(move |(_, since)| now >= **since + PATIENCE);
+        late.map(|(who, _)| *who)
+    }
+}
+
+impl Core {
+    /// Notes which instances follow. One that answers nothing is known as such, and starts with everything that is in force.
+    pub(super) fn notice_untold(&mut self, now: Instant) {
+        let told = self.opinion.borrow();
+        let is_behind = |who: &Who| self.heard.get(who) != Some(&*told) && !self.is_silent(*who);
+        let behind: Vec<Who> = self.voices.keys().copied().filter(is_behind).collect();
+        drop(told);
+        self.overrides.untold.update(&behind, now);
+    }
+
+    /// What instances do not follow, in words.
+    pub(in crate::supervisor) fn unfollowed(&self, now: Instant) -> Vec<String> {
+        let sentence = |who| {
+            format!(
+                "{}: cannot be told what was ordered, or which nodes failed; it is tried again, see `clusterctl logs supervisor`",
+                self.setting.title(who)
+            )
+        };
+        self.overrides.untold.overdue(now).map(sentence).collect()
+    }
+
+    /// What instances do with a node that an order drained, and they were not told.
+    pub(super) fn undrained(&self, node: &str, now: Instant) -> Option<Outside> {
+        if !self.drains.contains_key(node) {
+            return None;
+        }
+        let mut untold = self.overrides.untold.overdue(now).filter(|who| {
+            let told = self.heard.get(who).and_then(|told| told.get(node));
+            !told.is_some_and(|told| told.drained)
+        });
+        let who = untold.next()?;
+        Some(Outside {
+            state: NodeState::Draining,
+            reason: format!(
+                "drained by an order that {} could not be told of: it gets new connections",
+                self.setting.title(who)
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_that_does_not_follow_in_time_is_overdue_until_it_does() {
+        let (now, who) = (Instant::now(), Who::Balancer(0));
+        let mut untold = Untold::default();
+        untold.update(&[who], now);
+        untold.update(&[who], now + PATIENCE / 2);
+        assert_eq!(untold.overdue(now + PATIENCE / 2).count(), 0);
+        assert_eq!(untold.overdue(now + PATIENCE).collect::<Vec<_>>(), [who]);
+        untold.update(&[], now + PATIENCE);
+        untold.update(&[who], now + PATIENCE);
+        assert_eq!(untold.overdue(now + PATIENCE).count(), 0);
+    }
+}
