@@ -203,6 +203,10 @@ impl Balancer for Haproxy {
         render::health_targets(cluster, node)
     }
 
+    fn page_frontends(&self, deployment: Deployment<'_>) -> Vec<&'static str> {
+        render::haproxy_pages(deployment.cluster, deployment.plan)
+    }
+
     fn orders(&self, cluster: &Cluster, run_dir: &RunDir) -> Orders {
         let lists = Lists {
             names: run_dir.haproxy_drained_names(),

@@ -120,6 +120,11 @@ pub trait Balancer: Send + Sync {
     /// The servers that a node's health has to be told to over the runtime API.
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;
 
+    /// The frontends of its own pages, by name.
+    fn page_frontends(&self, _deployment: Deployment<'_>) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// How nodes are drained, made ready and cut over the runtime API.
     fn orders(&self, cluster: &Cluster, run_dir: &RunDir) -> Orders;
 }

@@ -96,7 +96,7 @@ impl Inspection {
         })
     }
 
-    /// Which frontends accept no connections: any that is paused by `disable frontend`, and of the `frontends` for clients also those
+    /// Which frontends accept no connections: any that is paused by `disable frontend`, and of the `frontends` that the configuration has also those
     /// that `shutdown frontend` ended.
     pub fn closed_frontends(&self, frontends: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
         let is_open = |frontend: &str| {

@@ -181,6 +181,17 @@ impl View {
     }
 }
 
+/// The frontends of HAProxy's own pages. Statistics of several processes are gathered, and are no page of one of them.
+#[must_use]
+pub fn pages(cluster: &Cluster, plan: &Plan) -> Vec<&'static str> {
+    let statistics = cluster.listen.stats.filter(|_| plan.balancer.instances == 1);
+    let pages = [
+        statistics.map(|_| "stats"),
+        cluster.listen.status.map(|_| "mcp_status"),
+    ];
+    pages.into_iter().flatten().collect()
+}
+
 fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -> Vec<FrontendView> {
     let listen = &cluster.listen;
     let binds = |port: Option<u16>| -> Vec<String> {

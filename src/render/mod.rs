@@ -22,7 +22,7 @@ pub use dataplane::{
     DataplaneServer, DataplaneTimeouts,
 };
 pub use drained::{down_names, drained_ids, drained_names, server_states};
-pub use haproxy::haproxy;
+pub use haproxy::{haproxy, pages as haproxy_pages};
 pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, chosen_by_nginx, nginx};
 pub use pool::{
     HealthTarget, Server, backend_behind, chosen_by_haproxy, frontend_behind, health_targets, servers,

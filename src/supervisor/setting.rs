@@ -99,11 +99,12 @@ impl Setting {
         }
     }
 
-    /// The frontends that clients meet, by their names in the balancer.
-    pub(super) fn public_frontends(&self) -> BTreeSet<&'static str> {
+    /// The frontends that the balancer has, by name: for clients, and for its pages.
+    pub(super) fn frontends(&self) -> BTreeSet<&'static str> {
         let keys = self.cluster.listen.ports().map(|(key, _)| key);
         keys.filter(|key| *key == "tcp" || self.cluster.has_http())
             .map(frontend_behind)
+            .chain(self.balancer.page_frontends(self.deployment()))
             .collect()
     }
 

@@ -267,7 +267,7 @@ async fn take_back(
     let overrides = orders.ready(socket, node, before).await?;
     let closed = Inspection::read(socket)
         .await?
-        .closed_frontends(setting.public_frontends());
+        .closed_frontends(setting.frontends());
     let mut opened = Vec::new();
     for frontend in closed {
         match socket.enable_frontend(&frontend).await {

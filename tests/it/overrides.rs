@@ -274,6 +274,18 @@ fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'stati
     cluster.ok(&["reload"]);
     cluster.client(2);
     is_healthy(&cluster);
+    if balancer == "haproxy" {
+        // The page that tells other balancers and monitoring whether the cluster is up.
+        others_say(&cluster, "shutdown frontend mcp_status");
+        eventually("the page to be missed", || {
+            let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
+            shown
+                .contains("frontend mcp_status accepts no connections")
+                .then_some(())
+        });
+        cluster.ok(&["reload"]);
+        is_healthy(&cluster);
+    }
 }
 
 fn a_socket_that_is_gone_is_shown_and_made_again_by_a_reload(balancer: &'static str) {

@@ -315,7 +315,7 @@ impl Core {
             };
             orders.overrides(inspection, node, expected)
         });
-        let closed = inspection.closed_frontends(self.setting.public_frontends());
+        let closed = inspection.closed_frontends(self.setting.frontends());
         let servers = servers.map(Finding::Server);
         servers
             .chain(closed.into_iter().map(Finding::ClosedFrontend))
