@@ -87,6 +87,12 @@ fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balanc
             .contains("erlmcp3 takes no clients: maintenance, set over"),
         "{refused:?}"
     );
+    if state == "down" {
+        assert!(
+            refused.stderr.contains("error: no node takes clients"),
+            "{refused:?}"
+        );
+    }
 
     let ready = cluster.run(&["ready", "erlmcp1"]);
     assert_eq!(ready.code, 0, "{ready:?}");

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::target::Target;
-use crate::api::{Client, ClientError, Distribution, Node, NodeState, Status};
+use crate::api::{Client, ClientError, ClusterState, Distribution, Node, NodeState, Status};
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -112,7 +112,7 @@ impl Aim {
         let profile = settings.cluster()?;
         let target = listener(&status, protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
-        let warnings = resting
+        let warnings: Vec<String> = resting
             .map(|node| format!("{} takes no clients: {}", node.name, standing(node)))
             .chain(
                 status
@@ -121,6 +121,15 @@ impl Aim {
                     .flat_map(|balancer| balancer.overrides.clone()),
             )
             .collect();
+        if status.state == ClusterState::Down && !status.nodes.iter().any(takes_clients) {
+            for warning in &warnings {
+                printer.warning(warning);
+            }
+            return Err(
+                Failure::because("no node takes clients: there is nothing to test".to_owned())
+                    .hint("`clusterctl ready NODE`".to_owned()),
+            );
+        }
         let cluster = cluster(supervisor, &status, &profile, protocol, args)?;
         Ok(Aim {
             target,

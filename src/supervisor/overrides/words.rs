@@ -125,7 +125,7 @@ impl Core {
         };
         let backends: BTreeSet<&str> = shown.iter().map(|(_, found)| found.backend.as_str()).collect();
         let backends: Vec<&str> = backends.into_iter().collect();
-        let place = format!("{}{}", backends.join(", "), self.processes(&shown));
+        let place = format!("{}{}", listed(&backends), self.processes(&shown));
         sentence(strictest, &place, self.setting.balancer.kind())
     }
 
@@ -158,6 +158,19 @@ impl Core {
 }
 
 // Private
+
+/// The names, the first of them when there are many: nginx has a backend for the clients of each node.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 4;
+    match names {
+        [_, _, _, _, _, ..] => format!(
+            "{} and {} more",
+            names[..SHOWN - 1].join(", "),
+            names.len() - SHOWN + 1
+        ),
+        _ => names.join(", "),
+    }
+}
 
 /// Whether the setting changes the node's share, and not its state.
 const fn is_share(setting: &balancer::Setting) -> bool {
