@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::planned::Planned;
 use super::printer::Printer;
+use super::reply::CheckReply;
 use super::settings::Settings;
 use crate::beam;
 use crate::erlmcp::Installation;
@@ -26,8 +27,17 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Che
             .map_err(PrepareError::from)?;
     }
     planned.warn(printer);
-    for warned in warned {
-        printer.warning(&warned);
+    for warning in &warned {
+        printer.warning(warning);
+    }
+    if settings.json {
+        let planned_warnings = planned.plan.warnings.iter().map(ToString::to_string);
+        printer.pretty_json(&CheckReply {
+            balancer: balancer.kind(),
+            version: balancer.version(),
+            warnings: planned_warnings.chain(warned).collect(),
+        })?;
+        return Ok(Exit::Done);
     }
     printer.note(&format!(
         "the profile is sound, and {} {} accepts its configuration",

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::names::known_node;
 use super::printer::Printer;
+use super::reply::NodeReply;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, DrainOrder, Node, NodeState};
 use crate::platform::RunDir;
@@ -36,9 +37,14 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         ordered => ordered?,
     }
     if args.wait {
-        return wait(printer, &run_dir, args).await;
+        wait(printer, &run_dir, args).await?;
+    } else {
+        printer.note(&format!("{} gets no new connections", args.node));
     }
-    printer.note(&format!("{} gets no new connections", args.node));
+    if settings.json {
+        let status = Client::connect(&run_dir.control_socket()).await?.status().await?;
+        printer.pretty_json(&NodeReply::new(status, &args.node, Vec::new()))?;
+    }
     Ok(Exit::Done)
 }
 
@@ -61,7 +67,7 @@ async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Resu
     }
 }
 
-async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcome {
+async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result<(), Failure> {
     let patience = args.deadline.duration()
         + if args.close || args.stop {
             AFTERMATH
@@ -81,7 +87,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Outcom
                     "empty"
                 };
                 printer.note(&format!("{} is {how}", args.node));
-                return Ok(Exit::Done);
+                return Ok(());
             }
             Ok(node) if node.state == NodeState::Up => {
                 view.end();

@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::args;
 use super::balancer_name::AVAILABLE;
 use super::exit::Exit;
-use super::failure::{Failure, NotWritten, Outcome};
+use super::failure::{Failure, Outcome};
 use super::log_file::LogFile;
 use super::names;
 use super::printer::Printer;
+use super::reply::LogLine;
 use super::settings::Settings;
 use crate::platform::RunDir;
 use crate::profile::{self, Cluster, Runtime, closest};
@@ -35,6 +36,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
     };
     let mut reader = Reader {
         printer,
+        json: settings.json,
         logs: &logs,
         wanted,
         open: BTreeMap::new(),
@@ -58,6 +60,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
 
 struct Reader<'a> {
     printer: &'a Printer,
+    json: bool,
     logs: &'a Path,
     /// One log only.
     wanted: Option<&'a str>,
@@ -100,17 +103,21 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn show(&self, name: &str, lines: &[u8]) -> Result<(), NotWritten> {
+    fn show(&self, name: &str, lines: &[u8]) -> Result<(), Failure> {
         if lines.is_empty() {
             return Ok(());
         }
         let lines = String::from_utf8_lossy(lines);
+        if self.json {
+            let mut objects = lines.lines().map(|line| LogLine { log: name, line });
+            return objects.try_for_each(|object| self.printer.json(&object));
+        }
         if self.wanted.is_some() {
-            return self.printer.data(&lines);
+            return Ok(self.printer.data(&lines)?);
         }
         let prefix = paint::cyan(&format!("{name} |"));
         let prefixed: Vec<String> = lines.lines().map(|line| format!("{prefix} {line}")).collect();
-        self.printer.data(&prefixed.join("\n"))
+        Ok(self.printer.data(&prefixed.join("\n"))?)
     }
 }
 

@@ -29,6 +29,7 @@ mod progress;
 mod ready;
 mod reload;
 mod render;
+mod reply;
 mod restart;
 mod serving;
 mod settings;
@@ -57,6 +58,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (printer, outcome) = match Cli::read(line) {
         Ok(cli) => {
             let printer = Printer::new(!cli.global.no_color);
+            let refused = reply::refuse_json(&cli);
             let mut settings = Settings::new(cli.global);
             if matches!(
                 cli.verb,
@@ -68,7 +70,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
             if !matches!(cli.verb, Verb::Node(_) | Verb::Dataplane(_)) {
                 set_apart();
             }
-            let outcome = follow(&cli.verb, &settings, &printer);
+            let outcome = refused.and_then(|()| follow(&cli.verb, &settings, &printer));
             (printer, outcome)
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use super::args::ProfileVerb;
 use super::exit::Exit;
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::profile::{DEFAULT, EMBEDDED, schema, show, summary};
@@ -15,6 +15,11 @@ pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) ->
             printer.pretty_json(&names)?;
         }
         ProfileVerb::List => printer.data(&list())?,
+        ProfileVerb::Show { name } if settings.json => {
+            let shown = show(&settings.source_of(name.as_deref())?)?;
+            let profile: serde_json::Value = serde_yaml::from_str(&shown).map_err(Failure::new)?;
+            printer.pretty_json(&profile)?;
+        }
         ProfileVerb::Show { name } => printer.data(&show(&settings.source_of(name.as_deref())?)?)?,
         ProfileVerb::Schema => printer.pretty_json(&schema())?,
     }

@@ -6,6 +6,7 @@ use super::failure::Outcome;
 use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
+use super::reply::NodeReply;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
 use crate::api::{Client, Node, ReadyOrder};
@@ -24,7 +25,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Rea
     }
     progress::outcome(&client).await?;
     let is_meant = |node: &Node| node.name == args.node;
-    all_serve(&settled(&client, is_meant).await?, "is ready", is_meant)?;
+    let status = settled(&client, is_meant).await?;
+    all_serve(&status, "is ready", is_meant)?;
     printer.note(&format!("{} takes new connections", args.node));
+    if settings.json {
+        printer.pretty_json(&NodeReply::new(status, &args.node, ready.took_back))?;
+    }
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
+use super::reply::ReloadReply;
 use super::serving::settled;
 use super::settings::Settings;
 use crate::api::{Client, NodeState, ReloadOrder};
@@ -38,7 +39,10 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
         printer.warning(problem);
     }
     match reloaded.pid {
-        _ if settings.json => printer.pretty_json(&reloaded)?,
+        pid if settings.json => {
+            let profile = changes.iter().map(ToString::to_string).collect();
+            printer.pretty_json(&ReloadReply::new(pid, profile))?;
+        }
         Some(pid) => printer.note(&format!("reloaded: pid {pid} takes new connections")),
         None => printer.note("reloaded: nothing changes for the balancer"),
     }

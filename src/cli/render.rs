@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::planned::Planned;
 use super::printer::Printer;
+use super::reply::{RenderReply, RenderedFile};
 use super::settings::Settings;
 use crate::balancer::ConfigFile;
 use crate::platform::RunDir;
@@ -16,18 +17,43 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Ren
     planned.warn(printer);
     match &args.output {
         // The first file is the configuration; others, as a bundle with a private key, belong in no terminal.
+        None if settings.json => {
+            let config = files.into_iter().take(1).map(|file| RenderedFile {
+                path: name(&file),
+                content: Some(file.content),
+            });
+            printer.pretty_json(&RenderReply {
+                files: config.collect(),
+            })?;
+        }
         None => {
             let config = files.first().map_or("", |file| &file.content);
             printer.data(config)?;
         }
-        Some(directory) => write(printer, directory, &files)?,
+        Some(directory) => {
+            let written = write(directory, &files)?;
+            if settings.json {
+                printer.pretty_json(&RenderReply { files: written })?;
+            } else {
+                for file in written {
+                    printer.data(&file.path)?;
+                }
+            }
+        }
     }
     Ok(Exit::Done)
 }
 
 // Private
 
-fn write(printer: &Printer, directory: &std::path::Path, files: &[ConfigFile]) -> Result<(), Failure> {
+fn name(file: &ConfigFile) -> String {
+    let name = file.path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Writes all of them.
+fn write(directory: &std::path::Path, files: &[ConfigFile]) -> Result<Vec<RenderedFile>, Failure> {
+    let mut written = Vec::new();
     let not_written = |path: &std::path::Path, error| {
         Failure::new(error).context(format!("cannot write `{}`", path.display()))
     };
@@ -35,7 +61,10 @@ fn write(printer: &Printer, directory: &std::path::Path, files: &[ConfigFile]) -
     for file in files {
         let path = directory.join(file.path.file_name().unwrap_or_default());
         RunDir::replace(&path, file.content.as_bytes()).map_err(|error| not_written(&path, error))?;
-        printer.data(&path.display().to_string())?;
+        written.push(RenderedFile {
+            path: path.display().to_string(),
+            content: None,
+        });
     }
-    Ok(())
+    Ok(written)
 }

@@ -6,6 +6,7 @@ use super::failure::Outcome;
 use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
+use super::reply::RestartReply;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
 use crate::api::{Client, Node, RestartOrder};
@@ -23,6 +24,10 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Res
     client.restart(&order).await?;
     progress::attend("restart", &client, &run_dir, printer).await?;
     let is_meant = |node: &Node| args.node.as_ref().is_none_or(|name| *name == node.name);
-    all_serve(&settled(&client, is_meant).await?, "was restarted", is_meant)?;
+    let status = settled(&client, is_meant).await?;
+    all_serve(&status, "was restarted", is_meant)?;
+    if settings.json {
+        printer.pretty_json(&RestartReply::new(status, args.node.as_deref()))?;
+    }
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
+use super::reply::StopReply;
 use super::settings::Settings;
 use crate::api::{Client, ClientError, StopOrder};
 use crate::platform::{Identity, Lock, Process, RunDir};
@@ -21,10 +22,21 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Stops it, and returns when it is gone.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Stop) -> Outcome {
     let run_dir = settings.run_dir()?;
-    match Presence::of(&run_dir).await? {
+    let stopped = end(&run_dir, printer, args).await?;
+    if settings.json {
+        printer.pretty_json(&StopReply { stopped })?;
+    }
+    Ok(Exit::Done)
+}
+
+// Private
+
+/// Stops what runs; whether anything did.
+async fn end(run_dir: &RunDir, printer: &Printer, args: &args::Stop) -> Result<bool, Failure> {
+    match Presence::of(run_dir).await? {
         Presence::Running(client) => {
             // Not known when the state file is gone or broken; its socket and its lock then have to tell.
-            let supervisor = Record::read(&run_dir)
+            let supervisor = Record::read(run_dir)
                 .ok()
                 .flatten()
                 .map(|record| record.supervisor());
@@ -34,25 +46,24 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
                 ordered => ordered?,
             }
             let patience = args.grace.duration() + PATIENCE;
-            tokio::time::timeout(patience, gone(&run_dir, supervisor))
+            tokio::time::timeout(patience, gone(run_dir, supervisor))
                 .await
                 .map_err(|_| stuck(patience))?
                 .map_err(Failure::new)?;
-            match Presence::of(&run_dir).await? {
-                Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
+            match Presence::of(run_dir).await? {
+                Presence::Orphaned(record) => end_orphans(printer, run_dir, &record, args).await?,
                 Presence::Running(_) | Presence::Absent => printer.note("stopped"),
             }
         }
-        Presence::Orphaned(record) => end_orphans(printer, &run_dir, &record, args).await?,
+        Presence::Orphaned(record) => end_orphans(printer, run_dir, &record, args).await?,
         Presence::Absent => {
-            sweep(&run_dir).await?;
+            sweep(run_dir).await?;
             printer.note("nothing is running");
+            return Ok(false);
         }
     }
-    Ok(Exit::Done)
+    Ok(true)
 }
-
-// Private
 
 async fn end_orphans(
     printer: &Printer,

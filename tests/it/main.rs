@@ -28,6 +28,7 @@ mod harness;
 mod holding;
 mod hurry;
 mod input;
+mod json;
 mod lifecycle;
 mod load_test;
 mod nginx;

@@ -1,0 +1,135 @@
+//! What commands that change or check something print with `--json`. Their notes and warnings go to stderr all the same.
+
+use serde::Serialize;
+
+use super::args::{Cli, Verb};
+use super::failure::Failure;
+use crate::api::{Node, Status};
+use crate::profile::BalancerKind;
+
+/// Of `drain` and `ready`.
+#[derive(Debug, Serialize)]
+pub(super) struct NodeReply {
+    /// The node, as in `status`.
+    node: Option<Node>,
+    /// What others had set at the balancer, and `ready` took back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    took_back: Vec<String>,
+}
+
+/// Of `restart`.
+#[derive(Debug, Serialize)]
+pub(super) struct RestartReply {
+    /// The nodes that were restarted, as in `status`.
+    nodes: Vec<Node>,
+}
+
+/// Of `reload`.
+#[derive(Debug, Serialize)]
+pub(super) struct ReloadReply {
+    /// Whether the profile has changed, or the balancer was reloaded for another reason.
+    changed: bool,
+    /// The balancer process that takes new connections by the new configuration, where it concerns the balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
+    /// What is different in the profile, a line for each value.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profile: Vec<String>,
+}
+
+/// Of `stop`.
+#[derive(Debug, Serialize)]
+pub(super) struct StopReply {
+    /// Whether anything ran.
+    pub(super) stopped: bool,
+}
+
+/// Of `check`.
+#[derive(Debug, Serialize)]
+pub(super) struct CheckReply<'a> {
+    /// The balancer that has accepted the configuration.
+    pub(super) balancer: BalancerKind,
+    /// Its version, as it says itself.
+    pub(super) version: &'a str,
+    /// What does not prevent a start.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Of `render`.
+#[derive(Debug, Serialize)]
+pub(super) struct RenderReply {
+    /// The files: with `--output` those that were written, else the configuration.
+    pub(super) files: Vec<RenderedFile>,
+}
+
+/// A file of the balancer.
+#[derive(Debug, Serialize)]
+pub(super) struct RenderedFile {
+    /// Its path; of one that was not written, its name.
+    pub(super) path: String,
+    /// What is in it, of one that was not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content: Option<String>,
+}
+
+/// A line of `logs`.
+#[derive(Debug, Serialize)]
+pub(super) struct LogLine<'a> {
+    /// The log's name, as `logs NAME` takes it.
+    pub(super) log: &'a str,
+    /// The line, without its end.
+    pub(super) line: &'a str,
+}
+
+impl NodeReply {
+    /// About the node called `name`.
+    pub(super) fn new(status: Status, name: &str, took_back: Vec<String>) -> NodeReply {
+        NodeReply {
+            node: status.nodes.into_iter().find(|node| node.name == name),
+            took_back,
+        }
+    }
+}
+
+impl RestartReply {
+    /// About the node called `name`, or about all of them.
+    pub(super) fn new(status: Status, name: Option<&str>) -> RestartReply {
+        let is_meant = |node: &Node| name.is_none_or(|name| node.name == name);
+        RestartReply {
+            nodes: status.nodes.into_iter().filter(is_meant).collect(),
+        }
+    }
+}
+
+impl ReloadReply {
+    /// The balancer's process `pid`, and what changed in the `profile`.
+    pub(super) fn new(pid: Option<u32>, profile: Vec<String>) -> ReloadReply {
+        ReloadReply {
+            changed: pid.is_some() || !profile.is_empty(),
+            pid,
+            profile,
+        }
+    }
+}
+
+/// Refuses `--json` for a command that has no answer to give in it.
+///
+/// # Errors
+/// A usage error that names the command.
+pub(super) fn refuse_json(cli: &Cli) -> Result<(), Failure> {
+    let command = match &cli.verb {
+        Verb::Completions(_) => "completions",
+        Verb::Man => "man",
+        Verb::Node(_) => "node",
+        Verb::Dataplane(_) => "dataplane",
+        Verb::Supervise => "supervise",
+        Verb::Start(args) if args.foreground => "start --foreground",
+        _ => return Ok(()),
+    };
+    if cli.global.json {
+        return Err(
+            Failure::usage(format!("`{command}` prints no JSON")).hint("leave out `--json`".to_owned())
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! `--json`: what every command prints to stdout is JSON, or it refuses.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::TestCluster;
+
+/// Commands whose output is no data.
+const REFUSING: [&str; 5] = ["completions", "dataplane", "man", "node", "supervise"];
+/// Commands that print one JSON value, each with the arguments of this test.
+const PRINTING: [(&str, &[&str]); 15] = [
+    ("check", &[]),
+    ("doctor", &[]),
+    ("drain", &["erlmcp2"]),
+    ("erlang", &[]),
+    ("health", &[]),
+    ("load-test", &["8", "0"]),
+    ("profile", &["show"]),
+    ("ready", &["erlmcp2"]),
+    ("reload", &[]),
+    ("render", &[]),
+    ("restart", &["erlmcp3"]),
+    ("start", &[]),
+    ("stats", &[]),
+    ("status", &[]),
+    ("stop", &[]),
+];
+
+fn printed(cluster: &TestCluster, args: &[&str]) -> Value {
+    let run = cluster.run(&[args, &["--json"]].concat());
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {run:?}"))
+}
+
+#[test]
+fn every_command_is_known_to_this_test() {
+    let commands = clusterctl::cli::command();
+    let all: BTreeSet<&str> = commands
+        .get_subcommands()
+        .map(|command| command.get_name())
+        .collect();
+    let known = PRINTING.iter().map(|(name, _)| *name);
+    assert_eq!(all, known.chain(REFUSING).chain(["logs"]).collect());
+}
+
+#[test]
+fn commands_print_json_on_stdout_and_say_what_they_did() {
+    let cluster = TestCluster::behind("builtin");
+    let print = |name: &str| {
+        let (_, args) = PRINTING.iter().find(|(printing, _)| *printing == name).unwrap();
+        printed(&cluster, &[&[name], *args].concat())
+    };
+    assert_eq!(print("stop"), json!({"stopped": false}));
+    assert_eq!(print("check")["balancer"], "builtin");
+    let rendered = print("render");
+    assert_eq!(rendered["files"][0]["path"], "dataplane.yaml");
+    assert!(rendered["files"][0]["content"].is_string());
+    assert_eq!(print("profile")["nodes"]["count"], 4);
+    assert!(print("doctor").is_array());
+
+    assert_eq!(print("start")["state"], "healthy");
+    assert_eq!(print("status")["state"], "healthy");
+    assert!(print("health")["alerts"].is_array());
+    assert!(print("stats")["rows"].is_array());
+    assert_eq!(print("load-test")["held"], 8);
+    let drained = print("drain");
+    assert_eq!(drained["node"]["name"], "erlmcp2");
+    assert_eq!(drained["node"]["state"], "drained");
+    assert_eq!(print("ready")["node"]["state"], "up");
+    let restarted = print("restart");
+    assert_eq!(restarted["nodes"][0]["name"], "erlmcp3");
+    assert_eq!(restarted["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(print("reload"), json!({"changed": false}));
+    let reloaded = printed(&cluster, &["reload", "--set", "limits.per_ip.connections=7"]);
+    assert_eq!(reloaded["changed"], true);
+    assert!(reloaded["pid"].is_u64(), "{reloaded}");
+    assert!(reloaded["profile"][0].as_str().unwrap().contains("per_ip"));
+    let lines = cluster.ok(&["logs", "supervisor", "--json"]);
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["log"] == "supervisor" && line["line"].is_string(), "{line}");
+    }
+    assert!(lines.lines().count() > 5);
+    assert_eq!(print("stop"), json!({"stopped": true}));
+}
+
+#[test]
+fn what_prints_no_data_refuses() {
+    let cluster = TestCluster::behind("builtin");
+    for args in [
+        &["completions", "bash"][..],
+        &["man"],
+        &["node", "--name", "a", "--tcp", "127.0.0.1:1"],
+        &["dataplane", "--config", "none"],
+        &["start", "--foreground"],
+    ] {
+        let run = cluster.run(&[args, &["--json"]].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(run.stderr.contains("prints no JSON"), "{run:?}");
+    }
+}
