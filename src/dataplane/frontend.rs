@@ -109,10 +109,14 @@ impl Frontend {
         self.state.store(state, Relaxed);
     }
 
-    /// Takes a place for one more, if there is one; if not, clients wait to be accepted. Whoever has it gives it back by
-    /// `sessions.down`.
-    pub(crate) fn reserve(&self) -> bool {
+    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission), which gives it back.
+    pub(super) fn reserve(&self) -> bool {
         self.state() == FrontendState::Open && self.sessions.up_within(self.maxconn.load(Relaxed))
+    }
+
+    /// Gives a place back.
+    pub(super) fn release(&self) {
+        self.sessions.down();
     }
 
     /// A client has come, to a place that was reserved. Refusals are counted, and told at times.

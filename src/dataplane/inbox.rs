@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::backend::Lease;
+use super::backend::{Lease, Notify};
 use super::layout::Layout;
 use super::server::Server;
 use crate::runtime::serve::SessionFigures;
@@ -36,3 +36,13 @@ pub(crate) enum Order {
 
 /// One worker's post.
 pub(crate) type Inbox = crate::workers::Inbox<Order>;
+
+impl Notify for Inbox {
+    fn worker(&self) -> u16 {
+        crate::workers::Inbox::worker(self)
+    }
+
+    fn served(&self, index: u32, serial: u64, lease: Lease) {
+        self.post(Order::Served { index, serial, lease });
+    }
+}

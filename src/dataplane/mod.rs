@@ -12,6 +12,7 @@
 //! It knows neither supervisor nor command line. What crosses threads is data: orders go to a worker's inbox.
 
 mod address;
+mod admission;
 mod backend;
 mod balance;
 mod checks;

@@ -23,7 +23,7 @@ const PER_SESSION: u64 = 2;
 #[derive(Debug)]
 pub(crate) struct Plane {
     pub(crate) clock: Clock,
-    pub(crate) process: Process,
+    pub(crate) process: Arc<Process>,
     layout: ArcSwap<Layout>,
     inboxes: Vec<Arc<Inbox>>,
     /// `RLIMIT_NOFILE`.
@@ -34,7 +34,7 @@ impl Plane {
     pub(crate) fn new(clock: Clock, layout: Layout, inboxes: Vec<Arc<Inbox>>, nofile: u64) -> Plane {
         Plane {
             clock,
-            process: Process::new(layout.config.maxconn),
+            process: Arc::new(Process::new(layout.config.maxconn)),
             layout: ArcSwap::from_pointee(layout),
             inboxes,
             nofile,

@@ -53,8 +53,8 @@ impl Process {
         self.configured.load(Relaxed)
     }
 
-    /// Takes a place for one more, if there is one; [`Process::ended`] gives it back.
-    pub(crate) fn reserve(&self) -> bool {
+    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission), which gives it back.
+    pub(super) fn reserve(&self) -> bool {
         self.connections.up_within(self.maxconn())
     }
 
@@ -70,8 +70,8 @@ impl Process {
         self.sessions.tick(now);
     }
 
-    /// A session has ended, or none came.
-    pub(crate) fn ended(&self) {
+    /// Gives a place back.
+    pub(super) fn release(&self) {
         self.connections.down();
     }
 }

@@ -35,10 +35,7 @@ fn printed(cluster: &TestCluster, args: &[&str]) -> Value {
 #[test]
 fn every_command_is_known_to_this_test() {
     let commands = clusterctl::cli::command();
-    let all: BTreeSet<&str> = commands
-        .get_subcommands()
-        .map(|command| command.get_name())
-        .collect();
+    let all: BTreeSet<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();
     let known = PRINTING.iter().map(|(name, _)| *name);
     assert_eq!(all, known.chain(REFUSING).chain(["logs"]).collect());
 }

@@ -6,7 +6,7 @@
 mod lease;
 mod queue;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
@@ -25,7 +25,7 @@ use crate::runtime::serve::BackendFigures;
 
 pub(crate) use lease::Lease;
 use queue::Queue;
-pub(crate) use queue::Waiter;
+pub(crate) use queue::{Notify, Waiter};
 
 /// A group of servers.
 #[derive(Debug)]

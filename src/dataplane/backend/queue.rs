@@ -5,14 +5,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::lease::Lease;
-use crate::dataplane::inbox::{Inbox, Order};
 use crate::dataplane::server::Server;
+
+/// A worker, as it is told that one of its sessions has got a server.
+pub(crate) trait Notify: Send + Sync + std::fmt::Debug {
+    /// The worker's number.
+    fn worker(&self) -> u16;
+
+    /// The session at `index` with the number `serial` has got `lease`.
+    fn served(&self, index: u32, serial: u64, lease: Lease);
+}
 
 /// A session that waits in its worker.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// Where its worker is told.
-    pub(crate) inbox: Arc<Inbox>,
+    /// Its worker.
+    pub(crate) worker: Arc<dyn Notify>,
     /// Its place in its worker.
     pub(crate) index: u32,
     /// Its number in its worker: places are used again.
@@ -32,11 +40,7 @@ pub(super) struct Queue(VecDeque<Waiter>);
 impl Waiter {
     /// It has waited long enough.
     pub(super) fn served(self, lease: Lease) {
-        self.inbox.post(Order::Served {
-            index: self.index,
-            serial: self.serial,
-            lease,
-        });
+        self.worker.served(self.index, self.serial, lease);
     }
 }
 
@@ -65,7 +69,7 @@ impl Queue {
         let at = self
             .0
             .iter()
-            .position(|waiter| waiter.serial == serial && waiter.inbox.worker() == worker)?;
+            .position(|waiter| waiter.serial == serial && waiter.worker.worker() == worker)?;
         self.0.remove(at)
     }
 }

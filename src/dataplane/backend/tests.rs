@@ -28,7 +28,7 @@ fn server(id: u32, maxconn: u32) -> Arc<Server> {
     Arc::new(Server::new(config, ServerState::Ready, THREADS, Instant::now()))
 }
 
-fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
+pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
     let config = DataplaneBackend {
         name: "nodes".into(),
         algorithm: crate::profile::Algorithm::Leastconn,
@@ -57,7 +57,7 @@ fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
     let client = IpAddr::from([10, 0, 0, u8::try_from(worker).unwrap()]);
     for serial in 0..ROUNDS {
         let waiter = || Waiter {
-            inbox: Arc::clone(&inbox),
+            worker: inbox.clone(),
             index: 0,
             serial,
             client,
@@ -143,7 +143,7 @@ fn a_worker_that_has_ended_keeps_no_place() {
     let client = IpAddr::from([10, 0, 0, 1]);
     let assign = |serial| {
         backend.assign(client, &[], || Waiter {
-            inbox: Arc::clone(&inbox),
+            worker: inbox.clone(),
             index: 0,
             serial,
             client,

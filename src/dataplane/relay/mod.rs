@@ -152,7 +152,7 @@ enum Stop {
 
 impl Relay {
     /// Moves what can be moved, through `buffer`.
-    pub fn step(
+    pub fn transfer(
         &mut self,
         client: &mut impl End,
         server: &mut impl End,

@@ -94,7 +94,7 @@ fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl 
     let mut buffer = [0; 7];
     for _ in 0..10_000 {
         ready(relay);
-        let step = relay.step(client, server, &mut buffer, gate);
+        let step = relay.transfer(client, server, &mut buffer, gate);
         if matches!(step, Step::Done | Step::Broken(..)) {
             return step;
         }
@@ -158,12 +158,12 @@ fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
     let mut relay = Relay::default();
     relay.client.readable = true;
     // Not connected yet: what the client says is kept.
-    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    let step = relay.transfer(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
     assert_eq!((step, relay.has_said()), (Step::Waits, true));
     gone.breaks_after = Some(0);
     gone.input = [Input::End].into();
     relay.server.writable = true;
-    let step = relay.step(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
+    let step = relay.transfer(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
     assert_eq!(
         (step, client.finished, relay.is_untouched()),
         (Step::More, false, true)
@@ -194,7 +194,7 @@ fn a_client_that_resets_after_its_end_is_noticed() {
         Step::Waits
     );
     relay.client.outlook = Outlook::Failed;
-    let step = relay.step(&mut client, &mut server, &mut [0; 8], &mut OpenGate);
+    let step = relay.transfer(&mut client, &mut server, &mut [0; 8], &mut OpenGate);
     assert_eq!(step, Step::Broken(Side::Client, io::ErrorKind::ConnectionReset));
 }
 
@@ -211,7 +211,7 @@ fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
     assert_eq!(server.written, b"abcd");
     ready(&mut relay);
     assert_eq!(
-        relay.step(&mut client, &mut server, &mut [0; 8], &mut gate),
+        relay.transfer(&mut client, &mut server, &mut [0; 8], &mut gate),
         Step::Held
     );
     assert_eq!(client.input.len(), 2);
@@ -219,7 +219,7 @@ fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
     server.input = [bytes("pong")].into();
     ready(&mut relay);
     assert_eq!(
-        relay.step(&mut client, &mut server, &mut [0; 8], &mut gate),
+        relay.transfer(&mut client, &mut server, &mut [0; 8], &mut gate),
         Step::Held
     );
     assert_eq!(client.written, b"pong");

@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 use super::listener::Accepted;
 use super::session::{Done, Phase, Session};
 use super::{About, SAYS, Worker};
-use crate::dataplane::frontend::Frontend;
+use crate::dataplane::admission::Admission;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
 
@@ -52,22 +52,15 @@ impl Worker {
             let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
                 return;
             };
-            let frontend = Arc::clone(&listener.frontend);
-            if self.places.count() >= self.room || !self.plane.process.reserve() {
+            if self.places.count() >= self.room {
                 return self.look_again(RETRY);
             }
-            if !frontend.reserve() {
-                self.plane.process.ended();
+            let Some(admission) = Admission::take(&self.plane.process, &listener.frontend) else {
                 return self.look_again(RETRY);
-            }
-            let accepted = listener.accept();
-            if let Accepted::Client(stream, from) = accepted {
-                self.welcome(frontend, stream, from);
-                continue;
-            }
-            self.give_back(&frontend);
-            match accepted {
-                Accepted::Client(..) | Accepted::Gone => {}
+            };
+            match listener.accept() {
+                Accepted::Client(stream, from) => self.welcome(admission, stream, from),
+                Accepted::Gone => {}
                 Accepted::Nobody => return,
                 Accepted::Full(error) => {
                     self.complain("cannot accept: clients wait", &error);
@@ -83,11 +76,13 @@ impl Worker {
         self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
     }
 
-    fn welcome(&mut self, frontend: Arc<Frontend>, stream: TcpStream, from: std::net::SocketAddr) {
+    /// A client has come. One that is refused is closed, and its place is free again.
+    fn welcome(&mut self, admission: Admission, stream: TcpStream, from: std::net::SocketAddr) {
+        let frontend = admission.frontend();
         let ip = from.ip().to_canonical();
         self.plane.process.accepted(self.now);
         let Ok(visit) = frontend.enter(ip, self.now, &self.plane.clock) else {
-            return self.give_back(&frontend);
+            return;
         };
         self.plane.process.begun(self.now);
         let backend = Arc::clone(&frontend.route().backend);
@@ -96,7 +91,7 @@ impl Worker {
         let mut session = Box::new(Session {
             index: self.places.vacant(),
             serial: self.serial,
-            frontend,
+            admission,
             backend,
             from,
             client: stream,
@@ -118,12 +113,6 @@ impl Worker {
             return self.end(session, super::Why::NoServer);
         }
         self.assign(session);
-    }
-
-    /// Nobody took the place that was reserved.
-    fn give_back(&self, frontend: &Frontend) {
-        frontend.sessions.down();
-        self.plane.process.ended();
     }
 
     fn watch(&mut self, session: &mut Session) -> io::Result<()> {

@@ -29,7 +29,7 @@ impl Worker {
     /// Finds a server for a session without one.
     pub(super) fn assign(&mut self, mut session: Box<Session>) {
         let waiter = || Waiter {
-            inbox: Arc::clone(self.plane.inbox(self.number)),
+            worker: self.plane.inbox(self.number).clone(),
             index: session.index,
             serial: session.serial,
             client: session.client_ip(),
@@ -58,7 +58,7 @@ impl Worker {
         session.attempts += 1;
         // Who has said something already is served a round trip sooner.
         session.relay.client.readable = true;
-        if let (Step::Broken(..), _) = self.step(&mut session) {
+        if let (Step::Broken(..), _) = self.relay(&mut session) {
             return self.end(session, Why::Client);
         }
         let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
@@ -136,7 +136,7 @@ impl Worker {
     /// Sends what the client has said without waiting: a server on this host has accepted by now.
     fn try_at_once(&mut self, mut session: Box<Session>) {
         session.relay.server.writable = true;
-        match self.step(&mut session).0 {
+        match self.relay(&mut session).0 {
             _ if !session.relay.has_said() => match self.watch_server(&mut session, SAYS) {
                 Ok(()) => self.connected(session),
                 Err(error) => self.failed(session, &error),

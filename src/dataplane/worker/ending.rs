@@ -10,8 +10,9 @@ use super::session::{Phase, Session, Why};
 use crate::dataplane::tally::count;
 
 impl Worker {
-    /// A session ends: it is counted, its places are given back, its sockets closed.
-    pub(super) fn end(&mut self, mut session: Box<Session>, why: Why) {
+    /// A session ends: it is counted, and each side is told how. Dropping it closes its sockets and gives back its place at the
+    /// server (`Lease`, by which a waiting client may be served), in the process and in the frontend (`Admission`).
+    pub(super) fn end(&mut self, session: Box<Session>, why: Why) {
         self.timers.disarm(session.index);
         self.places.vacate(session.index);
         if matches!(session.phase, Phase::Waiting) {
@@ -19,7 +20,7 @@ impl Worker {
         }
         tracing::debug!(
             client = %session.from,
-            frontend = session.frontend.name,
+            frontend = session.frontend().name,
             server = session.lease().map(|lease| lease.server().name.as_str()),
             bytes_in = session.relay.bytes_up(),
             bytes_out = session.relay.bytes_down(),
@@ -51,9 +52,7 @@ impl Worker {
             _ => {}
         }
         backend.sessions.down();
-        session.frontend.sessions.down();
-        self.plane.process.ended();
-        session.phase = Phase::New;
+        drop(session);
     }
 }
 

@@ -17,12 +17,12 @@ impl Worker {
         if !session.done.prompt {
             be_prompt(&mut session);
         }
-        let (step, again_at) = self.step(&mut session);
+        let (step, again_at) = self.relay(&mut session);
         if !matches!(session.phase, Phase::Relaying { .. }) {
             return self.places.put(session);
         }
         if let Some(at) = again_at {
-            session.frontend.held(session.client_ip());
+            session.frontend().held(session.client_ip());
             let at = self.plane.clock.at(at).max(self.now + 1);
             self.timers.arm(session.index, at);
         }
@@ -53,15 +53,15 @@ impl Worker {
     }
 
     /// Moves what can be moved, and counts it.
-    pub(super) fn step(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
-        let outcome = session.step(&mut self.buffer, self.plane.clock.instant(self.now));
+    pub(super) fn relay(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
+        let outcome = session.pass_on(&mut self.buffer, self.plane.clock.instant(self.now));
         let moved = (session.relay.bytes_up(), session.relay.bytes_down());
         let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
         if up + down > 0
             && let Some(lease) = session.lease()
         {
             lease.server().bytes.add(self.number, up, down);
-            session.frontend.bytes.add(self.number, up, down);
+            session.frontend().bytes.add(self.number, up, down);
             session.counted = moved;
             session.moved = self.now;
         }

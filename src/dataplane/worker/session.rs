@@ -18,6 +18,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 
 use super::gate::LineGate;
+use crate::dataplane::admission::Admission;
 use crate::dataplane::backend::{Backend, Lease};
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
@@ -32,7 +33,7 @@ pub(super) struct Session {
     pub(super) index: u32,
     /// Its number in its worker.
     pub(super) serial: u64,
-    pub(super) frontend: Arc<Frontend>,
+    pub(super) admission: Admission,
     pub(super) backend: Arc<Backend>,
     pub(super) from: SocketAddr,
     pub(super) client: TcpStream,
@@ -132,8 +133,8 @@ impl Session {
         self.from.ip().to_canonical()
     }
 
-    /// Moves what can be moved, through `buffer`. Also says when to go on if messages are held back.
-    pub(super) fn step(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
+    /// Passes on what can be passed on, through `buffer`. Also says when to go on if messages are held back.
+    pub(super) fn pass_on(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
         let Session {
             client,
             relay,
@@ -145,11 +146,19 @@ impl Session {
         let (mut client, mut server) = (Socket(Some(client)), Socket(phase.server()));
         if visit.counts_messages() {
             let mut gate = LineGate::new(visit, lines, now);
-            let step = relay.step(&mut client, &mut server, buffer, &mut gate);
+            let step = relay.transfer(&mut client, &mut server, buffer, &mut gate);
             (step, gate.again_at())
         } else {
-            (relay.step(&mut client, &mut server, buffer, &mut OpenGate), None)
+            (
+                relay.transfer(&mut client, &mut server, buffer, &mut OpenGate),
+                None,
+            )
         }
+    }
+
+    /// The frontend by which it came.
+    pub(super) fn frontend(&self) -> &Frontend {
+        self.admission.frontend()
     }
 
     /// The server it is at, or on its way to.
@@ -168,7 +177,7 @@ impl Session {
         SessionFigures {
             id: self.id(worker),
             client: self.from,
-            frontend: self.frontend.name.clone(),
+            frontend: self.frontend().name.clone(),
             backend: self.backend.name.clone(),
             server: self.lease().map(|lease| lease.server().name.clone()),
             source: match &self.phase {
