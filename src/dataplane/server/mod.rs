@@ -259,6 +259,7 @@ impl Server {
                 fall: check.fall,
                 failed: last.failed,
             }),
+            reported_state: None,
         }
     }
 

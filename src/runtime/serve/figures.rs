@@ -259,6 +259,8 @@ pub struct ServerFigures {
     pub times_down: u64,
     /// Its checks; none when it is not checked.
     pub check: Option<CheckFigures>,
+    /// Its state in the words of the processes that these figures are of; none where it follows from the figures.
+    pub reported_state: Option<String>,
 }
 
 /// A session: `show sess`.

@@ -136,6 +136,9 @@ pub(super) fn user_weight(backend: &BackendFigures) -> u32 {
 
 /// A server's state, with how far it is on its way to the next one.
 pub(super) fn word(server: &ServerFigures) -> String {
+    if let Some(reported) = &server.reported_state {
+        return reported.clone();
+    }
     if server.admin.maint {
         return "MAINT".to_owned();
     }

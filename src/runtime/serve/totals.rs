@@ -167,6 +167,8 @@ fn server(row: &Row) -> ServerFigures {
         downtime: large(row, "downtime"),
         times_down: large(row, "chkdown"),
         check: (!row.text("check_status").is_empty()).then(|| check(row)),
+        // A server that follows the checks of another one is UP without checks of its own; of several processes not all may agree.
+        reported_state: Some(row.text("status").to_owned()),
     }
 }
 
@@ -246,8 +248,19 @@ mod tests {
             states,
             [(Health::Up, false), (Health::Down, false), (Health::Up, true)]
         );
+        let words: Vec<String> = backend.servers.iter().map(state::word).collect();
+        assert_eq!(words, ["UP 1/3", "DOWN", "MAINT"]);
         let check = backend.servers[0].check.as_ref().unwrap();
         assert_eq!((check.status, check.rise), ("L7OK", 2));
         assert_eq!(backend.servers[0].maxconn, 50);
+    }
+
+    #[test]
+    fn a_servers_state_is_what_the_processes_say() {
+        let rows = "# pxname,svname,type,status,check_status,\nbe,s1,2,UP,,\nbe,s2,2,UP (2/3),L7OK,\nbe,s3,2,NOLB,L7OK,\nbe,BACKEND,1,UP,,\n";
+        let totals = Totals::new("erlmcp", &[], &Row::parse(rows).unwrap());
+        let servers = &totals.proxies.backends[0].servers;
+        let words: Vec<String> = servers.iter().map(state::word).collect();
+        assert_eq!(words, ["UP", "UP (2/3)", "NOLB"]);
     }
 }
