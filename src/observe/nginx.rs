@@ -1,5 +1,6 @@
 //! nginx as an operator sees HAProxy: rows of `show stat`, made of what else there is.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::access_log::{Figures, Kind, Tally, Traffic};
@@ -14,6 +15,8 @@ pub struct NginxView<'a> {
     pub cluster: &'a Cluster,
     /// The nodes as the supervisor sees them, with the kernel's counts.
     pub nodes: &'a [Node],
+    /// Of each node, the keys of listeners whose clients others keep from it.
+    pub out_of: &'a [BTreeSet<&'static str>],
     /// Connections at the listener of each kind, in the order of [`Kind::ALL`], as the kernel counts them.
     pub at_listeners: [u64; Kind::ALL.len()],
     /// Its status page, this question included.
@@ -49,10 +52,10 @@ pub fn nginx_stats(view: &NginxView<'_>) -> Stats {
 impl NginxView<'_> {
     fn rows(&self, kind: Kind, at_listener: u64) -> Vec<StatsRow> {
         let traffic = self.tally.of(kind);
-        let servers = self
-            .nodes
-            .iter()
-            .filter_map(|node| self.server(kind, traffic, node));
+        let nothing = BTreeSet::new();
+        let out_of = self.out_of.iter().chain(std::iter::repeat(&nothing));
+        let servers = self.nodes.iter().zip(out_of);
+        let servers = servers.filter_map(|(node, out_of)| self.server(kind, traffic, node, out_of));
         let servers: Vec<StatsRow> = servers.collect();
         let backend = self.backend(kind, traffic, &servers);
         let mut rows = vec![self.frontend(kind, traffic, at_listener)];
@@ -72,7 +75,13 @@ impl NginxView<'_> {
         }
     }
 
-    fn server(&self, kind: Kind, traffic: &Traffic, node: &Node) -> Option<StatsRow> {
+    fn server(
+        &self,
+        kind: Kind,
+        traffic: &Traffic,
+        node: &Node,
+        out_of: &BTreeSet<&str>,
+    ) -> Option<StatsRow> {
         let sessions = sessions(kind, node.connections_by);
         let figures = traffic.server(address(kind, node)?);
         let check = match self.cluster.health.kind {
@@ -82,7 +91,7 @@ impl NginxView<'_> {
         };
         Some(StatsRow {
             name: node.name.clone(),
-            status: word(node).to_owned(),
+            status: word(node, is_out(kind, out_of)).to_owned(),
             check: check.to_owned(),
             ..self.upstream_row(kind, figures, sessions)
         })
@@ -148,12 +157,19 @@ const fn sessions(kind: Kind, connections: ConnectionsBy) -> u64 {
     }
 }
 
-/// A node's state in HAProxy's words: what nginx was told of it.
-const fn word(node: &Node) -> &'static str {
+/// Whether others keep clients of `kind` from a node that they took `out_of` some listeners. Upstreams are for TCP, or for HTTP.
+fn is_out(kind: Kind, out_of: &BTreeSet<&str>) -> bool {
+    let is_tcp = |key: &str| key == Kind::Tcp.name();
+    out_of.iter().any(|key| is_tcp(key) == (kind == Kind::Tcp))
+}
+
+/// A node's state in HAProxy's words: what nginx was told of it, and whether others took it out for this kind of traffic.
+const fn word(node: &Node, is_out: bool) -> &'static str {
     match node.state {
-        NodeState::Up => "UP",
+        NodeState::Maintenance if is_out => "MAINT",
+        // Only a node that nginx was to give clients can be taken out by others.
+        NodeState::Up | NodeState::Maintenance => "UP",
         NodeState::Draining | NodeState::Drained => "DRAIN",
-        NodeState::Maintenance => "MAINT",
         NodeState::HeldBack
         | NodeState::Down
         | NodeState::Starting
@@ -178,10 +194,13 @@ mod tests {
             node(1, NodeState::Up, 30),
             node(2, NodeState::Draining, 7),
             node(3, NodeState::Down, 0),
+            node(4, NodeState::Maintenance, 0),
         ]
     }
 
     fn stats_of(lines: &[&str]) -> Stats {
+        let mut out_of = vec![BTreeSet::new(); 4];
+        out_of[3].insert("tcp");
         let mut tally = Tally::default();
         for line in lines {
             tally.add_line(line.as_bytes());
@@ -189,6 +208,7 @@ mod tests {
         nginx_stats(&NginxView {
             cluster: &cluster(),
             nodes: &nodes(),
+            out_of: &out_of,
             at_listeners: [37, 5, 0, 2],
             page: StubStatus {
                 active: 45,
@@ -217,10 +237,10 @@ mod tests {
             assert_eq!(names(kind.frontend()), ["FRONTEND"]);
             assert_eq!(
                 names(kind.upstream()),
-                ["erlmcp1", "erlmcp2", "erlmcp3", "BACKEND"]
+                ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4", "BACKEND"]
             );
         }
-        assert_eq!(stats.rows.len(), 4 * 5);
+        assert_eq!(stats.rows.len(), 4 * 6);
         let totals = stats.nginx.unwrap();
         assert_eq!(
             (totals.connections, totals.dropped, totals.strange_lines),
@@ -242,6 +262,8 @@ mod tests {
         assert_eq!(told("erlmcp1"), ("UP", "L7OK", 30));
         assert_eq!(told("erlmcp2"), ("DRAIN", "L7OK", 7));
         assert_eq!(told("erlmcp3"), ("DOWN", "", 0));
+        assert_eq!(told("erlmcp4"), ("MAINT", "L7OK", 0));
+        assert_eq!(row(&stats, "erlmcp_sse_cluster", "erlmcp4").status, "UP");
         assert_eq!(told("BACKEND"), ("UP", "", 37));
         assert_eq!(row(&stats, "mcp_frontend_sse", "FRONTEND").sessions, 2);
     }

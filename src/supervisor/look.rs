@@ -199,6 +199,11 @@ impl Look {
         self.nodes.iter().any(|node| node.drained)
     }
 
+    /// Of each node, the keys of listeners whose clients others keep from it.
+    pub(super) fn out_of(&self) -> Vec<BTreeSet<&'static str>> {
+        self.nodes.iter().map(|node| node.out_of.clone()).collect()
+    }
+
     /// The status, with connections as the kernel counts them.
     pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
         let nodes: Vec<Node> = self.nodes(setting, connections);

@@ -93,8 +93,9 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
             Some(log) => log.tally().await,
             None => Tally::default(),
         };
-        let status = desk.status().await?;
-        let seen = status_page::stats(&setting, StatusPage::new(page), &tally, &status).await;
+        let (look, connections, setting) = desk.counted().await?;
+        let (status, out_of) = (look.status(&setting, &connections), look.out_of());
+        let seen = status_page::stats(&setting, StatusPage::new(page), &tally, &status, &out_of).await;
         return seen.map(Json).map_err(|error| untold(&setting, &error));
     }
     let gathered = gathered(&setting)

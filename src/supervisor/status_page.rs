@@ -1,5 +1,6 @@
 //! The stats of a balancer without runtime API: nginx's status page, its access log, the kernel's counts, our own view.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,8 +12,8 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::count_established;
 use crate::runtime::{StatusPage, StatusPageError};
 
-/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says and its access log has
-/// told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.
+/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says, others keep the clients of
+/// the listeners `out_of` from each node, and its access log has told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.
 ///
 /// # Errors
 /// When it does not answer.
@@ -21,6 +22,7 @@ pub(super) async fn stats(
     page: StatusPage,
     tally: &Tally,
     status: &Status,
+    out_of: &[BTreeSet<&'static str>],
 ) -> Result<Stats, StatusPageError> {
     let page = page.read().await?;
     let at_listeners = at_listeners(setting).await;
@@ -28,6 +30,7 @@ pub(super) async fn stats(
     Ok(nginx_stats(&NginxView {
         cluster: &setting.cluster,
         nodes: &status.nodes,
+        out_of,
         at_listeners,
         page,
         tally,
