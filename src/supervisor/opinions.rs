@@ -182,18 +182,20 @@ impl Core {
 
     /// What the balancer has to know of the node.
     fn view(&self, index: usize) -> View {
-        let were_down = || self.were_down.contains(&self.setting.cluster.nodes[index].name);
+        let name = &self.setting.cluster.nodes[index].name;
+        let drained = self.drains.contains_key(name);
+        let were_down = || self.were_down.contains(name);
         let health = match self.node_state(index) {
             _ if !self.knows(index) && were_down() => Health::StillDown,
             _ if !self.knows(index) => Health::Unsaid,
             state if !state.answers() => Health::Ill,
-            _ if self.comebacks[index].is_held() => Health::HeldBack,
+            // A drain keeps clients from it already, and the balancer shows that it is drained and not down.
+            _ if self.comebacks[index].is_held() && !drained => Health::HeldBack,
             _ => Health::Well,
         };
-        let name = &self.setting.cluster.nodes[index].name;
         View {
             health,
-            drained: self.drains.contains_key(name),
+            drained,
             orders: self.order_counts.get(name).copied().unwrap_or(0),
         }
     }
