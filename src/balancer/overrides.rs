@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::orders::Orders;
 use crate::render::{Server, backend_behind};
 use crate::runtime::{Flag, Row, RuntimeError, ServerLine, Socket};
 
 /// One setting at a balancer, of a node in one of its backends.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Override {
     /// What was set; the strictest first.
     pub setting: Setting,
@@ -25,7 +27,7 @@ pub struct Override {
 }
 
 /// What was set. In order of strictness, the strictest first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
     /// The server is down, although the node answers our probes.
     Down {

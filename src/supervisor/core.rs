@@ -170,6 +170,7 @@ impl Core {
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
             core.were_down.clone_from(&record.down);
+            core.overrides.recall(record.overrides());
             let nodes = core.setting.cluster.nodes.iter().enumerate();
             let filling = nodes.filter(|(_, node)| record.filling.contains(&node.name));
             let filling = filling.map(|(index, _)| index).collect();
@@ -408,11 +409,13 @@ impl Core {
             .map(|index| self.setting.cluster.nodes[*index].name.clone());
         let filling: BTreeSet<String> = filling.collect();
         let places = self.listening.as_ref().map(Listening::places).unwrap_or_default();
+        let overrides = self.overrides.to_remember();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
                 && launch.source == self.setting.launch.source
                 && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
+                && recorded.overrides == overrides
                 && recorded.control_groups == self.group_directories
         });
         if is_known {
@@ -423,6 +426,7 @@ impl Core {
             ..self.setting.launch.clone()
         };
         let mut record = Record::new(launch, children, self.drains.clone(), down, filling, places);
+        record.overrides = overrides;
         record.control_groups.clone_from(&self.group_directories);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::drain::Drain;
+use super::overrides::Remembered;
 use crate::api::Only;
 use crate::balancer::Away;
 use crate::platform::listen::Places;
@@ -59,6 +60,9 @@ pub struct Record {
     /// Nodes that have had less time than the others to get connections.
     #[serde(default)]
     pub(super) filling: BTreeSet<String>,
+    /// What others have set at balancer instances.
+    #[serde(default)]
+    pub(super) overrides: Vec<Remembered>,
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
@@ -129,6 +133,7 @@ impl Record {
             drains,
             down,
             filling,
+            overrides: Vec::new(),
             places,
             control_groups: BTreeSet::new(),
         }
@@ -188,6 +193,13 @@ impl Record {
             down: self.down.clone(),
             ..Away::drained(self.drains.keys().cloned())
         }
+    }
+
+    /// What others have set at balancer instances that still live.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = &Remembered> {
+        let living = self.instances();
+        let overrides = self.overrides.iter();
+        overrides.filter(move |it| living.contains(&it.instance))
     }
 
     /// The balancer instances that still live and take clients, by their index.

@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
 use self::sightings::Sightings;
@@ -45,7 +46,7 @@ const SHORT_INTERVAL: Duration = Duration::from_millis(50);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Something at a balancer instance that this supervisor did not set.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Finding {
     /// A node in one of its backends.
     Server(Override),
@@ -69,6 +70,13 @@ pub(super) enum Finding {
         /// Whether it is the master, which has no clients and follows orders.
         is_master: bool,
     },
+}
+
+/// A finding that counts, in the state file: a supervisor that adopts the balancer goes on by it until it has inspected that itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    pub(super) instance: usize,
+    pub(super) finding: Finding,
 }
 
 /// What an inspection of an instance brought.
@@ -111,6 +119,25 @@ impl Overrides {
             asked: now,
             next: now,
             untold: Untold::default(),
+        }
+    }
+
+    /// What counts, for the next supervisor.
+    pub(super) fn to_remember(&self) -> Vec<Remembered> {
+        let remembered = self.confirmed().filter_map(|(who, finding)| match who {
+            Who::Balancer(instance) => Some(Remembered {
+                instance,
+                finding: finding.clone(),
+            }),
+            Who::Node(_) | Who::Retired(_) => None,
+        });
+        remembered.collect()
+    }
+
+    /// What counted for the supervisor before this one counts until an inspection does not find it.
+    pub(super) fn recall<'a>(&mut self, remembered: impl IntoIterator<Item = &'a Remembered>) {
+        for Remembered { instance, finding } in remembered {
+            self.sightings.recall(Who::Balancer(*instance), finding.clone());
         }
     }
 

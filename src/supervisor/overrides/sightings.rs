@@ -28,6 +28,11 @@ impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
         }
     }
 
+    /// What was confirmed before counts until it is not seen.
+    pub(super) fn recall(&mut self, place: P, finding: F) {
+        self.confirmed.insert((place, finding));
+    }
+
     /// At `place`, `found` was seen now, and nothing else.
     pub(super) fn saw(&mut self, place: P, found: &BTreeSet<F>, now: Instant) {
         self.missed(place, found);
@@ -94,6 +99,19 @@ mod tests {
         sightings.saw(1, &BTreeSet::from(["maint", "weight"]), began + CONFIRM_AFTER);
         sightings.missed(1, &BTreeSet::from(["weight", "drain"]));
         assert_eq!(confirmed(&sightings), [(1, "weight")]);
+    }
+
+    #[test]
+    fn what_is_recalled_counts_until_it_is_not_seen() {
+        let began = Instant::now();
+        let mut sightings = Sightings::new();
+        sightings.recall(1, "maint");
+        sightings.recall(1, "weight");
+        sightings.saw(1, &BTreeSet::from(["maint"]), began);
+        assert_eq!(confirmed(&sightings), [(1, "maint")]);
+        sightings.missed(1, &BTreeSet::new());
+        sightings.saw(1, &BTreeSet::from(["maint"]), began);
+        assert!(confirmed(&sightings).is_empty());
     }
 
     #[test]
