@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,19 +21,11 @@ const NODE: &str = "$BIN node --name $1 --tcp 127.0.0.1:$2 --http 127.0.0.1:$3";
 /// A process that SIGTERM does not end.
 const DEAF: &str = "sh -c 'trap \"\" TERM; while :; do sleep 1; done'";
 
-/// A cluster of two nodes that `script` runs, by `$1`, `$2` and `$3`: the node's name and ports.
+/// A cluster of two nodes that `script` runs.
 fn scripted(balancer: &'static str, script: &str) -> TestCluster {
-    let cluster = TestCluster::behind(balancer)
+    TestCluster::behind(balancer)
+        .scripted(script)
         .set("nodes.count=2")
-        .set("nodes.runtime=command");
-    let path = cluster.dir().join("node.sh");
-    let script = format!("#!/bin/sh\nBIN={}\n{script}\n", env!("CARGO_BIN_EXE_clusterctl"));
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    cluster.set(&format!(
-        "nodes.command=[{}, '{{name}}', '{{tcp_port}}', '{{http_port}}']",
-        path.display()
-    ))
 }
 
 /// The processes of this cluster that are marked as a child's, the balancer's included.

@@ -1,8 +1,9 @@
 //! A cluster of one test's own: its own run directory, its own ports, gone when the test ends.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -126,6 +127,20 @@ impl TestCluster {
         }
     }
 
+    /// Of nodes that the shell `script` runs, by `$1`, `$2` and `$3`: the node's name and ports. `$BIN` is the program under
+    /// test, and the script lies in the cluster's directory.
+    pub fn scripted(self, script: &str) -> TestCluster {
+        let cluster = self.set("nodes.runtime=command");
+        let path = cluster.dir().join("node.sh");
+        let script = format!("#!/bin/sh\nBIN={}\n{script}\n", env!("CARGO_BIN_EXE_clusterctl"));
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        cluster.set(&format!(
+            "nodes.command=[{}, '{{name}}', '{{tcp_port}}', '{{http_port}}']",
+            path.display()
+        ))
+    }
+
     /// With global arguments for every command.
     pub fn with(mut self, args: &[&str]) -> TestCluster {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
@@ -221,6 +236,11 @@ impl TestCluster {
     /// Starts it behind its balancer, with more arguments.
     pub fn start(&self, args: &[&str]) -> String {
         self.ok(&[&["start", self.balancer], args].concat())
+    }
+
+    /// The balancer that it starts behind.
+    pub fn balancer(&self) -> &'static str {
+        self.balancer
     }
 
     /// The name of its balancer's configuration.
@@ -349,6 +369,17 @@ impl TestCluster {
         std::io::read_to_string(stream).unwrap()
     }
 
+    /// Edits nginx.conf as others might: the node is down for TCP. Returns what was written there before.
+    pub fn mark_down_in_nginx_conf(&self, node: &str) -> String {
+        let path = self.run_dir().join("nginx.conf");
+        let written = std::fs::read_to_string(&path).unwrap();
+        let address = self.node(node)["tcp"].as_str().unwrap().to_owned();
+        let edited = written.replace(&format!("server {address} "), &format!("server {address} down "));
+        assert_ne!(edited, written);
+        std::fs::write(&path, edited).unwrap();
+        written
+    }
+
     /// One column of `show stat` for a server.
     pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
         let csv = self.ask_balancer("show stat");
@@ -444,13 +475,8 @@ pub struct Client {
 impl Client {
     /// Connects from `source`.
     pub fn connect(source: impl Into<IpAddr>, target: SocketAddr) -> std::io::Result<Client> {
-        let source = SocketAddr::new(source.into(), 0);
-        let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None)?;
-        socket.bind(&source.into())?;
-        socket.connect_timeout(&target.into(), PATIENCE)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
         Ok(Client {
-            stream: BufReader::new(socket.into()),
+            stream: BufReader::new(connect_from(source.into(), target)?),
         })
     }
 
@@ -476,6 +502,26 @@ impl Client {
             .unwrap_or_else(|| panic!("{answer}"))
             .to_owned())
     }
+}
+
+/// A connection to `target` from an address of this host.
+pub fn connect_from(source: IpAddr, target: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.connect_timeout(&target.into(), PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket.into())
+}
+
+/// The answer to a GET request for `path`, head and body.
+pub fn http_get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    std::io::read_to_string(stream).unwrap()
 }
 
 /// Waits until `attempt` gives something.

@@ -8,6 +8,7 @@
 )]
 #![expect(unreachable_pub, reason = "nothing is reachable in a test binary")]
 
+mod agreement;
 mod alerting;
 mod beam;
 mod builtin;
@@ -39,6 +40,7 @@ mod reloading;
 mod sdk;
 mod sessions;
 mod sharded;
+mod sharded_sessions;
 mod streaming;
 mod troubles;
 mod views;

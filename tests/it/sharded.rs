@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -11,7 +10,7 @@ use std::thread;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestCluster, eventually, is_alive, signal};
+use crate::harness::{Client, TestCluster, eventually, http_get, is_alive, signal};
 
 /// Processes of [`TestCluster::sharded`].
 const SHARDS: usize = 3;
@@ -66,19 +65,6 @@ fn healthy(cluster: &TestCluster) {
     eventually("all of it", || {
         (cluster.status()["state"] == "healthy" && cluster.balancer_pids().len() == SHARDS).then_some(())
     });
-}
-
-/// What the server at `address` answers to a request for `path`.
-fn fetched(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 /// Connects all the while, each time from another address; who was not served is counted.
@@ -160,16 +146,16 @@ fn clients_are_even_and_counted_and_stick() {
     });
 
     // The page is one, about all of them.
-    let page = fetched(cluster.address(8404), "/stats;csv");
+    let page = http_get(cluster.address(8404), "/stats;csv");
     let row = page
         .lines()
         .find(|line| line.starts_with("mcp_frontend_tcp,FRONTEND,"));
     assert_eq!(row.unwrap().split(',').nth(4), Some("240"), "{page}");
-    assert!(fetched(cluster.address(8404), "/stats").contains("<h2>mcp_cluster_tcp</h2>"));
-    let metrics = fetched(cluster.address(8404), "/metrics");
+    assert!(http_get(cluster.address(8404), "/stats").contains("<h2>mcp_cluster_tcp</h2>"));
+    let metrics = http_get(cluster.address(8404), "/metrics");
     let sample = "haproxy_frontend_current_sessions{proxy=\"mcp_frontend_tcp\"} 240";
     assert!(metrics.contains(sample), "{metrics}");
-    assert!(fetched(cluster.address(8888), "/health").contains("200"));
+    assert!(http_get(cluster.address(8888), "/health").contains("200"));
 
     let homes: Vec<(Ipv4Addr, String)> = held.iter().map(|one| (one.source, one.node.clone())).collect();
     drop(held);

@@ -1,25 +1,12 @@
 //! What the cluster says of itself.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 
 use serde_json::Value;
 
-use crate::harness::{TestCluster, behind_each_balancer, eventually};
+use crate::harness::{TestCluster, behind_each_balancer, eventually, http_get};
 
 behind_each_balancer!(a_running_cluster_shows_itself);
-
-fn http_get(address: std::net::SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
 
 fn a_running_cluster_shows_itself(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
