@@ -28,7 +28,7 @@ async fn once(settings: &Settings, printer: &Printer, run_dir: &RunDir) -> Outco
     if settings.json {
         printer.pretty_json(&health)?;
     } else {
-        printer.data(&report::health(&health))?;
+        printer.data(&report::health(&health, printer.width()))?;
     }
     Ok(exit)
 }
@@ -44,27 +44,59 @@ async fn continuously(
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut last = Exit::Unclear;
+    let mut failures = Failures::default();
     loop {
-        tokio::select! {
-            biased;
-            _ = &mut interrupted => return Ok(last),
-            _ = ticks.tick() => {}
-        }
         let looked = tokio::select! {
             biased;
-            _ = &mut interrupted => return Ok(last),
-            looked = look(settings, run_dir) => looked,
+            _ = &mut interrupted => {
+                printer.end_interrupted_line();
+                return Ok(last);
+            }
+            looked = async {
+                ticks.tick().await;
+                look(settings, run_dir).await
+            } => looked,
         };
         match looked {
             Ok((health, exit)) => {
                 last = exit;
+                failures.end(printer);
                 show(settings, printer, &health)?;
             }
             // A supervisor that is stuck or just ending may answer the next time.
             Err(failure) => {
                 last = failure.exit;
-                printer.failure(&failure);
+                failures.show(printer, &failure);
             }
+        }
+    }
+}
+
+/// Failures to look, of which each is told once, and counted as long as it is the same.
+#[derive(Default)]
+struct Failures {
+    text: String,
+    more: u32,
+}
+
+impl Failures {
+    fn show(&mut self, printer: &Printer, failure: &Failure) {
+        let text = failure.text();
+        if self.text == text {
+            self.more += 1;
+            return;
+        }
+        self.end(printer);
+        self.text = text;
+        printer.failure(failure);
+    }
+
+    /// They are over, or another one begins.
+    fn end(&mut self, printer: &Printer) {
+        match std::mem::take(self).more {
+            0 => {}
+            1 => printer.note("the same once more"),
+            more => printer.note(&format!("the same {more} times more")),
         }
     }
 }
@@ -76,7 +108,7 @@ fn show(settings: &Settings, printer: &Printer, health: &Health) -> Result<(), F
     let text = format!(
         "{}\n{}",
         paint::dim(&report::timestamp(SystemTime::now())),
-        report::health(health)
+        report::health(health, printer.width())
     );
     if printer.on_terminal {
         printer.redraw(&text)?;

@@ -47,7 +47,10 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
         let mut ticks = tokio::time::interval(LOOK);
         loop {
             tokio::select! {
-                _ = &mut interrupted => break,
+                _ = &mut interrupted => {
+                    printer.end_interrupted_line();
+                    break;
+                }
                 _ = ticks.tick() => reader.read(usize::MAX)?,
             }
         }

@@ -5,17 +5,17 @@ use std::io::{self, IsTerminal, Write};
 use anstream::AutoStream;
 use serde::Serialize;
 
+use super::exit::Exit;
 use super::failure::{Failure, NotWritten};
-use crate::platform::terminal;
 use crate::report::paint;
 use crate::units::readable;
 
 /// The only thing that prints.
 #[derive(Clone, Debug)]
 pub(super) struct Printer {
-    /// Whether stdout is a terminal.
+    /// Whether stdout is a terminal that can be drawn on.
     pub(super) on_terminal: bool,
-    /// Whether stderr is a terminal, on which progress can be shown.
+    /// Whether stderr is one, on which progress can be shown.
     pub(super) shows_progress: bool,
     colour: bool,
 }
@@ -23,11 +23,18 @@ pub(super) struct Printer {
 impl Printer {
     /// The printer of this process; colourless if not `colour`, whatever the terminal says.
     pub(super) fn new(colour: bool) -> Printer {
+        // Such a terminal, an editor's for one, shows control sequences as they are.
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Printer {
-            on_terminal: io::stdout().is_terminal(),
-            shows_progress: io::stderr().is_terminal(),
+            on_terminal: !is_dumb && io::stdout().is_terminal(),
+            shows_progress: !is_dumb && io::stderr().is_terminal(),
             colour,
         }
+    }
+
+    /// How many columns stdout has, if it is a terminal that can be drawn on.
+    pub(super) fn width(&self) -> Option<usize> {
+        self.size().map(|(_, columns)| columns)
     }
 
     /// Data, to stdout. A last line feed is added where it is missing.
@@ -86,6 +93,9 @@ impl Printer {
         if failure.is_silent() {
             return;
         }
+        if failure.exit == Exit::Interrupted {
+            self.end_interrupted_line();
+        }
         if failure.speaks_for_itself() {
             self.note(&readable(&failure.text()));
         } else {
@@ -96,24 +106,34 @@ impl Printer {
         }
     }
 
-    /// Draws over what stood in the terminal from its first corner on: what fits, the rest is cut off.
+    /// Ends the line on which the terminal has shown `^C`.
+    pub(super) fn end_interrupted_line(&self) {
+        if self.shows_progress {
+            self.note("");
+        }
+    }
+
+    /// Draws over what stood in the terminal, from its upper left corner on: what fits, and how much is left out.
     ///
     /// # Errors
-    /// When it cannot be written, or nobody sees it.
+    /// When it cannot be written, or its reader has gone.
     pub(super) fn redraw(&self, text: &str) -> Result<(), NotWritten> {
-        // A terminal that does not tell its size gets everything. The last line is left for the cursor.
-        let shown = terminal::lines(&io::stdout()).map_or(usize::MAX, |lines| lines.saturating_sub(1));
-        // Without wrapping, a line is a line. Each is erased just before it is drawn, and what is below at the end:
-        // nothing flickers.
-        raw("\x1b[?7l\x1b[H")?;
-        for line in text.lines().take(shown) {
+        // Each line is erased just before it is drawn, and what is below at the end: nothing flickers.
+        raw("\x1b[H")?;
+        for line in fitted(text, self.size()) {
             raw("\x1b[K")?;
             self.data(&format!("{line}\n"))?;
         }
-        raw("\x1b[J\x1b[?7h")
+        raw("\x1b[J")
     }
 
     // Private
+
+    /// Rows and columns of stdout, if it is a terminal that can be drawn on and tells.
+    fn size(&self) -> Option<(usize, usize)> {
+        let size = console::Term::stdout().size_checked()?;
+        self.on_terminal.then_some((size.0.into(), size.1.into()))
+    }
 
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> anstream::ColorChoice {
         if self.colour {
@@ -127,9 +147,49 @@ impl Printer {
 
 // Private
 
+/// The lines of `text` that a terminal of so many rows and columns shows: each cut at the last column, and as many as there
+/// are rows, of which the last one is the cursor's. One that does not tell its size gets all of it.
+fn fitted(text: &str, size: Option<(usize, usize)>) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let Some((rows, columns)) = size else {
+        return lines.into_iter().map(str::to_owned).collect();
+    };
+    let room = rows.saturating_sub(1);
+    let shown = if lines.len() <= room {
+        lines.len()
+    } else {
+        room.saturating_sub(1)
+    };
+    let cut = |line: &&str| console::truncate_str(line, columns, "…").into_owned();
+    let mut fitted: Vec<String> = lines[..shown].iter().map(cut).collect();
+    match lines.len() - shown {
+        0 => {}
+        1 => fitted.push("… 1 more line".to_owned()),
+        more => fitted.push(format!("… {more} more lines")),
+    }
+    fitted
+}
+
 /// What a colourless terminal has to get too.
 fn raw(text: &str) -> Result<(), NotWritten> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut_and_said() {
+        let text = "one\ntwo is too long\n\x1b[31mthree is red\x1b[0m\nfour\nfive";
+        assert_eq!(fitted(text, None).len(), 5);
+        assert_eq!(fitted(text, Some((6, 40))).len(), 5);
+        assert_eq!(
+            fitted(text, Some((5, 8))),
+            ["one", "two is …", "\x1b[31mthree i…\x1b[0m", "… 2 more lines"]
+        );
+        assert_eq!(fitted("a\nb", Some((0, 0))), ["… 2 more lines"]);
+    }
 }

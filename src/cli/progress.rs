@@ -146,7 +146,9 @@ impl View<'_> {
                 Some((shown, _)) if shown == step => continue,
                 Some((shown, _)) => shown.clone_from(step),
                 None => {
-                    let line = self.lines.add(ProgressBar::new_spinner().with_style(style()));
+                    let line = self
+                        .lines
+                        .add(ProgressBar::new_spinner().with_style(template("{spinner} {msg}")));
                     self.children.push((step.clone(), line));
                 }
             }
@@ -168,17 +170,16 @@ impl View<'_> {
                 if !self.printer.shows_progress && step.state != StepState::Failed {
                     self.printer.note(&text);
                 }
+                // Its mark stands where the spinner was.
+                line.set_style(template("{msg}"));
                 line.finish_with_message(text);
             }
         }
     }
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-        // The last one stands when it is over, and the message has a mark of its own.
-        .tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "])
+fn template(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn failed(progress: &Progress) -> NotServing {

@@ -19,7 +19,6 @@ pub mod run_dir;
 mod self_exe;
 pub mod sock_diag;
 pub mod sysctl;
-pub mod terminal;
 pub mod thread;
 pub mod usage;
 pub mod worker;

@@ -6,9 +6,10 @@ use super::status::{heading, node_lines, section, totals, warnings};
 use super::{numbers, paint};
 use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
-/// The cluster in the shape of the reference's health check, and all that is known beside.
+/// The cluster in the shape of the reference's health check, and all that is known beside. What is wrong comes first: a small
+/// terminal shows the beginning. Where lines of at most `width` columns fit, resources are shortened to that.
 #[must_use]
-pub fn health(health: &Health) -> String {
+pub fn health(health: &Health, width: Option<usize>) -> String {
     let status = &health.status;
     let endpoints = status
         .balancer
@@ -17,16 +18,15 @@ pub fn health(health: &Health) -> String {
     let alerts: Vec<String> = health.alerts.iter().map(alert).collect();
     [
         heading(status),
-        // First: what is cut off at the end of a small terminal must not be this.
         section("Alerts", &alerts),
-        section("Endpoints", &endpoints.unwrap_or_default()),
         section("Cluster Nodes", &node_lines(&status.nodes, &status.distribution)),
-        section("Resources", &resources(&status.nodes, &health.latency)),
-        section("Emulators", &emulators(&status.nodes)),
-        section("Mesh", &mesh(&status.nodes)),
         totals(status),
         latency(&health.latency),
         warnings(status),
+        section("Resources", &resources(&status.nodes, &health.latency, width)),
+        section("Emulators", &emulators(&status.nodes)),
+        section("Mesh", &mesh(&status.nodes)),
+        section("Endpoints", &endpoints.unwrap_or_default()),
     ]
     .concat()
 }
@@ -42,6 +42,9 @@ pub(super) fn class(class: LatencyClass) -> String {
 
 // Private
 
+/// Columns before each line of a section.
+const INDENT: usize = 2;
+
 fn endpoints(endpoints: &Endpoints) -> Vec<String> {
     let names: Vec<String> = endpoints
         .listeners
@@ -52,7 +55,26 @@ fn endpoints(endpoints: &Endpoints) -> Vec<String> {
     lines.map(|(name, address)| format!("{name} {address}")).collect()
 }
 
-fn resources(nodes: &[Node], latency: &Latency) -> Vec<String> {
+/// A line for each node; without pid and p50 where lines would be wider than `width`.
+fn resources(nodes: &[Node], latency: &Latency, width: Option<usize>) -> Vec<String> {
+    let whole = resource_lines(nodes, latency, Detail::All);
+    let fits = |line: &String| width.is_none_or(|width| INDENT + console::measure_text_width(line) <= width);
+    if whole.iter().all(fits) {
+        whole
+    } else {
+        resource_lines(nodes, latency, Detail::Main)
+    }
+}
+
+/// How much of a node's resources is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    All,
+    /// Not its pid, nor its median latency.
+    Main,
+}
+
+fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<String> {
     let column = |text: fn(&Node) -> String| align(&nodes.iter().map(text).collect::<Vec<_>>());
     let mut columns = vec![
         column(|node| format!("{}:", node.name)),
@@ -69,23 +91,25 @@ fn resources(nodes: &[Node], latency: &Latency) -> Vec<String> {
     if nodes.iter().all(|node| node.elsewhere) {
         // Of processes that are not ours nothing is known.
         columns.truncate(2);
+    } else if detail == Detail::Main {
+        columns.remove(1);
     }
     let line = |(index, node): (usize, &Node)| {
         let mut parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
         let answers = latency.nodes.iter().find(|answers| answers.name == node.name);
-        let answers = answers.map_or(String::new(), percentiles);
+        let answers = answers.map_or(String::new(), |answers| percentiles(answers, detail));
         parts.push(&answers);
         parts.join("  ").trim_end().to_owned()
     };
     nodes.iter().enumerate().map(line).collect()
 }
 
-fn percentiles(answers: &NodeLatency) -> String {
-    format!(
-        "p50 {}, p99 {}",
-        numbers::millis(answers.p50_ms),
-        numbers::millis(answers.p99_ms)
-    )
+fn percentiles(answers: &NodeLatency, detail: Detail) -> String {
+    let p99 = format!("p99 {}", numbers::millis(answers.p99_ms));
+    match detail {
+        Detail::All => format!("p50 {}, {p99}", numbers::millis(answers.p50_ms)),
+        Detail::Main => p99,
+    }
 }
 
 fn latency(latency: &Latency) -> String {
@@ -155,7 +179,7 @@ mod tests {
         };
         report.status.nodes[3].pid = None;
         report.status.warnings = vec!["`::` is left out: this host has no IPv6".into()];
-        insta::assert_snapshot!(plain(&health(&report)), @r"
+        insta::assert_snapshot!(plain(&health(&report, None)), @r"
         === erlmcp Load Balancer & Cluster Health ===
 
         Load Balancer: HAProxy RUNNING (pid 123, up 5m)
@@ -164,21 +188,11 @@ mod tests {
           ✗ erlmcp2 is slow: p99 8 ms
           ✗ latencies are uneven
 
-        Endpoints:
-          http: 127.0.0.1:8080
-          tcp:  127.0.0.1:8000
-
         Cluster Nodes:
           erlmcp1: UP (25234 connections) ✓ (target: 25000 ± 500)
           erlmcp2: UP (24987 connections) ✓
           erlmcp3: UP (25156 connections) ✓
           erlmcp4: UP (24623 connections) ✓
-
-        Resources:
-          erlmcp1:  pid 1001    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 2.0 ms
-          erlmcp2:  pid 1002    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 8.0 ms
-          erlmcp3:  pid 1003    up 5m 2s  28.3 MB  2.5% cpu  0 restarts
-          erlmcp4:  no process  up 5m 2s  28.3 MB  2.5% cpu  0 restarts
 
         Total Connections: 100000 / 100000 (100%)
         Variance: 2.4% (target: <5%)
@@ -187,7 +201,23 @@ mod tests {
 
         Warnings:
           `::` is left out: this host has no IPv6
+
+        Resources:
+          erlmcp1:  pid 1001    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 2.0 ms
+          erlmcp2:  pid 1002    up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p50 0.25 ms, p99 8.0 ms
+          erlmcp3:  pid 1003    up 5m 2s  28.3 MB  2.5% cpu  0 restarts
+          erlmcp4:  no process  up 5m 2s  28.3 MB  2.5% cpu  0 restarts
+
+        Endpoints:
+          http: 127.0.0.1:8080
+          tcp:  127.0.0.1:8000
         ");
+        let narrow = plain(&super::health(&report, Some(80)));
+        assert!(
+            narrow.contains("  erlmcp2:  up 5m 2s  28.3 MB  2.5% cpu  0 restarts  p99 8.0 ms\n"),
+            "{narrow}"
+        );
+        assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
     }
 
     #[test]
@@ -199,7 +229,7 @@ mod tests {
         for node in &mut report.status.nodes {
             (node.pid, node.elsewhere) = (None, true);
         }
-        let text = plain(&health(&report));
+        let text = plain(&health(&report, None));
         let resources = text.split("Resources:\n").nth(1).unwrap();
         assert!(
             resources.starts_with("  erlmcp1:  runs elsewhere\n  erlmcp2:  runs elsewhere\n"),
@@ -209,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_stopped_cluster_has_little_to_say() {
-        insta::assert_snapshot!(plain(&health(&Health::down("erlmcp"))), @r"
+        insta::assert_snapshot!(plain(&health(&Health::down("erlmcp"), None)), @r"
         === erlmcp Load Balancer & Cluster Health ===
 
         Load Balancer: STOPPED

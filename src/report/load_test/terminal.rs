@@ -20,8 +20,6 @@ pub fn load_test(results: &Results) -> String {
         heading(results),
         section("Cluster Nodes", &nodes(results)),
         totals(results),
-        "\n".to_owned(),
-        verdicts::lines(results),
         section("Notes", &notes(&results.notes)),
         section("Course", &course(results)),
         counts::counts(results),
@@ -29,6 +27,9 @@ pub fn load_test(results: &Results) -> String {
         failover.unwrap_or_default(),
         section("Errors", &errors(&results.errors)),
         section("Memory", &memory(&results.memory)),
+        // Last: on a terminal, this is what stays in sight.
+        "\n".to_owned(),
+        verdicts::lines(results),
         verdicts::outcome(results),
     ]
     .concat()

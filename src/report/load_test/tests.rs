@@ -21,15 +21,6 @@ fn a_passed_test_reads_as_in_the_reference() {
     Latency Range: 5.4 ms - 5.9 ms (p99)
     Variance: 2.4% (target: <5%)
 
-    Connections Held: PASSED (100000 of 100000 at the end)
-    Errors: PASSED (none)
-    Connection Distribution: PASSED
-    Counts: PASSED (generator 100000, balancer 100000, kernel 100000)
-    Latency Variance: PASSED (8.1%, good, target: <10%)
-    Latency: PASSED (p99 5.6 ms, target: <20ms)
-    Failover Time: not tested (--failover NODE)
-    Sticky Sessions: WORKING (1000 of 1000)
-
     Course:
       ramp: 100000 connections in 8.2 s (12195 per second), handshake p50 0.38 ms, p99 5.6 ms
       hold: 60.0 s of 60 s
@@ -58,6 +49,15 @@ fn a_passed_test_reads_as_in_the_reference() {
       node processes: 412 MB
       balancer processes: 655 MB
 
+    Connections Held: PASSED (100000 of 100000 at the end)
+    Errors: PASSED (none)
+    Connection Distribution: PASSED
+    Counts: PASSED (generator 100000, balancer 100000, kernel 100000)
+    Latency Variance: PASSED (8.1%, good, target: <10%)
+    Latency: PASSED (p99 5.6 ms, target: <20ms)
+    Failover Time: not tested (--failover NODE)
+    Sticky Sessions: WORKING (1000 of 1000)
+
     Load test completed!
     ");
 }
@@ -78,15 +78,6 @@ fn a_failover_is_told_step_by_step() {
     Total Connections: 100000 / 100000 (100%)
     Latency Range: 5.4 ms - 5.9 ms (p99)
     Variance: 2.4% (target: <5%)
-
-    Connections Held: PASSED (100000 of 100000 at the end)
-    Errors: PASSED (none)
-    Connection Distribution: PASSED
-    Counts: PASSED (generator 100000, balancer 100000, kernel 100000)
-    Latency Variance: PASSED (8.1%, good, target: <10%)
-    Latency: PASSED (p99 5.6 ms, target: <20ms)
-    Failover Time: 2.1 seconds PASSED (target: <5 seconds)
-    Sticky Sessions: WORKING (1000 of 1000)
 
     Course:
       ramp: 100000 connections in 8.2 s (12195 per second), handshake p50 0.38 ms, p99 5.6 ms
@@ -128,6 +119,15 @@ fn a_failover_is_told_step_by_step() {
       node processes: 412 MB
       balancer processes: 655 MB
 
+    Connections Held: PASSED (100000 of 100000 at the end)
+    Errors: PASSED (none)
+    Connection Distribution: PASSED
+    Counts: PASSED (generator 100000, balancer 100000, kernel 100000)
+    Latency Variance: PASSED (8.1%, good, target: <10%)
+    Latency: PASSED (p99 5.6 ms, target: <20ms)
+    Failover Time: 2.1 seconds PASSED (target: <5 seconds)
+    Sticky Sessions: WORKING (1000 of 1000)
+
     Load test completed!
     ");
 }
@@ -148,15 +148,6 @@ fn what_failed_says_why() {
     Total Connections: 99400 / 100000 (99%)
     Latency Range: 5.4 ms - 5.9 ms (p99)
     Variance: 7.3% too uneven (target: <5%)
-
-    Connections Held: FAILED (99400 of 100000 at the end)
-    Errors: FAILED (600: 599 closed by the other end, 1 not answered in time; 1200 of 60000 pings not answered)
-    Connection Distribution: FAILED (7.3%, target: <5%)
-    Counts: FAILED (generator 99400, balancer 100000, kernel 100000, at the target 100000, 12 of others)
-    Latency Variance: PASSED (8.1%, good, target: <10%)
-    Latency: WARNING (p99 48.0 ms, target: <20ms)
-    Failover Time: FAILED (40 of 25156 clients not served elsewhere, target: <5 seconds)
-    Sticky Sessions: FAILED (998 of 1000)
 
     Course:
       ramp: 100000 connections in 8.2 s (12195 per second), handshake p50 0.38 ms, p99 5.6 ms
@@ -206,6 +197,15 @@ fn what_failed_says_why() {
       node processes: 412 MB
       balancer processes: 655 MB
 
+    Connections Held: FAILED (99400 of 100000 at the end)
+    Errors: FAILED (600: 599 closed by the other end, 1 not answered in time; 1200 of 60000 pings not answered)
+    Connection Distribution: FAILED (7.3%, target: <5%)
+    Counts: FAILED (generator 99400, balancer 100000, kernel 100000, at the target 100000, 12 of others)
+    Latency Variance: PASSED (8.1%, good, target: <10%)
+    Latency: WARNING (p99 48.0 ms, target: <20ms)
+    Failover Time: FAILED (40 of 25156 clients not served elsewhere, target: <5 seconds)
+    Sticky Sessions: FAILED (998 of 1000)
+
     Load test failed:
       ✗ Connections Held: 99400 of 100000 at the end, target: 100000
       ✗ Errors: 600: 599 closed by the other end, 1 not answered in time; 1200 of 60000 pings not answered, target: none
@@ -233,15 +233,6 @@ fn a_cluster_with_others_on_it_is_judged_with_them() {
     Total Connections: 100000 / 100000 (100%)
     Latency Range: 5.4 ms - 5.9 ms (p99)
     Variance: 1.0% (target: <5%)
-
-    Connections Held: PASSED (100000 of 100000 at the end)
-    Errors: PASSED (none)
-    Connection Distribution: PASSED (with 1500 connections of others)
-    Counts: PASSED (generator 100000, kernel at the target 100000)
-    Latency Variance: PASSED (8.1%, good, target: <10%)
-    Latency: PASSED (p99 5.6 ms, target: <20ms)
-    Failover Time: FAILED (was not tried, target: <5 seconds)
-    Sticky Sessions: WORKING (1000 of 1000)
 
     Notes:
       erlmcp3 was not made to fail: no other node was up that its clients could have gone to when the time
@@ -279,6 +270,15 @@ fn a_cluster_with_others_on_it_is_judged_with_them() {
       node processes: 412 MB
       balancer processes: 655 MB
 
+    Connections Held: PASSED (100000 of 100000 at the end)
+    Errors: PASSED (none)
+    Connection Distribution: PASSED (with 1500 connections of others)
+    Counts: PASSED (generator 100000, kernel at the target 100000)
+    Latency Variance: PASSED (8.1%, good, target: <10%)
+    Latency: PASSED (p99 5.6 ms, target: <20ms)
+    Failover Time: FAILED (was not tried, target: <5 seconds)
+    Sticky Sessions: WORKING (1000 of 1000)
+
     Load test failed:
       ✗ Failover Time: was not tried, target: <5 seconds
     ");
@@ -298,15 +298,6 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
     Latency Range: 5.6 ms - 5.6 ms (p99)
     Variance: not judged (one node has all there is)
 
-    Connections Held: PASSED (10 of 10 at the end)
-    Errors: PASSED (none)
-    Connection Distribution: not judged (one node has all there is)
-    Counts: not judged (they count different things)
-    Latency Variance: not judged (there are no two nodes to compare)
-    Latency: PASSED (p99 5.6 ms, target: <20ms)
-    Failover Time: not tested (--failover NODE)
-    Sticky Sessions: not tested (nobody was to come back)
-
     Course:
       ramp: 10 connections in 0.1 s (100 per second), handshake p50 0.38 ms, p99 5.6 ms
       hold: 60.0 s of 60 s
@@ -325,6 +316,15 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
 
     Memory:
       generator process: 8.0 MB
+
+    Connections Held: PASSED (10 of 10 at the end)
+    Errors: PASSED (none)
+    Connection Distribution: not judged (one node has all there is)
+    Counts: not judged (they count different things)
+    Latency Variance: not judged (there are no two nodes to compare)
+    Latency: PASSED (p99 5.6 ms, target: <20ms)
+    Failover Time: not tested (--failover NODE)
+    Sticky Sessions: not tested (nobody was to come back)
 
     Load test completed!
     ");
