@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_installed_one_is_found() {
+    async fn installed_haproxy_is_found() {
         let found = find(BalancerKind::Haproxy, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Haproxy);
         assert!(found.version().starts_with(|c: char| c.is_ascii_digit()));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nginx_is_found_and_must_be_whole_and_new_enough() {
+    async fn installed_nginx_is_found_and_must_be_whole_and_new_enough() {
         let found = find(BalancerKind::Nginx, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Nginx);
         let complaint = async |words: &str| {

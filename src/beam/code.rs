@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_compiles_without_a_warning() {
+    async fn installed_erlang_compiles_it_without_a_warning() {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(directory.path());
         let otp = Otp::find(&Binaries::default()).await.unwrap();

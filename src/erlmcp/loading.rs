@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_real_one_answers() {
+    async fn installed_erlang_answers() {
         let otp = Otp::find(&Binaries::default()).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("it is mine.config");

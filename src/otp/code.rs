@@ -203,7 +203,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn it_is_compiled_once_for_each_erlang() {
+    async fn installed_erlang_compiles_once_for_each_version() {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(directory.path());
         let mut otp = Otp::find(&Binaries::default()).await.unwrap();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_compiler_refuses_is_told_and_leaves_nothing() {
+    async fn installed_erlang_reports_errors_and_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(directory.path());
         let otp = Otp::find(&Binaries::default()).await.unwrap();

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_installed_one_is_found() {
+    async fn installed_erlang_is_found() {
         let otp = Otp::find(&Binaries::default()).await.unwrap();
         let otp = otp.at_least(20).unwrap();
         assert!(

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn haproxy_starts_with_the_planned_maxconn_and_not_with_much_more() {
+    async fn installed_haproxy_starts_with_the_planned_maxconn_and_not_with_much_more() {
         let host = Host {
             nofile: 20_000,
             cpus: 2,
