@@ -29,7 +29,41 @@ const PRINTING: [(&str, &[&str]); 15] = [
 
 fn printed(cluster: &TestCluster, args: &[&str]) -> Value {
     let run = cluster.run(&[args, &["--json"]].concat());
-    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {run:?}"))
+    let value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {run:?}"));
+    // A profile's keys have a schema, and are documented there.
+    if args[0] != "profile" {
+        let documented = documented_words();
+        for field in fields(&value) {
+            assert!(
+                documented.contains(&field),
+                "docs/commands.md does not have `{field}` of {args:?}"
+            );
+        }
+    }
+    value
+}
+
+/// Words in code spans of docs/commands.md.
+fn documented_words() -> BTreeSet<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let prose: String = text.split("```").step_by(2).collect();
+    let spans = prose.split('`').skip(1).step_by(2);
+    let words = spans.flat_map(|span| span.split(|char: char| !char.is_ascii_alphanumeric() && char != '_'));
+    words.map(str::to_owned).collect()
+}
+
+/// The names of all fields of a `value`, at any depth.
+fn fields(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .flat_map(|(name, value)| [vec![name.clone()], fields(value)].concat())
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(fields).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[test]
