@@ -276,7 +276,8 @@ fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
         let _reset_or_not = stream.read(&mut [0; 64]);
     }
     let made = atoms() - before;
-    assert!((1_000..2_000).contains(&made), "{made}");
+    // Those who asked it before have taken some of the 1,000.
+    assert!((900..2_000).contains(&made), "{made}");
     let said = log(&cluster, "erlmcp1");
     assert_eq!(
         said.matches("no more nodes of new names are met").count(),
