@@ -6,35 +6,30 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 6 | [`cli`]: one file per command; the only place that prints |
-//! | 5 | [`supervisor`]: what the profile wants, kept alive; [`report`]: results as text |
-//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`beam`]: those on Erlang; [`loadtest`]: connections for real; [`observe`]: what is measured |
-//! | 3 | [`render`]: configurations; [`runtime`]: HAProxy's stats socket; [`api`]: the supervisor's wire types; [`erlmcp`]: nodes made of that |
-//! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables; [`otp`]: the Erlang of this host |
-//! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol; [`erlang`]: BEAM nodes, asked |
-//! | 0 | [`units`], [`stats`], [`shutdown`], [`telemetry`] |
+//! | 5 | [`supervisor`]: keeps running what the profile wants; [`report`]: results as text |
+//! | 4 | [`balancer`]: HAProxy and its peers described; [`dataplane`]: the built-in one; [`node`]: the embedded MCP node; [`erlang::beam`]: nodes on Erlang; [`load_test`]: real connections; [`observe`]: measurements |
+//! | 3 | [`render`]: configurations; [`haproxy_api`]: HAProxy's runtime API; [`api`]: the supervisor's wire types; [`erlang::erlmcp`]: nodes of erlmcp |
+//! | 2 | [`plan`]: what this host can hold; [`probe`]: one health check; [`workers`]: threads with descriptor tables; [`erlang::otp`]: the Erlang of this host; [`dataplane_config`]: what the built-in balancer reads |
+//! | 1 | [`platform`]: the kernel; [`profile`]: YAML to `Cluster`; [`mcp`]: the protocol; [`erlang::distribution`]: asking BEAM nodes |
+//! | 0 | [`base`]: units, statistics, shutdown, telemetry |
 
 pub mod api;
 pub mod balancer;
-pub mod beam;
+pub mod base;
 pub mod cli;
 pub mod dataplane;
+pub mod dataplane_config;
 pub mod erlang;
-pub mod erlmcp;
-pub mod loadtest;
+pub mod haproxy_api;
+pub mod load_test;
 pub mod mcp;
 pub mod node;
 pub mod observe;
-pub mod otp;
 pub mod plan;
 pub mod platform;
 pub mod probe;
 pub mod profile;
 pub mod render;
 pub mod report;
-pub mod runtime;
-pub mod shutdown;
-pub mod stats;
 pub mod supervisor;
-pub mod telemetry;
-pub mod units;
 pub mod workers;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clusterctl::base::stats::Spread;
 use clusterctl::platform::{connect, sock_diag};
-use clusterctl::stats::Spread;
 use clusterctl::workers::{self, Worker};
 use futures_util::stream::{self, StreamExt};
 use nix::sys::resource::{Resource, setrlimit};

@@ -188,7 +188,7 @@ type Load = fn(SocketAddr, &mut Sources, Window) -> io::Result<Sample>;
 fn microseconds(latencies: &[Duration], quantile: f64) -> f64 {
     let mut sorted: Vec<f64> = latencies.iter().map(|it| it.as_secs_f64() * 1e6).collect();
     sorted.sort_by(f64::total_cmp);
-    clusterctl::stats::percentile(&sorted, quantile).unwrap_or(f64::NAN)
+    clusterctl::base::stats::percentile(&sorted, quantile).unwrap_or(f64::NAN)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "never so many")]

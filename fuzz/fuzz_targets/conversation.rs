@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use clusterctl::loadtest::conversation::{Conversation, Heard, Keepsake, Site};
-use clusterctl::loadtest::{Kind, Protocol};
+use clusterctl::load_test::conversation::{Conversation, Heard, Keepsake, Site};
+use clusterctl::load_test::{Kind, Protocol};
 use libfuzzer_sys::fuzz_target;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 

@@ -4,8 +4,8 @@
 
 #![no_main]
 
-use clusterctl::erlang::handshake::{Handshake, Manner, Step};
-use clusterctl::erlang::{Atom, Cookie, Identity};
+use clusterctl::erlang::distribution::handshake::{Handshake, Manner, Step};
+use clusterctl::erlang::distribution::{Atom, Cookie, Identity};
 use libfuzzer_sys::fuzz_target;
 
 const MANNERS: [Manner; 3] = [Manner::Nameless, Manner::Named, Manner::Old];

@@ -8,11 +8,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use clusterctl::profile::Algorithm;
-use clusterctl::runtime::serve::{
+use clusterctl::haproxy_api::server::{
     BackendFigures, CheckFigures, Door, FrontendFigures, Level, Order, ProcessFigures, Proxies, Refusal,
     ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic, serve,
 };
-use clusterctl::shutdown;
+use clusterctl::base::shutdown;
 use futures_util::future::{BoxFuture, FutureExt};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use clusterctl::erlang::codec::{decode, encode};
-use clusterctl::erlang::syntax::{Json, flat, parse, pretty};
-use clusterctl::erlang::{Atom, Identity};
+use clusterctl::erlang::distribution::codec::{decode, encode};
+use clusterctl::erlang::distribution::syntax::{Json, flat, parse, pretty};
+use clusterctl::erlang::distribution::{Atom, Identity};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Status;
-use crate::stats::Spread;
+use crate::base::stats::Spread;
 
 /// A [`Status`] with `latency` and `alerts` beside its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

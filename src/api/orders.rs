@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::units::Period;
 use crate::profile::{BalancerKind, Source};
-use crate::units::Period;
 
 /// Starts what is not running yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::erlang::Vitals;
+use crate::erlang::distribution::Vitals;
 use crate::plan::ChosenBy;
 use crate::profile::BalancerKind;
 

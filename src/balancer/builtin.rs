@@ -10,10 +10,11 @@ use super::check::CheckError;
 use super::files::{ConfigFile, FilesError};
 use super::orders::Orders;
 use super::{Away, Balancer, Deployment, ReloadBy};
+use crate::dataplane_config::Dataplane;
 use crate::plan::ChosenBy;
 use crate::platform::{Program, RunDir, self_exe};
 use crate::profile::{BalancerKind, Cluster};
-use crate::render::{self, Dataplane, HealthTarget};
+use crate::render::{self, HealthTarget};
 
 /// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only, so far.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::overrides::{Expected, Inspection, Override, Setting};
+use crate::haproxy_api::{Flag, RuntimeError, ServerHealth, ServerLine, ServerState, Socket};
 use crate::profile::Cluster;
 use crate::render::{Server, servers};
-use crate::runtime::{Flag, RuntimeError, ServerHealth, ServerLine, ServerState, Socket};
 
 /// How the nodes of one cluster are drained, made ready and cut, in one balancer process at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::orders::Orders;
+use crate::haproxy_api::{Flag, Row, RuntimeError, ServerLine, Socket};
 use crate::render::{Server, backend_behind};
-use crate::runtime::{Flag, Row, RuntimeError, ServerLine, Socket};
 
 /// One setting at a balancer, of a node in one of its backends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

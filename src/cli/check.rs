@@ -7,8 +7,8 @@ use super::planned::Planned;
 use super::printer::Printer;
 use super::reply::CheckReply;
 use super::settings::Settings;
-use crate::beam;
-use crate::erlmcp::Installation;
+use crate::erlang::beam;
+use crate::erlang::erlmcp::Installation;
 use crate::profile::Runtime;
 use crate::supervisor::{PrepareError, command};
 

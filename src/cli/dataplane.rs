@@ -3,7 +3,8 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use crate::{dataplane, telemetry};
+use crate::base::telemetry;
+use crate::dataplane;
 
 /// Serves until it is told to end.
 pub(super) async fn run(args: &args::Dataplane) -> Outcome {

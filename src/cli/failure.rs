@@ -4,12 +4,12 @@ use std::io;
 
 use crate::api::ClientError;
 use crate::balancer::{CheckError, FilesError, FindError};
-use crate::erlang::{CookieError, EpmdError, Error as ErlangError};
-use crate::erlmcp::InstallationError;
+use crate::base::units::excerpt;
+use crate::erlang::distribution::{CookieError, EpmdError, Error as ErlangError};
+use crate::erlang::erlmcp::InstallationError;
 use crate::platform::run_dir::RunDirError;
 use crate::profile::{Problems, SourceError};
 use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
-use crate::units::excerpt;
 
 use super::exit::Exit;
 

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::api::Client;
+use crate::base::units::excerpt;
 use crate::profile::closest;
-use crate::units::excerpt;
 
 /// Names that a hint lists; a reader looks through no more.
 const MAX_LISTED: usize = 20;

@@ -3,8 +3,8 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
+use crate::base::{shutdown, telemetry};
 use crate::node::{self, Faults, Settings};
-use crate::{shutdown, telemetry};
 
 /// Serves until it is told to end.
 pub(super) async fn run(args: &args::Node) -> Outcome {

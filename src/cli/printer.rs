@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten};
+use crate::base::units::readable;
 use crate::report::paint;
-use crate::units::readable;
 
 /// The only thing that prints.
 #[derive(Clone, Debug)]

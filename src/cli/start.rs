@@ -9,13 +9,14 @@ use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
 use crate::api::{Client, ClientError, NodeState, Only, Rollout, StartOrder, Status};
+use crate::base::telemetry;
 use crate::platform::RunDir;
 use crate::platform::mark::RunId;
 use crate::profile::BalancerKind;
+use crate::report;
 use crate::supervisor::{
     Launch, PrepareError, Prepared, Presence, Record, detach, end_left_by_dead, living_pids, supervise,
 };
-use crate::{report, telemetry};
 
 /// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {

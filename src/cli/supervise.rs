@@ -3,7 +3,8 @@
 use super::exit::Exit;
 use super::failure::Outcome;
 use super::settings::Settings;
-use crate::{supervisor, telemetry};
+use crate::base::telemetry;
+use crate::supervisor;
 
 /// Supervises until it is stopped.
 pub(super) async fn run(settings: &Settings) -> Outcome {

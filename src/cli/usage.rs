@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// Prints help and version where they were asked for; everything else is a usage error.
 ///

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::backend::Backend;
 use super::plane::Plane;
 use super::server::{Event, Server, lock, rules};
+use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
 use crate::probe::{Failure, Probe, Question};
-use crate::render::{DataplaneCheck, DataplaneQuestion};
 
 /// How often it is looked whether there is something to check, for a server that is not checked.
 const IDLE: Duration = Duration::from_secs(1);

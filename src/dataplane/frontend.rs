@@ -12,9 +12,9 @@ use super::clock::Clock;
 use super::server::lock;
 use super::tally::{Bytes, Gauge, PeakRate, count};
 use super::visitors::{Refused, Visit, Visitors};
+use crate::base::telemetry::Throttle;
+use crate::haproxy_api::server::{FrontendFigures, FrontendState};
 use crate::profile::PerIp;
-use crate::runtime::serve::{FrontendFigures, FrontendState};
-use crate::telemetry::Throttle;
 
 /// Time between two log lines about refused clients.
 const QUIET: Duration = Duration::from_secs(10);

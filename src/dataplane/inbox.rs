@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::backend::{Lease, Notify};
 use super::layout::Layout;
 use super::server::Server;
-use crate::runtime::serve::SessionFigures;
+use crate::haproxy_api::server::SessionFigures;
 
 /// What a worker is told.
 #[derive(Debug)]

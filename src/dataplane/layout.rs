@@ -11,9 +11,9 @@ use super::clock::Clock;
 use super::frontend::{Frontend, Route};
 use super::server::{Event, Server};
 use super::sticky::StickyTable;
+use crate::dataplane_config::{Dataplane, DataplaneBackend, DataplaneFrontend};
+use crate::haproxy_api::{ServerHealth, ServerState};
 use crate::profile::Table;
-use crate::render::{Dataplane, DataplaneBackend, DataplaneFrontend};
-use crate::runtime::{ServerHealth, ServerState};
 
 /// HAProxy counts frontends and backends together, and 1 is its own.
 const FIRST_ID: u32 = 2;
@@ -174,7 +174,7 @@ fn backend(
     clock: &Clock,
 ) -> Arc<Backend> {
     let before = known.map(|known| known.pool());
-    let server = |server: &crate::render::DataplaneServer| {
+    let server = |server: &crate::dataplane_config::DataplaneServer| {
         let known = before
             .as_ref()
             .and_then(|pool| pool.named(&server.name))

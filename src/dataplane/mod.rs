@@ -47,11 +47,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::base::shutdown;
+use crate::dataplane_config::DataplaneError;
+use crate::haproxy_api::server as runtime_api;
+use crate::haproxy_api::server::pages::{self, Site};
+use crate::haproxy_api::server::{Door, DoorError, Level};
 use crate::platform::{descriptors, thread};
-use crate::render::DataplaneError;
-use crate::runtime::serve::pages::{self, Site};
-use crate::runtime::serve::{self, Door, DoorError, Level};
-use crate::shutdown;
 use crate::workers::{self, WorkersError};
 
 use clock::Clock;
@@ -148,7 +149,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
     let (end, ended) = shutdown::channel();
     let mut speaking = JoinSet::new();
-    speaking.spawn(serve::serve(
+    speaking.spawn(runtime_api::serve(
         door,
         Arc::clone(&speaker),
         Level::Admin,

@@ -15,9 +15,9 @@ use super::inbox::Order;
 use super::layout::{Away, Layout};
 use super::plane::Plane;
 use super::server::Server;
+use crate::dataplane_config::Dataplane;
+use crate::haproxy_api::server::FrontendState;
 use crate::platform::listen::Claim;
-use crate::render::Dataplane;
-use crate::runtime::serve::FrontendState;
 
 /// Puts configurations in force, one at a time.
 #[derive(Debug)]

@@ -16,11 +16,11 @@ use super::plane::Plane;
 use super::reload::Reload;
 use super::server::{Event, Server, lock};
 use super::visitors::VisitorFigures;
-use crate::platform::listen::Claim;
-use crate::runtime::serve::{
+use crate::haproxy_api::server::{
     FrontendState, Order, ProcessFigures, Proxies, Refusal, ServerRef, SessionFigures, Subject, TableEntry,
     TableFigures,
 };
+use crate::platform::listen::Claim;
 
 /// Time until a client is forgotten that went, in ms: until its rates are quiet.
 const QUIET: u64 = 2_000;

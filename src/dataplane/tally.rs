@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::rate::Rate;
-use crate::runtime::serve::Traffic;
+use crate::haproxy_api::server::Traffic;
 
 /// How many there are, and the most that there ever were.
 #[derive(Debug, Default)]

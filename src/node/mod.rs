@@ -26,9 +26,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::base::shutdown::{self, Shutdown};
 use crate::platform::listen::Claim;
 use crate::platform::{descriptors, thread};
-use crate::shutdown::{self, Shutdown};
 use crate::workers::{self, WorkersError};
 
 use mcp_server::Mcp;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::telemetry::Throttle;
+use crate::base::telemetry::Throttle;
 
 /// Time between two log lines about refused connections.
 const QUIET: Duration = Duration::from_secs(10);

@@ -19,8 +19,8 @@ use super::client::Client;
 use super::in_flight::InFlight;
 use super::outbox::Reader;
 use super::worker::Shared;
+use crate::base::shutdown::Shutdown;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
-use crate::shutdown::Shutdown;
 
 /// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
 const MAX_UNSENT: usize = 64 * 1024;

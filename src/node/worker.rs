@@ -11,7 +11,7 @@ use super::mcp_server::Mcp;
 use super::places::Places;
 use super::sessions::Sessions;
 use super::{Faults, GRACE, NodeError, Port, faults, http, tcp};
-use crate::shutdown::Shutdown;
+use crate::base::shutdown::Shutdown;
 use crate::workers::Acceptor;
 
 /// What all workers of a node have in common.

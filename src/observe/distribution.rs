@@ -1,8 +1,8 @@
 //! Whether connections lie evenly on the nodes.
 
 use crate::api::{Distribution, Node, NodeState, Verdict};
+use crate::base::stats::Spread;
 use crate::profile::{Cluster, Targets};
-use crate::stats::Spread;
 
 /// The distribution over `nodes`, of which those that are up take traffic; `capacity` is what the plan can hold.
 #[must_use]

@@ -1,9 +1,9 @@
 //! Which nodes can be compared, and whether they hold about as many connections as one another.
 
 use crate::api::{Balancer, Node, Status, Verdict};
+use crate::base::stats::{Draws, Spread, percentile};
 use crate::plan::ChosenBy;
 use crate::profile::Targets;
-use crate::stats::{Draws, Spread, percentile};
 
 /// Nodes that have had the same time to get connections, compared with one another.
 #[derive(Clone, Debug, PartialEq)]

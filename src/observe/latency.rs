@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::api::{Latency, LatencyClass, NodeLatency};
-use crate::stats::percentile;
-use crate::units::Period;
+use crate::base::stats::percentile;
+use crate::base::units::Period;
 
 /// Five minutes of one probe a second.
 const KEPT: usize = 300;

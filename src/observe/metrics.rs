@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::api::{Alert, AlertKind, BalancerState, Health, Node, NodeState};
-use crate::erlang::Vitals;
+use crate::erlang::distribution::Vitals;
 
 /// The text format's media type.
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use super::access_log::{Figures, Kind, Tally, Traffic};
 use crate::api::{ConnectionsBy, Figure, FirstByte, NginxTotals, Node, NodeState, Stats, StatsRow};
+use crate::haproxy_api::StubStatus;
 use crate::profile::{Cluster, HealthKind};
-use crate::runtime::StubStatus;
 
 /// All that is known of an nginx.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The balancer's own view, as an operator reads it.
 
 use crate::api::{Stats, StatsRow};
-use crate::runtime::Row;
+use crate::haproxy_api::Row;
 
 /// Turns the rows of `show stat` into what the API says. Listeners of single sockets and the balancer's own pages are
 /// left out.

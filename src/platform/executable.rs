@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// Where administrators' programs are, which an ordinary user's PATH leaves out.
 const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::config_path::inexpressible;
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// HAProxy refuses longer socket paths (`sun_path` less what it appends while binding).
 const MAX_SOCKET_PATH: usize = 97;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Count, Network, Percent, Period, PeriodRange, whole};
+use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
 
 /// A whole profile.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

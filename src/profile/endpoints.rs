@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::document::{Document, Runtime};
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// One address and port that something listens on.
 #[derive(Clone, Debug)]

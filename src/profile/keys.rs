@@ -8,7 +8,7 @@ use super::layer::Layer;
 use super::places::join;
 use super::problem::{Mark, Problem};
 use super::schema::{child, items, paths, properties};
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// Takes the keys that `schema` does not have out of `layer`, and says so of each.
 pub(super) fn take_unknown(layer: &mut Layer, schema: &Schema) -> Vec<Problem> {

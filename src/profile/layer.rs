@@ -7,7 +7,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::places::{Place, Places, join};
 use super::problem::{Mark, Problem, Text};
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// No profile is longer, and the time to refuse one stays short.
 pub(super) const MAX_BYTES: usize = 1 << 20;

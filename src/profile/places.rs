@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// Nesting beyond this is no profile, and would overflow the stack.
 const MAX_DEPTH: usize = 64;

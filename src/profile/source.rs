@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::closest::closest;
 use super::layer::MAX_BYTES;
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// The embedded profiles: name, text.
 pub const EMBEDDED: &[(&str, &str)] = &[

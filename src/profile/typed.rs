@@ -7,7 +7,7 @@ use super::document::Document;
 use super::layers::Layers;
 use super::mistyped;
 use super::problem::Problem;
-use crate::units::excerpt;
+use crate::base::units::excerpt;
 
 /// Gives `layers`, merged, their types.
 ///

@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::base::units::Period;
 use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::probe::{Question, Service};
 use crate::profile::{Algorithm, Cluster, Node, Sticky};
-use crate::units::Period;
 
-use super::dataplane::{
+use super::haproxy::TCP_FRONTEND;
+use super::pool::{Pool, SLOWSTART};
+use crate::dataplane_config::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
     DataplaneTimeouts,
 };
-use super::haproxy::TCP_FRONTEND;
-use super::pool::{Pool, SLOWSTART};
 
 /// The built-in data plane's configuration in `run_dir`; `None` when there is nothing that it serves.
 #[must_use]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::units::Period;
 use crate::plan::Plan;
 use crate::platform::{Instance, RunDir};
 use crate::profile::{Cluster, Timeouts};
-use crate::units::Period;
 
 use super::build::HaproxyBuild;
 use super::errors::ErrorView;

@@ -3,7 +3,6 @@
 mod beam;
 mod build;
 mod builtin;
-mod dataplane;
 mod drained;
 mod errors;
 mod haproxy;
@@ -17,10 +16,6 @@ mod templates;
 pub use beam::cluster_config;
 pub use build::HaproxyBuild;
 pub use builtin::{chosen_by_builtin, dataplane};
-pub use dataplane::{
-    Dataplane, DataplaneBackend, DataplaneCheck, DataplaneError, DataplaneFrontend, DataplaneQuestion,
-    DataplaneServer, DataplaneTimeouts,
-};
 pub use drained::{down_names, drained_ids, drained_names, server_states};
 pub use haproxy::{haproxy, pages as haproxy_pages};
 pub use nginx::{NGINX_ACCESS_LOG, NginxBuild, NginxInstallation, StreamModule, chosen_by_nginx, nginx};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::units::Period;
 use crate::mcp::PING;
 use crate::plan::{BalancerPlan, ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
-use crate::units::Period;
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};

@@ -3,7 +3,7 @@
 use super::column::align;
 use super::{numbers, paint};
 use crate::api::Node;
-use crate::erlang::Vitals;
+use crate::erlang::distribution::Vitals;
 
 /// A line for each that says how it is.
 pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What BEAM nodes say of themselves.
 
 use super::{numbers, paint, table};
-use crate::erlang::{Memory, Nodes, Ports, Process, Processes, Vitals};
+use crate::erlang::distribution::{Memory, Nodes, Ports, Process, Processes, Vitals};
 
 /// A node's memory by kind.
 #[must_use]

@@ -1,6 +1,6 @@
 //! Numbers as people read them: `28 MB`, `2h 5m`, `1.25`.
 
-pub use crate::units::grouped;
+pub use crate::base::units::grouped;
 
 /// Bytes in powers of 1,000: `0 B`, `999 B`, `28.3 MB`.
 #[must_use]

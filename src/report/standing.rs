@@ -2,7 +2,7 @@
 
 use super::paint;
 use crate::api::{Distribution, Node, NodeState, Verdict};
-use crate::stats::Spread;
+use crate::base::stats::Spread;
 
 /// How a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Distribution, Endpoints, Node, NodeState, Status,
     Verdict,
 };
-use crate::erlang::{Memory, Vitals};
+use crate::erlang::distribution::{Memory, Vitals};
 use crate::profile::BalancerKind;
 
 /// `text` without its colours.

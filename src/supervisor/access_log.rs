@@ -14,10 +14,10 @@ use tokio::time::MissedTickBehavior;
 use super::record::Record;
 use super::rotation;
 use super::setting::Setting;
+use crate::base::shutdown::Shutdown;
 use crate::observe::access_log::{Lines, Tally};
 use crate::platform::usage::age;
 use crate::profile::BalancerKind;
-use crate::shutdown::Shutdown;
 
 /// Its name among the logs.
 pub(super) use crate::render::NGINX_ACCESS_LOG as NAME;

@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 
 use super::setting::Setting;
 use crate::api::ConnectionsBy;
+use crate::haproxy_api::Socket;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{count_established, count_to, own_sockets};
 use crate::profile::Runtime;
-use crate::runtime::Socket;
 
 /// A balancer that does not tell within this time how many connections it keeps in reserve is believed to keep none.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::base::units::excerpt;
 use crate::platform::executable::{self, Unusable};
 use crate::profile::{Cluster, Runtime};
-use crate::units::excerpt;
 
 /// A node's program that cannot be run.
 #[derive(Debug, thiserror::Error)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::setting::Setting;
 use crate::api::Node;
-use crate::beam;
-use crate::erlang::{Observer, Vitals};
-use crate::shutdown::Shutdown;
+use crate::base::shutdown::Shutdown;
+use crate::erlang::beam;
+use crate::erlang::distribution::{Observer, Vitals};
 
 /// Between two questions to a node.
 const LOOK: Duration = Duration::from_secs(2);

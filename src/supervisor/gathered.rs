@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::setting::Setting;
-use crate::runtime::{Info, Row, RuntimeError, Socket};
+use crate::haproxy_api::{Info, Row, RuntimeError, Socket};
 
 /// One of several instances that does not tell within this time is left out.
 const PATIENCE: Duration = Duration::from_secs(2);

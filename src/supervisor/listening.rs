@@ -17,8 +17,8 @@ use futures_util::future::join_all;
 
 use super::record::Record;
 use super::setting::Setting;
+use crate::haproxy_api::{Handover, Socket};
 use crate::platform::listen::{Group, Places};
-use crate::runtime::{Handover, Socket};
 
 /// What several instances listen on, for each address.
 #[derive(Debug)]

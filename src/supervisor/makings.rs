@@ -2,9 +2,9 @@
 
 use super::command;
 use super::prepare::PrepareError;
-use crate::beam;
-use crate::erlmcp::Installation;
-use crate::otp::Otp;
+use crate::erlang::beam;
+use crate::erlang::erlmcp::Installation;
+use crate::erlang::otp::Otp;
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Runtime};
 

@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::shutdown::Shutdown;
+use crate::base::shutdown::Shutdown;
 
 /// Connections at the same time. The supervisor's descriptors are needed for its children.
 const PLACES: usize = 64;
@@ -61,7 +61,7 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::shutdown;
+    use crate::base::shutdown;
 
     #[tokio::test]
     async fn idle_connections_take_no_more_than_their_places() {

@@ -12,11 +12,11 @@ use super::drain::Drain;
 use super::overrides::Remembered;
 use crate::api::Only;
 use crate::balancer::Away;
+use crate::base::units::Period;
 use crate::platform::listen::Places;
 use crate::platform::mark::RunId;
 use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
-use crate::units::Period;
 
 /// Of this file's format.
 const VERSION: u32 = 1;

@@ -13,8 +13,8 @@ use super::rollout::Who;
 use super::turnover::turn_over;
 use super::writing::write_all;
 use crate::balancer::ReloadBy;
+use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
-use crate::runtime::{RuntimeError, Socket};
 
 /// The only instance: those that are several are replaced.
 const BALANCER: Who = Who::Balancer(0);

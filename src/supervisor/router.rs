@@ -25,9 +25,9 @@ use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder,
     Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
+use crate::haproxy_api::StatusPage;
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
-use crate::runtime::StatusPage;
 
 /// What handlers need.
 #[derive(Clone)]

@@ -20,8 +20,8 @@ use super::router::{self, Desk};
 use super::writing::write_files;
 use crate::api::StopOrder;
 use crate::balancer::Away;
-use crate::shutdown::{self, Shutdown};
-use crate::units::Period;
+use crate::base::shutdown::{self, Shutdown};
+use crate::base::units::Period;
 
 /// News that wait to be heard; whoever has more waits.
 const MAX_NEWS: usize = 1_024;

@@ -15,13 +15,13 @@ use super::record::Launch;
 use super::rollout::Who;
 use super::sign::Sign;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
-use crate::beam::Nodes;
+use crate::base::units::Period;
+use crate::erlang::beam::Nodes;
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
 use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
-use crate::units::Period;
 
 /// What an ending node gets until it is killed.
 const NODE_GRACE: Duration = Duration::from_secs(5);

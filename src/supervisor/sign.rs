@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tokio::net::UnixStream;
 
+use crate::haproxy_api::{Socket, StatusPage};
 use crate::platform::Identity;
-use crate::runtime::{Socket, StatusPage};
 
 /// What an instance must answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use super::gathered::gathered;
 use super::observers;
 use super::setting::Setting;
-use crate::runtime::serve::{Totals, pages};
-use crate::shutdown;
+use crate::base::shutdown;
+use crate::haproxy_api::server::{Totals, pages};
 
 /// An address that somebody else has is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::setting::Setting;
 use crate::api::{Stats, Status};
+use crate::haproxy_api::{StatusPage, StatusPageError};
 use crate::observe::access_log::{Kind, Tally};
 use crate::observe::{NginxView, nginx_stats};
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::count_established;
-use crate::runtime::{StatusPage, StatusPageError};
 
 /// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says, others keep the clients of
 /// the listeners `out_of` from each node, and its access log has told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.

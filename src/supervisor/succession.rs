@@ -13,8 +13,8 @@ use super::rollout::Who;
 use super::setting::Setting;
 use super::watching::{self, Ready};
 use super::writing::write_all;
+use crate::haproxy_api::Socket;
 use crate::platform::{Identity, Process, RunDir};
-use crate::runtime::Socket;
 
 /// After this a new instance has answered, or was killed.
 const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);

@@ -14,9 +14,9 @@ use super::pulse::PATIENCE;
 use super::rollout::Who;
 use super::setting::Setting;
 use crate::balancer::{Away, Expected, Inspection};
+use crate::haproxy_api::{RuntimeError, ServerHealth, Socket};
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
-use crate::runtime::{RuntimeError, ServerHealth, Socket};
 
 /// A balancer that did not take an order is told again after this.
 pub(super) const AGAIN: Duration = Duration::from_millis(250);

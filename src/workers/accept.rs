@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::base::telemetry::Throttle;
 use crate::platform;
-use crate::telemetry::Throttle;
 
 /// What the kernel gets to recover from a lack of memory.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -124,7 +124,7 @@ mod tests {
         let address = claim.address();
         let (full, when_full) = tokio::sync::oneshot::channel();
         let full = std::sync::Mutex::new(Some(full));
-        let (trigger, shutdown) = crate::shutdown::channel();
+        let (trigger, shutdown) = crate::base::shutdown::channel();
         let worker = tokio::spawn(workers::run(1, move |_| {
             let full = full.lock().unwrap().take();
             let shutdown = shutdown.clone();

@@ -102,7 +102,7 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
-    use crate::shutdown;
+    use crate::base::shutdown;
 
     #[tokio::test]
     async fn results_come_back_by_number() {

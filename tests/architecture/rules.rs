@@ -2,13 +2,20 @@
 
 use crate::source::words;
 
-/// The house, from its cellar up. Modules of one layer do not know one another.
+/// The layers, the lowest first, by the paths of their modules. Modules of one layer do not know one another.
 const LAYERS: [&[&str]; 7] = [
-    &["units", "stats", "shutdown", "telemetry"],
-    &["platform", "profile", "mcp", "erlang"],
-    &["otp", "plan", "probe", "workers"],
-    &["render", "runtime", "api", "erlmcp"],
-    &["balancer", "beam", "dataplane", "node", "observe", "loadtest"],
+    &["base"],
+    &["platform", "profile", "mcp", "erlang::distribution"],
+    &["plan", "probe", "workers", "erlang::otp", "dataplane_config"],
+    &["render", "haproxy_api", "api", "erlang::erlmcp"],
+    &[
+        "balancer",
+        "dataplane",
+        "node",
+        "erlang::beam",
+        "load_test",
+        "observe",
+    ],
     &["supervisor", "report"],
     &["cli"],
 ];
@@ -32,9 +39,18 @@ pub(crate) fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
+/// The module with a layer that a path lies in, the path given as its names from the crate's root on; its first name if
+/// there is none.
+pub(crate) fn module_in_layers(path: &[&str]) -> String {
+    let prefixes = (1..=path.len()).rev().map(|length| path[..length].join("::"));
+    let known = prefixes.into_iter().find(|prefix| layer(prefix).is_some());
+    known.unwrap_or_else(|| path.first().copied().unwrap_or_default().to_owned())
+}
+
 /// What is wrong with `code`, a file of `module` without comments and strings.
 pub(crate) fn violations(module: &str, code: &str) -> Vec<String> {
-    let imports = imports(code);
+    let mut imports = imports(code);
+    imports.dedup();
     let forbidden = imports
         .iter()
         .filter(|import| *import != module && !is_below(import, module));
@@ -53,7 +69,7 @@ fn is_below(import: &str, module: &str) -> bool {
     layer(import).is_some_and(|import| layer(module).is_some_and(|module| import < module))
 }
 
-/// The top-level modules that `crate::` paths lead to, those in groups included.
+/// The modules that `crate::` paths lead to, those in groups included.
 fn imports(code: &str) -> Vec<String> {
     let words = words(code);
     let starts = words
@@ -61,32 +77,52 @@ fn imports(code: &str) -> Vec<String> {
         .enumerate()
         .filter(|(_, pair)| *pair == ["crate", "::"]);
     starts
-        .flat_map(|(index, _)| heads(&words[index + 2..]))
-        .map(str::to_owned)
+        .flat_map(|(index, _)| paths(&words[index + 2..]))
+        .map(|path| module_in_layers(&path))
         .collect()
 }
 
-/// The first names of a path, or of each path in a group.
-fn heads<'a>(words: &[&'a str]) -> Vec<&'a str> {
-    if words.first() != Some(&"{") {
-        return words.first().copied().into_iter().collect();
+/// The path that `words` begin with, or each path of the group that they begin with or that ends the path.
+fn paths<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut start = Vec::new();
+    let mut rest = words;
+    while let [name, tail @ ..] = rest {
+        match *name {
+            "{" => return in_group(&start, tail),
+            "::" => {}
+            name if name.starts_with(|first: char| first.is_alphabetic() || first == '_') => start.push(name),
+            _ => break,
+        }
+        // Names stand apart by `::`; anything else ends the path.
+        if *name != "::" && tail.first() != Some(&"::") {
+            break;
+        }
+        rest = tail;
     }
-    let mut heads = Vec::new();
-    let mut depth = 0;
-    let mut before = "";
-    for word in words {
+    vec![start]
+}
+
+/// The paths of a group behind `start`; `words` begin after its brace.
+fn in_group<'a>(start: &[&'a str], words: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut found = Vec::new();
+    let mut depth = 1;
+    let mut before = "{";
+    for (index, word) in words.iter().enumerate() {
+        if depth == 1 && matches!(before, "{" | ",") && !matches!(*word, "}" | ",") {
+            let behind = paths(&words[index..]);
+            found.extend(behind.into_iter().map(|path| [start, &path].concat()));
+        }
         match *word {
             "{" => depth += 1,
             "}" => depth -= 1,
-            name if depth == 1 && matches!(before, "{" | ",") => heads.push(name),
             _ => {}
         }
         if depth == 0 {
             break;
         }
-        before = word;
+        before = if depth == 1 { word } else { "" };
     }
-    heads
+    found
 }
 
 fn says(code: &str, what: &str) -> bool {
@@ -105,7 +141,7 @@ mod tests {
 
     #[test]
     fn downwards_is_fine() {
-        assert!(said("plan", "use crate::units::Period; use crate::plan::Plan;").is_empty());
+        assert!(said("plan", "use crate::base::units::Period; use crate::plan::Plan;").is_empty());
         assert!(
             said(
                 "cli",
@@ -129,11 +165,25 @@ mod tests {
             said("plan", "use crate :: api\n::Status;"),
             ["`plan` must not know `api`"]
         );
+        assert!(
+            said(
+                "erlang::beam",
+                "use crate::erlang::{otp::Otp, distribution::Term};"
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            said(
+                "erlang::otp",
+                "use crate::erlang::{distribution::{Term, Pid}, beam};"
+            ),
+            ["`erlang::otp` must not know `erlang::beam`"]
+        );
     }
 
     #[test]
     fn groups_are_looked_into() {
-        let group = "use crate::{units::{Period, Count}, report::{self, paint}, probe};";
+        let group = "use crate::{base::{Period, Count}, report::{self, paint}, probe};";
         assert_eq!(
             said("plan", group),
             ["`plan` must not know `report`", "`plan` must not know `probe`"]
@@ -180,8 +230,8 @@ mod tests {
     #[test]
     fn a_module_without_layer_is_nobodys_neighbour() {
         assert_eq!(
-            said("attic", "use crate::units;"),
-            ["`attic` must not know `units`"]
+            said("attic", "use crate::base::units;"),
+            ["`attic` must not know `base`"]
         );
         assert_eq!(said("cli", "use crate::attic;"), ["`cli` must not know `attic`"]);
     }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use clusterctl::dataplane_config::Dataplane;
+use clusterctl::haproxy_api::{Row, Socket};
 use clusterctl::platform::usage::{Usage, usage};
-use clusterctl::render::Dataplane;
-use clusterctl::runtime::{Row, Socket};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 

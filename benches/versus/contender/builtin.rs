@@ -4,12 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterctl::profile::{Algorithm, PerIp, Table};
-use clusterctl::render::{
+use clusterctl::base::units::{Count, Period};
+use clusterctl::dataplane_config::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
     DataplaneTimeouts,
 };
-use clusterctl::units::{Count, Period};
+use clusterctl::profile::{Algorithm, PerIp, Table};
 
 use super::{MAXCONN, Site, THREADS};
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use clusterctl::render::Dataplane;
+use clusterctl::dataplane_config::Dataplane;
 
 use crate::load;
 use crate::meter::Meter;

@@ -27,7 +27,8 @@ impl StreamFigures {
     pub(crate) fn add(&mut self, kind: Kind, path: Path, latencies: &[Duration]) {
         let mut sorted: Vec<f64> = latencies.iter().map(|it| it.as_secs_f64() * 1e3).collect();
         sorted.sort_by(f64::total_cmp);
-        let percentile = |quantile| clusterctl::stats::percentile(&sorted, quantile).unwrap_or(f64::NAN);
+        let percentile =
+            |quantile| clusterctl::base::stats::percentile(&sorted, quantile).unwrap_or(f64::NAN);
         let figures = [percentile(0.50), percentile(0.99)];
         self.rounds.entry((kind, path)).or_default().push(figures);
     }

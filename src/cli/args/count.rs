@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use crate::units::{Count, UnitError, excerpt};
+use crate::base::units::{Count, UnitError, excerpt};
 
 /// Largest number of connections; every sum of them fits its type.
 pub(super) const MANY: u32 = 10_000_000;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::period::interval;
-use crate::units::Period;
+use crate::base::units::Period;
 
 /// `erlang`
 #[derive(Debug, Args)]

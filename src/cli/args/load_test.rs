@@ -7,9 +7,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::count::{MANY, count};
 use super::period::interval;
-use crate::loadtest::Protocol;
-use crate::loadtest::results::FailoverMode;
-use crate::units::{Count, Period, excerpt};
+use crate::base::units::{Count, Period, excerpt};
+use crate::load_test::Protocol;
+use crate::load_test::results::FailoverMode;
 
 /// What only a test takes.
 const TESTING: [&str; 12] = [

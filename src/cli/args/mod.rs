@@ -18,7 +18,7 @@ pub(super) use load_test::LoadTest;
 use super::balancer_name::{BalancerName, BalancerNames};
 use super::help;
 use crate::api::Only;
-use crate::units::Period;
+use crate::base::units::Period;
 use count::{MANY, count};
 use period::interval;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::units::{Period, UnitError, excerpt};
+use crate::base::units::{Period, UnitError, excerpt};
 
 /// A period that leaves time to read, and for everything else.
 pub(super) fn interval(text: &str) -> Result<Period, String> {

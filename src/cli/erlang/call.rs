@@ -8,8 +8,8 @@ use super::super::exit::Exit;
 use super::super::failure::{Failure, Outcome};
 use super::super::printer::Printer;
 use super::super::settings::Settings;
-use crate::erlang::syntax::{Json, flat, parse, pretty};
-use crate::erlang::{Atom, Call, Connection, Error, Identity, Output, Raised, Term, Why};
+use crate::erlang::distribution::syntax::{Json, flat, parse, pretty};
+use crate::erlang::distribution::{Atom, Call, Connection, Error, Identity, Output, Raised, Term, Why};
 
 /// Columns of a terminal that nobody has enlarged.
 const COLUMNS: usize = 80;

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::erlang::Connection;
+use crate::erlang::distribution::Connection;
 use crate::report;
 
 /// Asks, and shows the answer.

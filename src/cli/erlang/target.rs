@@ -9,12 +9,12 @@ use super::super::args;
 use super::super::failure::Failure;
 use super::super::names;
 use super::super::settings::Settings;
-use crate::beam;
-use crate::erlang::{Atom, Cookie, EPMD_PORT, Target, port_of};
+use crate::base::units::excerpt;
+use crate::erlang::beam;
+use crate::erlang::distribution::{Atom, Cookie, EPMD_PORT, Target, port_of};
 use crate::platform::RunDir;
 use crate::profile;
 use crate::supervisor::Record;
-use crate::units::excerpt;
 
 /// The node that was named: one of the cluster's, or any by its full name.
 pub(super) async fn of(

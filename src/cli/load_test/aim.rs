@@ -5,18 +5,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::target::Target;
 use crate::api::{Client, ClientError, ClusterState, Distribution, Node, NodeState, Status};
+use crate::base::units::excerpt;
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::names;
 use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
-use crate::loadtest::{Cluster, Member, Order, Protocol, Sources};
+use crate::load_test::{Cluster, Member, Order, Protocol, Sources};
 use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
 use crate::profile::{self, BalancerKind, Runtime, Sticky};
 use crate::render;
-use crate::units::excerpt;
 
 /// What the arguments say, planned for this host.
 ///

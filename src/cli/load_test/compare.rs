@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
-use crate::loadtest::Results;
+use crate::load_test::Results;
 use crate::report;
 
 /// Shows how the second differs from the first.

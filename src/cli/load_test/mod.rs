@@ -13,9 +13,10 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::loadtest::results::Outcome as Ending;
-use crate::loadtest::{self, RunError};
-use crate::{report, shutdown};
+use crate::base::shutdown;
+use crate::load_test::results::Outcome as Ending;
+use crate::load_test::{self, RunError};
+use crate::report;
 
 use paper::Paper;
 
@@ -34,7 +35,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     let (glances, glance) = watch::channel(None);
     let results = tokio::select! {
         biased;
-        results = loadtest::run(&order, &glances, &stop) => results.map_err(not_run)?,
+        results = load_test::run(&order, &glances, &stop) => results.map_err(not_run)?,
         () = watching::watch(glance, printer) => return Err(interrupted()),
     };
     if settings.json {

@@ -1,8 +1,8 @@
 //! What `--target` names: `HOST:PORT`, or a URL of a protocol that the load test speaks.
 
-use crate::loadtest::Protocol;
+use crate::base::units::excerpt;
+use crate::load_test::Protocol;
 use crate::profile::closest;
-use crate::units::excerpt;
 
 /// The schemes, and what they mean.
 const SCHEMES: [(&str, Protocol); 4] = [

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
 use crate::cli::printer::Printer;
-use crate::loadtest::Glance;
+use crate::load_test::Glance;
 use crate::report;
 
 const TICK: Duration = Duration::from_millis(100);

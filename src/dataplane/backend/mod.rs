@@ -20,8 +20,8 @@ use super::clock::Clock;
 use super::server::{Server, lock};
 use super::sticky::StickyTable;
 use super::tally::Tally;
-use crate::render::{DataplaneBackend, DataplaneCheck};
-use crate::runtime::serve::BackendFigures;
+use crate::dataplane_config::{DataplaneBackend, DataplaneCheck};
+use crate::haproxy_api::server::BackendFigures;
 
 pub(crate) use lease::Lease;
 use queue::Queue;

@@ -8,8 +8,8 @@ use mio::{Poll, Token};
 use super::*;
 use crate::dataplane::inbox::{Inbox, Order};
 use crate::dataplane::server::Event;
-use crate::render::{DataplaneQuestion, DataplaneServer};
-use crate::runtime::ServerState;
+use crate::dataplane_config::{DataplaneQuestion, DataplaneServer};
+use crate::haproxy_api::ServerState;
 
 const THREADS: u16 = 8;
 const ROUNDS: u64 = 2_000;
@@ -34,7 +34,7 @@ pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
         algorithm: crate::profile::Algorithm::Leastconn,
         sticky: None,
         queue: 1_000,
-        slowstart: crate::units::Period::default(),
+        slowstart: crate::base::units::Period::default(),
         check: None,
         eject_after: 0,
         servers: servers

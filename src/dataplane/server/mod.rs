@@ -12,10 +12,10 @@ use arc_swap::ArcSwap;
 use super::balance::Candidate;
 use super::clock::Clock;
 use super::tally::{Bytes, Tally};
+use crate::dataplane_config::{DataplaneCheck, DataplaneServer};
+use crate::haproxy_api::ServerState;
+use crate::haproxy_api::server::{CheckFigures, ServerFigures};
 use crate::probe::Rules;
-use crate::render::{DataplaneCheck, DataplaneServer};
-use crate::runtime::ServerState;
-use crate::runtime::serve::{CheckFigures, ServerFigures};
 
 pub(crate) use state::{Event, State};
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::haproxy_api::server::{AdminState, Health};
+use crate::haproxy_api::{ServerHealth, ServerState};
 use crate::probe::{Rules, Standing};
-use crate::runtime::serve::{AdminState, Health};
-use crate::runtime::{ServerHealth, ServerState};
 
 /// What happens to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

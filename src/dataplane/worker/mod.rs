@@ -23,7 +23,7 @@ use super::inbox::Order;
 use super::layout::Layout;
 use super::plane::Plane;
 use super::relay::{Outlook, Side};
-use crate::telemetry::Throttle;
+use crate::base::telemetry::Throttle;
 use crate::workers::{Desk, Table, Wheel};
 
 use listener::Listener;

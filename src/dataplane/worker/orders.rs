@@ -13,7 +13,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::dataplane::inbox::Order;
 use crate::dataplane::layout::Layout;
 use crate::dataplane::server::Server;
-use crate::runtime::serve::FrontendState;
+use crate::haproxy_api::server::FrontendState;
 
 impl Worker {
     /// Does all that it was told. Whoever waits for an answer and is gone is no matter.

@@ -24,7 +24,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{End, OpenGate, Relay, Step};
 use crate::dataplane::visitors::Visit;
-use crate::runtime::serve::SessionFigures;
+use crate::haproxy_api::server::SessionFigures;
 
 /// A session.
 #[derive(Debug)]

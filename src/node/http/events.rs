@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use hyper::body::Frame;
 
+use crate::base::shutdown::Shutdown;
 use crate::node::answer::Later;
 use crate::node::outbox::Reader;
-use crate::shutdown::Shutdown;
 
 /// Time between two signs of life on a stream that has nothing to say. Well below the minute after which idle connections
 /// are usually cut.
@@ -102,8 +102,8 @@ mod tests {
     use futures_util::StreamExt;
 
     use super::*;
+    use crate::base::shutdown;
     use crate::node::outbox::Outbox;
-    use crate::shutdown;
 
     async fn next(events: &mut Events) -> Option<String> {
         let frame = events.next().await?.unwrap();

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::{Node, NodeError, Settings};
-use crate::shutdown::{self, Trigger};
+use crate::base::shutdown::{self, Trigger};
 
 /// Longer than anything takes unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::units::excerpt;
 use crate::profile::document::Runtime;
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
-use crate::units::excerpt;
 
 /// Longest name of a cluster, a node, a cookie.
 const MAX_CHARS: usize = 64;

@@ -3,10 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::base::units::{Percent, Period};
 use crate::profile::document::{Document, Runtime};
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
-use crate::units::{Percent, Period};
 
 /// Connections that no machine holds; sums of them fit every integer.
 const MANY: u64 = 10_000_000;

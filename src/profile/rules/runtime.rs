@@ -1,11 +1,11 @@
 //! What nodes are made of, and what each kind needs.
 
+use crate::base::units::excerpt;
 use crate::profile::closest;
 use crate::profile::document::Runtime;
 use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
 use crate::profile::written::Written;
-use crate::units::excerpt;
 
 /// Runtime `command` needs a program, or an erlmcp.
 pub(super) fn command(written: &Written) -> Vec<Problem> {

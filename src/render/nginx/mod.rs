@@ -29,10 +29,10 @@ use self::words::{literal, quoted, seconds};
 use super::errors::ErrorsView;
 use super::pool::{COMPRESSED, Pool};
 use super::templates::{RenderError, Templates};
+use crate::base::units::Period;
 use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Node, Sticky, Timeouts};
-use crate::units::Period;
 
 /// The log of what has become of requests and connections.
 pub const NGINX_ACCESS_LOG: &str = "nginx-access";

@@ -8,10 +8,10 @@ use super::build::NginxBuild;
 use super::limits::RateView;
 use super::upstream::{Members, kind};
 use super::{PoolView, TimeoutsView};
+use crate::base::units::Period;
 use crate::plan::Plan;
 use crate::profile::Sticky;
 use crate::render::pool::Pool;
-use crate::units::Period;
 
 /// Waiting clients that the kernel keeps for each worker; it takes `net.core.somaxconn` at most.
 const BACKLOG: u32 = 4096;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::units::Period;
+use crate::base::units::Period;
 
 /// Parameters of a `map`, which are no values of the mapped variable.
 const PARAMETERS: &[&str] = &["default", "hostnames", "include", "volatile"];

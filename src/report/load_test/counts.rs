@@ -3,8 +3,8 @@
 use super::super::status::section;
 use super::super::{paint, table};
 use super::wrap::wrapped;
-use crate::loadtest::Protocol;
-use crate::loadtest::results::{Count, Counts, NodeResult, Results};
+use crate::load_test::Protocol;
+use crate::load_test::results::{Count, Counts, NodeResult, Results};
 
 /// What stands where nobody has counted.
 const UNKNOWN: &str = "-";

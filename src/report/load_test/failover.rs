@@ -1,7 +1,7 @@
 //! What became of the clients of a node that failed, step by step.
 
 use super::super::status::section;
-use crate::loadtest::results::{ErrorCount, Failover, FailoverMode, NodeCount};
+use crate::load_test::results::{ErrorCount, Failover, FailoverMode, NodeCount};
 
 /// What was done to the node, in the past.
 pub(super) const fn done(mode: FailoverMode) -> &'static str {

@@ -3,7 +3,7 @@
 use super::super::status::section;
 use super::super::{health, numbers, paint, table};
 use super::messages::late;
-use crate::loadtest::results::{Quantiles, Results};
+use crate::load_test::results::{Quantiles, Results};
 
 const HEADER: [&str; 9] = [
     "", "average", "stddev", "p50", "p90", "p99", "p99.9", "max", "samples",

@@ -1,7 +1,7 @@
 //! What became of the messages, and how punctual the generator was.
 
 use super::super::numbers::millis;
-use crate::loadtest::results::Results;
+use crate::load_test::results::Results;
 
 /// Below this, in milliseconds, it is nobody's fault when a message is sent late.
 const PUNCTUAL_MS: f64 = 1.0;
@@ -61,7 +61,7 @@ fn punctuality(results: &Results) -> String {
 mod tests {
     use super::super::testing::failed_over;
     use super::*;
-    use crate::loadtest::results::{Messages, Quantiles};
+    use crate::load_test::results::{Messages, Quantiles};
 
     #[test]
     fn only_what_there_was_is_told() {

@@ -1,8 +1,8 @@
 //! One line about a test that runs.
 
 use super::super::{numbers, paint};
-use crate::loadtest::Glance;
-use crate::loadtest::results::Phase;
+use crate::load_test::Glance;
+use crate::load_test::results::Phase;
 
 /// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and what else is known by then.
 #[must_use]

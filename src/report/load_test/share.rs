@@ -1,6 +1,6 @@
 //! By how many connections a node is judged.
 
-use crate::loadtest::results::{Distribution, NodeResult};
+use crate::load_test::results::{Distribution, NodeResult};
 
 /// The node's connections when all were made, those of others too where they are judged together; none for a node that was not
 /// taking clients.

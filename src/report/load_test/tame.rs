@@ -1,6 +1,6 @@
 //! What came from the network must not steer a terminal, nor break a page; nor must a number that is none.
 
-use crate::loadtest::results::{Count, ErrorCount, Failover, NodeCount, Quantiles, Results};
+use crate::load_test::results::{Count, ErrorCount, Failover, NodeCount, Quantiles, Results};
 
 /// Characters that a name, or anything else that somebody else has said, may be long.
 const LONGEST: usize = 200;

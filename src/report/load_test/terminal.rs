@@ -7,7 +7,7 @@ use super::share::share;
 use super::tame::tame;
 use super::wrap::wrapped;
 use super::{counts, failover, latency, messages, verdicts};
-use crate::loadtest::results::{
+use crate::load_test::results::{
     Asked, CheckName, Distribution, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
 };
 

@@ -1,12 +1,12 @@
 //! Load tests to report on, judged.
 
-use crate::loadtest::judge;
-use crate::loadtest::results::{
+use crate::load_test::judge;
+use crate::load_test::results::{
     Chance, Count, Counts, Distribution, ErrorCount, Latency, Memory, Messages, NodeCount, NodeResult,
     Quantiles, Results,
 };
-use crate::loadtest::testing::{calm, sample, targets};
-use crate::loadtest::{Kind, Protocol};
+use crate::load_test::testing::{calm, sample, targets};
+use crate::load_test::{Kind, Protocol};
 use crate::plan::ChosenBy;
 
 /// The reference's test, which has passed.

@@ -1,7 +1,7 @@
 //! How each check went, and the test.
 
 use super::super::paint;
-use crate::loadtest::results::{Check, CheckName, Distribution, Outcome, Results, Verdict};
+use crate::load_test::results::{Check, CheckName, Distribution, Outcome, Results, Verdict};
 
 /// A check's name in a report.
 pub(super) const fn title(name: CheckName) -> &'static str {

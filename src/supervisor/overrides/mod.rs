@@ -34,9 +34,9 @@ use super::sign::{self, Sign};
 use super::voice::{self, Health, Opinion};
 use super::writing::orders;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
+use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
 use crate::platform::worker::suspended;
-use crate::runtime::{RuntimeError, Socket};
 
 /// Between two inspections.
 const INTERVAL: Duration = Duration::from_millis(500);

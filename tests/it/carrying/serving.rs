@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use clusterctl::render::DataplaneCheck;
+use clusterctl::dataplane_config::DataplaneCheck;
 
 use super::streaming::fill_backlog;
 use super::*;

@@ -12,10 +12,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
+use clusterctl::base::units::Period;
+use clusterctl::dataplane_config::DataplaneCheck;
+use clusterctl::haproxy_api::Row;
 use clusterctl::profile::Table;
-use clusterctl::render::DataplaneCheck;
-use clusterctl::runtime::Row;
-use clusterctl::units::Period;
 
 use client::Client;
 use node::Nodes;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use clusterctl::runtime::Socket;
+use clusterctl::haproxy_api::Socket;
 
 use super::Shared;
 use super::dice::Dice;

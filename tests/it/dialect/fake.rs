@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clusterctl::profile::Algorithm;
-use clusterctl::runtime::serve::{
+use clusterctl::haproxy_api::server::{
     AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, Order, ProcessFigures,
     Proxies, Refusal, ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic,
 };
-use clusterctl::runtime::{ServerHealth, ServerState};
+use clusterctl::haproxy_api::{ServerHealth, ServerState};
+use clusterctl::profile::Algorithm;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use clusterctl::runtime::serve::{Door, Level, Order, ServerRef, TableEntry};
-use clusterctl::runtime::{ServerHealth, ServerState};
+use clusterctl::haproxy_api::server::{Door, Level, Order, ServerRef, TableEntry};
+use clusterctl::haproxy_api::{ServerHealth, ServerState};
 
 use super::fake::Fake;
 use super::talk::Talker;

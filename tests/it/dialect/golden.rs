@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clusterctl::runtime::serve::Level;
+use clusterctl::haproxy_api::server::Level;
 use serde_json::Value;
 
 use super::fake::Fake;

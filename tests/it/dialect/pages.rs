@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use clusterctl::runtime::serve::pages::Site;
+use clusterctl::haproxy_api::server::pages::Site;
 
 use super::fake::Fake;
 use super::talk::pages;
@@ -77,9 +77,9 @@ fn statistics_are_a_page_and_csv_and_json() {
 #[test]
 fn names_do_no_harm() {
     let fake = Fake::golden();
-    let mut proxies = clusterctl::runtime::serve::Subject::proxies(&fake);
+    let mut proxies = clusterctl::haproxy_api::server::Subject::proxies(&fake);
     proxies.backends[0].servers[0].name = "<b a=\"'&".to_owned();
-    let fake = Fake::new(clusterctl::runtime::serve::Subject::process(&fake), proxies);
+    let fake = Fake::new(clusterctl::haproxy_api::server::Subject::process(&fake), proxies);
     let (port, _runtime, _trigger) = pages(Arc::new(fake), Site::Stats);
     let page = ask(port, "GET /stats");
     assert!(page.contains("&lt;b a=&quot;&#39;&amp;<small>"), "{page}");
@@ -111,9 +111,9 @@ fn the_cluster_is_up_while_a_server_is() {
     );
     assert!(answers[2].starts_with("HTTP/1.1 404 "));
     let fake = Fake::golden();
-    let mut proxies = clusterctl::runtime::serve::Subject::proxies(&fake);
+    let mut proxies = clusterctl::haproxy_api::server::Subject::proxies(&fake);
     proxies.backends[0].servers[0].admin.drain = true;
-    let fake = Fake::new(clusterctl::runtime::serve::Subject::process(&fake), proxies);
+    let fake = Fake::new(clusterctl::haproxy_api::server::Subject::process(&fake), proxies);
     let (port, _runtime, _trigger) = pages(Arc::new(fake), Site::Status);
     let answer = ask(port, "GET /health");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");

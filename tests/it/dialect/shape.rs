@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clusterctl::profile::{Algorithm, PerIp, Table};
-use clusterctl::render::{
+use clusterctl::dataplane_config::{
     Dataplane, DataplaneBackend, DataplaneCheck, DataplaneFrontend, DataplaneQuestion, DataplaneServer,
     DataplaneTimeouts,
 };
-use clusterctl::runtime::serve::pages::Site;
-use clusterctl::runtime::serve::{FrontendFigures, Health, Level, ProcessFigures, Proxies};
+use clusterctl::haproxy_api::server::pages::Site;
+use clusterctl::haproxy_api::server::{FrontendFigures, Health, Level, ProcessFigures, Proxies};
+use clusterctl::profile::{Algorithm, PerIp, Table};
 
 use super::fake::{Fake, backend, checked, server};
 use super::script::SCRIPT;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use clusterctl::runtime::serve::pages::{self, Site};
-use clusterctl::runtime::serve::{self, Door, Level, Subject};
-use clusterctl::shutdown::{self, Trigger};
+use clusterctl::base::shutdown::{self, Trigger};
+use clusterctl::haproxy_api::server::pages::{self, Site};
+use clusterctl::haproxy_api::server::{self, Door, Level, Subject};
 use tempfile::TempDir;
 
 use crate::harness::{PATIENCE, eventually};
@@ -41,7 +41,7 @@ impl Talker {
             .build()
             .unwrap();
         let (trigger, shutdown) = shutdown::channel();
-        runtime.spawn(serve::serve(
+        runtime.spawn(server::serve(
             Door::open(&socket).unwrap(),
             subject,
             level,

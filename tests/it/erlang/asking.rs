@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use clusterctl::erlang::syntax::{flat, parse};
-use clusterctl::erlang::{
+use clusterctl::erlang::distribution::syntax::{flat, parse};
+use clusterctl::erlang::distribution::{
     Atom, Cause, Class, Connection, Cookie, Error, Identity, Target, Term, Unfinished, Why, port_of,
 };
 use nix::sys::signal::Signal;

@@ -6,7 +6,7 @@ mod node;
 mod questions;
 mod terms;
 #[expect(dead_code, reason = "unit tests use the rest of it")]
-#[path = "../../../src/erlang/testing.rs"]
+#[path = "../../../src/erlang/distribution/testing.rs"]
 mod testing;
 
-use clusterctl::erlang::{Atom, Bits, Export, Identity, Pid, Port, Reference, Term, codec};
+use clusterctl::erlang::distribution::{Atom, Bits, Export, Identity, Pid, Port, Reference, Term, codec};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use clusterctl::erlang::{Atom, Call, Connection, Cookie, Error, Output, Target, Term};
+use clusterctl::erlang::distribution::{Atom, Call, Connection, Cookie, Error, Output, Target, Term};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -104,7 +104,7 @@ impl Node {
     fn find(&self) -> Option<()> {
         let port = match self.epmd {
             Some(_) => self
-                .run(clusterctl::erlang::port_of(
+                .run(clusterctl::erlang::distribution::port_of(
                     "erlmcp1",
                     self.epmd_address(),
                     self.soon(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clusterctl::erlang::{Observer, Term};
+use clusterctl::erlang::distribution::{Observer, Term};
 use nix::sys::signal::Signal;
 
 use super::node::{NAME, Node};
@@ -52,7 +52,8 @@ fn the_largest_of_many_processes_are_found() {
         node.soon(),
     ));
     let spawned = spawned.unwrap();
-    let large = clusterctl::erlang::syntax::flat(&spawned.as_tuple().unwrap()[1], connection.node());
+    let large =
+        clusterctl::erlang::distribution::syntax::flat(&spawned.as_tuple().unwrap()[1], connection.node());
     let processes = node.run(connection.processes(node.soon())).unwrap();
     assert!(processes.count > MANY.unsigned_abs(), "{processes:?}");
     assert!(processes.looked_at > MANY.unsigned_abs(), "{processes:?}");

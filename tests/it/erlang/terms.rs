@@ -1,8 +1,8 @@
 //! Terms, as the real `term_to_binary`, `binary_to_term` and parser have them.
 
-use clusterctl::erlang::codec::{DecodeError, decode, encode};
-use clusterctl::erlang::syntax::{flat, parse, pretty};
-use clusterctl::erlang::{Connection, Term};
+use clusterctl::erlang::distribution::codec::{DecodeError, decode, encode};
+use clusterctl::erlang::distribution::syntax::{flat, parse, pretty};
+use clusterctl::erlang::distribution::{Connection, Term};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use clusterctl::balancer::Expected;
-use clusterctl::runtime::ServerState;
+use clusterctl::haproxy_api::ServerState;
 
 use super::client::{Line, get, node_for};
 use super::running::Running;
@@ -207,6 +207,6 @@ async fn nobodys_node_and_nobodys_balancer() {
     let running = Running::start(|_| {}).await;
     let orders = running.orders();
     orders.drain(&running.socket, "nobody").await.unwrap();
-    let nowhere = clusterctl::runtime::Socket::new("/nonexistent/socket");
+    let nowhere = clusterctl::haproxy_api::Socket::new("/nonexistent/socket");
     orders.drain(&nowhere, "erlmcp1").await.unwrap_err();
 }

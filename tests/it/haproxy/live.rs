@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use clusterctl::haproxy_api::{RuntimeError, ServerHealth};
 use clusterctl::render::health_targets;
-use clusterctl::runtime::{RuntimeError, ServerHealth};
 
 use super::client::{Line, get, node_for};
 use super::nodes::SILENCE;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use clusterctl::haproxy_api::ServerHealth;
 use clusterctl::platform::sock_diag::destroy_to;
-use clusterctl::runtime::ServerHealth;
 
 use super::client::{Line, node_for};
 use super::running::{Running, eventually};

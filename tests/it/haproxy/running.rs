@@ -4,10 +4,10 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use clusterctl::balancer::{Away, Balancer, Deployment, Orders};
+use clusterctl::haproxy_api::Socket;
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Instance, Process, RunDir};
 use clusterctl::profile::Cluster;
-use clusterctl::runtime::Socket;
 use nix::sys::signal::Signal;
 
 use super::{default_cluster, deployment, installed, nodes, plan};

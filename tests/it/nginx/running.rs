@@ -1,10 +1,10 @@
 //! A running nginx with small nodes behind it; it ends with the test.
 
 use clusterctl::balancer::{Away, Balancer, Deployment, find};
+use clusterctl::haproxy_api::StatusPage;
 use clusterctl::plan::Plan;
 use clusterctl::platform::{Process, RunDir, Worker};
 use clusterctl::profile::{BalancerKind, Cluster};
-use clusterctl::runtime::StatusPage;
 use nix::sys::signal::Signal;
 
 use crate::haproxy::running::{eventually, free_ports};

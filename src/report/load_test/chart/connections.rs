@@ -9,7 +9,7 @@ use super::legend::Legend;
 use super::palette::series;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, fitting};
-use crate::loadtest::results::{Moment, Results};
+use crate::load_test::results::{Moment, Results};
 
 const ID: &str = "connections";
 const TITLE: &str = "Connections over time";

@@ -8,7 +8,7 @@ use super::legend::Legend;
 use super::palette::series;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, fitting};
-use crate::loadtest::results::{Failover, FailoverPoint};
+use crate::load_test::results::{Failover, FailoverPoint};
 
 const ID: &str = "failover";
 /// For `100,000`, and the unit above.

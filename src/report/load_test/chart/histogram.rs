@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::palette::series;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg};
-use crate::loadtest::results::{Bucket, Latency, Results};
+use crate::load_test::results::{Bucket, Latency, Results};
 
 const ID: &str = "histogram";
 const TITLE: &str = "Messages by latency";

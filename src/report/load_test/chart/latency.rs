@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::palette::series;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, fitting, width};
-use crate::loadtest::results::{Quantiles, Results};
+use crate::load_test::results::{Quantiles, Results};
 
 const ID: &str = "latency";
 const TITLE: &str = "Latency percentiles by node";

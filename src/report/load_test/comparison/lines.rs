@@ -2,7 +2,7 @@
 
 use super::super::super::numbers;
 use super::change::{Line, Noise};
-use crate::loadtest::results::{Failover, Memory, Quantiles, Results};
+use crate::load_test::results::{Failover, Memory, Quantiles, Results};
 
 /// Connections and errors: each one counts.
 const EXACT: Noise = Noise {

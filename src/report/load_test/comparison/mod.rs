@@ -7,7 +7,7 @@ use super::super::status::section;
 use super::super::{paint, table};
 use super::tame::tame;
 use super::{failover, terminal};
-use crate::loadtest::results::{Outcome, Results};
+use crate::load_test::results::{Outcome, Results};
 use change::Change;
 use lines::lines;
 
@@ -121,7 +121,7 @@ mod tests {
     use super::super::super::testing::plain;
     use super::super::testing::{broken, by_chance, failed_over, passed};
     use super::*;
-    use crate::loadtest::Protocol;
+    use crate::load_test::Protocol;
 
     #[test]
     fn a_test_is_as_good_as_itself() {

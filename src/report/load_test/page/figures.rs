@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::super::numbers;
 use super::super::chart::count;
 use super::super::share::share;
-use crate::loadtest::results::Results;
+use crate::load_test::results::Results;
 
 /// A number.
 #[derive(Debug, Serialize)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::clock::timestamp;
 use super::tame::tame;
 use super::{chart, terminal, verdicts};
-use crate::loadtest::results::{Check, Outcome, Results, Verdict};
+use crate::load_test::results::{Check, Outcome, Results, Verdict};
 use crate::render::{RenderError, Templates};
 use figures::{Figure, figures};
 use settings::{Setting, settings};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::super::numbers::{bytes, grouped};
-use crate::loadtest::results::Results;
+use crate::load_test::results::Results;
 
 /// One of them.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::super::numbers::{bytes, grouped, millis};
 use super::super::share::share;
 use super::super::{counts, failover, messages};
-use crate::loadtest::results::{Count, ErrorCount, Failover, Moved, NodeResult, Quantiles, Results};
+use crate::load_test::results::{Count, ErrorCount, Failover, Moved, NodeResult, Quantiles, Results};
 
 /// A table: the first column holds words, and so do all where `words`; else the others hold numbers.
 #[derive(Debug, Serialize)]

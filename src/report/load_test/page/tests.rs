@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::testing::{broken, failed_over, foreign, passed, shared};
 use super::super::wellformed::check;
 use super::*;
-use crate::loadtest::results::{Bucket, Failover, FailoverPoint, Moment, NodeResult, Phase, Quantiles};
+use crate::load_test::results::{Bucket, Failover, FailoverPoint, Moment, NodeResult, Phase, Quantiles};
 
 /// The page of `results`, which is as a page must be.
 fn page(results: &Results) -> String {

@@ -1,0 +1,317 @@
+//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type, serialised.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::units::Period;
+use crate::profile::{Algorithm, PerIp, Table};
+
+/// All that the data plane is told.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dataplane {
+    /// The cluster's name; `node` in `show info`.
+    pub cluster: String,
+    /// Threads that carry connections, each with a descriptor table of its own; at least one.
+    pub workers: u16,
+    /// Client connections of the whole process; more wait to be accepted.
+    pub maxconn: u32,
+    /// The runtime API's UNIX socket.
+    pub socket: PathBuf,
+    /// Where sticky clients are kept while the process is not there; nowhere when null.
+    #[serde(default)]
+    pub memory: Option<PathBuf>,
+    /// Names of servers that are drained from the first moment, one a line; `#` begins a comment. A missing file names none.
+    #[serde(default)]
+    pub drained: Option<PathBuf>,
+    /// The same of those that are down until a check says otherwise.
+    #[serde(default)]
+    pub down: Option<PathBuf>,
+    /// The statistics page, `/stats;csv` and `/metrics`.
+    #[serde(default)]
+    pub stats: Option<SocketAddr>,
+    /// `/health` and `/nginx_status`.
+    #[serde(default)]
+    pub status: Option<SocketAddr>,
+    /// Addresses from which servers are connected to, in turn; the kernel's choice when empty.
+    #[serde(default)]
+    pub sources: Vec<IpAddr>,
+    /// The address that checks come from, so that they can be told from clients; the kernel's choice when null.
+    #[serde(default)]
+    pub check_source: Option<IpAddr>,
+    /// How long to wait for what.
+    pub timeouts: DataplaneTimeouts,
+    /// Where clients connect; at least one.
+    pub frontends: Vec<DataplaneFrontend>,
+    /// The servers, in groups; at least one.
+    pub backends: Vec<DataplaneBackend>,
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataplaneTimeouts {
+    /// For a server to accept a connection.
+    pub connect: Period,
+    /// Silence of a client.
+    pub client: Period,
+    /// Silence of a server.
+    pub server: Period,
+    /// For a server below its maxconn.
+    pub queue: Period,
+}
+
+/// One kind of client traffic.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataplaneFrontend {
+    /// Its name.
+    pub name: String,
+    /// Addresses to listen on; at least one. IPv6 ones take IPv6 only.
+    pub listen: Vec<SocketAddr>,
+    /// Connections at the same time; 0 is as many as the process.
+    #[serde(default)]
+    pub maxconn: u32,
+    /// The backend that serves.
+    pub backend: String,
+    /// Limits of one client address; 0 is no limit.
+    pub limits: PerIp,
+}
+
+/// A group of servers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataplaneBackend {
+    /// Its name.
+    pub name: String,
+    /// Which server a new client gets; `uri` is refused.
+    pub algorithm: Algorithm,
+    /// The table that brings a client back to its server, by address; none when null.
+    #[serde(default)]
+    pub sticky: Option<Table>,
+    /// Clients of this backend that may wait for a server below its maxconn; more are refused.
+    #[serde(default = "DataplaneBackend::default_queue")]
+    pub queue: u32,
+    /// Time in which a server that is up again gets back to its full share; none when zero.
+    #[serde(default)]
+    pub slowstart: Period,
+    /// How its servers are checked; not at all when null.
+    #[serde(default)]
+    pub check: Option<DataplaneCheck>,
+    /// Connections to a server that fail in a row until it is taken for down; never when 0.
+    #[serde(default = "DataplaneBackend::default_ejection")]
+    pub eject_after: u16,
+    /// Its servers; at least one.
+    pub servers: Vec<DataplaneServer>,
+}
+
+/// Health checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataplaneCheck {
+    /// Time between two checks.
+    pub interval: Period,
+    /// The same while an opinion changes.
+    pub fast_interval: Period,
+    /// Time for an answer.
+    pub timeout: Period,
+    /// Good answers until a server is up.
+    pub rise: u16,
+    /// Bad answers until it is down.
+    pub fall: u16,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataplaneServer {
+    /// Its name.
+    pub name: String,
+    /// Its number in `show stat`, unique in its backend; from 1.
+    pub id: u32,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Share of the load relative to the others, 0 to 256.
+    pub weight: u16,
+    /// Connections at the same time; 0 is no limit.
+    pub maxconn: u32,
+    /// What a check asks.
+    pub question: DataplaneQuestion,
+    /// Where a check asks it; at `address` when null.
+    #[serde(default)]
+    pub check_address: Option<SocketAddr>,
+}
+
+/// What a check asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataplaneQuestion {
+    /// Whether a connection is accepted.
+    Tcp,
+    /// One JSON-RPC line, to be answered by one.
+    Mcp,
+    /// `GET /health`, to be answered by a 2xx.
+    Http,
+}
+
+/// What is wrong with a `dataplane.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DataplaneError {
+    /// It is no YAML, or lacks a key, or has one too many.
+    #[error("{0}")]
+    Syntax(String),
+    /// It contradicts itself; all that was found, a line each.
+    #[error("{}", .0.join("\n"))]
+    Senseless(Vec<String>),
+}
+
+impl Dataplane {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or contradicts itself.
+    pub fn parse(text: &str) -> Result<Dataplane, DataplaneError> {
+        let config: Dataplane =
+            serde_yaml::from_str(text).map_err(|error| DataplaneError::Syntax(error.to_string()))?;
+        let problems = config.problems();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(DataplaneError::Senseless(problems))
+        }
+    }
+
+    /// As text that [`Dataplane::parse`] reads.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        // Only maps with keys that are no text cannot be written, and there are none.
+        serde_yaml::to_string(self).unwrap_or_default()
+    }
+
+    // Private
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut say = |problem: String| problems.push(problem);
+        if self.workers == 0 {
+            say("`workers` must be at least 1".to_owned());
+        }
+        if self.maxconn == 0 {
+            say("`maxconn` must be at least 1".to_owned());
+        }
+        for (what, none) in [
+            ("frontends", self.frontends.is_empty()),
+            ("backends", self.backends.is_empty()),
+        ] {
+            if none {
+                say(format!("`{what}` is empty"));
+            }
+        }
+        for name in twice(
+            self.frontends
+                .iter()
+                .map(|it| &it.name)
+                .chain(self.backends.iter().map(|it| &it.name)),
+        ) {
+            say(format!("`{name}` is the name of two frontends or backends"));
+        }
+        let pages = self.stats.iter().chain(&self.status);
+        for at in twice(self.frontends.iter().flat_map(|it| &it.listen).chain(pages)) {
+            say(format!("{at} is to be listened on twice"));
+        }
+        for frontend in &self.frontends {
+            if frontend.listen.is_empty() {
+                say(format!("frontend `{}` listens nowhere", frontend.name));
+            }
+            if !self
+                .backends
+                .iter()
+                .any(|backend| backend.name == frontend.backend)
+            {
+                say(format!(
+                    "frontend `{}` is served by backend `{}`, which is not there",
+                    frontend.name, frontend.backend
+                ));
+            }
+        }
+        for backend in &self.backends {
+            problems.extend(backend.problems());
+        }
+        problems
+    }
+}
+
+impl DataplaneBackend {
+    /// What waits in a backend's queue when nothing else is said.
+    #[must_use]
+    pub const fn default_queue() -> u32 {
+        10_000
+    }
+
+    /// What ejects a server when nothing else is said: HAProxy's `error-limit`.
+    #[must_use]
+    pub const fn default_ejection() -> u16 {
+        10
+    }
+
+    // Private
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut say = |problem: &str| problems.push(format!("backend `{}` {problem}", self.name));
+        if self.servers.is_empty() {
+            say("has no servers");
+        }
+        if self.algorithm == Algorithm::Uri {
+            say("cannot balance by `uri`: it sees no requests");
+        }
+        if self.sticky.is_some_and(|table| table.size.get() == 0) {
+            say("has a `sticky` table without room");
+        }
+        for name in twice(self.servers.iter().map(|it| &it.name)) {
+            say(&format!("has two servers `{name}`"));
+        }
+        for id in twice(self.servers.iter().map(|it| &it.id)) {
+            say(&format!("has two servers with id {id}"));
+        }
+        for server in &self.servers {
+            if server.weight > 256 {
+                say(&format!(
+                    "gives `{}` weight {}; 256 is the most",
+                    server.name, server.weight
+                ));
+            }
+            if server.id == 0 {
+                say(&format!("gives `{}` id 0; 1 is the first", server.name));
+            }
+        }
+        if let Some(check) = self.check {
+            if check.interval.is_zero() || check.fast_interval.is_zero() || check.timeout.is_zero() {
+                say("has a check interval or timeout of 0");
+            }
+            if check.rise == 0 || check.fall == 0 {
+                say("has a `rise` or `fall` of 0");
+            }
+        }
+        problems
+    }
+}
+
+// Private
+
+/// Those that appear more than once.
+fn twice<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for item in all {
+        if seen.contains(&item) {
+            twice.push(item);
+        } else {
+            seen.insert(item);
+        }
+    }
+    twice
+}

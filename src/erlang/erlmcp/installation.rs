@@ -1,0 +1,296 @@
+//! An erlmcp and the Erlang that runs it: together they make nodes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::checkout::{Checkout, CheckoutError};
+use super::config::sys_config;
+use super::home::Home;
+use super::loading::{LoadingError, ask};
+use crate::erlang::distribution::{HomeError, settle};
+use crate::erlang::otp::{Code, CodeError, Otp, OtpError, mesh};
+use crate::plan::NodePlan;
+use crate::platform::{Program, RunDir};
+use crate::profile::{Binaries, Erlmcp, Node};
+
+/// What we add to erlmcp: the listener in front of it, and what makes its nodes a mesh.
+const DOOR: Code = Code {
+    name: "clusterctl_door",
+    resources: None,
+    modules: &[
+        ("clusterctl_door.erl", include_str!("clusterctl_door.erl")),
+        mesh::MODULES[0],
+        mesh::MODULES[1],
+        mesh::MODULES[2],
+    ],
+};
+/// Descriptors of a node that are no connections.
+const PORTS_BESIDES: u32 = 1_024;
+/// Erlang processes of one connection: its own, its server's and what that starts.
+const PROCESSES_EACH: u32 = 4;
+/// Erlang processes of a node without connections, and room for what it does.
+const PROCESSES_BESIDES: u32 = 65_536;
+
+/// What nodes of erlmcp are made of.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    wanted: Erlmcp,
+    checkout: Checkout,
+    otp: Otp,
+    home: Home,
+}
+
+/// Why no node can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallationError {
+    /// There is no erlmcp to run.
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    /// There is no Erlang to run it.
+    #[error(transparent)]
+    Otp(#[from] OtpError),
+    /// The Erlang cannot load that erlmcp.
+    #[error(transparent)]
+    Loading(#[from] LoadingError),
+    /// What we add cannot be compiled.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// The profile names a configuration that is not there.
+    #[error("cannot find `{}`, which the profile names as `nodes.config`", .0.display())]
+    NoConfig(PathBuf),
+    /// Erlang would look for another file.
+    #[error("`{}`, which the profile names as `nodes.config`, is not called `.config`", .0.display())]
+    NotCalledConfig(PathBuf),
+    /// There is no home for it, or no cookie.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl InstallationError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            InstallationError::Checkout(error) => Some(error.hint()),
+            InstallationError::Otp(error) => Some(error.hint()),
+            InstallationError::Loading(error) => Some(error.hint()),
+            InstallationError::Code(error) => error.hint(),
+            InstallationError::NoConfig(_) => Some("correct `nodes.config`, or leave it out".to_owned()),
+            InstallationError::NotCalledConfig(_) => {
+                Some("rename it: Erlang adds `.config` to a name without it".to_owned())
+            }
+            InstallationError::Home(_) => None,
+        }
+    }
+}
+
+impl Installation {
+    /// Looks at what is `wanted`, and finds an Erlang for it. Nodes will live in `run_dir`, where nothing is changed yet.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn find(
+        wanted: &Erlmcp,
+        binaries: &Binaries,
+        run_dir: &RunDir,
+    ) -> Result<Installation, InstallationError> {
+        let checkout = Checkout::examine(&wanted.path)?;
+        if let Some(config) = &wanted.config {
+            examine(config)?;
+        }
+        let otp = Otp::find(binaries).await?;
+        otp.compiler()?;
+        let opens_our_door = wanted.eval.contains(&format!("{}:", DOOR.name));
+        ask(&otp, &checkout, wanted.config.as_deref(), opens_our_door).await?;
+        Ok(Installation {
+            wanted: wanted.clone(),
+            checkout,
+            otp,
+            home: Home(run_dir.clone()),
+        })
+    }
+
+    /// Puts into the run directory what the nodes need to start and is not there: what we add, compiled, and their cookie.
+    ///
+    /// # Errors
+    /// When it cannot be compiled or written. Nothing is half there then.
+    pub async fn install(&self) -> Result<(), InstallationError> {
+        DOOR.compile(&self.otp, &self.home.0).await?;
+        settle(&self.home.user())?;
+        Ok(())
+    }
+
+    /// What may go wrong, although it can be run.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let oldest = self.checkout.oldest.filter(|oldest| self.otp.release < *oldest)?;
+        Some(format!(
+            "erlmcp in `{}` wants OTP {oldest} or newer, and `{}` is OTP {}",
+            self.checkout.path.display(),
+            self.otp.erl.display(),
+            self.otp.release
+        ))
+    }
+
+    /// How `node`, one of `nodes`, is run.
+    #[must_use]
+    pub fn program(&self, node: &Node, nodes: &[Node], plan: &NodePlan) -> Program {
+        let ports = plan.maxconn.saturating_add(PORTS_BESIDES);
+        let processes = plan
+            .maxconn
+            .saturating_mul(PROCESSES_EACH)
+            .saturating_add(PROCESSES_BESIDES);
+        let mut program = Program::new(&self.otp.erl)
+            .args([
+                "-noinput",
+                "+Bd",
+                "+sbwt",
+                "none",
+                "+sbwtdcpu",
+                "none",
+                "+sbwtdio",
+                "none",
+            ])
+            .args(["+Q", &ports.to_string(), "+P", &processes.to_string()])
+            .args(mesh::words(node, nodes))
+            .args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}"])
+            .arg("-config")
+            .arg(self.home.config(&node.name));
+        if let Some(config) = &self.wanted.config {
+            program = program.arg("-config").arg(config);
+        }
+        let added = DOOR.ebin(&self.otp, &self.home.0);
+        program = program.arg("-pa").arg(added);
+        // After Erlang's own: a library does not stand in for a part of that.
+        program = program.arg("-pz").args(&self.checkout.libs);
+        program = program.args(["-run", "mcp_mesh"]);
+        program = program.args(["-eval", &node.fill(&self.wanted.eval)]);
+        program.directory = Some(self.home.of_node(&node.name));
+        // Gigabytes on disk help nobody who has not asked for them.
+        let no_dump = ("ERL_CRASH_DUMP_SECONDS".into(), "0".into());
+        program.env = vec![("HOME".into(), self.home.user().into()), no_dump];
+        program
+    }
+
+    /// Writes what the node reads when it starts.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn furnish(&self, node: &Node, plan: &NodePlan) -> io::Result<()> {
+        self.home.make_of_node(&node.name)?;
+        let cookie = settle(&self.home.user()).map_err(io::Error::other)?;
+        let config = sys_config(&node.name, &cookie, plan.maxconn);
+        RunDir::replace(&self.home.config(&node.name), config.as_bytes())
+    }
+}
+
+// Private
+
+/// Looks whether it is a file that Erlang would read by its name.
+fn examine(config: &Path) -> Result<(), InstallationError> {
+    if !config.is_file() {
+        return Err(InstallationError::NoConfig(config.to_owned()));
+    }
+    match config.extension() {
+        Some(kind) if kind == "config" => Ok(()),
+        _ => Err(InstallationError::NotCalledConfig(config.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::slice;
+
+    use super::*;
+
+    fn installation(run_dir: &RunDir, config: Option<PathBuf>) -> Installation {
+        Installation {
+            wanted: Erlmcp {
+                path: "/srv/erlmcp".into(),
+                eval: "clusterctl_door:open(\"{name}\", \"{address}\", {tcp_port})".to_owned(),
+                config,
+            },
+            checkout: Checkout {
+                path: "/srv/erlmcp".into(),
+                libs: vec!["/srv/erlmcp/_build/default/lib/gproc/ebin".into()],
+                oldest: Some(27),
+            },
+            otp: Otp {
+                erl: "/usr/bin/erl".into(),
+                release: 25,
+                version: "13.1.5".to_owned(),
+            },
+            home: Home(run_dir.clone()),
+        }
+    }
+
+    fn node(name: &str, number: u16) -> Node {
+        Node {
+            name: name.into(),
+            number,
+            tcp: SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + number)),
+            http: None,
+            distribution: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_100 + number))),
+            weight: 100,
+            target: 25_000,
+            maxconn: 35_000,
+        }
+    }
+
+    const PLAN: NodePlan = NodePlan {
+        nofile: 20_000,
+        workers: 0,
+        maxconn: 19_936,
+    };
+
+    #[test]
+    fn a_node_has_its_name_its_port_its_libraries_and_its_limits() {
+        let dir = tempfile::tempdir().unwrap();
+        let run_dir = RunDir::at(dir.path());
+        let nodes = [node("erlmcp1", 1), node("erlmcp2", 2)];
+        let installation = installation(&run_dir, Some("/etc/mine.config".into()));
+        let ebin = DOOR.ebin(&installation.otp, &run_dir);
+        let program = installation.program(&nodes[1], &nodes, &PLAN);
+        let words: Vec<_> = program.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        let line = words.join(" ").replace(&ebin.display().to_string(), "EBIN");
+        let line = line.replace(&dir.path().display().to_string(), "RUN");
+        assert_eq!(
+            line,
+            "-noinput +Bd +sbwt none +sbwtdcpu none +sbwtdio none +Q 20960 +P 145280 \
+             -sname erlmcp2@localhost -proto_dist mcp -start_epmd false -epmd_module mcp_epmd \
+             -mcp_port erlmcp1 10101 -mcp_port erlmcp2 10102 \
+             -kernel inet_dist_use_interface {127,0,0,1} \
+             -config RUN/erlang/home/erlmcp2.config -config /etc/mine.config \
+             -pa EBIN -pz /srv/erlmcp/_build/default/lib/gproc/ebin \
+             -run mcp_mesh -eval clusterctl_door:open(\"erlmcp2\", \"127.0.0.1\", 10002)"
+        );
+        assert_eq!(program.directory, Some(dir.path().join("erlang/nodes/erlmcp2")));
+    }
+
+    #[test]
+    fn the_cookie_is_in_files_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let installation = installation(&RunDir::at(dir.path()), None);
+        let node = node("erlmcp2", 2);
+        installation.furnish(&node, &PLAN).unwrap();
+        let cookie = settle(&installation.home.user()).unwrap();
+        let config = std::fs::read_to_string(dir.path().join("erlang/home/erlmcp2.config")).unwrap();
+        assert!(config.contains(&format!("{{cluster_cookie, '{cookie}'}}")));
+        let program = format!("{:?}", installation.program(&node, slice::from_ref(&node), &PLAN));
+        assert!(!program.contains(&cookie));
+    }
+
+    #[test]
+    fn an_older_erlang_than_is_wanted_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut installation = installation(&RunDir::at(dir.path()), None);
+        let warning = installation.warning().unwrap();
+        assert_eq!(
+            warning,
+            "erlmcp in `/srv/erlmcp` wants OTP 27 or newer, and `/usr/bin/erl` is OTP 25"
+        );
+        installation.otp.release = 28;
+        assert_eq!(installation.warning(), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! Whether an Erlang can load an erlmcp.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::checkout::Checkout;
+use super::words::in_shell;
+use crate::erlang::otp::{Otp, undisturbed};
+
+/// It starts, loads one module and ends, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What Erlang is asked, with the checkout's code on its path, and with a configuration if there is one. Each answer is a line.
+const QUESTION: &str = r#"
+    Server = case code:ensure_loaded(erlmcp_server) of
+        {module, _} -> ok;
+        {error, badfile} ->
+            case beam_lib:version(code:where_is_file("erlmcp_server.beam")) of {ok, _} -> newer; _ -> broken end;
+        {error, _} -> none
+    end,
+    Config = case init:get_plain_arguments() of
+        [] -> "ok";
+        [Path | _] ->
+            case file:consult(Path) of
+                {ok, [List]} when is_list(List) -> "ok";
+                {ok, _} -> "not one list";
+                {error, Why} -> file:format_error(Why)
+            end
+    end,
+    io:format("server ~s~nconfig ~ts~n", [Server, Config]),
+    halt(0).
+"#;
+
+/// Why it cannot.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadingError {
+    /// It does not run.
+    #[error("cannot run `{}`: {source}", .path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It runs, and does not answer.
+    #[error("`{}` does not answer as Erlang does: {said}", .path.display())]
+    Stranger {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        said: String,
+    },
+    /// It is older than the checkout.
+    #[error("erlmcp in `{}` needs a newer Erlang than OTP {}, which `{}` is", .checkout.path.display(), .otp.release, .otp.erl.display())]
+    TooOld {
+        /// The Erlang.
+        otp: Otp,
+        /// What is to be run.
+        checkout: Checkout,
+    },
+    /// What was compiled was written in part, or by nobody who knows how.
+    #[error("erlmcp in `{}` has an `erlmcp_server.beam` that is broken", .0.display())]
+    Broken(PathBuf),
+    /// The configuration is none.
+    #[error("`{}`, which the profile names as `nodes.config`, is no configuration: {why}", .path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The checkout has no such thing as `erlmcp_server`.
+    #[error("erlmcp in `{}` has no `erlmcp_server` that can be loaded", .0.display())]
+    NoServer(PathBuf),
+}
+
+impl LoadingError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
+        match self {
+            LoadingError::Unusable { .. } | LoadingError::Stranger { .. } => {
+                format!("is it the right file? If not, {NAME_IT}")
+            }
+            LoadingError::TooOld { checkout, otp } => match checkout.oldest {
+                Some(oldest) if oldest > otp.release => {
+                    format!("its rebar.config wants OTP {oldest} or newer: install that, and {NAME_IT}")
+                }
+                _ => format!(
+                    "install the one that it was compiled by, and {NAME_IT}; or compile it anew by this one"
+                ),
+            },
+            LoadingError::Broken(path) => {
+                let path = in_shell(path);
+                format!("compile it anew: `cd {path} && rm -r _build && rebar3 compile`")
+            }
+            LoadingError::Config { .. } => {
+                "it is one list of applications, with a full stop behind it: `[{erlmcp_core, []}].`"
+                    .to_owned()
+            }
+            LoadingError::NoServer(path) => {
+                let path = in_shell(path);
+                format!("`cd {path} && rebar3 compile`; or open a listener of yours in `nodes.eval`")
+            }
+        }
+    }
+}
+
+/// Asks `otp` whether it can load what is in `checkout`, and read `config`. That there is an `erlmcp_server` is only `wanted`
+/// where our listener stands in front of it.
+///
+/// # Errors
+/// When it cannot.
+pub(super) async fn ask(
+    otp: &Otp,
+    checkout: &Checkout,
+    config: Option<&Path>,
+    wanted: bool,
+) -> Result<(), LoadingError> {
+    let mut asking = undisturbed(&otp.erl)
+        .args(["-noinput", "-pz"])
+        .args(&checkout.libs)
+        .args(["-eval", QUESTION]);
+    if let Some(config) = config {
+        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+        asking = asking.arg("-extra").arg(config);
+    }
+    // Neither what a user has in his home for shells of his own, nor what lies about here, is to come between.
+    asking.directory = Some("/".into());
+    asking.env = vec![
+        ("HOME".into(), "/nonexistent".into()),
+        ("ERL_CRASH_DUMP_SECONDS".into(), "0".into()),
+    ];
+    let output = asking
+        .output(PATIENCE)
+        .await
+        .map_err(|source| LoadingError::Unusable {
+            path: otp.erl.clone(),
+            source,
+        })?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    judge_server(otp, &said, checkout, wanted)?;
+    let stranger = || stranger(otp, &said);
+    match (config, answer(&said, "config ").ok_or_else(stranger)?) {
+        (Some(path), why) if why != "ok" => Err(LoadingError::Config {
+            path: path.to_owned(),
+            why: why.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+// Private
+
+fn judge_server(otp: &Otp, said: &str, checkout: &Checkout, wanted: bool) -> Result<(), LoadingError> {
+    let path = || checkout.path.clone();
+    match answer(said, "server ").ok_or_else(|| stranger(otp, said))? {
+        "newer" => Err(LoadingError::TooOld {
+            otp: otp.clone(),
+            checkout: checkout.clone(),
+        }),
+        "broken" => Err(LoadingError::Broken(path())),
+        "none" if wanted => Err(LoadingError::NoServer(path())),
+        _ => Ok(()),
+    }
+}
+
+fn answer<'a>(said: &'a str, to: &str) -> Option<&'a str> {
+    said.lines().find_map(|line| line.strip_prefix(to))
+}
+
+fn stranger(otp: &Otp, said: &str) -> LoadingError {
+    LoadingError::Stranger {
+        path: otp.erl.clone(),
+        said: said.lines().next_back().unwrap_or("nothing").to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Binaries;
+
+    fn checkout() -> Checkout {
+        Checkout {
+            path: "/srv/erlmcp".into(),
+            libs: Vec::new(),
+            oldest: Some(27),
+        }
+    }
+
+    fn verdict(said: &str, wanted: bool) -> String {
+        let otp = Otp {
+            erl: "/usr/bin/erl".into(),
+            release: 25,
+            version: "13.1.5".to_owned(),
+        };
+        match judge_server(&otp, said, &checkout(), wanted) {
+            Ok(()) => "well".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn its_answers_are_understood() {
+        assert_eq!(verdict("server ok\n", true), "well");
+        let newer = "=ERROR REPORT====\nplease re-compile this module\nserver newer\n";
+        let too_old = "erlmcp in `/srv/erlmcp` needs a newer Erlang than OTP 25, which `/usr/bin/erl` is";
+        assert_eq!(verdict(newer, true), too_old);
+        assert_eq!(verdict(newer, false), too_old);
+        assert!(verdict("server broken\n", false).ends_with("is broken"));
+        let other = "server none\n";
+        assert!(verdict(other, true).contains("no `erlmcp_server`"));
+        assert_eq!(verdict(other, false), "well");
+        assert_eq!(
+            verdict("hello\n", true),
+            "`/usr/bin/erl` does not answer as Erlang does: hello"
+        );
+    }
+
+    #[tokio::test]
+    async fn installed_erlang_answers() {
+        let otp = Otp::find(&Binaries::default()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("it is mine.config");
+        let mut checkout = checkout();
+        checkout.libs.push(dir.path().to_owned());
+        // A module of OTP's name does not stand in for that.
+        std::fs::write(dir.path().join("lists.beam"), "").unwrap();
+        for (text, complaint) in [
+            ("[{kernel, []}].", None),
+            ("[].\n[].", Some("is no configuration: not one list")),
+            (
+                "[{kernel, []}",
+                Some("is no configuration: 1: syntax error before: "),
+            ),
+        ] {
+            std::fs::write(&config, text).unwrap();
+            let said = ask(&otp, &checkout, Some(&config), false).await;
+            let said = said.err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), complaint.is_some(), "{said:?}");
+            assert!(said.unwrap_or_default().contains(complaint.unwrap_or_default()));
+        }
+        let error = ask(&otp, &checkout, None, true).await.unwrap_err();
+        assert!(matches!(error, LoadingError::NoServer(_)), "{error}");
+        std::fs::write(dir.path().join("erlmcp_server.beam"), "FOR1").unwrap();
+        let error = ask(&otp, &checkout, None, false).await.unwrap_err();
+        assert!(matches!(error, LoadingError::Broken(_)), "{error}");
+    }
+}

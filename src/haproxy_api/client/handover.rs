@@ -1,0 +1,200 @@
+//! Listeners that pass from one process to another, as HAProxy's own do on a reload (`-x`, `expose-fd listeners`).
+//!
+//! ```text
+//!  who wants them                      who has them
+//!  "_getsocks\n"          ──────────▶
+//!                         ◀──────────  their number: an `int` of the host
+//!                         ◀──────────  for each: a namespace and an interface, here none, and an `int` of 0;
+//!                                      the descriptors come beside it, 252 at most
+//!  an `int`               ──────────▶
+//! ```
+//!
+//! Told by `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3 to 3.3. HAProxy gives away
+//! what it has bound or was given so, but not what it has inherited (`fd@`).
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinHandle;
+
+use super::error::RuntimeError;
+use super::socket::Socket;
+use crate::haproxy_api::server::{Door, DoorError};
+use crate::platform::passing::{self, MOST};
+
+/// HAProxy waits for so long for each message.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What is asked.
+const COMMAND: &str = "_getsocks";
+/// Told of each listener: no namespace, no interface, no options.
+const NOTHING: [u8; 6] = [0; 6];
+
+/// Gives listeners to every process that asks for them, as long as it lives.
+#[derive(Debug)]
+pub struct Handover {
+    listeners: Arc<ArcSwap<Listeners>>,
+    giving: JoinHandle<()>,
+}
+
+/// What is given.
+type Listeners = Vec<Arc<TcpListener>>;
+
+impl Handover {
+    /// Gives nothing yet to those who ask at `path`.
+    ///
+    /// # Errors
+    /// When `path` cannot be listened on.
+    pub fn open(path: &Path) -> Result<Handover, DoorError> {
+        let door = Door::open(path)?;
+        let listener = door.listener().map_err(|source| DoorError::Listen {
+            path: path.to_owned(),
+            source,
+        })?;
+        let listeners = Arc::new(ArcSwap::from_pointee(Vec::new()));
+        let all = Arc::clone(&listeners);
+        let giving = tokio::spawn(async move {
+            // Removed when nothing is given any more.
+            let door = door;
+            while let Ok((stream, _)) = listener.accept().await {
+                let all = all.load_full();
+                let given = match stream.into_std() {
+                    Ok(stream) => tokio::task::spawn_blocking(move || give(&stream, &all)).await,
+                    Err(error) => Ok(Err(error)),
+                };
+                if let Ok(Err(error)) = given {
+                    tracing::warn!(socket = %door.path().display(), "listeners were not handed over: {error}");
+                }
+            }
+        });
+        Ok(Handover { listeners, giving })
+    }
+
+    /// From now on gives these, 252 at most.
+    pub fn give(&self, listeners: Listeners) {
+        self.listeners.store(Arc::new(listeners));
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        self.giving.abort();
+    }
+}
+
+impl Socket {
+    /// Copies of the TCP listeners that the process has bound, or was given by a [`Handover`]. It keeps them, too.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or gives none away.
+    pub async fn listeners(&self) -> Result<Vec<TcpListener>, RuntimeError> {
+        let path = self.path().to_owned();
+        let asked = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || {
+                let stream = UnixStream::connect(&path).map_err(|source| RuntimeError::NotRunning {
+                    path: path.clone(),
+                    source,
+                })?;
+                take(&stream).map_err(|source| RuntimeError::Broken { path, source })
+            }
+        });
+        let silent = |_| RuntimeError::Silent { path };
+        let taken = asked.await.map_err(silent)??;
+        Ok(taken.into_iter().filter_map(tcp_listener).collect())
+    }
+}
+
+// Private
+
+fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
+    in_time(stream)?;
+    let mut command = [0; COMMAND.len() + 1];
+    passing::receive(stream, &mut command)?;
+    if &command[..COMMAND.len()] != COMMAND.as_bytes() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "an unknown command"));
+    }
+    let number = i32::try_from(listeners.len()).map_err(io::Error::other)?;
+    passing::send(stream, &number.to_ne_bytes(), &[])?;
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
+    passing::send(stream, &NOTHING.repeat(fds.len()), &fds)?;
+    // Who asks closes when he has them; until then nothing is lost on the way.
+    passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
+}
+
+fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
+    in_time(stream)?;
+    stream.write_all(format!("{COMMAND}\n").as_bytes())?;
+    let mut number = [0; size_of::<i32>()];
+    if passing::receive(stream, &mut number)?.0 != number.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
+    let mut fds = Vec::new();
+    // Namespaces and interfaces, which have names, are not ours.
+    let mut told = vec![0; MOST * NOTHING.len()];
+    while fds.len() < number {
+        let (length, more) = passing::receive(stream, &mut told)?;
+        if length == 0 {
+            break;
+        }
+        fds.extend(more);
+        // It may have said all that it had to say, and be gone.
+        let _gone_or_not = passing::send(stream, &0_i32.to_ne_bytes(), &[]);
+    }
+    Ok(fds)
+}
+
+fn in_time(stream: &UnixStream) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))
+}
+
+/// None for a UNIX socket: the runtime API's own is among them.
+fn tcp_listener(fd: OwnedFd) -> Option<TcpListener> {
+    let listener = TcpListener::from(fd);
+    listener.local_addr().is_ok().then_some(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_gets_them_as_often_as_he_likes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listeners: Vec<Arc<TcpListener>> = ["127.0.0.1:0", "[::1]:0"]
+            .map(|address| Arc::new(TcpListener::bind(address).unwrap()))
+            .into();
+        let addresses =
+            |all: Vec<TcpListener>| -> Vec<_> { all.iter().map(|one| one.local_addr().unwrap()).collect() };
+        let handover = Handover::open(&path).unwrap();
+        assert!(Socket::new(&path).listeners().await.unwrap().is_empty());
+        handover.give(listeners.clone());
+        for _ in 0..2 {
+            let given = Socket::new(&path).listeners().await.unwrap();
+            let expected: Vec<_> = listeners.iter().map(|one| one.local_addr().unwrap()).collect();
+            assert_eq!(addresses(given), expected);
+        }
+        drop(handover);
+        while path.exists() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_an_error() {
+        let error = Socket::new("/nonexistent/socket").listeners().await.unwrap_err();
+        assert!(matches!(error, RuntimeError::NotRunning { .. }), "{error}");
+    }
+}

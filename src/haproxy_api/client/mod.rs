@@ -1,0 +1,25 @@
+//! Asking: one command at a time, and its answer read.
+
+mod answer;
+mod error;
+mod handover;
+mod idle;
+mod info;
+mod list;
+mod merged;
+mod reload;
+mod row;
+mod server;
+mod servers;
+mod socket;
+mod status_page;
+
+pub use answer::Refused;
+pub use error::RuntimeError;
+pub use handover::Handover;
+pub use info::Info;
+pub use row::Row;
+pub use server::{ServerHealth, ServerState};
+pub use servers::{Flag, ServerLine};
+pub use socket::Socket;
+pub use status_page::{StatusPage, StatusPageError, StubStatus};

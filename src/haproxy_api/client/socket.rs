@@ -1,0 +1,201 @@
+//! The client of one stats socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::answer::{done, told};
+use super::error::RuntimeError;
+use super::info::Info;
+use super::row::Row;
+
+/// Time for a whole question and answer; HAProxy answers within milliseconds, unless it is stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `show stat` with 1,000 servers has 0.5 MB, `show table` with 200,000 entries some 20 MB.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// A balancer's runtime API. Each question is a connection of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    path: PathBuf,
+}
+
+impl Socket {
+    /// The runtime API at `path`. Nothing is connected before it is asked.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Socket {
+        Socket { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks one command, and returns the whole answer, the empty line at its end included.
+    ///
+    /// # Errors
+    /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB, or `command` is
+    /// more than one. A refusal is an answer.
+    pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
+        self.ask_within(command, PATIENCE).await
+    }
+
+    /// The same with more patience, or less.
+    pub(super) async fn ask_within(&self, command: &str, patience: Duration) -> Result<String, RuntimeError> {
+        if command.contains(['\n', '\r', ';']) {
+            return Err(RuntimeError::NotOneCommand {
+                command: command.to_owned(),
+            });
+        }
+        tokio::time::timeout(patience, self.exchange(command))
+            .await
+            .unwrap_or_else(|_| {
+                Err(RuntimeError::Silent {
+                    path: self.path.clone(),
+                })
+            })
+    }
+
+    /// What the process says about itself.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or its answer makes no sense.
+    pub async fn info(&self) -> Result<Info, RuntimeError> {
+        let command = "show info";
+        let answer = self.question(command).await?;
+        Info::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
+    }
+
+    /// Every frontend, server and backend.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or its answer makes no sense.
+    pub async fn stat(&self) -> Result<Vec<Row>, RuntimeError> {
+        let command = "show stat";
+        let answer = self.question(command).await?;
+        Row::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
+    }
+
+    /// What a new process reads to know its servers' states: the content of the `server-state-file`.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn servers_state(&self) -> Result<String, RuntimeError> {
+        self.question("show servers state").await
+    }
+
+    /// Gives an order that is answered by nothing when it was carried out.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or refuses.
+    pub async fn order(&self, command: &str) -> Result<(), RuntimeError> {
+        let answer = self.ask(command).await?;
+        done(&answer).map_err(|source| RuntimeError::refused(command, source))
+    }
+
+    // Private
+
+    /// Asks something that is answered by more than nothing.
+    pub(super) async fn question(&self, command: &str) -> Result<String, RuntimeError> {
+        let answer = self.ask(command).await?;
+        told(&answer).map_err(|source| RuntimeError::refused(command, source))?;
+        Ok(answer)
+    }
+
+    async fn exchange(&self, command: &str) -> Result<String, RuntimeError> {
+        let path = || self.path.clone();
+        let broken = |source| RuntimeError::Broken { path: path(), source };
+        let mut stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|source| RuntimeError::NotRunning { path: path(), source })?;
+        let line = format!("{command}\n");
+        stream.write_all(line.as_bytes()).await.map_err(broken)?;
+        let mut answer = Vec::new();
+        let mut bounded = stream.take(MAX_ANSWER + 1);
+        bounded.read_to_end(&mut answer).await.map_err(broken)?;
+        // Every answer ends with a line break; without it, the process died in mid-sentence.
+        if !answer.ends_with(b"\n") {
+            return Err(RuntimeError::unreadable(command));
+        }
+        String::from_utf8(answer).map_err(|_| RuntimeError::unreadable(command))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::haproxy_api::ServerHealth;
+    use tokio::net::UnixListener;
+
+    /// A balancer that gives one answer to each connection, and tells what it was asked.
+    fn answering(answer: &'static [u8]) -> (tempfile::TempDir, Socket, tokio::task::JoinHandle<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut line = vec![0; 256];
+            let length = stream.read(&mut line).await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8_lossy(&line[..length]).into_owned()
+        });
+        (directory, Socket::new(path), asked)
+    }
+
+    #[tokio::test]
+    async fn an_order_is_one_line() {
+        let (_directory, socket, asked) = answering(b"\n");
+        socket.set_health("be", "s1", ServerHealth::Down).await.unwrap();
+        assert_eq!(asked.await.unwrap(), "set server be/s1 health down\n");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_error_in_haproxys_words() {
+        let (_directory, socket, _asked) = answering(b"No such server.\n\n");
+        let error = socket.set_health("be", "x", ServerHealth::Up).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the balancer refused `set server be/x health up`"
+        );
+        let source = std::error::Error::source(&error).unwrap();
+        assert_eq!(source.to_string(), "No such server.");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_short_is_no_answer() {
+        let (_directory, socket, _asked) = answering(b"# pxname,svna");
+        let error = socket.stat().await.unwrap_err();
+        assert!(matches!(error, RuntimeError::Unreadable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_said_so() {
+        let socket = Socket::new("/nonexistent/socket");
+        let error = socket.info().await.unwrap_err();
+        assert_eq!(error.to_string(), "no balancer listens on `/nonexistent/socket`");
+        assert!(error.hint().is_some());
+    }
+
+    #[tokio::test]
+    async fn two_commands_are_not_one() {
+        let socket = Socket::new("/nonexistent/socket");
+        for command in ["show info;show stat", "show info\nshow stat"] {
+            let error = socket.ask(command).await.unwrap_err();
+            assert!(matches!(error, RuntimeError::NotOneCommand { .. }), "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let error = Socket::new(path).info().await.unwrap_err();
+        assert!(matches!(error, RuntimeError::Silent { .. }), "{error}");
+    }
+}

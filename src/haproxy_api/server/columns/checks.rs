@@ -1,0 +1,101 @@
+//! Rates, checks, HTTP, times and addresses.
+
+use super::{Column, address, column, last_session, name, text};
+use crate::haproxy_api::server::metric::Kind::{Counter, Gauge, Seconds};
+use crate::haproxy_api::server::metric::Owner::{Backend, Server};
+use crate::haproxy_api::server::state;
+use crate::haproxy_api::server::value::Value::{Absent, U32, U64};
+
+#[rustfmt::skip]
+pub(super) static CHECKS: &[Column] = &[
+    column("check_status", "MOP", "Status report of the server's latest health check, prefixed with '*' if a check is currently in progress")
+        .metric("check_status", Gauge, &[Server])
+        .helped("Status of last health check, per state label value.")
+        .server(|it| it.checked(|check| text(state::check_word(check)))),
+    column("check_code", "MGP", "HTTP/SMTP/LDAP status code reported by the latest server health check")
+        .metric("check_code", Gauge, &[Server])
+        .helped("layer5-7 code, if available of the last health check.")
+        .server(|it| it.checked(|check| check.code.map_or(Absent, |code| U32(code.into())))),
+    column("check_duration", "MDP", "Total duration of the latest server health check, in milliseconds")
+        .metric("check_duration_seconds", Seconds, &[Server])
+        .helped("Total duration of the latest server health check, in seconds.")
+        .server(|it| it.checked(|check| check.duration.map_or(Absent, U64))),
+    column("hrsp_1xx", "MCP", "Total number of HTTP responses with status 100-199 returned by this object since the worker process started"),
+    column("hrsp_2xx", "MCP", "Total number of HTTP responses with status 200-299 returned by this object since the worker process started"),
+    column("hrsp_3xx", "MCP", "Total number of HTTP responses with status 300-399 returned by this object since the worker process started"),
+    column("hrsp_4xx", "MCP", "Total number of HTTP responses with status 400-499 returned by this object since the worker process started"),
+    column("hrsp_5xx", "MCP", "Total number of HTTP responses with status 500-599 returned by this object since the worker process started"),
+    column("hrsp_other", "MCP", "Total number of HTTP responses with status <100, >599 returned by this object since the worker process started (error -1 included)"),
+    column("hanafail", "MGP", "Total number of failed checks caused by an 'on-error' directive after an 'observe' condition matched"),
+    column("req_rate", "MRP", "Number of HTTP requests processed over the last second on this object")
+        .frontend(|_| U32(0)),
+    column("req_rate_max", "MMP", "Highest value of http requests observed since the worker process started")
+        .frontend(|_| U32(0)),
+    column("req_tot", "MCP", "Total number of HTTP requests processed by this object since the worker process started")
+        .frontend(|_| U64(0)),
+    column("cli_abrt", "MCP", "Total number of requests or connections aborted by the client since the worker process started")
+        .metric("client_aborts_total", Counter, &[Server, Backend])
+        .server(|it| U64(it.server.traffic.client_aborts))
+        .backend(|it| U64(it.backend.traffic.client_aborts)),
+    column("srv_abrt", "MCP", "Total number of requests or connections aborted by the server since the worker process started")
+        .metric("server_aborts_total", Counter, &[Server, Backend])
+        .server(|it| U64(it.server.traffic.server_aborts))
+        .backend(|it| U64(it.backend.traffic.server_aborts)),
+    column("comp_in", "MCP", "Total number of bytes submitted to the HTTP compressor for this object since the worker process started")
+        .frontend(|_| U64(0))
+        .backend(|_| U64(0)),
+    column("comp_out", "MCP", "Total number of bytes emitted by the HTTP compressor for this object since the worker process started")
+        .frontend(|_| U64(0))
+        .backend(|_| U64(0)),
+    column("comp_byp", "MCP", "Total number of bytes that bypassed HTTP compression for this object since the worker process started (CPU/memory/bandwidth limitation)")
+        .frontend(|_| U64(0))
+        .backend(|_| U64(0)),
+    column("comp_rsp", "MCP", "Total number of HTTP responses that were compressed for this object since the worker process started")
+        .frontend(|_| U64(0))
+        .backend(|_| U64(0)),
+    column("lastsess", "MAP", "How long ago some traffic was seen on this object on this worker process, in seconds")
+        .metric("last_session_seconds", Gauge, &[Server, Backend])
+        .server(|it| last_session(&it.server.traffic))
+        .backend(|it| last_session(&it.backend.traffic)),
+    column("last_chk", "MOP", "Short description of the latest health check report for this server (see also check_desc)")
+        .server(|it| it.checked(|check| name(&check.said))),
+    column("last_agt", "MGP", "Short description of the latest agent check report for this server (see also agent_desc)"),
+    column("qtime", "MaP", "Time spent in the queue, in milliseconds, averaged over the 1024 last requests (backend/server)")
+        .metric("queue_time_average_seconds", Seconds, &[Server, Backend])
+        .helped("Avg. queue time for last 1024 successful connections.")
+        .server(|it| U32(it.server.traffic.queue_time))
+        .backend(|it| U32(it.backend.traffic.queue_time)),
+    column("ctime", "MaP", "Time spent waiting for a connection to complete, in milliseconds, averaged over the 1024 last requests (backend/server)")
+        .metric("connect_time_average_seconds", Seconds, &[Server, Backend])
+        .helped("Avg. connect time for last 1024 successful connections.")
+        .server(|it| U32(it.server.traffic.connect_time))
+        .backend(|it| U32(it.backend.traffic.connect_time)),
+    column("rtime", "MaP", "Time spent waiting for a server response, in milliseconds, averaged over the 1024 last requests (backend/server)")
+        .metric("response_time_average_seconds", Seconds, &[Server, Backend])
+        .helped("Avg. response time for last 1024 successful connections.")
+        .server(|_| U32(0))
+        .backend(|_| U32(0)),
+    column("ttime", "MaP", "Total request+response time (request+queue+connect+response+processing), in milliseconds, averaged over the 1024 last requests (backend/server)")
+        .metric("total_time_average_seconds", Seconds, &[Server, Backend])
+        .helped("Avg. total time for last 1024 successful connections.")
+        .server(|it| U32(it.server.traffic.total_time))
+        .backend(|it| U32(it.backend.traffic.total_time)),
+    column("agent_status", "MGP", "Status report of the server's latest agent check, prefixed with '*' if a check is currently in progress"),
+    column("agent_code", "MGP", "Status code reported by the latest server agent check"),
+    column("agent_duration", "MGP", "Total duration of the latest server agent check, in milliseconds"),
+    column("check_desc", "MOP", "Textual description of the latest health check report for this server")
+        .server(|it| it.checked(|check| text(state::check_sentence(check)))),
+    column("agent_desc", "MGP", "Textual description of the latest agent check report for this server"),
+    column("check_rise", "CGS", "Number of successful health checks before declaring a server UP (server 'rise' setting)")
+        .server(|it| it.checked(|check| U32(check.rise.into()))),
+    column("check_fall", "CGS", "Number of failed health checks before declaring a server DOWN (server 'fall' setting)")
+        .server(|it| it.checked(|check| U32(check.fall.into()))),
+    column("check_health", "CGS", "Current server health check level (0..fall-1=DOWN, fall..rise-1=UP)")
+        .server(|it| it.checked(|check| U32(check.health))),
+    column("agent_rise", "MGP", "Number of successful agent checks before declaring a server UP (server 'rise' setting)"),
+    column("agent_fall", "MGP", "Number of failed agent checks before declaring a server DOWN (server 'fall' setting)"),
+    column("agent_health", "MGP", "Current server agent check level (0..fall-1=DOWN, fall..rise-1=UP)"),
+    column("addr", "CGS", "Server's address:port, shown only if show-legends is set, or at levels oper/admin for the CLI")
+        .server(address),
+    column("cookie", "MGP", "Backend's cookie name or Server's cookie value, shown only if show-legends is set, or at levels oper/admin for the CLI"),
+];

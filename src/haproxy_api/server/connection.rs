@@ -1,0 +1,220 @@
+//! One conversation on the runtime API's socket.
+//!
+//! Without `prompt` it ends when everything that was asked is answered; each answer is followed by an empty line. With it,
+//! it lasts until `quit` or until the client is silent for too long.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::answer::{Answer, Level, Severity, SeverityOutput};
+use super::commands::{carry_out, strtol};
+use super::help::help;
+use super::line::{Intake, Words};
+use super::subject::Subject;
+use super::vocabulary::{Command, Verb};
+use crate::base::shutdown::Shutdown;
+
+/// What is said to who may not.
+pub(super) const DENIED: &str = "Permission denied\n";
+/// Silence that ends a conversation, unless `set timeout cli` says otherwise.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// The longest that can be set, HAProxy's.
+const MOST_PATIENCE: Duration = Duration::from_millis(i32::MAX as u64);
+
+/// Speaks with one client to the end.
+pub(super) async fn converse<S: Subject>(
+    mut stream: UnixStream,
+    plane: &Arc<S>,
+    granted: Level,
+    path: &Path,
+    shutdown: &Shutdown,
+) {
+    let mut conversation = Conversation::new(plane, granted, path);
+    // A client that goes while it is answered is no news.
+    let _gone = conversation.hold(&mut stream, shutdown).await;
+    finish(stream).await;
+}
+
+// Private
+
+/// What was agreed upon so far.
+struct Conversation<'a, S> {
+    plane: &'a Arc<S>,
+    path: &'a Path,
+    /// The socket's level.
+    granted: Level,
+    /// The client's own, which it can lower.
+    level: Level,
+    severity: SeverityOutput,
+    patience: Duration,
+    interactive: bool,
+    modes: Modes,
+    over: bool,
+}
+
+/// What HAProxy guards some commands by; none of ours.
+#[derive(Default)]
+struct Modes {
+    expert: bool,
+    experimental: bool,
+}
+
+impl<'a, S: Subject> Conversation<'a, S> {
+    fn new(plane: &'a Arc<S>, granted: Level, path: &'a Path) -> Conversation<'a, S> {
+        Conversation {
+            plane,
+            path,
+            granted,
+            level: granted,
+            severity: SeverityOutput::None,
+            patience: PATIENCE,
+            interactive: false,
+            modes: Modes::default(),
+            over: false,
+        }
+    }
+
+    async fn hold(&mut self, stream: &mut UnixStream, shutdown: &Shutdown) -> io::Result<()> {
+        let mut intake = Intake::default();
+        let mut piece = [0; 4_096];
+        let mut answered = false;
+        loop {
+            while let Some(words) = intake.next_command() {
+                let answer = self.obey(&words).await.tell(self.severity);
+                if self.over {
+                    return Ok(());
+                }
+                let end = if self.interactive { "\n> " } else { "\n" };
+                self.tell(stream, &answer).await?;
+                self.tell(stream, end).await?;
+                answered = true;
+            }
+            let room = intake.room().min(piece.len());
+            if room == 0 {
+                return Ok(());
+            }
+            let asked_all = answered && !self.interactive && intake.is_empty();
+            let read = if asked_all {
+                // More may have come in the meantime; nobody is waited for.
+                stream.try_read(&mut piece[..room]).unwrap_or(0)
+            } else {
+                tokio::select! {
+                    read = timeout(self.patience, stream.read(&mut piece[..room])) => read??,
+                    () = shutdown.ordered() => return Ok(()),
+                }
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            intake.feed(&piece[..read]);
+        }
+    }
+
+    async fn tell(&self, stream: &mut UnixStream, text: &str) -> io::Result<()> {
+        // As long as something is read of a large answer, the client is there.
+        for piece in text.as_bytes().chunks(64 * 1_024) {
+            timeout(self.patience, stream.write_all(piece)).await??;
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self, words: &Words) -> Answer {
+        let Some(command) = Command::find(words) else {
+            return help(words);
+        };
+        if self.level < command.level {
+            return Answer::refusal(DENIED);
+        }
+        let about_the_plane = carry_out(command.verb, words, self.granted, self.level, self.plane).await;
+        about_the_plane.unwrap_or_else(|| self.agree(command.verb, words))
+    }
+
+    /// What is about the conversation itself.
+    fn agree(&mut self, verb: Verb, words: &Words) -> Answer {
+        match verb {
+            Verb::Help => return help(words),
+            Verb::Prompt => self.interactive = !self.interactive,
+            Verb::Quit => self.over = true,
+            Verb::Operator => self.lower(Level::Operator),
+            Verb::User => self.lower(Level::User),
+            Verb::Expert => return switch(&mut self.modes.expert, "expert-mode", words.at(1)),
+            Verb::Experimental => {
+                return switch(&mut self.modes.experimental, "experimental-mode", words.at(1));
+            }
+            Verb::ShowCliLevel => {
+                return Answer::message(Severity::Info, format!("{}\n", self.level.name()));
+            }
+            Verb::ShowCliSockets => {
+                let (path, level) = (self.path.display(), self.granted.name());
+                return Answer::figures(format!("# socket lvl processes\nunix@{path} {level} all\n"));
+            }
+            Verb::SetSeverityOutput => match words.at(2) {
+                "none" => self.severity = SeverityOutput::None,
+                "number" => self.severity = SeverityOutput::Number,
+                "string" => self.severity = SeverityOutput::Word,
+                _ => return Answer::refusal("one of 'none', 'number', 'string' is a required argument\n"),
+            },
+            Verb::SetTimeout => match patience(words) {
+                Ok(patience) => self.patience = patience,
+                Err(why) => return Answer::refusal(why),
+            },
+            _ => {}
+        }
+        Answer::done()
+    }
+
+    fn lower(&mut self, level: Level) {
+        self.level = level;
+        self.modes = Modes::default();
+    }
+}
+
+/// `expert-mode on`.
+fn switch(mode: &mut bool, name: &str, wanted: &str) -> Answer {
+    if wanted.is_empty() {
+        let state = if *mode { "ON" } else { "OFF" };
+        return Answer::message(Severity::Info, format!("{name} is {state}\n"));
+    }
+    *mode = wanted == "on";
+    Answer::done()
+}
+
+/// `set timeout cli DELAY`: seconds, or another unit of HAProxy's. It counts whole seconds, and less than one is none.
+fn patience(words: &Words) -> Result<Duration, &'static str> {
+    const INVALID: &str = "Invalid timeout value.\n";
+    if words.at(2) != "cli" {
+        return Err("'set timeout' only supports 'cli'.\n");
+    }
+    if words.at(3).is_empty() {
+        return Err("Expects an integer value.\n");
+    }
+    let (number, unit) = strtol(words.at(3)).ok_or(INVALID)?;
+    let number = u64::try_from(number).map_err(|_| INVALID)?;
+    let seconds = match unit {
+        "us" => number / 1_000_000,
+        "ms" => number / 1_000,
+        "" | "s" => number,
+        "m" => number.saturating_mul(60),
+        "h" => number.saturating_mul(3_600),
+        "d" => number.saturating_mul(86_400),
+        _ => return Err(INVALID),
+    };
+    match seconds {
+        0 => Err(INVALID),
+        seconds => Ok(Duration::from_secs(seconds).min(MOST_PATIENCE)),
+    }
+}
+
+/// Closes in order. What the client sent in vain is read first: the kernel would tell it of an error, and the end of
+/// the answer be lost.
+async fn finish(mut stream: UnixStream) {
+    let _gone = stream.shutdown().await;
+    let mut piece = [0; 4_096];
+    while matches!(stream.try_read(&mut piece), Ok(1..)) {}
+}

@@ -1,0 +1,147 @@
+//! The runtime API's UNIX socket: one process answers on it, for its own user.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// A socket at a path, which goes when this does.
+#[derive(Debug)]
+pub struct Door {
+    listener: UnixListener,
+    path: PathBuf,
+    /// So that a successor's is not removed.
+    inode: u64,
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Another process answers there.
+    #[error("another process answers on `{}`", .0.display())]
+    Taken(PathBuf),
+    /// Something else is there, and is not removed.
+    #[error("`{}` is no socket", .0.display())]
+    NoSocket(PathBuf),
+    /// It cannot be made.
+    #[error("cannot listen on `{}`: {source}", .path.display())]
+    Listen {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Door {
+    /// Listens at `path`, for this user and root only. The socket of a process that is gone is replaced.
+    ///
+    /// # Errors
+    /// When somebody answers there, something else is there, or it cannot be made.
+    pub fn open(path: &Path) -> Result<Door, DoorError> {
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => return Err(DoorError::NoSocket(path.to_owned())),
+            Ok(_) if is_answered(path) => return Err(DoorError::Taken(path.to_owned())),
+            _ => {}
+        }
+        listen(path).map_err(|source| DoorError::Listen {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The listener for the runtime that this is called in.
+    pub(in crate::haproxy_api) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
+        tokio::net::UnixListener::from_std(self.listener.try_clone()?)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+            // A socket that stays behind is replaced by the next process.
+            let _stays = fs::remove_file(&self.path);
+        }
+    }
+}
+
+// Private
+
+/// Made under another name and then moved: nobody ever finds it half made, or open to all.
+fn listen(path: &Path) -> io::Result<Door> {
+    let mut half = path.as_os_str().to_owned();
+    half.push(format!(".{}", std::process::id()));
+    let half = PathBuf::from(half);
+    let _was_none = fs::remove_file(&half);
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.bind(&SockAddr::unix(&half)?)?;
+    fs::set_permissions(&half, fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    fs::rename(&half, path)?;
+    Ok(Door {
+        listener: socket.into(),
+        path: path.to_owned(),
+        inode: fs::symlink_metadata(path)?.ino(),
+    })
+}
+
+/// Whether somebody listens: a queue that is full refuses too, but not as nobody does.
+fn is_answered(path: &Path) -> bool {
+    let connected = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
+        .and_then(|socket| socket.connect(&SockAddr::unix(path)?));
+    connected.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        drop(UnixListener::bind(&path).unwrap());
+        let door = Door::open(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let error = Door::open(&path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("another process answers on `{}`", path.display())
+        );
+        drop(door);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_socket_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(Door::open(&path), Err(DoorError::NoSocket(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_successors_socket_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let old = Door::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _new = Door::open(&path).unwrap();
+        drop(old);
+        assert!(path.exists());
+    }
+}

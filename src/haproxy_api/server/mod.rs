@@ -1,0 +1,95 @@
+//! The other end of the dialect: what answers it, on a UNIX socket and as pages of HTTP.
+//!
+//! It speaks about a [`Subject`]. Each figure is described once (`columns` and `info`), for all who tell it; each
+//! command is a line of the `vocabulary` and a function of its family.
+
+mod answer;
+mod columns;
+mod commands;
+mod connection;
+mod door;
+mod figures;
+mod help;
+mod info;
+mod line;
+mod metric;
+pub mod pages;
+mod state;
+mod subject;
+mod totals;
+mod value;
+mod vocabulary;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use answer::Level;
+pub use door::{Door, DoorError};
+pub use figures::{
+    AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, ProcessFigures,
+    Proxies, ServerFigures, SessionFigures, TableEntry, TableFigures, Traffic,
+};
+pub use line::{Words, parse};
+pub use subject::{Order, Refusal, ServerRef, Subject};
+pub use totals::Totals;
+
+use crate::base::shutdown::Shutdown;
+
+/// Conversations at the same time; more wait to be accepted.
+const MAX_CONVERSATIONS: usize = 64;
+/// Time for answers that are being sent when the end is ordered.
+const GRACE: Duration = Duration::from_secs(1);
+/// Time to breathe when nothing can be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Answers on the socket until the end is ordered. Clients have `level`, and can lower their own.
+///
+/// # Errors
+/// When the runtime that this is called in cannot watch the socket.
+pub async fn serve<S: Subject>(
+    door: Door,
+    subject: Arc<S>,
+    level: Level,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let listener = door.listener()?;
+    let path: Arc<std::path::Path> = door.path().into();
+    let places = Arc::new(Semaphore::new(MAX_CONVERSATIONS));
+    let mut conversations = JoinSet::new();
+    loop {
+        while conversations.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            () = shutdown.ordered() => break,
+            accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (listener.accept().await, place)
+            } => accepted,
+        };
+        match accepted {
+            (Ok((stream, _)), Ok(place)) => {
+                let (subject, path, shutdown) = (Arc::clone(&subject), Arc::clone(&path), shutdown.clone());
+                conversations.spawn(async move {
+                    connection::converse(stream, &subject, level, &path, &shutdown).await;
+                    drop(place);
+                });
+            }
+            (Err(error), _) => {
+                tracing::warn!("cannot accept on `{}`: {error}", path.display());
+                tokio::time::sleep(PAUSE).await;
+            }
+            // The semaphore is never closed.
+            (Ok(_), Err(_)) => break,
+        }
+    }
+    drop(door);
+    // They have heard of it themselves; who does not listen to the answer is left.
+    let _left = tokio::time::timeout(GRACE, async {
+        while conversations.join_next().await.is_some() {}
+    })
+    .await;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! What a data plane shows over HTTP: the statistics page, the same as CSV, `typed` and JSON, `/metrics`, and whether it
+//! is up. Nothing can be changed here.
+
+mod answer;
+mod html;
+mod metrics;
+mod number;
+mod status;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::commands::{Format, Question};
+use super::subject::Subject;
+use crate::base::shutdown::Shutdown;
+use answer::Page;
+
+/// Connections to one listener at the same time; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 256;
+/// Time for a request's header, and between two requests.
+const HEADER: Duration = Duration::from_secs(10);
+/// The longest header, in bytes.
+const BUFFER: usize = 16 * 1_024;
+/// The life of a connection; a client that wants more makes a new one.
+const LIFETIME: Duration = Duration::from_mins(5);
+/// Time for what is being sent when a connection is to end.
+const GRACE: Duration = Duration::from_secs(2);
+/// Time to breathe when nothing can be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a listener shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// `/stats` and `/metrics`.
+    Stats,
+    /// `/health` and `/nginx_status`.
+    Status,
+}
+
+/// Shows `site` until the end is ordered.
+///
+/// # Errors
+/// When the runtime that this is called in cannot watch the listener.
+pub async fn serve<S: Subject>(
+    listener: TcpListener,
+    site: Site,
+    subject: Arc<S>,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            () = shutdown.ordered() => break,
+            accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (listener.accept().await, place)
+            } => accepted,
+        };
+        match accepted {
+            (Ok((stream, _)), Ok(place)) => {
+                let (subject, shutdown) = (Arc::clone(&subject), shutdown.clone());
+                connections.spawn(async move {
+                    converse(stream, site, &subject, &shutdown).await;
+                    drop(place);
+                });
+            }
+            (Err(error), _) => {
+                tracing::warn!("cannot accept HTTP connections: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+            // The semaphore is never closed.
+            (Ok(_), Err(_)) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// What `site` of `subject` answers to one request.
+pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) -> Response<Full<Bytes>> {
+    let page = match *method {
+        Method::GET | Method::HEAD => site.page(uri.path(), uri.query(), subject),
+        _ => Page::not_allowed(),
+    };
+    page.into_response()
+}
+
+// Private
+
+/// Answers the requests of one connection.
+async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &Shutdown) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**plane))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    // Errors are clients that are gone or speak no HTTP; hyper has told them.
+    tokio::select! {
+        _ended = connection.as_mut() => return,
+        () = tokio::time::sleep(LIFETIME) => {}
+        () = shutdown.ordered() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ended = timeout(GRACE, connection).await;
+}
+
+impl Site {
+    fn page<S: Subject>(self, path: &str, query: Option<&str>, plane: &S) -> Page {
+        match (self, path) {
+            (Site::Stats, "/") => Page::moved("/stats"),
+            (Site::Stats, "/metrics") => metrics::page(query.unwrap_or_default(), plane),
+            (Site::Stats, path) => match path.split_once("/stats") {
+                Some(("", options)) if options.is_empty() || options.starts_with(';') => {
+                    stats(options, plane)
+                }
+                _ => Page::not_found(),
+            },
+            (Site::Status, "/health") => status::health(&plane.proxies()),
+            (Site::Status, "/nginx_status") => status::like_nginx(plane),
+            (Site::Status, _) => Page::not_found(),
+        }
+    }
+}
+
+/// `/stats;csv`, and what else HAProxy knows after a semicolon.
+fn stats<S: Subject>(options: &str, plane: &S) -> Page {
+    let options: Vec<&str> = options.split(';').collect();
+    let question = Question::new(&options, true);
+    match question.format {
+        Format::Json => Page::json(question.answer(&plane.proxies())),
+        Format::Plain { .. } if !options.contains(&"csv") => {
+            let refresh = !options.contains(&"norefresh");
+            Page::html(html::page(&plane.process(), &plane.proxies(), refresh))
+        }
+        Format::Plain { .. } | Format::Typed { .. } => Page::text(question.answer(&plane.proxies())),
+    }
+}

@@ -1,0 +1,240 @@
+//! HAProxy's words and numbers for states.
+
+use super::figures::{BackendFigures, CheckFigures, FrontendState, Health, ServerFigures};
+
+/// HAProxy's word for the last result of a check, its number in `show servers state`, what it proves and its sentence.
+struct Verdict {
+    word: &'static str,
+    number: u8,
+    result: CheckResult,
+    sentence: &'static str,
+}
+
+/// What a check's last result proves; the numbers are HAProxy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckResult {
+    Unknown = 0,
+    Failed = 2,
+    Passed = 3,
+    PassedConditionally = 4,
+}
+
+/// Whether a server serves; the numbers are HAProxy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Stopped = 0,
+    Starting = 1,
+    Running = 2,
+}
+
+const UNKNOWN: Verdict = verdict("UNK", 0, CheckResult::Unknown, "Unknown");
+
+/// In HAProxy's order.
+const VERDICTS: &[Verdict] = &[
+    verdict("INI", 1, CheckResult::Unknown, "Initializing"),
+    verdict("HANA", 4, CheckResult::Failed, "Health analyze"),
+    verdict("SOCKERR", 5, CheckResult::Failed, "Socket error"),
+    verdict("L4OK", 6, CheckResult::Passed, "Layer4 check passed"),
+    verdict("L4TOUT", 7, CheckResult::Failed, "Layer4 timeout"),
+    verdict("L4CON", 8, CheckResult::Failed, "Layer4 connection problem"),
+    verdict("L6OK", 9, CheckResult::Passed, "Layer6 check passed"),
+    verdict("L6TOUT", 10, CheckResult::Failed, "Layer6 timeout"),
+    verdict("L6RSP", 11, CheckResult::Failed, "Layer6 invalid response"),
+    verdict("L7TOUT", 12, CheckResult::Failed, "Layer7 timeout"),
+    verdict("L7RSP", 13, CheckResult::Failed, "Layer7 invalid response"),
+    verdict("L7OK", 15, CheckResult::Passed, "Layer7 check passed"),
+    verdict(
+        "L7OKC",
+        16,
+        CheckResult::PassedConditionally,
+        "Layer7 check conditionally passed",
+    ),
+    verdict("L7STS", 17, CheckResult::Failed, "Layer7 wrong status"),
+    verdict("PROCERR", 18, CheckResult::Failed, "External check error"),
+    verdict("PROCTOUT", 19, CheckResult::Failed, "External check timeout"),
+    verdict("PROCOK", 20, CheckResult::Passed, "External check passed"),
+];
+
+/// The words of checks that came to an end, in HAProxy's order.
+pub(super) fn check_words() -> impl Iterator<Item = &'static str> {
+    VERDICTS
+        .iter()
+        .filter(|verdict| verdict.result != CheckResult::Unknown)
+        .map(|verdict| verdict.word)
+}
+
+/// The word for a server's checks.
+pub(super) fn check_word(check: &CheckFigures) -> &'static str {
+    verdict_of(check).word
+}
+
+/// The sentence for the same.
+pub(super) fn check_sentence(check: &CheckFigures) -> &'static str {
+    verdict_of(check).sentence
+}
+
+/// The number of the same, and of what it proves.
+pub(super) fn check_numbers(check: Option<&CheckFigures>) -> (u8, u8) {
+    let verdict = check.map_or(&VERDICTS[0], verdict_of);
+    (verdict.number, verdict.result as u8)
+}
+
+/// A frontend's state.
+pub(super) const fn frontend_word(state: FrontendState) -> &'static str {
+    match state {
+        FrontendState::Open => "OPEN",
+        FrontendState::Paused => "PAUSED",
+        FrontendState::Stopped => "STOP",
+    }
+}
+
+/// A backend's state: up while a new client would find a server.
+pub(super) fn backend_word(backend: &BackendFigures) -> &'static str {
+    if backend.servers.is_empty() || weight(backend) > 0 {
+        "UP"
+    } else {
+        "DOWN"
+    }
+}
+
+/// Whether a server serves.
+pub(super) const fn operation(server: &ServerFigures) -> Operation {
+    match (server.admin.maint, server.health, server.throttle) {
+        (true, _, _) | (_, Health::Down, _) => Operation::Stopped,
+        (_, _, Some(_)) => Operation::Starting,
+        (_, _, None) => Operation::Running,
+    }
+}
+
+/// Whether a server serves, drained or not.
+pub(super) fn is_up(server: &ServerFigures) -> bool {
+    operation(server) != Operation::Stopped
+}
+
+/// Whether a server is given new clients.
+pub(super) fn is_usable(server: &ServerFigures) -> bool {
+    is_up(server) && !server.admin.drain && server.weight > 0
+}
+
+/// Servers that are given new clients.
+pub(super) fn usable(backend: &BackendFigures) -> u32 {
+    let usable = backend.servers.iter().filter(|server| is_usable(server));
+    u32::try_from(usable.count()).unwrap_or(u32::MAX)
+}
+
+/// The sum of their weights, as they count now.
+pub(super) fn weight(backend: &BackendFigures) -> u32 {
+    let usable = backend.servers.iter().filter(|server| is_usable(server));
+    usable.map(|server| u32::from(server.weight)).sum()
+}
+
+/// The sum of their weights, as they were set.
+pub(super) fn user_weight(backend: &BackendFigures) -> u32 {
+    let usable = backend.servers.iter().filter(|server| is_usable(server));
+    usable.map(|server| u32::from(server.user_weight)).sum()
+}
+
+/// A server's state, with how far it is on its way to the next one.
+pub(super) fn word(server: &ServerFigures) -> String {
+    if let Some(reported) = &server.reported_state {
+        return reported.clone();
+    }
+    if server.admin.maint {
+        return "MAINT".to_owned();
+    }
+    let check = server.check.as_ref().filter(|check| check.enabled);
+    let up = if server.admin.drain { "DRAIN" } else { "UP" };
+    match (server.health, check) {
+        (Health::Up, None) if server.admin.drain => up.to_owned(),
+        (Health::Up, None) => "no check".to_owned(),
+        (Health::Up, Some(check)) => {
+            let (rise, fall) = (u32::from(check.rise), u32::from(check.fall));
+            if check.health + 1 < rise + fall {
+                format!("{up} {}/{fall}", (check.health + 1).saturating_sub(rise))
+            } else {
+                up.to_owned()
+            }
+        }
+        (Health::Down, Some(check)) if check.health > 0 => {
+            format!("DOWN {}/{}", check.health, check.rise)
+        }
+        (Health::Down, _) => "DOWN".to_owned(),
+    }
+}
+
+/// A server's state as one of Prometheus' five.
+pub(super) fn plain_word(server: &ServerFigures) -> &'static str {
+    match (server.admin.maint, is_up(server), server.admin.drain) {
+        (true, _, _) => "MAINT",
+        (_, false, _) => "DOWN",
+        (_, true, true) => "DRAIN",
+        (_, true, false) => "UP",
+    }
+}
+
+// Private
+
+const fn verdict(word: &'static str, number: u8, result: CheckResult, sentence: &'static str) -> Verdict {
+    Verdict {
+        word,
+        number,
+        result,
+        sentence,
+    }
+}
+
+fn verdict_of(check: &CheckFigures) -> &'static Verdict {
+    if check.status.is_empty() {
+        return &VERDICTS[0];
+    }
+    VERDICTS
+        .iter()
+        .find(|verdict| verdict.word == check.status)
+        .unwrap_or(&UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::haproxy_api::server::AdminState;
+
+    fn server(health: Health, level: u32, drain: bool) -> ServerFigures {
+        ServerFigures {
+            health,
+            weight: 1,
+            admin: AdminState { maint: false, drain },
+            check: Some(CheckFigures {
+                enabled: true,
+                health: level,
+                rise: 2,
+                fall: 3,
+                ..CheckFigures::default()
+            }),
+            ..ServerFigures::default()
+        }
+    }
+
+    #[test]
+    fn states_tell_how_far_they_are() {
+        for (health, level, drain, said) in [
+            (Health::Up, 4, false, "UP"),
+            (Health::Up, 2, false, "UP 1/3"),
+            (Health::Up, 4, true, "DRAIN"),
+            (Health::Up, 3, true, "DRAIN 2/3"),
+            (Health::Down, 0, false, "DOWN"),
+            (Health::Down, 1, true, "DOWN 1/2"),
+        ] {
+            assert_eq!(word(&server(health, level, drain)), said);
+        }
+        let unchecked = ServerFigures::default();
+        assert_eq!(word(&unchecked), "no check");
+        let maint = ServerFigures {
+            admin: AdminState {
+                maint: true,
+                drain: true,
+            },
+            ..unchecked
+        };
+        assert_eq!(word(&maint), "MAINT");
+    }
+}

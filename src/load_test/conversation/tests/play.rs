@@ -1,0 +1,101 @@
+//! A client and what happens to it, step by step.
+
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::super::*;
+use crate::load_test::Kind;
+
+/// What happens to a client.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// It reads this.
+    Hears(Vec<u8>),
+    /// It reads this on its errand.
+    ErrandHears(Vec<u8>),
+    /// It is to ask.
+    Asks(u64),
+}
+
+/// What became of it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Played {
+    pub(super) heard: Vec<Heard>,
+    /// Requests and messages, one after the other; errands too.
+    pub(super) said: String,
+    pub(super) cookie: Option<Box<str>>,
+    pub(super) ended: Option<Trouble>,
+}
+
+pub(super) fn client(protocol: Protocol) -> Conversation {
+    let authority = "127.0.0.1:80".into();
+    let path = protocol.path().into();
+    let site = Site {
+        protocol,
+        authority,
+        path,
+    };
+    Conversation::new(&Arc::new(site), Keepsake::default())
+}
+
+/// Lets a client go through the steps, with what it reads in pieces of this size.
+pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, Trouble> {
+    let mut played = Played::default();
+    for step in steps {
+        say(client, &mut played);
+        match step {
+            Step::Asks(id) => client.ask(*id),
+            Step::Hears(bytes) => {
+                let bytes = accepted(bytes, &played.said);
+                for piece in bytes.chunks(size) {
+                    client.hear(piece, &mut played.heard)?;
+                    say(client, &mut played);
+                }
+            }
+            Step::ErrandHears(bytes) => {
+                let done = bytes.chunks(size).map(|piece| client.errand_hears(piece));
+                assert!(done.last().unwrap()?);
+            }
+        }
+    }
+    say(client, &mut played);
+    played.cookie = client.keepsake().cookie;
+    played.ended = Some(client.ended());
+    Ok(played)
+}
+
+/// What a client says on its connection and on errands, which are told apart by `> `.
+pub(super) fn say(client: &mut Conversation, played: &mut Played) {
+    // As slowly as can be.
+    while let Some(byte) = client.unsent().first() {
+        played.said.push(char::from(*byte));
+        client.sent(1);
+    }
+    if let Some(request) = client.errand() {
+        played.said.push_str("> ");
+        played.said.push_str(std::str::from_utf8(&request).unwrap());
+    }
+}
+
+/// The handshake of a WebSocket answers to what was said.
+pub(super) fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
+    let key = said
+        .split_once("Sec-WebSocket-Key: ")
+        .and_then(|(_, rest)| rest.split_once("\r\n"));
+    match (std::str::from_utf8(bytes), key) {
+        (Ok(text), Some((key, _))) => text.replace("ACCEPT", &derive_accept_key(key.as_bytes())).into(),
+        _ => bytes.to_vec(),
+    }
+}
+
+/// What was said, the same in all versions.
+pub(super) fn shown(said: &str) -> String {
+    let length = format!("Content-Length: {}", message::INITIALIZE.len());
+    said.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+        .replace(&length, "Content-Length: LENGTH")
+        .replace('\r', "")
+}
+
+pub(super) fn trouble(protocol: Protocol, steps: &[Step]) -> (Kind, String) {
+    let trouble = play(&mut client(protocol), steps, usize::MAX).unwrap_err();
+    (trouble.kind, trouble.detail)
+}

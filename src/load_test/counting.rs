@@ -1,0 +1,303 @@
+//! The same connections, counted by three who know nothing of each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::by_balancer::by_balancer;
+use super::crew::{Crew, Standing};
+use super::names::Names;
+use super::order::{Cluster, Order};
+use super::protocol::Protocol;
+use super::results::{Count, Counts, NodeCount};
+use crate::base::shutdown::Shutdown;
+use crate::base::stats::Draws;
+use crate::plan::PROBE_SOURCE;
+use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
+use crate::profile::BalancerKind;
+
+/// How long counts may differ: what ends just now is seen by one earlier than by another.
+const SETTLING: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Counts, until the three agree, have had the time to, or `stop` is ordered.
+pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shutdown) -> Counts {
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let counts = count_once(order, crew, names).await;
+        if counts.agree != Some(false) || Instant::now() > deadline || stop.is_ordered() {
+            return counts;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// How connections lie on the nodes.
+#[derive(Clone, Debug)]
+pub(super) struct Laid {
+    /// This test's.
+    pub(super) own: Count,
+    /// All of them, where there are others: a balancer that deals connections out in turn is even over all, whoever's they
+    /// are.
+    pub(super) all: Count,
+    /// Of all, connections of other clients.
+    pub(super) others: u64,
+    /// The addresses that this test's come from, each with its connections.
+    pub(super) addresses: Draws,
+}
+
+/// How connections lie on the nodes now.
+pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
+    let counts = count_once(order, crew, names).await;
+    let addresses = addresses(&crew.locals().await);
+    match counts.kernel {
+        // Elsewhere the kernel counts what a balancer keeps, too.
+        Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
+            others: all.total.saturating_sub(counts.generator.total),
+            own: counts.generator,
+            all,
+            addresses,
+        },
+        _ => Laid {
+            own: counts.generator.clone(),
+            all: counts.generator,
+            others: 0,
+            addresses,
+        },
+    }
+}
+
+/// What workers hold, by node: those of the cluster in its order, then all others.
+pub(super) fn held(order: &Order, standing: &Standing, names: &Names) -> Count {
+    let members = order.cluster.as_ref().map_or(&[][..], |cluster| &cluster.nodes);
+    let place = |name: &str| members.iter().position(|member| member.name == name);
+    let mut nodes: Vec<NodeCount> = names
+        .all()
+        .into_iter()
+        .zip(&standing.held)
+        .map(|(name, held)| NodeCount {
+            name,
+            connections: (*held).into(),
+        })
+        .collect();
+    nodes.sort_by_key(|node| place(&node.name).unwrap_or(usize::MAX));
+    total(nodes)
+}
+
+// Private
+
+async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
+    let generator = held(order, &crew.standing().await, names);
+    let locals: BTreeSet<SocketAddr> = crew.locals().await.into_iter().collect();
+    let locals = Arc::new(locals);
+    let (target, nodes, ours) = (order.target, order.cluster.clone(), Arc::clone(&locals));
+    let kernel = blocking(move || {
+        let callers = count_callers(target, &ours)?;
+        Ok((callers, nodes.as_ref().map(at_nodes).transpose()?))
+    })
+    .await;
+    let mut meaning = meaning(order);
+    let balancer = match &order.cluster {
+        Some(cluster) => by_balancer(cluster, order.target)
+            .await
+            .map_err(|why| meaning.push(format!("the balancer was not asked: {why}")))
+            .ok(),
+        None => None,
+    };
+    let (callers, kernel) = kernel.unwrap_or_else(|error| {
+        meaning.push(format!("the kernel could not be asked: {error}"));
+        (Callers::default(), None)
+    });
+    // Others may come and go while all are counted, so those are counted before and after it.
+    let after = match callers.others {
+        0 => Ok(callers),
+        _ => blocking(move || count_callers(target, &locals)).await,
+    };
+    let others = (callers.others, after.map_or(callers.others, |after| after.others));
+    let mut counts = Counts {
+        generator,
+        balancer,
+        kernel,
+        to_target: callers.ours,
+        others: if order.cluster.is_some() {
+            callers.others
+        } else {
+            0
+        },
+        agree: None,
+        meaning,
+    };
+    counts.agree = Some(agree(order, &counts, others));
+    counts
+}
+
+/// On a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(
+    ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let asked = tokio::task::spawn_blocking(ask).await;
+    asked.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// By the kernel, at the nodes' ends.
+fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
+    let addresses: Vec<SocketAddr> = cluster.nodes.iter().map(|node| node.address).collect();
+    let counts = if cluster.on_this_host {
+        count_established(&addresses, &[PROBE_SOURCE])
+    } else {
+        count_to(&addresses, &BTreeSet::new())
+    }?;
+    let nodes = cluster
+        .nodes
+        .iter()
+        .zip(counts)
+        .map(|(node, connections)| NodeCount {
+            name: node.name.clone(),
+            connections,
+        });
+    Ok(total(nodes.collect()))
+}
+
+/// Connections by the address that they come from.
+fn addresses(locals: &[SocketAddr]) -> Draws {
+    let mut connections: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    for local in locals {
+        *connections.entry(local.ip()).or_default() += 1;
+    }
+    Draws::of(connections.into_values())
+}
+
+/// The sum of all nodes, and each.
+pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
+    Count {
+        total: nodes.iter().map(|node| node.connections).sum(),
+        nodes,
+    }
+}
+
+/// Whether all that count the same thing have counted the same, while there were so many others before and after.
+fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
+    let at_target = counts.generator.total == counts.to_target;
+    if order.protocol != Protocol::Tcp || order.cluster.is_none() {
+        return at_target;
+    }
+    // Who could not be asked contradicts nobody, which its absence tells.
+    let at_nodes = |count: &Option<Count>| {
+        count
+            .as_ref()
+            .is_none_or(|count| contains(count, &counts.generator, others))
+    };
+    at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
+}
+
+/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known. While those come and go, some are
+/// not at a node yet, or not any more: nobody of ours may be missing then, and no more be there than others are.
+fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
+    let of_ours = |name: &str| {
+        let node = ours.nodes.iter().find(|node| node.name == name);
+        node.map_or(0, |node| node.connections)
+    };
+    let none_lacks = all
+        .nodes
+        .iter()
+        .all(|node| node.connections >= of_ours(&node.name));
+    let least = if before == after { before } else { 0 };
+    let strangers = least..=before.max(after);
+    let there = all.total.checked_sub(ours.total);
+    none_lacks && there.is_some_and(|there| strangers.contains(&there))
+}
+
+fn meaning(order: &Order) -> Vec<String> {
+    let Some(cluster) = &order.cluster else {
+        return vec![
+            "generator: connections that were served and live; target: the kernel's, from this generator"
+                .into(),
+        ];
+    };
+    let generator = "generator: connections that were served and live, by the name that the node gave itself";
+    let by_page = cluster.balancer == BalancerKind::Nginx;
+    let balancer = if by_page {
+        "balancer: clients' connections by nginx's status page, which knows no figure per node; those at its other listeners \
+         are left out"
+            .to_owned()
+    } else {
+        format!("balancer: sessions of each server in {}", cluster.backend)
+    };
+    let kernel = "kernel: established connections of each node's port, probes left out";
+    let more = match order.protocol {
+        Protocol::Tcp => "all three count the same connections, one each",
+        Protocol::Http if by_page => {
+            "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them; \
+             the generator's and the kernel's count at the target must agree"
+        }
+        Protocol::Http => {
+            "over HTTP they differ: the balancer keeps few connections to the nodes and sends the requests of all clients over them, \
+             and a session is a request in progress; the generator's and the kernel's count at the target must agree"
+        }
+        Protocol::Ws => {
+            "a WebSocket is one connection at each; the kernel also counts idle ones that the balancer keeps to the nodes"
+        }
+        Protocol::Sse => {
+            "a stream is one connection at each; the kernel also counts those that messages go by, and idle ones that the balancer keeps"
+        }
+    };
+    vec![generator.into(), balancer, kernel.into(), more.into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count_of(counts: &[(&str, u64)]) -> Count {
+        let node = |(name, connections): &(&str, u64)| NodeCount {
+            name: (*name).to_owned(),
+            connections: *connections,
+        };
+        total(counts.iter().map(node).collect())
+    }
+
+    #[test]
+    fn others_may_be_anywhere_and_nobody_may_be_missing() {
+        let ours = count_of(&[("b", 3), ("a", 2)]);
+        assert!(contains(
+            &count_of(&[("a", 2), ("b", 3), ("c", 0)]),
+            &ours,
+            (0, 0)
+        ));
+        assert!(contains(
+            &count_of(&[("a", 2), ("b", 3), ("c", 5)]),
+            &ours,
+            (5, 5)
+        ));
+        assert!(!contains(&count_of(&[("a", 2), ("b", 4)]), &ours, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 3), ("b", 2)]), &ours, (0, 0)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 9)]), &ours, (5, 5)));
+    }
+
+    #[test]
+    fn who_knows_only_the_sum_is_believed_by_it() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        let sum = |total| Count {
+            total,
+            nodes: Vec::new(),
+        };
+        assert!(contains(&sum(5), &ours, (0, 0)));
+        assert!(contains(&sum(7), &ours, (2, 2)));
+        assert!(!contains(&sum(4), &ours, (0, 0)) && !contains(&sum(6), &ours, (0, 0)));
+    }
+
+    #[test]
+    fn others_that_come_meanwhile_may_be_on_their_way() {
+        let ours = count_of(&[("a", 2), ("b", 3)]);
+        for there in 5..=12 {
+            assert!(
+                contains(&count_of(&[("a", 2), ("b", there - 2)]), &ours, (4, 7)),
+                "{there}"
+            );
+        }
+        assert!(!contains(&count_of(&[("a", 2), ("b", 11)]), &ours, (4, 7)));
+        assert!(!contains(&count_of(&[("a", 1), ("b", 5)]), &ours, (7, 4)));
+    }
+}
