@@ -10,14 +10,14 @@ use super::settings::Settings;
 use crate::erlang::beam;
 use crate::erlang::erlmcp::Installation;
 use crate::profile::Runtime;
-use crate::supervisor::{PrepareError, command};
+use crate::supervisor::{PrepareError, node_program};
 
 /// Checks all; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
     let balancer = &planned.balancer;
     let warned = balancer.check(planned.deployment()).await?;
-    command::find(&planned.cluster).map_err(PrepareError::from)?;
+    node_program::find(&planned.cluster).map_err(PrepareError::from)?;
     if let Some(erlmcp) = &planned.cluster.erlmcp {
         Installation::find(erlmcp, &planned.cluster.binaries, &planned.run_dir).await?;
     }

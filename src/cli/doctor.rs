@@ -24,7 +24,7 @@ use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
-use crate::supervisor::{Record, command, living_pids};
+use crate::supervisor::{Record, living_pids, node_program};
 
 /// Shows every finding, and before it what was done about those of before, or what so many connections take.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
@@ -204,7 +204,7 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
     if cluster.runtime == Runtime::Erlang {
         seen.push(erl(cluster, beam::find(&cluster.binaries).await));
     }
-    match command::find(cluster) {
+    match node_program::find(cluster) {
         Ok(None) => {}
         Ok(Some(path)) => {
             let found = Ok((path, "a program".to_owned()));

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::descendants::{Descendants, end};
-use super::ladder::Ladder;
-use super::left_behind::left_behind;
-use super::record::{ChildRecord, Record};
+use super::process::descendants::{Descendants, end};
+use super::process::left_behind::left_behind;
+use super::process::stop_sequence::Ladder;
+use super::state_file::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir, control_group};
 use crate::profile::BalancerKind;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::command::CommandError;
-use super::descendants::all_of;
-use super::makings::Makings;
-use super::record::Launch;
-use super::setting::Setting;
+use super::node_program::CommandError;
+use super::node_runtime::Makings;
+use super::process::descendants::all_of;
+use super::spec::Setting;
+use super::state_file::Launch;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
 use crate::erlang::beam::InstallError;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::record::{Record, RecordError};
+use super::state_file::{Record, RecordError};
 use crate::api::{Client, ClientError};
 use crate::platform::{Lock, RunDir};
 

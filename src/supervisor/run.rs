@@ -7,17 +7,17 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-use super::access_log::AccessLog;
+use super::balancer_link::config_files::write_files;
+use super::beam_stats::Emulators;
 use super::core::Core;
-use super::doorway::Doorway;
-use super::emulators::Emulators;
-use super::listening::Listening;
-use super::news::{News, Request};
-use super::observers;
+use super::event::{News, Request};
+use super::http::control_api::{self, Desk};
+use super::http::control_socket::Doorway;
+use super::http::metrics_listener;
+use super::nginx::access_log::AccessLog;
 use super::prepare::Prepared;
-use super::record::Record;
-use super::router::{self, Desk};
-use super::writing::write_files;
+use super::shards::listeners::Listening;
+use super::state_file::Record;
 use crate::api::StopOrder;
 use crate::balancer::Away;
 use crate::base::shutdown::{self, Shutdown};
@@ -62,7 +62,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     }
     let heard_by_control = ended.clone();
     let control = tokio::spawn(
-        axum::serve(doorway, router::control(desk.clone()))
+        axum::serve(doorway, control_api::control(desk.clone()))
             .with_graceful_shutdown(async move { heard_by_control.ordered().await })
             .into_future(),
     );
@@ -89,7 +89,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
 // Private
 
 async fn serve_observers(address: std::net::SocketAddr, desk: Desk, end: Shutdown) {
-    if let Err(error) = observers::serve(address, router::public(desk), end).await {
+    if let Err(error) = metrics_listener::serve(address, control_api::public(desk), end).await {
         tracing::error!("metrics are not served on {address}: {error}");
     }
 }

@@ -5,10 +5,10 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::descendants::all_of;
 use super::prepare::{PrepareError, Prepared};
-use super::record::{Launch, Record, RecordError};
+use super::process::descendants::all_of;
 use super::run::run;
+use super::state_file::{Launch, Record, RecordError};
 use crate::platform::reaper::{become_subreaper, reap};
 use crate::platform::{Lock, Process, Program, RunDir, self_exe};
 

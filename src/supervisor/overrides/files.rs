@@ -9,8 +9,8 @@ use super::Finding;
 use crate::balancer::{ConfigFile, Override, Setting};
 use crate::platform::Identity;
 use crate::profile::Cluster;
-use crate::supervisor::turnover::is_in_force;
-use crate::supervisor::writing::is_written;
+use crate::supervisor::balancer_link::config_files::is_written;
+use crate::supervisor::balancer_link::worker_reload::is_in_force;
 
 /// Which of the `files` were edited. Those of a balancer that goes by its files have a `master`: whether an edit is in force
 /// is then known, and what it does with the nodes of `cluster`.

@@ -25,14 +25,14 @@ use tokio::net::TcpStream;
 use self::sightings::Sightings;
 use self::untold::Untold;
 pub(super) use self::words::Outside;
-use super::child::Child;
+use super::balancer_link::config_files::orders;
+use super::balancer_link::runtime_sync::{self, Health, Opinion};
 use super::core::Core;
-use super::news::News;
+use super::event::News;
+use super::process::child::Child;
+use super::process::readiness::{self, Sign};
 use super::rollout::Who;
-use super::setting::Setting;
-use super::sign::{self, Sign};
-use super::voice::{self, Health, Opinion};
-use super::writing::orders;
+use super::spec::Setting;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
 use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
@@ -392,7 +392,7 @@ impl Asking {
                 edited: self.edited().await,
             },
             // Any other error says that it listens: a full queue, for one, of a process that hangs.
-            Ok(Err(RuntimeError::NotRunning { source, .. })) if sign::is_absent(&source) => {
+            Ok(Err(RuntimeError::NotRunning { source, .. })) if readiness::is_absent(&source) => {
                 // A process that ends leaves its socket file; what is removed has no file.
                 let is_left = source.kind() == io::ErrorKind::ConnectionRefused;
                 if self.is_leaving(is_left).await {
@@ -419,7 +419,7 @@ impl Asking {
     async fn edited(self) -> BTreeSet<Finding> {
         let look = move || {
             let goes_by_files = self.socket.is_none();
-            let Ok(ordered) = orders(&self.setting, &voice::away(&self.told)) else {
+            let Ok(ordered) = orders(&self.setting, &runtime_sync::away(&self.told)) else {
                 return BTreeSet::new();
             };
             // What a balancer with a runtime API reads of orders is written by others, too: states that a reload hands over.

@@ -1,0 +1,63 @@
+//! Tells a balancer without runtime API what it has to know of each node: by its files, and new workers that read them.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::config_files::{is_written, orders, write};
+use super::runtime_sync::{AGAIN, Listener, Opinion, away};
+use super::worker_reload::{is_in_force, turn_over};
+use crate::balancer::Away;
+use crate::platform::Identity;
+use crate::supervisor::spec::Setting;
+
+/// Between two changes at least: every one leaves workers behind that end with their last connection.
+const SPACING: Duration = Duration::from_millis(300);
+
+/// Keeps the instance that is `master` at our opinion of each node. Ends when nobody has an opinion any more.
+pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut listener: Listener) {
+    let mut told = Opinion::new();
+    // Said once, not with every attempt.
+    let mut failing: Option<String> = None;
+    loop {
+        let wanted = listener.opinion.borrow_and_update().clone();
+        let begun = Instant::now();
+        if let Err(why) = put_in_force(master, signal, &listener.setting, &away(&wanted)).await {
+            if failing.as_ref() != Some(&why) {
+                tracing::warn!("the balancer was not told: {why}");
+                failing = Some(why);
+            }
+            sleep(AGAIN).await;
+            continue;
+        }
+        failing = None;
+        for (node, view) in wanted {
+            listener.heard(&mut told, node, view, Vec::new()).await;
+        }
+        if listener.opinion.changed().await.is_err() {
+            return;
+        }
+        sleep_until(begun + SPACING).await;
+    }
+}
+
+// Private
+
+async fn put_in_force(
+    master: Identity,
+    signal: Signal,
+    setting: &Setting,
+    away: &Away,
+) -> Result<(), String> {
+    let files = orders(setting, away).map_err(|error| error.to_string())?;
+    if files
+        .iter()
+        .all(|file| is_written(file) && is_in_force(master, &file.path))
+    {
+        return Ok(());
+    }
+    write(&files).map_err(|error| error.to_string())?;
+    let log = setting.run_dir.log(setting.balancer.kind().name());
+    turn_over(master, signal, &log).await
+}

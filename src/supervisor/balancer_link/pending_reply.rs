@@ -1,0 +1,113 @@
+//! Orders about a node that are answered when the balancer does as they claim: it was told, and was inspected since.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::api::Refusal;
+use crate::balancer::Override;
+use crate::supervisor::core::Core;
+use crate::supervisor::reload::state::Reload;
+use crate::supervisor::rollout::Who;
+
+/// Time for a balancer to be told of an order, and to do as it says.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How an order about a node is answered: by what it took back that stood in the way, or why it is not in force.
+pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Vec<String>, Refusal>>;
+
+/// An order that is not answered yet.
+pub(in crate::supervisor) struct Promise {
+    node: String,
+    pub(in crate::supervisor) until: Instant,
+    /// When every instance had been told.
+    told: Option<Instant>,
+    took_back: Vec<String>,
+    reply: Reply,
+}
+
+impl Core {
+    /// Answers an order about the node at once if it is refused, else when it is in force. `outcome` is what it took back.
+    pub(in crate::supervisor) fn promise(
+        &mut self,
+        node: &str,
+        outcome: Result<Vec<String>, Refusal>,
+        reply: Reply,
+        now: Instant,
+    ) {
+        match outcome {
+            Ok(took_back) => self.promises.push(Promise {
+                node: node.to_owned(),
+                until: now + ANSWER_TIMEOUT,
+                told: None,
+                took_back,
+                reply,
+            }),
+            Err(refusal) => {
+                let _nobody_waits = reply.send(Err(refusal));
+            }
+        }
+    }
+
+    /// A balancer instance was told of an order about the node, and `took_back` what others had set.
+    pub(in crate::supervisor) fn took_back(&mut self, node: &str, took_back: Vec<String>) {
+        for sentence in took_back {
+            tracing::info!(node, "took back: {sentence}");
+            for promise in self.promises.iter_mut().filter(|promise| promise.node == node) {
+                if !promise.took_back.contains(&sentence) {
+                    promise.took_back.push(sentence.clone());
+                }
+            }
+        }
+    }
+
+    /// Answers those whose orders are in force, and those who have waited for too long.
+    pub(in crate::supervisor) fn keep_promises(&mut self, now: Instant) {
+        // A new instance may have read the orders before this one; it is told when it has taken over.
+        let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
+        for mut promise in std::mem::take(&mut self.promises) {
+            let drained = self.drains.contains_key(&promise.node);
+            let orders = self.order_counts.get(&promise.node).copied().unwrap_or(0);
+            // A balancer that does not run reads of the order when it starts.
+            let is_told = !takes_over
+                && self.all_heard(&promise.node, |view| {
+                    view.drained == drained && view.orders == orders
+                });
+            let told = is_told.then(|| *promise.told.get_or_insert(now));
+            let objections = told.and_then(|told| self.objections(&promise.node, told, now));
+            let answer = match objections {
+                Some(objections) if objections.is_empty() => Ok(std::mem::take(&mut promise.took_back)),
+                objections if now >= promise.until => Err(self.not_in_force(objections)),
+                _ => {
+                    self.promises.push(promise);
+                    continue;
+                }
+            };
+            let _nobody_waits = promise.reply.send(answer);
+        }
+    }
+
+    // Private
+
+    /// Why an order is not in force in time.
+    fn not_in_force(&self, objections: Option<Vec<(Who, Override)>>) -> Refusal {
+        let kind = self.setting.balancer.kind();
+        let found = objections.unwrap_or_default();
+        let found: Vec<(Who, &Override)> = found.iter().map(|(who, found)| (*who, found)).collect();
+        match found.iter().map(|(_, found)| &found.setting).min() {
+            Some(strictest) => Refusal {
+                error: format!(
+                    "{kind} did not carry out the order: {}",
+                    self.reason(&found, strictest)
+                ),
+                hint: Some(
+                    "`clusterctl reload` starts it afresh from the profile; the order stands".to_owned(),
+                ),
+            },
+            None => Refusal {
+                error: format!("{kind} could not be told within {} s", ANSWER_TIMEOUT.as_secs()),
+                hint: Some("the order stands, and is given again until it is followed".to_owned()),
+            },
+        }
+    }
+}

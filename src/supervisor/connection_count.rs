@@ -1,0 +1,134 @@
+//! Connections per node, as the kernel counts them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::spec::Setting;
+use crate::api::ConnectionsBy;
+use crate::haproxy_api::Socket;
+use crate::plan::PROBE_SOURCE;
+use crate::platform::sock_diag::{count_established, count_to, own_sockets};
+use crate::profile::Runtime;
+
+/// A balancer that does not tell within this time how many connections it keeps in reserve is believed to keep none.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Each node's established connections now, our own probes left out; zeros when the kernel does not tell. `drains` says
+/// that an end of connections is waited for: those that the balancer keeps idle for later requests may outlive every
+/// client, and are left out then.
+pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy> {
+    let nodes = &setting.cluster.nodes;
+    let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
+    let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
+    let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
+    let elsewhere = setting.cluster.runtime == Runtime::External;
+    // Reading a hundred thousand sockets takes a while.
+    let counted = tokio::task::spawn_blocking(move || {
+        if elsewhere {
+            // Only a node on this host has its end of the connection here, and probes no address of their own.
+            count_to(&all, &own_sockets()?)
+        } else {
+            count_established(&all, &[PROBE_SOURCE])
+        }
+    });
+    let counted = counted.await;
+    let counts = match counted {
+        Ok(Ok(counts)) => counts,
+        Ok(Err(error)) => {
+            tracing::warn!("connections not counted: {error}");
+            return vec![ConnectionsBy::default(); nodes.len()];
+        }
+        Err(_) => return vec![ConnectionsBy::default(); nodes.len()],
+    };
+    // Asked after the kernel: a request that ends in between has become idle, and none begins on a drained node.
+    let idle = if drains {
+        idle(setting).await
+    } else {
+        BTreeMap::new()
+    };
+    let (tcp, http) = counts.split_at(nodes.len().min(counts.len()));
+    let mut http = http.iter().copied();
+    let mut census: Vec<ConnectionsBy> = nodes
+        .iter()
+        .zip(tcp)
+        .map(|(node, tcp)| {
+            let http = node.http.and_then(|_| http.next()).unwrap_or(0);
+            ConnectionsBy {
+                tcp: *tcp,
+                http: http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0)),
+            }
+        })
+        .collect();
+    // The balancer's own checks come from the address that clients' connections come from, too; to a node that never answers
+    // there always is one.
+    if drains
+        && elsewhere
+        && let Some(sessions) = sessions(setting).await
+    {
+        for (node, counted) in nodes.iter().zip(&mut census) {
+            *counted = at_most(*counted, sessions.get(&node.name).copied().unwrap_or(0));
+        }
+    }
+    census
+}
+
+// Private
+
+/// Clients' sessions, by node, as the balancer counts them; none when one of its instances does not tell.
+async fn sessions(setting: &Setting) -> Option<BTreeMap<String, u64>> {
+    let sockets = setting.sockets();
+    if sockets.is_empty() {
+        return None;
+    }
+    let asked = sockets
+        .into_iter()
+        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).stat().await }));
+    let mut sessions = BTreeMap::new();
+    for told in join_all(asked).await {
+        for row in told.ok()?.ok()?.iter().filter(|row| row.is_server()) {
+            *sessions.entry(row.name().to_owned()).or_default() += row.number("scur")?;
+        }
+    }
+    Some(sessions)
+}
+
+/// What was `counted`, but no more than `most` in all.
+fn at_most(counted: ConnectionsBy, most: u64) -> ConnectionsBy {
+    let tcp = counted.tcp.min(most);
+    ConnectionsBy {
+        tcp,
+        http: counted.http.min(most - tcp),
+    }
+}
+
+/// Connections that the balancer keeps idle for later requests, by node.
+async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
+    let mut idle = BTreeMap::new();
+    let asked = setting
+        .sockets()
+        .into_iter()
+        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).idle().await }));
+    for told in join_all(asked).await {
+        for (server, count) in told.ok().and_then(Result::ok).unwrap_or_default() {
+            *idle.entry(server).or_default() += count;
+        }
+    }
+    idle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_counted_than_there_are_sessions() {
+        let by = |tcp, http| ConnectionsBy { tcp, http };
+        assert_eq!(at_most(by(3, 2), 9), by(3, 2));
+        assert_eq!(at_most(by(3, 2), 4), by(3, 1));
+        assert_eq!(at_most(by(3, 2), 2), by(2, 0));
+        assert_eq!(at_most(by(1, 1), 0), by(0, 0));
+    }
+}

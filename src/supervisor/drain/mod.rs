@@ -1,0 +1,204 @@
+//! `drain` and `ready`.
+
+pub(super) mod state;
+
+use std::time::{Instant, SystemTime};
+
+use super::balancer_link::config_files::{write_files, write_orders};
+use super::balancer_link::pending_reply;
+use super::balancer_link::runtime_sync;
+use super::connection_count::census;
+use super::core::Core;
+use super::drain::state::{Drain, Due};
+use super::event::News;
+use super::health::hold_down;
+use super::process::child::{Child, Event, Then};
+use super::rollout::{Rollout, Verb, Who};
+use crate::api::{ConnectionsBy, DrainOrder, ReadyOrder, Refusal};
+
+impl Core {
+    /// Lets no new connection or session reach a node. A second order replaces the first.
+    pub(in crate::supervisor) fn drain(
+        &mut self,
+        order: &DrainOrder,
+        reply: pending_reply::Reply,
+        now: Instant,
+    ) {
+        let begun = self.begin_drain(order).map(|()| Vec::new());
+        self.promise(&order.node, begun, reply, now);
+    }
+
+    /// Undoes a drain; starts the node if that had stopped it.
+    pub(in crate::supervisor) fn ready(
+        &mut self,
+        order: &ReadyOrder,
+        reply: pending_reply::Reply,
+        now: Instant,
+    ) {
+        let ended = self.end_drain(order, now);
+        self.promise(&order.node, ended, reply, now);
+    }
+
+    /// Counts connections.
+    pub(in crate::supervisor) fn count(&self) {
+        let (setting, news) = (self.setting.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let counted = News::Counted(census(&setting, true).await);
+            let _nobody_listens_after_the_end = news.send(counted).await;
+        });
+    }
+
+    /// Does what is due on drained nodes that have so many `connections`.
+    pub(in crate::supervisor) fn counted(&mut self, connections: &[ConnectionsBy], now: Instant) {
+        for (index, counted) in connections.iter().enumerate() {
+            let node = self.setting.cluster.nodes.get(index);
+            let Some(name) = node.map(|node| node.name.clone()) else {
+                return;
+            };
+            let Some(drain) = self.drains.get_mut(&name) else {
+                continue;
+            };
+            match drain.after(counted.tcp + counted.http, SystemTime::now()) {
+                None => {}
+                Some(Due::Close) => {
+                    tracing::info!(
+                        node = name,
+                        connections = counted.tcp + counted.http,
+                        "closing what is left"
+                    );
+                    self.cut_off(&name);
+                    runtime_sync::cut(name, &self.setting);
+                }
+                Some(Due::Stop) => {
+                    tracing::info!(node = name, "empty; stopping it");
+                    self.put_to_rest(index, now);
+                }
+            }
+        }
+    }
+
+    /// Writes what a balancer instance that starts later has to know of nodes that get nothing new.
+    pub(in crate::supervisor) fn write_orders(&self) {
+        if let Err(error) = write_orders(&self.setting, &self.away()) {
+            tracing::error!("orders not written: {error}");
+        }
+    }
+
+    /// Writes everything that a balancer instance reads when it starts.
+    pub(in crate::supervisor) fn write_configuration(&self) {
+        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
+            tracing::error!("configuration not written: {error}");
+        }
+    }
+
+    /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it again.
+    pub(in crate::supervisor) fn rests(&self, index: usize) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        self.drains.get(name).is_some_and(Drain::has_stopped)
+    }
+
+    /// Stops those that a drain was stopping when the supervisor before this one died.
+    pub(in crate::supervisor) fn go_on_stopping(&mut self, now: Instant) {
+        for index in 0..self.setting.cluster.nodes.len() {
+            if self.rests(index) && self.adopted.contains(&Who::Node(index)) {
+                self.put_to_rest(index, now);
+            }
+        }
+    }
+
+    /// The index of the node with this name.
+    pub(in crate::supervisor) fn index(&self, node: &str) -> Result<usize, Refusal> {
+        let index = self
+            .setting
+            .cluster
+            .nodes
+            .iter()
+            .position(|known| known.name == node);
+        index.ok_or_else(|| Refusal {
+            error: format!("no node `{node}` in this cluster"),
+            hint: None,
+        })
+    }
+
+    // Private
+
+    fn put_to_rest(&mut self, index: usize, now: Instant) {
+        let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
+        self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
+    }
+
+    /// Whether a listener has clients that no other node would serve.
+    fn is_last(&self, index: usize) -> bool {
+        let serves = |node: usize, key: &str| self.takes_clients(node) && !self.is_taken_out_of(node, key);
+        let mut keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
+        keys.any(|key| {
+            let mut others = (0..self.vitals.len()).filter(|other| *other != index);
+            !self.is_taken_out_of(index, key) && !others.any(|other| serves(other, key))
+        })
+    }
+
+    fn begin_drain(&mut self, order: &DrainOrder) -> Result<(), Refusal> {
+        self.refuse_while_ending()?;
+        let index = self.index(&order.node)?;
+        if order.stop {
+            self.own_node(&order.node)?;
+        }
+        // Who orders it again, perhaps of a supervisor that has not heard of the others yet, takes nothing away.
+        let is_new = !self.drains.contains_key(&order.node);
+        if !order.force && is_new && self.is_last(index) {
+            return Err(Refusal {
+                error: format!("`{}` is the last node that serves", order.node),
+                hint: Some("`--force` drains it nevertheless; new clients are refused then".to_owned()),
+            });
+        }
+        tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
+        let now = SystemTime::now();
+        let drain = if self.is_stopped_by_drain(index) {
+            Drain::of_stopped(order, now)
+        } else {
+            Drain::new(order, now)
+        };
+        self.drains.insert(order.node.clone(), drain);
+        *self.order_counts.entry(order.node.clone()).or_default() += 1;
+        self.write_orders();
+        if drain.counts() {
+            self.count();
+        }
+        Ok(())
+    }
+
+    /// What it takes back besides what others set at the balancer.
+    fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<Vec<String>, Refusal> {
+        self.refuse_while_busy()?;
+        let index = self.index(&order.node)?;
+        let who = Who::Node(index);
+        tracing::info!(node = order.node, "ready");
+        let drain = self.drains.remove(&order.node);
+        if drain.is_some_and(|drain| drain.has_stopped()) {
+            let deadline = now + self.setting.launch.timeout.duration();
+            self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
+        }
+        let mut took_back = Vec::new();
+        if self.comebacks[index].is_held() {
+            self.come_back(index, hold_down::Event::Ordered, now);
+            took_back.push("held back after its failure".to_owned());
+        }
+        if self.hears_by_files() {
+            // They are written again now.
+            took_back.extend(
+                self.overrides
+                    .edited_files()
+                    .map(|file| format!("an edit of {file}")),
+            );
+        }
+        *self.order_counts.entry(order.node.clone()).or_default() += 1;
+        self.write_orders();
+        Ok(took_back)
+    }
+
+    /// Whether a drain has stopped the node, and nobody has started it since.
+    fn is_stopped_by_drain(&self, index: usize) -> bool {
+        let child = self.children.get(&Who::Node(index));
+        self.rests(index) && child.is_some_and(Child::rests)
+    }
+}

@@ -1,0 +1,145 @@
+//! An operator's order to empty a node, and what it still asks for.
+//!
+//! ```text
+//!             deadline, close                no connection left, stop
+//!  Emptying ───────────────────▶ Closing ──────────────────────────────▶ Stopped
+//!     │                                                                    ▲
+//!     └────────────────────────────────────────────────────────────────────┘
+//!                           no connection left, stop
+//! ```
+//!
+//! Every state ends with `ready`.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::DrainOrder;
+
+/// An order to empty a node; it survives us in the state file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::supervisor) struct Drain {
+    state: State,
+    /// When connections that are left are ended.
+    close_at: Option<SystemTime>,
+    /// Whether the node is stopped once it is empty.
+    stop: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Emptying,
+    Closing,
+    Stopped,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) enum Due {
+    /// End what is left.
+    Close,
+    /// Stop the node.
+    Stop,
+}
+
+impl Drain {
+    /// What `order`, given now, asks for.
+    pub(in crate::supervisor) fn new(order: &DrainOrder, now: SystemTime) -> Drain {
+        let deadline = order.deadline.map(|deadline| now + deadline.duration());
+        Drain {
+            state: State::Emptying,
+            close_at: deadline.filter(|_| order.close),
+            stop: order.stop,
+        }
+    }
+
+    /// The same of a node that a drain has stopped already.
+    pub(in crate::supervisor) fn of_stopped(order: &DrainOrder, now: SystemTime) -> Drain {
+        Drain {
+            state: State::Stopped,
+            ..Drain::new(order, now)
+        }
+    }
+
+    /// Whether the number of connections matters to it.
+    pub(in crate::supervisor) fn counts(&self) -> bool {
+        self.state != State::Stopped && (self.stop || self.close_at.is_some())
+    }
+
+    /// Whether it has stopped the node.
+    pub(in crate::supervisor) fn has_stopped(&self) -> bool {
+        self.state == State::Stopped
+    }
+
+    /// The node has `connections` now; what is due.
+    pub(in crate::supervisor) fn after(&mut self, connections: u64, now: SystemTime) -> Option<Due> {
+        match self.state {
+            State::Emptying | State::Closing if connections == 0 && self.stop => {
+                self.state = State::Stopped;
+                Some(Due::Stop)
+            }
+            State::Emptying if connections > 0 && self.close_at.is_some_and(|at| now >= at) => {
+                self.state = State::Closing;
+                Some(Due::Close)
+            }
+            // Whatever slipped in between the order and its arrival is ended too.
+            State::Closing if connections > 0 => Some(Due::Close),
+            State::Emptying | State::Closing | State::Stopped => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn order(deadline: Option<&str>, close: bool, stop: bool) -> DrainOrder {
+        let deadline = deadline.map(|deadline| deadline.parse().unwrap());
+        DrainOrder {
+            node: "erlmcp1".into(),
+            deadline,
+            close,
+            stop,
+            force: false,
+        }
+    }
+
+    #[test]
+    fn a_plain_drain_asks_for_nothing_more() {
+        let now = SystemTime::now();
+        let mut drain = Drain::new(&order(Some("1s"), false, false), now);
+        assert!(!drain.counts());
+        assert_eq!(drain.after(9, now + Duration::from_secs(2)), None);
+        assert_eq!(drain.after(0, now), None);
+    }
+
+    #[test]
+    fn what_is_left_at_the_deadline_is_closed_and_then_the_node_stopped() {
+        let now = SystemTime::now();
+        let later = now + Duration::from_secs(1);
+        let mut drain = Drain::new(&order(Some("1s"), true, true), now);
+        assert_eq!(drain.after(9, now), None);
+        assert_eq!(drain.after(9, later), Some(Due::Close));
+        assert_eq!(drain.after(1, later), Some(Due::Close));
+        assert_eq!(drain.after(0, later), Some(Due::Stop));
+        assert_eq!(drain.after(0, later), None);
+        assert!(drain.has_stopped() && !drain.counts());
+    }
+
+    #[test]
+    fn a_stopped_node_stays_stopped_by_any_later_order() {
+        let drain = Drain::of_stopped(&order(None, false, false), SystemTime::now());
+        assert!(drain.has_stopped() && !drain.counts());
+    }
+
+    #[test]
+    fn an_empty_node_is_stopped_before_any_deadline() {
+        let now = SystemTime::now();
+        let mut drain = Drain::new(&order(None, false, true), now);
+        assert_eq!(drain.after(3, now + Duration::from_hours(9)), None);
+        assert_eq!(drain.after(0, now), Some(Due::Stop));
+    }
+}

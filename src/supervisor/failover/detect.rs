@@ -1,0 +1,265 @@
+//! Nodes that fail: noticed, cut off, told of, and let come back.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::timeline::Failover;
+use crate::api::{FailoverCause, NodeState};
+use crate::balancer::ReloadBy;
+use crate::observe::Failure;
+use crate::platform::sock_diag::destroy_to;
+use crate::supervisor::balancer_link::runtime_sync::{self, View};
+use crate::supervisor::core::Core;
+use crate::supervisor::event::News;
+use crate::supervisor::health::hold_down::{Comeback, Event, needed};
+use crate::supervisor::process::child::{self, State};
+use crate::supervisor::process::stop_sequence::Ladder;
+use crate::supervisor::rollout::Who;
+
+/// A balancer that has not heard of a death by then is not waited for.
+const HEARING: Duration = Duration::from_secs(5);
+
+impl Core {
+    /// Notices that the node went away, or came back.
+    pub(in crate::supervisor) fn notice(&mut self, index: usize, now: Instant) {
+        let state = self.node_state(index);
+        let was = std::mem::replace(&mut self.states[index], state);
+        if state == was {
+            return;
+        }
+        let name = self.setting.cluster.nodes[index].name.clone();
+        tracing::info!(node = name, state = state.name(), was = was.name());
+        if was.answers()
+            && let Some(cause) = self.cause(index, state)
+        {
+            let last_sign = match cause {
+                FailoverCause::Hung => self.vitals[index].last_answer(),
+                FailoverCause::Died => now,
+            };
+            let why = self.own_child(index).and_then(|child| child.reason.clone());
+            let failover = Failover::new(cause, last_sign, now, SystemTime::now()).because(why);
+            tracing::warn!(node = name, "failover: {failover}");
+            self.failovers.begin(&name, failover);
+            self.come_back(index, Event::Failed, now);
+        }
+        if state.answers() {
+            if let Some(failover) = self.failovers.running(&name)
+                && failover.back(now)
+            {
+                tracing::warn!(node = name, "failover: {failover}");
+            }
+            self.come_back(index, Event::Answers, now);
+        }
+    }
+
+    /// How long the node with this index goes on to get no clients, if it gets none: a balancer that has not yet heard that it may
+    /// have some gives it none, either.
+    pub(in crate::supervisor) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
+        let unheard = || self.is_told_of(&self.setting.cluster.nodes[index].name);
+        let held = self.comebacks[index].held_for(now);
+        held.or_else(|| unheard().then_some(Duration::ZERO))
+    }
+
+    /// Whether the node answers, and neither an order nor a failure of a short while ago keeps new clients from it.
+    pub(in crate::supervisor) fn takes_clients(&self, index: usize) -> bool {
+        self.node_state(index) == NodeState::Up && !self.comebacks[index].is_held()
+    }
+
+    /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
+    pub(in crate::supervisor) fn let_come_back(&mut self, now: Instant) {
+        for index in 0..self.comebacks.len() {
+            self.come_back(index, Event::Time, now);
+        }
+        // A node that others took out does not stand in for one that is held back.
+        let states = self.states.iter().enumerate().map(|(index, state)| match state {
+            NodeState::Up if self.is_taken_out(index) => NodeState::Maintenance,
+            state => *state,
+        });
+        for index in needed(&states.collect::<Vec<_>>(), &self.comebacks) {
+            self.come_back(index, Event::Needed, now);
+        }
+    }
+
+    /// Lets `event` happen to a node that has failed; changes nothing for others.
+    pub(in crate::supervisor) fn come_back(&mut self, index: usize, event: Event, now: Instant) {
+        let was = self.comebacks[index];
+        let is = was.after(event, self.setting.hold(), now);
+        self.comebacks[index] = is;
+        let name = &self.setting.cluster.nodes[index].name;
+        if let Some(left) = is.held_for(now).filter(|_| !was.is_held()) {
+            let milliseconds = left.as_millis();
+            tracing::info!(
+                node = name,
+                milliseconds,
+                "held back: its former clients find another node first"
+            );
+        }
+        if was.is_held() && is == Comeback::Free {
+            tracing::info!(node = name, "gets clients again");
+        }
+        if is == Comeback::Free
+            && self.states[index].answers()
+            && let Some(failover) = self.failovers.running(name)
+        {
+            failover.end();
+        }
+    }
+
+    /// A balancer instance has heard what it has to know of the node.
+    pub(in crate::supervisor) fn told(
+        &mut self,
+        who: Who,
+        node: &str,
+        view: View,
+        took_back: Vec<String>,
+        now: Instant,
+    ) {
+        if !self.voices.contains_key(&who) {
+            return;
+        }
+        self.took_back(node, took_back);
+        self.heard.entry(who).or_default().insert(node.to_owned(), view);
+        self.notice_cuts(now);
+    }
+
+    /// Notices that every balancer instance that hears us has closed the sessions of a node that failed.
+    pub(in crate::supervisor) fn notice_cuts(&mut self, now: Instant) {
+        let running = self.failovers.all_running().map(|(node, _)| node.clone());
+        for node in running.collect::<Vec<_>>() {
+            if self.is_told_of(&node)
+                && self.all_heard(&node, |view| view.health.is_down())
+                && let Some(failover) = self.failovers.running(&node)
+                && failover.cut(now)
+            {
+                let cause = failover.cause();
+                runtime_sync::find_elsewhere(node.clone(), &self.setting, self.news.clone());
+                // The connections of a process that has died have ended with it.
+                if cause == FailoverCause::Hung {
+                    self.cut_off(&node);
+                }
+                if let Ok(index) = self.index(&node) {
+                    self.come_back(index, Event::Cut, now);
+                }
+            }
+        }
+    }
+
+    /// The kernel did not end what the balancer has to the node: it ends with the node's process.
+    pub(in crate::supervisor) fn not_cut(&mut self, node: &str, now: Instant) {
+        let Ok(index) = self.index(node) else { return };
+        if !self.hears_by_files() {
+            return;
+        }
+        tracing::warn!(node, "killed, because nothing else ends its connections");
+        let event = if self.states[index].answers() {
+            // Only drained; it need not come back as one that has failed.
+            child::Event::Stop(Ladder::kill(), child::Then::Start)
+        } else {
+            child::Event::Hung
+        };
+        self.apply(Who::Node(index), event, now);
+    }
+
+    /// A request through the balancer was answered after the node had been cut off.
+    pub(in crate::supervisor) fn elsewhere(&mut self, node: &str, now: Instant) {
+        if let Some(failover) = self.failovers.running(node)
+            && failover.elsewhere(now)
+        {
+            tracing::warn!(node, "failover: {failover}");
+            let (took, limit) = (
+                failover.took().unwrap_or_default(),
+                self.setting.cluster.targets.failover,
+            );
+            if took > limit.duration() {
+                tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
+            }
+        }
+    }
+
+    /// Balancer instances that were replaced cannot be told anything, nor can those without a runtime API: the kernel ends
+    /// what they have to the node.
+    pub(in crate::supervisor) fn cut_off(&self, node: &str) {
+        let Some(node) = self.setting.cluster.node(node).cloned() else {
+            return;
+        };
+        let has_retired = self.children.keys().any(|who| matches!(who, Who::Retired(_)));
+        if !has_retired && !self.hears_by_files() {
+            return;
+        }
+        let news = self.news.clone();
+        tokio::task::spawn_blocking(move || {
+            for address in std::iter::once(node.tcp).chain(node.http) {
+                if let Err(error) = destroy_to(address) {
+                    let name = &node.name;
+                    tracing::warn!(node = name, %address, "connections were not ended: {error}");
+                    let _nobody_listens_after_the_end = news.blocking_send(News::NotCut { node: node.name });
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Whether a child that has died is not started again for a moment. What it has left is to end first; and a balancer that hears by files takes one to hear that it is away,
+    /// and would meanwhile send back to it whom it has just lost.
+    pub(in crate::supervisor) fn is_kept_away(&self, who: Who, now: Instant) -> bool {
+        if self.is_blocked(who) {
+            return true;
+        }
+        let Who::Node(index) = who else { return false };
+        let name = &self.setting.cluster.nodes[index].name;
+        let waits = matches!(
+            self.children.get(&who).map(|child| &child.state),
+            Some(State::Waiting { .. })
+        );
+        waits
+            && self.hears_by_files()
+            && !self.voices.is_empty()
+            && self
+                .failovers
+                .all_running()
+                .any(|(node, failover)| node == name && failover.is_unheard(HEARING, now))
+    }
+
+    /// Whether the balancer has no runtime API by which it could be told to end connections.
+    pub(in crate::supervisor) fn hears_by_files(&self) -> bool {
+        matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
+    }
+
+    /// The node's failure, until it gets clients again.
+    pub(in crate::supervisor) fn failure(&self, index: usize, now: Instant) -> Option<Failure> {
+        let name = &self.setting.cluster.nodes[index].name;
+        let limit = self.setting.cluster.targets.failover_alert.duration();
+        let (_, failover) = self.failovers.all_running().find(|(node, _)| node == name)?;
+        Some(Failure {
+            cause: failover.cause(),
+            why: failover.why().map(str::to_owned),
+            is_overdue: failover.is_overdue(limit, now),
+        })
+    }
+
+    /// Whether the node is known not to answer, or to recover from that.
+    pub(in crate::supervisor) fn is_known_down(&self, index: usize) -> bool {
+        let name = &self.setting.cluster.nodes[index].name;
+        let mut running = self.failovers.all_running();
+        !self.states[index].answers() || running.any(|(node, _)| node == name)
+    }
+
+    // Private
+
+    /// Whether anybody has heard of the node that it is down.
+    fn is_told_of(&self, node: &str) -> bool {
+        let views = self.heard.values().filter_map(|heard| heard.get(node));
+        views.into_iter().any(|view| view.health.is_down())
+    }
+
+    /// Why a node that served does so no longer; `None` when that was ordered.
+    fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
+        let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
+        match (state, child) {
+            (NodeState::Down, _) => Some(FailoverCause::Hung),
+            (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {
+                Some(FailoverCause::Died)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The latest failovers: those on their way, which events go on with, and those that are over, which are only told of.
+
+use std::collections::VecDeque;
+
+use super::timeline::Failover;
+use crate::api;
+
+/// As many are remembered; the oldest is forgotten first.
+const MAX_FAILOVERS: usize = 48;
+
+/// The latest failovers, the oldest first.
+#[derive(Debug, Default)]
+pub(in crate::supervisor) struct Failovers {
+    latest: VecDeque<(String, Failover)>,
+}
+
+impl Failovers {
+    /// The node has failed. Whatever it was recovering from is over: what comes now is about this failure, and nobody would be
+    /// left to hear of the other one's end.
+    pub(in crate::supervisor) fn begin(&mut self, node: &str, failover: Failover) {
+        if let Some(former) = self.running(node) {
+            former.end();
+        }
+        if self.latest.len() == MAX_FAILOVERS {
+            self.latest.pop_front();
+        }
+        self.latest.push_back((node.to_owned(), failover));
+    }
+
+    /// The node's failover, if it is on its way.
+    pub(in crate::supervisor) fn running(&mut self, node: &str) -> Option<&mut Failover> {
+        let mut latest = self.latest.iter_mut().rev();
+        let (_, failover) = latest.find(|(name, _)| name == node)?;
+        Some(failover).filter(|failover| !failover.is_over())
+    }
+
+    /// All that are on their way, each with its node.
+    pub(in crate::supervisor) fn all_running(&self) -> impl Iterator<Item = &(String, Failover)> {
+        self.latest.iter().filter(|(_, failover)| !failover.is_over())
+    }
+
+    /// As others are told of them.
+    pub(in crate::supervisor) fn told(&self) -> api::Failovers {
+        let told = self.latest.iter().map(|(node, failover)| failover.told(node));
+        api::Failovers {
+            failovers: told.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Instant, SystemTime};
+
+    use super::*;
+    use crate::api::FailoverCause;
+
+    fn died(now: Instant) -> Failover {
+        Failover::new(FailoverCause::Died, now, now, SystemTime::now())
+    }
+
+    #[test]
+    fn only_the_last_failover_of_a_node_goes_on_until_it_is_over() {
+        let (mut failovers, now) = (Failovers::default(), Instant::now());
+        assert!(failovers.running("erlmcp1").is_none());
+        for node in ["erlmcp1", "erlmcp2"] {
+            failovers.begin(node, died(now));
+        }
+        let first = failovers.running("erlmcp1").unwrap();
+        first.back(now);
+        first.end();
+        assert!(failovers.running("erlmcp1").is_none());
+        failovers.begin("erlmcp1", died(now));
+        failovers.running("erlmcp1").unwrap().cut(now);
+        let told = failovers.told().failovers;
+        let seen: Vec<_> = told
+            .iter()
+            .map(|told| (told.node.as_str(), told.cut_ms.is_some(), told.back_ms.is_some()))
+            .collect();
+        let expected = [
+            ("erlmcp1", false, true),
+            ("erlmcp2", false, false),
+            ("erlmcp1", true, false),
+        ];
+        assert_eq!(seen, expected);
+        let running: Vec<&str> = failovers.all_running().map(|(node, _)| node.as_str()).collect();
+        assert_eq!(running, ["erlmcp2", "erlmcp1"]);
+    }
+
+    #[test]
+    fn a_node_that_fails_again_has_one_failover_on_its_way() {
+        let (mut failovers, now) = (Failovers::default(), Instant::now());
+        failovers.begin("erlmcp1", died(now));
+        failovers.begin("erlmcp1", died(now));
+        assert_eq!(failovers.all_running().count(), 1);
+        assert_eq!(failovers.told().failovers.len(), 2);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let (mut failovers, now) = (Failovers::default(), Instant::now());
+        for number in 0..MAX_FAILOVERS + 2 {
+            failovers.begin(&format!("node{number}"), died(now));
+        }
+        let told = failovers.told().failovers;
+        assert_eq!((told.len(), told[0].node.as_str()), (MAX_FAILOVERS, "node2"));
+    }
+}

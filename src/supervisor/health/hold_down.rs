@@ -1,0 +1,230 @@
+//! When a node that has failed gets clients again: not before those that it had have found another one.
+//!
+//! ```text
+//!            has failed              answers             its time has come
+//!  Free ────────────────▶ Away ───────────────────▶ Held ──────────────────▶ Free
+//!   ▲                     │  ▲                      │  │
+//!   │ answers after       │  └───── has failed ─────┘  │
+//!   │ its time            │                            │
+//!   ├─────────────────────┘                            │
+//!   └── from Away and Held: an order starts or stops ──┘
+//!       it, or nobody else takes clients
+//! ```
+//!
+//! A killed node is running again 150 ms later, when most of its clients have not even come back. They are sticky to it:
+//! it would get them all, fresh and slow as it is, and the next death would hit the same ones. So it is held back for as
+//! long as the balancer's own checks would take to raise a server, `health.rise` times `health.interval`, since its
+//! sessions were cut; whoever comes in that time sticks to another node from then on. An order is somebody's will, and
+//! holds nothing back.
+
+use std::time::{Duration, Instant};
+
+use crate::api::NodeState;
+
+/// Whether a node gets clients once it answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::supervisor) enum Comeback {
+    /// At once.
+    #[default]
+    Free,
+    /// It has failed and does not answer yet: not before then.
+    Away { until: Instant },
+    /// It answers: then.
+    Held { until: Instant },
+}
+
+/// What happens to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) enum Event {
+    /// It died, or answers nothing any more.
+    Failed,
+    /// Its sessions were cut: from now on its clients look for another node.
+    Cut,
+    /// It answers.
+    Answers,
+    /// It was started or stopped by an order.
+    Ordered,
+    /// Nobody else takes clients.
+    Needed,
+    /// Time went on.
+    Time,
+}
+
+impl Comeback {
+    /// The state after `event` at `now`, of a node that is held back for `hold`.
+    #[must_use]
+    pub(in crate::supervisor) fn after(self, event: Event, hold: Duration, now: Instant) -> Comeback {
+        let later = now + hold;
+        match (self, event) {
+            (_, Event::Failed) | (Comeback::Away { .. }, Event::Cut) => Comeback::Away { until: later },
+            (Comeback::Held { .. }, Event::Cut) => Comeback::Held { until: later },
+            (Comeback::Away { until }, Event::Answers) if now < until => Comeback::Held { until },
+            (Comeback::Held { until }, Event::Time) if now >= until => Comeback::Free,
+            (Comeback::Away { .. }, Event::Answers) | (_, Event::Ordered | Event::Needed) => Comeback::Free,
+            (_, Event::Cut | Event::Answers | Event::Time) => self,
+        }
+    }
+
+    /// Whether it answers and gets no clients.
+    pub(in crate::supervisor) fn is_held(self) -> bool {
+        matches!(self, Comeback::Held { .. })
+    }
+
+    /// How long it goes on to be held back, if it is.
+    pub(in crate::supervisor) fn held_for(self, now: Instant) -> Option<Duration> {
+        self.wakes_at().map(|until| until.saturating_duration_since(now))
+    }
+
+    /// When `Time` matters to it next.
+    pub(in crate::supervisor) fn wakes_at(self) -> Option<Instant> {
+        match self {
+            Comeback::Free | Comeback::Away { .. } => None,
+            Comeback::Held { until } => Some(until),
+        }
+    }
+}
+
+/// Which of the nodes have to take clients because nobody else does: those that answer, or if none does, all, so that
+/// whoever comes first serves. Nobody while one takes clients.
+pub(in crate::supervisor) fn needed(states: &[NodeState], comebacks: &[Comeback]) -> Vec<usize> {
+    let answers = |state: &NodeState| *state == NodeState::Up;
+    let mut nodes = states.iter().zip(comebacks);
+    if nodes.any(|(state, comeback)| answers(state) && !comeback.is_held()) {
+        return Vec::new();
+    }
+    let nobody_answers = !states.iter().any(answers);
+    let all = 0..states.len();
+    all.filter(|index| nobody_answers || answers(&states[*index]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(6);
+
+    /// What follows from `events`, each at its time in ms.
+    fn after(began: Instant, events: &[(u64, Event)]) -> Comeback {
+        events.iter().fold(Comeback::Free, |comeback, (ms, event)| {
+            comeback.after(*event, HOLD, began + Duration::from_millis(*ms))
+        })
+    }
+
+    #[test]
+    fn a_killed_node_is_held_back_since_it_was_cut() {
+        let began = Instant::now();
+        let killed = [(0, Event::Failed), (11, Event::Cut), (150, Event::Answers)];
+        let until = began + Duration::from_millis(6_011);
+        let held = after(began, &killed);
+        assert_eq!(held, Comeback::Held { until });
+        let at = |ms| began + Duration::from_millis(ms);
+        assert_eq!(held.held_for(at(2_011)), Some(Duration::from_secs(4)));
+        assert_eq!(held.after(Event::Time, HOLD, at(6_010)), held);
+        assert_eq!(held.after(Event::Time, HOLD, at(6_011)), Comeback::Free);
+    }
+
+    #[test]
+    fn one_that_was_never_cut_is_held_back_since_it_failed() {
+        let began = Instant::now();
+        let until = began + HOLD;
+        let held = after(began, &[(0, Event::Failed), (150, Event::Answers)]);
+        assert_eq!(held, Comeback::Held { until });
+    }
+
+    #[test]
+    fn a_cut_that_is_heard_of_late_counts_all_the_same() {
+        let began = Instant::now();
+        let until = began + Duration::from_millis(400) + HOLD;
+        let held = after(
+            began,
+            &[(0, Event::Failed), (150, Event::Answers), (400, Event::Cut)],
+        );
+        assert_eq!(held, Comeback::Held { until });
+    }
+
+    #[test]
+    fn one_that_comes_late_is_not_held_back() {
+        let hung = [(0, Event::Failed), (5, Event::Cut), (30_000, Event::Answers)];
+        assert_eq!(after(Instant::now(), &hung), Comeback::Free);
+    }
+
+    #[test]
+    fn one_that_fails_while_it_is_held_back_begins_anew() {
+        let began = Instant::now();
+        let until = began + Duration::from_secs(3) + HOLD;
+        let again = after(
+            began,
+            &[(0, Event::Failed), (150, Event::Answers), (3_000, Event::Failed)],
+        );
+        assert_eq!(again, Comeback::Away { until });
+    }
+
+    #[test]
+    fn an_order_or_need_ends_it_before_and_after_it_answers() {
+        for event in [Event::Ordered, Event::Needed] {
+            let began = Instant::now();
+            assert_eq!(after(began, &[(0, Event::Failed), (1, event)]), Comeback::Free);
+            let answered = [(0, Event::Failed), (1, event), (2, Event::Answers)];
+            assert_eq!(after(began, &answered), Comeback::Free);
+            let held = [(0, Event::Failed), (1, Event::Answers), (2, event)];
+            assert_eq!(after(began, &held), Comeback::Free);
+        }
+    }
+
+    #[test]
+    fn somebody_always_takes_clients() {
+        let now = Instant::now();
+        let (free, away) = (Comeback::Free, Comeback::Away { until: now });
+        let held = Comeback::Held { until: now };
+        let (up, dead, draining) = (NodeState::Up, NodeState::Starting, NodeState::Draining);
+        for (nodes, expected) in [
+            ([(up, free), (up, held), (dead, away)], vec![]),
+            ([(draining, free), (up, held), (dead, away)], vec![1]),
+            ([(up, held), (up, held), (draining, held)], vec![0, 1]),
+            ([(dead, away), (dead, away), (draining, free)], vec![0, 1, 2]),
+        ] {
+            let (states, comebacks): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
+            assert_eq!(needed(&states, &comebacks), expected, "{nodes:?}");
+        }
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop::sample::select(vec![
+            Event::Failed,
+            Event::Cut,
+            Event::Answers,
+            Event::Ordered,
+            Event::Needed,
+            Event::Time,
+        ])
+    }
+
+    proptest! {
+        /// Whatever happens: free is who never failed, who was let go, and who has waited for its time.
+        #[test]
+        fn nobody_who_failed_comes_back_before_its_time(
+            steps in prop::collection::vec((event(), 0u64..4_000), 0..40),
+        ) {
+            let mut now = Instant::now();
+            let (mut comeback, mut not_before) = (Comeback::Free, None);
+            for (event, ms) in steps {
+                now += Duration::from_millis(ms);
+                comeback = comeback.after(event, HOLD, now);
+                not_before = match event {
+                    Event::Failed => Some(now + HOLD),
+                    Event::Cut => not_before.filter(|at| now < *at || comeback != Comeback::Free).map(|_| now + HOLD),
+                    Event::Ordered | Event::Needed => None,
+                    Event::Answers | Event::Time => not_before,
+                };
+                prop_assert!(comeback != Comeback::Free || not_before.is_none_or(|at| at <= now));
+                if let Some(until) = comeback.wakes_at() {
+                    prop_assert_eq!(Some(until), not_before);
+                    prop_assert!(until <= now + HOLD);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Whether a node answers, judged from a row of probes that are in flight side by side.
+//!
+//! ```text
+//!            an answer             nothing answered for SILENCE while PROBES were asked
+//!  Unheard ────────────▶ Beating ──────────────────────────────────────────────────────▶ Silent
+//!     │                     ▲                                                              │ ▲
+//!     │                     └──────────────────────────────────────────────────────────────┘ │
+//!     │                                          RISE answers in a row                       │
+//!     └──────────────────────────────────────────────────────────────────────────────────────┘
+//!                             the same silence
+//! ```
+//!
+//! An answer counts whenever it comes, so a node that takes 2.9 s is slow, and never silent. When the prober itself
+//! ran late, the silence may be its own, and does not count.
+
+use std::time::{Duration, Instant};
+
+/// How long nothing must have been answered.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How many probes must have been asked in that time.
+const PROBES: u32 = 3;
+/// Answers in a row that end a silence.
+const RISE: u32 = 2;
+
+/// Time between two probes.
+pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(1);
+/// A prober that runs so much behind its time distrusts itself.
+pub(in crate::supervisor) const LATE: Duration = Duration::from_millis(500);
+/// A probe is given up after this; longer than `SILENCE`, so that slow answers are heard.
+pub(in crate::supervisor) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The pulse of one port of one node.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervisor) struct Pulse {
+    state: State,
+    last_answer: Instant,
+    asked_since: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unheard,
+    Beating,
+    Silent { since: Instant, answers: u32 },
+}
+
+impl Pulse {
+    /// The pulse of a node that has just answered.
+    pub(in crate::supervisor) fn beating(now: Instant) -> Pulse {
+        Pulse {
+            state: State::Beating,
+            last_answer: now,
+            asked_since: 0,
+        }
+    }
+
+    /// The pulse of a node that nobody has heard of yet.
+    pub(in crate::supervisor) fn unheard(now: Instant) -> Pulse {
+        Pulse {
+            state: State::Unheard,
+            last_answer: now,
+            asked_since: 0,
+        }
+    }
+
+    /// A probe was sent.
+    pub(in crate::supervisor) fn asked(&mut self) {
+        self.asked_since = self.asked_since.saturating_add(1);
+    }
+
+    /// A probe was answered well.
+    pub(in crate::supervisor) fn answered(&mut self, now: Instant) {
+        self.last_answer = now;
+        self.asked_since = 0;
+        self.state = match self.state {
+            State::Silent { since, answers } if answers + 1 < RISE => State::Silent {
+                since,
+                answers: answers + 1,
+            },
+            State::Unheard | State::Beating | State::Silent { .. } => State::Beating,
+        };
+    }
+
+    /// A probe could not be sent after all, which says nothing of a node that has answered before. Of one that has not, it is all
+    /// that there is to say: that it cannot be asked must come to light.
+    pub(in crate::supervisor) fn not_asked(&mut self) {
+        if self.state != State::Unheard {
+            self.asked_since = self.asked_since.saturating_sub(1);
+        }
+    }
+
+    /// A probe failed.
+    pub(in crate::supervisor) fn failed(&mut self) {
+        if let State::Silent { since, .. } = self.state {
+            self.state = State::Silent { since, answers: 0 };
+        }
+    }
+
+    /// Time went on; `late` when the prober itself did not run as it should have.
+    pub(in crate::supervisor) fn judge(&mut self, now: Instant, late: bool) {
+        if late {
+            self.last_answer = now;
+            self.asked_since = 0;
+            return;
+        }
+        let silence = now.saturating_duration_since(self.last_answer);
+        let is_silent = matches!(self.state, State::Silent { .. });
+        if !is_silent && silence >= SILENCE && self.asked_since >= PROBES {
+            self.state = State::Silent {
+                since: now,
+                answers: 0,
+            };
+        }
+    }
+
+    /// When it last answered.
+    pub(in crate::supervisor) fn last_answer(&self) -> Instant {
+        self.last_answer
+    }
+
+    /// Since when it has been silent, if it is.
+    pub(in crate::supervisor) fn silent_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Unheard | State::Beating => None,
+            State::Silent { since, .. } => Some(since),
+        }
+    }
+
+    /// Whether nothing is known of it yet.
+    pub(in crate::supervisor) fn is_unheard(&self) -> bool {
+        self.state == State::Unheard
+    }
+
+    /// Whether it has answered, and not fallen silent since.
+    pub(in crate::supervisor) fn is_beating(&self) -> bool {
+        self.state == State::Beating
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Seconds until a node that answers after `delay` (never, if `None`) is called silent, within a minute.
+    fn silent_after(delay: Option<Duration>) -> Option<u32> {
+        let begin = Instant::now();
+        let mut pulse = Pulse::beating(begin);
+        let mut answers: Vec<Instant> = Vec::new();
+        for second in 1..=60 {
+            let now = begin + INTERVAL * second;
+            for answer in answers.extract_if(.., |at| *at <= now) {
+                pulse.answered(answer);
+            }
+            pulse.judge(now, false);
+            if pulse.silent_since().is_some() {
+                return Some(second);
+            }
+            pulse.asked();
+            answers.extend(delay.map(|delay| now + delay));
+        }
+        None
+    }
+
+    #[test]
+    fn a_hang_is_found_within_five_seconds() {
+        assert!(silent_after(None).unwrap() <= 5);
+    }
+
+    proptest! {
+        #[test]
+        fn a_slow_node_is_never_called_silent(millis in 0u64..=2_950) {
+            prop_assert_eq!(silent_after(Some(Duration::from_millis(millis))), None);
+        }
+    }
+
+    #[test]
+    fn a_first_answer_or_a_first_silence_ends_ignorance() {
+        let now = Instant::now();
+        let mut answering = Pulse::unheard(now);
+        assert!(answering.is_unheard() && answering.silent_since().is_none());
+        answering.answered(now);
+        assert!(!answering.is_unheard() && answering.silent_since().is_none());
+        let mut silent = Pulse::unheard(now);
+        (0..3).for_each(|_| silent.asked());
+        silent.judge(now + SILENCE, false);
+        assert!(!silent.is_unheard() && silent.silent_since().is_some());
+    }
+
+    #[test]
+    fn who_cannot_be_asked_is_silent_only_if_it_was_never_heard() {
+        let now = Instant::now();
+        let judged = |mut pulse: Pulse| {
+            for _ in 0..9 {
+                pulse.asked();
+                pulse.not_asked();
+            }
+            pulse.judge(now + SILENCE, false);
+            pulse.silent_since().is_some()
+        };
+        assert!(judged(Pulse::unheard(now)));
+        assert!(!judged(Pulse::beating(now)));
+    }
+
+    #[test]
+    fn two_answers_in_a_row_end_a_silence() {
+        let now = Instant::now();
+        let mut pulse = Pulse::beating(now);
+        (0..3).for_each(|_| pulse.asked());
+        pulse.judge(now + SILENCE, false);
+        pulse.answered(now + SILENCE);
+        pulse.failed();
+        pulse.answered(now + SILENCE);
+        assert!(pulse.silent_since().is_some());
+        pulse.answered(now + SILENCE);
+        assert!(pulse.silent_since().is_none());
+    }
+
+    #[test]
+    fn a_prober_that_ran_late_blames_itself() {
+        let now = Instant::now();
+        let mut pulse = Pulse::beating(now);
+        (0..9).for_each(|_| pulse.asked());
+        pulse.judge(now + SILENCE * 3, true);
+        pulse.judge(now + SILENCE * 3, false);
+        assert!(pulse.silent_since().is_none());
+    }
+}

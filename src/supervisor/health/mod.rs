@@ -1,0 +1,8 @@
+//! The health of nodes and balancer processes: probes, states, and how long a node is held back.
+
+pub(super) mod filling;
+pub(super) mod first_probe;
+pub(super) mod hold_down;
+pub(super) mod liveness;
+pub(super) mod node_probes;
+pub(super) mod probing;

@@ -1,0 +1,260 @@
+//! What probes say of one node.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::liveness::Pulse;
+use crate::observe::{Sample, Samples};
+use crate::probe::{Failure, Probe};
+use crate::supervisor::event::News;
+
+/// The pulse of each of a node's ports, and how fast it answers.
+pub(in crate::supervisor) struct Vitals {
+    ports: Vec<Port>,
+    samples: Samples,
+}
+
+/// One of a node's ports.
+struct Port {
+    probe: Probe,
+    pulse: Pulse,
+    /// When each probe was sent that has no answer yet.
+    waiting: Vec<Instant>,
+    /// How the last probe failed, if it did.
+    failure: Option<Failure>,
+}
+
+impl Vitals {
+    /// Of a node that nobody has heard of yet.
+    pub(in crate::supervisor) fn new(probes: Vec<Probe>, now: Instant) -> Vitals {
+        let ports = probes
+            .into_iter()
+            .map(|probe| Port::new(probe, Pulse::unheard(now)));
+        Vitals {
+            ports: ports.collect(),
+            samples: Samples::default(),
+        }
+    }
+
+    /// What the node is asked.
+    pub(in crate::supervisor) fn probes(&self) -> Vec<Probe> {
+        self.ports.iter().map(|port| port.probe).collect()
+    }
+
+    /// From now on it is asked by these `probes`; what is known of its ports stays known. A port that was not asked before is
+    /// as well as the others.
+    pub(in crate::supervisor) fn ask_as(&mut self, probes: Vec<Probe>, now: Instant) {
+        let known = std::mem::take(&mut self.ports);
+        let ill = known
+            .iter()
+            .map(|port| port.pulse)
+            .find(|pulse| !pulse.is_beating());
+        let others = ill.unwrap_or_else(|| Pulse::beating(now));
+        let pulse = |probe: &Probe| {
+            let same = known.iter().find(|before| before.probe.target == probe.target);
+            same.map_or(others, |port| port.pulse)
+        };
+        let ports = probes.into_iter().map(|probe| Port::new(probe, pulse(&probe)));
+        self.ports = ports.collect();
+    }
+
+    /// Its process has just answered.
+    pub(in crate::supervisor) fn revive(&mut self, now: Instant) {
+        for port in &mut self.ports {
+            *port = Port::new(port.probe, Pulse::beating(now));
+        }
+    }
+
+    /// Asks every port once; `node` is its index.
+    pub(in crate::supervisor) fn ask(&mut self, node: usize, news: &mpsc::Sender<News>, asked: Instant) {
+        for port in &mut self.ports {
+            port.pulse.asked();
+            port.waiting.push(asked);
+            let (probe, news) = (port.probe, news.clone());
+            tokio::spawn(async move {
+                let result = probe.ask().await;
+                let _nobody_listens_after_the_end = news
+                    .send(News::Probed {
+                        node,
+                        target: probe.target,
+                        asked,
+                        result,
+                    })
+                    .await;
+            });
+        }
+    }
+
+    /// A probe that was sent to `target` at `asked` came back; `is_known_down` when the node's failure is known already.
+    pub(in crate::supervisor) fn probed(
+        &mut self,
+        target: SocketAddr,
+        asked: Instant,
+        result: Result<Duration, Failure>,
+        is_known_down: bool,
+        now: Instant,
+    ) {
+        let mut ports = self.ports.iter_mut().enumerate();
+        let Some((index, port)) = ports.find(|(_, port)| port.probe.target == target) else {
+            return;
+        };
+        // The first port is the one that clients are measured by. A probe that is not waited for was sent to an earlier process,
+        // or while the prober itself ran late.
+        if port.is_awaited(asked) && index == 0 {
+            let took = match &result {
+                Ok(took) => Some(*took),
+                Err(failure) => failure.was_asked().then(|| now.saturating_duration_since(asked)),
+            };
+            if let Some(took) = took {
+                self.samples.add(Sample {
+                    took,
+                    is_answered: result.is_ok(),
+                    is_explained: is_known_down,
+                });
+            }
+        }
+        match &result {
+            Ok(_) => port.pulse.answered(now),
+            Err(failure) if failure.blames_node() => port.pulse.failed(),
+            // We had no descriptor or no port to ask with, which says nothing of the node.
+            Err(_) => port.pulse.not_asked(),
+        }
+        port.failure = result.err();
+    }
+
+    /// How long its latest probes took, and how long those have waited that have no answer yet.
+    pub(in crate::supervisor) fn samples(&self, now: Instant) -> Samples {
+        let waiting = self.ports.first().map_or(&[][..], |port| &port.waiting);
+        let ages = waiting.iter().map(|asked| now.saturating_duration_since(*asked));
+        self.samples.with_waiting(ages.collect())
+    }
+
+    /// Time went on.
+    pub(in crate::supervisor) fn judge(&mut self, now: Instant, late: bool) {
+        for port in &mut self.ports {
+            port.pulse.judge(now, late);
+            if late {
+                port.waiting.clear();
+            }
+        }
+    }
+
+    /// Whether nothing is known of one of its ports yet.
+    pub(in crate::supervisor) fn is_unheard(&self) -> bool {
+        self.ports.iter().any(|port| port.pulse.is_unheard())
+    }
+
+    /// Whether one of its ports has neither answered nor failed to yet.
+    pub(in crate::supervisor) fn is_unmet(&self) -> bool {
+        self.ports
+            .iter()
+            .any(|port| port.pulse.is_unheard() && port.failure.is_none())
+    }
+
+    /// What keeps it from being well, as far as that is known.
+    pub(in crate::supervisor) fn ailment(&self) -> Option<&Failure> {
+        let mut ill = self.ports.iter().filter(|port| !port.pulse.is_beating());
+        ill.find_map(|port| port.failure.as_ref())
+    }
+
+    /// When all of its ports had last answered.
+    pub(in crate::supervisor) fn last_answer(&self) -> Instant {
+        self.ports
+            .iter()
+            .map(|port| port.pulse.last_answer())
+            .min()
+            .unwrap_or_else(Instant::now)
+    }
+
+    /// Since when one of its ports has been silent, if one is.
+    pub(in crate::supervisor) fn silent_since(&self) -> Option<Instant> {
+        self.ports
+            .iter()
+            .filter_map(|port| port.pulse.silent_since())
+            .min()
+    }
+}
+
+impl Port {
+    fn new(probe: Probe, pulse: Pulse) -> Port {
+        Port {
+            probe,
+            pulse,
+            waiting: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Whether the probe that was sent at `asked` was waited for; it is not any more.
+    fn is_awaited(&mut self, asked: Instant) -> bool {
+        let place = self.waiting.iter().position(|waiting| *waiting == asked);
+        place.map(|place| self.waiting.swap_remove(place)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Question;
+    use crate::supervisor::health::liveness::{INTERVAL, PATIENCE};
+
+    fn probe(port: u16) -> Probe {
+        Probe {
+            target: SocketAddr::from(([192, 0, 2, 1], port)),
+            question: Question::Tcp,
+            source: None,
+            timeout: PATIENCE,
+        }
+    }
+
+    fn refused(port: u16) -> Failure {
+        let target = probe(port).target;
+        Failure::Connect {
+            target,
+            why: "refused".to_owned(),
+        }
+    }
+
+    /// Of a node with the ports 1 and 2, of which the second one has been asked in vain for four seconds.
+    fn half_silent(began: Instant) -> Vitals {
+        let mut vitals = Vitals::new(vec![probe(1), probe(2)], began);
+        for second in 1..=4 {
+            let now = began + INTERVAL * second;
+            vitals.ports.iter_mut().for_each(|port| port.pulse.asked());
+            vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+            vitals.probed(probe(2).target, now, Err(refused(2)), false, now);
+            vitals.judge(now, false);
+        }
+        vitals
+    }
+
+    #[test]
+    fn who_has_answered_or_failed_to_is_met_and_who_is_ill_says_why() {
+        let now = Instant::now();
+        let mut vitals = Vitals::new(vec![probe(1)], now);
+        assert!(vitals.is_unmet() && vitals.ailment().is_none());
+        vitals.probed(probe(1).target, now, Err(refused(1)), false, now);
+        assert!(!vitals.is_unmet() && vitals.is_unheard());
+        assert_eq!(vitals.ailment(), Some(&refused(1)));
+        vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+        assert!(!vitals.is_unmet() && !vitals.is_unheard() && vitals.ailment().is_none());
+        assert_eq!(half_silent(now).ailment(), Some(&refused(2)));
+    }
+
+    #[test]
+    fn a_port_that_is_asked_for_the_first_time_is_as_well_as_the_others() {
+        let now = Instant::now();
+        let mut well = Vitals::new(vec![probe(1)], now);
+        well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+        well.ask_as(vec![probe(1), probe(3)], now);
+        assert!(!well.is_unheard() && well.silent_since().is_none());
+        let mut ill = half_silent(now);
+        ill.ask_as(vec![probe(3)], now);
+        assert!(ill.silent_since().is_some());
+        let mut strange = Vitals::new(vec![probe(1)], now);
+        strange.ask_as(vec![probe(3)], now);
+        assert!(strange.is_unheard());
+    }
+}

@@ -1,0 +1,213 @@
+//! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
+
+use std::time::{Duration, Instant};
+
+use super::liveness::{INTERVAL, LATE, PATIENCE, Pulse};
+use crate::api::NodeState;
+use crate::balancer::{Away, ReloadBy};
+use crate::platform::Identity;
+use crate::supervisor::balancer_link::config_sync;
+use crate::supervisor::balancer_link::runtime_sync::{self, Health, Listener, Opinion, View};
+use crate::supervisor::core::Core;
+use crate::supervisor::event::News;
+use crate::supervisor::process::child::{Child, Event, State};
+use crate::supervisor::rollout::Who;
+use crate::supervisor::snapshot::node_state;
+
+impl Core {
+    /// Asks every running node for a sign of life, and judges what came back.
+    pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.next_probe) > LATE;
+        self.next_probe = now + INTERVAL;
+        for index in 0..self.vitals.len() {
+            if !self.own_child(index).is_none_or(Child::is_up) {
+                continue;
+            }
+            self.vitals[index].judge(now, late);
+            self.vitals[index].ask(index, &self.news, now);
+            if self.hung_for(index, now) >= self.setting.cluster.restart.hung_after.duration() {
+                self.apply(Who::Node(index), Event::Hung, now);
+            }
+        }
+        self.probe_balancers(now, late);
+        let running: Vec<(Who, Identity)> = self
+            .children
+            .iter()
+            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .collect();
+        for (who, process) in running {
+            self.meters.entry(who).or_default().read(process, now);
+        }
+    }
+
+    /// What the node with this index does.
+    pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
+        let child = self.own_child(index);
+        let is_drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
+        node_state(child, &self.vitals[index], is_drained)
+    }
+
+    /// Tells the log what has changed, and the balancer what it has to know of each node.
+    pub(in crate::supervisor) fn have_opinion(&mut self, now: Instant) {
+        for index in 0..self.vitals.len() {
+            self.notice(index, now);
+        }
+        self.let_come_back(now);
+        let opinion = self.views();
+        self.notice_settling(&opinion, now);
+        self.opinion.send_if_modified(|told| {
+            let changed = *told != opinion;
+            *told = opinion;
+            changed
+        });
+    }
+
+    /// The balancer instance serves: from now on it hears our opinion.
+    pub(in crate::supervisor) fn give_voice(&mut self, who: Who, now: Instant) {
+        self.have_opinion(now);
+        self.silence(who);
+        self.pulses.insert(who, Pulse::beating(now));
+        let Who::Balancer(instance) = who else { return };
+        let Some(process) = self.children.get(&who).and_then(Child::process) else {
+            return;
+        };
+        let listener = Listener {
+            who,
+            setting: self.setting.clone(),
+            opinion: self.opinion.subscribe(),
+            news: self.news.clone(),
+        };
+        let voice = match (self.setting.socket(instance), self.setting.balancer.reload()) {
+            (Some(socket), _) => tokio::spawn(runtime_sync::tell(socket, listener)),
+            (None, ReloadBy::Workers(signal)) => tokio::spawn(config_sync::tell(process, signal, listener)),
+            (None, _) => return,
+        };
+        self.voices.insert(who, voice.abort_handle());
+    }
+
+    /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
+    pub(in crate::supervisor) fn silence(&mut self, who: Who) {
+        self.heard.remove(&who);
+        if let Some(voice) = self.voices.remove(&who) {
+            voice.abort();
+        }
+    }
+
+    /// Whether every balancer instance that hears us has heard of the node what `is_enough`. Of several, one that answers
+    /// nothing hears nothing, and is given no clients.
+    pub(in crate::supervisor) fn all_heard(&self, node: &str, is_enough: impl Fn(&View) -> bool) -> bool {
+        self.voices.keys().filter(|who| !self.is_deaf(**who)).all(|who| {
+            let heard = self.heard.get(who).and_then(|heard| heard.get(node));
+            heard.is_some_and(&is_enough)
+        })
+    }
+
+    /// Whether the instance is one of several, and does not answer: it is told nothing, and given no clients.
+    pub(in crate::supervisor) fn is_deaf(&self, who: Who) -> bool {
+        self.listening.is_some() && self.is_silent(who)
+    }
+
+    /// Whether the balancer instance answers nothing.
+    pub(in crate::supervisor) fn is_silent(&self, who: Who) -> bool {
+        let pulse = self.pulses.get(&who);
+        pulse.is_some_and(|pulse| pulse.silent_since().is_some())
+    }
+
+    /// A balancer instance has given a sign of life, or has not.
+    pub(in crate::supervisor) fn balancer_answered(&mut self, who: Who, answered: bool, now: Instant) {
+        match self.pulses.get_mut(&who) {
+            Some(pulse) if answered => pulse.answered(now),
+            Some(pulse) => pulse.failed(),
+            None => {}
+        }
+    }
+
+    /// The nodes that get nothing new, for a balancer that reads of them in its files.
+    pub(in crate::supervisor) fn away(&self) -> Away {
+        runtime_sync::away(&self.views())
+    }
+
+    // Private
+
+    /// Asks the balancer for a sign of life, and kills one that has given none for too long.
+    fn probe_balancers(&mut self, now: Instant, late: bool) {
+        let up: Vec<(Who, Identity)> = self
+            .children
+            .iter()
+            .filter(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up())
+            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .collect();
+        for (who, process) in up {
+            let Who::Balancer(instance) = who else { continue };
+            let pulse = self.pulses.entry(who).or_insert_with(|| Pulse::beating(now));
+            let was = pulse.silent_since();
+            pulse.judge(now, late);
+            pulse.asked();
+            let name = self.setting.title(who);
+            match (was, pulse.silent_since()) {
+                (None, Some(_)) => tracing::error!(child = name, "the balancer runs, and answers nothing"),
+                (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),
+                (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
+                    self.apply(who, Event::Hung, now);
+                }
+                _ => {}
+            }
+            let (sign, news) = (self.setting.sign(instance), self.news.clone());
+            tokio::spawn(async move {
+                let asked = tokio::time::timeout(PATIENCE, sign.lacks(process)).await;
+                // A process whose socket is gone does not hang by that: what it does with clients is inspected elsewhere.
+                let answered = match asked {
+                    Ok(None) => true,
+                    Ok(Some(_)) => sign.is_unreachable().await.is_some(),
+                    Err(_) => false,
+                };
+                let _nobody_listens_after_the_end = news.send(News::Balancer { who, answered }).await;
+            });
+        }
+    }
+
+    fn hung_for(&self, index: usize, now: Instant) -> Duration {
+        self.vitals[index]
+            .silent_since()
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// What the balancer has to know of each node.
+    fn views(&self) -> Opinion {
+        let nodes = self.setting.cluster.nodes.iter().enumerate();
+        nodes
+            .map(|(index, node)| (node.name.clone(), self.view(index)))
+            .collect()
+    }
+
+    /// What the balancer has to know of the node.
+    fn view(&self, index: usize) -> View {
+        let name = &self.setting.cluster.nodes[index].name;
+        let drained = self.drains.contains_key(name);
+        let were_down = || self.were_down.contains(name);
+        let health = match self.node_state(index) {
+            _ if !self.knows(index) && were_down() => Health::StillDown,
+            _ if !self.knows(index) => Health::Unsaid,
+            state if !state.answers() => Health::Ill,
+            // A drain keeps clients from it already, and the balancer shows that it is drained and not down.
+            _ if self.comebacks[index].is_held() && !drained => Health::HeldBack,
+            _ => Health::Well,
+        };
+        View {
+            health,
+            drained,
+            orders: self.order_counts.get(name).copied().unwrap_or(0),
+        }
+    }
+
+    /// Whether we may judge the node: one that served before we came is well until we know better. One that somebody else runs
+    /// is not, unless it has answered.
+    fn knows(&self, index: usize) -> bool {
+        match self.own_child(index) {
+            Some(child) => {
+                !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&Who::Node(index))
+            }
+            None => self.adopted.is_empty() || !self.vitals[index].is_unheard(),
+        }
+    }
+}

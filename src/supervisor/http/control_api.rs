@@ -1,0 +1,241 @@
+//! The control API: requests in, the core's answers out.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use axum::extract::{FromRequest, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::{
+    ConnectionsBy, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder,
+    Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
+};
+use crate::haproxy_api::StatusPage;
+use crate::observe::access_log::Tally;
+use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
+use crate::supervisor::beam_stats::Emulators;
+use crate::supervisor::connection_count::census;
+use crate::supervisor::event::{News, Reply, Request};
+use crate::supervisor::nginx::access_log::AccessLog;
+use crate::supervisor::nginx::stats;
+use crate::supervisor::prepare::reloaded;
+use crate::supervisor::shards::totals::gathered;
+use crate::supervisor::snapshot::Look;
+use crate::supervisor::spec::Setting;
+
+/// What handlers need.
+#[derive(Clone)]
+pub(in crate::supervisor) struct Desk {
+    pub(in crate::supervisor) setting: Arc<ArcSwap<Setting>>,
+    pub(in crate::supervisor) news: mpsc::Sender<News>,
+    /// nginx's, when that is the balancer.
+    pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
+    /// BEAM nodes.
+    pub(in crate::supervisor) emulators: Arc<Emulators>,
+}
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+/// The control API, for the UNIX socket.
+pub(in crate::supervisor) fn control(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/health", get(health))
+        .route("/v1/progress", get(progress))
+        .route("/v1/stats", get(stats))
+        .route("/v1/failovers", get(failovers))
+        .route("/v1/start", post(start))
+        .route("/v1/stop", post(stop))
+        .route("/v1/restart", post(restart))
+        .route("/v1/reload", post(reload))
+        .route("/v1/drain", post(drain))
+        .route("/v1/ready", post(ready))
+        .fallback(unknown)
+        .with_state(desk)
+}
+
+/// What anybody may read, for the `observe` listener.
+pub(in crate::supervisor) fn public(desk: Desk) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_page))
+        .with_state(desk)
+}
+
+// Private
+
+async fn status(State(desk): State<Desk>) -> Answer<Status> {
+    desk.status().await.map(Json)
+}
+
+async fn health(State(desk): State<Desk>) -> Answer<Health> {
+    desk.health().await.map(Json)
+}
+
+async fn metrics_page(State(desk): State<Desk>) -> Result<Response, Refused> {
+    let text = metrics(&desk.health().await?);
+    Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
+}
+
+async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
+    desk.ask(Request::Progress).await.map(Json)
+}
+
+async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
+    let setting = desk.setting.load_full();
+    if let Some(page) = setting.balancer.status_socket(&setting.run_dir) {
+        let tally = match &desk.access_log {
+            Some(log) => log.tally().await,
+            None => Tally::default(),
+        };
+        let (look, connections, setting) = desk.counted().await?;
+        let (status, out_of) = (look.status(&setting, &connections), look.out_of());
+        let seen = stats::stats(&setting, StatusPage::new(page), &tally, &status, &out_of).await;
+        return seen.map(Json).map_err(|error| untold(&setting, &error));
+    }
+    let gathered = gathered(&setting)
+        .await
+        .map_err(|error| untold(&setting, &error))?;
+    Ok(Json(Stats {
+        silent: gathered.silent,
+        ..observe::stats(&gathered.rows)
+    }))
+}
+
+/// The balancer does not say how it is.
+fn untold(setting: &Setting, error: &dyn std::error::Error) -> Refused {
+    let error = format!("{} does not tell: {error}", setting.balancer.kind());
+    Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
+}
+
+async fn failovers(State(desk): State<Desk>) -> Answer<Failovers> {
+    desk.ask(Request::Failovers).await.map(Json)
+}
+
+async fn start(State(desk): State<Desk>, Order(order): Order<StartOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Start(order, reply)).await
+}
+
+async fn stop(State(desk): State<Desk>, Order(order): Order<StopOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Stop(order, reply)).await
+}
+
+async fn restart(State(desk): State<Desk>, Order(order): Order<RestartOrder>) -> Answer<()> {
+    desk.order(|reply| Request::Restart(order, reply)).await
+}
+
+async fn reload(State(desk): State<Desk>, Order(order): Order<ReloadOrder>) -> Answer<Reloaded> {
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let look = desk.look().await?;
+    let prepared = reloaded(&desk.setting.load_full(), order, &look.pids())
+        .await
+        .map_err(refused)?;
+    desk.ask(|reply| Request::Reload(Box::new(prepared), reply))
+        .await?
+        .map(Json)
+        .map_err(refused)
+}
+
+async fn drain(State(desk): State<Desk>, Order(order): Order<DrainOrder>) -> Answer<()> {
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let drained = desk.ask(|reply| Request::Drain(order, reply)).await?;
+    drained.map(|_took_back| Json(())).map_err(refused)
+}
+
+async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Answer<Readied> {
+    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+    let ready = desk.ask(|reply| Request::Ready(order, reply)).await?;
+    ready
+        .map(|took_back| Json(Readied { took_back }))
+        .map_err(refused)
+}
+
+async fn unknown() -> Refused {
+    let error = "this supervisor knows no such request".to_owned();
+    let hint = Some("is it of an older or newer version than this command?".to_owned());
+    Refused(StatusCode::NOT_FOUND, Refusal { error, hint })
+}
+
+impl Desk {
+    async fn look(&self) -> Result<Look, Refused> {
+        self.ask(Request::Look).await
+    }
+
+    async fn status(&self) -> Result<Status, Refused> {
+        let (look, connections, setting) = self.counted().await?;
+        let mut status = look.status(&setting, &connections);
+        self.emulators.tell(&mut status.nodes);
+        Ok(status)
+    }
+
+    async fn health(&self) -> Result<Health, Refused> {
+        let (look, connections, setting) = self.counted().await?;
+        let mut health = look.health(&setting, &connections);
+        self.emulators.tell(&mut health.status.nodes);
+        Ok(health)
+    }
+
+    /// How everything is, and the connections of each node. Those are counted before: a node that has lost its connections in between
+    /// is known to be away then, instead of being up and empty.
+    async fn counted(&self) -> Result<(Look, Vec<ConnectionsBy>, Arc<Setting>), Refused> {
+        let (drains, setting) = (self.look().await?.drains(), self.setting.load_full());
+        let connections = census(&setting, drains).await;
+        Ok((self.look().await?, connections, setting))
+    }
+
+    async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {
+        match self.ask(request).await? {
+            Ok(()) => Ok(Json(())),
+            Err(refusal) => Err(Refused(StatusCode::CONFLICT, refusal)),
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refused> {
+        let gone = || {
+            let refusal = Refusal {
+                error: "the supervisor is ending".to_owned(),
+                hint: None,
+            };
+            Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
+        };
+        let (reply, answer) = oneshot::channel();
+        self.news
+            .send(News::Request(request(reply)))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+/// The body of an order; one that is none is refused in our words.
+struct Order<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Order<T>, Refused> {
+        match Json::from_request(request, state).await {
+            Ok(Json(order)) => Ok(Order(order)),
+            Err(error) => {
+                let refusal = Refusal {
+                    error: error.body_text(),
+                    hint: None,
+                };
+                Err(Refused(StatusCode::BAD_REQUEST, refusal))
+            }
+        }
+    }
+}
+
+struct Refused(StatusCode, Refusal);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(self.1)).into_response()
+    }
+}

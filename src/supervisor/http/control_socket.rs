@@ -1,0 +1,50 @@
+//! The control socket: for this user and root only.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use axum::serve::Listener;
+use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
+
+/// A UNIX listener that lets in whoever the kernel says is us, or root.
+pub(in crate::supervisor) struct Doorway {
+    listener: UnixListener,
+}
+
+impl Doorway {
+    /// Listens at `path`, in place of a dead supervisor's socket. The caller holds the cluster's lock.
+    pub(in crate::supervisor) fn open(path: &Path) -> io::Result<Doorway> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(Doorway { listener })
+    }
+}
+
+impl Listener for Doorway {
+    type Io = UnixStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            match stream.peer_cred() {
+                Ok(peer) if peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw() => {
+                    return (stream, address);
+                }
+                Ok(peer) => tracing::warn!(uid = peer.uid(), "refused a stranger on the control socket"),
+                Err(error) => tracing::warn!("refused somebody unknown on the control socket: {error}"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}

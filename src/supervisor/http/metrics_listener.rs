@@ -1,0 +1,100 @@
+//! The `observe` listener: read-only, for whoever can reach it, and bounded, because that may be anybody.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::base::shutdown::Shutdown;
+
+/// Connections at the same time. The supervisor's descriptors are needed for its children.
+const PLACES: usize = 64;
+/// For a whole request header, and between two requests.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After a failed accept, which is most likely for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `pages` on `address` until the end is ordered.
+pub(in crate::supervisor) async fn serve(
+    address: SocketAddr,
+    pages: Router,
+    end: Shutdown,
+) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    let places = Arc::new(Semaphore::new(PLACES));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = end.ordered() => return Ok(()),
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        // Whoever comes when it is full is turned away.
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            continue;
+        };
+        let (pages, end) = (TowerToHyperService::new(pages.clone()), end.clone());
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(PATIENCE)
+                .serve_connection(TokioIo::new(stream), pages);
+            tokio::select! {
+                // What a reader does with its connection is its own affair.
+                _ = connection => {}
+                () = end.ordered() => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::base::shutdown;
+
+    #[tokio::test]
+    async fn idle_connections_take_no_more_than_their_places() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let (trigger, end) = shutdown::channel();
+        let pages = Router::new().route("/metrics", get(|| async { "up 1" }));
+        let serving = tokio::spawn(serve(address, pages, end));
+        let mut idle = Vec::new();
+        for _ in 0..PLACES {
+            let stream = loop {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => break stream,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            idle.push(stream);
+        }
+        let mut late = TcpStream::connect(address).await.unwrap();
+        assert_eq!(late.read(&mut [0; 1]).await.unwrap_or(0), 0);
+        idle[0]
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = [0; 15];
+        idle[0].read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        trigger.order();
+        serving.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,5 @@
+//! HTTP: the control socket, its API, and the listener for metrics.
+
+pub(super) mod control_api;
+pub(super) mod control_socket;
+pub(super) mod metrics_listener;

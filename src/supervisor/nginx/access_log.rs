@@ -1,0 +1,291 @@
+//! nginx's access log, read along: what it tells is kept, however often the file begins anew.
+//!
+//! Whoever rotates a log that is read must not lose what was not read yet, so this one is rotated here, by its reader.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::MissedTickBehavior;
+
+use crate::base::shutdown::Shutdown;
+use crate::observe::access_log::{Lines, Tally};
+use crate::platform::usage::age;
+use crate::profile::BalancerKind;
+use crate::supervisor::logs::rotate;
+use crate::supervisor::spec::Setting;
+use crate::supervisor::state_file::Record;
+
+/// Its name among the logs.
+pub(in crate::supervisor) use crate::render::NGINX_ACCESS_LOG as NAME;
+/// Between two looks at the file.
+const LOOK: Duration = Duration::from_secs(1);
+/// Of a look, so much is read at most: that is a second's work, and two hundred thousand lines.
+const MOST_AT_ONCE: u64 = 64 * 1024 * 1024;
+/// What is read at once.
+const BLOCK: usize = 64 * 1024;
+
+/// The log, and what it has told.
+pub(in crate::supervisor) struct AccessLog(Mutex<Reader>);
+
+impl AccessLog {
+    /// The one of this cluster's balancer, if that is nginx. Of a new nginx it tells what is written from now on; of one that
+    /// `record` knows all since that has started, as far as the file and the one before it go back.
+    pub(in crate::supervisor) fn of(setting: &Setting, record: Option<&Record>) -> Option<Arc<AccessLog>> {
+        let kind = setting.balancer.kind();
+        if kind != BalancerKind::Nginx {
+            return None;
+        }
+        let path = setting.run_dir.log(NAME);
+        let started = record
+            .iter()
+            .flat_map(|record| record.living())
+            .filter(|child| child.name == kind.name())
+            .filter_map(|child| age(child.process))
+            .max();
+        let reader = match started {
+            Some(age) => Reader::since(path, SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH)),
+            None => Reader::at_end(path),
+        };
+        Some(Arc::new(AccessLog(Mutex::new(reader))))
+    }
+
+    /// Reads along until the end is ordered.
+    pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: Shutdown) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {}
+                () = end.ordered() => return,
+            }
+            self.with_reader(Reader::go_on).await;
+        }
+    }
+
+    /// What it has told until now.
+    pub(in crate::supervisor) async fn tally(self: &Arc<Self>) -> Tally {
+        let tally = self.with_reader(|reader| {
+            reader.go_on();
+            reader.tally.clone()
+        });
+        tally.await.unwrap_or_default()
+    }
+
+    // Private
+
+    /// On a thread where it may take a while.
+    async fn with_reader<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Option<T> {
+        let log = Arc::clone(self);
+        let worked = tokio::task::spawn_blocking(move || {
+            work(&mut log.0.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        worked.await.ok()
+    }
+}
+
+// Private
+
+struct Reader {
+    path: PathBuf,
+    /// The file that was read, and up to where.
+    inode: u64,
+    position: u64,
+    lines: Lines,
+    tally: Tally,
+    /// Why it could last not be read; said once.
+    trouble: Option<String>,
+}
+
+impl Reader {
+    /// Reads what is written from now on.
+    fn at_end(path: PathBuf) -> Reader {
+        let (inode, position) = std::fs::metadata(&path).map_or((0, 0), |log| (log.ino(), log.len()));
+        Reader {
+            path,
+            inode,
+            position,
+            lines: Lines::default(),
+            tally: Tally::default(),
+            trouble: None,
+        }
+    }
+
+    /// Reads all that was written since `start`, what was rotated away last included.
+    fn since(path: PathBuf, start: SystemTime) -> Reader {
+        let seconds = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let former = rotate::former(&path);
+        let mut reader = Reader {
+            path,
+            inode: 0,
+            position: 0,
+            lines: Lines::default(),
+            tally: Tally::since(seconds),
+            trouble: None,
+        };
+        let is_of_it = |log: std::fs::Metadata| log.modified().is_ok_and(|written| written >= start);
+        if std::fs::metadata(&former).is_ok_and(is_of_it) {
+            // Who has written it has read it, too: without it, less is told.
+            let _told_or_not = File::open(former).and_then(|mut log| reader.read(&mut log));
+            reader.lines.cut(&mut reader.tally);
+            reader.position = 0;
+        }
+        reader
+    }
+
+    /// Reads what is new, and rotates the file when it has grown large.
+    fn go_on(&mut self) {
+        let done = self.look().and_then(|_| self.rotate());
+        let trouble = done.err().map(|error| error.to_string());
+        if let Some(why) = trouble.as_ref().filter(|_| trouble != self.trouble) {
+            tracing::warn!(log = %self.path.display(), "not read: {why}");
+        }
+        self.trouble = trouble;
+    }
+
+    /// Reads what is new, and says whether that is all.
+    fn look(&mut self) -> io::Result<bool> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            opened => opened?,
+        };
+        let log = file.metadata()?;
+        // Somebody else has moved or emptied it.
+        if self.inode != log.ino() || log.len() < self.position {
+            self.begin_anew();
+        }
+        self.inode = log.ino();
+        self.read(&mut file)
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        if self.position <= rotate::LARGE {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        // What is written while the file is copied is in the copy or not; it is read here in any case.
+        rotate::copy_and_truncate(&path, || {
+            let is_all = self.look()?;
+            is_all
+                .then_some(())
+                .ok_or_else(|| io::Error::other("it grows faster than it is read"))
+        })?;
+        self.begin_anew();
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) {
+        self.lines.cut(&mut self.tally);
+        self.position = 0;
+    }
+
+    /// Reads on from where it was, to the end, or as much as is read at once; says whether that was the end.
+    fn read(&mut self, file: &mut File) -> io::Result<bool> {
+        let until = file.seek(SeekFrom::Start(self.position))? + MOST_AT_ONCE;
+        let mut block = vec![0; BLOCK];
+        while self.position < until {
+            let count = file.read(&mut block)?;
+            if count == 0 {
+                return Ok(true);
+            }
+            self.position += count as u64;
+            self.lines.read(&block[..count], &mut self.tally);
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::path::Path;
+
+    use super::*;
+    use crate::observe::access_log::Kind;
+
+    const LINE: &str = "{\"kind\":\"tcp\"}\n";
+
+    fn log(content: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nginx-access.log");
+        fs::write(&path, content).unwrap();
+        (dir, path)
+    }
+
+    fn append(path: &Path, text: &str) {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn sessions(reader: &mut Reader) -> u64 {
+        reader.go_on();
+        reader.tally.of(Kind::Tcp).front.sessions
+    }
+
+    #[test]
+    fn a_new_one_tells_what_is_written_from_now_on() {
+        let (_dir, path) = log(LINE);
+        let mut reader = Reader::at_end(path.clone());
+        assert_eq!(sessions(&mut reader), 0);
+        append(&path, &LINE.repeat(2));
+        assert_eq!(sessions(&mut reader), 2);
+        // Half a line is none yet.
+        append(&path, &LINE[..5]);
+        assert_eq!(sessions(&mut reader), 2);
+        append(&path, &LINE[5..]);
+        assert_eq!((sessions(&mut reader), reader.tally.strange()), (3, 0));
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_yet_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nginx-access.log");
+        let mut reader = Reader::at_end(path.clone());
+        assert_eq!(sessions(&mut reader), 0);
+        append(&path, LINE);
+        assert_eq!((sessions(&mut reader), reader.trouble), (1, None));
+    }
+
+    #[test]
+    fn one_that_runs_tells_what_was_since_it_started() {
+        let (_dir, path) = log("{\"kind\":\"tcp\",\"time\":99.9}\n{\"kind\":\"tcp\",\"time\":\"100.1\"}\n");
+        fs::write(rotate::former(&path), "{\"kind\":\"tcp\",\"time\":100}\n").unwrap();
+        let mut reader = Reader::since(path, UNIX_EPOCH + Duration::from_secs(100));
+        assert_eq!(sessions(&mut reader), 2);
+    }
+
+    #[test]
+    fn rotation_loses_nothing_that_was_counted() {
+        let filler = format!("{{\"kind\":\"tcp\",\"uri\":\"{}\"}}\n", "x".repeat(8_000));
+        let lines = usize::try_from(rotate::LARGE).unwrap() / filler.len() + 1;
+        let (_dir, path) = log("");
+        let mut reader = Reader::at_end(path.clone());
+        append(&path, &filler.repeat(lines));
+        let all = u64::try_from(lines).unwrap();
+        assert_eq!(sessions(&mut reader), all);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+        assert!(fs::metadata(rotate::former(&path)).unwrap().len() > rotate::LARGE);
+        append(&path, LINE);
+        assert_eq!(sessions(&mut reader), all + 1);
+    }
+
+    #[test]
+    fn who_else_moves_or_empties_it_is_noticed() {
+        let (_dir, path) = log("");
+        let mut reader = Reader::at_end(path.clone());
+        append(&path, &LINE.repeat(2));
+        assert_eq!(sessions(&mut reader), 2);
+        fs::write(&path, LINE).unwrap();
+        assert_eq!(sessions(&mut reader), 3);
+        fs::rename(&path, path.with_extension("old")).unwrap();
+        append(&path, &LINE.repeat(5));
+        assert_eq!(sessions(&mut reader), 8);
+    }
+}

@@ -1,0 +1,387 @@
+//! One supervised process, as a value that events change.
+//!
+//! ```text
+//!            start             spawned               answers
+//!  Stopped ────────▶ Waiting ──────────▶ Starting ────────────▶ Up
+//!     ▲                 ▲                   │                   │
+//!     │                 │ back-off          │ ended             │ ended
+//!     │                 ├───────────────────┴───────────────────┘
+//!     │                 │                   └──▶ Failed   too many restarts
+//!     │  ended          │ ended, to be started again
+//!     └──────────── Stopping ◀── stop ── Waiting, Starting, Up
+//! ```
+//!
+//! A process that is told to end has ended when nothing is left of what it has started either.
+//!
+//! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::restarts::Restarts;
+use super::stop_sequence::Ladder;
+use crate::platform::Identity;
+use crate::profile::Restart;
+
+/// A process to be kept running.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) struct Child {
+    pub(in crate::supervisor) state: State,
+    pub(in crate::supervisor) restarts: Restarts,
+    /// Why it is not running, in words.
+    pub(in crate::supervisor) reason: Option<String>,
+    /// What is worth knowing although it runs.
+    pub(in crate::supervisor) note: Option<String>,
+}
+
+/// A process that has not answered for so long after its start never will.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a child does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) enum State {
+    /// Not started, or stopped by an order.
+    Stopped,
+    /// To be spawned then.
+    Waiting { until: Instant },
+    /// Runs, and has not answered yet; killed then, unless it has been already.
+    Starting {
+        process: Identity,
+        until: Option<Instant>,
+    },
+    /// Runs, and has answered.
+    Up { process: Identity, since: Instant },
+    /// Told to end; the rest of the ladder is climbed until it does.
+    Stopping {
+        process: Identity,
+        ladder: Ladder,
+        until: Instant,
+        then: Then,
+    },
+    /// Died too often.
+    Failed,
+}
+
+/// What follows when a stopping child has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) enum Then {
+    /// It stays stopped.
+    Rest,
+    /// It is started again.
+    Start,
+    /// It counts as dead, and is restarted as such.
+    Recover,
+}
+
+/// What happens to a child.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) enum Event {
+    /// It is wanted.
+    Start,
+    /// It is not wanted any more, or not for a moment.
+    Stop(Ladder, Then),
+    /// It was spawned, or found running.
+    Spawned(Identity),
+    /// It could not even be spawned.
+    NotSpawned(String),
+    /// It answered for the first time; something may be worth knowing of it.
+    Answered(Option<String>),
+    /// Another process answers at its ports, in these words.
+    Usurped(Ladder, String),
+    /// It runs, and has answered nothing for too long.
+    Hung,
+    /// Its process has ended.
+    Ended(String),
+    /// Time went on.
+    Time,
+}
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) enum Action {
+    /// Spawn it.
+    Spawn,
+    /// Send this signal to it and all that it has started.
+    Signal(Identity, Signal),
+}
+
+impl State {
+    /// Its name in logs.
+    pub(in crate::supervisor) const fn name(&self) -> &'static str {
+        match self {
+            State::Stopped => "stopped",
+            State::Waiting { .. } => "waiting",
+            State::Starting { .. } => "starting",
+            State::Up { .. } => "up",
+            State::Stopping { .. } => "stopping",
+            State::Failed => "failed",
+        }
+    }
+}
+
+impl Child {
+    /// One that was never started.
+    pub(in crate::supervisor) fn new() -> Child {
+        Child {
+            state: State::Stopped,
+            restarts: Restarts::default(),
+            reason: None,
+            note: None,
+        }
+    }
+
+    /// One that an earlier supervisor started.
+    pub(in crate::supervisor) fn adopted(process: Identity, restarts: u32, now: Instant) -> Child {
+        let state = State::Starting {
+            process,
+            until: Some(now + START_PATIENCE),
+        };
+        Child {
+            state,
+            restarts: Restarts::counted(restarts),
+            reason: None,
+            note: None,
+        }
+    }
+
+    /// A balancer instance whose place another one has taken: it ends with its last connection.
+    pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
+        /// No tunnel lives longer; then it is told to end.
+        const LONGEST: Duration = Duration::from_hours(24);
+        let ladder = Ladder(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        let state = State::Stopping {
+            process,
+            ladder,
+            until: now + LONGEST,
+            then: Then::Rest,
+        };
+        Child {
+            state,
+            restarts: Restarts::default(),
+            reason: None,
+            note: None,
+        }
+    }
+
+    /// Its process, if it has one.
+    pub(in crate::supervisor) fn process(&self) -> Option<Identity> {
+        match self.state {
+            State::Starting { process, .. } | State::Up { process, .. } | State::Stopping { process, .. } => {
+                Some(process)
+            }
+            State::Stopped | State::Waiting { .. } | State::Failed => None,
+        }
+    }
+
+    /// Whether it has ended, or was told to, and nobody wants it back.
+    pub(in crate::supervisor) fn rests(&self) -> bool {
+        matches!(
+            self.state,
+            State::Stopped | State::Stopping { then: Then::Rest, .. }
+        )
+    }
+
+    /// Whether it runs and has answered.
+    pub(in crate::supervisor) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// When `Time` matters to it next.
+    pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } | State::Stopping { until, .. } => Some(until),
+            State::Starting { until, .. } => until,
+            State::Stopped | State::Up { .. } | State::Failed => None,
+        }
+    }
+
+    /// Changes state after `event`; returns what is to be done. What is not named changes nothing: late news of a
+    /// process that is gone, orders that were followed already.
+    pub(in crate::supervisor) fn after(
+        &mut self,
+        event: Event,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match self.state.clone() {
+            State::Stopped | State::Failed => self.after_while_resting(&event, now),
+            State::Waiting { until } => self.after_while_waiting(event, until, now, policy),
+            State::Starting { process, until } => {
+                self.after_while_starting(event, process, until, now, policy)
+            }
+            State::Up { process, since } => self.after_while_up(event, process, since, now, policy),
+            State::Stopping { .. } => self.after_while_stopping(event, now, policy),
+        }
+    }
+
+    // Private
+
+    fn after_while_resting(&mut self, event: &Event, now: Instant) -> Option<Action> {
+        match event {
+            Event::Start => Some(self.begin(now)),
+            Event::Stop(_, Then::Start) => Some(self.begin_again(now)),
+            Event::Stop(_, Then::Rest) => self.rest(),
+            _ => None,
+        }
+    }
+
+    fn after_while_waiting(
+        &mut self,
+        event: Event,
+        until: Instant,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Time => (now >= until).then_some(Action::Spawn),
+            Event::Spawned(process) => {
+                self.state = State::Starting {
+                    process,
+                    until: Some(now + START_PATIENCE),
+                };
+                None
+            }
+            Event::NotSpawned(reason) => self.dead(reason, None, now, policy),
+            event => self.after_while_resting(&event, now),
+        }
+    }
+
+    fn after_while_starting(
+        &mut self,
+        event: Event,
+        process: Identity,
+        until: Option<Instant>,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Answered(note) => {
+                self.state = State::Up { process, since: now };
+                self.reason = None;
+                self.note = note;
+                None
+            }
+            Event::Usurped(ladder, reason) => {
+                self.reason = Some(reason);
+                Some(self.climb(process, ladder, now, Then::Recover))
+            }
+            Event::Time if until.is_some_and(|until| now >= until) => {
+                self.state = State::Starting { process, until: None };
+                Some(Action::Signal(process, Signal::SIGKILL))
+            }
+            Event::Ended(reason) => {
+                let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
+                self.dead(until.map_or_else(mute, |_| reason), None, now, policy)
+            }
+            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            _ => None,
+        }
+    }
+
+    fn after_while_up(
+        &mut self,
+        event: Event,
+        process: Identity,
+        since: Instant,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        match event {
+            Event::Ended(reason) => self.dead(reason, Some(since), now, policy),
+            Event::Hung => Some(self.climb(process, Ladder::kill(), now, Then::Recover)),
+            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            _ => None,
+        }
+    }
+
+    fn after_while_stopping(&mut self, event: Event, now: Instant, policy: &Restart) -> Option<Action> {
+        let State::Stopping {
+            process,
+            ladder,
+            until,
+            then: was,
+        } = self.state.clone()
+        else {
+            return None;
+        };
+        match event {
+            Event::Start => {
+                self.state = State::Stopping {
+                    process,
+                    ladder,
+                    until,
+                    then: Then::Start,
+                };
+                None
+            }
+            Event::Stop(ladder, then) => {
+                // The newer order counts, but a stop is not undone by a restart.
+                let then = if was == Then::Rest { Then::Rest } else { then };
+                Some(self.climb(process, ladder, now, then))
+            }
+            Event::Time if now >= until => Some(self.climb(process, ladder, now, was)),
+            Event::Ended(_) => match was {
+                Then::Rest => self.rest(),
+                Then::Start => Some(self.begin_again(now)),
+                Then::Recover => {
+                    let hung = || "hung: ran, and answered nothing".to_owned();
+                    let reason = self.reason.take().unwrap_or_else(hung);
+                    self.dead(reason, None, now, policy)
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// To be spawned now.
+    fn begin(&mut self, now: Instant) -> Action {
+        self.restarts.forget();
+        self.reason = None;
+        self.state = State::Waiting { until: now };
+        Action::Spawn
+    }
+
+    /// The same, for a child that was running before.
+    fn begin_again(&mut self, now: Instant) -> Action {
+        self.restarts.total += 1;
+        self.begin(now)
+    }
+
+    fn rest(&mut self) -> Option<Action> {
+        self.state = State::Stopped;
+        self.reason = None;
+        None
+    }
+
+    fn climb(&mut self, process: Identity, mut ladder: Ladder, now: Instant, then: Then) -> Action {
+        self.note = None;
+        let (signal, wait) = ladder.climb();
+        self.state = State::Stopping {
+            process,
+            ladder,
+            until: now + wait,
+            then,
+        };
+        Action::Signal(process, signal)
+    }
+
+    fn dead(
+        &mut self,
+        reason: String,
+        up: Option<Instant>,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Action> {
+        self.reason = Some(reason);
+        self.note = None;
+        self.state = match self.restarts.next(up, now, policy) {
+            Some(until) => State::Waiting { until },
+            None => State::Failed,
+        };
+        None
+    }
+}

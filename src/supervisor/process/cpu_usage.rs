@@ -1,0 +1,26 @@
+//! Processor time of one process.
+
+use std::time::Instant;
+
+use crate::platform::usage::usage;
+use crate::platform::{Identity, Usage};
+
+/// What one process takes.
+#[derive(Clone, Debug, Default)]
+pub(in crate::supervisor) struct Meter {
+    /// Processor time since the reading before, in percent of one processor.
+    pub(in crate::supervisor) cpu_percent: f64,
+    last: Option<(Instant, Usage)>,
+}
+
+impl Meter {
+    /// Reads what `process`, always the same one, takes now.
+    pub(in crate::supervisor) fn read(&mut self, process: Identity, now: Instant) {
+        let Some(usage) = usage(process.pid) else { return };
+        if let Some((at, earlier)) = self.last {
+            let percent = usage.cpu_percent_since(earlier, now.saturating_duration_since(at));
+            self.cpu_percent = (percent * 10.0).round() / 10.0;
+        }
+        self.last = Some((now, usage));
+    }
+}

@@ -1,0 +1,90 @@
+//! The end of descendants whose child's own process has ended.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::Descendants;
+use crate::platform::Identity;
+use crate::platform::process_table::Entry;
+use crate::supervisor::process::stop_sequence::Ladder;
+
+/// What descendants get after SIGTERM when nothing has told them before that the child ends.
+pub(in crate::supervisor) const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(2);
+
+/// What is not ended by so many SIGKILLs, a second apart, sleeps in the kernel.
+const KILLS: u32 = 10;
+/// Between two looks at processes that are to end.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Ends `descendants`: waits for `first`, then climbs the `ladder`, until none is left.
+///
+/// # Errors
+/// When some are still there after all that, which are named, or a signal is refused.
+pub(in crate::supervisor) async fn end(
+    descendants: Descendants,
+    first: Duration,
+    mut ladder: Ladder,
+) -> io::Result<()> {
+    let mut until = Instant::now() + first;
+    let mut current = None;
+    let mut signalled: BTreeSet<Identity> = BTreeSet::new();
+    let mut kills = 0;
+    loop {
+        let left = found(&descendants).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            if kills == KILLS {
+                let text = format!("{} does not end, not even by SIGKILL", names(&left));
+                return Err(io::Error::other(text));
+            }
+            let (signal, time) = ladder.climb();
+            tracing::info!(%signal, "ends what was left running: {}", names(&left));
+            kills += u32::from(signal == Signal::SIGKILL);
+            current = Some(signal);
+            until = Instant::now() + time;
+            signalled.clear();
+        }
+        if let Some(signal) = current {
+            for entry in left.iter().filter(|entry| !signalled.contains(&entry.process)) {
+                entry.process.signal(signal)?;
+            }
+            signalled.extend(left.iter().map(|entry| entry.process));
+        }
+        gone(&left, until).await;
+    }
+}
+
+// Private
+
+async fn found(descendants: &Descendants) -> io::Result<Vec<Entry>> {
+    let descendants = descendants.clone();
+    let found = tokio::task::spawn_blocking(move || descendants.find());
+    found.await.map_err(io::Error::other)
+}
+
+/// Waits for the end of all of `processes`, or until then.
+async fn gone(processes: &[Entry], until: Instant) {
+    while Instant::now() < until && processes.iter().any(|entry| entry.process.is_alive()) {
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// `python3 (pid 4711), sleep (pid 4712)`.
+fn names(processes: &[Entry]) -> String {
+    /// Of more, only the number is told.
+    const MOST: usize = 5;
+    let mut names: Vec<String> = processes
+        .iter()
+        .take(MOST)
+        .map(|entry| format!("{} (pid {})", entry.command, entry.process.pid))
+        .collect();
+    if processes.len() > MOST {
+        names.push(format!("and {} more", processes.len() - MOST));
+    }
+    names.join(", ")
+}

@@ -1,0 +1,124 @@
+//! What a child's process leaves running when it ends: it is ended, too, before the child is started again, or counts as
+//! stopped.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::child::{Event, State};
+use super::descendants::{Descendants, LEFT_BEHIND_GRACE, end};
+use super::stop_sequence::Ladder;
+use crate::platform::Identity;
+use crate::supervisor::core::Core;
+use crate::supervisor::event::News;
+use crate::supervisor::rollout::Who;
+
+/// Processes of children, and the descendants of those that have ended.
+#[derive(Default)]
+pub(in crate::supervisor) struct LeftBehind {
+    descendants: BTreeMap<Identity, Descendants>,
+    ending: BTreeMap<Identity, Ending>,
+}
+
+/// The end of what one process has left.
+struct Ending {
+    who: Who,
+    /// How the process ended, which the child hears of when nothing is left.
+    how: Option<String>,
+}
+
+impl LeftBehind {
+    /// Whether something of the child is still to end.
+    pub(in crate::supervisor) fn has(&self, who: Who) -> bool {
+        self.ending.values().any(|ending| ending.who == who)
+    }
+
+    /// Whether nothing is to end.
+    pub(in crate::supervisor) fn is_empty(&self) -> bool {
+        self.ending.is_empty()
+    }
+}
+
+impl Core {
+    /// The descendants of the child's `process`.
+    pub(in crate::supervisor) fn descendants(&mut self, who: Who, process: Identity) -> Descendants {
+        let (run, name) = (&self.setting.launch.run_id, self.setting.name(who));
+        let descendants = self.left_behind.descendants.entry(process);
+        descendants
+            .or_insert_with(|| Descendants::of_child(run, name, process))
+            .clone()
+    }
+
+    /// Sends `signal` to the child's `process` and to all that it has started.
+    pub(in crate::supervisor) fn signal(&mut self, who: Who, process: Identity, signal: Signal) {
+        if self.left_behind.ending.contains_key(&process) {
+            // What it has left is being ended.
+            return;
+        }
+        let (descendants, title) = (self.descendants(who, process), self.setting.title(who));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = descendants.signal(signal) {
+                tracing::error!(child = title, %signal, "not sent: {error}");
+            }
+        });
+    }
+
+    /// The child's `process` has ended, as `how` says: so does what it has left. Whether the child is told of its end only
+    /// when that is done.
+    pub(in crate::supervisor) fn end_left_behind(
+        &mut self,
+        who: Who,
+        process: Identity,
+        how: &str,
+        now: Instant,
+    ) -> bool {
+        let state = self.children.get(&who).map(|child| &child.state);
+        let (waits, first, ladder) = match (state, who) {
+            // They were told to end with it, and get as much time as it would have had.
+            (Some(State::Stopping { ladder, until, .. }), Who::Node(_)) => {
+                (true, until.saturating_duration_since(now), ladder.clone())
+            }
+            (Some(State::Stopping { .. }), _) => (true, Duration::ZERO, left_behind()),
+            _ => (false, Duration::ZERO, left_behind()),
+        };
+        let descendants = self.descendants(who, process);
+        let how = waits.then(|| how.to_owned());
+        self.left_behind.ending.insert(process, Ending { who, how });
+        let (title, news) = (self.setting.title(who), self.news.clone());
+        tokio::spawn(async move {
+            if let Err(error) = end(descendants, first, ladder).await {
+                tracing::error!(child = title, "what it has left lives on: {error}");
+            }
+            let _nobody_listens_after_the_end = news.send(News::NothingLeft { process }).await;
+        });
+        waits
+    }
+
+    /// What a child's `process` has left has ended.
+    pub(in crate::supervisor) fn nothing_left(&mut self, process: Identity, now: Instant) {
+        self.left_behind.descendants.remove(&process);
+        let Some(ending) = self.left_behind.ending.remove(&process) else {
+            return;
+        };
+        if let Some(how) = ending.how {
+            self.apply(ending.who, Event::Ended(how), now);
+        }
+    }
+
+    /// Ends whatever the children of this run have left, such as an `epmd`, once none of them runs any more.
+    pub(in crate::supervisor) fn end_all_left_behind(&self) {
+        let (run, news) = (self.setting.launch.run_id.clone(), self.news.clone());
+        tokio::spawn(async move {
+            if let Err(error) = end(Descendants::of_run(&run), Duration::ZERO, left_behind()).await {
+                tracing::error!("what children have left lives on: {error}");
+            }
+            let _nobody_listens_after_the_end = news.send(News::NothingLeftOfAll).await;
+        });
+    }
+}
+
+/// How processes end that nothing has told of it before.
+pub(in crate::supervisor) fn left_behind() -> Ladder {
+    Ladder(vec![(Signal::SIGTERM, LEFT_BEHIND_GRACE)])
+}

@@ -1,0 +1,43 @@
+//! How a process is ended: signals, one after another, until it is.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+/// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::supervisor) struct Ladder(pub(in crate::supervisor) Vec<(Signal, Duration)>);
+
+impl Ladder {
+    /// Ends at once.
+    pub(in crate::supervisor) fn kill() -> Ladder {
+        Ladder(Vec::new())
+    }
+
+    /// The next signal, and the time until the one after it.
+    pub(in crate::supervisor) fn climb(&mut self) -> (Signal, Duration) {
+        // What SIGKILL does not end sleeps in the kernel; then it is sent again.
+        const AFTER_KILL: Duration = Duration::from_secs(1);
+        if self.0.is_empty() {
+            (Signal::SIGKILL, AFTER_KILL)
+        } else {
+            self.0.remove(0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_in_sigkill_again_and_again() {
+        let mut ladder = Ladder(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        assert_eq!(ladder.climb(), (Signal::SIGTERM, Duration::from_secs(2)));
+        assert_eq!(
+            (ladder.climb().0, ladder.climb().0),
+            (Signal::SIGKILL, Signal::SIGKILL)
+        );
+        assert_eq!(Ladder::kill().climb().0, Signal::SIGKILL);
+    }
+}

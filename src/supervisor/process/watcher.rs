@@ -1,0 +1,119 @@
+//! Watches one process from its start: hears of its first answer, and of its end.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
+
+use super::descendants::Descendants;
+use super::port_check::{Answering, answering};
+use super::readiness::Sign;
+use crate::platform::{Identity, Process};
+use crate::probe::Probe;
+use crate::supervisor::event::News;
+
+/// Between two questions to a process that has not answered yet.
+const ASK_AGAIN: Duration = Duration::from_millis(25);
+
+/// What a process must answer to be ready.
+pub(in crate::supervisor) enum Ready {
+    /// Every probe, by itself or what it has started.
+    Node {
+        probes: Vec<Probe>,
+        descendants: Descendants,
+    },
+    /// The sign of a balancer instance.
+    Balancer(Sign),
+}
+
+/// Sends news of the process until it has ended.
+pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<News>) {
+    let identity = process.identity();
+    tokio::spawn(async move {
+        let asking = tokio::spawn(ask(identity, ready, news.clone()));
+        let how = match process.ended().await {
+            Ok(Some(status)) => ending(status),
+            Ok(None) => "ended; exit status unknown, because another supervisor started it".to_owned(),
+            Err(error) => format!("cannot be watched: {error}"),
+        };
+        asking.abort();
+        let _nobody_listens_after_the_end = news
+            .send(News::Ended {
+                process: identity,
+                how,
+            })
+            .await;
+    });
+}
+
+// Private
+
+async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
+    let mut doubt = None;
+    let answered = loop {
+        match lacks(process, &ready).await {
+            None => break answer(process, ready).await,
+            Some(why) if doubt.as_ref() == Some(&why) => {}
+            Some(why) => {
+                doubt = Some(why.clone());
+                let _nobody_listens_after_the_end = news.send(News::Doubted { process, why }).await;
+            }
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    };
+    let _nobody_listens_after_the_end = news.send(answered).await;
+}
+
+/// Every question was answered: by the process itself?
+async fn answer(process: Identity, ready: Ready) -> News {
+    let Ready::Node { probes, descendants } = ready else {
+        return News::Answered { process, note: None };
+    };
+    let addresses: Vec<_> = probes.iter().map(|probe| probe.target).collect();
+    let asked = move || answering(&addresses, process, &descendants);
+    match tokio::task::spawn_blocking(asked).await {
+        Ok(Answering::Another(why)) => News::Usurped { process, why },
+        Ok(Answering::Unseen(why)) => News::Answered {
+            process,
+            note: Some(why),
+        },
+        Ok(Answering::Itself) | Err(_) => News::Answered { process, note: None },
+    }
+}
+
+/// What the process does not answer yet.
+async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
+    match ready {
+        Ready::Node { probes, .. } => {
+            for probe in probes {
+                if let Err(failure) = probe.ask().await {
+                    return Some(failure.to_string());
+                }
+            }
+            None
+        }
+        Ready::Balancer(sign) => sign.lacks(process).await,
+    }
+}
+
+/// An exit status in words.
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal().map(Signal::try_from)) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(Ok(signal))) => format!("killed by {signal}"),
+        (None, _) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_told_in_words() {
+        assert_eq!(ending(ExitStatus::from_raw(3 << 8)), "exited with code 3");
+        assert_eq!(ending(ExitStatus::from_raw(9)), "killed by SIGKILL");
+    }
+}

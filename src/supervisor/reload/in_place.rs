@@ -1,0 +1,100 @@
+//! A reload by the process that runs: it reads its files again, or starts workers that do, and all that it has goes on.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+
+use super::log_end;
+use crate::balancer::ReloadBy;
+use crate::haproxy_api::{RuntimeError, Socket};
+use crate::platform::Identity;
+use crate::supervisor::balancer_link::config_files::write_all;
+use crate::supervisor::balancer_link::worker_reload::turn_over;
+use crate::supervisor::core::Core;
+use crate::supervisor::event::News;
+use crate::supervisor::process::child::Child;
+use crate::supervisor::rollout::Who;
+
+/// The only instance: those that are several are replaced.
+const BALANCER: Who = Who::Balancer(0);
+
+/// How the running instance is told to read its files again.
+enum Told {
+    ByApi(PathBuf),
+    BySignal {
+        master: Identity,
+        signal: Signal,
+        log: PathBuf,
+    },
+}
+
+impl Core {
+    /// Writes the files, and lets the running instance read them.
+    pub(in crate::supervisor) fn tell_to_reread(&mut self, now: Instant) {
+        let told = self.told_to_reread();
+        let Some(reload) = &self.reload else { return };
+        self.log_starts.insert(BALANCER, log_end(&self.setting));
+        let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
+        // It would write the files of before. Whoever waits for it to be heard waits for the one that follows.
+        self.silence(BALANCER);
+        match written.and(told) {
+            Ok(told) => {
+                let news = self.news.clone();
+                tokio::spawn(async move {
+                    let outcome = told.done().await;
+                    let _nobody_listens_after_the_end = news.send(News::Reread(outcome)).await;
+                });
+            }
+            Err(why) => self.reread(Err(why), now),
+        }
+    }
+
+    /// The running instance has read its files again, or refuses them.
+    pub(in crate::supervisor) fn reread(&mut self, outcome: Result<(), String>, now: Instant) {
+        let process = self.children.get(&BALANCER).and_then(Child::process);
+        match outcome {
+            Ok(()) => self.reload_done(process.map(|it| it.pid), now),
+            Err(why) => self.reload_failed(&why, now),
+        }
+        if self.children.get(&BALANCER).is_some_and(Child::is_up) {
+            self.give_voice(BALANCER, now);
+        }
+    }
+
+    // Private
+
+    /// How the instance is reached where it is now: the files may name another socket.
+    fn told_to_reread(&self) -> Result<Told, String> {
+        let process = self.children.get(&BALANCER).and_then(Child::process);
+        match (self.setting.balancer.reload(), self.setting.socket(0), process) {
+            (ReloadBy::Workers(signal), _, Some(master)) => Ok(Told::BySignal {
+                master,
+                signal,
+                log: self.setting.balancer_log(),
+            }),
+            (_, Some(socket), Some(_)) => Ok(Told::ByApi(socket)),
+            (_, None, Some(_)) => Err("it has no runtime API".to_owned()),
+            (_, _, None) => Err("the running instance has ended".to_owned()),
+        }
+    }
+}
+
+impl Told {
+    async fn done(self) -> Result<(), String> {
+        match self {
+            Told::ByApi(socket) => Socket::new(socket).reload().await.map_err(words),
+            Told::BySignal { master, signal, log } => turn_over(master, signal, &log).await,
+        }
+    }
+}
+
+// Private
+
+/// Why the running instance did not do as it was told.
+fn words(error: RuntimeError) -> String {
+    match error {
+        RuntimeError::Refused { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}

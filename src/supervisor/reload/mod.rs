@@ -1,0 +1,227 @@
+//! `reload`: by a successor ([`super::reload::takeover`]), or by the process that runs ([`super::reload::in_place`]). Of several instances, one
+//! first; then the others ([`super::reload::rolling`]).
+
+pub(super) mod in_place;
+pub(super) mod reply;
+pub(super) mod rolling;
+pub(super) mod state;
+pub(super) mod takeover;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::balancer_link::config_files::{write_all, write_files};
+use super::core::Core;
+use super::logs::tail::tail;
+use super::prepare::Prepared;
+use super::process::child::{Child, State};
+use super::reload::rolling::Rolling;
+use super::reload::state::{Phase, Reload, Reply, answer};
+use super::rollout::Who;
+use super::spec::Setting;
+use crate::api::{Refusal, Reloaded};
+use crate::balancer::ReloadBy;
+use crate::platform::Identity;
+
+/// Lines of a failing instance's log that are shown.
+const LOG_LINES: usize = 12;
+
+impl Core {
+    /// Puts what is prepared in force; the reply comes when that is done, or has failed.
+    pub(in crate::supervisor) fn reload(&mut self, prepared: Prepared, reply: Reply, now: Instant) {
+        if let Err(refusal) = self.refuse_while_busy() {
+            let _nobody_waits = reply.send(Err(refusal));
+            return;
+        }
+        if let Some(reload) = [&mut self.reload, &mut self.next_reload]
+            .into_iter()
+            .flatten()
+            .find(|r| !r.has_begun())
+        {
+            reload.replace(prepared, reply);
+            return;
+        }
+        if self.is_reloading() {
+            self.next_reload = Some(Reload::new(prepared, reply, now));
+            return;
+        }
+        let rests =
+            |(who, child): (&Who, &Child)| !matches!(who, Who::Balancer(_)) || child.state == State::Stopped;
+        match self.first_to_reload() {
+            Some(_) => self.reload = Some(Reload::new(prepared, reply, now)),
+            None if self.children.iter().all(rests) => {
+                let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
+                    error: format!("not reloaded: {error}"),
+                    hint: None,
+                });
+                if outcome.is_ok() {
+                    self.put_in_force(prepared, now);
+                }
+                let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
+            }
+            None => {
+                let error = format!("{} does not run just now", self.setting.balancer.kind());
+                let hint = Some("it is being restarted; try again".to_owned());
+                let _nobody_waits = reply.send(Err(Refusal { error, hint }));
+            }
+        }
+    }
+
+    /// Whether a new balancer instance is about to take over.
+    pub(in crate::supervisor) fn is_reloading(&self) -> bool {
+        self.reload.is_some() || self.rolling.is_some()
+    }
+
+    /// Does what is due.
+    pub(in crate::supervisor) fn go_on_with_reload(&mut self, now: Instant) {
+        self.children
+            .retain(|who, child| !matches!(who, Who::Retired(_)) || child.state != State::Stopped);
+        if self.ending.is_some() {
+            return self.abandon_reload();
+        }
+        self.go_on_with_rolling(now);
+        if !self.is_reloading() && self.first_to_reload().is_some() {
+            self.reload = self.next_reload.take();
+        }
+        let first = self.first_to_reload();
+        let settled = first.map_or(now, |(_, since)| self.settled(since));
+        let is_tampered_with = self.is_tampered_with();
+        let is_unreachable = first.is_some_and(|(instance, _)| self.is_unreachable(instance));
+        let Some(reload) = &mut self.reload else { return };
+        match &mut reload.phase {
+            Phase::Waiting { until } if now < settled => *until = settled,
+            Phase::Waiting { .. } => {
+                reload.instance = first.map_or(0, |(instance, _)| instance);
+                let changes = self.files != reload.prepared.files || is_tampered_with;
+                match self.setting.balancer.reload() {
+                    _ if !changes => self.reload_done(None, now),
+                    _ if is_unreachable => self.reload_aside(now),
+                    ReloadBy::Successor { .. } => {
+                        reload.phase = Phase::Saving;
+                        let instance = reload.instance;
+                        self.save_states(instance);
+                    }
+                    ReloadBy::Itself | ReloadBy::Workers(_) => {
+                        reload.phase = Phase::Telling;
+                        self.tell_to_reread(now);
+                    }
+                }
+            }
+            phase => phase.go_on(now),
+        }
+    }
+
+    /// The first instance's new process and how far its reload is, or the same of the others.
+    pub(in crate::supervisor) fn successor(&self) -> Option<(usize, Identity)> {
+        let first = self.reload.as_ref().map(|reload| (reload.instance, reload.phase));
+        let step = first.or_else(|| self.rolling.as_ref().and_then(Rolling::step));
+        step.and_then(|(instance, phase)| Some((instance, phase.successor()?)))
+    }
+
+    /// The old configuration stays in force, and on disk.
+    pub(in crate::supervisor) fn reload_failed(&mut self, why: &str, now: Instant) {
+        let Some(reload) = self.reload.take() else { return };
+        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
+            tracing::error!("the old configuration was not written back: {error}");
+        }
+        if let Some(listening) = &mut self.listening {
+            listening.keep_only(&self.setting);
+        }
+        let who = Who::Balancer(reload.instance);
+        let since = self.log_starts.get(&who).copied().unwrap_or(0);
+        let said = tail(&self.setting.balancer_log(), since, LOG_LINES);
+        let said: String = said.iter().flat_map(|line| ["\n    ", line]).collect();
+        tracing::error!("not reloaded: {why}");
+        let error = format!("not reloaded: {why}{said}");
+        let hint = Some("the old configuration is still in force".to_owned());
+        answer(reload.into_parts().1, &Err(Refusal { error, hint }));
+        self.have_opinion(now);
+    }
+
+    /// What is on its way is in force: by `pid`, or without anything for the balancer to do.
+    pub(in crate::supervisor) fn reload_done(&mut self, pid: Option<u32>, now: Instant) {
+        let Some(reload) = self.reload.take() else { return };
+        if let Some(pid) = pid {
+            tracing::info!(pid, "reloaded");
+        } else {
+            tracing::info!("reloaded; nothing changes for the balancer");
+        }
+        let (prepared, replies) = reload.into_parts();
+        self.put_in_force(prepared, now);
+        self.answer_when_inspected(replies, Reloaded { pid }, now);
+    }
+
+    /// When an instance that has run since `since` may be reloaded.
+    pub(in crate::supervisor) fn settled(&self, since: Instant) -> Instant {
+        match self.setting.balancer.reload() {
+            ReloadBy::Successor { settled } => since + settled,
+            ReloadBy::Itself | ReloadBy::Workers(_) => since,
+        }
+    }
+
+    pub(in crate::supervisor) fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
+        let Prepared { setting, files, .. } = prepared;
+        let setting = Arc::new(setting);
+        for (index, node) in setting.cluster.nodes.iter().enumerate() {
+            self.vitals[index].ask_as(setting.probes(node), now);
+        }
+        self.published.store(setting.clone());
+        self.setting = setting;
+        self.files = files;
+    }
+
+    // Private
+
+    /// Reloads an instance that cannot hand over what it has, because its socket is gone: a new one is started beside it.
+    fn reload_aside(&mut self, now: Instant) {
+        let Some(reload) = &self.reload else { return };
+        let instance = reload.instance;
+        let written = write_all(&reload.prepared, &self.away());
+        if let Err(error) = written {
+            return self.reload_failed(&error.to_string(), now);
+        }
+        let new = self.replace(instance, now);
+        match new {
+            Some(process) if self.setting.plan.balancer.instances > 1 => self.roll(process, now),
+            new => self.reload_done(new.map(|process| process.pid), now),
+        }
+    }
+
+    /// The instance that is reloaded first, and since when it is up: one that answers, if there is any.
+    fn first_to_reload(&self) -> Option<(usize, Instant)> {
+        let up = self
+            .children
+            .iter()
+            .filter_map(|(who, child)| match (who, &child.state) {
+                (Who::Balancer(instance), State::Up { since, .. }) => {
+                    Some((self.is_silent(*who), *instance, *since))
+                }
+                _ => None,
+            });
+        up.min_by_key(|(is_silent, instance, _)| (*is_silent, *instance))
+            .map(|(_, instance, since)| (instance, since))
+    }
+
+    /// Everything is being stopped: nobody takes over any more.
+    fn abandon_reload(&mut self) {
+        let mut replies = Vec::new();
+        for reload in [self.reload.take(), self.next_reload.take()]
+            .into_iter()
+            .flatten()
+        {
+            reload.phase.give_up();
+            replies.extend(reload.into_parts().1);
+        }
+        if let Some(rolling) = self.rolling.take() {
+            replies.extend(rolling.abandon());
+        }
+        if let Err(refusal) = self.refuse_while_ending() {
+            answer(replies, &Err(refusal));
+        }
+    }
+}
+
+/// Where in the balancer's log begins what it has to say about this reload.
+pub(in crate::supervisor) fn log_end(setting: &Setting) -> u64 {
+    std::fs::metadata(setting.balancer_log()).map_or(0, |log| log.len())
+}

@@ -1,0 +1,50 @@
+//! A reload that was carried out is answered when the balancer was inspected after it: the status then says what it does.
+
+use std::time::{Duration, Instant};
+
+use super::state::{Reply, answer};
+use crate::api::{Refusal, Reloaded};
+use crate::supervisor::core::Core;
+
+/// A balancer that cannot be inspected is not waited for any longer.
+const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A reload that waits for an inspection.
+pub(in crate::supervisor) struct PendingReload {
+    since: Instant,
+    pub(in crate::supervisor) until: Instant,
+    reloaded: Reloaded,
+    replies: Vec<Reply>,
+}
+
+impl Core {
+    /// Answers those who wait for a reload once every instance was inspected.
+    pub(in crate::supervisor) fn answer_when_inspected(
+        &mut self,
+        replies: Vec<Reply>,
+        reloaded: Reloaded,
+        now: Instant,
+    ) {
+        self.pending_reloads.push(PendingReload {
+            since: now,
+            until: now + INSPECTION_TIMEOUT,
+            reloaded,
+            replies,
+        });
+    }
+
+    /// Answers reloads after which every instance was inspected, or that have waited for too long.
+    pub(in crate::supervisor) fn answer_reloads(&mut self, now: Instant) {
+        for pending in std::mem::take(&mut self.pending_reloads) {
+            if now >= pending.until || self.is_inspected_since(pending.since, now) {
+                let outcome = match self.unfollowed(now).into_iter().next() {
+                    None => Ok(pending.reloaded),
+                    Some(error) => Err(Refusal { error, hint: None }),
+                };
+                answer(pending.replies, &outcome);
+            } else {
+                self.pending_reloads.push(pending);
+            }
+        }
+    }
+}

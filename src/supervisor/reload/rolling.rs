@@ -1,0 +1,202 @@
+//! The other instances, once the first of several was reloaded: one after another is replaced by a successor.
+//!
+//! ```text
+//!  up, old enough, and answers ──▶ Saving ──▶ Starting ──▶ the next one
+//!              ▲                      │           └──────▶ ended, or too late: it is started as any other, and the old
+//!              └──────────────────────┘ does not answer    one ends with its last connection
+//! ```
+//!
+//! What dies meanwhile is started again by the new configuration, and needs no successor.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::state::{Phase, Reply};
+use crate::api::Reloaded;
+use crate::platform::Identity;
+use crate::supervisor::core::Core;
+use crate::supervisor::process::child::{Child, State};
+use crate::supervisor::rollout::Who;
+
+/// An instance that could not be replaced waits for so long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A reload whose first instance serves.
+pub(in crate::supervisor) struct Rolling {
+    /// Processes that go by the configuration of before, by their instance.
+    old: BTreeMap<usize, Identity>,
+    step: Option<(usize, Phase)>,
+    until: Instant,
+    /// The first instance's new process.
+    pid: Option<u32>,
+    replies: Vec<Reply>,
+}
+
+impl Rolling {
+    /// Replaces the `old` processes.
+    pub(in crate::supervisor) fn new(old: BTreeMap<usize, Identity>, now: Instant) -> Rolling {
+        Rolling {
+            old,
+            step: None,
+            until: now,
+            pid: None,
+            replies: Vec::new(),
+        }
+    }
+
+    /// The instance that is being replaced, and how far that is.
+    pub(in crate::supervisor) fn step(&self) -> Option<(usize, Phase)> {
+        self.step
+    }
+
+    /// Whether the process goes by the configuration of before.
+    pub(in crate::supervisor) fn is_old(&self, process: Identity) -> bool {
+        self.old.values().any(|old| *old == process)
+    }
+
+    /// When time matters to it next.
+    pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
+        match self.step {
+            Some((_, phase)) => phase.wakes_at(),
+            None => Some(self.until),
+        }
+    }
+
+    /// Leaves everything as it is; who waits.
+    pub(in crate::supervisor) fn abandon(self) -> Vec<Reply> {
+        if let Some((_, phase)) = self.step {
+            phase.give_up();
+        }
+        self.replies
+    }
+}
+
+impl Core {
+    /// The first instance goes by the new configuration, as `process`: now the others.
+    pub(in crate::supervisor) fn roll(&mut self, process: Identity, now: Instant) {
+        let Some(reload) = self.reload.take() else { return };
+        let (prepared, replies) = reload.into_parts();
+        self.put_in_force(prepared, now);
+        let running = self.children.iter().filter_map(|(who, child)| match who {
+            Who::Balancer(instance) => Some((*instance, child.process()?)),
+            Who::Node(_) | Who::Retired(_) => None,
+        });
+        let old = running.filter(|(_, running)| *running != process).collect();
+        self.rolling = Some(Rolling {
+            pid: Some(process.pid),
+            replies,
+            ..Rolling::new(old, now)
+        });
+    }
+
+    /// Does what is due.
+    pub(in crate::supervisor) fn go_on_with_rolling(&mut self, now: Instant) {
+        let Some(rolling) = &mut self.rolling else { return };
+        if let Some((_, phase)) = &mut rolling.step {
+            return phase.go_on(now);
+        }
+        let children = &self.children;
+        let process = |instance: usize| children.get(&Who::Balancer(instance)).and_then(Child::process);
+        rolling
+            .old
+            .retain(|instance, old| process(*instance) == Some(*old));
+        if rolling.old.is_empty() {
+            return self.rolled_out(now);
+        }
+        if now >= rolling.until {
+            self.begin_next(now);
+        }
+    }
+
+    /// Another instance has told its view of its servers, or does not answer.
+    pub(in crate::supervisor) fn saved_of_another(
+        &mut self,
+        instance: usize,
+        states: Result<String, String>,
+        now: Instant,
+    ) {
+        let step = self.rolling.as_ref().and_then(Rolling::step);
+        if step != Some((instance, Phase::Saving)) {
+            return;
+        }
+        let setting = self.setting.clone();
+        let begun = states.and_then(|states| self.spawn_successor(&setting, instance, &states));
+        let is_unreachable = self.is_unreachable(instance);
+        let Some(rolling) = &mut self.rolling else { return };
+        match begun {
+            Ok(process) => rolling.step = Some((instance, Phase::starting(process, now))),
+            Err(why) if is_unreachable => {
+                // It cannot hand its listeners over, now or later.
+                self.give_way(instance, &why, now);
+            }
+            Err(why) => {
+                tracing::warn!(
+                    child = setting.title(Who::Balancer(instance)),
+                    "not reloaded yet: {why}"
+                );
+                rolling.step = None;
+                rolling.until = now + PAUSE;
+            }
+        }
+        self.record();
+    }
+
+    /// The instance that was due is replaced.
+    pub(in crate::supervisor) fn rolled(&mut self, now: Instant) {
+        if let Some(rolling) = &mut self.rolling {
+            rolling.step = None;
+            rolling.until = now;
+        }
+    }
+
+    /// The instance's successor has failed, although others go by the same configuration: it is started as any other, and what
+    /// it has lives on.
+    pub(in crate::supervisor) fn give_way(&mut self, instance: usize, why: &str, now: Instant) {
+        let who = Who::Balancer(instance);
+        tracing::error!(child = self.setting.title(who), "started anew: {why}");
+        self.rolled(now);
+        let old = self.children.get(&who).and_then(Child::process);
+        if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
+            self.replace(instance, now);
+        } else {
+            self.begin_again(instance, now);
+        }
+    }
+
+    // Private
+
+    /// Begins with an instance that may be replaced, or waits for one.
+    fn begin_next(&mut self, now: Instant) {
+        let Some(rolling) = &self.rolling else { return };
+        let settled = rolling.old.keys().filter_map(|instance| {
+            let who = Who::Balancer(*instance);
+            match self.children.get(&who)?.state {
+                State::Up { since, .. } if !self.is_silent(who) => Some((self.settled(since), *instance)),
+                _ => None,
+            }
+        });
+        let next = settled.min();
+        let due = next
+            .filter(|(settled, _)| now >= *settled)
+            .map(|(_, instance)| instance);
+        if let Some(rolling) = &mut self.rolling {
+            rolling.until = next.map_or(now + PAUSE, |(settled, _)| settled);
+            rolling.step = due.map(|instance| (instance, Phase::Saving));
+        }
+        if let Some(instance) = due {
+            self.save_states(instance);
+        }
+    }
+
+    /// Every instance goes by the new configuration.
+    fn rolled_out(&mut self, now: Instant) {
+        let Some(rolling) = self.rolling.take() else {
+            return;
+        };
+        tracing::info!("every instance was reloaded");
+        if let Some(listening) = &mut self.listening {
+            listening.keep_only(&self.setting);
+        }
+        self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
+    }
+}

@@ -1,0 +1,184 @@
+//! A reload by a successor: a new balancer instance takes the listeners over, and the old one ends with its last
+//! connection.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::log_end;
+use super::state::Phase;
+use crate::haproxy_api::Socket;
+use crate::platform::{Identity, Process, RunDir};
+use crate::supervisor::balancer_link::config_files::write_all;
+use crate::supervisor::core::Core;
+use crate::supervisor::event::News;
+use crate::supervisor::process::child::{Child, State};
+use crate::supervisor::process::watcher::{self, Ready};
+use crate::supervisor::rollout::Who;
+use crate::supervisor::spec::Setting;
+
+/// After this a new instance has answered, or was killed.
+const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);
+
+impl Core {
+    /// Asks the running instance for its view of its servers.
+    pub(in crate::supervisor) fn save_states(&self, instance: usize) {
+        let (socket, news) = (self.setting.socket(instance), self.news.clone());
+        tokio::spawn(async move {
+            let states = match socket {
+                Some(socket) => Socket::new(socket)
+                    .servers_state()
+                    .await
+                    .map_err(|error| error.to_string()),
+                None => Ok(String::new()),
+            };
+            let _nobody_listens_after_the_end = news.send(News::Saved { instance, states }).await;
+        });
+    }
+
+    /// The old instance has told its view of its servers: the new one may begin.
+    pub(in crate::supervisor) fn saved(
+        &mut self,
+        instance: usize,
+        states: Result<String, String>,
+        now: Instant,
+    ) {
+        let is_first = |phase: Phase, first: usize| phase == Phase::Saving && first == instance;
+        match &self.reload {
+            Some(reload) if is_first(reload.phase, reload.instance) => {
+                if let Err(why) = states.and_then(|states| self.begin_first(instance, &states, now)) {
+                    self.reload_failed(&why, now);
+                }
+            }
+            _ => self.saved_of_another(instance, states, now),
+        }
+    }
+
+    /// Spawns what is to take over from the instance that knows its servers' `states`.
+    pub(in crate::supervisor) fn spawn_successor(
+        &mut self,
+        setting: &Setting,
+        instance: usize,
+        states: &str,
+    ) -> Result<Identity, String> {
+        let who = Who::Balancer(instance);
+        let old = self.children.get(&who).and_then(Child::process);
+        let old = old.ok_or("the running instance has ended")?;
+        self.log_starts.insert(who, log_end(setting));
+        let process = self
+            .successor_of(setting, instance, old, states)
+            .map_err(|error| format!("the new instance cannot be started: {error}"))?;
+        let identity = process.identity();
+        watcher::watch(
+            process,
+            Ready::Balancer(setting.sign(instance)),
+            self.news.clone(),
+        );
+        Ok(identity)
+    }
+
+    /// The new instance answers: it is in force.
+    pub(in crate::supervisor) fn succeeded(&mut self, process: Identity, now: Instant) {
+        let Some((instance, successor)) = self.successor() else {
+            return;
+        };
+        if successor != process {
+            return;
+        }
+        let who = Who::Balancer(instance);
+        if let Some(child) = self.children.get_mut(&who) {
+            let old = child.process();
+            child.state = State::Up { process, since: now };
+            if let Some(old) = old {
+                self.children
+                    .insert(Who::Retired(old.pid), Child::retired(old, now));
+            }
+        }
+        if self.reload.is_none() {
+            self.rolled(now);
+        } else if self.setting.plan.balancer.instances > 1 {
+            self.roll(process, now);
+        } else {
+            self.reload_done(Some(process.pid), now);
+        }
+        self.give_voice(who, now);
+    }
+
+    /// A process that is none of our children has ended: the new instance, if there is one.
+    pub(in crate::supervisor) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
+        match self.successor() {
+            Some((_, successor)) if successor != process => {}
+            Some((instance, _)) if self.reload.is_some() => {
+                self.reload_failed(&format!("the new instance {how}"), now);
+                self.begin_again(instance, now);
+            }
+            Some((instance, _)) => self.give_way(instance, &format!("the new instance {how}"), now),
+            None => {}
+        }
+    }
+
+    /// Whether the balancer instance has ended because a new one takes over, which then is waited for.
+    pub(in crate::supervisor) fn is_succeeded(&mut self, who: Who, now: Instant) -> bool {
+        let successor = self.successor();
+        let child = self.children.get_mut(&who);
+        match child.filter(|_| successor.is_some_and(|(instance, _)| Who::Balancer(instance) == who)) {
+            Some(child) => {
+                let until = now + LONGER_THAN_A_SUCCESSION;
+                child.state = State::Waiting { until };
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The new instance has failed: if the old one has ended because of it, it is started again.
+    pub(in crate::supervisor) fn begin_again(&mut self, instance: usize, now: Instant) {
+        let child = self.children.get_mut(&Who::Balancer(instance));
+        if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
+            *until = now;
+        }
+    }
+
+    // Private
+
+    fn successor_of(
+        &self,
+        setting: &Setting,
+        instance: usize,
+        old: Identity,
+        states: &str,
+    ) -> io::Result<Process> {
+        // More than orders: it also knows who is up.
+        let file = setting
+            .run_dir
+            .haproxy_state(setting.plan.balancer.instance(instance));
+        RunDir::replace(&file, states.as_bytes())?;
+        let program = setting
+            .balancer
+            .serve(setting.deployment(), instance, Some(old.pid));
+        let program = self.marked(program, Who::Balancer(instance));
+        program.spawn(&setting.balancer_log())
+    }
+
+    /// Spawns the first new instance.
+    fn begin_first(&mut self, instance: usize, states: &str, now: Instant) -> Result<(), String> {
+        let away = self.away();
+        let Some(mut reload) = self.reload.take() else {
+            return Ok(());
+        };
+        let listening = match &mut self.listening {
+            Some(listening) => listening.add(&reload.prepared.setting),
+            None => Ok(()),
+        };
+        let begun = listening
+            .and_then(|()| write_all(&reload.prepared, &away))
+            .map_err(|error| format!("the new instance cannot be started: {error}"))
+            .and_then(|()| self.spawn_successor(&reload.prepared.setting, instance, states));
+        if let Ok(process) = begun {
+            reload.phase = Phase::starting(process, now);
+        }
+        self.reload = Some(reload);
+        // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
+        self.record();
+        begun.map(drop)
+    }
+}

@@ -1,0 +1,195 @@
+//! The listeners that several balancer instances share. They are opened before the first instance and kept as long as a
+//! balancer is wanted, so that nobody's clients move when an instance dies.
+//!
+//! ```text
+//!  an instance dies            its clients wait in its queue; the next one gets the same listeners
+//!  it gives up, or hangs       it is steered around, and who waits is sent away, to come again
+//!  it serves again             its clients come back to it
+//!  we die                      its listeners are its own; what is left of them, the next supervisor gets back
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::haproxy_api::{Handover, Socket};
+use crate::platform::listen::{Group, Places};
+use crate::supervisor::spec::Setting;
+use crate::supervisor::state_file::Record;
+
+/// What several instances listen on, for each address.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Listening {
+    groups: BTreeMap<SocketAddr, Group>,
+    /// Where each instance gets its listeners.
+    handovers: Vec<Handover>,
+    /// Whether each instance is given clients.
+    living: Vec<bool>,
+}
+
+impl Listening {
+    /// Opens all that the instances share; none where there is but one.
+    pub(in crate::supervisor) fn open(setting: &Setting) -> io::Result<Option<Listening>> {
+        let mut listening = Listening::new(setting)?;
+        listening.add(setting)?;
+        Ok(Some(listening).filter(|_| setting.plan.balancer.instances > 1))
+    }
+
+    /// Gets back what is left of that by the living instances in `record`; none where none lives, or there is but one.
+    pub(in crate::supervisor) async fn regain(
+        setting: &Setting,
+        record: &Record,
+    ) -> io::Result<Option<Listening>> {
+        let living = record.instances();
+        let instances = setting.plan.balancer.instances;
+        if instances == 1 || living.is_empty() {
+            return Ok(None);
+        }
+        let mut listening = Listening::new(setting)?;
+        let mut kept = kept(setting, &living).await;
+        for address in setting.shared() {
+            let mut places = record.places.get(&address).cloned();
+            let places = places.get_or_insert_with(|| Places::in_order(instances));
+            // In which order several have died, nobody knows.
+            for gone in (0..instances).filter(|instance| !living.contains(&usize::from(*instance))) {
+                places.lose(gone);
+            }
+            let listeners = kept.iter_mut().map(|kept| kept.remove(&address)).collect();
+            let group = Group::regain(address, listeners, places.clone())?;
+            listening.groups.insert(address, group);
+        }
+        listening.hand_over();
+        Ok(Some(listening))
+    }
+
+    /// Opens what `setting` wants and is not open yet. What was open stays so if that fails.
+    pub(in crate::supervisor) fn add(&mut self, setting: &Setting) -> io::Result<()> {
+        let new = setting.shared().into_iter();
+        let new: BTreeMap<SocketAddr, Group> = new
+            .filter(|address| !self.groups.contains_key(address))
+            .map(|address| {
+                let cannot_listen = |error: io::Error| {
+                    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+                };
+                let group = Group::open(address, setting.plan.balancer.instances).map_err(cannot_listen)?;
+                group.steer(&self.living).map_err(cannot_listen)?;
+                Ok((address, group))
+            })
+            .collect::<io::Result<_>>()?;
+        self.groups.extend(new);
+        self.hand_over();
+        Ok(())
+    }
+
+    /// Closes what `setting` does not want.
+    pub(in crate::supervisor) fn keep_only(&mut self, setting: &Setting) {
+        let wanted = setting.shared();
+        self.groups.retain(|address, _| wanted.contains(address));
+        self.hand_over();
+    }
+
+    /// The process of an instance is gone: what it alone had is opened anew.
+    pub(in crate::supervisor) fn bereave(&mut self, instance: usize) {
+        let Ok(member) = u16::try_from(instance) else {
+            return;
+        };
+        for group in self.groups.values_mut() {
+            if let Err(error) = group.bereave(member).and_then(|()| group.steer(&self.living)) {
+                tracing::error!(address = %group.address(), instance, "not listened on again: {error}");
+            }
+        }
+        self.hand_over();
+    }
+
+    /// From now on only `living` instances are given clients; with nobody living all clients wait.
+    pub(in crate::supervisor) fn steer(&mut self, living: Vec<bool>) {
+        if living == self.living {
+            return;
+        }
+        tracing::info!(?living, "clients are steered");
+        for group in self.groups.values() {
+            if let Err(error) = group.steer(&living) {
+                tracing::error!(address = %group.address(), "not steered: {error}");
+            }
+        }
+        self.living = living;
+        self.turn_away();
+    }
+
+    /// Sends away who still waits for an instance that is given no clients, to come again and meet another one. With nobody
+    /// living, who waits goes on waiting.
+    pub(in crate::supervisor) fn turn_away(&self) {
+        if !self.living.contains(&true) {
+            return;
+        }
+        let dead = (0_u16..).zip(&self.living).filter(|(_, lives)| !**lives);
+        for (member, _) in dead {
+            for group in self.groups.values() {
+                match group.turn_away(member) {
+                    Ok(0) => {}
+                    Ok(count) => tracing::info!(address = %group.address(), count, "sent away to come again"),
+                    Err(error) => tracing::warn!(address = %group.address(), "not sent away: {error}"),
+                }
+            }
+        }
+    }
+
+    /// What the next supervisor must know to regain them.
+    pub(in crate::supervisor) fn places(&self) -> BTreeMap<SocketAddr, Places> {
+        let groups = self.groups.iter();
+        groups
+            .map(|(address, group)| (*address, group.places().clone()))
+            .collect()
+    }
+
+    // Private
+
+    fn new(setting: &Setting) -> io::Result<Listening> {
+        let instances = usize::from(setting.plan.balancer.instances);
+        let paths = (0..instances).filter_map(|index| setting.balancer.handover(setting.deployment(), index));
+        Ok(Listening {
+            groups: BTreeMap::new(),
+            handovers: paths
+                .map(|path| Handover::open(&path).map_err(io::Error::other))
+                .collect::<io::Result<_>>()?,
+            living: vec![true; instances],
+        })
+    }
+
+    /// Gives each instance its listeners, when it asks.
+    fn hand_over(&self) {
+        for (member, handover) in (0..).zip(&self.handovers) {
+            let listeners = self.groups.values().filter_map(|group| group.listener(member));
+            handover.give(listeners.collect());
+        }
+    }
+}
+
+// Private
+
+/// The listeners that each instance still has, as far as it tells.
+async fn kept(setting: &Setting, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
+    let asked = setting
+        .sockets()
+        .into_iter()
+        .enumerate()
+        .map(|(index, socket)| async move {
+            if !living.contains(&index) {
+                return Vec::new();
+            }
+            let told = Socket::new(socket).listeners().await;
+            told.unwrap_or_else(|error| {
+                tracing::warn!(instance = index, "its listeners were not regained: {error}");
+                Vec::new()
+            })
+        });
+    let by_address = |listeners: Vec<TcpListener>| {
+        let listeners = listeners.into_iter();
+        let known = listeners.filter_map(|listener| Some((listener.local_addr().ok()?, Arc::new(listener))));
+        known.collect()
+    };
+    join_all(asked).await.into_iter().map(by_address).collect()
+}

@@ -1,0 +1,74 @@
+//! The page with the statistics of several balancer instances, which none of them can serve: it is about all of them. It is
+//! there while we are.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use tokio::task::JoinHandle;
+
+use super::totals::gathered;
+use crate::base::shutdown;
+use crate::haproxy_api::server::{Totals, pages};
+use crate::supervisor::http::metrics_listener;
+use crate::supervisor::spec::Setting;
+
+/// An address that somebody else has is tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The page, as long as it is kept.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Statistics {
+    serving: JoinHandle<()>,
+}
+
+impl Statistics {
+    /// Serves the page on `address`.
+    pub(in crate::supervisor) fn serve(address: SocketAddr, setting: Arc<ArcSwap<Setting>>) -> Statistics {
+        let pages = Router::new().fallback(page).with_state(setting);
+        let serving = tokio::spawn(async move {
+            // Dropped with the task: whoever is connected is let go.
+            let (_end, ended) = shutdown::channel();
+            let mut failing = None;
+            while let Err(error) = metrics_listener::serve(address, pages.clone(), ended.clone()).await {
+                let why = error.to_string();
+                if failing.as_ref() != Some(&why) {
+                    tracing::warn!(%address, "statistics are not served: {why}");
+                    failing = Some(why);
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        });
+        Statistics { serving }
+    }
+}
+
+impl Drop for Statistics {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+// Private
+
+async fn page(State(setting): State<Arc<ArcSwap<Setting>>>, request: Request) -> Response {
+    let setting = setting.load_full();
+    match gathered(&setting).await {
+        Ok(gathered) => {
+            let totals = Totals::new(&setting.cluster.name, &gathered.infos, &gathered.rows);
+            let shown = pages::shown(pages::Site::Stats, request.method(), request.uri(), &totals);
+            shown.map(Body::new)
+        }
+        Err(error) => {
+            let mut refusal = Response::new(Body::from(format!("{error}\n")));
+            *refusal.status_mut() = StatusCode::BAD_GATEWAY;
+            refusal
+        }
+    }
+}

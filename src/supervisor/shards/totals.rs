@@ -1,0 +1,52 @@
+//! What all balancer instances say of themselves, as one.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::haproxy_api::{Info, Row, RuntimeError, Socket};
+use crate::supervisor::spec::Setting;
+
+/// One of several instances that does not tell within this time is left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the instances say that answer.
+pub(in crate::supervisor) struct Gathered {
+    pub(in crate::supervisor) infos: Vec<Info>,
+    /// Of all of them together.
+    pub(in crate::supervisor) rows: Vec<Row>,
+    /// How many do not answer.
+    pub(in crate::supervisor) silent: u16,
+}
+
+/// Asks every instance.
+///
+/// # Errors
+/// When none answers.
+pub(in crate::supervisor) async fn gathered(setting: &Setting) -> Result<Gathered, RuntimeError> {
+    let asked = setting.sockets().into_iter().map(|path| async move {
+        let socket = Socket::new(&path);
+        let telling = async { Ok((socket.info().await?, socket.stat().await?)) };
+        let told = tokio::time::timeout(PATIENCE, telling).await;
+        told.unwrap_or(Err(RuntimeError::Silent { path }))
+    });
+    let (mut infos, mut tables, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for told in join_all(asked).await {
+        match told {
+            Ok((info, rows)) => {
+                infos.push(info);
+                tables.push(rows);
+            }
+            Err(error) => failed.push(error),
+        }
+    }
+    let silent = u16::try_from(failed.len()).unwrap_or(u16::MAX);
+    match failed.into_iter().next() {
+        Some(error) if tables.is_empty() => Err(error),
+        _ => Ok(Gathered {
+            infos,
+            rows: Row::merged(&tables),
+            silent,
+        }),
+    }
+}

@@ -1,0 +1,429 @@
+//! One look at everything, and what the wire says of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::health::node_probes::Vitals;
+use super::overrides::Outside;
+use super::process::child::{Child, State, Then};
+use super::rollout::Who;
+use super::spec::Setting;
+use crate::api::{
+    Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
+};
+use crate::observe::{Facts, Failure, NodeFacts, Samples, alerts, distribution, latency};
+use crate::plan::ChosenBy;
+use crate::platform::Identity;
+
+/// Everything at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub(super) nodes: Vec<NodeLook>,
+    pub(super) balancers: Vec<ChildLook>,
+    /// Former balancer instances that still have connections.
+    pub(super) retired: Vec<ChildLook>,
+    /// Whether a new instance is about to take over.
+    pub(super) reloading: bool,
+    /// Whether a balancer is wanted at all.
+    pub(super) balanced: bool,
+    /// What others did to the balancer itself, in sentences.
+    pub(super) tampering: Vec<String>,
+    /// The keys of listeners that others have stopped.
+    pub(super) closed: BTreeSet<&'static str>,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(super) struct NodeLook {
+    pub(super) state: NodeState,
+    /// Whether an operator has ordered it to be emptied.
+    pub(super) drained: bool,
+    /// Its process, when that is ours.
+    pub(super) child: ChildLook,
+    /// Whether somebody else runs it.
+    pub(super) elsewhere: bool,
+    /// What keeps it from answering, as far as that is known.
+    pub(super) ailment: Option<String>,
+    /// What others made of it at the balancer.
+    pub(super) outside: Option<Outside>,
+    /// The keys of listeners whose clients others keep from it.
+    pub(super) out_of: BTreeSet<&'static str>,
+    /// How long it still gets no clients, because it has failed a short while ago.
+    pub(super) held_for: Option<Duration>,
+    pub(super) samples: Samples,
+    /// Its failure, until it gets clients again.
+    pub(super) failure: Option<Failure>,
+    /// How long it has had clients again, as long as it holds fewer than the others because it was away.
+    pub(super) filling_for: Option<Duration>,
+}
+
+/// One process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ChildLook {
+    pub(super) process: Option<Identity>,
+    pub(super) doing: Doing,
+    pub(super) restarts: u32,
+    pub(super) reason: Option<String>,
+    /// What is worth knowing although it serves.
+    pub(super) note: Option<String>,
+    pub(super) memory_bytes: u64,
+    pub(super) cpu_percent: f64,
+    pub(super) uptime_seconds: u64,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing: it was not started, or stopped by an order.
+    #[default]
+    Resting,
+    /// It comes up.
+    Coming,
+    /// It serves.
+    Serving,
+    /// It runs, and answers nothing.
+    Silent,
+    /// It was told to end.
+    Ending,
+    /// It died, and does not serve again yet.
+    Dead,
+}
+
+/// The state of a node, by its process, if that is ours, and by what it answers. One that is
+/// drained is `Draining` whatever its connections.
+pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: bool) -> NodeState {
+    let heard = match vitals.silent_since() {
+        Some(_) => NodeState::Down,
+        None if vitals.is_unheard() => NodeState::Starting,
+        None if is_drained => NodeState::Draining,
+        None => NodeState::Up,
+    };
+    match child.map(|child| &child.state) {
+        None | Some(State::Up { .. }) => heard,
+        // It has not yet ended, for whoever waits for that.
+        Some(State::Stopping { then: Then::Rest, .. }) if is_drained => NodeState::Draining,
+        Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
+        Some(State::Stopping {
+            then: Then::Recover, ..
+        }) => NodeState::Down,
+        Some(
+            State::Waiting { .. }
+            | State::Starting { .. }
+            | State::Stopping {
+                then: Then::Start, ..
+            },
+        ) => NodeState::Starting,
+        Some(State::Failed) => NodeState::Failed,
+    }
+}
+
+impl ChildLook {
+    fn is_troubled(&self) -> bool {
+        matches!(self.doing, Doing::Silent | Doing::Dead)
+    }
+}
+
+impl NodeLook {
+    /// How fast it answers, without what its failure explains.
+    fn unexplained(&self) -> Samples {
+        let is_failing = self.failure.is_some() || !self.state.answers();
+        self.samples.unexplained(is_failing)
+    }
+
+    /// The state to show, of a node with so many connections.
+    fn state(&self, connections: u64) -> NodeState {
+        let own = self.own_state(connections);
+        match self.stricter_outside(own) {
+            // One that was made ready in spite of a drain by an order gets new connections, and is not drained.
+            Some(outside) if outside.state == NodeState::Draining && connections == 0 && !self.drained => {
+                NodeState::Drained
+            }
+            Some(outside) => outside.state,
+            None => own,
+        }
+    }
+
+    /// The state by what this supervisor ordered and found.
+    fn own_state(&self, connections: u64) -> NodeState {
+        match self.state {
+            NodeState::Up if self.held_for.is_some() => NodeState::HeldBack,
+            NodeState::Draining if connections == 0 => NodeState::Drained,
+            state => state,
+        }
+    }
+
+    /// What others made of it, if that is at least as strict as its `own` state.
+    fn stricter_outside(&self, own: NodeState) -> Option<&Outside> {
+        let outside = self.outside.as_ref();
+        outside.filter(|outside| strictness(outside.state) >= strictness(own))
+    }
+
+    /// Why it is not up.
+    fn reason(&self) -> Option<String> {
+        if let Some(outside) = self.stricter_outside(self.own_state(1)) {
+            return Some(outside.reason.clone());
+        }
+        match (self.state, self.held_for) {
+            (NodeState::Up, Some(Duration::ZERO)) => {
+                Some("held back until the balancer has been told that it answers".to_owned())
+            }
+            (NodeState::Up, Some(left)) => {
+                let seconds = left.as_millis().div_ceil(1_000);
+                Some(format!(
+                    "held back for {seconds} s: its former clients find another node first"
+                ))
+            }
+            (NodeState::Up, None) => self.child.note.clone(),
+            // A drain by an order needs none, and what its process once died of is over.
+            (NodeState::Draining, _) => None,
+            (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
+            (NodeState::Starting, _) if self.elsewhere => self.ailment.clone(),
+            _ => self.child.reason.clone(),
+        }
+    }
+}
+
+impl Look {
+    /// Every child's process, and this one.
+    pub(super) fn pids(&self) -> BTreeSet<u32> {
+        let nodes = self.nodes.iter().map(|node| &node.child);
+        let all = nodes.chain(&self.balancers).chain(&self.retired);
+        all.filter_map(|child| child.process)
+            .map(|process| process.pid)
+            .chain([std::process::id()])
+            .collect()
+    }
+
+    /// Whether a node is being emptied.
+    pub(super) fn drains(&self) -> bool {
+        self.nodes.iter().any(|node| node.drained)
+    }
+
+    /// Of each node, the keys of listeners whose clients others keep from it.
+    pub(super) fn out_of(&self) -> Vec<BTreeSet<&'static str>> {
+        self.nodes.iter().map(|node| node.out_of.clone()).collect()
+    }
+
+    /// The status, with connections as the kernel counts them.
+    pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
+        let nodes: Vec<Node> = self.nodes(setting, connections);
+        let balancer = self.balancer(setting);
+        Status {
+            cluster: setting.cluster.name.clone(),
+            state: self.state(setting, &balancer, &nodes),
+            balancer: Some(balancer),
+            distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
+            nodes,
+            warnings: self
+                .troubles(setting)
+                .chain(self.tampering.iter().cloned())
+                .chain(setting.plan.warnings.iter().map(ToString::to_string))
+                .collect(),
+        }
+    }
+
+    /// The health, with connections as the kernel counts them.
+    pub(super) fn health(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Health {
+        let status = self.status(setting, connections);
+        let target = setting.cluster.targets.p99;
+        let names = || setting.cluster.nodes.iter().map(|node| node.name.as_str());
+        let unexplained: Vec<Samples> = self.nodes.iter().map(NodeLook::unexplained).collect();
+        let judged = latency(names().zip(&unexplained), target);
+        let latency = latency(names().zip(self.nodes.iter().map(|node| &node.samples)), target);
+        let alerts = alerts(&setting.cluster.targets, &status, &judged, &self.facts(setting));
+        Health {
+            status,
+            latency,
+            alerts,
+        }
+    }
+
+    // Private
+
+    /// What alerts go by, beside what the status shows.
+    fn facts(&self, setting: &Setting) -> Facts {
+        let nodes = self.nodes.iter().map(|node| NodeFacts {
+            failure: node.failure.clone(),
+            is_set_outside: node.stricter_outside(node.own_state(1)).is_some(),
+        });
+        Facts {
+            nodes: nodes.collect(),
+            balancers: self.broken(setting).collect(),
+            outside: self.tampering.clone(),
+        }
+    }
+
+    /// The balancer instances in trouble: their names, and what it is.
+    fn broken(&self, setting: &Setting) -> impl Iterator<Item = (String, String)> {
+        let balancers = self.balancers.iter().enumerate();
+        let broken = balancers.filter(|(_, child)| self.balanced && child.is_troubled());
+        broken.map(|(index, child)| {
+            let what = match (child.doing, &child.reason) {
+                (Doing::Silent, _) => "runs, and answers nothing".to_owned(),
+                (_, Some(reason)) => format!("does not run: {reason}"),
+                (_, None) => "does not run".to_owned(),
+            };
+            (setting.title(Who::Balancer(index)), what)
+        })
+    }
+
+    /// Whether a balancer instance has died, or answers nothing.
+    fn is_troubled(&self) -> bool {
+        self.balancers.iter().any(ChildLook::is_troubled)
+    }
+
+    /// Of several balancer instances, those in trouble.
+    fn troubles(&self, setting: &Setting) -> impl Iterator<Item = String> {
+        let broken = self.broken(setting).filter(|_| self.balancers.len() > 1);
+        broken.map(|(name, what)| format!("{name} {what}"))
+    }
+
+    fn state(&self, setting: &Setting, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+        let as_ordered = |(node, look): (&Node, &NodeLook)| match node.state {
+            NodeState::Up => true,
+            NodeState::Draining | NodeState::Drained | NodeState::Stopped => {
+                look.drained && look.outside.is_none()
+            }
+            _ => false,
+        };
+        let is_served = if self.balanced {
+            balancer.state.serves() && self.is_any_listener_served(setting, nodes)
+        } else {
+            nodes.iter().any(|node| node.state.answers())
+        };
+        match () {
+            () if !is_served => ClusterState::Down,
+            () if balancer.state.serves()
+                && !self.is_troubled()
+                && self.tampering.is_empty()
+                && nodes.iter().zip(&self.nodes).all(as_ordered) =>
+            {
+                ClusterState::Healthy
+            }
+            () => ClusterState::Degraded,
+        }
+    }
+
+    /// Whether the clients of at least one listener find a node that serves.
+    fn is_any_listener_served(&self, setting: &Setting, nodes: &[Node]) -> bool {
+        let mut keys = setting.cluster.listen.ports().map(|(key, _)| key);
+        keys.any(|key| {
+            let serves = |(node, look): (&Node, &NodeLook)| {
+                let own = look.own_state(node.connections);
+                matches!(own, NodeState::Up | NodeState::HeldBack | NodeState::Draining)
+                    && !look.out_of.contains(key)
+            };
+            !self.closed.contains(key) && nodes.iter().zip(&self.nodes).any(serves)
+        })
+    }
+
+    fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
+        let counts = connections
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(ConnectionsBy::default()));
+        let looks = self.nodes.iter().zip(counts);
+        setting
+            .cluster
+            .nodes
+            .iter()
+            .zip(looks)
+            .map(|(node, (look, connections_by))| Node {
+                name: node.name.clone(),
+                state: look.state(connections_by.tcp + connections_by.http),
+                answers: look.state.answers(),
+                pid: look.child.process.map(|process| process.pid),
+                elsewhere: look.elsewhere,
+                restarts: look.child.restarts,
+                tcp: node.tcp,
+                http: node.http,
+                connections: connections_by.tcp + connections_by.http,
+                connections_by,
+                memory_bytes: look.child.memory_bytes,
+                cpu_percent: look.child.cpu_percent,
+                uptime_seconds: look.child.uptime_seconds,
+                reason: look.reason(),
+                filling_seconds: look.filling_for.map(|time| time.as_secs()),
+                erlang: None,
+            })
+            .collect()
+    }
+
+    fn balancer(&self, setting: &Setting) -> Balancer {
+        let all = |doing| self.balancers.iter().all(|child| child.doing == doing);
+        let any = |doing| self.balancers.iter().any(|child| child.doing == doing);
+        let state = match () {
+            () if !self.balanced || all(Doing::Resting) => BalancerState::Stopped,
+            () if self.is_troubled() && !any(Doing::Serving) => BalancerState::Failed,
+            () if any(Doing::Ending) => BalancerState::Stopped,
+            // Of several instances, the others serve the clients of one in trouble.
+            () if (all(Doing::Serving) || self.is_troubled()) && !self.reloading => BalancerState::Running,
+            () => BalancerState::Reloading,
+        };
+        let stats_sockets = setting.sockets();
+        Balancer {
+            kind: setting.balancer.kind(),
+            state,
+            pids: self
+                .balancers
+                .iter()
+                .chain(&self.retired)
+                .filter_map(|child| child.process)
+                .map(|process| process.pid)
+                .collect(),
+            restarts: self.balancers.iter().map(|child| child.restarts).sum(),
+            uptime_seconds: self
+                .balancers
+                .iter()
+                .map(|child| child.uptime_seconds)
+                .max()
+                .unwrap_or(0),
+            endpoints: endpoints(setting, stats_sockets.first().cloned()),
+            stats_sockets,
+            overrides: self.tampering.clone(),
+            chosen_by: chosen_by(setting),
+        }
+    }
+}
+
+// Private
+
+/// How strict a state is: of two words about a node, the stricter one counts.
+const fn strictness(state: NodeState) -> u8 {
+    match state {
+        NodeState::Up => 0,
+        NodeState::HeldBack => 1,
+        NodeState::Drained => 2,
+        NodeState::Draining => 3,
+        NodeState::Maintenance => 4,
+        NodeState::Starting => 5,
+        NodeState::Down => 6,
+        NodeState::Stopped => 7,
+        NodeState::Failed => 8,
+    }
+}
+
+fn chosen_by(setting: &Setting) -> BTreeMap<String, ChosenBy> {
+    let listeners = setting.cluster.listen.ports();
+    listeners
+        .filter_map(|(key, _)| {
+            Some((
+                key.to_owned(),
+                setting.balancer.chosen_by(setting.deployment(), key)?,
+            ))
+        })
+        .collect()
+}
+
+fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
+    let listen = &setting.cluster.listen;
+    let clients = listen
+        .ports()
+        .map(|(key, port)| (key.to_owned(), listen.reachable(port)));
+    let pages = listen.pages().map(|(key, address)| (key.to_owned(), address));
+    Endpoints {
+        listeners: clients.chain(pages).collect(),
+        stats_socket,
+        status_socket: setting.balancer.status_socket(&setting.run_dir),
+    }
+}

@@ -1,0 +1,270 @@
+//! What does not change while a supervisor runs, unless it is reloaded.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::health::liveness::PATIENCE;
+use super::node_runtime::Makings;
+use super::process::readiness::Sign;
+use super::process::stop_sequence::Ladder;
+use super::rollout::Who;
+use super::state_file::Launch;
+use crate::balancer::{Balancer, ConfigFile, Deployment};
+use crate::base::units::Period;
+use crate::erlang::beam::Nodes;
+use crate::plan::{PROBE_SOURCE, Plan};
+use crate::platform::{Instance, Program, RunDir, self_exe};
+use crate::probe::{Probe, Question, Service};
+use crate::profile::{Cluster, Node, Restart, Runtime};
+use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
+
+/// What an ending node gets until it is killed.
+const NODE_GRACE: Duration = Duration::from_secs(5);
+/// What an ending BEAM node gets after each time that it is told to end. In a mesh it takes leave of the others, and needs some
+/// 3 seconds. One that is just starting does not hear it, and is told again.
+const BEAM_TERMS: [Duration; 3] = [
+    Duration::from_secs(4),
+    Duration::from_secs(3),
+    Duration::from_secs(3),
+];
+/// What an ending balancer gets, after its connections had their grace, until it is killed.
+const BALANCER_GRACE: Duration = Duration::from_secs(2);
+
+/// The profile and everything made from it.
+pub(super) struct Setting {
+    pub(super) launch: Launch,
+    pub(super) cluster: Cluster,
+    pub(super) plan: Plan,
+    pub(super) balancer: Box<dyn Balancer>,
+    pub(super) run_dir: RunDir,
+    pub(super) templates: Templates,
+    /// What nodes are made of.
+    pub(super) makings: Makings,
+}
+
+impl Setting {
+    /// The child's name: in the state file, and of its log file, which all balancer instances share.
+    pub(super) fn name(&self, who: Who) -> &str {
+        match who {
+            Who::Node(index) => &self.cluster.nodes[index].name,
+            Who::Balancer(_) | Who::Retired(_) => self.balancer.kind().name(),
+        }
+    }
+
+    /// The child's name for people: which of several balancer instances it is, too.
+    pub(super) fn title(&self, who: Who) -> String {
+        let name = self.name(who);
+        match who {
+            Who::Balancer(index) => match self.plan.balancer.instance(index) {
+                Instance::Only => name.to_owned(),
+                Instance::Numbered(number) => format!("{name}-{number}"),
+            },
+            Who::Node(_) | Who::Retired(_) => name.to_owned(),
+        }
+    }
+
+    /// The log of all balancer instances.
+    pub(super) fn balancer_log(&self) -> PathBuf {
+        self.run_dir.log(self.balancer.kind().name())
+    }
+
+    /// The addresses on which several balancer instances listen together; none where there is but one.
+    pub(super) fn shared(&self) -> Vec<SocketAddr> {
+        self.plan.shared(&self.cluster)
+    }
+
+    /// Every child that this supervisor may own. Nodes that run elsewhere are none.
+    pub(super) fn children(&self) -> impl Iterator<Item = Who> {
+        let nodes = if self.cluster.runtime == Runtime::External {
+            0
+        } else {
+            self.cluster.nodes.len()
+        };
+        let balancers = usize::from(self.plan.balancer.instances);
+        (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
+    }
+
+    /// What the balancer serves.
+    pub(super) fn deployment(&self) -> Deployment<'_> {
+        Deployment {
+            cluster: &self.cluster,
+            plan: &self.plan,
+            run_dir: &self.run_dir,
+            templates: &self.templates,
+        }
+    }
+
+    /// The frontends that the balancer has, by name: for clients, and for its pages.
+    pub(super) fn frontends(&self) -> BTreeSet<&'static str> {
+        let keys = self.cluster.listen.ports().map(|(key, _)| key);
+        keys.filter(|key| *key == "tcp" || self.cluster.has_http())
+            .map(frontend_behind)
+            .chain(self.balancer.page_frontends(self.deployment()))
+            .collect()
+    }
+
+    /// Where clients connect to the only balancer instance; none where several listen together.
+    pub(super) fn own_listener(&self) -> Option<SocketAddr> {
+        let (_, port) = self.cluster.listen.ports().next()?;
+        (self.plan.balancer.instances == 1).then(|| self.cluster.listen.reachable(port))
+    }
+
+    /// The runtime APIs of all balancer instances; none for a balancer without one.
+    pub(super) fn sockets(&self) -> Vec<PathBuf> {
+        self.balancer.sockets(self.deployment())
+    }
+
+    /// The runtime API of a balancer instance, for balancers that have one.
+    pub(super) fn socket(&self, instance: usize) -> Option<PathBuf> {
+        self.sockets().get(instance).cloned()
+    }
+
+    /// How a balancer instance shows that it serves.
+    pub(super) fn sign(&self, instance: usize) -> Sign {
+        let page = || self.balancer.status_socket(&self.run_dir).map(Sign::StatusPage);
+        let api = self.socket(instance).map(Sign::RuntimeApi);
+        api.or_else(page).unwrap_or(Sign::Running)
+    }
+
+    /// How the child is run.
+    pub(super) fn program(&self, who: Who) -> Program {
+        match who {
+            Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
+            Who::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
+            // It is never run again.
+            Who::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
+        }
+    }
+
+    /// Writes what the child reads when it starts. The balancer's files are there already.
+    pub(super) fn furnish(&self, who: Who) -> io::Result<()> {
+        match (&self.makings, who) {
+            (Makings::Erlmcp(erlmcp), Who::Node(index)) => {
+                erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How a dead child is restarted. Everybody waits for a balancer, so it waits a second at most.
+    pub(super) fn restart(&self, who: Who) -> Restart {
+        let mut policy = self.cluster.restart;
+        if !matches!(who, Who::Node(_)) {
+            let longest = policy.backoff.from.max(Period::from(Duration::from_secs(1)));
+            policy.backoff.to = policy.backoff.to.min(longest);
+        }
+        policy
+    }
+
+    /// How long a node that has failed gets no clients: what the balancer's own checks would take to raise a server.
+    pub(super) fn hold(&self) -> Duration {
+        let health = self.cluster.health;
+        health.interval.duration().saturating_mul(health.rise.into())
+    }
+
+    /// Time between two orders to hold a node back. One lasts for `rise` good checks, which are a fast interval apart:
+    /// this is so much less that a few may be late. Only with a `rise` of 1 it may be raised in between.
+    pub(super) fn reminder(&self) -> Duration {
+        const PARTS: u32 = 4;
+        self.cluster.health.fast_interval().duration() / PARTS
+    }
+
+    /// How the child is ended; a balancer's connections get `grace` to end by themselves.
+    pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
+        match who {
+            Who::Node(index) => {
+                let ladder = match self.cluster.nodes[index].distribution {
+                    Some(_) => BEAM_TERMS.to_vec(),
+                    None => vec![NODE_GRACE],
+                };
+                Ladder(ladder.into_iter().map(|grace| (Signal::SIGTERM, grace)).collect())
+            }
+            Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
+                Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
+            }
+            Who::Balancer(_) | Who::Retired(_) => Ladder(vec![
+                (self.balancer.drain_signal(), grace),
+                (self.balancer.end_signal(), BALANCER_GRACE),
+            ]),
+        }
+    }
+
+    /// What the node is asked to see whether it lives.
+    pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
+        let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
+            .map(|service| Question::for_node(self.cluster.health.kind, service, node))
+            .into();
+        // A node without HTTP is asked the same for both.
+        asked.dedup();
+        let probe = |(target, question)| Probe {
+            target,
+            question,
+            source: source(target),
+            timeout: PATIENCE,
+        };
+        asked.into_iter().map(probe).collect()
+    }
+
+    /// The files that nodes read.
+    ///
+    /// # Errors
+    /// When a template override cannot be read, parsed or filled.
+    pub(super) fn node_files(&self) -> Result<Option<ConfigFile>, RenderError> {
+        if !matches!(self.makings, Makings::Beam(_)) {
+            return Ok(None);
+        }
+        Ok(Some(ConfigFile {
+            path: self.run_dir.erlang_config(),
+            content: cluster_config(&self.cluster, &self.plan, &self.templates)?,
+        }))
+    }
+
+    // Private
+
+    fn node_program(&self, node: &Node) -> Program {
+        let mut program = match &self.makings {
+            Makings::Beam(otp) => Nodes {
+                otp,
+                cluster: &self.cluster,
+                plan: &self.plan,
+                run_dir: &self.run_dir,
+            }
+            .program(node),
+            Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
+            Makings::Command => self.command(node),
+            // Those that run elsewhere are never run here.
+            Makings::Embedded | Makings::Elsewhere => self.embedded_node(node),
+        };
+        program.nofile = Some(self.plan.nodes.nofile);
+        program
+    }
+
+    /// A rule has seen to it that the profile names one.
+    fn command(&self, node: &Node) -> Program {
+        let mut words = self.cluster.command.iter().map(|word| node.fill(word));
+        Program::new(words.next().unwrap_or_default()).args(words)
+    }
+
+    fn embedded_node(&self, node: &Node) -> Program {
+        let mut program = Program::new(self_exe())
+            .args(["node", "--name", &node.name, "--tcp", &node.tcp.to_string()])
+            .args(["--workers", &self.plan.nodes.workers.to_string()])
+            .args(["--max-connections", &self.plan.nodes.maxconn.to_string()]);
+        if let Some(http) = node.http {
+            program = program.args(["--http", &http.to_string()]);
+        }
+        program.name = Some("clusterctl".into());
+        program.with_huge_pages()
+    }
+}
+
+// Private
+
+fn source(target: SocketAddr) -> Option<IpAddr> {
+    matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback()).then_some(PROBE_SOURCE)
+}
