@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 
 use super::failure::Failure;
-use super::names;
+use super::suggestions;
 use crate::profile::BalancerKind;
 
 /// The balancers that can be chosen.
@@ -31,7 +31,7 @@ impl BalancerName {
     }
 
     fn unknown(&self) -> Failure {
-        names::unknown("balancer", &self.0, AVAILABLE.iter().map(|kind| kind.name()))
+        suggestions::unknown("balancer", &self.0, AVAILABLE.iter().map(|kind| kind.name()))
     }
 }
 

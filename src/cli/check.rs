@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::Outcome;
-use super::planned::Planned;
+use super::preview::Planned;
 use super::printer::Printer;
 use super::reply::CheckReply;
 use super::settings::Settings;

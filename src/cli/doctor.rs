@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::args::Doctor;
 use super::balancer_name::AVAILABLE;
+use super::doctor_fix::{Change, Witness, mend};
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
-use super::mending::{Change, Witness, mend};
 use super::printer::Printer;
 use super::settings::Settings;
 use crate::balancer::{self, FindError};

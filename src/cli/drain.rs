@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::names::known_node;
 use super::printer::Printer;
 use super::reply::NodeReply;
 use super::settings::Settings;
+use super::suggestions::known_node;
 use crate::api::{Client, ClientError, DrainOrder, Node, NodeState};
 use crate::platform::RunDir;
 

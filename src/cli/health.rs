@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::status::{judge, stopped};
 use crate::api::{Client, ClientError, Health};
 use crate::platform::RunDir;
-use crate::report::{self, paint};
+use crate::report::{self, style};
 
 /// Shows it.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Health) -> Outcome {
@@ -107,7 +107,7 @@ fn show(settings: &Settings, printer: &Printer, health: &Health) -> Result<(), F
     }
     let text = format!(
         "{}\n{}",
-        paint::dim(&report::timestamp(SystemTime::now())),
+        style::dim(&report::timestamp(SystemTime::now())),
         report::health(health, printer.width())
     );
     if printer.on_terminal {

@@ -10,14 +10,14 @@ use super::balancer_name::AVAILABLE;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::log_file::LogFile;
-use super::names;
 use super::printer::Printer;
 use super::reply::LogLine;
 use super::settings::Settings;
+use super::suggestions;
 use crate::platform::RunDir;
 use crate::profile::{self, Cluster, Runtime, closest};
 use crate::render::NGINX_ACCESS_LOG;
-use crate::report::paint;
+use crate::report::style;
 use crate::supervisor::Record;
 
 /// Between two looks at files that are followed.
@@ -118,7 +118,7 @@ impl Reader<'_> {
         if self.wanted.is_some() {
             return Ok(self.printer.data(&lines)?);
         }
-        let prefix = paint::cyan(&format!("{name} |"));
+        let prefix = style::cyan(&format!("{name} |"));
         let prefixed: Vec<String> = lines.lines().map(|line| format!("{prefix} {line}")).collect();
         Ok(self.printer.data(&prefixed.join("\n"))?)
     }
@@ -142,7 +142,7 @@ fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<Str
     }
     // Offered only where it was probably meant: most of them have no log here.
     known.extend(closest(name, others));
-    names::unknown("log", name, known)
+    suggestions::unknown("log", name, known)
 }
 
 /// The cluster whose logs these are: the recorded one, else the one of the flags. Without either it is the default one only where

@@ -5,10 +5,11 @@
 mod args;
 mod balancer_name;
 mod check;
-mod complaints;
+mod clap_errors;
 mod completions;
 mod dataplane;
 mod doctor;
+mod doctor_fix;
 mod drain;
 mod erlang;
 mod exit;
@@ -19,10 +20,8 @@ mod load_test;
 mod log_file;
 mod logs;
 mod man;
-mod mending;
-mod names;
 mod node;
-mod planned;
+mod preview;
 mod printer;
 mod profile;
 mod progress;
@@ -34,11 +33,12 @@ mod restart;
 mod serving;
 mod settings;
 mod start;
+mod startup_warnings;
 mod stats;
 mod status;
 mod stop;
+mod suggestions;
 mod supervise;
-mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -75,7 +75,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => {
             let printer = Printer::new(true);
-            let outcome = usage::answer(error, &printer);
+            let outcome = clap_errors::answer(error, &printer);
             (printer, outcome)
         }
     };

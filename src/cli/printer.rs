@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten};
 use crate::base::units::readable;
-use crate::report::paint;
+use crate::report::style;
 
 /// The only thing that prints.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl Printer {
 
     /// What the user should know although it went well, to stderr.
     pub(super) fn warning(&self, text: &str) {
-        self.note(&format!("{} {text}", paint::yellow("warning:")));
+        self.note(&format!("{} {text}", style::yellow("warning:")));
     }
 
     /// Why it did not go well, to stderr.
@@ -99,10 +99,10 @@ impl Printer {
         if failure.speaks_for_itself() {
             self.note(&readable(&failure.text()));
         } else {
-            self.note(&format!("{} {}", paint::red("error:"), readable(&failure.text())));
+            self.note(&format!("{} {}", style::red("error:"), readable(&failure.text())));
         }
         if let Some(hint) = &failure.hint {
-            self.note(&format!("{} {}", paint::cyan("hint:"), readable(hint)));
+            self.note(&format!("{} {}", style::cyan("hint:"), readable(hint)));
         }
     }
 

@@ -3,12 +3,12 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::Outcome;
-use super::names::known_node;
 use super::printer::Printer;
 use super::progress;
 use super::reply::RestartReply;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
+use super::suggestions::known_node;
 use crate::api::{Client, Node, RestartOrder};
 
 /// Restarts, and waits until it serves again.

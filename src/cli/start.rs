@@ -2,12 +2,12 @@
 
 use super::args;
 use super::balancer_name::BalancerName;
-use super::complaints::Complaints;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
+use super::startup_warnings::Complaints;
 use crate::api::{Client, ClientError, NodeState, Only, Rollout, StartOrder, Status};
 use crate::base::telemetry;
 use crate::platform::RunDir;

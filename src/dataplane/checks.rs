@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
-use super::plane::Plane;
 use super::server::{Event, Server, lock, rules};
+use super::shared::Plane;
 use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
 use crate::probe::{Failure, Probe, Question};
 

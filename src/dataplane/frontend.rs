@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::backend::Backend;
+use super::client_limits::{Refused, Visit, Visitors};
 use super::clock::Clock;
+use super::counters::{Bytes, Gauge, PeakRate, count};
 use super::server::lock;
-use super::tally::{Bytes, Gauge, PeakRate, count};
-use super::visitors::{Refused, Visit, Visitors};
 use crate::base::telemetry::Throttle;
 use crate::haproxy_api::server::{FrontendFigures, FrontendState};
 use crate::profile::PerIp;

@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::backend::Backend;
-use super::layout::Layout;
-use super::memory::{self, Remembered};
-use super::plane::Plane;
-use super::subject::{Pulse, sent};
+use super::runtime_api::{Pulse, sent};
+use super::shared::Plane;
+use super::sticky_file::{self, Remembered};
+use super::topology::Layout;
 use crate::platform::usage::usage;
 
 /// Time between two rounds.
@@ -60,7 +60,7 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
 
 /// Lets the tables know again what the file at `path` says.
 pub(super) fn remember(layout: &Layout, path: &Path) {
-    let remembered = memory::load(path, SystemTime::now());
+    let remembered = sticky_file::load(path, SystemTime::now());
     for backend in &layout.backends {
         let pool = backend.pool();
         let Some(sticky) = &pool.sticky else { continue };
@@ -93,7 +93,7 @@ pub(super) fn save(layout: &Layout) {
         let entries: Vec<(IpAddr, u32, Duration)> = sticky.entries(now);
         remembered.extend(Remembered::of_backend(&backend.name, &entries, name));
     }
-    if let Err(error) = memory::save(path, &remembered, SystemTime::now()) {
+    if let Err(error) = sticky_file::save(path, &remembered, SystemTime::now()) {
         tracing::warn!(file = %path.display(), %error, "cannot keep sticky clients for the next start");
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::backend::{Lease, Notify};
-use super::layout::Layout;
 use super::server::Server;
+use super::topology::Layout;
 use crate::haproxy_api::server::SessionFigures;
 
 /// What a worker is told.

@@ -16,23 +16,23 @@ mod admission;
 mod backend;
 mod balance;
 mod checks;
+mod client_limits;
 mod clock;
+mod counters;
 mod frontend;
 mod housekeeping;
 mod inbox;
-mod layout;
 mod lines;
-mod memory;
-mod plane;
 mod process;
 mod rate;
 pub mod relay;
 mod reload;
+mod runtime_api;
 mod server;
+mod shared;
 mod sticky;
-mod subject;
-mod tally;
-mod visitors;
+mod sticky_file;
+mod topology;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ use tokio::task::JoinSet;
 
 use crate::base::shutdown;
 use crate::dataplane_config::DataplaneError;
-use crate::haproxy_api::server as runtime_api;
+use crate::haproxy_api::server as haproxy_server;
 use crate::haproxy_api::server::pages::{self, Site};
 use crate::haproxy_api::server::{Door, DoorError, Level};
 use crate::platform::{descriptors, thread};
@@ -57,11 +57,11 @@ use crate::workers::{self, WorkersError};
 
 use clock::Clock;
 use inbox::Inbox;
-use layout::Layout;
-use plane::Plane;
 use reload::Reload;
+use runtime_api::Speaker;
 use server::lock;
-use subject::Speaker;
+use shared::Plane;
+use topology::Layout;
 use worker::{About, Worker};
 
 /// Why the data plane does not serve.
@@ -149,7 +149,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
     let (end, ended) = shutdown::channel();
     let mut speaking = JoinSet::new();
-    speaking.spawn(runtime_api::serve(
+    speaking.spawn(haproxy_server::serve(
         door,
         Arc::clone(&speaker),
         Level::Admin,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::tally::{Gauge, PeakRate, count};
+use super::counters::{Gauge, PeakRate, count};
 
 /// The process.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::sync::oneshot;
 
-use super::errors::Errors;
+use super::error_counts::Errors;
 use super::names::NodeId;
 use super::times::Times;
 

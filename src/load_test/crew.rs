@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::command::{Command, Reading};
-use super::errors::Errors;
+use super::error_counts::Errors;
 use super::names::NodeId;
 use super::tally::Tally;
 use super::times::Times;

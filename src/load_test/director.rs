@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use super::command::Command;
 use super::counting;
 use super::crew::{Crew, Standing};
-use super::failing::{self, Failing, FailingError};
-use super::glance::Glance;
+use super::fault_injection::{self, Failing, FailingError};
 use super::memory::Meter;
 use super::order::{Cluster, Order};
 use super::outcome::{Found, Victims};
+use super::progress::Glance;
 use super::results::{FailoverMode, Moment, Phase, millis};
 use super::run::RunError;
 use super::timeline::Timeline;
@@ -215,7 +215,7 @@ impl<'a> Director<'a> {
         node: &str,
         mode: FailoverMode,
     ) -> Result<Victims, FailingError> {
-        let process = failing::process_of(cluster, node).await?;
+        let process = fault_injection::process_of(cluster, node).await?;
         let clients = self.crew.fail(self.common.names.id(node)).await;
         let at = self.common.now();
         let failing = Failing::begin(cluster, node, mode, process)?;

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use super::conversation::Site;
 use super::crew::CrewError;
 use super::director::Director;
-use super::glance::Glance;
-use super::greeting;
+use super::error::{Kind, Trouble};
 use super::memory::Meter;
 use super::order::Order;
+use super::preflight;
+use super::progress::Glance;
 use super::protocol::Protocol;
 use super::results::Results;
-use super::trouble::{Kind, Trouble};
 use crate::base::shutdown::Shutdown;
 use crate::base::units::excerpt;
 use crate::platform::{descriptors, thread};
@@ -91,7 +91,7 @@ pub async fn run(
         path: order.path.clone(),
     });
     let greeted = tokio::select! {
-        greeted = greeting::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,
+        greeted = preflight::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,
         () = stop.ordered() => return Err(RunError::Interrupted),
     };
     greeted.map_err(|source| RunError::NotServed {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::errors::Errors;
+use super::error_counts::Errors;
 use super::names::NodeId;
 use super::results::Messages;
 use super::times::Times;

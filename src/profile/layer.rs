@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_yaml::{Mapping, Value};
 
-use super::places::{Place, Places, join};
 use super::problem::{Mark, Problem, Text};
+use super::spans::{Place, Places, join};
 use crate::base::units::excerpt;
 
 /// No profile is longer, and the time to refuse one stays short.

@@ -3,8 +3,8 @@
 use serde_yaml::{Mapping, Value};
 
 use super::layer::Layer;
-use super::places::parent;
 use super::problem::Mark;
+use super::spans::parent;
 
 /// At least one layer; the first is the defaults.
 #[derive(Clone, Debug)]

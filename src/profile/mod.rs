@@ -2,28 +2,28 @@
 
 mod closest;
 mod cluster;
-mod difference;
+mod diff;
 mod document;
 mod endpoints;
 mod flow;
-mod keys;
 mod layer;
 mod layers;
 mod mistyped;
+mod parsed;
 mod placeholders;
-mod places;
 mod problem;
 mod resolve;
 mod rules;
 mod schema;
 mod shell;
 mod source;
+mod spans;
 mod typed;
-mod written;
+mod unknown_keys;
 
 pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
-pub use difference::{Change, difference};
+pub use diff::{Change, difference};
 pub use document::{
     Algorithm, BalancerKind, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart,
     Route, Routing, Runtime, Sticky, Table, Targets, Timeouts,

@@ -5,10 +5,10 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 use super::document::{Binaries, Document, Runtime, Tls};
+use super::parsed::Written;
 use super::problem::Problems;
 use super::rules;
 use super::source::{Source, embedded};
-use super::written::Written;
 
 /// Reads a profile, laid over the defaults, and holds it against every rule.
 ///

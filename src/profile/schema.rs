@@ -4,8 +4,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::document::Document;
-use super::places::join;
 use super::source::{DEFAULT, embedded};
+use super::spans::join;
 
 /// The JSON schema of a profile that a user writes: no key is required, no other is allowed, the defaults are told.
 #[must_use]

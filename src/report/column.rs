@@ -9,7 +9,7 @@ pub(super) fn align(texts: &[String]) -> Vec<String> {
 
 // Private
 
-/// Characters that take room: none in an escape sequence of [`paint`](super::paint).
+/// Characters that take room: none in an escape sequence of [`paint`](super::style).
 fn width(text: &str) -> usize {
     let mut escaped = false;
     let takes_room = |c: &char| {
@@ -22,13 +22,13 @@ fn width(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paint;
     use super::*;
+    use crate::report::style;
 
     #[test]
     fn colour_takes_no_room() {
-        assert_eq!(width(&paint::red("✗ down")), 6);
-        let aligned = align(&["a".to_owned(), paint::green("abc")]);
-        assert_eq!(aligned, ["a  ".to_owned(), paint::green("abc")]);
+        assert_eq!(width(&style::red("✗ down")), 6);
+        let aligned = align(&["a".to_owned(), style::green("abc")]);
+        assert_eq!(aligned, ["a  ".to_owned(), style::green("abc")]);
     }
 }

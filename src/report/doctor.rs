@@ -1,7 +1,7 @@
 //! What an examination of this host has found.
 
 use super::column::align;
-use super::paint;
+use super::style;
 use crate::plan::Warning;
 use crate::plan::doctor::{Finding, Level};
 
@@ -22,7 +22,7 @@ pub fn warning(warning: &Warning) -> String {
     match &warning.fix {
         Some(fix) => format!(
             "{warning}\n         {} {}",
-            paint::cyan("fix:"),
+            style::cyan("fix:"),
             fix.replace('\n', "\n              ")
         ),
         None => warning.to_string(),
@@ -33,7 +33,7 @@ pub fn warning(warning: &Warning) -> String {
 #[must_use]
 pub fn change(what: &str, undo: Option<&str>) -> String {
     let undo = undo.map_or(String::new(), |undo| {
-        format!("  {} {undo}\n", paint::cyan("undo:"))
+        format!("  {} {undo}\n", style::cyan("undo:"))
     });
     format!("{what}\n{undo}")
 }
@@ -41,15 +41,15 @@ pub fn change(what: &str, undo: Option<&str>) -> String {
 /// Why the change that was just announced could not be made.
 #[must_use]
 pub fn not_changed(why: &str) -> String {
-    format!("  {} {why}\n", paint::red("not changed:"))
+    format!("  {} {why}\n", style::red("not changed:"))
 }
 
 /// How it is, in one character.
 pub(super) fn mark(level: Level) -> String {
     match level {
-        Level::Ok => paint::green("✓"),
-        Level::Warn => paint::yellow("!"),
-        Level::Fail => paint::red("✗"),
+        Level::Ok => style::green("✓"),
+        Level::Warn => style::yellow("!"),
+        Level::Fail => style::red("✗"),
     }
 }
 
@@ -60,7 +60,7 @@ fn line(finding: &Finding, check: &str) -> String {
     let margin = " ".repeat(check.chars().count() + 4);
     let fix = finding.fix.as_ref().map_or(String::new(), |fix| {
         let fix = fix.replace('\n', &format!("\n{margin}     "));
-        format!("{margin}{} {fix}\n", paint::cyan("fix:"))
+        format!("{margin}{} {fix}\n", style::cyan("fix:"))
     });
     format!("{mark} {check}  {}\n{fix}", finding.detail)
 }

@@ -1,7 +1,7 @@
 //! BEAM nodes: how each is, and whether all are connected to one another.
 
 use super::column::align;
-use super::{numbers, paint};
+use super::{numbers, style};
 use crate::api::Node;
 use crate::erlang::distribution::Vitals;
 
@@ -57,9 +57,9 @@ pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
             .collect();
         (!missing.is_empty()).then(|| format!("{} is not connected to {}", node.name, missing.join(", ")))
     });
-    let lacks: Vec<String> = lacks.map(|lack| paint::yellow(&lack)).collect();
+    let lacks: Vec<String> = lacks.map(|lack| style::yellow(&lack)).collect();
     if lacks.is_empty() {
-        vec![paint::green(&format!(
+        vec![style::green(&format!(
             "all {} nodes are connected to one another",
             nodes.len()
         ))]
@@ -105,7 +105,7 @@ mod tests {
         let whole = [beam(1, &["erlmcp2@localhost"]), beam(2, &["erlmcp1@localhost"])];
         assert_eq!(
             mesh(&whole),
-            [paint::green("all 2 nodes are connected to one another")]
+            [style::green("all 2 nodes are connected to one another")]
         );
         let parted = [
             beam(1, &["erlmcp2@localhost"]),
@@ -117,7 +117,7 @@ mod tests {
             "erlmcp2 is not connected to erlmcp3",
             "erlmcp3 does not say whom it is connected to",
         ];
-        assert_eq!(mesh(&parted), lacks.map(paint::yellow));
+        assert_eq!(mesh(&parted), lacks.map(style::yellow));
     }
 
     #[test]

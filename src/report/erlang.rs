@@ -1,6 +1,6 @@
 //! What BEAM nodes say of themselves.
 
-use super::{numbers, paint, table};
+use super::{numbers, style, table};
 use crate::erlang::distribution::{Memory, Nodes, Ports, Process, Processes, Vitals};
 
 /// A node's memory by kind.
@@ -29,10 +29,10 @@ pub fn erlang_processes(processes: &Processes) -> String {
         ..
     } = processes;
     let title = format!("{count} of {limit} processes, {run_queue} waiting to be run");
-    let mut lines = vec![paint::bold(&title)];
+    let mut lines = vec![style::bold(&title)];
     // It leaves out itself, and what has begun since.
     if looked_at + 100 < *count {
-        lines.push(paint::yellow(&format!(
+        lines.push(style::yellow(&format!(
             "Only {looked_at} of them were looked at."
         )));
     }
@@ -66,7 +66,7 @@ pub fn erlang_nodes(nodes: &Nodes) -> String {
     ];
     let line = |(kind, names): (&str, &Vec<String>)| {
         let names = if names.is_empty() {
-            paint::dim("none")
+            style::dim("none")
         } else {
             harmless(&names.join(", "))
         };
@@ -100,7 +100,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 fn titled(title: &str, lines: Vec<String>) -> String {
-    let mut all = vec![paint::bold(title), String::new()];
+    let mut all = vec![style::bold(title), String::new()];
     all.extend(lines);
     all.join("\n")
 }

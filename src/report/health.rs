@@ -3,7 +3,7 @@
 use super::column::align;
 use super::emulators::{emulators, mesh};
 use super::status::{heading, node_lines, section, totals, warnings};
-use super::{numbers, paint};
+use super::{numbers, style};
 use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
 /// The cluster in the shape of the reference's health check, and all that is known beside. What is wrong comes first: a small
@@ -34,9 +34,9 @@ pub fn health(health: &Health, width: Option<usize>) -> String {
 /// What a difference of latencies is called, in its colour.
 pub(super) fn class(class: LatencyClass) -> String {
     match class {
-        LatencyClass::Excellent | LatencyClass::Good => paint::green(class.name()),
-        LatencyClass::Warning => paint::yellow(class.name()),
-        LatencyClass::Critical => paint::red(class.name()),
+        LatencyClass::Excellent | LatencyClass::Good => style::green(class.name()),
+        LatencyClass::Warning => style::yellow(class.name()),
+        LatencyClass::Critical => style::red(class.name()),
     }
 }
 
@@ -139,7 +139,7 @@ fn alert(alert: &Alert) -> String {
         Some(node) => format!("✗ {node} {}", alert.message),
         None => format!("✗ {}", alert.message),
     };
-    paint::red(&text)
+    style::red(&text)
 }
 
 #[cfg(test)]

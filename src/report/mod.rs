@@ -1,5 +1,6 @@
 //! Results as text for people: pure functions from the wire types to a `String`, coloured by [`paint`].
 
+mod capacity;
 mod clock;
 mod column;
 mod doctor;
@@ -7,24 +8,23 @@ mod emulators;
 mod erlang;
 mod health;
 mod load_test;
+mod node_mark;
 pub mod numbers;
-pub mod paint;
-mod prospect;
 mod rollout;
 mod serving;
-mod standing;
 mod stats;
 mod status;
+pub mod style;
 mod table;
 #[cfg(test)]
 mod testing;
 
+pub use capacity::prospect;
 pub use clock::timestamp;
 pub use doctor::{change, doctor, not_changed, warning};
 pub use erlang::{erlang_memory, erlang_nodes, erlang_ports, erlang_processes};
 pub use health::health;
 pub use load_test::{load_test, load_test_comparison, load_test_page, load_test_progress};
-pub use prospect::prospect;
 pub use rollout::{failed_rollout, step};
 pub use serving::serving;
 pub use stats::stats;

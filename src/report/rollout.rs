@@ -1,6 +1,6 @@
 //! How a start or a restart gets on, and why it failed.
 
-use super::paint;
+use super::style;
 use crate::api::{Rollout, Step, StepState};
 
 /// One child's part.
@@ -8,11 +8,11 @@ use crate::api::{Rollout, Step, StepState};
 pub fn step(step: &Step) -> String {
     let Step { name, state } = step;
     match state {
-        StepState::Waiting => format!("{name} {}", paint::dim("waiting")),
+        StepState::Waiting => format!("{name} {}", style::dim("waiting")),
         StepState::Starting => format!("{name} starting"),
-        StepState::Ready => format!("{} {name} ready", paint::green("✓")),
-        StepState::Adopted => format!("{} {name} adopted, it was running", paint::green("✓")),
-        StepState::Failed => format!("{} {name} failed", paint::red("✗")),
+        StepState::Ready => format!("{} {name} ready", style::green("✓")),
+        StepState::Adopted => format!("{} {name} adopted, it was running", style::green("✓")),
+        StepState::Failed => format!("{} {name} failed", style::red("✗")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What serves where, in a few lines.
 
-use super::paint;
+use super::style;
 use crate::api::{NodeState, Status};
 
 /// The listeners that are told, by their key in the profile.
@@ -22,7 +22,7 @@ pub fn serving(status: &Status, how: &str) -> String {
         .filter(|node| node.state == NodeState::Up)
         .count();
     let nodes = format!("{up} of {} nodes up", status.nodes.len());
-    let name = paint::bold(&status.cluster);
+    let name = style::bold(&status.cluster);
     let Some(balancer) = &status.balancer else {
         return format!("{name} {how}: {nodes}");
     };

@@ -1,6 +1,6 @@
 //! `stats`: the balancer's own view, as a table.
 
-use super::{numbers, paint, table};
+use super::{numbers, style, table};
 use crate::api::{Figure, NginxTotals, Stats, StatsRow};
 
 const HEADER: [&str; 12] = [
@@ -22,7 +22,7 @@ pub fn stats(stats: &Stats) -> String {
             "Processes that do not answer, whose figures are missing: {}",
             stats.silent
         );
-        lines.extend([String::new(), paint::yellow(&silent)]);
+        lines.extend([String::new(), style::yellow(&silent)]);
     }
     lines.extend(stats.nginx.iter().flat_map(nginx));
     lines.join("\n")
@@ -64,11 +64,11 @@ fn nginx(totals: &NginxTotals) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!("nginx has {connections} connections of clients; {dropped} were dropped for want of room."),
-        paint::dim("It tells of requests and sessions when they have ended, and nothing of what is `-`."),
+        style::dim("It tells of requests and sessions when they have ended, and nothing of what is `-`."),
     ];
     if strange_lines > 0 {
         let strange = format!("{strange_lines} lines of its access log make no sense, and are left out.");
-        lines.push(paint::yellow(&strange));
+        lines.push(style::yellow(&strange));
     }
     lines
 }

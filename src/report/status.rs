@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::emulators::mesh;
-use super::standing::{Share, Standing, comparable, word};
-use super::{numbers, paint};
+use super::node_mark::{Share, Standing, comparable, word};
+use super::{numbers, style};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
 use crate::profile::BalancerKind;
 
@@ -30,9 +30,9 @@ pub(super) fn heading(status: &Status) -> String {
     let title = format!("=== {} Load Balancer & Cluster Health ===", status.cluster);
     let balancer = match &status.balancer {
         Some(balancer) => balancer_line(balancer),
-        None => paint::red("STOPPED"),
+        None => style::red("STOPPED"),
     };
-    format!("{}\n\nLoad Balancer: {balancer}\n", paint::bold(&title))
+    format!("{}\n\nLoad Balancer: {balancer}\n", style::bold(&title))
 }
 
 /// One line a node.
@@ -55,15 +55,15 @@ pub(super) fn totals(status: &Status) -> String {
     let share = numbers::share(*total, *capacity).map_or(String::new(), |share| format!(" ({share}%)"));
     let variance = distribution.variance_percent;
     let variance = match (distribution.verdict, comparable(&status.nodes)) {
-        (Verdict::Idle, _) => paint::dim(&format!("idle ({TOO_FEW})")),
-        (Verdict::Pass, _) => paint::green(&format!("{variance:.1}%")),
+        (Verdict::Idle, _) => style::dim(&format!("idle ({TOO_FEW})")),
+        (Verdict::Pass, _) => style::green(&format!("{variance:.1}%")),
         (Verdict::Fail, Some(others)) => {
             let others = others.variance_percent;
-            paint::yellow(&format!(
+            style::yellow(&format!(
                 "{variance:.1}%, {others:.1}% without what is filling up"
             ))
         }
-        (Verdict::Fail, None) => paint::red(&format!("{variance:.1}% too uneven")),
+        (Verdict::Fail, None) => style::red(&format!("{variance:.1}% too uneven")),
     };
     let target = match distribution.verdict {
         Verdict::Idle => String::new(),
@@ -77,7 +77,7 @@ pub(super) fn warnings(status: &Status) -> String {
     let lines: Vec<String> = status
         .warnings
         .iter()
-        .map(|warning| paint::yellow(warning))
+        .map(|warning| style::yellow(warning))
         .collect();
     section("Warnings", &lines)
 }
@@ -107,10 +107,10 @@ pub(super) fn section(title: &str, lines: &[String]) -> String {
 fn balancer_line(balancer: &Balancer) -> String {
     let name = balancer_name(balancer.kind);
     let state = match balancer.state {
-        BalancerState::Running => paint::green("RUNNING"),
-        BalancerState::Reloading => paint::yellow("RELOADING"),
-        BalancerState::Stopped => paint::yellow("STOPPED"),
-        BalancerState::Failed => paint::red("FAILED"),
+        BalancerState::Running => style::green("RUNNING"),
+        BalancerState::Reloading => style::yellow("RELOADING"),
+        BalancerState::Stopped => style::yellow("STOPPED"),
+        BalancerState::Failed => style::red("FAILED"),
     };
     let pids: Vec<String> = balancer.pids.iter().map(ToString::to_string).collect();
     let process = match pids.as_slice() {
@@ -144,7 +144,7 @@ fn node_state(node: &Node, share: Share) -> String {
 fn node_aside(first: bool, node: &Node, share: Share) -> String {
     let target = first.then(|| format!("target: {:.0} ± {:.0}", share.connections, share.tolerance));
     let restarts =
-        (node.restarts > 0).then(|| paint::yellow(&numbers::counted(node.restarts.into(), "restart")));
+        (node.restarts > 0).then(|| style::yellow(&numbers::counted(node.restarts.into(), "restart")));
     let filling = node.filling_seconds;
     let filling = filling.map(|seconds| format!("filling up, back for {}", numbers::age(seconds)));
     let parts: Vec<String> = target

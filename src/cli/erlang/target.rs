@@ -7,9 +7,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::super::args;
 use super::super::failure::Failure;
-use super::super::names;
 use super::super::settings::Settings;
 use crate::base::units::excerpt;
+use crate::cli::suggestions;
 use crate::erlang::beam;
 use crate::erlang::distribution::{Atom, Cookie, EPMD_PORT, Target, port_of};
 use crate::platform::RunDir;
@@ -48,7 +48,7 @@ fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     };
     let Some(node) = cluster.node(&args.node) else {
         let known = cluster.nodes.iter().map(|node| node.name.as_str());
-        return Err(names::unknown("node", &args.node, known));
+        return Err(suggestions::unknown("node", &args.node, known));
     };
     if node.distribution.is_none() {
         return Err(Failure::because(format!(

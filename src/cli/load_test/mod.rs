@@ -1,9 +1,9 @@
 //! `load-test`: opens connections for real, holds them, and shows whether the load is even.
 
-mod aim;
 mod compare;
-mod paper;
+mod report_file;
 mod target;
+mod target_url;
 mod watching;
 
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use crate::load_test::results::Outcome as Ending;
 use crate::load_test::{self, RunError};
 use crate::report;
 
-use paper::Paper;
+use report_file::Paper;
 
 /// Tests, and shows what was found.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest) -> Outcome {
@@ -29,7 +29,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     // First: who names a place that cannot be written need not wait for the end to learn so.
     let paper = args.report.as_deref().map(Paper::ready).transpose()?;
     let order = tokio::select! {
-        order = aim::order(settings, printer, args) => order?,
+        order = target::order(settings, printer, args) => order?,
         () = stop.ordered() => return Err(interrupted()),
     };
     let (glances, glance) = watch::channel(None);

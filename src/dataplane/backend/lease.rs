@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Backend;
 use crate::dataplane::clock::Clock;
+use crate::dataplane::counters::count;
 use crate::dataplane::server::Server;
-use crate::dataplane::tally::count;
 
 /// A place at a server.
 #[derive(Debug)]

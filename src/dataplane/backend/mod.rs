@@ -17,9 +17,9 @@ use arc_swap::ArcSwap;
 
 use super::balance::{Balance, Candidate};
 use super::clock::Clock;
+use super::counters::Tally;
 use super::server::{Server, lock};
 use super::sticky::StickyTable;
-use super::tally::Tally;
 use crate::dataplane_config::{DataplaneBackend, DataplaneCheck};
 use crate::haproxy_api::server::BackendFigures;
 

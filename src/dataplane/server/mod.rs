@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 
 use super::balance::Candidate;
 use super::clock::Clock;
-use super::tally::{Bytes, Tally};
+use super::counters::{Bytes, Tally};
 use crate::dataplane_config::{DataplaneCheck, DataplaneServer};
 use crate::haproxy_api::ServerState;
 use crate::haproxy_api::server::{CheckFigures, ServerFigures};

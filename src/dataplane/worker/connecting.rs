@@ -10,8 +10,8 @@ use mio::net::TcpStream;
 use super::session::{Phase, Session, Why};
 use super::{About, SAYS, SAYS_OR_TAKES, Worker};
 use crate::dataplane::backend::{Assigned, Lease, Waiter};
+use crate::dataplane::counters::count;
 use crate::dataplane::relay::{Outlook, Side, Step};
-use crate::dataplane::tally::count;
 use crate::platform;
 
 /// Connects for one client at most, HAProxy's `retries 3`.

@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 use super::Worker;
 use super::session::{Phase, Session, Why};
-use crate::dataplane::tally::count;
+use crate::dataplane::counters::count;
 
 impl Worker {
     /// A session ends: it is counted, and each side is told how. Dropping it closes its sockets and gives back its place at the

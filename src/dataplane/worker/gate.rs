@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use crate::dataplane::client_limits::Visit;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::Gate;
-use crate::dataplane::visitors::Visit;
 
 /// Lets as many lines pass as their client may send now.
 pub(super) struct LineGate<'a> {

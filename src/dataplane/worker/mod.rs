@@ -6,9 +6,9 @@ mod ending;
 mod gate;
 mod listener;
 mod orders;
-mod places;
 mod relaying;
 mod session;
+mod session_slab;
 mod token;
 
 use std::io;
@@ -20,15 +20,15 @@ use mio::{Events, Interest, Poll};
 use socket2::SockRef;
 
 use super::inbox::Order;
-use super::layout::Layout;
-use super::plane::Plane;
 use super::relay::{Outlook, Side};
+use super::shared::Plane;
+use super::topology::Layout;
 use crate::base::telemetry::Throttle;
 use crate::workers::{Desk, Table, Wheel};
 
 use listener::Listener;
-use places::Places;
 use session::{Phase, Session, Why};
+use session_slab::Places;
 pub(super) use token::About;
 
 /// Room for what one read brings. Large, for the sake of bulk: there is one per worker, not per connection.

@@ -11,8 +11,8 @@ use super::{About, Worker};
 use crate::dataplane::backend::Lease;
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::inbox::Order;
-use crate::dataplane::layout::Layout;
 use crate::dataplane::server::Server;
+use crate::dataplane::topology::Layout;
 use crate::haproxy_api::server::FrontendState;
 
 impl Worker {

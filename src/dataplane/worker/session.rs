@@ -20,10 +20,10 @@ use mio::net::TcpStream;
 use super::gate::LineGate;
 use crate::dataplane::admission::Admission;
 use crate::dataplane::backend::{Backend, Lease};
+use crate::dataplane::client_limits::Visit;
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{End, OpenGate, Relay, Step};
-use crate::dataplane::visitors::Visit;
 use crate::haproxy_api::server::SessionFigures;
 
 /// A session.

@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::cookie::Cookie;
 use super::error::{Cause, Error, Why};
 use super::flags::Flags;
+use super::group_leader::{self, Asker, Heard, Output};
 use super::handshake::{Handshake, HandshakeError, Manner, Peer, Step};
-use super::leader::{self, Asker, Heard, Output};
-use super::ongoing::Ongoing;
 use super::outcome;
+use super::pending_call::Ongoing;
 use super::prints::Prints;
 use super::signal::{self, Call, Signal};
 use super::term::{Atom, Identity, Pid, Reference, Term};
@@ -174,7 +174,7 @@ impl Connection {
         } else if let Some(asker) = ongoing.prints.ended(id) {
             let answer = match outcome {
                 Ok(text) => output.take(&text),
-                Err(_) => leader::refusal("format"),
+                Err(_) => group_leader::refusal("format"),
             };
             self.reply(asker, answer);
             self.format(&mut ongoing.prints);
@@ -189,7 +189,7 @@ impl Connection {
         ongoing: &mut Ongoing,
         output: &mut Output,
     ) -> Result<(), Why> {
-        match leader::hear(content, output) {
+        match group_leader::hear(content, output) {
             Some(Heard::Answer(asker, answer)) => {
                 let is_end_of_input = answer.is_atom("eof");
                 self.reply(asker, answer);
@@ -203,7 +203,7 @@ impl Connection {
                 Ok(()) => self.format(&mut ongoing.prints),
                 Err(asker) => {
                     output.prints_lost += 1;
-                    self.reply(asker, leader::refusal("system_limit"));
+                    self.reply(asker, group_leader::refusal("system_limit"));
                 }
             },
             None => {}

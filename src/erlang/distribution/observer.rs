@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Target};
 use super::error::{Error, Why};
-use super::questions::Vitals;
+use super::queries::Vitals;
 
 /// Asks one node how it is over a connection that it keeps, and makes anew when it has broken.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::leader::Asker;
+use super::group_leader::Asker;
 use super::signal::Call;
 use super::term::Reference;
 

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use super::error::RuntimeError;
 use super::socket::Socket;
 use crate::haproxy_api::server::{Door, DoorError};
-use crate::platform::passing::{self, MOST};
+use crate::platform::fd_passing::{self, MOST};
 
 /// HAProxy waits for so long for each message.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -115,26 +115,26 @@ impl Socket {
 fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
     in_time(stream)?;
     let mut command = [0; COMMAND.len() + 1];
-    passing::receive(stream, &mut command)?;
+    fd_passing::receive(stream, &mut command)?;
     if &command[..COMMAND.len()] != COMMAND.as_bytes() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "an unknown command"));
     }
     let number = i32::try_from(listeners.len()).map_err(io::Error::other)?;
-    passing::send(stream, &number.to_ne_bytes(), &[])?;
+    fd_passing::send(stream, &number.to_ne_bytes(), &[])?;
     if listeners.is_empty() {
         return Ok(());
     }
     let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
-    passing::send(stream, &NOTHING.repeat(fds.len()), &fds)?;
+    fd_passing::send(stream, &NOTHING.repeat(fds.len()), &fds)?;
     // Who asks closes when he has them; until then nothing is lost on the way.
-    passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
+    fd_passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
 }
 
 fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     in_time(stream)?;
     stream.write_all(format!("{COMMAND}\n").as_bytes())?;
     let mut number = [0; size_of::<i32>()];
-    if passing::receive(stream, &mut number)?.0 != number.len() {
+    if fd_passing::receive(stream, &mut number)?.0 != number.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
@@ -142,13 +142,13 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     // Namespaces and interfaces, which have names, are not ours.
     let mut told = vec![0; MOST * NOTHING.len()];
     while fds.len() < number {
-        let (length, more) = passing::receive(stream, &mut told)?;
+        let (length, more) = fd_passing::receive(stream, &mut told)?;
         if length == 0 {
             break;
         }
         fds.extend(more);
         // It may have said all that it had to say, and be gone.
-        let _gone_or_not = passing::send(stream, &0_i32.to_ne_bytes(), &[]);
+        let _gone_or_not = fd_passing::send(stream, &0_i32.to_ne_bytes(), &[]);
     }
     Ok(fds)
 }

@@ -8,9 +8,9 @@
 
 use std::borrow::Cow;
 
-use super::super::trouble::{Kind, Trouble};
 use super::excerpt::excerpt;
 use super::message::{self, INITIALIZE_ID, Message, Refusal, Welcome};
+use crate::load_test::error::{Kind, Trouble};
 
 /// The longest name of a server or a version, in bytes.
 const MAX_NAME: usize = 255;

@@ -3,9 +3,9 @@
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Lines end with LF or CRLF; nobody ends them
 //! with CR alone.
 
-use super::super::trouble::{Kind, Trouble};
 use super::excerpt::excerpt;
 use super::lines::Lines;
+use crate::load_test::error::{Kind, Trouble};
 
 /// The most data of an event, in bytes.
 const MOST: usize = 1024 * 1024;

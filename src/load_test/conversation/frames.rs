@@ -8,8 +8,8 @@ use std::io::Cursor;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::super::trouble::{Kind, Trouble};
 use super::excerpt::excerpt;
+use crate::load_test::error::{Kind, Trouble};
 
 /// The longest message that is read, in bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;

@@ -1,7 +1,7 @@
 //! The head of an HTTP response, as far as a client wants to know it.
 
-use super::super::trouble::{Kind, Trouble};
 use super::excerpt::excerpt;
+use crate::load_test::error::{Kind, Trouble};
 
 /// The most headers that are read.
 const MAX_HEADERS: usize = 100;

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use super::super::trouble::{Kind, Trouble};
 use super::cookies;
 use super::dialogue::{Dialogue, Meaning};
 use super::events::Events;
@@ -19,6 +18,7 @@ use super::request::{header, post};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
+use crate::load_test::error::{Kind, Trouble};
 
 /// The longest answer that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;

@@ -30,8 +30,8 @@ mod ws;
 
 use std::sync::Arc;
 
+use super::error::Trouble;
 use super::protocol::Protocol;
-use super::trouble::Trouble;
 use http::Http;
 use sse::Sse;
 use tcp::Tcp;

@@ -8,9 +8,9 @@
 //!
 //! A response that says no is read to its end, and is then an error that tells what is in it.
 
-use super::super::trouble::{Kind, Trouble};
 use super::excerpt::excerpt;
 use super::head::Head;
+use crate::load_test::error::{Kind, Trouble};
 
 /// The longest head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::super::trouble::{Kind, Trouble};
 use super::cookies;
 use super::dialogue::{Dialogue, Meaning};
 use super::events::{Event, Events};
@@ -14,6 +13,7 @@ use super::request::{get, header, post};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
+use crate::load_test::error::{Kind, Trouble};
 
 /// The longest endpoint that is posted to, in bytes.
 const MAX_ENDPOINT: usize = 512;

@@ -1,12 +1,12 @@
 //! JSON-RPC lines over TCP.
 
-use super::super::trouble::{Kind, Trouble};
 use super::Heard;
 use super::dialogue::{Dialogue, Meaning};
 use super::excerpt::excerpt;
 use super::lines::{Lines, TooLong};
 use super::message::{INITIALIZE, INITIALIZED};
 use super::unsent::Unsent;
+use crate::load_test::error::{Kind, Trouble};
 
 /// One client's side of a TCP connection. Lines that come whole are read where they lie, and nothing is held while
 /// nothing is said.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::trouble::{Kind, Trouble};
+use crate::load_test::error::{Kind, Trouble};
 
 /// What waits at most, in bytes. We say little unasked, so who lets that much wait makes us talk
 /// and does not listen.

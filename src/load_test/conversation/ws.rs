@@ -3,7 +3,6 @@
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::super::trouble::{Kind, Trouble};
 use super::cookies;
 use super::dialogue::{Dialogue, Meaning};
 use super::excerpt::excerpt;
@@ -14,6 +13,7 @@ use super::request::{get, header};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
 use super::{Heard, Site};
+use crate::load_test::error::{Kind, Trouble};
 
 /// One client's side.
 #[derive(Debug)]

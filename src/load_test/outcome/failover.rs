@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load_test::failing::Failing;
+use crate::load_test::fault_injection::Failing;
 use crate::load_test::names::NodeId;
 use crate::load_test::order::Order;
 use crate::load_test::results::{Failover, FailoverMode, FailoverPoint, NodeCount, millis};

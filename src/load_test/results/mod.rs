@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::Kind;
 use super::protocol::Protocol;
-use super::trouble::Kind;
 use crate::profile::BalancerKind;
 
 pub use checks::{Check, CheckName, Verdict};

@@ -96,8 +96,8 @@ fn at_both_ends(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::sample;
-    use super::super::super::trouble::Kind;
     use super::*;
+    use crate::load_test::error::Kind;
 
     #[test]
     fn one_connection_less_than_asked_is_not_all() {

@@ -1,7 +1,7 @@
 //! Messages: each client asks when its turn has come, one question at a time. A question that is not answered makes the next
 //! ones late, and their lateness counts.
 
-use super::seat::{Phase, Seat, Story};
+use super::client::{Phase, Seat, Story};
 use super::{NodeId, Worker};
 
 impl Worker {

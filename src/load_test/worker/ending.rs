@@ -1,6 +1,6 @@
 //! Connections that end: lost, given up, or closed at the end of the test.
 
-use super::seat::{Phase, Seat, Story};
+use super::client::{Phase, Seat, Story};
 use super::{Trouble, Worker};
 
 impl Worker {

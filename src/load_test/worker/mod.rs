@@ -2,11 +2,11 @@
 
 mod alarm;
 mod asking;
+mod client;
+mod commands;
 mod ending;
-mod obeying;
 mod opening;
-mod seat;
-mod talking;
+mod socket_io;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -22,18 +22,18 @@ use mio::{Events, Poll};
 
 use super::command::Command;
 use super::conversation::{Heard, Site};
+use super::error::{Kind, Trouble};
 use super::names::{Names, NodeId};
 use super::order::Order;
 use super::pace::{Carousel, Pace};
 use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
-use super::trouble::{Kind, Trouble};
 use crate::profile::BalancerKind;
 use crate::workers::{Desk, Wheel};
 
 use alarm::Alarm;
-use seat::{Phase, Seat};
+use client::{Phase, Seat};
 pub(super) use token::About;
 
 /// Room for what one read brings.

@@ -5,7 +5,7 @@ use std::io;
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::seat::{Line, Phase};
+use super::client::{Line, Phase};
 use super::token::About;
 use super::{Trouble, Worker};
 use crate::load_test::conversation::Conversation;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::profile::document::Runtime;
 use crate::profile::endpoints::overlap;
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Clients need an address, and none twice.
 pub(super) fn listen(written: &Written) -> Vec<Problem> {

@@ -8,8 +8,8 @@ mod routing;
 mod runtime;
 mod tls;
 
+use super::parsed::Written;
 use super::problem::Problem;
-use super::written::Written;
 
 /// A rule: what breaks it.
 type Rule = fn(&Written) -> Vec<Problem>;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::base::units::excerpt;
 use crate::profile::document::Runtime;
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Longest name of a cluster, a node, a cookie.
 const MAX_CHARS: usize = 64;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::base::units::{Percent, Period};
 use crate::profile::document::{Document, Runtime};
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Connections that no machine holds; sums of them fit every integer.
 const MANY: u64 = 10_000_000;

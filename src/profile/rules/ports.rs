@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::endpoints::{Endpoint, endpoints};
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Port 0 is none.
 pub(super) fn zero(written: &Written) -> Vec<Problem> {

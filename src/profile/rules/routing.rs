@@ -1,8 +1,8 @@
 //! What can be asked of which traffic.
 
 use crate::profile::document::{Algorithm, Sticky};
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Raw TCP has neither paths nor headers.
 pub(super) fn tcp(written: &Written) -> Vec<Problem> {

@@ -3,9 +3,9 @@
 use crate::base::units::excerpt;
 use crate::profile::closest;
 use crate::profile::document::Runtime;
+use crate::profile::parsed::Written;
 use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Runtime `command` needs a program, or an erlmcp.
 pub(super) fn command(written: &Written) -> Vec<Problem> {

@@ -1,7 +1,7 @@
 //! A certificate and the listener that shows it.
 
+use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
-use crate::profile::written::Written;
 
 /// Both files, or neither and a pair of our own.
 pub(super) fn certificate(written: &Written) -> Vec<Problem> {

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::{cluster, sets};
-use crate::profile::places::join;
+use crate::profile::spans::join;
 use crate::profile::{DEFAULT, Source, embedded, load, schema};
 
 /// The skeleton that every profile follows.

@@ -3,14 +3,14 @@
 //! nginx has no runtime API and no active checks: who is away stands in the file, which is written anew with every change. So it is
 //! kept to what the next reader of it, a person at night, wants to see of the cluster as it is now.
 
+mod affinity;
 mod build;
-mod home;
 mod installation;
 mod limits;
+mod quoting;
 mod server;
-mod share;
+mod split_clients;
 mod upstream;
-mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,11 +21,11 @@ use serde::Serialize;
 pub use build::NginxBuild;
 pub use installation::{NginxInstallation, StreamModule};
 
-use self::home::{HomeView, MapView, SplitView};
+use self::affinity::{HomeView, MapView, SplitView};
 use self::limits::LimitsView;
+use self::quoting::{literal, quoted, seconds};
 use self::server::{ServerView, binds};
 use self::upstream::{Members, UpstreamView};
-use self::words::{literal, quoted, seconds};
 use super::errors::ErrorsView;
 use super::pool::{COMPRESSED, Pool};
 use super::templates::{RenderError, Templates};
@@ -62,7 +62,7 @@ pub fn nginx(
 /// deals clients out.
 #[must_use]
 pub fn chosen_by_nginx(cluster: &Cluster, listener: &str) -> Option<ChosenBy> {
-    home::chosen_by(Pool::behind(listener), cluster)
+    affinity::chosen_by(Pool::behind(listener), cluster)
 }
 
 // Private
@@ -219,7 +219,7 @@ impl View {
                 .filter(|node| away.contains(&node.name))
                 .map(|node| node.name.clone())
                 .collect(),
-            sources: home::sources(&balancer.sources),
+            sources: affinity::sources(&balancer.sources),
             stream: pools.contains(&Pool::Tcp).then(|| StreamView {
                 binds: binds(plan, cluster.listen.tcp),
                 limits: LimitsView::new(cluster, false),
@@ -251,24 +251,24 @@ impl HttpView {
         let is_followed = |what| pools.iter().any(|pool| pool.followed(cluster).contains(&what));
         let cookie = is_followed(Sticky::Cookie).then(|| CookieView {
             name: cluster.routing.cookie.clone(),
-            home: home::named(members.serving(), "$http_cookie", "mcp_cookie_home", |node| {
-                home::cookie_of(&cluster.routing.cookie, node)
+            home: affinity::named(members.serving(), "$http_cookie", "mcp_cookie_home", |node| {
+                affinity::cookie_of(&cluster.routing.cookie, node)
             }),
         });
         let sessions = pools
             .iter()
             .any(|pool| pool.names_sessions(cluster))
             .then(|| SessionsView {
-                home: home::named(
+                home: affinity::named(
                     members.serving(),
                     "$http_mcp_session_id",
                     "mcp_session_home",
                     |node| session("[!-~]+", &literal(&node.name)),
                 ),
-                named: home::quote(&session_of_any(&cluster.nodes)),
+                named: affinity::quote(&session_of_any(&cluster.nodes)),
             });
         let served = (cookie.is_some() || sessions.is_some()).then(|| {
-            home::named(cluster.nodes.iter(), "$upstream_addr", "mcp_served", |node| {
+            affinity::named(cluster.nodes.iter(), "$upstream_addr", "mcp_served", |node| {
                 let address = node.http.map(|address| address.to_string()).unwrap_or_default();
                 format!("~(?:^| ){}$", literal(&address))
             })
@@ -294,7 +294,7 @@ impl HttpView {
 impl PoolView {
     fn new(pool: Pool, members: Members<'_>) -> PoolView {
         let kind = upstream::kind(pool);
-        let home = home::home(pool, members);
+        let home = affinity::home(pool, members);
         let their_own = !home.is_empty();
         PoolView {
             title: match pool {

@@ -135,7 +135,7 @@ fn options(pool: Pool, node: &Node, members: Members<'_>) -> String {
         Pool::Tcp => format!(
             "max_fails={} fail_timeout={}",
             health.fall,
-            super::words::seconds(health.interval.duration())
+            super::quoting::seconds(health.interval.duration())
         ),
         // nginx would also count what says nothing of the node: an answer with a header that is too long, or one connection that it
         // closes. Sessions would move to nodes that do not know them, and then nobody would serve. The supervisor's probes decide.

@@ -1,7 +1,7 @@
 //! The same connections, counted by three, side by side.
 
 use super::super::status::section;
-use super::super::{paint, table};
+use super::super::{style, table};
 use super::wrap::wrapped;
 use crate::load_test::Protocol;
 use crate::load_test::results::{Count, Counts, NodeResult, Results};
@@ -27,11 +27,11 @@ pub(super) fn counts(results: &Results) -> String {
     let plain = results.test.protocol == Protocol::Tcp && counts.agree == Some(true) && all_have_counted;
     if !plain {
         let meanings = counts.meaning.iter();
-        lines.extend(meanings.map(|meaning| paint::dim(&wrapped(meaning))));
+        lines.extend(meanings.map(|meaning| style::dim(&wrapped(meaning))));
     }
     if counts.others > 0 {
         let others = format!("{} connections to the target were other clients'", counts.others);
-        lines.push(paint::yellow(&others));
+        lines.push(style::yellow(&others));
     }
     section("Counts", &lines)
 }

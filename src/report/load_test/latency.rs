@@ -1,7 +1,7 @@
 //! How long messages took, node by node.
 
 use super::super::status::section;
-use super::super::{health, numbers, paint, table};
+use super::super::{health, numbers, style, table};
 use super::messages::late;
 use crate::load_test::results::{Quantiles, Results};
 
@@ -34,7 +34,7 @@ pub(super) fn latency(results: &Results) -> String {
     let percent = results.latency.variance_percent;
     let apart = format!("p99 of the nodes: {percent:.1}% apart ({class})");
     lines.extend((results.nodes.len() > 1).then_some(apart));
-    lines.extend(late(results).map(|late| paint::yellow(&late)));
+    lines.extend(late(results).map(|late| style::yellow(&late)));
     section("Latency, from when a message was due to its answer", &lines)
 }
 

@@ -8,8 +8,8 @@ mod latency;
 mod messages;
 mod page;
 mod progress;
+mod sanitize;
 mod share;
-mod tame;
 mod terminal;
 #[cfg(test)]
 mod testing;

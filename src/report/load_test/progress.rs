@@ -1,6 +1,6 @@
 //! One line about a test that runs.
 
-use super::super::{numbers, paint};
+use super::super::{numbers, style};
 use crate::load_test::Glance;
 use crate::load_test::results::Phase;
 
@@ -12,7 +12,7 @@ pub fn load_test_progress(glance: &Glance) -> String {
         .then(|| format!("{:.0}/s", glance.rate_per_second));
     let errors = match glance.errors {
         0 => "no error".to_owned(),
-        errors => paint::red(&numbers::counted(errors, "error")),
+        errors => style::red(&numbers::counted(errors, "error")),
     };
     let p99 = glance.p99_ms.map(|p99| format!("p99 {}", numbers::millis(p99)));
     let left = glance

@@ -1,15 +1,15 @@
 //! `load-test`: the reference's "Expected Output", with what was measured, and beside it all that is known.
 
-use super::super::standing::within;
 use super::super::status::{TOO_FEW, balancer_name, section};
-use super::super::{numbers, paint};
+use super::super::{numbers, style};
+use super::sanitize::tame;
 use super::share::share;
-use super::tame::tame;
 use super::wrap::wrapped;
 use super::{counts, failover, latency, messages, verdicts};
 use crate::load_test::results::{
     Asked, CheckName, Distribution, ErrorCount, Failover, Memory, NodeResult, Results, Verdict,
 };
+use crate::report::node_mark::within;
 
 /// A load test for people.
 #[must_use]
@@ -49,7 +49,7 @@ pub(super) fn target(asked: &Asked) -> String {
 fn heading(results: &Results) -> String {
     let asked = &results.test;
     let name = asked.cluster.as_deref().unwrap_or("MCP");
-    let title = paint::bold(&format!("=== {name} Load Balancer & Cluster Load Test ==="));
+    let title = style::bold(&format!("=== {name} Load Balancer & Cluster Load Test ==="));
     let what = if asked.balancer.is_some() {
         "Load Balancer"
     } else {
@@ -70,8 +70,8 @@ fn nodes(results: &Results) -> Vec<String> {
     let line = |(index, (node, share)): (usize, (&NodeResult, &Option<u64>))| {
         let mark = match share.filter(|_| judged) {
             None => String::new(),
-            Some(share) if within(share, spread.mean, tolerance) => format!(" {}", paint::green("✓")),
-            Some(_) => format!(" {}", paint::red("✗")),
+            Some(share) if within(share, spread.mean, tolerance) => format!(" {}", style::green("✓")),
+            Some(_) => format!(" {}", style::red("✗")),
         };
         let target = (first == Some(index)).then(|| format!("target: {:.0} ± {tolerance:.0}", spread.mean));
         let all = share.filter(|share| *share != u64::from(node.connected));
@@ -105,12 +105,12 @@ fn tolerance(spread: &Distribution) -> f64 {
 fn state(node: &NodeResult, in_rotation: bool, failover: Option<&Failover>) -> String {
     let failed = failover.filter(|failover| failover.node == node.name);
     match failed {
-        None if !in_rotation => paint::yellow("OUT OF ROTATION"),
-        _ if node.held > 0 => paint::green("UP"),
-        None if node.connected > 0 => paint::red("EMPTIED"),
-        None => paint::yellow("WITHOUT CLIENTS"),
-        Some(Failover { back_ms: Some(_), .. }) => paint::green("UP"),
-        Some(failover) => paint::red(&failover::done(failover.mode).to_uppercase()),
+        None if !in_rotation => style::yellow("OUT OF ROTATION"),
+        _ if node.held > 0 => style::green("UP"),
+        None if node.connected > 0 => style::red("EMPTIED"),
+        None => style::yellow("WITHOUT CLIENTS"),
+        Some(Failover { back_ms: Some(_), .. }) => style::green("UP"),
+        Some(failover) => style::red(&failover::done(failover.mode).to_uppercase()),
     }
 }
 
@@ -138,12 +138,12 @@ fn variance(results: &Results) -> String {
         .find(|check| check.name == CheckName::Distribution);
     match check.map(|check| (check.verdict, check.measured.as_str())) {
         Some((Verdict::Passed, _)) if by_chance => {
-            format!("{} (as even as chance allows, {target})", paint::green(&percent))
+            format!("{} (as even as chance allows, {target})", style::green(&percent))
         }
-        Some((Verdict::Passed, _)) => format!("{} ({target})", paint::green(&percent)),
-        Some((Verdict::Skipped, why)) => paint::dim(&format!("not judged ({why})")),
-        Some(_) => format!("{} ({target})", paint::red(&format!("{percent} too uneven"))),
-        None => paint::dim(&format!("not judged ({TOO_FEW})")),
+        Some((Verdict::Passed, _)) => format!("{} ({target})", style::green(&percent)),
+        Some((Verdict::Skipped, why)) => style::dim(&format!("not judged ({why})")),
+        Some(_) => format!("{} ({target})", style::red(&format!("{percent} too uneven"))),
+        None => style::dim(&format!("not judged ({TOO_FEW})")),
     }
 }
 
@@ -180,7 +180,7 @@ fn notes(notes: &[String]) -> Vec<String> {
 fn errors(errors: &[ErrorCount]) -> Vec<String> {
     let line = |error: &ErrorCount| {
         let what = format!("{} {}", error.count, error.kind.name());
-        format!("{}: {}", paint::red(&what), error.example)
+        format!("{}: {}", style::red(&what), error.example)
     };
     errors.iter().map(line).collect()
 }

@@ -1,7 +1,7 @@
 //! How each check went, and the test.
 
-use super::super::paint;
 use crate::load_test::results::{Check, CheckName, Distribution, Outcome, Results, Verdict};
+use crate::report::style;
 
 /// A check's name in a report.
 pub(super) const fn title(name: CheckName) -> &'static str {
@@ -42,9 +42,9 @@ pub(super) fn lines(results: &Results) -> String {
 /// How the test went, and every reason why it did not go well.
 pub(super) fn outcome(results: &Results) -> String {
     let heading = match results.outcome {
-        Outcome::Passed => paint::green("Load test completed!"),
-        Outcome::Failed => paint::red("Load test failed:"),
-        Outcome::Interrupted => paint::yellow("Load test interrupted: what there is until then."),
+        Outcome::Passed => style::green("Load test completed!"),
+        Outcome::Failed => style::red("Load test failed:"),
+        Outcome::Interrupted => style::yellow("Load test interrupted: what there is until then."),
     };
     let missed = results.checks.iter().filter(|check| missed(check));
     let reasons: String = missed
@@ -98,10 +98,10 @@ fn line(check: &Check, spread: &Distribution) -> String {
 fn painted(name: CheckName, verdict: Verdict) -> String {
     let word = word(name, verdict);
     match verdict {
-        Verdict::Passed => paint::green(word),
-        Verdict::Failed => paint::red(word),
-        Verdict::Warned => paint::yellow(word),
-        Verdict::Skipped => paint::dim(word),
+        Verdict::Passed => style::green(word),
+        Verdict::Failed => style::red(word),
+        Verdict::Warned => style::yellow(word),
+        Verdict::Skipped => style::dim(word),
     }
 }
 
@@ -119,7 +119,7 @@ fn missed(check: &Check) -> bool {
 fn reason(check: &Check) -> String {
     let told = format!("{}: {}", title(check.name), measured(check));
     match check.verdict {
-        Verdict::Warned => paint::yellow(&format!("! {told}")),
-        _ => paint::red(&format!("✗ {told}")),
+        Verdict::Warned => style::yellow(&format!("! {told}")),
+        _ => style::red(&format!("✗ {told}")),
     }
 }

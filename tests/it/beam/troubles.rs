@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use super::{connect, log, one_node};
+use crate::concurrent_commands::stopped_while_it_starts;
 use crate::harness::{Client, TestCluster, eventually};
-use crate::hurry::stopped_while_it_starts;
 
 /// A cluster whose `erl` and `erlc` are those texts; `start` is refused.
 fn refused_with(erl: &str, erlc: &str) -> String {

@@ -4,8 +4,8 @@ mod change;
 mod lines;
 
 use super::super::status::section;
-use super::super::{paint, table};
-use super::tame::tame;
+use super::super::{style, table};
+use super::sanitize::tame;
 use super::{failover, terminal};
 use crate::load_test::results::{Outcome, Results};
 use change::Change;
@@ -20,8 +20,8 @@ pub fn load_test_comparison(before: &Results, after: &Results) -> String {
     let (better, worse) = (count(Change::Better), count(Change::Worse));
     let rows = lines.iter().map(|line| {
         let word = match line.change() {
-            Change::Better => paint::green("better"),
-            Change::Worse => paint::red("worse"),
+            Change::Better => style::green("better"),
+            Change::Worse => style::red("worse"),
             Change::Noise => String::new(),
         };
         let noise = match line.noise.percent {
@@ -39,7 +39,7 @@ pub fn load_test_comparison(before: &Results, after: &Results) -> String {
     });
     let rows = table::lines(["", "A", "B", "change", "noise", ""], rows, 1);
     [
-        paint::bold("=== Load Test Comparison ==="),
+        style::bold("=== Load Test Comparison ==="),
         format!("\n\nA: {}\nB: {}\n", about(before), about(after)),
         section("Not the same test", &differences(before, after)),
         section("Change from A to B", &rows),
@@ -112,7 +112,7 @@ fn differences(before: &Results, after: &Results) -> Vec<String> {
     ];
     let other = pairs.into_iter().filter(|(_, a, b)| a != b);
     other
-        .map(|(what, a, b)| paint::yellow(&format!("{what}: {a} and {b}")))
+        .map(|(what, a, b)| style::yellow(&format!("{what}: {a} and {b}")))
         .collect()
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::super::clock::timestamp;
-use super::tame::tame;
+use super::sanitize::tame;
 use super::{chart, terminal, verdicts};
 use crate::load_test::results::{Check, Outcome, Results, Verdict};
 use crate::render::{RenderError, Templates};

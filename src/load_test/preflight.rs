@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::conversation::{Conversation, Heard, Keepsake, Site};
-use super::trouble::{Kind, Trouble};
+use super::error::{Kind, Trouble};
 use crate::platform::connect::connect;
 
 /// Room for what one read brings.

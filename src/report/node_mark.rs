@@ -1,6 +1,6 @@
 //! How a node stands: the one question behind its check mark.
 
-use super::paint;
+use super::style;
 use crate::api::{Distribution, Node, NodeState, Verdict};
 use crate::base::stats::Spread;
 
@@ -35,18 +35,18 @@ impl Standing {
     /// Its mark.
     pub(super) fn mark(self) -> String {
         match self {
-            Standing::Good => paint::green("✓"),
-            Standing::Away => paint::dim("-"),
-            Standing::Bad => paint::red("✗"),
+            Standing::Good => style::green("✓"),
+            Standing::Away => style::dim("-"),
+            Standing::Bad => style::red("✗"),
         }
     }
 
     /// `text` in its colour.
     pub(super) fn paint(self, text: &str) -> String {
         match self {
-            Standing::Good => paint::green(text),
-            Standing::Away => paint::yellow(text),
-            Standing::Bad => paint::red(text),
+            Standing::Good => style::green(text),
+            Standing::Away => style::yellow(text),
+            Standing::Bad => style::red(text),
         }
     }
 }

@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 use super::backend::Backend;
 use super::clock::Clock;
 use super::inbox::{Inbox, Order};
-use super::layout::Layout;
 use super::process::Process;
 use super::server::{Event, Server};
+use super::topology::Layout;
 use crate::workers::Table;
 
 /// Descriptors of a table that are no sessions': listeners, epoll, logs, what was inherited.

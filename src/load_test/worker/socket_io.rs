@@ -7,7 +7,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 
-use super::seat::{Errand, Line, Phase, Story};
+use super::client::{Errand, Line, Phase, Story};
 use super::token::About;
 use super::{Heard, Trouble, Worker};
 use crate::load_test::names::NodeId;

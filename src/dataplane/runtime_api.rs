@@ -10,12 +10,12 @@ use futures_util::future::BoxFuture;
 
 use super::ServeError;
 use super::backend::Backend;
+use super::client_limits::VisitorFigures;
 use super::frontend::Frontend;
 use super::inbox::Order as Told;
-use super::plane::Plane;
 use super::reload::Reload;
 use super::server::{Event, Server, lock};
-use super::visitors::VisitorFigures;
+use super::shared::Plane;
 use crate::haproxy_api::server::{
     FrontendState, Order, ProcessFigures, Proxies, Refusal, ServerRef, SessionFigures, Subject, TableEntry,
     TableFigures,

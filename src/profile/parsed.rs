@@ -1,13 +1,13 @@
 //! A document together with where each of its values was written: what the rules look at.
 
 use super::document::Document;
-use super::keys::take_unknown;
 use super::layer::Layer;
 use super::layers::Layers;
 use super::problem::{Mark, Problem};
 use super::schema::schema;
 use super::source::{DEFAULT, Source, embedded};
 use super::typed;
+use super::unknown_keys::take_unknown;
 
 /// Everything that a source says; not yet known to make sense.
 #[derive(Clone, Debug)]

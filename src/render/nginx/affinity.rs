@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::share::{Share, shares};
+use super::quoting::{key, literal};
+use super::split_clients::{Share, shares};
 use super::upstream::{Members, kind, whole};
-use super::words::{key, literal};
 use crate::plan::ChosenBy;
 use crate::profile::{Algorithm, Cluster, Node, Sticky};
 use crate::render::pool::Pool;

@@ -5,9 +5,9 @@ use serde_yaml::Value;
 
 use super::closest::closest;
 use super::layer::Layer;
-use super::places::join;
 use super::problem::{Mark, Problem};
 use super::schema::{child, items, paths, properties};
+use super::spans::join;
 use crate::base::units::excerpt;
 
 /// Takes the keys that `schema` does not have out of `layer`, and says so of each.

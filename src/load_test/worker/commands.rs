@@ -1,6 +1,6 @@
 //! What the director tells.
 
-use super::seat::{Phase, Story};
+use super::client::{Phase, Story};
 use super::{NodeId, Worker};
 use crate::load_test::command::{Command, Reading};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::error::{Kind, Trouble};
 use super::results::ErrorCount;
-use super::trouble::{Kind, Trouble};
 
 /// Errors by kind. There are a dozen kinds, so this is small.
 #[derive(Clone, Debug, Default)]
