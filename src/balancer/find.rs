@@ -15,7 +15,7 @@ use crate::profile::{BalancerKind, Binaries};
 use crate::render::{HaproxyBuild, NginxBuild};
 
 /// Saying who one is takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A balancer that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +151,7 @@ async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
 }
 
 async fn ask(kind: BalancerKind, path: &Path, what: &str) -> Result<Output, FindError> {
-    let output = Program::new(path).arg(what).output(PATIENCE).await;
+    let output = Program::new(path).arg(what).output(VERSION_TIMEOUT).await;
     output.map_err(|source| FindError::Unusable {
         kind,
         path: path.to_owned(),

@@ -22,10 +22,10 @@ use crate::render::{self, HaproxyBuild, HealthTarget};
 pub(super) const OLDEST: (u16, u16) = (2, 4);
 
 /// A younger process has not taught its stick tables to the next one.
-const SETTLED: Duration = Duration::from_secs(6);
+const SETTLED_AGE: Duration = Duration::from_secs(6);
 
 /// A check reads a few files; 100 backends take it well under a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An HAProxy binary. It runs without a master process of its own (`-W`): the supervisor is that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Haproxy {
                 let config = trial.run_dir().haproxy_config(instance);
                 let program =
                     Program::new(&self.path).args(["-c".as_ref(), "-f".as_ref(), config.as_os_str()]);
-                program.output(PATIENCE).await
+                program.output(CHECK_TIMEOUT).await
             });
         let outputs = try_join_all(checks)
             .await
@@ -170,7 +170,7 @@ impl Balancer for Haproxy {
     }
 
     fn reload(&self) -> ReloadBy {
-        ReloadBy::Successor { settled: SETTLED }
+        ReloadBy::Successor { settled: SETTLED_AGE }
     }
 
     fn drain_signal(&self) -> Signal {

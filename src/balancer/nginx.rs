@@ -27,7 +27,7 @@ pub(super) const OLDEST: (u16, u16) = (1, 18);
 const STREAM_MODULE: &str = "ngx_stream_module.so";
 
 /// A check reads one file, and tries to listen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An nginx binary. Its master stays in front, and is the supervisor's child; the workers are the master's.
 ///
@@ -101,7 +101,7 @@ impl Nginx {
         // It warns of a limit that is lower than what it is to have.
         program.nofile = Some(deployment.plan.balancer.nofile);
         let output = program
-            .output(PATIENCE)
+            .output(CHECK_TIMEOUT)
             .await
             .map_err(|source| not_run(self, source))?;
         let warnings =

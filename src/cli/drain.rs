@@ -15,9 +15,9 @@ use crate::api::{Client, ClientError, DrainOrder, Node, NodeState};
 use crate::platform::RunDir;
 
 /// Between two looks at the connections.
-const LOOK: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// What closing at the deadline, and stopping, get until we no longer wait for them.
-const AFTERMATH: Duration = Duration::from_secs(15);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Orders it, and with `--wait` returns when the node is empty.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Drain) -> Outcome {
@@ -60,7 +60,7 @@ async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Resu
         };
         match given {
             Err(ClientError::Ended | ClientError::NotRunning(_)) if Instant::now() < deadline => {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             given => return given,
         }
@@ -70,7 +70,7 @@ async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Resu
 async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result<(), Failure> {
     let patience = args.deadline.duration()
         + if args.close || args.stop {
-            AFTERMATH
+            CLOSE_TIMEOUT
         } else {
             Duration::ZERO
         };
@@ -121,7 +121,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
             return Err(Failure::because(format!("`{}` still has {left}", args.node))
                 .hint("it goes on draining; `--close` ends what is left at the deadline".to_owned()));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::report::style;
 use crate::supervisor::Record;
 
 /// Between two looks at files that are followed.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows them.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Logs) -> Outcome {
@@ -44,7 +44,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Log
     reader.read(args.lines)?;
     if args.follow {
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        let mut ticks = tokio::time::interval(LOOK);
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
         loop {
             tokio::select! {
                 _ = &mut interrupted => {

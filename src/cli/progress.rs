@@ -13,9 +13,9 @@ use crate::report;
 use crate::supervisor::Presence;
 
 /// Between two questions to the supervisor.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// A supervisor takes no longer to end: nodes have 10 s, a balancer's clients some more.
-const ENDING: Duration = Duration::from_mins(1);
+const END_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A rollout that failed, or cannot be followed any more.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     loop {
         let progress = client.progress().await.map_err(lost)?;
         match progress.rollout {
-            Rollout::Running => tokio::time::sleep(LOOK).await,
+            Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
             Rollout::Done => return Ok(()),
             Rollout::Failed { .. } => return Err(failed(&progress)),
         }
@@ -86,7 +86,7 @@ async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
         let progress = client.progress().await.map_err(lost)?;
         view.show(&progress.steps);
         match progress.rollout {
-            Rollout::Running => tokio::time::sleep(LOOK).await,
+            Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
             Rollout::Done => return Ok(()),
             Rollout::Failed { .. } => return Err(failed(&progress)),
         }
@@ -96,7 +96,7 @@ async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
 /// Why a supervisor that does not answer any more does not, if it is because it is gone. One that ends still listens while
 /// the nodes do, and is waited for.
 async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
-    let deadline = Instant::now() + ENDING;
+    let deadline = Instant::now() + END_TIMEOUT;
     loop {
         match Presence::of(run_dir).await.ok()? {
             Presence::Running(client) => {
@@ -115,7 +115,7 @@ async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
                 return Some(Failure::because(error).hint(hint.to_owned()));
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -163,7 +163,7 @@ impl View<'_> {
             StepState::Waiting => line.set_message(text),
             StepState::Starting => {
                 line.set_message(text);
-                line.enable_steady_tick(LOOK);
+                line.enable_steady_tick(POLL_INTERVAL);
             }
             StepState::Ready | StepState::Adopted | StepState::Failed => {
                 // What fails is told by the error at the end.

@@ -14,10 +14,10 @@ use crate::platform::{Identity, Lock, Process, RunDir};
 use crate::supervisor::{Presence, Record, stop_orphans, sweep};
 
 /// What the supervisor gets beyond the connections' grace, to end every child the hard way if need be.
-const PATIENCE: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether the supervisor has gone.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Stops it, and returns when it is gone.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Stop) -> Outcome {
@@ -45,7 +45,7 @@ async fn end(run_dir: &RunDir, printer: &Printer, args: &args::Stop) -> Result<b
                 Err(ClientError::Ended) => {}
                 ordered => ordered?,
             }
-            let patience = args.grace.duration() + PATIENCE;
+            let patience = args.grace.duration() + END_TIMEOUT;
             tokio::time::timeout(patience, gone(run_dir, supervisor))
                 .await
                 .map_err(|_| stuck(patience))?
@@ -82,7 +82,7 @@ async fn gone(run_dir: &RunDir, supervisor: Option<Identity>) -> io::Result<()> 
     while !matches!(Client::connect(&socket).await, Err(ClientError::NotRunning(_)))
         || Lock::is_held(&run_dir.lock_file())?
     {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     if let Some(supervisor) = supervisor
         && let Some(mut process) = Process::adopt(supervisor)?

@@ -17,7 +17,7 @@ use crate::haproxy_api::server::{FrontendFigures, FrontendState};
 use crate::profile::PerIp;
 
 /// Time between two log lines about refused clients.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where clients connect.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ impl Frontend {
             denied_messages: AtomicU64::new(0),
             accept_rate: PeakRate::default(),
             begin_rate: PeakRate::default(),
-            refusals: Mutex::new(Throttle::new(QUIET)),
-            delays: Mutex::new(Throttle::new(QUIET)),
+            refusals: Mutex::new(Throttle::new(LOG_INTERVAL)),
+            delays: Mutex::new(Throttle::new(LOG_INTERVAL)),
         }
     }
 

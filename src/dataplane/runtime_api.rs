@@ -23,7 +23,7 @@ use crate::haproxy_api::server::{
 use crate::platform::listen::Claim;
 
 /// Time until a client is forgotten that went, in ms: until its rates are quiet.
-const QUIET: u64 = 2_000;
+const QUIET_MS: u64 = 2_000;
 
 /// The data plane, as it can be asked and told.
 #[derive(Debug)]
@@ -252,7 +252,7 @@ impl Subject for Speaker {
             let entry = |visitor: VisitorFigures| TableEntry {
                 key: visitor.client.to_string(),
                 uses: visitor.connections,
-                expires: QUIET,
+                expires: QUIET_MS,
                 data: vec![
                     ("conn_cur".to_owned(), visitor.connections.into()),
                     ("conn_rate(1000)".to_owned(), visitor.connection_rate.into()),

@@ -21,7 +21,7 @@ use super::worker::Common;
 use crate::base::shutdown::Shutdown;
 
 /// Time between two looks at the workers.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The same while a node's clients are without one.
 const CLOSE_LOOK: Duration = Duration::from_millis(20);
 /// Time between two moments of the timeline, in seconds, at first.
@@ -158,7 +158,7 @@ impl<'a> Director<'a> {
                 ));
                 return false;
             }
-            self.wait(LOOK).await;
+            self.wait(POLL_INTERVAL).await;
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Director<'a> {
             if self.ends_early(&standing) {
                 return;
             }
-            self.wait(LOOK.min(end.saturating_duration_since(Instant::now())))
+            self.wait(POLL_INTERVAL.min(end.saturating_duration_since(Instant::now())))
                 .await;
         }
     }
@@ -331,7 +331,7 @@ impl Last {
     /// Sees how all stand `now`. Two looks that are too near tell no rate.
     fn see(&mut self, standing: &Standing, now: Instant) {
         let since = now.saturating_duration_since(self.at);
-        if since < LOOK {
+        if since < POLL_INTERVAL {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "connections of a tenth of a second")]

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// More nodes are told apart by nobody: a target with a new name for everybody is not to fill memory.
-const MOST: usize = 64;
+const MAX_NAMES: usize = 64;
 /// What all others are called.
 const OTHERS: &str = "(others)";
 /// The longest name that is kept, in characters.
@@ -27,9 +27,9 @@ impl Names {
         let mut names = self.lock();
         let known = names.iter().position(|known| known == name);
         let place = known.unwrap_or_else(|| {
-            if names.len() < MOST {
+            if names.len() < MAX_NAMES {
                 names.push(name.to_owned());
-            } else if names.len() == MOST {
+            } else if names.len() == MAX_NAMES {
                 names.push(OTHERS.to_owned());
             }
             names.len() - 1
@@ -60,8 +60,8 @@ mod tests {
         for other in 0..1_000 {
             names.id(&format!("n{other}"));
         }
-        assert_eq!(names.all().len(), MOST + 1);
-        assert_eq!(names.all()[MOST], OTHERS);
+        assert_eq!(names.all().len(), MAX_NAMES + 1);
+        assert_eq!(names.all()[MAX_NAMES], OTHERS);
         assert_eq!(names.id("b"), 1);
         assert_eq!(names.id("yet another"), 64);
     }

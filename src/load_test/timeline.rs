@@ -3,7 +3,7 @@
 use super::results::{Moment, Phase};
 
 /// Moments at most. When there are more, every second one is dropped, and they are taken half as often.
-const MOST: usize = 600;
+const MAX_POINTS: usize = 600;
 
 /// Moments of a test.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Timeline {
     /// Remembers a moment.
     pub(super) fn add(&mut self, moment: Moment) {
         self.moments.push(moment);
-        if self.moments.len() > MOST {
+        if self.moments.len() > MAX_POINTS {
             let mut nth = 0;
             self.moments.retain(|_| {
                 nth += 1;
@@ -79,7 +79,7 @@ mod tests {
             add(&mut timeline, f64::from(tenth) / 10.0, Phase::Hold);
         }
         let moments = timeline.ordered(&[1, 0, 7]);
-        assert!((200..=MOST).contains(&moments.len()), "{}", moments.len());
+        assert!((200..=MAX_POINTS).contains(&moments.len()), "{}", moments.len());
         assert!(moments.last().unwrap().at_seconds > 99_000.0);
         assert_eq!(moments[0].held, [2, 1, 0]);
     }

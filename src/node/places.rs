@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::base::telemetry::Throttle;
 
 /// Time between two log lines about refused connections.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Places beyond the limit.
 const BEYOND: u32 = 64;
 
@@ -36,7 +36,7 @@ impl Places {
             taken: AtomicU32::new(0),
             total: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-            log: Mutex::new(Throttle::new(QUIET)),
+            log: Mutex::new(Throttle::new(LOG_INTERVAL)),
         }))
     }
 

@@ -13,7 +13,7 @@ pub const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
 /// The address after `127.0.0.1`, which is everybody's.
 const FIRST: u32 = 0x7f00_0002;
 /// More would be a misunderstanding: 256 of them have some 7,000,000 ports.
-const MOST: u32 = 256;
+const MAX_SOURCES: u32 = 256;
 
 /// Addresses for the connections to the nodes, so many that each uses at most half of its ports to a node: beyond half,
 /// finding a free one takes the kernel thousands of steps. Where one address is not enough there is one for each of the
@@ -35,7 +35,7 @@ pub(super) fn pool(
     (FIRST..)
         .map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
         .filter(|ip| *ip != PROBE_SOURCE && addresses(cluster).all(|node| node != *ip))
-        .take(needed.max(workers.into()).min(MOST) as usize)
+        .take(needed.max(workers.into()).min(MAX_SOURCES) as usize)
         .collect()
 }
 

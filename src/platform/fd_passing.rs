@@ -8,12 +8,12 @@ use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
 /// The kernel passes no more at once (`SCM_MAX_FD` is 253; HAProxy stays one below it).
-pub const MOST: usize = 252;
+pub const MAX_DESCRIPTORS: usize = 252;
 
 /// Sends `bytes`, and copies of the descriptors in `fds` with them.
 ///
 /// # Errors
-/// When the other end is gone, or there are more than [`MOST`].
+/// When the other end is gone, or there are more than [`MAX_DESCRIPTORS`].
 pub fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let with = [ControlMessage::ScmRights(&fds)];
@@ -38,7 +38,7 @@ pub fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Re
 /// When nothing comes in the time that the stream gives.
 #[expect(unsafe_code, reason = "descriptors come as numbers")]
 pub fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut control = cmsg_space!([RawFd; MOST]);
+    let mut control = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
     let mut bytes = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message = recvmsg::<()>(stream.as_raw_fd(), &mut bytes, Some(&mut control), flags)?;

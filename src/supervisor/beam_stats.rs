@@ -4,25 +4,25 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::spec::Setting;
+use super::spec::Spec;
 use crate::api::Node;
 use crate::base::shutdown::Shutdown;
 use crate::erlang::beam;
 use crate::erlang::distribution::{Observer, Vitals};
 
 /// Between two questions to a node.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The same, where it has not answered the last one, or was not connected to all others: it may just be starting, or another one.
 const SOON: Duration = Duration::from_millis(250);
 /// A node has so long to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What each node has said last; nothing of one that does not answer, or is no BEAM node of ours.
 pub(super) struct Emulators(Vec<Mutex<Option<Vitals>>>);
 
 impl Emulators {
     /// Asks those of `setting` from now on, until the end is ordered.
-    pub(super) fn watched(setting: &Setting, end: &Shutdown) -> Arc<Emulators> {
+    pub(super) fn watched(setting: &Spec, end: &Shutdown) -> Arc<Emulators> {
         let nodes = &setting.cluster.nodes;
         let emulators = Arc::new(Emulators(nodes.iter().map(|_| Mutex::default()).collect()));
         for (index, node) in nodes.iter().enumerate() {
@@ -53,7 +53,7 @@ impl Emulators {
     async fn watch(self: Arc<Self>, index: usize, mut observer: Observer, end: Shutdown) {
         let others = self.0.len() - 1;
         loop {
-            let vitals = observer.vitals(PATIENCE).await;
+            let vitals = observer.vitals(ANSWER_TIMEOUT).await;
             if let Err(error) = &vitals {
                 tracing::debug!("a node does not say how it is: {error}");
             }
@@ -61,7 +61,7 @@ impl Emulators {
             let is_settled = vitals
                 .as_ref()
                 .is_some_and(|vitals| vitals.connected.len() >= others);
-            let pause = if is_settled { LOOK } else { SOON };
+            let pause = if is_settled { POLL_INTERVAL } else { SOON };
             *self.said(index) = vitals;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::event::Request;
 use super::logs::tail::tail;
 use super::process::child::{Event, State, Then};
-use super::process::stop_sequence::Ladder;
+use super::process::stop_sequence::StopSequence;
 use super::rollout::{Condition, Failure, Rollout, Verb, Who};
 use super::shutdown::{Ending, Phase};
 use crate::api::{self, Progress, Refusal, RestartOrder, StartOrder, Step, StepState, StopOrder};
@@ -20,7 +20,7 @@ impl Core {
     /// Answers a question, or follows an order.
     pub(super) fn follow(&mut self, request: Request, now: Instant) {
         match request {
-            Request::Look(reply) => answer(reply, self.look()),
+            Request::Snapshot(reply) => answer(reply, self.look()),
             Request::Progress(reply) => answer(reply, self.progress()),
             Request::Failovers(reply) => answer(reply, self.failovers.told()),
             Request::Start(order, reply) => answer(reply, self.start(order, now)),
@@ -238,7 +238,7 @@ impl Core {
             .copied()
             .collect();
         for who in group {
-            let ladder: Ladder = self.setting.ladder(who, grace);
+            let ladder: StopSequence = self.setting.ladder(who, grace);
             self.apply(who, Event::Stop(ladder, Then::Rest), now);
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::spec::Setting;
+use super::spec::Spec;
 use crate::api::ConnectionsBy;
 use crate::haproxy_api::Socket;
 use crate::plan::PROBE_SOURCE;
@@ -14,12 +14,12 @@ use crate::platform::sock_diag::{count_established, count_to, own_sockets};
 use crate::profile::Runtime;
 
 /// A balancer that does not tell within this time how many connections it keeps in reserve is believed to keep none.
-const PATIENCE: Duration = Duration::from_millis(500);
+const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Each node's established connections now, our own probes left out; zeros when the kernel does not tell. `drains` says
 /// that an end of connections is waited for: those that the balancer keeps idle for later requests may outlive every
 /// client, and are left out then.
-pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy> {
+pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
     let nodes = &setting.cluster.nodes;
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
@@ -78,14 +78,14 @@ pub(super) async fn census(setting: &Setting, drains: bool) -> Vec<ConnectionsBy
 // Private
 
 /// Clients' sessions, by node, as the balancer counts them; none when one of its instances does not tell.
-async fn sessions(setting: &Setting) -> Option<BTreeMap<String, u64>> {
+async fn sessions(setting: &Spec) -> Option<BTreeMap<String, u64>> {
     let sockets = setting.sockets();
     if sockets.is_empty() {
         return None;
     }
     let asked = sockets
         .into_iter()
-        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).stat().await }));
+        .map(|socket| tokio::time::timeout(COUNT_TIMEOUT, async move { Socket::new(socket).stat().await }));
     let mut sessions = BTreeMap::new();
     for told in join_all(asked).await {
         for row in told.ok()?.ok()?.iter().filter(|row| row.is_server()) {
@@ -105,12 +105,12 @@ fn at_most(counted: ConnectionsBy, most: u64) -> ConnectionsBy {
 }
 
 /// Connections that the balancer keeps idle for later requests, by node.
-async fn idle(setting: &Setting) -> BTreeMap<String, u64> {
+async fn idle(setting: &Spec) -> BTreeMap<String, u64> {
     let mut idle = BTreeMap::new();
     let asked = setting
         .sockets()
         .into_iter()
-        .map(|socket| tokio::time::timeout(PATIENCE, async move { Socket::new(socket).idle().await }));
+        .map(|socket| tokio::time::timeout(COUNT_TIMEOUT, async move { Socket::new(socket).idle().await }));
     for told in join_all(asked).await {
         for (server, count) in told.ok().and_then(Result::ok).unwrap_or_default() {
             *idle.entry(server).or_default() += count;

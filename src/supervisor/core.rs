@@ -9,29 +9,29 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use super::balancer_link::pending_reply::Promise;
-use super::balancer_link::runtime_sync::Opinion;
+use super::balancer_link::pending_reply::PendingReply;
+use super::balancer_link::runtime_sync::DesiredStates;
 use super::drain::state::Drain;
-use super::event::News;
+use super::event::CoreEvent;
 use super::failover::history::Failovers;
 use super::health::filling::Settlings;
-use super::health::hold_down::Comeback;
-use super::health::liveness::{INTERVAL, Pulse};
-use super::health::node_probes::Vitals;
+use super::health::hold_down::HoldDown;
+use super::health::liveness::{INTERVAL, Liveness};
+use super::health::node_probes::NodeProbes;
 use super::logs::rotate;
 use super::overrides::Overrides;
 use super::process::child::{Child, Event};
-use super::process::cpu_usage::Meter;
+use super::process::cpu_usage::CpuUsage;
 use super::process::left_behind::LeftBehind;
 use super::reload::reply::PendingReload;
 use super::reload::rolling::Rolling;
 use super::reload::state::Reload;
 use super::rollout::{Rollout, Verb, Who};
-use super::shards::listeners::Listening;
-use super::shards::stats_page::Statistics;
+use super::shards::listeners::Listeners;
+use super::shards::stats_page::StatsPage;
 use super::shutdown::Ending;
-use super::snapshot::{Look, NodeLook};
-use super::spec::Setting;
+use super::snapshot::{NodeSnapshot, Snapshot};
+use super::spec::Spec;
 use super::state_file::{ChildRecord, Launch, Record};
 use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
@@ -39,9 +39,9 @@ use crate::platform::control_group::{self, ControlGroups};
 
 /// The supervisor's state. It is changed by news and by time, nowhere else.
 pub(super) struct Core {
-    pub(super) setting: Arc<Setting>,
+    pub(super) setting: Arc<Spec>,
     /// The same, for those who read.
-    pub(super) published: Arc<ArcSwap<Setting>>,
+    pub(super) published: Arc<ArcSwap<Spec>>,
     /// What the balancer reads now.
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
@@ -75,28 +75,28 @@ pub(super) struct Core {
     /// Nodes that were down when an earlier supervisor spoke last.
     pub(super) were_down: BTreeSet<String>,
     /// What each balancer instance has heard of each node.
-    pub(super) heard: BTreeMap<Who, Opinion>,
+    pub(super) heard: BTreeMap<Who, DesiredStates>,
     /// Orders that are answered when the balancer has heard of them.
-    pub(super) promises: Vec<Promise>,
+    pub(super) pending_replies: Vec<PendingReply>,
     pub(super) failovers: Failovers,
     /// What each node was last seen to do.
     pub(super) states: Vec<NodeState>,
     /// Whether each node gets clients once it answers.
-    pub(super) comebacks: Vec<Comeback>,
+    pub(super) hold_downs: Vec<HoldDown>,
     /// Which nodes have had less time than the others to get connections.
     pub(super) settlings: Settlings,
-    pub(super) vitals: Vec<Vitals>,
+    pub(super) vitals: Vec<NodeProbes>,
     /// What several balancer instances listen on, once the first was wanted.
-    pub(super) listening: Option<Listening>,
+    pub(super) listening: Option<Listeners>,
     /// The page about all of them.
-    pub(super) statistics: Option<Statistics>,
+    pub(super) statistics: Option<StatsPage>,
     /// Whether each balancer instance answers.
-    pub(super) pulses: BTreeMap<Who, Pulse>,
-    pub(super) meters: BTreeMap<Who, Meter>,
-    pub(super) opinion: watch::Sender<Opinion>,
-    pub(super) voices: BTreeMap<Who, AbortHandle>,
+    pub(super) liveness: BTreeMap<Who, Liveness>,
+    pub(super) cpu_usages: BTreeMap<Who, CpuUsage>,
+    pub(super) opinion: watch::Sender<DesiredStates>,
+    pub(super) sync_tasks: BTreeMap<Who, AbortHandle>,
     pub(super) next_probe: Instant,
-    pub(super) news: mpsc::Sender<News>,
+    pub(super) news: mpsc::Sender<CoreEvent>,
     pub(super) began: Instant,
     next_rotation: Instant,
     /// The directories of control groups that this run has made.
@@ -107,11 +107,11 @@ pub(super) struct Core {
 impl Core {
     /// A supervisor that begins with the children that `record` still finds alive, and starts the others.
     pub(super) fn new(
-        published: Arc<ArcSwap<Setting>>,
+        published: Arc<ArcSwap<Spec>>,
         files: Vec<ConfigFile>,
         record: Option<&Record>,
-        listening: Option<Listening>,
-        news: mpsc::Sender<News>,
+        listening: Option<Listeners>,
+        news: mpsc::Sender<CoreEvent>,
     ) -> Core {
         let now = Instant::now();
         let setting = published.load_full();
@@ -137,23 +137,23 @@ impl Core {
             drains: BTreeMap::new(),
             were_down: BTreeSet::new(),
             heard: BTreeMap::new(),
-            promises: Vec::new(),
+            pending_replies: Vec::new(),
             failovers: Failovers::default(),
             states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
-            comebacks: vec![Comeback::default(); setting.cluster.nodes.len()],
+            hold_downs: vec![HoldDown::default(); setting.cluster.nodes.len()],
             settlings: Settlings::new(setting.cluster.nodes.len(), &BTreeSet::new(), now),
             vitals: setting
                 .cluster
                 .nodes
                 .iter()
-                .map(|node| Vitals::new(setting.probes(node), now))
+                .map(|node| NodeProbes::new(setting.probes(node), now))
                 .collect(),
             listening,
             statistics: None,
-            pulses: BTreeMap::new(),
-            meters: BTreeMap::new(),
-            opinion: watch::Sender::new(Opinion::new()),
-            voices: BTreeMap::new(),
+            liveness: BTreeMap::new(),
+            cpu_usages: BTreeMap::new(),
+            opinion: watch::Sender::new(DesiredStates::new()),
+            sync_tasks: BTreeMap::new(),
             next_probe: now,
             began: now,
             next_rotation: now,
@@ -191,7 +191,7 @@ impl Core {
     }
 
     /// Runs until everything was stopped by an order, or could not be started.
-    pub(super) async fn run(mut self, mut news: mpsc::Receiver<News>) -> Ending {
+    pub(super) async fn run(mut self, mut news: mpsc::Receiver<CoreEvent>) -> Ending {
         loop {
             let now = Instant::now();
             self.go_on(now);
@@ -228,23 +228,27 @@ impl Core {
     }
 
     /// How everything is.
-    pub(super) fn look(&self) -> Look {
+    pub(super) fn look(&self) -> Snapshot {
         let now = Instant::now();
-        let nodes = self.vitals.iter().enumerate().map(|(index, vitals)| NodeLook {
-            state: self.node_state(index),
-            drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
-            child: self.child_look(Who::Node(index)),
-            elsewhere: self.own_child(index).is_none(),
-            ailment: vitals.ailment().map(ToString::to_string),
-            held_for: self.held_for(index, now),
-            outside: self.outside(index),
-            out_of: self.taken_out_of(index),
-            samples: vitals.samples(now),
-            failure: self.failure(index, now),
-            filling_for: self.settlings.filling_for(index, now),
-        });
+        let nodes = self
+            .vitals
+            .iter()
+            .enumerate()
+            .map(|(index, vitals)| NodeSnapshot {
+                state: self.node_state(index),
+                drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
+                child: self.child_look(Who::Node(index)),
+                elsewhere: self.own_child(index).is_none(),
+                ailment: vitals.ailment().map(ToString::to_string),
+                held_for: self.held_for(index, now),
+                outside: self.outside(index),
+                out_of: self.taken_out_of(index),
+                samples: vitals.samples(now),
+                failure: self.failure(index, now),
+                filling_for: self.settlings.filling_for(index, now),
+            });
         let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
-        Look {
+        Snapshot {
             nodes: nodes.collect(),
             balancers: balancers.map(|who| self.child_look(*who)).collect(),
             retired: self
@@ -262,30 +266,30 @@ impl Core {
 
     // Private
 
-    fn hear(&mut self, news: News, now: Instant) {
+    fn hear(&mut self, news: CoreEvent, now: Instant) {
         match news {
-            News::Ended { process, how } => match self.whose(process) {
+            CoreEvent::Ended { process, how } => match self.whose(process) {
                 Some(who) => self.ended(who, process, how, now),
                 None => self.stranger_ended(process, &how, now),
             },
-            News::Doubted { process, why } => {
+            CoreEvent::Doubted { process, why } => {
                 if let Some(who) = self.whose(process) {
                     self.doubts.insert(who, why);
                 }
             }
-            News::Answered { process, note } => match self.whose(process) {
+            CoreEvent::Answered { process, note } => match self.whose(process) {
                 Some(who) => self.answered(who, note, now),
                 None => self.succeeded(process, now),
             },
-            News::Usurped { process, why } => {
+            CoreEvent::Usurped { process, why } => {
                 if let Some(who) = self.whose(process) {
                     self.usurped(who, why, now);
                 }
             }
-            News::NothingLeft { process } => self.nothing_left(process, now),
-            News::NothingLeftOfAll => self.nothing_left_of_all(now),
-            News::PortsChecked { who, taken } => self.ports_checked(who, taken, now),
-            News::Probed {
+            CoreEvent::NothingLeft { process } => self.nothing_left(process, now),
+            CoreEvent::NothingLeftOfAll => self.nothing_left_of_all(now),
+            CoreEvent::PortsChecked { who, taken } => self.ports_checked(who, taken, now),
+            CoreEvent::Probed {
                 node,
                 target,
                 asked,
@@ -294,23 +298,23 @@ impl Core {
                 let is_known_down = self.is_known_down(node);
                 self.vitals[node].probed(target, asked, result, is_known_down, now);
             }
-            News::Balancer { who, answered } => self.balancer_answered(who, answered, now),
-            News::Saved { instance, states } => self.saved(instance, states, now),
-            News::Reread(outcome) => self.reread(outcome, now),
-            News::Counted(connections) => {
+            CoreEvent::Balancer { who, answered } => self.balancer_answered(who, answered, now),
+            CoreEvent::Saved { instance, states } => self.saved(instance, states, now),
+            CoreEvent::Reread(outcome) => self.reread(outcome, now),
+            CoreEvent::Counted(connections) => {
                 self.settle(&connections);
                 self.counted(&connections, now);
             }
-            News::Told {
+            CoreEvent::Told {
                 who,
                 node,
                 view,
                 took_back,
             } => self.told(who, &node, view, took_back, now),
-            News::Inspected { who, asked, seen } => self.inspected(who, asked, seen, now),
-            News::NotCut { node } => self.not_cut(&node, now),
-            News::Elsewhere { node } => self.elsewhere(&node, now),
-            News::Request(request) => self.follow(request, now),
+            CoreEvent::Inspected { who, asked, seen } => self.inspected(who, asked, seen, now),
+            CoreEvent::NotCut { node } => self.not_cut(&node, now),
+            CoreEvent::Elsewhere { node } => self.elsewhere(&node, now),
+            CoreEvent::Request(request) => self.follow(request, now),
         }
     }
 
@@ -344,9 +348,9 @@ impl Core {
         self.go_on_with_reload(now);
         self.go_on_with_ending(now);
         self.steer();
-        self.have_opinion(now);
+        self.update_desired_states(now);
         self.notice_cuts(now);
-        self.keep_promises(now);
+        self.answer_pending_replies(now);
         self.answer_reloads(now);
         self.inspect(now);
         self.record();
@@ -362,9 +366,9 @@ impl Core {
         let ending = self.ending.as_ref().and_then(Ending::wakes_at);
         children
             .chain(self.rollout.wakes_at())
-            .chain(self.comebacks.iter().filter_map(|comeback| comeback.wakes_at()))
+            .chain(self.hold_downs.iter().filter_map(|comeback| comeback.wakes_at()))
             .chain(ending)
-            .chain(self.promises.iter().map(|promise| promise.until))
+            .chain(self.pending_replies.iter().map(|promise| promise.until))
             .chain(self.pending_reloads.iter().map(|pending| pending.until))
             .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
             .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
@@ -408,7 +412,7 @@ impl Core {
             .iter()
             .map(|index| self.setting.cluster.nodes[*index].name.clone());
         let filling: BTreeSet<String> = filling.collect();
-        let places = self.listening.as_ref().map(Listening::places).unwrap_or_default();
+        let places = self.listening.as_ref().map(Listeners::places).unwrap_or_default();
         let overrides = self.overrides.to_remember();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;

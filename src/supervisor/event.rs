@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::balancer_link::pending_reply;
-use super::balancer_link::runtime_sync::View;
+use super::balancer_link::runtime_sync::DesiredState;
 use super::overrides::Seen;
 use super::prepare::Prepared;
 use super::reload::state;
 use super::rollout::Who;
-use super::snapshot::Look;
+use super::snapshot::Snapshot;
 use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
@@ -19,7 +19,7 @@ use crate::platform::Identity;
 use crate::probe::Failure;
 
 /// Something that has happened.
-pub(super) enum News {
+pub(super) enum CoreEvent {
     /// A child's process has ended, in these words.
     Ended { process: Identity, how: String },
     /// A child's process does not answer yet, in these words; told when they change.
@@ -61,7 +61,7 @@ pub(super) enum News {
     Told {
         who: Who,
         node: String,
-        view: View,
+        view: DesiredState,
         /// What others had set at the instance, and was undone by an order.
         took_back: Vec<String>,
     },
@@ -78,7 +78,7 @@ pub(super) enum News {
 /// A question or an order; the answer goes back through the channel.
 pub(super) enum Request {
     /// How everything is.
-    Look(oneshot::Sender<Look>),
+    Snapshot(oneshot::Sender<Snapshot>),
     /// How far the rollout is.
     Progress(oneshot::Sender<Progress>),
     /// How the latest failovers went.

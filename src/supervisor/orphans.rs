@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::process::descendants::{Descendants, end};
 use super::process::left_behind::left_behind;
-use super::process::stop_sequence::Ladder;
+use super::process::stop_sequence::StopSequence;
 use super::state_file::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir, control_group};
@@ -30,9 +30,9 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
     let drain = (drain_signal(record.launch.balancer), grace);
-    let ladder = Ladder(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
+    let ladder = StopSequence(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
     end_all(record, &balancers, &ladder).await?;
-    end_all(record, &nodes, &Ladder(vec![(Signal::SIGTERM, TERM_GRACE)])).await?;
+    end_all(record, &nodes, &StopSequence(vec![(Signal::SIGTERM, TERM_GRACE)])).await?;
     end_all_left(record).await?;
     run_dir.clean()?;
     Ok(lock.remove()?)
@@ -96,7 +96,7 @@ const fn drain_signal(kind: BalancerKind) -> Signal {
     }
 }
 
-async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &Ladder) -> io::Result<()> {
+async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &StopSequence) -> io::Result<()> {
     let endings: Vec<_> = children
         .iter()
         .map(|child| {
@@ -111,7 +111,7 @@ async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &Ladder) ->
 }
 
 /// Ends a process and all that it has started, which gets the time that it would have had.
-async fn end_child(identity: Identity, descendants: Descendants, mut ladder: Ladder) -> io::Result<()> {
+async fn end_child(identity: Identity, descendants: Descendants, mut ladder: StopSequence) -> io::Result<()> {
     let Some(mut process) = Process::adopt(identity)? else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::node_program::CommandError;
 use super::node_runtime::Makings;
 use super::process::descendants::all_of;
-use super::spec::Setting;
+use super::spec::Spec;
 use super::state_file::Launch;
 use crate::api::{Only, Refusal, ReloadOrder};
 use crate::balancer::{self, CheckError, ConfigFile, FilesError, FindError, ReloadBy};
@@ -21,7 +21,7 @@ use crate::render::Templates;
 
 /// A cluster that is ready to be started.
 pub struct Prepared {
-    pub(super) setting: Setting,
+    pub(super) setting: Spec,
     pub(super) files: Vec<ConfigFile>,
     warned: Vec<String>,
 }
@@ -98,7 +98,7 @@ impl Prepared {
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
         let makings = Makings::find(&cluster, &run_dir).await?;
-        let setting = Setting {
+        let setting = Spec {
             launch,
             cluster,
             plan,
@@ -155,7 +155,7 @@ impl Prepared {
 /// # Errors
 /// When that cannot be, or only by a new start.
 pub(super) async fn reloaded(
-    now: &Setting,
+    now: &Spec,
     order: ReloadOrder,
     ours: &BTreeSet<u32>,
 ) -> Result<Prepared, Refusal> {
@@ -189,7 +189,7 @@ fn refusal(error: &PrepareError) -> Refusal {
 }
 
 /// What differs and cannot be changed while the cluster runs.
-fn fixed(now: &Setting, next: &Setting) -> Option<&'static str> {
+fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
     let addresses = |cluster: &Cluster| -> Vec<_> {
         cluster
             .nodes

@@ -8,10 +8,10 @@ use crate::api::{Client, ClientError};
 use crate::platform::{Lock, RunDir};
 
 /// How long a supervisor may hold the lock without listening: it prepares, or ends, or ends what another one left.
-const PATIENCE: Duration = Duration::from_mins(1);
+const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Between two looks at it.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What runs in a run directory.
 pub enum Presence {
@@ -46,7 +46,7 @@ impl Presence {
     /// # Errors
     /// When a supervisor listens and does not answer, or none does and the state file is broken.
     pub async fn of(run_dir: &RunDir) -> Result<Presence, PresenceError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match Client::connect(&run_dir.control_socket()).await {
                 Ok(client) => return Ok(Presence::Running(client)),
@@ -59,7 +59,7 @@ impl Presence {
             if Instant::now() >= deadline {
                 return Err(PresenceError::Busy(run_dir.clone()));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(match Record::read(run_dir)? {
             Some(record) if !record.living().is_empty() => Presence::Orphaned(Box::new(record)),

@@ -10,13 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::balancer_link::config_files::write_files;
 use super::beam_stats::Emulators;
 use super::core::Core;
-use super::event::{News, Request};
+use super::event::{CoreEvent, Request};
 use super::http::control_api::{self, Desk};
 use super::http::control_socket::Doorway;
 use super::http::metrics_listener;
 use super::nginx::access_log::AccessLog;
 use super::prepare::Prepared;
-use super::shards::listeners::Listening;
+use super::shards::listeners::Listeners;
 use super::state_file::Record;
 use crate::api::StopOrder;
 use crate::balancer::Away;
@@ -43,7 +43,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
         &record.as_ref().map_or_else(Away::default, Record::away),
     )?;
     let listening = match &record {
-        Some(record) => Listening::regain(&setting, record).await?,
+        Some(record) => Listeners::regain(&setting, record).await?,
         None => None,
     };
     let doorway = Doorway::open(&run_dir.control_socket())?;
@@ -95,7 +95,7 @@ async fn serve_observers(address: std::net::SocketAddr, desk: Desk, end: Shutdow
 }
 
 /// SIGTERM and SIGINT stop the cluster; SIGHUP, which a closing terminal sends, does not.
-fn stop_on_signal(news: mpsc::Sender<News>) -> io::Result<impl Future<Output = ()>> {
+fn stop_on_signal(news: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -111,7 +111,7 @@ fn stop_on_signal(news: mpsc::Sender<News>) -> io::Result<impl Future<Output = (
                 grace: Period::from(SIGNAL_GRACE),
             };
             if news
-                .send(News::Request(Request::Stop(order, reply)))
+                .send(CoreEvent::Request(Request::Stop(order, reply)))
                 .await
                 .is_err()
             {

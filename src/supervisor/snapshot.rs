@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::health::node_probes::Vitals;
+use super::health::node_probes::NodeProbes;
 use super::overrides::Outside;
 use super::process::child::{Child, State, Then};
 use super::rollout::Who;
-use super::spec::Setting;
+use super::spec::Spec;
 use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
 };
@@ -17,11 +17,11 @@ use crate::platform::Identity;
 
 /// Everything at one moment.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
-    pub(super) nodes: Vec<NodeLook>,
-    pub(super) balancers: Vec<ChildLook>,
+pub(super) struct Snapshot {
+    pub(super) nodes: Vec<NodeSnapshot>,
+    pub(super) balancers: Vec<ChildSnapshot>,
     /// Former balancer instances that still have connections.
-    pub(super) retired: Vec<ChildLook>,
+    pub(super) retired: Vec<ChildSnapshot>,
     /// Whether a new instance is about to take over.
     pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
@@ -34,12 +34,12 @@ pub(super) struct Look {
 
 /// One node.
 #[derive(Clone, Debug)]
-pub(super) struct NodeLook {
+pub(super) struct NodeSnapshot {
     pub(super) state: NodeState,
     /// Whether an operator has ordered it to be emptied.
     pub(super) drained: bool,
     /// Its process, when that is ours.
-    pub(super) child: ChildLook,
+    pub(super) child: ChildSnapshot,
     /// Whether somebody else runs it.
     pub(super) elsewhere: bool,
     /// What keeps it from answering, as far as that is known.
@@ -59,7 +59,7 @@ pub(super) struct NodeLook {
 
 /// One process.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ChildLook {
+pub(super) struct ChildSnapshot {
     pub(super) process: Option<Identity>,
     pub(super) doing: Doing,
     pub(super) restarts: u32,
@@ -91,7 +91,7 @@ pub(super) enum Doing {
 
 /// The state of a node, by its process, if that is ours, and by what it answers. One that is
 /// drained is `Draining` whatever its connections.
-pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: bool) -> NodeState {
+pub(super) fn node_state(child: Option<&Child>, vitals: &NodeProbes, is_drained: bool) -> NodeState {
     let heard = match vitals.silent_since() {
         Some(_) => NodeState::Down,
         None if vitals.is_unheard() => NodeState::Starting,
@@ -117,13 +117,13 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &Vitals, is_drained: boo
     }
 }
 
-impl ChildLook {
+impl ChildSnapshot {
     fn is_troubled(&self) -> bool {
         matches!(self.doing, Doing::Silent | Doing::Dead)
     }
 }
 
-impl NodeLook {
+impl NodeSnapshot {
     /// How fast it answers, without what its failure explains.
     fn unexplained(&self) -> Samples {
         let is_failing = self.failure.is_some() || !self.state.answers();
@@ -183,7 +183,7 @@ impl NodeLook {
     }
 }
 
-impl Look {
+impl Snapshot {
     /// Every child's process, and this one.
     pub(super) fn pids(&self) -> BTreeSet<u32> {
         let nodes = self.nodes.iter().map(|node| &node.child);
@@ -205,7 +205,7 @@ impl Look {
     }
 
     /// The status, with connections as the kernel counts them.
-    pub(super) fn status(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Status {
+    pub(super) fn status(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Status {
         let nodes: Vec<Node> = self.nodes(setting, connections);
         let balancer = self.balancer(setting);
         Status {
@@ -223,11 +223,11 @@ impl Look {
     }
 
     /// The health, with connections as the kernel counts them.
-    pub(super) fn health(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Health {
+    pub(super) fn health(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Health {
         let status = self.status(setting, connections);
         let target = setting.cluster.targets.p99;
         let names = || setting.cluster.nodes.iter().map(|node| node.name.as_str());
-        let unexplained: Vec<Samples> = self.nodes.iter().map(NodeLook::unexplained).collect();
+        let unexplained: Vec<Samples> = self.nodes.iter().map(NodeSnapshot::unexplained).collect();
         let judged = latency(names().zip(&unexplained), target);
         let latency = latency(names().zip(self.nodes.iter().map(|node| &node.samples)), target);
         let alerts = alerts(&setting.cluster.targets, &status, &judged, &self.facts(setting));
@@ -241,7 +241,7 @@ impl Look {
     // Private
 
     /// What alerts go by, beside what the status shows.
-    fn facts(&self, setting: &Setting) -> Facts {
+    fn facts(&self, setting: &Spec) -> Facts {
         let nodes = self.nodes.iter().map(|node| NodeFacts {
             failure: node.failure.clone(),
             is_set_outside: node.stricter_outside(node.own_state(1)).is_some(),
@@ -254,7 +254,7 @@ impl Look {
     }
 
     /// The balancer instances in trouble: their names, and what it is.
-    fn broken(&self, setting: &Setting) -> impl Iterator<Item = (String, String)> {
+    fn broken(&self, setting: &Spec) -> impl Iterator<Item = (String, String)> {
         let balancers = self.balancers.iter().enumerate();
         let broken = balancers.filter(|(_, child)| self.balanced && child.is_troubled());
         broken.map(|(index, child)| {
@@ -269,17 +269,17 @@ impl Look {
 
     /// Whether a balancer instance has died, or answers nothing.
     fn is_troubled(&self) -> bool {
-        self.balancers.iter().any(ChildLook::is_troubled)
+        self.balancers.iter().any(ChildSnapshot::is_troubled)
     }
 
     /// Of several balancer instances, those in trouble.
-    fn troubles(&self, setting: &Setting) -> impl Iterator<Item = String> {
+    fn troubles(&self, setting: &Spec) -> impl Iterator<Item = String> {
         let broken = self.broken(setting).filter(|_| self.balancers.len() > 1);
         broken.map(|(name, what)| format!("{name} {what}"))
     }
 
-    fn state(&self, setting: &Setting, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
-        let as_ordered = |(node, look): (&Node, &NodeLook)| match node.state {
+    fn state(&self, setting: &Spec, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+        let as_ordered = |(node, look): (&Node, &NodeSnapshot)| match node.state {
             NodeState::Up => true,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => {
                 look.drained && look.outside.is_none()
@@ -305,10 +305,10 @@ impl Look {
     }
 
     /// Whether the clients of at least one listener find a node that serves.
-    fn is_any_listener_served(&self, setting: &Setting, nodes: &[Node]) -> bool {
+    fn is_any_listener_served(&self, setting: &Spec, nodes: &[Node]) -> bool {
         let mut keys = setting.cluster.listen.ports().map(|(key, _)| key);
         keys.any(|key| {
-            let serves = |(node, look): (&Node, &NodeLook)| {
+            let serves = |(node, look): (&Node, &NodeSnapshot)| {
                 let own = look.own_state(node.connections);
                 matches!(own, NodeState::Up | NodeState::HeldBack | NodeState::Draining)
                     && !look.out_of.contains(key)
@@ -317,7 +317,7 @@ impl Look {
         })
     }
 
-    fn nodes(&self, setting: &Setting, connections: &[ConnectionsBy]) -> Vec<Node> {
+    fn nodes(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Vec<Node> {
         let counts = connections
             .iter()
             .copied()
@@ -349,7 +349,7 @@ impl Look {
             .collect()
     }
 
-    fn balancer(&self, setting: &Setting) -> Balancer {
+    fn balancer(&self, setting: &Spec) -> Balancer {
         let all = |doing| self.balancers.iter().all(|child| child.doing == doing);
         let any = |doing| self.balancers.iter().any(|child| child.doing == doing);
         let state = match () {
@@ -403,7 +403,7 @@ const fn strictness(state: NodeState) -> u8 {
     }
 }
 
-fn chosen_by(setting: &Setting) -> BTreeMap<String, ChosenBy> {
+fn chosen_by(setting: &Spec) -> BTreeMap<String, ChosenBy> {
     let listeners = setting.cluster.listen.ports();
     listeners
         .filter_map(|(key, _)| {
@@ -415,7 +415,7 @@ fn chosen_by(setting: &Setting) -> BTreeMap<String, ChosenBy> {
         .collect()
 }
 
-fn endpoints(setting: &Setting, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
+fn endpoints(setting: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
     let listen = &setting.cluster.listen;
     let clients = listen
         .ports()

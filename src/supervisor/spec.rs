@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::health::liveness::PATIENCE;
+use super::health::liveness::ANSWER_TIMEOUT;
 use super::node_runtime::Makings;
-use super::process::readiness::Sign;
-use super::process::stop_sequence::Ladder;
+use super::process::readiness::Readiness;
+use super::process::stop_sequence::StopSequence;
 use super::rollout::Who;
 use super::state_file::Launch;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
@@ -36,7 +36,7 @@ const BEAM_TERMS: [Duration; 3] = [
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
 /// The profile and everything made from it.
-pub(super) struct Setting {
+pub(super) struct Spec {
     pub(super) launch: Launch,
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
@@ -47,7 +47,7 @@ pub(super) struct Setting {
     pub(super) makings: Makings,
 }
 
-impl Setting {
+impl Spec {
     /// The child's name: in the state file, and of its log file, which all balancer instances share.
     pub(super) fn name(&self, who: Who) -> &str {
         match who {
@@ -125,10 +125,14 @@ impl Setting {
     }
 
     /// How a balancer instance shows that it serves.
-    pub(super) fn sign(&self, instance: usize) -> Sign {
-        let page = || self.balancer.status_socket(&self.run_dir).map(Sign::StatusPage);
-        let api = self.socket(instance).map(Sign::RuntimeApi);
-        api.or_else(page).unwrap_or(Sign::Running)
+    pub(super) fn sign(&self, instance: usize) -> Readiness {
+        let page = || {
+            self.balancer
+                .status_socket(&self.run_dir)
+                .map(Readiness::StatusPage)
+        };
+        let api = self.socket(instance).map(Readiness::RuntimeApi);
+        api.or_else(page).unwrap_or(Readiness::Running)
     }
 
     /// How the child is run.
@@ -175,19 +179,19 @@ impl Setting {
     }
 
     /// How the child is ended; a balancer's connections get `grace` to end by themselves.
-    pub(super) fn ladder(&self, who: Who, grace: Duration) -> Ladder {
+    pub(super) fn ladder(&self, who: Who, grace: Duration) -> StopSequence {
         match who {
             Who::Node(index) => {
                 let ladder = match self.cluster.nodes[index].distribution {
                     Some(_) => BEAM_TERMS.to_vec(),
                     None => vec![NODE_GRACE],
                 };
-                Ladder(ladder.into_iter().map(|grace| (Signal::SIGTERM, grace)).collect())
+                StopSequence(ladder.into_iter().map(|grace| (Signal::SIGTERM, grace)).collect())
             }
             Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
-                Ladder(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
+                StopSequence(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
             }
-            Who::Balancer(_) | Who::Retired(_) => Ladder(vec![
+            Who::Balancer(_) | Who::Retired(_) => StopSequence(vec![
                 (self.balancer.drain_signal(), grace),
                 (self.balancer.end_signal(), BALANCER_GRACE),
             ]),
@@ -205,7 +209,7 @@ impl Setting {
             target,
             question,
             source: source(target),
-            timeout: PATIENCE,
+            timeout: ANSWER_TIMEOUT,
         };
         asked.into_iter().map(probe).collect()
     }

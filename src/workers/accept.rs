@@ -11,9 +11,9 @@ use crate::base::telemetry::Throttle;
 use crate::platform;
 
 /// What the kernel gets to recover from a lack of memory.
-const PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Time between two log lines about the same trouble.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One worker's listener on an address that all workers share.
 ///
@@ -39,7 +39,7 @@ impl Acceptor {
         Ok(Acceptor {
             listener: TcpListener::from_std(platform::listen::listener(address)?)?,
             spare: Some(spare()?),
-            trouble: Throttle::new(QUIET),
+            trouble: Throttle::new(LOG_INTERVAL),
         })
     }
 
@@ -80,7 +80,7 @@ impl Acceptor {
             }
             _ => {
                 self.complain(error, "accepting pauses");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             }
         }
     }
@@ -93,7 +93,7 @@ impl Acceptor {
         }
         self.spare = spare().ok();
         if self.spare.is_none() {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
         }
     }
 

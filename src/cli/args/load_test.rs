@@ -98,15 +98,15 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// A number per second that a schedule can be made of.
 fn not_negative(text: &str) -> Result<f64, String> {
-    const MOST: f64 = 10_000_000.0;
+    const MAX_PER_SECOND: f64 = 10_000_000.0;
 
     let count = || Some(f64::from(u32::try_from(text.parse::<Count>().ok()?.get()).ok()?));
     let number = text.parse().ok().or_else(count);
     number
-        .filter(|number| (0.0..=MOST).contains(number))
+        .filter(|number| (0.0..=MAX_PER_SECOND).contains(number))
         .ok_or_else(|| {
             format!(
-                "`{}` is not a number from 0 to {MOST}, such as `1.5` or `10k`",
+                "`{}` is not a number from 0 to {MAX_PER_SECOND}, such as `1.5` or `10k`",
                 excerpt(text)
             )
         })

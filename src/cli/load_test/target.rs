@@ -168,8 +168,8 @@ impl Aim {
 /// The cluster's status, once what a test of before has left is over: a node that is held back after a failure would be missing in
 /// the distribution, and come back in the middle; a hundred thousand connections take the kernel some seconds to close.
 async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Result<Status, Failure> {
-    const LOOK: Duration = Duration::from_millis(250);
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const POLL_INTERVAL: Duration = Duration::from_millis(250);
+    const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 
     let (began, mut told) = (Instant::now(), false);
     let mut taken = None;
@@ -186,7 +186,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
             None if closing => format!("{total} connections are taken"),
             None => return Ok(status),
         };
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > SETTLE_TIMEOUT {
             return Ok(status);
         }
         if !told {
@@ -194,7 +194,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
             told = true;
         }
         taken = Some(total);
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

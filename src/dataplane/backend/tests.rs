@@ -13,7 +13,7 @@ use crate::haproxy_api::ServerState;
 
 const THREADS: u16 = 8;
 const ROUNDS: u64 = 2_000;
-const PATIENCE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn server(id: u32, maxconn: u32) -> Arc<Server> {
     let config = DataplaneServer {
@@ -92,7 +92,7 @@ fn served(inbox: &Inbox, serial: u64) -> Lease {
             assert_eq!(its, serial);
             return lease;
         }
-        assert!(began.elapsed() < PATIENCE, "{serial} was forgotten in the queue");
+        assert!(began.elapsed() < DEADLINE, "{serial} was forgotten in the queue");
         thread::yield_now();
     }
 }

@@ -17,7 +17,7 @@ use crate::profile::PerIp;
 const SHARDS: usize = 64;
 
 /// A shard with fewer visitors is not worth sweeping.
-const FEW: usize = 32;
+const MIN_SWEPT: usize = 32;
 
 /// The clients of one frontend, IPv6 ones by /64. A client is there while it is connected, and until its rates are quiet.
 /// Those who went are swept out whenever a shard has doubled since the last time, so a table has never more than twice
@@ -241,7 +241,7 @@ impl Shard {
         now_ms: u64,
         rehash: impl Fn(Ipv6Addr) -> u64 + Copy,
     ) {
-        if self.visitors.len() >= 2 * self.swept + FEW {
+        if self.visitors.len() >= 2 * self.swept + MIN_SWEPT {
             self.sweep(now_ms, rehash);
         }
         self.visitors
@@ -251,7 +251,7 @@ impl Shard {
     fn sweep(&mut self, now_ms: u64, rehash: impl Fn(Ipv6Addr) -> u64) {
         self.visitors.retain(|visitor| !visitor.is_gone(now_ms));
         self.swept = self.visitors.len();
-        if self.visitors.capacity() > 4 * (self.swept + FEW) {
+        if self.visitors.capacity() > 4 * (self.swept + MIN_SWEPT) {
             self.visitors
                 .shrink_to(2 * self.swept, |visitor| rehash(visitor.client));
         }

@@ -135,7 +135,7 @@ fn clients_that_come_and_go_leave_nothing() {
         now += Duration::from_millis(1);
         drop(visitors.enter(four(client), now).unwrap());
         assert!(
-            client % 1_000 > 0 || visitors.len() <= 2 * (2_000 + SHARDS * FEW),
+            client % 1_000 > 0 || visitors.len() <= 2 * (2_000 + SHARDS * MIN_SWEPT),
             "{}",
             visitors.len()
         );

@@ -13,9 +13,9 @@ use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
 
 /// Clients accepted before others get their turn.
-const BATCH: usize = 64;
+const MAX_ACCEPTS_PER_TURN: usize = 64;
 /// Time until a listener without room is looked at again, in ms.
-const RETRY: u64 = 20;
+const RETRY_AFTER_MS: u64 = 20;
 
 impl Worker {
     /// Clients are waiting at a listener.
@@ -48,15 +48,15 @@ impl Worker {
     // Private
 
     fn accept_some(&mut self, index: u32) {
-        for _ in 0..BATCH {
+        for _ in 0..MAX_ACCEPTS_PER_TURN {
             let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
                 return;
             };
             if self.places.count() >= self.room {
-                return self.look_again(RETRY);
+                return self.look_again(RETRY_AFTER_MS);
             }
             let Some(admission) = Admission::take(&self.plane.process, &listener.frontend) else {
-                return self.look_again(RETRY);
+                return self.look_again(RETRY_AFTER_MS);
             };
             match listener.accept() {
                 Accepted::Client(stream, from) => self.welcome(admission, stream, from),
@@ -64,7 +64,7 @@ impl Worker {
                 Accepted::Nobody => return,
                 Accepted::Full(error) => {
                     self.complain("cannot accept: clients wait", &error);
-                    return self.look_again(RETRY);
+                    return self.look_again(RETRY_AFTER_MS);
                 }
             }
         }

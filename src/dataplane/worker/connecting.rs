@@ -15,15 +15,15 @@ use crate::dataplane::relay::{Outlook, Side, Step};
 use crate::platform;
 
 /// Connects for one client at most, HAProxy's `retries 3`.
-const ATTEMPTS: u8 = 4;
+const MAX_CONNECTS: u8 = 4;
 /// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node that is restarted is
 /// back sooner.
-const PAUSE: u64 = 300;
+const RETRY_AFTER_MS: u64 = 300;
 
 /// How long a server that may be dying has to live on, in ms.
-const PROOF: u64 = 20;
+const PROOF_MS: u64 = 20;
 /// Age at which a session is one of those that stay, in ms.
-const SETTLED: u64 = 10_000;
+const SETTLED_AGE_MS: u64 = 10_000;
 
 impl Worker {
     /// Finds a server for a session without one.
@@ -47,7 +47,7 @@ impl Worker {
             Assigned::Nothing if session.tried.is_empty() => self.end(session, Why::NoServer),
             Assigned::Nothing => {
                 session.phase = Phase::Pausing;
-                self.timers.arm(session.index, self.now + PAUSE);
+                self.timers.arm(session.index, self.now + RETRY_AFTER_MS);
                 self.places.put(session);
             }
         }
@@ -178,7 +178,7 @@ impl Worker {
             return self.failed(session, &io::ErrorKind::ConnectionReset.into());
         }
         if session.relay.server.writable {
-            self.timers.arm(session.index, self.now + PROOF);
+            self.timers.arm(session.index, self.now + PROOF_MS);
         }
         self.places.put(session);
     }
@@ -195,15 +195,17 @@ impl Worker {
             session.phase = Phase::Relaying { server, lease };
         }
         session.relay.reopen();
-        self.timers
-            .arm(session.index, self.now + SETTLED.min(self.layout.times.idle));
+        self.timers.arm(
+            session.index,
+            self.now + SETTLED_AGE_MS.min(self.layout.times.idle),
+        );
         self.go_on(session);
     }
 
     fn try_again(&mut self, mut session: Box<Session>) {
         session.phase = Phase::New;
         self.timers.disarm(session.index);
-        if session.attempts >= ATTEMPTS {
+        if session.attempts >= MAX_CONNECTS {
             return self.end(session, Why::NoServer);
         }
         count(&session.backend.tally.redispatches);

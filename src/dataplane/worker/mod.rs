@@ -36,7 +36,7 @@ const BUFFER: usize = 256 * 1024;
 /// Events taken at once.
 const EVENTS: usize = 512;
 /// Time between two log lines about the same trouble.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A worker.
 pub(super) struct Worker {
@@ -83,7 +83,7 @@ impl Worker {
             now,
             serial: 0,
             draining: false,
-            trouble: Throttle::new(QUIET),
+            trouble: Throttle::new(LOG_INTERVAL),
         }
     }
 

@@ -7,13 +7,13 @@ use super::{About, SAYS_OR_TAKES, Worker};
 use crate::dataplane::relay::{Outlook, Side, Step};
 
 /// Silence after which nobody closes just because all is said, in ms.
-const CALM: u64 = 10;
+const CALM_MS: u64 = 10;
 
 impl Worker {
     /// Moves what can be moved for a session that has both ends.
     pub(super) fn go_on(&mut self, mut session: Box<Session>) {
         let was_left = session.relay.is_left_by_server();
-        let was_calm = session.moved + CALM <= self.now;
+        let was_calm = session.moved + CALM_MS <= self.now;
         if !session.done.prompt {
             be_prompt(&mut session);
         }

@@ -9,7 +9,7 @@ use super::words::in_shell;
 use crate::erlang::otp::{Otp, undisturbed};
 
 /// It starts, loads one module and ends, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// What Erlang is asked, with the checkout's code on its path, and with a configuration if there is one. Each answer is a line.
 const QUESTION: &str = r#"
     Server = case code:ensure_loaded(erlmcp_server) of
@@ -133,7 +133,7 @@ pub(super) async fn ask(
         ("ERL_CRASH_DUMP_SECONDS".into(), "0".into()),
     ];
     let output = asking
-        .output(PATIENCE)
+        .output(LOAD_TIMEOUT)
         .await
         .map_err(|source| LoadingError::Unusable {
             path: otp.erl.clone(),

@@ -11,7 +11,7 @@ use super::find::{Otp, OtpError, undisturbed};
 use crate::platform::RunDir;
 
 /// Compiling takes a second or two, where nobody else wants the processors.
-const PATIENCE: Duration = Duration::from_mins(2);
+const COMPILE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How a directory is called that is being filled, after the process that fills it.
 const NEW: &str = "new";
@@ -147,7 +147,7 @@ impl Code {
             ("ERL_CRASH_DUMP_SECONDS".into(), "0".into()),
         ];
         let output = program
-            .output(PATIENCE)
+            .output(COMPILE_TIMEOUT)
             .await
             .map_err(|source| CodeError::Unusable {
                 path: erlc.to_owned(),

@@ -12,7 +12,7 @@ use crate::profile::Binaries;
 /// OTP's releases are so much ahead of the versions of its emulator: 13 is that of OTP 25.
 const AHEAD: u32 = 12;
 /// Saying its version takes an emulator milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An Erlang.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ fn is_erlangs(name: &OsStr) -> bool {
 async fn version(erl: &Path) -> Result<String, OtpError> {
     let output = undisturbed(erl)
         .arg("+V")
-        .output(PATIENCE)
+        .output(VERSION_TIMEOUT)
         .await
         .map_err(|source| OtpError::Unusable {
             path: erl.to_owned(),

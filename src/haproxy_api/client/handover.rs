@@ -26,14 +26,14 @@ use tokio::task::JoinHandle;
 use super::error::RuntimeError;
 use super::socket::Socket;
 use crate::haproxy_api::server::{Door, DoorError};
-use crate::platform::fd_passing::{self, MOST};
+use crate::platform::fd_passing::{self, MAX_DESCRIPTORS};
 
 /// HAProxy waits for so long for each message.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is asked.
 const COMMAND: &str = "_getsocks";
 /// Told of each listener: no namespace, no interface, no options.
-const NOTHING: [u8; 6] = [0; 6];
+const NO_OPTIONS: [u8; 6] = [0; 6];
 
 /// Gives listeners to every process that asks for them, as long as it lives.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
         return Ok(());
     }
     let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
-    fd_passing::send(stream, &NOTHING.repeat(fds.len()), &fds)?;
+    fd_passing::send(stream, &NO_OPTIONS.repeat(fds.len()), &fds)?;
     // Who asks closes when he has them; until then nothing is lost on the way.
     fd_passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
 }
@@ -140,7 +140,7 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
     let mut fds = Vec::new();
     // Namespaces and interfaces, which have names, are not ours.
-    let mut told = vec![0; MOST * NOTHING.len()];
+    let mut told = vec![0; MAX_DESCRIPTORS * NO_OPTIONS.len()];
     while fds.len() < number {
         let (length, more) = fd_passing::receive(stream, &mut told)?;
         if length == 0 {
@@ -155,8 +155,8 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
 
 fn in_time(stream: &UnixStream) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT))
 }
 
 /// None for a UNIX socket: the runtime API's own is among them.

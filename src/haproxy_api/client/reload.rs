@@ -7,7 +7,7 @@ use super::error::RuntimeError;
 use super::socket::Socket;
 
 /// Listeners are opened and tables made while it is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Socket {
     /// Lets the process read its configuration again. When it does not like it, it goes on with the old one.
@@ -16,7 +16,7 @@ impl Socket {
     /// When it cannot be asked, does not answer within 30 seconds, or refuses.
     pub async fn reload(&self) -> Result<(), RuntimeError> {
         let command = "reload";
-        let answer = self.ask_within(command, PATIENCE).await?;
+        let answer = self.ask_within(command, RELOAD_TIMEOUT).await?;
         reloaded(&answer).map_err(|source| RuntimeError::refused(command, source))
     }
 }

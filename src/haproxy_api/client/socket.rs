@@ -12,7 +12,7 @@ use super::info::Info;
 use super::row::Row;
 
 /// Time for a whole question and answer; HAProxy answers within milliseconds, unless it is stuck.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `show stat` with 1,000 servers has 0.5 MB, `show table` with 200,000 entries some 20 MB.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -42,7 +42,7 @@ impl Socket {
     /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB, or `command` is
     /// more than one. A refusal is an answer.
     pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
-        self.ask_within(command, PATIENCE).await
+        self.ask_within(command, ANSWER_TIMEOUT).await
     }
 
     /// The same with more patience, or less.

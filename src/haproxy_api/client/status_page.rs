@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// It is answered at once, unless every worker hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The page, served on a UNIX socket.
 #[derive(Clone, Debug)]
@@ -67,14 +67,14 @@ impl StatusPage {
     /// When it does not answer, or not with such figures.
     pub async fn read(&self) -> Result<StubStatus, StatusPageError> {
         /// Of a strange answer, so much is shown.
-        const SHOWN: usize = 80;
+        const MAX_SHOWN_CHARS: usize = 80;
         let text = self.text().await.map_err(|error| StatusPageError::Silent {
             socket: self.socket.clone(),
             why: innermost(&error),
         })?;
         StubStatus::parse(&text).ok_or_else(|| StatusPageError::Strange {
             socket: self.socket.clone(),
-            text: text.chars().take(SHOWN).collect(),
+            text: text.chars().take(MAX_SHOWN_CHARS).collect(),
         })
     }
 
@@ -84,7 +84,7 @@ impl StatusPage {
         let http = reqwest::Client::builder()
             .unix_socket(self.socket.clone())
             .no_proxy()
-            .timeout(PATIENCE)
+            .timeout(ANSWER_TIMEOUT)
             .build()?;
         let answer = http.get("http://nginx/nginx_status").send().await?;
         answer.error_for_status()?.text().await

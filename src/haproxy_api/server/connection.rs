@@ -23,7 +23,7 @@ use crate::base::shutdown::Shutdown;
 /// What is said to who may not.
 pub(super) const DENIED: &str = "Permission denied\n";
 /// Silence that ends a conversation, unless `set timeout cli` says otherwise.
-const PATIENCE: Duration = Duration::from_mins(2);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// The longest that can be set, HAProxy's.
 const MOST_PATIENCE: Duration = Duration::from_millis(i32::MAX as u64);
 
@@ -73,7 +73,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
             granted,
             level: granted,
             severity: SeverityOutput::None,
-            patience: PATIENCE,
+            patience: IDLE_TIMEOUT,
             interactive: false,
             modes: Modes::default(),
             over: false,

@@ -42,9 +42,9 @@ use crate::base::shutdown::Shutdown;
 /// Conversations at the same time; more wait to be accepted.
 const MAX_CONVERSATIONS: usize = 64;
 /// Time for answers that are being sent when the end is ordered.
-const GRACE: Duration = Duration::from_secs(1);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// Time to breathe when nothing can be accepted.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers on the socket until the end is ordered. Clients have `level`, and can lower their own.
 ///
@@ -79,7 +79,7 @@ pub async fn serve<S: Subject>(
             }
             (Err(error), _) => {
                 tracing::warn!("cannot accept on `{}`: {error}", path.display());
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             }
             // The semaphore is never closed.
             (Ok(_), Err(_)) => break,
@@ -87,7 +87,7 @@ pub async fn serve<S: Subject>(
     }
     drop(door);
     // They have heard of it themselves; who does not listen to the answer is left.
-    let _left = tokio::time::timeout(GRACE, async {
+    let _left = tokio::time::timeout(SHUTDOWN_GRACE, async {
         while conversations.join_next().await.is_some() {}
     })
     .await;

@@ -1,7 +1,7 @@
 //! Cookies, as far as balancers use them: names and values.
 
 /// The longest `Cookie` header that is said, in bytes.
-const MOST: usize = 1024;
+const MAX_COOKIE_BYTES: usize = 1024;
 
 /// Takes a `Set-Cookie` header into a `Cookie` header. What does not look like a cookie, or is too much, is left.
 pub(super) fn keep(cookie: &mut Option<Box<str>>, set_cookie: &str) {
@@ -17,7 +17,7 @@ pub(super) fn keep(cookie: &mut Option<Box<str>>, set_cookie: &str) {
         .split("; ")
         .filter(|other| other.split_once('=').is_some_and(|(other, _)| other != name));
     let all = others.chain([pair]).collect::<Vec<_>>().join("; ");
-    if all.len() <= MOST {
+    if all.len() <= MAX_COOKIE_BYTES {
         *cookie = Some(all.into());
     }
 }
@@ -41,7 +41,7 @@ mod tests {
             keep(&mut cookie, set);
         }
         assert_eq!(cookie.as_deref(), Some("a=b=c; SERVERID=n2"));
-        keep(&mut cookie, &format!("long={}", "x".repeat(MOST)));
+        keep(&mut cookie, &format!("long={}", "x".repeat(MAX_COOKIE_BYTES)));
         assert_eq!(cookie.as_deref(), Some("a=b=c; SERVERID=n2"));
     }
 }

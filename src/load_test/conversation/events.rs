@@ -8,7 +8,7 @@ use super::lines::Lines;
 use crate::load_test::error::{Kind, Trouble};
 
 /// The most data of an event, in bytes.
-const MOST: usize = 1024 * 1024;
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// An event whose end has not come. Between events nothing is held.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Events {
                     return Ok(Some(event));
                 }
             } else if let Some(data) = value(&line, b"data") {
-                if self.event.data.len() + data.len() >= MOST {
+                if self.event.data.len() + data.len() >= MAX_EVENT_BYTES {
                     return Err(too_long(&self.event.data));
                 }
                 if !self.event.data.is_empty() {
@@ -99,7 +99,7 @@ mod tests {
         let read = (0..2000)
             .take_while(|_| events.next(&mut &line[..]).is_ok())
             .count();
-        assert_eq!(read, MOST / 1001);
-        assert!(events.next(&mut &vec![b'x'; MOST + 1][..]).is_err());
+        assert_eq!(read, MAX_EVENT_BYTES / 1001);
+        assert!(events.next(&mut &vec![b'x'; MAX_EVENT_BYTES + 1][..]).is_err());
     }
 }

@@ -1,16 +1,16 @@
 //! What a stranger has said, for people: the beginning of it, printable.
 
 /// Characters that are shown.
-const MOST: usize = 100;
+const MAX_CHARS: usize = 100;
 /// The longest character, in bytes.
 const WIDEST: usize = 4;
 
 /// The first 100 characters of `bytes`; what cannot be printed is a dot.
 pub(super) fn excerpt(bytes: &[u8]) -> String {
-    let beginning = &bytes[..bytes.len().min((MOST + 1) * WIDEST)];
+    let beginning = &bytes[..bytes.len().min((MAX_CHARS + 1) * WIDEST)];
     let text = String::from_utf8_lossy(beginning);
-    let mut shown: String = text.trim().chars().take(MOST).map(printable).collect();
-    if text.trim().chars().nth(MOST).is_some() {
+    let mut shown: String = text.trim().chars().take(MAX_CHARS).map(printable).collect();
+    if text.trim().chars().nth(MAX_CHARS).is_some() {
         shown.push_str("..");
     }
     shown

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The longest line that is read, in bytes.
-const MOST: usize = 1024 * 1024;
+const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// The beginning of a line whose end has not come. A line that comes whole is never copied, and between lines nothing is
 /// held.
@@ -26,7 +26,7 @@ impl Lines {
         let end = memchr::memchr(b'\n', bytes);
         let piece = &bytes[..end.unwrap_or(bytes.len())];
         *input = end.map_or(&[], |end| &bytes[end + 1..]);
-        if self.begun.len() + piece.len() > MOST {
+        if self.begun.len() + piece.len() > MAX_LINE_BYTES {
             return Err(TooLong(std::mem::take(&mut self.begun)));
         }
         if end.is_some() && self.begun.is_empty() {
@@ -80,9 +80,12 @@ mod tests {
     #[test]
     fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
         let mut lines = Lines::default();
-        assert_eq!(lines.next(&mut &vec![b'x'; MOST][..]), Ok(None));
-        assert_eq!(lines.next(&mut &b"\n"[..]).unwrap().unwrap().len(), MOST);
-        assert_eq!(lines.next(&mut &vec![b'x'; MOST][..]), Ok(None));
+        assert_eq!(lines.next(&mut &vec![b'x'; MAX_LINE_BYTES][..]), Ok(None));
+        assert_eq!(
+            lines.next(&mut &b"\n"[..]).unwrap().unwrap().len(),
+            MAX_LINE_BYTES
+        );
+        assert_eq!(lines.next(&mut &vec![b'x'; MAX_LINE_BYTES][..]), Ok(None));
         assert!(lines.next(&mut &b"x"[..]).is_err());
     }
 

@@ -6,7 +6,7 @@ use crate::load_test::error::{Kind, Trouble};
 
 /// What waits at most, in bytes. We say little unasked, so who lets that much wait makes us talk
 /// and does not listen.
-const MOST: usize = 64 * 1024;
+const MAX_UNSENT_BYTES: usize = 64 * 1024;
 
 /// Bytes on their way out. Texts that all clients say are borrowed; nothing is held once all is sent.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Unsent {
     /// # Errors
     /// When too much is unsent already.
     pub(super) fn reply(&mut self, text: Vec<u8>) -> Result<(), Trouble> {
-        if self.bytes.len() + text.len() > MOST {
+        if self.bytes.len() + text.len() > MAX_UNSENT_BYTES {
             return Err(Trouble::new(
                 Kind::Garbage,
                 "it asks and does not read our answers",
@@ -93,6 +93,6 @@ mod tests {
     fn who_does_not_listen_is_left() {
         let mut unsent = Unsent::default();
         let said = std::iter::from_fn(|| unsent.reply(vec![0; 1000]).ok()).count();
-        assert_eq!(said, MOST / 1000);
+        assert_eq!(said, MAX_UNSENT_BYTES / 1000);
     }
 }

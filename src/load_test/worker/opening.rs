@@ -14,7 +14,7 @@ use crate::platform;
 /// Connections that a worker makes at the same time: enough to keep a target busy, and fewer than fill an accept queue.
 const WINDOW: u32 = 128;
 /// The first pause of a client after an attempt that failed, in milliseconds; it doubles up to the longest.
-const PAUSE: u64 = 100;
+const RETRY_AFTER_MS: u64 = 100;
 const DOUBLINGS: u8 = 5;
 
 impl Worker {
@@ -49,7 +49,7 @@ impl Worker {
     /// The client in `seat` is to try again after a while, a longer one each time.
     pub(super) fn pause(&mut self, seat: u32) {
         let failures = &mut self.seats[seat as usize].failures;
-        let pause = PAUSE << (*failures).min(DOUBLINGS);
+        let pause = RETRY_AFTER_MS << (*failures).min(DOUBLINGS);
         *failures = failures.saturating_add(1);
         self.timers.arm(seat, self.now / 1_000 + pause);
     }

@@ -35,7 +35,7 @@ impl Events {
                 let name = name.strip_prefix("event: ").unwrap();
                 return Some((name.to_owned(), data.strip_prefix("data: ").unwrap().to_owned()));
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk());
+            let chunk = tokio::time::timeout(DEADLINE, self.response.chunk());
             let chunk = chunk.await.unwrap().unwrap()?;
             self.text += std::str::from_utf8(&chunk).unwrap();
         }

@@ -41,7 +41,7 @@ impl Running {
 pub(super) fn web() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
-        .timeout(PATIENCE)
+        .timeout(DEADLINE)
         .build()
         .unwrap()
 }
@@ -182,7 +182,7 @@ async fn both_probes_find_a_node_healthy() {
             target,
             question,
             source: Some("127.0.0.9".parse().unwrap()),
-            timeout: PATIENCE,
+            timeout: DEADLINE,
         };
         probe.ask().await.unwrap();
     }

@@ -20,7 +20,7 @@ use super::{Node, NodeError, Settings};
 use crate::base::shutdown::{self, Trigger};
 
 /// Longer than anything takes unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A node that serves on free ports until it is told to end.
 #[must_use]
@@ -68,12 +68,12 @@ impl Running {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, welcome).await.unwrap()
+        tokio::time::timeout(DEADLINE, welcome).await.unwrap()
     }
 
     async fn stop(self) {
         self.end.order();
-        tokio::time::timeout(PATIENCE, self.served)
+        tokio::time::timeout(DEADLINE, self.served)
             .await
             .unwrap()
             .unwrap()
@@ -96,7 +96,7 @@ impl Client {
     /// The next line; `None` at the end.
     async fn line(&mut self) -> Option<Value> {
         let mut line = String::new();
-        let read = tokio::time::timeout(PATIENCE, self.0.read_line(&mut line))
+        let read = tokio::time::timeout(DEADLINE, self.0.read_line(&mut line))
             .await
             .unwrap()
             // A connection that is closed with something unread is reset.
@@ -125,7 +125,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, connected).await.unwrap()
+    tokio::time::timeout(DEADLINE, connected).await.unwrap()
 }
 
 fn line(message: &Value) -> Vec<u8> {

@@ -92,7 +92,7 @@ async fn a_session_ends_with_its_stream() {
             assert_eq!(ping.status(), 202);
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    tokio::time::timeout(DEADLINE, gone).await.unwrap();
     let nowhere = url.split_once('?').unwrap().0;
     for (url, status) in [(nowhere.to_owned(), 400), (format!("{nowhere}?sessionId=x"), 404)] {
         let request = web().post(url).header(CONTENT_TYPE, "application/json");

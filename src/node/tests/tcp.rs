@@ -102,7 +102,7 @@ async fn pipelined_requests_are_answered_in_order() {
     });
     let mut lines = BufReader::new(reader).lines();
     for id in 0..COUNT {
-        let line = tokio::time::timeout(PATIENCE, lines.next_line())
+        let line = tokio::time::timeout(DEADLINE, lines.next_line())
             .await
             .unwrap()
             .unwrap()
@@ -155,7 +155,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_refused() {
         writer
     });
     let mut lines = BufReader::new(&mut reader).lines();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line())
+    let line = tokio::time::timeout(DEADLINE, lines.next_line())
         .await
         .unwrap()
         .unwrap()
@@ -172,7 +172,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_refused() {
         .write_all(&vec![b'x'; MAX_MESSAGE + 1_000_000])
         .await
         .unwrap();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line())
+    let line = tokio::time::timeout(DEADLINE, lines.next_line())
         .await
         .unwrap()
         .unwrap()

@@ -36,7 +36,7 @@ impl Guest {
     }
 
     async fn next(&mut self) -> Option<Message> {
-        let message = tokio::time::timeout(PATIENCE, self.0.next()).await.unwrap()?;
+        let message = tokio::time::timeout(DEADLINE, self.0.next()).await.unwrap()?;
         Some(message.unwrap())
     }
 
@@ -97,7 +97,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_closes() {
     let largest = call(1, "echo", json!({"message": text}));
     // Answers are a little longer than what they say back.
     guest.send(&largest).await;
-    let answer = tokio::time::timeout(PATIENCE, guest.0.next()).await.unwrap();
+    let answer = tokio::time::timeout(DEADLINE, guest.0.next()).await.unwrap();
     match answer {
         Some(Ok(text)) => assert!(text.len() > MAX_MESSAGE - frame),
         Some(Err(Error::Capacity(_))) => {}

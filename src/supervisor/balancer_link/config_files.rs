@@ -7,7 +7,7 @@ use std::io;
 use crate::balancer::{Away, ConfigFile};
 use crate::platform::RunDir;
 use crate::supervisor::prepare::Prepared;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// Writes what is prepared, and who is away.
 pub(in crate::supervisor) fn write_all(prepared: &Prepared, away: &Away) -> io::Result<()> {
@@ -16,7 +16,7 @@ pub(in crate::supervisor) fn write_all(prepared: &Prepared, away: &Away) -> io::
 
 /// Writes the `files` of `setting`, and who is away.
 pub(in crate::supervisor) fn write_files(
-    setting: &Setting,
+    setting: &Spec,
     files: &[ConfigFile],
     away: &Away,
 ) -> io::Result<()> {
@@ -28,12 +28,12 @@ pub(in crate::supervisor) fn write_files(
 }
 
 /// Writes who is away.
-pub(in crate::supervisor) fn write_orders(setting: &Setting, away: &Away) -> io::Result<()> {
+pub(in crate::supervisor) fn write_orders(setting: &Spec, away: &Away) -> io::Result<()> {
     write(&orders(setting, away)?)
 }
 
 /// What says who is away.
-pub(in crate::supervisor) fn orders(setting: &Setting, away: &Away) -> io::Result<Vec<ConfigFile>> {
+pub(in crate::supervisor) fn orders(setting: &Spec, away: &Away) -> io::Result<Vec<ConfigFile>> {
     let orders = setting.balancer.order_files(setting.deployment(), away);
     orders.map_err(io::Error::other)
 }

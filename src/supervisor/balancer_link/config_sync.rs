@@ -6,18 +6,18 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::config_files::{is_written, orders, write};
-use super::runtime_sync::{AGAIN, Listener, Opinion, away};
+use super::runtime_sync::{AGAIN, DesiredStates, Listener, away};
 use super::worker_reload::{is_in_force, turn_over};
 use crate::balancer::Away;
 use crate::platform::Identity;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// Between two changes at least: every one leaves workers behind that end with their last connection.
-const SPACING: Duration = Duration::from_millis(300);
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Keeps the instance that is `master` at our opinion of each node. Ends when nobody has an opinion any more.
 pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut listener: Listener) {
-    let mut told = Opinion::new();
+    let mut told = DesiredStates::new();
     // Said once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
@@ -38,18 +38,13 @@ pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut li
         if listener.opinion.changed().await.is_err() {
             return;
         }
-        sleep_until(begun + SPACING).await;
+        sleep_until(begun + MIN_RELOAD_INTERVAL).await;
     }
 }
 
 // Private
 
-async fn put_in_force(
-    master: Identity,
-    signal: Signal,
-    setting: &Setting,
-    away: &Away,
-) -> Result<(), String> {
+async fn put_in_force(master: Identity, signal: Signal, setting: &Spec, away: &Away) -> Result<(), String> {
     let files = orders(setting, away).map_err(|error| error.to_string())?;
     if files
         .iter()

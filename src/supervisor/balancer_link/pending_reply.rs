@@ -17,7 +17,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Vec<String>, Refusal>>;
 
 /// An order that is not answered yet.
-pub(in crate::supervisor) struct Promise {
+pub(in crate::supervisor) struct PendingReply {
     node: String,
     pub(in crate::supervisor) until: Instant,
     /// When every instance had been told.
@@ -36,7 +36,7 @@ impl Core {
         now: Instant,
     ) {
         match outcome {
-            Ok(took_back) => self.promises.push(Promise {
+            Ok(took_back) => self.pending_replies.push(PendingReply {
                 node: node.to_owned(),
                 until: now + ANSWER_TIMEOUT,
                 told: None,
@@ -53,7 +53,11 @@ impl Core {
     pub(in crate::supervisor) fn took_back(&mut self, node: &str, took_back: Vec<String>) {
         for sentence in took_back {
             tracing::info!(node, "took back: {sentence}");
-            for promise in self.promises.iter_mut().filter(|promise| promise.node == node) {
+            for promise in self
+                .pending_replies
+                .iter_mut()
+                .filter(|promise| promise.node == node)
+            {
                 if !promise.took_back.contains(&sentence) {
                     promise.took_back.push(sentence.clone());
                 }
@@ -62,15 +66,15 @@ impl Core {
     }
 
     /// Answers those whose orders are in force, and those who have waited for too long.
-    pub(in crate::supervisor) fn keep_promises(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn answer_pending_replies(&mut self, now: Instant) {
         // A new instance may have read the orders before this one; it is told when it has taken over.
         let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
-        for mut promise in std::mem::take(&mut self.promises) {
+        for mut promise in std::mem::take(&mut self.pending_replies) {
             let drained = self.drains.contains_key(&promise.node);
             let orders = self.order_counts.get(&promise.node).copied().unwrap_or(0);
             // A balancer that does not run reads of the order when it starts.
             let is_told = !takes_over
-                && self.all_heard(&promise.node, |view| {
+                && self.all_follow(&promise.node, |view| {
                     view.drained == drained && view.orders == orders
                 });
             let told = is_told.then(|| *promise.told.get_or_insert(now));
@@ -79,7 +83,7 @@ impl Core {
                 Some(objections) if objections.is_empty() => Ok(std::mem::take(&mut promise.took_back)),
                 objections if now >= promise.until => Err(self.not_in_force(objections)),
                 _ => {
-                    self.promises.push(promise);
+                    self.pending_replies.push(promise);
                     continue;
                 }
             };

@@ -37,7 +37,7 @@ impl Core {
         let old = self.children.get(&who).and_then(Child::process)?;
         self.silence(who);
         self.overrides.forget(who);
-        self.pulses.remove(&who);
+        self.liveness.remove(&who);
         if let Err(error) = old.signal_group(self.setting.balancer.drain_signal()) {
             tracing::error!(pid = old.pid, "it goes on to take clients: {error}");
         }

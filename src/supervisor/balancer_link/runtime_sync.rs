@@ -13,36 +13,36 @@ use crate::balancer::{Away, Expected, Inspection};
 use crate::haproxy_api::{RuntimeError, ServerHealth, Socket};
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
-use crate::supervisor::event::News;
-use crate::supervisor::health::liveness::PATIENCE;
+use crate::supervisor::event::CoreEvent;
+use crate::supervisor::health::liveness::ANSWER_TIMEOUT;
 use crate::supervisor::rollout::Who;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// A balancer that did not take an order is told again after this.
 pub(in crate::supervisor) const AGAIN: Duration = Duration::from_millis(250);
 
 /// What a balancer is told of a node's health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::supervisor) enum Health {
+pub(in crate::supervisor) enum NodeHealth {
     /// Nothing: we do not know better.
     #[default]
-    Unsaid,
+    Unknown,
     /// Nothing either: it was down by the word of the supervisor before us, and we know no better. A balancer with checks of its
     /// own may; what goes by files goes on by that word.
-    StillDown,
+    InheritedDown,
     /// It serves.
-    Well,
+    Up,
     /// It answers, and is to get no clients yet. The balancer's own checks would raise it, so that is told again before
     /// they can.
-    HeldBack,
+    HeldDown,
     /// It does not serve.
-    Ill,
+    Down,
 }
 
 /// What a balancer has to know of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::supervisor) struct View {
-    pub(in crate::supervisor) health: Health,
+pub(in crate::supervisor) struct DesiredState {
+    pub(in crate::supervisor) health: NodeHealth,
     /// Whether it is to get nothing new.
     pub(in crate::supervisor) drained: bool,
     /// How many orders an operator has given about it: the same order given again is carried out again.
@@ -50,29 +50,29 @@ pub(in crate::supervisor) struct View {
 }
 
 /// What a balancer has to know of each node, by name.
-pub(in crate::supervisor) type Opinion = BTreeMap<String, View>;
+pub(in crate::supervisor) type DesiredStates = BTreeMap<String, DesiredState>;
 
-impl Health {
+impl NodeHealth {
     /// Whether a balancer that was told so gives it nothing, and has closed its sessions.
     pub(in crate::supervisor) fn is_down(self) -> bool {
         match self {
-            Health::HeldBack | Health::Ill => true,
-            Health::Unsaid | Health::StillDown | Health::Well => false,
+            NodeHealth::HeldDown | NodeHealth::Down => true,
+            NodeHealth::Unknown | NodeHealth::InheritedDown | NodeHealth::Up => false,
         }
     }
 
     /// Whether a balancer that goes by files, or has yet to start, is to give it nothing.
     fn is_away(self) -> bool {
-        self.is_down() || self == Health::StillDown
+        self.is_down() || self == NodeHealth::InheritedDown
     }
 }
 
 /// A balancer instance that is to hear our opinion.
 pub(in crate::supervisor) struct Listener {
     pub(in crate::supervisor) who: Who,
-    pub(in crate::supervisor) setting: Arc<Setting>,
-    pub(in crate::supervisor) opinion: watch::Receiver<Opinion>,
-    pub(in crate::supervisor) news: mpsc::Sender<News>,
+    pub(in crate::supervisor) setting: Arc<Spec>,
+    pub(in crate::supervisor) opinion: watch::Receiver<DesiredStates>,
+    pub(in crate::supervisor) news: mpsc::Sender<CoreEvent>,
 }
 
 impl Listener {
@@ -80,15 +80,15 @@ impl Listener {
     /// others had set and this has undone.
     pub(in crate::supervisor) async fn heard(
         &self,
-        told: &mut Opinion,
+        told: &mut DesiredStates,
         node: String,
-        view: View,
+        view: DesiredState,
         took_back: Vec<String>,
     ) {
         if told.get(&node) == Some(&view) {
             return;
         }
-        let news = News::Told {
+        let news = CoreEvent::Told {
             who: self.who,
             node: node.clone(),
             view,
@@ -100,8 +100,8 @@ impl Listener {
 }
 
 /// Who gets nothing new, in this opinion.
-pub(in crate::supervisor) fn away(opinion: &Opinion) -> Away {
-    let names = |is_meant: fn(&View) -> bool| {
+pub(in crate::supervisor) fn away(opinion: &DesiredStates) -> Away {
+    let names = |is_meant: fn(&DesiredState) -> bool| {
         let meant = opinion.iter().filter(|(_, view)| is_meant(view));
         meant.map(|(node, _)| node.clone()).collect()
     };
@@ -117,7 +117,7 @@ pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener)
     let setting = Arc::clone(&listener.setting);
     let socket = Socket::new(socket);
     // Of an instance that we meet, we know nothing: it is told everything once.
-    let mut told = Opinion::new();
+    let mut told = DesiredStates::new();
     // Said once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
@@ -145,7 +145,7 @@ pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener)
         }
         let again = if !heard {
             Some(AGAIN)
-        } else if wanted.values().any(|view| view.health == Health::HeldBack) {
+        } else if wanted.values().any(|view| view.health == NodeHealth::HeldDown) {
             Some(setting.reminder())
         } else {
             None
@@ -157,7 +157,7 @@ pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener)
 }
 
 /// Ends the node's sessions on every balancer instance.
-pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Setting>) {
+pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Spec>) {
     let setting = setting.clone();
     tokio::spawn(async move {
         let orders = &setting.balancer.orders(&setting.cluster, &setting.run_dir);
@@ -174,7 +174,11 @@ pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Setting>) {
 }
 
 /// Asks through the balancer, until that is answered.
-pub(in crate::supervisor) fn find_elsewhere(node: String, setting: &Arc<Setting>, news: mpsc::Sender<News>) {
+pub(in crate::supervisor) fn find_elsewhere(
+    node: String,
+    setting: &Arc<Spec>,
+    news: mpsc::Sender<CoreEvent>,
+) {
     let listen = &setting.cluster.listen;
     let (port, question) = match (listen.tcp, listen.http) {
         (Some(tcp), _) => (tcp, Question::Mcp),
@@ -191,30 +195,30 @@ pub(in crate::supervisor) fn find_elsewhere(node: String, setting: &Arc<Setting>
         target,
         question,
         source,
-        timeout: PATIENCE,
+        timeout: ANSWER_TIMEOUT,
     };
     tokio::spawn(async move {
         while probe.ask().await.is_err() && !news.is_closed() {
             tokio::time::sleep(AGAIN).await;
         }
-        let _nobody_listens_after_the_end = news.send(News::Elsewhere { node }).await;
+        let _nobody_listens_after_the_end = news.send(CoreEvent::Elsewhere { node }).await;
     });
 }
 
 // Private
 
 /// What is to be said to who was `told` so much, in that order. That a node is held back is said over and over.
-fn changes<'a>(wanted: &'a Opinion, told: &Opinion) -> Vec<(&'a String, &'a View)> {
-    let mut changes: Vec<(&String, &View)> = wanted
+fn changes<'a>(wanted: &'a DesiredStates, told: &DesiredStates) -> Vec<(&'a String, &'a DesiredState)> {
+    let mut changes: Vec<(&String, &DesiredState)> = wanted
         .iter()
-        .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == Health::HeldBack)
+        .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == NodeHealth::HeldDown)
         .collect();
     changes.sort_by_key(|(_, view)| (!view.health.is_down(), !view.drained));
     changes
 }
 
 /// Waits until there is another opinion, or it is time to say this one `again`; false when nobody has one any more.
-async fn is_wanted(opinion: &mut watch::Receiver<Opinion>, again: Option<Duration>) -> bool {
+async fn is_wanted(opinion: &mut watch::Receiver<DesiredStates>, again: Option<Duration>) -> bool {
     match again {
         None => opinion.changed().await.is_ok(),
         Some(wait) => {
@@ -226,20 +230,20 @@ async fn is_wanted(opinion: &mut watch::Receiver<Opinion>, again: Option<Duratio
 
 async fn update(
     socket: &Socket,
-    setting: &Setting,
+    setting: &Spec,
     node: &str,
-    was: Option<&View>,
-    view: View,
+    was: Option<&DesiredState>,
+    view: DesiredState,
 ) -> Result<Vec<String>, RuntimeError> {
     let (balancer, cluster) = (&setting.balancer, &setting.cluster);
     let health = match view.health {
-        Health::Unsaid | Health::StillDown => None,
-        Health::Well => Some(ServerHealth::Up),
-        Health::HeldBack | Health::Ill => Some(ServerHealth::Down),
+        NodeHealth::Unknown | NodeHealth::InheritedDown => None,
+        NodeHealth::Up => Some(ServerHealth::Up),
+        NodeHealth::HeldDown | NodeHealth::Down => Some(ServerHealth::Down),
     };
     let is_ordered_again = was.is_some_and(|was| was.orders != view.orders);
     if let Some(health) = health
-        && (view.health == Health::HeldBack || was.is_none_or(|was| was.health != view.health))
+        && (view.health == NodeHealth::HeldDown || was.is_none_or(|was| was.health != view.health))
     {
         for target in balancer.health_targets(cluster, node) {
             socket.set_health(target.backend, &target.server, health).await?;
@@ -252,7 +256,7 @@ async fn update(
         Some(was) => {
             let before = Expected {
                 drained: was.drained,
-                up: view.health == Health::Well,
+                up: view.health == NodeHealth::Up,
             };
             return take_back(socket, setting, node, before).await;
         }
@@ -265,7 +269,7 @@ async fn update(
 /// Makes the node ready, and says what stood in the way at this instance.
 async fn take_back(
     socket: &Socket,
-    setting: &Setting,
+    setting: &Spec,
     node: &str,
     before: Expected,
 ) -> Result<Vec<String>, RuntimeError> {

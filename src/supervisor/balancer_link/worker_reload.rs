@@ -20,7 +20,7 @@ use crate::platform::{Identity, Worker};
 use crate::supervisor::logs::tail::tail;
 
 /// A master that has not done it for so long never will.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What a master says when it cannot do it; then the old workers go on.
@@ -39,7 +39,7 @@ pub(in crate::supervisor) async fn turn_over(
 ) -> Result<(), String> {
     let old: BTreeSet<u32> = workers(master).iter().map(|worker| worker.pid).collect();
     let since = std::fs::metadata(log).map_or(0, |log| log.len());
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + RELOAD_TIMEOUT;
     master.signal(signal).map_err(|error| error.to_string())?;
     loop {
         let accepting = workers(master);
@@ -54,7 +54,10 @@ pub(in crate::supervisor) async fn turn_over(
             return Err("it has ended".to_owned());
         }
         if Instant::now() >= deadline {
-            return Err(format!("it has not done so within {} s", PATIENCE.as_secs()));
+            return Err(format!(
+                "it has not done so within {} s",
+                RELOAD_TIMEOUT.as_secs()
+            ));
         }
         sleep(LOOK_AGAIN).await;
     }

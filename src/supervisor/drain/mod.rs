@@ -10,7 +10,7 @@ use super::balancer_link::runtime_sync;
 use super::connection_count::census;
 use super::core::Core;
 use super::drain::state::{Drain, Due};
-use super::event::News;
+use super::event::CoreEvent;
 use super::health::hold_down;
 use super::process::child::{Child, Event, Then};
 use super::rollout::{Rollout, Verb, Who};
@@ -43,7 +43,7 @@ impl Core {
     pub(in crate::supervisor) fn count(&self) {
         let (setting, news) = (self.setting.clone(), self.news.clone());
         tokio::spawn(async move {
-            let counted = News::Counted(census(&setting, true).await);
+            let counted = CoreEvent::Counted(census(&setting, true).await);
             let _nobody_listens_after_the_end = news.send(counted).await;
         });
     }
@@ -179,7 +179,7 @@ impl Core {
             self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
         }
         let mut took_back = Vec::new();
-        if self.comebacks[index].is_held() {
+        if self.hold_downs[index].is_held() {
             self.come_back(index, hold_down::Event::Ordered, now);
             took_back.push("held back after its failure".to_owned());
         }

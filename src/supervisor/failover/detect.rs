@@ -7,16 +7,16 @@ use crate::api::{FailoverCause, NodeState};
 use crate::balancer::ReloadBy;
 use crate::observe::Failure;
 use crate::platform::sock_diag::destroy_to;
-use crate::supervisor::balancer_link::runtime_sync::{self, View};
+use crate::supervisor::balancer_link::runtime_sync::{self, DesiredState};
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
-use crate::supervisor::health::hold_down::{Comeback, Event, needed};
+use crate::supervisor::event::CoreEvent;
+use crate::supervisor::health::hold_down::{Event, HoldDown, needed};
 use crate::supervisor::process::child::{self, State};
-use crate::supervisor::process::stop_sequence::Ladder;
+use crate::supervisor::process::stop_sequence::StopSequence;
 use crate::supervisor::rollout::Who;
 
 /// A balancer that has not heard of a death by then is not waited for.
-const HEARING: Duration = Duration::from_secs(5);
+const TOLD_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Notices that the node went away, or came back.
@@ -55,18 +55,18 @@ impl Core {
     /// have some gives it none, either.
     pub(in crate::supervisor) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
         let unheard = || self.is_told_of(&self.setting.cluster.nodes[index].name);
-        let held = self.comebacks[index].held_for(now);
+        let held = self.hold_downs[index].held_for(now);
         held.or_else(|| unheard().then_some(Duration::ZERO))
     }
 
     /// Whether the node answers, and neither an order nor a failure of a short while ago keeps new clients from it.
     pub(in crate::supervisor) fn takes_clients(&self, index: usize) -> bool {
-        self.node_state(index) == NodeState::Up && !self.comebacks[index].is_held()
+        self.node_state(index) == NodeState::Up && !self.hold_downs[index].is_held()
     }
 
     /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
     pub(in crate::supervisor) fn let_come_back(&mut self, now: Instant) {
-        for index in 0..self.comebacks.len() {
+        for index in 0..self.hold_downs.len() {
             self.come_back(index, Event::Time, now);
         }
         // A node that others took out does not stand in for one that is held back.
@@ -74,16 +74,16 @@ impl Core {
             NodeState::Up if self.is_taken_out(index) => NodeState::Maintenance,
             state => *state,
         });
-        for index in needed(&states.collect::<Vec<_>>(), &self.comebacks) {
+        for index in needed(&states.collect::<Vec<_>>(), &self.hold_downs) {
             self.come_back(index, Event::Needed, now);
         }
     }
 
     /// Lets `event` happen to a node that has failed; changes nothing for others.
     pub(in crate::supervisor) fn come_back(&mut self, index: usize, event: Event, now: Instant) {
-        let was = self.comebacks[index];
+        let was = self.hold_downs[index];
         let is = was.after(event, self.setting.hold(), now);
-        self.comebacks[index] = is;
+        self.hold_downs[index] = is;
         let name = &self.setting.cluster.nodes[index].name;
         if let Some(left) = is.held_for(now).filter(|_| !was.is_held()) {
             let milliseconds = left.as_millis();
@@ -93,10 +93,10 @@ impl Core {
                 "held back: its former clients find another node first"
             );
         }
-        if was.is_held() && is == Comeback::Free {
+        if was.is_held() && is == HoldDown::Free {
             tracing::info!(node = name, "gets clients again");
         }
-        if is == Comeback::Free
+        if is == HoldDown::Free
             && self.states[index].answers()
             && let Some(failover) = self.failovers.running(name)
         {
@@ -109,11 +109,11 @@ impl Core {
         &mut self,
         who: Who,
         node: &str,
-        view: View,
+        view: DesiredState,
         took_back: Vec<String>,
         now: Instant,
     ) {
-        if !self.voices.contains_key(&who) {
+        if !self.sync_tasks.contains_key(&who) {
             return;
         }
         self.took_back(node, took_back);
@@ -126,7 +126,7 @@ impl Core {
         let running = self.failovers.all_running().map(|(node, _)| node.clone());
         for node in running.collect::<Vec<_>>() {
             if self.is_told_of(&node)
-                && self.all_heard(&node, |view| view.health.is_down())
+                && self.all_follow(&node, |view| view.health.is_down())
                 && let Some(failover) = self.failovers.running(&node)
                 && failover.cut(now)
             {
@@ -152,7 +152,7 @@ impl Core {
         tracing::warn!(node, "killed, because nothing else ends its connections");
         let event = if self.states[index].answers() {
             // Only drained; it need not come back as one that has failed.
-            child::Event::Stop(Ladder::kill(), child::Then::Start)
+            child::Event::Stop(StopSequence::kill(), child::Then::Start)
         } else {
             child::Event::Hung
         };
@@ -191,7 +191,8 @@ impl Core {
                 if let Err(error) = destroy_to(address) {
                     let name = &node.name;
                     tracing::warn!(node = name, %address, "connections were not ended: {error}");
-                    let _nobody_listens_after_the_end = news.blocking_send(News::NotCut { node: node.name });
+                    let _nobody_listens_after_the_end =
+                        news.blocking_send(CoreEvent::NotCut { node: node.name });
                     return;
                 }
             }
@@ -212,11 +213,11 @@ impl Core {
         );
         waits
             && self.hears_by_files()
-            && !self.voices.is_empty()
+            && !self.sync_tasks.is_empty()
             && self
                 .failovers
                 .all_running()
-                .any(|(node, failover)| node == name && failover.is_unheard(HEARING, now))
+                .any(|(node, failover)| node == name && failover.is_unheard(TOLD_TIMEOUT, now))
     }
 
     /// Whether the balancer has no runtime API by which it could be told to end connections.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::ConnectionsBy;
 use crate::observe::has_its_share;
-use crate::supervisor::balancer_link::runtime_sync::{Health, View};
+use crate::supervisor::balancer_link::runtime_sync::{DesiredState, NodeHealth};
 use crate::supervisor::core::Core;
 
 /// Connections are counted this often while a node is filling: counting a hundred thousand takes a while.
@@ -120,7 +120,7 @@ impl Core {
     /// Notices which nodes get clients. Before a balancer serves, none does, which is the same for all.
     pub(in crate::supervisor) fn notice_settling(
         &mut self,
-        views: &crate::supervisor::balancer_link::runtime_sync::Opinion,
+        views: &crate::supervisor::balancer_link::runtime_sync::DesiredStates,
         now: Instant,
     ) {
         if self.balanced && !self.is_balancer_up() {
@@ -160,11 +160,11 @@ impl Core {
 // Private
 
 /// Whether a balancer gives a node with this view new clients; `None` while we do not know.
-fn gets_clients(view: View) -> Option<bool> {
+fn gets_clients(view: DesiredState) -> Option<bool> {
     match view.health {
-        Health::Unsaid => None,
-        Health::Well => Some(!view.drained),
-        Health::StillDown | Health::HeldBack | Health::Ill => Some(false),
+        NodeHealth::Unknown => None,
+        NodeHealth::Up => Some(!view.drained),
+        NodeHealth::InheritedDown | NodeHealth::HeldDown | NodeHealth::Down => Some(false),
     }
 }
 
@@ -226,15 +226,15 @@ mod tests {
     #[test]
     fn only_a_node_that_is_well_and_not_drained_gets_clients() {
         let view = |health, drained| {
-            gets_clients(View {
+            gets_clients(DesiredState {
                 health,
                 drained,
-                ..View::default()
+                ..DesiredState::default()
             })
         };
-        assert_eq!(view(Health::Unsaid, false), None);
-        assert_eq!(view(Health::Well, false), Some(true));
-        assert_eq!(view(Health::Well, true), Some(false));
-        assert_eq!(view(Health::HeldBack, false), Some(false));
+        assert_eq!(view(NodeHealth::Unknown, false), None);
+        assert_eq!(view(NodeHealth::Up, false), Some(true));
+        assert_eq!(view(NodeHealth::Up, true), Some(false));
+        assert_eq!(view(NodeHealth::HeldDown, false), Some(false));
     }
 }

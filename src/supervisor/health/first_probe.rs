@@ -7,13 +7,13 @@ use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Verb;
 
 /// Who has neither answered nor refused to within this time is met later.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Whether a start has yet to hear from a node that somebody else runs.
     pub(in crate::supervisor) fn gets_acquainted(&self, now: Instant) -> bool {
         self.rollout.verb == Verb::Start
-            && now < self.began + PATIENCE
+            && now < self.began + PROBE_TIMEOUT
             && (0..self.vitals.len()).any(|index| self.is_stranger(index))
     }
 

@@ -23,7 +23,7 @@ use crate::api::NodeState;
 
 /// Whether a node gets clients once it answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::supervisor) enum Comeback {
+pub(in crate::supervisor) enum HoldDown {
     /// At once.
     #[default]
     Free,
@@ -50,24 +50,24 @@ pub(in crate::supervisor) enum Event {
     Time,
 }
 
-impl Comeback {
+impl HoldDown {
     /// The state after `event` at `now`, of a node that is held back for `hold`.
     #[must_use]
-    pub(in crate::supervisor) fn after(self, event: Event, hold: Duration, now: Instant) -> Comeback {
+    pub(in crate::supervisor) fn after(self, event: Event, hold: Duration, now: Instant) -> HoldDown {
         let later = now + hold;
         match (self, event) {
-            (_, Event::Failed) | (Comeback::Away { .. }, Event::Cut) => Comeback::Away { until: later },
-            (Comeback::Held { .. }, Event::Cut) => Comeback::Held { until: later },
-            (Comeback::Away { until }, Event::Answers) if now < until => Comeback::Held { until },
-            (Comeback::Held { until }, Event::Time) if now >= until => Comeback::Free,
-            (Comeback::Away { .. }, Event::Answers) | (_, Event::Ordered | Event::Needed) => Comeback::Free,
+            (_, Event::Failed) | (HoldDown::Away { .. }, Event::Cut) => HoldDown::Away { until: later },
+            (HoldDown::Held { .. }, Event::Cut) => HoldDown::Held { until: later },
+            (HoldDown::Away { until }, Event::Answers) if now < until => HoldDown::Held { until },
+            (HoldDown::Held { until }, Event::Time) if now >= until => HoldDown::Free,
+            (HoldDown::Away { .. }, Event::Answers) | (_, Event::Ordered | Event::Needed) => HoldDown::Free,
             (_, Event::Cut | Event::Answers | Event::Time) => self,
         }
     }
 
     /// Whether it answers and gets no clients.
     pub(in crate::supervisor) fn is_held(self) -> bool {
-        matches!(self, Comeback::Held { .. })
+        matches!(self, HoldDown::Held { .. })
     }
 
     /// How long it goes on to be held back, if it is.
@@ -78,17 +78,17 @@ impl Comeback {
     /// When `Time` matters to it next.
     pub(in crate::supervisor) fn wakes_at(self) -> Option<Instant> {
         match self {
-            Comeback::Free | Comeback::Away { .. } => None,
-            Comeback::Held { until } => Some(until),
+            HoldDown::Free | HoldDown::Away { .. } => None,
+            HoldDown::Held { until } => Some(until),
         }
     }
 }
 
 /// Which of the nodes have to take clients because nobody else does: those that answer, or if none does, all, so that
 /// whoever comes first serves. Nobody while one takes clients.
-pub(in crate::supervisor) fn needed(states: &[NodeState], comebacks: &[Comeback]) -> Vec<usize> {
+pub(in crate::supervisor) fn needed(states: &[NodeState], hold_downs: &[HoldDown]) -> Vec<usize> {
     let answers = |state: &NodeState| *state == NodeState::Up;
-    let mut nodes = states.iter().zip(comebacks);
+    let mut nodes = states.iter().zip(hold_downs);
     if nodes.any(|(state, comeback)| answers(state) && !comeback.is_held()) {
         return Vec::new();
     }
@@ -107,8 +107,8 @@ mod tests {
     const HOLD: Duration = Duration::from_secs(6);
 
     /// What follows from `events`, each at its time in ms.
-    fn after(began: Instant, events: &[(u64, Event)]) -> Comeback {
-        events.iter().fold(Comeback::Free, |comeback, (ms, event)| {
+    fn after(began: Instant, events: &[(u64, Event)]) -> HoldDown {
+        events.iter().fold(HoldDown::Free, |comeback, (ms, event)| {
             comeback.after(*event, HOLD, began + Duration::from_millis(*ms))
         })
     }
@@ -119,11 +119,11 @@ mod tests {
         let killed = [(0, Event::Failed), (11, Event::Cut), (150, Event::Answers)];
         let until = began + Duration::from_millis(6_011);
         let held = after(began, &killed);
-        assert_eq!(held, Comeback::Held { until });
+        assert_eq!(held, HoldDown::Held { until });
         let at = |ms| began + Duration::from_millis(ms);
         assert_eq!(held.held_for(at(2_011)), Some(Duration::from_secs(4)));
         assert_eq!(held.after(Event::Time, HOLD, at(6_010)), held);
-        assert_eq!(held.after(Event::Time, HOLD, at(6_011)), Comeback::Free);
+        assert_eq!(held.after(Event::Time, HOLD, at(6_011)), HoldDown::Free);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let began = Instant::now();
         let until = began + HOLD;
         let held = after(began, &[(0, Event::Failed), (150, Event::Answers)]);
-        assert_eq!(held, Comeback::Held { until });
+        assert_eq!(held, HoldDown::Held { until });
     }
 
     #[test]
@@ -142,13 +142,13 @@ mod tests {
             began,
             &[(0, Event::Failed), (150, Event::Answers), (400, Event::Cut)],
         );
-        assert_eq!(held, Comeback::Held { until });
+        assert_eq!(held, HoldDown::Held { until });
     }
 
     #[test]
     fn one_that_comes_late_is_not_held_back() {
         let hung = [(0, Event::Failed), (5, Event::Cut), (30_000, Event::Answers)];
-        assert_eq!(after(Instant::now(), &hung), Comeback::Free);
+        assert_eq!(after(Instant::now(), &hung), HoldDown::Free);
     }
 
     #[test]
@@ -159,26 +159,26 @@ mod tests {
             began,
             &[(0, Event::Failed), (150, Event::Answers), (3_000, Event::Failed)],
         );
-        assert_eq!(again, Comeback::Away { until });
+        assert_eq!(again, HoldDown::Away { until });
     }
 
     #[test]
     fn an_order_or_need_ends_it_before_and_after_it_answers() {
         for event in [Event::Ordered, Event::Needed] {
             let began = Instant::now();
-            assert_eq!(after(began, &[(0, Event::Failed), (1, event)]), Comeback::Free);
+            assert_eq!(after(began, &[(0, Event::Failed), (1, event)]), HoldDown::Free);
             let answered = [(0, Event::Failed), (1, event), (2, Event::Answers)];
-            assert_eq!(after(began, &answered), Comeback::Free);
+            assert_eq!(after(began, &answered), HoldDown::Free);
             let held = [(0, Event::Failed), (1, Event::Answers), (2, event)];
-            assert_eq!(after(began, &held), Comeback::Free);
+            assert_eq!(after(began, &held), HoldDown::Free);
         }
     }
 
     #[test]
     fn somebody_always_takes_clients() {
         let now = Instant::now();
-        let (free, away) = (Comeback::Free, Comeback::Away { until: now });
-        let held = Comeback::Held { until: now };
+        let (free, away) = (HoldDown::Free, HoldDown::Away { until: now });
+        let held = HoldDown::Held { until: now };
         let (up, dead, draining) = (NodeState::Up, NodeState::Starting, NodeState::Draining);
         for (nodes, expected) in [
             ([(up, free), (up, held), (dead, away)], vec![]),
@@ -186,8 +186,8 @@ mod tests {
             ([(up, held), (up, held), (draining, held)], vec![0, 1]),
             ([(dead, away), (dead, away), (draining, free)], vec![0, 1, 2]),
         ] {
-            let (states, comebacks): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
-            assert_eq!(needed(&states, &comebacks), expected, "{nodes:?}");
+            let (states, hold_downs): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
+            assert_eq!(needed(&states, &hold_downs), expected, "{nodes:?}");
         }
     }
 
@@ -209,17 +209,17 @@ mod tests {
             steps in prop::collection::vec((event(), 0u64..4_000), 0..40),
         ) {
             let mut now = Instant::now();
-            let (mut comeback, mut not_before) = (Comeback::Free, None);
+            let (mut comeback, mut not_before) = (HoldDown::Free, None);
             for (event, ms) in steps {
                 now += Duration::from_millis(ms);
                 comeback = comeback.after(event, HOLD, now);
                 not_before = match event {
                     Event::Failed => Some(now + HOLD),
-                    Event::Cut => not_before.filter(|at| now < *at || comeback != Comeback::Free).map(|_| now + HOLD),
+                    Event::Cut => not_before.filter(|at| now < *at || comeback != HoldDown::Free).map(|_| now + HOLD),
                     Event::Ordered | Event::Needed => None,
                     Event::Answers | Event::Time => not_before,
                 };
-                prop_assert!(comeback != Comeback::Free || not_before.is_none_or(|at| at <= now));
+                prop_assert!(comeback != HoldDown::Free || not_before.is_none_or(|at| at <= now));
                 if let Some(until) = comeback.wakes_at() {
                     prop_assert_eq!(Some(until), not_before);
                     prop_assert!(until <= now + HOLD);

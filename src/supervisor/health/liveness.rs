@@ -25,13 +25,13 @@ const RISE: u32 = 2;
 /// Time between two probes.
 pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(1);
 /// A prober that runs so much behind its time distrusts itself.
-pub(in crate::supervisor) const LATE: Duration = Duration::from_millis(500);
+pub(in crate::supervisor) const MAX_TICK_DELAY: Duration = Duration::from_millis(500);
 /// A probe is given up after this; longer than `SILENCE`, so that slow answers are heard.
-pub(in crate::supervisor) const PATIENCE: Duration = Duration::from_secs(5);
+pub(in crate::supervisor) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pulse of one port of one node.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::supervisor) struct Pulse {
+pub(in crate::supervisor) struct Liveness {
     state: State,
     last_answer: Instant,
     asked_since: u32,
@@ -44,10 +44,10 @@ enum State {
     Silent { since: Instant, answers: u32 },
 }
 
-impl Pulse {
+impl Liveness {
     /// The pulse of a node that has just answered.
-    pub(in crate::supervisor) fn beating(now: Instant) -> Pulse {
-        Pulse {
+    pub(in crate::supervisor) fn beating(now: Instant) -> Liveness {
+        Liveness {
             state: State::Beating,
             last_answer: now,
             asked_since: 0,
@@ -55,8 +55,8 @@ impl Pulse {
     }
 
     /// The pulse of a node that nobody has heard of yet.
-    pub(in crate::supervisor) fn unheard(now: Instant) -> Pulse {
-        Pulse {
+    pub(in crate::supervisor) fn unheard(now: Instant) -> Liveness {
+        Liveness {
             state: State::Unheard,
             last_answer: now,
             asked_since: 0,
@@ -145,7 +145,7 @@ mod tests {
     /// Seconds until a node that answers after `delay` (never, if `None`) is called silent, within a minute.
     fn silent_after(delay: Option<Duration>) -> Option<u32> {
         let begin = Instant::now();
-        let mut pulse = Pulse::beating(begin);
+        let mut pulse = Liveness::beating(begin);
         let mut answers: Vec<Instant> = Vec::new();
         for second in 1..=60 {
             let now = begin + INTERVAL * second;
@@ -177,11 +177,11 @@ mod tests {
     #[test]
     fn a_first_answer_or_a_first_silence_ends_ignorance() {
         let now = Instant::now();
-        let mut answering = Pulse::unheard(now);
+        let mut answering = Liveness::unheard(now);
         assert!(answering.is_unheard() && answering.silent_since().is_none());
         answering.answered(now);
         assert!(!answering.is_unheard() && answering.silent_since().is_none());
-        let mut silent = Pulse::unheard(now);
+        let mut silent = Liveness::unheard(now);
         (0..3).for_each(|_| silent.asked());
         silent.judge(now + SILENCE, false);
         assert!(!silent.is_unheard() && silent.silent_since().is_some());
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn who_cannot_be_asked_is_silent_only_if_it_was_never_heard() {
         let now = Instant::now();
-        let judged = |mut pulse: Pulse| {
+        let judged = |mut pulse: Liveness| {
             for _ in 0..9 {
                 pulse.asked();
                 pulse.not_asked();
@@ -198,14 +198,14 @@ mod tests {
             pulse.judge(now + SILENCE, false);
             pulse.silent_since().is_some()
         };
-        assert!(judged(Pulse::unheard(now)));
-        assert!(!judged(Pulse::beating(now)));
+        assert!(judged(Liveness::unheard(now)));
+        assert!(!judged(Liveness::beating(now)));
     }
 
     #[test]
     fn two_answers_in_a_row_end_a_silence() {
         let now = Instant::now();
-        let mut pulse = Pulse::beating(now);
+        let mut pulse = Liveness::beating(now);
         (0..3).for_each(|_| pulse.asked());
         pulse.judge(now + SILENCE, false);
         pulse.answered(now + SILENCE);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_prober_that_ran_late_blames_itself() {
         let now = Instant::now();
-        let mut pulse = Pulse::beating(now);
+        let mut pulse = Liveness::beating(now);
         (0..9).for_each(|_| pulse.asked());
         pulse.judge(now + SILENCE * 3, true);
         pulse.judge(now + SILENCE * 3, false);

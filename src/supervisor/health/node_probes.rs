@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::liveness::Pulse;
+use super::liveness::Liveness;
 use crate::observe::{Sample, Samples};
 use crate::probe::{Failure, Probe};
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 
 /// The pulse of each of a node's ports, and how fast it answers.
-pub(in crate::supervisor) struct Vitals {
+pub(in crate::supervisor) struct NodeProbes {
     ports: Vec<Port>,
     samples: Samples,
 }
@@ -19,20 +19,20 @@ pub(in crate::supervisor) struct Vitals {
 /// One of a node's ports.
 struct Port {
     probe: Probe,
-    pulse: Pulse,
+    pulse: Liveness,
     /// When each probe was sent that has no answer yet.
     waiting: Vec<Instant>,
     /// How the last probe failed, if it did.
     failure: Option<Failure>,
 }
 
-impl Vitals {
+impl NodeProbes {
     /// Of a node that nobody has heard of yet.
-    pub(in crate::supervisor) fn new(probes: Vec<Probe>, now: Instant) -> Vitals {
+    pub(in crate::supervisor) fn new(probes: Vec<Probe>, now: Instant) -> NodeProbes {
         let ports = probes
             .into_iter()
-            .map(|probe| Port::new(probe, Pulse::unheard(now)));
-        Vitals {
+            .map(|probe| Port::new(probe, Liveness::unheard(now)));
+        NodeProbes {
             ports: ports.collect(),
             samples: Samples::default(),
         }
@@ -51,7 +51,7 @@ impl Vitals {
             .iter()
             .map(|port| port.pulse)
             .find(|pulse| !pulse.is_beating());
-        let others = ill.unwrap_or_else(|| Pulse::beating(now));
+        let others = ill.unwrap_or_else(|| Liveness::beating(now));
         let pulse = |probe: &Probe| {
             let same = known.iter().find(|before| before.probe.target == probe.target);
             same.map_or(others, |port| port.pulse)
@@ -63,12 +63,12 @@ impl Vitals {
     /// Its process has just answered.
     pub(in crate::supervisor) fn revive(&mut self, now: Instant) {
         for port in &mut self.ports {
-            *port = Port::new(port.probe, Pulse::beating(now));
+            *port = Port::new(port.probe, Liveness::beating(now));
         }
     }
 
     /// Asks every port once; `node` is its index.
-    pub(in crate::supervisor) fn ask(&mut self, node: usize, news: &mpsc::Sender<News>, asked: Instant) {
+    pub(in crate::supervisor) fn ask(&mut self, node: usize, news: &mpsc::Sender<CoreEvent>, asked: Instant) {
         for port in &mut self.ports {
             port.pulse.asked();
             port.waiting.push(asked);
@@ -76,7 +76,7 @@ impl Vitals {
             tokio::spawn(async move {
                 let result = probe.ask().await;
                 let _nobody_listens_after_the_end = news
-                    .send(News::Probed {
+                    .send(CoreEvent::Probed {
                         node,
                         target: probe.target,
                         asked,
@@ -178,7 +178,7 @@ impl Vitals {
 }
 
 impl Port {
-    fn new(probe: Probe, pulse: Pulse) -> Port {
+    fn new(probe: Probe, pulse: Liveness) -> Port {
         Port {
             probe,
             pulse,
@@ -198,14 +198,14 @@ impl Port {
 mod tests {
     use super::*;
     use crate::probe::Question;
-    use crate::supervisor::health::liveness::{INTERVAL, PATIENCE};
+    use crate::supervisor::health::liveness::{ANSWER_TIMEOUT, INTERVAL};
 
     fn probe(port: u16) -> Probe {
         Probe {
             target: SocketAddr::from(([192, 0, 2, 1], port)),
             question: Question::Tcp,
             source: None,
-            timeout: PATIENCE,
+            timeout: ANSWER_TIMEOUT,
         }
     }
 
@@ -218,8 +218,8 @@ mod tests {
     }
 
     /// Of a node with the ports 1 and 2, of which the second one has been asked in vain for four seconds.
-    fn half_silent(began: Instant) -> Vitals {
-        let mut vitals = Vitals::new(vec![probe(1), probe(2)], began);
+    fn half_silent(began: Instant) -> NodeProbes {
+        let mut vitals = NodeProbes::new(vec![probe(1), probe(2)], began);
         for second in 1..=4 {
             let now = began + INTERVAL * second;
             vitals.ports.iter_mut().for_each(|port| port.pulse.asked());
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn who_has_answered_or_failed_to_is_met_and_who_is_ill_says_why() {
         let now = Instant::now();
-        let mut vitals = Vitals::new(vec![probe(1)], now);
+        let mut vitals = NodeProbes::new(vec![probe(1)], now);
         assert!(vitals.is_unmet() && vitals.ailment().is_none());
         vitals.probed(probe(1).target, now, Err(refused(1)), false, now);
         assert!(!vitals.is_unmet() && vitals.is_unheard());
@@ -246,14 +246,14 @@ mod tests {
     #[test]
     fn a_port_that_is_asked_for_the_first_time_is_as_well_as_the_others() {
         let now = Instant::now();
-        let mut well = Vitals::new(vec![probe(1)], now);
+        let mut well = NodeProbes::new(vec![probe(1)], now);
         well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
         well.ask_as(vec![probe(1), probe(3)], now);
         assert!(!well.is_unheard() && well.silent_since().is_none());
         let mut ill = half_silent(now);
         ill.ask_as(vec![probe(3)], now);
         assert!(ill.silent_since().is_some());
-        let mut strange = Vitals::new(vec![probe(1)], now);
+        let mut strange = NodeProbes::new(vec![probe(1)], now);
         strange.ask_as(vec![probe(3)], now);
         assert!(strange.is_unheard());
     }

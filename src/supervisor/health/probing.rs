@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::liveness::{INTERVAL, LATE, PATIENCE, Pulse};
+use super::liveness::{ANSWER_TIMEOUT, INTERVAL, Liveness, MAX_TICK_DELAY};
 use crate::api::NodeState;
 use crate::balancer::{Away, ReloadBy};
 use crate::platform::Identity;
 use crate::supervisor::balancer_link::config_sync;
-use crate::supervisor::balancer_link::runtime_sync::{self, Health, Listener, Opinion, View};
+use crate::supervisor::balancer_link::runtime_sync::{
+    self, DesiredState, DesiredStates, Listener, NodeHealth,
+};
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::{Child, Event, State};
 use crate::supervisor::rollout::Who;
 use crate::supervisor::snapshot::node_state;
@@ -17,7 +19,7 @@ use crate::supervisor::snapshot::node_state;
 impl Core {
     /// Asks every running node for a sign of life, and judges what came back.
     pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.next_probe) > LATE;
+        let late = now.saturating_duration_since(self.next_probe) > MAX_TICK_DELAY;
         self.next_probe = now + INTERVAL;
         for index in 0..self.vitals.len() {
             if !self.own_child(index).is_none_or(Child::is_up) {
@@ -36,7 +38,7 @@ impl Core {
             .filter_map(|(who, child)| Some((*who, child.process()?)))
             .collect();
         for (who, process) in running {
-            self.meters.entry(who).or_default().read(process, now);
+            self.cpu_usages.entry(who).or_default().read(process, now);
         }
     }
 
@@ -48,7 +50,7 @@ impl Core {
     }
 
     /// Tells the log what has changed, and the balancer what it has to know of each node.
-    pub(in crate::supervisor) fn have_opinion(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn update_desired_states(&mut self, now: Instant) {
         for index in 0..self.vitals.len() {
             self.notice(index, now);
         }
@@ -63,10 +65,10 @@ impl Core {
     }
 
     /// The balancer instance serves: from now on it hears our opinion.
-    pub(in crate::supervisor) fn give_voice(&mut self, who: Who, now: Instant) {
-        self.have_opinion(now);
+    pub(in crate::supervisor) fn begin_sync(&mut self, who: Who, now: Instant) {
+        self.update_desired_states(now);
         self.silence(who);
-        self.pulses.insert(who, Pulse::beating(now));
+        self.liveness.insert(who, Liveness::beating(now));
         let Who::Balancer(instance) = who else { return };
         let Some(process) = self.children.get(&who).and_then(Child::process) else {
             return;
@@ -82,24 +84,31 @@ impl Core {
             (None, ReloadBy::Workers(signal)) => tokio::spawn(config_sync::tell(process, signal, listener)),
             (None, _) => return,
         };
-        self.voices.insert(who, voice.abort_handle());
+        self.sync_tasks.insert(who, voice.abort_handle());
     }
 
     /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
     pub(in crate::supervisor) fn silence(&mut self, who: Who) {
         self.heard.remove(&who);
-        if let Some(voice) = self.voices.remove(&who) {
+        if let Some(voice) = self.sync_tasks.remove(&who) {
             voice.abort();
         }
     }
 
     /// Whether every balancer instance that hears us has heard of the node what `is_enough`. Of several, one that answers
     /// nothing hears nothing, and is given no clients.
-    pub(in crate::supervisor) fn all_heard(&self, node: &str, is_enough: impl Fn(&View) -> bool) -> bool {
-        self.voices.keys().filter(|who| !self.is_deaf(**who)).all(|who| {
-            let heard = self.heard.get(who).and_then(|heard| heard.get(node));
-            heard.is_some_and(&is_enough)
-        })
+    pub(in crate::supervisor) fn all_follow(
+        &self,
+        node: &str,
+        is_enough: impl Fn(&DesiredState) -> bool,
+    ) -> bool {
+        self.sync_tasks
+            .keys()
+            .filter(|who| !self.is_deaf(**who))
+            .all(|who| {
+                let heard = self.heard.get(who).and_then(|heard| heard.get(node));
+                heard.is_some_and(&is_enough)
+            })
     }
 
     /// Whether the instance is one of several, and does not answer: it is told nothing, and given no clients.
@@ -109,13 +118,13 @@ impl Core {
 
     /// Whether the balancer instance answers nothing.
     pub(in crate::supervisor) fn is_silent(&self, who: Who) -> bool {
-        let pulse = self.pulses.get(&who);
+        let pulse = self.liveness.get(&who);
         pulse.is_some_and(|pulse| pulse.silent_since().is_some())
     }
 
     /// A balancer instance has given a sign of life, or has not.
     pub(in crate::supervisor) fn balancer_answered(&mut self, who: Who, answered: bool, now: Instant) {
-        match self.pulses.get_mut(&who) {
+        match self.liveness.get_mut(&who) {
             Some(pulse) if answered => pulse.answered(now),
             Some(pulse) => pulse.failed(),
             None => {}
@@ -139,7 +148,7 @@ impl Core {
             .collect();
         for (who, process) in up {
             let Who::Balancer(instance) = who else { continue };
-            let pulse = self.pulses.entry(who).or_insert_with(|| Pulse::beating(now));
+            let pulse = self.liveness.entry(who).or_insert_with(|| Liveness::beating(now));
             let was = pulse.silent_since();
             pulse.judge(now, late);
             pulse.asked();
@@ -154,14 +163,14 @@ impl Core {
             }
             let (sign, news) = (self.setting.sign(instance), self.news.clone());
             tokio::spawn(async move {
-                let asked = tokio::time::timeout(PATIENCE, sign.lacks(process)).await;
+                let asked = tokio::time::timeout(ANSWER_TIMEOUT, sign.lacks(process)).await;
                 // A process whose socket is gone does not hang by that: what it does with clients is inspected elsewhere.
                 let answered = match asked {
                     Ok(None) => true,
                     Ok(Some(_)) => sign.is_unreachable().await.is_some(),
                     Err(_) => false,
                 };
-                let _nobody_listens_after_the_end = news.send(News::Balancer { who, answered }).await;
+                let _nobody_listens_after_the_end = news.send(CoreEvent::Balancer { who, answered }).await;
             });
         }
     }
@@ -173,7 +182,7 @@ impl Core {
     }
 
     /// What the balancer has to know of each node.
-    fn views(&self) -> Opinion {
+    fn views(&self) -> DesiredStates {
         let nodes = self.setting.cluster.nodes.iter().enumerate();
         nodes
             .map(|(index, node)| (node.name.clone(), self.view(index)))
@@ -181,19 +190,19 @@ impl Core {
     }
 
     /// What the balancer has to know of the node.
-    fn view(&self, index: usize) -> View {
+    fn view(&self, index: usize) -> DesiredState {
         let name = &self.setting.cluster.nodes[index].name;
         let drained = self.drains.contains_key(name);
         let were_down = || self.were_down.contains(name);
         let health = match self.node_state(index) {
-            _ if !self.knows(index) && were_down() => Health::StillDown,
-            _ if !self.knows(index) => Health::Unsaid,
-            state if !state.answers() => Health::Ill,
+            _ if !self.knows(index) && were_down() => NodeHealth::InheritedDown,
+            _ if !self.knows(index) => NodeHealth::Unknown,
+            state if !state.answers() => NodeHealth::Down,
             // A drain keeps clients from it already, and the balancer shows that it is drained and not down.
-            _ if self.comebacks[index].is_held() && !drained => Health::HeldBack,
-            _ => Health::Well,
+            _ if self.hold_downs[index].is_held() && !drained => NodeHealth::HeldDown,
+            _ => NodeHealth::Up,
         };
-        View {
+        DesiredState {
             health,
             drained,
             orders: self.order_counts.get(name).copied().unwrap_or(0),

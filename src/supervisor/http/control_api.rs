@@ -21,19 +21,19 @@ use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::supervisor::beam_stats::Emulators;
 use crate::supervisor::connection_count::census;
-use crate::supervisor::event::{News, Reply, Request};
+use crate::supervisor::event::{CoreEvent, Reply, Request};
 use crate::supervisor::nginx::access_log::AccessLog;
 use crate::supervisor::nginx::stats;
 use crate::supervisor::prepare::reloaded;
 use crate::supervisor::shards::totals::gathered;
-use crate::supervisor::snapshot::Look;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::snapshot::Snapshot;
+use crate::supervisor::spec::Spec;
 
 /// What handlers need.
 #[derive(Clone)]
 pub(in crate::supervisor) struct Desk {
-    pub(in crate::supervisor) setting: Arc<ArcSwap<Setting>>,
-    pub(in crate::supervisor) news: mpsc::Sender<News>,
+    pub(in crate::supervisor) setting: Arc<ArcSwap<Spec>>,
+    pub(in crate::supervisor) news: mpsc::Sender<CoreEvent>,
     /// nginx's, when that is the balancer.
     pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
     /// BEAM nodes.
@@ -108,7 +108,7 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
 }
 
 /// The balancer does not say how it is.
-fn untold(setting: &Setting, error: &dyn std::error::Error) -> Refused {
+fn untold(setting: &Spec, error: &dyn std::error::Error) -> Refused {
     let error = format!("{} does not tell: {error}", setting.balancer.kind());
     Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
 }
@@ -162,8 +162,8 @@ async fn unknown() -> Refused {
 }
 
 impl Desk {
-    async fn look(&self) -> Result<Look, Refused> {
-        self.ask(Request::Look).await
+    async fn look(&self) -> Result<Snapshot, Refused> {
+        self.ask(Request::Snapshot).await
     }
 
     async fn status(&self) -> Result<Status, Refused> {
@@ -182,7 +182,7 @@ impl Desk {
 
     /// How everything is, and the connections of each node. Those are counted before: a node that has lost its connections in between
     /// is known to be away then, instead of being up and empty.
-    async fn counted(&self) -> Result<(Look, Vec<ConnectionsBy>, Arc<Setting>), Refused> {
+    async fn counted(&self) -> Result<(Snapshot, Vec<ConnectionsBy>, Arc<Spec>), Refused> {
         let (drains, setting) = (self.look().await?.drains(), self.setting.load_full());
         let connections = census(&setting, drains).await;
         Ok((self.look().await?, connections, setting))
@@ -205,7 +205,7 @@ impl Desk {
         };
         let (reply, answer) = oneshot::channel();
         self.news
-            .send(News::Request(request(reply)))
+            .send(CoreEvent::Request(request(reply)))
             .await
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())

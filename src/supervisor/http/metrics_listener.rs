@@ -17,9 +17,9 @@ use crate::base::shutdown::Shutdown;
 /// Connections at the same time. The supervisor's descriptors are needed for its children.
 const PLACES: usize = 64;
 /// For a whole request header, and between two requests.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed accept, which is most likely for want of descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Serves `pages` on `address` until the end is ordered.
 pub(in crate::supervisor) async fn serve(
@@ -35,7 +35,7 @@ pub(in crate::supervisor) async fn serve(
             () = end.ordered() => return Ok(()),
         };
         let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             continue;
         };
         // Whoever comes when it is full is turned away.
@@ -46,7 +46,7 @@ pub(in crate::supervisor) async fn serve(
         tokio::spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(PATIENCE)
+                .header_read_timeout(REQUEST_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), pages);
             tokio::select! {
                 // What a reader does with its connection is its own affair.

@@ -16,13 +16,13 @@ use crate::observe::access_log::{Lines, Tally};
 use crate::platform::usage::age;
 use crate::profile::BalancerKind;
 use crate::supervisor::logs::rotate;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Record;
 
 /// Its name among the logs.
 pub(in crate::supervisor) use crate::render::NGINX_ACCESS_LOG as NAME;
 /// Between two looks at the file.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Of a look, so much is read at most: that is a second's work, and two hundred thousand lines.
 const MOST_AT_ONCE: u64 = 64 * 1024 * 1024;
 /// What is read at once.
@@ -34,7 +34,7 @@ pub(in crate::supervisor) struct AccessLog(Mutex<Reader>);
 impl AccessLog {
     /// The one of this cluster's balancer, if that is nginx. Of a new nginx it tells what is written from now on; of one that
     /// `record` knows all since that has started, as far as the file and the one before it go back.
-    pub(in crate::supervisor) fn of(setting: &Setting, record: Option<&Record>) -> Option<Arc<AccessLog>> {
+    pub(in crate::supervisor) fn of(setting: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
         let kind = setting.balancer.kind();
         if kind != BalancerKind::Nginx {
             return None;
@@ -55,7 +55,7 @@ impl AccessLog {
 
     /// Reads along until the end is ordered.
     pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: Shutdown) {
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -10,7 +10,7 @@ use crate::observe::access_log::{Kind, Tally};
 use crate::observe::{NginxView, nginx_stats};
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::count_established;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says, others keep the clients of
 /// the listeners `out_of` from each node, and its access log has told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.
@@ -18,7 +18,7 @@ use crate::supervisor::spec::Setting;
 /// # Errors
 /// When it does not answer.
 pub(in crate::supervisor) async fn stats(
-    setting: &Setting,
+    setting: &Spec,
     page: StatusPage,
     tally: &Tally,
     status: &Status,
@@ -41,7 +41,7 @@ pub(in crate::supervisor) async fn stats(
 // Private
 
 /// Clients' connections at each kind's listener; none when the kernel does not tell.
-async fn at_listeners(setting: &Setting) -> [u64; Kind::ALL.len()] {
+async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
     let listen = &setting.cluster.listen;
     let ports = Kind::ALL.map(|kind| match kind {
         Kind::Tcp => [listen.tcp, None],

@@ -26,13 +26,13 @@ use self::sightings::Sightings;
 use self::untold::Untold;
 pub(super) use self::words::Outside;
 use super::balancer_link::config_files::orders;
-use super::balancer_link::runtime_sync::{self, Health, Opinion};
+use super::balancer_link::runtime_sync::{self, DesiredStates, NodeHealth};
 use super::core::Core;
-use super::event::News;
+use super::event::CoreEvent;
 use super::process::child::Child;
-use super::process::readiness::{self, Sign};
+use super::process::readiness::{self, Readiness};
 use super::rollout::Who;
-use super::spec::Setting;
+use super::spec::Spec;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
 use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
@@ -186,7 +186,7 @@ impl Core {
         self.overrides.asked = now;
         self.overrides.next = now + INTERVAL;
         self.notice_untold(now);
-        let instances: Vec<Who> = self.voices.keys().copied().collect();
+        let instances: Vec<Who> = self.sync_tasks.keys().copied().collect();
         for who in instances {
             let Some(asking) = self.inspection(who) else {
                 continue;
@@ -195,7 +195,7 @@ impl Core {
                 let news = self.news.clone();
                 tokio::spawn(async move {
                     let seen = asking.seen().await;
-                    let inspected = News::Inspected {
+                    let inspected = CoreEvent::Inspected {
                         who,
                         asked: now,
                         seen,
@@ -214,7 +214,7 @@ impl Core {
             .heard
             .get(&who)
             .is_some_and(|told| told.len() == self.setting.cluster.nodes.len());
-        if !self.voices.contains_key(&who) || !is_told_all {
+        if !self.sync_tasks.contains_key(&who) || !is_told_all {
             return;
         }
         let found = match seen {
@@ -247,7 +247,7 @@ impl Core {
     ) -> Option<Vec<(Who, Override)>> {
         let is_drained = self.drains.contains_key(node);
         let mut objections = Vec::new();
-        let instances = self.voices.keys().filter(|who| !self.is_deaf(**who));
+        let instances = self.sync_tasks.keys().filter(|who| !self.is_deaf(**who));
         for who in instances {
             let report = self.overrides.reports.get(who);
             let Some((_, found)) = report.filter(|(asked, _)| *asked >= since) else {
@@ -338,7 +338,7 @@ impl Core {
         let servers = told.flat_map(|(node, view)| {
             let expected = Expected {
                 drained: view.drained,
-                up: view.health == Health::Well,
+                up: view.health == NodeHealth::Up,
             };
             orders.overrides(inspection, node, expected)
         });
@@ -356,24 +356,24 @@ impl Core {
             && self.rollout.outcome.is_some()
             && !self.is_reloading()
             && self.next_reload.is_none()
-            && self.promises.is_empty()
+            && self.pending_replies.is_empty()
             && is_told()
     }
 }
 
 /// What an inspection needs.
 struct Asking {
-    setting: std::sync::Arc<Setting>,
+    setting: std::sync::Arc<Spec>,
     /// Its runtime API, if it has one.
     socket: Option<PathBuf>,
     /// The socket by which it shows that it serves.
-    sign: Sign,
+    sign: Readiness,
     /// Where clients connect, if no other process listens there, too.
     listener: Option<SocketAddr>,
     master: Option<Identity>,
     /// What the balancer was given to read.
     files: Vec<ConfigFile>,
-    told: Opinion,
+    told: DesiredStates,
 }
 
 impl Asking {

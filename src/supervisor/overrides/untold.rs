@@ -9,7 +9,7 @@ use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Who;
 
 /// Time for an instance to follow. The answer to an order waits no longer, either.
-const PATIENCE: Duration = Duration::from_secs(5);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Since when instances have not followed.
 #[derive(Debug, Default)]
@@ -26,7 +26,10 @@ impl Untold {
 
     /// The instances that have not followed for too long.
     fn overdue(&self, now: Instant) -> impl Iterator<Item = Who> {
-        let late = self.0.iter().filter(move |(_, since)| now >= **since + PATIENCE);
+        let late = self
+            .0
+            .iter()
+            .filter(move |(_, since)| now >= **since + FOLLOW_TIMEOUT);
         late.map(|(who, _)| *who)
     }
 }
@@ -36,7 +39,7 @@ impl Core {
     pub(super) fn notice_untold(&mut self, now: Instant) {
         let told = self.opinion.borrow();
         let is_behind = |who: &Who| self.heard.get(who) != Some(&*told) && !self.is_silent(*who);
-        let behind: Vec<Who> = self.voices.keys().copied().filter(is_behind).collect();
+        let behind: Vec<Who> = self.sync_tasks.keys().copied().filter(is_behind).collect();
         drop(told);
         self.overrides.untold.update(&behind, now);
     }
@@ -81,11 +84,11 @@ mod tests {
         let (now, who) = (Instant::now(), Who::Balancer(0));
         let mut untold = Untold::default();
         untold.update(&[who], now);
-        untold.update(&[who], now + PATIENCE / 2);
-        assert_eq!(untold.overdue(now + PATIENCE / 2).count(), 0);
-        assert_eq!(untold.overdue(now + PATIENCE).collect::<Vec<_>>(), [who]);
-        untold.update(&[], now + PATIENCE);
-        untold.update(&[who], now + PATIENCE);
-        assert_eq!(untold.overdue(now + PATIENCE).count(), 0);
+        untold.update(&[who], now + FOLLOW_TIMEOUT / 2);
+        assert_eq!(untold.overdue(now + FOLLOW_TIMEOUT / 2).count(), 0);
+        assert_eq!(untold.overdue(now + FOLLOW_TIMEOUT).collect::<Vec<_>>(), [who]);
+        untold.update(&[], now + FOLLOW_TIMEOUT);
+        untold.update(&[who], now + FOLLOW_TIMEOUT);
+        assert_eq!(untold.overdue(now + FOLLOW_TIMEOUT).count(), 0);
     }
 }

@@ -138,7 +138,7 @@ impl Core {
             found.any(|(place, finding)| place == who && is_found(key, finding))
         };
         let keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
-        keys.filter(|key| !self.voices.is_empty() && self.voices.keys().all(|who| is_at(*who, key)))
+        keys.filter(|key| !self.sync_tasks.is_empty() && self.sync_tasks.keys().all(|who| is_at(*who, key)))
             .collect()
     }
 

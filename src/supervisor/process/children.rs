@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::child::{Action, Child, Event, State, Then};
 use super::descendants::trees_of;
 use super::port_check::taken;
-use super::readiness::Sign;
+use super::readiness::Readiness;
 use super::watcher::{self, Ready};
 use crate::api::Only;
 use crate::platform::mark::Mark;
@@ -15,12 +15,12 @@ use crate::platform::ports::are_free;
 use crate::platform::usage::{age, usage};
 use crate::platform::{Identity, Process, Program};
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 use crate::supervisor::health::hold_down;
 use crate::supervisor::prepare::wanted;
 use crate::supervisor::reload::rolling::Rolling;
 use crate::supervisor::rollout::Who;
-use crate::supervisor::snapshot::{ChildLook, Doing};
+use crate::supervisor::snapshot::{ChildSnapshot, Doing};
 use crate::supervisor::state_file::Record;
 
 impl Core {
@@ -62,9 +62,9 @@ impl Core {
     pub(in crate::supervisor) fn ended(&mut self, who: Who, process: Identity, how: String, now: Instant) {
         self.silence(who);
         self.overrides.forget(who);
-        self.pulses.remove(&who);
+        self.liveness.remove(&who);
         let waits = self.end_left_behind(who, process, &how, now);
-        self.meters.remove(&who);
+        self.cpu_usages.remove(&who);
         self.doubts.remove(&who);
         self.bereave(who);
         if !self.is_succeeded(who, now) && !waits {
@@ -76,7 +76,7 @@ impl Core {
     pub(in crate::supervisor) fn answered(&mut self, who: Who, note: Option<String>, now: Instant) {
         match who {
             Who::Node(index) => self.vitals[index].revive(now),
-            Who::Balancer(_) => self.give_voice(who, now),
+            Who::Balancer(_) => self.begin_sync(who, now),
             Who::Retired(_) => {}
         }
         self.apply(who, Event::Answered(note), now);
@@ -142,7 +142,7 @@ impl Core {
             },
             Who::Balancer(instance) => Ready::Balancer(self.setting.sign(instance)),
             // It has answered in its time.
-            Who::Retired(_) => Ready::Balancer(Sign::Running),
+            Who::Retired(_) => Ready::Balancer(Readiness::Running),
         };
         watcher::watch(process, ready, self.news.clone());
     }
@@ -205,12 +205,12 @@ impl Core {
     }
 
     /// How the child is.
-    pub(in crate::supervisor) fn child_look(&self, who: Who) -> ChildLook {
+    pub(in crate::supervisor) fn child_look(&self, who: Who) -> ChildSnapshot {
         let Some(child) = self.children.get(&who) else {
-            return ChildLook::default();
+            return ChildSnapshot::default();
         };
-        let meter = self.meters.get(&who).cloned().unwrap_or_default();
-        ChildLook {
+        let meter = self.cpu_usages.get(&who).cloned().unwrap_or_default();
+        ChildSnapshot {
             process: child.process(),
             doing: self.doing(who, child),
             restarts: child.restarts.total,
@@ -293,7 +293,7 @@ impl Core {
         tokio::spawn(async move {
             let ours = trees_of(ours).await;
             let taken = taken(addresses, ours).await;
-            let _nobody_listens_after_the_end = news.send(News::PortsChecked { who, taken }).await;
+            let _nobody_listens_after_the_end = news.send(CoreEvent::PortsChecked { who, taken }).await;
         });
     }
 

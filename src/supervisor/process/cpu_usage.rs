@@ -7,13 +7,13 @@ use crate::platform::{Identity, Usage};
 
 /// What one process takes.
 #[derive(Clone, Debug, Default)]
-pub(in crate::supervisor) struct Meter {
+pub(in crate::supervisor) struct CpuUsage {
     /// Processor time since the reading before, in percent of one processor.
     pub(in crate::supervisor) cpu_percent: f64,
     last: Option<(Instant, Usage)>,
 }
 
-impl Meter {
+impl CpuUsage {
     /// Reads what `process`, always the same one, takes now.
     pub(in crate::supervisor) fn read(&mut self, process: Identity, now: Instant) {
         let Some(usage) = usage(process.pid) else { return };

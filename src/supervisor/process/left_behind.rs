@@ -8,10 +8,10 @@ use nix::sys::signal::Signal;
 
 use super::child::{Event, State};
 use super::descendants::{Descendants, LEFT_BEHIND_GRACE, end};
-use super::stop_sequence::Ladder;
+use super::stop_sequence::StopSequence;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 use crate::supervisor::rollout::Who;
 
 /// Processes of children, and the descendants of those that have ended.
@@ -90,7 +90,7 @@ impl Core {
             if let Err(error) = end(descendants, first, ladder).await {
                 tracing::error!(child = title, "what it has left lives on: {error}");
             }
-            let _nobody_listens_after_the_end = news.send(News::NothingLeft { process }).await;
+            let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeft { process }).await;
         });
         waits
     }
@@ -113,12 +113,12 @@ impl Core {
             if let Err(error) = end(Descendants::of_run(&run), Duration::ZERO, left_behind()).await {
                 tracing::error!("what children have left lives on: {error}");
             }
-            let _nobody_listens_after_the_end = news.send(News::NothingLeftOfAll).await;
+            let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeftOfAll).await;
         });
     }
 }
 
 /// How processes end that nothing has told of it before.
-pub(in crate::supervisor) fn left_behind() -> Ladder {
-    Ladder(vec![(Signal::SIGTERM, LEFT_BEHIND_GRACE)])
+pub(in crate::supervisor) fn left_behind() -> StopSequence {
+    StopSequence(vec![(Signal::SIGTERM, LEFT_BEHIND_GRACE)])
 }

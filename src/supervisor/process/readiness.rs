@@ -10,7 +10,7 @@ use crate::platform::Identity;
 
 /// What an instance must answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::supervisor) enum Sign {
+pub(in crate::supervisor) enum Readiness {
     /// Its runtime API, with its own pid.
     RuntimeApi(PathBuf),
     /// The status page that it serves to us: on a socket that is removed before an instance starts.
@@ -19,29 +19,29 @@ pub(in crate::supervisor) enum Sign {
     Running,
 }
 
-impl Sign {
+impl Readiness {
     /// What `process` does not answer, in words; `None` when it does.
     pub(in crate::supervisor) async fn lacks(&self, process: Identity) -> Option<String> {
         match self {
             // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
-            Sign::RuntimeApi(socket) => match Socket::new(socket.clone()).info().await {
+            Readiness::RuntimeApi(socket) => match Socket::new(socket.clone()).info().await {
                 Ok(info) if info.pid == process.pid => None,
                 Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
                 Err(error) => Some(error.to_string()),
             },
-            Sign::StatusPage(socket) => {
+            Readiness::StatusPage(socket) => {
                 let page = StatusPage::new(socket).read().await;
                 page.err().map(|error| error.to_string())
             }
-            Sign::Running => None,
+            Readiness::Running => None,
         }
     }
 
     /// Why no process listens on the socket, if that is so: what hangs still listens there.
     pub(in crate::supervisor) async fn is_unreachable(&self) -> Option<io::Error> {
         let socket = match self {
-            Sign::RuntimeApi(socket) | Sign::StatusPage(socket) => socket,
-            Sign::Running => return None,
+            Readiness::RuntimeApi(socket) | Readiness::StatusPage(socket) => socket,
+            Readiness::Running => return None,
         };
         let connecting = UnixStream::connect(socket).await;
         connecting.err().filter(is_absent)

@@ -6,12 +6,12 @@ use nix::sys::signal::Signal;
 
 /// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::supervisor) struct Ladder(pub(in crate::supervisor) Vec<(Signal, Duration)>);
+pub(in crate::supervisor) struct StopSequence(pub(in crate::supervisor) Vec<(Signal, Duration)>);
 
-impl Ladder {
+impl StopSequence {
     /// Ends at once.
-    pub(in crate::supervisor) fn kill() -> Ladder {
-        Ladder(Vec::new())
+    pub(in crate::supervisor) fn kill() -> StopSequence {
+        StopSequence(Vec::new())
     }
 
     /// The next signal, and the time until the one after it.
@@ -32,12 +32,12 @@ mod tests {
 
     #[test]
     fn it_ends_in_sigkill_again_and_again() {
-        let mut ladder = Ladder(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        let mut ladder = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         assert_eq!(ladder.climb(), (Signal::SIGTERM, Duration::from_secs(2)));
         assert_eq!(
             (ladder.climb().0, ladder.climb().0),
             (Signal::SIGKILL, Signal::SIGKILL)
         );
-        assert_eq!(Ladder::kill().climb().0, Signal::SIGKILL);
+        assert_eq!(StopSequence::kill().climb().0, Signal::SIGKILL);
     }
 }

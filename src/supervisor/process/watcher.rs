@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use super::descendants::Descendants;
 use super::port_check::{Answering, answering};
-use super::readiness::Sign;
+use super::readiness::Readiness;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 
 /// Between two questions to a process that has not answered yet.
 const ASK_AGAIN: Duration = Duration::from_millis(25);
@@ -25,11 +25,11 @@ pub(in crate::supervisor) enum Ready {
         descendants: Descendants,
     },
     /// The sign of a balancer instance.
-    Balancer(Sign),
+    Balancer(Readiness),
 }
 
 /// Sends news of the process until it has ended.
-pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<News>) {
+pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<CoreEvent>) {
     let identity = process.identity();
     tokio::spawn(async move {
         let asking = tokio::spawn(ask(identity, ready, news.clone()));
@@ -40,7 +40,7 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mps
         };
         asking.abort();
         let _nobody_listens_after_the_end = news
-            .send(News::Ended {
+            .send(CoreEvent::Ended {
                 process: identity,
                 how,
             })
@@ -50,7 +50,7 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mps
 
 // Private
 
-async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
+async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<CoreEvent>) {
     let mut doubt = None;
     let answered = loop {
         match lacks(process, &ready).await {
@@ -58,7 +58,7 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
             Some(why) if doubt.as_ref() == Some(&why) => {}
             Some(why) => {
                 doubt = Some(why.clone());
-                let _nobody_listens_after_the_end = news.send(News::Doubted { process, why }).await;
+                let _nobody_listens_after_the_end = news.send(CoreEvent::Doubted { process, why }).await;
             }
         }
         tokio::time::sleep(ASK_AGAIN).await;
@@ -67,19 +67,19 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<News>) {
 }
 
 /// Every question was answered: by the process itself?
-async fn answer(process: Identity, ready: Ready) -> News {
+async fn answer(process: Identity, ready: Ready) -> CoreEvent {
     let Ready::Node { probes, descendants } = ready else {
-        return News::Answered { process, note: None };
+        return CoreEvent::Answered { process, note: None };
     };
     let addresses: Vec<_> = probes.iter().map(|probe| probe.target).collect();
     let asked = move || answering(&addresses, process, &descendants);
     match tokio::task::spawn_blocking(asked).await {
-        Ok(Answering::Another(why)) => News::Usurped { process, why },
-        Ok(Answering::Unseen(why)) => News::Answered {
+        Ok(Answering::Another(why)) => CoreEvent::Usurped { process, why },
+        Ok(Answering::Unseen(why)) => CoreEvent::Answered {
             process,
             note: Some(why),
         },
-        Ok(Answering::Itself) | Err(_) => News::Answered { process, note: None },
+        Ok(Answering::Itself) | Err(_) => CoreEvent::Answered { process, note: None },
     }
 }
 

@@ -12,7 +12,7 @@ use crate::platform::Identity;
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::balancer_link::worker_reload::turn_over;
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::Child;
 use crate::supervisor::rollout::Who;
 
@@ -43,7 +43,7 @@ impl Core {
                 let news = self.news.clone();
                 tokio::spawn(async move {
                     let outcome = told.done().await;
-                    let _nobody_listens_after_the_end = news.send(News::Reread(outcome)).await;
+                    let _nobody_listens_after_the_end = news.send(CoreEvent::Reread(outcome)).await;
                 });
             }
             Err(why) => self.reread(Err(why), now),
@@ -58,7 +58,7 @@ impl Core {
             Err(why) => self.reload_failed(&why, now),
         }
         if self.children.get(&BALANCER).is_some_and(Child::is_up) {
-            self.give_voice(BALANCER, now);
+            self.begin_sync(BALANCER, now);
         }
     }
 

@@ -18,7 +18,7 @@ use super::process::child::{Child, State};
 use super::reload::rolling::Rolling;
 use super::reload::state::{Phase, Reload, Reply, answer};
 use super::rollout::Who;
-use super::spec::Setting;
+use super::spec::Spec;
 use crate::api::{Refusal, Reloaded};
 use crate::balancer::ReloadBy;
 use crate::platform::Identity;
@@ -135,7 +135,7 @@ impl Core {
         let error = format!("not reloaded: {why}{said}");
         let hint = Some("the old configuration is still in force".to_owned());
         answer(reload.into_parts().1, &Err(Refusal { error, hint }));
-        self.have_opinion(now);
+        self.update_desired_states(now);
     }
 
     /// What is on its way is in force: by `pid`, or without anything for the balancer to do.
@@ -222,6 +222,6 @@ impl Core {
 }
 
 /// Where in the balancer's log begins what it has to say about this reload.
-pub(in crate::supervisor) fn log_end(setting: &Setting) -> u64 {
+pub(in crate::supervisor) fn log_end(setting: &Spec) -> u64 {
     std::fs::metadata(setting.balancer_log()).map_or(0, |log| log.len())
 }

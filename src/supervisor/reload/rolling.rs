@@ -19,7 +19,7 @@ use crate::supervisor::process::child::{Child, State};
 use crate::supervisor::rollout::Who;
 
 /// An instance that could not be replaced waits for so long.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A reload whose first instance serves.
 pub(in crate::supervisor) struct Rolling {
@@ -135,7 +135,7 @@ impl Core {
                     "not reloaded yet: {why}"
                 );
                 rolling.step = None;
-                rolling.until = now + PAUSE;
+                rolling.until = now + RETRY_INTERVAL;
             }
         }
         self.record();
@@ -180,7 +180,7 @@ impl Core {
             .filter(|(settled, _)| now >= *settled)
             .map(|(_, instance)| instance);
         if let Some(rolling) = &mut self.rolling {
-            rolling.until = next.map_or(now + PAUSE, |(settled, _)| settled);
+            rolling.until = next.map_or(now + RETRY_INTERVAL, |(settled, _)| settled);
             rolling.step = due.map(|instance| (instance, Phase::Saving));
         }
         if let Some(instance) = due {

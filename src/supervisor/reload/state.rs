@@ -30,7 +30,7 @@ use crate::platform::Identity;
 use crate::supervisor::prepare::Prepared;
 
 /// A new instance that has not answered for so long never will.
-const PATIENCE: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whoever waits for a reload.
 pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Reloaded, Refusal>>;
@@ -93,7 +93,7 @@ impl Phase {
     pub(in crate::supervisor) fn starting(process: Identity, now: Instant) -> Phase {
         Phase::Starting {
             process,
-            until: Some(now + PATIENCE),
+            until: Some(now + READY_TIMEOUT),
         }
     }
 

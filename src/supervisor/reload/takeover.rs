@@ -10,11 +10,11 @@ use crate::haproxy_api::Socket;
 use crate::platform::{Identity, Process, RunDir};
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
-use crate::supervisor::event::News;
+use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::{Child, State};
 use crate::supervisor::process::watcher::{self, Ready};
 use crate::supervisor::rollout::Who;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// After this a new instance has answered, or was killed.
 const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);
@@ -31,7 +31,7 @@ impl Core {
                     .map_err(|error| error.to_string()),
                 None => Ok(String::new()),
             };
-            let _nobody_listens_after_the_end = news.send(News::Saved { instance, states }).await;
+            let _nobody_listens_after_the_end = news.send(CoreEvent::Saved { instance, states }).await;
         });
     }
 
@@ -56,7 +56,7 @@ impl Core {
     /// Spawns what is to take over from the instance that knows its servers' `states`.
     pub(in crate::supervisor) fn spawn_successor(
         &mut self,
-        setting: &Setting,
+        setting: &Spec,
         instance: usize,
         states: &str,
     ) -> Result<Identity, String> {
@@ -100,7 +100,7 @@ impl Core {
         } else {
             self.reload_done(Some(process.pid), now);
         }
-        self.give_voice(who, now);
+        self.begin_sync(who, now);
     }
 
     /// A process that is none of our children has ended: the new instance, if there is one.
@@ -142,7 +142,7 @@ impl Core {
 
     fn successor_of(
         &self,
-        setting: &Setting,
+        setting: &Spec,
         instance: usize,
         old: Identity,
         states: &str,

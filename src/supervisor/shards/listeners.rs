@@ -17,12 +17,12 @@ use futures_util::future::join_all;
 
 use crate::haproxy_api::{Handover, Socket};
 use crate::platform::listen::{Group, Places};
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Record;
 
 /// What several instances listen on, for each address.
 #[derive(Debug)]
-pub(in crate::supervisor) struct Listening {
+pub(in crate::supervisor) struct Listeners {
     groups: BTreeMap<SocketAddr, Group>,
     /// Where each instance gets its listeners.
     handovers: Vec<Handover>,
@@ -30,25 +30,25 @@ pub(in crate::supervisor) struct Listening {
     living: Vec<bool>,
 }
 
-impl Listening {
+impl Listeners {
     /// Opens all that the instances share; none where there is but one.
-    pub(in crate::supervisor) fn open(setting: &Setting) -> io::Result<Option<Listening>> {
-        let mut listening = Listening::new(setting)?;
+    pub(in crate::supervisor) fn open(setting: &Spec) -> io::Result<Option<Listeners>> {
+        let mut listening = Listeners::new(setting)?;
         listening.add(setting)?;
         Ok(Some(listening).filter(|_| setting.plan.balancer.instances > 1))
     }
 
     /// Gets back what is left of that by the living instances in `record`; none where none lives, or there is but one.
     pub(in crate::supervisor) async fn regain(
-        setting: &Setting,
+        setting: &Spec,
         record: &Record,
-    ) -> io::Result<Option<Listening>> {
+    ) -> io::Result<Option<Listeners>> {
         let living = record.instances();
         let instances = setting.plan.balancer.instances;
         if instances == 1 || living.is_empty() {
             return Ok(None);
         }
-        let mut listening = Listening::new(setting)?;
+        let mut listening = Listeners::new(setting)?;
         let mut kept = kept(setting, &living).await;
         for address in setting.shared() {
             let mut places = record.places.get(&address).cloned();
@@ -66,7 +66,7 @@ impl Listening {
     }
 
     /// Opens what `setting` wants and is not open yet. What was open stays so if that fails.
-    pub(in crate::supervisor) fn add(&mut self, setting: &Setting) -> io::Result<()> {
+    pub(in crate::supervisor) fn add(&mut self, setting: &Spec) -> io::Result<()> {
         let new = setting.shared().into_iter();
         let new: BTreeMap<SocketAddr, Group> = new
             .filter(|address| !self.groups.contains_key(address))
@@ -85,7 +85,7 @@ impl Listening {
     }
 
     /// Closes what `setting` does not want.
-    pub(in crate::supervisor) fn keep_only(&mut self, setting: &Setting) {
+    pub(in crate::supervisor) fn keep_only(&mut self, setting: &Spec) {
         let wanted = setting.shared();
         self.groups.retain(|address, _| wanted.contains(address));
         self.hand_over();
@@ -147,10 +147,10 @@ impl Listening {
 
     // Private
 
-    fn new(setting: &Setting) -> io::Result<Listening> {
+    fn new(setting: &Spec) -> io::Result<Listeners> {
         let instances = usize::from(setting.plan.balancer.instances);
         let paths = (0..instances).filter_map(|index| setting.balancer.handover(setting.deployment(), index));
-        Ok(Listening {
+        Ok(Listeners {
             groups: BTreeMap::new(),
             handovers: paths
                 .map(|path| Handover::open(&path).map_err(io::Error::other))
@@ -171,7 +171,7 @@ impl Listening {
 // Private
 
 /// The listeners that each instance still has, as far as it tells.
-async fn kept(setting: &Setting, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
+async fn kept(setting: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
     let asked = setting
         .sockets()
         .into_iter()

@@ -17,20 +17,20 @@ use super::totals::gathered;
 use crate::base::shutdown;
 use crate::haproxy_api::server::{Totals, pages};
 use crate::supervisor::http::metrics_listener;
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// An address that somebody else has is tried again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The page, as long as it is kept.
 #[derive(Debug)]
-pub(in crate::supervisor) struct Statistics {
+pub(in crate::supervisor) struct StatsPage {
     serving: JoinHandle<()>,
 }
 
-impl Statistics {
+impl StatsPage {
     /// Serves the page on `address`.
-    pub(in crate::supervisor) fn serve(address: SocketAddr, setting: Arc<ArcSwap<Setting>>) -> Statistics {
+    pub(in crate::supervisor) fn serve(address: SocketAddr, setting: Arc<ArcSwap<Spec>>) -> StatsPage {
         let pages = Router::new().fallback(page).with_state(setting);
         let serving = tokio::spawn(async move {
             // Dropped with the task: whoever is connected is let go.
@@ -45,11 +45,11 @@ impl Statistics {
                 tokio::time::sleep(AGAIN).await;
             }
         });
-        Statistics { serving }
+        StatsPage { serving }
     }
 }
 
-impl Drop for Statistics {
+impl Drop for StatsPage {
     fn drop(&mut self) {
         self.serving.abort();
     }
@@ -57,7 +57,7 @@ impl Drop for Statistics {
 
 // Private
 
-async fn page(State(setting): State<Arc<ArcSwap<Setting>>>, request: Request) -> Response {
+async fn page(State(setting): State<Arc<ArcSwap<Spec>>>, request: Request) -> Response {
     let setting = setting.load_full();
     match gathered(&setting).await {
         Ok(gathered) => {

@@ -1,7 +1,7 @@
 //! Which of several balancer instances are given clients: opened, steered and closed as the instances come and go.
 
-use super::listeners::Listening;
-use super::stats_page::Statistics;
+use super::listeners::Listeners;
+use super::stats_page::StatsPage;
 use crate::supervisor::core::Core;
 use crate::supervisor::process::child::State;
 use crate::supervisor::rollout::Who;
@@ -11,7 +11,7 @@ impl Core {
     /// Opens what several balancer instances share, unless it is open; before the first of them starts.
     pub(in crate::supervisor) fn listen(&mut self) -> Result<(), String> {
         if self.listening.is_none() {
-            self.listening = Listening::open(&self.setting).map_err(|error| error.to_string())?;
+            self.listening = Listeners::open(&self.setting).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -29,7 +29,7 @@ impl Core {
             .stats
             .filter(|_| self.listening.is_some());
         if address.is_none() || self.statistics.is_none() {
-            self.statistics = address.map(|address| Statistics::serve(address, self.published.clone()));
+            self.statistics = address.map(|address| StatsPage::serve(address, self.published.clone()));
         }
         let balancers = self.children.iter();
         let balancers = balancers.filter(|(who, _)| matches!(who, Who::Balancer(_)));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::haproxy_api::{Info, Row, RuntimeError, Socket};
-use crate::supervisor::spec::Setting;
+use crate::supervisor::spec::Spec;
 
 /// One of several instances that does not tell within this time is left out.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the instances say that answer.
 pub(in crate::supervisor) struct Gathered {
@@ -23,11 +23,11 @@ pub(in crate::supervisor) struct Gathered {
 ///
 /// # Errors
 /// When none answers.
-pub(in crate::supervisor) async fn gathered(setting: &Setting) -> Result<Gathered, RuntimeError> {
+pub(in crate::supervisor) async fn gathered(setting: &Spec) -> Result<Gathered, RuntimeError> {
     let asked = setting.sockets().into_iter().map(|path| async move {
         let socket = Socket::new(&path);
         let telling = async { Ok((socket.info().await?, socket.stat().await?)) };
-        let told = tokio::time::timeout(PATIENCE, telling).await;
+        let told = tokio::time::timeout(ANSWER_TIMEOUT, telling).await;
         told.unwrap_or(Err(RuntimeError::Silent { path }))
     });
     let (mut infos, mut tables, mut failed) = (Vec::new(), Vec::new(), Vec::new());

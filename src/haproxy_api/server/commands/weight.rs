@@ -28,14 +28,14 @@ pub(super) async fn set<S: Subject>(words: &Words, weight: &str, plane: &Arc<S>)
 /// The weight that `text` says: an absolute one, or a share of the `initial` one in percent.
 fn weight_of(text: &str, initial: u16) -> Result<u16, &'static str> {
     /// HAProxy's, in percent.
-    const MOST: i64 = 25_600;
+    const MAX_PERCENT: i64 = 25_600;
     if text.is_empty() {
         return Err("Require <weight> or <weight%>.\n");
     }
     let weight = match strtol(text) {
         None => return Err("Empty weight string empty or preceded by garbage"),
         Some((..0, "%")) => return Err("Relative weight must be positive.\n"),
-        Some((share, "%")) => (i64::from(initial) * share.min(MOST) / 100).min(256),
+        Some((share, "%")) => (i64::from(initial) * share.min(MAX_PERCENT) / 100).min(256),
         Some((..0 | 257.., _)) => return Err("Absolute weight can only be between 0 and 256 inclusive.\n"),
         Some((weight, "")) => weight,
         Some(_) => return Err("Trailing garbage in weight string"),

@@ -39,9 +39,9 @@ const BUFFER: usize = 16 * 1_024;
 /// The life of a connection; a client that wants more makes a new one.
 const LIFETIME: Duration = Duration::from_mins(5);
 /// Time for what is being sent when a connection is to end.
-const GRACE: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// Time to breathe when nothing can be accepted.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a listener shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub async fn serve<S: Subject>(
             }
             (Err(error), _) => {
                 tracing::warn!("cannot accept HTTP connections: {error}");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             }
             // The semaphore is never closed.
             (Ok(_), Err(_)) => break,
@@ -125,7 +125,7 @@ async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shu
         () = shutdown.ordered() => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ended = timeout(GRACE, connection).await;
+    let _ended = timeout(SHUTDOWN_GRACE, connection).await;
 }
 
 impl Site {

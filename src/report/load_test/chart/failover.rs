@@ -17,7 +17,7 @@ const HEIGHT: f64 = 220.0;
 /// From here on times are seconds.
 const SECONDS: f64 = 10_000.0;
 /// What comes later than this many times the rest is only said, not drawn: it would leave no room for the rest.
-const LATE: f64 = 3.0;
+const LATE_SECONDS: f64 = 3.0;
 
 /// The chart.
 pub(crate) fn failover(failover: &Failover) -> String {
@@ -86,7 +86,7 @@ fn last(failover: &Failover) -> f64 {
     [failover.detected_ms, failover.back_ms]
         .into_iter()
         .flatten()
-        .filter(|ms| *ms <= known * LATE)
+        .filter(|ms| *ms <= known * LATE_SECONDS)
         .fold(known, f64::max)
 }
 

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::restarts::Restarts;
-use super::stop_sequence::Ladder;
+use super::stop_sequence::StopSequence;
 use crate::platform::Identity;
 use crate::profile::Restart;
 
@@ -58,7 +58,7 @@ pub(in crate::supervisor) enum State {
     /// Told to end; the rest of the ladder is climbed until it does.
     Stopping {
         process: Identity,
-        ladder: Ladder,
+        ladder: StopSequence,
         until: Instant,
         then: Then,
     },
@@ -83,7 +83,7 @@ pub(in crate::supervisor) enum Event {
     /// It is wanted.
     Start,
     /// It is not wanted any more, or not for a moment.
-    Stop(Ladder, Then),
+    Stop(StopSequence, Then),
     /// It was spawned, or found running.
     Spawned(Identity),
     /// It could not even be spawned.
@@ -91,7 +91,7 @@ pub(in crate::supervisor) enum Event {
     /// It answered for the first time; something may be worth knowing of it.
     Answered(Option<String>),
     /// Another process answers at its ports, in these words.
-    Usurped(Ladder, String),
+    Usurped(StopSequence, String),
     /// It runs, and has answered nothing for too long.
     Hung,
     /// Its process has ended.
@@ -152,7 +152,7 @@ impl Child {
     pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
         /// No tunnel lives longer; then it is told to end.
         const LONGEST: Duration = Duration::from_hours(24);
-        let ladder = Ladder(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        let ladder = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         let state = State::Stopping {
             process,
             ladder,
@@ -292,7 +292,7 @@ impl Child {
     ) -> Option<Action> {
         match event {
             Event::Ended(reason) => self.dead(reason, Some(since), now, policy),
-            Event::Hung => Some(self.climb(process, Ladder::kill(), now, Then::Recover)),
+            Event::Hung => Some(self.climb(process, StopSequence::kill(), now, Then::Recover)),
             Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
             _ => None,
         }
@@ -357,7 +357,7 @@ impl Child {
         None
     }
 
-    fn climb(&mut self, process: Identity, mut ladder: Ladder, now: Instant, then: Then) -> Action {
+    fn climb(&mut self, process: Identity, mut ladder: StopSequence, now: Instant, then: Then) -> Action {
         self.note = None;
         let (signal, wait) = ladder.climb();
         self.state = State::Stopping {

@@ -17,8 +17,8 @@ fn policy(give_up_after: u32) -> Restart {
     }
 }
 
-fn ladder() -> Ladder {
-    Ladder(vec![
+fn ladder() -> StopSequence {
+    StopSequence(vec![
         (Signal::SIGUSR1, Duration::from_secs(5)),
         (Signal::SIGTERM, Duration::from_secs(2)),
     ])
@@ -134,7 +134,7 @@ fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Start),
         Just(Event::Stop(ladder(), Then::Rest)),
-        Just(Event::Stop(Ladder::kill(), Then::Start)),
+        Just(Event::Stop(StopSequence::kill(), Then::Start)),
         Just(Event::Spawned(PROCESS)),
         Just(Event::NotSpawned("no such file".into())),
         Just(Event::Answered(None)),

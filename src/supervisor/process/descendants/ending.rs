@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use super::Descendants;
 use crate::platform::Identity;
 use crate::platform::process_table::Entry;
-use crate::supervisor::process::stop_sequence::Ladder;
+use crate::supervisor::process::stop_sequence::StopSequence;
 
 /// What descendants get after SIGTERM when nothing has told them before that the child ends.
 pub(in crate::supervisor) const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub(in crate::supervisor) async fn end(
     descendants: Descendants,
     first: Duration,
-    mut ladder: Ladder,
+    mut ladder: StopSequence,
 ) -> io::Result<()> {
     let mut until = Instant::now() + first;
     let mut current = None;
@@ -77,14 +77,14 @@ async fn gone(processes: &[Entry], until: Instant) {
 /// `python3 (pid 4711), sleep (pid 4712)`.
 fn names(processes: &[Entry]) -> String {
     /// Of more, only the number is told.
-    const MOST: usize = 5;
+    const MAX_NAMED: usize = 5;
     let mut names: Vec<String> = processes
         .iter()
-        .take(MOST)
+        .take(MAX_NAMED)
         .map(|entry| format!("{} (pid {})", entry.command, entry.process.pid))
         .collect();
-    if processes.len() > MOST {
-        names.push(format!("and {} more", processes.len() - MOST));
+    if processes.len() > MAX_NAMED {
+        names.push(format!("and {} more", processes.len() - MAX_NAMED));
     }
     names.join(", ")
 }
