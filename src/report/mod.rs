@@ -1,4 +1,4 @@
-//! Results as text for people: pure functions from the wire types to a `String`, coloured by [`paint`].
+//! Results as text for people: pure functions from the wire types to a `String`, coloured by [`style`].
 
 mod capacity;
 mod clock;
