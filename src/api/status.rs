@@ -113,7 +113,11 @@ pub struct Node {
     pub answers: bool,
     /// Its process; null when none of ours runs.
     pub pid: Option<u32>,
-    /// Whether somebody else runs it: then nothing is known of its process. Left out when not.
+    /// Whether it is an external node, which this cluster neither starts nor stops: nothing is known of its process. Left
+    /// out when it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
+    /// The former name of `external`, until version 0.2.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
     /// Restarts since the start of the cluster.

@@ -244,7 +244,7 @@ async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &s
     for node in status
         .nodes
         .iter()
-        .filter(|node| node.elsewhere && matches!(node.state, NodeState::Down | NodeState::Starting))
+        .filter(|node| node.external && matches!(node.state, NodeState::Down | NodeState::Starting))
     {
         printer.warning(&format!("{} does not answer at {}", node.name, node.tcp));
     }

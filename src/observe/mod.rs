@@ -76,6 +76,7 @@ mod testing {
             state,
             answers: state.answers(),
             pid: Some(1),
+            external: false,
             elsewhere: false,
             restarts: 0,
             tcp: "127.0.0.1:9001".parse().unwrap(),

@@ -80,7 +80,7 @@ fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<Stri
         column(|node| format!("{}:", node.name)),
         column(|node| match node.pid {
             Some(pid) => format!("pid {pid}"),
-            None if node.elsewhere => "runs elsewhere".to_owned(),
+            None if node.external => "runs elsewhere".to_owned(),
             None => "no process".to_owned(),
         }),
         column(|node| format!("up {}", numbers::age(node.uptime_seconds))),
@@ -88,7 +88,7 @@ fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<Stri
         column(|node| format!("{:.1}% cpu", node.cpu_percent)),
         column(|node| numbers::counted(node.restarts.into(), "restart")),
     ];
-    if nodes.iter().all(|node| node.elsewhere) {
+    if nodes.iter().all(|node| node.external) {
         // Of processes that are not ours nothing is known.
         columns.truncate(2);
     } else if detail == Detail::Main {
@@ -227,7 +227,7 @@ mod tests {
             ..Health::down("erlmcp")
         };
         for node in &mut report.status.nodes {
-            (node.pid, node.elsewhere) = (None, true);
+            (node.pid, node.external) = (None, true);
         }
         let text = plain(&health(&report, None));
         let resources = text.split("Resources:\n").nth(1).unwrap();

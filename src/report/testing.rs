@@ -21,6 +21,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         state,
         answers: state.answers(),
         pid: Some(1_000 + u32::from(number)),
+        external: false,
         elsewhere: false,
         restarts: 0,
         tcp: ([127, 0, 0, 1], 9_000 + number).into(),

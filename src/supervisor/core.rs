@@ -238,7 +238,7 @@ impl Core {
                 state: self.node_state(index),
                 drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
                 child: self.child_look(Who::Node(index)),
-                elsewhere: self.own_child(index).is_none(),
+                external: self.own_child(index).is_none(),
                 ailment: vitals.ailment().map(ToString::to_string),
                 held_for: self.held_for(index, now),
                 outside: self.outside(index),

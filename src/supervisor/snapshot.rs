@@ -41,7 +41,7 @@ pub(super) struct NodeSnapshot {
     /// Its process, when that is ours.
     pub(super) child: ChildSnapshot,
     /// Whether somebody else runs it.
-    pub(super) elsewhere: bool,
+    pub(super) external: bool,
     /// What keeps it from answering, as far as that is known.
     pub(super) ailment: Option<String>,
     /// What others made of it at the balancer.
@@ -177,7 +177,7 @@ impl NodeSnapshot {
             // A drain by an order needs none, and what its process once died of is over.
             (NodeState::Draining, _) => None,
             (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
-            (NodeState::Starting, _) if self.elsewhere => self.ailment.clone(),
+            (NodeState::Starting, _) if self.external => self.ailment.clone(),
             _ => self.child.reason.clone(),
         }
     }
@@ -333,7 +333,8 @@ impl Snapshot {
                 state: look.state(connections_by.tcp + connections_by.http),
                 answers: look.state.answers(),
                 pid: look.child.process.map(|process| process.pid),
-                elsewhere: look.elsewhere,
+                external: look.external,
+                elsewhere: look.external,
                 restarts: look.child.restarts,
                 tcp: node.tcp,
                 http: node.http,

@@ -25,12 +25,12 @@ fn trouble(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
     let because = |text: &str| with(text, node.reason.as_deref());
     match (node.state, &facts.failure) {
         _ if facts.is_set_outside => Some((AlertKind::NodeSetOutside, because("is not served as ordered"))),
-        (NodeState::Down, _) if node.elsewhere => Some((AlertKind::NodeDown, because("does not answer"))),
+        (NodeState::Down, _) if node.external => Some((AlertKind::NodeDown, because("does not answer"))),
         (NodeState::Down, _) => Some((AlertKind::NodeHung, because("runs, and does not answer"))),
         (NodeState::Failed, _) => Some((AlertKind::NodeFailed, because("died too often and is left alone"))),
         (NodeState::Starting, Some(failure)) => Some(recovering(node, failure, "is being restarted")),
         // It has never served, and dies while it starts.
-        (NodeState::Starting, None) if node.reason.is_some() && !node.elsewhere => {
+        (NodeState::Starting, None) if node.reason.is_some() && !node.external => {
             Some((AlertKind::NodeDied, because("died, and is being restarted")))
         }
         (NodeState::HeldBack, Some(failure)) => Some(recovering(
@@ -55,7 +55,7 @@ fn trouble(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
 fn recovering(node: &Node, failure: &Failure, now: &str) -> (AlertKind, String) {
     let (kind, what) = match failure.cause {
         FailoverCause::Died => (AlertKind::NodeDied, "died"),
-        FailoverCause::Hung if node.elsewhere => (AlertKind::NodeDown, "was silent"),
+        FailoverCause::Hung if node.external => (AlertKind::NodeDown, "was silent"),
         FailoverCause::Hung => (AlertKind::NodeHung, "hung"),
     };
     let why = failure.why.as_deref();
@@ -115,7 +115,7 @@ mod tests {
             alerts_of_one(hung.clone(), facts()),
             ["node-hung n1 runs, and does not answer"]
         );
-        hung.elsewhere = true;
+        hung.external = true;
         hung.reason = Some("cannot connect".into());
         assert_eq!(
             alerts_of_one(hung.clone(), NodeFacts::default()),
