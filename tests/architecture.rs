@@ -11,7 +11,7 @@ mod source;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rules::{layer, module_in_layers, violations};
+use rules::{all_layers, layer, module_in_layers, violations};
 use source::code_of;
 
 /// Files that only list modules, or call one.
@@ -41,6 +41,35 @@ fn every_file_lies_in_a_module_with_a_layer() {
     assert!(found.len() > 15, "only {found:?}");
     let homeless: Vec<&String> = found.iter().filter(|module| layer(module).is_none()).collect();
     assert!(homeless.is_empty(), "without layer: {homeless:?}");
+}
+
+#[test]
+fn the_map_for_readers_has_the_same_layers() {
+    let map = std::fs::read_to_string(src().join("../ARCHITECTURE.md")).unwrap();
+    let rows = map.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let number: usize = cells.next()?.parse().ok()?;
+        Some((number, cells.next()?.trim_matches('`').to_owned()))
+    });
+    let described: BTreeSet<(usize, String)> = rows.collect();
+    let checked: BTreeSet<(usize, String)> = all_layers().collect();
+    assert_eq!(described, checked);
+}
+
+#[test]
+fn the_map_for_readers_names_files_that_exist() {
+    let map = std::fs::read_to_string(src().join("../ARCHITECTURE.md")).unwrap();
+    let quoted = map.split('`').skip(1).step_by(2);
+    let files: Vec<&str> = quoted.filter(|name| name.ends_with(".rs")).collect();
+    assert!(files.len() > 20, "{files:?}");
+    let root = src().join("..");
+    let places = ["", "src", "src/supervisor", "src/dataplane"].map(|place| root.join(place));
+    for file in files {
+        let is_there = places.iter().any(|place| place.join(file).exists());
+        // Within a walk, a file of the folder that was just named stands without it.
+        let is_below = || self::files(&src()).iter().any(|path| path.ends_with(file));
+        assert!(is_there || is_below(), "{file}");
+    }
 }
 
 // Private

@@ -39,6 +39,12 @@ pub(crate) fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
+/// Every module with the number of its layer.
+pub(crate) fn all_layers() -> impl Iterator<Item = (usize, String)> {
+    let layers = LAYERS.iter().enumerate();
+    layers.flat_map(|(number, modules)| modules.iter().map(move |module| (number, (*module).to_owned())))
+}
+
 /// The module with a layer that a path lies in, the path given as its names from the crate's root on; its first name if
 /// there is none.
 pub(crate) fn module_in_layers(path: &[&str]) -> String {

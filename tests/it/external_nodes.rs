@@ -209,7 +209,10 @@ fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'st
             &known["uptime_seconds"],
         );
         assert_eq!(own, (&Value::Null, &json!(0), &json!(0), &json!(0)), "{known}");
-        assert_eq!((&known["external"], &known["elsewhere"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (&known["external"], &known["elsewhere"]),
+            (&json!(true), &json!(true))
+        );
         eventually("its connections to be counted", || {
             (cluster.connections(node) == on(&held, node)).then_some(())
         });

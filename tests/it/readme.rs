@@ -135,7 +135,8 @@ fn ci_runs_the_readmes_test_command_and_no_other() {
 /// README.md, CONTRIBUTING.md and the files of `docs`.
 fn documents() -> BTreeMap<PathBuf, String> {
     let root = Path::new(ROOT);
-    let mut paths = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    let at_root = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+    let mut paths: Vec<PathBuf> = at_root.iter().map(|name| root.join(name)).collect();
     let docs = fs::read_dir(root.join("docs")).unwrap();
     paths.extend(
         docs.map(|entry| entry.unwrap().path())
