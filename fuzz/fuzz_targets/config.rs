@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use clusterctl::render::Dataplane;
+use clusterctl::dataplane_config::Dataplane;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

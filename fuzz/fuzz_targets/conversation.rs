@@ -32,7 +32,7 @@ type Played = (Vec<Heard>, [Option<Kind>; 3], Kind);
 
 fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
     let authority = "127.0.0.1:80".into();
-    let mut client = Conversation::new(&Arc::new(Site { protocol, authority }), Keepsake::default());
+    let mut client = Conversation::new(&Arc::new(Site { protocol, authority, path: protocol.path().to_owned() }), Keepsake::default());
     let mut heard = Vec::new();
     let beginning = beginning(protocol, client.unsent());
     for word in &beginning[..usize::from(known) % (beginning.len() + 1)] {

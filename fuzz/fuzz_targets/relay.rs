@@ -203,7 +203,7 @@ fn play(script: Script) {
                 )
             }),
         }
-        let step = relay.step(&mut client, &mut server, &mut buffer, &mut gate);
+        let step = relay.transfer(&mut client, &mut server, &mut buffer, &mut gate);
         assert_eq!(
             (relay.bytes_up(), relay.bytes_down()),
             (up.read.get() as u64, down.read.get() as u64)
