@@ -1,5 +1,4 @@
-//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type,
-//! serialised.
+//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type, serialised.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::base::units::Period;
 use crate::profile::{Algorithm, PerIp, Table};
 
-/// The configuration of the data plane.
+/// All that the data plane is told.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dataplane {
     /// The cluster's name; `node` in `show info`.
     pub cluster: String,
-    /// Threads that carry connections, each with its own descriptor table; at least one.
+    /// Threads that carry connections, each with a descriptor table of its own; at least one.
     pub workers: u16,
     /// Client connections of the whole process; more wait to be accepted.
     pub maxconn: u32,
@@ -25,12 +24,10 @@ pub struct Dataplane {
     /// Where sticky clients are kept while the process is not there; nowhere when null.
     #[serde(default)]
     pub memory: Option<PathBuf>,
-    /// File with the names of servers that start drained, one a line; `#` begins a comment. A
-    /// missing file means none.
+    /// Names of servers that are drained from the first moment, one a line; `#` begins a comment. A missing file names none.
     #[serde(default)]
     pub drained: Option<PathBuf>,
-    /// File with the names of servers that start down until a check succeeds; same format as
-    /// `drained`.
+    /// The same of those that are down until a check says otherwise.
     #[serde(default)]
     pub down: Option<PathBuf>,
     /// The statistics page, `/stats;csv` and `/metrics`.
@@ -39,11 +36,10 @@ pub struct Dataplane {
     /// `/health` and `/nginx_status`.
     #[serde(default)]
     pub status: Option<SocketAddr>,
-    /// Source addresses of connections to servers, in turn; the kernel's choice when empty.
+    /// Addresses from which servers are connected to, in turn; the kernel's choice when empty.
     #[serde(default)]
     pub sources: Vec<IpAddr>,
-    /// The source address of checks, which distinguishes them from clients; the kernel's choice
-    /// when null.
+    /// The address that checks come from, so that they can be told from clients; the kernel's choice when null.
     #[serde(default)]
     pub check_source: Option<IpAddr>,
     /// How long to wait for what.
@@ -81,7 +77,7 @@ pub struct DataplaneFrontend {
     pub maxconn: u32,
     /// The backend that serves.
     pub backend: String,
-    /// Limits per client address; 0 is no limit.
+    /// Limits of one client address; 0 is no limit.
     pub limits: PerIp,
 }
 
@@ -93,16 +89,16 @@ pub struct DataplaneBackend {
     pub name: String,
     /// Which server a new client gets; `uri` is refused.
     pub algorithm: Algorithm,
-    /// The table that brings a client back to its server, by address; disabled when null.
+    /// The table that brings a client back to its server, by address; none when null.
     #[serde(default)]
     pub sticky: Option<Table>,
     /// Clients of this backend that may wait for a server below its maxconn; more are refused.
     #[serde(default = "DataplaneBackend::default_queue")]
     pub queue: u32,
-    /// Time in which a server that is up again returns to its full share; disabled when zero.
+    /// Time in which a server that is up again gets back to its full share; none when zero.
     #[serde(default)]
     pub slowstart: Period,
-    /// How the servers are checked; disabled when null.
+    /// How its servers are checked; not at all when null.
     #[serde(default)]
     pub check: Option<DataplaneCheck>,
     /// Connections to a server that fail in a row until it is taken for down; never when 0.
@@ -140,16 +136,16 @@ pub struct DataplaneServer {
     pub address: SocketAddr,
     /// Share of the load relative to the others, 0 to 256.
     pub weight: u16,
-    /// Concurrent connections; 0 is no limit.
+    /// Connections at the same time; 0 is no limit.
     pub maxconn: u32,
-    /// The kind of check.
+    /// What a check asks.
     pub question: DataplaneQuestion,
-    /// The address to check; `address` when null.
+    /// Where a check asks it; at `address` when null.
     #[serde(default)]
     pub check_address: Option<SocketAddr>,
 }
 
-/// The kind of check.
+/// What a check asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DataplaneQuestion {
@@ -164,7 +160,7 @@ pub enum DataplaneQuestion {
 /// What is wrong with a `dataplane.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataplaneError {
-    /// The text is not YAML, or a key is missing or unknown.
+    /// It is no YAML, or lacks a key, or has one too many.
     #[error("{0}")]
     Syntax(String),
     /// It contradicts itself; all that was found, a line each.
@@ -191,7 +187,7 @@ impl Dataplane {
     /// As text that [`Dataplane::parse`] reads.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        // Only maps with keys that are not text cannot be written, and there are none.
+        // Only maps with keys that are no text cannot be written, and there are none.
         serde_yaml::to_string(self).unwrap_or_default()
     }
 
@@ -220,18 +216,15 @@ impl Dataplane {
                 .map(|it| &it.name)
                 .chain(self.backends.iter().map(|it| &it.name)),
         ) {
-            say(format!("two frontends or backends have the name `{name}`"));
+            say(format!("`{name}` is the name of two frontends or backends"));
         }
         let pages = self.stats.iter().chain(&self.status);
         for at in twice(self.frontends.iter().flat_map(|it| &it.listen).chain(pages)) {
-            say(format!("{at} is listened on twice"));
+            say(format!("{at} is to be listened on twice"));
         }
         for frontend in &self.frontends {
             if frontend.listen.is_empty() {
-                say(format!(
-                    "frontend `{}` has no address to listen on",
-                    frontend.name
-                ));
+                say(format!("frontend `{}` listens nowhere", frontend.name));
             }
             if !self
                 .backends
@@ -252,13 +245,13 @@ impl Dataplane {
 }
 
 impl DataplaneBackend {
-    /// The default limit of a backend's queue.
+    /// What waits in a backend's queue when nothing else is said.
     #[must_use]
     pub const fn default_queue() -> u32 {
         10_000
     }
 
-    /// The default error limit that ejects a server, as HAProxy's `error-limit`.
+    /// What ejects a server when nothing else is said: HAProxy's `error-limit`.
     #[must_use]
     pub const fn default_ejection() -> u16 {
         10
@@ -273,10 +266,10 @@ impl DataplaneBackend {
             say("has no servers");
         }
         if self.algorithm == Algorithm::Uri {
-            say("cannot balance by `uri`: the data plane does not parse requests");
+            say("cannot balance by `uri`: it sees no requests");
         }
         if self.sticky.is_some_and(|table| table.size.get() == 0) {
-            say("has a `sticky` table of size 0");
+            say("has a `sticky` table without room");
         }
         for name in twice(self.servers.iter().map(|it| &it.name)) {
             say(&format!("has two servers `{name}`"));
@@ -292,7 +285,7 @@ impl DataplaneBackend {
                 ));
             }
             if server.id == 0 {
-                say(&format!("gives `{}` id 0; ids start at 1", server.name));
+                say(&format!("gives `{}` id 0; 1 is the first", server.name));
             }
         }
         if let Some(check) = self.check {
@@ -309,7 +302,7 @@ impl DataplaneBackend {
 
 // Private
 
-/// The elements that appear more than once.
+/// Those that appear more than once.
 fn twice<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();

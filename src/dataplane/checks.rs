@@ -1,5 +1,5 @@
-//! Health checks: each server is checked at its interval, and sooner while the results contradict
-//! its state. A server without checks that was ejected is tried again with clients after a while.
+//! Health checks: each server is asked at its interval, and sooner while its answers contradict its state. One that is
+//! not checked and was ejected is given another chance after a while: clients find out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const SPREAD: u32 = 8;
 
 /// Checks a server for as long as it is its backend's.
 pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Server>) {
-    // Spreads the checks of many servers over time, but runs the first one soon.
+    // So that those of many servers do not come all at once, but the first one soon.
     let mut wait = Duration::from_millis(u64::from(server.id % SPREAD) * 20);
     loop {
         tokio::time::sleep(wait).await;
@@ -47,8 +47,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 
 // Private
 
-/// Gives a server another chance that was ejected long enough ago; one more failure, and it is
-/// ejected again.
+/// Gives a server another chance that was ejected long enough ago; one more failure, and it is ejected again.
 fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
@@ -101,7 +100,7 @@ fn judge(
             last.failed += 1;
         }
     }
-    // A local failure does not count against the server.
+    // Our own trouble says nothing about the server.
     if answer.as_ref().is_err_and(|failure| !failure.blames_node()) {
         return;
     }
@@ -114,7 +113,7 @@ fn judge(
     let _nobody_waits = plane.happens(backend, server, event, reason);
 }
 
-/// The text of `last_chk`: the reason, without what other columns contain.
+/// What `last_chk` says: why, without what other columns say.
 fn said(failure: &Failure) -> String {
     let why = match failure {
         Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,

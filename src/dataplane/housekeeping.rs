@@ -1,5 +1,4 @@
-//! Work done once a second: figures of the last second, removal of old clients, and the copy of
-//! sticky clients on disk.
+//! What is done once a second: figures of the last second, clients forgotten that are long gone, sticky ones kept on disk.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -59,7 +58,7 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
     }
 }
 
-/// Loads the file at `path` into the sticky tables.
+/// Lets the tables know again what the file at `path` says.
 pub(super) fn remember(layout: &Layout, path: &Path) {
     let remembered = sticky_file::load(path, SystemTime::now());
     for backend in &layout.backends {
@@ -82,7 +81,7 @@ pub(super) fn remember(layout: &Layout, path: &Path) {
     }
 }
 
-/// Writes the sticky tables to the configured file, if there is one.
+/// Writes what the tables know to the configured file, if there is one.
 pub(super) fn save(layout: &Layout) {
     let Some(path) = &layout.config.memory else { return };
     let now = Instant::now();

@@ -1,4 +1,4 @@
-//! Orders that other threads send to a worker.
+//! What workers are told by others.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::server::Server;
 use super::topology::Layout;
 use crate::haproxy_api::server::SessionFigures;
 
-/// An order to a worker.
+/// What a worker is told.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// The configuration now in force. Answered when the worker listens on its addresses.
+    /// What is configured now. Answered when the worker listens where it says.
     Layout(Arc<Layout>, oneshot::Sender<io::Result<()>>),
     /// A session that waited has got a server.
     Served {

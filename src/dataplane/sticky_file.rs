@@ -10,8 +10,7 @@
 //! ..
 //! ```
 //!
-//! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is
-//! passed over.
+//! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is passed over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -46,8 +45,7 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// The entries of `backend`'s table, by server; without those of servers that `name` does not
-    /// know.
+    /// The entries of `backend`'s table, by server; without those of servers that `name` does not know.
     pub(crate) fn of_backend(
         backend: &str,
         entries: &[(IpAddr, u32, Duration)],
@@ -76,8 +74,8 @@ pub(crate) fn save(path: &Path, remembered: &[Remembered], now: SystemTime) -> i
     RunDir::replace(path, written(remembered, unix(now)).as_bytes())
 }
 
-/// Reads the file at `path`; empty if it does not exist. Clients that are expired at `now` are left
-/// out. Logs a warning about lines that cannot be read.
+/// What the file at `path` says; nothing if it is not there. Clients whose time is over by `now` are left out. Says by a
+/// warning what it cannot make sense of.
 pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)) {
@@ -107,11 +105,11 @@ pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
 
 // Private
 
-/// The content of a file.
+/// What a text says.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading {
     remembered: Vec<Remembered>,
-    /// Lines without valid content.
+    /// Lines that say nothing.
     passed_over: usize,
 }
 
@@ -144,9 +142,9 @@ fn written(remembered: &[Remembered], now: Duration) -> String {
     text
 }
 
-/// Reads `text`; `None` if its first line is wrong.
+/// What `text` says; none if it does not begin as it should.
 fn read(text: &str, now: Duration) -> Option<Reading> {
-    // Text after the last line end was cut off, and its time may be incomplete.
+    // What follows the last line's end was cut off, and its time might be half a time.
     let (whole, cut_off) = text.rsplit_once('\n')?;
     let mut lines = whole.split('\n');
     if lines.next() != Some(FORMAT) {

@@ -1,4 +1,4 @@
-//! Severity levels of log messages, and the level that a client sets.
+//! How grave a log message is, and from where on a client wants to know.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,6 @@ pub enum Level {
 /// The parameters of `logging/setLevel`.
 #[derive(Debug, Deserialize)]
 pub struct SetLevelParams {
-    /// The lowest level that the client wants to receive.
+    /// The least grave level that the client wants to see.
     pub level: Level,
 }

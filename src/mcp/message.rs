@@ -9,12 +9,12 @@ use super::{Code, Id, Response, RpcError};
 /// The most messages in one batch.
 pub const MAX_BATCH: usize = 100;
 
-/// The content of one text.
+/// What one text holds.
 #[derive(Debug)]
 pub enum Incoming<'a> {
     /// A message.
     One(Message<'a>),
-    /// Several messages: part of MCP 2025-03-26 only. Each may be refused on its own.
+    /// Several: part of MCP 2025-03-26 only. Each may be refused on its own.
     Batch(Vec<Result<Message<'a>, Response>>),
 }
 
@@ -23,18 +23,18 @@ pub enum Incoming<'a> {
 pub enum Message<'a> {
     /// Wants a response.
     Request(Request<'a>),
-    /// A message without a response.
+    /// Wants none.
     Notification {
-        /// The kind of notification.
+        /// What it tells.
         method: String,
         /// In detail.
         params: Params<'a>,
     },
-    /// The response to one of our own requests.
+    /// The response to a request of ours.
     Response,
 }
 
-/// A message that needs a response.
+/// A message that wants a response.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// To be given back with the response.
@@ -45,8 +45,7 @@ pub struct Request<'a> {
     pub params: Params<'a>,
 }
 
-/// The parameters of a request, or the arguments of a tool, not parsed yet. Missing and null are
-/// the same.
+/// The parameters of a request, or the arguments of a tool, not read yet. None and null are the same.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Params<'a>(#[serde(borrow)] Option<&'a RawValue>);
@@ -71,8 +70,7 @@ impl<'a> Incoming<'a> {
     /// Reads one text.
     ///
     /// # Errors
-    ///
-    /// The response to send when the text is not a message.
+    /// The response that is due when it is no message.
     pub fn parse(text: &'a [u8]) -> Result<Incoming<'a>, Response> {
         if text.trim_ascii_start().starts_with(b"[") {
             let Batch(texts) = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
@@ -88,11 +86,10 @@ impl<'a> Incoming<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads one text that is not a batch.
+    /// Reads one text that is no batch.
     ///
     /// # Errors
-    ///
-    /// The response to send when the text is not a message.
+    /// The response that is due when it is no message.
     pub fn parse(text: &'a [u8]) -> Result<Message<'a>, Response> {
         let envelope: Envelope<'a> = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
         // serde would fill the fields from an array too, by position.
@@ -104,11 +101,10 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Params<'a> {
-    /// Parses the parameters as the type that the method needs; unknown fields are skipped.
+    /// Reads them as what the method needs; what it does not know is skipped.
     ///
     /// # Errors
-    ///
-    /// When the parameters are not an object, or lack what the method needs.
+    /// When they are no object, or not the right one.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, RpcError> {
         let text = self.0.map_or("{}", RawValue::get);
         if !text.starts_with('{') {
@@ -125,8 +121,7 @@ impl<'a> Params<'a> {
 
 // Private
 
-/// The fields of all kinds of messages. They stay raw, so that a bad field is distinguished from
-/// bad JSON and the id is known.
+/// The fields of all kinds of messages. Raw, so that a bad one is told apart from bad JSON and the id is known.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -182,8 +177,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The texts of a batch. Parsing stops at the limit: a text of many short elements must not become
-/// a list many times its size.
+/// The texts of a batch. Stops at the limit: a text of many short elements must not become a list many times its size.
 struct Batch<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Batch<'de> {
@@ -233,7 +227,7 @@ fn invalid(id: Id, why: &str) -> Response {
     )
 }
 
-/// serde's message, cut to a length that fits a log line or an answer: it quotes the input.
+/// What serde says, cut to a length that a log line or an answer can bear: it quotes what it found.
 fn reason(error: &serde_json::Error) -> String {
     const LONGEST: usize = 200;
     let mut reason = error.to_string();

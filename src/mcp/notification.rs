@@ -1,10 +1,10 @@
-//! Notifications that a server sends without a request.
+//! What a server tells without being asked.
 
 use serde::Serialize;
 
 use super::{Id, Level};
 
-/// A message without a response.
+/// A message that wants no response.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "method", content = "params")]
 pub enum Notification<'a> {
@@ -13,7 +13,7 @@ pub enum Notification<'a> {
     Message {
         /// How grave it is.
         level: Level,
-        /// The name of the sender.
+        /// Who says it.
         logger: &'a str,
         /// What.
         data: &'a str,
@@ -45,7 +45,7 @@ impl Notification<'_> {
             jsonrpc: "2.0",
             notification: self,
         };
-        // Strings and numbers only: serialization cannot fail.
+        // Strings and numbers: nothing in it can fail to be written.
         serde_json::to_vec(&message).unwrap_or_default()
     }
 }

@@ -32,7 +32,7 @@ pub struct CallParams<'a> {
     /// The tool.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
-    /// The arguments, not parsed yet.
+    /// Its arguments, not read yet.
     #[serde(borrow, default)]
     pub arguments: Params<'a>,
     #[serde(borrow, default, rename = "_meta")]
@@ -40,7 +40,7 @@ pub struct CallParams<'a> {
 }
 
 impl CallParams<'_> {
-    /// The token for progress notifications of this call, if the client requests them.
+    /// The token under which the client wants to be told how far the call is, if it does.
     #[must_use]
     pub fn progress_token(&self) -> Option<Id> {
         Id::read(self.meta.as_ref()?.progress_token?)
@@ -53,7 +53,7 @@ impl CallParams<'_> {
 pub struct CallResult {
     /// What the model gets to see.
     pub content: Vec<Content>,
-    /// Whether the result is a failure.
+    /// Whether that tells of a failure.
     pub is_error: bool,
 }
 
@@ -90,7 +90,7 @@ impl CallResult {
 
 // Private
 
-/// The metadata of a call.
+/// What goes along with a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CallMeta<'a> {

@@ -11,17 +11,17 @@ use crate::mcp::Response;
 /// A response that takes its time.
 pub(super) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// The client that sent a request, and the outbox for messages about that request.
+/// Who asks, and where to tell what concerns the question.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
-    /// The client.
+    /// Who.
     pub(super) client: Arc<Client>,
-    /// The outbox for the progress of its requests.
+    /// Where it is told how far its requests are.
     pub(super) aside: Arc<Outbox>,
 }
 
 impl Asker {
-    /// A client with one stream for all messages.
+    /// Somebody with one stream for all.
     pub(super) fn alone(client: Arc<Client>) -> Asker {
         Asker {
             aside: Arc::clone(&client.outbox),
@@ -44,7 +44,7 @@ pub(super) enum Reply {
 pub(super) enum Answer {
     /// Only notifications or responses were in it.
     Nothing,
-    /// The text was not a message.
+    /// It was no message.
     Malformed(Vec<u8>),
     /// The response, or the responses to a batch.
     Now(Vec<u8>),

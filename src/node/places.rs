@@ -64,8 +64,7 @@ impl Places {
         None
     }
 
-    /// A place beyond the limit, for a client that only checks whether the node is alive: a full
-    /// node is.
+    /// A place beyond the limit, for somebody who only asks whether the node lives: a full one does.
     pub(super) fn take_beyond(&self) -> Option<Place> {
         self.take_below(self.0.max.saturating_add(BEYOND))
     }
@@ -80,7 +79,7 @@ impl Places {
         self.0.total.load(Ordering::Relaxed)
     }
 
-    /// Connections that were refused, since the start.
+    /// Connections that got none, ever.
     pub(super) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
@@ -89,7 +88,7 @@ impl Places {
 
     fn take_below(&self, max: u32) -> Option<Place> {
         let more = |taken: u32| (taken < max).then_some(taken + 1);
-        // A plain count; no other data depends on it, so no ordering is needed.
+        // A count, and nothing else is read because of it: no order is needed.
         let taken = self
             .0
             .taken

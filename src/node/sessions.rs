@@ -9,18 +9,16 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 
-/// The maximum number of sessions of a node. Beyond it, the longest idle sessions end.
+/// Sessions that a node keeps at most. Beyond them, those that were idle longest end.
 const MAX: usize = 65_536;
 /// How many of the idlest end to make room, so that looking for them is rare.
 const ROOM: usize = MAX / 16;
-/// Sessions end when they were idle for so long: as long as balancers remember which node a client
-/// is at.
+/// Sessions end when they were idle for so long: as long as balancers remember which node a client is at.
 const IDLE: Duration = Duration::from_mins(30);
-/// Time between two sweeps for expired sessions.
+/// Time between two looks for sessions that are over and that nobody has asked for.
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// The name of a session: 128 random bits, 32 hexadecimal digits. The session belongs to every
-/// client that knows it.
+/// The name of a session: 128 random bits, 32 hexadecimal digits. Who knows it is its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionId([u8; 16]);
 
@@ -53,7 +51,7 @@ impl Sessions {
         Ok((id, client))
     }
 
-    /// The client of a session that has not ended. This counts as use.
+    /// Whose session it is, if it has not ended. That counts as use.
     pub(super) fn find(&self, id: SessionId) -> Option<Arc<Client>> {
         self.table().find(id, Instant::now())
     }
@@ -139,7 +137,7 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// The name does not belong to any of our own sessions.
+/// It is not the name of any session of ours.
 #[derive(Debug)]
 pub(super) struct NoSessionId;
 

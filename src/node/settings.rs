@@ -1,31 +1,30 @@
-//! The settings of a node.
+//! What a node is told.
 
 use std::net::SocketAddr;
 
 use super::Faults;
 
-/// The settings of a node.
+/// What a node is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Its name, which it sends in `serverInfo`.
+    /// Its name, which it tells in `serverInfo`.
     pub name: String,
-    /// The address for MCP over TCP; port 0 takes a free one.
+    /// Where it speaks MCP over TCP; port 0 takes a free one.
     pub tcp: SocketAddr,
-    /// The address for MCP over HTTP, if the node serves it.
+    /// Where it speaks MCP over HTTP, if it does.
     pub http: Option<SocketAddr>,
-    /// Threads, each with its own descriptor table; at least one.
+    /// Threads, each with a descriptor table of its own; at least one.
     pub workers: u16,
     /// Connections at the same time, TCP and HTTP together. More are refused.
     pub max_connections: u32,
-    /// Hosts whose web pages may use the node, besides those of this machine.
+    /// Hosts whose web pages may use it, besides those of this machine.
     pub allowed_origins: Vec<String>,
     /// What is wrong with it, on purpose.
     pub faults: Faults,
 }
 
 impl Settings {
-    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages,
-    /// no faults.
+    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages, no faults.
     #[must_use]
     pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

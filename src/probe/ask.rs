@@ -17,6 +17,9 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 impl Probe {
     /// Asks once. Returns the time that the answer took, connecting included.
+    ///
+    /// # Errors
+    /// When there is no good answer in time.
     pub async fn ask(&self) -> Result<Duration, Failure> {
         let target = self.target;
         let began = Instant::now();
@@ -53,15 +56,13 @@ fn not_connected(target: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// Any JSON-RPC line proves life: the result, an error (erlmcp wants `initialize` first), or a
-/// notification.
+/// Any JSON-RPC line proves life: the result, an error (erlmcp wants `initialize` first), or a notification.
 async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
     let no_answer = |why: &str| Failure::Answer {
         target,
         why: why.to_owned(),
     };
-    // A full node sends an error at once and closes, so an answer may be there although a write
-    // failed.
+    // A node that is full says so at once and closes, so a failed write leaves an answer to be read.
     let _sent = stream.write_all(format!("{PING}\n").as_bytes()).await;
     let mut lines = Lines::default();
     let mut total = 0;
@@ -122,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that reads something, sends `answer` and closes.
+    /// A server that reads something, says `answer` and closes.
     async fn server(answer: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -4,53 +4,51 @@ use std::net::SocketAddr;
 
 use super::Question;
 
-/// Why a check failed. Its text contains the reason and the address; its [word](Failure::word) is
-/// the one in HAProxy's `show stat`.
+/// Why a check failed. Its text says what and where; its [word](Failure::word) is what HAProxy's `show stat` would say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The check could not be sent: no descriptor, no port, no such source address. The node may be
-    /// healthy.
-    #[error("cannot send a check to {target}: {why}")]
+    /// This side could not even ask: no descriptor, no port, no such source address. Says nothing about the node.
+    #[error("cannot ask {target}: {why}")]
     Local {
-        /// The checked address.
+        /// Who was to be asked.
         target: SocketAddr,
-        /// The reason.
+        /// Why not.
         why: String,
     },
     /// The connection was refused, or the node's host cannot be reached.
     #[error("cannot connect to {target}: {why}")]
     Connect {
-        /// The checked address.
+        /// Who was asked.
         target: SocketAddr,
-        /// The reason.
+        /// Why not.
         why: String,
     },
     /// The connection was not accepted in time.
     #[error("{target} does not accept connections")]
     ConnectTimeout {
-        /// The checked address.
+        /// Who was asked.
         target: SocketAddr,
     },
-    /// The connection was accepted, and no answer came in time.
+    /// The connection was accepted, and nothing answered in time.
     #[error("{target} accepts connections and never answers {question}")]
     AnswerTimeout {
-        /// The checked address.
+        /// Who was asked.
         target: SocketAddr,
-        /// The request of the check.
+        /// What.
         question: Question,
     },
-    /// The connection was closed without an answer, or the answer is invalid.
+    /// The connection was closed without an answer, or the answer makes no sense.
     #[error("{target} gives no sensible answer: {why}")]
     Answer {
-        /// The checked address.
+        /// Who was asked.
         target: SocketAddr,
-        /// What was received.
+        /// What came instead.
         why: String,
     },
     /// The answer was another HTTP status than 2xx.
     #[error("{target} answers HTTP status {status}")]
     Status {
-        /// The checked address.
+        /// Who was asked.
         target: SocketAddr,
         /// The status.
         status: u16,
@@ -58,7 +56,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// HAProxy's name of the failure (`check_status`).
+    /// HAProxy's word for it (`check_status`).
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -71,14 +69,14 @@ impl Failure {
         }
     }
 
-    /// Whether the cause is the node, and not the side that checks.
+    /// Whether the node is to blame, and not the side that asks.
     #[must_use]
     pub const fn blames_node(&self) -> bool {
         !matches!(self, Failure::Local { .. })
     }
 
-    /// Whether the node was reached and gave no good answer, so that the time until then is a
-    /// latency. A connection that is refused at once is not a latency.
+    /// Whether the node could be asked and gave no good answer, so that the time until then is a latency. A connection that is
+    /// refused at once is none.
     #[must_use]
     pub const fn was_asked(&self) -> bool {
         match self {

@@ -1,10 +1,10 @@
-//! The kinds of checks, and the port that each one uses.
+//! What is asked, and at which of a node's ports.
 
 use std::net::SocketAddr;
 
 use crate::profile::{HealthKind, Node};
 
-/// The kind of check.
+/// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Whether a connection is accepted. A hung process passes.
@@ -15,7 +15,7 @@ pub enum Question {
     Http,
 }
 
-/// Which of a node's two services is checked.
+/// Which of a node's two services is to be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// MCP over TCP.
@@ -44,7 +44,7 @@ impl Question {
     /// | `mcp` | `mcp` at the TCP port | the same |
     /// | `http` | `http` at the HTTP port | the same |
     ///
-    /// A node without HTTP port is checked as for TCP, `mcp` instead of `http`.
+    /// A node without HTTP port is asked as for TCP, `mcp` instead of `http`.
     #[must_use]
     pub fn for_node(kind: HealthKind, service: Service, node: &Node) -> (SocketAddr, Question) {
         let over_http = match kind {

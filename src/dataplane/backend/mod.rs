@@ -1,8 +1,7 @@
-//! A backend: chooses the server for each client, and queues the clients that must wait for one.
+//! A backend: which of its servers a client gets, and who waits for one.
 //!
-//! Every choice is made under one lock per backend, once per connection, so that the algorithms are
-//! exact over all threads. A client's stickiness is looked up before, under its own entry's lock:
-//! the order of locks is table, backend, inbox.
+//! Everything is decided under one lock per backend, once per connection, so that the algorithms are exact over all
+//! threads. A client's stickiness is looked up before, under its own entry's lock: the order of locks is table, backend, inbox.
 
 mod lease;
 mod queue;
@@ -44,7 +43,7 @@ pub(crate) struct Backend {
     fullconn: AtomicU32,
 }
 
-/// The configured part of a backend; replaced as a whole.
+/// What a configuration says; replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) config: DataplaneBackend,
@@ -57,7 +56,7 @@ pub(crate) struct Pool {
 struct Core {
     balance: Balance,
     queue: Queue,
-    /// A buffer that is reused for each choice.
+    /// Used anew for each choice.
     candidates: Vec<Candidate>,
 }
 
@@ -77,7 +76,7 @@ pub(crate) enum Assigned {
     Server(Lease),
     /// A place in the queue.
     Wait,
-    /// No server serves, or the queue is full.
+    /// Nothing: no server serves, or the queue is full.
     Nothing,
 }
 
@@ -132,13 +131,12 @@ impl Backend {
         self.serve_waiting();
     }
 
-    /// The servers and their configuration.
+    /// Its servers and what is said of them.
     pub(crate) fn pool(&self) -> Arc<Pool> {
         self.pool.load_full()
     }
 
-    /// A server for the client at `client`, except `tried`. When no server has room, `waiter` is
-    /// queued.
+    /// A server for the client at `client`, but none of `tried`. When none has room, `waiter` is put in the queue.
     pub(crate) fn assign(
         self: &Arc<Self>,
         client: IpAddr,
@@ -172,14 +170,13 @@ impl Backend {
             }
         }
         if matches!(given, Assigned::Wait) {
-            // A place may have become free before the queue was visible. This cannot run earlier,
-            // because the client's entry was locked.
+            // Somebody may have left before the queue was seen to be there. Not earlier: the client's entry was locked.
             self.serve_waiting();
         }
         given
     }
 
-    /// Removes the waiter from the queue; returns whether it was queued.
+    /// The waiter leaves the queue; whether it was in there.
     pub(crate) fn leave(&self, worker: u16, serial: u64) -> bool {
         let mut core = lock(&self.core);
         let waiter = core.queue.remove(worker, serial);
@@ -190,7 +187,7 @@ impl Backend {
         waiter.is_some()
     }
 
-    /// Gives free places to waiting clients.
+    /// Gives those who wait what has become free.
     pub(crate) fn serve_waiting(self: &Arc<Self>) {
         while self.waiting.load(SeqCst) > 0 {
             let pool = self.pool.load();
@@ -234,7 +231,7 @@ impl Backend {
         Some(up)
     }
 
-    /// Resets the maxima; also the sums when `all`.
+    /// Highest values begin anew; sums too when `all`.
     pub(crate) fn clear(&self, all: bool) {
         self.tally.clear(all);
         if all {
@@ -276,7 +273,7 @@ impl Backend {
 
     // Private
 
-    /// A place at `server`, or in its queue. A new client never overtakes a waiting one.
+    /// A place at `server`, or before it. Nobody overtakes who waits.
     fn take(self: &Arc<Self>, server: &Arc<Server>, waiter: impl FnOnce() -> Waiter) -> Assigned {
         let mut core = lock(&self.core);
         if core.queue.len() == 0 && server.has_room() {
@@ -345,7 +342,7 @@ impl Backend {
 }
 
 impl Core {
-    /// The algorithm's choice among the servers that serve, have room and are not in `tried`.
+    /// The algorithm's choice among those that serve, have room and are none of `tried`.
     fn choose<'a>(
         &mut self,
         pool: &'a Pool,
@@ -365,8 +362,8 @@ impl Core {
         pool.servers.get(chosen)
     }
 
-    /// The first waiting client that can be served, and its server. A client that waits for a
-    /// server that no longer serves gets another one.
+    /// The first in the queue who can be served, and by whom. Who waits for a server that serves nobody any more gets
+    /// another one.
     fn servable<'a>(&mut self, pool: &'a Pool, now: u64) -> Option<(usize, &'a Arc<Server>)> {
         let mut all_full = false;
         for at in 0..usize::try_from(self.queue.len()).unwrap_or(usize::MAX) {
@@ -374,7 +371,7 @@ impl Core {
             let own = server.as_ref().and_then(|server| pool.server(server.id));
             match own.filter(|server| server.serves()) {
                 Some(server) if server.has_room() => return Some((at, server)),
-                // When no server has room for one client, none has room for another.
+                // Where nobody has room for one, nobody has for another.
                 None if !all_full => match self.choose(pool, client, &[], now) {
                     Some(server) => return Some((at, server)),
                     None => all_full = true,

@@ -1,5 +1,4 @@
-//! A server's state: health by its checks, the administrative state, and the time of the last
-//! change.
+//! A server's state: what its checks say, what is wanted of it, since when.
 
 use std::time::{Duration, Instant};
 
@@ -14,41 +13,40 @@ pub(crate) enum Event {
     Checked {
         /// Whether it was answered well.
         good: bool,
-        /// When the check was sent.
+        /// When it was asked.
         asked: Instant,
         /// What changes an opinion.
         rules: Rules,
     },
-    /// The supervisor or an operator set the health explicitly.
+    /// Somebody who knows better says so.
     Told(ServerHealth),
     /// Too many connections in a row have failed.
     Ejected,
     /// An ejected server is given another chance.
     Tried,
-    /// An administrator set the administrative state.
+    /// An administrator wants something of it.
     Wanted(ServerState),
 }
 
 /// Up until the next bad check, whatever the rules.
 const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 
-/// Two independent axes: health, and the administrative state.
+/// Two axes that do not know one another: health, and what is wanted.
 ///
 /// ```text
 ///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
 ///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
 /// ```
 ///
-/// In maintenance, check results are ignored; a server that leaves maintenance is up, and the next
-/// bad check takes it down. A check that was sent before the health was set explicitly is ignored:
-/// a hung node that is resumed answers it at once.
+/// In maintenance no check is believed; whoever leaves it is up, and the next bad check takes it down. A check that was asked before
+/// somebody who knows better spoke is old news: a hung node that goes on answers it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
     /// It is down because it was ejected, since then.
     ejected: Option<Instant>,
-    /// When the health was last set explicitly.
+    /// When somebody who knows better spoke last.
     told: Option<Instant>,
     /// When it came to serve or ceased to.
     changed: Instant,
@@ -88,7 +86,7 @@ impl State {
                 next.standing = Standing::DOWN;
                 next.ejected = Some(now);
             }
-            // The health may have been set explicitly in the meantime.
+            // Somebody may have said more of it by now.
             Event::Tried if self.ejected.is_none() => {}
             Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Wanted(wanted) => {
@@ -136,7 +134,7 @@ impl State {
         self.ejected.map(|at| now.saturating_duration_since(at))
     }
 
-    /// The health according to the checks.
+    /// What the checks say.
     pub(crate) fn health(&self) -> Health {
         if self.standing.is_up() {
             Health::Up
@@ -145,7 +143,7 @@ impl State {
         }
     }
 
-    /// Whether the health is about to change: the next check comes sooner.
+    /// Whether its opinion is about to change: it is asked sooner.
     pub(crate) fn doubts(&self) -> bool {
         !matches!(
             self.standing,
@@ -170,7 +168,7 @@ impl State {
         }
     }
 
-    /// HAProxy's name of the state.
+    /// HAProxy's word for it.
     pub(crate) fn word(&self) -> &'static str {
         match (self.wanted, self.standing.is_up()) {
             (ServerState::Maint, _) => "MAINT",
@@ -180,7 +178,7 @@ impl State {
         }
     }
 
-    /// Time since the state's name changed.
+    /// Time since the word changed.
     pub(crate) fn since(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.changed)
     }

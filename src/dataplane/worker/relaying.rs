@@ -6,8 +6,7 @@ use super::session::{Phase, Session, Why};
 use super::{About, SAYS_OR_TAKES, Worker};
 use crate::dataplane::relay::{Outlook, Side, Step};
 
-/// Idle time, in ms, after which a close by the server is unexpected and not the normal end of an
-/// exchange.
+/// Silence after which nobody closes just because all is said, in ms.
 const CALM_MS: u64 = 10;
 
 impl Worker {
@@ -44,8 +43,7 @@ impl Worker {
                 self.places.put(session);
             }
             Step::Done => self.end(session, Why::Finished),
-            // The server accepted and broke off before any byte moved: another one may take the
-            // client.
+            // It accepted and broke off before anybody said a word: another one may take the client.
             Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
                 self.failed(session, &kind.into());
             }
@@ -73,8 +71,7 @@ impl Worker {
 
     // Private
 
-    /// Registers for writability of an end that does not take more. The registration reports at
-    /// once if it already does.
+    /// An end that does not take more is asked, from now on, when it does. Asking tells at once if it does already.
     fn ask_who_is_full(&mut self, session: &mut Session) {
         let registry = self.poll.registry();
         let mut outcome = Ok(());
@@ -97,8 +94,8 @@ impl Worker {
     }
 }
 
-/// Switches Nagle's delay off towards the server when the client sends more than it sent before the
-/// server was connected; most clients do not.
+/// Switches Nagle's delay off towards the server when the client has more to say than it said before the server was
+/// there; most have not.
 fn be_prompt(session: &mut Session) {
     let client = &session.relay.client;
     if client.readable
@@ -106,7 +103,7 @@ fn be_prompt(session: &mut Session) {
         && let Some(server) = session.phase.server()
     {
         session.done.prompt = true;
-        // This fails only on a broken connection, and the next use reports that.
+        // Fails only on a connection that is dead already, which using it will tell.
         let _set = server.set_nodelay(true);
     }
 }

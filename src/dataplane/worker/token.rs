@@ -1,4 +1,4 @@
-//! The subject of an event, as the number that the kernel stores with it.
+//! What an event is about, as the number that the kernel keeps for us.
 
 use mio::Token;
 

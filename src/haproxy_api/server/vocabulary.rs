@@ -1,5 +1,4 @@
-//! The commands, with HAProxy's words for them. `help`, `prompt` and `quit` are in [`super::help`],
-//! which always shows them.
+//! The commands, with HAProxy's words for them. `help`, `prompt` and `quit` are in [`super::help`], which always shows them.
 
 use super::answer::Level;
 use super::line::Words;

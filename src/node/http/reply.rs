@@ -1,4 +1,4 @@
-//! HTTP responses.
+//! What goes back over HTTP.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub(super) fn refusal(status: StatusCode, why: impl fmt::Display) -> Refusal {
     }
 }
 
-/// A response with a JSON body, or with an empty one.
+/// An answer that is JSON, or nothing.
 pub(super) fn json_reply(status: StatusCode, json: impl Into<Bytes>) -> HttpReply {
     let json = json.into();
     let empty = json.is_empty();
@@ -41,13 +41,13 @@ pub(super) fn json_reply(status: StatusCode, json: impl Into<Bytes>) -> HttpRepl
     reply
 }
 
-/// A response that is a stream of events: proxies must not cache or change it.
+/// An answer that is a stream of events: nobody on the way may keep them, or change them.
 pub(super) fn event_reply(events: Events) -> HttpReply {
     let mut reply = Response::new(Either::Right(StreamBody::new(events)));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    // nginx buffers whole responses unless this header forbids it.
+    // nginx buffers whole answers unless told not to.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     reply
 }

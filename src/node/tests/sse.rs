@@ -10,7 +10,7 @@ use super::*;
 /// A client with a stream.
 struct Guest {
     events: Events,
-    /// The URL for POST.
+    /// Where it is to POST.
     url: String,
 }
 
