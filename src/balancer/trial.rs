@@ -1,5 +1,6 @@
 //! A balancer's files, written where nothing else is touched, for its binary to check them.
 
+use crate::platform::atomic_file;
 use std::fs;
 use std::io;
 
@@ -29,7 +30,8 @@ impl Trial {
             ..deployment
         };
         for file in balancer.files(scratched)? {
-            RunDir::replace(&file.path, file.content.as_bytes()).map_err(not_run)?;
+            atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE)
+                .map_err(not_run)?;
         }
         Ok(Trial {
             _scratch: scratch,

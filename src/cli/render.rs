@@ -8,7 +8,7 @@ use super::printer::Printer;
 use super::reply::{RenderReply, RenderedFile};
 use super::settings::Settings;
 use crate::balancer::ConfigFile;
-use crate::platform::RunDir;
+use crate::platform::atomic_file;
 
 /// Renders what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
@@ -60,7 +60,8 @@ fn write(directory: &std::path::Path, files: &[ConfigFile]) -> Result<Vec<Render
     std::fs::create_dir_all(directory).map_err(|error| not_written(directory, error))?;
     for file in files {
         let path = directory.join(file.path.file_name().unwrap_or_default());
-        RunDir::replace(&path, file.content.as_bytes()).map_err(|error| not_written(&path, error))?;
+        atomic_file::replace(&path, file.content.as_bytes(), atomic_file::PRIVATE)
+            .map_err(|error| not_written(&path, error))?;
         written.push(RenderedFile {
             path: path.display().to_string(),
             content: None,

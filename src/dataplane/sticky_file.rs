@@ -12,6 +12,7 @@
 //!
 //! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is passed over.
 
+use crate::platform::atomic_file;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -21,8 +22,6 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::warn;
-
-use crate::platform::RunDir;
 
 /// The first line.
 const FORMAT: &str = "clusterctl sticky 1";
@@ -71,7 +70,11 @@ impl Remembered {
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn save(path: &Path, remembered: &[Remembered], now: SystemTime) -> io::Result<()> {
-    RunDir::replace(path, written(remembered, unix(now)).as_bytes())
+    atomic_file::replace(
+        path,
+        written(remembered, unix(now)).as_bytes(),
+        atomic_file::PRIVATE,
+    )
 }
 
 /// What the file at `path` says; nothing if it is not there. Clients whose time is over by `now` are left out. Says by a

@@ -1,5 +1,6 @@
 //! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
 
+pub mod atomic_file;
 pub mod config_path;
 pub mod connect;
 pub mod control_group;

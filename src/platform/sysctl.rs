@@ -1,9 +1,10 @@
 //! Kernel parameters: their values now, and the files in `/etc` from which they and the limits of users are set again.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use super::atomic_file;
 
 /// The parameters that are set at every boot, beside those of other files.
 const SYSCTLS: &str = "etc/sysctl.d/60-clusterctl.conf";
@@ -88,14 +89,7 @@ impl Settings {
     /// When it cannot be written, as where its directory is missing.
     pub fn replace(path: &Path, content: &str) -> io::Result<()> {
         // Neither directory's readers look at names with another end than `.conf`.
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        let replaced = write_new(&new, content).and_then(|()| fs::rename(&new, path));
-        if replaced.is_err() {
-            let _gone_or_not = fs::remove_file(&new);
-        }
-        replaced
+        atomic_file::replace(path, content.as_bytes(), atomic_file::READABLE)
     }
 }
 
@@ -118,15 +112,10 @@ fn in_one_read(mut file: impl Read) -> io::Result<String> {
     String::from_utf8(buffer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-fn write_new(path: &Path, content: &str) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -1,5 +1,6 @@
 //! `state.json`: what a new supervisor needs to adopt the children of a dead one.
 
+use crate::platform::atomic_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -164,7 +165,11 @@ impl Record {
     }
 
     pub(super) fn write(&self, run_dir: &RunDir) -> io::Result<()> {
-        RunDir::replace(&run_dir.state_file(), &serde_json::to_vec_pretty(self)?)
+        atomic_file::replace(
+            &run_dir.state_file(),
+            &serde_json::to_vec_pretty(self)?,
+            atomic_file::PRIVATE,
+        )
     }
 
     /// The supervisor that wrote this, which may have ended.

@@ -1,5 +1,6 @@
 //! A balancer with the configuration that clusterctl renders for the default profile.
 
+use clusterctl::platform::atomic_file;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -52,7 +53,7 @@ impl Rendered {
             .order_files(deployment, &Away::default())
             .map_err(io::Error::other)?;
         for file in files.iter().chain(&orders) {
-            RunDir::replace(&file.path, file.content.as_bytes())?;
+            atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE)?;
         }
         let process = balancer
             .serve(deployment, 0, None)

@@ -1,5 +1,6 @@
 //! An erlmcp and the Erlang that runs it: together they make nodes.
 
+use crate::platform::atomic_file;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -180,7 +181,11 @@ impl Installation {
         self.home.make_of_node(&node.name)?;
         let cookie = settle(&self.home.user()).map_err(io::Error::other)?;
         let config = sys_config(&node.name, &cookie, plan.maxconn);
-        RunDir::replace(&self.home.config(&node.name), config.as_bytes())
+        atomic_file::replace(
+            &self.home.config(&node.name),
+            config.as_bytes(),
+            atomic_file::PRIVATE,
+        )
     }
 }
 

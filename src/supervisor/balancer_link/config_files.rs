@@ -1,11 +1,11 @@
 //! The balancer's files, written.
 
+use crate::platform::atomic_file;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
 use crate::balancer::{Away, ConfigFile};
-use crate::platform::RunDir;
 use crate::supervisor::prepare::Prepared;
 use crate::supervisor::spec::Spec;
 
@@ -47,7 +47,7 @@ pub(in crate::supervisor) fn is_written(file: &ConfigFile) -> bool {
 pub(in crate::supervisor) fn write<'a>(files: impl IntoIterator<Item = &'a ConfigFile>) -> io::Result<()> {
     let unwritten = files.into_iter().filter(|file| !is_written(file));
     for file in unwritten {
-        RunDir::replace(&file.path, file.content.as_bytes())?;
+        atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE)?;
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! A reload by a successor: a new balancer instance takes the listeners over, and the old one ends with its last
 //! connection.
 
+use crate::platform::atomic_file;
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::log_end;
 use super::state::Phase;
 use crate::haproxy_api::Socket;
-use crate::platform::{Identity, Process, RunDir};
+use crate::platform::{Identity, Process};
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
@@ -151,7 +152,7 @@ impl Core {
         let file = setting
             .run_dir
             .haproxy_state(setting.plan.balancer.instance(instance));
-        RunDir::replace(&file, states.as_bytes())?;
+        atomic_file::replace(&file, states.as_bytes(), atomic_file::PRIVATE)?;
         let program = setting
             .balancer
             .serve(setting.deployment(), instance, Some(old.pid));

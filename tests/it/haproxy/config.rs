@@ -1,5 +1,6 @@
 //! Every kind of profile makes a configuration that HAProxy accepts without a warning.
 
+use clusterctl::platform::atomic_file;
 use std::path::Path;
 
 use clusterctl::balancer::{CheckError, Deployment};
@@ -175,7 +176,7 @@ async fn a_run_directory_with_blanks_in_its_name() {
     run_dir.create().unwrap();
     let files = haproxy.files(deployment(&cluster, &plan, &run_dir)).unwrap();
     for file in &files {
-        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+        atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE).unwrap();
     }
     let socket = r#"/my\ \"clusters\"/a\#1/haproxy.sock mode 600"#;
     assert!(files[0].content.contains(socket), "{}", files[0].content);

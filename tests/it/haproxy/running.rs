@@ -1,5 +1,6 @@
 //! A running HAProxy with small nodes behind it; it ends with the test.
 
+use clusterctl::platform::atomic_file;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -105,7 +106,12 @@ impl Running {
         let old = self.pid();
         self.write_files();
         let states = self.socket.servers_state().await.unwrap();
-        RunDir::replace(&self.run_dir.haproxy_state(Instance::Only), states.as_bytes()).unwrap();
+        atomic_file::replace(
+            &self.run_dir.haproxy_state(Instance::Only),
+            states.as_bytes(),
+            atomic_file::PRIVATE,
+        )
+        .unwrap();
         self.spawn(Some(old));
         let socket = self.socket.clone();
         eventually("the new process serves", async || {
@@ -153,7 +159,7 @@ impl Running {
         let files = self.haproxy.files(self.deployment()).unwrap();
         let orders = self.haproxy.order_files(self.deployment(), &self.away).unwrap();
         for file in files.iter().chain(&orders) {
-            RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+            atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE).unwrap();
         }
     }
 

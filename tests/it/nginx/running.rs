@@ -3,6 +3,7 @@
 use clusterctl::balancer::{Away, Balancer, Deployment, find};
 use clusterctl::haproxy_api::StatusPage;
 use clusterctl::plan::Plan;
+use clusterctl::platform::atomic_file;
 use clusterctl::platform::{Process, RunDir, Worker};
 use clusterctl::profile::{BalancerKind, Cluster};
 use nix::sys::signal::Signal;
@@ -131,6 +132,6 @@ fn write(nginx: &dyn Balancer, deployment: Deployment<'_>, away: &Away) {
     let mut files = nginx.files(deployment).unwrap();
     files.extend(nginx.order_files(deployment, away).unwrap());
     for file in files {
-        RunDir::replace(&file.path, file.content.as_bytes()).unwrap();
+        atomic_file::replace(&file.path, file.content.as_bytes(), atomic_file::PRIVATE).unwrap();
     }
 }

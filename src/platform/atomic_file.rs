@@ -1,0 +1,78 @@
+//! Files that are replaced whole: neither a reader nor a crash ever sees half of one.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The mode of a file that only its owner reads.
+pub const PRIVATE: u32 = 0o600;
+/// The mode of a file that every user reads.
+pub const READABLE: u32 = 0o644;
+
+/// Replaces the file at `path`, with this mode.
+///
+/// # Errors
+/// When it cannot be written; the old one stays then.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let new = unfinished(path);
+    let replaced = write(&new, content, mode).and_then(|()| fs::rename(&new, path));
+    if replaced.is_err() {
+        // Half a file, on a full disk, is of no use.
+        let _gone_or_not = fs::remove_file(&new);
+    }
+    replaced
+}
+
+/// The path at which the file that is to replace the one at `path` is written.
+#[must_use]
+pub fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+// Private
+
+fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(mode);
+    let mut file = options.open(path)?;
+    // The umask may have taken some of it, and an unfinished file of before has a mode of its own.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.write_all(content)?;
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn replacing_a_file_leaves_only_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        replace(&path, b"old", READABLE).unwrap();
+        assert_eq!(mode(&path), READABLE);
+        fs::write(unfinished(&path), "of a process that was killed").unwrap();
+        replace(&path, b"new", PRIVATE).unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), mode(&path)),
+            (b"new".to_vec(), PRIVATE)
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        fs::create_dir(&path).unwrap();
+        assert!(replace(&path, b"new", PRIVATE).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
