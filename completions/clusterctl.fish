@@ -27,41 +27,41 @@ end
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -s V -l version -d 'Print version'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "start" -d 'Start the nodes and the balancer, and return when all of it serves'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "start" -d 'Start the nodes and the balancer, and return when all of them serve'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "stop" -d 'Stop the balancer, then the nodes; leave nothing running'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "restart" -d 'Restart one node, or all of them one after another and then the balancer'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "reload" -d 'Put the profile, as it is now, in force without losing a connection'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "drain" -d 'Let no new connection or session reach a node; established ones go on'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "reload" -d 'Apply the changed profile without losing a connection'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "drain" -d 'Give a node no new connections or sessions; established ones stay'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "ready" -d 'Undo a drain; start the node if the drain had stopped it'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "status" -d 'Show which nodes are up, how many connections each holds, and whether that is even'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "health" -d 'Show the status with latencies, resources and alerts; once or continuously'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "stats" -d 'Show the balancer\'s own statistics'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "load-test" -d 'Open connections for real, hold them, and show whether the load is even'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "erlang" -d 'Ask a BEAM node: its memory, processes, ports and nodes, or any call'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "logs" -d 'Show what nodes, balancer and supervisor have logged'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "load-test" -d 'Open real connections, hold them, and show whether the load is even'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "erlang" -d 'Query a BEAM node: its memory, processes, ports and nodes, or any call'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "logs" -d 'Show the logs of the nodes, the balancer and the supervisor'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "render" -d 'Print the balancer\'s configuration, or write it to a directory'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "check" -d 'Check the profile, and the configuration with the balancer'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "doctor" -d 'Examine this host, and say how to fix what is wrong'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "doctor" -d 'Check this host, and show how to fix what is wrong'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "profile" -d 'List and show profiles, and print their schema'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "node" -d 'Run one MCP node alone, in the foreground'
-complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "dataplane" -d 'Run the built-in load balancer in front, alone'
+complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "dataplane" -d 'Run the built-in load balancer alone, in the foreground'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "man" -d 'Print the manual page, in roff'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "supervise" -d 'Run the supervisor (what `start` spawns)'
 complete -c clusterctl -n "__fish_clusterctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l only -d 'Start only the nodes, or only the balancer' -r -f -a "nodes\t''
 balancer\t''"
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l timeout -d 'How long to wait until all of it serves' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l timeout -d 'How long to wait until all nodes and the balancer serve' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l foreground -d 'Stay in the foreground and log to the terminal, for systemd and containers'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand start" -l json -d 'Print JSON, for programs'
@@ -71,7 +71,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l grace -d 
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -79,7 +79,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand stop" -s h -l help
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -87,7 +87,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand restart" -s h -l h
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand reload" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -96,7 +96,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l deadline
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l wait -d 'Return when the node has no connection (0), or at the deadline (1)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -l close -d 'End what is left at the deadline'
@@ -108,7 +108,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand drain" -s h -l hel
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -116,16 +116,16 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand ready" -s h -l hel
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l continuous -d 'Show it again and again, at this interval' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l continuous -d 'Show it repeatedly, at this interval' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -133,7 +133,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand health" -s h -l he
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -146,28 +146,28 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l targ
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l rate -d 'New connections per second at most [default: as many as the target accepts]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l messages-per-second -d 'Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or what the cluster\'s limits allow]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l sources -d 'Addresses of 127.0.0.0/8 that clients connect from [default: one for each]' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l timeout -d 'What a connection gets to be made and served, and a ping to be answered' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l failover -d 'Let this node fail in the middle of the hold, and see what becomes of its clients' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l timeout -d 'Time limit for making a connection, and for the answer to a ping' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l failover -d 'Let this node fail in the middle of the hold, and measure when its clients are served again' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l failover-mode -d 'How it fails: its process is killed, or stopped so that it accepts and never answers' -r -f -a "kill\t''
 stop\t''"
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l fail-on -d 'Fail when latencies are not within their targets, too' -r -f -a "latency\t''"
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l report -d 'Write a page with charts, too' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l fail-on -d 'Also fail when latencies are not within their targets' -r -f -a "latency\t''"
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l report -d 'Also write an HTML page with charts' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l compare -d 'Test nothing; compare the results that two runs with --json have printed' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -176,59 +176,59 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "processes" -d 'Show how many processes it has, and which are the largest'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "ports" -d 'Show how many ports it has, by name'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "nodes" -d 'Show which nodes it knows'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "call" -d 'Have it call a function, and show what that returns'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "call" -d 'Call a function on it, and show the result'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and not __fish_seen_subcommand_from memory processes ports nodes call help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from memory" -s h -l help -d 'Print help'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from processes" -s h -l help -d 'Print help'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from ports" -s h -l help -d 'Print help'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from nodes" -s h -l help -d 'Print help'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l timeout -d 'How long the answer may take' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l cookie-file -d 'File with the node\'s cookie [default: the cluster\'s own, else ~/.erlang.cookie]' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l port -d 'The node\'s distribution port [default: as known of this cluster\'s, else as epmd says]' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l port -d 'The node\'s distribution port [default: known for this cluster\'s nodes, else from epmd]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from call" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -237,15 +237,15 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "processes" -d 'Show how many processes it has, and which are the largest'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "ports" -d 'Show how many ports it has, by name'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "nodes" -d 'Show which nodes it knows'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "call" -d 'Have it call a function, and show what that returns'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "call" -d 'Call a function on it, and show the result'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand erlang; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s n -l lines -d 'Show the last N lines of each log' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s f -l follow -d 'Go on and show each new line'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s f -l follow -d 'Keep running, and show each new line'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -253,7 +253,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -s o -l ou
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -261,7 +261,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand render" -s h -l he
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand check" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -270,16 +270,16 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l connect
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l fix -d 'Mend what can be mended from here, and print how to undo it; needs root'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l fix -d 'Fix what can be fixed from here, and print how to undo it; needs root'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not __fish_seen_subcommand_from list show schema help" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -291,7 +291,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and not _
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from list" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -299,7 +299,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fis
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from show" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -307,7 +307,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fis
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from schema" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -316,17 +316,17 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fis
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a profile as it is written'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print the JSON schema of profiles, for editors'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand profile; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l name -d 'Its name, which it also tells clients (serverInfo.name)' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l name -d 'Its name, which clients see as serverInfo.name' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l tcp -d 'Address for MCP over TCP, newline-delimited JSON-RPC' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l http -d 'Address for MCP over HTTP' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l workers -d 'Worker threads, each with its own descriptor table [default: one per processor]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l max-connections -d 'Connections to hold at most' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l delay -d 'Fault injection, for drills: every answer, health checks\' included, comes so much later' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l mute -d 'Fault injection, for drills: this port accepts and never answers' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l delay -d 'Fault injection, for drills: delay every answer, also to health checks, by this much' -r
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l mute -d 'Fault injection, for drills: this port accepts connections and never answers' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand node" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -335,7 +335,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l conf
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -343,7 +343,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand dataplane" -s h -l
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -351,7 +351,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand completions" -s h 
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
@@ -359,29 +359,29 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand man" -s h -l help 
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l profile -d 'Profile: the name of an embedded one, or a YAML file' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l set -d 'Change one value of the profile, as in `--set nodes.count=2`; may be repeated' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l port-offset -d 'Add N to every port, to run clusters side by side' -r
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l run-dir -d 'Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l run-dir -d 'Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l templates -d 'Directory of templates that replace the embedded ones' -r -F
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand supervise" -s h -l help -d 'Print help'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "start" -d 'Start the nodes and the balancer, and return when all of it serves'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "start" -d 'Start the nodes and the balancer, and return when all of them serve'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "stop" -d 'Stop the balancer, then the nodes; leave nothing running'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "restart" -d 'Restart one node, or all of them one after another and then the balancer'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "reload" -d 'Put the profile, as it is now, in force without losing a connection'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "drain" -d 'Let no new connection or session reach a node; established ones go on'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "reload" -d 'Apply the changed profile without losing a connection'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "drain" -d 'Give a node no new connections or sessions; established ones stay'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "ready" -d 'Undo a drain; start the node if the drain had stopped it'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "status" -d 'Show which nodes are up, how many connections each holds, and whether that is even'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "health" -d 'Show the status with latencies, resources and alerts; once or continuously'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "stats" -d 'Show the balancer\'s own statistics'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "load-test" -d 'Open connections for real, hold them, and show whether the load is even'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "erlang" -d 'Ask a BEAM node: its memory, processes, ports and nodes, or any call'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "logs" -d 'Show what nodes, balancer and supervisor have logged'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "load-test" -d 'Open real connections, hold them, and show whether the load is even'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "erlang" -d 'Query a BEAM node: its memory, processes, ports and nodes, or any call'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "logs" -d 'Show the logs of the nodes, the balancer and the supervisor'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "render" -d 'Print the balancer\'s configuration, or write it to a directory'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "check" -d 'Check the profile, and the configuration with the balancer'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "doctor" -d 'Examine this host, and say how to fix what is wrong'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "doctor" -d 'Check this host, and show how to fix what is wrong'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "profile" -d 'List and show profiles, and print their schema'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "node" -d 'Run one MCP node alone, in the foreground'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "dataplane" -d 'Run the built-in load balancer in front, alone'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "dataplane" -d 'Run the built-in load balancer alone, in the foreground'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "completions" -d 'Print completions for a shell'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "man" -d 'Print the manual page, in roff'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and not __fish_seen_subcommand_from start stop restart reload drain ready status health stats load-test erlang logs render check doctor profile node dataplane completions man supervise help" -f -a "supervise" -d 'Run the supervisor (what `start` spawns)'
@@ -390,7 +390,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_s
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from erlang" -f -a "processes" -d 'Show how many processes it has, and which are the largest'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from erlang" -f -a "ports" -d 'Show how many ports it has, by name'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from erlang" -f -a "nodes" -d 'Show which nodes it knows'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from erlang" -f -a "call" -d 'Have it call a function, and show what that returns'
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from erlang" -f -a "call" -d 'Call a function on it, and show the result'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'List the embedded profiles'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Print a profile as it is written'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "schema" -d 'Print the JSON schema of profiles, for editors'

@@ -21,7 +21,7 @@ pub enum CheckError {
         source: io::Error,
     },
     /// It refused.
-    #[error("{program} refuses the configuration:\n{words}")]
+    #[error("{program} rejects the configuration:\n{words}")]
     Refused {
         /// The balancer.
         kind: BalancerKind,
@@ -39,9 +39,9 @@ impl CheckError {
         match self {
             CheckError::Files(error) => error.hint(),
             CheckError::NotRun { .. } => None,
-            CheckError::Refused { kind, .. } => Some(format!(
-                "`clusterctl render {kind}` prints the configuration that is meant"
-            )),
+            CheckError::Refused { kind, .. } => {
+                Some(format!("`clusterctl render {kind}` prints this configuration"))
+            }
         }
     }
 }

@@ -29,9 +29,7 @@ pub enum FilesError {
         source: io::Error,
     },
     /// The profile wants nothing that the balancer serves.
-    #[error(
-        "nothing is left to serve: the built-in balancer serves TCP only, so far, and `listen.tcp` is null"
-    )]
+    #[error("no listener is left to serve: the built-in balancer serves TCP only, and `listen.tcp` is null")]
     NothingServed,
     /// nginx cannot balance TCP.
     #[error("`{}` has no stream module, which `listen.tcp` needs: it is not built in, and `{}` is not there", .program.display(), .module.display())]
@@ -57,11 +55,11 @@ impl FilesError {
             }
             FilesError::NothingServed => Some("give `listen.tcp` a port, or use `haproxy`".to_owned()),
             FilesError::NoStreamModule { .. } => Some(
-                "`apt-get install -y libnginx-mod-stream`, or do without TCP: `--set listen.tcp=null`"
+                "`apt-get install -y libnginx-mod-stream`, or disable TCP: `--set listen.tcp=null`"
                     .to_owned(),
             ),
             FilesError::SelfSigned(_) => {
-                Some("make a pair yourself, and name it: `tls: {certificate: FILE, key: FILE}`".to_owned())
+                Some("create a certificate and key, and set `tls: {certificate: FILE, key: FILE}`".to_owned())
             }
         }
     }

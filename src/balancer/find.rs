@@ -69,7 +69,7 @@ impl FindError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let name_it = |kind: &BalancerKind| format!("name it with `--set binaries.{kind}=PATH`");
+        let name_it = |kind: &BalancerKind| format!("set its path with `--set binaries.{kind}=PATH`");
         Some(match self {
             FindError::Missing(missing) => {
                 let (Missing::NotFound(package)
@@ -78,7 +78,7 @@ impl FindError {
                 missing.hint(package)
             }
             FindError::Unusable { kind, .. } | FindError::Stranger { kind, .. } => {
-                format!("is it the right file? If not, {}", name_it(kind))
+                format!("if it is the wrong file, {}", name_it(kind))
             }
             FindError::TooOld { kind, .. } => format!("install a newer {kind}, and {}", name_it(kind)),
             FindError::Lacking { kind, .. } => format!("install a complete {kind}, and {}", name_it(kind)),

@@ -81,7 +81,7 @@ mod tests {
         }
         assert_eq!(
             judged("envoy").unwrap_err().1.unwrap(),
-            "there is `builtin`, `haproxy`, `nginx`"
+            "available: `builtin`, `haproxy`, `nginx`"
         );
     }
 }

@@ -78,10 +78,8 @@ fn hint(error: &clap::Error) -> String {
     });
     match suggestion {
         Some(suggestion) => format!("did you mean `{suggestion}`?"),
-        None if error.kind() == ErrorKind::MissingSubcommand => "`--help` shows what may follow".to_owned(),
-        None => {
-            "`clusterctl --help` shows what there is, `clusterctl COMMAND --help` how it is used".to_owned()
-        }
+        None if error.kind() == ErrorKind::MissingSubcommand => "`--help` lists the subcommands".to_owned(),
+        None => "`clusterctl --help` lists the commands, `clusterctl COMMAND --help` their flags".to_owned(),
     }
 }
 
@@ -146,7 +144,7 @@ mod tests {
             what.starts_with("`clusterctl erlang` requires a subcommand") && what.contains("processes"),
             "{what}"
         );
-        assert_eq!(hint, "`--help` shows what may follow");
+        assert_eq!(hint, "`--help` lists the subcommands");
     }
 
     #[test]

@@ -58,7 +58,7 @@ struct Mended<'a> {
 async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
     if !Host::read().root {
         return Err(Failure::because("`doctor --fix` needs root")
-            .hint("`sudo clusterctl doctor --fix`; without `--fix` anybody may look".to_owned()));
+            .hint("`sudo clusterctl doctor --fix`; without `--fix` any user can run it".to_owned()));
     }
     let host = mended_for();
     let before = Patient::seen(settings, args, host.clone()).await?.findings();
@@ -75,7 +75,7 @@ async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
         })?;
     } else {
         if changes.is_empty() {
-            printer.data("Nothing was found that can be mended from here; nothing was changed.\n")?;
+            printer.data("No finding can be fixed from here; nothing was changed.\n")?;
         }
         printer.data(&format!("\n{}", report::doctor(&after)))?;
     }

@@ -66,9 +66,7 @@ pub(super) fn mend<W: Witness>(
     }
     if !kept.is_empty() {
         let path = settings.sysctls_file();
-        work.write(&path, "sets the same at every boot", |former| {
-            merged(former, &kept)
-        })?;
+        work.write(&path, "sets it at every boot", |former| merged(former, &kept))?;
     }
     for remedy in remedies {
         if let Remedy::Descriptors { limit } = remedy {
@@ -126,7 +124,7 @@ impl<W: Witness> Work<'_, W> {
             what: if changes {
                 format!("write {name}, which {effect}")
             } else {
-                format!("{name} is as it should be, and {effect}")
+                format!("{name} is already correct, and {effect}")
             },
             undo: (changes && former.is_ok()).then(|| self.unwrite(&name, from.as_deref())),
             setting: name,

@@ -82,7 +82,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
             Ok(node) if is_done(&node, args) => {
                 view.end();
                 let how = if node.state == NodeState::Stopped {
-                    "empty, and stopped"
+                    "empty and stopped"
                 } else {
                     "empty"
                 };
@@ -101,7 +101,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
             }) => {
                 view.end();
                 return Err(
-                    Failure::because(format!("`{}` does not get empty: {reason}", args.node))
+                    Failure::because(format!("`{}` cannot become empty: {reason}", args.node))
                         .hint(format!("`clusterctl drain {}` drains it again", args.node)),
                 );
             }
@@ -118,8 +118,12 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
         if Instant::now() >= deadline {
             view.end();
             let left = last.map_or_else(|| "an unknown number of connections".to_owned(), connections);
-            return Err(Failure::because(format!("`{}` still has {left}", args.node))
-                .hint("it goes on draining; `--close` ends what is left at the deadline".to_owned()));
+            return Err(
+                Failure::because(format!("`{}` still has {left}", args.node)).hint(
+                    "the drain continues; `--close` ends connections that are left at the deadline"
+                        .to_owned(),
+                ),
+            );
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
@@ -137,7 +141,7 @@ fn is_done(node: &Node, args: &args::Drain) -> bool {
 async fn look(run_dir: &RunDir, name: &str) -> Result<Node, ClientError> {
     let status = Client::connect(&run_dir.control_socket()).await?.status().await?;
     let node = status.nodes.into_iter().find(|node| node.name == name);
-    node.ok_or_else(|| ClientError::Broken(format!("it no longer knows a node `{name}`")))
+    node.ok_or_else(|| ClientError::Broken(format!("the supervisor no longer has a node `{name}`")))
 }
 
 fn connections(count: u64) -> String {

@@ -143,9 +143,9 @@ impl From<ClientError> for Failure {
             ClientError::NotRunning(_) => {
                 Failure::because("the cluster is not running").hint("`clusterctl start` starts it".to_owned())
             }
-            ClientError::Forbidden(_) => Failure::new(error).exit(Exit::Unclear).hint(
-                "only root and the user that started a cluster may; run this as one of them".to_owned(),
-            ),
+            ClientError::Forbidden(_) => Failure::new(error)
+                .exit(Exit::Unclear)
+                .hint("run this command as root or as the user that started the cluster".to_owned()),
             ClientError::Refused(refusal) => Failure::because(refusal.error).hint(refusal.hint),
             ClientError::Ended | ClientError::Broken(_) => Failure::new(error)
                 .exit(Exit::Unclear)

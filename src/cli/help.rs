@@ -4,27 +4,27 @@ pub(super) const ABOUT: &str = "\
 Runs a load-balanced cluster of MCP nodes on one machine, and keeps it running.
 
 From a profile in YAML (the default: 4 nodes, sized for 100,000 connections) it renders the balancer's configuration, \
-starts the nodes and the balancer, restarts what dies, and shows who is up and whether the load is even. The balancer is \
+starts the nodes and the balancer, restarts processes that die, and shows which nodes are up and whether the load is even. The balancer is \
 `builtin`, which is inside this binary and serves TCP, or `haproxy` or `nginx`, which serve HTTP too.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   clusterctl start                   4 nodes and a balancer, up when it returns
-  clusterctl status                  who is up, who holds how many connections
-  clusterctl health --continuous 5   more of it, every 5 seconds
+  clusterctl status                  which nodes are up, and their connections
+  clusterctl health --continuous 5   the same with more detail, every 5 seconds
   clusterctl start --set nodes.count=2 --port-offset 10000 --run-dir /tmp/two
                                      a second, smaller cluster beside the first
-  clusterctl load-test 100000 60     real connections: do they lie evenly?
-  clusterctl drain erlmcp1 --wait    nothing new to a node, until it is empty
-  clusterctl reload                  the profile as it is now, without a cut
-  clusterctl stop                    stops all of it
+  clusterctl load-test 100000 60     real connections: is the load even?
+  clusterctl drain erlmcp1 --wait    no new connections; wait until it is empty
+  clusterctl reload                  apply the changed profile, without cuts
+  clusterctl stop                    stop the balancer and the nodes
 
 Durations are `500ms`, `5s`, `2m`, `1h`; a bare number is seconds.
 
 Exit codes:
   0  done; `status` and `health`: healthy
   1  not done; `status` and `health`: not healthy, or stopped
-  2  the command line is wrong; `status` and `health`: could not tell
+  2  the command line is wrong; `status` and `health`: state unknown
 
 Environment:
   CLUSTERCTL_RUN_DIR   the run directory, like --run-dir
@@ -34,25 +34,25 @@ Environment:
 pub(super) const START: &str = "\
 Plans what this host can hold, renders the configuration, has the balancer itself check it, starts the nodes, \
 waits until they answer, starts the balancer, and waits until it serves. A supervisor stays in the background and \
-restarts what dies. If something fails, its last log lines are shown and nothing is left running. What a killed \
-supervisor left running is adopted, not restarted.
+restarts processes that die. If a step fails, the last log lines are shown and nothing is left running. Processes \
+that a killed supervisor left running are adopted, not restarted.
 
 Examples:
   clusterctl start
-  clusterctl start haproxy        HTTP, WebSockets and event streams, too
-  clusterctl start nginx          the same
+  clusterctl start haproxy        serves HTTP, WebSockets and event streams, too
+  clusterctl start nginx          serves HTTP, WebSockets and event streams, too
   clusterctl start --foreground   for systemd; SIGTERM stops it
-  clusterctl start --only nodes   behind a balancer of yours
+  clusterctl start --only nodes   behind your own balancer
   clusterctl start --profile mine.yaml --set limits.maxconn=20000
 
 Exit codes:
-  0  all of it serves; also when it did already
-  1  it does not, or another balancer runs
+  0  the balancer and all nodes serve; also when they did already
+  1  they do not, or another balancer runs
   2  the command line is wrong";
 
 pub(super) const STOP: &str = "\
-The balancer stops accepting, its connections get the grace to end by themselves, then the balancer and the nodes are \
-ended, with everything that they have spawned. Logs and rendered configurations stay in the run directory.
+The balancer stops accepting connections, and established ones get the grace period to end by themselves. Then the \
+balancer, the nodes and all of their child processes are ended. Logs and rendered configurations stay in the run directory.
 
 Examples:
   clusterctl stop
@@ -61,10 +61,10 @@ Examples:
 
 Exit codes:
   0  nothing runs any more; also when nothing did
-  1  something could not be ended";
+  1  a process could not be ended";
 
 pub(super) const RESTART: &str = "\
-A node that is restarted closes its connections; `drain` it first for clients that must not notice. A drained \
+A restarted node closes its connections; `drain` it first so that clients do not notice. A drained \
 node stays drained.
 
 Examples:
@@ -74,14 +74,14 @@ Examples:
 Exit codes:
   0  it serves again
   1  it does not
-  2  there is no such node";
+  2  the node is unknown";
 
 pub(super) const RELOAD: &str = "\
-The running cluster's profile is read again, with the changes that its start was given; `--profile` takes another one, \
-`--set` changes more. What is different is shown and checked. The built-in balancer reads it within its process; of \
-HAProxy a new process takes the listeners over, and the old one ends with its last connection. If anything fails, the \
-old configuration stays in force. Reloads of HAProxy are 6 seconds apart; those that come in between are carried out \
-together.
+The running cluster's profile is read again, with the `--set` changes given at its start; `--profile` takes another \
+profile, `--set` changes more keys. The differences are shown and checked. The built-in balancer reloads within its \
+process; for HAProxy a new process takes over the listeners, and the old one ends with its last connection. If the \
+reload fails, the old configuration stays in force. Reloads of HAProxy are at least 6 seconds apart; reloads requested \
+in between are carried out together.
 
 Examples:
   clusterctl reload
@@ -93,8 +93,8 @@ Exit codes:
   2  the command line is wrong";
 
 pub(super) const DRAIN: &str = "\
-Established connections go on; clients that were sticky to the node get another one, and a session over HTTP begins \
-anew there. The order outlives restarts of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
+Established connections stay open; clients that were sticky to the node get another node, and an HTTP session starts \
+again there. A drain survives restarts of the balancer and of the supervisor; `clusterctl ready NODE` undoes it.
 
 Examples:
   clusterctl drain erlmcp1
@@ -102,12 +102,12 @@ Examples:
   clusterctl drain erlmcp1 --wait --deadline 30s --close --stop
 
 Exit codes:
-  0  the node gets nothing new; with --wait: it is empty, with --stop: stopped
+  0  the node gets no new connections; with --wait: empty, with --stop: stopped
   1  connections were left at the deadline, or it is the last node that serves
-  2  there is no such node";
+  2  the node is unknown";
 
 pub(super) const READY: &str = "\
-The node gets new connections again; nobody is moved back to it. If the drain had stopped it, it is started first.
+The node gets new connections again; existing clients are not moved back. If the drain stopped the node, it is started first.
 
 Examples:
   clusterctl ready erlmcp1
@@ -115,10 +115,10 @@ Examples:
 Exit codes:
   0  it takes new connections; also when it did already
   1  it does not
-  2  there is no such node";
+  2  the node is unknown";
 
 pub(super) const STATUS: &str = "\
-✓ marks a node that is up and holds its share, ✗ one that does not, - one that was drained or stopped by an order. \
+✓ marks a node that is up and holds its share, ✗ one that does not, - one that an operator drained or stopped. \
 Variance is (max - min) / mean of the connections per node that takes traffic; with fewer than 50 per node the \
 distribution is not judged.
 
@@ -127,13 +127,13 @@ Examples:
   clusterctl status --json | jq -r '.nodes[] | \"\\(.name) \\(.connections)\"'
 
 Exit codes:
-  0  healthy: the balancer runs, every node is up or drained by an order
+  0  healthy: the balancer runs, every node is up or drained by an operator
   1  degraded, down, or stopped
-  2  could not tell: the supervisor does not answer";
+  2  unknown: the supervisor does not answer";
 
 pub(super) const HEALTH: &str = "\
-The status, and beside it alerts, endpoints, resources, and the latencies of the supervisor's own probes. With \
---continuous the exit code is that of the last look.
+Shows the status, alerts, endpoints, resources, and the latencies of the supervisor's own probes. With \
+--continuous the exit code is that of the last status shown.
 
 Examples:
   clusterctl health
@@ -141,12 +141,12 @@ Examples:
   clusterctl health --continuous 1s --json   one JSON object a line
 
 Exit codes:
-  0  healthy: the balancer runs, every node is up or drained by an order
+  0  healthy: the balancer runs, every node is up or drained by an operator
   1  degraded, down, or stopped
-  2  could not tell: the supervisor does not answer";
+  2  unknown: the supervisor does not answer";
 
 pub(super) const STATS: &str = "\
-The rows of HAProxy's `show stat`: sessions now, at most and in total, sessions per second, bytes in and out.
+The rows of HAProxy's `show stat`: current, peak and total sessions, sessions per second, bytes in and out.
 
 Examples:
   clusterctl stats
@@ -154,15 +154,15 @@ Examples:
 
 Exit codes:
   0  shown
-  1  nothing runs, or there is no balancer to ask";
+  1  the cluster is not running, or runs without a balancer";
 
 pub(super) const ERLANG: &str = "\
 Speaks Erlang's distribution protocol, as a hidden node: neither `erl` nor epmd is needed here, and nothing is loaded onto \
-the node. A node of this cluster is asked where it listens; of any other one the epmd of its host is asked (at \
-ERL_EPMD_PORT, if set), or --port says. The cookie is read from a file, never from the command line.
+the node. The port of a node of this cluster is known; the port of any other node comes from --port, or from the epmd \
+of its host (at ERL_EPMD_PORT, if set). The cookie is read from a file, never from the command line.
 
 `call` takes one list of all arguments. Terms are written and shown in Erlang's syntax; a pid is one of the node's own. What \
-the call prints is shown before its result; nobody types what it reads, so that is at its end. An exception is told with its \
+the call prints is shown before its result; its standard input is empty. An exception is shown with its \
 stack trace, and a call that takes longer than --timeout is ended, also one that traps exits. With --json, atoms and \
 binaries are strings, tuples and lists arrays, lists of printable characters strings, maps objects; `term` has the result in \
 Erlang's syntax.
@@ -177,12 +177,12 @@ Examples:
   clusterctl erlang mine@localhost ports --port 9100
 
 Exit codes:
-  0  it answered
-  1  it did not, no cluster runs, or the call ended in an exception
-  2  there is no such node, or the command line is wrong";
+  0  the node answered
+  1  the node did not answer, no cluster runs, or the call ended in an exception
+  2  the node is unknown, or the command line is wrong";
 
 pub(super) const LOGS: &str = "\
-Works also when nothing runs: logs stay after a stop. A log above 10 MiB is moved to NAME.log.1.
+Also works while the cluster is stopped: logs stay after a stop. A log above 10 MiB is moved to NAME.log.1.
 
 Examples:
   clusterctl logs              the last 20 lines of each log
@@ -192,11 +192,11 @@ Examples:
 
 Exit codes:
   0  shown
-  1  there are no logs, or they cannot be read
-  2  there is no such log";
+  1  the run directory has no logs, or they cannot be read
+  2  the log is unknown";
 
 pub(super) const RENDER: &str = "\
-What is printed is what `start` would run on this host, warnings on stderr.
+Prints the configuration that `start` would run on this host, and warnings on stderr.
 
 Examples:
   clusterctl render
@@ -221,16 +221,16 @@ Exit codes:
   1  one of them is not";
 
 pub(super) const DOCTOR: &str = "\
-Looks at programs and their versions, limits, ports and who holds them, kernel settings and memory. Each finding comes \
-with the command that fixes it; nothing is changed without --fix.
+Checks programs and their versions, limits, ports and the processes that hold them, kernel settings and memory. Each \
+finding comes with the command that fixes it; nothing is changed without --fix.
 
 With --connections N, a table comes first: for each resource what N connections need, what this host gives, and what is \
-done about it. Where they do not all fit it is said how many do, and that is a finding to mend.
+done about it. If they do not all fit, a finding shows how many do.
 
-With --fix, which needs root, the kernel parameters that were found wanting are set, and kept for the next boot in \
-/etc/sysctl.d/60-clusterctl.conf; the limit on descriptors of users, found wanting under sudo, is raised for the next \
-login by /etc/security/limits.d/60-clusterctl.conf. Each change is said before it is made, with the command that undoes \
-it. Then the host is examined anew: what only you can mend is found again.
+With --fix, which needs root, kernel parameters that are too low are set, and kept for the next boot in \
+/etc/sysctl.d/60-clusterctl.conf. If users' limit on descriptors is too low under sudo, it is raised for the next login \
+by /etc/security/limits.d/60-clusterctl.conf. Each change is printed before it is made, with the command that undoes it. \
+Then the host is checked again: findings that only you can fix are shown again.
 
 Examples:
   clusterctl doctor
@@ -245,18 +245,18 @@ Exit codes:
   1  it cannot, or something could not be changed";
 
 pub(super) const LOAD_TEST: &str = "\
-Opens real connections through the balancer, does the MCP handshake on each, holds all of them and pings over them, and shows \
-what it has measured: how even they lie on the nodes, counted by itself, by the balancer and by the kernel; how long answers \
-take on each node; whether clients come back to their node; with --failover, when a node's clients are served elsewhere. \
-Before it begins it plans what that takes here, and says what does not fit.
+Opens real connections through the balancer, does the MCP handshake on each, holds all of them and pings over them. It \
+shows how evenly the connections are spread over the nodes, as counted by the test, by the balancer and by the kernel; \
+how long answers take on each node; whether clients come back to their node; and with --failover, when a node's clients \
+are served by other nodes. Before it begins it checks that this host has the resources, and reports those that it lacks.
 
 Latency counts from when a ping was due, so a target that stalls cannot hide it. Ctrl-C ends the test with what it has \
-found so far.
+measured so far.
 
 Examples:
   clusterctl load-test                        100000 connections for 60 seconds
   clusterctl load-test 25000 30
-  clusterctl load-test 9000 30 --protocol ws  behind one that serves it
+  clusterctl load-test 9000 30 --protocol ws  behind HAProxy or nginx
   clusterctl load-test --failover erlmcp2     one node is killed in the middle
   clusterctl load-test --report test.html --json > test.json
   clusterctl load-test --compare before.json after.json
@@ -264,13 +264,13 @@ Examples:
   clusterctl load-test 10k 30 --target http://127.0.0.1:8080/mcp
 
 Exit codes:
-  0  passed: all were held without an error, and what is judged is within target
+  0  passed: all were held without an error, and results are within target
   1  failed, or ended early
   2  could not be run, or the command line is wrong";
 
 pub(super) const PROFILE: &str = "\
-A profile of yours needs only the keys it changes; everything else is taken from the default one. \
-`profile show` prints that with a comment on each key.
+Your own profile needs only the keys that it changes; all others come from the default one. \
+`profile show` prints the default one with a comment on each key.
 
 Examples:
   clusterctl profile list
@@ -280,22 +280,22 @@ Examples:
 Exit codes:
   0  printed
   1  the profile cannot be read
-  2  there is no such profile";
+  2  the profile is unknown";
 
 pub(super) const NODE: &str = "\
 Speaks MCP: newline-delimited JSON-RPC over TCP; over HTTP /mcp (Streamable HTTP), /mcp/sse (HTTP with SSE, MCP \
 2024-11-05), /mcp/ws (WebSocket) and /health. `start` runs its nodes this way. SIGTERM or Ctrl-C ends it.
 
-Faults on order, for drills: `--delay 1300ms` gives every answer so much later, `--mute tcp` or `--mute http` accepts \
-on that port and never answers.
+Fault injection, for drills: `--delay 1300ms` delays every answer by that much, `--mute tcp` or `--mute http` accepts \
+connections on that port and never answers.
 
 Examples:
   clusterctl node --name erlmcp1 --tcp 127.0.0.1:9001 --http 127.0.0.1:8081
   clusterctl node --name slow --tcp 127.0.0.1:9009 --delay 1300ms
 
 Exit codes:
-  0  it was ended by a signal
-  1  it could not serve";
+  0  ended by a signal
+  1  could not serve";
 
 pub(super) const DATAPLANE: &str = "\
 Spreads TCP connections over servers and answers HAProxy's runtime API on a UNIX socket, so that tools made for HAProxy \
@@ -308,8 +308,8 @@ Examples:
   echo 'show stat' | socat stdio /run/clusterctl/erlmcp/dataplane.sock
 
 Exit codes:
-  0  it was ended by a signal
-  1  it could not serve";
+  0  ended by a signal
+  1  could not serve";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:
@@ -324,7 +324,7 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    /// Columns of a terminal that nobody has enlarged.
+    /// Columns of a terminal of the usual size.
     const COLUMNS: usize = 80;
 
     #[test]

@@ -174,13 +174,15 @@ fn found(logs: &Path) -> Result<Vec<String>, Failure> {
 }
 
 fn none(logs: &Path) -> Failure {
-    Failure::because(format!("there is no log at `{}`", logs.display()))
-        .hint("`clusterctl start` makes some; `--run-dir` says of which cluster".to_owned())
+    Failure::because(format!("no log at `{}`", logs.display()))
+        .hint("`clusterctl start` creates logs; `--run-dir DIR` selects another cluster".to_owned())
 }
 
 fn elsewhere(node: &str) -> Failure {
-    Failure::because(format!("`{node}` runs elsewhere, and so does its log"))
-        .hint("`clusterctl logs supervisor` tells when it answered, and when not".to_owned())
+    Failure::because(format!(
+        "`{node}` is an external node, so its log is not on this host"
+    ))
+    .hint("`clusterctl logs supervisor` shows when it answered".to_owned())
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Failure {

@@ -72,9 +72,9 @@ pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
 /// Waits for Ctrl-C, which does not end a `verb` that the supervisor has begun.
 pub(super) async fn interrupted(verb: &str) -> Failure {
     let _by_the_user = tokio::signal::ctrl_c().await;
-    Failure::because(format!("interrupted, but the {verb} goes on"))
+    Failure::because(format!("interrupted, but the {verb} continues"))
         .exit(Exit::Interrupted)
-        .hint("`clusterctl status` shows how far it is, `clusterctl stop` ends it".to_owned())
+        .hint("`clusterctl status` shows the progress, `clusterctl stop` ends it".to_owned())
 }
 
 // Private
@@ -110,8 +110,7 @@ async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
             }
             Presence::Orphaned(_) => {
                 let error = format!("the supervisor died before the {verb} was done");
-                let hint =
-                    "what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it";
+                let hint = "its processes may still serve: `clusterctl start` adopts them, `clusterctl stop` ends them";
                 return Some(Failure::because(error).hint(hint.to_owned()));
             }
         }

@@ -128,7 +128,7 @@ pub(super) fn refuse_json(cli: &Cli) -> Result<(), Failure> {
     };
     if cli.global.json {
         return Err(
-            Failure::usage(format!("`{command}` prints no JSON")).hint("leave out `--json`".to_owned())
+            Failure::usage(format!("`{command}` does not print JSON")).hint("leave out `--json`".to_owned())
         );
     }
     Ok(())

@@ -65,10 +65,10 @@ pub(super) fn all_serve(
             let how = match &node.reason {
                 Some(reason) if reason.starts_with(state) => reason.clone(),
                 Some(reason) => format!("{state}: {reason}"),
-                None if node.state == NodeState::Down => "down: it does not answer".to_owned(),
+                None if node.state == NodeState::Down => "down: the node does not answer".to_owned(),
                 None => state.to_owned(),
             };
-            let why = format!("`{}` {done}, but does not take new connections: {how}", node.name);
+            let why = format!("`{}` {done}, but gets no new connections: {how}", node.name);
             Err(Failure::because(why).hint(hint(node)))
         }
     }
@@ -80,7 +80,7 @@ fn hint(node: &Node) -> String {
     match node.state {
         NodeState::Maintenance | NodeState::Draining | NodeState::Drained => {
             format!(
-                "`clusterctl ready {}` takes back what was set at the balancer",
+                "`clusterctl ready {}` undoes what was set at the balancer",
                 node.name
             )
         }

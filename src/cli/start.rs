@@ -63,11 +63,12 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
         return Err(another(was.balancer));
     }
     if settings.names_profile() && !settings.source()?.says_the_same_as(&was.source) {
-        return Err(
-            Failure::because("what a killed supervisor left running has another profile").hint(
-                "without profile flags `clusterctl start` adopts it; `clusterctl stop` ends it".to_owned(),
-            ),
-        );
+        return Err(Failure::because(
+            "the processes that a killed supervisor left running have another profile",
+        )
+        .hint(
+            "without profile flags `clusterctl start` adopts them; `clusterctl stop` ends them".to_owned(),
+        ));
     }
     let only = if args.only == was.only { was.only } else { None };
     // A supervisor of an earlier version gave none.
@@ -165,7 +166,7 @@ async fn detached(
         return match Presence::of(run_dir).await? {
             // Another `start` was faster.
             Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
-            _ => Err(Failure::because("the supervisor has ended at once")
+            _ => Err(Failure::because("the supervisor ended right after its start")
                 .hint("`clusterctl logs supervisor` shows why".to_owned())),
         };
     };
@@ -198,7 +199,7 @@ async fn join(
         .as_ref()
         .map_or_else(|| Ok(running), |name| name.kind().map(Some))?;
     if settings.names_profile() && runs_another_profile(settings, run_dir)? {
-        printer.warning("the cluster runs with another profile; `clusterctl reload` puts this one in force");
+        printer.warning("the cluster runs with another profile; `clusterctl reload` applies this one");
     }
     match (running, wanted) {
         (Some(running), Some(wanted)) if running != wanted => Err(another(running)),

@@ -42,11 +42,11 @@ pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
     let doubt = match Record::read(run_dir) {
         Ok(Some(record)) if !record.living().is_empty() => {
-            "the supervisor died; what it ran may still serve: `clusterctl start` adopts it, `clusterctl stop` ends it"
+            "the supervisor died; its processes may still serve: `clusterctl start` adopts them, `clusterctl stop` ends them"
                 .to_owned()
         }
         Ok(_) => return (status, Exit::Failed),
-        Err(error) => format!("nobody can tell what runs: {error}"),
+        Err(error) => format!("cannot find out what runs: {error}"),
     };
     status.warnings.push(doubt);
     (status, Exit::Unclear)

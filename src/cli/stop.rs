@@ -72,7 +72,7 @@ async fn end_orphans(
     args: &args::Stop,
 ) -> Result<(), Failure> {
     stop_orphans(record, run_dir, args.grace.duration()).await?;
-    printer.note("stopped what a killed supervisor had left running");
+    printer.note("stopped the processes that a killed supervisor had left running");
     Ok(())
 }
 
@@ -93,6 +93,6 @@ async fn gone(run_dir: &RunDir, supervisor: Option<Identity>) -> io::Result<()> 
 }
 
 fn stuck(patience: Duration) -> Failure {
-    Failure::because(format!("the supervisor has not ended within {patience:?}"))
+    Failure::because(format!("the supervisor did not end within {patience:?}"))
         .hint("`clusterctl logs supervisor` shows what it waits for".to_owned())
 }

@@ -15,7 +15,7 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item 
     match closest(name, known.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None if known.is_empty() => failure,
-        None => failure.hint(format!("there is {}", listed(&known))),
+        None => failure.hint(format!("available: {}", listed(&known))),
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
     fn the_near_one_is_suggested_or_all_are_told() {
         let hint = |name| unknown("node", name, ["erlmcp1", "erlmcp2"]).hint.unwrap();
         assert_eq!(hint("erlmcp3"), "did you mean `erlmcp2`?");
-        assert_eq!(hint("zebra"), "there is `erlmcp1`, `erlmcp2`");
+        assert_eq!(hint("zebra"), "available: `erlmcp1`, `erlmcp2`");
         assert_eq!(unknown("node", "zebra", ["a"]).text(), "unknown node `zebra`");
         let long = "z".repeat(200_000);
         assert!(unknown("node", &long, ["a"]).text().len() < 200);

@@ -27,7 +27,7 @@ pub(super) struct Failing {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FailingError {
     /// It is not run here, or not running.
-    #[error("no process of it runs just now")]
+    #[error("it has no running process just now")]
     NoProcess,
     /// Nobody tells which process it is.
     #[error(transparent)]

@@ -28,7 +28,7 @@ pub(super) fn nofile(host: &Host, wanted: u64) -> String {
     if host.root {
         // Root without the right to raise limits is root in a container.
         return format!(
-            "raise the limit where this container or service is started: `docker run --ulimit nofile={wanted}:{wanted}`, \
+            "raise the limit where this container or service is defined: `docker run --ulimit nofile={wanted}:{wanted}`, \
              or `LimitNOFILE={wanted}` in the systemd unit"
         );
     }
@@ -38,7 +38,7 @@ pub(super) fn nofile(host: &Host, wanted: u64) -> String {
         String::new()
     };
     format!(
-        "`{ceiling}sudo prlimit --pid $$ --nofile={wanted}:{wanted}` for this shell; for good \
+        "`{ceiling}sudo prlimit --pid $$ --nofile={wanted}:{wanted}` for this shell; permanently: \
          `{}` and log in again, or `LimitNOFILE={wanted}` in a systemd unit",
         limits_file("nofile", wanted)
     )
@@ -54,7 +54,7 @@ pub(super) fn nofile_remedy(host: &Host, wanted: u64) -> Option<Remedy> {
 /// Raises the limit on processes and threads to `wanted`.
 pub(super) fn nproc(wanted: u64) -> String {
     format!(
-        "`sudo prlimit --pid $$ --nproc={wanted}:{wanted}` for this shell; for good `{}` and log in again, or \
+        "`sudo prlimit --pid $$ --nproc={wanted}:{wanted}` for this shell; permanently: `{}` and log in again, or \
          `TasksMax={wanted}` in a systemd unit",
         limits_file("nproc", wanted)
     )

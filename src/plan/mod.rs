@@ -275,9 +275,7 @@ mod tests {
         let warnings: Vec<_> = plan.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(
             warnings,
-            [
-                "the HTTP listeners (8080, 8001, 8002) are not served: the built-in balancer serves TCP only, so far"
-            ]
+            ["the HTTP listeners (8080, 8001, 8002) are not served: the built-in balancer serves TCP only"]
         );
     }
 

@@ -16,9 +16,9 @@ pub fn inexpressible(path: &Path) -> Option<(String, &'static str)> {
     };
     text.chars().find_map(|c| {
         let why = match c {
-            '$' => "nginx takes what follows it for the name of a variable",
-            ',' => "HAProxy takes what follows it for another address",
-            ';' => "HAProxy's runtime API takes what follows it for another command",
+            '$' => "nginx reads the text after it as a variable name",
+            ',' => "HAProxy reads the text after it as another address",
+            ';' => "HAProxy's runtime API reads the text after it as another command",
             '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' => "HAProxy ends a word there, quoted or not",
             _ => return None,
         };

@@ -61,7 +61,9 @@ impl Missing {
     pub fn hint(&self, package: &str) -> String {
         let install = format!("`apt-get install -y {package}`");
         match self {
-            Missing::NotFound(name) => format!("{install}, or name it with `--set binaries.{name}=PATH`"),
+            Missing::NotFound(name) => {
+                format!("{install}, or set its path with `--set binaries.{name}=PATH`")
+            }
             Missing::Unusable {
                 path,
                 why: Unusable::NotExecutable,

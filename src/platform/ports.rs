@@ -28,7 +28,7 @@ impl std::fmt::Display for Holder {
         match (self.pid, &self.name) {
             (Some(pid), Some(name)) => write!(f, "{name} (pid {pid})"),
             (Some(pid), None) => write!(f, "pid {pid}"),
-            (None, _) => f.write_str("a process that is not ours to see"),
+            (None, _) => f.write_str("a process of another user"),
         }
     }
 }

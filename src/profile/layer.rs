@@ -136,7 +136,7 @@ fn placeholder_at(content: &str, at: usize) -> Option<&'static str> {
 fn duplicate(text: &Arc<Text>, (path, first, second): &(String, Range<usize>, Range<usize>)) -> Problem {
     Problem::at(
         Mark::new(text, second.clone(), "again"),
-        format!("`{}` stands here twice", excerpt(path)),
+        format!("the key `{}` is given twice", excerpt(path)),
     )
     .mark(Some(Mark::new(text, first.clone(), "first")))
     .hint("leave one of them out")

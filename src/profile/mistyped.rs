@@ -48,7 +48,7 @@ fn list(path: &str, found: &Value) -> Option<String> {
             CommandLine::NeedsShell if path == "nodes.command" => {
                 let words = ["sh", "-c", line].map(str::to_owned);
                 format!(
-                    "there is no shell in between; this starts one: `{}`",
+                    "the command is run without a shell; this runs it in one: `{}`",
                     flow::list(&words)
                 )
             }
@@ -171,7 +171,7 @@ mod tests {
             ),
             (
                 "nodes.command=a | b",
-                r#"there is no shell in between; this starts one: `[sh, -c, "a | b"]`"#,
+                r#"the command is run without a shell; this runs it in one: `[sh, -c, "a | b"]`"#,
             ),
             (
                 "nodes.command=it's",

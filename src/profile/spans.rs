@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        let message = "a profile is one YAML document, and a second one begins here";
+                        let message = "a profile is one YAML document, and a second document begins here";
                         return Err(self.refused(message, span));
                     }
                 }
@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
             return Err(self.refused(&format!("nested deeper than {MAX_DEPTH} levels"), span));
         }
         if path.len() > MAX_PATH {
-            return Err(self.refused("no profile has a key as long as this one", span));
+            return Err(self.refused("the key is too long", span));
         }
         let (anchor, tag) = match event {
             Event::Alias(anchor) => (*anchor, &None),
@@ -165,7 +165,10 @@ impl<'a> Walk<'a> {
         if let Event::Scalar(written, ScalarStyle::Plain, ..) = event
             && is_too_large(written)
         {
-            let message = format!("`{}` is larger than any number of a profile", excerpt(written));
+            let message = format!(
+                "`{}` is too large: no number in a profile is that large",
+                excerpt(written)
+            );
             return Err(self.refused(&message, span));
         }
         match event {

@@ -71,7 +71,7 @@ fn problem(layer: &Layer, schema: &Schema, path: &str, key: &str, siblings: &[St
     } else if let Some(meant) = meant(schema, path, key, siblings) {
         format!("did you mean `{meant}`?")
     } else {
-        format!("known here: {}", siblings.join(", "))
+        format!("available here: {}", siblings.join(", "))
     };
     let message = format!("unknown key `{}`", excerpt(path));
     Problem::at(Mark::new(&layer.text, range, ""), message).hint(hint)
@@ -129,7 +129,7 @@ mod tests {
     fn a_key_like_no_other_is_answered_with_all_of_them() {
         assert_eq!(
             hints("binaries: {python: x}\n")[0].1,
-            "known here: erl, haproxy, nginx"
+            "available here: erl, haproxy, nginx"
         );
     }
 }

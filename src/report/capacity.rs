@@ -80,9 +80,9 @@ mod tests {
         ✓ node descriptors       25000                          20000 a thread         3 threads with a table each, for 35000 connections in each node
         ✓ generator descriptors  100000                         20000 a thread         6 threads with a table each, in a load test
         ✓ source ports to nodes  25000                          28232 an address       14 source addresses: 127.0.0.2 to 127.0.0.15
-        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 a client are allowed
-        ✓ accept queue           1024                           4096                   as long as the kernel allows
-        ✓ connection tracking    200144                         262144                 two entries for each connection, beside those of now
+        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 connections per client are allowed
+        ✓ accept queue           1024                           4096                   the longest that the kernel allows
+        ✓ connection tracking    200144                         262144                 two entries for each connection, plus the current ones
         ✓ memory                 2763 MiB                       22528 MiB              26 KiB a connection, kernel and load test included
         ✓ threads                108                            unlimited              started as they are needed
 
@@ -96,9 +96,9 @@ mod tests {
         ✗ node descriptors       2500000                            20000 a thread         3 threads with a table each, for 35000 connections in each node
         ! generator descriptors  10000000                           20000 a thread         a load test holds 1126144 at most
         ✗ source ports to nodes  2500000                            28232 an address       64 source addresses: 127.0.0.2 to 127.0.0.65; slow beyond half of the ports
-        ✓ client addresses       200000                             14680064               one for each connection of a load test; 100 a client are allowed
-        ✓ accept queue           1024                               4096                   as long as the kernel allows
-        ✗ connection tracking    20000144                           262144                 two entries for each connection, beside those of now
+        ✓ client addresses       200000                             14680064               one for each connection of a load test; 100 connections per client are allowed
+        ✓ accept queue           1024                               4096                   the longest that the kernel allows
+        ✗ connection tracking    20000144                           262144                 two entries for each connection, plus the current ones
         ✗ memory                 254130 MiB                         22528 MiB              26 KiB a connection, kernel and load test included
         ✓ threads                158                                unlimited              started as they are needed
 
@@ -112,9 +112,9 @@ mod tests {
         ✓ node descriptors       25000                          20000 a thread         3 threads with a table each, for 35000 connections in each node
         ✓ generator descriptors  100000                         20000 a thread         6 threads with a table each, in a load test
         ✓ source ports to nodes  25000                          28232 an address       13 source addresses: 127.0.0.2 to 127.0.0.14
-        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 a client are allowed
-        ✓ accept queue           1024                           4096                   as long as the kernel allows
-        ✓ connection tracking    200144                         262144                 two entries for each connection, beside those of now
+        ✓ client addresses       2000                           14680064               one for each connection of a load test; 100 connections per client are allowed
+        ✓ accept queue           1024                           4096                   the longest that the kernel allows
+        ✓ connection tracking    200144                         262144                 two entries for each connection, plus the current ones
         ✓ memory                 2958 MiB                       22528 MiB              28 KiB a connection, kernel and load test included
         ✓ threads                107                            unlimited              started as they are needed
 
@@ -128,9 +128,9 @@ mod tests {
         ✓ node descriptors       2475                         20000 a thread         3 threads with a table each, for 35000 connections in each node
         ✓ generator descriptors  9900                         20000 a thread         2 threads with a table each, in a load test
         ✓ source ports to nodes  2475                         28232 an address       the address that the kernel chooses
-        ✓ client addresses       198                          14680064               one for each connection of a load test; 100 a client are allowed
-        ✓ accept queue           1024                         4096                   as long as the kernel allows
-        ✓ connection tracking    19944                        262144                 two entries for each connection, beside those of now
+        ✓ client addresses       198                          14680064               one for each connection of a load test; 100 connections per client are allowed
+        ✓ accept queue           1024                         4096                   the longest that the kernel allows
+        ✓ connection tracking    19944                        262144                 two entries for each connection, plus the current ones
         ✓ memory                 494 MiB                      22528 MiB              28 KiB a connection, kernel and load test included
         ✓ threads                96                           unlimited              started as they are needed
 

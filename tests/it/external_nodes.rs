@@ -233,7 +233,7 @@ fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'st
             .then_some(())
     });
     let unknown = cluster.run(&["erlang", "a", "memory"]);
-    let expected = "error: `a` is no BEAM node of this cluster's making\nhint: ";
+    let expected = "error: `a` is not a BEAM node that this cluster starts\nhint: ";
     assert!(unknown.stderr.starts_with(expected), "{}", unknown.stderr);
     for order in [&["restart", "a"][..], &["drain", "a", "--stop"]] {
         let refused = cluster.run(order);
@@ -333,7 +333,7 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
     }
     let logs = cluster.run(&["logs", "late"]);
     assert!(
-        logs.stderr.contains("error: `late` runs elsewhere"),
+        logs.stderr.contains("error: `late` is an external node"),
         "{}",
         logs.stderr
     );
@@ -359,7 +359,7 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
         ready.code == 1
             && ready
                 .stderr
-                .contains("`late` is ready, but does not take new connections"),
+                .contains("`late` is ready, but gets no new connections"),
         "{ready:?}"
     );
     late.signal(Signal::SIGCONT);

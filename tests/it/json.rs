@@ -127,6 +127,6 @@ fn what_prints_no_data_refuses() {
     ] {
         let run = cluster.run(&[args, &["--json"]].concat());
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{args:?}");
-        assert!(run.stderr.contains("prints no JSON"), "{run:?}");
+        assert!(run.stderr.contains("does not print JSON"), "{run:?}");
     }
 }

@@ -221,7 +221,7 @@ fn a_new_supervisor_adopts_what_a_killed_one_left(balancer: &'static str) {
     let orphaned = cluster.run(&["status"]);
     assert_eq!(orphaned.code, 2, "{}", orphaned.stderr);
     assert!(
-        orphaned.stdout.contains("`clusterctl start` adopts it"),
+        orphaned.stdout.contains("`clusterctl start` adopts them"),
         "{}",
         orphaned.stdout
     );

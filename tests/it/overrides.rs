@@ -341,7 +341,7 @@ fn a_restart_says_that_others_keep_the_node_out(balancer: &'static str) {
     assert!(
         restart
             .stderr
-            .contains("`erlmcp1` was restarted, but does not take new connections: maintenance, set over"),
+            .contains("`erlmcp1` was restarted, but gets no new connections: maintenance, set over"),
         "{restart:?}"
     );
     assert!(

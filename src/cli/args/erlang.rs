@@ -20,12 +20,12 @@ pub(in crate::cli) struct Erlang {
     /// File with the node's cookie [default: the cluster's own, else ~/.erlang.cookie]
     #[arg(long, global = true, value_name = "FILE")]
     pub(in crate::cli) cookie_file: Option<PathBuf>,
-    /// The node's distribution port [default: as known of this cluster's, else as epmd says]
+    /// The node's distribution port [default: known for this cluster's nodes, else from epmd]
     #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(in crate::cli) port: Option<u16>,
 }
 
-/// What a BEAM node is asked.
+/// A query to a BEAM node.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Question {
     /// Show its memory by kind
@@ -36,7 +36,7 @@ pub(in crate::cli) enum Question {
     Ports,
     /// Show which nodes it knows
     Nodes,
-    /// Have it call a function, and show what that returns
+    /// Call a function on it, and show the result
     Call(Call),
 }
 

@@ -11,7 +11,7 @@ use crate::base::units::{Count, Period, excerpt};
 use crate::load_test::Protocol;
 use crate::load_test::results::FailoverMode;
 
-/// What only a test takes.
+/// Flags that only a test takes, not `--compare`.
 const TESTING: [&str; 12] = [
     "connections",
     "hold",
@@ -52,19 +52,19 @@ pub(in crate::cli) struct LoadTest {
     /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
     #[arg(long, value_name = "N", value_parser = count(1..=MANY), allow_negative_numbers = true)]
     pub(in crate::cli) sources: Option<u32>,
-    /// What a connection gets to be made and served, and a ping to be answered
+    /// Time limit for making a connection, and for the answer to a ping
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = interval)]
     pub(in crate::cli) timeout: Period,
-    /// Let this node fail in the middle of the hold, and see what becomes of its clients
+    /// Let this node fail in the middle of the hold, and measure when its clients are served again
     #[arg(long, value_name = "NODE", conflicts_with = "target")]
     pub(in crate::cli) failover: Option<String>,
     /// How it fails: its process is killed, or stopped so that it accepts and never answers
     #[arg(long, value_name = "kill|stop", default_value = "kill", value_parser = failover_mode(), requires = "failover")]
     pub(in crate::cli) failover_mode: FailoverMode,
-    /// Fail when latencies are not within their targets, too
+    /// Also fail when latencies are not within their targets
     #[arg(long, value_name = "latency", value_parser = ["latency"])]
     pub(in crate::cli) fail_on: Option<String>,
-    /// Write a page with charts, too
+    /// Also write an HTML page with charts
     #[arg(long, value_name = "FILE.html")]
     pub(in crate::cli) report: Option<PathBuf>,
     /// Test nothing; compare the results that two runs with --json have printed

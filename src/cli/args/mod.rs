@@ -73,7 +73,7 @@ pub(super) struct Global {
     )]
     pub(super) port_offset: u16,
 
-    /// Directory of everything that a cluster keeps on disk [default: /run/clusterctl/NAME for root]
+    /// Directory of all files that a cluster keeps on disk [default: /run/clusterctl/NAME for root]
     #[arg(
         long,
         global = true,
@@ -99,7 +99,7 @@ pub(super) struct Global {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Start the nodes and the balancer, and return when all of it serves
+    /// Start the nodes and the balancer, and return when all of them serve
     #[command(after_long_help = help::START)]
     Start(Start),
     /// Stop the balancer, then the nodes; leave nothing running
@@ -108,10 +108,10 @@ pub(super) enum Verb {
     /// Restart one node, or all of them one after another and then the balancer
     #[command(after_long_help = help::RESTART)]
     Restart(Restart),
-    /// Put the profile, as it is now, in force without losing a connection
+    /// Apply the changed profile without losing a connection
     #[command(after_long_help = help::RELOAD)]
     Reload,
-    /// Let no new connection or session reach a node; established ones go on
+    /// Give a node no new connections or sessions; established ones stay
     #[command(after_long_help = help::DRAIN)]
     Drain(Drain),
     /// Undo a drain; start the node if the drain had stopped it
@@ -126,13 +126,13 @@ pub(super) enum Verb {
     /// Show the balancer's own statistics
     #[command(after_long_help = help::STATS)]
     Stats,
-    /// Open connections for real, hold them, and show whether the load is even
+    /// Open real connections, hold them, and show whether the load is even
     #[command(after_long_help = help::LOAD_TEST)]
     LoadTest(LoadTest),
-    /// Ask a BEAM node: its memory, processes, ports and nodes, or any call
+    /// Query a BEAM node: its memory, processes, ports and nodes, or any call
     #[command(after_long_help = help::ERLANG)]
     Erlang(Erlang),
-    /// Show what nodes, balancer and supervisor have logged
+    /// Show the logs of the nodes, the balancer and the supervisor
     #[command(after_long_help = help::LOGS)]
     Logs(Logs),
     /// Print the balancer's configuration, or write it to a directory
@@ -141,7 +141,7 @@ pub(super) enum Verb {
     /// Check the profile, and the configuration with the balancer
     #[command(after_long_help = help::CHECK)]
     Check(Check),
-    /// Examine this host, and say how to fix what is wrong
+    /// Check this host, and show how to fix what is wrong
     #[command(after_long_help = help::DOCTOR)]
     Doctor(Doctor),
     /// List and show profiles, and print their schema
@@ -150,7 +150,7 @@ pub(super) enum Verb {
     /// Run one MCP node alone, in the foreground
     #[command(after_long_help = help::NODE)]
     Node(Node),
-    /// Run the built-in load balancer in front, alone
+    /// Run the built-in load balancer alone, in the foreground
     #[command(after_long_help = help::DATAPLANE)]
     Dataplane(Dataplane),
     /// Print completions for a shell
@@ -176,7 +176,7 @@ pub(super) struct Start {
     /// Start only the nodes, or only the balancer
     #[arg(long, value_parser = only(), value_name = "nodes|balancer")]
     pub(super) only: Option<Only>,
-    /// How long to wait until all of it serves
+    /// How long to wait until all nodes and the balancer serve
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(super) timeout: Period,
 }
@@ -229,7 +229,7 @@ pub(super) struct Ready {
 /// `health`
 #[derive(Debug, Args)]
 pub(super) struct Health {
-    /// Show it again and again, at this interval
+    /// Show it repeatedly, at this interval
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     pub(super) continuous: Option<Period>,
 }
@@ -239,7 +239,7 @@ pub(super) struct Health {
 pub(super) struct Logs {
     /// Node, balancer, `nginx-access` or `supervisor` [default: all]
     pub(super) name: Option<String>,
-    /// Go on and show each new line
+    /// Keep running, and show each new line
     #[arg(short, long)]
     pub(super) follow: bool,
     /// Show the last N lines of each log
@@ -272,7 +272,7 @@ pub(super) struct Doctor {
     /// Balancer [default: the profile's]
     #[arg(value_parser = BalancerNames)]
     pub(super) balancer: Option<BalancerName>,
-    /// Mend what can be mended from here, and print how to undo it; needs root
+    /// Fix what can be fixed from here, and print how to undo it; needs root
     #[arg(long)]
     pub(super) fix: bool,
     /// Show what N connections need, and whether they fit, instead of the profile's `limits.maxconn`
@@ -304,7 +304,7 @@ pub(super) enum ProfileVerb {
 /// `node`
 #[derive(Debug, Args)]
 pub(super) struct Node {
-    /// Its name, which it also tells clients (serverInfo.name)
+    /// Its name, which clients see as serverInfo.name
     #[arg(long)]
     pub(super) name: String,
     /// Address for MCP over TCP, newline-delimited JSON-RPC
@@ -319,10 +319,10 @@ pub(super) struct Node {
     /// Connections to hold at most
     #[arg(long, value_name = "N", default_value_t = 35_000, value_parser = count(0..=MANY), allow_negative_numbers = true)]
     pub(super) max_connections: u32,
-    /// Fault injection, for drills: every answer, health checks' included, comes so much later
+    /// Fault injection, for drills: delay every answer, also to health checks, by this much
     #[arg(long, value_name = "DURATION", hide = true, default_value = "0s")]
     pub(super) delay: Period,
-    /// Fault injection, for drills: this port accepts and never answers
+    /// Fault injection, for drills: this port accepts connections and never answers
     #[arg(long, value_name = "tcp|http", hide = true)]
     pub(super) mute: Option<crate::node::Port>,
 }

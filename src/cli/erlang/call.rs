@@ -101,13 +101,13 @@ impl Typed {
         }
         if output.lost > 0 {
             printer.warning(&format!(
-                "{} more bytes were printed, and are left out",
+                "{} more bytes were printed and are left out",
                 output.lost
             ));
         }
         if output.prints_lost > 0 {
             printer.warning(&format!(
-                "prints that are left out, as too many came at once or the call had ended: {}",
+                "prints left out, because too many came at once or the call had ended: {}",
                 output.prints_lost
             ));
         }
@@ -124,7 +124,8 @@ impl Typed {
         match parse(&self.arguments, node) {
             Ok(Term::List(arguments)) => Ok(arguments),
             Ok(_) => Err(
-                Failure::usage(format!("`{}` is no list of arguments", self.arguments)).hint(hint.to_owned()),
+                Failure::usage(format!("`{}` is not a list of arguments", self.arguments))
+                    .hint(hint.to_owned()),
             ),
             Err(error) => {
                 Err(Failure::usage(format!("cannot read the arguments: {error}")).hint(hint.to_owned()))
@@ -162,11 +163,11 @@ fn name(typed: &str) -> Result<Atom, Failure> {
     if typed.starts_with('\'') {
         return match parse(typed, &nowhere()) {
             Ok(Term::Atom(atom)) => Ok(atom),
-            Ok(_) => Err(Failure::usage(format!("`{typed}` is no atom"))),
+            Ok(_) => Err(Failure::usage(format!("`{typed}` is not an atom"))),
             Err(error) => Err(Failure::usage(format!("cannot read `{typed}`: {error}"))),
         };
     }
-    Atom::new(typed).map_err(|error| Failure::usage(format!("`{typed}` is no name: {error}")))
+    Atom::new(typed).map_err(|error| Failure::usage(format!("`{typed}` is not a valid name: {error}")))
 }
 
 /// A node for what is only tried.
@@ -229,7 +230,7 @@ mod tests {
         assert!(read("lists", None).is_ok());
         assert!(read("lists", Some("[<0.1.0>, [1,2]]")).is_ok());
         let (error, hint) = read("lists", Some("{1}")).err().unwrap();
-        assert_eq!(error, "`{1}` is no list of arguments");
+        assert_eq!(error, "`{1}` is not a list of arguments");
         assert!(hint.unwrap().contains("[[1,2,3]]"));
         let (error, _) = read("lists", Some("[1")).err().unwrap();
         assert_eq!(error, "cannot read the arguments: character 3: `]` is missing");

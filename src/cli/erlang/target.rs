@@ -27,7 +27,7 @@ pub(super) async fn of(
             foreign(args, name, host, deadline).await
         }
         Some(_) => Err(
-            Failure::usage(format!("`{}` is no name of a node", excerpt(&args.node)))
+            Failure::usage(format!("`{}` is not a node name", excerpt(&args.node)))
                 .hint("a full name is written `name@host`".to_owned()),
         ),
         None => member(settings, args),
@@ -52,17 +52,16 @@ fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     };
     if node.distribution.is_none() {
         return Err(Failure::because(format!(
-            "`{}` is no BEAM node of this cluster's making",
+            "`{}` is not a BEAM node that this cluster starts",
             node.name
         ))
-        .hint("a node of another making is asked by its full name, `name@host`".to_owned()));
+        .hint("use the full name, `name@host`, for any other BEAM node".to_owned()));
     }
     let target = beam::target(node, &run_dir).map_err(|error| {
         Failure::new(error)
             .hint("nodes have a cookie while they run; start them with `clusterctl start`".to_owned())
     })?;
-    let mut target =
-        target.ok_or_else(|| Failure::because(format!("`{}` is no name of a node", node.name)))?;
+    let mut target = target.ok_or_else(|| Failure::because(format!("`{}` is not a node name", node.name)))?;
     if let Some(port) = args.port {
         target.address.set_port(port);
     }
@@ -74,7 +73,7 @@ fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
 
 fn nothing_runs(run_dir: &RunDir) -> Failure {
     Failure::because(format!("no cluster runs in `{}`", run_dir.path().display())).hint(
-        "`clusterctl start` starts one, `--run-dir` names another's directory; other nodes are asked by their full names, \
+        "`clusterctl start` starts one, `--run-dir` names another one's directory; for other nodes use the full name, \
          `name@host`"
             .to_owned(),
     )
@@ -101,7 +100,7 @@ async fn foreign(args: &args::Erlang, name: &str, host: &str, deadline: Instant)
 
 fn full_name(name: &str) -> Result<Atom, Failure> {
     Atom::new(name)
-        .map_err(|error| Failure::usage(format!("`{}` is no name of a node: {error}", excerpt(name))))
+        .map_err(|error| Failure::usage(format!("`{}` is not a node name: {error}", excerpt(name))))
 }
 
 /// An address of a host, of IPv4 if it has one: that is what nodes listen on unless told otherwise.
@@ -109,7 +108,7 @@ async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
     let shown = excerpt(host);
     let unknown = |why: &str| {
         Failure::because(format!("cannot find the host `{shown}`: {why}")).hint(format!(
-            "it has to be known here, `--port` or not; a line `ADDRESS {shown}` in `/etc/hosts` will do"
+            "add a line `ADDRESS {shown}` to `/etc/hosts`; `--port` does not replace it"
         ))
     };
     let found = timeout_at(deadline, tokio::net::lookup_host((host, 0))).await;
@@ -127,7 +126,7 @@ fn epmd_port() -> Result<u16, Failure> {
     match std::env::var("ERL_EPMD_PORT") {
         Ok(port) => port.parse().map_err(|_| {
             Failure::usage(format!(
-                "`ERL_EPMD_PORT` is `{}`, which is no port",
+                "`ERL_EPMD_PORT` is `{}`, which is not a port",
                 excerpt(&port)
             ))
         }),
@@ -138,7 +137,8 @@ fn epmd_port() -> Result<u16, Failure> {
 fn home_cookie() -> Result<PathBuf, Failure> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     let home = home.ok_or_else(|| {
-        Failure::usage("without `HOME` there is no cookie").hint("`--cookie-file FILE` names one".to_owned())
+        Failure::usage("cannot find `.erlang.cookie`: `HOME` is not set")
+            .hint("`--cookie-file FILE` names a file with the cookie".to_owned())
     })?;
     Ok(Path::new(&home).join(".erlang.cookie"))
 }

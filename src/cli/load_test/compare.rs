@@ -47,5 +47,5 @@ fn unreadable(path: &Path, error: impl Into<anyhow::Error>) -> Failure {
     Failure::new(error)
         .context(format!("cannot read `{}`", path.display()))
         .exit(Exit::Unclear)
-        .hint("`clusterctl load-test --json > FILE` writes what is compared".to_owned())
+        .hint("`clusterctl load-test --json > FILE` writes such a file".to_owned())
 }

@@ -91,7 +91,7 @@ fn draft(path: &Path) -> io::Result<PathBuf> {
 
 fn not_written(path: &Path, error: io::Error) -> Failure {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => "the directory has to be there",
+        io::ErrorKind::NotFound => "create the directory first",
         io::ErrorKind::IsADirectory => "`--report` takes the name of a file",
         io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => {
             "a page takes up to a few hundred kilobytes"

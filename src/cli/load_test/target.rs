@@ -126,7 +126,7 @@ impl Aim {
                 printer.warning(warning);
             }
             return Err(
-                Failure::because("no node takes clients: there is nothing to test".to_owned())
+                Failure::because("no node takes clients, so nothing can be tested".to_owned())
                     .hint("`clusterctl ready NODE`".to_owned()),
             );
         }
@@ -244,9 +244,9 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
     let address = balancer.endpoints.listeners.get(protocol.listener());
     address.copied().ok_or_else(|| {
         let why = match balancer.kind {
-            BalancerKind::Builtin => "it serves TCP only, so far".to_owned(),
+            BalancerKind::Builtin => "it serves TCP only".to_owned(),
             _ => format!(
-                "the profile has no `listen.{}`, or nodes without HTTP",
+                "the profile has no `listen.{}`, or its nodes have no HTTP",
                 protocol.listener()
             ),
         };
@@ -324,16 +324,16 @@ fn may_fail(status: &Status, runtime: Runtime, node: &str) -> Result<(), Failure
         .filter(|other| other.name != node && other.state == NodeState::Up);
     match known.pid {
         _ if runtime == Runtime::External => Err(cannot("it is not run by this cluster")),
-        None => Err(cannot("no process of it runs")),
+        None => Err(cannot("it has no running process")),
         Some(_) if known.state != NodeState::Up => Err(cannot("it is not up")),
-        Some(_) if others.count() == 0 => Err(cannot("no other node is up, which its clients could go to")),
+        Some(_) if others.count() == 0 => Err(cannot("no other node is up that its clients could use")),
         Some(_) => Ok(()),
     }
 }
 
 fn unreached(error: ClientError) -> Failure {
     let hint = matches!(error, ClientError::NotRunning(_))
-        .then(|| "`clusterctl start` starts it; `--target HOST:PORT` tests something else".to_owned());
+        .then(|| "`clusterctl start` starts it; `--target HOST:PORT` tests another address".to_owned());
     let failure = Failure::from(error).exit(Exit::Unclear);
     match hint {
         Some(hint) => failure.hint(hint),

@@ -99,7 +99,7 @@ impl Target {
             path: match path {
                 "" => spoken.path().to_owned(),
                 path if !path.bytes().all(|byte| byte.is_ascii_graphic()) || path.contains('#') => {
-                    return Err(error("its path has characters that stand in no URL", usual()));
+                    return Err(error("its path has characters that a URL cannot have", usual()));
                 }
                 path if path.starts_with('?') => format!("/{path}"),
                 path => path.to_owned(),
@@ -116,7 +116,7 @@ fn named(scheme: &str) -> Result<Protocol, String> {
     known.map(|(_, protocol)| *protocol).ok_or_else(|| {
         match closest(scheme, SCHEMES.map(|(known, _)| known)) {
             Some(near) => format!("did you mean `{near}://`?"),
-            None => "there is `tcp://`, `http://`, `ws://` and `sse://`".to_owned(),
+            None => "available: `tcp://`, `http://`, `ws://`, `sse://`".to_owned(),
         }
     })
 }
@@ -126,7 +126,7 @@ fn host_and_port(authority: &str, default: Option<u16>) -> Result<(&str, u16), &
     let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, port) = bracketed.split_once(']').ok_or("`]` is missing")?;
         host.parse::<std::net::Ipv6Addr>()
-            .map_err(|_| "in brackets stands an IPv6 address, such as `[::1]:8000`")?;
+            .map_err(|_| "brackets hold an IPv6 address, such as `[::1]:8000`")?;
         let port = match port.strip_prefix(':') {
             None if !port.is_empty() => return Err("after `]` comes `:PORT`"),
             port => port,
@@ -135,7 +135,7 @@ fn host_and_port(authority: &str, default: Option<u16>) -> Result<(&str, u16), &
     } else {
         match authority.split_once(':') {
             Some((_, port)) if port.contains(':') => {
-                return Err("an IPv6 address stands in brackets, such as `[::1]:8000`");
+                return Err("an IPv6 address needs brackets, such as `[::1]:8000`");
             }
             Some((host, port)) => (host, Some(port)),
             None => (authority, None),
@@ -218,9 +218,9 @@ mod tests {
             ("h:0", None, "a port is a number", "it is"),
             ("h:70000", None, "a port is a number", "it is"),
             ("h:http", None, "a port is a number", "it is"),
-            ("::1:8000", None, "an IPv6 address stands in brackets", "it is"),
+            ("::1:8000", None, "an IPv6 address needs brackets", "it is"),
             ("[::1:8000", None, "`]` is missing", "it is"),
-            ("[x]:1", None, "in brackets stands an IPv6 address", "it is"),
+            ("[x]:1", None, "brackets hold an IPv6 address", "it is"),
             ("[::1]8000", None, "after `]` comes", "it is"),
             (
                 "https://h/mcp",

@@ -78,7 +78,7 @@ impl LoadingError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
-        const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
+        const NAME_IT: &str = "set its path with `--set binaries.erl=PATH`";
         match self {
             LoadingError::Unusable { .. } | LoadingError::Stranger { .. } => {
                 format!("is it the right file? If not, {NAME_IT}")

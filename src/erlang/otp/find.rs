@@ -61,7 +61,7 @@ impl OtpError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
-        const NAME_IT: &str = "name it with `--set binaries.erl=PATH`";
+        const NAME_IT: &str = "set its path with `--set binaries.erl=PATH`";
         match self {
             OtpError::Missing(missing) => missing.hint("erlang-base"),
             OtpError::Unusable { .. } | OtpError::Stranger(_) => {

@@ -101,7 +101,7 @@ pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
     }
     let detail = match seen.holders.len() {
         0 => format!("all {} are free", bound.len()),
-        ours => format!("{ours} are held by this cluster, which runs; the others are free"),
+        ours => format!("{ours} are held by this running cluster; the others are free"),
     };
     vec![Finding::ok("ports", detail)]
 }
@@ -124,7 +124,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
         Finding::of(
             "listeners",
             rules::unserved(case),
-            format!("{} serves all that the profile wants", case.plan.balancer.kind),
+            format!("{} serves all listeners of the profile", case.plan.balancer.kind),
         ),
         Finding::of(
             "nofile",
@@ -150,7 +150,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
         Finding::of(
             "ephemeral range",
             rules::our_ports(case),
-            format!("{ephemeral}, which has no unreserved port of this cluster"),
+            format!("{ephemeral}, which contains no unreserved port of this cluster"),
         ),
         Finding::of(
             "source ports",
@@ -214,6 +214,6 @@ fn ipv6(case: &Case) -> &'static str {
     if case.host.ipv6 {
         "available"
     } else {
-        "not available, and not wanted"
+        "not available, and not used"
     }
 }

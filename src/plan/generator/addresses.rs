@@ -52,7 +52,7 @@ pub(super) fn told(addresses: u32) -> String {
 pub(super) fn obtainable(demand: &Demand) -> Result<(), Warning> {
     match demand.sources {
         Some(asked) if asked > 1 && !demand.on_loopback => Err(Warning {
-            what: format!("{asked} source addresses cannot be had"),
+            what: format!("cannot use {asked} source addresses"),
             why: "the target is not on IPv4 loopback, so all connections come from the 1 address that the kernel chooses".to_owned(),
             fix: Some("leave `--sources` out, or test a target on 127.0.0.1".to_owned()),
             remedies: Vec::new(),

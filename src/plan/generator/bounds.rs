@@ -60,7 +60,7 @@ fn room(demand: &Demand) -> Option<Bound> {
         most: *connections,
         why: format!("the cluster has room for {connections} more: {why}"),
         more: format!(
-            "more room: `clusterctl doctor --connections {}` says what that takes",
+            "a larger cluster: `clusterctl doctor --connections {}` shows what it needs",
             demand.connections
         ),
     })
@@ -200,7 +200,7 @@ mod tests {
     fn ten_million_connections_are_refused_with_what_fits() {
         insta::assert_snapshot!(refused(&demand(10_000_000), &host()), @r"
         10000000 connections do not fit: the cluster has room for 100000 more: limits.maxconn is 100000
-        fix: `clusterctl load-test 100000`, or more room: `clusterctl doctor --connections 10000000` says what that takes
+        fix: `clusterctl load-test 100000`, or a larger cluster: `clusterctl doctor --connections 10000000` shows what it needs
         ");
         let roomy = Demand {
             room: None,
@@ -208,7 +208,7 @@ mod tests {
         };
         insta::assert_snapshot!(refused(&roomy, &host()), @r"
         10000000 connections do not fit: 64 threads with 20000 descriptors each hold 1126144 sockets of the 10000000
-        fix: `clusterctl load-test 1126144`, or `sudo prlimit --pid $$ --nofile=174080:174080` for this shell; for good `printf '* - nofile 174080\nroot - nofile 174080\n' | sudo tee /etc/security/limits.d/90-clusterctl-nofile.conf` and log in again, or `LimitNOFILE=174080` in a systemd unit
+        fix: `clusterctl load-test 1126144`, or `sudo prlimit --pid $$ --nofile=174080:174080` for this shell; permanently: `printf '* - nofile 174080\nroot - nofile 174080\n' | sudo tee /etc/security/limits.d/90-clusterctl-nofile.conf` and log in again, or `LimitNOFILE=174080` in a systemd unit
         ");
         let full = Demand {
             room: Some(super::super::tests::room(0)),
@@ -216,7 +216,7 @@ mod tests {
         };
         insta::assert_snapshot!(refused(&full, &host()), @r"
         1 connection does not fit: the cluster has room for 0 more: limits.maxconn is 100000
-        fix: more room: `clusterctl doctor --connections 1` says what that takes
+        fix: a larger cluster: `clusterctl doctor --connections 1` shows what it needs
         ");
     }
 
@@ -271,7 +271,7 @@ mod tests {
         };
         insta::assert_snapshot!(refused(&demand(100_000), &few), @r"
         100000 connections do not fit: 38 threads with 512 descriptors each hold 7524 sockets of the 100000
-        fix: `clusterctl load-test 7524`, or `sudo prlimit --pid $$ --nofile=3072:3072` for this shell; for good `printf '* - nofile 3072\nroot - nofile 3072\n' | sudo tee /etc/security/limits.d/90-clusterctl-nofile.conf` and log in again, or `LimitNOFILE=3072` in a systemd unit
+        fix: `clusterctl load-test 7524`, or `sudo prlimit --pid $$ --nofile=3072:3072` for this shell; permanently: `printf '* - nofile 3072\nroot - nofile 3072\n' | sudo tee /etc/security/limits.d/90-clusterctl-nofile.conf` and log in again, or `LimitNOFILE=3072` in a systemd unit
         ");
         let tracked = Host {
             conntrack: Some(Conntrack {

@@ -13,7 +13,7 @@ pub(in crate::plan) fn unserved(case: &Case) -> Option<Warning> {
         .collect();
     (!ports.is_empty()).then(|| Warning {
         what: format!("the HTTP listeners ({}) are not served", ports.join(", ")),
-        why: "the built-in balancer serves TCP only, so far".to_owned(),
+        why: "the built-in balancer serves TCP only".to_owned(),
         fix: Some("`clusterctl start haproxy` serves them".to_owned()),
         remedies: Vec::new(),
     })

@@ -97,8 +97,8 @@ mod tests {
             ..big_host()
         };
         let plan = planned(&host);
-        assert!(fix_of(&plan, "128 clients").ends_with("net.core.somaxconn=4096"));
+        assert!(fix_of(&plan, "more than 128 clients").ends_with("net.core.somaxconn=4096"));
         assert!(fix_of(&plan, "memory").contains("limits.maxconn="));
-        assert!(fix_of(&plan, "this user may have").contains("--nproc=1024:1024"));
+        assert!(fix_of(&plan, "the limit of this user is").contains("--nproc=1024:1024"));
     }
 }

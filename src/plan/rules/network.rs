@@ -53,9 +53,9 @@ pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
         .collect::<Vec<_>>()
         .join(", ");
     Some(Warning {
-        what: format!("a start may find port {list} taken by an outgoing connection"),
+        what: format!("an outgoing connection may take port {list} before the start"),
         why: format!(
-            "the kernel gives ports {} to those",
+            "the kernel's ephemeral ports are {}",
             fix::range(&case.host.ephemeral)
         ),
         fix: Some(fix::sysctl(case.host, &[fix::reserved(case.host, &ports)])),
@@ -83,7 +83,7 @@ pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
     };
     let (fix, remedies) = widen(case);
     Some(Warning {
-        what: format!("{wanted} connections per node are more than the balancer can make quickly"),
+        what: format!("the balancer cannot make {wanted} connections per node quickly"),
         why,
         fix: Some(fix),
         remedies,
@@ -95,7 +95,7 @@ pub(in crate::plan) fn accept_queue(case: &Case) -> Option<Warning> {
     let longest = case.host.somaxconn;
     let settings = vec![("net.core.somaxconn", "4096".to_owned())];
     (longest < MIN_BACKLOG).then(|| Warning {
-        what: format!("more than {longest} clients at once wait for a second or longer"),
+        what: format!("when more than {longest} clients connect at once, some wait a second or longer"),
         why: format!("the longest accept queue, net.core.somaxconn, is {longest}"),
         fix: Some(fix::sysctl(case.host, &settings)),
         remedies: Remedy::sysctls(settings, Vec::new()),
@@ -112,11 +112,11 @@ pub(in crate::plan) fn tracking(case: &Case) -> Option<Warning> {
     )];
     (needed > table.max).then(|| Warning {
         what: format!(
-            "{} connections do not fit into the tracking table",
+            "{} connections do not fit into the connection tracking table",
             case.load.total
         ),
         why: format!(
-            "it has {} entries, and {needed} are needed: two for each connection, and those of now",
+            "it has {} entries, and {needed} are needed: two for each connection, plus the current ones",
             table.max
         ),
         fix: Some(fix::sysctl(case.host, &settings)),
@@ -181,7 +181,7 @@ mod tests {
             reserved: vec![9_001..=9_002],
             ..big_host()
         };
-        let fix = fix_of(&planned(&host), "port 9003, 9004 taken");
+        let fix = fix_of(&planned(&host), "take port 9003, 9004");
         assert_eq!(fix, "sudo sysctl -w net.ipv4.ip_local_reserved_ports=9001-9004");
     }
 
@@ -205,7 +205,9 @@ mod tests {
         };
         let texts: Vec<_> = planned(&small).warnings.iter().map(ToString::to_string).collect();
         assert!(
-            !texts.iter().any(|text| text.contains("per node are more")),
+            !texts
+                .iter()
+                .any(|text| text.contains("connections per node quickly")),
             "{texts:?}"
         );
     }

@@ -33,8 +33,8 @@ pub(in crate::plan) fn threads(case: &Case) -> Option<Warning> {
     let limit = case.host.nproc?;
     let needed = threads_needed(case);
     (needed > limit).then(|| Warning {
-        what: "not every process or thread may start".to_owned(),
-        why: format!("about {needed} are needed, and this user may have {limit}"),
+        what: "some processes or threads may fail to start".to_owned(),
+        why: format!("about {needed} are needed, and the limit of this user is {limit}"),
         fix: Some(fix::nproc(needed.next_multiple_of(1024))),
         remedies: Vec::new(),
     })
@@ -55,7 +55,7 @@ pub(in crate::plan) fn threads_needed(case: &Case) -> u64 {
 pub(in crate::plan) fn cores(case: &Case) -> Option<Warning> {
     (case.host.cpus < 2).then(|| Warning {
         what: "the balancer and all nodes share one processor".to_owned(),
-        why: "this process may run on no other".to_owned(),
+        why: "this process is limited to one processor".to_owned(),
         fix: Some("give this machine a second processor, or the container: `docker run --cpus 2`".to_owned()),
         remedies: Vec::new(),
     })

@@ -41,7 +41,7 @@ pub enum RunDirError {
         source: io::Error,
     },
     /// Somebody else could put files into it, and so have programs run as this user.
-    #[error("run directory `{}` belongs to another user, or everybody can write to it", shown(.0))]
+    #[error("run directory `{}` belongs to another user, or is writable by others", shown(.0))]
     Strange(PathBuf),
     /// Socket paths in it would be too long.
     #[error(
@@ -196,7 +196,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path().join("a$b"));
         let error = run_dir.create().unwrap_err().to_string();
-        assert!(error.contains("has `$` in its path: nginx takes"), "{error}");
+        assert!(error.contains("has `$` in its path: nginx reads"), "{error}");
         assert!(!run_dir.path().exists());
     }
 

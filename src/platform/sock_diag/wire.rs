@@ -170,7 +170,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn nonsense() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        "the kernel's answer to sock_diag makes no sense",
+        "cannot parse the kernel's sock_diag answer",
     )
 }
 

@@ -15,7 +15,7 @@ pub(super) fn listen(written: &Written) -> Vec<Problem> {
         return vec![
             written
                 .problem(PATH, "`listen.address` is empty")
-                .hint("`[\"0.0.0.0\", \"::\"]` is everywhere, `[127.0.0.1]` this host only"),
+                .hint("`[\"0.0.0.0\", \"::\"]` listens on all addresses, `[127.0.0.1]` on this host only"),
         ];
     }
     let mut problems = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
         vec![("nodes.address".to_owned(), nodes.address)]
     };
     let hint = if nodes.runtime == Runtime::External {
-        "give the address that the node itself listens on, as this host reaches it"
+        "set the address at which this host reaches the node"
     } else {
         "nodes on this host use 127.0.0.1 or ::1"
     };
@@ -69,11 +69,11 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
 /// Why nobody can connect to the address, if so.
 fn unreachable(address: IpAddr) -> Option<&'static str> {
     match address.to_canonical() {
-        any if any.is_unspecified() => Some("it stands for every address of a host"),
-        many if many.is_multicast() => Some("it is a group's (multicast)"),
-        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is everybody's (broadcast)"),
+        any if any.is_unspecified() => Some("it means every address of a host"),
+        many if many.is_multicast() => Some("it is a multicast address"),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some("it is the broadcast address"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            Some("it is link-local (fe80::/10), and means a host only together with an interface")
+            Some("it is link-local (fe80::/10), which needs an interface")
         }
         _ => None,
     }

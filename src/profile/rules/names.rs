@@ -11,7 +11,7 @@ use crate::profile::problem::Problem;
 const MAX_CHARS: usize = 64;
 /// Nodes whose logs would be written over those of others.
 const TAKEN: &[&str] = &["haproxy", "nginx", "builtin", "supervisor"];
-const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and begins with none of `.` and `-`";
+const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and does not begin with `.` or `-`";
 
 /// A cluster's name is a directory's.
 pub(super) fn cluster(written: &Written) -> Vec<Problem> {
@@ -23,7 +23,7 @@ pub(super) fn cluster(written: &Written) -> Vec<Problem> {
     vec![
         written
             .problem("cluster", message)
-            .hint(format!("a name is made of {WORD}")),
+            .hint(format!("a name has {WORD}")),
     ]
 }
 
@@ -50,7 +50,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
         if nodes.are_beam() && name.contains('.') {
             let message = format!("`{}` cannot name an Erlang node", excerpt(&nodes.name));
             let problem = written.problem("nodes.name", message);
-            problems.push(problem.hint("such a name has no `.` in it"));
+            problems.push(problem.hint("remove the `.` from the name"));
         }
         return problems;
     }
@@ -78,7 +78,7 @@ pub(super) fn cookie(written: &Written) -> Vec<Problem> {
     vec![
         written
             .problem("routing.cookie", message)
-            .hint(format!("a name is made of {WORD}")),
+            .hint(format!("a name has {WORD}")),
     ]
 }
 
@@ -91,13 +91,10 @@ fn word(written: &Written, path: &str, name: &str) -> Option<Problem> {
         if name.contains('{') {
             return Some(problem.hint("only `{n}` is filled in, such as in `erlmcp{n}`"));
         }
-        Some(problem.hint(format!("a name is made of {WORD}")))
+        Some(problem.hint(format!("a name has {WORD}")))
     } else if TAKEN.contains(&name) {
         let problem = written.problem(path, format!("no node can be called `{shown}`"));
-        Some(problem.hint(format!(
-            "logs are named after nodes, and {} have their own",
-            TAKEN.join(", ")
-        )))
+        Some(problem.hint(format!("these names are reserved for logs: {}", TAKEN.join(", "))))
     } else {
         None
     }

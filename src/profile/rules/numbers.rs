@@ -49,7 +49,7 @@ pub(super) fn bounds(written: &Written) -> Vec<Problem> {
             let range = format!("it is {} to {}", range.start(), range.end());
             problem.hint(match (path, number) {
                 ("nodes.weight", 0) => {
-                    format!("all nodes would have weight 0, and get no connection; {range}")
+                    format!("all nodes would have weight 0 and get no connections; {range}")
                 }
                 _ => range,
             })
@@ -67,7 +67,7 @@ pub(super) fn periods(written: &Written) -> Vec<Problem> {
                 Some(problem.hint("durations are `500ms`, `5s`, `2m`, `1h`"))
             } else if period.duration() > LONGEST {
                 let problem = written.problem(path, format!("`{path}` cannot be {period}"));
-                Some(problem.hint("24 days are the longest that HAProxy can wait"))
+                Some(problem.hint("HAProxy's longest timeout is 24 days"))
             } else {
                 None
             }
@@ -98,7 +98,7 @@ pub(super) fn target(written: &Written) -> Vec<Problem> {
         return Vec::new();
     }
     let message = format!(
-        "a node should hold {} connections but may hold only {}",
+        "a node should hold {} connections, but its limit is {}",
         nodes.target, nodes.maxconn
     );
     let (first, second) = if written.origin("nodes.target") >= written.origin("nodes.maxconn") {
@@ -110,7 +110,7 @@ pub(super) fn target(written: &Written) -> Vec<Problem> {
         written
             .problem(first, message)
             .mark(written.mark(second, ""))
-            .hint("`nodes.maxconn` is at least `nodes.target`, better a third more: what is left when one of four dies"),
+            .hint("set `nodes.maxconn` a third above `nodes.target`, so that three of four nodes can hold all connections"),
     ]
 }
 
@@ -129,10 +129,10 @@ pub(super) fn sum(written: &Written) -> Vec<Problem> {
         written
             .problem(
                 "nodes.maxconn",
-                format!("{count} nodes of {} connections are {sum} in all", nodes.maxconn),
+                format!("{count} nodes of {} connections add up to {sum}", nodes.maxconn),
             )
             .mark(written.mark("nodes.count", ""))
-            .hint(format!("HAProxy counts to {HAPROXY_INT}")),
+            .hint(format!("HAProxy's largest number is {HAPROXY_INT}")),
     ]
 }
 

@@ -30,7 +30,7 @@ pub(super) fn range(written: &Written) -> Vec<Problem> {
     once_per_path(endpoints(&written.document, offset), too_large)
         .into_iter()
         .map(|Endpoint { path, who, port, .. }| {
-            let message = format!("{who} would listen on port {port}, past 65535");
+            let message = format!("{who} would listen on port {port}, beyond 65535");
             written.problem(&path, message).hint(match offset {
                 0 => format!("lower `{path}` or `nodes.count`"),
                 _ => format!("`--port-offset {offset}` is added to every port; choose a smaller one"),
@@ -107,7 +107,7 @@ fn collision(written: &Written, a: &Endpoint, b: &Endpoint) -> Problem {
         written.mark(&endpoint.path, format!("{} on {at}", endpoint.who))
     };
     Problem::new(format!(
-        "{} and {} both want port {}",
+        "{} and {} both use port {}",
         first.who, last.who, last.port
     ))
     .mark(mark(last))

@@ -46,7 +46,7 @@ pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
                 problems.push(problem.hint(match meant(name) {
                     Some(meant) => format!("did you mean {meant}?"),
                     None => format!(
-                        "there is {}; to pass `{{{name}}}` on as it is, write `{{{{{name}}}}}`",
+                        "available: {}; to pass `{{{name}}}` on as it is, write `{{{{{name}}}}}`",
                         KNOWN.map(|known| format!("`{{{known}}}`")).join(", "),
                         name = excerpt(name)
                     ),
@@ -81,12 +81,9 @@ pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
     if nodes.command.is_some() {
         problems.push(
             written
-                .problem(
-                    "nodes.command",
-                    "`nodes.command` and `nodes.path` both say what a node is",
-                )
+                .problem("nodes.command", "`nodes.command` and `nodes.path` are both set")
                 .mark(written.mark("nodes.path", ""))
-                .hint("leave one of them out; what a node of erlmcp does is `nodes.eval`"),
+                .hint("leave one of them out; `nodes.eval` customizes erlmcp nodes"),
         );
     }
     if nodes.http_port.is_some() && !nodes.eval.contains("{http_port}") {
@@ -166,8 +163,8 @@ pub(super) fn cookie(written: &Written) -> Vec<Problem> {
         written
             .problem(
                 "nodes.erlang.arguments",
-                "everybody on this host could read the cookie",
+                "`-setcookie` would show the cookie to every user of this host",
             )
-            .hint("leave `-setcookie` out: nodes get a cookie that only this user can read"),
+            .hint("leave it out: nodes get a cookie that only this user can read"),
     ]
 }

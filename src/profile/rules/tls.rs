@@ -10,7 +10,7 @@ pub(super) fn certificate(written: &Written) -> Vec<Problem> {
     };
     let files = tls.certificate.is_some() || tls.key.is_some();
     let wrong = match (&tls.certificate, &tls.key) {
-        _ if tls.self_signed && files => "`tls` names files and wants a self-signed pair, too",
+        _ if tls.self_signed && files => "`tls` has both files and `self_signed`",
         _ if tls.self_signed => return Vec::new(),
         (Some(_), Some(_)) => return Vec::new(),
         (Some(_), None) => "`tls.key` is missing",

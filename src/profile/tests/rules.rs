@@ -17,22 +17,22 @@ fn broken_rules() {
         ("nodes.name=a {n}", "`a 4` cannot name a node"),
         (
             "nodes.address=0.0.0.0",
-            "a balancer cannot connect to 0.0.0.0: it stands for every address of a host",
+            "a balancer cannot connect to 0.0.0.0: it means every address of a host",
         ),
         ("nodes.tcp_port=0", "`nodes.tcp_port` cannot be port 0"),
         (
             "nodes.tcp_port=65533",
-            "node erlmcp4 would listen on port 65536, past 65535",
+            "node erlmcp4 would listen on port 65536, beyond 65535",
         ),
         (
             "nodes.target=40000",
-            "a node should hold 40000 connections but may hold only 35000",
+            "a node should hold 40000 connections, but its limit is 35000",
         ),
         ("nodes.weight=0", "`nodes.weight` cannot be 0"),
         ("nodes.weight=257", "`nodes.weight` cannot be 257"),
         (
             "nodes.erlang.arguments=[-setcookie, x]",
-            "everybody on this host could read the cookie",
+            "`-setcookie` would show the cookie to every user of this host",
         ),
         ("nodes.runtime=command", "`nodes.command` names no program"),
         (
@@ -76,7 +76,7 @@ fn broken_rules() {
         ("tls={}", "`tls` names no certificate"),
         (
             "tls={self_signed: true, key: a}",
-            "`tls` names files and wants a self-signed pair, too",
+            "`tls` has both files and `self_signed`",
         ),
     ] {
         let problems = problems(&sets(&[set]));
@@ -183,7 +183,7 @@ fn mistyped_placeholders_are_found_with_what_was_meant() {
         (
             vec!["nodes.command=[awk, '{print}']"],
             "unknown placeholder `{print}`",
-            "there is `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`; to pass `{print}` on as it is, write `{{print}}`",
+            "available: `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`; to pass `{print}` on as it is, write `{{print}}`",
         ),
         (
             vec!["nodes.command=[a, '{http_port}']", "nodes.http_port=null"],
@@ -230,23 +230,23 @@ fn ports_that_collide() {
     for (set, message) in [
         (
             "nodes.http_port=8080",
-            "the http listener and node erlmcp1 both want port 8080",
+            "the http listener and node erlmcp1 both use port 8080",
         ),
         (
             "listen.tcp=9003",
-            "node erlmcp3 and the tcp listener both want port 9003",
+            "node erlmcp3 and the tcp listener both use port 9003",
         ),
         (
             "listen.stats=127.0.0.1:8080",
-            "the http listener and the stats page both want port 8080",
+            "the http listener and the stats page both use port 8080",
         ),
         (
             "listen.status='[::1]:8001'",
-            "the websocket listener and the status page both want port 8001",
+            "the websocket listener and the status page both use port 8001",
         ),
         (
             "nodes.tcp_port=8081",
-            "node erlmcp1 and node erlmcp1 both want port 8081",
+            "node erlmcp1 and node erlmcp1 both use port 8081",
         ),
     ] {
         assert_eq!(
@@ -288,7 +288,7 @@ fn an_offset_moves_every_port_and_stops_at_the_last() {
     let problems = problems(&source);
     assert_eq!(
         problems.messages().collect::<Vec<_>>(),
-        ["node erlmcp3 would listen on port 65536, past 65535"]
+        ["node erlmcp3 would listen on port 65536, beyond 65535"]
     );
     assert!(problems.to_string().contains("--port-offset 56533"));
 }
@@ -346,7 +346,7 @@ fn a_node_is_a_program_or_an_erlmcp_and_opens_what_it_has() {
     has(&["nodes.name=a.{n}"], "`a.{n}` cannot name an Erlang node");
     has(
         &["nodes.http_port=null", "nodes.command=[x]"],
-        "`nodes.command` and `nodes.path` both say what a node is",
+        "`nodes.command` and `nodes.path` are both set",
     );
     let source = sets(&[
         "nodes.runtime=command",
@@ -369,14 +369,14 @@ fn external_members_have_addresses_that_can_be_connected_to() {
         problems.messages().map(str::to_owned).collect()
     };
     for (address, why) in [
-        ("::", "it stands for every address of a host"),
-        ("224.0.0.1", "it is a group's (multicast)"),
-        ("ff02::1", "it is a group's (multicast)"),
-        ("255.255.255.255", "it is everybody's (broadcast)"),
-        ("::ffff:255.255.255.255", "it is everybody's (broadcast)"),
+        ("::", "it means every address of a host"),
+        ("224.0.0.1", "it is a multicast address"),
+        ("ff02::1", "it is a multicast address"),
+        ("255.255.255.255", "it is the broadcast address"),
+        ("::ffff:255.255.255.255", "it is the broadcast address"),
         (
             "fe80::1",
-            "it is link-local (fe80::/10), and means a host only together with an interface",
+            "it is link-local (fe80::/10), which needs an interface",
         ),
     ] {
         let expected = format!("a balancer cannot connect to {address}: {why}");
@@ -392,7 +392,7 @@ fn external_members_are_unique_and_alike() {
         [
             "two nodes are called `a`",
             "some members have an `http_port` and some do not",
-            "node a and node a both want port 9001",
+            "node a and node a both use port 9001",
         ]
     );
 }

@@ -8,7 +8,7 @@ use super::{file, problems, sets};
 fn colliding_ports_are_both_shown() {
     let problems = problems(&file("nodes: {http_port: 8080}\n"));
     assert_snapshot!(problems, @r#"
-    error: the http listener and node erlmcp1 both want port 8080
+    error: the http listener and node erlmcp1 both use port 8080
       --> p.yaml:1:20
        |
      1 | nodes: {http_port: 8080}
@@ -46,7 +46,7 @@ fn unknown_keys_are_answered_with_what_was_meant() {
 fn a_duplicate_is_shown_with_the_first() {
     let problems = problems(&file("nodes:\n  count: 1\n  count: 2\n"));
     assert_snapshot!(problems, @r#"
-    error: `nodes.count` stands here twice
+    error: the key `nodes.count` is given twice
      --> p.yaml:3:3
       |
     2 |   count: 1
@@ -158,7 +158,7 @@ fn a_list_without_brackets() {
 fn a_value_against_a_default() {
     let problems = problems(&file("nodes: {target: 50000}\n"));
     assert_snapshot!(problems, @r#"
-    error: a node should hold 50000 connections but may hold only 35000
+    error: a node should hold 50000 connections, but its limit is 35000
       --> p.yaml:1:17
        |
      1 | nodes: {target: 50000}
@@ -168,7 +168,7 @@ fn a_value_against_a_default() {
        |
     20 |   maxconn: 35000                      # its hard limit: what is left to it when one of four dies, plus 5 %
        |            ^^^^^
-    hint: `nodes.maxconn` is at least `nodes.target`, better a third more: what is left when one of four dies
+    hint: set `nodes.maxconn` a third above `nodes.target`, so that three of four nodes can hold all connections
     "#);
 }
 

@@ -75,10 +75,10 @@ fn a_cookie_on_the_command_line_and_a_name_that_is_none_are_refused() {
     for (setting, said) in [
         (
             "nodes.erlang.arguments=[-setcookie, x]",
-            "everybody on this host could read the cookie",
+            "`-setcookie` would show the cookie to every user of this host",
         ),
         ("nodes.name=a.{n}", "cannot name an Erlang node"),
-        ("nodes.erlang.distribution_port=9001", "both want port"),
+        ("nodes.erlang.distribution_port=9001", "both use port"),
         ("nodes.erlang.busy_wait=often", "busy_wait"),
     ] {
         let cluster = TestCluster::of_beams("builtin").set(setting);

@@ -202,7 +202,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         (
             &["erlang", "@x", "memory"],
             2,
-            "error: `@x` is no name of a node",
+            "error: `@x` is not a node name",
             "`name@host`",
         ),
         (
@@ -216,7 +216,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
             &["erlang", "erlmcp1@no..where", "memory", "--port", "9100"],
             1,
             "error: cannot find the host `no..where`: ",
-            "a line `ADDRESS no..where` in `/etc/hosts`",
+            "a line `ADDRESS no..where` to `/etc/hosts`",
         ),
         (
             &["erlang", "erlmcp1"],
@@ -227,7 +227,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         (
             &["erlang", "erlmcp1", "call", "lists", "seq", "{1}"],
             2,
-            "error: `{1}` is no list of arguments",
+            "error: `{1}` is not a list of arguments",
             "one list in Erlang's syntax",
         ),
         (

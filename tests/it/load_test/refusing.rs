@@ -18,7 +18,7 @@ fn without_a_cluster_there_is_nothing_to_test() {
     let ended = Running::begun(command, Some(nowhere)).ends();
     assert_eq!(
         ended.refusal(),
-        "error: the cluster is not running\nhint: `clusterctl start` starts it; `--target HOST:PORT` tests something else\n"
+        "error: the cluster is not running\nhint: `clusterctl start` starts it; `--target HOST:PORT` tests another address\n"
     );
 }
 

@@ -45,7 +45,7 @@ pub(super) fn clients(case: &Case) -> Resource {
         0 => (1, "limits.per_ip has no limit".to_owned()),
         limit => (
             total.div_ceil((limit / 2).max(1)),
-            format!("{limit} a client are allowed"),
+            format!("{limit} connections per client are allowed"),
         ),
     };
     let lacking = total > generator::POOL;
@@ -57,7 +57,7 @@ pub(super) fn accept_queue(case: &Case) -> Resource {
     let longest = case.host.somaxconn;
     let short = rules::accept_queue(case);
     let action = match &short {
-        None => "as long as the kernel allows".to_owned(),
+        None => "the longest that the kernel allows".to_owned(),
         Some(warning) => warning.what.clone(),
     };
     Resource::new("accept queue", &rules::MIN_BACKLOG, &longest, action).with_a_loss(short.is_some())
@@ -75,7 +75,7 @@ pub(super) fn tracking(case: &Case) -> Resource {
     };
     let free = table.max.saturating_sub(table.count);
     let needed = table.count.saturating_add(case.load.tracked());
-    let action = "two entries for each connection, beside those of now".to_owned();
+    let action = "two entries for each connection, plus the current ones".to_owned();
     Resource::new(name, &needed, &table.max, action).for_at_most(
         free / Load::TRACKED,
         case,

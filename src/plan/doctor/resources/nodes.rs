@@ -17,7 +17,7 @@ pub(super) fn nodes(case: &Case) -> Resource {
     let action = if held < total.into() {
         format!("`--set nodes.maxconn={in_need}`, or more nodes")
     } else if others == 0 {
-        "no other node when this one is down".to_owned()
+        "no other node is left when this one is down".to_owned()
     } else if left < total.into() {
         format!("{left} when one is down; `--set nodes.maxconn={in_need}` for all")
     } else {
@@ -43,8 +43,8 @@ pub(super) fn node_descriptors(case: &Case) -> Resource {
     let needed = case.load.per_node;
     let (given, action) = match case.cluster.runtime {
         Runtime::External => (
-            "theirs".to_owned(),
-            "none: nodes elsewhere have limits of their own".to_owned(),
+            "their own limits".to_owned(),
+            "none: external nodes have their own limits".to_owned(),
         ),
         Runtime::Embedded => (
             format!("{} a thread", plan.nofile),
