@@ -1,4 +1,5 @@
-//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type, serialised.
+//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type,
+//! serialised.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -9,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::base::units::Period;
 use crate::profile::{Algorithm, PerIp, Table};
 
-/// All that the data plane is told.
+/// The configuration of the data plane.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dataplane {
     /// The cluster's name; `node` in `show info`.
     pub cluster: String,
-    /// Threads that carry connections, each with a descriptor table of its own; at least one.
+    /// Threads that carry connections, each with its own descriptor table; at least one.
     pub workers: u16,
     /// Client connections of the whole process; more wait to be accepted.
     pub maxconn: u32,
@@ -24,10 +25,12 @@ pub struct Dataplane {
     /// Where sticky clients are kept while the process is not there; nowhere when null.
     #[serde(default)]
     pub memory: Option<PathBuf>,
-    /// Names of servers that are drained from the first moment, one a line; `#` begins a comment. A missing file names none.
+    /// File with the names of servers that start drained, one a line; `#` begins a comment. A
+    /// missing file means none.
     #[serde(default)]
     pub drained: Option<PathBuf>,
-    /// The same of those that are down until a check says otherwise.
+    /// File with the names of servers that start down until a check succeeds; same format as
+    /// `drained`.
     #[serde(default)]
     pub down: Option<PathBuf>,
     /// The statistics page, `/stats;csv` and `/metrics`.
@@ -36,10 +39,11 @@ pub struct Dataplane {
     /// `/health` and `/nginx_status`.
     #[serde(default)]
     pub status: Option<SocketAddr>,
-    /// Addresses from which servers are connected to, in turn; the kernel's choice when empty.
+    /// Source addresses of connections to servers, in turn; the kernel's choice when empty.
     #[serde(default)]
     pub sources: Vec<IpAddr>,
-    /// The address that checks come from, so that they can be told from clients; the kernel's choice when null.
+    /// The source address of checks, which distinguishes them from clients; the kernel's choice
+    /// when null.
     #[serde(default)]
     pub check_source: Option<IpAddr>,
     /// How long to wait for what.
@@ -77,7 +81,7 @@ pub struct DataplaneFrontend {
     pub maxconn: u32,
     /// The backend that serves.
     pub backend: String,
-    /// Limits of one client address; 0 is no limit.
+    /// Limits per client address; 0 is no limit.
     pub limits: PerIp,
 }
 
@@ -89,16 +93,16 @@ pub struct DataplaneBackend {
     pub name: String,
     /// Which server a new client gets; `uri` is refused.
     pub algorithm: Algorithm,
-    /// The table that brings a client back to its server, by address; none when null.
+    /// The table that brings a client back to its server, by address; disabled when null.
     #[serde(default)]
     pub sticky: Option<Table>,
     /// Clients of this backend that may wait for a server below its maxconn; more are refused.
     #[serde(default = "DataplaneBackend::default_queue")]
     pub queue: u32,
-    /// Time in which a server that is up again gets back to its full share; none when zero.
+    /// Time in which a server that is up again returns to its full share; disabled when zero.
     #[serde(default)]
     pub slowstart: Period,
-    /// How its servers are checked; not at all when null.
+    /// How the servers are checked; disabled when null.
     #[serde(default)]
     pub check: Option<DataplaneCheck>,
     /// Connections to a server that fail in a row until it is taken for down; never when 0.
@@ -136,16 +140,16 @@ pub struct DataplaneServer {
     pub address: SocketAddr,
     /// Share of the load relative to the others, 0 to 256.
     pub weight: u16,
-    /// Connections at the same time; 0 is no limit.
+    /// Concurrent connections; 0 is no limit.
     pub maxconn: u32,
-    /// What a check asks.
+    /// The kind of check.
     pub question: DataplaneQuestion,
-    /// Where a check asks it; at `address` when null.
+    /// The address to check; `address` when null.
     #[serde(default)]
     pub check_address: Option<SocketAddr>,
 }
 
-/// What a check asks.
+/// The kind of check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DataplaneQuestion {
@@ -160,7 +164,7 @@ pub enum DataplaneQuestion {
 /// What is wrong with a `dataplane.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataplaneError {
-    /// It is no YAML, or lacks a key, or has one too many.
+    /// The text is not YAML, or a key is missing or unknown.
     #[error("{0}")]
     Syntax(String),
     /// It contradicts itself; all that was found, a line each.
@@ -187,7 +191,7 @@ impl Dataplane {
     /// As text that [`Dataplane::parse`] reads.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        // Only maps with keys that are no text cannot be written, and there are none.
+        // Only maps with keys that are not text cannot be written, and there are none.
         serde_yaml::to_string(self).unwrap_or_default()
     }
 
@@ -216,15 +220,18 @@ impl Dataplane {
                 .map(|it| &it.name)
                 .chain(self.backends.iter().map(|it| &it.name)),
         ) {
-            say(format!("`{name}` is the name of two frontends or backends"));
+            say(format!("two frontends or backends have the name `{name}`"));
         }
         let pages = self.stats.iter().chain(&self.status);
         for at in twice(self.frontends.iter().flat_map(|it| &it.listen).chain(pages)) {
-            say(format!("{at} is to be listened on twice"));
+            say(format!("{at} is listened on twice"));
         }
         for frontend in &self.frontends {
             if frontend.listen.is_empty() {
-                say(format!("frontend `{}` listens nowhere", frontend.name));
+                say(format!(
+                    "frontend `{}` has no address to listen on",
+                    frontend.name
+                ));
             }
             if !self
                 .backends
@@ -245,13 +252,13 @@ impl Dataplane {
 }
 
 impl DataplaneBackend {
-    /// What waits in a backend's queue when nothing else is said.
+    /// The default limit of a backend's queue.
     #[must_use]
     pub const fn default_queue() -> u32 {
         10_000
     }
 
-    /// What ejects a server when nothing else is said: HAProxy's `error-limit`.
+    /// The default error limit that ejects a server, as HAProxy's `error-limit`.
     #[must_use]
     pub const fn default_ejection() -> u16 {
         10
@@ -266,10 +273,10 @@ impl DataplaneBackend {
             say("has no servers");
         }
         if self.algorithm == Algorithm::Uri {
-            say("cannot balance by `uri`: it sees no requests");
+            say("cannot balance by `uri`: the data plane does not parse requests");
         }
         if self.sticky.is_some_and(|table| table.size.get() == 0) {
-            say("has a `sticky` table without room");
+            say("has a `sticky` table of size 0");
         }
         for name in twice(self.servers.iter().map(|it| &it.name)) {
             say(&format!("has two servers `{name}`"));
@@ -285,7 +292,7 @@ impl DataplaneBackend {
                 ));
             }
             if server.id == 0 {
-                say(&format!("gives `{}` id 0; 1 is the first", server.name));
+                say(&format!("gives `{}` id 0; ids start at 1", server.name));
             }
         }
         if let Some(check) = self.check {
@@ -302,7 +309,7 @@ impl DataplaneBackend {
 
 // Private
 
-/// Those that appear more than once.
+/// The elements that appear more than once.
 fn twice<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();

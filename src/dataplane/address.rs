@@ -10,8 +10,9 @@ pub(super) fn mapped(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// A hash of `address` that every bit of it and of `seed` reaches (`SplitMix64`'s finalizer over each half). It is the
-/// same in every process and on every machine; where clients must not be able to foresee it, `seed` is a secret.
+/// A hash of `address` in which every bit depends on every bit of the address and of `seed`
+/// (`SplitMix64`'s finalizer over each half). It is the same in every process and on every machine;
+/// where clients must not be able to predict it, `seed` is a secret.
 pub(super) fn hash(address: Ipv6Addr, seed: u64) -> u64 {
     let [high, low] = halves(address);
     mix(mix(mix(seed) ^ high) ^ low)
@@ -25,7 +26,8 @@ const fn halves(address: Ipv6Addr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): one to one, and half of the bits change with any one of them.
+/// `SplitMix64` (Steele, Lea, Flood 2014): one to one, and half of the bits change with any one of
+/// them.
 const fn mix(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::frontend::Frontend;
 use super::process::Process;
 
-/// A place for one connection. It is taken before the connection is accepted, so that there is never one too many; a
-/// listener without a place leaves its clients in the kernel's queue.
+/// A slot for one connection. It is taken before the connection is accepted, so that the limit is
+/// never exceeded; a listener without a slot leaves its clients in the kernel's queue.
 #[derive(Debug)]
 pub(crate) struct Admission {
     process: Arc<Process>,
@@ -14,7 +14,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Takes a place; `None` when the process or the frontend is full.
+    /// Takes a slot; `None` when the process or the frontend is full.
     pub(crate) fn take(process: &Arc<Process>, frontend: &Arc<Frontend>) -> Option<Admission> {
         if !process.reserve() {
             return None;
@@ -74,7 +74,7 @@ mod tests {
         let process = Arc::new(Process::new(2));
         let (one, other) = (frontend(1), frontend(9));
         let first = Admission::take(&process, &one).unwrap();
-        // The frontend is full, and the process keeps its second place.
+        // The frontend is full, and the process keeps its second slot.
         assert!(Admission::take(&process, &one).is_none());
         let second = Admission::take(&process, &other).unwrap();
         // The process is full.

@@ -1,5 +1,5 @@
-//! Health checks: each server is asked at its interval, and sooner while its answers contradict its state. One that is
-//! not checked and was ejected is given another chance after a while: clients find out.
+//! Health checks: each server is checked at its interval, and sooner while the results contradict
+//! its state. A server without checks that was ejected is tried again with clients after a while.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const SPREAD: u32 = 8;
 
 /// Checks a server for as long as it is its backend's.
 pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Server>) {
-    // So that those of many servers do not come all at once, but the first one soon.
+    // Spreads the checks of many servers over time, but runs the first one soon.
     let mut wait = Duration::from_millis(u64::from(server.id % SPREAD) * 20);
     loop {
         tokio::time::sleep(wait).await;
@@ -47,7 +47,8 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 
 // Private
 
-/// Gives a server another chance that was ejected long enough ago; one more failure, and it is ejected again.
+/// Gives a server another chance that was ejected long enough ago; one more failure, and it is
+/// ejected again.
 fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
@@ -100,7 +101,7 @@ fn judge(
             last.failed += 1;
         }
     }
-    // Our own trouble says nothing about the server.
+    // A local failure does not count against the server.
     if answer.as_ref().is_err_and(|failure| !failure.blames_node()) {
         return;
     }
@@ -113,7 +114,7 @@ fn judge(
     let _nobody_waits = plane.happens(backend, server, event, reason);
 }
 
-/// What `last_chk` says: why, without what other columns say.
+/// The text of `last_chk`: the reason, without what other columns contain.
 fn said(failure: &Failure) -> String {
     let why = match failure {
         Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,

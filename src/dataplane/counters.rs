@@ -1,7 +1,7 @@
 //! Counters that many threads write and few read.
 //!
-//! What is counted once per connection is shared; what is counted with every read (bytes) has a place for each worker, so
-//! that no two of them ever write to the same cache line.
+//! What is counted once per connection is shared; what is counted with every read (bytes) has a
+//! lane for each worker, so that no two workers ever write to the same cache line.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -19,7 +19,7 @@ pub(crate) struct Gauge {
 #[derive(Debug)]
 pub(crate) struct Bytes {
     lanes: Box<[Lane]>,
-    /// What had been counted when all was to begin anew.
+    /// The count at the last reset.
     before: Lane,
 }
 
@@ -81,14 +81,14 @@ impl Gauge {
         now
     }
 
-    /// One more, if there are fewer than `limit`: exactly, whoever else tries at the same time. It is no new maximum
-    /// before [`Gauge::settled`] says so: it may be taken back.
+    /// Adds one if the value is below `limit`; this is exact under concurrent calls. The maximum
+    /// does not include it until [`Gauge::settled`] is called, because it may be taken back.
     pub(crate) fn up_within(&self, limit: u32) -> bool {
         let one_more = |now: u32| (now < limit).then(|| now + 1);
         self.now.fetch_update(Relaxed, Relaxed, one_more).is_ok()
     }
 
-    /// Those that there are, are there to stay.
+    /// Includes the current value in the maximum.
     pub(crate) fn settled(&self) {
         let now = self.get();
         if now > self.max() {
@@ -109,7 +109,7 @@ impl Gauge {
         self.max.load(Relaxed)
     }
 
-    /// Lets the maximum begin anew.
+    /// Resets the maximum.
     pub(crate) fn forget_max(&self) {
         self.max.store(self.get(), Relaxed);
     }
@@ -123,7 +123,7 @@ impl Bytes {
         }
     }
 
-    /// Adds what `worker` has moved. Only that worker may say so.
+    /// Adds the bytes that `worker` has moved. Only that worker's thread calls this.
     pub(crate) fn add(&self, worker: u16, up: u64, down: u64) {
         if let Some(lane) = self.lanes.get(usize::from(worker)) {
             // One writer each: no need for an atomic addition.
@@ -143,7 +143,7 @@ impl Bytes {
         self.sum(|lane| &lane.down)
     }
 
-    /// Begins anew.
+    /// Resets the count.
     pub(crate) fn clear(&self) {
         self.before.up.fetch_add(self.up(), Relaxed);
         self.before.down.fetch_add(self.down(), Relaxed);
@@ -175,7 +175,7 @@ impl PeakRate {
         self.max.load(Relaxed)
     }
 
-    /// Lets the maximum begin anew.
+    /// Resets the maximum.
     pub(crate) fn forget_max(&self) {
         self.max.store(0, Relaxed);
     }
@@ -213,7 +213,7 @@ impl Tally {
         self.last.store(now + 1, Relaxed);
     }
 
-    /// Highest values begin anew; sums too when `all`.
+    /// Resets the maxima; also the sums when `all`.
     pub(crate) fn clear(&self, all: bool) {
         self.queued.forget_max();
         self.sessions.forget_max();

@@ -40,7 +40,7 @@ pub(crate) struct Frontend {
     delays: Mutex<Throttle>,
 }
 
-/// What a configuration says; replaced as a whole.
+/// The configured part of a frontend; replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) listen: Vec<SocketAddr>,
@@ -83,7 +83,7 @@ impl Frontend {
         self.visitors.set_limits(limits);
     }
 
-    /// Where it listens and who serves.
+    /// The addresses to listen on, and the backend.
     pub(crate) fn route(&self) -> Arc<Route> {
         self.route.load_full()
     }
@@ -109,7 +109,8 @@ impl Frontend {
         self.state.store(state, Relaxed);
     }
 
-    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission), which gives it back.
+    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission),
+    /// which gives it back.
     pub(super) fn reserve(&self) -> bool {
         self.state() == FrontendState::Open && self.sessions.up_within(self.maxconn.load(Relaxed))
     }
@@ -119,7 +120,7 @@ impl Frontend {
         self.sessions.down();
     }
 
-    /// A client has come, to a place that was reserved. Refusals are counted, and told at times.
+    /// Enters a client for a slot that was reserved. Refusals are counted, and logged at intervals.
     pub(crate) fn enter(&self, client: IpAddr, now: u64, clock: &Clock) -> Result<Visit, Refused> {
         count(&self.accepted);
         self.accept_rate.tick(now);
@@ -152,7 +153,7 @@ impl Frontend {
         }
     }
 
-    /// Highest values begin anew; sums too when `all`.
+    /// Resets the maxima; also the sums when `all`.
     pub(crate) fn clear(&self, all: bool) {
         self.sessions.forget_max();
         self.accept_rate.forget_max();

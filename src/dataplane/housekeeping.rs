@@ -1,4 +1,5 @@
-//! What is done once a second: figures of the last second, clients forgotten that are long gone, sticky ones kept on disk.
+//! Work done once a second: figures of the last second, removal of old clients, and the copy of
+//! sticky clients on disk.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -58,7 +59,7 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
     }
 }
 
-/// Lets the tables know again what the file at `path` says.
+/// Loads the file at `path` into the sticky tables.
 pub(super) fn remember(layout: &Layout, path: &Path) {
     let remembered = sticky_file::load(path, SystemTime::now());
     for backend in &layout.backends {
@@ -81,7 +82,7 @@ pub(super) fn remember(layout: &Layout, path: &Path) {
     }
 }
 
-/// Writes what the tables know to the configured file, if there is one.
+/// Writes the sticky tables to the configured file, if there is one.
 pub(super) fn save(layout: &Layout) {
     let Some(path) = &layout.config.memory else { return };
     let now = Instant::now();

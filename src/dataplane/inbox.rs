@@ -1,4 +1,4 @@
-//! What workers are told by others.
+//! Orders that other threads send to a worker.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::server::Server;
 use super::topology::Layout;
 use crate::haproxy_api::server::SessionFigures;
 
-/// What a worker is told.
+/// An order to a worker.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// What is configured now. Answered when the worker listens where it says.
+    /// The configuration now in force. Answered when the worker listens on its addresses.
     Layout(Arc<Layout>, oneshot::Sender<io::Result<()>>),
     /// A session that waited has got a server.
     Served {

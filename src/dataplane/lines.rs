@@ -1,10 +1,10 @@
-//! Messages in a stream of JSON-RPC lines, counted as they pass by: nothing is kept of them.
+//! Counts messages in a stream of JSON-RPC lines as they pass, without keeping any of their bytes.
 
 use memchr::memchr;
 
-/// Where a stream of lines is. A message is a line with more in it than spaces, tabs and carriage returns, and counts at
-/// its first byte: so a message that was let through goes through whole, over however many reads, and of one that was
-/// not, nothing went.
+/// The position in a stream of lines. A message is a line with more than spaces, tabs and carriage
+/// returns, and counts at its first byte: so an admitted message passes whole, over any number of
+/// reads, and of a message that was not admitted, no byte has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
     /// The next byte belongs to a message that has been counted.
@@ -21,8 +21,9 @@ pub(crate) struct Prefix {
 }
 
 impl Lines {
-    /// Goes on over the part of `bytes` that may pass: `allow` is told how many messages begin in them, if any do, and
-    /// says how many of those may. What comes behind the part is to be given again, with what follows it.
+    /// Advances over the part of `bytes` that may pass: `allow` gets the number of messages that
+    /// begin in them, if there are any, and returns how many of them may pass. The caller passes
+    /// the rest again later, with the bytes that follow.
     pub(crate) fn take(&mut self, bytes: &[u8], allow: impl FnOnce(u32) -> u32) -> Prefix {
         let (all, end) = self.prefix(bytes, u32::MAX);
         let most = if all.messages == 0 { 0 } else { allow(all.messages) };
@@ -37,7 +38,8 @@ impl Lines {
 
     // Private
 
-    /// The longest prefix in which no more than `most` messages begin, and where the stream is behind it.
+    /// The longest prefix in which no more than `most` messages begin, and where the stream is
+    /// behind it.
     fn prefix(self, bytes: &[u8], most: u32) -> (Prefix, Lines) {
         let mut prefix = Prefix {
             bytes: 0,
@@ -79,7 +81,7 @@ mod tests {
         prop::collection::vec(prop::sample::select(b"\n\n\r \t{}a".to_vec()), 0..200)
     }
 
-    /// How many lines of a whole stream say something.
+    /// The number of lines of a whole stream that contain a message.
     fn messages(stream: &[u8]) -> usize {
         let lines = stream.split(|byte| *byte == b'\n');
         lines.filter(|line| !line.trim_ascii().is_empty()).count()
@@ -141,7 +143,9 @@ mod tests {
     fn blank_lines_are_no_messages() {
         assert_eq!(all(b"\r\n\n \t\r\n").messages, 0);
         assert_eq!(all(b"{}\r\n\r\n{}\n{").messages, 3);
-        let asked = Lines::default().take(b"\r\n", |_| unreachable!("nobody is asked about nothing"));
+        let asked = Lines::default().take(b"\r\n", |_| {
+            unreachable!("`allow` is not called without messages")
+        });
         assert_eq!(
             asked,
             Prefix {
@@ -161,7 +165,7 @@ mod tests {
                 messages: 1
             }
         );
-        // Its rest needs nobody's leave; the next one does.
+        // The rest of a message passes without a call of `allow`; the next message does not.
         assert_eq!(
             lines.take(b"1}\r\n{}\n", |_| 0),
             Prefix {

@@ -9,7 +9,8 @@
 //!   main thread: health checks, the runtime API, pages, reloads, what is kept on disk
 //! ```
 //!
-//! It knows neither supervisor nor command line. What crosses threads is data: orders go to a worker's inbox.
+//! The data plane does not depend on the supervisor or the command line. Threads exchange data
+//! only: orders go to a worker's inbox.
 
 mod address;
 mod admission;
@@ -76,7 +77,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The configuration makes no sense.
-    #[error("`{}` is no configuration: {source}", .path.display())]
+    #[error("`{}` is not a valid configuration: {source}", .path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -105,8 +106,9 @@ pub enum ServeError {
     Workers(#[from] WorkersError),
 }
 
-/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it accepts nothing more, on its socket and
-/// pages neither, so that another process can take its place, and ends with its last connection; at SIGHUP it reads the file again.
+/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it stops
+/// accepting connections, also on its socket and pages, so that another process can take over, and
+/// ends with its last connection; at SIGHUP it reads the file again.
 ///
 /// # Errors
 /// When the configuration cannot be read or makes no sense, or its addresses cannot be had.
@@ -124,7 +126,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let workers = config.workers;
     let layout = Layout::new(config, None, &away, &clock);
 
-    // Made here, in the table that all workers copy: so whoever wakes a worker writes to what its number means there.
+    // Created here, in the descriptor table that all workers copy, so that a thread that wakes a
+    // worker uses a valid descriptor number.
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
     let inbox = |(number, poll): (u16, &Poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?));
     let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
@@ -182,7 +185,7 @@ fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
 
 type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
 
-/// Starts the workers; each says when it works.
+/// Starts the workers; each reports when it is ready.
 fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::UnboundedReceiver<u16>) {
     let (says, working) = mpsc::unbounded_channel();
     let plane = Arc::clone(plane);
@@ -219,7 +222,7 @@ impl Signals {
         })
     }
 
-    /// Returns when it is to end at once. A drain orders the `end` of socket and pages.
+    /// Returns when the process must end at once. A drain sends `end` to the socket and the pages.
     async fn obey(&mut self, speaker: &Arc<Speaker>, end: &shutdown::Trigger) {
         loop {
             tokio::select! {

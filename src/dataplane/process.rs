@@ -1,4 +1,4 @@
-//! What holds for the whole process: how many clients it has and may have.
+//! Counts and limits of the whole process: its clients, and how many it may have.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -53,12 +53,13 @@ impl Process {
         self.configured.load(Relaxed)
     }
 
-    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission), which gives it back.
+    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission),
+    /// which gives it back.
     pub(super) fn reserve(&self) -> bool {
         self.connections.up_within(self.maxconn())
     }
 
-    /// A client was accepted, whatever becomes of it.
+    /// A client was accepted; it may still be refused.
     pub(crate) fn accepted(&self, now: u64) {
         count(&self.total);
         self.accepts.tick(now);

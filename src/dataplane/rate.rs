@@ -1,10 +1,11 @@
-//! How often something happens: events over a sliding second, in one atomic word.
+//! Event rates: events over a sliding second, in one atomic word.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Events per second, as HAProxy's `freq_ctr` counts them. Time is cut into periods of a second, the first of which
-/// begins with the first event after a silence; the rate is the events of the current period, and of those of the one
-/// before the share that a second's window would still see if they had been spread evenly:
+/// Events per second, as HAProxy's `freq_ctr` counts them. Time is cut into periods of a second,
+/// the first of which begins with the first event after a silence; the rate is the events of the
+/// current period, and of those of the one before the share that a second's window would still see
+/// if they had been spread evenly:
 ///
 /// ```text
 ///        |   previous    |    current    |
@@ -14,9 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// Any number of threads may count and read; each count is one compare-and-swap.
 ///
-/// [`Rate::admit`] holds a rate below a limit. It is exact where the window and the periods agree: in no period more
-/// than the limit. A window that lies across two periods may see more if the events of the first all came at its end,
-/// yet never more than twice the limit.
+/// [`Rate::admit`] holds a rate below a limit. It is exact where the window and the periods agree:
+/// in no period more than the limit. A window that lies across two periods may see more if the
+/// events of the first all came at its end, yet never more than twice the limit.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     /// A [`Periods`], packed; 0 before the first event.
@@ -28,7 +29,8 @@ pub(super) struct Rate {
 pub(crate) struct Passed {
     /// How many may pass; they are counted.
     pub(crate) events: u32,
-    /// When the next one may, in the milliseconds that `now` was in; only if some may not.
+    /// When the next event may pass, in the milliseconds of `now`; only if some events may not
+    /// pass.
     pub(crate) again_at: Option<u64>,
 }
 
@@ -43,8 +45,8 @@ const SKEW: u64 = 60_000;
 /// Bits of a count, of which there are two.
 const COUNT_BITS: u32 = 19;
 
-/// Bits of a point of time; they come round after 18 hours. (A rate that nobody looked at or counted in between may then
-/// take very old events for new ones, for two seconds.)
+/// Bits of a timestamp; it wraps after 18 hours. (A rate that was neither read nor counted in
+/// between may then take very old events for new ones, for two seconds.)
 const TIME_BITS: u32 = 64 - 2 * COUNT_BITS;
 
 /// The state at some time.
@@ -70,8 +72,8 @@ impl Rate {
         self.update(now_ms, |periods| periods.current += u64::from(events));
     }
 
-    /// The rate, as HAProxy shows it: rounded down, but one single event in the last period is shown as 1 until it is
-    /// out of sight.
+    /// The rate, as HAProxy shows it: rounded down, but one single event in the last period is
+    /// shown as 1 until it is out of sight.
     pub(super) fn per_second(&self, now_ms: u64) -> u32 {
         let now = Periods::unpack(self.state.load(Ordering::Relaxed)).at(now_ms);
         let rate = match now {
@@ -85,13 +87,13 @@ impl Rate {
         u32::try_from(rate).unwrap_or(u32::MAX)
     }
 
-    /// Whether nothing of what was counted counts any more.
+    /// Whether no counted event contributes to the rate any more.
     pub(super) fn is_quiet(&self, now_ms: u64) -> bool {
         let now = Periods::unpack(self.state.load(Ordering::Relaxed)).at(now_ms);
         now.current == 0 && now.previous == 0
     }
 
-    /// Whether one more event would be let in now under `limit`; 0 is none.
+    /// Whether one more event would be admitted now under `limit`; 0 means unlimited.
     pub(super) fn has_room(&self, limit: u32, now_ms: u64) -> bool {
         Periods::unpack(self.state.load(Ordering::Relaxed))
             .at(now_ms)
@@ -99,7 +101,8 @@ impl Rate {
             > 0
     }
 
-    /// Lets as many of `events` in as come while the rate is below `limit`, and counts those; a limit of 0 is none.
+    /// Admits as many of `events` as fit while the rate is below `limit`, and counts them; a limit
+    /// of 0 means unlimited.
     pub(super) fn admit(&self, events: u32, limit: u32, now_ms: u64) -> Passed {
         let mut passed = Passed {
             events,
@@ -116,7 +119,7 @@ impl Rate {
     // Private
 
     fn update(&self, now_ms: u64, mut change: impl FnMut(&mut Periods)) {
-        // Nothing else is published by it: `Relaxed` will do.
+        // `Relaxed` is enough, because it publishes no other data.
         let _previous = self
             .state
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
@@ -162,7 +165,8 @@ impl Periods {
         later
     }
 
-    /// Milliseconds since its begin. A thread that read its clock a little before the one that began it is at its begin.
+    /// Milliseconds since the begin of the period. If a thread read its clock a little before the
+    /// thread that began the period, the age is 0.
     fn age(self, now_ms: u64) -> u64 {
         let age = time(now_ms.wrapping_sub(self.begin));
         if age > time(u64::MAX) - SKEW { 0 } else { age }
@@ -182,11 +186,12 @@ impl Periods {
         u32::try_from(room.div_ceil(PERIOD)).unwrap_or(u32::MAX)
     }
 
-    /// When there is room again, if nothing else happens.
+    /// When there is room again, if no other events happen.
     fn next_room(self, limit: u32, now_ms: u64) -> u64 {
         let limit = u64::from(limit);
         let left = PERIOD - self.age(now_ms);
-        // The rest of a count that may still be seen: the rate is below the limit while `count * rest < room * PERIOD`.
+        // The rest of a count that may still be seen: the rate is below the limit while `count *
+        // rest < room * PERIOD`.
         let rest = |count: u64, room: u64| {
             (room * PERIOD)
                 .div_ceil(count.max(1))

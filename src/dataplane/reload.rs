@@ -43,7 +43,7 @@ impl Reload {
         }
     }
 
-    /// Reads the configuration again and puts it in force; all of it or nothing.
+    /// Reads the configuration again and applies it, completely or not at all.
     pub(super) async fn run(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
         let mut held = self.held.lock().await;
         let old = plane.layout();
@@ -115,7 +115,7 @@ pub(super) fn read(path: &Path) -> Result<Dataplane, ServeError> {
     })
 }
 
-/// Claims on those addresses of `config` that are not held.
+/// Binds those addresses of `config` that are not yet bound.
 pub(super) fn claims(
     config: &Dataplane,
     held: &BTreeMap<SocketAddr, Claim>,
@@ -133,7 +133,7 @@ pub(super) fn claims(
         .collect()
 }
 
-/// Who begins drained, and who down.
+/// The servers that begin drained, and those that begin down.
 pub(super) fn away(config: &Dataplane) -> Away {
     Away {
         drained: names(config.drained.as_deref(), "drained"),
@@ -143,7 +143,7 @@ pub(super) fn away(config: &Dataplane) -> Away {
 
 // Private
 
-/// Names of servers, one a line; none without a file.
+/// Names of servers, one a line; an empty set without a file.
 fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
     let Some(path) = path else {
         return BTreeSet::new();
@@ -156,13 +156,13 @@ fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => {
-            tracing::error!(path = %path.display(), %error, "cannot read who is {what}: nobody is");
+            tracing::error!(path = %path.display(), %error, "cannot read the list of servers that are {what}: it is taken as empty");
             BTreeSet::new()
         }
     }
 }
 
-/// Tells the workers what is configured, and lets servers be checked that are new.
+/// Sends the layout to the workers, and starts the checks of new servers.
 async fn in_force(plane: &Arc<Plane>, held: &mut Held) -> Result<(), ServeError> {
     let layout = plane.layout();
     let mut outcome = Ok(());

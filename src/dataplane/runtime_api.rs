@@ -1,4 +1,4 @@
-//! The data plane as HAProxy's runtime API speaks about it.
+//! The data plane as HAProxy's runtime API shows and changes it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::platform::listen::Claim;
 /// Time until a client is forgotten that went, in ms: until its rates are quiet.
 const QUIET_MS: u64 = 2_000;
 
-/// The data plane, as it can be asked and told.
+/// The data plane, for queries and commands.
 #[derive(Debug)]
 pub(super) struct Speaker {
     plane: Arc<Plane>,
@@ -80,7 +80,7 @@ impl Speaker {
         self.reload.begin(&self.plane, claims).await
     }
 
-    /// Lets the workers accept nothing more and end with their last sessions.
+    /// Makes the workers stop accepting and end with their last sessions.
     pub(super) async fn drain(&self) {
         for inbox in self.plane.inboxes() {
             inbox.post(Told::Drain);
@@ -287,7 +287,7 @@ impl Subject for Speaker {
     }
 }
 
-/// Bytes sent to anybody.
+/// Bytes sent to clients and servers.
 pub(super) fn sent(plane: &Plane) -> u64 {
     let layout = plane.layout();
     layout

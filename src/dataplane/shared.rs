@@ -14,7 +14,7 @@ use super::server::{Event, Server};
 use super::topology::Layout;
 use crate::workers::Table;
 
-/// Descriptors of a table that are no sessions': listeners, epoll, logs, what was inherited.
+/// Descriptors of a table that do not belong to sessions: listeners, epoll, logs, inherited ones.
 const RESERVE: u64 = 64;
 /// Descriptors of one session.
 const PER_SESSION: u64 = 2;
@@ -46,7 +46,7 @@ impl Plane {
         self.layout.load_full()
     }
 
-    /// Something else is configured from now on. Workers are told apart.
+    /// Replaces the layout. The workers are notified separately.
     pub(crate) fn set_layout(&self, layout: Arc<Layout>) {
         self.process.reconfigure(layout.config.maxconn);
         self.layout.store(layout);
@@ -80,8 +80,9 @@ impl Plane {
         usize::try_from(room).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Lets `event` happen to a server, for `reason`: the change is told, its sessions end when it goes down, and who
-    /// waits gets what is new. Those who wait for `Cut` see it in force.
+    /// Applies `event` to a server, for `reason`: the change is logged, its sessions end when it
+    /// goes down, and free places go to waiting clients. The returned `Cut` can be awaited until
+    /// the sessions have ended.
     pub(crate) fn happens(
         &self,
         backend: &Arc<Backend>,
@@ -130,7 +131,7 @@ impl Plane {
         Cut(self.ask(|done| Order::Cut(Arc::clone(server), done)))
     }
 
-    /// Tells every worker, and returns what they will answer.
+    /// Sends an order to every worker, and returns their pending answers.
     pub(crate) fn ask<T>(&self, order: impl Fn(oneshot::Sender<T>) -> Order) -> Vec<oneshot::Receiver<T>> {
         let ask = |inbox: &Arc<Inbox>| {
             let (sender, answer) = oneshot::channel();
@@ -143,14 +144,14 @@ impl Plane {
 
 /// Sessions that end in all workers.
 #[derive(Debug, Default)]
-#[must_use = "it says when they have ended"]
+#[must_use = "await it to know when they have ended"]
 pub(crate) struct Cut(Vec<oneshot::Receiver<()>>);
 
 impl Cut {
     /// Waits until they have ended.
     pub(crate) async fn done(self) {
         for worker in self.0 {
-            // A worker that is gone has no sessions.
+            // A worker that has ended has no sessions.
             let _gone = worker.await;
         }
     }

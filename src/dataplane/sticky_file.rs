@@ -10,7 +10,8 @@
 //! ..
 //! ```
 //!
-//! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is passed over.
+//! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is
+//! passed over.
 
 use crate::platform::atomic_file;
 use std::collections::BTreeMap;
@@ -44,7 +45,8 @@ pub(crate) struct Remembered {
 }
 
 impl Remembered {
-    /// The entries of `backend`'s table, by server; without those of servers that `name` does not know.
+    /// The entries of `backend`'s table, by server; without those of servers that `name` does not
+    /// know.
     pub(crate) fn of_backend(
         backend: &str,
         entries: &[(IpAddr, u32, Duration)],
@@ -77,8 +79,8 @@ pub(crate) fn save(path: &Path, remembered: &[Remembered], now: SystemTime) -> i
     )
 }
 
-/// What the file at `path` says; nothing if it is not there. Clients whose time is over by `now` are left out. Says by a
-/// warning what it cannot make sense of.
+/// Reads the file at `path`; empty if it does not exist. Clients that are expired at `now` are left
+/// out. Logs a warning about lines that cannot be read.
 pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)) {
@@ -108,11 +110,11 @@ pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
 
 // Private
 
-/// What a text says.
+/// The content of a file.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading {
     remembered: Vec<Remembered>,
-    /// Lines that say nothing.
+    /// Lines without valid content.
     passed_over: usize,
 }
 
@@ -145,9 +147,9 @@ fn written(remembered: &[Remembered], now: Duration) -> String {
     text
 }
 
-/// What `text` says; none if it does not begin as it should.
+/// Reads `text`; `None` if its first line is wrong.
 fn read(text: &str, now: Duration) -> Option<Reading> {
-    // What follows the last line's end was cut off, and its time might be half a time.
+    // Text after the last line end was cut off, and its time may be incomplete.
     let (whole, cut_off) = text.rsplit_once('\n')?;
     let mut lines = whole.split('\n');
     if lines.next() != Some(FORMAT) {

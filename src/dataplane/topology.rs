@@ -1,5 +1,5 @@
-//! What is configured now: frontends, backends, and what holds for all. Replaced as a whole; its parts live on where their
-//! names do.
+//! The configuration in force: frontends, backends, and process-wide settings. It is replaced as a
+//! whole; parts with the same names live on.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use crate::dataplane_config::{Dataplane, DataplaneBackend, DataplaneFrontend};
 use crate::haproxy_api::{ServerHealth, ServerState};
 use crate::profile::Table;
 
-/// HAProxy counts frontends and backends together, and 1 is its own.
+/// HAProxy numbers frontends and backends together, and keeps 1 for itself.
 const FIRST_ID: u32 = 2;
 
 /// What is configured now.
@@ -44,7 +44,7 @@ pub(crate) struct Times {
 }
 
 impl Layout {
-    /// What `config` says, with those parts of `old` that go on.
+    /// The layout of `config`, with the parts of `old` that it keeps.
     pub(crate) fn new(config: Dataplane, old: Option<&Layout>, away: &Away, clock: &Clock) -> Layout {
         let (frontend_ids, backend_ids) = ids(&config, old);
         let backends: Vec<Arc<Backend>> = config
@@ -100,9 +100,10 @@ impl Layout {
         Some((Arc::clone(backend), server))
     }
 
-    /// The address from which `worker` makes its connection number `serial`, when there is a choice. Each worker has a
-    /// part of its own while there are enough, so that they do not look for ports in each other's way. After `failures`,
-    /// which may be the address's, it is another one.
+    /// The address from which `worker` makes its connection number `serial`, when several are
+    /// configured. Each worker has its own part of them while there are enough, so that workers do
+    /// not compete for ports. After `failures`, which the address may have caused, it is another
+    /// one.
     pub(crate) fn source(&self, worker: u16, serial: u64, failures: usize, to: IpAddr) -> Option<IpAddr> {
         let sources = &self.config.sources;
         let workers = usize::from(self.config.workers.max(1));
@@ -115,8 +116,8 @@ impl Layout {
 
 // Private
 
-/// Numbers of frontends and of backends. Who goes on keeps its own, wherever it stands now: a new one in front must not
-/// cost the others their connections, sticky clients and counters.
+/// Numbers of frontends and of backends. Those that stay keep their number, at any position: a new
+/// one in front must not cost the others their connections, sticky clients and counters.
 fn ids(config: &Dataplane, old: Option<&Layout>) -> (Vec<u32>, Vec<u32>) {
     let frontend = |it: &DataplaneFrontend| old?.frontend(&it.name).map(|known| known.id);
     let backend = |it: &DataplaneBackend| old?.backend(&it.name).map(|known| known.id);
@@ -219,7 +220,7 @@ fn backend(
     }
 }
 
-/// The table that goes on, or a new one that knows the same, without clients of servers that do not go on.
+/// The existing table, or a new one with the same entries, without clients of removed servers.
 fn sticky(table: Table, before: Option<&Pool>, servers: &[Arc<Server>]) -> Arc<StickyTable> {
     let fresh = || Arc::new(StickyTable::new(table.size.get(), table.expire.duration()));
     let Some((before, old)) = before.and_then(|pool| Some((pool, pool.sticky.clone()?))) else {

@@ -1,4 +1,5 @@
-//! HAProxy's runtime API: the dialect of its stats socket, spoken by HAProxy and by our own data plane.
+//! HAProxy's runtime API: the dialect of its stats socket, spoken by HAProxy and by our own data
+//! plane.
 //!
 //! One line is asked, the answer follows, an empty line ends it, and the connection closes.
 

@@ -54,8 +54,8 @@ async fn by_rows(cluster: &Cluster) -> Result<Count, String> {
     Ok(total(nodes.collect()))
 }
 
-/// nginx counts the connections of all its workers, those of before a reload included, and of all its listeners: what is
-/// not at the target is left out, and our own question.
+/// nginx counts the connections of all its workers, those of before a reload included, and of all
+/// its listeners: what is not at the target is left out, and our own question.
 async fn by_page(page: &Path, endpoints: &Endpoints, target: SocketAddr) -> Result<Count, String> {
     let ports = endpoints.listeners.values().map(SocketAddr::port);
     let others: Vec<SocketAddr> = ports

@@ -39,8 +39,8 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shut
 pub(super) struct Laid {
     /// This test's.
     pub(super) own: Count,
-    /// All of them, where there are others: a balancer that deals connections out in turn is even over all, whoever's they
-    /// are.
+    /// All of them, where there are others: a balancer that deals connections out in turn is even
+    /// over all, whoever's they are.
     pub(super) all: Count,
     /// Of all, connections of other clients.
     pub(super) others: u64,
@@ -177,7 +177,8 @@ pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
     }
 }
 
-/// Whether all that count the same thing have counted the same, while there were so many others before and after.
+/// Whether all that count the same thing have counted the same, while there were so many others
+/// before and after.
 fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     let at_target = counts.generator.total == counts.to_target;
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
@@ -192,8 +193,9 @@ fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }
 
-/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known. While those come and go, some are
-/// not at a node yet, or not any more: nobody of ours may be missing then, and no more be there than others are.
+/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known.
+/// While those come and go, some are not at a node yet, or not any more: nobody of ours may be
+/// missing then, and no more be there than others are.
 fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
     let of_ours = |name: &str| {
         let node = ours.nodes.iter().find(|node| node.name == name);

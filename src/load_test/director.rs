@@ -32,7 +32,8 @@ const FAILS_AFTER: u32 = 3;
 const GIVE_UP: u32 = 4;
 /// How late a client's patience may end: timers are that coarse.
 const COARSENESS: Duration = Duration::from_millis(500);
-/// Clients that come back: one of a hundred, but not fewer and not more than these, as far as there are so many.
+/// Clients that come back: one of a hundred, but not fewer and not more than these, as far as there
+/// are so many.
 const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
 
 /// A test on its way.
@@ -130,7 +131,8 @@ impl<'a> Director<'a> {
 
     // Private
 
-    /// Until all connections are made; whether they are. A target that serves no more clients is not waited for.
+    /// Until all connections are made; whether they are. A target that serves no more clients is
+    /// not waited for.
     async fn ramp(&mut self) -> bool {
         let per_connection = self.order.rate.map_or(0.0, |rate| 2.0 / rate);
         let limit = self.order.patience
@@ -208,7 +210,8 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too long.
+    /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too
+    /// long.
     async fn fail(
         &mut self,
         cluster: &Cluster,
@@ -238,7 +241,8 @@ impl<'a> Director<'a> {
         Ok(victims)
     }
 
-    /// Until what was asked in the hold is answered: a message is not unanswered because it was the last one.
+    /// Until what was asked in the hold is answered: a message is not unanswered because it was the
+    /// last one.
     async fn let_answer(&mut self) {
         let begin = Instant::now();
         loop {
@@ -271,7 +275,8 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Whether there is nothing to wait for any more: somebody has ended the test, or a worker has died.
+    /// Whether there is nothing to wait for any more: somebody has ended the test, or a worker has
+    /// died.
     fn ends_early(&self, standing: &Standing) -> bool {
         self.stop.is_ordered() || standing.workers < self.order.workers
     }

@@ -11,8 +11,8 @@ use super::results::ErrorCount;
 pub(crate) struct Errors(BTreeMap<Kind, (u64, String)>);
 
 impl Errors {
-    /// One more, of the client at `address`, at `at` (microseconds since the test began). The first of its kind is kept as the
-    /// example.
+    /// One more, of the client at `address`, at `at` (microseconds since the test began). The first
+    /// of its kind is kept as the example.
     pub(crate) fn add(&mut self, trouble: &Trouble, address: Option<IpAddr>, at: u64) {
         let example = || {
             let from = address.map_or(String::new(), |address| format!(" from {address}"));

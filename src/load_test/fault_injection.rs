@@ -74,7 +74,8 @@ impl Failing {
         let Ok(failovers) = self.supervisor.failovers().await else {
             return;
         };
-        // The node's last sign of life may be a little before it was stopped: probes come once a second.
+        // The node's last sign of life may be a little before it was stopped: probes come once a
+        // second.
         let begin = self.at_unix_us.saturating_sub(2_000_000);
         let is_this = |failover: &Failover| failover.node == self.node && failover.began_unix_us >= begin;
         self.told = failovers.failovers.into_iter().find(is_this).or(self.told.take());
@@ -100,7 +101,8 @@ impl Failing {
 
     // Private
 
-    /// A time of the supervisor's, which counts from the last sign of life, from when the node was made to fail.
+    /// A time of the supervisor's, which counts from the last sign of life, from when the node was
+    /// made to fail.
     fn since(&self, time: impl Fn(&Failover) -> Option<f64>) -> Option<f64> {
         let told = self.told.as_ref()?;
         #[expect(clippy::cast_precision_loss, reason = "within some seconds of each other")]

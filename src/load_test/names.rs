@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// More nodes are told apart by nobody: a target with a new name for everybody is not to fill memory.
+/// More nodes are told apart by nobody: a target with a new name for everybody is not to fill
+/// memory.
 const MAX_NAMES: usize = 64;
 /// What all others are called.
 const OTHERS: &str = "(others)";

@@ -1,7 +1,8 @@
 //! When messages are due: an open-loop schedule, which does not wait for answers.
 //!
-//! Each client has its turn once in an interval, all interleaved evenly. A message is late from when it was due, not from when
-//! it was sent: so a target that stalls cannot hide it by keeping clients from asking ("coordinated omission").
+//! Each client has its turn once in an interval, all interleaved evenly. A message is late from
+//! when it was due, not from when it was sent: so a target that stalls cannot hide it by keeping
+//! clients from asking ("coordinated omission").
 
 /// The schedule of one worker's clients. Times are microseconds since the test began.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,8 +16,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// The schedule of worker `number` of `workers`, between which `clients` are dealt out in turn, for `per_second` messages
-    /// of all of them.
+    /// The schedule of worker `number` of `workers`, between which `clients` are dealt out in turn,
+    /// for `per_second` messages of all of them.
     pub(crate) fn new(per_second: f64, clients: u32, number: u16, workers: u16) -> Pace {
         let between = 1_000_000.0 / per_second;
         Pace {

@@ -21,7 +21,8 @@ pub struct Glance {
     pub errors: u64,
     /// Connections that were made over the last moment, per second.
     pub rate_per_second: f64,
-    /// Of the messages answered over the last moment, the 99th percentile; none when there were none.
+    /// Of the messages answered over the last moment, the 99th percentile; none when there were
+    /// none.
     pub p99_ms: Option<f64>,
     /// Connections of each node, by name.
     pub held: Vec<(String, u32)>,

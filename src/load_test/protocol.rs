@@ -17,7 +17,8 @@ pub enum Protocol {
     Http,
     /// A WebSocket.
     Ws,
-    /// HTTP with SSE, of MCP 2024-11-05: a stream of events, and a short connection for every message.
+    /// HTTP with SSE, of MCP 2024-11-05: a stream of events, and a short connection for every
+    /// message.
     Sse,
 }
 

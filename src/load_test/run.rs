@@ -70,7 +70,8 @@ impl RunError {
     }
 }
 
-/// Tests as `order` says, and tells `glances` how far it is. When `stop` is ordered it ends with what it has found so far.
+/// Tests as `order` says, and tells `glances` how far it is. When `stop` is ordered it ends with
+/// what it has found so far.
 ///
 /// # Errors
 /// When there is nothing to test, or nothing to test with.

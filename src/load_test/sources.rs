@@ -8,7 +8,8 @@ use crate::plan::CLIENT_SOURCES;
 const FIRST: u32 = 0x7f10_0000;
 const COUNT: u32 = CLIENT_SOURCES;
 
-/// The source addresses of a load test. Clients take them in turn, so that those of one address come as far apart as can be.
+/// The source addresses of a load test. Clients take them in turn, so that those of one address
+/// come as far apart as can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sources {
     /// 0: the kernel chooses.
@@ -21,8 +22,9 @@ impl Sources {
     /// The kernel's choice.
     pub const NONE: Sources = Sources { count: 0, from: 0 };
 
-    /// `count` loopback addresses, at most 14,680,064, from somewhere in the block: another test, or one of just before, that
-    /// stuck to nodes by its addresses, has others most likely. `seed` says from where.
+    /// `count` loopback addresses, at most 14,680,064, from somewhere in the block: another test,
+    /// or one of just before, that stuck to nodes by its addresses, has others most likely. `seed`
+    /// says from where.
     #[must_use]
     pub const fn loopback(count: u32, seed: u32) -> Sources {
         Sources {

@@ -12,7 +12,8 @@ use super::times::Times;
 pub(crate) struct Tally {
     /// Answers of each node, by its number.
     pub(crate) nodes: Vec<Times>,
-    /// From connecting until the answer to `initialize`, of connections that were made before the hold.
+    /// From connecting until the answer to `initialize`, of connections that were made before the
+    /// hold.
     pub(crate) handshake: Times,
     /// What went wrong.
     pub(crate) errors: Errors,

@@ -1,4 +1,5 @@
-//! A load test as it might have gone: the reference's 100,000 connections, and one node killed in the middle.
+//! A load test as it might have gone: the reference's 100,000 connections, and one node killed in
+//! the middle.
 
 use super::protocol::Protocol;
 use super::results::{

@@ -2,7 +2,8 @@
 
 use super::results::{Moment, Phase};
 
-/// Moments at most. When there are more, every second one is dropped, and they are taken half as often.
+/// Moments at most. When there are more, every second one is dropped, and they are taken half as
+/// often.
 const MAX_POINTS: usize = 600;
 
 /// Moments of a test.
@@ -22,7 +23,8 @@ impl Timeline {
         }
     }
 
-    /// Whether it is time for another moment: one that is not too near to the last one of the same phase.
+    /// Whether it is time for another moment: one that is not too near to the last one of the same
+    /// phase.
     pub(super) fn wants(&self, at_seconds: f64, phase: Phase) -> bool {
         self.moments
             .last()

@@ -1,4 +1,4 @@
-//! What went wrong, as JSON-RPC says it.
+//! JSON-RPC errors and their codes.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +26,12 @@ pub enum Code {
     MethodNotFound = -32601,
     /// Parameters that the method cannot use.
     InvalidParams = -32602,
-    /// The server's own fault.
+    /// A fault of the server itself.
     InternalError = -32603,
-    /// The server has as much to do as it may. The same code as a balancer's for nodes that are all full.
+    /// The server has as much to do as it may. The same code as a balancer's for nodes that are all
+    /// full.
     Unavailable = GatewayError::Unavailable as i32,
-    /// There is no such session (any more). What the official SDKs' servers answer too.
+    /// The session does not exist (any more). The official SDKs' servers answer the same code.
     NoSession = -32001,
     /// The client has taken its request back. The number is that of the Language Server Protocol.
     Cancelled = -32800,

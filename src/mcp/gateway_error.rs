@@ -1,10 +1,11 @@
 //! What a client gets when its request cannot be served now, by the balancer or by a full node.
 //!
-//! This is the one table of these errors: the balancers' configurations are rendered from it, and the nodes answer by it. The code
-//! in the JSON-RPC error is the HTTP status. JSON-RPC keeps -32768 to -32000 for itself, and MCP 2026-07-28 forbids codes of
-//! that range that it does not define.
+//! This is the one table of these errors: the balancers' configurations are rendered from it, and
+//! the nodes answer with it. The code in the JSON-RPC error is the HTTP status. JSON-RPC reserves
+//! -32768 to -32000, and MCP 2026-07-28 forbids codes of that range that it does not define.
 //!
-//! No status is 404 or 405: clients take those for the end of their session or for a server of another MCP version.
+//! No status is 404 or 405: clients take those for the end of their session or for a server of
+//! another MCP version.
 
 use super::{Id, Response, RpcError};
 
@@ -57,7 +58,8 @@ impl GatewayError {
         }
     }
 
-    /// The body that a balancer sends: a JSON-RPC error on one line, without an id, since a balancer reads no bodies.
+    /// The body that a balancer sends: a JSON-RPC error on one line, without an id, since a
+    /// balancer reads no bodies.
     #[must_use]
     pub fn to_json(self) -> String {
         let error = RpcError {

@@ -3,19 +3,19 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A request's id: a string, a number or null. Kept as it was written, so that it goes back unchanged, be it `1.0` or
-/// a number that no machine type holds.
+/// A request's id: a string, a number or null. It is kept as it was written, so that it is returned
+/// unchanged, even `1.0` or a number that no machine type can hold.
 #[derive(Clone, Debug, Serialize)]
 pub struct Id(Box<RawValue>);
 
 impl Id {
-    /// The id of a response to something whose id cannot be told.
+    /// The id of a response to a message whose id is unknown.
     #[must_use]
     pub fn null() -> Id {
         Id(RawValue::NULL.to_owned())
     }
 
-    /// The id that is written as `raw`; `None` when that is no id.
+    /// The id that is written as `raw`; `None` when that is not an id.
     pub(super) fn read(raw: &RawValue) -> Option<Id> {
         let is_id = matches!(raw.get().as_bytes(), [b'"' | b'-' | b'0'..=b'9', ..] | b"null");
         is_id.then(|| Id(raw.to_owned()))

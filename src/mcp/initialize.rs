@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use super::Version;
 
-/// What a client says of itself in `initialize`; the rest is not needed.
+/// The parameters of `initialize` that a server needs; the others are skipped.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitializeParams<'a> {
-    /// The version that it wants to speak.
+    /// The version that the client requests.
     #[serde(borrow)]
     pub protocol_version: Cow<'a, str>,
 }
 
-/// What a server with tools says of itself.
+/// A server's answer to `initialize`, with the capability of tools.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitializeResult<'a> {
-    /// The version that will be spoken.
+    /// The version that the server has chosen.
     pub protocol_version: Version,
     /// What it can do.
     capabilities: Capabilities,
-    /// Who it is.
+    /// The server's name and version.
     pub server_info: Implementation<'a>,
 }
 
 /// A program that speaks MCP.
 #[derive(Clone, Debug, Serialize)]
 pub struct Implementation<'a> {
-    /// Its name; a node's own, not the program's, so that clients can tell nodes apart.
+    /// Its name; each node has its own, so that clients can distinguish nodes.
     pub name: &'a str,
     /// Its version.
     pub version: &'a str,

@@ -9,7 +9,8 @@ use super::MAX_MESSAGE;
 const READ_MIN: usize = 4 * 1024;
 const READ_MAX: usize = 64 * 1024;
 
-/// Cuts a byte stream into lines of at most [`MAX_MESSAGE`] bytes. Holds no memory between messages.
+/// Cuts a byte stream into lines of at most [`MAX_MESSAGE`] bytes. Holds no memory between
+/// messages.
 #[derive(Debug, Default)]
 pub struct Lines {
     buffer: BytesMut,
@@ -25,13 +26,14 @@ pub struct Lines {
 pub struct TooLong;
 
 impl Lines {
-    /// Where the next bytes of the stream are to be put.
+    /// The buffer for the next bytes of the stream.
     pub fn room(&mut self) -> Limit<&mut BytesMut> {
         self.buffer.reserve(READ_MIN);
         (&mut self.buffer).limit(READ_MAX)
     }
 
-    /// The next whole line without its end (`\n` or `\r\n`); `None` when more bytes are needed. Blank lines are skipped.
+    /// The next whole line without its end (`\n` or `\r\n`); `None` when more bytes are needed.
+    /// Blank lines are skipped.
     ///
     /// # Errors
     /// When the line is too long. The stream cannot be used any more.
@@ -67,7 +69,8 @@ impl Lines {
 
     // Private
 
-    /// Keeps nothing for no bytes, and little for a few that a large message left behind.
+    /// Frees the buffer's memory when it is empty, and most of it when a large message has left few
+    /// bytes.
     fn give_memory_back(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();

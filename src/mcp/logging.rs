@@ -1,4 +1,4 @@
-//! How grave a log message is, and from where on a client wants to know.
+//! Severity levels of log messages, and the level that a client sets.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,6 @@ pub enum Level {
 /// The parameters of `logging/setLevel`.
 #[derive(Debug, Deserialize)]
 pub struct SetLevelParams {
-    /// The least grave level that the client wants to see.
+    /// The lowest level that the client wants to receive.
     pub level: Level,
 }

@@ -9,12 +9,12 @@ use super::{Code, Id, Response, RpcError};
 /// The most messages in one batch.
 pub const MAX_BATCH: usize = 100;
 
-/// What one text holds.
+/// The content of one text.
 #[derive(Debug)]
 pub enum Incoming<'a> {
     /// A message.
     One(Message<'a>),
-    /// Several: part of MCP 2025-03-26 only. Each may be refused on its own.
+    /// Several messages: part of MCP 2025-03-26 only. Each may be refused on its own.
     Batch(Vec<Result<Message<'a>, Response>>),
 }
 
@@ -23,18 +23,18 @@ pub enum Incoming<'a> {
 pub enum Message<'a> {
     /// Wants a response.
     Request(Request<'a>),
-    /// Wants none.
+    /// A message without a response.
     Notification {
-        /// What it tells.
+        /// The kind of notification.
         method: String,
         /// In detail.
         params: Params<'a>,
     },
-    /// The response to a request of ours.
+    /// The response to one of our own requests.
     Response,
 }
 
-/// A message that wants a response.
+/// A message that needs a response.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// To be given back with the response.
@@ -45,7 +45,8 @@ pub struct Request<'a> {
     pub params: Params<'a>,
 }
 
-/// The parameters of a request, or the arguments of a tool, not read yet. None and null are the same.
+/// The parameters of a request, or the arguments of a tool, not parsed yet. Missing and null are
+/// the same.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Params<'a>(#[serde(borrow)] Option<&'a RawValue>);
@@ -70,7 +71,8 @@ impl<'a> Incoming<'a> {
     /// Reads one text.
     ///
     /// # Errors
-    /// The response that is due when it is no message.
+    ///
+    /// The response to send when the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Incoming<'a>, Response> {
         if text.trim_ascii_start().starts_with(b"[") {
             let Batch(texts) = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
@@ -86,10 +88,11 @@ impl<'a> Incoming<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads one text that is no batch.
+    /// Reads one text that is not a batch.
     ///
     /// # Errors
-    /// The response that is due when it is no message.
+    ///
+    /// The response to send when the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Message<'a>, Response> {
         let envelope: Envelope<'a> = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
         // serde would fill the fields from an array too, by position.
@@ -101,10 +104,11 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Params<'a> {
-    /// Reads them as what the method needs; what it does not know is skipped.
+    /// Parses the parameters as the type that the method needs; unknown fields are skipped.
     ///
     /// # Errors
-    /// When they are no object, or not the right one.
+    ///
+    /// When the parameters are not an object, or lack what the method needs.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, RpcError> {
         let text = self.0.map_or("{}", RawValue::get);
         if !text.starts_with('{') {
@@ -121,7 +125,8 @@ impl<'a> Params<'a> {
 
 // Private
 
-/// The fields of all kinds of messages. Raw, so that a bad one is told apart from bad JSON and the id is known.
+/// The fields of all kinds of messages. They stay raw, so that a bad field is distinguished from
+/// bad JSON and the id is known.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -177,7 +182,8 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The texts of a batch. Stops at the limit: a text of many short elements must not become a list many times its size.
+/// The texts of a batch. Parsing stops at the limit: a text of many short elements must not become
+/// a list many times its size.
 struct Batch<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for Batch<'de> {
@@ -227,7 +233,7 @@ fn invalid(id: Id, why: &str) -> Response {
     )
 }
 
-/// What serde says, cut to a length that a log line or an answer can bear: it quotes what it found.
+/// serde's message, cut to a length that fits a log line or an answer: it quotes the input.
 fn reason(error: &serde_json::Error) -> String {
     const LONGEST: usize = 200;
     let mut reason = error.to_string();

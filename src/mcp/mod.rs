@@ -1,9 +1,11 @@
 //! JSON-RPC 2.0 and the Model Context Protocol, as messages.
 //!
-//! Texts from the network are read once and in place: parameters stay [raw](Params) until the method that wants them is
-//! known, and what no method wants is never built. So a message costs little more memory than its text, whatever is in it.
+//! Texts from the network are read once and in place: parameters stay [raw](Params) until the
+//! method that needs them is known, and unused parts are never built. So a message costs little
+//! more memory than its text, whatever it contains.
 //!
-//! Specifications: <https://www.jsonrpc.org/specification>, <https://modelcontextprotocol.io/specification>.
+//! Specifications: <https://www.jsonrpc.org/specification>,
+//! <https://modelcontextprotocol.io/specification>.
 
 mod error;
 mod gateway_error;
@@ -32,5 +34,6 @@ pub use version::Version;
 /// The longest message that is read, in bytes: 16 MiB, as erlmcp's.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
-/// The request by which a node is asked for a sign of life: any answer, an error too, is one. Without line feed.
+/// The request that checks whether a node is alive: any answer counts, even an error. Without line
+/// feed.
 pub const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;

@@ -1,10 +1,10 @@
-//! What a server tells without being asked.
+//! Notifications that a server sends without a request.
 
 use serde::Serialize;
 
 use super::{Id, Level};
 
-/// A message that wants no response.
+/// A message without a response.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "method", content = "params")]
 pub enum Notification<'a> {
@@ -13,7 +13,7 @@ pub enum Notification<'a> {
     Message {
         /// How grave it is.
         level: Level,
-        /// Who says it.
+        /// The name of the sender.
         logger: &'a str,
         /// What.
         data: &'a str,
@@ -45,7 +45,7 @@ impl Notification<'_> {
             jsonrpc: "2.0",
             notification: self,
         };
-        // Strings and numbers: nothing in it can fail to be written.
+        // Strings and numbers only: serialization cannot fail.
         serde_json::to_vec(&message).unwrap_or_default()
     }
 }

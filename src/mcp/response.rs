@@ -44,7 +44,7 @@ impl Response {
     /// As text, on one line, without its end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        // Raw JSON, strings and numbers: nothing in it can fail to be written.
+        // Raw JSON, strings and numbers only: serialization cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 }

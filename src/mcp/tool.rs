@@ -32,7 +32,7 @@ pub struct CallParams<'a> {
     /// The tool.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
-    /// Its arguments, not read yet.
+    /// The arguments, not parsed yet.
     #[serde(borrow, default)]
     pub arguments: Params<'a>,
     #[serde(borrow, default, rename = "_meta")]
@@ -40,7 +40,7 @@ pub struct CallParams<'a> {
 }
 
 impl CallParams<'_> {
-    /// The token under which the client wants to be told how far the call is, if it does.
+    /// The token for progress notifications of this call, if the client requests them.
     #[must_use]
     pub fn progress_token(&self) -> Option<Id> {
         Id::read(self.meta.as_ref()?.progress_token?)
@@ -53,7 +53,7 @@ impl CallParams<'_> {
 pub struct CallResult {
     /// What the model gets to see.
     pub content: Vec<Content>,
-    /// Whether that tells of a failure.
+    /// Whether the result is a failure.
     pub is_error: bool,
 }
 
@@ -90,7 +90,7 @@ impl CallResult {
 
 // Private
 
-/// What goes along with a call.
+/// The metadata of a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CallMeta<'a> {

@@ -1,4 +1,4 @@
-//! The revisions of MCP that we speak.
+//! The supported revisions of MCP.
 
 use serde::{Serialize, Serializer};
 
@@ -38,14 +38,14 @@ impl Version {
         }
     }
 
-    /// The version called `name`, if we speak it.
+    /// The version called `name`, if it is supported.
     #[must_use]
     pub fn named(name: &str) -> Option<Version> {
         Version::ALL.into_iter().find(|version| version.name() == name)
     }
 
-    /// What a server answers to a client that wants `name`: the same if it speaks it, else the newest it knows. A client
-    /// that cannot use that disconnects.
+    /// The version that a server answers to a client that requests `name`: the same if the server
+    /// supports it, else its newest. A client that cannot use that version disconnects.
     #[must_use]
     pub fn negotiate(name: &str) -> Version {
         Version::named(name).unwrap_or(Version::NEWEST)

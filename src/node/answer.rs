@@ -11,17 +11,17 @@ use crate::mcp::Response;
 /// A response that takes its time.
 pub(super) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Who asks, and where to tell what concerns the question.
+/// The client that sent a request, and the outbox for messages about that request.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
-    /// Who.
+    /// The client.
     pub(super) client: Arc<Client>,
-    /// Where it is told how far its requests are.
+    /// The outbox for the progress of its requests.
     pub(super) aside: Arc<Outbox>,
 }
 
 impl Asker {
-    /// Somebody with one stream for all.
+    /// A client with one stream for all messages.
     pub(super) fn alone(client: Arc<Client>) -> Asker {
         Asker {
             aside: Arc::clone(&client.outbox),
@@ -44,7 +44,7 @@ pub(super) enum Reply {
 pub(super) enum Answer {
     /// Only notifications or responses were in it.
     Nothing,
-    /// It was no message.
+    /// The text was not a message.
     Malformed(Vec<u8>),
     /// The response, or the responses to a batch.
     Now(Vec<u8>),

@@ -1,4 +1,4 @@
-//! What a node knows about somebody who asks: over one connection, or in one session.
+//! A client's state in a node: one per connection, or one per session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,17 +7,17 @@ use tokio::sync::Notify;
 use super::outbox::Outbox;
 use crate::mcp::{Id, Level, Notification};
 
-/// Somebody who asks.
+/// A client.
 #[derive(Debug, Default)]
 pub(super) struct Client {
-    /// What it is to be told.
+    /// Messages to be sent to it.
     pub(super) outbox: Arc<Outbox>,
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The least grave messages that it wants for its log.
+    /// The lowest log level that it wants.
     level: Level,
     /// Its requests that are not answered yet.
     running: Vec<(Id, Arc<Notify>)>,
@@ -31,19 +31,19 @@ pub(super) struct Running {
 }
 
 impl Client {
-    /// Somebody who comes without a session: there is no stream on which anything could be told.
+    /// A client without a session: it has no stream for unrequested messages.
     pub(super) fn passing() -> Arc<Client> {
         let client = Client::default();
         client.outbox.end();
         Arc::new(client)
     }
 
-    /// Sets the least grave level that it wants to see.
+    /// Sets the lowest log level that it wants.
     pub(super) fn set_level(&self, level: Level) {
         self.known().level = level;
     }
 
-    /// Tells something for its log, if it wants to know. Returns whether that may ever be read.
+    /// Queues a log message, if the client wants its level. Returns whether it may ever be read.
     pub(super) fn tell(&self, level: Level, logger: &str, text: &str) -> bool {
         if level < self.known().level {
             return false;
@@ -80,7 +80,7 @@ impl Client {
         }
     }
 
-    /// It is gone: its requests need no answers, and what it was to be told nobody will read.
+    /// The client is gone: its requests need no answers, and its queued messages are dropped.
     pub(super) fn end(&self) {
         self.outbox.end();
         for (_, cancel) in &self.known().running {

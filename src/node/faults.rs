@@ -26,7 +26,7 @@ pub enum Port {
     Http,
 }
 
-/// It is no port's name.
+/// The text is not a port's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither tcp nor http")]
 pub struct NoPort;
@@ -71,7 +71,7 @@ impl Faults {
     }
 }
 
-/// Reads what comes and says nothing, until the client ends.
+/// Reads the client's bytes and sends no answer, until the client ends.
 pub(super) async fn listen_only(mut stream: TcpStream) {
     let mut waste = [0; 1024];
     while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}

@@ -7,10 +7,11 @@ use super::answer::Later;
 
 /// Requests that are answered side by side.
 const MAX_COUNT: usize = 64;
-/// Bytes of requests that are answered side by side: what they hold is not larger. The last one may go beyond.
+/// Bytes of requests that are answered side by side: what they hold is not larger. The last one may
+/// go beyond.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Responses that take their time; they come out as they are ready. Costs nothing while there are none.
+/// Responses in progress; each is returned when it is ready. Costs no memory while there are none.
 #[derive(Default)]
 pub(super) struct InFlight {
     responses: Option<FuturesUnordered<Later<Measured>>>,
@@ -21,7 +22,7 @@ pub(super) struct InFlight {
 type Measured = (usize, Vec<u8>);
 
 impl InFlight {
-    /// Whether there are none.
+    /// Whether no response is in progress.
     pub(super) fn is_empty(&self) -> bool {
         self.responses.is_none()
     }
@@ -39,7 +40,7 @@ impl InFlight {
         self.responses.get_or_insert_default().push(response);
     }
 
-    /// The next one that is ready; never, when there are none.
+    /// The next response that is ready; waits for ever when none is in progress.
     pub(super) async fn next(&mut self) -> Vec<u8> {
         let Some(responses) = &mut self.responses else {
             return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! Who answers: the methods of MCP, whatever they came in by.
+//! The methods of MCP, independent of the transport.
 
 use futures_util::FutureExt;
 
@@ -11,7 +11,7 @@ use super::answer::{Answer, Asker, Later, Reply};
 use super::client::Running;
 use super::tools::{self, Called};
 
-/// An MCP server. It keeps nothing about its clients; what there is to know of one comes with each message.
+/// An MCP server. It has no state of its clients; each message comes with the state of its client.
 #[derive(Debug)]
 pub(super) struct Mcp {
     name: String,
@@ -62,7 +62,7 @@ impl Mcp {
                 Ok(params) => return Reply::Welcome(Response::success(id, &self.introduction(&params))),
                 Err(error) => Err(error),
             },
-            // Answered without a handshake too: health checks ask nothing else.
+            // Answered without a handshake too: health checks send only this.
             "ping" => Ok(Response::success(id.clone(), &Empty {})),
             "logging/setLevel" => params.read::<SetLevelParams>().map(|params| {
                 asker.client.set_level(params.level);
@@ -120,7 +120,7 @@ impl Mcp {
 
 // Private
 
-/// Takes note of what a client tells.
+/// Handles a client's notification.
 fn hear(method: &str, params: Params<'_>, asker: &Asker) {
     // A client that is confused about its requests gets their answers.
     if method == "notifications/cancelled"
@@ -136,7 +136,8 @@ fn hear(method: &str, params: Params<'_>, asker: &Asker) {
 async fn unless_cancelled(running: Running, id: Id, result: Later<CallResult>) -> Response {
     tokio::select! {
         result = result => Response::success(id, &result),
-        // Nobody waits for it; but whatever carries it, a POST for one, has to end.
+        // The client does not wait for this response; but what carries the request, such as a POST,
+        // has to end.
         () = running.cancelled() => Response::error(id, RpcError::new(Code::Cancelled, "cancelled")),
     }
 }

@@ -1,9 +1,10 @@
 //! The embedded MCP node: a real MCP server, made to hold many connections.
 //!
-//! JSON-RPC comes in over TCP, one message per line (`tcp`), over HTTP (`http`), and over what HTTP becomes (`websocket`); all
-//! ask the same server (`mcp_server`). It knows those who ask as `client`s: one per connection, or per one of the `sessions` of
-//! those who come over many. What it tells them unasked waits in their `outbox`. [`workers`] hold the connections, so that more
-//! fit than into one descriptor table; a session's requests may come to any of them.
+//! JSON-RPC comes in over TCP, one message per line (`tcp`), over HTTP (`http`), and over WebSocket
+//! (`websocket`); all use the same server (`mcp_server`). Each connection has a `client`, and so
+//! has each of the `sessions` that use many connections. Messages that no request caused wait in
+//! the client's `outbox`. [`workers`] hold the connections, so that more fit than into one
+//! descriptor table; a session's requests may reach any of them.
 
 mod answer;
 mod client;
@@ -39,10 +40,10 @@ use worker::Shared;
 pub use faults::{Faults, NoPort, Port};
 pub use settings::Settings;
 
-/// What requests in flight get to be answered when the node is told to end.
+/// Time for requests in flight to be answered after the node is ordered to end.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// A node that has its addresses and does not serve yet.
+/// A node that has bound its addresses and does not serve yet.
 #[derive(Debug)]
 pub struct Node {
     settings: Settings,
@@ -66,7 +67,7 @@ pub enum NodeError {
     Workers(#[from] WorkersError),
 }
 
-/// Serves until it is told to end.
+/// Serves until it is ordered to end.
 ///
 /// # Errors
 /// When it cannot have its addresses or its threads.
@@ -81,7 +82,8 @@ impl Node {
     /// Takes the addresses that `settings` name.
     ///
     /// # Errors
-    /// When somebody else has one of them.
+    ///
+    /// When one of the addresses is in use.
     pub fn bind(settings: Settings) -> Result<Node, NodeError> {
         let claim = |address| Claim::new(address).map_err(|source| NodeError::Bind { address, source });
         Ok(Node {
@@ -91,19 +93,19 @@ impl Node {
         })
     }
 
-    /// Where it will speak MCP over TCP, with the real port.
+    /// The address for MCP over TCP, with the real port.
     #[must_use]
     pub const fn tcp(&self) -> SocketAddr {
         self.tcp.address()
     }
 
-    /// Where it will speak MCP over HTTP, with the real port.
+    /// The address for MCP over HTTP, with the real port.
     #[must_use]
     pub fn http(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(Claim::address)
     }
 
-    /// Serves until it is told to end.
+    /// Serves until it is ordered to end.
     ///
     /// # Errors
     /// When a worker cannot be made or cannot listen.

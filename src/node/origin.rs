@@ -1,13 +1,15 @@
 //! Which web pages may use a node.
 //!
-//! A page anywhere on the web can make its reader's browser send requests to 127.0.0.1, or to a name of its own that
-//! suddenly resolves to it (DNS rebinding). Browsers say where the page came from in `Origin`, and MCP wants it checked.
+//! Any page on the web can make its reader's browser send requests to 127.0.0.1, or to a host name
+//! that suddenly resolves to it (DNS rebinding). Browsers send the origin of the page in `Origin`,
+//! and MCP requires that servers check it.
 
 use std::net::IpAddr;
 
 use hyper::Uri;
 
-/// Whether a request with this `Origin` may be served: pages of this machine and of the `allowed` hosts, whatever the port.
+/// Whether a request with this `Origin` may be served: pages of this machine and of the `allowed`
+/// hosts, whatever the port.
 pub(super) fn may_ask(origin: &str, allowed: &[String]) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else {
         return false;

@@ -1,7 +1,7 @@
-//! What is to be told to somebody, until it is taken.
+//! Messages for a client, queued until they are sent.
 //!
-//! Whoever tells never waits. So a queue is bounded: what nobody is there to take is forgotten, oldest first, and a reader
-//! that does not take it is cut off.
+//! Queueing a message never waits. So the queue is bounded: without a reader, the oldest messages
+//! are dropped, and a reader that is too slow is cut off.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,12 +42,12 @@ pub(super) struct Bell {
 struct State {
     queue: VecDeque<Bytes>,
     bytes: usize,
-    /// Whose turn it is.
+    /// The current reader.
     reader: Option<Arc<Bell>>,
     ended: bool,
 }
 
-/// Reached, not exceeded, so that a large message has its turn too.
+/// The limit may be reached, not exceeded, so that a large message fits too.
 struct Limit {
     messages: usize,
     bytes: usize,
@@ -87,7 +87,7 @@ impl Outbox {
         }
     }
 
-    /// Nothing more is to come.
+    /// No more messages follow.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
@@ -104,7 +104,7 @@ impl Outbox {
 }
 
 impl Reader {
-    /// The next message; `None` when there will be none: another reader has come, or the end.
+    /// The next message; `None` when there are no more: another reader has come, or the end.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
             {
@@ -175,7 +175,7 @@ impl State {
         Some(json)
     }
 
-    /// The reader is gone, and what it did not take.
+    /// The reader is gone, and its unsent messages are dropped.
     fn leave(&mut self) {
         self.reader = None;
         self.queue = VecDeque::new();

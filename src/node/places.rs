@@ -64,7 +64,8 @@ impl Places {
         None
     }
 
-    /// A place beyond the limit, for somebody who only asks whether the node lives: a full one does.
+    /// A place beyond the limit, for a client that only checks whether the node is alive: a full
+    /// node is.
     pub(super) fn take_beyond(&self) -> Option<Place> {
         self.take_below(self.0.max.saturating_add(BEYOND))
     }
@@ -79,7 +80,7 @@ impl Places {
         self.0.total.load(Ordering::Relaxed)
     }
 
-    /// Connections that got none, ever.
+    /// Connections that were refused, since the start.
     pub(super) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
@@ -88,7 +89,7 @@ impl Places {
 
     fn take_below(&self, max: u32) -> Option<Place> {
         let more = |taken: u32| (taken < max).then_some(taken + 1);
-        // A count, and nothing else is read because of it: no order is needed.
+        // A plain count; no other data depends on it, so no ordering is needed.
         let taken = self
             .0
             .taken

@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 
-/// Sessions that a node keeps at most. Beyond them, those that were idle longest end.
+/// The maximum number of sessions of a node. Beyond it, the longest idle sessions end.
 const MAX: usize = 65_536;
 /// How many of the idlest end to make room, so that looking for them is rare.
 const ROOM: usize = MAX / 16;
-/// Sessions end when they were idle for so long: as long as balancers remember which node a client is at.
+/// Sessions end when they were idle for so long: as long as balancers remember which node a client
+/// is at.
 const IDLE: Duration = Duration::from_mins(30);
-/// Time between two looks for sessions that are over and that nobody has asked for.
+/// Time between two sweeps for expired sessions.
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// The name of a session: 128 random bits, 32 hexadecimal digits. Who knows it is its client.
+/// The name of a session: 128 random bits, 32 hexadecimal digits. The session belongs to every
+/// client that knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionId([u8; 16]);
 
@@ -51,7 +53,7 @@ impl Sessions {
         Ok((id, client))
     }
 
-    /// Whose session it is, if it has not ended. That counts as use.
+    /// The client of a session that has not ended. This counts as use.
     pub(super) fn find(&self, id: SessionId) -> Option<Arc<Client>> {
         self.table().find(id, Instant::now())
     }
@@ -137,7 +139,7 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// It is not the name of any session of ours.
+/// The name does not belong to any of our own sessions.
 #[derive(Debug)]
 pub(super) struct NoSessionId;
 

@@ -1,30 +1,31 @@
-//! What a node is told.
+//! The settings of a node.
 
 use std::net::SocketAddr;
 
 use super::Faults;
 
-/// What a node is told.
+/// The settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Its name, which it tells in `serverInfo`.
+    /// Its name, which it sends in `serverInfo`.
     pub name: String,
-    /// Where it speaks MCP over TCP; port 0 takes a free one.
+    /// The address for MCP over TCP; port 0 takes a free one.
     pub tcp: SocketAddr,
-    /// Where it speaks MCP over HTTP, if it does.
+    /// The address for MCP over HTTP, if the node serves it.
     pub http: Option<SocketAddr>,
-    /// Threads, each with a descriptor table of its own; at least one.
+    /// Threads, each with its own descriptor table; at least one.
     pub workers: u16,
     /// Connections at the same time, TCP and HTTP together. More are refused.
     pub max_connections: u32,
-    /// Hosts whose web pages may use it, besides those of this machine.
+    /// Hosts whose web pages may use the node, besides those of this machine.
     pub allowed_origins: Vec<String>,
     /// What is wrong with it, on purpose.
     pub faults: Faults,
 }
 
 impl Settings {
-    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages, no faults.
+    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages,
+    /// no faults.
     #[must_use]
     pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

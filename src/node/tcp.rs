@@ -1,8 +1,8 @@
 //! MCP over TCP: one message per line, in both directions.
 //!
-//! A connection holds memory only while it has something in it: bytes of a message that is not complete, answers that the
-//! client does not take yet, responses in flight. Each of them is bounded, and as long as answers wait to be
-//! taken nothing is read, so a client that does not read is not read either.
+//! A connection uses memory only for data in progress: bytes of an incomplete message, answers that
+//! the client has not taken yet, responses in flight. Each of them is bounded, and while answers
+//! wait to be taken, the node reads no more; so a client that does not read cannot send either.
 
 use std::io;
 use std::pin::pin;
@@ -27,7 +27,8 @@ const MAX_UNSENT: usize = 64 * 1024;
 /// What a client that is refused in mid-message gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves one connection to its end: the client's, or the one that is ordered. Either way, what was asked is answered.
+/// Serves one connection until the client ends it or the node is ordered to end. Requests that were
+/// received are answered in both cases.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
     let Some(_place) = shared.places.take() else {
         return refuse(&stream);
@@ -43,18 +44,18 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
         in_flight: InFlight::default(),
         input: Input::Open,
     };
-    // An error is a client that is gone; there is nobody to tell.
+    // An error means that the client is gone.
     let _gone = session.run(&shared.shutdown).await;
 }
 
 // Private
 
-/// Tells a client that there is no place for it.
+/// Refuses a client over the limit.
 fn refuse(stream: &TcpStream) {
     let error = RpcError::new(Code::Unavailable, "too many connections");
     let mut line = Response::error(Id::null(), error).to_json();
     line.push(b'\n');
-    // An empty send buffer takes a line; if not, closing says it too.
+    // An empty send buffer takes a line; if not, the close is the only answer.
     let _sent = SockRef::from(stream).send(&line);
 }
 
@@ -62,7 +63,7 @@ struct Session<'a> {
     shared: &'a Shared,
     stream: TcpStream,
     asker: Asker,
-    /// What the client is told besides its answers.
+    /// The messages to the client besides its answers.
     told: Reader,
     lines: Lines,
     unsent: BytesMut,
@@ -75,11 +76,11 @@ struct Session<'a> {
 enum Input {
     /// Anything.
     Open,
-    /// Nothing: it has ended its side. It still gets its answers.
+    /// No more data: the client has ended its side. It still gets its answers.
     Ended,
-    /// Nothing that will be read: the node ends.
+    /// No more data will be read: the node ends.
     Stopped,
-    /// Nothing that makes sense: a message was too long.
+    /// Invalid data: a message was too long.
     Broken,
 }
 
@@ -130,7 +131,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Answers the messages that have come, as far as the bounds allow. Returns whether that was all.
+    /// Answers the messages that have come, as far as the bounds allow. Returns whether that was
+    /// all.
     fn answer(&mut self) -> bool {
         while self.unsent.len() < MAX_UNSENT && !self.in_flight.is_full() {
             let line = match self.lines.next_line() {
@@ -180,8 +182,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Reads to the end what nobody wants: closing with unread input would reset the connection, and the client might
-    /// never see the answer.
+    /// Reads and drops the remaining input: closing with unread input would reset the connection,
+    /// and the client might never see the answer.
     async fn discard(&mut self) -> io::Result<()> {
         let mut waste = BytesMut::with_capacity(64 * 1024);
         while self.stream.read_buf(&mut waste).await? > 0 {

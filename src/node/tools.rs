@@ -12,7 +12,7 @@ use super::answer::{Asker, Later};
 
 /// The longest sleep: as long as a balancer's usual patience with a silent node.
 const MAX_SLEEP: Duration = Duration::from_mins(5);
-/// How often a sleep tells how far it is, plus one.
+/// The number of progress notifications of a sleep, plus one.
 const STEPS: u32 = 4;
 /// The longest text of a notice, in bytes: notices may have to wait.
 const MAX_NOTICE: usize = 4 * 1024;
@@ -30,12 +30,12 @@ pub(super) fn list() -> ToolList {
     let tools = vec![
         Tool {
             name: "echo",
-            description: "Says back what it is told.",
+            description: "Returns the message.",
             input_schema: json!({
                 "type": "object",
                 "properties": {
-                    "message": {"type": "string", "description": "What to say back."},
-                    "text": {"type": "string", "description": "The same by another name."},
+                    "message": {"type": "string", "description": "The text to return."},
+                    "text": {"type": "string", "description": "Another name of `message`."},
                 },
             }),
         },
@@ -56,7 +56,7 @@ pub(super) fn list() -> ToolList {
             input_schema: json!({
                 "type": "object",
                 "properties": {
-                    "message": {"type": "string", "description": "What to say in it, at most 4096 bytes."},
+                    "message": {"type": "string", "description": "The text of the log message, at most 4096 bytes."},
                     "level": {
                         "type": "string",
                         "enum": ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"],
@@ -68,7 +68,7 @@ pub(super) fn list() -> ToolList {
         },
         Tool {
             name: "whoami",
-            description: "Tells which node answers: its name and its process id.",
+            description: "Returns the name and the process id of the node that answers.",
             input_schema: json!({"type": "object", "properties": {}}),
         },
     ];
@@ -78,7 +78,8 @@ pub(super) fn list() -> ToolList {
 /// Calls a tool of the node called `node` for `asker`.
 ///
 /// # Errors
-/// When there is no such tool. What a tool itself cannot do is a result.
+///
+/// When the tool does not exist. A failure of a tool itself is a result.
 pub(super) fn call(call: &CallParams<'_>, node: &str, asker: &Asker) -> Result<Called, RpcError> {
     let called = match call.name.as_ref() {
         "echo" => call.arguments.read().map(echo),

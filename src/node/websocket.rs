@@ -1,7 +1,7 @@
 //! MCP over WebSocket: one message per text frame, in both directions.
 //!
-//! What the library has allocated for a message it keeps while the connection lives, so one that was sent a large message
-//! stays as large: at most two times 16 MiB.
+//! The library keeps the memory of a message until the connection ends, so a connection that
+//! carried a large message stays as large: at most two times 16 MiB.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use super::outbox::Reader;
 use super::worker::Shared;
 use crate::mcp::MAX_MESSAGE;
 
-/// What a connection holds to read into, in bytes, as long as it lives. Most messages are smaller.
+/// The size of a connection's read buffer, in bytes. Most messages are smaller.
 const BUFFER: usize = 2 * 1024;
-/// Time between two pings on a connection that has nothing to say.
+/// Time between two pings on an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// What a client that is told to go gets to go.
+/// Time for a client to close after it was sent a close frame.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves one connection, of which `read` has been read already, to its end: the client's, or the one that is ordered.
-/// Either way, what was asked is answered.
+/// Serves one connection, of which `read` has been read already, until the client ends it or the
+/// node is ordered to end. Requests that were received are answered in both cases.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream, read: Vec<u8>) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
@@ -47,7 +47,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, read: Vec<u8>) {
         in_flight: InFlight::default(),
     };
     tokio::select! {
-        // An error is a client that is gone; there is nobody to tell.
+        // An error means that the client is gone.
         _gone = session.run() => {}
         () = bell.cut() => {}
     }
@@ -59,7 +59,7 @@ struct Session<'a> {
     shared: &'a Shared,
     socket: WebSocketStream<TcpStream>,
     asker: Asker,
-    /// What the client is told besides its answers.
+    /// The messages to the client besides its answers.
     told: Reader,
     in_flight: InFlight,
 }
@@ -109,7 +109,7 @@ impl Session<'_> {
         self.socket.send(Message::Text(text)).await
     }
 
-    /// Says why the client is not understood.
+    /// Sends the reason why the client's data is invalid.
     async fn refuse(&mut self, error: Error) -> Result<(), Error> {
         match error {
             Error::Capacity(_) => self.close(CloseCode::Size, "more than 16 MiB").await,

@@ -18,7 +18,7 @@ use crate::workers::Acceptor;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) mcp: Mcp,
-    /// Hosts whose web pages may ask, besides this machine's.
+    /// Hosts whose web pages may send requests, besides this machine's.
     pub(super) allowed_origins: Vec<String>,
     pub(super) faults: Faults,
     /// Of Streamable HTTP: they outlive connections.
@@ -33,7 +33,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// What one text on a connection of its own gets.
+    /// The answer to one text of a connection without other streams.
     pub(super) fn answer(&self, text: &[u8], asker: &Asker) -> Answer {
         self.faults.slow_down(self.mcp.answer(text, asker))
     }
@@ -71,7 +71,7 @@ pub(super) async fn serve(
         }
     }
     drop((tcp, http, alive));
-    // Those that are late end with this worker's runtime.
+    // Connections that take longer end with this worker's runtime.
     let _late = tokio::time::timeout(GRACE, all_gone.recv()).await;
     Ok(())
 }

@@ -17,9 +17,6 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 impl Probe {
     /// Asks once. Returns the time that the answer took, connecting included.
-    ///
-    /// # Errors
-    /// When there is no good answer in time.
     pub async fn ask(&self) -> Result<Duration, Failure> {
         let target = self.target;
         let began = Instant::now();
@@ -56,13 +53,15 @@ fn not_connected(target: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// Any JSON-RPC line proves life: the result, an error (erlmcp wants `initialize` first), or a notification.
+/// Any JSON-RPC line proves life: the result, an error (erlmcp wants `initialize` first), or a
+/// notification.
 async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
     let no_answer = |why: &str| Failure::Answer {
         target,
         why: why.to_owned(),
     };
-    // A node that is full says so at once and closes, so a failed write leaves an answer to be read.
+    // A full node sends an error at once and closes, so an answer may be there although a write
+    // failed.
     let _sent = stream.write_all(format!("{PING}\n").as_bytes()).await;
     let mut lines = Lines::default();
     let mut total = 0;
@@ -123,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that reads something, says `answer` and closes.
+    /// A server that reads something, sends `answer` and closes.
     async fn server(answer: &'static [u8]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

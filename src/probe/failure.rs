@@ -4,51 +4,53 @@ use std::net::SocketAddr;
 
 use super::Question;
 
-/// Why a check failed. Its text says what and where; its [word](Failure::word) is what HAProxy's `show stat` would say.
+/// Why a check failed. Its text contains the reason and the address; its [word](Failure::word) is
+/// the one in HAProxy's `show stat`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// This side could not even ask: no descriptor, no port, no such source address. Says nothing about the node.
-    #[error("cannot ask {target}: {why}")]
+    /// The check could not be sent: no descriptor, no port, no such source address. The node may be
+    /// healthy.
+    #[error("cannot send a check to {target}: {why}")]
     Local {
-        /// Who was to be asked.
+        /// The checked address.
         target: SocketAddr,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The connection was refused, or the node's host cannot be reached.
     #[error("cannot connect to {target}: {why}")]
     Connect {
-        /// Who was asked.
+        /// The checked address.
         target: SocketAddr,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The connection was not accepted in time.
     #[error("{target} does not accept connections")]
     ConnectTimeout {
-        /// Who was asked.
+        /// The checked address.
         target: SocketAddr,
     },
-    /// The connection was accepted, and nothing answered in time.
+    /// The connection was accepted, and no answer came in time.
     #[error("{target} accepts connections and never answers {question}")]
     AnswerTimeout {
-        /// Who was asked.
+        /// The checked address.
         target: SocketAddr,
-        /// What.
+        /// The request of the check.
         question: Question,
     },
-    /// The connection was closed without an answer, or the answer makes no sense.
+    /// The connection was closed without an answer, or the answer is invalid.
     #[error("{target} gives no sensible answer: {why}")]
     Answer {
-        /// Who was asked.
+        /// The checked address.
         target: SocketAddr,
-        /// What came instead.
+        /// What was received.
         why: String,
     },
     /// The answer was another HTTP status than 2xx.
     #[error("{target} answers HTTP status {status}")]
     Status {
-        /// Who was asked.
+        /// The checked address.
         target: SocketAddr,
         /// The status.
         status: u16,
@@ -56,7 +58,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// HAProxy's word for it (`check_status`).
+    /// HAProxy's name of the failure (`check_status`).
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
@@ -69,14 +71,14 @@ impl Failure {
         }
     }
 
-    /// Whether the node is to blame, and not the side that asks.
+    /// Whether the cause is the node, and not the side that checks.
     #[must_use]
     pub const fn blames_node(&self) -> bool {
         !matches!(self, Failure::Local { .. })
     }
 
-    /// Whether the node could be asked and gave no good answer, so that the time until then is a latency. A connection that is
-    /// refused at once is none.
+    /// Whether the node was reached and gave no good answer, so that the time until then is a
+    /// latency. A connection that is refused at once is not a latency.
     #[must_use]
     pub const fn was_asked(&self) -> bool {
         match self {

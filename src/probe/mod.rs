@@ -1,4 +1,5 @@
-//! One health check: a question to a node, its answer, and what a row of answers says about the node.
+//! One health check: a request to a node, its answer, and the health that follows from several
+//! results.
 
 mod ask;
 mod failure;
@@ -19,7 +20,7 @@ pub struct Probe {
     pub target: SocketAddr,
     /// What.
     pub question: Question,
-    /// The address to ask from, so that these connections can be told from clients'.
+    /// The source address, which distinguishes these connections from clients'.
     pub source: Option<IpAddr>,
     /// Time for the whole of it.
     pub timeout: Duration,

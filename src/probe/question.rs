@@ -1,10 +1,10 @@
-//! What is asked, and at which of a node's ports.
+//! The kinds of checks, and the port that each one uses.
 
 use std::net::SocketAddr;
 
 use crate::profile::{HealthKind, Node};
 
-/// What is asked.
+/// The kind of check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// Whether a connection is accepted. A hung process passes.
@@ -15,7 +15,7 @@ pub enum Question {
     Http,
 }
 
-/// Which of a node's two services is to be judged.
+/// Which of a node's two services is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// MCP over TCP.
@@ -44,7 +44,7 @@ impl Question {
     /// | `mcp` | `mcp` at the TCP port | the same |
     /// | `http` | `http` at the HTTP port | the same |
     ///
-    /// A node without HTTP port is asked as for TCP, `mcp` instead of `http`.
+    /// A node without HTTP port is checked as for TCP, `mcp` instead of `http`.
     #[must_use]
     pub fn for_node(kind: HealthKind, service: Service, node: &Node) -> (SocketAddr, Question) {
         let over_http = match kind {

@@ -1,4 +1,4 @@
-//! What a row of answers says about a node.
+//! A node's health, by its last check results.
 
 /// How many answers in a row change a node's standing; at least one each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +83,8 @@ mod tests {
     }
 
     proptest! {
-        /// The definition, by looking back: it changes exactly when the last `fall` (or `rise`) answers since the change
-        /// before all said so.
+        /// The definition, computed from the history: the health changes exactly when the last
+        /// `fall` (or `rise`) results since the last change all contradict it.
         #[test]
         fn it_changes_when_enough_answers_in_a_row_say_so(
             answers in prop::collection::vec(any::<bool>(), 0..100),

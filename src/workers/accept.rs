@@ -17,9 +17,10 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One worker's listener on an address that all workers share.
 ///
-/// The kernel spreads connections over the workers by a hash, knowing nothing of how full each is. So a worker whose table is
-/// full still gets its share, and must not let it wait in the accept queue for a close that may never come: those
-/// connections are accepted on a descriptor that was kept for this, and closed.
+/// The kernel spreads connections over the workers by a hash, regardless of how full each worker
+/// is. So a worker whose table is full still gets its share, and must not leave it in the accept
+/// queue until a descriptor is closed, which may never happen: those connections are accepted on a
+/// descriptor that was reserved for this, and closed.
 #[derive(Debug)]
 pub struct Acceptor {
     listener: TcpListener,
@@ -48,7 +49,7 @@ impl Acceptor {
         loop {
             match self.listener.accept().await {
                 Ok((stream, from)) => {
-                    // Fails only on a connection that is dead already, which reading it will tell.
+                    // This fails only on a broken connection, and the next read reports that.
                     let _set = stream.set_nodelay(true);
                     return (stream, from);
                 }
@@ -61,8 +62,8 @@ impl Acceptor {
 
     async fn overcome(&mut self, error: &io::Error) {
         match error.raw_os_error() {
-            // The client has given up before it was accepted, or the network says something about it
-            // (`man 2 accept`: these are to be treated like EAGAIN).
+            // The client gave up before it was accepted, or the network reports an error for it
+            // (`man 2 accept`: these errors must be treated like EAGAIN).
             Some(
                 libc::ECONNABORTED
                 | libc::EPROTO
@@ -88,7 +89,8 @@ impl Acceptor {
     /// Accepts one connection on the spare descriptor and closes it.
     async fn refuse_one(&mut self) {
         if self.spare.take().is_some() {
-            // None is waiting any more, or somebody else took the descriptor: then the pause below is due.
+            // No more connections wait, or another thread took the descriptor: then the pause below
+            // follows.
             let _closed = futures_util::FutureExt::now_or_never(self.listener.accept());
         }
         self.spare = spare().ok();

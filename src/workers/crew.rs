@@ -1,4 +1,4 @@
-//! Workers on their way: made, step by step in line, then let go.
+//! Starts workers: creates them, leads them step by step in parallel, then starts their work.
 
 use std::io;
 use std::sync::{Arc, mpsc};
@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use super::{Table, Worker, WorkersError};
 use crate::platform;
 
-/// What a worker does before its work. None takes a step before all have taken the one before.
+/// A step of a worker before its work. No worker begins a step before all have finished the
+/// previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Makes its runtime.
@@ -19,12 +20,13 @@ pub(super) enum Step {
     Table,
 }
 
-/// Workers that are made, and return a `T` when they are done. Dropped early, they end without having worked.
+/// Workers that are made, and return a `T` when they are done. Dropped early, they end without
+/// having worked.
 pub(super) struct Crew<T>(Vec<Member<T>>);
 
 struct Member<T> {
     number: u16,
-    /// Lets it go on. It ends when this is gone.
+    /// Lets the worker continue. It ends when this sender is dropped.
     go: mpsc::Sender<()>,
     steps: tokio::sync::mpsc::UnboundedReceiver<io::Result<()>>,
     done: oneshot::Receiver<T>,
@@ -98,7 +100,7 @@ impl<T: Send + 'static> Member<T> {
         let life = move || {
             let (runtime, worker) = prepare(number, &gate, &report)?;
             let value = runtime.block_on(work(worker));
-            // Nobody listens if the crew was given up.
+            // The receiver is gone if the crew was given up.
             result.send(value).ok()
         };
         thread::Builder::new()
@@ -113,7 +115,7 @@ impl<T: Send + 'static> Member<T> {
         })
     }
 
-    /// One that has died does not hear it; it is missed where it is waited for.
+    /// A worker that has died does not receive it; the wait for its result reports that.
     fn go(&self) {
         let _heard = self.go.send(());
     }
@@ -121,7 +123,7 @@ impl<T: Send + 'static> Member<T> {
 
 // Private
 
-/// Takes the steps, each when it is let go. `None` when the crew was given up.
+/// Takes the steps, each one on a signal. `None` when the crew was given up.
 fn prepare(
     number: u16,
     gate: &mpsc::Receiver<()>,

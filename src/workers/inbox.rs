@@ -1,5 +1,5 @@
-//! What a thread that waits in its own poller is told by others: data only, as descriptors mean nothing in another
-//! thread's table.
+//! Orders to a thread that waits in its own poller: data only, because descriptors are not valid in
+//! another thread's table.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,20 @@ use mio::{Poll, Token, Waker};
 #[derive(Debug)]
 pub struct Inbox<Order> {
     worker: u16,
-    /// None when the worker has ended.
+    /// `None` when the worker has ended.
     orders: Mutex<Option<Vec<Order>>>,
     waker: Waker,
 }
 
-/// Where a worker reads its post. However it goes, nobody is left to wait for an answer: the inbox is closed then.
+/// A worker's end of its inbox. Dropping it closes the inbox, so that no sender waits for an answer
+/// in vain.
 #[derive(Debug)]
 pub struct Desk<Order>(Arc<Inbox<Order>>);
 
 impl<Order> Inbox<Order> {
-    /// The post of `worker`, which waits in `poll` and knows by `token` that something came. To be made before any
-    /// worker leaves the shared descriptor table: so whoever wakes it writes to what the waker's number means there.
+    /// The inbox of `worker`, which waits in `poll` and gets an event with `token` for new orders.
+    /// It must be created before any worker leaves the shared descriptor table, so that the waker's
+    /// descriptor number is valid in every table.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -33,14 +35,14 @@ impl<Order> Inbox<Order> {
         })
     }
 
-    /// Whose it is.
+    /// The worker that reads it.
     #[must_use]
     pub const fn worker(&self) -> u16 {
         self.worker
     }
 
-    /// Tells the worker. One that has ended is told nothing: the order is dropped, by which whoever waits for its answer
-    /// learns so.
+    /// Sends an order to the worker. If the worker has ended, the order is dropped, and with it the
+    /// channel for its answer.
     pub fn post(&self, order: Order) {
         let first = {
             let mut inbox = self.lock();
@@ -52,7 +54,7 @@ impl<Order> Inbox<Order> {
             orders.push(order);
             orders.len() == 1
         };
-        // Whoever came before has woken it, and it has not looked yet.
+        // An earlier order has already woken the worker, and is not read yet.
         if first && let Err(error) = self.waker.wake() {
             tracing::error!(worker = self.worker, %error, "cannot wake the worker");
         }
@@ -71,7 +73,7 @@ impl<Order> Inbox<Order> {
 
     // Private
 
-    /// The worker ends, and reads nothing more.
+    /// The worker ends, and reads no more orders.
     fn close(&self) {
         let unread = self.lock().take();
         drop(unread);

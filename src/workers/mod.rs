@@ -1,21 +1,24 @@
 //! Threads with their own runtime and their own descriptor table.
 //!
-//! The kernel bounds descriptors per table (`RLIMIT_NOFILE`), so n workers hold n times as many connections as one process
-//! is allowed. The order of things matters, as a table that is left is *copied*:
+//! The kernel bounds descriptors per table (`RLIMIT_NOFILE`), so n workers hold n times as many
+//! connections as one process is allowed. The order of things matters, as a table that is left is
+//! *copied*:
 //!
 //! 1. [`run`] is called inside a runtime, so tokio's process-wide parts exist.
-//! 2. Every worker makes its runtime, still in the shared table. Their wakers (eventfds) thereby have the same numbers
-//!    in every table, and a wake from any thread finds the right one. A runtime made later would be woken by writing to whatever
-//!    has that number in the waker's table: a stranger's connection.
-//! 3. Every thread leaves the shared table. No worker begins before the last has left, because a connection that is
-//!    copied into another table never closes.
-//! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to another thread.
+//! 2. Every worker makes its runtime, still in the shared table. Their wakers (eventfds) thereby
+//!    have the same numbers in every table, and a wake from any thread finds the right one. A later
+//!    runtime would be woken by a write to whatever has that number in the waking thread's table:
+//!    an unrelated connection.
+//! 3. Every thread leaves the shared table. No worker begins before the last has left, because a
+//!    connection that is copied into another table never closes.
+//! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to
+//!    another thread.
 //!
-//! A worker's runtime ends in its own table. The few numbers that it had in the shared one stay taken while the process lives,
-//! which is what makes late wakes harmless.
+//! A worker's runtime ends in its own table. Its few numbers in the shared table stay in use while
+//! the process lives, which makes late wakes harmless.
 //!
-//! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are fine between the workers
-//! and the runtime that called [`run`].
+//! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are
+//! fine between the workers and the runtime that called [`run`].
 
 mod accept;
 mod crew;
@@ -30,7 +33,7 @@ use std::io;
 
 use crew::{Crew, Step};
 
-/// Who a worker is.
+/// The identity of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// Its number, from 0.
@@ -39,19 +42,19 @@ pub struct Worker {
     pub table: Table,
 }
 
-/// A descriptor table, and so whose `RLIMIT_NOFILE` counts.
+/// A descriptor table, which determines whose `RLIMIT_NOFILE` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// The worker's alone.
+    /// The worker has its own table.
     Own,
-    /// The whole process's: this host allows nothing else.
+    /// The table of the whole process: this host does not allow another one.
     Shared,
 }
 
-/// Workers that did not come to their end.
+/// Workers that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
-    /// One cannot be made; none has begun.
+    /// A worker cannot be created; none has begun.
     #[error("cannot make worker {number}: {source}")]
     NotMade {
         /// Its number.
@@ -67,10 +70,11 @@ pub enum WorkersError {
     },
 }
 
-/// Does `work` in `count` workers (at least one) and returns what they return, by number, when all have ended.
+/// Does `work` in `count` workers (at least one) and returns what they return, by number, when all
+/// have ended.
 ///
-/// `work` must own no descriptor: it would be dropped in a table where its number means another one. Workers go on when the
-/// future is dropped after they began.
+/// `work` must not own a descriptor: it would be dropped in a table where its number belongs to
+/// another file. Workers continue when the future is dropped after they began.
 ///
 /// # Errors
 /// When a worker cannot be made, or panics.
@@ -158,8 +162,9 @@ mod tests {
         all.await.unwrap().unwrap();
     }
 
-    /// Every worker has connections under the same numbers as the others' and wakes the others all the time. If a wake
-    /// were written to a number that means a connection in the waker's table, the echo would have bytes too many.
+    /// Every worker has connections under the same numbers as the others' and wakes the others all
+    /// the time. If a wake were written to a number that means a connection in the waker's table,
+    /// the echo would have bytes too many.
     #[tokio::test]
     async fn wakes_across_tables_touch_no_connection() {
         const WORKERS: usize = 3;

@@ -1,11 +1,13 @@
-//! Deadlines of one thread's connections: a wheel that costs nothing to turn and next to nothing to wind.
+//! Deadlines of one thread's connections: a timer wheel with almost free turns and updates.
 
-/// A hashed timer wheel over slab indices. A slot is 50 ms; the wheel goes round in 51 s, and its entries are chained
-/// through one array, so that arming and disarming take a few writes and never allocate per timer.
+/// A hashed timer wheel over slab indices. A slot is 50 ms; the wheel goes round in 51 s, and its
+/// entries are chained through one array, so that arming and disarming take a few writes and never
+/// allocate per timer.
 ///
-/// Most deadlines are moved on long before they come: each byte moves a connection's. So one that moves later stays where
-/// it hangs, and is hung again only when the wheel gets there; the same goes for one that is further away than the
-/// wheel is round. A deadline is never met early, and late by less than a slot.
+/// Most deadlines are moved on long before they expire: each byte moves a connection's deadline. So
+/// an entry that moves later stays in its slot, and is moved only when the wheel reaches it; the
+/// same holds for a deadline that is further away than one round of the wheel. A deadline never
+/// expires early, and is late by less than a slot.
 #[derive(Debug)]
 pub struct Wheel {
     /// When tick 0 was, in milliseconds.
@@ -19,12 +21,12 @@ pub struct Wheel {
     entries: Vec<Entry>,
 }
 
-/// What the wheel knows of an index.
+/// The state of an index in the wheel.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The tick at which it is due.
     due: u32,
-    /// The tick in whose slot it hangs: not after `due`; [`NONE`] if it is not armed.
+    /// The tick whose slot contains the entry: not after `due`; [`NONE`] if it is not armed.
     hung: u32,
     previous: u32,
     next: u32,
@@ -33,7 +35,7 @@ struct Entry {
 /// Milliseconds of a tick.
 const TICK_MS: u64 = 50;
 const SLOTS: u32 = 1_024;
-/// Slots in a word of bits.
+/// Slots per word of bits.
 const WORD: usize = u64::BITS as usize;
 const WORDS: usize = SLOTS as usize / WORD;
 /// No index, or no tick.
@@ -59,7 +61,7 @@ impl Wheel {
         }
     }
 
-    /// Sets the deadline of `index`, in place of one that it had; one in the past is met with the next turn.
+    /// Sets or replaces the deadline of `index`; one in the past expires with the next turn.
     pub fn arm(&mut self, index: u32, at_ms: u64) {
         let due = self.tick_after(at_ms).max(self.turned + 1);
         if self.entries.len() <= index as usize {
@@ -82,7 +84,8 @@ impl Wheel {
         }
     }
 
-    /// When to come back with [`Wheel::expire`]: no later than the first deadline, and now and then before it.
+    /// When to come back with [`Wheel::expire`]: no later than the first deadline, and now and then
+    /// before it.
     #[must_use]
     pub fn next(&self) -> Option<u64> {
         let first = self.turned + 1;
@@ -103,7 +106,8 @@ impl Wheel {
         Some(self.birth_ms + (u64::from(first) + ahead as u64) * TICK_MS)
     }
 
-    /// Turns the wheel to `now_ms`, and appends the indices whose deadline came to `expired`; they are armed no more.
+    /// Turns the wheel to `now_ms`, and appends the indices whose deadline has passed to `expired`;
+    /// they are no longer armed.
     pub fn expire(&mut self, now_ms: u64, expired: &mut Vec<u32>) {
         let now = self.tick_before(now_ms);
         // After a long sleep once round is enough.
@@ -127,7 +131,8 @@ impl Wheel {
 
     // Private
 
-    /// Hangs an entry that hangs nowhere where it is due, or as far that way as the wheel goes.
+    /// Puts an entry that is in no slot into the slot of its deadline, or into the furthest slot
+    /// before it.
     fn hang(&mut self, index: u32, due: u32) {
         let hung = due.min(self.turned + SLOTS);
         let slot = slot(hung);
@@ -235,7 +240,8 @@ mod tests {
                     let at: Option<u64> = map.remove(index);
                     prop_assert!(at.is_some_and(|at| at <= now), "{index} was due at {at:?}, not at {now}");
                 }
-                // Late by less than a slot; and who wakes when told to is in time.
+                // A deadline is late by less than a slot, and a thread that sleeps as long as the
+                // wheel returns is in time.
                 let first = map.values().min();
                 prop_assert!(first.is_none_or(|first| now < first + TICK_MS), "{first:?} is late at {now}");
                 prop_assert_eq!(wheel.next().is_some(), first.is_some());

@@ -1,7 +1,8 @@
-//! A backend: which of its servers a client gets, and who waits for one.
+//! A backend: chooses the server for each client, and queues the clients that must wait for one.
 //!
-//! Everything is decided under one lock per backend, once per connection, so that the algorithms are exact over all
-//! threads. A client's stickiness is looked up before, under its own entry's lock: the order of locks is table, backend, inbox.
+//! Every choice is made under one lock per backend, once per connection, so that the algorithms are
+//! exact over all threads. A client's stickiness is looked up before, under its own entry's lock:
+//! the order of locks is table, backend, inbox.
 
 mod lease;
 mod queue;
@@ -43,7 +44,7 @@ pub(crate) struct Backend {
     fullconn: AtomicU32,
 }
 
-/// What a configuration says; replaced as a whole.
+/// The configured part of a backend; replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) config: DataplaneBackend,
@@ -56,7 +57,7 @@ pub(crate) struct Pool {
 struct Core {
     balance: Balance,
     queue: Queue,
-    /// Used anew for each choice.
+    /// A buffer that is reused for each choice.
     candidates: Vec<Candidate>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) enum Assigned {
     Server(Lease),
     /// A place in the queue.
     Wait,
-    /// Nothing: no server serves, or the queue is full.
+    /// No server serves, or the queue is full.
     Nothing,
 }
 
@@ -131,12 +132,13 @@ impl Backend {
         self.serve_waiting();
     }
 
-    /// Its servers and what is said of them.
+    /// The servers and their configuration.
     pub(crate) fn pool(&self) -> Arc<Pool> {
         self.pool.load_full()
     }
 
-    /// A server for the client at `client`, but none of `tried`. When none has room, `waiter` is put in the queue.
+    /// A server for the client at `client`, except `tried`. When no server has room, `waiter` is
+    /// queued.
     pub(crate) fn assign(
         self: &Arc<Self>,
         client: IpAddr,
@@ -170,13 +172,14 @@ impl Backend {
             }
         }
         if matches!(given, Assigned::Wait) {
-            // Somebody may have left before the queue was seen to be there. Not earlier: the client's entry was locked.
+            // A place may have become free before the queue was visible. This cannot run earlier,
+            // because the client's entry was locked.
             self.serve_waiting();
         }
         given
     }
 
-    /// The waiter leaves the queue; whether it was in there.
+    /// Removes the waiter from the queue; returns whether it was queued.
     pub(crate) fn leave(&self, worker: u16, serial: u64) -> bool {
         let mut core = lock(&self.core);
         let waiter = core.queue.remove(worker, serial);
@@ -187,7 +190,7 @@ impl Backend {
         waiter.is_some()
     }
 
-    /// Gives those who wait what has become free.
+    /// Gives free places to waiting clients.
     pub(crate) fn serve_waiting(self: &Arc<Self>) {
         while self.waiting.load(SeqCst) > 0 {
             let pool = self.pool.load();
@@ -231,7 +234,7 @@ impl Backend {
         Some(up)
     }
 
-    /// Highest values begin anew; sums too when `all`.
+    /// Resets the maxima; also the sums when `all`.
     pub(crate) fn clear(&self, all: bool) {
         self.tally.clear(all);
         if all {
@@ -273,7 +276,7 @@ impl Backend {
 
     // Private
 
-    /// A place at `server`, or before it. Nobody overtakes who waits.
+    /// A place at `server`, or in its queue. A new client never overtakes a waiting one.
     fn take(self: &Arc<Self>, server: &Arc<Server>, waiter: impl FnOnce() -> Waiter) -> Assigned {
         let mut core = lock(&self.core);
         if core.queue.len() == 0 && server.has_room() {
@@ -342,7 +345,7 @@ impl Backend {
 }
 
 impl Core {
-    /// The algorithm's choice among those that serve, have room and are none of `tried`.
+    /// The algorithm's choice among the servers that serve, have room and are not in `tried`.
     fn choose<'a>(
         &mut self,
         pool: &'a Pool,
@@ -362,8 +365,8 @@ impl Core {
         pool.servers.get(chosen)
     }
 
-    /// The first in the queue who can be served, and by whom. Who waits for a server that serves nobody any more gets
-    /// another one.
+    /// The first waiting client that can be served, and its server. A client that waits for a
+    /// server that no longer serves gets another one.
     fn servable<'a>(&mut self, pool: &'a Pool, now: u64) -> Option<(usize, &'a Arc<Server>)> {
         let mut all_full = false;
         for at in 0..usize::try_from(self.queue.len()).unwrap_or(usize::MAX) {
@@ -371,7 +374,7 @@ impl Core {
             let own = server.as_ref().and_then(|server| pool.server(server.id));
             match own.filter(|server| server.serves()) {
                 Some(server) if server.has_room() => return Some((at, server)),
-                // Where nobody has room for one, nobody has for another.
+                // When no server has room for one client, none has room for another.
                 None if !all_full => match self.choose(pool, client, &[], now) {
                     Some(server) => return Some((at, server)),
                     None => all_full = true,

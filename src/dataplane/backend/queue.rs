@@ -1,4 +1,4 @@
-//! Who waits for a server below its maxconn, in the order of arrival.
+//! The clients that wait for a server below its maxconn, in the order of arrival.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lease::Lease;
 use crate::dataplane::server::Server;
 
-/// A worker, as it is told that one of its sessions has got a server.
+/// A worker that is notified when one of its sessions has got a server.
 pub(crate) trait Notify: Send + Sync + std::fmt::Debug {
     /// The worker's number.
     fn worker(&self) -> u16;
@@ -25,7 +25,7 @@ pub(crate) struct Waiter {
     pub(crate) index: u32,
     /// Its number in its worker: places are used again.
     pub(crate) serial: u64,
-    /// Who it is.
+    /// The client's address.
     pub(crate) client: IpAddr,
     /// The one server that it waits for.
     pub(crate) server: Option<Arc<Server>>,
@@ -53,7 +53,7 @@ impl Queue {
         self.0.push_back(waiter);
     }
 
-    /// Whom the one at `at` is, and for whom it waits.
+    /// The client at `at`, and the server it waits for.
     pub(super) fn at(&self, at: usize) -> Option<(IpAddr, Option<Arc<Server>>)> {
         self.0
             .get(at)

@@ -50,7 +50,8 @@ pub(crate) fn backend(servers: &[Arc<Server>]) -> Arc<Backend> {
     Arc::new(Backend::new(2, pool, 1, Clock::new()))
 }
 
-/// One worker's part: it asks, waits when it must, now and then leaves the queue, and never holds more than one place.
+/// One worker's part: it requests a server, waits when it must, sometimes leaves the queue, and
+/// never holds more than one place.
 fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
     let poll = Poll::new().unwrap();
     let inbox = Arc::new(Inbox::new(worker, &poll, Token(0)).unwrap());
@@ -66,7 +67,7 @@ fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
         };
         let lease = match backend.assign(client, &[], waiter) {
             Assigned::Server(lease) => lease,
-            Assigned::Nothing => panic!("somebody always serves, and the queue is long"),
+            Assigned::Nothing => panic!("one server always serves, and the queue is long"),
             Assigned::Wait if serial % 7 == 0 && backend.leave(worker, serial) => continue,
             Assigned::Wait => served(&inbox, serial),
         };
@@ -104,7 +105,8 @@ fn many_threads_share_few_places_and_nobody_is_forgotten() {
     let held = [AtomicU32::new(0), AtomicU32::new(0)];
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // The second one is drained and comes back all the time; who changes it looks after those who wait.
+        // The second server is drained and enabled again all the time; each change then serves the
+        // queue.
         scope.spawn(|| {
             for state in [ServerState::Drain, ServerState::Ready].into_iter().cycle() {
                 servers[1].happens(Event::Wanted(state), &backend.clock);
@@ -155,7 +157,8 @@ fn a_worker_that_has_ended_keeps_no_place() {
     assert!(matches!(assign(2), Assigned::Wait));
     assert!(matches!(assign(3), Assigned::Wait));
     drop(first);
-    // The second has got the place, which nobody will read of; the third is told too late.
+    // The second waiter has got the place, but its notification is never read; the third is
+    // notified too late.
     drop(inbox.desk());
     assert!(servers[0].has_room());
     assert_eq!(backend.tally.queued.get(), 0);

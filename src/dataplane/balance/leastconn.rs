@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use super::Candidate;
 
-/// Least connections, as HAProxy counts them: the smallest `(sessions + 1) / weight`. Equals take turns by id.
+/// Least connections, as HAProxy counts them: the smallest `(sessions + 1) / weight`. Equals take
+/// turns by id.
 #[derive(Debug, Default)]
 pub(crate) struct Leastconn {
     /// The id that was chosen last.
@@ -28,7 +29,8 @@ impl Leastconn {
 
 // Private
 
-/// How the loads of two compare once each has the client; multiplied out, because division would round.
+/// How the loads of two compare once each has the client; multiplied out, because division would
+/// round.
 fn load(one: &Candidate, other: &Candidate) -> Ordering {
     let with_client = |candidate: &Candidate| u64::from(candidate.sessions) + 1;
     let [one_of_others, other_of_ones] = [

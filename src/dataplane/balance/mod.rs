@@ -14,19 +14,20 @@ use roundrobin::Roundrobin;
 /// What an algorithm sees of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// Share of the load relative to the others; 0 is never chosen. Up to 256 * 256, because slowstart needs steps.
+    /// Share of the load relative to the others; 0 is never chosen. Up to 256 * 256, because
+    /// slowstart needs steps.
     pub(crate) weight: u32,
     /// Sessions it has.
     pub(crate) sessions: u32,
-    /// Its id: what is remembered and hashed goes by it, so that order does not matter.
+    /// The server's id: remembered state and hashes use it, so that order does not matter.
     pub(crate) id: u32,
 }
 
-/// An algorithm with what it remembers. Picking takes time in proportion to the candidates, and allocates only when it
-/// meets a server for the first time.
+/// An algorithm with what it remembers. Picking takes time in proportion to the candidates, and
+/// allocates only when it meets a server for the first time.
 #[derive(Debug)]
 pub(crate) enum Balance {
-    /// Each in its turn.
+    /// Each server in turn.
     Roundrobin(Roundrobin),
     /// The least loaded.
     Leastconn(Leastconn),
@@ -35,8 +36,8 @@ pub(crate) enum Balance {
 }
 
 impl Balance {
-    /// An algorithm that has chosen nothing yet. `uri`, which needs requests and which the configuration refuses, is
-    /// `roundrobin`.
+    /// An algorithm that has chosen nothing yet. `uri`, which needs requests and which the
+    /// configuration refuses, is `roundrobin`.
     pub(crate) fn new(algorithm: Algorithm) -> Balance {
         match algorithm {
             Algorithm::Roundrobin | Algorithm::Uri => Balance::Roundrobin(Roundrobin::default()),
@@ -45,8 +46,8 @@ impl Balance {
         }
     }
 
-    /// The place among `candidates` of the server that `client` gets; none when no candidate has weight. Candidates may
-    /// be other ones, or have other weights, each time; their ids are unique.
+    /// The index in `candidates` of the server that `client` gets; `None` when no candidate has
+    /// weight. Each call may pass other candidates or weights; their ids are unique.
     pub(crate) fn pick(&mut self, candidates: &[Candidate], client: IpAddr) -> Option<usize> {
         match self {
             Balance::Roundrobin(roundrobin) => roundrobin.pick(candidates),

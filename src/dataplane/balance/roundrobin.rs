@@ -1,19 +1,20 @@
-//! Each server in its turn, as often as its weight says, and never in bursts.
+//! Each server in turn, as often as its weight says, and never in bursts.
 
 use super::Candidate;
 
-/// Smooth weighted round robin, nginx's. Each pick is shared out among the candidates by weight, and goes to the one
-/// that is owed most by then:
+/// Smooth weighted round robin, as in nginx. Each pick is divided among the candidates by weight,
+/// and goes to the candidate with the largest unpaid share:
 ///
 /// ```text
 /// owed += weight    for all
 /// owed -= total     for the greatest, which is chosen
 /// ```
 ///
-/// While weights stay, every `total / gcd` picks are exact, nobody is a whole pick ahead of its share, nor more than
-/// `1 + ln(servers)` behind. When they change, what each is owed stays the same number of *picks*: so whatever the
-/// weights do, nobody gets further than `2 + log2(servers)` from its share, and one that comes back from a drain or
-/// grows by slowstart neither starves nor takes all for a while.
+/// While the weights stay, every `total / gcd` picks are exact, no server is a whole pick ahead of
+/// its share, nor more than `1 + ln(servers)` behind. When they change, each server keeps its
+/// unpaid share as the same number of *picks*: so whatever the weights do, no server gets further
+/// than `2 + log2(servers)` from its share, and a server that returns from a drain or grows by
+/// slowstart neither starves nor takes all picks for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Roundrobin {
     /// Of every candidate of the last picks, in their order as far as possible.
@@ -30,7 +31,7 @@ struct Turn {
     owed: i64,
 }
 
-/// Fine weights in a weight, so that measuring by another total rounds off next to nothing.
+/// Fine weights per weight unit, so that converting to another total rounds off almost nothing.
 const FINE: u32 = 16;
 
 impl Roundrobin {
@@ -60,7 +61,7 @@ impl Roundrobin {
 
     // Private
 
-    /// Says what everybody is owed as shares of a new total.
+    /// Converts every server's unpaid share to a new total.
     fn measure_by(&mut self, total: i64) {
         if self.total != total && self.total != 0 {
             for turn in &mut self.turns {
@@ -71,8 +72,9 @@ impl Roundrobin {
         self.total = total;
     }
 
-    /// Gives a place to those without one, who are owed nothing. Then those that are not candidates now are forgotten,
-    /// so that places are never more than candidates were; what they were owed is everybody's.
+    /// Adds an entry for each new candidate, with an unpaid share of 0. Then removes the entries
+    /// that are not candidates now, so that there are never more entries than there were
+    /// candidates; their unpaid shares are spread over all.
     fn seat(&mut self, candidates: &[Candidate]) {
         let mut place = 0;
         let all_seated = candidates.iter().all(|candidate| {
@@ -91,7 +93,7 @@ impl Roundrobin {
                 .map(|turn| turn.owed)
         };
         let stay: Vec<i64> = candidates.iter().filter_map(owed).collect();
-        // What is owed to all together is nothing again, give or take the division's rest.
+        // The unpaid shares add up to 0 again, except for the division's remainder.
         let each = stay.iter().sum::<i64>() / i64::try_from(stay.len().max(1)).unwrap_or(i64::MAX);
         self.turns = candidates
             .iter()
@@ -102,7 +104,8 @@ impl Roundrobin {
             .collect();
     }
 
-    /// Where `id`'s turn is; looked for from `place` on, because candidates mostly come in the same order.
+    /// The index of `id`'s entry; the search starts at `place`, because candidates mostly come in
+    /// the same order.
     fn find(&self, id: u32, place: usize) -> Option<usize> {
         let (before, from) = self.turns.split_at_checked(place)?;
         from.iter()
@@ -254,7 +257,7 @@ mod tests {
         let candidates = servers(&[5, 1, 1]);
         let mut roundrobin = Roundrobin::default();
         let order: Vec<usize> = (0..7).map(|_| roundrobin.pick(&candidates).unwrap()).collect();
-        // As in nginx's own commit message.
+        // The example of nginx's own commit message.
         assert_eq!(order, [0, 0, 1, 0, 2, 0, 0]);
     }
 

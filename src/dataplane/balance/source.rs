@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use super::Candidate;
 use crate::dataplane::address;
 
-/// Weighted rendezvous hashing (Schindelhauer and Schomaker 2005): every server draws a number from the client's address
-/// and its own id, and the best for its weight wins. So a server that leaves gives away its own clients and no others,
-/// one whose weight grows takes only what becomes its own, and the order of the servers does not matter. Nothing is
-/// remembered, and nothing is random: every process on every machine chooses the same.
+/// Weighted rendezvous hashing (Schindelhauer and Schomaker 2005): every server gets a number from
+/// the client's address and its own id, and the best number for its weight wins. So a server that
+/// is removed gives away only its own clients, a server whose weight grows takes only the clients
+/// of its added share, and the order of the servers does not matter. The algorithm has no memory
+/// and no randomness: every process on every machine chooses the same.
 pub(super) fn pick(candidates: &[Candidate], client: IpAddr) -> Option<usize> {
     let client = address::mapped(client);
     candidates
@@ -17,7 +18,8 @@ pub(super) fn pick(candidates: &[Candidate], client: IpAddr) -> Option<usize> {
         .filter(|(_, candidate)| candidate.weight > 0)
         .map(|(place, candidate)| {
             let draw = uniform(address::hash(client, u64::from(candidate.id)));
-            // Exponential with the weight as its rate: the smallest one is this one's with probability weight / total.
+            // Exponential with the weight as its rate: the smallest one is this one's with
+            // probability weight / total.
             (place, -draw.ln() / f64::from(candidate.weight), candidate.id)
         })
         .min_by(|(_, one, one_id), (_, other, other_id)| one.total_cmp(other).then(one_id.cmp(other_id)))

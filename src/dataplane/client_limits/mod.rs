@@ -1,4 +1,5 @@
-//! Limits of one client address in one frontend: connections at once, new ones a second, messages a second.
+//! Limits of one client address in one frontend: connections at once, new ones a second, messages a
+//! second.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,25 +20,26 @@ const SHARDS: usize = 64;
 /// A shard with fewer visitors is not worth sweeping.
 const MIN_SWEPT: usize = 32;
 
-/// The clients of one frontend, IPv6 ones by /64. A client is there while it is connected, and until its rates are quiet.
-/// Those who went are swept out whenever a shard has doubled since the last time, so a table has never more than twice
-/// the clients of the last two seconds, and some.
+/// The clients of one frontend, IPv6 ones by /64. A client is in the table while it is connected,
+/// and until its rates have decayed to 0. Clients that have left are swept out when a shard has
+/// doubled since the last sweep, so a table never has more than about twice the clients of the last
+/// two seconds.
 #[derive(Debug)]
 pub(crate) struct Visitors {
     shards: Box<[Mutex<Shard>]>,
     limits: Arc<Limits>,
-    /// A secret, so that nobody can choose addresses that share a shard.
+    /// A secret, so that clients cannot choose addresses that share a shard.
     seed: u64,
 }
 
 /// One connection of a client; it ends with this.
 #[derive(Debug)]
 pub(crate) struct Visit {
-    /// None of those without limits.
+    /// `None` for clients without limits.
     visitor: Option<Arc<Visitor>>,
 }
 
-/// Why a client is not let in.
+/// Why a client is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// It has as many connections as it may.
@@ -46,12 +48,12 @@ pub(crate) enum Refused {
     TooFast,
 }
 
-/// What [`Visit::admit`] lets pass.
+/// How many messages [`Visit::admit`] lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
     /// How many messages may pass; they are counted.
     pub(crate) passed: u32,
-    /// When to ask again for the others; none when there are none.
+    /// When to retry the other messages; `None` when all may pass.
     pub(crate) again_at: Option<Instant>,
 }
 
@@ -71,7 +73,7 @@ pub(crate) struct VisitorFigures {
 #[derive(Debug)]
 struct Limits {
     per_ip: ArcSwap<PerIp>,
-    /// Once more, for it is looked at with every read.
+    /// A copy of the limit, because every read uses it.
     message_rate: AtomicU32,
     /// Milliseconds are counted from here.
     birth: Instant,
@@ -94,7 +96,7 @@ struct Visitor {
 }
 
 impl Visitors {
-    /// Nobody yet, under `limits`.
+    /// An empty table, under `limits`.
     pub(crate) fn new(limits: PerIp) -> Visitors {
         Visitors {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -107,8 +109,8 @@ impl Visitors {
         }
     }
 
-    /// Sets other limits. What was counted stays, and visits that are under way obey the new ones too; those that began
-    /// without any limit stay uncounted.
+    /// Sets other limits. Counts stay, and visits in progress obey the new limits; visits that
+    /// began without any limit stay uncounted.
     pub(crate) fn set_limits(&self, limits: PerIp) {
         self.limits
             .message_rate
@@ -116,7 +118,7 @@ impl Visitors {
         self.limits.per_ip.store(Arc::new(limits));
     }
 
-    /// Lets a new connection of `client` in and counts it; one that is refused counts for nothing.
+    /// Admits and counts a new connection of `client`; a refused connection is not counted.
     ///
     /// # Errors
     /// When it is one too many.
@@ -165,7 +167,7 @@ impl Visitors {
         entries
     }
 
-    /// Forgets those who went. Limits do not need it; memory does, after a rush.
+    /// Removes the clients that have left. The limits do not need it; it frees memory after a rush.
     pub(crate) fn sweep(&self, now: Instant) {
         let now_ms = self.limits.ms(now);
         for mut shard in self.every_shard() {
@@ -173,14 +175,15 @@ impl Visitors {
         }
     }
 
-    /// How many clients it knows, among them some who went.
+    /// The number of clients in the table, including some that have left.
     pub(crate) fn len(&self) -> usize {
         self.every_shard().map(|shard| shard.visitors.len()).sum()
     }
 
     // Private
 
-    /// The shard of a hash; by bits in its middle, because the shard's table goes by the upper and lower ones.
+    /// The shard of a hash; by bits in its middle, because the shard's table uses the upper and
+    /// lower ones.
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         lock(&self.shards[(hash >> 32) as usize % SHARDS])
     }
@@ -191,8 +194,8 @@ impl Visitors {
 }
 
 impl Visit {
-    /// How many of `messages` may pass now. When fewer than asked for may, the others are to be held back until the time
-    /// given, and asked for again.
+    /// How many of `messages` may pass now. When only some may, the caller holds the others back
+    /// until the returned time, and then calls again.
     pub(crate) fn admit(&self, messages: u32, now: Instant) -> Admitted {
         let Some(visitor) = &self.visitor else {
             return Admitted {
@@ -209,7 +212,7 @@ impl Visit {
         }
     }
 
-    /// Whether messages are limited, so that somebody must count them.
+    /// Whether messages are limited, so that they must be counted.
     pub(crate) fn counts_messages(&self) -> bool {
         self.visitor
             .as_ref()
@@ -269,7 +272,7 @@ impl Visitor {
         }
     }
 
-    /// Whether it left long enough ago that nothing of it counts any more.
+    /// Whether the client left long enough ago that none of its counts matter.
     fn is_gone(&self, now_ms: u64) -> bool {
         self.connections.load(Ordering::Relaxed) == 0
             && self.connection_rate.is_quiet(now_ms)
@@ -302,7 +305,7 @@ fn network(client: IpAddr) -> Ipv6Addr {
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    // Nothing in here is ever half done when something panics.
+    // No code in here leaves the data half changed when it panics.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -7,13 +7,14 @@
 //!     └──────────────── target takes nothing more ────────────────▲
 //! ```
 //!
-//! What the target does not take at once is stuck: it is kept, and nothing more is read before it is sent. That is all the
-//! memory that a connection ever has. Readiness comes from the outside (edges), and is believed until a call says otherwise;
-//! so an end that is not writable yet, as it is still being connected, is left in peace, and what is for it is stuck.
+//! Bytes that the target does not take at once are stuck: they are kept, and the relay reads no
+//! more before they are sent. A connection never needs more memory than this. Readiness comes from
+//! outside (edges), and holds until a call returns `WouldBlock`; so an end that is not writable
+//! yet, because it is still connecting, is not touched, and its bytes are stuck.
 
 use std::io;
 
-/// Reads of one direction before others get their turn.
+/// Reads of one direction before other sessions get their turn.
 const ROUNDS: usize = 4;
 
 /// One end of a connection.
@@ -21,16 +22,18 @@ pub trait End {
     /// Reads; 0 is the end of its input.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is there, anything else when the connection is broken.
+    ///
+    /// `WouldBlock` when no bytes are available, anything else when the connection is broken.
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize>;
 
     /// Writes as much as is taken at once.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is taken, anything else when the connection is broken.
+    ///
+    /// `WouldBlock` when no bytes are taken, anything else when the connection is broken.
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Tells the other side that nothing more comes.
+    /// Signals the end of the stream to the other side.
     ///
     /// # Errors
     /// When the connection is broken.
@@ -39,8 +42,8 @@ pub trait End {
 
 /// Decides how much of what a client sends may pass now.
 pub trait Gate {
-    /// How many bytes at the beginning of `bytes` may pass. What may not is shown again later, when the relay is
-    /// stepped after [`Relay::reopen`].
+    /// How many bytes at the beginning of `bytes` may pass. The other bytes are passed again later,
+    /// when the relay is stepped after [`Relay::reopen`].
     fn admit(&mut self, bytes: &[u8]) -> usize;
 }
 
@@ -57,22 +60,22 @@ impl Gate for OpenGate {
 /// An end, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Who connected to us.
+    /// The side that connected to us.
     Client,
-    /// Whom we connected to.
+    /// The side that we connected to.
     Server,
 }
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing can be done before an end is ready again.
+    /// No bytes can move before an end is ready again.
     Waits,
     /// There is more to do; others come first.
     More,
-    /// The gate holds something back.
+    /// The gate holds bytes back.
     Held,
-    /// Both directions have ended: the sockets are to be closed.
+    /// Both directions have ended: close the sockets.
     Done,
     /// An end broke the connection.
     Broken(Side, io::ErrorKind),
@@ -97,7 +100,7 @@ pub enum Outlook {
     Open,
     /// Its input ends behind what is there: reading is to go on until that is met.
     Ending,
-    /// It is broken, whether anybody reads it or not.
+    /// The connection is broken, even if no read reports it.
     Failed,
 }
 
@@ -116,7 +119,7 @@ pub struct Relay {
 struct Direction {
     flow: Flow,
     stuck: Option<Box<Stuck>>,
-    /// The gate has said no.
+    /// The gate has refused bytes.
     held: bool,
     /// Bytes read so far.
     bytes: u64,
@@ -135,7 +138,7 @@ enum Flow {
 struct Stuck {
     bytes: Vec<u8>,
     sent: usize,
-    /// How far the gate lets them go.
+    /// How many bytes the gate has admitted.
     admitted: usize,
 }
 
@@ -146,7 +149,7 @@ enum Stop {
     Held,
     /// Its source is broken.
     Broken(io::ErrorKind),
-    /// Its target takes nothing more.
+    /// The target takes no more bytes.
     Refused,
 }
 
@@ -159,8 +162,9 @@ impl Relay {
         buffer: &mut [u8],
         gate: &mut impl Gate,
     ) -> Step {
-        // Where nothing is read any more, no read can tell. What a client has said that breaks off need not arrive, but
-        // its server must hear of that, though it does not read; what a server has said, its client may still want.
+        // When a side is no longer read, a read cannot report its failure. If a client breaks off,
+        // its bytes need not arrive, but its server must be notified although it is not read; the
+        // bytes of a broken server may still be wanted by its client.
         for (readiness, deaf, side) in [
             (
                 &self.client,
@@ -183,7 +187,8 @@ impl Relay {
         );
         match up {
             Stop::Broken(kind) => return Step::Broken(Side::Client, kind),
-            // Whether it has said why before is asked next; a server that was never there must not be heard at all.
+            // The next step reads whether the side has sent a reason; a server that never connected
+            // must not be read at all.
             Stop::Refused => return Step::More,
             Stop::Waits | Stop::More | Stop::Held => {}
         }
@@ -208,13 +213,13 @@ impl Relay {
         }
     }
 
-    /// The gate may be asked again.
+    /// Lets the relay call the gate again.
     pub fn reopen(&mut self) {
         self.up.held = false;
     }
 
-    /// Another server is to be found: nothing is known of it, and it gets all that the client has said. Only while no
-    /// server has taken anything.
+    /// Resets the server's side for another server, which gets all that the client has sent. Only
+    /// valid while no server has taken any bytes.
     pub fn begin_anew(&mut self) {
         self.server = Readiness::default();
         self.up.flow = Flow::Open;
@@ -222,7 +227,7 @@ impl Relay {
         self.client.readable = true;
     }
 
-    /// Whether what the client has said waits for the server.
+    /// Whether bytes of the client wait for the server.
     #[must_use]
     pub const fn has_said(&self) -> bool {
         self.up.stuck.is_some()
@@ -254,7 +259,8 @@ impl Relay {
         self.down.flow != Flow::Open && self.up.flow == Flow::Open
     }
 
-    /// Whether nothing has gone either way, nor the client been told of an end, so that another server may take it.
+    /// Whether no byte has moved in either direction, and the client has not been sent an end, so
+    /// that another server may take the client.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         let unsent = self
@@ -269,7 +275,8 @@ impl Relay {
 // Private
 
 impl Direction {
-    /// Moves what can be moved; `last` when the other direction is closed, so that closing both sockets tells the target.
+    /// Moves what can be moved; `last` when the other direction is closed, so that closing both
+    /// sockets signals the end to the target.
     fn pump<F: End, T: End>(
         &mut self,
         (source, from): (&mut Readiness, &mut F),
@@ -310,7 +317,8 @@ impl Direction {
                 }
                 Err(error) => return Stop::Broken(error.kind()),
             };
-            // A read that did not fill the buffer has emptied the socket: what comes later makes an edge of its own.
+            // A read that did not fill the buffer has emptied the socket: later bytes trigger a new
+            // edge.
             source.readable = read == buffer.len() || source.outlook != Outlook::Open;
             self.bytes += read as u64;
             if let Err(stop) = self.forward(&buffer[..read], target, to, gate) {
@@ -359,7 +367,7 @@ impl Direction {
         Err(Stop::Held)
     }
 
-    /// Sends what is stuck, all of it or as far as it goes.
+    /// Sends the stuck bytes, as far as the target takes them.
     fn unstick<T: End>(
         &mut self,
         target: &mut Readiness,
@@ -388,7 +396,7 @@ impl Direction {
         Ok(())
     }
 
-    /// Notes that the target takes nothing more. What it still says is worth hearing.
+    /// Records that the target takes no more bytes. Its own bytes are still read.
     fn stopped(&mut self, stop: Stop, target: &mut Readiness) -> Stop {
         if matches!(stop, Stop::Refused) {
             self.flow = Flow::Closed;
@@ -404,7 +412,7 @@ fn send(target: &mut Readiness, to: &mut impl End, bytes: &[u8]) -> Result<usize
     let mut sent = 0;
     while sent < bytes.len() {
         match to.send(&bytes[sent..]) {
-            // A short write has filled the socket: a second one would only say so.
+            // A short write has filled the socket: a second one would only return `WouldBlock`.
             Ok(taken) if taken < bytes.len() - sent => {
                 target.writable = false;
                 return Ok(sent + taken);

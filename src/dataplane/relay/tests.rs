@@ -7,7 +7,7 @@ use super::*;
 /// An end whose input arrives in pieces, and that takes output in pieces.
 #[derive(Debug, Default)]
 struct Fake {
-    /// Still to be read: pieces, or moments in which nothing is there.
+    /// Input still to be read: pieces, or moments without data.
     input: VecDeque<Input>,
     /// Room for output, one write each; 0 blocks. Without any more, everything is taken.
     room: VecDeque<usize>,
@@ -65,7 +65,7 @@ impl End for Fake {
     }
 }
 
-/// Lets a few bytes pass each time it is asked after a refusal.
+/// Lets a few bytes pass each time it is called after a refusal.
 #[derive(Debug, Default)]
 struct Stingy {
     allowance: usize,
@@ -89,7 +89,7 @@ fn ready(relay: &mut Relay) {
     }
 }
 
-/// Steps until nothing moves though everything is ready again and again.
+/// Steps until no bytes move although both ends are made ready again and again.
 fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl Gate) -> Step {
     let mut buffer = [0; 7];
     for _ in 0..10_000 {
@@ -157,7 +157,7 @@ fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
     client.input = [bytes("hello"), Input::End].into();
     let mut relay = Relay::default();
     relay.client.readable = true;
-    // Not connected yet: what the client says is kept.
+    // The server is not connected yet: the client's bytes are kept.
     let step = relay.transfer(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
     assert_eq!((step, relay.has_said()), (Step::Waits, true));
     gone.breaks_after = Some(0);
@@ -267,7 +267,8 @@ fn all(input: &VecDeque<Input>) -> Vec<u8> {
 }
 
 proptest! {
-    /// Whatever the pieces, what comes in on one side goes out on the other: all of it, in order, then the end.
+    /// Whatever the pieces, all bytes that come in on one side go out on the other, in order, then
+    /// the end.
     #[test]
     fn nothing_is_lost_doubled_or_reordered(
         from_client in input(),
@@ -297,7 +298,8 @@ proptest! {
         prop_assert_eq!(step, if client_ends && server_ends { Step::Done } else { Step::Waits });
         prop_assert_eq!(&server.written, &sent_up);
         prop_assert_eq!(&client.written, &sent_down);
-        // When both have ended, closing tells whoever has not been told.
+        // When both have ended, closing the sockets signals the end to a side that has not received
+        // it.
         let told = (server.finished, client.finished);
         if step == Step::Done {
             prop_assert!(told.0 || told.1);

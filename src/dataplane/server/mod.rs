@@ -19,12 +19,12 @@ use crate::probe::Rules;
 
 pub(crate) use state::{Event, State};
 
-/// How long a connection that was broken off makes a server doubtful, in ms.
+/// How long an unexpected disconnect makes a server doubtful, in ms.
 const DOUBT: u64 = 20;
 /// Weights are counted in such parts, so that slow starts are smooth.
 const PARTS: u32 = 256;
 
-/// A server. What chooses it reads atomics; what changes it goes through its state.
+/// A server. Choosing a server reads atomics; changing one goes through its state.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
@@ -37,21 +37,21 @@ pub(crate) struct Server {
     weight: AtomicU16,
     maxconn: AtomicU32,
     state: Mutex<State>,
-    /// What `state` says of new clients.
+    /// Whether `state` allows new clients.
     serves: AtomicBool,
     /// When its slow start began, in ms of the clock; 0 is long ago.
     started: AtomicU64,
     /// How long a slow start takes, in ms.
     slowstart: AtomicU64,
-    /// Clients that it was given and that are not gone: the number that `maxconn` bounds.
+    /// Clients that were assigned and have not left: `maxconn` limits this number.
     taken: AtomicU32,
     /// Connections that have failed in a row.
     failures: AtomicU16,
-    /// When it broke a connection off last, in ms of the clock; 0 is never.
+    /// When it last broke a connection off, in ms of the clock; 0 is never.
     broke: AtomicU64,
 }
 
-/// What the last check said.
+/// The result of the last check.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastCheck {
     /// Whether there are any to come.
@@ -64,7 +64,7 @@ pub(crate) struct LastCheck {
     pub(crate) failed: u64,
 }
 
-/// A change of state, to be told and acted upon.
+/// A change of state, to be logged and acted upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) was: State,
@@ -94,7 +94,8 @@ impl Server {
         }
     }
 
-    /// Takes over what a new configuration says. What was set by hand stays, unless the configuration changes just that.
+    /// Applies a new configuration. Values set by hand stay, unless the configuration changes
+    /// exactly them.
     pub(crate) fn reconfigure(&self, config: &DataplaneServer) {
         let old = self.config.swap(std::sync::Arc::new(config.clone()));
         if old.address != config.address {
@@ -186,19 +187,20 @@ impl Server {
 
     /// A connection to it was made.
     pub(crate) fn connected(&self) {
-        // Read first: a store would take the cache line from the other workers with every connection.
+        // Read first: a store would take the cache line from the other workers with every
+        // connection.
         if self.failures.load(Relaxed) != 0 {
             self.failures.store(0, Relaxed);
         }
     }
 
-    /// It broke a connection off at `now`, out of the blue.
+    /// Records that the server broke a connection off unexpectedly at `now`.
     pub(crate) fn broke_off(&self, now: u64) {
         self.broke.store(now.max(1), Relaxed);
     }
 
-    /// Whether it may be dying: a process that is killed closes its connections one after the other, and for some
-    /// milliseconds others are still accepted, to be closed next.
+    /// Whether it may be dying: a process that is killed closes its connections one after the
+    /// other, and for some milliseconds others are still accepted, to be closed next.
     pub(crate) fn is_doubtful(&self, now: u64) -> bool {
         let broke = self.broke.load(Relaxed);
         broke != 0 && now.saturating_sub(broke) <= DOUBT
@@ -215,7 +217,7 @@ impl Server {
         limit > 0 && failures >= limit && self.serves.load(SeqCst)
     }
 
-    /// Highest values begin anew; sums too when `all`.
+    /// Resets the maxima; also the sums when `all`.
     pub(crate) fn clear(&self, all: bool) {
         self.tally.clear(all);
         if all {
@@ -287,7 +289,8 @@ pub(crate) const fn rules(check: DataplaneCheck) -> Rules {
     }
 }
 
-/// A lock whose holder cannot have left it half done: all are plain assignments.
+/// Locks and ignores poisoning: all changes under these locks are plain assignments, which cannot
+/// be half done.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

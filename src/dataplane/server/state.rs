@@ -1,4 +1,5 @@
-//! A server's state: what its checks say, what is wanted of it, since when.
+//! A server's state: health by its checks, the administrative state, and the time of the last
+//! change.
 
 use std::time::{Duration, Instant};
 
@@ -13,40 +14,41 @@ pub(crate) enum Event {
     Checked {
         /// Whether it was answered well.
         good: bool,
-        /// When it was asked.
+        /// When the check was sent.
         asked: Instant,
         /// What changes an opinion.
         rules: Rules,
     },
-    /// Somebody who knows better says so.
+    /// The supervisor or an operator set the health explicitly.
     Told(ServerHealth),
     /// Too many connections in a row have failed.
     Ejected,
     /// An ejected server is given another chance.
     Tried,
-    /// An administrator wants something of it.
+    /// An administrator set the administrative state.
     Wanted(ServerState),
 }
 
 /// Up until the next bad check, whatever the rules.
 const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 
-/// Two axes that do not know one another: health, and what is wanted.
+/// Two independent axes: health, and the administrative state.
 ///
 /// ```text
 ///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
 ///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
 /// ```
 ///
-/// In maintenance no check is believed; whoever leaves it is up, and the next bad check takes it down. A check that was asked before
-/// somebody who knows better spoke is old news: a hung node that goes on answers it at once.
+/// In maintenance, check results are ignored; a server that leaves maintenance is up, and the next
+/// bad check takes it down. A check that was sent before the health was set explicitly is ignored:
+/// a hung node that is resumed answers it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
     /// It is down because it was ejected, since then.
     ejected: Option<Instant>,
-    /// When somebody who knows better spoke last.
+    /// When the health was last set explicitly.
     told: Option<Instant>,
     /// When it came to serve or ceased to.
     changed: Instant,
@@ -86,7 +88,7 @@ impl State {
                 next.standing = Standing::DOWN;
                 next.ejected = Some(now);
             }
-            // Somebody may have said more of it by now.
+            // The health may have been set explicitly in the meantime.
             Event::Tried if self.ejected.is_none() => {}
             Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
             Event::Wanted(wanted) => {
@@ -134,7 +136,7 @@ impl State {
         self.ejected.map(|at| now.saturating_duration_since(at))
     }
 
-    /// What the checks say.
+    /// The health according to the checks.
     pub(crate) fn health(&self) -> Health {
         if self.standing.is_up() {
             Health::Up
@@ -143,7 +145,7 @@ impl State {
         }
     }
 
-    /// Whether its opinion is about to change: it is asked sooner.
+    /// Whether the health is about to change: the next check comes sooner.
     pub(crate) fn doubts(&self) -> bool {
         !matches!(
             self.standing,
@@ -168,7 +170,7 @@ impl State {
         }
     }
 
-    /// HAProxy's word for it.
+    /// HAProxy's name of the state.
     pub(crate) fn word(&self) -> &'static str {
         match (self.wanted, self.standing.is_up()) {
             (ServerState::Maint, _) => "MAINT",
@@ -178,7 +180,7 @@ impl State {
         }
     }
 
-    /// Time since the word changed.
+    /// Time since the state's name changed.
     pub(crate) fn since(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.changed)
     }

@@ -1,14 +1,15 @@
-//! Which server a client had: bounded, forgetting, and asked by every thread.
+//! The server that each client had: bounded, with expiry, shared by all threads.
 //!
 //! ```text
 //! client --hash--> shard, one of up to 64, each behind a lock of its own
 //!                  shard: index (hash -> place)  +  places, chained from the longest unused to the last used
 //! ```
 //!
-//! `size` is split evenly over the shards, so the bound holds always; a full shard makes room by forgetting the client
-//! that it has not seen for longest. Shards have room for at least 512 clients each, so that how unevenly hashes fall
-//! costs little: of the last `size` clients, a table remembers about 99 % (98 % where it has few shards).
-//! A client takes 43 bytes in a full table (58 as the process grows), and none before it is there.
+//! `size` is split evenly over the shards, so the bound always holds; a full shard makes room by
+//! removing its longest unused client. Shards have room for at least 512 clients each, so that the
+//! uneven spread of hashes costs little: of the last `size` clients, a table remembers about 99 %
+//! (98 % where it has few shards). A client takes 43 bytes in a full table (58 as the process
+//! grows); memory is taken only for clients that exist.
 
 mod shard;
 
@@ -34,12 +35,13 @@ pub(crate) struct StickyTable {
     expire: Duration,
     /// Ticks are counted from here.
     birth: Instant,
-    /// A secret, so that nobody can choose addresses that share a shard.
+    /// A secret, so that clients cannot choose addresses that share a shard.
     seed: u64,
 }
 
 impl StickyTable {
-    /// An empty table that remembers up to `size` clients, each for `expire` after it was last seen.
+    /// An empty table that remembers up to `size` clients, each for `expire` after it was last
+    /// seen.
     pub(crate) fn new(size: u64, expire: Duration) -> StickyTable {
         let count = (size / MIN_SHARD).clamp(1, MAX_SHARDS);
         let shards = (0..count).map(|nth| {
@@ -55,10 +57,10 @@ impl StickyTable {
         }
     }
 
-    /// Lets `choose` decide for `client`: it is given the server remembered, and returns the one to use, which is
-    /// remembered from now on; when it returns none, everything stays as it was. The client's shard is locked meanwhile,
-    /// so that two first connections of one client get the same server: `choose` must be short, and must not come back
-    /// to this table.
+    /// Lets `choose` decide for `client`: it gets the remembered server, and returns the one to
+    /// use, which is remembered from now on; when it returns none, the table stays unchanged. The
+    /// client's shard is locked meanwhile, so that two first connections of one client get the same
+    /// server: `choose` must be short, and must not call this table.
     pub(crate) fn settle<T>(
         &self,
         client: IpAddr,
@@ -90,8 +92,9 @@ impl StickyTable {
         Some((shard.server(place), self.left(shard.until(place), now)))
     }
 
-    /// Remembers what another table did, or this one in an earlier life: clients, their servers, and for how much
-    /// longer; never longer than this table's own. For a table that is not in use yet: the longest unused come first.
+    /// Imports entries of another table or of an earlier process: clients, their servers, and the
+    /// remaining time, at most this table's own expiry. Only for a table that is not in use yet, in
+    /// order from the longest unused client on.
     pub(crate) fn import(&self, clients: impl IntoIterator<Item = (IpAddr, u32, Duration)>, now: Instant) {
         let mut clients: Vec<_> = clients.into_iter().collect();
         clients.sort_by_key(|(_, _, left)| *left);
@@ -108,7 +111,8 @@ impl StickyTable {
         }
     }
 
-    /// Every client with its server and for how much longer it is remembered; within a shard the longest unused first.
+    /// Every client with its server and for how much longer it is remembered; within a shard the
+    /// longest unused first.
     pub(crate) fn entries(&self, now: Instant) -> Vec<(IpAddr, u32, Duration)> {
         let mut entries = Vec::new();
         for shard in self.every_shard() {
@@ -123,11 +127,11 @@ impl StickyTable {
         entries
     }
 
-    /// Forgets `client`; says whether it was remembered.
+    /// Removes `client`; returns whether it was remembered.
     pub(crate) fn forget(&self, client: IpAddr) -> bool {
         let (client, hash) = self.key(client);
         let mut shard = self.shard(hash);
-        // Expired or not: at the beginning of time nothing is.
+        // Expired or not: at tick 0, no entry is expired.
         let found = shard.find(client, hash, Tick::default());
         if let Some(place) = found {
             shard.remove(place, hash);
@@ -135,7 +139,8 @@ impl StickyTable {
         found.is_some()
     }
 
-    /// Forgets the clients of which `goes` says so of their server, as when it is drained; how many.
+    /// Removes the clients whose server `goes` selects, as when it is drained; returns their
+    /// number.
     pub(crate) fn forget_servers(&self, goes: impl Fn(u32) -> bool) -> usize {
         let hash = |client| address::hash(client, self.seed);
         self.every_shard()
@@ -143,7 +148,8 @@ impl StickyTable {
             .sum()
     }
 
-    /// Forgets those whose time is over, in time proportional to their number. Lookups do not need it; memory does.
+    /// Removes expired clients, in time proportional to their number. Lookups do not need it; it
+    /// frees memory.
     pub(crate) fn sweep(&self, now: Instant) {
         let tick = self.tick(now);
         for mut shard in self.every_shard() {
@@ -151,7 +157,7 @@ impl StickyTable {
         }
     }
 
-    /// How many clients it holds, among them ones whose time is over and whom nobody met since.
+    /// The number of clients in the table, including expired ones that were not looked up since.
     pub(crate) fn len(&self) -> usize {
         self.every_shard().map(|shard| shard.len()).sum()
     }
@@ -161,7 +167,7 @@ impl StickyTable {
         self.size
     }
 
-    /// A number that is another one whenever something was remembered anew, refreshed or forgotten.
+    /// A number that changes whenever an entry is added, refreshed or removed.
     pub(crate) fn changed(&self) -> u64 {
         self.every_shard()
             .map(|shard| shard.changes())
@@ -175,7 +181,8 @@ impl StickyTable {
         (client, address::hash(client, self.seed))
     }
 
-    /// The shard of a hash; by bits in its middle, because the shard's index goes by the upper and lower ones.
+    /// The shard of a hash; by bits in its middle, because the shard's index uses the upper and
+    /// lower ones.
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         let middle = (hash >> 24) & u64::from(u32::MAX);
         let nth = usize::try_from((middle * self.shards.len() as u64) >> 32).unwrap_or_default();

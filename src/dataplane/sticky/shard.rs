@@ -8,7 +8,8 @@ use hashbrown::HashTable;
 /// No place.
 const NONE: u32 = u32::MAX;
 
-/// Points of time a tenth of a second apart, from the table's birth on; enough of them for 13 years.
+/// Points of time a tenth of a second apart, from the table's birth on; enough of them for 13
+/// years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u32);
 
@@ -58,7 +59,7 @@ struct Place {
 }
 
 impl Shard {
-    /// An empty shard; it has places for no more than 4 billion, whatever `room`.
+    /// An empty shard; it has at most 4 billion places, whatever `room` is.
     pub(super) fn new(room: u64) -> Shard {
         Shard {
             index: HashTable::new(),
@@ -71,7 +72,7 @@ impl Shard {
         }
     }
 
-    /// Where `client` is. If its time is over, it goes.
+    /// The place of `client`. An expired entry is removed.
     pub(super) fn find(&mut self, client: Ipv6Addr, hash: u64, now: Tick) -> Option<u32> {
         let found = self
             .index
@@ -103,8 +104,8 @@ impl Shard {
         at.until = until;
     }
 
-    /// Adds a client that is not there; if there is no room, instead of the longest unused. `rehash` gives the hash of
-    /// any client.
+    /// Adds a client that is not in the shard; a full shard replaces its longest unused client.
+    /// `rehash` returns the hash of any client.
     pub(super) fn insert(
         &mut self,
         client: Ipv6Addr,
@@ -135,7 +136,7 @@ impl Shard {
             .insert_unique(hash, place, |&at| rehash(places[at as usize].client));
     }
 
-    /// Forgets the client at `place`, whose hash is `hash`.
+    /// Removes the client at `place`, whose hash is `hash`.
     pub(super) fn remove(&mut self, place: u32, hash: u64) {
         self.changes += 1;
         if let Ok(entry) = self.index.find_entry(hash, |&at| at == place) {
@@ -165,13 +166,13 @@ impl Shard {
         removed
     }
 
-    /// Forgets those whose time is over, from the longest unused on, up to the first whose time is not.
+    /// Removes expired clients, from the longest unused on, up to the first that is not expired.
     pub(super) fn expire(&mut self, now: Tick, hash: impl Fn(Ipv6Addr) -> u64) {
         while self.oldest != NONE && self.at(self.oldest).until <= now {
             self.remove(self.oldest, hash(self.at(self.oldest).client));
         }
         if self.len() == 0 && !self.places.is_empty() {
-            // Nobody is left: a time to give the memory back.
+            // The shard is empty: its memory can be freed.
             self.index = HashTable::new();
             self.places = Vec::new();
             self.free = NONE;
@@ -206,7 +207,8 @@ impl Shard {
         &mut self.places[place as usize]
     }
 
-    /// Puts `new` where there is room; grows by an eighth, because doubling would leave half of the memory unused.
+    /// Puts `new` where there is room; grows by an eighth, because doubling would leave half of the
+    /// memory unused.
     fn take_free(&mut self, new: Place) -> u32 {
         if self.free != NONE {
             let place = self.free;

@@ -13,7 +13,7 @@ fn four(client: u32) -> IpAddr {
     Ipv4Addr::from(0x0a00_0000 + client).into()
 }
 
-/// Uses `server` for `client`, whatever was remembered; returns that.
+/// Uses `server` for `client`, whatever was remembered; returns the remembered server.
 fn put(table: &StickyTable, client: IpAddr, server: u32, now: Instant) -> Option<u32> {
     table.settle(client, now, |remembered| Some((server, remembered)))?
 }
@@ -60,7 +60,8 @@ proptest! {
                         server.map(|server| (server, server))
                     });
                     prop_assert_eq!(chosen, server);
-                    // Who is met after its time goes, even if nothing comes in its place.
+                    // An expired client is removed when it is looked up, even if it gets no new
+                    // server.
                     list.retain(|it| it.0 != client || it.2 > now);
                     if let Some(server) = server {
                         list.retain(|it| it.0 != client);
@@ -102,7 +103,7 @@ proptest! {
         for (client, server) in clients {
             let (imported, left) = new.remembered(client, now).unwrap();
             prop_assert_eq!(imported, server);
-            // Each table rounds to ticks of its own.
+            // Each table rounds to its own ticks.
             prop_assert!((EXPIRE..=EXPIRE + Duration::from_millis(100)).contains(&left), "{left:?}");
         }
     }
@@ -140,7 +141,7 @@ fn a_client_expires_after_it_was_last_seen_and_not_before() {
 
 #[test]
 fn a_full_table_holds_its_bound_and_nearly_all_of_its_last_clients() {
-    // Each table hashes in its own way, so what is promised of them is promised of several together.
+    // Each table hashes differently, so the expected share is checked over several tables together.
     const TABLES: usize = 5;
     for (size, least) in [(100_u32, 100), (1_000, 980), (20_000, 19_600)] {
         let mut kept = 0;

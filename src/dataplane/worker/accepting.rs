@@ -1,4 +1,5 @@
-//! Accepting: as long as there is room. Without, clients wait in the kernel's queue, and nobody is dropped.
+//! Accepting while there is room. Without room, clients wait in the kernel's queue, and none is
+//! dropped.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::dataplane::admission::Admission;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
 
-/// Clients accepted before others get their turn.
+/// Clients accepted before other events get their turn.
 const MAX_ACCEPTS_PER_TURN: usize = 64;
 /// Time until a listener without room is looked at again, in ms.
 const RETRY_AFTER_MS: u64 = 20;
@@ -76,7 +77,7 @@ impl Worker {
         self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
     }
 
-    /// A client has come. One that is refused is closed, and its place is free again.
+    /// Takes an accepted client. A refused one is closed, and its slot is free again.
     fn welcome(&mut self, admission: Admission, stream: TcpStream, from: std::net::SocketAddr) {
         let frontend = admission.frontend();
         let ip = from.ip().to_canonical();

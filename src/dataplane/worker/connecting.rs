@@ -16,13 +16,13 @@ use crate::platform;
 
 /// Connects for one client at most, HAProxy's `retries 3`.
 const MAX_CONNECTS: u8 = 4;
-/// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node that is restarted is
-/// back sooner.
+/// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node
+/// that is restarted is back sooner.
 const RETRY_AFTER_MS: u64 = 300;
 
 /// How long a server that may be dying has to live on, in ms.
 const PROOF_MS: u64 = 20;
-/// Age at which a session is one of those that stay, in ms.
+/// Age at which a session counts as long-lived, in ms.
 const SETTLED_AGE_MS: u64 = 10_000;
 
 impl Worker {
@@ -56,7 +56,7 @@ impl Worker {
     /// Begins to connect.
     pub(super) fn connect(&mut self, mut session: Box<Session>, lease: Lease) {
         session.attempts += 1;
-        // Who has said something already is served a round trip sooner.
+        // If the client has already sent bytes, this saves a round trip.
         session.relay.client.readable = true;
         if let (Step::Broken(..), _) = self.relay(&mut session) {
             return self.end(session, Why::Client);
@@ -83,7 +83,7 @@ impl Worker {
             }
             Err(error) if platform::connect::is_ours(&error) => {
                 self.complain("cannot connect to a server", &error);
-                // Another source may do. If not, it may be that there is none for this server only.
+                // Another source address may work. If not, the cause may be this server only.
                 if failures > 0 {
                     session.tried.push(lease.server().id);
                 }
@@ -99,7 +99,7 @@ impl Worker {
         }
     }
 
-    /// A server has answered; `closed` when it may have said no.
+    /// The connection attempt has completed; `closed` when the server may have refused.
     pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
         let Phase::Connecting { server, lease, .. } = &session.phase else {
             return self.places.put(session);
@@ -118,7 +118,7 @@ impl Worker {
         }
     }
 
-    /// The server that a session had, or was to have, is none for it.
+    /// The server of a session, or the one it was to get, has failed.
     pub(super) fn failed(&mut self, mut session: Box<Session>, error: &io::Error) {
         if let Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } =
             std::mem::replace(&mut session.phase, Phase::New)
@@ -133,7 +133,8 @@ impl Worker {
 
     // Private
 
-    /// Sends what the client has said without waiting: a server on this host has accepted by now.
+    /// Sends the client's bytes without waiting for an event: a server on this host has accepted by
+    /// now.
     fn try_at_once(&mut self, mut session: Box<Session>) {
         session.relay.server.writable = true;
         match self.relay(&mut session).0 {
@@ -171,8 +172,8 @@ impl Worker {
         }
     }
 
-    /// A server that may be dying has accepted: it gets nothing before it has lived on for a moment, so that another one
-    /// can take the client if it has not.
+    /// A possibly dying server has accepted: it gets no bytes before it has stayed connected for a
+    /// moment, so that another server can take the client otherwise.
     fn put_to_proof(&mut self, session: Box<Session>) {
         if session.relay.server.outlook != Outlook::Open {
             return self.failed(session, &io::ErrorKind::ConnectionReset.into());
@@ -212,7 +213,7 @@ impl Worker {
         self.assign(session);
     }
 
-    /// Counts a failure, and lets the server be ejected when it was one too many.
+    /// Counts a failure, and ejects the server when it exceeds the limit.
     fn blame(&mut self, session: &Session, lease: &Lease, error: &io::Error) {
         let server = lease.server();
         server.tally.connect_errors.fetch_add(1, Relaxed);

@@ -1,4 +1,4 @@
-//! The end of a session, and how each side is told.
+//! The end of a session, and how it is signalled to each side.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use super::session::{Phase, Session, Why};
 use crate::dataplane::counters::count;
 
 impl Worker {
-    /// A session ends: it is counted, and each side is told how. Dropping it closes its sockets and gives back its place at the
-    /// server (`Lease`, by which a waiting client may be served), in the process and in the frontend (`Admission`).
+    /// Ends a session: counts it, and signals the kind of end to each side. Dropping the session
+    /// closes its sockets and returns its place at the server (`Lease`, which may serve a waiting
+    /// client), in the process and in the frontend (`Admission`).
     pub(super) fn end(&mut self, session: Box<Session>, why: Why) {
         self.timers.disarm(session.index);
         self.places.vacate(session.index);
@@ -58,7 +59,7 @@ impl Worker {
 
 // Private
 
-/// Closing it will tell the other side that the connection is broken.
+/// Makes closing the socket send a reset, so that the other side sees a broken connection.
 fn reset(stream: &TcpStream) {
     // An error is a connection that is broken already.
     let _set = SockRef::from(stream).set_linger(Some(Duration::ZERO));

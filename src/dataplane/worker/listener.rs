@@ -11,7 +11,7 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::dataplane::frontend::Frontend;
 use crate::platform;
 
-/// Silence after which the kernel asks whether a client is still there.
+/// Idle time after which the kernel probes whether a client is still connected.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -30,11 +30,11 @@ pub(super) struct Listener {
 pub(super) enum Accepted {
     /// A client.
     Client(TcpStream, SocketAddr),
-    /// Nobody is waiting any more.
+    /// No client is waiting.
     Nobody,
-    /// This client is gone already; there may be others.
+    /// The client has disconnected already; there may be others.
     Gone,
-    /// There is no descriptor or memory for one more.
+    /// No descriptor or memory is free for another client.
     Full(io::Error),
 }
 
@@ -67,7 +67,7 @@ impl Listener {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Accepted::Gone,
             Err(error) => match error.raw_os_error() {
                 Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Accepted::Full(error),
-                // It gave up, or the network says something about it (`man 2 accept`).
+                // The client gave up, or the network reports an error for it (`man 2 accept`).
                 _ => Accepted::Gone,
             },
         }

@@ -1,4 +1,5 @@
-//! A worker: one thread that carries connections, waits for all of them at once, and shares nothing per byte.
+//! A worker: one thread that carries connections, waits for events of all of them, and shares no
+//! data per byte.
 
 mod accepting;
 mod connecting;
@@ -31,7 +32,8 @@ use session::{Phase, Session, Why};
 use session_slab::Places;
 pub(super) use token::About;
 
-/// Room for what one read brings. Large, for the sake of bulk: there is one per worker, not per connection.
+/// Room for what one read brings. Large, for the sake of bulk: there is one per worker, not per
+/// connection.
 const BUFFER: usize = 256 * 1024;
 /// Events taken at once.
 const EVENTS: usize = 512;
@@ -46,19 +48,19 @@ pub(super) struct Worker {
     poll: Poll,
     layout: Arc<Layout>,
     listeners: Vec<Option<Listener>>,
-    /// When listeners that had no room are to be looked at again.
+    /// When to retry listeners that had no room.
     accept_at: Option<u64>,
     places: Places,
     /// Sessions that its descriptor table has room for.
     room: usize,
     timers: Wheel,
-    /// Those that have more to do and let others go first.
+    /// Sessions that have more to do and let others run first.
     line: Vec<u32>,
     buffer: Box<[u8]>,
     /// The time of this turn, in ms of the clock.
     now: u64,
     serial: u64,
-    /// It accepts nothing more, and ends with the last session.
+    /// The worker accepts no more clients, and ends with the last session.
     draining: bool,
     trouble: Throttle,
 }
@@ -87,7 +89,7 @@ impl Worker {
         }
     }
 
-    /// Works until it is told to end.
+    /// Works until it is ordered to end.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut expired = Vec::new();
@@ -120,13 +122,14 @@ impl Worker {
 
     // Private
 
-    /// How long nothing has to be done unless something happens.
+    /// How long the worker may wait for events; `None` is without limit.
     fn patience(&self) -> Option<Duration> {
         if !self.line.is_empty() {
             return Some(Duration::ZERO);
         }
         let next = [self.timers.next(), self.accept_at].into_iter().flatten().min()?;
-        // The clock counts whole ms, and is read after the wait: one more, or it would be asked again in the same ms.
+        // The clock counts whole ms, and is read after the wait: without one more ms, the worker
+        // would wake again in the same ms.
         Some(Duration::from_millis(
             next.saturating_sub(self.plane.clock.now()) + 1,
         ))
@@ -161,7 +164,7 @@ impl Worker {
                 let closed = event.is_error() || event.is_write_closed();
                 self.answered(session, closed);
             }
-            // A client may have said all before it is answered, but not be gone.
+            // A client may have half-closed before it is answered, and still be connected.
             (_, Side::Client) if event.is_error() || event.is_write_closed() => {
                 self.end(session, Why::Client);
             }
@@ -176,7 +179,8 @@ impl Worker {
         };
         match &session.phase {
             Phase::Relaying { server, .. } => {
-                // Only for those that live so long: most do not, and would pay a call for it. Nothing is lost without.
+                // Set only for sessions that live this long: most do not, and would pay a system
+                // call for it. A failure does no harm.
                 let _set = SockRef::from(server).set_keepalive(true);
                 session.relay.reopen();
                 let deadline = session.moved + self.layout.times.idle;
@@ -204,7 +208,7 @@ impl Worker {
     }
 }
 
-/// What an end is asked at first: whether it says something. That it takes more is only worth an event once it has not.
+/// The first interest of an end: readability. Writability matters only after a write was short.
 const SAYS: Interest = Interest::READABLE;
-/// What it is asked from then on: to ask for less again would cost a call each time.
+/// The interest after the first short write: reducing it again would cost a call each time.
 const SAYS_OR_TAKES: Interest = Interest::READABLE.add(Interest::WRITABLE);

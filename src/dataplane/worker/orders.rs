@@ -1,4 +1,4 @@
-//! What a worker is told by others.
+//! Carries out the orders that other threads send to a worker.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::dataplane::topology::Layout;
 use crate::haproxy_api::server::FrontendState;
 
 impl Worker {
-    /// Does all that it was told. Whoever waits for an answer and is gone is no matter.
+    /// Carries out all orders in the inbox. An answer is dropped if its receiver has gone.
     pub(super) fn read_orders(&mut self) {
         for order in self.desk.take() {
             match order {
@@ -45,7 +45,7 @@ impl Worker {
 
     // Private
 
-    /// Listens where `layout` says, and nowhere else.
+    /// Listens on the addresses of `layout`, and closes the other listeners.
     fn lay_out(&mut self, layout: Arc<Layout>) -> io::Result<()> {
         let stays = |listener: &Listener| {
             layout.frontends.iter().any(|frontend| {
@@ -93,7 +93,8 @@ impl Worker {
         Ok(())
     }
 
-    /// A session that waited has got a server; if it is gone, the server gets the next.
+    /// A waiting session has got a server; if the session has ended, the server goes to the next
+    /// one.
     fn served(&mut self, index: u32, serial: u64, lease: Lease) {
         match self.places.take(index) {
             Some(session) if session.serial == serial && matches!(session.phase, Phase::Waiting) => {
@@ -106,7 +107,7 @@ impl Worker {
         }
     }
 
-    /// Ends all sessions of a server; those that are on their way to it go elsewhere.
+    /// Ends all sessions of a server; sessions that are still connecting to it get another server.
     fn cut(&mut self, server: &Arc<Server>) {
         let has = |session: &&Session| {
             session

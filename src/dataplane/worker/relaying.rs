@@ -6,7 +6,8 @@ use super::session::{Phase, Session, Why};
 use super::{About, SAYS_OR_TAKES, Worker};
 use crate::dataplane::relay::{Outlook, Side, Step};
 
-/// Silence after which nobody closes just because all is said, in ms.
+/// Idle time, in ms, after which a close by the server is unexpected and not the normal end of an
+/// exchange.
 const CALM_MS: u64 = 10;
 
 impl Worker {
@@ -43,7 +44,8 @@ impl Worker {
                 self.places.put(session);
             }
             Step::Done => self.end(session, Why::Finished),
-            // It accepted and broke off before anybody said a word: another one may take the client.
+            // The server accepted and broke off before any byte moved: another one may take the
+            // client.
             Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
                 self.failed(session, &kind.into());
             }
@@ -71,7 +73,8 @@ impl Worker {
 
     // Private
 
-    /// An end that does not take more is asked, from now on, when it does. Asking tells at once if it does already.
+    /// Registers for writability of an end that does not take more. The registration reports at
+    /// once if it already does.
     fn ask_who_is_full(&mut self, session: &mut Session) {
         let registry = self.poll.registry();
         let mut outcome = Ok(());
@@ -94,8 +97,8 @@ impl Worker {
     }
 }
 
-/// Switches Nagle's delay off towards the server when the client has more to say than it said before the server was
-/// there; most have not.
+/// Switches Nagle's delay off towards the server when the client sends more than it sent before the
+/// server was connected; most clients do not.
 fn be_prompt(session: &mut Session) {
     let client = &session.relay.client;
     if client.readable
@@ -103,7 +106,7 @@ fn be_prompt(session: &mut Session) {
         && let Some(server) = session.phase.server()
     {
         session.done.prompt = true;
-        // Fails only on a connection that is dead already, which using it will tell.
+        // This fails only on a broken connection, and the next use reports that.
         let _set = server.set_nodelay(true);
     }
 }

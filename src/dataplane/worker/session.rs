@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) began: u64,
     /// When anything moved last.
     pub(super) moved: u64,
-    /// Bytes that the counters know of, up and down.
+    /// Bytes already added to the counters, up and down.
     pub(super) counted: (u64, u64),
     /// Servers to which a connect has failed.
     pub(super) tried: Vec<u32>,
@@ -60,9 +60,9 @@ pub(super) struct Session {
 /// What is done once for all, when it is needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Done {
-    /// Its client is asked whether it takes more.
+    /// Events of the client include writability.
     pub(super) client_asked: bool,
-    /// Its server is asked whether it takes more.
+    /// Events of the server include writability.
     pub(super) server_asked: bool,
     /// Nagle's delay is off towards the server.
     pub(super) prompt: bool,
@@ -90,7 +90,7 @@ pub(super) enum Phase {
 /// Why a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
-    /// Both sides have said all.
+    /// Both sides have sent their end.
     Finished,
     /// The client broke it.
     Client,
@@ -98,7 +98,7 @@ pub(super) enum Why {
     Server,
     /// No server was to be had.
     NoServer,
-    /// Nothing has moved for too long, or the queue took too long.
+    /// No byte moved for too long, or the wait in the queue was too long.
     TooLong,
     /// It was ordered.
     Ordered,
@@ -133,7 +133,7 @@ impl Session {
         self.from.ip().to_canonical()
     }
 
-    /// Passes on what can be passed on, through `buffer`. Also says when to go on if messages are held back.
+    /// Passes bytes on through `buffer`. Also returns when to continue if messages are held back.
     pub(super) fn pass_on(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
         let Session {
             client,
@@ -166,7 +166,7 @@ impl Session {
         self.phase.lease()
     }
 
-    /// Its number among those of all workers.
+    /// The session's number, unique among all workers.
     pub(super) fn id(&self, worker: u16) -> u64 {
         (u64::from(worker) << 48) | self.serial
     }
@@ -192,7 +192,7 @@ impl Session {
     }
 }
 
-/// A socket as an end of a relay. One that is not there yet has nothing to say.
+/// A socket as an end of a relay. `None` (not connected yet) has no bytes to read.
 struct Socket<'a>(Option<&'a TcpStream>);
 
 impl End for Socket<'_> {

@@ -1,4 +1,5 @@
-//! The places of a worker's sessions. A place is used again, but never while events of its last holder may still be read.
+//! The places of a worker's sessions. A place is used again, but never while events of its last
+//! holder may still be read.
 
 use super::session::Session;
 

@@ -1,4 +1,4 @@
-//! What an event is about, as the number that the kernel keeps for us.
+//! The subject of an event, as the number that the kernel stores with it.
 
 use mio::Token;
 

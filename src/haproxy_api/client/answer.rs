@@ -1,5 +1,5 @@
-//! What an answer means. HAProxy has no status codes: an order that was carried out is answered by an empty line, or by
-//! one of few sentences; everything else is its reason for refusing.
+//! What an answer means. HAProxy has no status codes: an order that was carried out is answered by
+//! an empty line, or by one of few sentences; everything else is its reason for refusing.
 
 /// HAProxy refused an order, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

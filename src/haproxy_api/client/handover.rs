@@ -1,4 +1,5 @@
-//! Listeners that pass from one process to another, as HAProxy's own do on a reload (`-x`, `expose-fd listeners`).
+//! Listeners that pass from one process to another, as HAProxy's own do on a reload (`-x`,
+//! `expose-fd listeners`).
 //!
 //! ```text
 //!  who wants them                      who has them
@@ -9,8 +10,9 @@
 //!  an `int`               ──────────▶
 //! ```
 //!
-//! Told by `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3 to 3.3. HAProxy gives away
-//! what it has bound or was given so, but not what it has inherited (`fd@`).
+//! Told by `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3
+//! to 3.3. HAProxy gives away what it has bound or was given so, but not what it has inherited
+//! (`fd@`).
 
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -88,7 +90,8 @@ impl Drop for Handover {
 }
 
 impl Socket {
-    /// Copies of the TCP listeners that the process has bound, or was given by a [`Handover`]. It keeps them, too.
+    /// Copies of the TCP listeners that the process has bound, or was given by a [`Handover`]. It
+    /// keeps them, too.
     ///
     /// # Errors
     /// When it cannot be asked, or gives none away.

@@ -7,7 +7,8 @@ use super::socket::Socket;
 const COMMAND: &str = "show servers conn";
 
 impl Socket {
-    /// How many connections are kept idle for later requests: server and number, one entry for each backend.
+    /// How many connections are kept idle for later requests: server and number, one entry for each
+    /// backend.
     ///
     /// # Errors
     /// When it cannot be asked, or its answer makes no sense.

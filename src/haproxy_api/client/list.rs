@@ -1,5 +1,6 @@
-//! Lists that the configuration reads from a file (`-f FILE`), changed while the process runs. The file itself is not
-//! changed: a new process reads what is written there. A configuration that does not look at a list need not be told.
+//! Lists that the configuration reads from a file (`-f FILE`), changed while the process runs. The
+//! file itself is not changed: a new process reads what is written there. A configuration that does
+//! not look at a list need not be told.
 
 use std::path::Path;
 
@@ -7,7 +8,8 @@ use super::error::RuntimeError;
 use super::socket::Socket;
 
 impl Socket {
-    /// What is on the list that was read from `file`; `None` when the configuration reads no such file.
+    /// What is on the list that was read from `file`; `None` when the configuration reads no such
+    /// file.
     ///
     /// # Errors
     /// When it cannot be asked.

@@ -6,7 +6,8 @@ use super::row::Row;
 
 /// How the figures of several processes become one.
 enum Rule {
-    /// Their sum. Of the most that there was at once it is an upper bound: they may not have had it at the same time.
+    /// Their sum. Of the most that there was at once it is an upper bound: they may not have had it
+    /// at the same time.
     Sum,
     /// The largest: each process sees the same server by itself.
     Most,
@@ -19,8 +20,9 @@ enum Rule {
 }
 
 impl Row {
-    /// The rows of all `tables` in the order of the first, each once: sums of what was counted, the state that most
-    /// processes see. Where not all see the same, the state says how many do: `UP (12/13)`.
+    /// The rows of all `tables` in the order of the first, each once: sums of what was counted, the
+    /// state that most processes see. Where not all see the same, the state says how many do: `UP
+    /// (12/13)`.
     #[must_use]
     pub fn merged(tables: &[Vec<Row>]) -> Vec<Row> {
         let mut places = BTreeMap::new();

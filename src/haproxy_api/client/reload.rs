@@ -1,4 +1,5 @@
-//! A configuration that the running process reads again. HAProxy's master answers the same command in the same words.
+//! A configuration that the running process reads again. HAProxy's master answers the same command
+//! in the same words.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use super::socket::Socket;
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Socket {
-    /// Lets the process read its configuration again. When it does not like it, it goes on with the old one.
+    /// Lets the process read its configuration again. When it does not like it, it goes on with the
+    /// old one.
     ///
     /// # Errors
     /// When it cannot be asked, does not answer within 30 seconds, or refuses.

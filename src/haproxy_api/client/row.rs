@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 pub struct Row(pub(super) BTreeMap<String, String>);
 
 impl Row {
-    /// Reads the answer to `show stat`. Columns are found by the header, because every version adds some; a row that
-    /// is cut short has fewer.
+    /// Reads the answer to `show stat`. Columns are found by the header, because every version adds
+    /// some; a row that is cut short has fewer.
     ///
     /// `None` when there is no header.
     #[must_use]
@@ -58,8 +58,8 @@ impl Row {
         self.number("type") == Some(2)
     }
 
-    /// Its state as a word: `UP`, `DOWN`, `DRAIN`, `MAINT`, `NOLB`, `OPEN`, `no check`.. (a state that is about to
-    /// change says how far it is: `UP 1/2`; that is left out here).
+    /// Its state as a word: `UP`, `DOWN`, `DRAIN`, `MAINT`, `NOLB`, `OPEN`, `no check`.. (a state
+    /// that is about to change says how far it is: `UP 1/2`; that is left out here).
     #[must_use]
     pub fn state(&self) -> &str {
         let status = self.text("status");

@@ -57,8 +57,8 @@ impl Socket {
             .await
     }
 
-    /// Tells what is wanted of a server. Servers that track this one follow, but `Ready` leaves them drained or in
-    /// maintenance when they were told that themselves.
+    /// Tells what is wanted of a server. Servers that track this one follow, but `Ready` leaves
+    /// them drained or in maintenance when they were told that themselves.
     ///
     /// # Errors
     /// When it cannot be asked, or there is no such server.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::error::RuntimeError;
 use super::socket::Socket;
 
-/// Bits of `srv_admin_state` that take a server out: set by a command, inherited from a tracked server, set in the configuration,
-/// set by name resolution.
+/// Bits of `srv_admin_state` that take a server out: set by a command, inherited from a tracked
+/// server, set in the configuration, set by name resolution.
 const MAINTENANCE: u32 = 0x01 | 0x02 | 0x04 | 0x20;
 /// Of these, the bit that a server inherits from the one that it tracks.
 const INHERITED_MAINTENANCE: u32 = 0x02;
@@ -29,9 +29,11 @@ pub struct ServerLine {
     pub server: String,
     /// Where it is; `None` when the balancer says it in a form that is not an address.
     pub address: Option<SocketAddr>,
-    /// Whether the balancer holds it for unhealthy, or gives it nothing because of its administrative state.
+    /// Whether the balancer holds it for unhealthy, or gives it nothing because of its
+    /// administrative state.
     pub is_stopped: bool,
-    /// Whether it gets no new clients but those that are bound to it: `set server .. health stopping`.
+    /// Whether it gets no new clients but those that are bound to it: `set server .. health
+    /// stopping`.
     pub is_stopping: bool,
     /// Whether it is in maintenance.
     pub maintenance: Flag,
@@ -71,7 +73,8 @@ impl Flag {
 }
 
 impl ServerLine {
-    /// Reads the answer to `show servers state`. Columns are found by the header's names; lines that lack one are left out.
+    /// Reads the answer to `show servers state`. Columns are found by the header's names; lines
+    /// that lack one are left out.
     ///
     /// `None` when there is no header.
     #[must_use]

@@ -39,8 +39,8 @@ impl Socket {
     /// Asks one command, and returns the whole answer, the empty line at its end included.
     ///
     /// # Errors
-    /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB, or `command` is
-    /// more than one. A refusal is an answer.
+    /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB,
+    /// or `command` is more than one. A refusal is an answer.
     pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
         self.ask_within(command, ANSWER_TIMEOUT).await
     }
@@ -81,7 +81,8 @@ impl Socket {
         Row::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
     }
 
-    /// What a new process reads to know its servers' states: the content of the `server-state-file`.
+    /// What a new process reads to know its servers' states: the content of the
+    /// `server-state-file`.
     ///
     /// # Errors
     /// When it cannot be asked.

@@ -1,7 +1,7 @@
 //! One conversation on the runtime API's socket.
 //!
-//! Without `prompt` it ends when everything that was asked is answered; each answer is followed by an empty line. With it,
-//! it lasts until `quit` or until the client is silent for too long.
+//! Without `prompt` it ends when everything that was asked is answered; each answer is followed by
+//! an empty line. With it, it lasts until `quit` or until the client is silent for too long.
 
 use std::io;
 use std::path::Path;
@@ -185,7 +185,8 @@ fn switch(mode: &mut bool, name: &str, wanted: &str) -> Answer {
     Answer::done()
 }
 
-/// `set timeout cli DELAY`: seconds, or another unit of HAProxy's. It counts whole seconds, and less than one is none.
+/// `set timeout cli DELAY`: seconds, or another unit of HAProxy's. It counts whole seconds, and
+/// less than one is none.
 fn patience(words: &Words) -> Result<Duration, &'static str> {
     const INVALID: &str = "Invalid timeout value.\n";
     if words.at(2) != "cli" {
@@ -211,8 +212,8 @@ fn patience(words: &Words) -> Result<Duration, &'static str> {
     }
 }
 
-/// Closes in order. What the client sent in vain is read first: the kernel would tell it of an error, and the end of
-/// the answer be lost.
+/// Closes in order. What the client sent in vain is read first: the kernel would tell it of an
+/// error, and the end of the answer be lost.
 async fn finish(mut stream: UnixStream) {
     let _gone = stream.shutdown().await;
     let mut piece = [0; 4_096];

@@ -40,7 +40,8 @@ pub enum DoorError {
 }
 
 impl Door {
-    /// Listens at `path`, for this user and root only. The socket of a process that is gone is replaced.
+    /// Listens at `path`, for this user and root only. The socket of a process that is gone is
+    /// replaced.
     ///
     /// # Errors
     /// When somebody answers there, something else is there, or it cannot be made.

@@ -208,7 +208,8 @@ pub struct AdminState {
 pub struct CheckFigures {
     /// Whether they are carried out.
     pub enabled: bool,
-    /// HAProxy's word for the last result: `L7OK`, `L4CON`, `L7TOUT`..; empty before the first one, `INI` is then shown.
+    /// HAProxy's word for the last result: `L7OK`, `L4CON`, `L7TOUT`..; empty before the first one,
+    /// `INI` is then shown.
     pub status: &'static str,
     /// The HTTP status of the last answer.
     pub code: Option<u16>,
@@ -259,7 +260,8 @@ pub struct ServerFigures {
     pub times_down: u64,
     /// Its checks; none when it is not checked.
     pub check: Option<CheckFigures>,
-    /// Its state in the words of the processes that these figures are of; none where it follows from the figures.
+    /// Its state in the words of the processes that these figures are of; none where it follows
+    /// from the figures.
     pub reported_state: Option<String>,
 }
 

@@ -11,8 +11,8 @@ const WORDS: usize = 5;
 /// Guesses at most.
 const GUESSES: usize = 5;
 
-/// The lines that `words` may be the beginning of; all when there are no words. Those that were meant, when the first
-/// words are a command's and the next one is nobody's.
+/// The lines that `words` may be the beginning of; all when there are no words. Those that were
+/// meant, when the first words are a command's and the next one is nobody's.
 pub(super) fn help(words: &Words) -> Answer {
     if words.at(0) == "help" {
         return list("The following commands are valid at this level:\n", &words.rest());
@@ -62,8 +62,8 @@ fn list(first: &str, words: &Words) -> Answer {
     Answer::message(Severity::Info, text)
 }
 
-/// Those that look like what was typed from the word after the `known` ones on, best first: HAProxy's
-/// `cli_gen_usage_msg`.
+/// Those that look like what was typed from the word after the `known` ones on, best first:
+/// HAProxy's `cli_gen_usage_msg`.
 fn guesses<'a>(candidates: &[&'a Command], words: &Words, known: usize) -> Vec<&'a Command> {
     let typed: Vec<&str> = words.from(known).take(WORDS - known.min(WORDS)).collect();
     let mut near: Vec<(u32, &Command)> = candidates

@@ -6,8 +6,8 @@ use super::metric::{Kind, Metric};
 use super::value::Field;
 use super::value::Value::{self, Absent, Text, U32, U64};
 
-/// HAProxy's version whose dialect this is, so that programs which compare versions or read the first two numbers
-/// know what to expect; ours follows.
+/// HAProxy's version whose dialect this is, so that programs which compare versions or read the
+/// first two numbers know what to expect; ours follows.
 pub(super) const VERSION: &str = concat!("2.6.12-clusterctl", env!("CARGO_PKG_VERSION"));
 /// In HAProxy's format.
 const RELEASE_DATE: &str = "2026/11/25";

@@ -1,8 +1,9 @@
-//! What a client typed, as commands. A command ends with its line or with a `;`; blanks part its words; a backslash
-//! takes the meaning from what follows it. A command whose line ends with `<<` has a payload, which lasts until an empty
-//! line; no command of ours wants one.
+//! What a client typed, as commands. A command ends with its line or with a `;`; blanks part its
+//! words; a backslash takes the meaning from what follows it. A command whose line ends with `<<`
+//! has a payload, which lasts until an empty line; no command of ours wants one.
 
-/// A client may be in the middle of a command of so many bytes, HAProxy's `tune.bufsize`; then it is cut off.
+/// A client may be in the middle of a command of so many bytes, HAProxy's `tune.bufsize`; then it
+/// is cut off.
 pub(super) const MAX_COMMAND: usize = 16_384;
 /// Words of a command; what follows is not looked at.
 const MAX_WORDS: usize = 64;
@@ -13,7 +14,8 @@ const PAYLOAD: &[u8] = b"<<";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
-/// The commands in `input`, as one connection would carry them out. What follows the last line's end is none.
+/// The commands in `input`, as one connection would carry them out. What follows the last line's
+/// end is none.
 #[must_use]
 pub fn parse(input: &[u8]) -> Vec<Words> {
     let mut intake = Intake::default();

@@ -1,7 +1,7 @@
 //! The other end of the dialect: what answers it, on a UNIX socket and as pages of HTTP.
 //!
-//! It speaks about a [`Subject`]. Each figure is described once (`columns` and `info`), for all who tell it; each
-//! command is a line of the `vocabulary` and a function of its family.
+//! It speaks about a [`Subject`]. Each figure is described once (`columns` and `info`), for all who
+//! tell it; each command is a line of the `vocabulary` and a function of its family.
 
 mod answer;
 mod columns;

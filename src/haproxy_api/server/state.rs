@@ -2,7 +2,8 @@
 
 use super::figures::{BackendFigures, CheckFigures, FrontendState, Health, ServerFigures};
 
-/// HAProxy's word for the last result of a check, its number in `show servers state`, what it proves and its sentence.
+/// HAProxy's word for the last result of a check, its number in `show servers state`, what it
+/// proves and its sentence.
 struct Verdict {
     word: &'static str,
     number: u8,

@@ -17,7 +17,8 @@ pub struct ServerRef {
     pub server: String,
 }
 
-/// What a data plane can be told. Names in it were found in [`Subject::proxies`] or [`Subject::tables`] just before.
+/// What a data plane can be told. Names in it were found in [`Subject::proxies`] or
+/// [`Subject::tables`] just before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// What is wanted of a server.
@@ -75,7 +76,8 @@ pub trait Subject: Send + Sync + 'static {
     /// All frontends and backends.
     fn proxies(&self) -> Proxies;
 
-    /// All tables, sticky ones and those of limits: named as the backend or frontend whose they are.
+    /// All tables, sticky ones and those of limits: named as the backend or frontend whose they
+    /// are.
     fn tables(&self) -> Vec<TableFigures>;
 
     /// A table's entries; none when there is no such table.

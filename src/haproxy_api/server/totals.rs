@@ -1,4 +1,5 @@
-//! What several processes of a balancer tell together, as a subject of the same pages as a data plane's own.
+//! What several processes of a balancer tell together, as a subject of the same pages as a data
+//! plane's own.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Of the processes with these `infos`, whose [merged](Row::merged) rows are `rows`. They are called `name`.
+    /// Of the processes with these `infos`, whose [merged](Row::merged) rows are `rows`. They are
+    /// called `name`.
     #[must_use]
     pub fn new(name: &str, infos: &[Info], rows: &[Row]) -> Totals {
         let mut proxies = Proxies::default();
@@ -167,7 +169,8 @@ fn server(row: &Row) -> ServerFigures {
         downtime: large(row, "downtime"),
         times_down: large(row, "chkdown"),
         check: (!row.text("check_status").is_empty()).then(|| check(row)),
-        // A server that follows the checks of another one is UP without checks of its own; of several processes not all may agree.
+        // A server that follows the checks of another one is UP without checks of its own; of
+        // several processes not all may agree.
         reported_state: Some(row.text("status").to_owned()),
     }
 }

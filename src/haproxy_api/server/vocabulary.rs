@@ -1,4 +1,5 @@
-//! The commands, with HAProxy's words for them. `help`, `prompt` and `quit` are in [`super::help`], which always shows them.
+//! The commands, with HAProxy's words for them. `help`, `prompt` and `quit` are in [`super::help`],
+//! which always shows them.
 
 use super::answer::Level;
 use super::line::Words;

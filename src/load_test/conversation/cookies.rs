@@ -3,7 +3,8 @@
 /// The longest `Cookie` header that is said, in bytes.
 const MAX_COOKIE_BYTES: usize = 1024;
 
-/// Takes a `Set-Cookie` header into a `Cookie` header. What does not look like a cookie, or is too much, is left.
+/// Takes a `Set-Cookie` header into a `Cookie` header. What does not look like a cookie, or is too
+/// much, is left.
 pub(super) fn keep(cookie: &mut Option<Box<str>>, set_cookie: &str) {
     let pair = set_cookie.split(';').next().unwrap_or_default().trim();
     let known = cookie.as_deref().unwrap_or_default();

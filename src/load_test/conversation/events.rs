@@ -1,7 +1,7 @@
 //! Server-sent events, out of bytes that come in pieces.
 //!
-//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Lines end with LF or CRLF; nobody ends them
-//! with CR alone.
+//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Lines end with LF or
+//! CRLF; nobody ends them with CR alone.
 
 use super::excerpt::excerpt;
 use super::lines::Lines;

@@ -1,7 +1,7 @@
 //! WebSocket frames (RFC 6455, section 5) of a client.
 //!
-//! Headers are tungstenite's. Its connections are not used, for they keep for their whole life a buffer as large as the largest
-//! message: here nothing is held between frames.
+//! Headers are tungstenite's. Its connections are not used, for they keep for their whole life a
+//! buffer as large as the largest message: here nothing is held between frames.
 
 use std::io::Cursor;
 
@@ -123,7 +123,8 @@ pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
 // Private
 
 fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
-    // A mask keeps web pages from choosing what is on the wire. Nobody chooses what we say: a host without chance does no harm.
+    // A mask keeps web pages from choosing what is on the wire. Nobody chooses what we say: a host
+    // without chance does no harm.
     let mask = getrandom::u32().unwrap_or_default().to_ne_bytes();
     let header = FrameHeader {
         is_final: true,

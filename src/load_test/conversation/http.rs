@@ -175,7 +175,8 @@ impl Http {
         Ok(())
     }
 
-    /// One message of the server. What is in it is told when the answer is complete, and the next can be asked for.
+    /// One message of the server. What is in it is told when the answer is complete, and the next
+    /// can be asked for.
     fn read(&mut self, text: &[u8]) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing | Meaning::Pong(_) => {}

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// The longest line that is read, in bytes.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
-/// The beginning of a line whose end has not come. A line that comes whole is never copied, and between lines nothing is
-/// held.
+/// The beginning of a line whose end has not come. A line that comes whole is never copied, and
+/// between lines nothing is held.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     begun: Vec<u8>,
@@ -17,7 +17,8 @@ pub(super) struct Lines {
 pub(super) struct TooLong(pub(super) Vec<u8>);
 
 impl Lines {
-    /// Takes the next line out of `input`, without its end (LF or CRLF); none when its end is not there yet.
+    /// Takes the next line out of `input`, without its end (LF or CRLF); none when its end is not
+    /// there yet.
     ///
     /// # Errors
     /// When it is too long.

@@ -1,5 +1,5 @@
-//! The few JSON-RPC messages that a client says and hears. What it says ends with a line feed, which does no harm where
-//! messages are no lines.
+//! The few JSON-RPC messages that a client says and hears. What it says ends with a line feed,
+//! which does no harm where messages are no lines.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! What one client says and hears, as a pure machine: it is given the bytes that were read, and says which are to be
-//! written. No socket, no clock.
+//! What one client says and hears, as a pure machine: it is given the bytes that were read, and
+//! says which are to be written. No socket, no clock.
 //!
 //! ```text
 //!            hello: initialize, and what the protocol needs before it
@@ -127,8 +127,8 @@ impl Conversation {
         }
     }
 
-    /// What it means that the other end has closed the connection now: mostly [`Kind::Closed`](super::Kind::Closed), but it
-    /// may have said no just before.
+    /// What it means that the other end has closed the connection now: mostly
+    /// [`Kind::Closed`](super::Kind::Closed), but it may have said no just before.
     #[must_use]
     pub fn ended(&self) -> Trouble {
         match &self.0 {
@@ -139,9 +139,10 @@ impl Conversation {
         }
     }
 
-    /// A message that is to be sent on a connection of its own, from the same source address to the same target: the whole of
-    /// what is to be written there. Only over SSE; one at a time, the next when [`Conversation::errand_hears`] has said
-    /// that this one is done, or [`Conversation::errand_ended`] was told.
+    /// A message that is to be sent on a connection of its own, from the same source address to the
+    /// same target: the whole of what is to be written there. Only over SSE; one at a time, the
+    /// next when [`Conversation::errand_hears`] has said that this one is done, or
+    /// [`Conversation::errand_ended`] was told.
     pub fn errand(&mut self) -> Option<Box<[u8]>> {
         match &mut self.0 {
             Speech::Sse(sse) => sse.errand(),
@@ -149,7 +150,8 @@ impl Conversation {
         }
     }
 
-    /// What was read from the errand's connection. Whether that is all, and the connection can be closed.
+    /// What was read from the errand's connection. Whether that is all, and the connection can be
+    /// closed.
     ///
     /// # Errors
     /// When it is no good answer.

@@ -19,7 +19,8 @@ const MAX_LINE: usize = 1024;
 /// What is read of a response that says no, in bytes.
 const MAX_REFUSAL: usize = 500;
 
-/// What comes next, and what has come of it. Bodies are never copied, and between responses nothing is held.
+/// What comes next, and what has come of it. Bodies are never copied, and between responses nothing
+/// is held.
 #[derive(Debug, Default)]
 pub(super) struct Responses {
     state: State,
@@ -171,7 +172,8 @@ impl Responses {
     ) -> Result<Option<T>, Trouble> {
         let before = self.begun.len();
         let piece = &input[..input.len().min(most - before)];
-        // Nothing is complete before a line's end: so it is not read anew with each byte, nor further than that.
+        // Nothing is complete before a line's end: so it is not read anew with each byte, nor
+        // further than that.
         let lines = memchr::memrchr(b'\n', piece).map(|last| last + 1);
         if before == 0
             && let Some(lines) = lines

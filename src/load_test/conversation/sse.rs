@@ -1,5 +1,5 @@
-//! HTTP with SSE, of MCP 2024-11-05: a stream of events that is held, and for each message an errand, a connection of its
-//! own.
+//! HTTP with SSE, of MCP 2024-11-05: a stream of events that is held, and for each message an
+//! errand, a connection of its own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

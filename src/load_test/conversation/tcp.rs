@@ -8,8 +8,8 @@ use super::message::{INITIALIZE, INITIALIZED};
 use super::unsent::Unsent;
 use crate::load_test::error::{Kind, Trouble};
 
-/// One client's side of a TCP connection. Lines that come whole are read where they lie, and nothing is held while
-/// nothing is said.
+/// One client's side of a TCP connection. Lines that come whole are read where they lie, and
+/// nothing is held while nothing is said.
 #[derive(Debug)]
 pub(super) struct Tcp {
     /// What is to be written.

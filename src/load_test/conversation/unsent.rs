@@ -8,7 +8,8 @@ use crate::load_test::error::{Kind, Trouble};
 /// and does not listen.
 const MAX_UNSENT_BYTES: usize = 64 * 1024;
 
-/// Bytes on their way out. Texts that all clients say are borrowed; nothing is held once all is sent.
+/// Bytes on their way out. Texts that all clients say are borrowed; nothing is held once all is
+/// sent.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     bytes: Cow<'static, [u8]>,

@@ -54,7 +54,8 @@ fn taking(cluster: &Cluster) -> impl Iterator<Item = &Member> {
     members.filter(|node| !cluster.resting.contains(&node.name))
 }
 
-/// How evenly this test's own connections lie, for choices that addresses decide; others have theirs, which are not known.
+/// How evenly this test's own connections lie, for choices that addresses decide; others have
+/// theirs, which are not known.
 fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
     let bearers: Vec<(f64, f64)> = taking(cluster)
         .map(|member| {
@@ -72,8 +73,8 @@ fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
     let nodes = bearers.len() as f64;
     let draws = match processes {
         None => laid.addresses,
-        // A process deals by turns. Its last round, which may be a part of one, begins anywhere: that varies no more than half
-        // a round of independent choices.
+        // A process deals by turns. Its last round, which may be a part of one, begins anywhere:
+        // that varies no more than half a round of independent choices.
         Some(processes) => laid.addresses.at_most(f64::from(processes) * nodes / 2.0),
     };
     let test = draws.test(&bearers)?;

@@ -96,8 +96,8 @@ impl Found {
 
     // Private
 
-    /// The nodes in the cluster's order, those that did not serve too, and behind them all others that did: their numbers, if
-    /// they served, and names.
+    /// The nodes in the cluster's order, those that did not serve too, and behind them all others
+    /// that did: their numbers, if they served, and names.
     fn node_order(&self, order: &Order) -> Vec<(Option<usize>, String)> {
         let place = |name: &str| self.names.iter().position(|known| known == name);
         let members: Vec<String> = order

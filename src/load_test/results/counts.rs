@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::ChosenBy;
 
-/// How evenly connections lay on the nodes that take clients. See [`crate::base::stats::Spread`]. With other clients on them, all
-/// are judged together: a balancer that deals connections out in turn is even over all of them, not over those of one test.
+/// How evenly connections lay on the nodes that take clients. See [`crate::base::stats::Spread`].
+/// With other clients on them, all are judged together: a balancer that deals connections out in
+/// turn is even over all of them, not over those of one test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// The nodes that are judged, and their connections.
@@ -30,20 +31,24 @@ pub struct Distribution {
     pub stddev: f64,
     /// Jain's fairness index.
     pub jain: f64,
-    /// What a new client's node was computed from; null where the balancer deals clients out by turns or by load.
+    /// What a new client's node was computed from; null where the balancer deals clients out by
+    /// turns or by load.
     #[serde(default)]
     pub chosen_by: Option<ChosenBy>,
-    /// Whether chance explains how this test's own connections lay; null where clients' addresses do not decide that.
+    /// Whether chance explains how this test's own connections lay; null where clients' addresses
+    /// do not decide that.
     #[serde(default)]
     pub chance: Option<Chance>,
 }
 
-/// Pearson's chi-square test of how addresses fell on nodes, each with all of its connections. See [`crate::base::stats::Draws`].
+/// Pearson's chi-square test of how addresses fell on nodes, each with all of its connections. See
+/// [`crate::base::stats::Draws`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chance {
     /// Addresses that the clients had.
     pub addresses: u32,
-    /// Balancer processes, where addresses decide which of them a client meets, and each deals its own clients out; else null.
+    /// Balancer processes, where addresses decide which of them a client meets, and each deals its
+    /// own clients out; else null.
     pub processes: Option<u16>,
     /// Addresses that are expected on the node with the smallest weight.
     pub least_expected: f64,
@@ -66,7 +71,8 @@ pub struct Counts {
     pub generator: Count,
     /// By the balancer; null when it could not be asked, and for a target that is none of ours.
     pub balancer: Option<Count>,
-    /// By the kernel: established connections of the nodes, probes left out; null for a target that is none of ours.
+    /// By the kernel: established connections of the nodes, probes left out; null for a target that
+    /// is none of ours.
     pub kernel: Option<Count>,
     /// By the kernel: established connections from this generator to the target.
     pub to_target: u64,

@@ -1,6 +1,6 @@
-//! What a load test has found: the JSON of `load-test --json`, and what reports are made of. A contract: fields may be
-//! added; what changes otherwise gets another [`VERSION`]. Times are milliseconds where they end in `_ms`, seconds since the
-//! test began where they end in `_seconds`.
+//! What a load test has found: the JSON of `load-test --json`, and what reports are made of. A
+//! contract: fields may be added; what changes otherwise gets another [`VERSION`]. Times are
+//! milliseconds where they end in `_ms`, seconds since the test began where they end in `_seconds`.
 
 mod checks;
 mod counts;
@@ -167,8 +167,8 @@ pub struct ErrorCount {
 /// What the test took, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// By which this host's available memory was less at the end of the hold than before the test, the kernel's
-    /// included.
+    /// By which this host's available memory was less at the end of the hold than before the test,
+    /// the kernel's included.
     pub host_bytes: u64,
     /// Of the generator's process, at the end of the hold.
     pub generator_bytes: u64,

@@ -87,6 +87,7 @@ pub struct FailoverPoint {
 pub enum FailoverMode {
     /// Its process is killed.
     Kill,
-    /// Its process is stopped (SIGSTOP): it accepts and never answers. It goes on when its clients are elsewhere.
+    /// Its process is stopped (SIGSTOP): it accepts and never answers. It goes on when its clients
+    /// are elsewhere.
     Stop,
 }

@@ -15,7 +15,8 @@ pub struct Moment {
     pub opening: u32,
     /// Errors by then.
     pub errors: u64,
-    /// Of the messages answered since the moment before, the 99th percentile; null when there were none.
+    /// Of the messages answered since the moment before, the 99th percentile; null when there were
+    /// none.
     pub p99_ms: Option<f64>,
 }
 

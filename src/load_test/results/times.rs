@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::LatencyClass;
 
-/// The messages of the hold: an open-loop schedule. `due` is `answered` and `unanswered` and `lost` together.
+/// The messages of the hold: an open-loop schedule. `due` is `answered` and `unanswered` and `lost`
+/// together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
     /// That were due.
@@ -19,8 +20,8 @@ pub struct Messages {
     /// That were due and not answered, by a node that was made to fail.
     #[serde(default)]
     pub lost: u64,
-    /// How late the generator itself was to send them, clients that still waited for an answer left out: above that, a
-    /// latency is the target's.
+    /// How late the generator itself was to send them, clients that still waited for an answer left
+    /// out: above that, a latency is the target's.
     #[serde(default)]
     pub sent_late: Quantiles,
 }

@@ -5,11 +5,12 @@ use crate::api;
 use crate::base::units::{Percent, grouped};
 use crate::plan::ChosenBy;
 
-/// Fewer addresses than these for a node prove nothing (W. Cochran, "Some methods for strengthening the common χ² tests",
-/// Biometrics 10, 1954).
+/// Fewer addresses than these for a node prove nothing (W. Cochran, "Some methods for strengthening
+/// the common χ² tests", Biometrics 10, 1954).
 const ENOUGH_ADDRESSES: f64 = 5.0;
 
-/// Each node has its share: the variance is below `target`, or, where clients' addresses decide, as small as chance allows.
+/// Each node has its share: the variance is below `target`, or, where clients' addresses decide, as
+/// small as chance allows.
 pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     let spread = &results.distribution;
     let name = CheckName::Distribution;
@@ -74,7 +75,8 @@ pub(super) fn sticky(results: &Results) -> Check {
 
 // Private
 
-/// Whether there are too few choices for either verdict. A process that deals clients out makes more of them than addresses tell.
+/// Whether there are too few choices for either verdict. A process that deals clients out makes
+/// more of them than addresses tell.
 fn proves_nothing(chance: &Chance) -> bool {
     chance.processes.is_none() && chance.least_expected < ENOUGH_ADDRESSES
 }

@@ -1,11 +1,12 @@
-//! Whether the clients of a node that failed are served elsewhere in time, and nobody else has noticed.
+//! Whether the clients of a node that failed are served elsewhere in time, and nobody else has
+//! noticed.
 
 use super::super::results::{Check, CheckName, Failover, Results, Verdict};
 use crate::base::units::Period;
 
-/// All clients of the failed node are elsewhere within `target`, and no bystander was touched. A node without clients
-/// proves nothing, nor does one that was not made to fail, and that was not what was asked for: unless the test was
-/// `interrupted` before it came to that.
+/// All clients of the failed node are elsewhere within `target`, and no bystander was touched. A
+/// node without clients proves nothing, nor does one that was not made to fail, and that was not
+/// what was asked for: unless the test was `interrupted` before it came to that.
 pub(super) fn failover(results: &Results, target: Period, interrupted: bool) -> Check {
     let name = CheckName::Failover;
     let seconds = target.duration().as_secs_f64();

@@ -4,7 +4,8 @@ use super::super::results::{Check, CheckName, Results, Verdict};
 use crate::api::{Alike, LatencyClass};
 use crate::base::units::{Percent, Period};
 
-/// The nodes' p99 are alike, or differ by less than `target`; `missed` is what it is called when they do not.
+/// The nodes' p99 are alike, or differ by less than `target`; `missed` is what it is called when
+/// they do not.
 pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> Check {
     let latency = &results.latency;
     let name = CheckName::LatencyVariance;
@@ -33,7 +34,8 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     )
 }
 
-/// 99 of 100 answers came within `target`. Messages without an answer are [errors](super::service::errors).
+/// 99 of 100 answers came within `target`. Messages without an answer are
+/// [errors](super::service::errors).
 pub(super) fn p99(results: &Results, target: Period, missed: Verdict) -> Check {
     let all = &results.latency.all;
     let name = CheckName::Latency;

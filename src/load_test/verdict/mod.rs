@@ -1,5 +1,5 @@
-//! What was found, judged: the rules behind PASSED and FAILED. A rule for each line of the report, and nothing but
-//! results and targets to go by.
+//! What was found, judged: the rules behind PASSED and FAILED. A rule for each line of the report,
+//! and nothing but results and targets to go by.
 //!
 //! | check | passed when | else |
 //! | --- | --- | --- |
@@ -20,8 +20,8 @@ mod service;
 use super::results::{Check, CheckName, Outcome, Results, Verdict};
 use crate::profile::Targets;
 
-/// Judges `results`, whose own checks and outcome are not looked at; `interrupted` when somebody has ended the test early.
-/// `fail_on_latency` makes latency count.
+/// Judges `results`, whose own checks and outcome are not looked at; `interrupted` when somebody
+/// has ended the test early. `fail_on_latency` makes latency count.
 #[must_use]
 pub fn judge(
     results: &Results,

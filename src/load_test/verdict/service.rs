@@ -17,8 +17,8 @@ pub(super) fn connections(results: &Results) -> Check {
     )
 }
 
-/// Nothing went wrong, and every message was answered. What a failover costs on purpose is not among the errors: its
-/// node's connections, and the messages that were lost with them.
+/// Nothing went wrong, and every message was answered. What a failover costs on purpose is not
+/// among the errors: its node's connections, and the messages that were lost with them.
 pub(super) fn errors(results: &Results) -> Check {
     let (due, unanswered) = (results.messages.due, results.messages.unanswered);
     let mute = (unanswered > 0).then(|| format!("{unanswered} of {due} pings not answered"));
@@ -32,8 +32,9 @@ pub(super) fn errors(results: &Results) -> Check {
     Check::made(CheckName::Errors, Verdict::of(kept), measured, "none")
 }
 
-/// All who count the same thing have counted the same. Over TCP to a cluster those are generator, balancer and kernel; else
-/// a connection is not one at a node too, and only both ends of it are compared.
+/// All who count the same thing have counted the same. Over TCP to a cluster those are generator,
+/// balancer and kernel; else a connection is not one at a node too, and only both ends of it are
+/// compared.
 pub(super) fn counts(results: &Results) -> Check {
     let (asked, counts) = (&results.test, &results.counts);
     let Some(agree) = counts.agree else {
@@ -49,7 +50,8 @@ pub(super) fn counts(results: &Results) -> Check {
 
 // Private
 
-/// The kinds of errors there were, and how many there were of each: `2 refused`, `3: 2 refused, 1 reset`.
+/// The kinds of errors there were, and how many there were of each: `2 refused`, `3: 2 refused, 1
+/// reset`.
 fn kinds(errors: &[ErrorCount]) -> Option<String> {
     let errors = errors.iter().filter(|error| error.count > 0);
     let total = errors

@@ -1,5 +1,5 @@
-//! A clock that wakes a poller to the microsecond: its own time-outs are whole milliseconds, which is more than an answer
-//! takes.
+//! A clock that wakes a poller to the microsecond: its own time-outs are whole milliseconds, which
+//! is more than an answer takes.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};

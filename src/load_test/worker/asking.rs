@@ -1,5 +1,5 @@
-//! Messages: each client asks when its turn has come, one question at a time. A question that is not answered makes the next
-//! ones late, and their lateness counts.
+//! Messages: each client asks when its turn has come, one question at a time. A question that is
+//! not answered makes the next ones late, and their lateness counts.
 
 use super::client::{Phase, Seat, Story};
 use super::{NodeId, Worker};
@@ -24,7 +24,8 @@ impl Worker {
         self.next_turn().map(|(_, due)| due)
     }
 
-    /// Asks what the client in `seat` owes, if it can: it may have been without a connection, or without an answer.
+    /// Asks what the client in `seat` owes, if it can: it may have been without a connection, or
+    /// without an answer.
     pub(super) fn catch_up(&mut self, seat: u32) {
         let until = self.counting.map_or(u64::MAX, |(_, until)| until);
         let place = &mut self.seats[seat as usize];
@@ -77,7 +78,8 @@ impl Worker {
         self.catch_up(seat);
     }
 
-    /// A message that was due then is not answered, and will not be: with `story`, for which its node may be to blame.
+    /// A message that was due then is not answered, and will not be: with `story`, for which its
+    /// node may be to blame.
     pub(super) fn unanswered(&mut self, node: NodeId, due: u64, story: Story) {
         if !self.counts(due) {
             return;
@@ -93,7 +95,8 @@ impl Worker {
 
     // Private
 
-    /// Whether the message that is due at `due` is all that the client in `seat` owes, and it can be asked.
+    /// Whether the message that is due at `due` is all that the client in `seat` owes, and it can
+    /// be asked.
     fn owes_only(&self, seat: u32, due: u64) -> bool {
         let Seat { phase, turn, .. } = &self.seats[seat as usize];
         let is_free = matches!(phase, Phase::Held { asked: None, .. });

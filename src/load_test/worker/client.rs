@@ -59,8 +59,8 @@ pub(super) enum Story {
     },
     /// It has given its connection up, to see whether it comes back to this node.
     ComingBack(NodeId),
-    /// Its node has failed, and another one serves it. A balancer that computes where clients belong will send it home
-    /// again when its node is back.
+    /// Its node has failed, and another one serves it. A balancer that computes where clients
+    /// belong will send it home again when its node is back.
     Away,
 }
 

@@ -10,7 +10,8 @@ impl Worker {
         for command in self.desk.take() {
             // A director that has gone misses no answer.
             match command {
-                // What was answered before it knew of the hold is not counted, so nothing of that time is.
+                // What was answered before it knew of the hold is not counted, so nothing of that
+                // time is.
                 Command::Hold(from) => self.counting = Some((from.max(self.now), u64::MAX)),
                 Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
                 Command::Enough => self.has_enough = true,

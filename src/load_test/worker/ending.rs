@@ -45,8 +45,8 @@ impl Worker {
         self.pause(seat);
     }
 
-    /// The client in `seat` gives up its connection, to see whether it comes back to the same node; whether it does: one that
-    /// waits for an answer keeps it.
+    /// The client in `seat` gives up its connection, to see whether it comes back to the same node;
+    /// whether it does: one that waits for an answer keeps it.
     pub(super) fn give_up(&mut self, seat: u32) -> bool {
         let Seat {
             phase,

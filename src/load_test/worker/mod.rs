@@ -55,8 +55,8 @@ pub(super) struct Common {
     pub(super) messages_per_second: f64,
     /// In microseconds.
     pub(super) patience: u64,
-    /// Whether the balancer remembers where each client was. One that computes it sends home whom it has served
-    /// elsewhere for a while.
+    /// Whether the balancer remembers where each client was. One that computes it sends home whom
+    /// it has served elsewhere for a while.
     pub(super) is_remembered: bool,
 }
 
@@ -84,7 +84,8 @@ pub(super) struct Worker {
     asking: u32,
     /// Whether a node is made to fail, and its clients are watched.
     node_fails: bool,
-    /// Clients whose story is not over: of a node that fails, of them those that were cut, those that come back.
+    /// Clients whose story is not over: of a node that fails, of them those that were cut, those
+    /// that come back.
     homeless: u32,
     cut: u32,
     sampling: u32,
@@ -193,7 +194,8 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         let mut expired = Vec::new();
         while !self.ended {
-            // Connections are begun between two batches of events, so that none of a batch is about a former one of its seat.
+            // Connections are begun between two batches of events, so that none of a batch is about
+            // a former one of its seat.
             self.open_more();
             self.ask_who_is_due();
             self.set_alarm()?;

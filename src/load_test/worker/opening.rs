@@ -11,15 +11,17 @@ use super::{Trouble, Worker};
 use crate::load_test::conversation::Conversation;
 use crate::platform;
 
-/// Connections that a worker makes at the same time: enough to keep a target busy, and fewer than fill an accept queue.
+/// Connections that a worker makes at the same time: enough to keep a target busy, and fewer than
+/// fill an accept queue.
 const WINDOW: u32 = 128;
-/// The first pause of a client after an attempt that failed, in milliseconds; it doubles up to the longest.
+/// The first pause of a client after an attempt that failed, in milliseconds; it doubles up to the
+/// longest.
 const RETRY_AFTER_MS: u64 = 100;
 const DOUBLINGS: u8 = 5;
 
 impl Worker {
-    /// Begins as many connections as may be, but not more than a window of them: where all fail at once, there would be no end
-    /// to it for long, and nobody else would have a turn.
+    /// Begins as many connections as may be, but not more than a window of them: where all fail at
+    /// once, there would be no end to it for long, and nobody else would have a turn.
     pub(super) fn open_more(&mut self) {
         for _ in 0..WINDOW {
             if !self.opens_more() {
@@ -40,7 +42,8 @@ impl Worker {
         self.has_room() && (!self.again.is_empty() || self.may_begin())
     }
 
-    /// When the next client may begin that has never had a connection; `None` when that does not depend on time.
+    /// When the next client may begin that has never had a connection; `None` when that does not
+    /// depend on time.
     pub(super) fn next_opening(&self) -> Option<u64> {
         let waits = self.has_room() && self.has_fresh();
         waits.then(|| self.turn_of(self.fresh)).flatten()

@@ -68,7 +68,8 @@ impl Worker {
             if line.errand.is_none()
                 && let Some(text) = line.talk.errand()
             {
-                // Not eager: it is written when it is connected, and the target is not to wait for that.
+                // Not eager: it is written when it is connected, and the target is not to wait for
+                // that.
                 let stream = platform::connect::begin(target, source, false)?;
                 line.errand = Some(Errand::begun(stream, text, seat, self.poll.registry())?);
             }
@@ -224,7 +225,8 @@ impl Errand {
 
 // Private
 
-/// Reads all that is there, to the end if it is `closed`, as long as `hear` wants more. Whether the end was reached.
+/// Reads all that is there, to the end if it is `closed`, as long as `hear` wants more. Whether the
+/// end was reached.
 fn read(
     stream: &mut TcpStream,
     closed: bool,

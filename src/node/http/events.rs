@@ -1,7 +1,8 @@
-//! Server-sent events: messages to a client on an answer that goes on.
+//! Server-sent events: messages to a client in an answer that stays open.
 //!
-//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. No event has an id: what a client misses while
-//! it has no stream is gone, and a client that does not know of an id asks for none.
+//! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Events have no id:
+//! messages that a client misses while it has no stream are lost, and a client that has received no
+//! id requests no replay.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,15 +16,15 @@ use crate::base::shutdown::Shutdown;
 use crate::node::answer::Later;
 use crate::node::outbox::Reader;
 
-/// Time between two signs of life on a stream that has nothing to say. Well below the minute after which idle connections
-/// are usually cut.
+/// Time between two keep-alive comments on an idle stream. Well below the minute after which idle
+/// connections are usually cut.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A stream of events, as a body.
 pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
-/// `first`, then what `reader` is told, until it is told no more, the node ends, or nobody wants it any more: `wanted` is
-/// asked now and then.
+/// `first`, then the messages of `reader`, until there are no more, the node ends, or the stream is
+/// no longer wanted: `wanted` is checked at intervals.
 pub(super) fn told(
     first: Option<Bytes>,
     reader: Reader,
@@ -52,7 +53,7 @@ pub(super) fn told(
     ))
 }
 
-/// The answer to one request, and before it what `reader` is told until then.
+/// The answer to one request, and before it the messages that `reader` gets until then.
 pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
     let state = (reader, Some(answer));
     Box::pin(stream::unfold(state, |(mut reader, answer)| async move {

@@ -1,6 +1,6 @@
 //! MCP over HTTP, on three paths, and `GET /health`.
 //!
-//! | path | what speaks there |
+//! | path | protocol |
 //! | --- | --- |
 //! | `/mcp` | [Streamable HTTP](streamable), from MCP 2025-03-26 on |
 //! | `/mcp/sse` | [HTTP with SSE](sse), of MCP 2024-11-05 |
@@ -31,16 +31,17 @@ use super::websocket;
 use super::worker::Shared;
 use reply::{HttpReply, Refusal, json_reply, not_allowed, refusal};
 
-/// Time for a request's header, and between two requests. Longer than balancers keep idle connections to servers, so
-/// that they close them and none is closed under a request.
+/// Time for a request's header, and between two requests. It is longer than balancers keep idle
+/// connections to servers, so that the balancers close them and no request meets a closing
+/// connection.
 const HEADER: Duration = Duration::from_secs(75);
 /// hyper's buffer per connection, in bytes; it bounds a request's header.
 const BUFFER: usize = 64 * 1024;
 
-/// One connection, as those who answer on it see it.
+/// One connection, as its request handlers see it.
 struct Connection<'a> {
     shared: &'a Arc<Shared>,
-    /// Whether it is beyond the node's limit, and only gets to know that.
+    /// Whether the connection is over the node's limit, and only gets an error.
     full: bool,
     /// Ends it when a stream on it is not read.
     bell: Arc<Bell>,
@@ -48,7 +49,8 @@ struct Connection<'a> {
     upgrade: Mutex<Option<OnUpgrade>>,
 }
 
-/// Serves one connection to its end: the client's, or the one that is ordered. A request in progress is answered.
+/// Serves one connection until the client ends it or the node is ordered to end. A request in
+/// progress is answered.
 pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     let place = shared.places.take();
     let full = place.is_none();
@@ -84,7 +86,7 @@ impl Connection<'_> {
             .keep_alive(!self.full)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
-        // Errors are clients that are gone or speak no HTTP; hyper has told them.
+        // An error means that the client is gone or does not speak HTTP; hyper has answered it.
         tokio::select! {
             _ended = &mut connection => return,
             () = self.bell.cut() => return,

@@ -1,4 +1,4 @@
-//! What goes back over HTTP.
+//! HTTP responses.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub(super) fn refusal(status: StatusCode, why: impl fmt::Display) -> Refusal {
     }
 }
 
-/// An answer that is JSON, or nothing.
+/// A response with a JSON body, or with an empty one.
 pub(super) fn json_reply(status: StatusCode, json: impl Into<Bytes>) -> HttpReply {
     let json = json.into();
     let empty = json.is_empty();
@@ -41,13 +41,13 @@ pub(super) fn json_reply(status: StatusCode, json: impl Into<Bytes>) -> HttpRepl
     reply
 }
 
-/// An answer that is a stream of events: nobody on the way may keep them, or change them.
+/// A response that is a stream of events: proxies must not cache or change it.
 pub(super) fn event_reply(events: Events) -> HttpReply {
     let mut reply = Response::new(Either::Right(StreamBody::new(events)));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    // nginx buffers whole answers unless told not to.
+    // nginx buffers whole responses unless this header forbids it.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     reply
 }

@@ -1,4 +1,4 @@
-//! What a request says before MCP is asked.
+//! Checks of an HTTP request before MCP handles it.
 
 use std::time::Duration;
 
@@ -19,28 +19,31 @@ const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
 /// Whether pages of the request's origin may ask.
 pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
     if header(headers, ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, allowed)) {
-        return Err(refusal(StatusCode::FORBIDDEN, "pages of this origin may not ask"));
-    }
-    Ok(())
-}
-
-/// Whether the request's version, if it names one, is spoken here.
-pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
-    if header(headers, "mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
         return Err(refusal(
-            StatusCode::BAD_REQUEST,
-            "MCP-Protocol-Version: not a version that is spoken here",
+            StatusCode::FORBIDDEN,
+            "requests from this origin are not allowed",
         ));
     }
     Ok(())
 }
 
-/// A header as text: empty, when it is none.
+/// Checks that the request's version, if it names one, is supported.
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    if header(headers, "mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
+        return Err(refusal(
+            StatusCode::BAD_REQUEST,
+            "MCP-Protocol-Version: unsupported version",
+        ));
+    }
+    Ok(())
+}
+
+/// A header as text; empty when it is missing.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
-/// Whether the client says that it reads streams of events.
+/// Whether the client accepts streams of events.
 pub(super) fn reads_events(headers: &HeaderMap) -> bool {
     headers
         .get_all(ACCEPT)
@@ -50,7 +53,7 @@ pub(super) fn reads_events(headers: &HeaderMap) -> bool {
         .any(|range| is_media_type(range, "text/event-stream"))
 }
 
-/// The body, which is to be JSON and not too large.
+/// The body, which must be JSON and not too large.
 pub(super) async fn text(request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     let media_type = header(request.headers(), CONTENT_TYPE.as_str()).unwrap_or_default();
     if !is_media_type(media_type, "application/json") {

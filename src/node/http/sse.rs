@@ -1,5 +1,5 @@
-//! `/mcp/sse`: the HTTP transport of MCP 2024-11-05. GET opens a stream of events; the first one says where to POST, and
-//! all answers come as later ones.
+//! `/mcp/sse`: the HTTP transport of MCP 2024-11-05. GET opens a stream of events; the first one
+//! contains the URL for POST, and all answers follow as later ones.
 //!
 //! Specification: <https://modelcontextprotocol.io/specification/2024-11-05/basic/transports>.
 

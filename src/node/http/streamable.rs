@@ -1,7 +1,9 @@
-//! `/mcp`: Streamable HTTP. POST asks, GET listens to what the server tells unasked, DELETE ends the session.
+//! `/mcp`: Streamable HTTP. POST sends a request, GET opens the stream of the server's own
+//! messages, DELETE ends the session.
 //!
-//! A session begins with the answer to `initialize`. Who comes without one is served too, one message at a time, so that a
-//! health check or curl need not introduce itself; only GET and DELETE make no sense without.
+//! A session begins with the answer to `initialize`. A client without a session is served too, one
+//! message at a time, so that a health check or curl needs no handshake; only GET and DELETE need a
+//! session.
 //!
 //! Specification: <https://modelcontextprotocol.io/specification/2025-11-25/basic/transports>.
 
@@ -79,7 +81,7 @@ fn welcome(sessions: &Sessions, json: Vec<u8>) -> Result<HttpReply, Refusal> {
 
 fn get(connection: &Connection<'_>, headers: &HeaderMap) -> Result<HttpReply, Refusal> {
     if !reads_events(headers) {
-        let why = "GET is for those who accept text/event-stream";
+        let why = "GET needs `Accept: text/event-stream`";
         let mut reply = HttpReply::from(refusal(StatusCode::METHOD_NOT_ALLOWED, why));
         let others = HeaderValue::from_static("POST, DELETE");
         reply.headers_mut().insert(ALLOW, others);
@@ -105,7 +107,7 @@ fn delete(sessions: &Sessions, headers: &HeaderMap) -> Result<HttpReply, Refusal
     Ok(json_reply(StatusCode::NO_CONTENT, Vec::new()))
 }
 
-/// The session that is asked for, if one is.
+/// The session that the request names, if it names one.
 fn session(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<(SessionId, Arc<Client>)>, Refusal> {
     let Some(id) = header(headers, SESSION) else {
         return Ok(None);
@@ -116,7 +118,7 @@ fn session(sessions: &Sessions, headers: &HeaderMap) -> Result<Option<(SessionId
         .and_then(|id| sessions.find(id).map(|client| (id, client)));
     found
         .map(Some)
-        .ok_or_else(|| refusal(StatusCode::NOT_FOUND, "no such session: initialize anew"))
+        .ok_or_else(|| refusal(StatusCode::NOT_FOUND, "no such session: send `initialize` again"))
 }
 
 fn no_session() -> Refusal {

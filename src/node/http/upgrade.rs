@@ -26,7 +26,8 @@ pub(super) fn respond(
     let Ok(mut reply) = create_response_with_body(&request, || Either::Left(Full::new(Bytes::new()))) else {
         return Ok(upgrade_required());
     };
-    // Clients that offer subprotocols give up when none is chosen; those that offer none must not get one.
+    // Clients that offer subprotocols give up when none is chosen; those that offer none must not
+    // get one.
     let offered = header(request.headers(), SEC_WEBSOCKET_PROTOCOL.as_str()).unwrap_or_default();
     if offered.split(',').any(|name| name.trim() == SUBPROTOCOL) {
         let chosen = HeaderValue::from_static(SUBPROTOCOL);

@@ -22,7 +22,7 @@ use crate::base::shutdown::{self, Trigger};
 /// Longer than anything takes unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A node that serves on free ports until it is told to end.
+/// A node that serves on free ports until it is ordered to end.
 #[must_use]
 struct Running {
     tcp: SocketAddr,

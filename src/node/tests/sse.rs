@@ -10,7 +10,7 @@ use super::*;
 /// A client with a stream.
 struct Guest {
     events: Events,
-    /// Where it is to POST.
+    /// The URL for POST.
     url: String,
 }
 

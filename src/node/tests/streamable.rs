@@ -222,7 +222,7 @@ async fn who_does_not_read_its_stream_loses_it() {
         }
     };
     tokio::time::timeout(DEADLINE, cut).await.unwrap();
-    // The session goes on, with a new stream.
+    // The session continues, with a new stream.
     let mut events = guest.listen().await;
     guest.notify("still here").await;
     while next_text(&mut events).await.unwrap() != "still here" {}

@@ -191,7 +191,8 @@ async fn who_does_not_read_is_not_read() {
     let mut client = node.connect().await;
     let message = format!("{}\n", call(1, "echo", json!({"message": "x".repeat(1_000_000)})));
     let mut sent = 0;
-    // Ends when the kernel's buffers are full in both directions and the node holds one answer back.
+    // Ends when the kernel's buffers are full in both directions and the node holds one answer
+    // back.
     while tokio::time::timeout(Duration::from_millis(300), client.0.write_all(message.as_bytes()))
         .await
         .is_ok()

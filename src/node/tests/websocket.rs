@@ -95,7 +95,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_closes() {
     let frame = call(1, "echo", json!({"message": ""})).to_string().len();
     let text = "x".repeat(MAX_MESSAGE - frame);
     let largest = call(1, "echo", json!({"message": text}));
-    // Answers are a little longer than what they say back.
+    // An answer is a little longer than the text that it echoes.
     guest.send(&largest).await;
     let answer = tokio::time::timeout(DEADLINE, guest.0.next()).await.unwrap();
     match answer {
@@ -182,7 +182,8 @@ async fn who_does_not_read_is_not_read() {
     let mut guest = Guest::of(&node).await;
     let message = call(1, "echo", json!({"message": "x".repeat(1_000_000)})).to_string();
     let mut sent = 0;
-    // Ends when the kernel's buffers are full in both directions and the node holds one answer back.
+    // Ends when the kernel's buffers are full in both directions and the node holds one answer
+    // back.
     while tokio::time::timeout(
         Duration::from_millis(300),
         guest.0.send(Message::text(message.as_str())),

@@ -1,5 +1,5 @@
-//! `show stat`: every column of 2.6, once, for all who tell it: its name, its sentence, what it is for a frontend, a
-//! server and a backend of TCP, and what Prometheus calls it.
+//! `show stat`: every column of 2.6, once, for all who tell it: its name, its sentence, what it is
+//! for a frontend, a server and a backend of TCP, and what Prometheus calls it.
 
 mod checks;
 mod details;

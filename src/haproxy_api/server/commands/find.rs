@@ -45,8 +45,8 @@ pub(super) fn frontend<'a>(proxies: &'a Proxies, named: &str) -> Result<&'a Fron
     found.ok_or_else(|| Answer::refusal("No such frontend.\n"))
 }
 
-/// The number that `text` begins with, and what follows it: C's `strtol`, which HAProxy reads numbers with. Numbers
-/// beyond what it holds become the largest ones.
+/// The number that `text` begins with, and what follows it: C's `strtol`, which HAProxy reads
+/// numbers with. Numbers beyond what it holds become the largest ones.
 pub(in super::super) fn strtol(text: &str) -> Option<(i64, &str)> {
     let text = text.trim_start();
     let (negative, digits) = match text.strip_prefix('-') {

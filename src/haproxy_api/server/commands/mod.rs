@@ -23,8 +23,9 @@ use super::line::Words;
 use super::subject::{Order, Subject};
 use super::vocabulary::Verb;
 
-/// Carries out what speaks about the data plane; `None` when it is about the conversation itself. `granted` is the
-/// level of the socket, which decides about addresses and tables even after the client has lowered its own.
+/// Carries out what speaks about the data plane; `None` when it is about the conversation itself.
+/// `granted` is the level of the socket, which decides about addresses and tables even after the
+/// client has lowered its own.
 pub(super) async fn carry_out<S: Subject>(
     verb: Verb,
     words: &Words,

@@ -120,7 +120,8 @@ async fn move_to<S: Subject>(server: &Found<'_>, words: &Words, plane: &Arc<S>) 
     Ok(Answer::message(Severity::Warning, said))
 }
 
-/// Where a server is that was at `now`, and what is said about it: HAProxy's `srv_update_addr_port`.
+/// Where a server is that was at `now`, and what is said about it: HAProxy's
+/// `srv_update_addr_port`.
 fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, String) {
     let mut wanted = now;
     let Ok(ip) = address.parse::<IpAddr>() else {
@@ -140,7 +141,8 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
         None => {
             let _infallible = write!(said, "problem converting port '{port}' to an int");
         }
-        // Ports relative to the client's: HAProxy refuses them to servers whose checks have no port of their own.
+        // Ports relative to the client's: HAProxy refuses them to servers whose checks have no port
+        // of their own.
         Some(_) if port.starts_with(['+', '-']) => said.push_str(
             "can't change <port> to port map because it is incompatible with current health check port \
              configuration (use 'port' statement from the 'server' directive.",

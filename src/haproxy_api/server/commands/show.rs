@@ -79,7 +79,8 @@ fn date(seconds: u64) -> String {
     )
 }
 
-/// Year, month and day of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// Year, month and day of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
 const fn civil(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, day) = (day / 146_097, day % 146_097);

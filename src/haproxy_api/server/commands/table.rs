@@ -276,7 +276,8 @@ fn server_names<S: Subject>(backend: &str, plane: &S) -> Vec<(u64, String)> {
         .collect()
 }
 
-/// An entry's key as an address: IPv4 is mapped into IPv6, as in HAProxy's tables of type `ipv6`; of a network, its first.
+/// An entry's key as an address: IPv4 is mapped into IPv6, as in HAProxy's tables of type `ipv6`;
+/// of a network, its first.
 fn address(key: &str) -> Option<Ipv6Addr> {
     match key.split('/').next()?.parse().ok()? {
         IpAddr::V4(address) => Some(address.to_ipv6_mapped()),

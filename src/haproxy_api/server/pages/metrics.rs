@@ -33,8 +33,9 @@ struct Scope<'a> {
     no_maint: bool,
 }
 
-/// The metrics that `query` wants: all, or those of `scope=server`, with or without servers in maintenance. Of single
-/// listeners nothing is counted, as for HAProxy without `option socket-stats`.
+/// The metrics that `query` wants: all, or those of `scope=server`, with or without servers in
+/// maintenance. Of single listeners nothing is counted, as for HAProxy without `option
+/// socket-stats`.
 pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
     let Some(scope) = Scope::read(query) else {
         return Page::senseless();

@@ -1,5 +1,5 @@
-//! What a data plane shows over HTTP: the statistics page, the same as CSV, `typed` and JSON, `/metrics`, and whether it
-//! is up. Nothing can be changed here.
+//! What a data plane shows over HTTP: the statistics page, the same as CSV, `typed` and JSON,
+//! `/metrics`, and whether it is up. Nothing can be changed here.
 
 mod answer;
 mod html;
