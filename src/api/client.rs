@@ -13,50 +13,48 @@ use super::{
     RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 
-/// Every answer is made at once, so a supervisor that takes longer is stuck.
+/// Timeout of an answer. Every answer is made at once, so a supervisor that takes longer is stuck.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// But a reload waits for the running instance to settle, and for the new one to answer.
+/// Timeout of a reload, which waits for the running instance to settle and for the new one to
+/// answer.
 const RELOAD: Duration = Duration::from_mins(1);
 
-/// Asks the supervisor behind one control socket.
+/// A client of the supervisor behind one control socket.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens on the socket.
+    /// No process listens on the socket.
     #[error("no supervisor listens on `{}`", .0.display())]
     NotRunning(PathBuf),
-    /// The socket is another user's.
-    #[error("may not talk to the supervisor on `{}`", .0.display())]
+    /// The socket belongs to another user.
+    #[error("permission denied on the supervisor's socket `{}`", .0.display())]
     Forbidden(PathBuf),
-    /// The supervisor said no.
+    /// The supervisor refused the request.
     #[error("{}", .0.error)]
     Refused(Refusal),
-    /// The supervisor has ended before it answered; what was ordered may be begun.
-    #[error("the supervisor has ended before it answered")]
+    /// The supervisor ended before it answered; the order may have been begun.
+    #[error("the supervisor ended before it answered")]
     Ended,
-    /// No answer, or none that makes sense.
+    /// The supervisor did not answer, or its answer is malformed.
     #[error("the supervisor does not answer: {0}")]
     Broken(String),
 }
 
 impl Client {
     /// Connects to the supervisor that listens on `socket`.
-    ///
-    /// # Errors
-    /// When nobody listens there.
     pub async fn connect(socket: &Path) -> Result<Client, ClientError> {
         match tokio::net::UnixStream::connect(socket).await {
             Ok(_) => {}
             Err(error)
                 if matches!(
                     error.kind(),
-                    // The last is a path that is too long for any socket.
+                    // The last error means a path that is too long for a socket.
                     io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput
                 ) =>
             {
@@ -75,66 +73,45 @@ impl Client {
         Ok(Client { http })
     }
 
-    /// Who is up.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// The status of the cluster.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.call(Method::GET, "status", None::<&()>).await
     }
 
-    /// Who is up, how fast, and what to look at.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// The status of the cluster, with latencies and alerts.
     pub async fn health(&self) -> Result<Health, ClientError> {
         self.call(Method::GET, "health", None::<&()>).await
     }
 
-    /// How far the rollout is.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// The progress of the rollout.
     pub async fn progress(&self) -> Result<Progress, ClientError> {
         self.call(Method::GET, "progress", None::<&()>).await
     }
 
-    /// The balancer's own view.
+    /// The balancer's statistics.
     ///
     /// # Errors
-    /// When there is no answer, or no balancer to ask.
+    /// When the supervisor does not answer, or no balancer runs.
     pub async fn stats(&self) -> Result<Stats, ClientError> {
         self.call(Method::GET, "stats", None::<&()>).await
     }
 
-    /// How the latest failovers went.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// The latest failovers.
     pub async fn failovers(&self) -> Result<Failovers, ClientError> {
         self.call(Method::GET, "failovers", None::<&()>).await
     }
 
-    /// Starts what is not running yet; its progress is to be asked for.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Starts what is not running yet. [`progress`](Client::progress) shows how far that is.
     pub async fn start(&self, order: &StartOrder) -> Result<(), ClientError> {
         self.call(Method::POST, "start", Some(order)).await
     }
 
     /// Stops everything.
-    ///
-    /// # Errors
-    /// When it is refused.
     pub async fn stop(&self, order: &StopOrder) -> Result<(), ClientError> {
         self.call(Method::POST, "stop", Some(order)).await
     }
 
-    /// Restarts a node, or everything; its progress is to be asked for.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Restarts a node, or everything. [`progress`](Client::progress) shows how far that is.
     pub async fn restart(&self, order: &RestartOrder) -> Result<(), ClientError> {
         self.call(Method::POST, "restart", Some(order)).await
     }
@@ -142,23 +119,18 @@ impl Client {
     /// Puts another profile in force; answered when that is done, or has failed.
     ///
     /// # Errors
-    /// When it is refused, or fails: the old one is in force then.
+    /// When the reload is refused, or fails: the old profile is then in force.
     pub async fn reload(&self, order: &ReloadOrder) -> Result<Reloaded, ClientError> {
         self.call_for(RELOAD, Method::POST, "reload", Some(order)).await
     }
 
     /// Drains a node.
-    ///
-    /// # Errors
-    /// When it is refused.
     pub async fn drain(&self, order: &DrainOrder) -> Result<(), ClientError> {
         self.call(Method::POST, "drain", Some(order)).await
     }
 
-    /// Undoes a drain; the start of a node that it had stopped is to be asked for as progress.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Ends a drain. If the drain had stopped the node, [`progress`](Client::progress) shows how
+    /// far its start is.
     pub async fn ready(&self, order: &ReadyOrder) -> Result<Readied, ClientError> {
         self.call(Method::POST, "ready", Some(order)).await
     }
@@ -209,7 +181,7 @@ impl Client {
 
 // Private
 
-/// Whether the other side is gone that had been reached.
+/// Whether the connection was established and then closed by the other side.
 fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
     let by_http = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
     let by_kernel = |error: &io::Error| {
@@ -222,7 +194,7 @@ fn is_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| error.downcast_ref().is_some_and(by_http) || error.downcast_ref().is_some_and(by_kernel))
 }
 
-/// An error with its causes, which reqwest leaves out of its own text.
+/// The text of an error and its causes, which reqwest leaves out of its own text.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,24 +1,25 @@
-//! How failovers went, as the supervisor has measured them.
+//! The latest failovers, as the supervisor has measured them.
 
 use serde::{Deserialize, Serialize};
 
 /// The latest failovers, the oldest first; at most a few dozen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Failovers {
-    /// One each.
+    /// One entry for each failover.
     pub failovers: Vec<Failover>,
 }
 
-/// A node that failed. Times are milliseconds since its last sign of life; null for what has not happened.
+/// A node that failed. Times are milliseconds since its last sign of life; null for what has not
+/// happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failover {
     /// The node.
     pub node: String,
-    /// Why.
+    /// Why it failed.
     pub cause: FailoverCause,
     /// Its last sign of life, in microseconds since 1970.
     pub began_unix_us: u64,
-    /// When the supervisor knew.
+    /// When the supervisor detected the failure.
     pub detected_ms: f64,
     /// When the balancer had closed its sessions.
     pub cut_ms: Option<f64>,
@@ -34,6 +35,6 @@ pub struct Failover {
 pub enum FailoverCause {
     /// Its process has ended.
     Died,
-    /// It runs, and answers nothing.
+    /// It runs but does not answer.
     Hung,
 }

@@ -8,7 +8,7 @@ use crate::base::stats::Spread;
 /// A [`Status`] with `latency` and `alerts` beside its fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// Who is up.
+    /// The status of the cluster.
     #[serde(flatten)]
     pub status: Status,
     /// How fast the nodes answer the prober.
@@ -24,7 +24,7 @@ pub struct Latency {
     pub nodes: Vec<NodeLatency>,
     /// `(max - min) / mean` over the nodes' p99, in percent.
     pub variance_percent: f64,
-    /// What that is called.
+    /// The class of this variance.
     pub class: LatencyClass,
     /// `targets.p99`, in milliseconds.
     #[serde(default)]
@@ -40,12 +40,12 @@ pub struct NodeLatency {
     pub p50_ms: f64,
     /// 99th percentile, in milliseconds.
     pub p99_ms: f64,
-    /// How many probes that is made of: those of the last five minutes. One without an answer counts with the time that it has
-    /// waited.
+    /// The number of probes behind these figures, from the last five minutes. A probe without an
+    /// answer counts with the time that it has waited.
     pub samples: u64,
 }
 
-/// What a latency variance is called. `excellent` whenever the p99 are [alike](Alike).
+/// The class of a latency variance: `excellent` whenever the p99 are [alike](Alike).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LatencyClass {
@@ -55,23 +55,23 @@ pub enum LatencyClass {
     Good,
     /// Below 20 %.
     Warning,
-    /// More.
+    /// 20 % and above.
     Critical,
 }
 
-/// Why p99 count as alike, whatever their variance.
+/// Why the nodes' p99 count as alike, whatever their variance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alike {
     /// A node has too few samples.
     Few,
-    /// They are no more than [`LatencyClass::ALIKE_MS`] apart.
+    /// They are at most [`LatencyClass::ALIKE_MS`] apart.
     Close,
-    /// None is above half of the target.
+    /// All are at most half of the target.
     Fast,
 }
 
 impl Alike {
-    /// In words.
+    /// The reason as text.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -83,12 +83,14 @@ impl Alike {
 }
 
 impl LatencyClass {
-    /// Samples of a node from which on it is judged: with fewer a 99th percentile is one of the slowest two, which is chance.
+    /// Samples that a node needs to be judged: with fewer, a 99th percentile is one of the slowest
+    /// two, which is chance.
     pub const ENOUGH: u64 = 100;
-    /// Nodes whose p99 differ by no more than this are alike, whatever share that is. In milliseconds.
+    /// Nodes whose p99 differ by at most this are alike, whatever percentage that is. In
+    /// milliseconds.
     pub const ALIKE_MS: f64 = 2.0;
 
-    /// Its name, as on the wire.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,8 +101,9 @@ impl LatencyClass {
         }
     }
 
-    /// What the nodes' 99th percentiles are called, each in milliseconds and with its number of samples, when they are to stay
-    /// within `target_ms`; and their variance in percent, to three digits.
+    /// The variance of the nodes' 99th percentiles in percent, to three digits, and its class. Each
+    /// node has its percentile in milliseconds and its number of samples; `target_ms` is the target
+    /// for the percentiles.
     #[must_use]
     pub fn of(nodes: &[(f64, u64)], target_ms: f64) -> (f64, LatencyClass) {
         let p99: Vec<f64> = nodes.iter().map(|(p99, _)| *p99).collect();
@@ -120,7 +123,8 @@ impl LatencyClass {
 }
 
 impl Alike {
-    /// Why the nodes' 99th percentiles count as alike, if they do. Arguments are those of [`LatencyClass::of`].
+    /// Why the nodes' 99th percentiles count as alike, if they do. The arguments are those of
+    /// [`LatencyClass::of`].
     #[must_use]
     pub fn of(nodes: &[(f64, u64)], target_ms: f64) -> Option<Alike> {
         let p99: Vec<f64> = nodes.iter().map(|(p99, _)| *p99).collect();
@@ -140,7 +144,7 @@ impl Alike {
 /// What an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// What it is about.
+    /// The kind of trouble.
     pub kind: AlertKind,
     /// The node, unless it is about the whole cluster.
     pub node: Option<String>,
@@ -148,23 +152,23 @@ pub struct Alert {
     pub message: String,
 }
 
-/// What an alert is about.
+/// The kind of trouble that an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlertKind {
-    /// A balancer process has died, or answers nothing.
+    /// A balancer process has died, or does not answer.
     BalancerDown,
-    /// Others than this supervisor changed the balancer itself.
+    /// Something other than this supervisor changed the balancer itself.
     BalancerSetOutside,
     /// A node's process has died. It ends when the node gets clients again.
     NodeDied,
     /// A node's process runs and does not answer. It ends when the node gets clients again.
     NodeHung,
-    /// A node that runs elsewhere does not answer. It ends when the node gets clients again.
+    /// An external node does not answer. It ends when the node gets clients again.
     NodeDown,
     /// A node has died too often and is left alone.
     NodeFailed,
-    /// Others than this supervisor set at the balancer what becomes of a node.
+    /// Something other than this supervisor changed a node's settings at the balancer.
     NodeSetOutside,
     /// The clients of a node that failed were not served elsewhere within `targets.failover_alert`.
     FailoverOverdue,
@@ -172,14 +176,14 @@ pub enum AlertKind {
     OutOfBand,
     /// The variance of connections is not below `targets.variance`.
     Uneven,
-    /// A node's p99 is above `targets.p99`; or that of all nodes is.
+    /// The p99 of a node, or of all nodes, is above `targets.p99`.
     Slow,
     /// A node is much slower than another one: the variance of the p99 is not below `targets.latency_variance`.
     LatencyUneven,
 }
 
 impl AlertKind {
-    /// Its name, as on the wire.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -200,7 +204,7 @@ impl AlertKind {
 }
 
 impl Health {
-    /// A cluster that does not run.
+    /// The health of a cluster that does not run.
     #[must_use]
     pub fn down(cluster: &str) -> Health {
         Health {
@@ -220,7 +224,7 @@ impl Health {
 mod tests {
     use super::*;
 
-    /// What nodes with these p99, each of 100 samples, are called where 20 ms are the target.
+    /// The class of two nodes with these p99, each of 100 samples, where 20 ms are the target.
     fn class(p99: [f64; 2]) -> (LatencyClass, Option<Alike>) {
         let nodes = p99.map(|p99| (p99, LatencyClass::ENOUGH));
         (LatencyClass::of(&nodes, 20.0).1, Alike::of(&nodes, 20.0))

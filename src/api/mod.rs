@@ -1,4 +1,4 @@
-//! What the supervisor says over its UNIX socket, in HTTP and JSON, and how it is asked.
+//! The supervisor's API over its UNIX socket, in HTTP and JSON, and its client.
 //!
 //! | request | answer |
 //! | --- | --- |
@@ -14,7 +14,7 @@
 //! | `POST /v1/drain` | [`DrainOrder`] |
 //! | `POST /v1/ready` | [`ReadyOrder`] |
 //!
-//! What cannot be done is answered 4xx or 5xx with a [`Refusal`].
+//! A request that cannot be carried out is answered 4xx or 5xx with a [`Refusal`].
 
 mod client;
 mod failover;

@@ -1,4 +1,4 @@
-//! What the supervisor is told to do.
+//! Orders to the supervisor, and their answers.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::profile::{BalancerKind, Source};
 /// Starts what is not running yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartOrder {
-    /// The balancer that is wanted; a running one of another kind is refused.
+    /// The balancer that is wanted; the order is refused if one of another kind runs.
     pub balancer: BalancerKind,
     /// Half of the cluster, or all of it.
     pub only: Option<Only>,
@@ -20,23 +20,23 @@ pub struct StartOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Only {
-    /// Without balancer.
+    /// Without a balancer.
     Nodes,
-    /// Without nodes, which somebody else runs.
+    /// Without nodes, which are external.
     Balancer,
 }
 
 /// Stops everything, and the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopOrder {
-    /// What established connections get to end by themselves.
+    /// The time that established connections get to end by themselves.
     pub grace: Period,
 }
 
 /// Restarts one node, or everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartOrder {
-    /// The node; all nodes one after another, then the balancer, when none is named.
+    /// The node; null for all nodes one after another, then the balancer.
     pub node: Option<String>,
 }
 
@@ -45,27 +45,28 @@ pub struct RestartOrder {
 pub struct ReloadOrder {
     /// The profile.
     pub source: Source,
-    /// Templates that replace the embedded ones.
+    /// The directory of templates that replace the embedded ones.
     pub templates: Option<PathBuf>,
 }
 
 /// A reload that was carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// The balancer's process that goes by it: a new one, or the one that ran; null when nothing has changed for it.
+    /// The balancer process that uses the new profile: a new one, or the one that ran; null when
+    /// nothing has changed for it.
     pub pid: Option<u32>,
 }
 
-/// Lets no new connection or session reach a node.
+/// Keeps new connections and sessions from a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainOrder {
     /// The node.
     pub node: String,
-    /// Time that established connections get, if `close` is to end them then.
+    /// The time that established connections get before they are closed, if `close` is set.
     pub deadline: Option<Period>,
-    /// Whether connections that are left at the deadline are ended.
+    /// Whether connections that are left at the deadline are closed.
     pub close: bool,
-    /// Whether the node is stopped once it has no connection.
+    /// Whether the node is stopped once it has no connections.
     pub stop: bool,
     /// Whether the last node that serves may be drained.
     pub force: bool,
@@ -81,11 +82,11 @@ pub struct ReadyOrder {
 /// A node was made ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readied {
-    /// What stood in the way besides a drain and was taken back, in words: `maintenance in mcp_cluster_tcp`.
+    /// What was undone beside the drain, as text: `maintenance in mcp_cluster_tcp`.
     pub took_back: Vec<String>,
 }
 
-/// How far a rollout is.
+/// The progress of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Whether it is over.
@@ -98,11 +99,11 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rollout {
-    /// Not yet.
+    /// It is not over yet.
     Running,
     /// Everything serves.
     Done,
-    /// It does not; what was begun is being undone.
+    /// It failed; the started children are being stopped again.
     Failed {
         /// What went wrong.
         error: String,
@@ -110,7 +111,8 @@ pub enum Rollout {
         child: Option<String>,
         /// The last lines of its log.
         log: Vec<String>,
-        /// Whether everything was undone, and the supervisor ends. Otherwise it goes on with what it has.
+        /// Whether everything was undone, and the supervisor ends. Otherwise it goes on with the
+        /// children that it has.
         undone: bool,
     },
 }
@@ -120,15 +122,15 @@ pub enum Rollout {
 pub struct Step {
     /// The child: a node's name, or the balancer's kind.
     pub name: String,
-    /// How far it is.
+    /// The state of that part.
     pub state: StepState,
 }
 
-/// How far a child is.
+/// The state of one child in a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
-    /// Its turn has not come.
+    /// Its wave has not come yet.
     Waiting,
     /// It runs and does not answer yet.
     Starting,
@@ -140,11 +142,11 @@ pub enum StepState {
     Failed,
 }
 
-/// Why something was not done.
+/// Why an order was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// What, and why.
+    /// What failed, and why.
     pub error: String,
-    /// What to do about it.
+    /// A command or a change to the profile that helps.
     pub hint: Option<String>,
 }

@@ -1,11 +1,12 @@
-//! The balancer's own view of itself.
+//! The balancer's own statistics.
 
 use serde::{Deserialize, Serialize};
 
-/// The rows of `show stat` over all instances that an operator reads.
+/// The rows of `show stat` that matter to an operator, over all instances.
 ///
-/// nginx has no such rows. Its own are of the same shape, and made of what there is: its access log, which tells of a request
-/// or session when that has ended, the kernel's counts, and the supervisor's view of the nodes.
+/// nginx has no such rows. Rows of the same shape are made from its access log, which has a request
+/// or session only once that has ended, from the kernel's counts, and from the supervisor's view of
+/// the nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// Frontends, servers and backends, in the balancer's order.
@@ -13,27 +14,28 @@ pub struct Stats {
     /// Balancer processes that do not answer, whose figures are missing.
     #[serde(default, skip_serializing_if = "is_none")]
     pub silent: u16,
-    /// What nginx says of itself; null for the others.
+    /// nginx's own totals; null for other balancers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nginx: Option<NginxTotals>,
 }
 
-/// What nginx says of itself, over all listeners.
+/// nginx's own totals, over all listeners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NginxTotals {
-    /// Clients' connections now, our own question left out.
+    /// Clients' connections now, without the supervisor's own request.
     pub connections: u64,
-    /// Connections that were dropped for want of room since nginx started.
+    /// Connections that were dropped for lack of free connections since nginx started.
     pub dropped: u64,
-    /// Lines of its access log that make no sense, and are in no row.
+    /// Lines of its access log that cannot be parsed, and are in no row.
     pub strange_lines: u64,
 }
 
 /// One frontend, server or backend.
 ///
-/// Of nginx: sessions now are the kernel's, of a frontend its listener's connections, of a node those to its TCP port, which
-/// in total are counted with those that have ended; `rate` counts ends; over HTTP a session is a request that has ended, `denied`
-/// is what was answered 429 or was too many connections, `errors` are bad requests and answers from 500 on.
+/// For nginx: current sessions are the kernel's counts, for a frontend the connections of its
+/// listener, for a node those to its TCP port, and the total includes the ended ones. `rate` counts
+/// ended sessions. Over HTTP a session is a request that has ended. `denied` counts 429 answers and
+/// refusals for too many connections; `errors` counts bad requests and answers from 500 on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsRow {
     /// The frontend's or backend's name (`pxname`).
@@ -64,15 +66,15 @@ pub struct StatsRow {
     pub queued: u64,
     /// The last health check's result (`check_status`).
     pub check: String,
-    /// Figures that the balancer does not tell; they are 0 here.
+    /// Figures that the balancer does not report; they are 0 here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untold: Vec<Figure>,
-    /// How long nodes take to answer; only nginx tells, of its upstreams.
+    /// The time that nodes take to answer; only nginx reports it, for its upstreams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte: Option<FirstByte>,
 }
 
-/// A figure that not every balancer tells.
+/// A figure that not every balancer reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
@@ -84,12 +86,12 @@ pub enum Figure {
     Queued,
 }
 
-/// The time until a node's first byte, of all that has ended, in milliseconds.
+/// The time until a node's first byte, of all ended requests and sessions, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstByte {
     /// The median.
     pub p50_ms: u64,
-    /// What 99 of 100 took at most.
+    /// The 99th percentile.
     pub p99_ms: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Who is up, who holds how many connections, is it even. A contract: fields may be added, none removed or renamed.
+//! The status of a cluster: its nodes, their connections, and whether these are even. A contract:
+//! fields may be added, but not removed or renamed.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +24,7 @@ pub struct Status {
     pub nodes: Vec<Node>,
     /// Connections over the nodes.
     pub distribution: Distribution,
-    /// What the profile wants and this host or balancer does not give.
+    /// Settings of the profile that this host or balancer does not provide.
     pub warnings: Vec<String>,
 }
 
@@ -33,18 +34,18 @@ pub struct Status {
 pub enum ClusterState {
     /// The balancer runs, and every node is up or was drained by an order.
     Healthy,
-    /// Some serve.
+    /// Some nodes serve, or the balancer is in trouble.
     Degraded,
-    /// None serves.
+    /// No node serves.
     Down,
 }
 
 /// The balancer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Balancer {
-    /// Which one.
+    /// The kind of balancer.
     pub kind: BalancerKind,
-    /// What it does.
+    /// Its state.
     pub state: BalancerState,
     /// Its processes.
     pub pids: Vec<u32>,
@@ -52,26 +53,27 @@ pub struct Balancer {
     pub restarts: u32,
     /// Age of its oldest process, in seconds; 0 when none runs.
     pub uptime_seconds: u64,
-    /// Where one can connect.
+    /// The addresses for clients.
     pub endpoints: Endpoints,
-    /// The runtime API of each of its processes.
+    /// The runtime API socket of each of its processes.
     pub stats_sockets: Vec<PathBuf>,
-    /// What others did to it, besides its servers: a stopped frontend, an edited file, a socket that is gone. Left out when
-    /// there is nothing.
+    /// Changes that others made to it, except to its servers: a stopped frontend, an edited file, a
+    /// missing socket. Left out when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
-    /// What a new client's node is computed from, by listener; those whose clients are dealt out by turns or by load are left out.
+    /// What a new client's node is computed from, by listener. Listeners that distribute clients by
+    /// turns or by load are left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub chosen_by: BTreeMap<String, ChosenBy>,
 }
 
-/// What a balancer does.
+/// The state of a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BalancerState {
     /// It serves.
     Running,
-    /// It comes up, or a new instance takes over.
+    /// It is starting, or a new instance takes over.
     Reloading,
     /// It was not started, or stopped by an order.
     Stopped,
@@ -80,23 +82,23 @@ pub enum BalancerState {
 }
 
 impl BalancerState {
-    /// Whether it takes clients: a reload changes nothing for them.
+    /// Whether it takes clients: also during a reload.
     #[must_use]
     pub const fn serves(self) -> bool {
         matches!(self, BalancerState::Running | BalancerState::Reloading)
     }
 }
 
-/// Addresses that a client on this host can connect to. Listeners that are not there are left out.
+/// Addresses that a client on this host can connect to. Missing listeners are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
     /// The listeners by their key in the profile: `tcp`, `http`, `websocket`, `sse`, `https`, `stats`, `status`.
     #[serde(flatten)]
     pub listeners: BTreeMap<String, SocketAddr>,
-    /// The runtime API of the first process.
+    /// The runtime API socket of the first process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats_socket: Option<PathBuf>,
-    /// The status page of a balancer without runtime API, in HTTP.
+    /// The socket of the status page, in HTTP, of a balancer without a runtime API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_socket: Option<PathBuf>,
 }
@@ -106,12 +108,13 @@ pub struct Endpoints {
 pub struct Node {
     /// Its name.
     pub name: String,
-    /// What it does.
+    /// Its state.
     pub state: NodeState,
-    /// Whether it answers the supervisor's probes, whatever is wanted of it and whatever the balancer does with it.
+    /// Whether it answers the supervisor's probes, whatever was ordered and whatever the balancer
+    /// does with it.
     #[serde(default)]
     pub answers: bool,
-    /// Its process; null when none of ours runs.
+    /// Its process; null when this cluster runs none.
     pub pid: Option<u32>,
     /// Whether it is an external node, which this cluster neither starts nor stops: nothing is known of its process. Left
     /// out when it is not.
@@ -122,13 +125,13 @@ pub struct Node {
     pub elsewhere: bool,
     /// Restarts since the start of the cluster.
     pub restarts: u32,
-    /// Where it speaks MCP over TCP.
+    /// The address of its MCP over TCP.
     pub tcp: SocketAddr,
-    /// Where it speaks MCP over HTTP.
+    /// The address of its MCP over HTTP.
     pub http: Option<SocketAddr>,
-    /// Established connections, counted by the kernel, our own probes left out.
+    /// Established connections, counted by the kernel, without the supervisor's own probes.
     pub connections: u64,
-    /// The same by protocol.
+    /// The established connections by protocol.
     pub connections_by: ConnectionsBy,
     /// Resident memory in bytes.
     pub memory_bytes: u64,
@@ -139,17 +142,17 @@ pub struct Node {
     /// Why it is not up, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How long it has had clients again, in seconds, as long as it holds fewer than the others because it was away. Left out when
-    /// not.
+    /// How long it has had clients again, in seconds, while it holds fewer than the others because
+    /// it was away. Left out otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filling_seconds: Option<u64>,
-    /// What a BEAM node says of itself, when it does.
+    /// Statistics that a BEAM node reports; left out when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erlang: Option<Vitals>,
 }
 
 impl Node {
-    /// Whether it takes traffic, and has had as much time as others to get connections.
+    /// Whether it takes traffic, and has had as much time as the others to get connections.
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         self.state == NodeState::Up && self.filling_seconds.is_none()
@@ -165,23 +168,24 @@ pub struct ConnectionsBy {
     pub http: u64,
 }
 
-/// The strictest of what an operator ordered, what our probes found, and what the balancer does with the node.
+/// The strictest of the operator's order, the result of the supervisor's probes, and the balancer's
+/// treatment of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeState {
     /// It answers, and gets its share of new connections.
     Up,
-    /// It answers, and gets no connections yet: it failed a short while ago.
+    /// It answers but gets no connections yet: it failed a short while ago.
     HeldBack,
-    /// It does not answer, although it runs, or should.
+    /// It does not answer, although it runs, or should run.
     Down,
-    /// It comes up, or waits for its next start. One that runs elsewhere: it has not answered yet.
+    /// It is starting, or waits for its next start. For an external node: it has not answered yet.
     Starting,
-    /// It gets no new connections; old ones live.
+    /// It gets no new connections; old ones stay.
     Draining,
     /// It gets no new connections, and has none.
     Drained,
-    /// It answers, and was taken out at the balancer by other means than an order to this cluster.
+    /// It answers, but was taken out at the balancer by other means than an order to this cluster.
     Maintenance,
     /// It was not started, or stopped by an order.
     Stopped,
@@ -190,7 +194,7 @@ pub enum NodeState {
 }
 
 impl NodeState {
-    /// All there are.
+    /// All states.
     pub const ALL: [NodeState; 9] = [
         NodeState::Up,
         NodeState::HeldBack,
@@ -203,7 +207,7 @@ impl NodeState {
         NodeState::Failed,
     ];
 
-    /// Whether it answers, whatever is wanted of it.
+    /// Whether it answers, whatever was ordered.
     #[must_use]
     pub const fn answers(self) -> bool {
         matches!(
@@ -216,7 +220,7 @@ impl NodeState {
         )
     }
 
-    /// Its name, as on the wire.
+    /// Its name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -236,33 +240,33 @@ impl NodeState {
 /// Connections over the nodes that take traffic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
-    /// On all nodes.
+    /// Connections on all nodes.
     pub total: u64,
     /// What the plan can hold on this host.
     pub capacity: u64,
-    /// Per node that takes traffic.
+    /// Connections per node that takes traffic.
     pub mean: f64,
-    /// What the profile wants per node.
+    /// The profile's target per node.
     pub target: u64,
     /// `targets.tolerance` of the mean.
     pub tolerance: u64,
     /// `targets.tolerance`.
     #[serde(default)]
     pub tolerance_percent: f64,
-    /// On the node that has the fewest.
+    /// Connections on the node that has the fewest.
     pub min: u64,
-    /// On the node that has the most.
+    /// Connections on the node that has the most.
     pub max: u64,
     /// `(max - min) / mean`, in percent.
     pub variance_percent: f64,
-    /// `targets.variance`, which it has to stay below.
+    /// `targets.variance`, below which the variance has to stay.
     #[serde(default)]
     pub variance_target_percent: f64,
     /// Population standard deviation.
     pub stddev: f64,
     /// Jain's fairness index.
     pub jain: f64,
-    /// Whether that is even.
+    /// Whether the distribution is even.
     pub verdict: Verdict,
 }
 
@@ -272,20 +276,20 @@ pub struct Distribution {
 pub enum Verdict {
     /// The variance is below `targets.variance`.
     Pass,
-    /// It is not.
+    /// The variance is not below `targets.variance`.
     Fail,
     /// Under 50 connections per node: too few to judge.
     Idle,
 }
 
 impl Verdict {
-    /// Connections per node, on average, from which on a distribution is judged: below it, single connections make a variance of
-    /// several percent.
+    /// Average connections per node that a distribution needs to be judged: below it, single
+    /// connections make a variance of several percent.
     pub const ENOUGH: f64 = 50.0;
 }
 
 impl Status {
-    /// A cluster that does not run.
+    /// The status of a cluster that does not run.
     #[must_use]
     pub fn down(cluster: &str) -> Status {
         Status {

@@ -1,10 +1,11 @@
-//! Whether connections lie evenly on the nodes.
+//! Whether connections are evenly distributed over the nodes.
 
 use crate::api::{Distribution, Node, NodeState, Verdict};
 use crate::base::stats::Spread;
 use crate::profile::{Cluster, Targets};
 
-/// The distribution over `nodes`, of which those that are up take traffic; `capacity` is what the plan can hold.
+/// The distribution over `nodes`, of which only those that are up take traffic; `capacity` is what
+/// the plan can hold.
 #[must_use]
 pub fn distribution(cluster: &Cluster, nodes: &[Node], capacity: u64) -> Distribution {
     let serving: Vec<u64> = nodes

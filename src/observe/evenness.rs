@@ -1,4 +1,4 @@
-//! Which nodes can be compared, and whether they hold about as many connections as one another.
+//! Which nodes can be compared, and whether they hold about equally many connections.
 
 use crate::api::{Balancer, Node, Status, Verdict};
 use crate::base::stats::{Draws, Spread, percentile};
@@ -15,8 +15,8 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    /// Of those nodes that take traffic and are not filling. `None` for fewer than two, and for so few connections that nothing can
-    /// be judged.
+    /// Compares the nodes that take traffic and are not filling. `None` for fewer than two, and
+    /// when there are too few connections to judge.
     pub(super) fn of(status: &'a Status) -> Option<Comparison<'a>> {
         let nodes: Vec<&Node> = status.nodes.iter().filter(|node| node.is_comparable()).collect();
         let mut counts: Vec<f64> = nodes.iter().map(|node| float(node.connections)).collect();
@@ -40,13 +40,15 @@ impl<'a> Comparison<'a> {
         self.spread.mean
     }
 
-    /// Whether they are as even as `targets` want it, or, where clients' nodes are computed, as chance allows.
+    /// Whether they are as even as `targets` require, or, where clients' nodes are computed, as
+    /// chance allows.
     pub(super) fn is_even(&self, targets: &Targets) -> bool {
         self.spread.variance_percent < targets.variance.get() || self.is_chance
     }
 
-    /// The nodes that hold far more or fewer connections than the others. A single node that does moves the mean, from which the
-    /// others are far then, too; but not the median.
+    /// The nodes that hold far more or fewer connections than the others. A node counts if it is
+    /// far from both the mean and the median: a single such node moves the mean away from the
+    /// others, but not the median.
     pub(super) fn out_of_band(&self, targets: &Targets) -> Vec<&'a Node> {
         let beyond =
             |node: &Node, middle: f64| (float(node.connections) - middle).abs() > targets.band.of(middle);
@@ -57,8 +59,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether a node with so many connections holds about as many as `others` do, or more; `is_computed` says that clients' nodes are
-/// computed, so that chance decides how many are about as many.
+/// Whether a node with `connections` holds about as many as the `others`, or more. If
+/// `is_computed`, clients' nodes are computed, and chance decides how large a difference is normal.
 #[must_use]
 pub fn has_its_share(targets: &Targets, connections: u64, others: &[u64], is_computed: bool) -> bool {
     let others: Vec<f64> = others.iter().copied().map(float).collect();
@@ -71,7 +73,8 @@ pub fn has_its_share(targets: &Targets, connections: u64, others: &[u64], is_com
 
 // Private
 
-/// Whether chance explains how many connections each node has. Where the URI of a request decides, nothing can be expected.
+/// Whether chance explains the connections of each node. Where the URI of a request decides,
+/// nothing can be expected.
 fn is_chance(balancer: Option<&Balancer>, counts: &[f64]) -> bool {
     let mut chosen_by = balancer.iter().flat_map(|balancer| balancer.chosen_by.values());
     let bearers: Vec<(f64, f64)> = counts.iter().map(|count| (*count, 1.0)).collect();
@@ -82,7 +85,8 @@ fn is_chance(balancer: Option<&Balancer>, counts: &[f64]) -> bool {
     })
 }
 
-/// Each connection as a draw of its own: fewer addresses than connections lie more unevenly still.
+/// Counts each connection as an independent draw: fewer addresses than connections are distributed
+/// even more unevenly.
 fn draws(counts: &[f64]) -> Draws {
     let count = counts.iter().sum();
     Draws {
@@ -146,7 +150,7 @@ mod tests {
         let has = |connections, others: &[u64]| has_its_share(&targets, connections, others, false);
         assert!(has(950, &[1_000, 1_000]) && !has(949, &[1_000, 1_000]));
         assert!(has(2_000, &[1_000]));
-        // Of next to nothing, a connection or two.
+        // With very few connections, a difference of one or two.
         assert!(has(0, &[3, 2]) && !has(0, &[4, 3]));
         assert!(has(0, &[]));
         let by_chance = |connections| has_its_share(&targets, connections, &[142, 137, 121], true);

@@ -7,13 +7,13 @@ use crate::api::{Latency, LatencyClass, NodeLatency};
 use crate::base::stats::percentile;
 use crate::base::units::Period;
 
-/// Five minutes of one probe a second.
+/// Five minutes at one probe a second.
 const KEPT: usize = 300;
 
 /// The latest probes of one node.
 ///
-/// A probe without an answer counts with the time it has waited, once that is longer than the median answer: before, it tells
-/// nothing about the node.
+/// A probe without an answer counts with the time it has waited, once that is longer than the
+/// median answer; a shorter wait shows nothing about the node.
 #[derive(Clone, Debug, Default)]
 pub struct Samples {
     ended: VecDeque<Sample>,
@@ -23,16 +23,16 @@ pub struct Samples {
 /// One probe that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Until its answer, or until it was given up.
+    /// The time until its answer, or until its timeout.
     pub took: Duration,
     /// Whether it was answered.
     pub is_answered: bool,
-    /// Whether the node was known to be down, so that an alert says so already.
+    /// Whether the node was known to be down, so that another alert covers it.
     pub is_explained: bool,
 }
 
 impl Samples {
-    /// Remembers one probe; the oldest makes room.
+    /// Adds a probe; the oldest one is dropped.
     pub fn add(&mut self, sample: Sample) {
         if self.ended.len() == KEPT {
             self.ended.pop_front();
@@ -40,7 +40,7 @@ impl Samples {
         self.ended.push_back(sample);
     }
 
-    /// These samples, with the ages of the probes that wait for their answer.
+    /// These samples, and the ages of the probes that wait for their answer.
     #[must_use]
     pub fn with_waiting(&self, waiting: Vec<Duration>) -> Samples {
         Samples {
@@ -82,7 +82,7 @@ impl Samples {
     }
 }
 
-/// The latencies of `nodes`, by name, of which 99 of 100 are to stay within `target`.
+/// The latencies of `nodes`, by name, with `target` as the target for the 99th percentile.
 #[must_use]
 pub fn latency<'a>(nodes: impl IntoIterator<Item = (&'a str, &'a Samples)>, target: Period) -> Latency {
     let nodes: Vec<NodeLatency> = nodes
@@ -157,7 +157,7 @@ mod tests {
         let node = samples(KEPT, 4);
         let hung = node.with_waiting(seconds.to_vec());
         assert_eq!(p99(&hung), "2000");
-        // The one that was sent just now tells nothing.
+        // The probe that was sent just now does not count.
         assert_eq!(of([("a", &hung)]).nodes[0].samples, KEPT as u64 + 5);
         assert_eq!(p99(&hung.unexplained(false)), "2000");
         assert!(of([("a", &hung.unexplained(true))]).nodes.is_empty());

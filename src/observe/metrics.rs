@@ -108,7 +108,7 @@ impl Page<'_> {
         }
     }
 
-    /// What each node does, as a state set.
+    /// The state of each node, as a state set.
     fn node_states(&mut self, nodes: &[Node]) {
         let name = "clusterctl_node_state";
         self.head(
@@ -128,7 +128,8 @@ impl Page<'_> {
         }
     }
 
-    /// The alerts that there are, by kind and node; of one that is about no single node, the node is empty.
+    /// The current alerts, by kind and node; the node is empty for an alert about the whole
+    /// cluster.
     fn alerts(&mut self, alerts: &[Alert]) {
         let name = "clusterctl_alert";
         let mut counts: BTreeMap<(AlertKind, &str), u32> = BTreeMap::new();
@@ -139,7 +140,7 @@ impl Page<'_> {
         self.head(
             name,
             "gauge",
-            "Alerts by kind and node; those that are about the whole cluster have no node.",
+            "Alerts by kind and node; alerts about the whole cluster have no node.",
         );
         for ((kind, node), count) in counts {
             let (cluster, kind) = (self.cluster, kind.name());
@@ -150,7 +151,7 @@ impl Page<'_> {
         }
     }
 
-    /// What BEAM nodes say of themselves; nothing where there are none.
+    /// Statistics that BEAM nodes report; nothing where there are none.
     fn emulators(&mut self, nodes: &[Node]) {
         type Value = fn(&Vitals) -> u64;
         let metrics: [(&str, &str, Value); 5] = [

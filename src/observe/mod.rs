@@ -1,4 +1,4 @@
-//! What is measured, and what that means: distribution, latency, alerts, metrics.
+//! Measurements and their meaning: distribution, latency, alerts, metrics.
 
 pub mod access_log;
 mod alerts;
@@ -19,7 +19,7 @@ pub use stats::stats;
 
 #[cfg(test)]
 mod testing {
-    //! Values to judge.
+    //! Values to judge in tests.
 
     use std::time::Duration;
 
@@ -30,14 +30,14 @@ mod testing {
     use crate::plan::ChosenBy;
     use crate::profile::{BalancerKind, Cluster, Source, load};
 
-    /// As many answers that each took so long.
+    /// `count` answers, each of which took `millis`.
     pub(super) fn samples(count: usize, millis: u64) -> Samples {
         let mut samples = Samples::default();
         (0..count).for_each(|_| samples.add(answered(millis)));
         samples
     }
 
-    /// An answer that took so long.
+    /// An answer that took `millis`.
     pub(super) fn answered(millis: u64) -> Sample {
         Sample {
             took: Duration::from_millis(millis),

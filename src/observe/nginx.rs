@@ -1,4 +1,4 @@
-//! nginx as an operator sees HAProxy: rows of `show stat`, made of what else there is.
+//! nginx's statistics in the form of HAProxy's `show stat` rows, made from the available sources.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,18 +8,18 @@ use crate::api::{ConnectionsBy, Figure, FirstByte, NginxTotals, Node, NodeState,
 use crate::haproxy_api::StubStatus;
 use crate::profile::{Cluster, HealthKind};
 
-/// All that is known of an nginx.
+/// Everything that is known of an nginx.
 #[derive(Clone, Copy, Debug)]
 pub struct NginxView<'a> {
-    /// What it serves.
+    /// The cluster that it serves.
     pub cluster: &'a Cluster,
     /// The nodes as the supervisor sees them, with the kernel's counts.
     pub nodes: &'a [Node],
-    /// Of each node, the keys of listeners whose clients others keep from it.
+    /// For each node, the keys of listeners whose clients others keep from it.
     pub out_of: &'a [BTreeSet<&'static str>],
     /// Connections at the listener of each kind, in the order of [`Kind::ALL`], as the kernel counts them.
     pub at_listeners: [u64; Kind::ALL.len()],
-    /// Its status page, this question included.
+    /// Its status page; the counts include the request for the page.
     pub page: StubStatus,
     /// Its access log.
     pub tally: &'a Tally,
@@ -27,7 +27,7 @@ pub struct NginxView<'a> {
     pub now: u64,
 }
 
-/// A frontend, a server for each node, and a backend of each kind of traffic.
+/// A frontend, a server for each node, and a backend, for each kind of traffic.
 #[must_use]
 pub fn nginx_stats(view: &NginxView<'_>) -> Stats {
     let served = Kind::ALL
@@ -111,7 +111,7 @@ impl NginxView<'_> {
         }
     }
 
-    /// What nodes and upstreams have in common.
+    /// The common part of the rows of nodes and upstreams.
     fn upstream_row(&self, kind: Kind, figures: Figures, sessions: u64) -> StatsRow {
         let mut untold = vec![Figure::SessionsMax, Figure::Queued];
         if kind != Kind::Tcp {
@@ -125,7 +125,8 @@ impl NginxView<'_> {
         }
     }
 
-    /// What the log tells. Of TCP sessions it tells when they have ended, so those of `now` are added.
+    /// A row from the access log. The log has TCP sessions only once they have ended, so the `now`
+    /// open ones are added.
     fn row(&self, kind: Kind, figures: Figures, now: u64) -> StatsRow {
         let live = if kind == Kind::Tcp { now } else { 0 };
         StatsRow {
@@ -141,7 +142,7 @@ impl NginxView<'_> {
     }
 }
 
-/// Where `node` serves `kind`.
+/// The address where `node` serves `kind`.
 fn address(kind: Kind, node: &Node) -> Option<SocketAddr> {
     match kind {
         Kind::Tcp => Some(node.tcp),
@@ -149,7 +150,8 @@ fn address(kind: Kind, node: &Node) -> Option<SocketAddr> {
     }
 }
 
-/// Sessions of `kind` now. A node has one port for all that comes over HTTP, so the kernel cannot tell that apart.
+/// Current sessions of `kind`. A node has one port for everything over HTTP, so the kernel cannot
+/// distinguish those kinds.
 const fn sessions(kind: Kind, connections: ConnectionsBy) -> u64 {
     match kind {
         Kind::Tcp => connections.tcp,
@@ -157,17 +159,19 @@ const fn sessions(kind: Kind, connections: ConnectionsBy) -> u64 {
     }
 }
 
-/// Whether others keep clients of `kind` from a node that they took `out_of` some listeners. Upstreams are for TCP, or for HTTP.
+/// Whether others keep clients of `kind` from a node that they took `out_of` some listeners. An
+/// upstream is for TCP or for HTTP.
 fn is_out(kind: Kind, out_of: &BTreeSet<&str>) -> bool {
     let is_tcp = |key: &str| key == Kind::Tcp.name();
     out_of.iter().any(|key| is_tcp(key) == (kind == Kind::Tcp))
 }
 
-/// A node's state in HAProxy's words: what nginx was told of it, and whether others took it out for this kind of traffic.
+/// A node's state in HAProxy's terms: the state that nginx was given, or that others took the node
+/// out for this kind of traffic.
 const fn word(node: &Node, is_out: bool) -> &'static str {
     match node.state {
         NodeState::Maintenance if is_out => "MAINT",
-        // Only a node that nginx was to give clients can be taken out by others.
+        // Others can only take out a node that nginx was to give clients.
         NodeState::Up | NodeState::Maintenance => "UP",
         NodeState::Draining | NodeState::Drained => "DRAIN",
         NodeState::HeldBack

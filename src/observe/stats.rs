@@ -1,10 +1,10 @@
-//! The balancer's own view, as an operator reads it.
+//! The balancer's own statistics, for an operator.
 
 use crate::api::{Stats, StatsRow};
 use crate::haproxy_api::Row;
 
-/// Turns the rows of `show stat` into what the API says. Listeners of single sockets and the balancer's own pages are
-/// left out.
+/// Converts the rows of `show stat` to the API's. Listeners of single sockets and the balancer's
+/// own pages are left out.
 #[must_use]
 pub fn stats(rows: &[Row]) -> Stats {
     let own = ["stats", "mcp_status"];
@@ -37,7 +37,7 @@ fn row(row: &Row) -> StatsRow {
         connect_errors: number("econ"),
         errors: number("ereq").saturating_add(number("eresp")),
         queued: number("qcur"),
-        // A `*` marks a check that runs just now.
+        // A `*` marks a check that is in progress.
         check: row.text("check_status").trim_start_matches("* ").to_owned(),
         untold: Vec::new(),
         first_byte: None,

@@ -1,4 +1,4 @@
-//! What a number of connections takes, and what this host gives.
+//! The resources that a number of connections needs, and those that this host has.
 
 use super::column::align;
 use super::doctor::{doctor, mark};
@@ -42,7 +42,7 @@ mod tests {
     use crate::platform::host::Conntrack;
     use crate::profile::{BalancerKind, DEFAULT, Source, load};
 
-    /// On a machine with few descriptors and the ports that Linux has by default.
+    /// The text for a machine with few descriptors and Linux's default port range.
     fn shown(connections: u32, kind: BalancerKind) -> String {
         let host = Host {
             cpus: 2,

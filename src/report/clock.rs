@@ -1,4 +1,4 @@
-//! Moments, in UTC.
+//! Timestamps in UTC.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Texts brought to one width, colour not counted.
+//! Pads texts to one width, without counting colour.
 
 /// Pads every text with spaces to the width of the longest.
 pub(super) fn align(texts: &[String]) -> Vec<String> {
@@ -9,7 +9,7 @@ pub(super) fn align(texts: &[String]) -> Vec<String> {
 
 // Private
 
-/// Characters that take room: none in an escape sequence of [`paint`](super::style).
+/// The number of visible characters: escape sequences of [`paint`](super::style) do not count.
 fn width(text: &str) -> usize {
     let mut escaped = false;
     let takes_room = |c: &char| {

@@ -1,11 +1,11 @@
-//! What an examination of this host has found.
+//! The findings about this host.
 
 use super::column::align;
 use super::style;
 use crate::plan::Warning;
 use crate::plan::doctor::{Finding, Level};
 
-/// A line for each finding, and below it what mends it.
+/// A line for each finding, followed by its fix.
 #[must_use]
 pub fn doctor(findings: &[Finding]) -> String {
     let checks: Vec<String> = findings.iter().map(|finding| finding.check.clone()).collect();
@@ -16,7 +16,7 @@ pub fn doctor(findings: &[Finding]) -> String {
     lines.chain([summary(findings)]).collect()
 }
 
-/// A wish that is not granted, and what would grant it.
+/// A setting that this host or balancer does not provide, and a fix.
 #[must_use]
 pub fn warning(warning: &Warning) -> String {
     match &warning.fix {
@@ -38,13 +38,13 @@ pub fn change(what: &str, undo: Option<&str>) -> String {
     format!("{what}\n{undo}")
 }
 
-/// Why the change that was just announced could not be made.
+/// Why the announced change could not be made.
 #[must_use]
 pub fn not_changed(why: &str) -> String {
     format!("  {} {why}\n", style::red("not changed:"))
 }
 
-/// How it is, in one character.
+/// The level as one character.
 pub(super) fn mark(level: Level) -> String {
     match level {
         Level::Ok => style::green("✓"),
@@ -69,7 +69,7 @@ fn summary(findings: &[Finding]) -> String {
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     match (count(Level::Fail), count(Level::Warn)) {
         (0, 0) => "\nEverything is well.\n".to_owned(),
-        (fail, warn) => format!("\n{fail} to mend, {warn} to consider.\n"),
+        (fail, warn) => format!("\n{fail} to fix, {warn} to consider.\n"),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         ✗ ports    0.0.0.0:8000 is held by nc (pid 7)
                    fix: kill 7
 
-        1 to mend, 1 to consider.
+        1 to fix, 1 to consider.
         ");
         assert_eq!(
             plain(&change(

@@ -1,11 +1,11 @@
-//! BEAM nodes: how each is, and whether all are connected to one another.
+//! BEAM nodes: the state of each, and whether all are connected to one another.
 
 use super::column::align;
 use super::{numbers, style};
 use crate::api::Node;
 use crate::erlang::distribution::Vitals;
 
-/// A line for each that says how it is.
+/// One line for each node, with its state.
 pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
     let beams: Vec<(&Node, &Vitals)> = beams(nodes).collect();
     let column = |text: fn(&Node, &Vitals) -> String| {
@@ -38,8 +38,8 @@ pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
     (0..beams.len()).map(line).collect()
 }
 
-/// Whether all that run say that they are connected to all others. Nothing where nobody is connected to anybody: such nodes, as
-/// erlmcp's, do not want to be.
+/// Whether all running nodes report that they are connected to all others. Nothing where no node is
+/// connected to any other: such nodes, as erlmcp's, do not form a mesh.
 pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
     let nodes: Vec<&Node> = nodes.iter().filter(|node| node.pid.is_some()).collect();
     let is_with_others = |(_, vitals): (&Node, &Vitals)| !vitals.connected.is_empty();
@@ -48,7 +48,10 @@ pub(super) fn mesh(nodes: &[Node]) -> Vec<String> {
     }
     let lacks = nodes.iter().filter_map(|node| {
         let Some(vitals) = &node.erlang else {
-            return Some(format!("{} does not say whom it is connected to", node.name));
+            return Some(format!(
+                "{} does not report which nodes it is connected to",
+                node.name
+            ));
         };
         let missing: Vec<&str> = nodes
             .iter()
@@ -115,7 +118,7 @@ mod tests {
         let lacks = [
             "erlmcp1 is not connected to erlmcp3",
             "erlmcp2 is not connected to erlmcp3",
-            "erlmcp3 does not say whom it is connected to",
+            "erlmcp3 does not report which nodes it is connected to",
         ];
         assert_eq!(mesh(&parted), lacks.map(style::yellow));
     }

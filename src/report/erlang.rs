@@ -1,4 +1,4 @@
-//! What BEAM nodes say of themselves.
+//! Statistics that BEAM nodes report.
 
 use super::{numbers, style, table};
 use crate::erlang::distribution::{Memory, Nodes, Ports, Process, Processes, Vitals};
@@ -30,10 +30,10 @@ pub fn erlang_processes(processes: &Processes) -> String {
     } = processes;
     let title = format!("{count} of {limit} processes, {run_queue} waiting to be run");
     let mut lines = vec![style::bold(&title)];
-    // It leaves out itself, and what has begun since.
+    // The count leaves out the observing process, and those that have started since.
     if looked_at + 100 < *count {
         lines.push(style::yellow(&format!(
-            "Only {looked_at} of them were looked at."
+            "Only {looked_at} of them were inspected."
         )));
     }
     lines.extend(section("Most memory", &processes.by_memory));
@@ -77,7 +77,7 @@ pub fn erlang_nodes(nodes: &Nodes) -> String {
 
 // Private
 
-/// What is part of what stands above it is set in.
+/// Kinds that are part of another kind are indented below it.
 fn kinds(memory: &Memory) -> [(&'static str, u64); 9] {
     let parts = [memory.atom, memory.binary, memory.code, memory.ets].iter().sum();
     [
@@ -126,7 +126,8 @@ fn section(title: &str, processes: &[Process]) -> Vec<String> {
     lines
 }
 
-/// A name without what would steer a terminal: nodes call themselves and their processes as they like.
+/// A name without control characters that would affect a terminal: nodes choose their names and
+/// their processes' names.
 fn harmless(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).collect()
 }
@@ -178,7 +179,7 @@ mod tests {
         };
         insta::assert_snapshot!(plain(&erlang_processes(&processes)), @r"
         200000 of 262144 processes, 1 waiting to be run
-        Only 100000 of them were looked at.
+        Only 100000 of them were inspected.
 
         Most memory:
         pid       name             in                 memory  queue  reductions

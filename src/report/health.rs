@@ -6,8 +6,9 @@ use super::status::{heading, node_lines, section, totals, warnings};
 use super::{numbers, style};
 use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
-/// The cluster in the shape of the reference's health check, and all that is known beside. What is wrong comes first: a small
-/// terminal shows the beginning. Where lines of at most `width` columns fit, resources are shortened to that.
+/// The cluster in the form of the reference's health check, with everything else that is known.
+/// Troubles come first, because a small terminal shows the beginning. Lines of resources are
+/// shortened to at most `width` columns.
 #[must_use]
 pub fn health(health: &Health, width: Option<usize>) -> String {
     let status = &health.status;
@@ -31,7 +32,7 @@ pub fn health(health: &Health, width: Option<usize>) -> String {
     .concat()
 }
 
-/// What a difference of latencies is called, in its colour.
+/// The class of a latency variance, in its colour.
 pub(super) fn class(class: LatencyClass) -> String {
     match class {
         LatencyClass::Excellent | LatencyClass::Good => style::green(class.name()),
@@ -55,7 +56,7 @@ fn endpoints(endpoints: &Endpoints) -> Vec<String> {
     lines.map(|(name, address)| format!("{name} {address}")).collect()
 }
 
-/// A line for each node; without pid and p50 where lines would be wider than `width`.
+/// One line for each node; without pid and p50 where lines would be wider than `width`.
 fn resources(nodes: &[Node], latency: &Latency, width: Option<usize>) -> Vec<String> {
     let whole = resource_lines(nodes, latency, Detail::All);
     let fits = |line: &String| width.is_none_or(|width| INDENT + console::measure_text_width(line) <= width);
@@ -70,7 +71,7 @@ fn resources(nodes: &[Node], latency: &Latency, width: Option<usize>) -> Vec<Str
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
     All,
-    /// Not its pid, nor its median latency.
+    /// Without its pid and its median latency.
     Main,
 }
 
@@ -89,7 +90,7 @@ fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<Stri
         column(|node| numbers::counted(node.restarts.into(), "restart")),
     ];
     if nodes.iter().all(|node| node.external) {
-        // Of processes that are not ours nothing is known.
+        // Nothing is known of external processes.
         columns.truncate(2);
     } else if detail == Detail::Main {
         columns.remove(1);
@@ -123,7 +124,7 @@ fn latency(latency: &Latency) -> String {
         .iter()
         .map(|node| (node.p99_ms, node.samples))
         .collect();
-    // Without it a reader would not see why a large variance is excellent.
+    // Without it, a reader would not see why a large variance is excellent.
     let why =
         Alike::of(&judged, latency.p99_target_ms).map_or(String::new(), |why| format!(": {}", why.text()));
     format!(

@@ -1,4 +1,5 @@
-//! Results as text for people: pure functions from the wire types to a `String`, coloured by [`style`].
+//! Results as text for people: pure functions from the API types to a `String`, coloured by
+//! [`style`].
 
 mod capacity;
 mod clock;

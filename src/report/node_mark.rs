@@ -1,26 +1,26 @@
-//! How a node stands: the one question behind its check mark.
+//! The standing of a node, which decides its check mark.
 
 use super::style;
 use crate::api::{Distribution, Node, NodeState, Verdict};
 use crate::base::stats::Spread;
 
-/// How a node stands.
+/// The standing of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It is up, and holds its share (or there is too little to share).
     Good,
-    /// It takes no new connections, because somebody wanted that.
+    /// It takes no new connections, because that was ordered.
     Away,
-    /// It should serve and does not, or holds more or less than its share.
+    /// It should serve but does not, or holds more or less than its share.
     Bad,
 }
 
 impl Standing {
-    /// How `node` stands among the others.
+    /// The standing of `node` among the others.
     pub(super) fn of(node: &Node, share: Share) -> Standing {
         match node.state {
             NodeState::Up if share.is_held_by(node) => Standing::Good,
-            // With a reason, others than an order to this cluster took it out.
+            // A node with a reason was taken out by other means than an order to this cluster.
             NodeState::Draining | NodeState::Drained if node.reason.is_some() => Standing::Bad,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => Standing::Away,
             NodeState::Up
@@ -32,7 +32,7 @@ impl Standing {
         }
     }
 
-    /// Its mark.
+    /// The check mark.
     pub(super) fn mark(self) -> String {
         match self {
             Standing::Good => style::green("✓"),
@@ -51,7 +51,7 @@ impl Standing {
     }
 }
 
-/// A node's state in HAProxy's capitals.
+/// A node's state in capitals, as HAProxy writes it.
 pub(super) const fn word(state: NodeState) -> &'static str {
     match state {
         NodeState::Up => "UP",
@@ -66,7 +66,7 @@ pub(super) const fn word(state: NodeState) -> &'static str {
     }
 }
 
-/// What a node should hold now, and how far it may be off.
+/// The connections that a node should hold now, and the tolerance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Share {
     pub(super) connections: f64,
@@ -76,8 +76,9 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// An even share of the connections that there are; of those that the profile wants, while there are too few to judge. Nodes that
-    /// fill because they were away make the share of the others no smaller.
+    /// An even share of the current connections; of the profile's target, while there are too few
+    /// to judge. Nodes that are filling because they were away do not make the share of the others
+    /// smaller.
     pub(super) fn of(nodes: &[Node], distribution: &Distribution) -> Share {
         let is_judged = distribution.verdict != Verdict::Idle;
         #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
@@ -99,7 +100,8 @@ impl Share {
     }
 }
 
-/// How evenly the nodes lie that have had the same time to get connections; `None` when all that take traffic have, or none.
+/// How even the nodes are that have had the same time to get connections; `None` when this is all
+/// or none of the nodes that take traffic.
 pub(super) fn comparable(nodes: &[Node]) -> Option<Spread> {
     let fills = |node: &Node| node.state == NodeState::Up && !node.is_comparable();
     #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
@@ -112,11 +114,11 @@ pub(super) fn comparable(nodes: &[Node]) -> Option<Spread> {
     Spread::of(&counts().collect::<Vec<_>>()).filter(|_| nodes.iter().any(fills))
 }
 
-/// Whether `connections` are off the `target` by no more than the `tolerance`.
+/// Whether `connections` differ from the `target` by at most the `tolerance`.
 pub(super) fn within(connections: u64, target: f64, tolerance: f64) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
     let distance = (connections as f64 - target).abs();
-    // Less than one connection is no distance, however small the share.
+    // A difference of less than one connection is always within, however small the share.
     distance <= tolerance.max(1.0)
 }
 

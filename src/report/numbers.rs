@@ -1,4 +1,4 @@
-//! Numbers as people read them: `28 MB`, `2h 5m`, `1.25`.
+//! Numbers in readable form: `28 MB`, `2h 5m`, `1.25`.
 
 pub use crate::base::units::grouped;
 
@@ -38,7 +38,8 @@ pub fn age(seconds: u64) -> String {
     }
 }
 
-/// `part` of `whole` in whole percent; `None` of nothing. Rounded down, so that 100 is all of it.
+/// `part` of `whole` in whole percent; `None` when `whole` is 0. Rounded down, so that only the
+/// whole is 100.
 #[must_use]
 pub fn share(part: u64, whole: u64) -> Option<u128> {
     (u128::from(part) * 100).checked_div(u128::from(whole))
@@ -54,7 +55,7 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
-/// A count with its thing: `1 restart`, `2 restarts`.
+/// A count with its noun: `1 restart`, `2 restarts`.
 #[must_use]
 pub fn counted(count: u64, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };

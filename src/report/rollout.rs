@@ -1,9 +1,9 @@
-//! How a start or a restart gets on, and why it failed.
+//! The progress of a start or a restart, and why it failed.
 
 use super::style;
 use crate::api::{Rollout, Step, StepState};
 
-/// One child's part.
+/// The line of one child.
 #[must_use]
 pub fn step(step: &Step) -> String {
     let Step { name, state } = step;
@@ -16,7 +16,8 @@ pub fn step(step: &Step) -> String {
     }
 }
 
-/// Why it failed, and what the child said last; `None` while it has not failed.
+/// Why the rollout failed, and the last lines that the child logged; `None` while it has not
+/// failed.
 #[must_use]
 pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
     let Rollout::Failed {
@@ -28,7 +29,7 @@ pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
     let who = child.as_ref().map_or(String::new(), |child| format!("{child}: "));
     let title = child.as_ref().filter(|_| !log.is_empty());
     let title = title.map_or(String::new(), |child| {
-        format!("\n  the last that {child} logged:")
+        format!("\n  last lines of the log of {child}:")
     });
     let lines: Vec<&str> = log.iter().flat_map(|line| ["\n    ", line]).collect();
     let text = format!("{who}{error}{title}{}", lines.concat());
@@ -50,7 +51,7 @@ mod tests {
         };
         insta::assert_snapshot!(failed_rollout(&rollout).unwrap(), @r"
         erlmcp2: exited with code 1
-          the last that erlmcp2 logged:
+          last lines of the log of erlmcp2:
             cannot bind 127.0.0.1:9002
             address in use
         ");

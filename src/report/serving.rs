@@ -1,9 +1,9 @@
-//! What serves where, in a few lines.
+//! The addresses of a running cluster, in a few lines.
 
 use super::style;
 use crate::api::{NodeState, Status};
 
-/// The listeners that are told, by their key in the profile.
+/// The listeners that are shown, by their key in the profile.
 const WORDS: [(&str, &str); 6] = [
     ("tcp", "MCP over TCP"),
     ("http", "MCP over HTTP"),
@@ -13,7 +13,7 @@ const WORDS: [(&str, &str); 6] = [
     ("stats", "Statistics"),
 ];
 
-/// What a user who has just started a cluster wants to know; `how` follows the cluster's name.
+/// The summary of a cluster that was just started; `how` follows the cluster's name.
 #[must_use]
 pub fn serving(status: &Status, how: &str) -> String {
     let up = status

@@ -1,4 +1,4 @@
-//! `stats`: the balancer's own view, as a table.
+//! `stats`: the balancer's own statistics, as a table.
 
 use super::{numbers, style, table};
 use crate::api::{Figure, NginxTotals, Stats, StatsRow};
@@ -10,10 +10,10 @@ const HEADER: [&str; 12] = [
 /// The columns that hold words; the others hold numbers.
 const WORDS: usize = 4;
 
-/// What stands in place of a figure that the balancer does not tell.
+/// Shown in place of a figure that the balancer does not report.
 const UNTOLD: &str = "-";
 
-/// One row for each frontend, server and backend; after them what nginx says of itself.
+/// One row for each frontend, server and backend; after them nginx's own totals.
 #[must_use]
 pub fn stats(stats: &Stats) -> String {
     let mut lines = table::lines(HEADER, stats.rows.iter().map(cells), WORDS);
@@ -63,11 +63,15 @@ fn nginx(totals: &NginxTotals) -> Vec<String> {
     } = *totals;
     let mut lines = vec![
         String::new(),
-        format!("nginx has {connections} connections of clients; {dropped} were dropped for want of room."),
-        style::dim("It tells of requests and sessions when they have ended, and nothing of what is `-`."),
+        format!(
+            "nginx has {connections} client connections; {dropped} were dropped for lack of free connections."
+        ),
+        style::dim(
+            "It reports requests and sessions once they have ended, and no figures where `-` is shown.",
+        ),
     ];
     if strange_lines > 0 {
-        let strange = format!("{strange_lines} lines of its access log make no sense, and are left out.");
+        let strange = format!("{strange_lines} lines of its access log cannot be parsed, and are left out.");
         lines.push(style::yellow(&strange));
     }
     lines
@@ -128,9 +132,9 @@ mod tests {
 
         Processes that do not answer, whose figures are missing: 1
 
-        nginx has 1204 connections of clients; 0 were dropped for want of room.
-        It tells of requests and sessions when they have ended, and nothing of what is `-`.
-        2 lines of its access log make no sense, and are left out.
+        nginx has 1204 client connections; 0 were dropped for lack of free connections.
+        It reports requests and sessions once they have ended, and no figures where `-` is shown.
+        2 lines of its access log cannot be parsed, and are left out.
         ");
     }
 }

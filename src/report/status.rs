@@ -1,4 +1,4 @@
-//! `status`: who is up, who holds how many connections, is it even.
+//! `status`: the nodes, their connections, and whether these are even.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use super::{numbers, style};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
 use crate::profile::BalancerKind;
 
-/// Why an even distribution is not told from an uneven one.
+/// Why a distribution is not judged.
 pub(super) const TOO_FEW: &str = "under 50 connections per node: too few to judge";
 
-/// The cluster in the shape of the reference's health check.
+/// The cluster in the form of the reference's health check.
 #[must_use]
 pub fn status(status: &Status) -> String {
     let nodes = node_lines(&status.nodes, &status.distribution);
@@ -25,7 +25,7 @@ pub fn status(status: &Status) -> String {
     .concat()
 }
 
-/// Title and balancer.
+/// The title and the balancer.
 pub(super) fn heading(status: &Status) -> String {
     let title = format!("=== {} Load Balancer & Cluster Health ===", status.cluster);
     let balancer = match &status.balancer {
@@ -35,7 +35,7 @@ pub(super) fn heading(status: &Status) -> String {
     format!("{}\n\nLoad Balancer: {balancer}\n", style::bold(&title))
 }
 
-/// One line a node.
+/// One line for each node.
 pub(super) fn node_lines(nodes: &[Node], distribution: &Distribution) -> Vec<String> {
     let share = Share::of(nodes, distribution);
     let line = |(index, node)| {
@@ -45,7 +45,7 @@ pub(super) fn node_lines(nodes: &[Node], distribution: &Distribution) -> Vec<Str
     nodes.iter().enumerate().map(line).collect()
 }
 
-/// Connections, all together and how evenly.
+/// The sum of connections, and their variance.
 pub(super) fn totals(status: &Status) -> String {
     if status.nodes.is_empty() {
         return String::new();
@@ -72,7 +72,7 @@ pub(super) fn totals(status: &Status) -> String {
     format!("\nTotal Connections: {total} / {capacity}{share}\nVariance: {variance}{target}\n")
 }
 
-/// What is not as the profile wants it.
+/// Settings of the profile that are not provided, as warnings.
 pub(super) fn warnings(status: &Status) -> String {
     let lines: Vec<String> = status
         .warnings
@@ -140,7 +140,8 @@ fn node_state(node: &Node, share: Share) -> String {
     )
 }
 
-/// What stands beside a node, in parentheses: the target by the first; what went wrong by whoever it went wrong with.
+/// The text in parentheses beside a node: the target beside the first node, and the reason beside a
+/// node in trouble.
 fn node_aside(first: bool, node: &Node, share: Share) -> String {
     let target = first.then(|| format!("target: {:.0} ± {:.0}", share.connections, share.tolerance));
     let restarts =

@@ -1,37 +1,37 @@
-//! Small spans of colour, as terminal escapes that the printer takes out where nobody would see them. Nothing is said by
-//! colour alone.
+//! Short coloured texts, as terminal escapes that the printer removes where they would not be
+//! shown. Colour is never the only carrier of information.
 
-/// Good.
+/// Green, for a good result.
 #[must_use]
 pub fn green(text: &str) -> String {
     span("32", text)
 }
 
-/// Bad.
+/// Red, for a bad result.
 #[must_use]
 pub fn red(text: &str) -> String {
     span("31", text)
 }
 
-/// To be looked at.
+/// Yellow, for a result that needs attention.
 #[must_use]
 pub fn yellow(text: &str) -> String {
     span("33", text)
 }
 
-/// What to do.
+/// Cyan, for a command to run.
 #[must_use]
 pub fn cyan(text: &str) -> String {
     span("36", text)
 }
 
-/// A heading.
+/// Bold, for a heading.
 #[must_use]
 pub fn bold(text: &str) -> String {
     span("1", text)
 }
 
-/// An aside.
+/// Dim, for a remark.
 #[must_use]
 pub fn dim(text: &str) -> String {
     span("2", text)

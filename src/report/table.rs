@@ -2,7 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-/// The lines of a table. The first `words` columns hold words; the others hold numbers, which stand to the right.
+/// The lines of a table. The first `words` columns hold words; the others hold numbers, aligned to
+/// the right.
 pub(super) fn lines<const COLUMNS: usize>(
     header: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,

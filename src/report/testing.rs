@@ -1,4 +1,4 @@
-//! Clusters to report on.
+//! Sample clusters for reports.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
     }
 }
 
-/// What a BEAM node says of itself.
+/// The statistics of a BEAM node.
 pub(super) fn vitals() -> Vitals {
     Vitals {
         otp_release: "25".into(),
@@ -113,7 +113,7 @@ pub(super) fn busy() -> Status {
     }
 }
 
-/// The same with hardly a client.
+/// The reference's cluster with very few clients.
 pub(super) fn idle() -> Status {
     let mut status = busy();
     for node in &mut status.nodes {
@@ -134,7 +134,7 @@ pub(super) fn idle() -> Status {
     status
 }
 
-/// The same, stopped.
+/// The reference's cluster, stopped.
 pub(super) fn down() -> Status {
     Status::down("erlmcp")
 }

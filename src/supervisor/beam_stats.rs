@@ -1,5 +1,5 @@
-//! What BEAM nodes say of themselves, asked again and again over Erlang's distribution protocol. Nothing depends on it: a node
-//! that does not say is one of which less is shown.
+//! Statistics that BEAM nodes report, polled over Erlang's distribution protocol. Nothing depends
+//! on them: of a node that does not answer, less is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,18 +10,20 @@ use crate::base::shutdown::Shutdown;
 use crate::erlang::beam;
 use crate::erlang::distribution::{Observer, Vitals};
 
-/// Between two questions to a node.
+/// Time between two polls of a node.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// The same, where it has not answered the last one, or was not connected to all others: it may just be starting, or another one.
+/// Time until the next poll when the node did not answer, or was not connected to all others: it or
+/// another node may just be starting.
 const SOON: Duration = Duration::from_millis(250);
-/// A node has so long to answer.
+/// Time for a node to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What each node has said last; nothing of one that does not answer, or is no BEAM node of ours.
+/// The latest answer of each node; `None` for a node that does not answer, or is not a BEAM node of
+/// this cluster.
 pub(super) struct Emulators(Vec<Mutex<Option<Vitals>>>);
 
 impl Emulators {
-    /// Asks those of `setting` from now on, until the end is ordered.
+    /// Polls the nodes of `setting` until the shutdown is ordered.
     pub(super) fn watched(setting: &Spec, end: &Shutdown) -> Arc<Emulators> {
         let nodes = &setting.cluster.nodes;
         let emulators = Arc::new(Emulators(nodes.iter().map(|_| Mutex::default()).collect()));
@@ -32,16 +34,16 @@ impl Emulators {
                     tokio::spawn(watch);
                 }
                 Ok(None) => {}
-                Err(error) => tracing::error!(node = node.name, "not asked how it is: {error}"),
+                Err(error) => tracing::error!(node = node.name, "not polled: {error}"),
             }
         }
         emulators
     }
 
-    /// Adds to `nodes`, which are all nodes in their order, what they say of themselves.
+    /// Adds the reported statistics to `nodes`, which are all nodes in their order.
     pub(super) fn tell(&self, nodes: &mut [Node]) {
         for (index, node) in nodes.iter_mut().enumerate().take(self.0.len()) {
-            // What it has said before it ended is of no process.
+            // An answer from before the process ended belongs to no process.
             if node.pid.is_some() {
                 node.erlang.clone_from(&self.said(index));
             }
@@ -55,7 +57,7 @@ impl Emulators {
         loop {
             let vitals = observer.vitals(ANSWER_TIMEOUT).await;
             if let Err(error) = &vitals {
-                tracing::debug!("a node does not say how it is: {error}");
+                tracing::debug!("a BEAM node does not report its statistics: {error}");
             }
             let vitals = vitals.ok();
             let is_settled = vitals

@@ -1,4 +1,4 @@
-//! What the supervisor does when it is told, and how it goes on with it.
+//! How the supervisor carries out orders.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use super::rollout::{Condition, Failure, Rollout, Verb, Who};
 use super::shutdown::{Ending, Phase};
 use crate::api::{self, Progress, Refusal, RestartOrder, StartOrder, Step, StepState, StopOrder};
 
-/// Lines of a failing child's log that are shown.
+/// How many lines of a failing child's log are shown.
 const LOG_LINES: usize = 12;
 
 impl Core {
-    /// Answers a question, or follows an order.
+    /// Answers a query, or carries out an order.
     pub(super) fn follow(&mut self, request: Request, now: Instant) {
         match request {
             Request::Snapshot(reply) => answer(reply, self.look()),
@@ -35,9 +35,10 @@ impl Core {
         }
     }
 
-    /// Begins waves that are due, and ends what a failed start has begun.
+    /// Starts waves that are due, and stops what a failed start has begun.
     pub(super) fn go_on_with_rollout(&mut self, now: Instant) {
-        // A rollout that is over has been followed up: what dies later is restarted, not taken back.
+        // A finished rollout was handled already: a child that dies later is restarted, not
+        // stopped.
         if self.ending.is_some() || self.rollout.outcome.is_some() || self.gets_acquainted(now) {
             return;
         }
@@ -60,7 +61,7 @@ impl Core {
         match (&self.rollout.outcome, self.rollout.verb) {
             (Some(Err(_)), Verb::Start) => self.ending = Some(Ending::failed(self.progress())),
             (Some(Err(_)), Verb::Join) => self.take_back(now),
-            // A node that does not come back is no reason to go without balancer.
+            // A node that does not start again is not a reason to run without a balancer.
             (Some(Err(_)), Verb::Resume) => {
                 for who in self.rollout.give_up_waiting() {
                     self.apply(who, Event::Start, now);
@@ -70,7 +71,7 @@ impl Core {
         }
     }
 
-    /// Ends the balancer, then the nodes.
+    /// Stops the balancer, then the nodes.
     pub(super) fn go_on_with_ending(&mut self, now: Instant) {
         loop {
             let Some(ending) = &mut self.ending else { return };
@@ -101,7 +102,7 @@ impl Core {
         }
     }
 
-    /// Nothing of what the children have started runs any more.
+    /// No process that the children have started runs any more.
     pub(super) fn nothing_left_of_all(&mut self, now: Instant) {
         if let Some(ending) = self.ending.as_mut().filter(|it| it.phase == Phase::LeftBehind) {
             ending.phase = Phase::Gone { since: now };
@@ -129,7 +130,7 @@ impl Core {
     fn stop(&mut self, order: StopOrder) {
         tracing::info!(grace = %order.grace, "stop");
         let mut ending = Ending::ordered(order.grace.duration());
-        // A second order may shorten the grace, but a failed start stays one.
+        // A second order may shorten the grace period, but a failed start stays a failed start.
         if let Some(before) = self.ending.take() {
             ending.failure = before.failure;
         }
@@ -153,7 +154,7 @@ impl Core {
         Ok(())
     }
 
-    /// Stops what a failed rollout has begun beside what runs.
+    /// Stops what a failed rollout has started beside the running children.
     fn take_back(&mut self, now: Instant) {
         for who in self.rollout.all.clone() {
             if self
@@ -185,7 +186,7 @@ impl Core {
         }
     }
 
-    /// The node called `name`, if it is ours to stop and start.
+    /// The node called `name`, if this cluster starts and stops it.
     pub(super) fn own_node(&self, name: &str) -> Result<Who, Refusal> {
         let who = Who::Node(self.index(name)?);
         if self.children.contains_key(&who) && self.is_wanted(who) {
@@ -222,7 +223,7 @@ impl Core {
         })
     }
 
-    /// Tells the children whose phase has come to stop.
+    /// Stops the children whose phase of the shutdown has come.
     fn end_group(&mut self, now: Instant) {
         let Some(Ending { phase, grace, .. }) = self.ending else {
             return;
@@ -289,7 +290,7 @@ impl Core {
 
 // Private
 
-/// Whoever asked may be gone by now, which is no concern of ours.
+/// Sends the answer. The client may have disconnected by now, which does not matter.
 fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
     let _nobody_waits = reply.send(answer);
 }

@@ -13,22 +13,23 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{count_established, count_to, own_sockets};
 use crate::profile::Runtime;
 
-/// A balancer that does not tell within this time how many connections it keeps in reserve is believed to keep none.
+/// A balancer that does not report its idle connections within this time is taken to have none.
 const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Each node's established connections now, our own probes left out; zeros when the kernel does not tell. `drains` says
-/// that an end of connections is waited for: those that the balancer keeps idle for later requests may outlive every
-/// client, and are left out then.
+/// Each node's established connections now, without our own probes; zeros when the kernel does not
+/// report them. `drains` means that a drain waits for connections to end: connections that the
+/// balancer keeps idle for later requests may outlive every client, and are left out then.
 pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
     let nodes = &setting.cluster.nodes;
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
     let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
     let elsewhere = setting.cluster.runtime == Runtime::External;
-    // Reading a hundred thousand sockets takes a while.
+    // Reading 100,000 sockets takes a while.
     let counted = tokio::task::spawn_blocking(move || {
         if elsewhere {
-            // Only a node on this host has its end of the connection here, and probes no address of their own.
+            // Only a node on this host has its end of the connection here, and probes without an
+            // address of their own.
             count_to(&all, &own_sockets()?)
         } else {
             count_established(&all, &[PROBE_SOURCE])
@@ -43,7 +44,8 @@ pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
         }
         Err(_) => return vec![ConnectionsBy::default(); nodes.len()],
     };
-    // Asked after the kernel: a request that ends in between has become idle, and none begins on a drained node.
+    // Read after the kernel's count: a request that ends in between has become idle, and none
+    // begins on a drained node.
     let idle = if drains {
         idle(setting).await
     } else {
@@ -62,8 +64,8 @@ pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
             }
         })
         .collect();
-    // The balancer's own checks come from the address that clients' connections come from, too; to a node that never answers
-    // there always is one.
+    // The balancer's own checks come from the same address as clients' connections; a node that
+    // never answers always has one such connection.
     if drains
         && elsewhere
         && let Some(sessions) = sessions(setting).await
@@ -77,7 +79,8 @@ pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
 
 // Private
 
-/// Clients' sessions, by node, as the balancer counts them; none when one of its instances does not tell.
+/// Clients' sessions by node, as the balancer counts them; `None` when one of its instances does
+/// not answer.
 async fn sessions(setting: &Spec) -> Option<BTreeMap<String, u64>> {
     let sockets = setting.sockets();
     if sockets.is_empty() {
@@ -95,7 +98,7 @@ async fn sessions(setting: &Spec) -> Option<BTreeMap<String, u64>> {
     Some(sessions)
 }
 
-/// What was `counted`, but no more than `most` in all.
+/// `counted`, limited to `most` in all.
 fn at_most(counted: ConnectionsBy, most: u64) -> ConnectionsBy {
     let tcp = counted.tcp.min(most);
     ConnectionsBy {

@@ -1,4 +1,4 @@
-//! The one owner of every child: hears what happens, decides, acts.
+//! The single owner of every child: receives events, decides, acts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,58 +37,58 @@ use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
 use crate::platform::control_group::{self, ControlGroups};
 
-/// The supervisor's state. It is changed by news and by time, nowhere else.
+/// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
     pub(super) setting: Arc<Spec>,
-    /// The same, for those who read.
+    /// The current `Spec`, shared with readers outside the core.
     pub(super) published: Arc<ArcSwap<Spec>>,
-    /// What the balancer reads now.
+    /// The files that the balancer reads now.
     pub(super) files: Vec<ConfigFile>,
     pub(super) reload: Option<Reload>,
     pub(super) next_reload: Option<Reload>,
-    /// Reloads that were carried out, and are answered when the balancer was inspected.
+    /// Reloads that were carried out, to be answered after the balancer was inspected.
     pub(super) pending_reloads: Vec<PendingReload>,
     /// The reload of the other instances, once the first of several serves.
     pub(super) rolling: Option<Rolling>,
     pub(super) children: BTreeMap<Who, Child>,
     pub(super) adopted: Vec<Who>,
-    /// What ended processes have left.
+    /// Processes that ended children have left running.
     pub(super) left_behind: LeftBehind,
-    /// What children's processes enter, where that is permitted.
+    /// The control groups that children's processes join, where that is permitted.
     pub(super) control_groups: Option<ControlGroups>,
-    /// Children whose ports are being looked at before they are started.
+    /// Children whose ports are being checked before they are started.
     pub(super) port_checks: BTreeSet<Who>,
     pub(super) rollout: Rollout,
     pub(super) ending: Option<Ending>,
     /// Whether a balancer is wanted.
     pub(super) balanced: bool,
-    /// What each child that does not answer yet was last found to lack.
+    /// Why each starting child is not ready yet, by its latest check.
     pub(super) doubts: BTreeMap<Who, String>,
-    /// Where in its log each child's last start begins.
+    /// The offset in its log at which each child's last start begins.
     pub(super) log_starts: BTreeMap<Who, u64>,
-    /// What others do at the balancer.
+    /// Changes that others made at the balancer.
     pub(super) overrides: Overrides,
-    /// How many orders each node has been given by operators, by name.
+    /// How many orders operators have given about each node, by name.
     pub(super) order_counts: BTreeMap<String, u32>,
-    /// Operators' orders to empty nodes, by name.
+    /// Operators' drain orders, by node name.
     pub(super) drains: BTreeMap<String, Drain>,
-    /// Nodes that were down when an earlier supervisor spoke last.
+    /// Nodes that were down in the state file of the previous supervisor.
     pub(super) were_down: BTreeSet<String>,
-    /// What each balancer instance has heard of each node.
+    /// The node states that each balancer instance has accepted.
     pub(super) heard: BTreeMap<Who, DesiredStates>,
-    /// Orders that are answered when the balancer has heard of them.
+    /// Orders that are answered when the balancer has carried them out.
     pub(super) pending_replies: Vec<PendingReply>,
     pub(super) failovers: Failovers,
-    /// What each node was last seen to do.
+    /// The state of each node when it was last checked.
     pub(super) states: Vec<NodeState>,
     /// Whether each node gets clients once it answers.
     pub(super) hold_downs: Vec<HoldDown>,
     /// Which nodes have had less time than the others to get connections.
     pub(super) settlings: Settlings,
     pub(super) vitals: Vec<NodeProbes>,
-    /// What several balancer instances listen on, once the first was wanted.
+    /// The listeners that several balancer instances share, once the first instance was wanted.
     pub(super) listening: Option<Listeners>,
-    /// The page about all of them.
+    /// The statistics page about all of the instances.
     pub(super) statistics: Option<StatsPage>,
     /// Whether each balancer instance answers.
     pub(super) liveness: BTreeMap<Who, Liveness>,
@@ -99,13 +99,14 @@ pub(super) struct Core {
     pub(super) news: mpsc::Sender<CoreEvent>,
     pub(super) began: Instant,
     next_rotation: Instant,
-    /// The directories of control groups that this run has made.
+    /// The directories of control groups that this run has created.
     group_directories: BTreeSet<PathBuf>,
     recorded: Option<Record>,
 }
 
 impl Core {
-    /// A supervisor that begins with the children that `record` still finds alive, and starts the others.
+    /// Creates a supervisor that adopts the children that `record` still finds alive, and starts
+    /// the others.
     pub(super) fn new(
         published: Arc<ArcSwap<Spec>>,
         files: Vec<ConfigFile>,
@@ -178,7 +179,8 @@ impl Core {
             core.adopt(record, now);
             core.go_on_stopping(now);
         } else {
-            // Before anything is started: what a supervisor leaves that dies is found by the number of the run.
+            // Before anything is started: if this supervisor dies, its processes are found by the
+            // run's number.
             core.record();
         }
         let verb = if core.adopted.is_empty() {
@@ -227,7 +229,7 @@ impl Core {
         self.rollout = Rollout::new(verb, waves, now + self.setting.launch.timeout.duration());
     }
 
-    /// How everything is.
+    /// The state of everything now.
     pub(super) fn look(&self) -> Snapshot {
         let now = Instant::now();
         let nodes = self
@@ -318,7 +320,8 @@ impl Core {
         }
     }
 
-    /// Everything that is due: children's deadlines, probes, the rollout, the ending, what others must know.
+    /// Does everything that is due: children's deadlines, probes, the rollout, the shutdown,
+    /// updates to the balancer and the state file.
     fn go_on(&mut self, now: Instant) {
         let due: Vec<Who> = self
             .children
@@ -357,7 +360,8 @@ impl Core {
     }
 
     fn wakes_at(&self, now: Instant) -> Instant {
-        // Who is kept away is looked at with the next probe, and with the news that it waits for.
+        // Children that are kept away are checked again with the next probe, and with the event
+        // that they wait for.
         let children = self
             .children
             .iter()
@@ -434,7 +438,7 @@ impl Core {
         record.control_groups.clone_from(&self.group_directories);
         match record.write(&self.setting.run_dir) {
             Ok(()) => self.recorded = Some(record),
-            Err(error) => tracing::error!("state file not written: {error}"),
+            Err(error) => tracing::error!("cannot write the state file: {error}"),
         }
     }
 }

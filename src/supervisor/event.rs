@@ -1,4 +1,4 @@
-//! What the supervisor hears.
+//! Events that the supervisor's core receives.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,70 +18,71 @@ use crate::api::{
 use crate::platform::Identity;
 use crate::probe::Failure;
 
-/// Something that has happened.
+/// An event for the core.
 pub(super) enum CoreEvent {
-    /// A child's process has ended, in these words.
+    /// A child's process has ended; `how` describes it.
     Ended { process: Identity, how: String },
-    /// A child's process does not answer yet, in these words; told when they change.
+    /// A child's process does not answer yet; `why` describes it. Sent when `why` changes.
     Doubted { process: Identity, why: String },
     /// A child's process has answered for the first time.
     Answered {
         process: Identity,
-        /// What is worth knowing of it.
+        /// A remark about the process, for the status.
         note: Option<String>,
     },
-    /// At the ports of a child's process another one answers, in these words.
+    /// Another process answers at the ports of a child's process; `why` describes it.
     Usurped { process: Identity, why: String },
-    /// What a child's process has left has ended.
+    /// The processes that a child's process has left have ended.
     NothingLeft { process: Identity },
-    /// What all children of the run have left has ended.
+    /// The processes that all children of the run have left have ended.
     NothingLeftOfAll,
-    /// The ports of a child that is to be started were looked at: what holds them, in words.
+    /// The ports of a child that is to be started were checked; `taken` describes what holds them.
     PortsChecked { who: Who, taken: Option<String> },
-    /// A probe of the node with this index, sent at `asked`, came back from one of its addresses.
+    /// A probe of the node with this index, sent at `asked`, returned from one of its addresses.
     Probed {
         node: usize,
         target: SocketAddr,
         asked: Instant,
         result: Result<Duration, Failure>,
     },
-    /// A balancer instance was asked for a sign of life.
+    /// A balancer instance was probed.
     Balancer { who: Who, answered: bool },
-    /// The running balancer's view of its servers, for the one that follows it.
+    /// The running balancer's server states, for the instance that takes over.
     Saved {
         instance: usize,
         states: Result<String, String>,
     },
-    /// The running balancer has read its files again, or says why not.
+    /// The running balancer has read its files again, or reports why not.
     Reread(Result<(), String>),
     /// Connections per node were counted.
     Counted(Vec<ConnectionsBy>),
-    /// A balancer instance has heard what it has to know of a node. One that is not well has lost its sessions there
-    /// by now, if the balancer ends them itself.
+    /// A balancer instance has accepted a node's desired state. If that is not up, the node's
+    /// sessions there have been closed by now, provided that the balancer closes them itself.
     Told {
         who: Who,
         node: String,
         view: DesiredState,
-        /// What others had set at the instance, and was undone by an order.
+        /// Settings by others at the instance that an order has undone.
         took_back: Vec<String>,
     },
-    /// A balancer instance said, or its files do, what it does with its servers; it was `asked` then.
+    /// A balancer instance was inspected, over its runtime API or by its files; the inspection
+    /// began at `asked`.
     Inspected { who: Who, asked: Instant, seen: Seen },
-    /// The kernel does not let us end the connections that the balancer has to a node.
+    /// The kernel does not let this process close the balancer's connections to a node.
     NotCut { node: String },
     /// After a node had lost its sessions, a request through the balancer was answered.
     Elsewhere { node: String },
-    /// Somebody asks or orders.
+    /// A query or an order from a client.
     Request(Request),
 }
 
-/// A question or an order; the answer goes back through the channel.
+/// A query or an order; the answer is sent through the channel.
 pub(super) enum Request {
-    /// How everything is.
+    /// The state of everything.
     Snapshot(oneshot::Sender<Snapshot>),
-    /// How far the rollout is.
+    /// The progress of the rollout.
     Progress(oneshot::Sender<Progress>),
-    /// How the latest failovers went.
+    /// The latest failovers.
     Failovers(oneshot::Sender<Failovers>),
     /// Start what is not running.
     Start(StartOrder, Reply),
@@ -91,11 +92,11 @@ pub(super) enum Request {
     Restart(RestartOrder, Reply),
     /// Put another configuration in force.
     Reload(Box<Prepared>, state::Reply),
-    /// Empty a node.
+    /// Drain a node.
     Drain(DrainOrder, pending_reply::Reply),
-    /// Undo that.
+    /// Undo a drain.
     Ready(ReadyOrder, pending_reply::Reply),
 }
 
-/// Whether an order is followed.
+/// Whether an order is accepted.
 pub(super) type Reply = oneshot::Sender<Result<(), Refusal>>;

@@ -1,16 +1,18 @@
-//! What the profile wants, kept alive: one daemon per cluster that owns every child.
+//! The supervisor: one daemon per cluster that owns every child and keeps the profile's processes
+//! running.
 //!
 //! ```text
-//!   CLI ──▶ doorway ──▶ router ─┐ requests
-//!   signals ────────────────────┤
-//!   watching: first answers,    ├──▶ core ──▶ child, rollout, ending: values that events change
-//!             ends of processes ┤      │
-//!   vitals: probes ─────────────┘      ├──▶ processes: spawned, signalled
-//!                                      ├──▶ voice: tells the balancer which nodes are well
-//!                                      └──▶ record: state.json, for whoever comes after us
+//!   CLI ──▶ control socket ──▶ control API ─┐ requests
+//!   signals ────────────────────────────────┤
+//!   watcher: first answers,                 ├──▶ core ──▶ child, rollout, shutdown: values that events change
+//!            ends of processes ─────────────┤      │
+//!   health: probes ─────────────────────────┘      ├──▶ process: spawned, signalled
+//!                                                  ├──▶ balancer_link: the desired state of each node
+//!                                                  └──▶ state_file: state.json, for the next supervisor
 //! ```
 //!
-//! Traffic never depends on it: when it is killed, its children go on, and the next supervisor adopts them.
+//! Traffic never depends on the supervisor: when it is killed, its children keep running, and the
+//! next supervisor adopts them.
 
 mod balancer_link;
 mod beam_stats;

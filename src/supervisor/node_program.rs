@@ -1,4 +1,4 @@
-//! The program of runtime `command`, as it was found on this host.
+//! The program of nodes with runtime `command`, as found on this host.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use crate::profile::{Cluster, Runtime};
 pub struct CommandError {
     /// The first node that cannot run.
     node: String,
-    /// Its program, its placeholders filled.
+    /// Its program, with placeholders filled in.
     program: String,
     /// Why it does not run.
     why: Unusable,
 }
 
 impl CommandError {
-    /// What to do about it.
+    /// A command or a change to the profile that helps.
     #[must_use]
     pub fn hint(&self) -> String {
         let program = excerpt(&self.program);
@@ -36,10 +36,11 @@ impl CommandError {
     }
 }
 
-/// The program of the first node, where every node of `cluster` has one that runs; `None` where nodes are of another runtime.
+/// The program of the first node, if every node of `cluster` has a program that runs; `None` if the
+/// nodes have another runtime.
 ///
 /// # Errors
-/// When the program of a node does not run.
+/// When the program of a node cannot be run.
 pub fn find(cluster: &Cluster) -> Result<Option<PathBuf>, CommandError> {
     let is_named = cluster.runtime == Runtime::Command && cluster.erlmcp.is_none();
     let Some(program) = cluster.command.first().filter(|_| is_named) else {

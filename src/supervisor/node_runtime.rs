@@ -1,4 +1,4 @@
-//! What nodes are made of, as it was found on this host.
+//! What the nodes of a cluster run, as found on this host.
 
 use super::node_program;
 use super::prepare::PrepareError;
@@ -8,17 +8,17 @@ use crate::erlang::otp::Otp;
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Runtime};
 
-/// What nodes are made of.
+/// What the nodes of a cluster run.
 pub(super) enum Makings {
-    /// The node inside this binary.
+    /// The node that is part of this binary.
     Embedded,
     /// A program that the profile names.
     Command,
-    /// BEAM nodes of ours, on this Erlang.
+    /// This binary's own BEAM nodes, on this Erlang installation.
     Beam(Otp),
-    /// An erlmcp.
+    /// An installed erlmcp.
     Erlmcp(Box<Installation>),
-    /// They run elsewhere.
+    /// Nothing: the nodes are external.
     Elsewhere,
 }
 
@@ -26,7 +26,7 @@ impl Makings {
     /// Finds what the profile asks for.
     ///
     /// # Errors
-    /// When it is not there, or will not do.
+    /// When it is not installed, or cannot be used.
     pub(super) async fn find(cluster: &Cluster, run_dir: &RunDir) -> Result<Makings, PrepareError> {
         let binaries = &cluster.binaries;
         Ok(match (cluster.runtime, &cluster.erlmcp) {
@@ -43,10 +43,7 @@ impl Makings {
         })
     }
 
-    /// Puts into the run directory what nodes need before they can be started.
-    ///
-    /// # Errors
-    /// When that cannot be made.
+    /// Writes the files into the run directory that nodes need before they can be started.
     pub(super) async fn install(&self, run_dir: &RunDir) -> Result<(), PrepareError> {
         match self {
             Makings::Beam(otp) => Ok(beam::install(otp, run_dir).await?),
@@ -55,7 +52,7 @@ impl Makings {
         }
     }
 
-    /// What is not as it should be, and does.
+    /// A defect that does not keep nodes from running.
     pub(super) fn warning(&self) -> Option<String> {
         match self {
             Makings::Erlmcp(erlmcp) => erlmcp.warning(),

@@ -1,4 +1,4 @@
-//! Stops what a dead supervisor left running.
+//! Stops the processes that a dead supervisor left running.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir, control_group};
 use crate::profile::BalancerKind;
 
-/// What is not ended by so many SIGKILLs, a second apart, sleeps in the kernel.
+/// After this many SIGKILLs, one second apart, a process is taken to be stuck in the kernel.
 const KILLS: u32 = 10;
-/// What each process gets after SIGTERM.
+/// The time that each process gets after SIGTERM.
 const TERM_GRACE: Duration = Duration::from_secs(5);
 
-/// Ends the living children of `record`, the balancer first, and cleans `run_dir`. The balancer's connections get
-/// `grace` to end by themselves.
+/// Ends the living children of `record`, the balancer first, and cleans `run_dir`. The balancer's
+/// connections get `grace` to end by themselves.
 ///
 /// # Errors
 /// When a supervisor runs, a process cannot be watched or signalled, or a file not removed.
@@ -38,17 +38,17 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     Ok(lock.remove()?)
 }
 
-/// Removes what a host that went down, or a supervisor that was killed, has left in `run_dir` where no child runs, and ends
-/// what children have left.
+/// Removes the files in `run_dir` that a host that went down or a killed supervisor has left, if no
+/// child runs, and ends the processes that children have left.
 ///
 /// # Errors
-/// When a supervisor has just come, a process does not end, or a file cannot be removed.
+/// When a supervisor has just started, a process does not end, or a file cannot be removed.
 pub async fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
     if run_dir.is_clean() {
         return Ok(());
     }
     let lock = lock(run_dir)?;
-    // One that cannot be read names no process.
+    // A state file that cannot be read names no process.
     if let Ok(Some(record)) = Record::read(run_dir) {
         end_left_by_dead(&record).await?;
         end_all_left(&record).await?;
@@ -57,7 +57,7 @@ pub async fn sweep(run_dir: &RunDir) -> Result<(), SuperviseError> {
     Ok(lock.remove()?)
 }
 
-/// Ends what children have left whose own process is gone: it would hold their ports.
+/// Ends the processes that dead children have left: they would hold the children's ports.
 ///
 /// # Errors
 /// When a signal is refused, or a process does not end.
@@ -65,7 +65,7 @@ pub async fn end_left_by_dead(record: &Record) -> io::Result<()> {
     if !record.is_of_this_boot() {
         return Ok(());
     }
-    // nginx's workers outlive a master that is killed, and show no mark.
+    // nginx's workers outlive a killed master, and do not have the child's mark.
     for child in record.children.iter().filter(|child| !child.process.is_alive()) {
         child.process.signal_group(Signal::SIGKILL)?;
     }
@@ -76,7 +76,7 @@ pub async fn end_left_by_dead(record: &Record) -> io::Result<()> {
 
 // Private
 
-/// Ends what all children have left, none of which runs any more.
+/// Ends everything that the children have left, once none of them runs any more.
 async fn end_all_left(record: &Record) -> io::Result<()> {
     if record.is_of_this_boot() {
         let left = Descendants::of_run(&record.launch.run_id);
@@ -88,7 +88,8 @@ async fn end_all_left(record: &Record) -> io::Result<()> {
     Ok(())
 }
 
-/// What the balancer ends gracefully on; its binary, which would tell, may be gone.
+/// The signal for a graceful end of the balancer. The balancer's binary, which could be asked, may
+/// be gone.
 const fn drain_signal(kind: BalancerKind) -> Signal {
     match kind {
         BalancerKind::Haproxy | BalancerKind::Builtin => Signal::SIGUSR1,
@@ -110,7 +111,7 @@ async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &StopSequen
     Ok(())
 }
 
-/// Ends a process and all that it has started, which gets the time that it would have had.
+/// Ends a process and all that it has started, with the times of its stop sequence.
 async fn end_child(identity: Identity, descendants: Descendants, mut ladder: StopSequence) -> io::Result<()> {
     let Some(mut process) = Process::adopt(identity)? else {
         return Ok(());
@@ -128,7 +129,7 @@ async fn end_child(identity: Identity, descendants: Descendants, mut ladder: Sto
         }
     }
     Err(io::Error::other(format!(
-        "pid {} does not end, not even by SIGKILL",
+        "pid {} does not end, even after SIGKILL",
         identity.pid
     )))
 }

@@ -1,4 +1,4 @@
-//! Everything that can be found out before anything is started.
+//! Preparation: every check that is possible before anything is started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -32,38 +32,38 @@ pub enum PrepareError {
     /// The profile is wrong.
     #[error(transparent)]
     Profile(#[from] Problems),
-    /// There is no balancer to run.
+    /// No usable balancer was found.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There is no program for the nodes.
+    /// No usable program was found for the nodes.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// There is no Erlang for the nodes.
+    /// No usable Erlang was found for the nodes.
     #[error(transparent)]
     Otp(#[from] OtpError),
-    /// The nodes' code, or their home, cannot be made.
+    /// The nodes' code, or their home directory, cannot be written.
     #[error(transparent)]
     Install(#[from] InstallError),
-    /// The balancer's files cannot be made.
+    /// The balancer's files cannot be generated.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// The balancer refuses them.
+    /// The balancer rejects its configuration.
     #[error(transparent)]
     Check(#[from] CheckError),
-    /// There is no erlmcp to run as nodes.
+    /// No usable erlmcp was found for the nodes.
     #[error(transparent)]
     Erlmcp(#[from] InstallationError),
-    /// Somebody else listens where we want to.
+    /// Another process holds an address of the cluster.
     #[error("{}", taken_words(.0))]
     Taken(Vec<(Bound, Holder)>),
 }
 
 impl PrepareError {
-    /// What to do about it.
+    /// A command or a change to the profile that helps, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            // Says it beside each problem.
+            // Each problem has its own hint.
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
             PrepareError::Command(error) => Some(error.hint()),
@@ -80,11 +80,11 @@ impl PrepareError {
 }
 
 impl Prepared {
-    /// Reads the profile, plans for this host, finds the balancer and lets it check its configuration. Ports held by
-    /// the processes in `ours` are free for us.
+    /// Reads the profile, plans for this host, finds the balancer and lets it check its
+    /// configuration. Ports held by the processes in `ours` count as free.
     ///
     /// # Errors
-    /// When one of that fails; nothing was changed then.
+    /// When one of these steps fails; nothing was changed then.
     pub async fn new(
         launch: Launch,
         run_dir: RunDir,
@@ -123,10 +123,7 @@ impl Prepared {
         })
     }
 
-    /// Puts into the run directory what nodes need before they can be started.
-    ///
-    /// # Errors
-    /// When that cannot be made.
+    /// Writes the files into the run directory that nodes need before they can be started.
     pub async fn install(&self) -> Result<(), PrepareError> {
         self.setting.makings.install(&self.setting.run_dir).await
     }
@@ -137,23 +134,23 @@ impl Prepared {
         &self.setting.cluster
     }
 
-    /// What the profile wants and this host or balancer does not give.
+    /// Settings of the profile that this host or balancer does not provide.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.setting.plan.warnings
     }
 
-    /// What the balancer warns of in its own configuration.
+    /// The balancer's warnings about its configuration.
     #[must_use]
     pub fn warned(&self) -> &[String] {
         &self.warned
     }
 }
 
-/// What `order` makes of the cluster that `now` describes.
+/// The cluster after the reload `order`, where `now` describes the running one.
 ///
 /// # Errors
-/// When that cannot be, or only by a new start.
+/// When the order cannot be carried out, or only by a stop and a start.
 pub(super) async fn reloaded(
     now: &Spec,
     order: ReloadOrder,
@@ -188,7 +185,7 @@ fn refusal(error: &PrepareError) -> Refusal {
     }
 }
 
-/// What differs and cannot be changed while the cluster runs.
+/// The first difference that cannot be changed while the cluster runs.
 fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
     let addresses = |cluster: &Cluster| -> Vec<_> {
         cluster
@@ -198,13 +195,13 @@ fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
             .collect()
     };
     let (was, is) = (&now.cluster, &next.cluster);
-    // A process that goes on has the pages and the threads that it has.
+    // A process that keeps running keeps its memory pages and its threads.
     let goes_on = now.balancer.reload() == ReloadBy::Itself;
     let several = now.plan.balancer.instances > 1;
     match () {
         () if was.name != is.name => Some("the cluster's name"),
         () if (was.runtime, &was.command, &was.erlmcp) != (is.runtime, &is.command, &is.erlmcp) => {
-            Some("what nodes are made of")
+            Some("the runtime of nodes")
         }
         () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),
         () if was.listen.observe != is.listen.observe => Some("`listen.observe`"),
@@ -222,7 +219,7 @@ fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
     }
 }
 
-/// Every address that the cluster, or half of it, listens on.
+/// Every address that the cluster, or the started half of it, listens on.
 pub(super) fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<Bound> {
     let is_node = |bound: &Bound| cluster.node(&bound.owner).is_some();
     let mut wanted = plan.bound(cluster);
@@ -234,7 +231,7 @@ pub(super) fn wanted(cluster: &Cluster, plan: &Plan, only: Option<Only>) -> Vec<
     wanted
 }
 
-/// Those of the `wanted` addresses that others than `ours` hold.
+/// The `wanted` addresses that processes other than `ours` hold.
 fn taken(wanted: &[Bound], ours: &BTreeSet<u32>) -> Vec<(Bound, Holder)> {
     let addresses: Vec<SocketAddr> = wanted.iter().map(|bound| bound.address).collect();
     let mut held: BTreeMap<SocketAddr, Holder> = holders(&addresses, ours).into_iter().collect();

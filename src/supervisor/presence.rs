@@ -7,10 +7,11 @@ use super::state_file::{Record, RecordError};
 use crate::api::{Client, ClientError};
 use crate::platform::{Lock, RunDir};
 
-/// How long a supervisor may hold the lock without listening: it prepares, or ends, or ends what another one left.
+/// How long a supervisor may hold the lock without listening: while it prepares, shuts down, or
+/// ends processes that a previous one left.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Between two looks at it.
+/// Time between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What runs in a run directory.
@@ -23,25 +24,26 @@ pub enum Presence {
     Orphaned(Box<Record>),
 }
 
-/// A run directory of which nobody can say what runs in it.
+/// Why it is not known what runs in a run directory.
 #[derive(Debug, thiserror::Error)]
 pub enum PresenceError {
     /// The supervisor does not answer.
     #[error(transparent)]
     Supervisor(#[from] ClientError),
-    /// The state file is no help.
+    /// The state file cannot be used.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The lock is no help either.
-    #[error("cannot tell whether a supervisor runs: {0}")]
+    /// The lock cannot be checked.
+    #[error("cannot check whether a supervisor runs: {0}")]
     Lock(#[from] io::Error),
-    /// The lock is held, and nobody listens.
-    #[error("another command works in `{}`, and does not come to an end", .0.path().display())]
+    /// The lock is held, but no process listens on the control socket.
+    #[error("timed out waiting for the lock on `{}`, which another command holds", .0.path().display())]
     Busy(RunDir),
 }
 
 impl Presence {
-    /// What runs in `run_dir`. Waits for a supervisor that does not listen yet, or not any more.
+    /// Finds out what runs in `run_dir`. Waits for a supervisor that does not listen yet, or not
+    /// any more.
     ///
     /// # Errors
     /// When a supervisor listens and does not answer, or none does and the state file is broken.
@@ -69,7 +71,7 @@ impl Presence {
 }
 
 impl PresenceError {
-    /// What to do about it.
+    /// A command that helps, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

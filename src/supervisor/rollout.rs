@@ -1,4 +1,5 @@
-//! A rollout: children started, or restarted, wave after wave; a wave begins when the one before it is up.
+//! A rollout: children are started, or restarted, in waves; a wave begins when the previous one is
+//! up.
 //!
 //! ```text
 //!            wave is up                    last wave is up
@@ -21,29 +22,30 @@ pub(super) enum Who {
     Retired(u32),
 }
 
-/// How one child is, as far as a rollout cares.
+/// The condition of one child, as far as it matters to a rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     /// It does not run, and nothing is wrong with it.
     Down,
-    /// It is on its way.
+    /// It is starting.
     Coming,
     /// It answers.
     Up,
-    /// It died on its way.
+    /// It died while it was starting.
     Dead(String),
 }
 
 /// What a rollout does to its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
-    /// Those that do not run are started; a failure ends the cluster.
+    /// Children that do not run are started; a failure ends the cluster.
     Start,
-    /// Those that do not run are started beside what runs; a failure stops them again.
+    /// Children that do not run are started beside the running ones; a failure stops them again.
     Join,
-    /// Those that an earlier supervisor did not leave running are started; a failed one goes on being restarted.
+    /// Children that an earlier supervisor did not leave running are started; a failed one is
+    /// restarted further.
     Resume,
-    /// Each is stopped and started again; a failed one goes on being restarted.
+    /// Each child is stopped and started again; a failed one is restarted further.
     Restart,
 }
 
@@ -67,7 +69,7 @@ pub(super) struct Failure {
 }
 
 impl Rollout {
-    /// A rollout over `waves`, to be done before `deadline`.
+    /// A rollout over `waves`, with a `deadline`.
     pub(super) fn new(verb: Verb, waves: Vec<Vec<Who>>, deadline: Instant) -> Rollout {
         let waves: VecDeque<Vec<Who>> = waves.into_iter().filter(|wave| !wave.is_empty()).collect();
         let all = waves.iter().flatten().copied().collect();
@@ -81,22 +83,22 @@ impl Rollout {
         }
     }
 
-    /// When it fails unless it is over.
+    /// When the rollout fails unless it is over by then.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         self.outcome.is_none().then_some(self.deadline)
     }
 
-    /// Whether the turn of `who` is still to come.
+    /// Whether the wave of the child is still to come.
     pub(super) fn is_waiting(&self, who: Who) -> bool {
         self.waves.iter().flatten().any(|waiting| *waiting == who)
     }
 
-    /// The children whose turn would have come if it had not failed.
+    /// Returns the children whose wave would have come if the rollout had not failed.
     pub(super) fn give_up_waiting(&mut self) -> Vec<Who> {
         self.waves.drain(..).flatten().collect()
     }
 
-    /// Goes as far as `condition` allows. Returns the children whose turn has come.
+    /// Advances as far as `condition` allows. Returns the children whose wave has come.
     pub(super) fn advance(&mut self, condition: impl Fn(Who) -> Condition, now: Instant) -> Vec<Who> {
         if self.outcome.is_some() {
             return Vec::new();

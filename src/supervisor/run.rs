@@ -1,4 +1,4 @@
-//! A supervisor's life, from the lock to the last file.
+//! Runs a supervisor, from its lock to the removal of its files.
 
 use std::io;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::balancer::Away;
 use crate::base::shutdown::{self, Shutdown};
 use crate::base::units::Period;
 
-/// News that wait to be heard; whoever has more waits.
+/// The most events that wait for the core; a sender of more is made to wait.
 const MAX_NEWS: usize = 1_024;
 
-/// What connections get when the supervisor is told to end by a signal.
+/// The time that connections get when a signal stops the supervisor.
 const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Runs the cluster until it is stopped by an order or a signal, or could not be started. Children that `record`
-/// tells of and that still live are adopted.
+/// Runs the cluster until it is stopped by an order or a signal, or could not be started. Living
+/// children in `record` are adopted.
 ///
 /// # Errors
-/// When the supervisor itself cannot work: its socket, its files, its signals. Nothing was started then.
+/// When the supervisor's own socket, files or signals fail. Nothing was started then.
 pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
     let Prepared { setting, files, .. } = prepared;
     let run_dir = setting.run_dir.clone();

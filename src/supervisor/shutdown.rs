@@ -1,4 +1,5 @@
-//! The end of a cluster: the balancer first, so that no client meets a dead node, then the nodes.
+//! The shutdown of a cluster: the balancer first, so that no client reaches a dead node, then the
+//! nodes.
 //!
 //! ```text
 //!  Balancers ── all stopped ──▶ Nodes ── all stopped ──▶ LeftBehind ── nothing left ──▶ Gone ── the failure was asked for ──▶ over
@@ -8,37 +9,37 @@ use std::time::{Duration, Instant};
 
 use crate::api::Progress;
 
-/// How long a failure waits for somebody to hear of it.
+/// How long the supervisor keeps a failure for the command that started the cluster.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The end of a cluster, on its way.
+/// A shutdown in progress.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {
     pub(super) phase: Phase,
-    /// What connections get to end by themselves.
+    /// The time that connections get to end by themselves.
     pub(super) grace: Duration,
-    /// What is told to whoever started this cluster in vain.
+    /// The failure for the command that tried to start this cluster.
     pub(super) failure: Option<Progress>,
     heard: bool,
 }
 
-/// How far it is.
+/// The phase of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing was told to end yet.
+    /// Nothing is being stopped yet.
     Begun,
     /// The balancer is ending.
     Balancers,
     /// The nodes are ending.
     Nodes,
-    /// What they have left, such as an `epmd`, is ending.
+    /// The processes that they have left, such as an `epmd`, are ending.
     LeftBehind,
     /// Nothing runs any more.
     Gone { since: Instant },
 }
 
 impl Ending {
-    /// By an order.
+    /// A shutdown by an order.
     pub(super) fn ordered(grace: Duration) -> Ending {
         Ending {
             phase: Phase::Begun,
@@ -48,7 +49,7 @@ impl Ending {
         }
     }
 
-    /// Because a start failed.
+    /// A shutdown because a start failed.
     pub(super) fn failed(failure: Progress) -> Ending {
         Ending {
             phase: Phase::Begun,
@@ -58,7 +59,7 @@ impl Ending {
         }
     }
 
-    /// The failure, to be told once nothing runs any more.
+    /// The failure, once nothing runs any more.
     pub(super) fn tell_failure(&mut self) -> Option<Progress> {
         let Phase::Gone { .. } = self.phase else {
             return None;
@@ -67,7 +68,7 @@ impl Ending {
         self.failure.clone()
     }
 
-    /// Whether the supervisor may leave.
+    /// Whether the supervisor may exit.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         match self.phase {
             Phase::Gone { since } => self.failure.is_none() || self.heard || now >= since + LINGER,
@@ -75,7 +76,7 @@ impl Ending {
         }
     }
 
-    /// When time matters to it next.
+    /// When time changes the shutdown next.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Gone { since } => Some(since + LINGER),

@@ -1,4 +1,4 @@
-//! One look at everything, and what the wire says of it.
+//! The state of everything at one moment, and how the API reports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct Snapshot {
     pub(super) reloading: bool,
     /// Whether a balancer is wanted at all.
     pub(super) balanced: bool,
-    /// What others did to the balancer itself, in sentences.
+    /// Changes that others made to the balancer itself, as sentences.
     pub(super) tampering: Vec<String>,
     /// The keys of listeners that others have stopped.
     pub(super) closed: BTreeSet<&'static str>,
@@ -36,24 +36,24 @@ pub(super) struct Snapshot {
 #[derive(Clone, Debug)]
 pub(super) struct NodeSnapshot {
     pub(super) state: NodeState,
-    /// Whether an operator has ordered it to be emptied.
+    /// Whether an operator has ordered a drain.
     pub(super) drained: bool,
-    /// Its process, when that is ours.
+    /// Its process, if this supervisor starts it.
     pub(super) child: ChildSnapshot,
-    /// Whether somebody else runs it.
+    /// Whether the node is external.
     pub(super) external: bool,
-    /// What keeps it from answering, as far as that is known.
+    /// Why it does not answer, as far as that is known.
     pub(super) ailment: Option<String>,
-    /// What others made of it at the balancer.
+    /// Changes that others made to it at the balancer.
     pub(super) outside: Option<Outside>,
     /// The keys of listeners whose clients others keep from it.
     pub(super) out_of: BTreeSet<&'static str>,
-    /// How long it still gets no clients, because it has failed a short while ago.
+    /// How much longer it gets no clients because of a recent failure.
     pub(super) held_for: Option<Duration>,
     pub(super) samples: Samples,
     /// Its failure, until it gets clients again.
     pub(super) failure: Option<Failure>,
-    /// How long it has had clients again, as long as it holds fewer than the others because it was away.
+    /// How long it has had clients again, while it holds fewer than the others because it was away.
     pub(super) filling_for: Option<Duration>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct ChildSnapshot {
     pub(super) doing: Doing,
     pub(super) restarts: u32,
     pub(super) reason: Option<String>,
-    /// What is worth knowing although it serves.
+    /// A remark about a process that serves.
     pub(super) note: Option<String>,
     pub(super) memory_bytes: u64,
     pub(super) cpu_percent: f64,
@@ -74,23 +74,23 @@ pub(super) struct ChildSnapshot {
 /// What a process does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// Nothing: it was not started, or stopped by an order.
+    /// Nothing: it was not started, or an order stopped it.
     #[default]
     Resting,
-    /// It comes up.
+    /// It is starting.
     Coming,
     /// It serves.
     Serving,
-    /// It runs, and answers nothing.
+    /// It runs but does not answer.
     Silent,
-    /// It was told to end.
+    /// It is being stopped.
     Ending,
     /// It died, and does not serve again yet.
     Dead,
 }
 
-/// The state of a node, by its process, if that is ours, and by what it answers. One that is
-/// drained is `Draining` whatever its connections.
+/// The state of a node, by its process, if this supervisor starts it, and by its answers. A drained
+/// node is `Draining` whatever its connections.
 pub(super) fn node_state(child: Option<&Child>, vitals: &NodeProbes, is_drained: bool) -> NodeState {
     let heard = match vitals.silent_since() {
         Some(_) => NodeState::Down,
@@ -100,7 +100,7 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &NodeProbes, is_drained:
     };
     match child.map(|child| &child.state) {
         None | Some(State::Up { .. }) => heard,
-        // It has not yet ended, for whoever waits for that.
+        // A command that waits for the end of the drain must see that the node has not ended yet.
         Some(State::Stopping { then: Then::Rest, .. }) if is_drained => NodeState::Draining,
         Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
         Some(State::Stopping {
@@ -124,17 +124,18 @@ impl ChildSnapshot {
 }
 
 impl NodeSnapshot {
-    /// How fast it answers, without what its failure explains.
+    /// The latencies that the node's failure does not explain.
     fn unexplained(&self) -> Samples {
         let is_failing = self.failure.is_some() || !self.state.answers();
         self.samples.unexplained(is_failing)
     }
 
-    /// The state to show, of a node with so many connections.
+    /// The state to show for a node with this number of connections.
     fn state(&self, connections: u64) -> NodeState {
         let own = self.own_state(connections);
         match self.stricter_outside(own) {
-            // One that was made ready in spite of a drain by an order gets new connections, and is not drained.
+            // A node that others made ready in spite of a drain order gets new connections, and is
+            // not drained.
             Some(outside) if outside.state == NodeState::Draining && connections == 0 && !self.drained => {
                 NodeState::Drained
             }
@@ -143,7 +144,7 @@ impl NodeSnapshot {
         }
     }
 
-    /// The state by what this supervisor ordered and found.
+    /// The state by the orders and probes of this supervisor.
     fn own_state(&self, connections: u64) -> NodeState {
         match self.state {
             NodeState::Up if self.held_for.is_some() => NodeState::HeldBack,
@@ -152,20 +153,20 @@ impl NodeSnapshot {
         }
     }
 
-    /// What others made of it, if that is at least as strict as its `own` state.
+    /// The changes by others, if their state is at least as strict as `own`.
     fn stricter_outside(&self, own: NodeState) -> Option<&Outside> {
         let outside = self.outside.as_ref();
         outside.filter(|outside| strictness(outside.state) >= strictness(own))
     }
 
-    /// Why it is not up.
+    /// Why the node is not up.
     fn reason(&self) -> Option<String> {
         if let Some(outside) = self.stricter_outside(self.own_state(1)) {
             return Some(outside.reason.clone());
         }
         match (self.state, self.held_for) {
             (NodeState::Up, Some(Duration::ZERO)) => {
-                Some("held back until the balancer has been told that it answers".to_owned())
+                Some("held back until the balancer has accepted that it answers".to_owned())
             }
             (NodeState::Up, Some(left)) => {
                 let seconds = left.as_millis().div_ceil(1_000);
@@ -174,7 +175,8 @@ impl NodeSnapshot {
                 ))
             }
             (NodeState::Up, None) => self.child.note.clone(),
-            // A drain by an order needs none, and what its process once died of is over.
+            // A drain by an order needs no reason, and an earlier death of the process no longer
+            // matters.
             (NodeState::Draining, _) => None,
             (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
             (NodeState::Starting, _) if self.external => self.ailment.clone(),
@@ -184,7 +186,7 @@ impl NodeSnapshot {
 }
 
 impl Snapshot {
-    /// Every child's process, and this one.
+    /// The pids of every child's process, and of this one.
     pub(super) fn pids(&self) -> BTreeSet<u32> {
         let nodes = self.nodes.iter().map(|node| &node.child);
         let all = nodes.chain(&self.balancers).chain(&self.retired);
@@ -194,12 +196,12 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether a node is being emptied.
+    /// Whether a node is being drained.
     pub(super) fn drains(&self) -> bool {
         self.nodes.iter().any(|node| node.drained)
     }
 
-    /// Of each node, the keys of listeners whose clients others keep from it.
+    /// For each node, the keys of listeners whose clients others keep from it.
     pub(super) fn out_of(&self) -> Vec<BTreeSet<&'static str>> {
         self.nodes.iter().map(|node| node.out_of.clone()).collect()
     }
@@ -240,7 +242,7 @@ impl Snapshot {
 
     // Private
 
-    /// What alerts go by, beside what the status shows.
+    /// The input of alerts, beside what the status shows.
     fn facts(&self, setting: &Spec) -> Facts {
         let nodes = self.nodes.iter().map(|node| NodeFacts {
             failure: node.failure.clone(),
@@ -253,13 +255,13 @@ impl Snapshot {
         }
     }
 
-    /// The balancer instances in trouble: their names, and what it is.
+    /// The balancer instances in trouble: their names, and the trouble.
     fn broken(&self, setting: &Spec) -> impl Iterator<Item = (String, String)> {
         let balancers = self.balancers.iter().enumerate();
         let broken = balancers.filter(|(_, child)| self.balanced && child.is_troubled());
         broken.map(|(index, child)| {
             let what = match (child.doing, &child.reason) {
-                (Doing::Silent, _) => "runs, and answers nothing".to_owned(),
+                (Doing::Silent, _) => "runs but does not answer".to_owned(),
                 (_, Some(reason)) => format!("does not run: {reason}"),
                 (_, None) => "does not run".to_owned(),
             };
@@ -267,12 +269,12 @@ impl Snapshot {
         })
     }
 
-    /// Whether a balancer instance has died, or answers nothing.
+    /// Whether a balancer instance has died, or does not answer.
     fn is_troubled(&self) -> bool {
         self.balancers.iter().any(ChildSnapshot::is_troubled)
     }
 
-    /// Of several balancer instances, those in trouble.
+    /// The troubles of balancer instances, where there are several instances.
     fn troubles(&self, setting: &Spec) -> impl Iterator<Item = String> {
         let broken = self.broken(setting).filter(|_| self.balancers.len() > 1);
         broken.map(|(name, what)| format!("{name} {what}"))
@@ -304,7 +306,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether the clients of at least one listener find a node that serves.
+    /// Whether the clients of at least one listener have a node that serves.
     fn is_any_listener_served(&self, setting: &Spec, nodes: &[Node]) -> bool {
         let mut keys = setting.cluster.listen.ports().map(|(key, _)| key);
         keys.any(|key| {
@@ -357,7 +359,7 @@ impl Snapshot {
             () if !self.balanced || all(Doing::Resting) => BalancerState::Stopped,
             () if self.is_troubled() && !any(Doing::Serving) => BalancerState::Failed,
             () if any(Doing::Ending) => BalancerState::Stopped,
-            // Of several instances, the others serve the clients of one in trouble.
+            // Where there are several instances, the others serve the clients of one in trouble.
             () if (all(Doing::Serving) || self.is_troubled()) && !self.reloading => BalancerState::Running,
             () => BalancerState::Reloading,
         };
@@ -389,7 +391,7 @@ impl Snapshot {
 
 // Private
 
-/// How strict a state is: of two words about a node, the stricter one counts.
+/// How strict a state is: of two states of a node, the stricter one counts.
 const fn strictness(state: NodeState) -> u8 {
     match state {
         NodeState::Up => 0,

@@ -1,4 +1,4 @@
-//! What does not change while a supervisor runs, unless it is reloaded.
+//! The settings that stay the same while a supervisor runs, unless it is reloaded.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,16 +23,18 @@ use crate::probe::{Probe, Question, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
 use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
 
-/// What an ending node gets until it is killed.
+/// The time that a stopping node gets until it is killed.
 const NODE_GRACE: Duration = Duration::from_secs(5);
-/// What an ending BEAM node gets after each time that it is told to end. In a mesh it takes leave of the others, and needs some
-/// 3 seconds. One that is just starting does not hear it, and is told again.
+/// The time that a stopping BEAM node gets after each SIGTERM. In a mesh it disconnects from the
+/// others, which takes about 3 seconds. A node that is just starting ignores the signal, so it is
+/// sent again.
 const BEAM_TERMS: [Duration; 3] = [
     Duration::from_secs(4),
     Duration::from_secs(3),
     Duration::from_secs(3),
 ];
-/// What an ending balancer gets, after its connections had their grace, until it is killed.
+/// The time that a stopping balancer gets, after its connections had their grace period, until it
+/// is killed.
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
 /// The profile and everything made from it.
@@ -43,12 +45,12 @@ pub(super) struct Spec {
     pub(super) balancer: Box<dyn Balancer>,
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
-    /// What nodes are made of.
+    /// What the nodes run.
     pub(super) makings: Makings,
 }
 
 impl Spec {
-    /// The child's name: in the state file, and of its log file, which all balancer instances share.
+    /// The child's name in the state file and of its log file, which all balancer instances share.
     pub(super) fn name(&self, who: Who) -> &str {
         match who {
             Who::Node(index) => &self.cluster.nodes[index].name,
@@ -56,7 +58,7 @@ impl Spec {
         }
     }
 
-    /// The child's name for people: which of several balancer instances it is, too.
+    /// The child's name for people, with the index of one of several balancer instances.
     pub(super) fn title(&self, who: Who) -> String {
         let name = self.name(who);
         match who {
@@ -73,12 +75,13 @@ impl Spec {
         self.run_dir.log(self.balancer.kind().name())
     }
 
-    /// The addresses on which several balancer instances listen together; none where there is but one.
+    /// The addresses on which several balancer instances listen together; empty when there is only
+    /// one instance.
     pub(super) fn shared(&self) -> Vec<SocketAddr> {
         self.plan.shared(&self.cluster)
     }
 
-    /// Every child that this supervisor may own. Nodes that run elsewhere are none.
+    /// Every child that this supervisor may own. External nodes are not included.
     pub(super) fn children(&self) -> impl Iterator<Item = Who> {
         let nodes = if self.cluster.runtime == Runtime::External {
             0
@@ -89,7 +92,7 @@ impl Spec {
         (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
     }
 
-    /// What the balancer serves.
+    /// The deployment that the balancer serves.
     pub(super) fn deployment(&self) -> Deployment<'_> {
         Deployment {
             cluster: &self.cluster,
@@ -99,7 +102,7 @@ impl Spec {
         }
     }
 
-    /// The frontends that the balancer has, by name: for clients, and for its pages.
+    /// The names of the balancer's frontends: for clients, and for its pages.
     pub(super) fn frontends(&self) -> BTreeSet<&'static str> {
         let keys = self.cluster.listen.ports().map(|(key, _)| key);
         keys.filter(|key| *key == "tcp" || self.cluster.has_http())
@@ -108,18 +111,19 @@ impl Spec {
             .collect()
     }
 
-    /// Where clients connect to the only balancer instance; none where several listen together.
+    /// The address where clients connect to the only balancer instance; `None` where several listen
+    /// together.
     pub(super) fn own_listener(&self) -> Option<SocketAddr> {
         let (_, port) = self.cluster.listen.ports().next()?;
         (self.plan.balancer.instances == 1).then(|| self.cluster.listen.reachable(port))
     }
 
-    /// The runtime APIs of all balancer instances; none for a balancer without one.
+    /// The runtime API sockets of all balancer instances; empty for a balancer without one.
     pub(super) fn sockets(&self) -> Vec<PathBuf> {
         self.balancer.sockets(self.deployment())
     }
 
-    /// The runtime API of a balancer instance, for balancers that have one.
+    /// The runtime API socket of a balancer instance, for balancers that have one.
     pub(super) fn socket(&self, instance: usize) -> Option<PathBuf> {
         self.sockets().get(instance).cloned()
     }
@@ -135,17 +139,18 @@ impl Spec {
         api.or_else(page).unwrap_or(Readiness::Running)
     }
 
-    /// How the child is run.
+    /// The program of the child.
     pub(super) fn program(&self, who: Who) -> Program {
         match who {
             Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
             Who::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
-            // It is never run again.
+            // A retired instance is never started again.
             Who::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
         }
     }
 
-    /// Writes what the child reads when it starts. The balancer's files are there already.
+    /// Writes the files that the child reads when it starts. The balancer's files are there
+    /// already.
     pub(super) fn furnish(&self, who: Who) -> io::Result<()> {
         match (&self.makings, who) {
             (Makings::Erlmcp(erlmcp), Who::Node(index)) => {
@@ -155,7 +160,8 @@ impl Spec {
         }
     }
 
-    /// How a dead child is restarted. Everybody waits for a balancer, so it waits a second at most.
+    /// The restart policy of a child. A balancer waits a second at most, because all clients depend
+    /// on it.
     pub(super) fn restart(&self, who: Who) -> Restart {
         let mut policy = self.cluster.restart;
         if !matches!(who, Who::Node(_)) {
@@ -165,20 +171,22 @@ impl Spec {
         policy
     }
 
-    /// How long a node that has failed gets no clients: what the balancer's own checks would take to raise a server.
+    /// How long a node that has failed gets no clients: the time that the balancer's own checks
+    /// would take to raise a server.
     pub(super) fn hold(&self) -> Duration {
         let health = self.cluster.health;
         health.interval.duration().saturating_mul(health.rise.into())
     }
 
-    /// Time between two orders to hold a node back. One lasts for `rise` good checks, which are a fast interval apart:
-    /// this is so much less that a few may be late. Only with a `rise` of 1 it may be raised in between.
+    /// Time between two orders to hold a node back. An order lasts for `rise` good checks, which
+    /// are a fast interval apart; this time is so much shorter that a few orders may be late. Only
+    /// with a `rise` of 1 the node may be raised in between.
     pub(super) fn reminder(&self) -> Duration {
         const PARTS: u32 = 4;
         self.cluster.health.fast_interval().duration() / PARTS
     }
 
-    /// How the child is ended; a balancer's connections get `grace` to end by themselves.
+    /// How the child is stopped; a balancer's connections get `grace` to end by themselves.
     pub(super) fn ladder(&self, who: Who, grace: Duration) -> StopSequence {
         match who {
             Who::Node(index) => {
@@ -198,12 +206,12 @@ impl Spec {
         }
     }
 
-    /// What the node is asked to see whether it lives.
+    /// The probes of the node.
     pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
         let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
             .map(|service| Question::for_node(self.cluster.health.kind, service, node))
             .into();
-        // A node without HTTP is asked the same for both.
+        // A node without HTTP has the same probe for both.
         asked.dedup();
         let probe = |(target, question)| Probe {
             target,
@@ -217,7 +225,7 @@ impl Spec {
     /// The files that nodes read.
     ///
     /// # Errors
-    /// When a template override cannot be read, parsed or filled.
+    /// When a template override cannot be read, parsed or rendered.
     pub(super) fn node_files(&self) -> Result<Option<ConfigFile>, RenderError> {
         if !matches!(self.makings, Makings::Beam(_)) {
             return Ok(None);
@@ -241,14 +249,14 @@ impl Spec {
             .program(node),
             Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
             Makings::Command => self.command(node),
-            // Those that run elsewhere are never run here.
+            // External nodes are never run here.
             Makings::Embedded | Makings::Elsewhere => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
         program
     }
 
-    /// A rule has seen to it that the profile names one.
+    /// The profile's rules ensure that it names a command.
     fn command(&self, node: &Node) -> Program {
         let mut words = self.cluster.command.iter().map(|word| node.fill(word));
         Program::new(words.next().unwrap_or_default()).args(words)

@@ -19,10 +19,10 @@ use crate::platform::mark::RunId;
 use crate::platform::{Identity, RunDir, boot_id};
 use crate::profile::{BalancerKind, Source};
 
-/// Of this file's format.
+/// Version of this file's format.
 const VERSION: u32 = 1;
 
-/// What is to be run.
+/// What a supervisor is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// The profile.
@@ -31,7 +31,7 @@ pub struct Launch {
     pub balancer: BalancerKind,
     /// Half of the cluster, or all of it.
     pub only: Option<Only>,
-    /// Templates that replace the embedded ones.
+    /// The directory of templates that replace the embedded ones.
     pub templates: Option<PathBuf>,
     /// Time for everything to serve.
     pub timeout: Period,
@@ -40,7 +40,7 @@ pub struct Launch {
     pub run_id: RunId,
 }
 
-/// What runs.
+/// What a supervisor runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
@@ -49,25 +49,25 @@ pub struct Record {
     supervisor: Identity,
     /// What was running when this was written.
     pub children: Vec<ChildRecord>,
-    /// The boot that it was written in: pids of another one tell nothing.
+    /// The boot in which the file was written: pids of another boot mean nothing.
     #[serde(default)]
     boot: Option<String>,
-    /// Operators' orders to empty nodes, by name.
+    /// Operators' drain orders, by node name.
     #[serde(default)]
     pub(super) drains: BTreeMap<String, Drain>,
-    /// Nodes that get no clients because they do not serve, or shall not yet.
+    /// Nodes that get no clients because they do not serve, or must not yet.
     #[serde(default)]
     pub(super) down: BTreeSet<String>,
     /// Nodes that have had less time than the others to get connections.
     #[serde(default)]
     pub(super) filling: BTreeSet<String>,
-    /// What others have set at balancer instances.
+    /// Settings by others at balancer instances.
     #[serde(default)]
     pub(super) overrides: Vec<Remembered>,
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
-    /// Directories of control groups that were made for the children.
+    /// Directories of control groups that were created for the children.
     #[serde(default)]
     pub(super) control_groups: BTreeSet<PathBuf>,
 }
@@ -86,7 +86,8 @@ pub struct ChildRecord {
     /// Whether it is a balancer instance that is about to take another one's place.
     #[serde(default)]
     pub successor: bool,
-    /// Whether it is a balancer instance that goes by a configuration of before the last reload.
+    /// Whether it is a balancer instance that still uses the configuration from before the last
+    /// reload.
     #[serde(default)]
     pub outdated: bool,
     /// Its process.
@@ -98,7 +99,7 @@ pub struct ChildRecord {
 /// A state file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read `{}`: {source}", .path.display())]
     Read {
         /// The file.
@@ -106,8 +107,8 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
-    /// It does not say what it should.
-    #[error("`{}` is no state file of this version: {why}", .path.display())]
+    /// The file has the wrong content.
+    #[error("`{}` is not a state file of this version: {why}", .path.display())]
     Broken {
         /// The file.
         path: PathBuf,
@@ -143,7 +144,7 @@ impl Record {
     /// Reads the state file in `run_dir`; `None` when there is none, as after a stop.
     ///
     /// # Errors
-    /// When it is unreadable or broken.
+    /// When the file cannot be read, or has the wrong content.
     pub fn read(run_dir: &RunDir) -> Result<Option<Record>, RecordError> {
         let path = run_dir.state_file();
         let text = match fs::read_to_string(&path) {
@@ -187,12 +188,12 @@ impl Record {
             .collect()
     }
 
-    /// Whether its pids are those of this boot.
+    /// Whether its pids belong to this boot.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot.is_some() && self.boot == boot_id()
     }
 
-    /// The nodes that get nothing new.
+    /// The nodes that get no new connections.
     pub(super) fn away(&self) -> Away {
         Away {
             down: self.down.clone(),
@@ -200,14 +201,14 @@ impl Record {
         }
     }
 
-    /// What others have set at balancer instances that still live.
+    /// Settings by others at balancer instances that are still alive.
     pub(super) fn overrides(&self) -> impl Iterator<Item = &Remembered> {
         let living = self.instances();
         let overrides = self.overrides.iter();
         overrides.filter(move |it| living.contains(&it.instance))
     }
 
-    /// The balancer instances that still live and take clients, by their index.
+    /// The indices of the balancer instances that are still alive and take clients.
     pub(super) fn instances(&self) -> BTreeSet<usize> {
         let living = self.living().into_iter();
         living
@@ -285,7 +286,7 @@ mod tests {
             fs::write(run_dir.state_file(), text).unwrap();
             let error = Record::read(&run_dir).unwrap_err().to_string();
             assert!(
-                error.contains("state.json` is no state file of this version: "),
+                error.contains("state.json` is not a state file of this version: "),
                 "{error}"
             );
         }

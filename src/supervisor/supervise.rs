@@ -1,4 +1,4 @@
-//! From a launch to a running supervisor: in a process of its own, or in this one.
+//! Starts a supervisor, in a process of its own or in this one.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -12,13 +12,13 @@ use super::state_file::{Launch, Record, RecordError};
 use crate::platform::reaper::{become_subreaper, reap};
 use crate::platform::{Lock, Process, Program, RunDir, self_exe};
 
-/// Why a supervisor did not run, or not well.
+/// Why a supervisor did not run, or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
-    /// Another one runs.
+    /// Another supervisor runs in this directory.
     #[error("another supervisor runs in `{}`", .0.path().display())]
     Locked(RunDir),
-    /// Nothing says what to run.
+    /// The launch, on standard input, cannot be read.
     #[error("cannot read what to run: {0}")]
     Launch(io::Error),
     /// The state file is broken.
@@ -27,15 +27,12 @@ pub enum SuperviseError {
     /// The cluster cannot be started.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// Its own sockets and files fail it.
-    #[error("the supervisor cannot work: {0}")]
+    /// The supervisor's own sockets or files failed.
+    #[error("the supervisor failed: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Starts a supervisor for `launch` in a process of its own, which outlives this one.
-///
-/// # Errors
-/// When the process cannot be started.
 pub fn detach(launch: &Launch, run_dir: &RunDir) -> io::Result<Process> {
     let mut program = Program::new(self_exe())
         .arg("supervise")
@@ -45,10 +42,10 @@ pub fn detach(launch: &Launch, run_dir: &RunDir) -> io::Result<Process> {
     program.spawn_detached(&serde_json::to_vec(launch)?, &run_dir.log("supervisor"))
 }
 
-/// Is the supervisor that [`detach`] has started: what to run is its input.
+/// Runs the supervisor that [`detach`] has started: the launch is read from standard input.
 ///
 /// # Errors
-/// When it cannot run, or not do its work.
+/// When the supervisor cannot run, or fails.
 pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
     let launch =
         serde_json::from_reader(io::stdin().lock()).map_err(|error| SuperviseError::Launch(error.into()))?;
@@ -58,23 +55,24 @@ pub async fn supervise_detached(run_dir: RunDir) -> Result<(), SuperviseError> {
 /// Supervises `launch` until it is stopped.
 ///
 /// # Errors
-/// When it cannot run, or not do its work.
+/// When the supervisor cannot run, or fails.
 pub async fn supervise(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     let lock = lock(&run_dir)?;
     become_subreaper()?;
     tokio::spawn(reap_orphans(signal(SignalKind::child())?));
-    // In a box: it is large.
+    // Boxed because it is large.
     let lived = Box::pin(live(launch, run_dir)).await;
     lock.remove()?;
     lived
 }
 
-/// Takes the lock that one supervisor, or whoever acts in its place, holds.
+/// Takes the lock that a supervisor holds, or a command that acts in its place.
 pub(super) fn lock(run_dir: &RunDir) -> Result<Lock, SuperviseError> {
     Lock::take(&run_dir.lock_file())?.ok_or_else(|| SuperviseError::Locked(run_dir.clone()))
 }
 
-/// The pids of the children in `record` that still live, and of all that children have started.
+/// The pids of the children in `record` that are still alive, and of all that children have
+/// started.
 #[must_use]
 pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
     let Some(record) = record else {
@@ -86,7 +84,7 @@ pub fn living_pids(record: Option<&Record>) -> BTreeSet<u32> {
 
 // Private
 
-/// Reaps what orphaned descendants leave, whenever a child has ended.
+/// Reaps orphaned descendants whenever a child has ended.
 async fn reap_orphans(mut ended: Signal) {
     loop {
         reap();
@@ -103,7 +101,7 @@ async fn live(launch: Launch, run_dir: RunDir) -> Result<(), SuperviseError> {
     prepared.install().await?;
     let lived = run(prepared, record).await;
     if lived.is_err() && living.is_empty() {
-        // Nothing was started, and what was written helps nobody.
+        // Nothing was started, and the files that were written are of no use.
         run_dir.clean()?;
     }
     Ok(lived?)

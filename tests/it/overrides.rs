@@ -467,16 +467,16 @@ fn suspended_processes_of_nginx_are_shown_and_what_they_do_not_follow() {
     warned(&format!("nginx: its master process {master} is suspended"));
     let refused = cluster.run(&["drain", "erlmcp1"]);
     assert!(
-        refused.stderr.contains("nginx could not be told"),
+        refused.stderr.contains("nginx did not accept the order"),
         "{}",
         refused.stderr
     );
     let reason = reason_when(&cluster, "erlmcp1", "draining");
     assert_eq!(
         reason,
-        "drained by an order that nginx could not be told of: it gets new connections"
+        "drained by an order that nginx did not accept: it gets new connections"
     );
-    warned("nginx: cannot be told what was ordered");
+    warned("nginx: does not accept orders");
     signal(master, Signal::SIGCONT);
     reason_when(&cluster, "erlmcp1", "drained");
     is_healthy(&cluster);

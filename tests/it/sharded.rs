@@ -228,7 +228,7 @@ fn clients_of_a_stopped_process_are_given_to_the_others_until_it_is_replaced() {
     eventually("that it is seen", || {
         let status = cluster.status();
         let warning = status["warnings"][0].as_str()?.to_owned();
-        (status["state"] == "degraded" && warning == "haproxy-1 runs, and answers nothing").then_some(())
+        (status["state"] == "degraded" && warning == "haproxy-1 runs but does not answer").then_some(())
     });
     for one in &held {
         one.again(&cluster);

@@ -1,4 +1,4 @@
-//! One line of the log.
+//! One line of nginx's access log.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,49 +8,52 @@ use serde::Deserialize;
 use super::kind::Kind;
 use super::word::{Word, seconds};
 
-/// A line that is longer is not read. nginx takes 8 kB of a request's line at most, and escapes make six bytes of one.
+/// Longer lines are not read. nginx takes at most 8 kB of a request's line, and an escape makes six
+/// bytes of one.
 pub(super) const LONGEST: usize = 64 * 1024;
-/// Of a request that was tried more often, the first tries are read.
+/// The most attempts that are read of one request; they are the first ones.
 const MOST_ATTEMPTS: usize = 64;
 
 /// A request, or a TCP session, that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Which traffic.
+    /// The kind of traffic.
     pub kind: Kind,
     /// When it ended, in seconds since 1970.
     pub time: Option<f64>,
-    /// How it was answered; 0 when the line does not tell.
+    /// The status of the answer; 0 when the line has none.
     pub status: u16,
     /// Bytes from the client.
     pub bytes_in: u64,
     /// Bytes to the client.
     pub bytes_out: u64,
-    /// From the first byte of a request to the last of its answer; of a TCP session its whole length.
+    /// The time from the first byte of a request to the last of its answer; the whole length of a
+    /// TCP session.
     pub duration: Option<Duration>,
-    /// Until the node that has served it said something.
+    /// The time until the first byte from the node that served it.
     pub first_byte: Option<Duration>,
-    /// The nodes that were tried, in turn.
+    /// The nodes that were tried, in order.
     pub attempts: Vec<Attempt>,
 }
 
 /// A node that was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Where; `None` for an upstream's name, which stands there when none of its nodes was left to try.
+    /// Its address; `None` for the name of an upstream, which nginx logs when none of its nodes was
+    /// left to try.
     pub server: Option<SocketAddr>,
-    /// Whether it was connected.
+    /// Whether the connection to it was established.
     pub connected: bool,
 }
 
 impl Entry {
-    /// Reads a line; `None` when it is none.
+    /// Parses a line; `None` when it is not a log line.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Entry> {
         if line.len() > LONGEST {
             return None;
         }
-        // A client may have sent bytes that are no text, and nginx passes them on.
+        // nginx passes on bytes from clients that are not valid UTF-8.
         let fields: Fields = serde_json::from_str(&String::from_utf8_lossy(line)).ok()?;
         let status = u16::try_from(fields.status.count()).unwrap_or(0);
         Some(Entry {
@@ -70,24 +73,24 @@ impl Entry {
         })
     }
 
-    /// Whether a limit has turned it away. What a node answers itself is no limit of ours.
+    /// Whether a limit of the balancer refused it. A node's own answers do not count.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         match self.kind {
-            // By the number of connections of its address.
+            // By the limit of connections per client address.
             Kind::Tcp => matches!(self.status, 403 | 503),
             Kind::Http | Kind::WebSocket | Kind::Sse => self.status == 429 && self.attempts.is_empty(),
         }
     }
 
-    /// Whether the client was at fault: what it sent was no request, or was not sent in time.
+    /// Whether the client was at fault: it sent no valid request, or did not send it in time.
     #[must_use]
     pub const fn is_bad_request(&self) -> bool {
-        // 494 to 497 are nginx's own, and sent as 400.
+        // 494 to 497 are nginx's own codes, sent as 400.
         matches!(self.status, 400 | 408 | 494..=497)
     }
 
-    /// Whether there was no good answer, by the node's fault or ours.
+    /// Whether there was no good answer, because of the node or the balancer.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         is_of_server(self.status) && !self.is_denied()
@@ -96,7 +99,7 @@ impl Entry {
 
 // Private
 
-/// The fields that are read; others may be there.
+/// The fields that are read; the line may have others.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Fields {
@@ -115,8 +118,8 @@ const fn is_of_server(status: u16) -> bool {
     matches!(status, 500..=599)
 }
 
-/// The nodes that were tried. Whether one was connected is told by the time that this took; in a line without such times by
-/// whether another one was tried, and by how it ended.
+/// The nodes that were tried. Whether a node was connected follows from its connect time; in a line
+/// without such times, from whether another node was tried, and from how the request ended.
 fn attempts(upstream: &Word, connect: &Word, failed: bool) -> Vec<Attempt> {
     if upstream.text().is_empty() {
         return Vec::new();

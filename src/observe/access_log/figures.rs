@@ -1,37 +1,37 @@
-//! What is counted of one frontend, server or backend.
+//! Counts of one frontend, server or backend.
 
-/// Sums over all that has ended.
+/// Sums over all ended requests and sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Sessions; over HTTP requests.
+    /// Sessions; over HTTP, requests.
     pub sessions: u64,
-    /// When they ended.
+    /// How many ended per second.
     pub rate: Rate,
     /// Bytes from clients.
     pub bytes_in: u64,
     /// Bytes to clients.
     pub bytes_out: u64,
-    /// Turned away by a limit.
+    /// Requests and sessions that a limit refused.
     pub denied: u64,
-    /// Nodes that were not connected.
+    /// Failed connections to nodes.
     pub connect_errors: u64,
-    /// Bad requests, and those without a good answer.
+    /// Bad requests, and requests without a good answer.
     pub errors: u64,
 }
 
-/// Events a second, by the clock of whoever has seen them.
+/// Events per second, by the clock of the events' source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
     /// The second of the latest event, since 1970.
     second: u64,
     /// Events in it.
     latest: u64,
-    /// Events in the second before.
+    /// Events in the previous second.
     before: u64,
 }
 
 impl Figures {
-    /// One more session that has ended at `time`, in seconds since 1970, with so many bytes.
+    /// Adds a session that ended at `time`, in seconds since 1970, with these bytes.
     pub(super) fn add(&mut self, time: Option<f64>, bytes_in: u64, bytes_out: u64) {
         self.sessions += 1;
         self.bytes_in = self.bytes_in.saturating_add(bytes_in);
@@ -65,9 +65,9 @@ impl Rate {
                     before: self.latest,
                 }
             }
-            // Of several workers, one may write a little late.
+            // With several workers, one may write a little late.
             (None, Some(1)) => self.before += 1,
-            // After a pause, or by a clock that was set back.
+            // After a pause, or when the clock was set back.
             _ => {
                 *self = Rate {
                     second,

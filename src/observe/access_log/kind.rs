@@ -1,4 +1,4 @@
-//! The kinds of traffic that nginx tells apart.
+//! The kinds of traffic that nginx's access log distinguishes.
 
 use crate::profile::Cluster;
 
@@ -16,13 +16,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// How many there are.
+    /// The number of kinds.
     pub(super) const COUNT: usize = 4;
 
-    /// All of them, in the order in which they are shown.
+    /// All kinds, in the order in which they are shown.
     pub const ALL: [Kind; Kind::COUNT] = [Kind::Tcp, Kind::Http, Kind::WebSocket, Kind::Sse];
 
-    /// The kind that the log calls so.
+    /// The kind with this name in the log.
     #[must_use]
     pub fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// The name of what takes it from clients, HAProxy's.
+    /// The name of its frontend, as in HAProxy's configuration.
     #[must_use]
     pub const fn frontend(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// The name of the upstream that serves it, the reference document's.
+    /// The name of its upstream, as in the reference document.
     #[must_use]
     pub const fn upstream(self) -> &'static str {
         match self {
@@ -61,14 +61,15 @@ impl Kind {
         }
     }
 
-    /// Whether `cluster` has nodes for it, and a listener where it comes in.
+    /// Whether `cluster` has nodes for this kind, and a listener that accepts it.
     #[must_use]
     pub fn is_served(self, cluster: &Cluster) -> bool {
         let listen = &cluster.listen;
         if self == Kind::Tcp {
             return listen.tcp.is_some();
         }
-        // On the HTTP listener, the path tells `WebSockets` and event streams from requests.
+        // On the HTTP listener, the path distinguishes `WebSockets` and event streams from
+        // requests.
         let by_path = listen.http.is_some() || listen.https.is_some();
         let own = match self {
             Kind::WebSocket => listen.websocket.is_some(),

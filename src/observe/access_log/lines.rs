@@ -1,9 +1,9 @@
-//! Lines out of pieces of a file.
+//! Splits pieces of a file into lines.
 
 use super::entry::LONGEST;
 use super::tally::Tally;
 
-/// The beginning of a line whose end is not there yet; of one that is too long, that it is.
+/// The beginning of a line whose end was not read yet, or a mark that the line is too long.
 #[derive(Clone, Debug, Default)]
 pub struct Lines {
     begun: Vec<u8>,
@@ -11,7 +11,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads the next `piece` of the file into `tally`. No more than one line is kept for the next one.
+    /// Reads the next `piece` of the file into `tally`. At most one partial line is kept for the
+    /// next piece.
     pub fn read(&mut self, mut piece: &[u8], tally: &mut Tally) {
         while let Some(end) = memchr::memchr(b'\n', piece) {
             let (rest, next) = (&piece[..end], &piece[end + 1..]);
@@ -26,7 +27,7 @@ impl Lines {
         self.begin(piece);
     }
 
-    /// The file has ended or begins anew: a line that has no end makes no sense.
+    /// The file has ended or starts again: an unfinished line counts as malformed.
     pub fn cut(&mut self, tally: &mut Tally) {
         if self.too_long || !self.begun.is_empty() {
             self.end(tally);

@@ -1,7 +1,7 @@
-//! nginx's access log: a JSON object a line, written when a request or a TCP session has ended. It is all that nginx tells
-//! of single nodes.
+//! nginx's access log: one JSON object per line, written when a request or a TCP session has ended.
+//! It is nginx's only report about single nodes.
 //!
-//! | field | what it says |
+//! | field | content |
 //! | --- | --- |
 //! | `time` | when the line was written, in seconds since 1970 |
 //! | `kind` | which traffic: `tcp`, `http`, `websocket` or `sse` |
@@ -11,8 +11,8 @@
 //! | `upstream` | the nodes that were tried, in turn: `127.0.0.1:9001, 127.0.0.1:9002` |
 //! | `connect`, `first_byte` | of each of them, the time to connect and to its first byte, in seconds; `-` for never |
 //!
-//! Lines come from a file that clients fill with their own words, and that may be cut anywhere: whatever is in it is read
-//! without a panic, and what makes no sense is counted.
+//! Clients choose part of the file's content, and the file may be cut anywhere: any content is read
+//! without a panic, and malformed lines are counted.
 
 mod entry;
 mod figures;

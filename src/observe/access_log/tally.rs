@@ -1,4 +1,4 @@
-//! Many lines, summed up.
+//! Sums over many lines of the log.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,8 @@ use super::figures::Figures;
 use super::kind::Kind;
 use super::times::Times;
 
-/// Servers of one kind of traffic that are told apart: more than any cluster had, with reloads that change its nodes.
+/// The most servers of one kind of traffic that are counted separately: more than any cluster had,
+/// even after reloads that change its nodes.
 const MOST_SERVERS: usize = 4_096;
 
 /// All lines, summed up by kind of traffic.
@@ -22,17 +23,18 @@ pub struct Tally {
 /// One kind of traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
-    /// As clients saw it.
+    /// The counts on the clients' side.
     pub front: Figures,
-    /// As it reached nodes, or should have.
+    /// The counts on the nodes' side.
     pub back: Figures,
-    /// How long the nodes took until their first byte.
+    /// The time until the nodes' first byte.
     pub first_byte: Times,
     servers: BTreeMap<SocketAddr, Figures>,
 }
 
 impl Tally {
-    /// Of what has ended since that `time`, in seconds since 1970. The file may begin with what was before.
+    /// Counts what has ended since `time`, in seconds since 1970. The file may begin with earlier
+    /// lines.
     #[must_use]
     pub fn since(time: f64) -> Tally {
         Tally {
@@ -41,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// One more line of the log, without its line feed.
+    /// Adds a line of the log, without its line feed.
     pub fn add_line(&mut self, line: &[u8]) {
         match Entry::parse(line) {
             Some(entry) => self.add(&entry),
@@ -49,12 +51,12 @@ impl Tally {
         }
     }
 
-    /// One more line that makes no sense.
+    /// Adds a malformed line.
     pub fn add_strange(&mut self) {
         self.strange += 1;
     }
 
-    /// One more request or session.
+    /// Adds a request or session.
     pub fn add(&mut self, entry: &Entry) {
         if entry.time.is_some_and(|time| time < self.since) {
             return;
@@ -62,13 +64,13 @@ impl Tally {
         self.kinds[entry.kind as usize].add(entry);
     }
 
-    /// What there was of `kind`.
+    /// The counts of `kind`.
     #[must_use]
     pub const fn of(&self, kind: Kind) -> &Traffic {
         &self.kinds[kind as usize]
     }
 
-    /// Lines that made no sense.
+    /// The number of malformed lines.
     #[must_use]
     pub const fn strange(&self) -> u64 {
         self.strange
@@ -76,7 +78,7 @@ impl Tally {
 }
 
 impl Traffic {
-    /// What there was of the server at this address.
+    /// The counts of the server at this address.
     #[must_use]
     pub fn server(&self, address: SocketAddr) -> Figures {
         self.servers.get(&address).copied().unwrap_or_default()
@@ -101,9 +103,9 @@ impl Traffic {
         }
     }
 
-    /// A node that another one was tried after.
+    /// Adds a node after which another one was tried.
     fn gave_up(&mut self, attempt: Attempt) {
-        // One that was connected has failed to answer.
+        // If it was connected, it has failed to answer.
         let [connect_error, error] = [!attempt.connected, attempt.connected].map(u64::from);
         self.back.connect_errors += connect_error;
         self.back.errors += error;
@@ -114,9 +116,9 @@ impl Traffic {
         }
     }
 
-    /// The node that was tried last: it has served, or nobody has.
+    /// Adds the node that was tried last: it has served, or no node has.
     fn ended(&mut self, attempt: Attempt, entry: &Entry) {
-        // Of an upstream without a node that is left, there was none to connect.
+        // An upstream without a node left to try had none to connect to.
         let connect_error = u64::from(!attempt.connected && attempt.server.is_some());
         let error = u64::from(entry.is_failed());
         self.back.connect_errors += connect_error;

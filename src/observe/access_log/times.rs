@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// What takes longer is not told from it.
+/// Longer times count as this one.
 const LONGEST: Duration = Duration::from_hours(1);
 /// nginx's clock has milliseconds; more digits would be invented.
 const DIGITS: u8 = 2;
 
-/// Many times, in some 20 kB once there is one.
+/// Many times; about 20 kB once there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Times(Option<Histogram<u64>>);
 
 impl Times {
-    /// One more.
+    /// Adds a time.
     pub(super) fn add(&mut self, took: Duration) {
         let histogram = match &mut self.0 {
             Some(histogram) => histogram,
-            // These bounds and digits are valid, so it is always made.
+            // These bounds and digits are valid, so this does not fail.
             none => match Histogram::new_with_bounds(1, millis(LONGEST), DIGITS) {
                 Ok(new) => none.insert(new),
                 Err(_) => return,
@@ -27,7 +27,8 @@ impl Times {
         histogram.saturating_record(millis(took));
     }
 
-    /// The time in milliseconds that the part `quantile` of all, from 0 to 1, did not exceed; `None` of none.
+    /// The time in milliseconds that the fraction `quantile` of all times, from 0 to 1, did not
+    /// exceed; `None` when there are none.
     #[must_use]
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let histogram = self.0.as_ref()?;

@@ -1,15 +1,15 @@
-//! One value of a line: text, or a number, whichever nginx was told to write.
+//! One value of a log line: text or a number, as nginx is configured to write.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A value as text; empty for what is neither text nor a number.
+/// A value as text; empty for a value that is neither text nor a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Word(String);
 
 impl Word {
-    /// The text; empty for `-`, which is nginx's word for nothing.
+    /// The text; empty for `-`, which nginx writes for a missing value.
     pub(super) fn text(&self) -> &str {
         match self.0.trim() {
             "-" => "",
@@ -17,18 +17,19 @@ impl Word {
         }
     }
 
-    /// The count that it is; 0 for anything else.
+    /// The value as a count; 0 for anything else.
     pub(super) fn count(&self) -> u64 {
         self.text().parse().unwrap_or(0)
     }
 
-    /// The time that it is, in seconds that make sense.
+    /// The value as a time in seconds, if it is a valid one.
     pub(super) fn seconds(&self) -> Option<f64> {
         seconds(self.text())
     }
 
-    /// The parts of a list. nginx puts commas between the servers of one upstream, and colons between those of several, which it
-    /// comes to by an internal redirect; a colon within an address has no blanks around it.
+    /// The parts of a list. nginx puts commas between the servers of one upstream, and colons
+    /// between the upstreams that it reaches by an internal redirect; a colon within an address has
+    /// no spaces around it.
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         self.0
             .split(',')
@@ -37,7 +38,7 @@ impl Word {
     }
 }
 
-/// The time that `text` is, in seconds: neither negative nor beyond all bounds.
+/// `text` as a time in seconds, neither negative nor beyond `LATEST`.
 pub(super) fn seconds(text: &str) -> Option<f64> {
     /// In the year 5138.
     const LATEST: f64 = 1e11;

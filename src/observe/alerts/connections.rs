@@ -1,11 +1,11 @@
-//! Connections that lie unevenly on nodes that have had the same time to get them.
+//! Uneven connections on nodes that have had the same time to get them.
 
 use super::super::evenness::Comparison;
 use super::{about, about_all};
 use crate::api::{Alert, AlertKind, Node, NodeState, Status};
 use crate::profile::Targets;
 
-/// What is wrong with the distribution.
+/// The alerts about the distribution.
 pub(super) fn alerts(targets: &Targets, status: &Status) -> Vec<Alert> {
     let Some(compared) = Comparison::of(status).filter(|compared| !compared.is_even(targets)) else {
         return Vec::new();
@@ -32,7 +32,7 @@ pub(super) fn alerts(targets: &Targets, status: &Status) -> Vec<Alert> {
 
 // Private
 
-/// The nodes that are left out because they fill.
+/// The nodes that are left out because they are filling.
 fn without(nodes: &[Node]) -> String {
     let fills = |node: &&Node| node.state == NodeState::Up && node.filling_seconds.is_some();
     let names: Vec<&str> = nodes

@@ -1,16 +1,16 @@
-//! Nodes that answer, and take long.
+//! Nodes that answer slowly.
 
 use super::{about, about_all};
 use crate::api::{Alert, AlertKind, Latency, LatencyClass, NodeLatency};
 use crate::profile::Targets;
 
-/// What is wrong with how fast nodes answer.
+/// The alerts about how fast nodes answer.
 pub(super) fn alerts(targets: &Targets, latency: &Latency) -> Vec<Alert> {
     let limit = targets.p99.duration().as_secs_f64() * 1_000.0;
     let slow: Vec<&NodeLatency> = latency.nodes.iter().filter(|node| is_slow(node, limit)).collect();
     match slow.as_slice() {
         [] => uneven(targets, latency).into_iter().collect(),
-        // Not the nodes are the cause, then, but what they have in common.
+        // In that case the cause is what the nodes have in common.
         [_, _, ..] if slow.len() == latency.nodes.len() && are_alike(latency) => {
             let (least, most) = range(latency);
             let message = format!(
@@ -45,7 +45,7 @@ fn uneven(targets: &Targets, latency: &Latency) -> Option<Alert> {
     Some(about(AlertKind::LatencyUneven, &slowest.name, message))
 }
 
-/// Of few samples the 99th percentile is chance, but the median is not.
+/// With few samples the 99th percentile is chance, but the median is not.
 fn is_slow(node: &NodeLatency, limit_ms: f64) -> bool {
     let enough = if node.p50_ms > limit_ms {
         5
@@ -73,7 +73,7 @@ mod tests {
     use super::super::testing::lines;
     use super::*;
 
-    /// The alerts about two nodes of which each has answered 100 times, in so many milliseconds.
+    /// The alerts about two nodes, each of which has answered 100 times in this many milliseconds.
     fn alerts_of(a: u64, b: u64) -> Vec<String> {
         let (a, b) = (samples(100, a), samples(100, b));
         lines(alerts(&cluster().targets, &latency([("a", &a), ("b", &b)])))

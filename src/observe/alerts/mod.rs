@@ -1,7 +1,9 @@
-//! What an operator should look at: one alert for each trouble, which names the node and the cause and ends with it.
+//! Alerts for an operator: one for each trouble. It names the node and the cause, and ends with the
+//! trouble.
 //!
-//! What an order explains raises none: a drained node, one that is restarted, a reload. Nor does a node that fills, because it was
-//! away for a moment (see [`Comparison`](super::evenness::Comparison)).
+//! Effects of an order raise no alert: a drained node, one that is restarted, a reload. Nor does a
+//! node that is filling because it was away for a moment (see
+//! [`Comparison`](super::evenness::Comparison)).
 
 mod connections;
 mod latency;
@@ -10,30 +12,30 @@ mod node;
 use crate::api::{Alert, AlertKind, BalancerState, FailoverCause, Latency, Status};
 use crate::profile::Targets;
 
-/// What alerts go by, beside status and latencies.
+/// The input of alerts, beside status and latencies.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Of each node, in their order.
+    /// The facts about each node, in the order of the nodes.
     pub nodes: Vec<NodeFacts>,
     /// The balancer processes that do not serve: their names, and why.
     pub balancers: Vec<(String, String)>,
-    /// What others did to the balancer itself.
+    /// Changes that others made to the balancer itself.
     pub outside: Vec<String>,
 }
 
-/// What alerts about a node go by, beside its status.
+/// The input of alerts about a node, beside its status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// Its failure, until it gets clients again.
     pub failure: Option<Failure>,
-    /// Whether others set at the balancer what becomes of it.
+    /// Whether others changed its settings at the balancer.
     pub is_set_outside: bool,
 }
 
 /// A node's failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What has happened to it.
+    /// Whether it died or hung.
     pub cause: FailoverCause,
     /// Why, as far as that is known.
     pub why: Option<String>,
@@ -41,8 +43,8 @@ pub struct Failure {
     pub is_overdue: bool,
 }
 
-/// Everything about `status` and `latency` that is not as `targets` want it. Probes that a failure explains are to be left out of
-/// the latencies.
+/// All alerts about differences of `status` and `latency` from `targets`. The latencies must not
+/// contain probes that a failure explains.
 #[must_use]
 pub fn alerts(targets: &Targets, status: &Status, latency: &Latency, facts: &Facts) -> Vec<Alert> {
     let nodes = status.nodes.iter().enumerate();
@@ -131,12 +133,12 @@ mod tests {
     #[test]
     fn a_balancer_process_that_does_not_serve_is_named() {
         let facts = Facts {
-            balancers: vec![("haproxy-2".into(), "runs, and answers nothing".into())],
+            balancers: vec![("haproxy-2".into(), "runs but does not answer".into())],
             ..Facts::default()
         };
         assert_eq!(
             alerts_of(vec![node(NodeState::Up, 0)], &facts),
-            ["balancer-down - haproxy-2 runs, and answers nothing"]
+            ["balancer-down - haproxy-2 runs but does not answer"]
         );
     }
 }

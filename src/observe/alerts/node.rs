@@ -1,10 +1,10 @@
-//! A node that does not serve, although no order says so.
+//! A node that does not serve although no order says so.
 
 use super::{Failure, NodeFacts, about};
 use crate::api::{Alert, AlertKind, FailoverCause, Node, NodeState};
 use crate::profile::Targets;
 
-/// What is wrong with the node.
+/// The alerts about the node.
 pub(super) fn alerts(targets: &Targets, node: &Node, facts: &NodeFacts) -> Vec<Alert> {
     let overdue = facts.failure.as_ref().is_some_and(|failure| failure.is_overdue);
     let overdue = overdue.then(|| {
@@ -29,7 +29,7 @@ fn trouble(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
         (NodeState::Down, _) => Some((AlertKind::NodeHung, because("runs, and does not answer"))),
         (NodeState::Failed, _) => Some((AlertKind::NodeFailed, because("died too often and is left alone"))),
         (NodeState::Starting, Some(failure)) => Some(recovering(node, failure, "is being restarted")),
-        // It has never served, and dies while it starts.
+        // It has never served, and died while it started.
         (NodeState::Starting, None) if node.reason.is_some() && !node.external => {
             Some((AlertKind::NodeDied, because("died, and is being restarted")))
         }
@@ -51,7 +51,7 @@ fn trouble(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
     }
 }
 
-/// What a node that has failed does about it `now`.
+/// The alert about a node that has failed and recovers; `now` is the step that it is at.
 fn recovering(node: &Node, failure: &Failure, now: &str) -> (AlertKind, String) {
     let (kind, what) = match failure.cause {
         FailoverCause::Died => (AlertKind::NodeDied, "died"),
@@ -139,7 +139,7 @@ mod tests {
         let mut restarted = node(NodeState::Starting, 1);
         restarted.restarts = 3;
         assert!(alerts_of_one(restarted, NodeFacts::default()).is_empty());
-        // The balancer has yet to be told of the new process.
+        // The balancer has not received the state of the new process yet.
         assert!(alerts_of_one(node(NodeState::HeldBack, 1), NodeFacts::default()).is_empty());
     }
 

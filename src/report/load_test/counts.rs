@@ -1,4 +1,4 @@
-//! The same connections, counted by three, side by side.
+//! The same connections, counted by the generator, the balancer and the kernel.
 
 use super::super::status::section;
 use super::super::{style, table};
@@ -6,10 +6,11 @@ use super::wrap::wrapped;
 use crate::load_test::Protocol;
 use crate::load_test::results::{Count, Counts, NodeResult, Results};
 
-/// What stands where nobody has counted.
+/// Shown where there is no count.
 const UNKNOWN: &str = "-";
 
-/// A row for each node, one for all, and what each count means unless all are the same of each node.
+/// A row for each node, one for all, and the meaning of each count unless all are the same for each
+/// node.
 pub(super) fn counts(results: &Results) -> String {
     let counts = &results.counts;
     let names = names(counts, &results.nodes);
@@ -36,7 +37,7 @@ pub(super) fn counts(results: &Results) -> String {
     section("Counts", &lines)
 }
 
-/// All nodes that anybody has counted for, those of the results first.
+/// All nodes that have a count, those of the results first.
 pub(super) fn names<'a>(counts: &'a Counts, nodes: &'a [NodeResult]) -> Vec<&'a str> {
     let mut names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let counted = [

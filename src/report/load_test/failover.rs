@@ -1,9 +1,9 @@
-//! What became of the clients of a node that failed, step by step.
+//! The clients of a node that failed, step by step.
 
 use super::super::status::section;
 use crate::load_test::results::{ErrorCount, Failover, FailoverMode, NodeCount};
 
-/// What was done to the node, in the past.
+/// What was done to the node, in the past tense.
 pub(super) const fn done(mode: FailoverMode) -> &'static str {
     match mode {
         FailoverMode::Kill => "killed",
@@ -11,7 +11,7 @@ pub(super) const fn done(mode: FailoverMode) -> &'static str {
     }
 }
 
-/// What happened, and when that was, in order. What was not seen is not among it.
+/// The steps in order, each with its time. Steps that were not seen are left out.
 pub(super) fn steps(failover: &Failover) -> Vec<(f64, String)> {
     let clients = failover.clients;
     let begun = format!(
@@ -35,7 +35,7 @@ pub(super) fn steps(failover: &Failover) -> Vec<(f64, String)> {
     steps
 }
 
-/// The steps with their times, and where everybody is now.
+/// The steps with their times, and the nodes of all clients at the end.
 pub(super) fn failover(failover: &Failover) -> String {
     let told = steps(failover)
         .into_iter()
@@ -45,7 +45,7 @@ pub(super) fn failover(failover: &Failover) -> String {
     section(&title, &lines)
 }
 
-/// Where its clients are then, who else was touched, and what went wrong on the way.
+/// The new nodes of its clients, other clients that were affected, and errors on the way.
 pub(super) fn aftermath(failover: &Failover) -> Vec<String> {
     let Failover {
         homeless,

@@ -1,4 +1,4 @@
-//! How long messages took, node by node.
+//! The latency of messages, node by node.
 
 use super::super::status::section;
 use super::super::{health, numbers, style, table};
@@ -9,7 +9,8 @@ const HEADER: [&str; 9] = [
     "", "average", "stddev", "p50", "p90", "p99", "p99.9", "max", "samples",
 ];
 
-/// `2.0 ms - 8.0 ms`, from the node with the lowest p99 to that with the highest; nothing when no message was answered.
+/// `2.0 ms - 8.0 ms`, from the node with the lowest p99 to the one with the highest; nothing when
+/// no message was answered.
 pub(super) fn range(results: &Results) -> Option<String> {
     let answered = results.nodes.iter().filter(|node| node.latency.count > 0);
     let p99: Vec<f64> = answered.map(|node| node.latency.p99_ms).collect();
@@ -18,7 +19,8 @@ pub(super) fn range(results: &Results) -> Option<String> {
     Some(format!("{} - {}", numbers::millis(least), numbers::millis(most)))
 }
 
-/// A row for each node that has answered, and one for all; and how far the nodes are apart, and whose latencies these are.
+/// A row for each node that has answered, and one for all; then how far the nodes are apart, and
+/// what the latencies consist of.
 pub(super) fn latency(results: &Results) -> String {
     if results.latency.all.count == 0 {
         return String::new();

@@ -1,15 +1,15 @@
-//! What became of the messages, and how punctual the generator was.
+//! The outcome of the messages, and the delays of the generator.
 
 use super::super::numbers::millis;
 use crate::load_test::results::Results;
 
-/// Below this, in milliseconds, it is nobody's fault when a message is sent late.
+/// A message that is sent less than this late, in milliseconds, counts as punctual.
 const PUNCTUAL_MS: f64 = 1.0;
-/// The part of a latency that may be the generator's own.
+/// The fraction of a latency that may be the generator's own.
 const PART: f64 = 0.1;
 
-/// `800 due, 770 answered, 30 lost with erlmcp2; sent p99 0.21 ms, at most 4.0 ms late`, of what there was; numbers as `number`
-/// writes them. Nothing when no message was due.
+/// `800 due, 770 answered, 30 lost with erlmcp2; sent p99 0.21 ms, at most 4.0 ms late`, of the
+/// parts that apply; numbers as `number` formats them. Nothing when no message was due.
 pub(super) fn messages(results: &Results, number: fn(u64) -> String) -> Option<String> {
     let messages = &results.messages;
     let failed = results.failover.as_ref().map(|failover| &failover.node);
@@ -32,7 +32,7 @@ pub(super) fn messages(results: &Results, number: fn(u64) -> String) -> Option<S
     Some(format!("{}{}", parts.join(", "), punctuality(results)))
 }
 
-/// That the generator itself was late, when that is a part of latencies which counts.
+/// A remark that the generator itself was late, when its delay is a relevant part of the latencies.
 pub(super) fn late(results: &Results) -> Option<String> {
     let (late, all) = (results.messages.sent_late.p99_ms, results.latency.all.p99_ms);
     (late > PUNCTUAL_MS && late > all * PART).then(|| {

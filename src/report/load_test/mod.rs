@@ -1,4 +1,4 @@
-//! What a load test has found: as text, and how far it is while it runs.
+//! Reports of load tests: the results as text, and the progress of a running test.
 
 mod chart;
 mod comparison;

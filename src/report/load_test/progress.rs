@@ -1,10 +1,11 @@
-//! One line about a test that runs.
+//! One line about a running test.
 
 use super::super::{numbers, style};
 use crate::load_test::Glance;
 use crate::load_test::results::Phase;
 
-/// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and what else is known by then.
+/// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and other values that are
+/// known by then.
 #[must_use]
 pub fn load_test_progress(glance: &Glance) -> String {
     let opening = (glance.opening > 0).then(|| format!("{} opening", glance.opening));
@@ -24,7 +25,7 @@ pub fn load_test_progress(glance: &Glance) -> String {
     format!("{}: {}", phase(glance.phase), parts.join(", "))
 }
 
-/// What a test is at, in a word.
+/// The phase of a test, as one word.
 pub(super) const fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Ramp => "ramp",

@@ -1,15 +1,17 @@
-//! What came from the network must not steer a terminal, nor break a page; nor must a number that is none.
+//! Sanitizes results from the network: they must not affect a terminal or break a page, and all
+//! numbers must be finite.
 
 use crate::load_test::results::{Count, ErrorCount, Failover, NodeCount, Quantiles, Results};
 
-/// Characters that a name, or anything else that somebody else has said, may be long.
+/// The most characters of a name, or of any other text from the network.
 const LONGEST: usize = 200;
-/// And a sentence, which may have several names in it.
+/// The most characters of a sentence, which may have several names in it.
 const SENTENCE: usize = 1_000;
-/// A time in whatever unit, or a share, may be: what is more would fill the page with digits.
+/// The largest time, in whatever unit, and the largest share: larger ones would fill the page with
+/// digits.
 const LARGEST: f64 = 1e12;
 
-/// The same results without control characters, texts that never end, and numbers that are none or cannot be.
+/// The same results without control characters, endless texts, and invalid or impossible numbers.
 pub(super) fn tame(results: &Results) -> Results {
     let mut results = results.clone();
     texts(&mut results);

@@ -1,9 +1,9 @@
-//! By how many connections a node is judged.
+//! The number of connections by which a node is judged.
 
 use crate::load_test::results::{Distribution, NodeResult};
 
-/// The node's connections when all were made, those of others too where they are judged together; none for a node that was not
-/// taking clients.
+/// The node's connections when all were made, including other clients' where both are judged
+/// together; `None` for a node that was not taking clients.
 pub(super) fn share(spread: &Distribution, node: &NodeResult) -> Option<u64> {
     if spread.nodes.is_empty() {
         return Some(node.connected.into());

@@ -1,4 +1,5 @@
-//! `load-test`: the reference's "Expected Output", with what was measured, and beside it all that is known.
+//! `load-test`: the reference's "Expected Output" with the measured values, and everything else
+//! that is known.
 
 use super::super::status::{TOO_FEW, balancer_name, section};
 use super::super::{numbers, style};
@@ -11,7 +12,7 @@ use crate::load_test::results::{
 };
 use crate::report::node_mark::within;
 
-/// A load test for people.
+/// The report of a load test as text.
 #[must_use]
 pub fn load_test(results: &Results) -> String {
     let results = &tame(results);
@@ -27,7 +28,7 @@ pub fn load_test(results: &Results) -> String {
         failover.unwrap_or_default(),
         section("Errors", &errors(&results.errors)),
         section("Memory", &memory(&results.memory)),
-        // Last: on a terminal, this is what stays in sight.
+        // Last, because this stays in sight on a terminal.
         "\n".to_owned(),
         verdicts::lines(results),
         verdicts::outcome(results),
@@ -35,7 +36,7 @@ pub fn load_test(results: &Results) -> String {
     .concat()
 }
 
-/// What was tested.
+/// The target of the test.
 pub(super) fn target(asked: &Asked) -> String {
     let Asked { target, protocol, .. } = asked;
     match asked.balancer {
@@ -93,15 +94,16 @@ fn nodes(results: &Results) -> Vec<String> {
     results.nodes.iter().zip(&shares).enumerate().map(line).collect()
 }
 
-/// Connections by which a node may be off the mean: what the profile says, or chance where that decides and is more.
+/// How many connections a node may be off the mean: by the profile, or by chance where that decides
+/// and allows more.
 fn tolerance(spread: &Distribution) -> f64 {
     let wanted = spread.mean * spread.tolerance_percent / 100.0;
     let chance = spread.chance.filter(|chance| chance.is_chance);
     chance.map_or(wanted, |chance| wanted.max(chance.tolerance))
 }
 
-/// What is known of a node: one that clients are on is up, and so is one that has come back. One that was not `in_rotation` was
-/// given none, and those it has it had before.
+/// The state of a node. A node that clients are on is up, and so is one that has come back. A node
+/// that was not `in_rotation` got no clients; it had its connections before.
 fn state(node: &NodeResult, in_rotation: bool, failover: Option<&Failover>) -> String {
     let failed = failover.filter(|failover| failover.node == node.name);
     match failed {
@@ -185,7 +187,7 @@ fn errors(errors: &[ErrorCount]) -> Vec<String> {
     errors.iter().map(line).collect()
 }
 
-/// Nobody has none: 0 is what was not measured.
+/// A memory of 0 means that it was not measured.
 fn memory(memory: &Memory) -> Vec<String> {
     let per_connection = match memory.generator_bytes_per_connection {
         0 => String::new(),

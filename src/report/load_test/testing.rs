@@ -1,4 +1,4 @@
-//! Load tests to report on, judged.
+//! Sample load tests for reports, judged.
 
 use crate::load_test::judge;
 use crate::load_test::results::{
@@ -14,12 +14,12 @@ pub(super) fn passed() -> Results {
     judged(calm())
 }
 
-/// The same with a failover.
+/// The reference's test with a failover.
 pub(super) fn failed_over() -> Results {
     judged(sample())
 }
 
-/// One of 1,000 connections that a hash of their addresses has placed.
+/// A test of 1,000 connections that a hash of their addresses has placed.
 pub(super) fn by_chance() -> Results {
     let mut results = calm();
     results.test.connections = 1_000;
@@ -50,7 +50,7 @@ pub(super) fn by_chance() -> Results {
     judged(results)
 }
 
-/// One in which everything went wrong.
+/// A test in which everything went wrong.
 pub(super) fn broken() -> Results {
     let mut results = sample();
     results.held = 99_400;
@@ -93,8 +93,8 @@ pub(super) fn broken() -> Results {
     judged(results)
 }
 
-/// One over HTTP, beside other clients, with a node that takes none, a balancer that does not answer, and a generator that is
-/// late: its failover was not tried.
+/// A test over HTTP, beside other clients, with a node that takes none, a balancer that does not
+/// answer, and a generator that is late; its failover was not tried.
 pub(super) fn shared() -> Results {
     let mut results = calm();
     results.test.protocol = Protocol::Http;
@@ -130,7 +130,7 @@ pub(super) fn shared() -> Results {
     judged(results)
 }
 
-/// Ten connections to a server that is none of ours, over HTTP.
+/// Ten connections over HTTP to a server that this program does not run.
 pub(super) fn foreign() -> Results {
     let mut results = calm();
     let quantiles = Quantiles {

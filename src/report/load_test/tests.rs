@@ -1,4 +1,4 @@
-//! Whole reports, as people read them.
+//! Whole reports as text.
 
 use super::super::testing::plain;
 use super::load_test;

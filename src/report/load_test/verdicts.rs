@@ -1,4 +1,4 @@
-//! How each check went, and the test.
+//! The result of each check, and of the test.
 
 use crate::load_test::results::{Check, CheckName, Distribution, Outcome, Results, Verdict};
 use crate::report::style;
@@ -17,7 +17,7 @@ pub(super) const fn title(name: CheckName) -> &'static str {
     }
 }
 
-/// How a check went, in a word.
+/// The result of a check, in a word.
 pub(super) const fn word(name: CheckName, verdict: Verdict) -> &'static str {
     match (name, verdict) {
         (CheckName::Sticky, Verdict::Passed) => "WORKING",
@@ -39,7 +39,7 @@ pub(super) fn lines(results: &Results) -> String {
         .collect()
 }
 
-/// How the test went, and every reason why it did not go well.
+/// The result of the test, and every reason why it did not pass.
 pub(super) fn outcome(results: &Results) -> String {
     let heading = match results.outcome {
         Outcome::Passed => style::green("Load test completed!"),
@@ -53,7 +53,7 @@ pub(super) fn outcome(results: &Results) -> String {
     format!("\n{heading}\n{reasons}")
 }
 
-/// What a check has measured, and what it had to be.
+/// The measured value of a check, and its target.
 pub(super) fn measured(check: &Check) -> String {
     let target = aim(check);
     match check.measured.as_str() {
@@ -64,7 +64,7 @@ pub(super) fn measured(check: &Check) -> String {
 
 // Private
 
-/// One line; connections lay as `spread` says.
+/// The line of a check; `spread` is the distribution of connections.
 fn line(check: &Check, spread: &Distribution) -> String {
     let Check {
         name,
@@ -83,7 +83,7 @@ fn line(check: &Check, spread: &Distribution) -> String {
         {
             format!("{title}: {word} ({measured})")
         }
-        // Their numbers stand above.
+        // Their numbers are shown above.
         (CheckName::Distribution, Verdict::Passed) => match spread.others {
             0 => format!("{title}: {word}"),
             others => format!("{title}: {word} (with {others} connections of others)"),

@@ -1,7 +1,7 @@
-//! Whether a text is well-formed XML, as far as what we write needs it: each element ended, in order, each attribute quoted,
-//! no stray `<` or `&`. No CDATA, no processing instructions.
+//! Whether a text is well-formed XML, as far as the reports need it: each element closed, in order,
+//! each attribute quoted, no stray `<` or `&`. No CDATA, no processing instructions.
 
-/// Says what is wrong, and where.
+/// Checks the text. Returns the error and its place.
 pub(super) fn check(text: &str) -> Result<(), String> {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = text.strip_prefix("<!DOCTYPE html>").unwrap_or(text);
@@ -33,7 +33,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 
 // Private
 
-/// The name of an element whose attributes are all quoted, and each there once.
+/// The name of an element, checked to have only quoted attributes, each only once.
 fn element(tag: &str) -> Result<&str, String> {
     let end = tag.find(char::is_whitespace).unwrap_or(tag.len());
     let (name, mut attributes) = tag.split_at(end);
@@ -62,7 +62,7 @@ fn references(text: &str) -> Result<(), String> {
         .chars()
         .find(|c| control(*c) || matches!(c, '\u{fffe}' | '\u{ffff}'))
     {
-        return Err(format!("{c:?} is no character of XML"));
+        return Err(format!("{c:?} is not a character of XML"));
     }
     for (place, _) in text.match_indices('&') {
         let name = text[place + 1..].split(';').next().unwrap_or_default();

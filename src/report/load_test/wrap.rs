@@ -1,9 +1,9 @@
-//! Sentences brought to lines that a terminal has room for.
+//! Wraps sentences to the width of a terminal.
 
-/// Characters of a line, without the section's indentation.
+/// The width of a line, without the section's indentation.
 const WIDTH: usize = 100;
 
-/// `text` in lines that end between words; a word that is longer than a line has one of its own.
+/// `text` in lines that end between words; a word that is longer than a line has a line of its own.
 pub(super) fn wrapped(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     let mut taken = 0;

@@ -1,4 +1,4 @@
-//! The balancer's files, written.
+//! Writes the balancer's configuration files.
 
 use crate::platform::atomic_file;
 use std::collections::BTreeSet;
@@ -9,12 +9,12 @@ use crate::balancer::{Away, ConfigFile};
 use crate::supervisor::prepare::Prepared;
 use crate::supervisor::spec::Spec;
 
-/// Writes what is prepared, and who is away.
+/// Writes the prepared files and the list of nodes that get no new clients.
 pub(in crate::supervisor) fn write_all(prepared: &Prepared, away: &Away) -> io::Result<()> {
     write_files(&prepared.setting, &prepared.files, away)
 }
 
-/// Writes the `files` of `setting`, and who is away.
+/// Writes the `files` of `setting` and the list of nodes that get no new clients.
 pub(in crate::supervisor) fn write_files(
     setting: &Spec,
     files: &[ConfigFile],
@@ -22,28 +22,29 @@ pub(in crate::supervisor) fn write_files(
 ) -> io::Result<()> {
     let orders = orders(setting, away)?;
     let ordered: BTreeSet<_> = orders.iter().map(|file| &file.path).collect();
-    // Nobody who starts in between shall read that nobody is away.
+    // An instance starting between the two writes must not read an empty list of drained nodes.
     let others = files.iter().filter(|file| !ordered.contains(&file.path));
     write(others.chain(&orders))
 }
 
-/// Writes who is away.
+/// Writes the list of nodes that get no new clients.
 pub(in crate::supervisor) fn write_orders(setting: &Spec, away: &Away) -> io::Result<()> {
     write(&orders(setting, away)?)
 }
 
-/// What says who is away.
+/// The files that list the nodes that get no new clients.
 pub(in crate::supervisor) fn orders(setting: &Spec, away: &Away) -> io::Result<Vec<ConfigFile>> {
     let orders = setting.balancer.order_files(setting.deployment(), away);
     orders.map_err(io::Error::other)
 }
 
-/// Whether the file says what it should.
+/// Whether the file has the intended content.
 pub(in crate::supervisor) fn is_written(file: &ConfigFile) -> bool {
     fs::read(&file.path).is_ok_and(|content| content == file.content.as_bytes())
 }
 
-/// Writes the files. One that says what it should already stays as old as it is: that tells whether it was read since.
+/// Writes the files. A file that already has the intended content is not rewritten: its
+/// modification time shows whether the balancer has read it since.
 pub(in crate::supervisor) fn write<'a>(files: impl IntoIterator<Item = &'a ConfigFile>) -> io::Result<()> {
     let unwritten = files.into_iter().filter(|file| !is_written(file));
     for file in unwritten {

@@ -1,4 +1,5 @@
-//! Tells a balancer without runtime API what it has to know of each node: by its files, and new workers that read them.
+//! Sends the desired state of each node to a balancer without a runtime API: writes its files and
+//! starts new workers that read them.
 
 use std::time::Duration;
 
@@ -12,20 +13,22 @@ use crate::balancer::Away;
 use crate::platform::Identity;
 use crate::supervisor::spec::Spec;
 
-/// Between two changes at least: every one leaves workers behind that end with their last connection.
+/// Least time between two changes: each one leaves workers behind that end with their last
+/// connection.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Keeps the instance that is `master` at our opinion of each node. Ends when nobody has an opinion any more.
+/// Keeps the `master` process at the desired state of each node. Ends when the sender of desired
+/// states is dropped.
 pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut listener: Listener) {
     let mut told = DesiredStates::new();
-    // Said once, not with every attempt.
+    // Logged once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
         let wanted = listener.opinion.borrow_and_update().clone();
         let begun = Instant::now();
         if let Err(why) = put_in_force(master, signal, &listener.setting, &away(&wanted)).await {
             if failing.as_ref() != Some(&why) {
-                tracing::warn!("the balancer was not told: {why}");
+                tracing::warn!("the balancer did not get the nodes' states: {why}");
                 failing = Some(why);
             }
             sleep(AGAIN).await;

@@ -1,4 +1,4 @@
-//! The link to the balancer: what it is to know of each node, and what it was sent.
+//! The link to the balancer: the desired state of each node, and what was sent to the balancer.
 
 pub(super) mod config_files;
 pub(super) mod config_sync;

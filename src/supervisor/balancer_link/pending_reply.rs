@@ -1,4 +1,5 @@
-//! Orders about a node that are answered when the balancer does as they claim: it was told, and was inspected since.
+//! Orders about a node. An order is answered when the balancer is in the ordered state: the order
+//! was sent to it, and it was inspected after that.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +11,26 @@ use crate::supervisor::core::Core;
 use crate::supervisor::reload::state::Reload;
 use crate::supervisor::rollout::Who;
 
-/// Time for a balancer to be told of an order, and to do as it says.
+/// Time for a balancer to receive an order and to carry it out.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How an order about a node is answered: by what it took back that stood in the way, or why it is not in force.
+/// The answer to an order about a node: the overrides that the order undid, or why it is not in
+/// force.
 pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Vec<String>, Refusal>>;
 
 /// An order that is not answered yet.
 pub(in crate::supervisor) struct PendingReply {
     node: String,
     pub(in crate::supervisor) until: Instant,
-    /// When every instance had been told.
+    /// When the last instance received the order.
     told: Option<Instant>,
     took_back: Vec<String>,
     reply: Reply,
 }
 
 impl Core {
-    /// Answers an order about the node at once if it is refused, else when it is in force. `outcome` is what it took back.
+    /// Answers an order about the node: at once if it is refused, otherwise when it is in force.
+    /// `outcome` lists the overrides that it undid.
     pub(in crate::supervisor) fn promise(
         &mut self,
         node: &str,
@@ -49,7 +52,8 @@ impl Core {
         }
     }
 
-    /// A balancer instance was told of an order about the node, and `took_back` what others had set.
+    /// A balancer instance received an order about the node and undid `took_back`, which others had
+    /// set.
     pub(in crate::supervisor) fn took_back(&mut self, node: &str, took_back: Vec<String>) {
         for sentence in took_back {
             tracing::info!(node, "took back: {sentence}");
@@ -65,14 +69,15 @@ impl Core {
         }
     }
 
-    /// Answers those whose orders are in force, and those who have waited for too long.
+    /// Answers the orders that are in force, and those that have waited too long.
     pub(in crate::supervisor) fn answer_pending_replies(&mut self, now: Instant) {
-        // A new instance may have read the orders before this one; it is told when it has taken over.
+        // A new instance may have read its files before this order; the order is sent to it after
+        // it has taken over.
         let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
         for mut promise in std::mem::take(&mut self.pending_replies) {
             let drained = self.drains.contains_key(&promise.node);
             let orders = self.order_counts.get(&promise.node).copied().unwrap_or(0);
-            // A balancer that does not run reads of the order when it starts.
+            // A balancer that does not run reads the order when it starts.
             let is_told = !takes_over
                 && self.all_follow(&promise.node, |view| {
                     view.drained == drained && view.orders == orders
@@ -105,12 +110,16 @@ impl Core {
                     self.reason(&found, strictest)
                 ),
                 hint: Some(
-                    "`clusterctl reload` starts it afresh from the profile; the order stands".to_owned(),
+                    "`clusterctl reload` starts it again from the profile; the order stays in place"
+                        .to_owned(),
                 ),
             },
             None => Refusal {
-                error: format!("{kind} could not be told within {} s", ANSWER_TIMEOUT.as_secs()),
-                hint: Some("the order stands, and is given again until it is followed".to_owned()),
+                error: format!(
+                    "{kind} did not accept the order within {} s",
+                    ANSWER_TIMEOUT.as_secs()
+                ),
+                hint: Some("the order stays in place and is sent again until it is carried out".to_owned()),
             },
         }
     }

@@ -1,5 +1,5 @@
-//! A balancer instance that is replaced without a hand-over: the old one stops accepting and goes on with its connections, the new
-//! one is started on the ports that this frees.
+//! Replaces a balancer instance without a hand-over: the old process stops accepting and keeps its
+//! connections; the new process starts on the ports that this frees.
 
 use std::time::Instant;
 
@@ -10,8 +10,8 @@ use crate::supervisor::process::child::{Child, Event, State};
 use crate::supervisor::rollout::Who;
 
 impl Core {
-    /// Replaces instances that were told to end by others: they accept no connections any more, and would be missed until the
-    /// last one that they have is over.
+    /// Replaces instances that something outside this supervisor asked to end: they accept no
+    /// connections any more, and clients would be refused until the last open connection has ended.
     pub(in crate::supervisor) fn replace_leaving(&mut self, now: Instant) {
         let leaving = self
             .overrides
@@ -24,14 +24,14 @@ impl Core {
             let child = self.setting.title(Who::Balancer(instance));
             tracing::warn!(
                 child,
-                "accepts no connections any more: told to end by others; a new one is started"
+                "accepts no connections any more: it got a stop signal from outside; a new one is started"
             );
             self.replace(instance, now);
         }
     }
 
-    /// Starts a new process for the instance; the old one goes on with the connections that it has. Returns the new one, if it
-    /// could be started.
+    /// Starts a new process for the instance; the old one keeps its connections. Returns the new
+    /// process if it could be started.
     pub(in crate::supervisor) fn replace(&mut self, instance: usize, now: Instant) -> Option<Identity> {
         let who = Who::Balancer(instance);
         let old = self.children.get(&who).and_then(Child::process)?;
@@ -39,7 +39,7 @@ impl Core {
         self.overrides.forget(who);
         self.liveness.remove(&who);
         if let Err(error) = old.signal_group(self.setting.balancer.drain_signal()) {
-            tracing::error!(pid = old.pid, "it goes on to take clients: {error}");
+            tracing::error!(pid = old.pid, "the old process keeps taking clients: {error}");
         }
         self.children
             .insert(Who::Retired(old.pid), Child::retired(old, now));

@@ -1,4 +1,4 @@
-//! Tells one balancer instance what it has to know of each node, in order, until it has heard.
+//! Sends the desired state of each node to one balancer instance, in order, until it accepts it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,42 +18,44 @@ use crate::supervisor::health::liveness::ANSWER_TIMEOUT;
 use crate::supervisor::rollout::Who;
 use crate::supervisor::spec::Spec;
 
-/// A balancer that did not take an order is told again after this.
+/// Time after which a state that the balancer did not accept is sent again.
 pub(in crate::supervisor) const AGAIN: Duration = Duration::from_millis(250);
 
-/// What a balancer is told of a node's health.
+/// The health of a node as it is sent to the balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::supervisor) enum NodeHealth {
-    /// Nothing: we do not know better.
+    /// Not known: nothing is sent.
     #[default]
     Unknown,
-    /// Nothing either: it was down by the word of the supervisor before us, and we know no better. A balancer with checks of its
-    /// own may; what goes by files goes on by that word.
+    /// The previous supervisor reported the node down, and this one does not know its state yet.
+    /// Nothing is sent to a balancer with its own checks, because it may know better. A balancer
+    /// that reads files keeps treating the node as down.
     InheritedDown,
-    /// It serves.
+    /// The node serves.
     Up,
-    /// It answers, and is to get no clients yet. The balancer's own checks would raise it, so that is told again before
-    /// they can.
+    /// The node answers but must not get clients yet. The balancer's own checks would raise it, so
+    /// this state is sent again before they can.
     HeldDown,
-    /// It does not serve.
+    /// The node does not serve.
     Down,
 }
 
-/// What a balancer has to know of a node.
+/// The desired state of a node at the balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::supervisor) struct DesiredState {
     pub(in crate::supervisor) health: NodeHealth,
-    /// Whether it is to get nothing new.
+    /// Whether the node must get no new connections or sessions.
     pub(in crate::supervisor) drained: bool,
-    /// How many orders an operator has given about it: the same order given again is carried out again.
+    /// How many orders an operator has given about the node: the same order given again is carried
+    /// out again.
     pub(in crate::supervisor) orders: u32,
 }
 
-/// What a balancer has to know of each node, by name.
+/// The desired state of each node at the balancer, by name.
 pub(in crate::supervisor) type DesiredStates = BTreeMap<String, DesiredState>;
 
 impl NodeHealth {
-    /// Whether a balancer that was told so gives it nothing, and has closed its sessions.
+    /// Whether a balancer with this state sends the node nothing and has closed its sessions.
     pub(in crate::supervisor) fn is_down(self) -> bool {
         match self {
             NodeHealth::HeldDown | NodeHealth::Down => true,
@@ -61,13 +63,13 @@ impl NodeHealth {
         }
     }
 
-    /// Whether a balancer that goes by files, or has yet to start, is to give it nothing.
+    /// Whether a balancer that reads files, or has yet to start, must send the node nothing.
     fn is_away(self) -> bool {
         self.is_down() || self == NodeHealth::InheritedDown
     }
 }
 
-/// A balancer instance that is to hear our opinion.
+/// A balancer instance that receives the desired states.
 pub(in crate::supervisor) struct Listener {
     pub(in crate::supervisor) who: Who,
     pub(in crate::supervisor) setting: Arc<Spec>,
@@ -76,8 +78,8 @@ pub(in crate::supervisor) struct Listener {
 }
 
 impl Listener {
-    /// The instance has heard what it has to know of the node; news if it had not been `told` so before. `took_back` says what
-    /// others had set and this has undone.
+    /// The instance accepted the desired state of the node; an event is sent only if it differs
+    /// from what was `told` before. `took_back` lists the overrides by others that this has undone.
     pub(in crate::supervisor) async fn heard(
         &self,
         told: &mut DesiredStates,
@@ -99,7 +101,7 @@ impl Listener {
     }
 }
 
-/// Who gets nothing new, in this opinion.
+/// The nodes that get no new clients by these desired states.
 pub(in crate::supervisor) fn away(opinion: &DesiredStates) -> Away {
     let names = |is_meant: fn(&DesiredState) -> bool| {
         let meant = opinion.iter().filter(|(_, view)| is_meant(view));
@@ -111,14 +113,15 @@ pub(in crate::supervisor) fn away(opinion: &DesiredStates) -> Away {
     }
 }
 
-/// Keeps the instance behind `socket` at our opinion of each node. Told first is what is down, then what is drained:
-/// good news can wait. Ends when nobody has an opinion any more.
+/// Keeps the instance behind `socket` at the desired state of each node. Nodes that are down are
+/// sent first, then drained ones: good news can wait. Ends when the sender of desired states is
+/// dropped.
 pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener) {
     let setting = Arc::clone(&listener.setting);
     let socket = Socket::new(socket);
-    // Of an instance that we meet, we know nothing: it is told everything once.
+    // The state of a newly connected instance is not known, so everything is sent once.
     let mut told = DesiredStates::new();
-    // Said once, not with every attempt.
+    // Logged once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
         let wanted = listener.opinion.borrow_and_update().clone();
@@ -130,7 +133,7 @@ pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener)
                 Err(error) => {
                     let why = error.to_string();
                     if failing.as_ref() != Some(&why) {
-                        tracing::warn!(node, ?view, "the balancer was not told: {why}");
+                        tracing::warn!(node, ?view, "the balancer did not get the node's state: {why}");
                         failing = Some(why);
                     }
                 }
@@ -173,7 +176,7 @@ pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Spec>) {
     });
 }
 
-/// Asks through the balancer, until that is answered.
+/// Sends requests through the balancer until one is answered.
 pub(in crate::supervisor) fn find_elsewhere(
     node: String,
     setting: &Arc<Spec>,
@@ -207,7 +210,8 @@ pub(in crate::supervisor) fn find_elsewhere(
 
 // Private
 
-/// What is to be said to who was `told` so much, in that order. That a node is held back is said over and over.
+/// The updates still to send after `told`, downs first, then drains. A node that is held back is
+/// sent again each time.
 fn changes<'a>(wanted: &'a DesiredStates, told: &DesiredStates) -> Vec<(&'a String, &'a DesiredState)> {
     let mut changes: Vec<(&String, &DesiredState)> = wanted
         .iter()
@@ -217,7 +221,8 @@ fn changes<'a>(wanted: &'a DesiredStates, told: &DesiredStates) -> Vec<(&'a Stri
     changes
 }
 
-/// Waits until there is another opinion, or it is time to say this one `again`; false when nobody has one any more.
+/// Waits until the desired states change, or it is time to send them `again`; false when their
+/// sender is dropped.
 async fn is_wanted(opinion: &mut watch::Receiver<DesiredStates>, again: Option<Duration>) -> bool {
     match again {
         None => opinion.changed().await.is_ok(),
@@ -260,13 +265,13 @@ async fn update(
             };
             return take_back(socket, setting, node, before).await;
         }
-        // What others set at an instance that is met is theirs.
+        // Settings by others at a newly connected instance are left as they are.
         None => orders.undrain(socket, node).await?,
     }
     Ok(Vec::new())
 }
 
-/// Makes the node ready, and says what stood in the way at this instance.
+/// Makes the node ready. Returns the settings that stood in the way at this instance.
 async fn take_back(
     socket: &Socket,
     setting: &Spec,
@@ -282,7 +287,7 @@ async fn take_back(
     for frontend in closed {
         match socket.enable_frontend(&frontend).await {
             Ok(()) => opened.push(format!("frontend {frontend}, which was stopped")),
-            // One that was shut down stays so, which the status tells.
+            // A frontend that was shut down cannot be started again; the status shows it.
             Err(RuntimeError::Refused { .. }) => {}
             Err(error) => return Err(error),
         }

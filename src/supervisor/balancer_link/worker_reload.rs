@@ -1,4 +1,5 @@
-//! A balancer whose master starts new workers on a signal: told to, and watched until none of the old ones accepts.
+//! Reloads a balancer whose master starts new workers on a signal, and waits until no old worker
+//! accepts connections.
 //!
 //! ```text
 //!  signal ──▶ new workers ──▶ old ones shut down ──▶ in force
@@ -19,19 +20,17 @@ use crate::platform::usage::age;
 use crate::platform::{Identity, Worker};
 use crate::supervisor::logs::tail::tail;
 
-/// A master that has not done it for so long never will.
+/// A master that has not finished by then never will.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// Between two looks.
+/// Time between two looks at the workers.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// What a master says when it cannot do it; then the old workers go on.
+/// The log level with which a master reports that it cannot reload; the old workers then stay.
 const COMPLAINT: &str = "[emerg]";
-/// More of its words than it says at once.
+/// The number of log lines that are read, more than a master writes at once.
 const LOG_LINES: usize = 100;
 
-/// Lets `master` start new workers, and waits until the old ones accept nothing more.
-///
-/// # Errors
-/// When that does not happen, in words.
+/// Makes `master` start new workers, and waits until the old ones accept nothing more. Returns why
+/// that did not happen, as text.
 pub(in crate::supervisor) async fn turn_over(
     master: Identity,
     signal: Signal,
@@ -55,7 +54,7 @@ pub(in crate::supervisor) async fn turn_over(
         }
         if Instant::now() >= deadline {
             return Err(format!(
-                "it has not done so within {} s",
+                "its workers were not replaced within {} s",
                 RELOAD_TIMEOUT.as_secs()
             ));
         }
@@ -91,7 +90,7 @@ fn workers(master: Identity) -> Vec<Worker> {
         .collect()
 }
 
-/// What the master has complained of since its log was so long.
+/// The master's error message, if it logged one since its log had this length.
 fn complaint(log: &Path, since: u64) -> Option<String> {
     let lines = tail(log, since, LOG_LINES);
     let line = lines.iter().find_map(|line| line.split_once(COMPLAINT))?;

@@ -17,7 +17,7 @@ use super::rollout::{Rollout, Verb, Who};
 use crate::api::{ConnectionsBy, DrainOrder, ReadyOrder, Refusal};
 
 impl Core {
-    /// Lets no new connection or session reach a node. A second order replaces the first.
+    /// Keeps new connections and sessions from a node. A second order replaces the first.
     pub(in crate::supervisor) fn drain(
         &mut self,
         order: &DrainOrder,
@@ -28,7 +28,7 @@ impl Core {
         self.promise(&order.node, begun, reply, now);
     }
 
-    /// Undoes a drain; starts the node if that had stopped it.
+    /// Ends a drain; starts the node if the drain had stopped it.
     pub(in crate::supervisor) fn ready(
         &mut self,
         order: &ReadyOrder,
@@ -48,7 +48,7 @@ impl Core {
         });
     }
 
-    /// Does what is due on drained nodes that have so many `connections`.
+    /// Does what is due on drained nodes with this number of `connections`.
     pub(in crate::supervisor) fn counted(&mut self, connections: &[ConnectionsBy], now: Instant) {
         for (index, counted) in connections.iter().enumerate() {
             let node = self.setting.cluster.nodes.get(index);
@@ -64,7 +64,7 @@ impl Core {
                     tracing::info!(
                         node = name,
                         connections = counted.tcp + counted.http,
-                        "closing what is left"
+                        "closing the remaining connections"
                     );
                     self.cut_off(&name);
                     runtime_sync::cut(name, &self.setting);
@@ -77,27 +77,28 @@ impl Core {
         }
     }
 
-    /// Writes what a balancer instance that starts later has to know of nodes that get nothing new.
+    /// Writes the list of drained nodes for balancer instances that start later.
     pub(in crate::supervisor) fn write_orders(&self) {
         if let Err(error) = write_orders(&self.setting, &self.away()) {
-            tracing::error!("orders not written: {error}");
+            tracing::error!("cannot write the list of drained nodes: {error}");
         }
     }
 
     /// Writes everything that a balancer instance reads when it starts.
     pub(in crate::supervisor) fn write_configuration(&self) {
         if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
-            tracing::error!("configuration not written: {error}");
+            tracing::error!("cannot write the balancer's configuration: {error}");
         }
     }
 
-    /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it again.
+    /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it
+    /// again.
     pub(in crate::supervisor) fn rests(&self, index: usize) -> bool {
         let name = &self.setting.cluster.nodes[index].name;
         self.drains.get(name).is_some_and(Drain::has_stopped)
     }
 
-    /// Stops those that a drain was stopping when the supervisor before this one died.
+    /// Stops the nodes that a drain was stopping when the previous supervisor died.
     pub(in crate::supervisor) fn go_on_stopping(&mut self, now: Instant) {
         for index in 0..self.setting.cluster.nodes.len() {
             if self.rests(index) && self.adopted.contains(&Who::Node(index)) {
@@ -143,7 +144,8 @@ impl Core {
         if order.stop {
             self.own_node(&order.node)?;
         }
-        // Who orders it again, perhaps of a supervisor that has not heard of the others yet, takes nothing away.
+        // A repeated order, perhaps to a supervisor that does not know the other nodes' states yet,
+        // takes no further node away.
         let is_new = !self.drains.contains_key(&order.node);
         if !order.force && is_new && self.is_last(index) {
             return Err(Refusal {
@@ -167,7 +169,7 @@ impl Core {
         Ok(())
     }
 
-    /// What it takes back besides what others set at the balancer.
+    /// Undoes the drain. Returns what was undone beside the settings of others at the balancer.
     fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<Vec<String>, Refusal> {
         self.refuse_while_busy()?;
         let index = self.index(&order.node)?;
@@ -184,7 +186,7 @@ impl Core {
             took_back.push("held back after its failure".to_owned());
         }
         if self.hears_by_files() {
-            // They are written again now.
+            // The files are written again now.
             took_back.extend(
                 self.overrides
                     .edited_files()
@@ -196,7 +198,7 @@ impl Core {
         Ok(took_back)
     }
 
-    /// Whether a drain has stopped the node, and nobody has started it since.
+    /// Whether a drain has stopped the node, and it was not started since.
     fn is_stopped_by_drain(&self, index: usize) -> bool {
         let child = self.children.get(&Who::Node(index));
         self.rests(index) && child.is_some_and(Child::rests)

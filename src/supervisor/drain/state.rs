@@ -1,4 +1,4 @@
-//! An operator's order to empty a node, and what it still asks for.
+//! An operator's order to drain a node, and what remains to be done for it.
 //!
 //! ```text
 //!             deadline, close                no connection left, stop
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::DrainOrder;
 
-/// An order to empty a node; it survives us in the state file.
+/// An order to drain a node; the state file keeps it when the supervisor dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::supervisor) struct Drain {
     state: State,
-    /// When connections that are left are ended.
+    /// When the remaining connections are closed.
     close_at: Option<SystemTime>,
-    /// Whether the node is stopped once it is empty.
+    /// Whether the node is stopped once it has no connections.
     stop: bool,
 }
 
@@ -34,17 +34,17 @@ enum State {
     Stopped,
 }
 
-/// What is due.
+/// What is due for a drained node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Due {
-    /// End what is left.
+    /// Close the remaining connections.
     Close,
     /// Stop the node.
     Stop,
 }
 
 impl Drain {
-    /// What `order`, given now, asks for.
+    /// A drain by `order`, given now.
     pub(in crate::supervisor) fn new(order: &DrainOrder, now: SystemTime) -> Drain {
         let deadline = order.deadline.map(|deadline| now + deadline.duration());
         Drain {
@@ -54,7 +54,7 @@ impl Drain {
         }
     }
 
-    /// The same of a node that a drain has stopped already.
+    /// A drain by `order` of a node that an earlier drain has stopped already.
     pub(in crate::supervisor) fn of_stopped(order: &DrainOrder, now: SystemTime) -> Drain {
         Drain {
             state: State::Stopped,
@@ -62,17 +62,17 @@ impl Drain {
         }
     }
 
-    /// Whether the number of connections matters to it.
+    /// Whether the number of connections matters to this drain.
     pub(in crate::supervisor) fn counts(&self) -> bool {
         self.state != State::Stopped && (self.stop || self.close_at.is_some())
     }
 
-    /// Whether it has stopped the node.
+    /// Whether this drain has stopped the node.
     pub(in crate::supervisor) fn has_stopped(&self) -> bool {
         self.state == State::Stopped
     }
 
-    /// The node has `connections` now; what is due.
+    /// Returns what is due for a node that has `connections` now.
     pub(in crate::supervisor) fn after(&mut self, connections: u64, now: SystemTime) -> Option<Due> {
         match self.state {
             State::Emptying | State::Closing if connections == 0 && self.stop => {
@@ -83,7 +83,8 @@ impl Drain {
                 self.state = State::Closing;
                 Some(Due::Close)
             }
-            // Whatever slipped in between the order and its arrival is ended too.
+            // Connections that began between the order and its arrival at the balancer are closed
+            // too.
             State::Closing if connections > 0 => Some(Due::Close),
             State::Emptying | State::Closing | State::Stopped => None,
         }

@@ -1,4 +1,5 @@
-//! Nodes that fail: noticed, cut off, told of, and let come back.
+//! Node failures: detects them, closes the node's connections, informs the balancer, and lets the
+//! node get clients again.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +16,7 @@ use crate::supervisor::process::child::{self, State};
 use crate::supervisor::process::stop_sequence::StopSequence;
 use crate::supervisor::rollout::Who;
 
-/// A balancer that has not heard of a death by then is not waited for.
+/// How long a restart waits for the balancer to learn of a death.
 const TOLD_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Core {
@@ -51,20 +52,22 @@ impl Core {
         }
     }
 
-    /// How long the node with this index goes on to get no clients, if it gets none: a balancer that has not yet heard that it may
-    /// have some gives it none, either.
+    /// How much longer the node with this index gets no clients, if it gets none: a balancer that
+    /// does not know yet that the node may have clients sends it none, either.
     pub(in crate::supervisor) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
         let unheard = || self.is_told_of(&self.setting.cluster.nodes[index].name);
         let held = self.hold_downs[index].held_for(now);
         held.or_else(|| unheard().then_some(Duration::ZERO))
     }
 
-    /// Whether the node answers, and neither an order nor a failure of a short while ago keeps new clients from it.
+    /// Whether the node answers, and neither an order nor a recent failure keeps new clients from
+    /// it.
     pub(in crate::supervisor) fn takes_clients(&self, index: usize) -> bool {
         self.node_state(index) == NodeState::Up && !self.hold_downs[index].is_held()
     }
 
-    /// Lets those who are held back get clients when their time has come, or when nobody else takes any.
+    /// Lets nodes that are held back get clients when their time has come, or when no other node
+    /// takes any.
     pub(in crate::supervisor) fn let_come_back(&mut self, now: Instant) {
         for index in 0..self.hold_downs.len() {
             self.come_back(index, Event::Time, now);
@@ -79,7 +82,7 @@ impl Core {
         }
     }
 
-    /// Lets `event` happen to a node that has failed; changes nothing for others.
+    /// Applies `event` to a node that has failed; changes nothing for other nodes.
     pub(in crate::supervisor) fn come_back(&mut self, index: usize, event: Event, now: Instant) {
         let was = self.hold_downs[index];
         let is = was.after(event, self.setting.hold(), now);
@@ -104,7 +107,7 @@ impl Core {
         }
     }
 
-    /// A balancer instance has heard what it has to know of the node.
+    /// A balancer instance has accepted the desired state of the node.
     pub(in crate::supervisor) fn told(
         &mut self,
         who: Who,
@@ -121,7 +124,8 @@ impl Core {
         self.notice_cuts(now);
     }
 
-    /// Notices that every balancer instance that hears us has closed the sessions of a node that failed.
+    /// Notices that every connected balancer instance has closed the sessions of a node that
+    /// failed.
     pub(in crate::supervisor) fn notice_cuts(&mut self, now: Instant) {
         let running = self.failovers.all_running().map(|(node, _)| node.clone());
         for node in running.collect::<Vec<_>>() {
@@ -143,7 +147,8 @@ impl Core {
         }
     }
 
-    /// The kernel did not end what the balancer has to the node: it ends with the node's process.
+    /// The kernel did not close the balancer's connections to the node: they end with the node's
+    /// process.
     pub(in crate::supervisor) fn not_cut(&mut self, node: &str, now: Instant) {
         let Ok(index) = self.index(node) else { return };
         if !self.hears_by_files() {
@@ -151,7 +156,7 @@ impl Core {
         }
         tracing::warn!(node, "killed, because nothing else ends its connections");
         let event = if self.states[index].answers() {
-            // Only drained; it need not come back as one that has failed.
+            // The node was only drained; it is not held back like a node that has failed.
             child::Event::Stop(StopSequence::kill(), child::Then::Start)
         } else {
             child::Event::Hung
@@ -175,8 +180,8 @@ impl Core {
         }
     }
 
-    /// Balancer instances that were replaced cannot be told anything, nor can those without a runtime API: the kernel ends
-    /// what they have to the node.
+    /// Replaced balancer instances, and those without a runtime API, cannot receive orders: the
+    /// kernel closes their connections to the node.
     pub(in crate::supervisor) fn cut_off(&self, node: &str) {
         let Some(node) = self.setting.cluster.node(node).cloned() else {
             return;
@@ -199,8 +204,9 @@ impl Core {
         });
     }
 
-    /// Whether a child that has died is not started again for a moment. What it has left is to end first; and a balancer that hears by files takes one to hear that it is away,
-    /// and would meanwhile send back to it whom it has just lost.
+    /// Whether a dead child must not be started again yet. The processes that it has left must end
+    /// first. A balancer that reads files takes a moment to learn that the node is away, and would
+    /// meanwhile send the clients back to it that it has just lost.
     pub(in crate::supervisor) fn is_kept_away(&self, who: Who, now: Instant) -> bool {
         if self.is_blocked(who) {
             return true;
@@ -220,7 +226,7 @@ impl Core {
                 .any(|(node, failover)| node == name && failover.is_unheard(TOLD_TIMEOUT, now))
     }
 
-    /// Whether the balancer has no runtime API by which it could be told to end connections.
+    /// Whether the balancer has no runtime API through which it could close connections.
     pub(in crate::supervisor) fn hears_by_files(&self) -> bool {
         matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
     }
@@ -246,13 +252,13 @@ impl Core {
 
     // Private
 
-    /// Whether anybody has heard of the node that it is down.
+    /// Whether a balancer instance knows that the node is down.
     fn is_told_of(&self, node: &str) -> bool {
         let views = self.heard.values().filter_map(|heard| heard.get(node));
         views.into_iter().any(|view| view.health.is_down())
     }
 
-    /// Why a node that served does so no longer; `None` when that was ordered.
+    /// Why a node that served no longer does; `None` when that was ordered.
     fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
         let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
         match (state, child) {

@@ -1,11 +1,12 @@
-//! The latest failovers: those on their way, which events go on with, and those that are over, which are only told of.
+//! The latest failovers: those in progress, which events advance, and those that are over, which
+//! are only reported.
 
 use std::collections::VecDeque;
 
 use super::timeline::Failover;
 use crate::api;
 
-/// As many are remembered; the oldest is forgotten first.
+/// How many failovers are kept; the oldest is dropped first.
 const MAX_FAILOVERS: usize = 48;
 
 /// The latest failovers, the oldest first.
@@ -15,8 +16,8 @@ pub(in crate::supervisor) struct Failovers {
 }
 
 impl Failovers {
-    /// The node has failed. Whatever it was recovering from is over: what comes now is about this failure, and nobody would be
-    /// left to hear of the other one's end.
+    /// The node has failed. A failover that was in progress for it is over: later events belong to
+    /// this failure, and none would end the earlier one.
     pub(in crate::supervisor) fn begin(&mut self, node: &str, failover: Failover) {
         if let Some(former) = self.running(node) {
             former.end();
@@ -27,19 +28,19 @@ impl Failovers {
         self.latest.push_back((node.to_owned(), failover));
     }
 
-    /// The node's failover, if it is on its way.
+    /// The node's failover, if it is in progress.
     pub(in crate::supervisor) fn running(&mut self, node: &str) -> Option<&mut Failover> {
         let mut latest = self.latest.iter_mut().rev();
         let (_, failover) = latest.find(|(name, _)| name == node)?;
         Some(failover).filter(|failover| !failover.is_over())
     }
 
-    /// All that are on their way, each with its node.
+    /// All failovers in progress, each with its node.
     pub(in crate::supervisor) fn all_running(&self) -> impl Iterator<Item = &(String, Failover)> {
         self.latest.iter().filter(|(_, failover)| !failover.is_over())
     }
 
-    /// As others are told of them.
+    /// The failovers, as the API reports them.
     pub(in crate::supervisor) fn told(&self) -> api::Failovers {
         let told = self.latest.iter().map(|(node, failover)| failover.told(node));
         api::Failovers {

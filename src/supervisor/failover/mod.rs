@@ -1,4 +1,4 @@
-//! Failovers: found, measured, and remembered.
+//! Failovers: detected, measured, and kept for reports.
 
 pub(super) mod detect;
 pub(super) mod history;

@@ -6,21 +6,22 @@
 //!               closed its sessions   is answered by another node
 //! ```
 //!
-//! A node may be back before the others have happened: it is over when the node is no longer held back either.
+//! A node may be back before the other stages: the failover is over when the node is no longer held
+//! back either.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::api::{self, FailoverCause};
 
-/// A failover, on its way or over. Times are since the last sign of life.
+/// A failover, in progress or over. Times are counted from the last sign of life.
 #[derive(Clone, Debug)]
 pub(in crate::supervisor) struct Failover {
     cause: FailoverCause,
-    /// Why its process ended, if it did.
+    /// Why the node's process ended, if it did.
     why: Option<String>,
     began: Instant,
-    /// The same moment, for those who have no share in our clock.
+    /// The same moment by the wall clock, for readers outside this process.
     began_at: SystemTime,
     detected: Duration,
     cut: Option<Duration>,
@@ -30,7 +31,8 @@ pub(in crate::supervisor) struct Failover {
 }
 
 impl Failover {
-    /// Detected now, which the wall clock calls `wall`; the last sign of life was at `began`.
+    /// A failover detected at `now`, which the wall clock calls `wall`; the last sign of life was
+    /// at `began`.
     pub(in crate::supervisor) fn new(
         cause: FailoverCause,
         began: Instant,
@@ -51,22 +53,22 @@ impl Failover {
         }
     }
 
-    /// The same failover, of a node whose process ended for this reason.
+    /// Sets the reason for which the node's process ended.
     pub(in crate::supervisor) fn because(self, why: Option<String>) -> Failover {
         Failover { why, ..self }
     }
 
-    /// The balancer has closed the node's sessions. Whether that is news.
+    /// The balancer has closed the node's sessions. Returns whether that was not known before.
     pub(in crate::supervisor) fn cut(&mut self, now: Instant) -> bool {
         self.stage(now, |failover| &mut failover.cut)
     }
 
-    /// A request through the balancer was answered. Whether that is news.
+    /// A request through the balancer was answered. Returns whether that was not known before.
     pub(in crate::supervisor) fn elsewhere(&mut self, now: Instant) -> bool {
         self.stage(now, |failover| &mut failover.elsewhere)
     }
 
-    /// The node answers again. Whether that is news.
+    /// The node answers again. Returns whether that was not known before.
     pub(in crate::supervisor) fn back(&mut self, now: Instant) -> bool {
         self.stage(now, |failover| &mut failover.back)
     }
@@ -76,7 +78,8 @@ impl Failover {
         self.is_over = true;
     }
 
-    /// Whether the balancer does not know of it yet, for no longer than `patience` since we do.
+    /// Whether the balancer does not know of the failure yet, and `patience` has not passed since
+    /// its detection.
     pub(in crate::supervisor) fn is_unheard(&self, patience: Duration, now: Instant) -> bool {
         self.cut.is_none() && now.saturating_duration_since(self.began) < self.detected + patience
     }
@@ -86,12 +89,12 @@ impl Failover {
         self.cause
     }
 
-    /// Why its process ended, if it did.
+    /// Why the node's process ended, if it did.
     pub(in crate::supervisor) fn why(&self) -> Option<&str> {
         self.why.as_deref()
     }
 
-    /// From the last sign of life until clients are served elsewhere.
+    /// Time from the last sign of life until clients are served elsewhere.
     pub(in crate::supervisor) fn took(&self) -> Option<Duration> {
         self.elsewhere
     }
@@ -103,7 +106,7 @@ impl Failover {
             > limit
     }
 
-    /// As others are told of it; `node` is whose it is.
+    /// The failover of `node`, as the API reports it.
     pub(in crate::supervisor) fn told(&self, node: &str) -> api::Failover {
         let began = self.began_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         api::Failover {

@@ -5,9 +5,10 @@
 //!  Settled ────────────────▶ Away ─────────────────────▶ Filling ─────────────▶ Settled
 //! ```
 //!
-//! Connections live long and clients stick to their node, so a node that was away for a moment is empty for hours while the
-//! others hold what it had. That is no fault of the node, of the others, or of the balancer. It counts among the others again once
-//! it holds about as many connections as they do.
+//! Connections live long and clients stick to their node, so a node that was away for a moment
+//! stays empty for hours while the others hold its connections. That is not a fault of the node,
+//! the others, or the balancer. The node counts among the others again once it holds about as many
+//! connections as they do.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::observe::has_its_share;
 use crate::supervisor::balancer_link::runtime_sync::{DesiredState, NodeHealth};
 use crate::supervisor::core::Core;
 
-/// Connections are counted this often while a node is filling: counting a hundred thousand takes a while.
+/// Time between two counts of connections while a node is filling: counting 100,000 takes a while.
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long one node has had the time to get connections.
@@ -26,9 +27,9 @@ enum Settling {
     /// As long as the others.
     #[default]
     Settled,
-    /// It gets none.
+    /// The node gets no connections.
     Away,
-    /// It gets some again, since then.
+    /// The node gets connections again, since then.
     Filling { since: Instant },
 }
 
@@ -40,7 +41,7 @@ pub(in crate::supervisor) struct Settlings {
 }
 
 impl Settling {
-    /// The state of a node that `gets_clients` now, or not.
+    /// The next state of a node, by whether it `gets_clients` now.
     #[must_use]
     fn after(self, gets_clients: bool, now: Instant) -> Settling {
         match (self, gets_clients) {
@@ -52,7 +53,7 @@ impl Settling {
 }
 
 impl Settlings {
-    /// Of nodes of which those with the `filling` indices had less time than the others.
+    /// `count` nodes; those with the `filling` indices had less time than the others.
     pub(in crate::supervisor) fn new(count: usize, filling: &BTreeSet<usize>, now: Instant) -> Settlings {
         let node = |index| {
             if filling.contains(&index) {
@@ -75,14 +76,14 @@ impl Settlings {
         }
     }
 
-    /// The indices of nodes that fill, or will.
+    /// The indices of nodes that are filling or away.
     pub(in crate::supervisor) fn unsettled(&self) -> BTreeSet<usize> {
         let nodes = self.nodes.iter().enumerate();
         let unsettled = nodes.filter(|(_, node)| **node != Settling::Settled);
         unsettled.map(|(index, _)| index).collect()
     }
 
-    /// Whether connections are to be counted now because a node is filling.
+    /// Whether connections must be counted now because a node is filling.
     fn is_count_due(&mut self, now: Instant) -> bool {
         let fills = |node: &Settling| matches!(node, Settling::Filling { .. });
         let is_due = now >= self.next_count && self.nodes.iter().any(fills);
@@ -92,8 +93,9 @@ impl Settlings {
         is_due
     }
 
-    /// Settles the nodes that have their share by `has_share`, which is given a node's connections and those of the nodes that it is
-    /// compared with. Where none has settled, all that fill are compared with one another.
+    /// Settles the nodes that have their share. `has_share` gets a node's connections and the
+    /// connections of the nodes to compare with. Where no node has settled, all filling nodes are
+    /// compared with one another.
     fn settle(&mut self, connections: &[u64], has_share: impl Fn(u64, &[u64]) -> bool) {
         let of = |wanted: fn(&Settling) -> bool| {
             let nodes = self.nodes.iter().zip(connections);
@@ -117,7 +119,7 @@ impl Settlings {
 }
 
 impl Core {
-    /// Notices which nodes get clients. Before a balancer serves, none does, which is the same for all.
+    /// Updates which nodes get clients. Before a balancer serves, no node does, so all are equal.
     pub(in crate::supervisor) fn notice_settling(
         &mut self,
         views: &crate::supervisor::balancer_link::runtime_sync::DesiredStates,
@@ -137,7 +139,7 @@ impl Core {
         }
     }
 
-    /// Whether connections are to be counted now because a node is filling.
+    /// Whether connections must be counted now because a node is filling.
     pub(in crate::supervisor) fn is_count_due(&mut self, now: Instant) -> bool {
         self.settlings.is_count_due(now)
     }
@@ -159,7 +161,8 @@ impl Core {
 
 // Private
 
-/// Whether a balancer gives a node with this view new clients; `None` while we do not know.
+/// Whether a balancer with this desired state gives the node new clients; `None` while the state is
+/// not known.
 fn gets_clients(view: DesiredState) -> Option<bool> {
     match view.health {
         NodeHealth::Unknown => None,
@@ -172,7 +175,7 @@ fn gets_clients(view: DesiredState) -> Option<bool> {
 mod tests {
     use super::*;
 
-    /// Of four nodes, after the one with index 1 was away.
+    /// Four nodes, after the one with index 1 was away.
     fn after_a_death(now: Instant) -> Settlings {
         let mut settlings = Settlings::new(4, &BTreeSet::new(), now);
         for gets_clients in [false, true] {
@@ -197,7 +200,7 @@ mod tests {
         assert_eq!(settlings.unsettled(), BTreeSet::from([1]));
         settlings.settle(&[133, 128, 134, 133], within_five);
         assert!(settlings.unsettled().is_empty());
-        // What becomes of it then is judged.
+        // A settled node stays settled, whatever its connections.
         settlings.settle(&[133, 0, 134, 133], within_five);
         assert!(settlings.unsettled().is_empty());
     }

@@ -1,16 +1,17 @@
-//! Nodes that somebody else runs. Nobody waits until they answer; but each is asked once before the balancer is started, so that it
-//! begins with those that do, and gives no client to the others.
+//! External nodes. The start does not wait until they answer, but probes each once before the
+//! balancer is started: the balancer then starts with the nodes that answer, and sends no client to
+//! the others.
 
 use std::time::{Duration, Instant};
 
 use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Verb;
 
-/// Who has neither answered nor refused to within this time is met later.
+/// Time for a node to answer or refuse the first probe; later answers count when they come.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Whether a start has yet to hear from a node that somebody else runs.
+    /// Whether a start still waits for the first probe of an external node.
     pub(in crate::supervisor) fn gets_acquainted(&self, now: Instant) -> bool {
         self.rollout.verb == Verb::Start
             && now < self.began + PROBE_TIMEOUT

@@ -1,4 +1,5 @@
-//! When a node that has failed gets clients again: not before those that it had have found another one.
+//! When a node that has failed gets clients again: not before its former clients have found another
+//! node.
 //!
 //! ```text
 //!            has failed              answers             its time has come
@@ -8,14 +9,15 @@
 //!   │ its time            │                            │
 //!   ├─────────────────────┘                            │
 //!   └── from Away and Held: an order starts or stops ──┘
-//!       it, or nobody else takes clients
+//!       it, or no other node takes clients
 //! ```
 //!
-//! A killed node is running again 150 ms later, when most of its clients have not even come back. They are sticky to it:
-//! it would get them all, fresh and slow as it is, and the next death would hit the same ones. So it is held back for as
-//! long as the balancer's own checks would take to raise a server, `health.rise` times `health.interval`, since its
-//! sessions were cut; whoever comes in that time sticks to another node from then on. An order is somebody's will, and
-//! holds nothing back.
+//! A killed node runs again 150 ms later, when most of its clients have not yet reconnected. They
+//! are sticky to it: it would get all of them while it is fresh and slow, and the next death would
+//! hit the same clients. So the node is held back for as long as the balancer's own checks would
+//! take to raise a server, `health.rise` times `health.interval`, counted from the moment its
+//! sessions were cut. Clients that reconnect in that time stick to another node from then on. A
+//! start or stop by an operator's order does not hold a node back.
 
 use std::time::{Duration, Instant};
 
@@ -27,26 +29,26 @@ pub(in crate::supervisor) enum HoldDown {
     /// At once.
     #[default]
     Free,
-    /// It has failed and does not answer yet: not before then.
+    /// It has failed and does not answer yet; it gets no clients before `until`.
     Away { until: Instant },
-    /// It answers: then.
+    /// It answers; it gets clients at `until`.
     Held { until: Instant },
 }
 
-/// What happens to it.
+/// Events that change the hold-down of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Event {
-    /// It died, or answers nothing any more.
+    /// The node died, or no longer answers.
     Failed,
-    /// Its sessions were cut: from now on its clients look for another node.
+    /// The node's sessions were cut: from now on its clients look for another node.
     Cut,
-    /// It answers.
+    /// The node answers.
     Answers,
-    /// It was started or stopped by an order.
+    /// The node was started or stopped by an order.
     Ordered,
-    /// Nobody else takes clients.
+    /// No other node takes clients.
     Needed,
-    /// Time went on.
+    /// Time has passed.
     Time,
 }
 
@@ -65,17 +67,17 @@ impl HoldDown {
         }
     }
 
-    /// Whether it answers and gets no clients.
+    /// Whether the node answers and gets no clients.
     pub(in crate::supervisor) fn is_held(self) -> bool {
         matches!(self, HoldDown::Held { .. })
     }
 
-    /// How long it goes on to be held back, if it is.
+    /// How much longer the node is held back, if it is.
     pub(in crate::supervisor) fn held_for(self, now: Instant) -> Option<Duration> {
         self.wakes_at().map(|until| until.saturating_duration_since(now))
     }
 
-    /// When `Time` matters to it next.
+    /// When `Time` changes the state next.
     pub(in crate::supervisor) fn wakes_at(self) -> Option<Instant> {
         match self {
             HoldDown::Free | HoldDown::Away { .. } => None,
@@ -84,8 +86,8 @@ impl HoldDown {
     }
 }
 
-/// Which of the nodes have to take clients because nobody else does: those that answer, or if none does, all, so that
-/// whoever comes first serves. Nobody while one takes clients.
+/// The nodes that must take clients because no other node does: those that answer, or all nodes if
+/// none answers, so that the first one to answer serves. Empty while a node takes clients.
 pub(in crate::supervisor) fn needed(states: &[NodeState], hold_downs: &[HoldDown]) -> Vec<usize> {
     let answers = |state: &NodeState| *state == NodeState::Up;
     let mut nodes = states.iter().zip(hold_downs);
@@ -106,7 +108,7 @@ mod tests {
 
     const HOLD: Duration = Duration::from_secs(6);
 
-    /// What follows from `events`, each at its time in ms.
+    /// The state after `events`, each at its time in ms.
     fn after(began: Instant, events: &[(u64, Event)]) -> HoldDown {
         events.iter().fold(HoldDown::Free, |comeback, (ms, event)| {
             comeback.after(*event, HOLD, began + Duration::from_millis(*ms))
@@ -203,7 +205,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: free is who never failed, who was let go, and who has waited for its time.
+        /// A node is free only if it never failed, was released, or has waited for its time.
         #[test]
         fn nobody_who_failed_comes_back_before_its_time(
             steps in prop::collection::vec((event(), 0u64..4_000), 0..40),

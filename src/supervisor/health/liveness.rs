@@ -1,4 +1,4 @@
-//! Whether a node answers, judged from a row of probes that are in flight side by side.
+//! Whether a node answers, judged from probes in flight side by side.
 //!
 //! ```text
 //!            an answer             nothing answered for SILENCE while PROBES were asked
@@ -10,26 +10,26 @@
 //!                             the same silence
 //! ```
 //!
-//! An answer counts whenever it comes, so a node that takes 2.9 s is slow, and never silent. When the prober itself
-//! ran late, the silence may be its own, and does not count.
+//! An answer counts whenever it comes, so a node that takes 2.9 s is slow, but never silent. When
+//! the prober itself ran late, the silence may be the prober's own, and does not count.
 
 use std::time::{Duration, Instant};
 
-/// How long nothing must have been answered.
+/// How long a node must answer nothing to count as silent.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How many probes must have been asked in that time.
+/// How many probes must have been sent in that time.
 const PROBES: u32 = 3;
 /// Answers in a row that end a silence.
 const RISE: u32 = 2;
 
 /// Time between two probes.
 pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(1);
-/// A prober that runs so much behind its time distrusts itself.
+/// A prober that is later than this does not trust its own results.
 pub(in crate::supervisor) const MAX_TICK_DELAY: Duration = Duration::from_millis(500);
-/// A probe is given up after this; longer than `SILENCE`, so that slow answers are heard.
+/// Timeout of a probe; longer than `SILENCE`, so that slow answers count.
 pub(in crate::supervisor) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pulse of one port of one node.
+/// The liveness of one port of one node.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::supervisor) struct Liveness {
     state: State,
@@ -45,7 +45,7 @@ enum State {
 }
 
 impl Liveness {
-    /// The pulse of a node that has just answered.
+    /// A node that has just answered.
     pub(in crate::supervisor) fn beating(now: Instant) -> Liveness {
         Liveness {
             state: State::Beating,
@@ -54,7 +54,7 @@ impl Liveness {
         }
     }
 
-    /// The pulse of a node that nobody has heard of yet.
+    /// A node that has not been heard from yet.
     pub(in crate::supervisor) fn unheard(now: Instant) -> Liveness {
         Liveness {
             state: State::Unheard,
@@ -81,8 +81,9 @@ impl Liveness {
         };
     }
 
-    /// A probe could not be sent after all, which says nothing of a node that has answered before. Of one that has not, it is all
-    /// that there is to say: that it cannot be asked must come to light.
+    /// A probe could not be sent. For a node that has answered before, this means nothing. For any
+    /// other node it counts as an unanswered probe: that the node cannot be probed must become
+    /// visible.
     pub(in crate::supervisor) fn not_asked(&mut self) {
         if self.state != State::Unheard {
             self.asked_since = self.asked_since.saturating_sub(1);
@@ -96,7 +97,7 @@ impl Liveness {
         }
     }
 
-    /// Time went on; `late` when the prober itself did not run as it should have.
+    /// Time has passed; `late` when the prober itself ran late.
     pub(in crate::supervisor) fn judge(&mut self, now: Instant, late: bool) {
         if late {
             self.last_answer = now;
@@ -131,7 +132,7 @@ impl Liveness {
         self.state == State::Unheard
     }
 
-    /// Whether it has answered, and not fallen silent since.
+    /// Whether it has answered, and has not fallen silent since.
     pub(in crate::supervisor) fn is_beating(&self) -> bool {
         self.state == State::Beating
     }
@@ -142,7 +143,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Seconds until a node that answers after `delay` (never, if `None`) is called silent, within a minute.
+    /// Seconds until a node that answers after `delay` (never, if `None`) counts as silent, within
+    /// a minute.
     fn silent_after(delay: Option<Duration>) -> Option<u32> {
         let begin = Instant::now();
         let mut pulse = Liveness::beating(begin);

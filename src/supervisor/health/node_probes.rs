@@ -1,4 +1,4 @@
-//! What probes say of one node.
+//! The probe results of one node.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::observe::{Sample, Samples};
 use crate::probe::{Failure, Probe};
 use crate::supervisor::event::CoreEvent;
 
-/// The pulse of each of a node's ports, and how fast it answers.
+/// The liveness of each of a node's ports, and how fast it answers.
 pub(in crate::supervisor) struct NodeProbes {
     ports: Vec<Port>,
     samples: Samples,
@@ -20,14 +20,14 @@ pub(in crate::supervisor) struct NodeProbes {
 struct Port {
     probe: Probe,
     pulse: Liveness,
-    /// When each probe was sent that has no answer yet.
+    /// When each unanswered probe was sent.
     waiting: Vec<Instant>,
     /// How the last probe failed, if it did.
     failure: Option<Failure>,
 }
 
 impl NodeProbes {
-    /// Of a node that nobody has heard of yet.
+    /// Creates the state of a node that was not probed yet.
     pub(in crate::supervisor) fn new(probes: Vec<Probe>, now: Instant) -> NodeProbes {
         let ports = probes
             .into_iter()
@@ -38,13 +38,14 @@ impl NodeProbes {
         }
     }
 
-    /// What the node is asked.
+    /// The probes of the node.
     pub(in crate::supervisor) fn probes(&self) -> Vec<Probe> {
         self.ports.iter().map(|port| port.probe).collect()
     }
 
-    /// From now on it is asked by these `probes`; what is known of its ports stays known. A port that was not asked before is
-    /// as well as the others.
+    /// Replaces the node's `probes`; what is known of its ports is kept. A port that was not probed
+    /// before gets the state of a port that does not answer, if there is one, and counts as
+    /// answering otherwise.
     pub(in crate::supervisor) fn ask_as(&mut self, probes: Vec<Probe>, now: Instant) {
         let known = std::mem::take(&mut self.ports);
         let ill = known
@@ -60,14 +61,14 @@ impl NodeProbes {
         self.ports = ports.collect();
     }
 
-    /// Its process has just answered.
+    /// The node's process has just answered.
     pub(in crate::supervisor) fn revive(&mut self, now: Instant) {
         for port in &mut self.ports {
             *port = Port::new(port.probe, Liveness::beating(now));
         }
     }
 
-    /// Asks every port once; `node` is its index.
+    /// Probes every port once; `node` is the node's index.
     pub(in crate::supervisor) fn ask(&mut self, node: usize, news: &mpsc::Sender<CoreEvent>, asked: Instant) {
         for port in &mut self.ports {
             port.pulse.asked();
@@ -87,7 +88,8 @@ impl NodeProbes {
         }
     }
 
-    /// A probe that was sent to `target` at `asked` came back; `is_known_down` when the node's failure is known already.
+    /// A probe that was sent to `target` at `asked` returned; `is_known_down` when the node's
+    /// failure is known already.
     pub(in crate::supervisor) fn probed(
         &mut self,
         target: SocketAddr,
@@ -100,8 +102,8 @@ impl NodeProbes {
         let Some((index, port)) = ports.find(|(_, port)| port.probe.target == target) else {
             return;
         };
-        // The first port is the one that clients are measured by. A probe that is not waited for was sent to an earlier process,
-        // or while the prober itself ran late.
+        // Latency is measured at the first port. A probe that is not waited for was sent to an
+        // earlier process, or while the prober itself ran late.
         if port.is_awaited(asked) && index == 0 {
             let took = match &result {
                 Ok(took) => Some(*took),
@@ -118,20 +120,21 @@ impl NodeProbes {
         match &result {
             Ok(_) => port.pulse.answered(now),
             Err(failure) if failure.blames_node() => port.pulse.failed(),
-            // We had no descriptor or no port to ask with, which says nothing of the node.
+            // This process had no descriptor or port left for the probe, which does not concern the
+            // node.
             Err(_) => port.pulse.not_asked(),
         }
         port.failure = result.err();
     }
 
-    /// How long its latest probes took, and how long those have waited that have no answer yet.
+    /// The latencies of the node's latest probes, and the waiting times of unanswered ones.
     pub(in crate::supervisor) fn samples(&self, now: Instant) -> Samples {
         let waiting = self.ports.first().map_or(&[][..], |port| &port.waiting);
         let ages = waiting.iter().map(|asked| now.saturating_duration_since(*asked));
         self.samples.with_waiting(ages.collect())
     }
 
-    /// Time went on.
+    /// Time has passed.
     pub(in crate::supervisor) fn judge(&mut self, now: Instant, late: bool) {
         for port in &mut self.ports {
             port.pulse.judge(now, late);
@@ -146,14 +149,14 @@ impl NodeProbes {
         self.ports.iter().any(|port| port.pulse.is_unheard())
     }
 
-    /// Whether one of its ports has neither answered nor failed to yet.
+    /// Whether one of its ports has neither answered nor failed yet.
     pub(in crate::supervisor) fn is_unmet(&self) -> bool {
         self.ports
             .iter()
             .any(|port| port.pulse.is_unheard() && port.failure.is_none())
     }
 
-    /// What keeps it from being well, as far as that is known.
+    /// Why the node is not healthy, as far as that is known.
     pub(in crate::supervisor) fn ailment(&self) -> Option<&Failure> {
         let mut ill = self.ports.iter().filter(|port| !port.pulse.is_beating());
         ill.find_map(|port| port.failure.as_ref())
@@ -187,7 +190,7 @@ impl Port {
         }
     }
 
-    /// Whether the probe that was sent at `asked` was waited for; it is not any more.
+    /// Whether the probe that was sent at `asked` was waited for; it no longer is.
     fn is_awaited(&mut self, asked: Instant) -> bool {
         let place = self.waiting.iter().position(|waiting| *waiting == asked);
         place.map(|place| self.waiting.swap_remove(place)).is_some()
@@ -217,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Of a node with the ports 1 and 2, of which the second one has been asked in vain for four seconds.
+    /// A node with the ports 1 and 2; the second has not answered for four seconds.
     fn half_silent(began: Instant) -> NodeProbes {
         let mut vitals = NodeProbes::new(vec![probe(1), probe(2)], began);
         for second in 1..=4 {

@@ -1,4 +1,4 @@
-//! What we think of each node, and who hears of it: the balancer by its voice, an operator by the log.
+//! The state of each node, by its probes, and where it goes: to the balancer and to the log.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::supervisor::rollout::Who;
 use crate::supervisor::snapshot::node_state;
 
 impl Core {
-    /// Asks every running node for a sign of life, and judges what came back.
+    /// Probes every running node, and judges the results so far.
     pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
         let late = now.saturating_duration_since(self.next_probe) > MAX_TICK_DELAY;
         self.next_probe = now + INTERVAL;
@@ -42,14 +42,14 @@ impl Core {
         }
     }
 
-    /// What the node with this index does.
+    /// The state of the node with this index.
     pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
         let child = self.own_child(index);
         let is_drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
         node_state(child, &self.vitals[index], is_drained)
     }
 
-    /// Tells the log what has changed, and the balancer what it has to know of each node.
+    /// Logs what has changed, and sends the balancer the desired state of each node.
     pub(in crate::supervisor) fn update_desired_states(&mut self, now: Instant) {
         for index in 0..self.vitals.len() {
             self.notice(index, now);
@@ -64,7 +64,7 @@ impl Core {
         });
     }
 
-    /// The balancer instance serves: from now on it hears our opinion.
+    /// The balancer instance serves: from now on it receives desired states.
     pub(in crate::supervisor) fn begin_sync(&mut self, who: Who, now: Instant) {
         self.update_desired_states(now);
         self.silence(who);
@@ -87,7 +87,7 @@ impl Core {
         self.sync_tasks.insert(who, voice.abort_handle());
     }
 
-    /// Nobody tells the balancer instance anything any more, and what it has heard is forgotten.
+    /// Stops sending desired states to the balancer instance, and forgets what it has accepted.
     pub(in crate::supervisor) fn silence(&mut self, who: Who) {
         self.heard.remove(&who);
         if let Some(voice) = self.sync_tasks.remove(&who) {
@@ -95,8 +95,9 @@ impl Core {
         }
     }
 
-    /// Whether every balancer instance that hears us has heard of the node what `is_enough`. Of several, one that answers
-    /// nothing hears nothing, and is given no clients.
+    /// Whether every connected balancer instance has accepted a state of the node that `is_enough`.
+    /// Of several instances, one that does not answer is skipped: it receives nothing, and gets no
+    /// clients.
     pub(in crate::supervisor) fn all_follow(
         &self,
         node: &str,
@@ -111,18 +112,19 @@ impl Core {
             })
     }
 
-    /// Whether the instance is one of several, and does not answer: it is told nothing, and given no clients.
+    /// Whether the instance is one of several and does not answer: it receives nothing, and gets no
+    /// clients.
     pub(in crate::supervisor) fn is_deaf(&self, who: Who) -> bool {
         self.listening.is_some() && self.is_silent(who)
     }
 
-    /// Whether the balancer instance answers nothing.
+    /// Whether the balancer instance does not answer.
     pub(in crate::supervisor) fn is_silent(&self, who: Who) -> bool {
         let pulse = self.liveness.get(&who);
         pulse.is_some_and(|pulse| pulse.silent_since().is_some())
     }
 
-    /// A balancer instance has given a sign of life, or has not.
+    /// A balancer instance has answered a probe, or has not.
     pub(in crate::supervisor) fn balancer_answered(&mut self, who: Who, answered: bool, now: Instant) {
         match self.liveness.get_mut(&who) {
             Some(pulse) if answered => pulse.answered(now),
@@ -131,14 +133,14 @@ impl Core {
         }
     }
 
-    /// The nodes that get nothing new, for a balancer that reads of them in its files.
+    /// The nodes that get no new clients, for a balancer that reads them from its files.
     pub(in crate::supervisor) fn away(&self) -> Away {
         runtime_sync::away(&self.views())
     }
 
     // Private
 
-    /// Asks the balancer for a sign of life, and kills one that has given none for too long.
+    /// Probes the balancer instances, and kills one that has not answered for too long.
     fn probe_balancers(&mut self, now: Instant, late: bool) {
         let up: Vec<(Who, Identity)> = self
             .children
@@ -154,7 +156,7 @@ impl Core {
             pulse.asked();
             let name = self.setting.title(who);
             match (was, pulse.silent_since()) {
-                (None, Some(_)) => tracing::error!(child = name, "the balancer runs, and answers nothing"),
+                (None, Some(_)) => tracing::error!(child = name, "the balancer runs but does not answer"),
                 (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),
                 (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
                     self.apply(who, Event::Hung, now);
@@ -164,7 +166,8 @@ impl Core {
             let (sign, news) = (self.setting.sign(instance), self.news.clone());
             tokio::spawn(async move {
                 let asked = tokio::time::timeout(ANSWER_TIMEOUT, sign.lacks(process)).await;
-                // A process whose socket is gone does not hang by that: what it does with clients is inspected elsewhere.
+                // A process without its socket is not hung for that reason: the inspection shows
+                // what it does with clients.
                 let answered = match asked {
                     Ok(None) => true,
                     Ok(Some(_)) => sign.is_unreachable().await.is_some(),
@@ -181,7 +184,7 @@ impl Core {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// What the balancer has to know of each node.
+    /// The desired state of each node at the balancer.
     fn views(&self) -> DesiredStates {
         let nodes = self.setting.cluster.nodes.iter().enumerate();
         nodes
@@ -189,7 +192,7 @@ impl Core {
             .collect()
     }
 
-    /// What the balancer has to know of the node.
+    /// The desired state of the node at the balancer.
     fn view(&self, index: usize) -> DesiredState {
         let name = &self.setting.cluster.nodes[index].name;
         let drained = self.drains.contains_key(name);
@@ -198,7 +201,8 @@ impl Core {
             _ if !self.knows(index) && were_down() => NodeHealth::InheritedDown,
             _ if !self.knows(index) => NodeHealth::Unknown,
             state if !state.answers() => NodeHealth::Down,
-            // A drain keeps clients from it already, and the balancer shows that it is drained and not down.
+            // A drain already keeps clients from the node, and the balancer shows it as drained,
+            // not down.
             _ if self.hold_downs[index].is_held() && !drained => NodeHealth::HeldDown,
             _ => NodeHealth::Up,
         };
@@ -209,8 +213,8 @@ impl Core {
         }
     }
 
-    /// Whether we may judge the node: one that served before we came is well until we know better. One that somebody else runs
-    /// is not, unless it has answered.
+    /// Whether the node's state is known. A node that served before this supervisor started counts
+    /// as up until a probe shows otherwise. An external node does not, unless it has answered.
     fn knows(&self, index: usize) -> bool {
         match self.own_child(index) {
             Some(child) => {

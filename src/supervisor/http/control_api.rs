@@ -1,4 +1,4 @@
-//! The control API: requests in, the core's answers out.
+//! The control API: forwards requests to the core, and returns its answers.
 
 use std::sync::Arc;
 
@@ -29,14 +29,14 @@ use crate::supervisor::shards::totals::gathered;
 use crate::supervisor::snapshot::Snapshot;
 use crate::supervisor::spec::Spec;
 
-/// What handlers need.
+/// The state that handlers need.
 #[derive(Clone)]
 pub(in crate::supervisor) struct Desk {
     pub(in crate::supervisor) setting: Arc<ArcSwap<Spec>>,
     pub(in crate::supervisor) news: mpsc::Sender<CoreEvent>,
-    /// nginx's, when that is the balancer.
+    /// nginx's access log, when nginx is the balancer.
     pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
-    /// BEAM nodes.
+    /// The statistics of BEAM nodes.
     pub(in crate::supervisor) emulators: Arc<Emulators>,
 }
 
@@ -60,7 +60,7 @@ pub(in crate::supervisor) fn control(desk: Desk) -> Router {
         .with_state(desk)
 }
 
-/// What anybody may read, for the `observe` listener.
+/// The routes that need no permission, for the `observe` listener.
 pub(in crate::supervisor) fn public(desk: Desk) -> Router {
     Router::new()
         .route("/metrics", get(metrics_page))
@@ -107,9 +107,9 @@ async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
     }))
 }
 
-/// The balancer does not say how it is.
+/// The answer when the balancer does not report its statistics.
 fn untold(setting: &Spec, error: &dyn std::error::Error) -> Refused {
-    let error = format!("{} does not tell: {error}", setting.balancer.kind());
+    let error = format!("no statistics from {}: {error}", setting.balancer.kind());
     Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
 }
 
@@ -156,8 +156,8 @@ async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Ans
 }
 
 async fn unknown() -> Refused {
-    let error = "this supervisor knows no such request".to_owned();
-    let hint = Some("is it of an older or newer version than this command?".to_owned());
+    let error = "this supervisor does not know this request".to_owned();
+    let hint = Some("the supervisor may be of an older or newer version than this command".to_owned());
     Refused(StatusCode::NOT_FOUND, Refusal { error, hint })
 }
 
@@ -180,8 +180,8 @@ impl Desk {
         Ok(health)
     }
 
-    /// How everything is, and the connections of each node. Those are counted before: a node that has lost its connections in between
-    /// is known to be away then, instead of being up and empty.
+    /// The state of everything, and the connections of each node. Connections are counted first: a
+    /// node that loses its connections in between is then shown as away, not as up and empty.
     async fn counted(&self) -> Result<(Snapshot, Vec<ConnectionsBy>, Arc<Spec>), Refused> {
         let (drains, setting) = (self.look().await?.drains(), self.setting.load_full());
         let connections = census(&setting, drains).await;
@@ -198,7 +198,7 @@ impl Desk {
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refused> {
         let gone = || {
             let refusal = Refusal {
-                error: "the supervisor is ending".to_owned(),
+                error: "the supervisor is shutting down".to_owned(),
                 hint: None,
             };
             Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
@@ -212,7 +212,7 @@ impl Desk {
     }
 }
 
-/// The body of an order; one that is none is refused in our words.
+/// The body of an order; the error for a malformed body is this API's own.
 struct Order<T>(T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {

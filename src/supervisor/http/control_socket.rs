@@ -9,13 +9,14 @@ use axum::serve::Listener;
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
-/// A UNIX listener that lets in whoever the kernel says is us, or root.
+/// A UNIX listener that accepts only this user and root, as the kernel reports the peer.
 pub(in crate::supervisor) struct Doorway {
     listener: UnixListener,
 }
 
 impl Doorway {
-    /// Listens at `path`, in place of a dead supervisor's socket. The caller holds the cluster's lock.
+    /// Listens at `path`, replacing a dead supervisor's socket. The caller holds the cluster's
+    /// lock.
     pub(in crate::supervisor) fn open(path: &Path) -> io::Result<Doorway> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -38,8 +39,8 @@ impl Listener for Doorway {
                 Ok(peer) if peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw() => {
                     return (stream, address);
                 }
-                Ok(peer) => tracing::warn!(uid = peer.uid(), "refused a stranger on the control socket"),
-                Err(error) => tracing::warn!("refused somebody unknown on the control socket: {error}"),
+                Ok(peer) => tracing::warn!(uid = peer.uid(), "refused another user on the control socket"),
+                Err(error) => tracing::warn!("refused a peer of unknown user on the control socket: {error}"),
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The `observe` listener: read-only, for whoever can reach it, and bounded, because that may be anybody.
+//! The `observe` listener: read-only, open to every client that can reach it, and therefore
+//! bounded.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,14 +15,14 @@ use tokio::sync::Semaphore;
 
 use crate::base::shutdown::Shutdown;
 
-/// Connections at the same time. The supervisor's descriptors are needed for its children.
+/// Connections at the same time. The supervisor needs its descriptors for its children.
 const PLACES: usize = 64;
-/// For a whole request header, and between two requests.
+/// Timeout for a whole request header, and between two requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// After a failed accept, which is most likely for want of descriptors.
+/// Wait after a failed accept; the usual cause is a lack of descriptors.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Serves `pages` on `address` until the end is ordered.
+/// Serves `pages` on `address` until the shutdown is ordered.
 pub(in crate::supervisor) async fn serve(
     address: SocketAddr,
     pages: Router,
@@ -38,7 +39,7 @@ pub(in crate::supervisor) async fn serve(
             tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             continue;
         };
-        // Whoever comes when it is full is turned away.
+        // When all places are taken, a new connection is closed at once.
         let Ok(place) = places.clone().try_acquire_owned() else {
             continue;
         };
@@ -49,7 +50,7 @@ pub(in crate::supervisor) async fn serve(
                 .header_read_timeout(REQUEST_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), pages);
             tokio::select! {
-                // What a reader does with its connection is its own affair.
+                // An error of a client's connection does not matter here.
                 _ = connection => {}
                 () = end.ordered() => {}
             }

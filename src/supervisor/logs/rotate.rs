@@ -1,4 +1,5 @@
-//! Keeps log files small by copy-and-truncate: children hold theirs open for appending, and must not notice.
+//! Keeps log files small by copy-and-truncate: children keep their logs open for appending, and
+//! must not notice.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -8,13 +9,13 @@ use std::time::Duration;
 use crate::platform::RunDir;
 use crate::supervisor::nginx::access_log;
 
-/// Between two looks at the sizes.
+/// Time between two checks of the sizes.
 pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(10);
-/// A log that is larger becomes `NAME.log.1`; the one before that is gone.
+/// A log that is larger becomes `NAME.log.1`, which replaces the previous one.
 pub(in crate::supervisor) const LARGE: u64 = 10 * 1024 * 1024;
 
-/// Rotates every log in `run_dir` that has grown large, but for the one that its [reader](access_log) rotates. Lines written
-/// while one is copied may be lost.
+/// Rotates every log in `run_dir` that has grown large, except the one that its
+/// [reader](access_log) rotates. Lines written while a log is copied may be lost.
 pub(in crate::supervisor) fn rotate(run_dir: &RunDir) {
     let Ok(entries) = fs::read_dir(run_dir.logs()) else {
         return;
@@ -27,12 +28,12 @@ pub(in crate::supervisor) fn rotate(run_dir: &RunDir) {
             && path.extension().is_some_and(|extension| extension == "log")
             && let Err(error) = copy_and_truncate(&path, || Ok(()))
         {
-            tracing::warn!(log = %path.display(), "not rotated: {error}");
+            tracing::warn!(log = %path.display(), "cannot rotate the log: {error}");
         }
     }
 }
 
-/// Moves what is in `log` to the [former] one. What `at_last` does comes just before the log is emptied.
+/// Copies `log` to the [former] one and empties it. `at_last` runs just before the log is emptied.
 pub(in crate::supervisor) fn copy_and_truncate(
     log: &Path,
     at_last: impl FnOnce() -> io::Result<()>,
@@ -43,7 +44,7 @@ pub(in crate::supervisor) fn copy_and_truncate(
     log.set_len(0)
 }
 
-/// Where the log's content goes.
+/// The file to which the log's content is copied.
 pub(in crate::supervisor) fn former(log: &Path) -> PathBuf {
     let mut former = log.as_os_str().to_owned();
     former.push(".1");

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// More than that is not read, however long its lines are.
+/// No more than this is read, however long the lines are.
 const MAX_BYTES: u64 = 16 * 1024;
 
-/// The last `lines` lines of the file at `path` that were written at or after byte `since`; none when it cannot be read.
+/// The last `lines` lines of the file at `path` that were written at or after byte `since`; none
+/// when the file cannot be read.
 pub(in crate::supervisor) fn tail(path: &Path, since: u64, lines: usize) -> Vec<String> {
     read_end(path, since).map_or_else(
         |_| Vec::new(),
@@ -26,7 +27,7 @@ pub(in crate::supervisor) fn tail(path: &Path, since: u64, lines: usize) -> Vec<
 fn read_end(path: &Path, since: u64) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    // A log that is shorter than it was has been rotated.
+    // A log that has become shorter has been rotated.
     let since = if since > length { 0 } else { since };
     file.seek(SeekFrom::Start(since.max(length.saturating_sub(MAX_BYTES))))?;
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
-//! nginx's access log, read along: what it tells is kept, however often the file begins anew.
+//! Follows nginx's access log: the counts are kept however often the file starts again.
 //!
-//! Whoever rotates a log that is read must not lose what was not read yet, so this one is rotated here, by its reader.
+//! Rotation must not lose lines that were not read yet, so the reader itself rotates this log.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,21 +19,22 @@ use crate::supervisor::logs::rotate;
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Record;
 
-/// Its name among the logs.
+/// The log's file name.
 pub(in crate::supervisor) use crate::render::NGINX_ACCESS_LOG as NAME;
-/// Between two looks at the file.
+/// Time between two reads of the file.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Of a look, so much is read at most: that is a second's work, and two hundred thousand lines.
+/// The most that one read covers: the work of about a second, 200,000 lines.
 const MOST_AT_ONCE: u64 = 64 * 1024 * 1024;
-/// What is read at once.
+/// The size of one block that is read.
 const BLOCK: usize = 64 * 1024;
 
-/// The log, and what it has told.
+/// The log, and the counts from it.
 pub(in crate::supervisor) struct AccessLog(Mutex<Reader>);
 
 impl AccessLog {
-    /// The one of this cluster's balancer, if that is nginx. Of a new nginx it tells what is written from now on; of one that
-    /// `record` knows all since that has started, as far as the file and the one before it go back.
+    /// The access log of this cluster's balancer, if that is nginx. For a new nginx, it counts what
+    /// is written from now on; for one that `record` knows, everything since that nginx started, as
+    /// far as the file and the one before it go back.
     pub(in crate::supervisor) fn of(setting: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
         let kind = setting.balancer.kind();
         if kind != BalancerKind::Nginx {
@@ -53,7 +54,7 @@ impl AccessLog {
         Some(Arc::new(AccessLog(Mutex::new(reader))))
     }
 
-    /// Reads along until the end is ordered.
+    /// Follows the log until the shutdown is ordered.
     pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: Shutdown) {
         let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,7 +67,7 @@ impl AccessLog {
         }
     }
 
-    /// What it has told until now.
+    /// The counts until now.
     pub(in crate::supervisor) async fn tally(self: &Arc<Self>) -> Tally {
         let tally = self.with_reader(|reader| {
             reader.go_on();
@@ -77,7 +78,7 @@ impl AccessLog {
 
     // Private
 
-    /// On a thread where it may take a while.
+    /// Runs `work` on a thread where it may block.
     async fn with_reader<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
@@ -94,17 +95,17 @@ impl AccessLog {
 
 struct Reader {
     path: PathBuf,
-    /// The file that was read, and up to where.
+    /// The file that was read, and the position up to which it was read.
     inode: u64,
     position: u64,
     lines: Lines,
     tally: Tally,
-    /// Why it could last not be read; said once.
+    /// Why the last read failed; logged once.
     trouble: Option<String>,
 }
 
 impl Reader {
-    /// Reads what is written from now on.
+    /// A reader of what is written from now on.
     fn at_end(path: PathBuf) -> Reader {
         let (inode, position) = std::fs::metadata(&path).map_or((0, 0), |log| (log.ino(), log.len()));
         Reader {
@@ -117,7 +118,7 @@ impl Reader {
         }
     }
 
-    /// Reads all that was written since `start`, what was rotated away last included.
+    /// A reader of everything written since `start`, including the file that was last rotated.
     fn since(path: PathBuf, start: SystemTime) -> Reader {
         let seconds = start.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let former = rotate::former(&path);
@@ -131,7 +132,7 @@ impl Reader {
         };
         let is_of_it = |log: std::fs::Metadata| log.modified().is_ok_and(|written| written >= start);
         if std::fs::metadata(&former).is_ok_and(is_of_it) {
-            // Who has written it has read it, too: without it, less is told.
+            // If the rotated file cannot be read, the counts are only lower.
             let _told_or_not = File::open(former).and_then(|mut log| reader.read(&mut log));
             reader.lines.cut(&mut reader.tally);
             reader.position = 0;
@@ -139,24 +140,24 @@ impl Reader {
         reader
     }
 
-    /// Reads what is new, and rotates the file when it has grown large.
+    /// Reads the new lines, and rotates the file when it has grown large.
     fn go_on(&mut self) {
         let done = self.look().and_then(|_| self.rotate());
         let trouble = done.err().map(|error| error.to_string());
         if let Some(why) = trouble.as_ref().filter(|_| trouble != self.trouble) {
-            tracing::warn!(log = %self.path.display(), "not read: {why}");
+            tracing::warn!(log = %self.path.display(), "cannot read the log: {why}");
         }
         self.trouble = trouble;
     }
 
-    /// Reads what is new, and says whether that is all.
+    /// Reads the new lines. Returns whether the end was reached.
     fn look(&mut self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             opened => opened?,
         };
         let log = file.metadata()?;
-        // Somebody else has moved or emptied it.
+        // Another process has moved or emptied the file.
         if self.inode != log.ino() || log.len() < self.position {
             self.begin_anew();
         }
@@ -169,12 +170,13 @@ impl Reader {
             return Ok(());
         }
         let path = self.path.clone();
-        // What is written while the file is copied is in the copy or not; it is read here in any case.
+        // Lines written while the file is copied may or may not be in the copy; they are read here
+        // in any case.
         rotate::copy_and_truncate(&path, || {
             let is_all = self.look()?;
             is_all
                 .then_some(())
-                .ok_or_else(|| io::Error::other("it grows faster than it is read"))
+                .ok_or_else(|| io::Error::other("the log grows faster than it is read"))
         })?;
         self.begin_anew();
         Ok(())
@@ -185,7 +187,8 @@ impl Reader {
         self.position = 0;
     }
 
-    /// Reads on from where it was, to the end, or as much as is read at once; says whether that was the end.
+    /// Reads on from the last position, to the end or up to the most that one read covers. Returns
+    /// whether the end was reached.
     fn read(&mut self, file: &mut File) -> io::Result<bool> {
         let until = file.seek(SeekFrom::Start(self.position))? + MOST_AT_ONCE;
         let mut block = vec![0; BLOCK];
@@ -236,7 +239,7 @@ mod tests {
         assert_eq!(sessions(&mut reader), 0);
         append(&path, &LINE.repeat(2));
         assert_eq!(sessions(&mut reader), 2);
-        // Half a line is none yet.
+        // A partial line does not count yet.
         append(&path, &LINE[..5]);
         assert_eq!(sessions(&mut reader), 2);
         append(&path, &LINE[5..]);

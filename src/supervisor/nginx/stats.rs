@@ -12,11 +12,13 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::count_established;
 use crate::supervisor::spec::Spec;
 
-/// All that is known of the nginx whose status page is `page`, while the cluster is as `status` says, others keep the clients of
-/// the listeners `out_of` from each node, and its access log has told `tally`. That has to be read first: who ends in between is missed for a moment, instead of being counted twice.
+/// Statistics of the nginx whose status page is `page`. `status` is the state of the cluster,
+/// `out_of` the listeners whose clients others keep from each node, and `tally` the counts of its
+/// access log. The tally must be read first: a request that ends in between is then missed for a
+/// moment, and not counted twice.
 ///
 /// # Errors
-/// When it does not answer.
+/// When nginx's status page does not answer.
 pub(in crate::supervisor) async fn stats(
     setting: &Spec,
     page: StatusPage,
@@ -40,7 +42,7 @@ pub(in crate::supervisor) async fn stats(
 
 // Private
 
-/// Clients' connections at each kind's listener; none when the kernel does not tell.
+/// Clients' connections at each kind's listener; zeros when the kernel does not report them.
 async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
     let listen = &setting.cluster.listen;
     let ports = Kind::ALL.map(|kind| match kind {
@@ -50,7 +52,7 @@ async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
         Kind::Sse => [listen.sse, None],
     });
     let addresses = setting.plan.addresses.as_slice();
-    // One wildcard has the connections of both families.
+    // A listener on an unspecified address has the connections of both families.
     let any = addresses.iter().position(IpAddr::is_unspecified);
     let addresses = any.map_or(addresses, |any| &addresses[any..=any]);
     let (places, listeners): (Vec<usize>, Vec<SocketAddr>) = ports
@@ -63,7 +65,7 @@ async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
                 .map(move |ip| (place, SocketAddr::new(*ip, port)))
         })
         .unzip();
-    // Reading a hundred thousand sockets takes a while.
+    // Reading 100,000 sockets takes a while.
     let counting = tokio::task::spawn_blocking(move || count_established(&listeners, &[PROBE_SOURCE]));
     let mut counts = [0; Kind::ALL.len()];
     match counting.await {
@@ -71,7 +73,7 @@ async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
             .iter()
             .zip(counted)
             .for_each(|(place, count)| counts[*place] += count),
-        Ok(Err(error)) => tracing::warn!("clients' connections not counted: {error}"),
+        Ok(Err(error)) => tracing::warn!("cannot count clients' connections: {error}"),
         Err(_) => {}
     }
     counts

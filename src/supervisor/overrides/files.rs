@@ -1,4 +1,5 @@
-//! Configuration files that were edited after we wrote them, and what an edited nginx.conf does with nodes.
+//! Configuration files that were edited after this supervisor wrote them, and the effect of an
+//! edited nginx.conf on nodes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +13,9 @@ use crate::profile::Cluster;
 use crate::supervisor::balancer_link::config_files::is_written;
 use crate::supervisor::balancer_link::worker_reload::is_in_force;
 
-/// Which of the `files` were edited. Those of a balancer that goes by its files have a `master`: whether an edit is in force
-/// is then known, and what it does with the nodes of `cluster`.
+/// The `files` that were edited. For a balancer that reads its orders from files, `master` is its
+/// process: it is then known whether an edit is in force, and what the edit does to the nodes of
+/// `cluster`.
 pub(super) fn edited(files: &[ConfigFile], master: Option<Identity>, cluster: &Cluster) -> BTreeSet<Finding> {
     let mut findings = BTreeSet::new();
     for file in files.iter().filter(|file| !is_written(file)) {
@@ -40,7 +42,8 @@ fn name(path: &Path) -> String {
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// Nodes that are servers of an upstream in what was `written`, and not in what the file `is` now.
+/// Nodes that are servers of an upstream in the `written` text, and not in the file's text now,
+/// `is`.
 fn taken_out(written: &str, is: &str, file: &str, cluster: &Cluster) -> Vec<Override> {
     let (planned, found) = (upstream_servers(written), upstream_servers(is));
     let missing = planned.iter().filter(|server| !found.contains(*server));
@@ -60,7 +63,7 @@ fn taken_out(written: &str, is: &str, file: &str, cluster: &Cluster) -> Vec<Over
     overrides.collect()
 }
 
-/// The servers that take connections, by their upstream: those that are neither `down` nor commented out.
+/// The servers that take connections, by their upstream: not marked `down`, and not commented out.
 fn upstream_servers(text: &str) -> BTreeSet<(String, SocketAddr)> {
     let mut servers = BTreeSet::new();
     let mut upstream = None;

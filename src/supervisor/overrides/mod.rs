@@ -1,12 +1,13 @@
-//! What others do at the balancer: its servers, frontends, socket and files are compared, twice a second, with what this
-//! supervisor has set there.
+//! Changes that others make at the balancer: its servers, frontends, socket and files are compared,
+//! twice a second, with the settings of this supervisor.
 //!
 //! ```text
 //!  inspect ──▶ the runtime API of each instance, the files ──▶ findings ──▶ sightings ──▶ states, warnings, alerts
-//!                                                                  └──────▶ pending orders: is it as they claim?
+//!                                                                  └──────▶ pending orders: are they in force?
 //! ```
 //!
-//! Findings do not count while an order, a start or a reload is under way: what differs then is on its way.
+//! Findings do not count while an order, a start or a reload is in progress: a difference is then
+//! expected.
 
 mod files;
 mod sightings;
@@ -38,69 +39,71 @@ use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
 use crate::platform::worker::suspended;
 
-/// Between two inspections.
+/// Time between two inspections.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// Between two inspections while an order waits for one.
+/// Time between two inspections while an order waits for one.
 const SHORT_INTERVAL: Duration = Duration::from_millis(50);
-/// An instance that does not answer within this time says nothing.
+/// Time for an instance to answer; after it, the state of the instance is unknown.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Something at a balancer instance that this supervisor did not set.
+/// A difference at a balancer instance that this supervisor did not cause.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Finding {
-    /// A node in one of its backends.
+    /// The setting of a node in one of its backends.
     Server(Override),
     /// A frontend that accepts no connections.
     ClosedFrontend(String),
-    /// The process runs and serves, and its runtime API cannot be reached.
+    /// The process runs and serves, but its runtime API cannot be reached.
     Unreachable(PathBuf),
-    /// The process runs, and accepts no connections any more: somebody told it to end with those that it has.
+    /// The process runs and accepts no connections any more: it got a stop signal from outside, and
+    /// ends with its last connection.
     Leaving,
-    /// A configuration file was edited after we wrote it.
+    /// A configuration file was edited after this supervisor wrote it.
     Edited {
-        /// Its name.
+        /// The file's name.
         file: String,
-        /// Whether the running balancer has read the edited file; `None` when that cannot be told.
+        /// Whether the running balancer has read the edited file; `None` when that is not known.
         in_force: Option<bool>,
     },
-    /// A process of the balancer is suspended, while others serve on.
+    /// A process of the balancer is suspended, while its other processes serve.
     Suspended {
         /// Its pid.
         pid: u32,
-        /// Whether it is the master, which has no clients and follows orders.
+        /// Whether it is the master, which has no clients and carries out orders.
         is_master: bool,
     },
 }
 
-/// A finding that counts, in the state file: a supervisor that adopts the balancer goes on by it until it has inspected that itself.
+/// A finding that counts, in the state file: a supervisor that adopts the balancer uses it until
+/// its own inspection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Remembered {
     pub(super) instance: usize,
     pub(super) finding: Finding,
 }
 
-/// What an inspection of an instance brought.
+/// The result of an inspection of an instance.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// Its runtime API answered; its files were looked at, too.
+    /// Its runtime API answered; its files were checked, too.
     Api {
         inspection: Inspection,
         edited: BTreeSet<Finding>,
     },
-    /// It has no runtime API; its files say what it does.
+    /// It has no runtime API; its files show what it does.
     Files(BTreeSet<Finding>),
     /// No process listens on its socket.
     Unreachable(PathBuf),
-    /// No process listens on its socket, nor for clients.
+    /// No process listens on its socket, or for clients.
     Leaving,
     /// It did not answer in time.
     Unknown,
 }
 
-/// What was found at each balancer instance.
+/// The findings at each balancer instance.
 pub(super) struct Overrides {
     sightings: Sightings<Who, Finding>,
-    /// What the last inspection of each instance found, and when it was begun.
+    /// The findings of the last inspection of each instance, and when that inspection began.
     reports: BTreeMap<Who, (Instant, BTreeSet<Finding>)>,
     /// Instances that are being inspected.
     asking: BTreeSet<Who>,
@@ -122,7 +125,7 @@ impl Overrides {
         }
     }
 
-    /// What counts, for the next supervisor.
+    /// The findings that count, for the state file.
     pub(super) fn to_remember(&self) -> Vec<Remembered> {
         let remembered = self.confirmed().filter_map(|(who, finding)| match who {
             Who::Balancer(instance) => Some(Remembered {
@@ -134,7 +137,8 @@ impl Overrides {
         remembered.collect()
     }
 
-    /// What counted for the supervisor before this one counts until an inspection does not find it.
+    /// Findings that counted for the previous supervisor count until an inspection does not find
+    /// them.
     pub(super) fn recall<'a>(&mut self, remembered: impl IntoIterator<Item = &'a Remembered>) {
         for Remembered { instance, finding } in remembered {
             self.sightings.recall(Who::Balancer(*instance), finding.clone());
@@ -152,7 +156,7 @@ impl Overrides {
         self.reports.remove(&who);
     }
 
-    /// What counts at which instance.
+    /// The findings that count, with their instance.
     pub(super) fn confirmed(&self) -> impl Iterator<Item = (Who, &Finding)> {
         self.sightings.confirmed()
     }
@@ -168,7 +172,7 @@ impl Overrides {
 
     // Private
 
-    /// What counts of the node.
+    /// The findings about the node that count.
     fn of_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (Who, &'a Override)> {
         self.confirmed().filter_map(move |(who, finding)| match finding {
             Finding::Server(found) if found.node == node => Some((who, found)),
@@ -178,7 +182,7 @@ impl Overrides {
 }
 
 impl Core {
-    /// Inspects every balancer instance, when it is time.
+    /// Inspects every balancer instance when that is due.
     pub(super) fn inspect(&mut self, now: Instant) {
         if now < self.overrides.next {
             return;
@@ -206,10 +210,10 @@ impl Core {
         }
     }
 
-    /// An inspection has come to its end.
+    /// An inspection has ended.
     pub(super) fn inspected(&mut self, who: Who, asked: Instant, seen: Seen, now: Instant) {
         self.overrides.asking.remove(&who);
-        // Without knowing what it was told, nothing can be compared.
+        // A comparison needs the settings that were sent to the instance.
         let is_told_all = self
             .heard
             .get(&who)
@@ -237,8 +241,8 @@ impl Core {
         self.replace_leaving(now);
     }
 
-    /// What stands against an order about the node that the balancer was told of by `since`; `None` as long as an instance was not
-    /// inspected after that.
+    /// The settings that contradict an order about the node, which the balancer received by
+    /// `since`; `None` until every instance was inspected after that.
     pub(super) fn objections(
         &mut self,
         node: &str,
@@ -267,7 +271,7 @@ impl Core {
         Some(objections)
     }
 
-    /// Whether every balancer instance was inspected after `since`, as it is now.
+    /// Whether every balancer instance was inspected, as it is now, after `since`.
     pub(super) fn is_inspected_since(&mut self, since: Instant, now: Instant) -> bool {
         let mut wanted = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
         let is_inspected = wanted.all(|who| {
@@ -288,8 +292,8 @@ impl Core {
             .any(|(_, found)| found.setting.takes_out())
     }
 
-    /// Whether something was found that a reload mends although the profile is the same: an edited file, a runtime API that is gone,
-    /// a frontend or a server that is.
+    /// Whether a finding exists that a reload repairs although the profile is the same: an edited
+    /// file, or a missing runtime API, frontend or server.
     pub(super) fn is_tampered_with(&self) -> bool {
         self.overrides.confirmed().any(|(_, finding)| match finding {
             Finding::Edited { .. } | Finding::Unreachable(_) | Finding::ClosedFrontend(_) => true,
@@ -298,7 +302,7 @@ impl Core {
         })
     }
 
-    /// Whether the instance runs, and its runtime API is gone.
+    /// Whether the instance runs and its runtime API is gone.
     pub(super) fn is_unreachable(&self, instance: usize) -> bool {
         let mut found = self.overrides.confirmed();
         found.any(|(who, finding)| {
@@ -308,7 +312,7 @@ impl Core {
 
     // Private
 
-    /// How the instance is inspected.
+    /// What an inspection of the instance needs.
     fn inspection(&self, who: Who) -> Option<Asking> {
         let Who::Balancer(instance) = who else { return None };
         let told = self.heard.get(&who).cloned().unwrap_or_default();
@@ -328,7 +332,7 @@ impl Core {
         })
     }
 
-    /// What the instance does beyond what it was told.
+    /// The differences between the instance's state and the settings that were sent to it.
     fn compared(&self, who: Who, inspection: &Inspection) -> BTreeSet<Finding> {
         let orders = self
             .setting
@@ -349,7 +353,7 @@ impl Core {
             .collect()
     }
 
-    /// Whether the instance was told everything, and nothing is under way that changes it.
+    /// Whether the instance received all settings, and nothing in progress changes it.
     fn is_settled(&self, who: Who) -> bool {
         let is_told = || self.heard.get(&who) == Some(&*self.opinion.borrow());
         self.ending.is_none()
@@ -366,12 +370,12 @@ struct Asking {
     setting: std::sync::Arc<Spec>,
     /// Its runtime API, if it has one.
     socket: Option<PathBuf>,
-    /// The socket by which it shows that it serves.
+    /// The socket that shows that the instance serves.
     sign: Readiness,
-    /// Where clients connect, if no other process listens there, too.
+    /// The address where clients connect, if no other process listens there, too.
     listener: Option<SocketAddr>,
     master: Option<Identity>,
-    /// What the balancer was given to read.
+    /// The files that the balancer reads.
     files: Vec<ConfigFile>,
     told: DesiredStates,
 }
@@ -391,9 +395,10 @@ impl Asking {
                 inspection,
                 edited: self.edited().await,
             },
-            // Any other error says that it listens: a full queue, for one, of a process that hangs.
+            // With any other error the process does listen: a hung process, for one, has a full queue.
             Ok(Err(RuntimeError::NotRunning { source, .. })) if readiness::is_absent(&source) => {
-                // A process that ends leaves its socket file; what is removed has no file.
+                // A process that ends leaves its socket file; a socket that was removed has no
+                // file.
                 let is_left = source.kind() == io::ErrorKind::ConnectionRefused;
                 if self.is_leaving(is_left).await {
                     Seen::Leaving
@@ -405,8 +410,8 @@ impl Asking {
         }
     }
 
-    /// Whether the process accepts no clients, either. Where several listen together, that cannot be tried, and its socket file
-    /// tells whether it `is_left`.
+    /// Whether the process accepts no clients, either. Where several instances listen together,
+    /// that cannot be tried; `is_left`, whether the socket file is still there, decides.
     async fn is_leaving(&self, is_left: bool) -> bool {
         let Some(listener) = self.listener else {
             return is_left;
@@ -415,14 +420,16 @@ impl Asking {
         matches!(connecting, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Files that were edited, and, of a balancer that goes by them, processes that are suspended.
+    /// Files that were edited, and, for a balancer that reads its orders from files, suspended
+    /// processes.
     async fn edited(self) -> BTreeSet<Finding> {
         let look = move || {
             let goes_by_files = self.socket.is_none();
             let Ok(ordered) = orders(&self.setting, &runtime_sync::away(&self.told)) else {
                 return BTreeSet::new();
             };
-            // What a balancer with a runtime API reads of orders is written by others, too: states that a reload hands over.
+            // The file with the orders for a balancer with a runtime API has other writers, too: a
+            // reload writes server states to it.
             let is_ordered = |file: &&ConfigFile| ordered.iter().any(|it| it.path == file.path);
             let mut files: Vec<ConfigFile> = self
                 .files

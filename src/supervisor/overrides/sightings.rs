@@ -1,4 +1,5 @@
-//! What was found at the balancer, and for how long: a finding counts once it was seen twice, some time apart.
+//! Findings at the balancer, and since when: a finding counts once it was seen twice, some time
+//! apart.
 //!
 //! ```text
 //!            seen                 seen again, a second later
@@ -20,7 +21,7 @@ pub(super) struct Sightings<P, F> {
 }
 
 impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
-    /// Nothing was found anywhere.
+    /// Creates an empty list of sightings.
     pub(super) fn new() -> Sightings<P, F> {
         Sightings {
             first_seen: BTreeMap::new(),
@@ -28,12 +29,12 @@ impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
         }
     }
 
-    /// What was confirmed before counts until it is not seen.
+    /// A finding that was confirmed before counts until it is not seen.
     pub(super) fn recall(&mut self, place: P, finding: F) {
         self.confirmed.insert((place, finding));
     }
 
-    /// At `place`, `found` was seen now, and nothing else.
+    /// Only `found` was seen at `place` now.
     pub(super) fn saw(&mut self, place: P, found: &BTreeSet<F>, now: Instant) {
         self.missed(place, found);
         for finding in found {
@@ -45,20 +46,21 @@ impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
         }
     }
 
-    /// At `place`, nothing but `found` was seen, at a time when what is new does not count: what is gone is gone.
+    /// Only `found` was seen at `place`, at a time when new findings do not count: findings that
+    /// are gone are removed.
     pub(super) fn missed(&mut self, place: P, found: &BTreeSet<F>) {
         let is_there = |(at, finding): &(P, F)| *at != place || found.contains(finding);
         self.first_seen.retain(|key, _| is_there(key));
         self.confirmed.retain(is_there);
     }
 
-    /// The place is gone, and what was found there.
+    /// The place is gone; its findings are removed.
     pub(super) fn forget(&mut self, place: P) {
         self.first_seen.retain(|(at, _), _| *at != place);
         self.confirmed.retain(|(at, _)| *at != place);
     }
 
-    /// What counts, with its place.
+    /// The findings that count, with their place.
     pub(super) fn confirmed(&self) -> impl Iterator<Item = (P, &F)> {
         self.confirmed.iter().map(|(place, finding)| (*place, finding))
     }

@@ -1,4 +1,4 @@
-//! Balancer instances that are told of orders and of failures, and do not follow.
+//! Balancer instances that do not carry out orders, or do not accept the state of failed nodes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::api::NodeState;
 use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Who;
 
-/// Time for an instance to follow. The answer to an order waits no longer, either.
+/// Time for an instance to follow. The answer to an order does not wait longer, either.
 const FOLLOW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Since when instances have not followed.
@@ -16,7 +16,7 @@ const FOLLOW_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in crate::supervisor) struct Untold(BTreeMap<Who, Instant>);
 
 impl Untold {
-    /// Of all instances, those of `behind` do not follow now.
+    /// Updates the list: of all instances, only `behind` do not follow now.
     fn update(&mut self, behind: &[Who], now: Instant) {
         self.0.retain(|who, _| behind.contains(who));
         for who in behind {
@@ -35,7 +35,8 @@ impl Untold {
 }
 
 impl Core {
-    /// Notes which instances follow. One that answers nothing is known as such, and starts with everything that is in force.
+    /// Updates which instances follow. An instance that does not answer is reported elsewhere, and
+    /// starts with everything that is in force.
     pub(super) fn notice_untold(&mut self, now: Instant) {
         let told = self.opinion.borrow();
         let is_behind = |who: &Who| self.heard.get(who) != Some(&*told) && !self.is_silent(*who);
@@ -44,18 +45,18 @@ impl Core {
         self.overrides.untold.update(&behind, now);
     }
 
-    /// What instances do not follow, in words.
+    /// One sentence for each instance that does not follow.
     pub(in crate::supervisor) fn unfollowed(&self, now: Instant) -> Vec<String> {
         let sentence = |who| {
             format!(
-                "{}: cannot be told what was ordered, or which nodes failed; it is tried again, see `clusterctl logs supervisor`",
+                "{}: does not accept orders or the state of failed nodes; they are sent again, see `clusterctl logs supervisor`",
                 self.setting.title(who)
             )
         };
         self.overrides.untold.overdue(now).map(sentence).collect()
     }
 
-    /// What instances do with a node that an order drained, and they were not told.
+    /// The effect on a drained node at instances that did not receive the order.
     pub(super) fn undrained(&self, node: &str, now: Instant) -> Option<Outside> {
         if !self.drains.contains_key(node) {
             return None;
@@ -68,7 +69,7 @@ impl Core {
         Some(Outside {
             state: NodeState::Draining,
             reason: format!(
-                "drained by an order that {} could not be told of: it gets new connections",
+                "drained by an order that {} did not accept: it gets new connections",
                 self.setting.title(who)
             ),
         })

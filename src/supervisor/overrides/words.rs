@@ -1,4 +1,4 @@
-//! Findings as states, reasons, warnings.
+//! Findings as states, reasons and warnings.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -11,17 +11,18 @@ use crate::render::{backend_behind, frontend_behind};
 use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Who;
 
-/// What others made of a node.
+/// The effect of changes by others on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) struct Outside {
-    /// The state that it has by that.
+    /// The state of the node by these changes.
     pub(in crate::supervisor) state: NodeState,
-    /// What was set, how, and in which backends.
+    /// The setting, how it was set, and in which backends.
     pub(in crate::supervisor) reason: String,
 }
 
 impl Core {
-    /// What others made of the node; `None` when the balancer does with it what it was told.
+    /// The effect of changes by others on the node; `None` when the balancer treats it as this
+    /// supervisor set.
     pub(in crate::supervisor) fn outside(&self, index: usize) -> Option<Outside> {
         let name = &self.setting.cluster.nodes[index].name;
         let found = self.overrides.of_node(name);
@@ -35,7 +36,7 @@ impl Core {
         })
     }
 
-    /// What others did to the balancer itself.
+    /// Changes that others made to the balancer itself.
     pub(in crate::supervisor) fn tampering(&self) -> Vec<String> {
         let kind = self.setting.balancer.kind();
         let sentences: BTreeSet<String> = self
@@ -57,17 +58,17 @@ impl Core {
                     self.setting.title(who)
                 )),
                 Finding::Unreachable(socket) => Some(format!(
-                    "{}: its socket `{}` is gone: orders and failures of nodes do not reach it, and its own states are unknown; \
+                    "{}: its socket `{}` is gone: it does not receive orders or the state of failed nodes, and its own states are unknown; \
                      `clusterctl reload` makes a new one",
                     self.setting.title(who),
                     socket.display()
                 )),
                 Finding::Suspended { pid, is_master: true } => Some(format!(
-                    "{}: its master process {pid} is suspended, and follows no orders; `kill -CONT {pid}` lets it go on",
+                    "{}: its master process {pid} is suspended, and carries out no orders; `kill -CONT {pid}` resumes it",
                     self.setting.title(who)
                 )),
                 Finding::Suspended { pid, is_master: false } => Some(format!(
-                    "{}: its worker process {pid} is suspended, and its clients wait; `kill -CONT {pid}` lets it go on",
+                    "{}: its worker process {pid} is suspended, and its clients wait; `kill -CONT {pid}` resumes it",
                     self.setting.title(who)
                 )),
                 Finding::Edited { file, in_force } => Some(match in_force {
@@ -103,14 +104,15 @@ impl Core {
         })
     }
 
-    /// Whether others keep the clients of the listener with this key from the node, at any instance.
+    /// Whether others keep the clients of the listener with this key from the node, at any
+    /// instance.
     pub(in crate::supervisor) fn is_taken_out_of(&self, index: usize, key: &str) -> bool {
         let name = &self.setting.cluster.nodes[index].name;
         let mut found = self.overrides.of_node(name);
         found.any(|(_, found)| found.is_in(backend_behind(key)) && found.setting.takes_out())
     }
 
-    /// An override in words, with the place where it was found.
+    /// An override as text, with the place where it was found.
     pub(in crate::supervisor) fn reason(
         &self,
         found: &[(Who, &Override)],
@@ -131,7 +133,7 @@ impl Core {
 
     // Private
 
-    /// The keys of listeners of which something `is_found` at every instance.
+    /// The keys of listeners for which `is_found` holds at every instance.
     fn listeners_where(&self, is_found: impl Fn(&str, &Finding) -> bool) -> BTreeSet<&'static str> {
         let is_at = |who: Who, key: &str| {
             let mut found = self.overrides.confirmed();
@@ -142,7 +144,7 @@ impl Core {
             .collect()
     }
 
-    /// Which of several instances, if not all.
+    /// The instances concerned, if not all.
     fn processes(&self, shown: &[&(Who, &Override)]) -> String {
         let all = usize::from(self.setting.plan.balancer.instances);
         let places: BTreeSet<Who> = shown.iter().map(|(who, _)| *who).collect();
@@ -159,7 +161,8 @@ impl Core {
 
 // Private
 
-/// The names, the first of them when there are many: nginx has a backend for the clients of each node.
+/// The names, or only the first when there are many: nginx has a backend for the clients of each
+/// node.
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 4;
     match names {

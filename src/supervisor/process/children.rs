@@ -24,7 +24,7 @@ use crate::supervisor::snapshot::{ChildSnapshot, Doing};
 use crate::supervisor::state_file::Record;
 
 impl Core {
-    /// Lets `event` happen to the child, and does what follows from it.
+    /// Applies `event` to the child, and carries out what follows from it.
     pub(in crate::supervisor) fn apply(&mut self, who: Who, event: Event, now: Instant) {
         let policy = self.setting.restart(who);
         let Some(child) = self.children.get_mut(&who) else {
@@ -82,7 +82,7 @@ impl Core {
         self.apply(who, Event::Answered(note), now);
     }
 
-    /// At the ports of a child's process another one answers.
+    /// Another process answers at the ports of a child's process.
     pub(in crate::supervisor) fn usurped(&mut self, who: Who, why: String, now: Instant) {
         let ladder = self.setting.ladder(who, Duration::ZERO);
         self.apply(who, Event::Usurped(ladder, why), now);
@@ -92,7 +92,8 @@ impl Core {
     pub(in crate::supervisor) fn adopt(&mut self, record: &Record, now: Instant) {
         let known: Vec<Who> = self.children.keys().copied().collect();
         let living = record.living();
-        // A successor that lives has taken over, or does so now: it tells the other one to end with its connections.
+        // A living successor has taken over, or does so now: it makes the old instance end with its
+        // last connection.
         let replaced = living.iter().find(|child| child.successor);
         let replaced = replaced.map(|child| Who::Balancer(child.instance));
         let outdated = living.iter().filter(|child| child.outdated && !child.retired);
@@ -128,12 +129,12 @@ impl Core {
                     self.watch(who, process);
                 }
                 Ok(None) => {}
-                Err(error) => tracing::error!(child = living.name, "not adopted: {error}"),
+                Err(error) => tracing::error!(child = living.name, "cannot adopt the process: {error}"),
             }
         }
     }
 
-    /// Hears of the process's first answer and of its end.
+    /// Watches for the process's first answer and its end.
     pub(in crate::supervisor) fn watch(&mut self, who: Who, process: Process) {
         let ready = match who {
             Who::Node(index) => Ready::Node {
@@ -141,13 +142,13 @@ impl Core {
                 descendants: self.descendants(who, process.identity()),
             },
             Who::Balancer(instance) => Ready::Balancer(self.setting.sign(instance)),
-            // It has answered in its time.
+            // It has answered before it was replaced.
             Who::Retired(_) => Ready::Balancer(Readiness::Running),
         };
         watcher::watch(process, ready, self.news.clone());
     }
 
-    /// Which half of the cluster is run, if it is only one.
+    /// Which half of the cluster runs, if it is only one.
     pub(in crate::supervisor) fn half(&self) -> Option<Only> {
         match (self.owns_nodes(), self.balanced) {
             (true, true) => None,
@@ -156,7 +157,7 @@ impl Core {
         }
     }
 
-    /// Whether the nodes are children of ours, or somebody else's.
+    /// Whether the nodes are children of this supervisor, and not external.
     pub(in crate::supervisor) fn owns_nodes(&self) -> bool {
         self.setting.launch.only != Some(Only::Balancer)
             || self
@@ -165,13 +166,13 @@ impl Core {
                 .any(|(who, child)| matches!(who, Who::Node(_)) && child.state != State::Stopped)
     }
 
-    /// The node with this index as a child; none when somebody else runs it.
+    /// The node with this index as a child; `None` for an external node.
     pub(in crate::supervisor) fn own_child(&self, index: usize) -> Option<&Child> {
         let child = self.children.get(&Who::Node(index));
         child.filter(|_| self.owns_nodes())
     }
 
-    /// The ports of a child that was to be started were looked at.
+    /// The ports of a child that is to be started were checked.
     pub(in crate::supervisor) fn ports_checked(&mut self, who: Who, taken: Option<String>, now: Instant) {
         self.port_checks.remove(&who);
         let is_wanted = matches!(
@@ -185,12 +186,13 @@ impl Core {
         }
     }
 
-    /// Whether the child is not to be started yet: it has left something that is to end first, or its ports are being looked at.
+    /// Whether the child must not be started yet: processes that it has left must end first, or its
+    /// ports are being checked.
     pub(in crate::supervisor) fn is_blocked(&self, who: Who) -> bool {
         self.left_behind.has(who) || self.port_checks.contains(&who)
     }
 
-    /// The child's program, so that its descendants are known.
+    /// The child's program with its mark, by which its descendants are found.
     pub(in crate::supervisor) fn marked(&self, program: Program, who: Who) -> Program {
         let name = self.setting.name(who);
         let mark = Mark {
@@ -204,7 +206,7 @@ impl Core {
         }
     }
 
-    /// How the child is.
+    /// A snapshot of the child.
     pub(in crate::supervisor) fn child_look(&self, who: Who) -> ChildSnapshot {
         let Some(child) = self.children.get(&who) else {
             return ChildSnapshot::default();
@@ -225,7 +227,7 @@ impl Core {
         }
     }
 
-    /// What the child does.
+    /// What the child's process does.
     pub(in crate::supervisor) fn doing(&self, who: Who, child: &Child) -> Doing {
         match child.state {
             State::Stopped => Doing::Resting,
@@ -247,7 +249,8 @@ impl Core {
 
     // Private
 
-    /// The addresses that must be free before the child is started. Several balancer instances get their listeners from us.
+    /// The addresses that must be free before the child is started. Several balancer instances get
+    /// their listeners from this supervisor.
     fn ports(&self, who: Who) -> Vec<SocketAddr> {
         let (cluster, plan) = (&self.setting.cluster, &self.setting.plan);
         match who {
@@ -266,7 +269,8 @@ impl Core {
         }
     }
 
-    /// The processes that may hold the child's ports when it is started: of a balancer, its other instances.
+    /// The processes that may hold the child's ports when it is started: for a balancer, its other
+    /// instances.
     fn ours(&self, who: Who) -> BTreeSet<u32> {
         let balancers = self
             .children
@@ -278,7 +282,7 @@ impl Core {
             .collect()
     }
 
-    /// Starts the child if its ports are free; else, what holds them is looked for.
+    /// Starts the child if its ports are free; otherwise finds out what holds them.
     fn spawn(&mut self, who: Who, now: Instant) {
         self.adopted.retain(|adopted| *adopted != who);
         if self.is_blocked(who) {
@@ -304,11 +308,11 @@ impl Core {
             return self.apply(who, Event::NotSpawned(reason), now);
         }
         if matches!(who, Who::Balancer(_)) && !self.is_reloading() {
-            // All of them: one that was edited by hand might not even be accepted.
+            // All files are written: one that was edited by hand may not even be valid.
             self.write_configuration();
         }
         if let Err(error) = self.setting.furnish(who) {
-            let reason = format!("cannot write what it reads: {error}");
+            let reason = format!("cannot write its files: {error}");
             return self.apply(who, Event::NotSpawned(reason), now);
         }
         let program = self.marked(self.setting.program(who), who);
@@ -316,7 +320,7 @@ impl Core {
         if let (Who::Balancer(_), Some(stale)) =
             (who, self.setting.balancer.status_socket(&self.setting.run_dir))
         {
-            // What a killed instance has left; a new one could not bind it.
+            // The socket that a killed instance has left; a new one could not bind it.
             let _gone_or_not = std::fs::remove_file(stale);
         }
         self.log_starts
@@ -331,7 +335,7 @@ impl Core {
                 self.apply(who, Event::NotSpawned(reason), now);
             }
         }
-        // Written at once: a supervisor that dies now must not leave a child that nobody knows.
+        // Written at once: if this supervisor dies now, the next one must know the child.
         self.record();
     }
 }

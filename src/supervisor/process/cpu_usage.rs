@@ -5,16 +5,16 @@ use std::time::Instant;
 use crate::platform::usage::usage;
 use crate::platform::{Identity, Usage};
 
-/// What one process takes.
+/// Resource usage of one process.
 #[derive(Clone, Debug, Default)]
 pub(in crate::supervisor) struct CpuUsage {
-    /// Processor time since the reading before, in percent of one processor.
+    /// Processor time since the previous reading, in percent of one processor.
     pub(in crate::supervisor) cpu_percent: f64,
     last: Option<(Instant, Usage)>,
 }
 
 impl CpuUsage {
-    /// Reads what `process`, always the same one, takes now.
+    /// Reads the usage of `process`, which must always be the same one.
     pub(in crate::supervisor) fn read(&mut self, process: Identity, now: Instant) {
         let Some(usage) = usage(process.pid) else { return };
         if let Some((at, earlier)) = self.last {

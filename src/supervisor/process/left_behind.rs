@@ -1,5 +1,5 @@
-//! What a child's process leaves running when it ends: it is ended, too, before the child is started again, or counts as
-//! stopped.
+//! Ends the processes that a child's process leaves running when it ends: before the child is
+//! started again, or counts as stopped.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,20 +21,20 @@ pub(in crate::supervisor) struct LeftBehind {
     ending: BTreeMap<Identity, Ending>,
 }
 
-/// The end of what one process has left.
+/// The ending of the processes that one process has left.
 struct Ending {
     who: Who,
-    /// How the process ended, which the child hears of when nothing is left.
+    /// How the process ended; reported to the child when nothing is left.
     how: Option<String>,
 }
 
 impl LeftBehind {
-    /// Whether something of the child is still to end.
+    /// Whether processes that the child has left are still to end.
     pub(in crate::supervisor) fn has(&self, who: Who) -> bool {
         self.ending.values().any(|ending| ending.who == who)
     }
 
-    /// Whether nothing is to end.
+    /// Whether no process is to end.
     pub(in crate::supervisor) fn is_empty(&self) -> bool {
         self.ending.is_empty()
     }
@@ -53,19 +53,19 @@ impl Core {
     /// Sends `signal` to the child's `process` and to all that it has started.
     pub(in crate::supervisor) fn signal(&mut self, who: Who, process: Identity, signal: Signal) {
         if self.left_behind.ending.contains_key(&process) {
-            // What it has left is being ended.
+            // The processes that it has left are being ended already.
             return;
         }
         let (descendants, title) = (self.descendants(who, process), self.setting.title(who));
         tokio::task::spawn_blocking(move || {
             if let Err(error) = descendants.signal(signal) {
-                tracing::error!(child = title, %signal, "not sent: {error}");
+                tracing::error!(child = title, %signal, "cannot send the signal: {error}");
             }
         });
     }
 
-    /// The child's `process` has ended, as `how` says: so does what it has left. Whether the child is told of its end only
-    /// when that is done.
+    /// The child's `process` has ended, as `how` describes: ends the processes that it has left.
+    /// Returns whether the child learns of the end only when that is done.
     pub(in crate::supervisor) fn end_left_behind(
         &mut self,
         who: Who,
@@ -75,7 +75,8 @@ impl Core {
     ) -> bool {
         let state = self.children.get(&who).map(|child| &child.state);
         let (waits, first, ladder) = match (state, who) {
-            // They were told to end with it, and get as much time as it would have had.
+            // They got the stop signal together with the child, and get as much time as it would
+            // have had.
             (Some(State::Stopping { ladder, until, .. }), Who::Node(_)) => {
                 (true, until.saturating_duration_since(now), ladder.clone())
             }
@@ -88,14 +89,17 @@ impl Core {
         let (title, news) = (self.setting.title(who), self.news.clone());
         tokio::spawn(async move {
             if let Err(error) = end(descendants, first, ladder).await {
-                tracing::error!(child = title, "what it has left lives on: {error}");
+                tracing::error!(
+                    child = title,
+                    "cannot end the processes that it left running: {error}"
+                );
             }
             let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeft { process }).await;
         });
         waits
     }
 
-    /// What a child's `process` has left has ended.
+    /// All processes that a child's `process` has left have ended.
     pub(in crate::supervisor) fn nothing_left(&mut self, process: Identity, now: Instant) {
         self.left_behind.descendants.remove(&process);
         let Some(ending) = self.left_behind.ending.remove(&process) else {
@@ -106,19 +110,20 @@ impl Core {
         }
     }
 
-    /// Ends whatever the children of this run have left, such as an `epmd`, once none of them runs any more.
+    /// Ends all processes that the children of this run have left, such as an `epmd`, once no child
+    /// runs any more.
     pub(in crate::supervisor) fn end_all_left_behind(&self) {
         let (run, news) = (self.setting.launch.run_id.clone(), self.news.clone());
         tokio::spawn(async move {
             if let Err(error) = end(Descendants::of_run(&run), Duration::ZERO, left_behind()).await {
-                tracing::error!("what children have left lives on: {error}");
+                tracing::error!("cannot end the processes that children left running: {error}");
             }
             let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeftOfAll).await;
         });
     }
 }
 
-/// How processes end that nothing has told of it before.
+/// The stop sequence of processes that got no signal before.
 pub(in crate::supervisor) fn left_behind() -> StopSequence {
     StopSequence(vec![(Signal::SIGTERM, LEFT_BEHIND_GRACE)])
 }

@@ -1,4 +1,5 @@
-//! Whether the ports of an instance are its own: free before it starts, and held by itself once they answer.
+//! Whether the ports of an instance are its own: free before it starts, and held by the instance
+//! itself once they answer.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,23 +9,26 @@ use super::descendants::Descendants;
 use crate::platform::ports::{holders, listeners_for, processes_among, processes_with};
 use crate::platform::{Holder, Identity};
 
-/// How long a port may still be held that is to be free: the kernel closes what a killed process had a moment later.
+/// How long a port that must be free may still be held: the kernel closes the ports of a killed
+/// process a moment later.
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Between two looks at it.
+/// Time between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Which process answers at the ports of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Answering {
-    /// The instance, what it has started, or what was started later than it, such as the proxy of a container.
+    /// The instance, a process that it has started, or one that was started later than it, such as
+    /// the proxy of a container.
     Itself,
-    /// A process that cannot be seen, in words.
+    /// A process that cannot be identified; the text describes it.
     Unseen(String),
-    /// A process that was there before, in words.
+    /// A process that was there before; the text describes it.
     Another(String),
 }
 
-/// What holds some of `addresses` although none but the processes `ours` may, in words; `None` when they are free.
+/// Describes the processes other than `ours` that hold some of `addresses`; `None` when the
+/// addresses are free.
 pub(in crate::supervisor) async fn taken(addresses: Vec<SocketAddr>, ours: BTreeSet<u32>) -> Option<String> {
     let deadline = Instant::now() + RELEASE_TIMEOUT;
     loop {
@@ -45,8 +49,8 @@ pub(in crate::supervisor) async fn taken(addresses: Vec<SocketAddr>, ours: BTree
     }
 }
 
-/// Which process answers at `addresses`, the ports of the child's process `instance`. Where the kernel shows no listener, as
-/// for one in another network namespace, the instance is believed.
+/// Which process answers at `addresses`, the ports of the child's process `instance`. Where the
+/// kernel shows no listener, as for one in another network namespace, the instance is assumed.
 pub(in crate::supervisor) fn answering(
     addresses: &[SocketAddr],
     instance: Identity,
@@ -80,7 +84,8 @@ pub(in crate::supervisor) fn answering(
 
 // Private
 
-/// Whether process `pid` was started later than `instance`; one that has ended holds nothing any more.
+/// Whether process `pid` was started later than `instance`; true for a process that has ended,
+/// which holds nothing any more.
 fn is_younger(pid: u32, instance: Identity) -> bool {
     Identity::of(pid).is_none_or(|holder| holder.start_time >= instance.start_time)
 }

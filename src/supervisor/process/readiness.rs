@@ -8,22 +8,23 @@ use tokio::net::UnixStream;
 use crate::haproxy_api::{Socket, StatusPage};
 use crate::platform::Identity;
 
-/// What an instance must answer.
+/// What shows that an instance serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Readiness {
-    /// Its runtime API, with its own pid.
+    /// Its runtime API, with the instance's own pid.
     RuntimeApi(PathBuf),
-    /// The status page that it serves to us: on a socket that is removed before an instance starts.
+    /// The status page for the supervisor, on a socket that is removed before an instance starts.
     StatusPage(PathBuf),
     /// Nothing: it serves when it runs.
     Running,
 }
 
 impl Readiness {
-    /// What `process` does not answer, in words; `None` when it does.
+    /// What `process` does not answer yet; `None` when it answers everything.
     pub(in crate::supervisor) async fn lacks(&self, process: Identity) -> Option<String> {
         match self {
-            // The socket's path outlives a dead balancer and is the new one's too: only the pid tells them apart.
+            // The socket's path outlives a dead balancer and is the new one's too: only the pid
+            // distinguishes them.
             Readiness::RuntimeApi(socket) => match Socket::new(socket.clone()).info().await {
                 Ok(info) if info.pid == process.pid => None,
                 Ok(info) => Some(format!("`{}` is answered by pid {}", socket.display(), info.pid)),
@@ -37,7 +38,7 @@ impl Readiness {
         }
     }
 
-    /// Why no process listens on the socket, if that is so: what hangs still listens there.
+    /// Why no process listens on the socket, if that is so: a hung process still listens there.
     pub(in crate::supervisor) async fn is_unreachable(&self) -> Option<io::Error> {
         let socket = match self {
             Readiness::RuntimeApi(socket) | Readiness::StatusPage(socket) => socket,

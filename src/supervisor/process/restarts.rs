@@ -1,4 +1,4 @@
-//! How often a child was restarted, and how long it waits for the next time.
+//! How often a child was restarted, and how long the next restart waits.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::profile::Restart;
 pub(in crate::supervisor) struct Restarts {
     /// Since the start of the cluster.
     pub(in crate::supervisor) total: u32,
-    /// Since it last ran calmly for `forget_after`.
+    /// Since it last ran without a failure for `forget_after`.
     in_a_row: u32,
 }
 
@@ -19,8 +19,8 @@ impl Restarts {
         Restarts { total, in_a_row: 0 }
     }
 
-    /// The child has died; `up` is since when it had been answering, if it ever did. When it is to be started again,
-    /// or `None` to give up.
+    /// The child has died; `up` is the time since when it had been answering, if it ever did.
+    /// Returns when it is to be started again, or `None` to give up.
     pub(in crate::supervisor) fn next(
         &mut self,
         up: Option<Instant>,
@@ -39,7 +39,7 @@ impl Restarts {
         Some(now + wait)
     }
 
-    /// An operator wants it to run: earlier deaths no longer count.
+    /// An operator started it: earlier deaths no longer count.
     pub(in crate::supervisor) fn forget(&mut self) {
         self.in_a_row = 0;
     }

@@ -1,22 +1,23 @@
-//! How a process is ended: signals, one after another, until it is.
+//! How a process is ended: by signals, one after another, until it has ended.
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-/// Signals that end a process, each with the time that it gets; the last resort, SIGKILL, is not listed.
+/// Signals that end a process, each with the time that the process gets; the last one, SIGKILL, is
+/// not listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) struct StopSequence(pub(in crate::supervisor) Vec<(Signal, Duration)>);
 
 impl StopSequence {
-    /// Ends at once.
+    /// Sends SIGKILL at once.
     pub(in crate::supervisor) fn kill() -> StopSequence {
         StopSequence(Vec::new())
     }
 
     /// The next signal, and the time until the one after it.
     pub(in crate::supervisor) fn climb(&mut self) -> (Signal, Duration) {
-        // What SIGKILL does not end sleeps in the kernel; then it is sent again.
+        // A process that SIGKILL does not end is stuck in the kernel; SIGKILL is then sent again.
         const AFTER_KILL: Duration = Duration::from_secs(1);
         if self.0.is_empty() {
             (Signal::SIGKILL, AFTER_KILL)

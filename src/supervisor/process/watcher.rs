@@ -1,4 +1,4 @@
-//! Watches one process from its start: hears of its first answer, and of its end.
+//! Watches one process from its start: reports its first answer, and its end.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -14,21 +14,21 @@ use crate::platform::{Identity, Process};
 use crate::probe::Probe;
 use crate::supervisor::event::CoreEvent;
 
-/// Between two questions to a process that has not answered yet.
+/// Time between two checks of a process that has not answered yet.
 const ASK_AGAIN: Duration = Duration::from_millis(25);
 
 /// What a process must answer to be ready.
 pub(in crate::supervisor) enum Ready {
-    /// Every probe, by itself or what it has started.
+    /// Every probe, answered by the process itself or by one that it has started.
     Node {
         probes: Vec<Probe>,
         descendants: Descendants,
     },
-    /// The sign of a balancer instance.
+    /// The readiness of a balancer instance.
     Balancer(Readiness),
 }
 
-/// Sends news of the process until it has ended.
+/// Sends events of the process until it has ended.
 pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<CoreEvent>) {
     let identity = process.identity();
     tokio::spawn(async move {
@@ -66,7 +66,7 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<CoreEvent>) {
     let _nobody_listens_after_the_end = news.send(answered).await;
 }
 
-/// Every question was answered: by the process itself?
+/// Every probe was answered. Checks whether the process itself answered.
 async fn answer(process: Identity, ready: Ready) -> CoreEvent {
     let Ready::Node { probes, descendants } = ready else {
         return CoreEvent::Answered { process, note: None };
@@ -98,7 +98,7 @@ async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
     }
 }
 
-/// An exit status in words.
+/// An exit status as text.
 fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal().map(Signal::try_from)) {
         (Some(code), _) => format!("exited with code {code}"),

@@ -1,4 +1,5 @@
-//! A reload by the process that runs: it reads its files again, or starts workers that do, and all that it has goes on.
+//! A reload by the running process: it reads its files again, or starts workers that do, and keeps
+//! its connections.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,10 +17,10 @@ use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::Child;
 use crate::supervisor::rollout::Who;
 
-/// The only instance: those that are several are replaced.
+/// The only instance: several instances are replaced by successors instead.
 const BALANCER: Who = Who::Balancer(0);
 
-/// How the running instance is told to read its files again.
+/// How the running instance is made to read its files again.
 enum Told {
     ByApi(PathBuf),
     BySignal {
@@ -30,13 +31,14 @@ enum Told {
 }
 
 impl Core {
-    /// Writes the files, and lets the running instance read them.
+    /// Writes the files, and makes the running instance read them.
     pub(in crate::supervisor) fn tell_to_reread(&mut self, now: Instant) {
         let told = self.told_to_reread();
         let Some(reload) = &self.reload else { return };
         self.log_starts.insert(BALANCER, log_end(&self.setting));
         let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
-        // It would write the files of before. Whoever waits for it to be heard waits for the one that follows.
+        // It would write the previous files. An order that waits for that update waits for the next
+        // one.
         self.silence(BALANCER);
         match written.and(told) {
             Ok(told) => {
@@ -50,7 +52,7 @@ impl Core {
         }
     }
 
-    /// The running instance has read its files again, or refuses them.
+    /// The running instance has read its files again, or rejects them.
     pub(in crate::supervisor) fn reread(&mut self, outcome: Result<(), String>, now: Instant) {
         let process = self.children.get(&BALANCER).and_then(Child::process);
         match outcome {
@@ -64,7 +66,7 @@ impl Core {
 
     // Private
 
-    /// How the instance is reached where it is now: the files may name another socket.
+    /// How the instance can be reached now: the new files may name another socket.
     fn told_to_reread(&self) -> Result<Told, String> {
         let process = self.children.get(&BALANCER).and_then(Child::process);
         match (self.setting.balancer.reload(), self.setting.socket(0), process) {
@@ -91,7 +93,7 @@ impl Told {
 
 // Private
 
-/// Why the running instance did not do as it was told.
+/// Why the running instance did not reload, as text.
 fn words(error: RuntimeError) -> String {
     match error {
         RuntimeError::Refused { source, .. } => source.to_string(),

@@ -1,5 +1,6 @@
-//! `reload`: by a successor ([`super::reload::takeover`]), or by the process that runs ([`super::reload::in_place`]). Of several instances, one
-//! first; then the others ([`super::reload::rolling`]).
+//! `reload`: by a successor ([`super::reload::takeover`]), or by the running process
+//! ([`super::reload::in_place`]). Of several instances, one is reloaded first, then the others
+//! ([`super::reload::rolling`]).
 
 pub(super) mod in_place;
 pub(super) mod reply;
@@ -23,11 +24,11 @@ use crate::api::{Refusal, Reloaded};
 use crate::balancer::ReloadBy;
 use crate::platform::Identity;
 
-/// Lines of a failing instance's log that are shown.
+/// How many lines of a failing instance's log are shown.
 const LOG_LINES: usize = 12;
 
 impl Core {
-    /// Puts what is prepared in force; the reply comes when that is done, or has failed.
+    /// Puts `prepared` in force; the reply is sent when that is done, or has failed.
     pub(in crate::supervisor) fn reload(&mut self, prepared: Prepared, reply: Reply, now: Instant) {
         if let Err(refusal) = self.refuse_while_busy() {
             let _nobody_waits = reply.send(Err(refusal));
@@ -60,7 +61,7 @@ impl Core {
                 let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
             None => {
-                let error = format!("{} does not run just now", self.setting.balancer.kind());
+                let error = format!("{} does not run", self.setting.balancer.kind());
                 let hint = Some("it is being restarted; try again".to_owned());
                 let _nobody_waits = reply.send(Err(Refusal { error, hint }));
             }
@@ -72,7 +73,7 @@ impl Core {
         self.reload.is_some() || self.rolling.is_some()
     }
 
-    /// Does what is due.
+    /// Does what is due for the reload.
     pub(in crate::supervisor) fn go_on_with_reload(&mut self, now: Instant) {
         self.children
             .retain(|who, child| !matches!(who, Who::Retired(_)) || child.state != State::Stopped);
@@ -111,18 +112,19 @@ impl Core {
         }
     }
 
-    /// The first instance's new process and how far its reload is, or the same of the others.
+    /// The instance whose new process is starting, and that process: the first instance, or one of
+    /// the others.
     pub(in crate::supervisor) fn successor(&self) -> Option<(usize, Identity)> {
         let first = self.reload.as_ref().map(|reload| (reload.instance, reload.phase));
         let step = first.or_else(|| self.rolling.as_ref().and_then(Rolling::step));
         step.and_then(|(instance, phase)| Some((instance, phase.successor()?)))
     }
 
-    /// The old configuration stays in force, and on disk.
+    /// The reload has failed: the old configuration stays in force, and is written back to disk.
     pub(in crate::supervisor) fn reload_failed(&mut self, why: &str, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
         if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
-            tracing::error!("the old configuration was not written back: {error}");
+            tracing::error!("cannot write back the old configuration: {error}");
         }
         if let Some(listening) = &mut self.listening {
             listening.keep_only(&self.setting);
@@ -138,7 +140,7 @@ impl Core {
         self.update_desired_states(now);
     }
 
-    /// What is on its way is in force: by `pid`, or without anything for the balancer to do.
+    /// The reload is done: by the process `pid`, or without any change for the balancer.
     pub(in crate::supervisor) fn reload_done(&mut self, pid: Option<u32>, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
         if let Some(pid) = pid {
@@ -172,7 +174,8 @@ impl Core {
 
     // Private
 
-    /// Reloads an instance that cannot hand over what it has, because its socket is gone: a new one is started beside it.
+    /// Reloads an instance that cannot hand over its listeners, because its socket is gone: a new
+    /// one is started beside it.
     fn reload_aside(&mut self, now: Instant) {
         let Some(reload) = &self.reload else { return };
         let instance = reload.instance;
@@ -187,7 +190,8 @@ impl Core {
         }
     }
 
-    /// The instance that is reloaded first, and since when it is up: one that answers, if there is any.
+    /// The instance that is reloaded first, and since when it is up: one that answers, if there is
+    /// any.
     fn first_to_reload(&self) -> Option<(usize, Instant)> {
         let up = self
             .children
@@ -202,7 +206,7 @@ impl Core {
             .map(|(_, instance, since)| (instance, since))
     }
 
-    /// Everything is being stopped: nobody takes over any more.
+    /// Everything is being stopped: the takeover is abandoned.
     fn abandon_reload(&mut self) {
         let mut replies = Vec::new();
         for reload in [self.reload.take(), self.next_reload.take()]
@@ -221,7 +225,7 @@ impl Core {
     }
 }
 
-/// Where in the balancer's log begins what it has to say about this reload.
+/// The end of the balancer's log: its messages about this reload begin there.
 pub(in crate::supervisor) fn log_end(setting: &Spec) -> u64 {
     std::fs::metadata(setting.balancer_log()).map_or(0, |log| log.len())
 }

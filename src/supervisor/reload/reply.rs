@@ -1,4 +1,5 @@
-//! A reload that was carried out is answered when the balancer was inspected after it: the status then says what it does.
+//! The answers to reloads. A reload is answered after the balancer was inspected, so that the
+//! status is already up to date.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,7 @@ use super::state::{Reply, answer};
 use crate::api::{Refusal, Reloaded};
 use crate::supervisor::core::Core;
 
-/// A balancer that cannot be inspected is not waited for any longer.
+/// How long an answer waits for the inspection of a balancer.
 const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A reload that waits for an inspection.
@@ -18,7 +19,7 @@ pub(in crate::supervisor) struct PendingReload {
 }
 
 impl Core {
-    /// Answers those who wait for a reload once every instance was inspected.
+    /// Answers the reload's requests once every instance was inspected.
     pub(in crate::supervisor) fn answer_when_inspected(
         &mut self,
         replies: Vec<Reply>,
@@ -33,7 +34,7 @@ impl Core {
         });
     }
 
-    /// Answers reloads after which every instance was inspected, or that have waited for too long.
+    /// Answers reloads after which every instance was inspected, or that have waited too long.
     pub(in crate::supervisor) fn answer_reloads(&mut self, now: Instant) {
         for pending in std::mem::take(&mut self.pending_reloads) {
             if now >= pending.until || self.is_inspected_since(pending.since, now) {

@@ -1,4 +1,5 @@
-//! The other instances, once the first of several was reloaded: one after another is replaced by a successor.
+//! The other instances, once the first of several was reloaded: each is replaced by a successor,
+//! one after another.
 //!
 //! ```text
 //!  up, old enough, and answers ──▶ Saving ──▶ Starting ──▶ the next one
@@ -6,7 +7,8 @@
 //!              └──────────────────────┘ does not answer    one ends with its last connection
 //! ```
 //!
-//! What dies meanwhile is started again by the new configuration, and needs no successor.
+//! An instance that dies meanwhile is started again with the new configuration, and needs no
+//! successor.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,12 +20,12 @@ use crate::supervisor::core::Core;
 use crate::supervisor::process::child::{Child, State};
 use crate::supervisor::rollout::Who;
 
-/// An instance that could not be replaced waits for so long.
+/// Wait before another attempt for an instance that could not be replaced.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A reload whose first instance serves.
 pub(in crate::supervisor) struct Rolling {
-    /// Processes that go by the configuration of before, by their instance.
+    /// Processes that still use the previous configuration, by their instance.
     old: BTreeMap<usize, Identity>,
     step: Option<(usize, Phase)>,
     until: Instant,
@@ -44,12 +46,12 @@ impl Rolling {
         }
     }
 
-    /// The instance that is being replaced, and how far that is.
+    /// The instance that is being replaced, and the phase of that.
     pub(in crate::supervisor) fn step(&self) -> Option<(usize, Phase)> {
         self.step
     }
 
-    /// Whether the process goes by the configuration of before.
+    /// Whether the process still uses the previous configuration.
     pub(in crate::supervisor) fn is_old(&self, process: Identity) -> bool {
         self.old.values().any(|old| *old == process)
     }
@@ -62,7 +64,7 @@ impl Rolling {
         }
     }
 
-    /// Leaves everything as it is; who waits.
+    /// Leaves everything as it is; returns the replies that are still to be sent.
     pub(in crate::supervisor) fn abandon(self) -> Vec<Reply> {
         if let Some((_, phase)) = self.step {
             phase.give_up();
@@ -72,7 +74,7 @@ impl Rolling {
 }
 
 impl Core {
-    /// The first instance goes by the new configuration, as `process`: now the others.
+    /// The first instance uses the new configuration, as `process`: starts with the others.
     pub(in crate::supervisor) fn roll(&mut self, process: Identity, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
         let (prepared, replies) = reload.into_parts();
@@ -89,7 +91,7 @@ impl Core {
         });
     }
 
-    /// Does what is due.
+    /// Does what is due for the other instances.
     pub(in crate::supervisor) fn go_on_with_rolling(&mut self, now: Instant) {
         let Some(rolling) = &mut self.rolling else { return };
         if let Some((_, phase)) = &mut rolling.step {
@@ -108,7 +110,7 @@ impl Core {
         }
     }
 
-    /// Another instance has told its view of its servers, or does not answer.
+    /// Another instance has returned its server states, or does not answer.
     pub(in crate::supervisor) fn saved_of_another(
         &mut self,
         instance: usize,
@@ -126,7 +128,7 @@ impl Core {
         match begun {
             Ok(process) => rolling.step = Some((instance, Phase::starting(process, now))),
             Err(why) if is_unreachable => {
-                // It cannot hand its listeners over, now or later.
+                // It cannot hand over its listeners, now or later.
                 self.give_way(instance, &why, now);
             }
             Err(why) => {
@@ -149,11 +151,11 @@ impl Core {
         }
     }
 
-    /// The instance's successor has failed, although others go by the same configuration: it is started as any other, and what
-    /// it has lives on.
+    /// The instance's successor has failed, although others use the same configuration: the
+    /// instance is started like any other, and the old process keeps its connections.
     pub(in crate::supervisor) fn give_way(&mut self, instance: usize, why: &str, now: Instant) {
         let who = Who::Balancer(instance);
-        tracing::error!(child = self.setting.title(who), "started anew: {why}");
+        tracing::error!(child = self.setting.title(who), "started again: {why}");
         self.rolled(now);
         let old = self.children.get(&who).and_then(Child::process);
         if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
@@ -188,7 +190,7 @@ impl Core {
         }
     }
 
-    /// Every instance goes by the new configuration.
+    /// Every instance uses the new configuration.
     fn rolled_out(&mut self, now: Instant) {
         let Some(rolling) = self.rolling.take() else {
             return;

@@ -1,4 +1,4 @@
-//! A reload on its way.
+//! A reload in progress.
 //!
 //! Of a balancer that is replaced by a successor:
 //!
@@ -12,13 +12,14 @@
 //! Of one that reads its files again itself:
 //!
 //! ```text
-//!            at once                    files written, told      it has done so
+//!            at once                    files written, asked     it has done so
 //!  Waiting ────────────────────────▶ Telling ───────────────────────────────────▶ done
 //!                                       └────────── the old one stays in force     it refuses
 //! ```
 //!
-//! An order that comes while another one waits takes its place, and both are answered; one that comes later than that
-//! is the next. Of several instances one is reloaded so, and when it serves, [the others](super::rolling).
+//! An order that comes while another one waits takes its place, and both are answered; a later one
+//! is carried out after the reload in progress. Of several instances, one is reloaded this way, and
+//! when it serves, [the others](super::rolling).
 
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,13 @@ use crate::api::{Refusal, Reloaded};
 use crate::platform::Identity;
 use crate::supervisor::prepare::Prepared;
 
-/// A new instance that has not answered for so long never will.
+/// A new instance that has not answered for this long never will.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whoever waits for a reload.
+/// The channel to a client that waits for a reload.
 pub(in crate::supervisor) type Reply = oneshot::Sender<Result<Reloaded, Refusal>>;
 
-/// A reload on its way.
+/// A reload in progress.
 pub(in crate::supervisor) struct Reload {
     pub(in crate::supervisor) prepared: Prepared,
     /// The instance that is reloaded first: when that fails, the others stay as they are.
@@ -44,16 +45,17 @@ pub(in crate::supervisor) struct Reload {
     replies: Vec<Reply>,
 }
 
-/// How far it is.
+/// The phase of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Phase {
-    /// For the running instance to become old enough.
+    /// Waits until the running instance is old enough.
     Waiting { until: Instant },
-    /// Of the running instance's view of its servers.
+    /// Waits for the server states of the running instance.
     Saving,
-    /// The running instance to read its files again.
+    /// Waits for the running instance to read its files again.
     Telling,
-    /// The new instance, which has not answered yet; killed then, unless it has been already.
+    /// Waits for the new instance to answer; it is killed at the deadline, unless it was killed
+    /// already.
     Starting {
         process: Identity,
         until: Option<Instant>,
@@ -61,7 +63,7 @@ pub(in crate::supervisor) enum Phase {
 }
 
 impl Reload {
-    /// To what is `prepared`, not before `until`.
+    /// A reload to `prepared`, not before `until`.
     pub(in crate::supervisor) fn new(prepared: Prepared, reply: Reply, until: Instant) -> Reload {
         Reload {
             prepared,
@@ -71,25 +73,26 @@ impl Reload {
         }
     }
 
-    /// Whether it is too late for another configuration.
+    /// Whether the reload has begun, so that its configuration can no longer be replaced.
     pub(in crate::supervisor) fn has_begun(&self) -> bool {
         !matches!(self.phase, Phase::Waiting { .. })
     }
 
-    /// A later order comes before this reload has begun: that one is carried out for both.
+    /// A later order comes before this reload has begun: its configuration is put in force for
+    /// both.
     pub(in crate::supervisor) fn replace(&mut self, prepared: Prepared, reply: Reply) {
         self.prepared = prepared;
         self.replies.push(reply);
     }
 
-    /// What was prepared, and who waits.
+    /// The prepared configuration, and the replies to be sent.
     pub(in crate::supervisor) fn into_parts(self) -> (Prepared, Vec<Reply>) {
         (self.prepared, self.replies)
     }
 }
 
 impl Phase {
-    /// Of a new instance that was spawned just now.
+    /// The phase after a new instance was spawned.
     pub(in crate::supervisor) fn starting(process: Identity, now: Instant) -> Phase {
         Phase::Starting {
             process,
@@ -114,7 +117,7 @@ impl Phase {
         }
     }
 
-    /// Kills a new instance for which it is too late.
+    /// Kills a new instance that has missed its deadline.
     pub(in crate::supervisor) fn go_on(&mut self, now: Instant) {
         if let Phase::Starting {
             process,
@@ -137,10 +140,10 @@ impl Phase {
     }
 }
 
-/// Tells everybody who waits how a reload ended.
+/// Sends the outcome of a reload to all clients that wait for it.
 pub(in crate::supervisor) fn answer(replies: Vec<Reply>, outcome: &Result<Reloaded, Refusal>) {
     for reply in replies {
-        // Whoever asked may be gone by now, which is no concern of ours.
+        // The client may have disconnected by now, which does not matter.
         let _nobody_waits = reply.send(outcome.clone());
     }
 }

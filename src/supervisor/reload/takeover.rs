@@ -1,5 +1,5 @@
-//! A reload by a successor: a new balancer instance takes the listeners over, and the old one ends with its last
-//! connection.
+//! A reload by a successor: a new balancer instance takes over the listeners, and the old one ends
+//! with its last connection.
 
 use crate::platform::atomic_file;
 use std::io;
@@ -17,11 +17,11 @@ use crate::supervisor::process::watcher::{self, Ready};
 use crate::supervisor::rollout::Who;
 use crate::supervisor::spec::Spec;
 
-/// After this a new instance has answered, or was killed.
+/// Longer than any takeover: by then, the new instance has answered or was killed.
 const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);
 
 impl Core {
-    /// Asks the running instance for its view of its servers.
+    /// Reads the server states of the running instance.
     pub(in crate::supervisor) fn save_states(&self, instance: usize) {
         let (socket, news) = (self.setting.socket(instance), self.news.clone());
         tokio::spawn(async move {
@@ -36,7 +36,7 @@ impl Core {
         });
     }
 
-    /// The old instance has told its view of its servers: the new one may begin.
+    /// The old instance has returned its server states: the new one can start.
     pub(in crate::supervisor) fn saved(
         &mut self,
         instance: usize,
@@ -54,7 +54,7 @@ impl Core {
         }
     }
 
-    /// Spawns what is to take over from the instance that knows its servers' `states`.
+    /// Spawns the successor of the instance with these server `states`.
     pub(in crate::supervisor) fn spawn_successor(
         &mut self,
         setting: &Spec,
@@ -104,7 +104,7 @@ impl Core {
         self.begin_sync(who, now);
     }
 
-    /// A process that is none of our children has ended: the new instance, if there is one.
+    /// A process that is not one of the children has ended: the new instance, if there is one.
     pub(in crate::supervisor) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
         match self.successor() {
             Some((_, successor)) if successor != process => {}
@@ -117,7 +117,8 @@ impl Core {
         }
     }
 
-    /// Whether the balancer instance has ended because a new one takes over, which then is waited for.
+    /// Whether the balancer instance has ended because a new one takes over, which is then waited
+    /// for.
     pub(in crate::supervisor) fn is_succeeded(&mut self, who: Who, now: Instant) -> bool {
         let successor = self.successor();
         let child = self.children.get_mut(&who);
@@ -131,7 +132,8 @@ impl Core {
         }
     }
 
-    /// The new instance has failed: if the old one has ended because of it, it is started again.
+    /// The new instance has failed: if the old one has ended because of it, the old one is started
+    /// again.
     pub(in crate::supervisor) fn begin_again(&mut self, instance: usize, now: Instant) {
         let child = self.children.get_mut(&Who::Balancer(instance));
         if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
@@ -148,7 +150,7 @@ impl Core {
         old: Identity,
         states: &str,
     ) -> io::Result<Process> {
-        // More than orders: it also knows who is up.
+        // The server states contain more than the orders: they also show which nodes are up.
         let file = setting
             .run_dir
             .haproxy_state(setting.plan.balancer.instance(instance));
@@ -178,7 +180,7 @@ impl Core {
             reload.phase = Phase::starting(process, now);
         }
         self.reload = Some(reload);
-        // Written at once: a supervisor that dies now must not leave an instance that nobody knows.
+        // Written at once: if this supervisor dies now, the next one must know the instance.
         self.record();
         begun.map(drop)
     }

@@ -1,11 +1,11 @@
-//! The listeners that several balancer instances share. They are opened before the first instance and kept as long as a
-//! balancer is wanted, so that nobody's clients move when an instance dies.
+//! The listeners that several balancer instances share. They are opened before the first instance
+//! and kept as long as a balancer is wanted, so that no client moves when an instance dies.
 //!
 //! ```text
 //!  an instance dies            its clients wait in its queue; the next one gets the same listeners
-//!  it gives up, or hangs       it is steered around, and who waits is sent away, to come again
+//!  it gives up, or hangs       it gets no new clients; waiting ones are disconnected, so that they connect again
 //!  it serves again             its clients come back to it
-//!  we die                      its listeners are its own; what is left of them, the next supervisor gets back
+//!  the supervisor dies         the instances keep their listeners; the next supervisor gets back those that are left
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,21 +24,22 @@ use crate::supervisor::state_file::Record;
 #[derive(Debug)]
 pub(in crate::supervisor) struct Listeners {
     groups: BTreeMap<SocketAddr, Group>,
-    /// Where each instance gets its listeners.
+    /// The sockets through which each instance gets its listeners.
     handovers: Vec<Handover>,
-    /// Whether each instance is given clients.
+    /// Whether each instance gets clients.
     living: Vec<bool>,
 }
 
 impl Listeners {
-    /// Opens all that the instances share; none where there is but one.
+    /// Opens everything that the instances share; `None` when there is only one instance.
     pub(in crate::supervisor) fn open(setting: &Spec) -> io::Result<Option<Listeners>> {
         let mut listening = Listeners::new(setting)?;
         listening.add(setting)?;
         Ok(Some(listening).filter(|_| setting.plan.balancer.instances > 1))
     }
 
-    /// Gets back what is left of that by the living instances in `record`; none where none lives, or there is but one.
+    /// Gets the listeners back that the living instances in `record` still have; `None` when none
+    /// lives, or there is only one instance.
     pub(in crate::supervisor) async fn regain(
         setting: &Spec,
         record: &Record,
@@ -53,7 +54,7 @@ impl Listeners {
         for address in setting.shared() {
             let mut places = record.places.get(&address).cloned();
             let places = places.get_or_insert_with(|| Places::in_order(instances));
-            // In which order several have died, nobody knows.
+            // The order in which several have died is not known.
             for gone in (0..instances).filter(|instance| !living.contains(&usize::from(*instance))) {
                 places.lose(gone);
             }
@@ -65,7 +66,8 @@ impl Listeners {
         Ok(Some(listening))
     }
 
-    /// Opens what `setting` wants and is not open yet. What was open stays so if that fails.
+    /// Opens the listeners of `setting` that are not open yet. If that fails, the open ones stay
+    /// open.
     pub(in crate::supervisor) fn add(&mut self, setting: &Spec) -> io::Result<()> {
         let new = setting.shared().into_iter();
         let new: BTreeMap<SocketAddr, Group> = new
@@ -84,43 +86,44 @@ impl Listeners {
         Ok(())
     }
 
-    /// Closes what `setting` does not want.
+    /// Closes the listeners that `setting` does not have.
     pub(in crate::supervisor) fn keep_only(&mut self, setting: &Spec) {
         let wanted = setting.shared();
         self.groups.retain(|address, _| wanted.contains(address));
         self.hand_over();
     }
 
-    /// The process of an instance is gone: what it alone had is opened anew.
+    /// The process of an instance is gone: the listeners that only it had are opened again.
     pub(in crate::supervisor) fn bereave(&mut self, instance: usize) {
         let Ok(member) = u16::try_from(instance) else {
             return;
         };
         for group in self.groups.values_mut() {
             if let Err(error) = group.bereave(member).and_then(|()| group.steer(&self.living)) {
-                tracing::error!(address = %group.address(), instance, "not listened on again: {error}");
+                tracing::error!(address = %group.address(), instance, "cannot listen again: {error}");
             }
         }
         self.hand_over();
     }
 
-    /// From now on only `living` instances are given clients; with nobody living all clients wait.
+    /// From now on only `living` instances get clients; if there is none, all clients wait.
     pub(in crate::supervisor) fn steer(&mut self, living: Vec<bool>) {
         if living == self.living {
             return;
         }
-        tracing::info!(?living, "clients are steered");
+        tracing::info!(?living, "new clients go to these instances");
         for group in self.groups.values() {
             if let Err(error) = group.steer(&living) {
-                tracing::error!(address = %group.address(), "not steered: {error}");
+                tracing::error!(address = %group.address(), "cannot choose the instances that get new clients: {error}");
             }
         }
         self.living = living;
         self.turn_away();
     }
 
-    /// Sends away who still waits for an instance that is given no clients, to come again and meet another one. With nobody
-    /// living, who waits goes on waiting.
+    /// Disconnects clients that still wait for an instance that gets no clients, so that they
+    /// connect again and reach another one. If no instance is living, waiting clients go on
+    /// waiting.
     pub(in crate::supervisor) fn turn_away(&self) {
         if !self.living.contains(&true) {
             return;
@@ -130,14 +133,14 @@ impl Listeners {
             for group in self.groups.values() {
                 match group.turn_away(member) {
                     Ok(0) => {}
-                    Ok(count) => tracing::info!(address = %group.address(), count, "sent away to come again"),
-                    Err(error) => tracing::warn!(address = %group.address(), "not sent away: {error}"),
+                    Ok(count) => tracing::info!(address = %group.address(), count, "clients disconnected"),
+                    Err(error) => tracing::warn!(address = %group.address(), "not disconnected: {error}"),
                 }
             }
         }
     }
 
-    /// What the next supervisor must know to regain them.
+    /// What the next supervisor needs to regain the listeners.
     pub(in crate::supervisor) fn places(&self) -> BTreeMap<SocketAddr, Places> {
         let groups = self.groups.iter();
         groups
@@ -159,7 +162,7 @@ impl Listeners {
         })
     }
 
-    /// Gives each instance its listeners, when it asks.
+    /// Gives each instance its listeners when it connects.
     fn hand_over(&self) {
         for (member, handover) in (0..).zip(&self.handovers) {
             let listeners = self.groups.values().filter_map(|group| group.listener(member));
@@ -170,7 +173,7 @@ impl Listeners {
 
 // Private
 
-/// The listeners that each instance still has, as far as it tells.
+/// The listeners that each instance still has, of those that answer.
 async fn kept(setting: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
     let asked = setting
         .sockets()
@@ -182,7 +185,7 @@ async fn kept(setting: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAd
             }
             let told = Socket::new(socket).listeners().await;
             told.unwrap_or_else(|error| {
-                tracing::warn!(instance = index, "its listeners were not regained: {error}");
+                tracing::warn!(instance = index, "cannot regain its listeners: {error}");
                 Vec::new()
             })
         });

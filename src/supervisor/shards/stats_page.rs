@@ -1,5 +1,5 @@
-//! The page with the statistics of several balancer instances, which none of them can serve: it is about all of them. It is
-//! there while we are.
+//! The page with the statistics of several balancer instances together, which no single instance
+//! can serve. It is available while the supervisor runs.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::haproxy_api::server::{Totals, pages};
 use crate::supervisor::http::metrics_listener;
 use crate::supervisor::spec::Spec;
 
-/// An address that somebody else has is tried again after this.
+/// Time after which an address that another process holds is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The page, as long as it is kept.
+/// The statistics page; it is served until this value is dropped.
 #[derive(Debug)]
 pub(in crate::supervisor) struct StatsPage {
     serving: JoinHandle<()>,
@@ -33,13 +33,13 @@ impl StatsPage {
     pub(in crate::supervisor) fn serve(address: SocketAddr, setting: Arc<ArcSwap<Spec>>) -> StatsPage {
         let pages = Router::new().fallback(page).with_state(setting);
         let serving = tokio::spawn(async move {
-            // Dropped with the task: whoever is connected is let go.
+            // Dropped with the task, which closes the connections.
             let (_end, ended) = shutdown::channel();
             let mut failing = None;
             while let Err(error) = metrics_listener::serve(address, pages.clone(), ended.clone()).await {
                 let why = error.to_string();
                 if failing.as_ref() != Some(&why) {
-                    tracing::warn!(%address, "statistics are not served: {why}");
+                    tracing::warn!(%address, "cannot serve the statistics page: {why}");
                     failing = Some(why);
                 }
                 tokio::time::sleep(AGAIN).await;

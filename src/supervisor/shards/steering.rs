@@ -1,4 +1,5 @@
-//! Which of several balancer instances are given clients: opened, steered and closed as the instances come and go.
+//! Which of several balancer instances get clients: the shared listeners are opened, steered and
+//! closed as instances start and end.
 
 use super::listeners::Listeners;
 use super::stats_page::StatsPage;
@@ -8,7 +9,8 @@ use crate::supervisor::rollout::Who;
 use crate::supervisor::snapshot::Doing;
 
 impl Core {
-    /// Opens what several balancer instances share, unless it is open; before the first of them starts.
+    /// Opens the listeners that several balancer instances share, unless they are open; called
+    /// before the first of them starts.
     pub(in crate::supervisor) fn listen(&mut self) -> Result<(), String> {
         if self.listening.is_none() {
             self.listening = Listeners::open(&self.setting).map_err(|error| error.to_string())?;
@@ -16,8 +18,8 @@ impl Core {
         Ok(())
     }
 
-    /// Gives clients to the instances that serve, or will in a moment; closes everything when no balancer is wanted any
-    /// more, so that clients are refused and do not wait in vain.
+    /// Gives clients to the instances that serve, or will in a moment. Closes everything when no
+    /// balancer is wanted any more, so that clients are refused and do not wait in vain.
     pub(in crate::supervisor) fn steer(&mut self) {
         if self.ending.is_some() || !self.balanced {
             self.listening = None;
@@ -36,7 +38,7 @@ impl Core {
         let living = balancers
             .map(|(who, child)| match child.state {
                 State::Stopped | State::Failed => false,
-                // One that has died is back within a second.
+                // An instance that has died is back within a second.
                 _ => self.doing(*who, child) != Doing::Silent,
             })
             .collect();
@@ -45,7 +47,7 @@ impl Core {
         }
     }
 
-    /// Sends away who has come to an instance that is given no clients, while that was found out.
+    /// Disconnects clients that reached an instance before it was found to get no clients.
     pub(in crate::supervisor) fn turn_away(&self) {
         if let Some(listening) = &self.listening {
             listening.turn_away();

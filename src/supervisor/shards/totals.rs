@@ -1,4 +1,4 @@
-//! What all balancer instances say of themselves, as one.
+//! The statistics of all balancer instances, added up.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use futures_util::future::join_all;
 use crate::haproxy_api::{Info, Row, RuntimeError, Socket};
 use crate::supervisor::spec::Spec;
 
-/// One of several instances that does not tell within this time is left out.
+/// One of several instances that does not answer within this time is left out.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the instances say that answer.
+/// The statistics of the instances that answer.
 pub(in crate::supervisor) struct Gathered {
     pub(in crate::supervisor) infos: Vec<Info>,
-    /// Of all of them together.
+    /// The rows of all of these instances together.
     pub(in crate::supervisor) rows: Vec<Row>,
-    /// How many do not answer.
+    /// How many instances do not answer.
     pub(in crate::supervisor) silent: u16,
 }
 
-/// Asks every instance.
+/// Reads the statistics of every instance.
 ///
 /// # Errors
-/// When none answers.
+/// When no instance answers.
 pub(in crate::supervisor) async fn gathered(setting: &Spec) -> Result<Gathered, RuntimeError> {
     let asked = setting.sockets().into_iter().map(|path| async move {
         let socket = Socket::new(&path);

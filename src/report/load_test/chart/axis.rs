@@ -4,7 +4,7 @@ use super::frame::Frame;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, width};
 
-/// Between the plot and its numbers.
+/// Gap between the plot and its numbers.
 const GAP: f64 = 8.0;
 
 /// The horizontal axis below the plot, with `unit` under its numbers.

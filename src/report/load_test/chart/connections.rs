@@ -1,4 +1,5 @@
-//! Connections over time: what each node held, one upon the other, so that the upper edge is all of them.
+//! Connections over time: the connections of each node, stacked, so that the upper edge is their
+//! sum.
 
 use super::super::failover::done;
 use super::super::progress::phase;
@@ -13,11 +14,11 @@ use crate::load_test::results::{Moment, Results};
 
 const ID: &str = "connections";
 const TITLE: &str = "Connections over time";
-/// For `100,000`, and the unit above.
+/// Room for `100,000`, and the unit above.
 const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 240.0;
 
-/// The chart; there is one even when nothing was seen.
+/// The chart; it exists even when there are no measurements.
 pub(crate) fn connections(results: &Results) -> String {
     let timeline = &results.timeline;
     let last = timeline.last().map_or(0.0, |moment| moment.at_seconds);
@@ -25,7 +26,7 @@ pub(crate) fn connections(results: &Results) -> String {
         .iter()
         .map(|moment| sum(&moment.held))
         .fold(0.0, f64::max);
-    // Flags need places before the frame can know how many rows they take.
+    // The flags must be placed before the frame can know how many rows they take.
     let across = Frame::new(LABELS, HEIGHT, 0).across();
     let time = Scale::to(last, across);
     let flags = Flags::placed(happened(results, &time), across);
@@ -61,7 +62,7 @@ pub(crate) fn connections(results: &Results) -> String {
 
 // Private
 
-/// When each phase began, and when a node was made to fail.
+/// The begin of each phase, and the moment when a node was made to fail.
 fn happened(results: &Results, time: &Scale) -> Vec<Flag> {
     let mut before = None;
     let mut flags = Vec::new();

@@ -1,4 +1,4 @@
-//! A failover: how many clients were cut off, and how many served elsewhere, by when.
+//! A failover: how many clients were cut off, and how many were served elsewhere, over time.
 
 use super::super::failover::done;
 use super::axis;
@@ -11,12 +11,13 @@ use super::svg::{Anchor, Svg, fitting};
 use crate::load_test::results::{Failover, FailoverPoint};
 
 const ID: &str = "failover";
-/// For `100,000`, and the unit above.
+/// Room for `100,000`, and the unit above.
 const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 220.0;
-/// From here on times are seconds.
+/// From this many milliseconds on, times are shown in seconds.
 const SECONDS: f64 = 10_000.0;
-/// What comes later than this many times the rest is only said, not drawn: it would leave no room for the rest.
+/// Events later than this many times the rest are only named, not drawn: they would leave no room
+/// for the rest.
 const LATE_SECONDS: f64 = 3.0;
 
 /// The chart.
@@ -49,7 +50,7 @@ pub(crate) fn failover(failover: &Failover) -> String {
         failover.curve.iter().map(point).collect()
     };
     let (cut, rehomed) = (line(|point| point.cut), line(|point| point.rehomed));
-    // Between them are those that are nowhere.
+    // The area between the curves: clients that no node serves.
     let nowhere = cut.iter().copied().chain(rehomed.iter().rev().copied());
     svg.area(nowhere, &series(1), 0.18);
     svg.curve(cut, &series(1));

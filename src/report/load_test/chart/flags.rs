@@ -1,28 +1,29 @@
-//! What happened when: lines up a plot, and above it what they are, in as many rows as keep the texts apart.
+//! Events over time: vertical lines in a plot, with texts above it, in as many rows as keep the
+//! texts apart.
 
 use super::frame::{Frame, ROW, rooms};
 use super::svg::{Anchor, Svg, width};
 
-/// Between two texts in a row.
+/// Gap between two texts in a row.
 const GAP: f64 = 10.0;
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Flag {
     /// Its horizontal pixel.
     pub(super) x: f64,
-    /// What it was.
+    /// The text of the event.
     pub(super) text: String,
     /// Its colour.
     pub(super) class: String,
 }
 
-/// Flags, each with the row that its text stands in and where that begins.
+/// Flags, each with its text's row and the text's left edge.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Flags(Vec<(Flag, usize, f64)>);
 
 impl Flags {
-    /// Finds a row for each of `flags`, of which none begins before `left` or ends after `right`.
+    /// Finds a row for each of `flags`, so that no text begins before `left` or ends after `right`.
     pub(super) fn placed(mut flags: Vec<Flag>, (left, right): (f64, f64)) -> Flags {
         flags.sort_by(|a, b| a.x.total_cmp(&b.x));
         let mut ends: Vec<f64> = Vec::new();
@@ -39,12 +40,13 @@ impl Flags {
         Flags(placed.collect())
     }
 
-    /// How many rows they take.
+    /// The number of rows.
     pub(super) fn rows(&self) -> usize {
         self.0.iter().map(|(_, row, _)| row + 1).max().unwrap_or(0)
     }
 
-    /// Draws them; `frame` has room for [`rows`](Flags::rows). The first row is the lowest. Lines pass behind texts.
+    /// Draws the flags; `frame` has room for [`rows`](Flags::rows). The first row is the lowest.
+    /// Lines pass behind texts.
     pub(super) fn draw(&self, svg: &mut Svg, frame: &Frame) {
         let baseline = |row: usize| frame.top - ROW - 10.0 - rooms(row);
         for (flag, row, _) in &self.0 {

@@ -1,17 +1,17 @@
-//! The rooms of a chart.
+//! The layout of a chart.
 
 /// The width of all charts, in pixels.
 pub(super) const WIDTH: f64 = 720.0;
-/// From the edge to whatever is drawn.
+/// Margin between the edge and everything that is drawn.
 const MARGIN: f64 = 20.0;
-/// Of the title.
+/// Height of the title.
 const TITLE: f64 = 50.0;
-/// Of the numbers and the unit below a plot.
+/// Height of the numbers and the unit below a plot.
 const AXIS: f64 = 58.0;
-/// Of a row of flags, or of a legend.
+/// Height of a row of flags, or of a legend.
 pub(super) const ROW: f64 = 22.0;
 
-/// Where the plot is: between `left` and `right`, `top` and `bottom`; texts begin at `edge`.
+/// The position of the plot: between `left` and `right`, `top` and `bottom`; texts begin at `edge`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Frame {
     pub(super) edge: f64,
@@ -22,7 +22,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A plot of `height` with `labels` pixels for what stands left of it, below so many `rows` of flags.
+    /// A plot of `height` with `labels` pixels for the labels left of it, below `rows` rows of
+    /// flags.
     pub(super) fn new(labels: f64, height: f64, rows: usize) -> Frame {
         let top = TITLE + ROW + rooms(rows);
         Frame {
@@ -44,18 +45,18 @@ impl Frame {
         (self.bottom, self.top)
     }
 
-    /// Where the baseline of the first row of the legend is.
+    /// The baseline of the first row of the legend.
     pub(super) fn legend(self) -> f64 {
         self.bottom + AXIS + 12.0
     }
 
-    /// The size of the drawing, with so many `rows` of legend.
+    /// The size of the drawing, with `rows` rows of legend.
     pub(super) fn size(self, rows: usize) -> (f64, f64) {
         (WIDTH, self.bottom + AXIS + rooms(rows) + 8.0)
     }
 }
 
-/// What `rows` of text take.
+/// The height of `rows` rows of text.
 pub(super) fn rooms(rows: usize) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a few rows")]
     let rows = rows as f64;

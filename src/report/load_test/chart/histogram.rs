@@ -1,4 +1,4 @@
-//! Messages by the time they took.
+//! A histogram of messages by latency.
 
 use super::super::super::numbers;
 use super::axis;
@@ -11,10 +11,10 @@ use crate::load_test::results::{Bucket, Latency, Results};
 
 const ID: &str = "histogram";
 const TITLE: &str = "Messages by latency";
-/// For `100,000`, and the unit above.
+/// Room for `100,000`, and the unit above.
 const LABELS: f64 = 94.0;
 const HEIGHT: f64 = 220.0;
-/// Between two bars, where they are wide enough.
+/// Gap between two bars, where they are wide enough.
 const GAP: f64 = 1.0;
 
 /// The chart; nothing when no message was answered.
@@ -57,7 +57,7 @@ pub(crate) fn histogram(results: &Results) -> Option<String> {
 
 // Private
 
-/// Where a bucket begins on a scale that has no 0.
+/// The begin of a bucket on a scale without 0.
 fn start(bucket: &Bucket) -> f64 {
     if bucket.from_ms > 0.0 {
         bucket.from_ms
@@ -83,7 +83,7 @@ fn bar(svg: &mut Svg, scale: &Scale, counts: &Scale, bucket: &Bucket) {
     let count = bucket.count as f64;
     let (left, right) = (scale.at(start(bucket)), scale.at(bucket.to_ms));
     let gap = if right - left > GAP * 3.0 { GAP } else { 0.0 };
-    // One message of a million is one that is seen.
+    // A single message out of a million must be visible.
     let top = counts.at(count).min(counts.at(0.0) - 1.0);
     svg.rect(
         (left, top),

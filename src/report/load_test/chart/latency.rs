@@ -10,17 +10,17 @@ use crate::load_test::results::{Quantiles, Results};
 
 const ID: &str = "latency";
 const TITLE: &str = "Latency percentiles by node";
-/// For a node's name.
+/// Room for a node's name.
 const LABELS: f64 = 116.0;
-/// The height of a plot of few nodes.
+/// The height of a plot with few nodes.
 const HEIGHT: f64 = 220.0;
-/// The height of one node, least and most.
+/// The least and greatest height of one node.
 const ROW: (f64, f64) = (24.0, 44.0);
-/// Nodes that are drawn: of more, those with the highest p99.
+/// The most nodes that are drawn; if there are more, those with the highest p99.
 const DRAWN: usize = 24;
 /// Half the width of a mark.
 const MARK: f64 = 6.0;
-/// The percentiles, each of which has a form as well as a colour.
+/// The percentiles; each has a shape as well as a colour.
 const PERCENTILES: [Percentile; 4] = [
     ("p50", |latency| latency.p50_ms, circle),
     ("p90", |latency| latency.p90_ms, diamond),
@@ -82,7 +82,7 @@ pub(crate) fn latency(results: &Results) -> Option<String> {
 
 // Private
 
-/// All nodes together, then each of those that have answered.
+/// All nodes together, then each node that has answered.
 fn rows(results: &Results) -> Vec<(&str, &Quantiles)> {
     let mut nodes: Vec<(&str, &Quantiles)> = results
         .nodes

@@ -4,19 +4,19 @@ use super::frame::{Frame, rooms};
 use super::palette::series;
 use super::svg::{Anchor, Svg, fitting, width};
 
-/// Names that are told; of the others only how many there are.
+/// The most names that are shown; of the others, only the number is.
 const TOLD: usize = 8;
-/// A name's room.
+/// Width of a name.
 const NAME: f64 = 150.0;
-/// Swatch, and the gap to the next name.
+/// Width of the swatch, and the gap to the next name.
 const AROUND: f64 = 40.0;
 
-/// Names with their places, row and left edge.
+/// Names with their places: row and left edge.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Legend(Vec<(String, usize, f64)>);
 
 impl Legend {
-    /// Places `names`, of series in their order, within `frame`.
+    /// Places `names`, in the order of their series, within `frame`.
     pub(super) fn placed<'a>(names: impl ExactSizeIterator<Item = &'a str>, frame: &Frame) -> Legend {
         let rest = names.len().saturating_sub(TOLD);
         let told = names.take(TOLD).map(|name| fitting(name, NAME));
@@ -34,12 +34,12 @@ impl Legend {
         Legend(places.collect())
     }
 
-    /// How many rows they take.
+    /// The number of rows.
     pub(super) fn rows(&self) -> usize {
         self.0.last().map_or(0, |(_, row, _)| row + 1)
     }
 
-    /// Draws them.
+    /// Draws the legend.
     pub(super) fn draw(&self, svg: &mut Svg, frame: &Frame) {
         for (index, (name, row, x)) in self.0.iter().enumerate() {
             let baseline = frame.legend() + rooms(*row);

@@ -1,4 +1,4 @@
-//! Charts as SVG: each stands alone, in a page as in a file of its own, in light and dark.
+//! Charts as SVG: each is complete in itself, in a page or in a file of its own, in light and dark.
 //!
 //! ```text
 //!  ┌─ title ───────────────────────────┐

@@ -1,7 +1,8 @@
-//! Colours that are told apart by people who see them otherwise, on light and on dark ground (after M. Okabe and K. Ito:
-//! "Color Universal Design", 2008). Neighbours in the order differ in lightness too.
+//! Colours that people with other colour vision can distinguish, too, on a light and on a dark
+//! background (after M. Okabe and K. Ito: "Color Universal Design", 2008). Neighbours in the order
+//! differ in lightness too.
 
-/// Series that have a colour of their own; then they begin again.
+/// The number of series with a colour of their own; further series use the colours again.
 pub(super) const COLOURS: usize = 8;
 
 /// Light, and dark.
@@ -30,8 +31,8 @@ pub(super) fn series(index: usize) -> String {
     format!("c{}", index % COLOURS)
 }
 
-/// The rules of the chart called `id`, and of no other on its page. Colours are written out: not everybody who draws an
-/// SVG knows variables.
+/// The rules of the chart called `id`, and of no other on its page. Colours are written out: not
+/// every program that draws an SVG supports variables.
 pub(super) fn style(id: &str) -> String {
     let light = colours(id, |(_, light, _)| light, |(light, _)| light);
     let dark = colours(id, |(_, _, dark)| dark, |(_, dark)| dark);

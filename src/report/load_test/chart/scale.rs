@@ -1,17 +1,17 @@
-//! Where a value lies on a chart, and which values are round.
+//! Positions of values on a chart, and round values.
 
-/// The largest value of a scale: nothing smaller, nothing larger.
+/// The range of a scale's largest value.
 const SIZES: (f64, f64) = (1e-5, 1e21);
-/// The smallest value of a logarithmic one.
+/// The smallest value of a logarithmic scale.
 const LEAST: f64 = 1e-6;
-/// Round values on a logarithmic scale, of which there are more the fewer decades it spans.
+/// Round values on a logarithmic scale: more of them are used the fewer decades it spans.
 const MANTISSAS: [f64; 3] = [1.0, 2.0, 5.0];
-/// Ticks that have room on a logarithmic scale.
+/// The most ticks on a logarithmic scale.
 const TICKS: usize = 10;
-/// Steps of a linear scale, about.
+/// The approximate number of steps of a linear scale.
 const STEPS: f64 = 5.0;
 
-/// Values, and the pixels that they are at.
+/// Values and their pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scale {
     domain: (f64, f64),
@@ -21,14 +21,14 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// From 0 to `most`, which the last tick may lie before.
+    /// A linear scale from 0 to `most`; the last tick may be below `most`.
     pub(super) fn to(most: f64, range: (f64, f64)) -> Scale {
         let most = positive(most);
         let step = step(most);
         Scale::linear(most, step, (most / step + 1e-9).floor(), range)
     }
 
-    /// Whole things from 0 to a round number of them, at least `most`.
+    /// A linear scale for counts, from 0 to a round number that is at least `most`.
     pub(super) fn counting(most: f64, range: (f64, f64)) -> Scale {
         let most = positive(most);
         let step = step(most).max(1.0);
@@ -36,7 +36,8 @@ impl Scale {
         Scale::linear(steps * step, step, steps, range)
     }
 
-    /// Logarithmic, from a round number that is at most `least` to one that is at least `most`.
+    /// A logarithmic scale, from a round number that is at most `least` to one that is at least
+    /// `most`.
     pub(super) fn logarithmic(least: f64, most: f64, range: (f64, f64)) -> Scale {
         let most = positive(most);
         let least = positive(least).clamp(LEAST, most);
@@ -51,7 +52,7 @@ impl Scale {
             .iter()
             .position(|tick| *tick >= most * 0.999_999)
             .unwrap_or(round.len() - 1);
-        // A scale must have a length, even of one value.
+        // A scale must have a length, even for a single value.
         let end = end.max(start + 1).min(round.len() - 1);
         let ticks = thinned(&round[start..=end]);
         Scale {
@@ -62,7 +63,7 @@ impl Scale {
         }
     }
 
-    /// The pixel of `value`; what lies outside is put on the edge.
+    /// The pixel of `value`; values outside are put on the edge.
     pub(super) fn at(&self, value: f64) -> f64 {
         let (least, most) = self.domain;
         let value = if value.is_nan() {
@@ -107,7 +108,7 @@ impl Scale {
 
 // Private
 
-/// `value`, or 1 when that is nothing to draw.
+/// `value`, or 1 when it cannot be drawn.
 fn positive(value: f64) -> f64 {
     if value > 0.0 {
         value.clamp(SIZES.0, SIZES.1)
@@ -133,7 +134,7 @@ fn exponent(value: f64) -> i32 {
     exponent
 }
 
-/// All round values, or the powers of ten, or every few of those: as many as have room.
+/// All round values, the powers of ten, or every few of these: as many as have room.
 fn thinned(round: &[f64]) -> Vec<f64> {
     if round.len() <= TICKS {
         return round.to_vec();

@@ -1,15 +1,16 @@
-//! The text of a drawing.
+//! The text of an SVG drawing.
 
 use std::fmt::Write as _;
 
 use super::palette;
 
-/// Room that a character takes, in pixels: a wide one of the font, so that nothing overlaps in another font.
+/// The width of a character, in pixels: a wide one of the font, so that nothing overlaps in another
+/// font.
 const CHARACTER: f64 = 8.4;
-/// Room that a character of scripts with square characters takes.
+/// The width of a character of scripts with square characters.
 const SQUARE: f64 = 15.0;
 
-/// Which end of a text is at its place.
+/// Which end of a text is at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// Its start.
@@ -20,7 +21,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing that is being made.
+/// A drawing in progress.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Svg(String);
 
@@ -50,7 +51,7 @@ impl Svg {
         }
     }
 
-    /// What lies between `points`.
+    /// The area between `points`.
     pub(super) fn area(&mut self, points: impl IntoIterator<Item = (f64, f64)>, class: &str, opacity: f64) {
         let path = path(points);
         if !path.is_empty() {
@@ -73,13 +74,14 @@ impl Svg {
         ));
     }
 
-    /// Anything else, as it is to stand there.
+    /// Any other element, unchanged.
     pub(super) fn push(&mut self, element: &str) {
         self.0.push_str(element);
         self.0.push('\n');
     }
 
-    /// The whole drawing: `title` is its heading, and `description` says what is to be seen, for those who cannot.
+    /// The whole drawing: `title` is its heading, and `description` describes it for readers that
+    /// cannot see it.
     pub(super) fn finish(
         self,
         id: &str,
@@ -104,14 +106,15 @@ impl Svg {
     }
 }
 
-/// The width of `text` in pixels, at most.
+/// An upper bound of the width of `text` in pixels.
 pub(super) fn width(text: &str) -> f64 {
     text.chars()
         .map(|c| if u32::from(c) < 0x1100 { CHARACTER } else { SQUARE })
         .sum()
 }
 
-/// `text`, or its start and its end, so that it is at most `room` pixels wide: what tells names apart is often at their end.
+/// `text`, or its start and its end, so that it is at most `room` pixels wide: names often differ
+/// only at their end.
 pub(super) fn fitting(text: &str, room: f64) -> String {
     if width(text) <= room {
         return text.to_owned();

@@ -1,22 +1,23 @@
-//! One measured thing, in two tests.
+//! One measured value in two tests.
 
-/// What the same test differs by from run to run: latencies of loaded processors are the least steady, counts not at all.
+/// How much a value differs between runs of the same test: latencies under load are the least
+/// steady, counts are exact.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Noise {
-    /// In percent of the value before.
+    /// In percent of the first value.
     pub(super) percent: f64,
-    /// In the value's own unit: less than this is nothing, whatever its percentage.
+    /// In the value's own unit: a smaller difference is noise, whatever its percentage.
     pub(super) least: f64,
 }
 
-/// How a change is to be taken.
+/// The meaning of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// Beyond noise, to the good.
     Better,
     /// Beyond noise, to the bad.
     Worse,
-    /// As it might be without any cause, or not known.
+    /// Within noise, or not known.
     Noise,
 }
 
@@ -25,18 +26,18 @@ pub(super) enum Change {
 pub(super) struct Line {
     /// What was measured.
     pub(super) what: String,
-    /// In both tests; none where it was not measured.
+    /// The value in both tests; `None` where it was not measured.
     pub(super) values: [Option<f64>; 2],
     /// Whether more of it is better.
     pub(super) more_is_better: bool,
-    /// What does not count.
+    /// The noise of the value.
     pub(super) noise: Noise,
     /// A value as text.
     pub(super) text: fn(f64) -> String,
 }
 
 impl Line {
-    /// Whether there is anything to say.
+    /// Whether one of the values is known.
     pub(super) fn is_known(&self) -> bool {
         self.values.iter().any(Option::is_some)
     }
@@ -51,13 +52,14 @@ impl Line {
         self.told(self.values[1])
     }
 
-    /// The change in percent of the value before, with its sign: `+3.2%`; empty where there is nothing to divide by.
+    /// The change in percent of the first value, with its sign: `+3.2%`; empty where the first
+    /// value is 0.
     pub(super) fn percent(&self) -> String {
         let [Some(before), Some(after)] = self.values else {
             return String::new();
         };
         let percent = (after - before) / before * 100.0;
-        // Neither a division by nothing, nor `+0.0%`.
+        // Neither a division by zero, nor `+0.0%`.
         if percent.is_finite() && percent.abs() >= 0.05 {
             format!("{percent:+.1}%")
         } else {
@@ -65,7 +67,7 @@ impl Line {
         }
     }
 
-    /// How the change is to be taken.
+    /// The meaning of the change.
     pub(super) fn change(&self) -> Change {
         let [Some(before), Some(after)] = self.values else {
             return Change::Noise;
@@ -111,7 +113,7 @@ mod tests {
         assert_eq!(line(10.0, 11.1, false).change(), Change::Worse);
         assert_eq!(line(10.0, 8.9, false).change(), Change::Better);
         assert_eq!(line(10.0, 11.1, true).change(), Change::Better);
-        // Twice as much, and still nothing.
+        // Twice as much, and still noise.
         assert_eq!(line(0.2, 0.4, false).change(), Change::Noise);
         assert_eq!(line(0.0, 1.0, false).change(), Change::Worse);
     }

@@ -1,4 +1,4 @@
-//! What is compared, and what of it is noise.
+//! The values that are compared, and their noise.
 
 use super::super::super::numbers;
 use super::change::{Line, Noise};
@@ -9,22 +9,22 @@ const EXACT: Noise = Noise {
     percent: 0.0,
     least: 0.0,
 };
-/// How long the ramp takes, and what comes of it per second.
+/// The time that the ramp takes, and the connections per second.
 const PACE: Noise = Noise {
     percent: 20.0,
     least: 0.2,
 };
-/// Variance, in percent of the mean: half a percent is what the order of arrival does.
+/// Variance, in percent of the mean: half a percent is the effect of the order of arrival.
 const EVENNESS: Noise = Noise {
     percent: 10.0,
     least: 0.5,
 };
-/// Variance where clients' addresses decide: it says nothing of what has changed.
+/// Variance where clients' addresses decide: it does not depend on the change.
 const BY_CHANCE: Noise = Noise {
     percent: 0.0,
     least: f64::INFINITY,
 };
-/// What half of the messages took: a tenth, and the wakings of a scheduler.
+/// The median latency: a tenth, and the wake-up time of a scheduler.
 const MEDIAN: Noise = Noise {
     percent: 10.0,
     least: 0.05,
@@ -34,28 +34,28 @@ const TAIL: Noise = Noise {
     percent: 20.0,
     least: 1.0,
 };
-/// Those that next to none do.
+/// Latencies that very few messages decide.
 const EXTREME: Noise = Noise {
     percent: 50.0,
     least: 5.0,
 };
-/// How far the nodes' p99 are apart, in percent of them: the difference of two of the least steady values.
+/// How far the nodes' p99 are apart, in percent: the difference of two of the least steady values.
 const LIKENESS: Noise = Noise {
     percent: 50.0,
     least: 10.0,
 };
-/// Times of a failover: what decides is the interval of a look.
+/// Times of a failover: the polling interval decides.
 const FAILOVER: Noise = Noise {
     percent: 15.0,
     least: 50.0,
 };
-/// Memory: a fifth, and what a host does besides.
+/// Memory: a fifth, and the host's other use.
 const MEMORY: Noise = Noise {
     percent: 20.0,
     least: 50_000_000.0,
 };
 
-/// Of all messages.
+/// The quantiles of all messages.
 const OVERALL: [Quantile; 5] = [
     ("p50", MEDIAN, |times| times.p50_ms),
     ("p90", TAIL, |times| times.p90_ms),
@@ -63,19 +63,19 @@ const OVERALL: [Quantile; 5] = [
     ("p99.9", EXTREME, |times| times.p999_ms),
     ("max", EXTREME, |times| times.max_ms),
 ];
-/// Of a node's.
+/// The quantiles of a node's messages.
 const OF_A_NODE: [Quantile; 2] = [
     ("p50", MEDIAN, |times| times.p50_ms),
     ("p99", TAIL, |times| times.p99_ms),
 ];
 
-/// A quantile: its name, what of it is noise, and its value.
+/// A quantile: its name, its noise, and its value.
 type Quantile = (&'static str, Noise, fn(&Quantiles) -> f64);
 
-/// The two tests, and what is compared of each.
+/// The two tests that are compared.
 struct Pair<'a>([&'a Results; 2]);
 
-/// All lines of which at least one test knows something.
+/// All lines with a value of at least one test.
 pub(super) fn lines(before: &Results, after: &Results) -> Vec<Line> {
     let pair = Pair([before, after]);
     let general = pair.general();
@@ -144,7 +144,7 @@ impl Pair<'_> {
         ]
     }
 
-    /// Where chance has decided in both tests, any change is noise.
+    /// The noise of the variance: where chance has decided in both tests, any change is noise.
     fn evenness(&self) -> Noise {
         let by_chance =
             |results: &&Results| results.distribution.chance.is_some_and(|chance| chance.is_chance);
@@ -197,12 +197,12 @@ impl Pair<'_> {
         ]
     }
 
-    /// Nobody has none: 0 is what was not measured.
+    /// A memory of 0 means that it was not measured.
     fn memory(&self) -> Vec<Line> {
         let memory = |what, of: fn(&Memory) -> u64| {
             self.line(what, MEMORY, bytes, move |results| measured(of(&results.memory)))
         };
-        // What is noise of all is so of each one's part.
+        // The noise of the sum is the noise of each connection's part.
         let [before, after] = self.0.map(|results| results.held);
         let noise = Noise {
             least: MEMORY.least / f64::from(before.min(after).max(1)),

@@ -1,4 +1,5 @@
-//! `load-test --compare A.json B.json`: what has changed from one test to the other, and whether that is more than noise.
+//! `load-test --compare A.json B.json`: the changes from one test to the other, and whether they
+//! are more than noise.
 
 mod change;
 mod lines;
@@ -65,7 +66,7 @@ fn about(results: &Results) -> String {
     )
 }
 
-/// What was asked otherwise, or of another host: no change says anything about it.
+/// Differences in the settings or the host of the tests, which explain changes of the values.
 fn differences(before: &Results, after: &Results) -> Vec<String> {
     let (a, b) = (&before.test, &after.test);
     let fast = |rate: Option<f64>| rate.map_or("as fast as accepted".to_owned(), |rate| format!("{rate}/s"));
@@ -73,7 +74,7 @@ fn differences(before: &Results, after: &Results) -> Vec<String> {
         results
             .test
             .balancer
-            .map_or("none of ours".to_owned(), |kind| kind.to_string())
+            .map_or("external".to_owned(), |kind| kind.to_string())
     };
     let failure = |results: &Results| {
         let failover = results.failover.as_ref();
@@ -225,7 +226,7 @@ mod tests {
         B: 127.0.0.1:8000, ws, 100000 connections for 60 s: passed
 
         Not the same test:
-          balancer: haproxy and none of ours
+          balancer: haproxy and external
           protocol: tcp and ws
           failover: killed and none
 

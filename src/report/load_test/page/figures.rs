@@ -7,7 +7,7 @@ use super::super::chart::count;
 use super::super::share::share;
 use crate::load_test::results::Results;
 
-/// A number.
+/// A number with its name.
 #[derive(Debug, Serialize)]
 pub(super) struct Figure {
     value: String,
@@ -15,7 +15,7 @@ pub(super) struct Figure {
     aside: String,
 }
 
-/// Those that were measured.
+/// The numbers that were measured.
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
     let figures = [
         Some(held(results)),

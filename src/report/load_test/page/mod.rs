@@ -1,4 +1,4 @@
-//! `load-test --report FILE.html`: one page that needs nothing but itself.
+//! `load-test --report FILE.html`: one page without external resources.
 
 mod figures;
 mod settings;
@@ -23,7 +23,7 @@ const TEMPLATE: &str = "load_test.html";
 /// The last moment with a date of ten characters, the end of the year 9999, in seconds since 1970.
 const LATEST: u64 = 253_402_300_799;
 
-/// What the template shows.
+/// The values for the template.
 #[derive(Debug, Serialize)]
 struct Page {
     title: String,
@@ -40,7 +40,7 @@ struct Page {
     settings: Vec<Setting>,
 }
 
-/// A check.
+/// A check and its result.
 #[derive(Debug, Serialize)]
 struct Line {
     name: &'static str,
@@ -99,7 +99,7 @@ fn headline(results: &Results) -> &'static str {
     }
 }
 
-/// The checks that were not passed, by name.
+/// The names of the checks that did not pass.
 fn reasons(results: &Results) -> Vec<&'static str> {
     let failed = results
         .checks

@@ -1,18 +1,18 @@
-//! What was asked, and of which host.
+//! The settings of the test, and its host.
 
 use serde::Serialize;
 
 use super::super::super::numbers::{bytes, grouped};
 use crate::load_test::results::Results;
 
-/// One of them.
+/// One setting.
 #[derive(Debug, Serialize)]
 pub(super) struct Setting {
     name: &'static str,
     value: String,
 }
 
-/// All of them, for the foot of the page.
+/// All settings, for the foot of the page.
 pub(super) fn settings(results: &Results) -> Vec<Setting> {
     let (asked, host) = (&results.test, &results.host);
     let rate = asked

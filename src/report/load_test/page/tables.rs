@@ -7,7 +7,8 @@ use super::super::share::share;
 use super::super::{counts, failover, messages};
 use crate::load_test::results::{Count, ErrorCount, Failover, Moved, NodeResult, Quantiles, Results};
 
-/// A table: the first column holds words, and so do all where `words`; else the others hold numbers.
+/// A table. The first column holds words, and so do all others if `words`; otherwise they hold
+/// numbers.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
     title: String,
@@ -17,7 +18,7 @@ pub(super) struct Table {
     notes: Vec<String>,
 }
 
-/// Those that have rows.
+/// The tables that have rows.
 pub(super) fn tables(results: &Results) -> Vec<Table> {
     let failover = results.failover.as_ref().map(timeline);
     let all = [nodes(results), latency(results), counted(results)];
@@ -57,7 +58,7 @@ fn nodes(results: &Results) -> Table {
     }
 }
 
-/// In percent of the mean.
+/// The difference from the mean, in percent of it.
 fn off(share: u64, mean: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no host holds 2^52 connections")]
     let share = share as f64;
@@ -179,7 +180,7 @@ fn errors(results: &Results) -> Table {
     }
 }
 
-/// Nobody has none: 0 is what was not measured.
+/// A memory of 0 means that it was not measured.
 fn memory(results: &Results) -> Table {
     let memory = &results.memory;
     let known = [

@@ -1,4 +1,5 @@
-//! Pages of all sorts of tests: well-formed, without a number that is none, and with nothing that others have said as markup.
+//! Pages of all kinds of tests: well-formed, without NaN or infinite numbers, and without markup
+//! from names and errors.
 
 use proptest::prelude::*;
 
@@ -7,7 +8,7 @@ use super::super::wellformed::check;
 use super::*;
 use crate::load_test::results::{Bucket, Failover, FailoverPoint, Moment, NodeResult, Phase, Quantiles};
 
-/// The page of `results`, which is as a page must be.
+/// The page of `results`, checked to be well-formed.
 fn page(results: &Results) -> String {
     let page = load_test_page(results).unwrap();
     check(&page).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -118,7 +119,7 @@ fn quantiles() -> BoxedStrategy<Quantiles> {
 }
 
 fn nodes() -> BoxedStrategy<Vec<NodeResult>> {
-    // Without the letters of the words that must not be there.
+    // Without the letters of `NaN` and `inf`, which the pages are searched for.
     let node = ("[^AaIi]{0,40}", any::<u32>(), any::<u32>(), quantiles());
     let node = node.prop_map(|(name, connected, held, latency)| NodeResult {
         name,
@@ -129,7 +130,7 @@ fn nodes() -> BoxedStrategy<Vec<NodeResult>> {
     prop::collection::vec(node.boxed(), 0..=64).boxed()
 }
 
-/// Moments that need not know of all nodes.
+/// Moments that may lack some nodes.
 fn timeline() -> BoxedStrategy<Vec<Moment>> {
     let phase = prop::sample::select(vec![Phase::Ramp, Phase::Hold, Phase::Sticky, Phase::Close]);
     let moment = (number(), phase, prop::collection::vec(any::<u32>(), 0..=64));

@@ -11,7 +11,8 @@
 //!     └──────────── Stopping ◀── stop ── Waiting, Starting, Up
 //! ```
 //!
-//! A process that is told to end has ended when nothing is left of what it has started either.
+//! A process that is being stopped counts as ended when everything that it has started has ended,
+//! too.
 //!
 //! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
 
@@ -27,35 +28,35 @@ use super::stop_sequence::StopSequence;
 use crate::platform::Identity;
 use crate::profile::Restart;
 
-/// A process to be kept running.
+/// A process that is kept running.
 #[derive(Clone, Debug)]
 pub(in crate::supervisor) struct Child {
     pub(in crate::supervisor) state: State,
     pub(in crate::supervisor) restarts: Restarts,
-    /// Why it is not running, in words.
+    /// Why it is not running.
     pub(in crate::supervisor) reason: Option<String>,
-    /// What is worth knowing although it runs.
+    /// A remark about a running child, for the status.
     pub(in crate::supervisor) note: Option<String>,
 }
 
-/// A process that has not answered for so long after its start never will.
+/// A process that has not answered for this long after its start never will.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a child does.
+/// The state of a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum State {
     /// Not started, or stopped by an order.
     Stopped,
-    /// To be spawned then.
+    /// To be spawned at `until`.
     Waiting { until: Instant },
-    /// Runs, and has not answered yet; killed then, unless it has been already.
+    /// Runs, and has not answered yet; killed at the deadline, unless it was killed already.
     Starting {
         process: Identity,
         until: Option<Instant>,
     },
     /// Runs, and has answered.
     Up { process: Identity, since: Instant },
-    /// Told to end; the rest of the ladder is climbed until it does.
+    /// Is being stopped; the rest of the stop sequence is carried out until the process ends.
     Stopping {
         process: Identity,
         ladder: StopSequence,
@@ -73,44 +74,44 @@ pub(in crate::supervisor) enum Then {
     Rest,
     /// It is started again.
     Start,
-    /// It counts as dead, and is restarted as such.
+    /// It counts as dead, and is restarted as after a crash.
     Recover,
 }
 
-/// What happens to a child.
+/// Events of a child.
 #[derive(Clone, Debug)]
 pub(in crate::supervisor) enum Event {
     /// It is wanted.
     Start,
-    /// It is not wanted any more, or not for a moment.
+    /// It is not wanted any more, or not at the moment.
     Stop(StopSequence, Then),
     /// It was spawned, or found running.
     Spawned(Identity),
-    /// It could not even be spawned.
+    /// It could not be spawned.
     NotSpawned(String),
-    /// It answered for the first time; something may be worth knowing of it.
+    /// It answered for the first time, perhaps with a remark for the status.
     Answered(Option<String>),
-    /// Another process answers at its ports, in these words.
+    /// Another process answers at its ports; the text describes that process.
     Usurped(StopSequence, String),
-    /// It runs, and has answered nothing for too long.
+    /// It runs, but has not answered for too long.
     Hung,
     /// Its process has ended.
     Ended(String),
-    /// Time went on.
+    /// Time has passed.
     Time,
 }
 
-/// What is to be done about it.
+/// What must be done about a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Action {
     /// Spawn it.
     Spawn,
-    /// Send this signal to it and all that it has started.
+    /// Send this signal to it and to all that it has started.
     Signal(Identity, Signal),
 }
 
 impl State {
-    /// Its name in logs.
+    /// The state's name in logs.
     pub(in crate::supervisor) const fn name(&self) -> &'static str {
         match self {
             State::Stopped => "stopped",
@@ -124,7 +125,7 @@ impl State {
 }
 
 impl Child {
-    /// One that was never started.
+    /// A child that was never started.
     pub(in crate::supervisor) fn new() -> Child {
         Child {
             state: State::Stopped,
@@ -134,7 +135,7 @@ impl Child {
         }
     }
 
-    /// One that an earlier supervisor started.
+    /// A child that an earlier supervisor started.
     pub(in crate::supervisor) fn adopted(process: Identity, restarts: u32, now: Instant) -> Child {
         let state = State::Starting {
             process,
@@ -150,7 +151,7 @@ impl Child {
 
     /// A balancer instance whose place another one has taken: it ends with its last connection.
     pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
-        /// No tunnel lives longer; then it is told to end.
+        /// Longest life of a tunnel; after it, the instance is stopped.
         const LONGEST: Duration = Duration::from_hours(24);
         let ladder = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         let state = State::Stopping {
@@ -177,7 +178,7 @@ impl Child {
         }
     }
 
-    /// Whether it has ended, or was told to, and nobody wants it back.
+    /// Whether it has ended or is being stopped, and is not to be started again.
     pub(in crate::supervisor) fn rests(&self) -> bool {
         matches!(
             self.state,
@@ -190,7 +191,7 @@ impl Child {
         matches!(self.state, State::Up { .. })
     }
 
-    /// When `Time` matters to it next.
+    /// When `Time` changes the state next.
     pub(in crate::supervisor) fn wakes_at(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } | State::Stopping { until, .. } => Some(until),
@@ -199,8 +200,8 @@ impl Child {
         }
     }
 
-    /// Changes state after `event`; returns what is to be done. What is not named changes nothing: late news of a
-    /// process that is gone, orders that were followed already.
+    /// Applies `event`; returns what must be done. Combinations that are not listed change nothing:
+    /// late events of a process that is gone, and orders that were carried out already.
     pub(in crate::supervisor) fn after(
         &mut self,
         event: Event,
@@ -319,7 +320,7 @@ impl Child {
                 None
             }
             Event::Stop(ladder, then) => {
-                // The newer order counts, but a stop is not undone by a restart.
+                // The newer order counts, but a restart does not undo a stop.
                 let then = if was == Then::Rest { Then::Rest } else { then };
                 Some(self.climb(process, ladder, now, then))
             }
@@ -328,7 +329,7 @@ impl Child {
                 Then::Rest => self.rest(),
                 Then::Start => Some(self.begin_again(now)),
                 Then::Recover => {
-                    let hung = || "hung: ran, and answered nothing".to_owned();
+                    let hung = || "hung: ran but did not answer".to_owned();
                     let reason = self.reason.take().unwrap_or_else(hung);
                     self.dead(reason, None, now, policy)
                 }
@@ -337,7 +338,7 @@ impl Child {
         }
     }
 
-    /// To be spawned now.
+    /// Spawns it now.
     fn begin(&mut self, now: Instant) -> Action {
         self.restarts.forget();
         self.reason = None;
@@ -345,7 +346,7 @@ impl Child {
         Action::Spawn
     }
 
-    /// The same, for a child that was running before.
+    /// Spawns a child now that was running before.
     fn begin_again(&mut self, now: Instant) -> Action {
         self.restarts.total += 1;
         self.begin(now)

@@ -1,4 +1,4 @@
-//! A child, lived through.
+//! The states of a child, through its life.
 
 use super::*;
 use proptest::prelude::*;
@@ -90,7 +90,7 @@ fn a_hung_child_is_killed_and_restarted_with_its_reason() {
     let action = child.after(Event::Hung, now, &policy(10));
     assert_eq!(action, Some(Action::Signal(PROCESS, Signal::SIGKILL)));
     child.after(Event::Ended("killed by SIGKILL".into()), now, &policy(10));
-    assert_eq!(child.reason.as_deref(), Some("hung: ran, and answered nothing"));
+    assert_eq!(child.reason.as_deref(), Some("hung: ran but did not answer"));
     assert_eq!(
         child.after(Event::Time, child.wakes_at().unwrap(), &policy(10)),
         Some(Action::Spawn)

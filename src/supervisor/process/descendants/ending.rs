@@ -1,4 +1,4 @@
-//! The end of descendants whose child's own process has ended.
+//! Ends the descendants of a child whose own process has ended.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,18 +11,19 @@ use crate::platform::Identity;
 use crate::platform::process_table::Entry;
 use crate::supervisor::process::stop_sequence::StopSequence;
 
-/// What descendants get after SIGTERM when nothing has told them before that the child ends.
+/// The time that descendants get after SIGTERM when they got no signal before.
 pub(in crate::supervisor) const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(2);
 
-/// What is not ended by so many SIGKILLs, a second apart, sleeps in the kernel.
+/// After this many SIGKILLs, one second apart, a process is taken to be stuck in the kernel.
 const KILLS: u32 = 10;
-/// Between two looks at processes that are to end.
+/// Time between two checks of processes that are to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Ends `descendants`: waits for `first`, then climbs the `ladder`, until none is left.
+/// Ends `descendants`: waits for `first`, then carries out the stop sequence `ladder`, until none
+/// is left.
 ///
 /// # Errors
-/// When some are still there after all that, which are named, or a signal is refused.
+/// When some, which are named, are still there after all that, or a signal is refused.
 pub(in crate::supervisor) async fn end(
     descendants: Descendants,
     first: Duration,
@@ -39,11 +40,11 @@ pub(in crate::supervisor) async fn end(
         }
         if Instant::now() >= until {
             if kills == KILLS {
-                let text = format!("{} does not end, not even by SIGKILL", names(&left));
+                let text = format!("{} does not end, even after SIGKILL", names(&left));
                 return Err(io::Error::other(text));
             }
             let (signal, time) = ladder.climb();
-            tracing::info!(%signal, "ends what was left running: {}", names(&left));
+            tracing::info!(%signal, "ending processes that were left running: {}", names(&left));
             kills += u32::from(signal == Signal::SIGKILL);
             current = Some(signal);
             until = Instant::now() + time;
@@ -67,7 +68,7 @@ async fn found(descendants: &Descendants) -> io::Result<Vec<Entry>> {
     found.await.map_err(io::Error::other)
 }
 
-/// Waits for the end of all of `processes`, or until then.
+/// Waits until all of `processes` have ended, or until the time `until`.
 async fn gone(processes: &[Entry], until: Instant) {
     while Instant::now() < until && processes.iter().any(|entry| entry.process.is_alive()) {
         tokio::time::sleep(POLL_INTERVAL).await;
@@ -76,7 +77,7 @@ async fn gone(processes: &[Entry], until: Instant) {
 
 /// `python3 (pid 4711), sleep (pid 4712)`.
 fn names(processes: &[Entry]) -> String {
-    /// Of more, only the number is told.
+    /// Only this many are named; of the others, the number is given.
     const MAX_NAMED: usize = 5;
     let mut names: Vec<String> = processes
         .iter()

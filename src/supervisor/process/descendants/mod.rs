@@ -1,11 +1,13 @@
-//! What a child has started, wherever in the process tree it is by now.
+//! The processes that a child has started, wherever they are in the process tree by now.
 //!
-//! A process belongs to a child when its environment has the child's [mark](crate::platform::mark). One whose environment
-//! says nothing belongs to it when it is in the child's control group or process group, or when its parent belongs to it. A
-//! process that is marked as another child's, or as a `clusterctl` command's, does not, and neither does what that one
-//! has started.
+//! A process belongs to a child when its environment has the child's [mark](crate::platform::mark).
+//! A process whose environment has no mark belongs to the child when it is in the child's control
+//! group or process group, or when its parent belongs to the child. A process that is marked as
+//! another child's, or as a `clusterctl` command's, does not belong to it, and neither do the
+//! processes that that one has started.
 //!
-//! An `epmd` serves every Erlang node of this host, whichever has started it: it belongs to the cluster alone.
+//! An `epmd` serves every Erlang node of this host, whichever of them has started it: it belongs to
+//! the cluster as a whole.
 
 mod ending;
 #[cfg(test)]
@@ -32,21 +34,21 @@ const EPMD: &str = "epmd";
 pub(in crate::supervisor) struct Descendants {
     run: RunId,
     of: Of,
-    /// Those that were found before: by then a parent may have led to them that has ended since.
+    /// Processes that were found before: the parent that led to them may have ended since.
     known: Arc<Mutex<BTreeSet<Identity>>>,
 }
 
-/// Whose descendants.
+/// Which children's descendants are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Of {
-    /// Those of one process of the child called `name`.
+    /// The descendants of one process of the child called `name`.
     One { name: String, leader: Identity },
-    /// Those of every child of the run but these.
+    /// The descendants of every child of the run except these.
     AllBut(BTreeSet<String>),
 }
 
 impl Descendants {
-    /// Those of the process `leader` of the child called `name`.
+    /// The descendants of the process `leader` of the child called `name`.
     pub(in crate::supervisor) fn of_child(run: &RunId, name: &str, leader: Identity) -> Descendants {
         Descendants::new(
             run,
@@ -57,27 +59,28 @@ impl Descendants {
         )
     }
 
-    /// Those of every child of the run, an `epmd` included.
+    /// The descendants of every child of the run, an `epmd` included.
     pub(in crate::supervisor) fn of_run(run: &RunId) -> Descendants {
         Descendants::of_others(run, BTreeSet::new())
     }
 
-    /// Those of every child of the run that is not among the `living`.
+    /// The descendants of every child of the run that is not among the `living`.
     pub(in crate::supervisor) fn of_others(run: &RunId, living: BTreeSet<String>) -> Descendants {
         Descendants::new(run, Of::AllBut(living))
     }
 
-    /// Finds those that live, the child's own process left out. Reads all of `/proc`: some 30 µs for each process.
+    /// Finds the living descendants, without the child's own process. Reads all of `/proc`, which
+    /// takes about 30 µs for each process.
     pub(in crate::supervisor) fn find(&self) -> Vec<Entry> {
         let table = process_table();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is in the table and was started by us is watched by now.
+        // A process of this supervisor that is in the table is watched by now.
         let found = select(&self.run, &self.of, &table, &known, is_watched);
         known.extend(found.iter().map(|entry| entry.process));
         found
     }
 
-    /// Sends `signal` to them, and to the process group of the child's own process.
+    /// Sends `signal` to the descendants, and to the process group of the child's own process.
     pub(in crate::supervisor) fn signal(&self, signal: Signal) -> std::io::Result<()> {
         // Found first: once a parent has ended, nothing may lead from the child to them any more.
         let found = self.find();
@@ -126,7 +129,7 @@ impl Of {
     }
 }
 
-/// The processes `leaders` and what their process trees lead to.
+/// The processes `leaders` and all processes below them in the process tree.
 pub(in crate::supervisor) async fn trees_of(leaders: BTreeSet<u32>) -> BTreeSet<u32> {
     let found = tokio::task::spawn_blocking(move || {
         let is_leader = |entry: &Entry| leaders.contains(&entry.process.pid);
@@ -135,7 +138,8 @@ pub(in crate::supervisor) async fn trees_of(leaders: BTreeSet<u32>) -> BTreeSet<
     found.await.unwrap_or_default()
 }
 
-/// The processes `leaders`, which are children of the run, and all that children of the run have started.
+/// The processes `leaders`, which are children of the run, and all that children of the run have
+/// started.
 pub(in crate::supervisor) fn all_of(run: &RunId, leaders: &BTreeSet<u32>) -> BTreeSet<u32> {
     let all = Of::AllBut(BTreeSet::new());
     let is_root = |entry: &Entry| leaders.contains(&entry.process.pid) || is_child_of(run, &all, entry);
@@ -144,8 +148,8 @@ pub(in crate::supervisor) fn all_of(run: &RunId, leaders: &BTreeSet<u32>) -> BTr
 
 // Private
 
-/// The descendants among the processes of `table`, of which those that are `known` were found before. Processes that are
-/// spared have an end of their own, and so have their descendants.
+/// The descendants among the processes of `table`; the `known` ones were found before. Processes
+/// that `is_spared` accepts are ended separately, and so are their descendants.
 fn select(
     run: &RunId,
     of: &Of,
@@ -157,7 +161,7 @@ fn select(
         Of::One { leader, .. } => Some(*leader),
         Of::AllBut(_) => None,
     };
-    // Its number may be another process's by now.
+    // The leader's pid may belong to another process by now.
     let is_reused = |leader: Identity| {
         let mut others = table.iter().filter(|entry| entry.process.pid == leader.pid);
         others.any(|entry| entry.process != leader)
@@ -199,7 +203,8 @@ fn select(
     found.cloned().collect()
 }
 
-/// Whether the process itself shows that it belongs to such a child, by its environment or its control group.
+/// Whether the process itself shows, by its environment or control group, that it belongs to such a
+/// child.
 fn is_child_of(run: &RunId, of: &Of, entry: &Entry) -> bool {
     match &entry.origin {
         Origin::Child(mark) => run.is_known() && mark.run == *run && of.covers(mark.name()),
@@ -208,7 +213,8 @@ fn is_child_of(run: &RunId, of: &Of, entry: &Entry) -> bool {
     }
 }
 
-/// The pids of the processes that are `roots`, and of the descendants to which a chain of processes leads that all `follow`.
+/// The pids of the `roots`, and of all descendants that are reached from them through processes
+/// that `follow` accepts.
 fn with_children(
     table: &[Entry],
     is_root: impl Fn(&Entry) -> bool,
