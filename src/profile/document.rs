@@ -210,7 +210,7 @@ impl Nodes {
     }
 }
 
-/// One node that runs elsewhere.
+/// One external node.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Member {

@@ -81,7 +81,7 @@ fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<Stri
         column(|node| format!("{}:", node.name)),
         column(|node| match node.pid {
             Some(pid) => format!("pid {pid}"),
-            None if node.external => "runs elsewhere".to_owned(),
+            None if node.external => "external".to_owned(),
             None => "no process".to_owned(),
         }),
         column(|node| format!("up {}", numbers::age(node.uptime_seconds))),
@@ -233,7 +233,7 @@ mod tests {
         let text = plain(&health(&report, None));
         let resources = text.split("Resources:\n").nth(1).unwrap();
         assert!(
-            resources.starts_with("  erlmcp1:  runs elsewhere\n  erlmcp2:  runs elsewhere\n"),
+            resources.starts_with("  erlmcp1:  external\n  erlmcp2:  external\n"),
             "{text}"
         );
     }

@@ -193,7 +193,7 @@ impl Core {
             return Ok(who);
         }
         Err(Refusal {
-            error: format!("`{name}` runs elsewhere: this cluster neither starts nor stops it"),
+            error: format!("`{name}` is an external node: this cluster neither starts nor stops it"),
             hint: None,
         })
     }

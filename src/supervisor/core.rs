@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::balancer_link::out_of_sync::OutOfSync;
 use super::balancer_link::pending_reply::PendingReply;
 use super::balancer_link::runtime_sync::DesiredStates;
 use super::drain::state::Drain;
@@ -68,6 +69,8 @@ pub(super) struct Core {
     pub(super) log_starts: BTreeMap<Who, u64>,
     /// Changes that others made at the balancer.
     pub(super) overrides: Overrides,
+    /// Which balancer instances do not accept the desired states.
+    pub(super) out_of_sync: OutOfSync,
     /// How many orders operators have given about each node, by name.
     pub(super) order_counts: BTreeMap<String, u32>,
     /// Operators' drain orders, by node name.
@@ -134,6 +137,7 @@ impl Core {
             doubts: BTreeMap::new(),
             log_starts: BTreeMap::new(),
             overrides: Overrides::new(now),
+            out_of_sync: OutOfSync::default(),
             order_counts: BTreeMap::new(),
             drains: BTreeMap::new(),
             were_down: BTreeSet::new(),

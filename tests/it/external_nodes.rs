@@ -237,7 +237,7 @@ fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'st
     assert!(unknown.stderr.starts_with(expected), "{}", unknown.stderr);
     for order in [&["restart", "a"][..], &["drain", "a", "--stop"]] {
         let refused = cluster.run(order);
-        let expected = "error: `a` runs elsewhere: this cluster neither starts nor stops it";
+        let expected = "error: `a` is an external node: this cluster neither starts nor stops it";
         assert!(
             refused.code == 1 && refused.stderr.contains(expected),
             "{}",

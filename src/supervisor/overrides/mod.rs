@@ -11,7 +11,6 @@
 
 mod files;
 mod sightings;
-mod untold;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +23,6 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
 use self::sightings::Sightings;
-use self::untold::Untold;
 pub(super) use self::words::Outside;
 use super::balancer_link::config_files::orders;
 use super::balancer_link::runtime_sync::{self, DesiredStates, NodeHealth};
@@ -109,7 +107,6 @@ pub(super) struct Overrides {
     asking: BTreeSet<Who>,
     asked: Instant,
     next: Instant,
-    untold: Untold,
 }
 
 impl Overrides {
@@ -121,7 +118,6 @@ impl Overrides {
             asking: BTreeSet::new(),
             asked: now,
             next: now,
-            untold: Untold::default(),
         }
     }
 
@@ -189,7 +185,7 @@ impl Core {
         }
         self.overrides.asked = now;
         self.overrides.next = now + INTERVAL;
-        self.notice_untold(now);
+        self.notice_out_of_sync(now);
         let instances: Vec<Who> = self.sync_tasks.keys().copied().collect();
         for who in instances {
             let Some(asking) = self.inspection(who) else {

@@ -28,7 +28,7 @@ impl Core {
         let found = self.overrides.of_node(name);
         let found: Vec<(Who, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
         let Some(strictest) = found.iter().map(|(_, found)| &found.setting).min() else {
-            return self.undrained(name, Instant::now());
+            return self.drain_out_of_sync(name, Instant::now());
         };
         Some(Outside {
             state: state(strictest),
@@ -84,7 +84,7 @@ impl Core {
             .collect();
         sentences
             .into_iter()
-            .chain(self.unfollowed(Instant::now()))
+            .chain(self.out_of_sync_warnings(Instant::now()))
             .collect()
     }
 

@@ -38,7 +38,7 @@ impl Core {
     pub(in crate::supervisor) fn answer_reloads(&mut self, now: Instant) {
         for pending in std::mem::take(&mut self.pending_reloads) {
             if now >= pending.until || self.is_inspected_since(pending.since, now) {
-                let outcome = match self.unfollowed(now).into_iter().next() {
+                let outcome = match self.out_of_sync_warnings(now).into_iter().next() {
                     None => Ok(pending.reloaded),
                     Some(error) => Err(Refusal { error, hint: None }),
                 };
