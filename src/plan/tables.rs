@@ -63,7 +63,9 @@ impl Tables {
     /// The `RLIMIT_NOFILE` with which so many `workers` hold `wanted` descriptors of connections.
     pub(super) fn least_of(workers: u16, wanted: u64, own: u64, filled: Filled) -> u64 {
         let (workers, (part, whole)) = (u64::from(workers.max(1)), filled.share());
-        (wanted * whole).div_ceil(part * workers) + RUNTIME * workers + own
+        // Rounded as `plan` does: a table holds whole connections only.
+        let held = wanted.div_ceil(workers);
+        (held * whole).div_ceil(part) + RUNTIME * workers + own
     }
 }
 
@@ -83,6 +85,15 @@ mod tests {
 
     use super::super::tests::big_host;
     use super::*;
+
+    #[test]
+    fn each_worker_holds_whole_connections() {
+        // 64 workers hold 1,377 each, and not 1,377.02.
+        let wanted = 64 * 1_377 + 1;
+        let nofile = Tables::least_nofile(wanted, 0, Filled::ByHash);
+        let host = Host { nofile, ..big_host() };
+        assert!(Tables::plan(wanted, 0, 2, Filled::ByHash, &host).held >= wanted);
+    }
 
     proptest! {
         #[test]

@@ -556,7 +556,10 @@ pub fn kill_group(leader: u32, signal: Signal) {
 /// The kernel stops a process thread by thread, each when it runs next.
 fn wait_until_stopped(pid: u32) {
     eventually("a process that is stopped", || {
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+            // It has ended.
+            return Some(());
+        };
         threads
             .flatten()
             .all(|thread| state_in(&thread.path().join("stat")) == Some('T'))
