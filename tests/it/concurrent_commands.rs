@@ -86,7 +86,7 @@ fn an_interrupted_start_says_that_it_goes_on(balancer: &'static str) {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
     assert!(
-        told.contains("error: interrupted, but the start goes on\nhint: "),
+        told.contains("error: interrupted, but the start continues\nhint: "),
         "{told}"
     );
     eventually("a healthy cluster", || {

@@ -92,7 +92,7 @@ fn its_rows_have_haproxys_shape_and_the_kernels_counts() {
 
     let shown = cluster.ok(&["stats"]);
     assert!(
-        shown.contains("erlmcp_tcp_cluster") && shown.contains("nginx has 0 connections"),
+        shown.contains("erlmcp_tcp_cluster") && shown.contains("nginx has 0 client connections"),
         "{shown}"
     );
 }
