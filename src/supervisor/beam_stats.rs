@@ -14,38 +14,40 @@ use crate::erlang::distribution::{Observer, Vitals};
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Time until the next poll when the node did not answer, or was not connected to all others: it or
 /// another node may just be starting.
-const SOON: Duration = Duration::from_millis(250);
+const SHORT_INTERVAL: Duration = Duration::from_millis(250);
 /// Time for a node to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The latest answer of each node; `None` for a node that does not answer, or is not a BEAM node of
 /// this cluster.
-pub(super) struct Emulators(Vec<Mutex<Option<Vitals>>>);
+pub(super) struct BeamStats(Vec<Mutex<Option<Vitals>>>);
 
-impl Emulators {
-    /// Polls the nodes of `setting` until the shutdown is ordered.
-    pub(super) fn watched(setting: &Spec, end: &Shutdown) -> Arc<Emulators> {
-        let nodes = &setting.cluster.nodes;
-        let emulators = Arc::new(Emulators(nodes.iter().map(|_| Mutex::default()).collect()));
+impl BeamStats {
+    /// Polls the nodes of `spec` until the shutdown is ordered.
+    pub(super) fn watched(spec: &Spec, end: &Shutdown) -> Arc<BeamStats> {
+        let nodes = &spec.cluster.nodes;
+        let beam_stats = Arc::new(BeamStats(nodes.iter().map(|_| Mutex::default()).collect()));
         for (index, node) in nodes.iter().enumerate() {
-            match beam::target(node, &setting.run_dir) {
+            match beam::target(node, &spec.run_dir) {
                 Ok(Some(target)) => {
-                    let watch = emulators.clone().watch(index, Observer::new(target), end.clone());
+                    let watch = beam_stats
+                        .clone()
+                        .watch(index, Observer::new(target), end.clone());
                     tokio::spawn(watch);
                 }
                 Ok(None) => {}
                 Err(error) => tracing::error!(node = node.name, "not polled: {error}"),
             }
         }
-        emulators
+        beam_stats
     }
 
     /// Adds the reported statistics to `nodes`, which are all nodes in their order.
-    pub(super) fn tell(&self, nodes: &mut [Node]) {
+    pub(super) fn add_to(&self, nodes: &mut [Node]) {
         for (index, node) in nodes.iter_mut().enumerate().take(self.0.len()) {
             // An answer from before the process ended belongs to no process.
             if node.pid.is_some() {
-                node.erlang.clone_from(&self.said(index));
+                node.erlang.clone_from(&self.latest(index));
             }
         }
     }
@@ -63,8 +65,8 @@ impl Emulators {
             let is_settled = vitals
                 .as_ref()
                 .is_some_and(|vitals| vitals.connected.len() >= others);
-            let pause = if is_settled { POLL_INTERVAL } else { SOON };
-            *self.said(index) = vitals;
+            let pause = if is_settled { POLL_INTERVAL } else { SHORT_INTERVAL };
+            *self.latest(index) = vitals;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = end.ordered() => return,
@@ -72,7 +74,7 @@ impl Emulators {
         }
     }
 
-    fn said(&self, index: usize) -> MutexGuard<'_, Option<Vitals>> {
+    fn latest(&self, index: usize) -> MutexGuard<'_, Option<Vitals>> {
         self.0[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

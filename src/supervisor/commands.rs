@@ -9,8 +9,8 @@ use super::event::Request;
 use super::logs::tail::tail;
 use super::process::child::{Event, State, Then};
 use super::process::stop_sequence::StopSequence;
-use super::rollout::{Condition, Failure, Rollout, Verb, Who};
-use super::shutdown::{Ending, Phase};
+use super::rollout::{ChildId, Condition, Failure, Rollout, Verb};
+use super::shutdown::{ClusterShutdown, Phase};
 use crate::api::{self, Progress, Refusal, RestartOrder, StartOrder, Step, StepState, StopOrder};
 
 /// How many lines of a failing child's log are shown.
@@ -18,11 +18,11 @@ const LOG_LINES: usize = 12;
 
 impl Core {
     /// Answers a query, or carries out an order.
-    pub(super) fn follow(&mut self, request: Request, now: Instant) {
+    pub(super) fn carry_out(&mut self, request: Request, now: Instant) {
         match request {
-            Request::Snapshot(reply) => answer(reply, self.look()),
+            Request::Snapshot(reply) => answer(reply, self.snapshot()),
             Request::Progress(reply) => answer(reply, self.progress()),
-            Request::Failovers(reply) => answer(reply, self.failovers.told()),
+            Request::Failovers(reply) => answer(reply, self.failovers.to_api()),
             Request::Start(order, reply) => answer(reply, self.start(order, now)),
             Request::Stop(order, reply) => {
                 self.stop(order);
@@ -36,35 +36,35 @@ impl Core {
     }
 
     /// Starts waves that are due, and stops what a failed start has begun.
-    pub(super) fn go_on_with_rollout(&mut self, now: Instant) {
+    pub(super) fn advance_rollout(&mut self, now: Instant) {
         // A finished rollout was handled already: a child that dies later is restarted, not
         // stopped.
-        if self.ending.is_some() || self.rollout.outcome.is_some() || self.gets_acquainted(now) {
+        if self.shutdown.is_some() || self.rollout.outcome.is_some() || self.awaits_first_probes(now) {
             return;
         }
         loop {
             let children = &self.children;
             let turn = self
                 .rollout
-                .advance(|who| children.get(&who).map_or(Condition::Down, condition), now);
+                .advance(|id| children.get(&id).map_or(Condition::Down, condition), now);
             if turn.is_empty() {
                 break;
             }
-            for who in turn {
+            for id in turn {
                 let event = match self.rollout.verb {
                     Verb::Start | Verb::Join | Verb::Resume => Event::Start,
-                    Verb::Restart => Event::Stop(self.setting.ladder(who, Duration::ZERO), Then::Start),
+                    Verb::Restart => Event::Stop(self.spec.stop_sequence(id, Duration::ZERO), Then::Start),
                 };
-                self.apply(who, event, now);
+                self.apply(id, event, now);
             }
         }
         match (&self.rollout.outcome, self.rollout.verb) {
-            (Some(Err(_)), Verb::Start) => self.ending = Some(Ending::failed(self.progress())),
-            (Some(Err(_)), Verb::Join) => self.take_back(now),
+            (Some(Err(_)), Verb::Start) => self.shutdown = Some(ClusterShutdown::failed(self.progress())),
+            (Some(Err(_)), Verb::Join) => self.stop_failed_join(now),
             // A node that does not start again is not a reason to run without a balancer.
             (Some(Err(_)), Verb::Resume) => {
-                for who in self.rollout.give_up_waiting() {
-                    self.apply(who, Event::Start, now);
+                for id in self.rollout.give_up_waiting() {
+                    self.apply(id, Event::Start, now);
                 }
             }
             _ => {}
@@ -72,19 +72,19 @@ impl Core {
     }
 
     /// Stops the balancer, then the nodes.
-    pub(super) fn go_on_with_ending(&mut self, now: Instant) {
+    pub(super) fn advance_shutdown(&mut self, now: Instant) {
         loop {
-            let Some(ending) = &mut self.ending else { return };
-            let (is_due, group): (fn(&Who) -> bool, _) = match ending.phase {
+            let Some(ending) = &mut self.shutdown else { return };
+            let (is_due, group): (fn(&ChildId) -> bool, _) = match ending.phase {
                 Phase::Begun => (|_| false, Some(Phase::Balancers)),
-                Phase::Balancers => (|who| !matches!(who, Who::Node(_)), Some(Phase::Nodes)),
-                Phase::Nodes => (|who| matches!(who, Who::Node(_)), None),
+                Phase::Balancers => (|id| !matches!(id, ChildId::Node(_)), Some(Phase::Nodes)),
+                Phase::Nodes => (|id| matches!(id, ChildId::Node(_)), None),
                 Phase::LeftBehind | Phase::Gone { .. } => return,
             };
             if self
                 .children
                 .iter()
-                .any(|(who, child)| is_due(who) && child.state != State::Stopped)
+                .any(|(id, child)| is_due(id) && child.state != State::Stopped)
             {
                 return;
             }
@@ -103,8 +103,8 @@ impl Core {
     }
 
     /// No process that the children have started runs any more.
-    pub(super) fn nothing_left_of_all(&mut self, now: Instant) {
-        if let Some(ending) = self.ending.as_mut().filter(|it| it.phase == Phase::LeftBehind) {
+    pub(super) fn all_descendants_ended(&mut self, now: Instant) {
+        if let Some(ending) = self.shutdown.as_mut().filter(|it| it.phase == Phase::LeftBehind) {
             ending.phase = Phase::Gone { since: now };
         }
     }
@@ -113,13 +113,9 @@ impl Core {
 
     fn start(&mut self, order: StartOrder, now: Instant) -> Result<(), Refusal> {
         self.refuse_while_busy()?;
-        if order.balancer != self.setting.balancer.kind() {
+        if order.balancer != self.spec.balancer.kind() {
             return Err(Refusal {
-                error: format!(
-                    "{} is running, not {}",
-                    self.setting.balancer.kind(),
-                    order.balancer
-                ),
+                error: format!("{} is running, not {}", self.spec.balancer.kind(), order.balancer),
                 hint: Some("`clusterctl stop` first".to_owned()),
             });
         }
@@ -129,42 +125,42 @@ impl Core {
 
     fn stop(&mut self, order: StopOrder) {
         tracing::info!(grace = %order.grace, "stop");
-        let mut ending = Ending::ordered(order.grace.duration());
+        let mut ending = ClusterShutdown::ordered(order.grace.duration());
         // A second order may shorten the grace period, but a failed start stays a failed start.
-        if let Some(before) = self.ending.take() {
+        if let Some(before) = self.shutdown.take() {
             ending.failure = before.failure;
         }
-        self.ending = Some(ending);
+        self.shutdown = Some(ending);
     }
 
     fn restart(&mut self, order: &RestartOrder, now: Instant) -> Result<(), Refusal> {
         self.refuse_while_busy()?;
-        let waves: Vec<Vec<Who>> = match &order.node {
+        let waves: Vec<Vec<ChildId>> = match &order.node {
             None => self
                 .children
                 .keys()
-                .filter(|who| self.is_wanted(**who))
-                .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
-                .map(|who| vec![*who])
+                .filter(|id| self.is_wanted(**id))
+                .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
+                .map(|id| vec![*id])
                 .collect(),
             Some(name) => vec![vec![self.own_node(name)?]],
         };
         tracing::info!(node = order.node.as_deref().unwrap_or("all"), "restart");
-        self.rollout = Rollout::new(Verb::Restart, waves, now + self.setting.launch.timeout.duration());
+        self.rollout = Rollout::new(Verb::Restart, waves, now + self.spec.launch.timeout.duration());
         Ok(())
     }
 
     /// Stops what a failed rollout has started beside the running children.
-    fn take_back(&mut self, now: Instant) {
-        for who in self.rollout.all.clone() {
+    fn stop_failed_join(&mut self, now: Instant) {
+        for id in self.rollout.all.clone() {
             if self
                 .children
-                .get(&who)
+                .get(&id)
                 .is_some_and(|child| !child.is_up() && child.state != State::Stopped)
             {
                 self.apply(
-                    who,
-                    Event::Stop(self.setting.ladder(who, Duration::ZERO), Then::Rest),
+                    id,
+                    Event::Stop(self.spec.stop_sequence(id, Duration::ZERO), Then::StayStopped),
                     now,
                 );
             }
@@ -175,22 +171,22 @@ impl Core {
     /// Whether a balancer instance serves.
     pub(super) fn is_balancer_up(&self) -> bool {
         let mut children = self.children.iter();
-        children.any(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up())
+        children.any(|(id, child)| matches!(id, ChildId::Balancer(_)) && child.is_up())
     }
 
-    fn is_wanted(&self, who: Who) -> bool {
-        match who {
-            Who::Balancer(_) => self.balanced,
-            Who::Retired(_) => false,
-            Who::Node(_) => self.owns_nodes(),
+    fn is_wanted(&self, id: ChildId) -> bool {
+        match id {
+            ChildId::Balancer(_) => self.balanced,
+            ChildId::Retired(_) => false,
+            ChildId::Node(_) => self.owns_nodes(),
         }
     }
 
     /// The node called `name`, if this cluster starts and stops it.
-    pub(super) fn own_node(&self, name: &str) -> Result<Who, Refusal> {
-        let who = Who::Node(self.index(name)?);
-        if self.children.contains_key(&who) && self.is_wanted(who) {
-            return Ok(who);
+    pub(super) fn own_node(&self, name: &str) -> Result<ChildId, Refusal> {
+        let id = ChildId::Node(self.index(name)?);
+        if self.children.contains_key(&id) && self.is_wanted(id) {
+            return Ok(id);
         }
         Err(Refusal {
             error: format!("`{name}` is an external node: this cluster neither starts nor stops it"),
@@ -204,7 +200,7 @@ impl Core {
             error: "the cluster is being stopped".to_owned(),
             hint,
         };
-        if self.ending.is_some() {
+        if self.shutdown.is_some() {
             Err(refusal)
         } else {
             Ok(())
@@ -225,31 +221,31 @@ impl Core {
 
     /// Stops the children whose phase of the shutdown has come.
     fn end_group(&mut self, now: Instant) {
-        let Some(Ending { phase, grace, .. }) = self.ending else {
+        let Some(ClusterShutdown { phase, grace, .. }) = self.shutdown else {
             return;
         };
-        let group: Vec<Who> = self
+        let group: Vec<ChildId> = self
             .children
             .keys()
-            .filter(|who| match phase {
-                Phase::Balancers => !matches!(who, Who::Node(_)),
-                Phase::Nodes => matches!(who, Who::Node(_)),
+            .filter(|id| match phase {
+                Phase::Balancers => !matches!(id, ChildId::Node(_)),
+                Phase::Nodes => matches!(id, ChildId::Node(_)),
                 Phase::Begun | Phase::LeftBehind | Phase::Gone { .. } => false,
             })
             .copied()
             .collect();
-        for who in group {
-            let ladder: StopSequence = self.setting.ladder(who, grace);
-            self.apply(who, Event::Stop(ladder, Then::Rest), now);
+        for id in group {
+            let stop_sequence: StopSequence = self.spec.stop_sequence(id, grace);
+            self.apply(id, Event::Stop(stop_sequence, Then::StayStopped), now);
         }
     }
 
     fn progress(&mut self) -> Progress {
-        if let Some(failure) = self.ending.as_mut().and_then(Ending::tell_failure) {
+        if let Some(failure) = self.shutdown.as_mut().and_then(ClusterShutdown::take_failure) {
             return failure;
         }
-        let steps = self.rollout.all.iter().map(|who| self.step(*who)).collect();
-        let rollout = match (&self.ending, &self.rollout.outcome) {
+        let steps = self.rollout.all.iter().map(|id| self.step(*id)).collect();
+        let rollout = match (&self.shutdown, &self.rollout.outcome) {
             (Some(_), _) | (None, None) => api::Rollout::Running,
             (None, Some(Ok(()))) => api::Rollout::Done,
             (None, Some(Err(failure))) => self.failed(failure),
@@ -258,31 +254,31 @@ impl Core {
     }
 
     fn failed(&self, failure: &Failure) -> api::Rollout {
-        let log = self.setting.run_dir.log(self.setting.name(failure.who));
-        let since = self.log_starts.get(&failure.who).copied().unwrap_or(0);
+        let log = self.spec.run_dir.log(self.spec.name(failure.id));
+        let since = self.log_starts.get(&failure.id).copied().unwrap_or(0);
         let doubt = self
-            .doubts
-            .get(&failure.who)
+            .not_ready
+            .get(&failure.id)
             .map_or(String::new(), |why| format!(": {why}"));
         api::Rollout::Failed {
             error: format!("{}{doubt}", failure.reason),
             log: tail(&log, since, LOG_LINES),
-            child: Some(self.setting.title(failure.who)),
+            child: Some(self.spec.title(failure.id)),
             undone: self.rollout.verb == Verb::Start,
         }
     }
 
-    fn step(&self, who: Who) -> Step {
-        let condition = self.children.get(&who).map_or(Condition::Down, condition);
+    fn step(&self, id: ChildId) -> Step {
+        let condition = self.children.get(&id).map_or(Condition::Down, condition);
         let state = match condition {
-            Condition::Up if self.adopted.contains(&who) => StepState::Adopted,
-            _ if self.rollout.is_waiting(who) => StepState::Waiting,
+            Condition::Up if self.adopted.contains(&id) => StepState::Adopted,
+            _ if self.rollout.is_waiting(id) => StepState::Waiting,
             Condition::Up => StepState::Ready,
-            Condition::Down | Condition::Coming => StepState::Starting,
+            Condition::Down | Condition::Starting => StepState::Starting,
             Condition::Dead(_) => StepState::Failed,
         };
         Step {
-            name: self.setting.title(who),
+            name: self.spec.title(id),
             state,
         }
     }
@@ -300,6 +296,6 @@ fn condition(child: &super::process::child::Child) -> Condition {
         (State::Up { .. }, _) => Condition::Up,
         (State::Waiting { .. } | State::Failed, Some(reason)) => Condition::Dead(reason.clone()),
         (State::Stopped, _) => Condition::Down,
-        _ => Condition::Coming,
+        _ => Condition::Starting,
     }
 }

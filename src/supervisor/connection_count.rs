@@ -19,12 +19,12 @@ const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Each node's established connections now, without our own probes; zeros when the kernel does not
 /// report them. `drains` means that a drain waits for connections to end: connections that the
 /// balancer keeps idle for later requests may outlive every client, and are left out then.
-pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
-    let nodes = &setting.cluster.nodes;
+pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<ConnectionsBy> {
+    let nodes = &spec.cluster.nodes;
     let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
     let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
     let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
-    let elsewhere = setting.cluster.runtime == Runtime::External;
+    let elsewhere = spec.cluster.runtime == Runtime::External;
     // Reading 100,000 sockets takes a while.
     let counted = tokio::task::spawn_blocking(move || {
         if elsewhere {
@@ -46,14 +46,10 @@ pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
     };
     // Read after the kernel's count: a request that ends in between has become idle, and none
     // begins on a drained node.
-    let idle = if drains {
-        idle(setting).await
-    } else {
-        BTreeMap::new()
-    };
+    let idle = if drains { idle(spec).await } else { BTreeMap::new() };
     let (tcp, http) = counts.split_at(nodes.len().min(counts.len()));
     let mut http = http.iter().copied();
-    let mut census: Vec<ConnectionsBy> = nodes
+    let mut count_connections: Vec<ConnectionsBy> = nodes
         .iter()
         .zip(tcp)
         .map(|(node, tcp)| {
@@ -68,21 +64,21 @@ pub(super) async fn census(setting: &Spec, drains: bool) -> Vec<ConnectionsBy> {
     // never answers always has one such connection.
     if drains
         && elsewhere
-        && let Some(sessions) = sessions(setting).await
+        && let Some(sessions) = sessions(spec).await
     {
-        for (node, counted) in nodes.iter().zip(&mut census) {
+        for (node, counted) in nodes.iter().zip(&mut count_connections) {
             *counted = at_most(*counted, sessions.get(&node.name).copied().unwrap_or(0));
         }
     }
-    census
+    count_connections
 }
 
 // Private
 
 /// Clients' sessions by node, as the balancer counts them; `None` when one of its instances does
 /// not answer.
-async fn sessions(setting: &Spec) -> Option<BTreeMap<String, u64>> {
-    let sockets = setting.sockets();
+async fn sessions(spec: &Spec) -> Option<BTreeMap<String, u64>> {
+    let sockets = spec.sockets();
     if sockets.is_empty() {
         return None;
     }
@@ -90,8 +86,8 @@ async fn sessions(setting: &Spec) -> Option<BTreeMap<String, u64>> {
         .into_iter()
         .map(|socket| tokio::time::timeout(COUNT_TIMEOUT, async move { Socket::new(socket).stat().await }));
     let mut sessions = BTreeMap::new();
-    for told in join_all(asked).await {
-        for row in told.ok()?.ok()?.iter().filter(|row| row.is_server()) {
+    for answer in join_all(asked).await {
+        for row in answer.ok()?.ok()?.iter().filter(|row| row.is_server()) {
             *sessions.entry(row.name().to_owned()).or_default() += row.number("scur")?;
         }
     }
@@ -108,14 +104,14 @@ fn at_most(counted: ConnectionsBy, most: u64) -> ConnectionsBy {
 }
 
 /// Connections that the balancer keeps idle for later requests, by node.
-async fn idle(setting: &Spec) -> BTreeMap<String, u64> {
+async fn idle(spec: &Spec) -> BTreeMap<String, u64> {
     let mut idle = BTreeMap::new();
-    let asked = setting
+    let asked = spec
         .sockets()
         .into_iter()
         .map(|socket| tokio::time::timeout(COUNT_TIMEOUT, async move { Socket::new(socket).idle().await }));
-    for told in join_all(asked).await {
-        for (server, count) in told.ok().and_then(Result::ok).unwrap_or_default() {
+    for answer in join_all(asked).await {
+        for (server, count) in answer.ok().and_then(Result::ok).unwrap_or_default() {
             *idle.entry(server).or_default() += count;
         }
     }

@@ -27,10 +27,10 @@ use super::process::left_behind::LeftBehind;
 use super::reload::reply::PendingReload;
 use super::reload::rolling::Rolling;
 use super::reload::state::Reload;
-use super::rollout::{Rollout, Verb, Who};
+use super::rollout::{ChildId, Rollout, Verb};
 use super::shards::listeners::Listeners;
 use super::shards::stats_page::StatsPage;
-use super::shutdown::Ending;
+use super::shutdown::ClusterShutdown;
 use super::snapshot::{NodeSnapshot, Snapshot};
 use super::spec::Spec;
 use super::state_file::{ChildRecord, Launch, Record};
@@ -40,7 +40,7 @@ use crate::platform::control_group::{self, ControlGroups};
 
 /// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
-    pub(super) setting: Arc<Spec>,
+    pub(super) spec: Arc<Spec>,
     /// The current `Spec`, shared with readers outside the core.
     pub(super) published: Arc<ArcSwap<Spec>>,
     /// The files that the balancer reads now.
@@ -51,22 +51,22 @@ pub(super) struct Core {
     pub(super) pending_reloads: Vec<PendingReload>,
     /// The reload of the other instances, once the first of several serves.
     pub(super) rolling: Option<Rolling>,
-    pub(super) children: BTreeMap<Who, Child>,
-    pub(super) adopted: Vec<Who>,
+    pub(super) children: BTreeMap<ChildId, Child>,
+    pub(super) adopted: Vec<ChildId>,
     /// Processes that ended children have left running.
     pub(super) left_behind: LeftBehind,
     /// The control groups that children's processes join, where that is permitted.
     pub(super) control_groups: Option<ControlGroups>,
     /// Children whose ports are being checked before they are started.
-    pub(super) port_checks: BTreeSet<Who>,
+    pub(super) port_checks: BTreeSet<ChildId>,
     pub(super) rollout: Rollout,
-    pub(super) ending: Option<Ending>,
+    pub(super) shutdown: Option<ClusterShutdown>,
     /// Whether a balancer is wanted.
     pub(super) balanced: bool,
     /// Why each starting child is not ready yet, by its latest check.
-    pub(super) doubts: BTreeMap<Who, String>,
+    pub(super) not_ready: BTreeMap<ChildId, String>,
     /// The offset in its log at which each child's last start begins.
-    pub(super) log_starts: BTreeMap<Who, u64>,
+    pub(super) log_starts: BTreeMap<ChildId, u64>,
     /// Changes that others made at the balancer.
     pub(super) overrides: Overrides,
     /// Which balancer instances do not accept the desired states.
@@ -78,7 +78,7 @@ pub(super) struct Core {
     /// Nodes that were down in the state file of the previous supervisor.
     pub(super) were_down: BTreeSet<String>,
     /// The node states that each balancer instance has accepted.
-    pub(super) heard: BTreeMap<Who, DesiredStates>,
+    pub(super) accepted: BTreeMap<ChildId, DesiredStates>,
     /// Orders that are answered when the balancer has carried them out.
     pub(super) pending_replies: Vec<PendingReply>,
     pub(super) failovers: Failovers,
@@ -88,18 +88,18 @@ pub(super) struct Core {
     pub(super) hold_downs: Vec<HoldDown>,
     /// Which nodes have had less time than the others to get connections.
     pub(super) settlings: Settlings,
-    pub(super) vitals: Vec<NodeProbes>,
+    pub(super) probes: Vec<NodeProbes>,
     /// The listeners that several balancer instances share, once the first instance was wanted.
-    pub(super) listening: Option<Listeners>,
+    pub(super) shared_listeners: Option<Listeners>,
     /// The statistics page about all of the instances.
-    pub(super) statistics: Option<StatsPage>,
+    pub(super) stats_page: Option<StatsPage>,
     /// Whether each balancer instance answers.
-    pub(super) liveness: BTreeMap<Who, Liveness>,
-    pub(super) cpu_usages: BTreeMap<Who, CpuUsage>,
-    pub(super) opinion: watch::Sender<DesiredStates>,
-    pub(super) sync_tasks: BTreeMap<Who, AbortHandle>,
+    pub(super) liveness: BTreeMap<ChildId, Liveness>,
+    pub(super) cpu_usages: BTreeMap<ChildId, CpuUsage>,
+    pub(super) desired: watch::Sender<DesiredStates>,
+    pub(super) sync_tasks: BTreeMap<ChildId, AbortHandle>,
     pub(super) next_probe: Instant,
-    pub(super) news: mpsc::Sender<CoreEvent>,
+    pub(super) events: mpsc::Sender<CoreEvent>,
     pub(super) began: Instant,
     next_rotation: Instant,
     /// The directories of control groups that this run has created.
@@ -114,16 +114,16 @@ impl Core {
         published: Arc<ArcSwap<Spec>>,
         files: Vec<ConfigFile>,
         record: Option<&Record>,
-        listening: Option<Listeners>,
-        news: mpsc::Sender<CoreEvent>,
+        shared_listeners: Option<Listeners>,
+        events: mpsc::Sender<CoreEvent>,
     ) -> Core {
         let now = Instant::now();
-        let setting = published.load_full();
+        let spec = published.load_full();
         let mut core = Core {
-            children: setting.children().map(|who| (who, Child::new())).collect(),
+            children: spec.children().map(|id| (id, Child::new())).collect(),
             adopted: Vec::new(),
             left_behind: LeftBehind::default(),
-            control_groups: ControlGroups::make(&setting.launch.run_id),
+            control_groups: ControlGroups::make(&spec.launch.run_id),
             port_checks: BTreeSet::new(),
             published,
             files,
@@ -132,40 +132,40 @@ impl Core {
             pending_reloads: Vec::new(),
             rolling: None,
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
-            ending: None,
+            shutdown: None,
             balanced: false,
-            doubts: BTreeMap::new(),
+            not_ready: BTreeMap::new(),
             log_starts: BTreeMap::new(),
             overrides: Overrides::new(now),
             out_of_sync: OutOfSync::default(),
             order_counts: BTreeMap::new(),
             drains: BTreeMap::new(),
             were_down: BTreeSet::new(),
-            heard: BTreeMap::new(),
+            accepted: BTreeMap::new(),
             pending_replies: Vec::new(),
             failovers: Failovers::default(),
-            states: vec![NodeState::Stopped; setting.cluster.nodes.len()],
-            hold_downs: vec![HoldDown::default(); setting.cluster.nodes.len()],
-            settlings: Settlings::new(setting.cluster.nodes.len(), &BTreeSet::new(), now),
-            vitals: setting
+            states: vec![NodeState::Stopped; spec.cluster.nodes.len()],
+            hold_downs: vec![HoldDown::default(); spec.cluster.nodes.len()],
+            settlings: Settlings::new(spec.cluster.nodes.len(), &BTreeSet::new(), now),
+            probes: spec
                 .cluster
                 .nodes
                 .iter()
-                .map(|node| NodeProbes::new(setting.probes(node), now))
+                .map(|node| NodeProbes::new(spec.probes(node), now))
                 .collect(),
-            listening,
-            statistics: None,
+            shared_listeners,
+            stats_page: None,
             liveness: BTreeMap::new(),
             cpu_usages: BTreeMap::new(),
-            opinion: watch::Sender::new(DesiredStates::new()),
+            desired: watch::Sender::new(DesiredStates::new()),
             sync_tasks: BTreeMap::new(),
             next_probe: now,
             began: now,
             next_rotation: now,
             group_directories: BTreeSet::new(),
             recorded: None,
-            news,
-            setting,
+            events,
+            spec,
         };
         let groups = record.map(|record| record.control_groups.clone());
         core.group_directories = groups.unwrap_or_default();
@@ -175,13 +175,13 @@ impl Core {
         if let Some(record) = record {
             core.drains.clone_from(&record.drains);
             core.were_down.clone_from(&record.down);
-            core.overrides.recall(record.overrides());
-            let nodes = core.setting.cluster.nodes.iter().enumerate();
+            core.overrides.restore(record.overrides());
+            let nodes = core.spec.cluster.nodes.iter().enumerate();
             let filling = nodes.filter(|(_, node)| record.filling.contains(&node.name));
             let filling = filling.map(|(index, _)| index).collect();
-            core.settlings = Settlings::new(core.vitals.len(), &filling, now);
+            core.settlings = Settlings::new(core.probes.len(), &filling, now);
             core.adopt(record, now);
-            core.go_on_stopping(now);
+            core.resume_stopping(now);
         } else {
             // Before anything is started: if this supervisor dies, its processes are found by the
             // run's number.
@@ -192,16 +192,16 @@ impl Core {
         } else {
             Verb::Resume
         };
-        core.begin_start(verb, core.setting.launch.only, now);
+        core.begin_start(verb, core.spec.launch.only, now);
         core
     }
 
     /// Runs until everything was stopped by an order, or could not be started.
-    pub(super) async fn run(mut self, mut news: mpsc::Receiver<CoreEvent>) -> Ending {
+    pub(super) async fn run(mut self, mut events: mpsc::Receiver<CoreEvent>) -> ClusterShutdown {
         loop {
             let now = Instant::now();
-            self.go_on(now);
-            if let Some(ending) = self.ending.take_if(|ending| ending.is_over(now)) {
+            self.take_turn(now);
+            if let Some(ending) = self.shutdown.take_if(|ending| ending.is_over(now)) {
                 for directory in &self.group_directories {
                     control_group::remove(directory);
                 }
@@ -209,7 +209,7 @@ impl Core {
             }
             let wakes_at = self.wakes_at(now);
             tokio::select! {
-                Some(news) = news.recv() => self.hear(news, Instant::now()),
+                Some(events) = events.recv() => self.handle(events, Instant::now()),
                 () = tokio::time::sleep_until(wakes_at.into()) => {}
             }
         }
@@ -217,11 +217,11 @@ impl Core {
 
     /// Starts what is wanted and does not run yet.
     pub(super) fn begin_start(&mut self, verb: Verb, only: Option<Only>, now: Instant) {
-        let (nodes, balancers): (Vec<Who>, Vec<Who>) = self
-            .setting
+        let (nodes, balancers): (Vec<ChildId>, Vec<ChildId>) = self
+            .spec
             .children()
-            .filter(|who| !matches!(who, Who::Node(index) if self.rests(*index)))
-            .partition(|who| matches!(who, Who::Node(_)));
+            .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
+            .partition(|id| matches!(id, ChildId::Node(_)));
         let mut waves = Vec::new();
         if only != Some(Only::Balancer) {
             waves.push(nodes);
@@ -230,41 +230,44 @@ impl Core {
             self.balanced = true;
             waves.push(balancers);
         }
-        self.rollout = Rollout::new(verb, waves, now + self.setting.launch.timeout.duration());
+        self.rollout = Rollout::new(verb, waves, now + self.spec.launch.timeout.duration());
     }
 
     /// The state of everything now.
-    pub(super) fn look(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
         let nodes = self
-            .vitals
+            .probes
             .iter()
             .enumerate()
-            .map(|(index, vitals)| NodeSnapshot {
+            .map(|(index, probes)| NodeSnapshot {
                 state: self.node_state(index),
-                drained: self.drains.contains_key(&self.setting.cluster.nodes[index].name),
-                child: self.child_look(Who::Node(index)),
+                drained: self.drains.contains_key(&self.spec.cluster.nodes[index].name),
+                child: self.child_snapshot(ChildId::Node(index)),
                 external: self.own_child(index).is_none(),
-                ailment: vitals.ailment().map(ToString::to_string),
+                probe_failure: probes.probe_failure().map(ToString::to_string),
                 held_for: self.held_for(index, now),
-                outside: self.outside(index),
+                overridden: self.overridden(index),
                 out_of: self.taken_out_of(index),
-                samples: vitals.samples(now),
+                samples: probes.samples(now),
                 failure: self.failure(index, now),
                 filling_for: self.settlings.filling_for(index, now),
             });
-        let balancers = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
+        let balancers = self
+            .children
+            .keys()
+            .filter(|id| matches!(id, ChildId::Balancer(_)));
         Snapshot {
             nodes: nodes.collect(),
-            balancers: balancers.map(|who| self.child_look(*who)).collect(),
+            balancers: balancers.map(|id| self.child_snapshot(*id)).collect(),
             retired: self
                 .children
                 .keys()
-                .filter(|who| matches!(who, Who::Retired(_)))
-                .map(|who| self.child_look(*who))
+                .filter(|id| matches!(id, ChildId::Retired(_)))
+                .map(|id| self.child_snapshot(*id))
                 .collect(),
             reloading: self.is_reloading(),
-            tampering: self.tampering(),
+            balancer_overrides: self.balancer_overrides(),
             closed: self.closed_listeners(),
             balanced: self.balanced,
         }
@@ -272,29 +275,29 @@ impl Core {
 
     // Private
 
-    fn hear(&mut self, news: CoreEvent, now: Instant) {
-        match news {
-            CoreEvent::Ended { process, how } => match self.whose(process) {
-                Some(who) => self.ended(who, process, how, now),
-                None => self.stranger_ended(process, &how, now),
+    fn handle(&mut self, events: CoreEvent, now: Instant) {
+        match events {
+            CoreEvent::Ended { process, how } => match self.child_of(process) {
+                Some(id) => self.ended(id, process, how, now),
+                None => self.successor_ended(process, &how, now),
             },
-            CoreEvent::Doubted { process, why } => {
-                if let Some(who) = self.whose(process) {
-                    self.doubts.insert(who, why);
+            CoreEvent::NotReady { process, why } => {
+                if let Some(id) = self.child_of(process) {
+                    self.not_ready.insert(id, why);
                 }
             }
-            CoreEvent::Answered { process, note } => match self.whose(process) {
-                Some(who) => self.answered(who, note, now),
+            CoreEvent::Answered { process, note } => match self.child_of(process) {
+                Some(id) => self.answered(id, note, now),
                 None => self.succeeded(process, now),
             },
-            CoreEvent::Usurped { process, why } => {
-                if let Some(who) = self.whose(process) {
-                    self.usurped(who, why, now);
+            CoreEvent::AnsweredByAnother { process, why } => {
+                if let Some(id) = self.child_of(process) {
+                    self.answered_by_another(id, why, now);
                 }
             }
-            CoreEvent::NothingLeft { process } => self.nothing_left(process, now),
-            CoreEvent::NothingLeftOfAll => self.nothing_left_of_all(now),
-            CoreEvent::PortsChecked { who, taken } => self.ports_checked(who, taken, now),
+            CoreEvent::DescendantsEnded { process } => self.descendants_ended(process, now),
+            CoreEvent::AllDescendantsEnded => self.all_descendants_ended(now),
+            CoreEvent::PortsChecked { id, taken } => self.ports_checked(id, taken, now),
             CoreEvent::Probed {
                 node,
                 target,
@@ -302,41 +305,43 @@ impl Core {
                 result,
             } => {
                 let is_known_down = self.is_known_down(node);
-                self.vitals[node].probed(target, asked, result, is_known_down, now);
+                self.probes[node].probed(target, asked, result, is_known_down, now);
             }
-            CoreEvent::Balancer { who, answered } => self.balancer_answered(who, answered, now),
-            CoreEvent::Saved { instance, states } => self.saved(instance, states, now),
+            CoreEvent::Balancer { id, answered } => self.balancer_answered(id, answered, now),
+            CoreEvent::ServerStates { instance, states } => self.server_states(instance, states, now),
             CoreEvent::Reread(outcome) => self.reread(outcome, now),
             CoreEvent::Counted(connections) => {
                 self.settle(&connections);
                 self.counted(&connections, now);
             }
-            CoreEvent::Told {
-                who,
+            CoreEvent::StateAccepted {
+                id,
                 node,
-                view,
-                took_back,
-            } => self.told(who, &node, view, took_back, now),
-            CoreEvent::Inspected { who, asked, seen } => self.inspected(who, asked, seen, now),
-            CoreEvent::NotCut { node } => self.not_cut(&node, now),
-            CoreEvent::Elsewhere { node } => self.elsewhere(&node, now),
-            CoreEvent::Request(request) => self.follow(request, now),
+                state,
+                undone,
+            } => self.state_accepted(id, &node, state, undone, now),
+            CoreEvent::Inspected {
+                id,
+                asked,
+                observation,
+            } => self.inspected(id, asked, observation, now),
+            CoreEvent::ConnectionsNotClosed { node } => self.connections_not_closed(&node, now),
+            CoreEvent::ServedElsewhere { node } => self.served_elsewhere(&node, now),
+            CoreEvent::Request(request) => self.carry_out(request, now),
         }
     }
 
     /// Does everything that is due: children's deadlines, probes, the rollout, the shutdown,
     /// updates to the balancer and the state file.
-    fn go_on(&mut self, now: Instant) {
-        let due: Vec<Who> = self
+    fn take_turn(&mut self, now: Instant) {
+        let due: Vec<ChildId> = self
             .children
             .iter()
-            .filter(|(who, child)| {
-                child.wakes_at().is_some_and(|at| at <= now) && !self.is_kept_away(**who, now)
-            })
-            .map(|(who, _)| *who)
+            .filter(|(id, child)| child.wakes_at().is_some_and(|at| at <= now) && !self.must_wait(**id, now))
+            .map(|(id, _)| *id)
             .collect();
-        for who in due {
-            self.apply(who, Event::Time, now);
+        for id in due {
+            self.apply(id, Event::Time, now);
         }
         if now >= self.next_probe {
             self.probe(now);
@@ -346,17 +351,17 @@ impl Core {
             self.turn_away();
         }
         if now >= self.next_rotation {
-            let run_dir = self.setting.run_dir.clone();
+            let run_dir = self.spec.run_dir.clone();
             // Copying a large log takes a while.
             tokio::task::spawn_blocking(move || rotate::rotate(&run_dir));
             self.next_rotation = now + rotate::INTERVAL;
         }
-        self.go_on_with_rollout(now);
-        self.go_on_with_reload(now);
-        self.go_on_with_ending(now);
+        self.advance_rollout(now);
+        self.advance_reload(now);
+        self.advance_shutdown(now);
         self.steer();
         self.update_desired_states(now);
-        self.notice_cuts(now);
+        self.note_closed_sessions(now);
         self.answer_pending_replies(now);
         self.answer_reloads(now);
         self.inspect(now);
@@ -366,17 +371,18 @@ impl Core {
     fn wakes_at(&self, now: Instant) -> Instant {
         // Children that are kept away are checked again with the next probe, and with the event
         // that they wait for.
-        let children = self
-            .children
-            .iter()
-            .filter(|(who, _)| !self.is_kept_away(**who, now));
+        let children = self.children.iter().filter(|(id, _)| !self.must_wait(**id, now));
         let children = children.filter_map(|(_, child)| child.wakes_at());
-        let ending = self.ending.as_ref().and_then(Ending::wakes_at);
+        let ending = self.shutdown.as_ref().and_then(ClusterShutdown::wakes_at);
         children
             .chain(self.rollout.wakes_at())
-            .chain(self.hold_downs.iter().filter_map(|comeback| comeback.wakes_at()))
+            .chain(
+                self.hold_downs
+                    .iter()
+                    .filter_map(|hold_down| hold_down.wakes_at()),
+            )
             .chain(ending)
-            .chain(self.pending_replies.iter().map(|promise| promise.until))
+            .chain(self.pending_replies.iter().map(|pending| pending.until))
             .chain(self.pending_reloads.iter().map(|pending| pending.until))
             .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
             .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
@@ -387,13 +393,13 @@ impl Core {
 
     /// Writes the state file when something in it has changed.
     pub(super) fn record(&mut self) {
-        let children = self.children.iter().filter_map(|(who, child)| {
+        let children = self.children.iter().filter_map(|(id, child)| {
             let process = child.process()?;
-            let name = self.setting.name(*who).to_owned();
+            let name = self.spec.name(*id).to_owned();
             Some(ChildRecord {
                 name,
-                instance: instance(*who),
-                retired: matches!(who, Who::Retired(_)),
+                instance: instance(*id),
+                retired: matches!(id, ChildId::Retired(_)),
                 successor: false,
                 outdated: self
                     .rolling
@@ -404,7 +410,7 @@ impl Core {
             })
         });
         let successor = self.successor().map(|(instance, process)| ChildRecord {
-            name: self.setting.balancer.kind().name().to_owned(),
+            name: self.spec.balancer.kind().name().to_owned(),
             instance,
             retired: false,
             successor: true,
@@ -413,19 +419,23 @@ impl Core {
             restarts: 0,
         });
         let children: Vec<ChildRecord> = children.chain(successor).collect();
-        let only = self.half();
+        let only = self.running_half();
         let down = self.away().down;
         let filling = self.settlings.unsettled();
         let filling = filling
             .iter()
-            .map(|index| self.setting.cluster.nodes[*index].name.clone());
+            .map(|index| self.spec.cluster.nodes[*index].name.clone());
         let filling: BTreeSet<String> = filling.collect();
-        let places = self.listening.as_ref().map(Listeners::places).unwrap_or_default();
-        let overrides = self.overrides.to_remember();
+        let places = self
+            .shared_listeners
+            .as_ref()
+            .map(Listeners::places)
+            .unwrap_or_default();
+        let overrides = self.overrides.to_save();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
-                && launch.source == self.setting.launch.source
+                && launch.source == self.spec.launch.source
                 && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
                 && recorded.overrides == overrides
                 && recorded.control_groups == self.group_directories
@@ -435,12 +445,12 @@ impl Core {
         }
         let launch = Launch {
             only,
-            ..self.setting.launch.clone()
+            ..self.spec.launch.clone()
         };
         let mut record = Record::new(launch, children, self.drains.clone(), down, filling, places);
         record.overrides = overrides;
         record.control_groups.clone_from(&self.group_directories);
-        match record.write(&self.setting.run_dir) {
+        match record.write(&self.spec.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("cannot write the state file: {error}"),
         }
@@ -450,9 +460,9 @@ impl Core {
 // Private
 
 /// The index of a balancer instance that takes clients.
-fn instance(who: Who) -> usize {
-    match who {
-        Who::Balancer(index) => index,
-        Who::Node(_) | Who::Retired(_) => 0,
+fn instance(id: ChildId) -> usize {
+    match id {
+        ChildId::Balancer(index) => index,
+        ChildId::Node(_) | ChildId::Retired(_) => 0,
     }
 }

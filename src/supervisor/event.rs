@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync::DesiredState;
-use super::overrides::Seen;
+use super::overrides::Observation;
 use super::prepare::Prepared;
 use super::reload::state;
-use super::rollout::Who;
+use super::rollout::ChildId;
 use super::snapshot::Snapshot;
 use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
@@ -23,7 +23,7 @@ pub(super) enum CoreEvent {
     /// A child's process has ended; `how` describes it.
     Ended { process: Identity, how: String },
     /// A child's process does not answer yet; `why` describes it. Sent when `why` changes.
-    Doubted { process: Identity, why: String },
+    NotReady { process: Identity, why: String },
     /// A child's process has answered for the first time.
     Answered {
         process: Identity,
@@ -31,13 +31,13 @@ pub(super) enum CoreEvent {
         note: Option<String>,
     },
     /// Another process answers at the ports of a child's process; `why` describes it.
-    Usurped { process: Identity, why: String },
+    AnsweredByAnother { process: Identity, why: String },
     /// The processes that a child's process has left have ended.
-    NothingLeft { process: Identity },
+    DescendantsEnded { process: Identity },
     /// The processes that all children of the run have left have ended.
-    NothingLeftOfAll,
+    AllDescendantsEnded,
     /// The ports of a child that is to be started were checked; `taken` describes what holds them.
-    PortsChecked { who: Who, taken: Option<String> },
+    PortsChecked { id: ChildId, taken: Option<String> },
     /// A probe of the node with this index, sent at `asked`, returned from one of its addresses.
     Probed {
         node: usize,
@@ -46,9 +46,9 @@ pub(super) enum CoreEvent {
         result: Result<Duration, Failure>,
     },
     /// A balancer instance was probed.
-    Balancer { who: Who, answered: bool },
+    Balancer { id: ChildId, answered: bool },
     /// The running balancer's server states, for the instance that takes over.
-    Saved {
+    ServerStates {
         instance: usize,
         states: Result<String, String>,
     },
@@ -58,20 +58,24 @@ pub(super) enum CoreEvent {
     Counted(Vec<ConnectionsBy>),
     /// A balancer instance has accepted a node's desired state. If that is not up, the node's
     /// sessions there have been closed by now, provided that the balancer closes them itself.
-    Told {
-        who: Who,
+    StateAccepted {
+        id: ChildId,
         node: String,
-        view: DesiredState,
+        state: DesiredState,
         /// Settings by others at the instance that an order has undone.
-        took_back: Vec<String>,
+        undone: Vec<String>,
     },
     /// A balancer instance was inspected, over its runtime API or by its files; the inspection
     /// began at `asked`.
-    Inspected { who: Who, asked: Instant, seen: Seen },
+    Inspected {
+        id: ChildId,
+        asked: Instant,
+        observation: Observation,
+    },
     /// The kernel does not let this process close the balancer's connections to a node.
-    NotCut { node: String },
+    ConnectionsNotClosed { node: String },
     /// After a node had lost its sessions, a request through the balancer was answered.
-    Elsewhere { node: String },
+    ServedElsewhere { node: String },
     /// A query or an order from a client.
     Request(Request),
 }

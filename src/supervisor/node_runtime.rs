@@ -9,7 +9,7 @@ use crate::platform::RunDir;
 use crate::profile::{Cluster, Runtime};
 
 /// What the nodes of a cluster run.
-pub(super) enum Makings {
+pub(super) enum NodeRuntime {
     /// The node that is part of this binary.
     Embedded,
     /// A program that the profile names.
@@ -22,32 +22,32 @@ pub(super) enum Makings {
     Elsewhere,
 }
 
-impl Makings {
+impl NodeRuntime {
     /// Finds what the profile asks for.
     ///
     /// # Errors
     /// When it is not installed, or cannot be used.
-    pub(super) async fn find(cluster: &Cluster, run_dir: &RunDir) -> Result<Makings, PrepareError> {
+    pub(super) async fn find(cluster: &Cluster, run_dir: &RunDir) -> Result<NodeRuntime, PrepareError> {
         let binaries = &cluster.binaries;
         Ok(match (cluster.runtime, &cluster.erlmcp) {
-            (Runtime::Embedded, _) => Makings::Embedded,
-            (Runtime::Erlang, _) => Makings::Beam(beam::find(binaries).await?),
+            (Runtime::Embedded, _) => NodeRuntime::Embedded,
+            (Runtime::Erlang, _) => NodeRuntime::Beam(beam::find(binaries).await?),
             (Runtime::Command, None) => {
                 node_program::find(cluster)?;
-                Makings::Command
+                NodeRuntime::Command
             }
             (Runtime::Command, Some(wanted)) => {
-                Makings::Erlmcp(Box::new(Installation::find(wanted, binaries, run_dir).await?))
+                NodeRuntime::Erlmcp(Box::new(Installation::find(wanted, binaries, run_dir).await?))
             }
-            (Runtime::External, _) => Makings::Elsewhere,
+            (Runtime::External, _) => NodeRuntime::Elsewhere,
         })
     }
 
     /// Writes the files into the run directory that nodes need before they can be started.
     pub(super) async fn install(&self, run_dir: &RunDir) -> Result<(), PrepareError> {
         match self {
-            Makings::Beam(otp) => Ok(beam::install(otp, run_dir).await?),
-            Makings::Erlmcp(erlmcp) => Ok(erlmcp.install().await?),
+            NodeRuntime::Beam(otp) => Ok(beam::install(otp, run_dir).await?),
+            NodeRuntime::Erlmcp(erlmcp) => Ok(erlmcp.install().await?),
             _ => Ok(()),
         }
     }
@@ -55,7 +55,7 @@ impl Makings {
     /// A defect that does not keep nodes from running.
     pub(super) fn warning(&self) -> Option<String> {
         match self {
-            Makings::Erlmcp(erlmcp) => erlmcp.warning(),
+            NodeRuntime::Erlmcp(erlmcp) => erlmcp.warning(),
             _ => None,
         }
     }

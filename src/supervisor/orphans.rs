@@ -30,8 +30,8 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
     let drain = (drain_signal(record.launch.balancer), grace);
-    let ladder = StopSequence(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
-    end_all(record, &balancers, &ladder).await?;
+    let stop_sequence = StopSequence(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
+    end_all(record, &balancers, &stop_sequence).await?;
     end_all(record, &nodes, &StopSequence(vec![(Signal::SIGTERM, TERM_GRACE)])).await?;
     end_all_left(record).await?;
     run_dir.clean()?;
@@ -97,12 +97,12 @@ const fn drain_signal(kind: BalancerKind) -> Signal {
     }
 }
 
-async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &StopSequence) -> io::Result<()> {
+async fn end_all(record: &Record, children: &[&ChildRecord], stop_sequence: &StopSequence) -> io::Result<()> {
     let endings: Vec<_> = children
         .iter()
         .map(|child| {
             let descendants = Descendants::of_child(&record.launch.run_id, &child.name, child.process);
-            tokio::spawn(end_child(child.process, descendants, ladder.clone()))
+            tokio::spawn(end_child(child.process, descendants, stop_sequence.clone()))
         })
         .collect();
     for ending in endings {
@@ -112,20 +112,24 @@ async fn end_all(record: &Record, children: &[&ChildRecord], ladder: &StopSequen
 }
 
 /// Ends a process and all that it has started, with the times of its stop sequence.
-async fn end_child(identity: Identity, descendants: Descendants, mut ladder: StopSequence) -> io::Result<()> {
+async fn end_child(
+    identity: Identity,
+    descendants: Descendants,
+    mut stop_sequence: StopSequence,
+) -> io::Result<()> {
     let Some(mut process) = Process::adopt(identity)? else {
         return Ok(());
     };
     let mut kills = 0;
     while kills < KILLS {
-        let (signal, time) = ladder.climb();
+        let (signal, time) = stop_sequence.next_signal();
         kills += u32::from(signal == Signal::SIGKILL);
         let until = Instant::now() + time;
         descendants.signal(signal)?;
         if let Ok(ended) = tokio::time::timeout(time, process.ended()).await {
             ended?;
             let left = until.saturating_duration_since(Instant::now()).min(TERM_GRACE);
-            return end(descendants, left, ladder).await;
+            return end(descendants, left, stop_sequence).await;
         }
     }
     Err(io::Error::other(format!(

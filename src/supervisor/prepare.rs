@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::node_program::CommandError;
-use super::node_runtime::Makings;
+use super::node_runtime::NodeRuntime;
 use super::process::descendants::all_of;
 use super::spec::Spec;
 use super::state_file::Launch;
@@ -21,7 +21,7 @@ use crate::render::Templates;
 
 /// A cluster that is ready to be started.
 pub struct Prepared {
-    pub(super) setting: Spec,
+    pub(super) spec: Spec,
     pub(super) files: Vec<ConfigFile>,
     warned: Vec<String>,
 }
@@ -97,47 +97,43 @@ impl Prepared {
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
-        let makings = Makings::find(&cluster, &run_dir).await?;
-        let setting = Spec {
+        let node_runtime = NodeRuntime::find(&cluster, &run_dir).await?;
+        let spec = Spec {
             launch,
             cluster,
             plan,
             balancer,
             run_dir,
             templates,
-            makings,
+            node_runtime,
         };
-        let mut files = setting.balancer.files(setting.deployment())?;
-        files.extend(setting.node_files().map_err(FilesError::from)?);
-        let mut warned = setting.balancer.check(setting.deployment()).await?;
-        warned.extend(setting.makings.warning());
-        let wanted = wanted(&setting.cluster, &setting.plan, setting.launch.only);
+        let mut files = spec.balancer.files(spec.deployment())?;
+        files.extend(spec.node_files().map_err(FilesError::from)?);
+        let mut warned = spec.balancer.check(spec.deployment()).await?;
+        warned.extend(spec.node_runtime.warning());
+        let wanted = wanted(&spec.cluster, &spec.plan, spec.launch.only);
         let taken = taken(&wanted, ours);
         if !taken.is_empty() {
             return Err(PrepareError::Taken(taken));
         }
-        Ok(Prepared {
-            setting,
-            files,
-            warned,
-        })
+        Ok(Prepared { spec, files, warned })
     }
 
     /// Writes the files into the run directory that nodes need before they can be started.
     pub async fn install(&self) -> Result<(), PrepareError> {
-        self.setting.makings.install(&self.setting.run_dir).await
+        self.spec.node_runtime.install(&self.spec.run_dir).await
     }
 
     /// The cluster, as the profile describes it.
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
-        &self.setting.cluster
+        &self.spec.cluster
     }
 
     /// Settings of the profile that this host or balancer does not provide.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.setting.plan.warnings
+        &self.spec.plan.warnings
     }
 
     /// The balancer's warnings about its configuration.
@@ -166,7 +162,7 @@ pub(super) async fn reloaded(
     let prepared = Prepared::new(launch, now.run_dir.clone(), &ours)
         .await
         .map_err(|error| refusal(&error))?;
-    if let Some(what) = fixed(now, &prepared.setting) {
+    if let Some(what) = fixed(now, &prepared.spec) {
         return Err(Refusal {
             error: format!("{what} cannot be changed by a reload"),
             hint: Some("`clusterctl stop`, then `clusterctl start` with the new profile".to_owned()),
@@ -243,11 +239,11 @@ fn taken(wanted: &[Bound], ours: &BTreeSet<u32>) -> Vec<(Bound, Holder)> {
 }
 
 fn taken_words(taken: &[(Bound, Holder)]) -> String {
-    let words = taken.iter().map(|(bound, holder)| {
+    let text = taken.iter().map(|(bound, holder)| {
         format!(
             "{} is taken by {holder}, and wanted for {}",
             bound.address, bound.owner
         )
     });
-    words.collect::<Vec<_>>().join("\n       ")
+    text.collect::<Vec<_>>().join("\n       ")
 }

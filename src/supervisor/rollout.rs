@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A child of the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Who {
+pub(super) enum ChildId {
     /// The node with this index.
     Node(usize),
     /// The balancer instance with this index.
@@ -28,7 +28,7 @@ pub(super) enum Condition {
     /// It does not run, and nothing is wrong with it.
     Down,
     /// It is starting.
-    Coming,
+    Starting,
     /// It answers.
     Up,
     /// It died while it was starting.
@@ -55,23 +55,23 @@ pub(super) struct Rollout {
     pub(super) verb: Verb,
     deadline: Instant,
     /// Every child that takes part, in order.
-    pub(super) all: Vec<Who>,
-    waves: VecDeque<Vec<Who>>,
-    current: Vec<Who>,
+    pub(super) all: Vec<ChildId>,
+    waves: VecDeque<Vec<ChildId>>,
+    current: Vec<ChildId>,
     pub(super) outcome: Option<Result<(), Failure>>,
 }
 
 /// Why a rollout failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    pub(super) who: Who,
+    pub(super) id: ChildId,
     pub(super) reason: String,
 }
 
 impl Rollout {
     /// A rollout over `waves`, with a `deadline`.
-    pub(super) fn new(verb: Verb, waves: Vec<Vec<Who>>, deadline: Instant) -> Rollout {
-        let waves: VecDeque<Vec<Who>> = waves.into_iter().filter(|wave| !wave.is_empty()).collect();
+    pub(super) fn new(verb: Verb, waves: Vec<Vec<ChildId>>, deadline: Instant) -> Rollout {
+        let waves: VecDeque<Vec<ChildId>> = waves.into_iter().filter(|wave| !wave.is_empty()).collect();
         let all = waves.iter().flatten().copied().collect();
         Rollout {
             verb,
@@ -89,30 +89,30 @@ impl Rollout {
     }
 
     /// Whether the wave of the child is still to come.
-    pub(super) fn is_waiting(&self, who: Who) -> bool {
-        self.waves.iter().flatten().any(|waiting| *waiting == who)
+    pub(super) fn is_waiting(&self, id: ChildId) -> bool {
+        self.waves.iter().flatten().any(|waiting| *waiting == id)
     }
 
     /// Returns the children whose wave would have come if the rollout had not failed.
-    pub(super) fn give_up_waiting(&mut self) -> Vec<Who> {
+    pub(super) fn give_up_waiting(&mut self) -> Vec<ChildId> {
         self.waves.drain(..).flatten().collect()
     }
 
     /// Advances as far as `condition` allows. Returns the children whose wave has come.
-    pub(super) fn advance(&mut self, condition: impl Fn(Who) -> Condition, now: Instant) -> Vec<Who> {
+    pub(super) fn advance(&mut self, condition: impl Fn(ChildId) -> Condition, now: Instant) -> Vec<ChildId> {
         if self.outcome.is_some() {
             return Vec::new();
         }
-        let conditions: Vec<(Who, Condition)> =
-            self.current.iter().map(|who| (*who, condition(*who))).collect();
-        for (who, condition) in &conditions {
+        let conditions: Vec<(ChildId, Condition)> =
+            self.current.iter().map(|id| (*id, condition(*id))).collect();
+        for (id, condition) in &conditions {
             let reason = match condition {
                 Condition::Dead(reason) => reason.clone(),
                 Condition::Up => continue,
-                Condition::Down | Condition::Coming if now < self.deadline => continue,
-                Condition::Down | Condition::Coming => "did not answer in time".to_owned(),
+                Condition::Down | Condition::Starting if now < self.deadline => continue,
+                Condition::Down | Condition::Starting => "did not answer in time".to_owned(),
             };
-            self.outcome = Some(Err(Failure { who: *who, reason }));
+            self.outcome = Some(Err(Failure { id: *id, reason }));
             return Vec::new();
         }
         if conditions
@@ -137,10 +137,10 @@ mod tests {
 
     use super::*;
 
-    const NODES: [Who; 2] = [Who::Node(0), Who::Node(1)];
+    const NODES: [ChildId; 2] = [ChildId::Node(0), ChildId::Node(1)];
 
     fn start(now: Instant) -> Rollout {
-        let waves = vec![NODES.to_vec(), vec![Who::Balancer(0)]];
+        let waves = vec![NODES.to_vec(), vec![ChildId::Balancer(0)]];
         Rollout::new(Verb::Start, waves, now + Duration::from_secs(30))
     }
 
@@ -149,16 +149,16 @@ mod tests {
         let now = Instant::now();
         let mut rollout = start(now);
         assert_eq!(rollout.advance(|_| Condition::Down, now), NODES);
-        let one_up = |who| {
-            if who == Who::Node(0) {
+        let one_up = |id| {
+            if id == ChildId::Node(0) {
                 Condition::Up
             } else {
-                Condition::Coming
+                Condition::Starting
             }
         };
         assert_eq!(rollout.advance(one_up, now), []);
-        assert!(rollout.is_waiting(Who::Balancer(0)));
-        assert_eq!(rollout.advance(|_| Condition::Up, now), [Who::Balancer(0)]);
+        assert!(rollout.is_waiting(ChildId::Balancer(0)));
+        assert_eq!(rollout.advance(|_| Condition::Up, now), [ChildId::Balancer(0)]);
         assert_eq!(rollout.advance(|_| Condition::Up, now), []);
         assert_eq!(rollout.outcome, Some(Ok(())));
     }
@@ -170,7 +170,7 @@ mod tests {
         rollout.advance(|_| Condition::Down, now);
         rollout.advance(|_| Condition::Dead("exit code 1".into()), now);
         let failure = Failure {
-            who: Who::Node(0),
+            id: ChildId::Node(0),
             reason: "exit code 1".into(),
         };
         assert_eq!(rollout.outcome, Some(Err(failure)));
@@ -181,9 +181,9 @@ mod tests {
         let now = Instant::now();
         let mut rollout = start(now);
         rollout.advance(|_| Condition::Down, now);
-        rollout.advance(|_| Condition::Coming, now + Duration::from_secs(29));
+        rollout.advance(|_| Condition::Starting, now + Duration::from_secs(29));
         assert_eq!(rollout.outcome, None);
-        rollout.advance(|_| Condition::Coming, rollout.wakes_at().unwrap());
+        rollout.advance(|_| Condition::Starting, rollout.wakes_at().unwrap());
         assert!(matches!(rollout.outcome, Some(Err(_))));
         assert_eq!(rollout.wakes_at(), None);
     }

@@ -8,11 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::balancer_link::config_files::write_files;
-use super::beam_stats::Emulators;
+use super::beam_stats::BeamStats;
 use super::core::Core;
 use super::event::{CoreEvent, Request};
-use super::http::control_api::{self, Desk};
-use super::http::control_socket::Doorway;
+use super::http::control_api::{self, ApiState};
+use super::http::control_socket::ControlSocket;
 use super::http::metrics_listener;
 use super::nginx::access_log::AccessLog;
 use super::prepare::Prepared;
@@ -24,7 +24,7 @@ use crate::base::shutdown::{self, Shutdown};
 use crate::base::units::Period;
 
 /// The most events that wait for the core; a sender of more is made to wait.
-const MAX_NEWS: usize = 1_024;
+const MAX_EVENTS: usize = 1_024;
 
 /// The time that connections get when a signal stops the supervisor.
 const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -35,49 +35,49 @@ const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 /// # Errors
 /// When the supervisor's own socket, files or signals fail. Nothing was started then.
 pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Result<()> {
-    let Prepared { setting, files, .. } = prepared;
-    let run_dir = setting.run_dir.clone();
+    let Prepared { spec, files, .. } = prepared;
+    let run_dir = spec.run_dir.clone();
     write_files(
-        &setting,
+        &spec,
         &files,
         &record.as_ref().map_or_else(Away::default, Record::away),
     )?;
-    let listening = match &record {
-        Some(record) => Listeners::regain(&setting, record).await?,
+    let shared_listeners = match &record {
+        Some(record) => Listeners::regain(&spec, record).await?,
         None => None,
     };
-    let doorway = Doorway::open(&run_dir.control_socket())?;
-    let setting = Arc::new(ArcSwap::from_pointee(setting));
-    let (news, heard) = mpsc::channel(MAX_NEWS);
-    let access_log = AccessLog::of(&setting.load(), record.as_ref());
+    let control_socket = ControlSocket::open(&run_dir.control_socket())?;
+    let spec = Arc::new(ArcSwap::from_pointee(spec));
+    let (events, receiver) = mpsc::channel(MAX_EVENTS);
+    let access_log = AccessLog::of(&spec.load(), record.as_ref());
     let (end, ended) = shutdown::channel();
-    let desk = Desk {
-        setting: setting.clone(),
-        news: news.clone(),
+    let state = ApiState {
+        spec: spec.clone(),
+        events: events.clone(),
         access_log: access_log.clone(),
-        emulators: Emulators::watched(&setting.load(), &ended),
+        beam_stats: BeamStats::watched(&spec.load(), &ended),
     };
     if let Some(log) = access_log {
         tokio::spawn(log.follow(ended.clone()));
     }
     let heard_by_control = ended.clone();
     let control = tokio::spawn(
-        axum::serve(doorway, control_api::control(desk.clone()))
+        axum::serve(control_socket, control_api::control(state.clone()))
             .with_graceful_shutdown(async move { heard_by_control.ordered().await })
             .into_future(),
     );
-    if let Some(address) = setting.load().cluster.listen.observe {
-        tokio::spawn(serve_observers(address, desk, ended));
+    if let Some(address) = spec.load().cluster.listen.observe {
+        tokio::spawn(serve_observers(address, state, ended));
     }
-    tokio::spawn(stop_on_signal(news.clone())?);
+    tokio::spawn(stop_on_signal(events.clone())?);
 
     tracing::info!(
-        cluster = setting.load().cluster.name,
+        cluster = spec.load().cluster.name,
         pid = std::process::id(),
         "supervisor runs"
     );
-    Core::new(setting, files, record.as_ref(), listening, news)
-        .run(heard)
+    Core::new(spec, files, record.as_ref(), shared_listeners, events)
+        .run(receiver)
         .await;
     tracing::info!("supervisor ends");
 
@@ -88,14 +88,14 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
 
 // Private
 
-async fn serve_observers(address: std::net::SocketAddr, desk: Desk, end: Shutdown) {
-    if let Err(error) = metrics_listener::serve(address, control_api::public(desk), end).await {
+async fn serve_observers(address: std::net::SocketAddr, state: ApiState, end: Shutdown) {
+    if let Err(error) = metrics_listener::serve(address, control_api::public(state), end).await {
         tracing::error!("metrics are not served on {address}: {error}");
     }
 }
 
 /// SIGTERM and SIGINT stop the cluster; SIGHUP, which a closing terminal sends, does not.
-fn stop_on_signal(news: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Output = ()>> {
+fn stop_on_signal(events: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -110,7 +110,7 @@ fn stop_on_signal(news: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Outpu
             let order = StopOrder {
                 grace: Period::from(SIGNAL_GRACE),
             };
-            if news
+            if events
                 .send(CoreEvent::Request(Request::Stop(order, reply)))
                 .await
                 .is_err()

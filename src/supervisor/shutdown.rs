@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use crate::api::Progress;
 
 /// How long the supervisor keeps a failure for the command that started the cluster.
-const LINGER: Duration = Duration::from_secs(5);
+const FAILURE_KEPT: Duration = Duration::from_secs(5);
 
 /// A shutdown in progress.
 #[derive(Clone, Debug)]
-pub(super) struct Ending {
+pub(super) struct ClusterShutdown {
     pub(super) phase: Phase,
     /// The time that connections get to end by themselves.
     pub(super) grace: Duration,
     /// The failure for the command that tried to start this cluster.
     pub(super) failure: Option<Progress>,
-    heard: bool,
+    is_reported: bool,
 }
 
 /// The phase of a shutdown.
@@ -38,40 +38,42 @@ pub(super) enum Phase {
     Gone { since: Instant },
 }
 
-impl Ending {
+impl ClusterShutdown {
     /// A shutdown by an order.
-    pub(super) fn ordered(grace: Duration) -> Ending {
-        Ending {
+    pub(super) fn ordered(grace: Duration) -> ClusterShutdown {
+        ClusterShutdown {
             phase: Phase::Begun,
             grace,
             failure: None,
-            heard: false,
+            is_reported: false,
         }
     }
 
     /// A shutdown because a start failed.
-    pub(super) fn failed(failure: Progress) -> Ending {
-        Ending {
+    pub(super) fn failed(failure: Progress) -> ClusterShutdown {
+        ClusterShutdown {
             phase: Phase::Begun,
             grace: Duration::ZERO,
             failure: Some(failure),
-            heard: false,
+            is_reported: false,
         }
     }
 
     /// The failure, once nothing runs any more.
-    pub(super) fn tell_failure(&mut self) -> Option<Progress> {
+    pub(super) fn take_failure(&mut self) -> Option<Progress> {
         let Phase::Gone { .. } = self.phase else {
             return None;
         };
-        self.heard = true;
+        self.is_reported = true;
         self.failure.clone()
     }
 
     /// Whether the supervisor may exit.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         match self.phase {
-            Phase::Gone { since } => self.failure.is_none() || self.heard || now >= since + LINGER,
+            Phase::Gone { since } => {
+                self.failure.is_none() || self.is_reported || now >= since + FAILURE_KEPT
+            }
             Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => false,
         }
     }
@@ -79,7 +81,7 @@ impl Ending {
     /// When time changes the shutdown next.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Gone { since } => Some(since + LINGER),
+            Phase::Gone { since } => Some(since + FAILURE_KEPT),
             Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => None,
         }
     }
@@ -93,15 +95,15 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_nothing_runs_and_then_it_is_over() {
         let now = Instant::now();
-        let mut ending = Ending::failed(Progress {
+        let mut ending = ClusterShutdown::failed(Progress {
             rollout: Rollout::Running,
             steps: Vec::new(),
         });
-        assert_eq!(ending.tell_failure(), None);
+        assert_eq!(ending.take_failure(), None);
         ending.phase = Phase::Gone { since: now };
         assert!(!ending.is_over(now));
-        assert!(ending.is_over(now + LINGER));
-        assert!(ending.tell_failure().is_some());
+        assert!(ending.is_over(now + FAILURE_KEPT));
+        assert!(ending.take_failure().is_some());
         assert!(ending.is_over(now));
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::health::node_probes::NodeProbes;
-use super::overrides::Outside;
+use super::overrides::Overridden;
 use super::process::child::{Child, State, Then};
-use super::rollout::Who;
+use super::rollout::ChildId;
 use super::spec::Spec;
 use crate::api::{
     Balancer, BalancerState, ClusterState, ConnectionsBy, Endpoints, Health, Node, NodeState, Status,
@@ -27,7 +27,7 @@ pub(super) struct Snapshot {
     /// Whether a balancer is wanted at all.
     pub(super) balanced: bool,
     /// Changes that others made to the balancer itself, as sentences.
-    pub(super) tampering: Vec<String>,
+    pub(super) balancer_overrides: Vec<String>,
     /// The keys of listeners that others have stopped.
     pub(super) closed: BTreeSet<&'static str>,
 }
@@ -43,9 +43,9 @@ pub(super) struct NodeSnapshot {
     /// Whether the node is external.
     pub(super) external: bool,
     /// Why it does not answer, as far as that is known.
-    pub(super) ailment: Option<String>,
+    pub(super) probe_failure: Option<String>,
     /// Changes that others made to it at the balancer.
-    pub(super) outside: Option<Outside>,
+    pub(super) overridden: Option<Overridden>,
     /// The keys of listeners whose clients others keep from it.
     pub(super) out_of: BTreeSet<&'static str>,
     /// How much longer it gets no clients because of a recent failure.
@@ -61,7 +61,7 @@ pub(super) struct NodeSnapshot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ChildSnapshot {
     pub(super) process: Option<Identity>,
-    pub(super) doing: Doing,
+    pub(super) activity: Activity,
     pub(super) restarts: u32,
     pub(super) reason: Option<String>,
     /// A remark about a process that serves.
@@ -73,36 +73,45 @@ pub(super) struct ChildSnapshot {
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(super) enum Activity {
     /// Nothing: it was not started, or an order stopped it.
     #[default]
-    Resting,
+    Idle,
     /// It is starting.
-    Coming,
+    Starting,
     /// It serves.
     Serving,
     /// It runs but does not answer.
     Silent,
     /// It is being stopped.
-    Ending,
+    Stopping,
     /// It died, and does not serve again yet.
     Dead,
 }
 
 /// The state of a node, by its process, if this supervisor starts it, and by its answers. A drained
 /// node is `Draining` whatever its connections.
-pub(super) fn node_state(child: Option<&Child>, vitals: &NodeProbes, is_drained: bool) -> NodeState {
-    let heard = match vitals.silent_since() {
+pub(super) fn node_state(child: Option<&Child>, probes: &NodeProbes, is_drained: bool) -> NodeState {
+    let by_probes = match probes.silent_since() {
         Some(_) => NodeState::Down,
-        None if vitals.is_unheard() => NodeState::Starting,
+        None if probes.is_unknown() => NodeState::Starting,
         None if is_drained => NodeState::Draining,
         None => NodeState::Up,
     };
     match child.map(|child| &child.state) {
-        None | Some(State::Up { .. }) => heard,
+        None | Some(State::Up { .. }) => by_probes,
         // A command that waits for the end of the drain must see that the node has not ended yet.
-        Some(State::Stopping { then: Then::Rest, .. }) if is_drained => NodeState::Draining,
-        Some(State::Stopping { then: Then::Rest, .. } | State::Stopped) => NodeState::Stopped,
+        Some(State::Stopping {
+            then: Then::StayStopped,
+            ..
+        }) if is_drained => NodeState::Draining,
+        Some(
+            State::Stopping {
+                then: Then::StayStopped,
+                ..
+            }
+            | State::Stopped,
+        ) => NodeState::Stopped,
         Some(State::Stopping {
             then: Then::Recover, ..
         }) => NodeState::Down,
@@ -119,7 +128,7 @@ pub(super) fn node_state(child: Option<&Child>, vitals: &NodeProbes, is_drained:
 
 impl ChildSnapshot {
     fn is_troubled(&self) -> bool {
-        matches!(self.doing, Doing::Silent | Doing::Dead)
+        matches!(self.activity, Activity::Silent | Activity::Dead)
     }
 }
 
@@ -136,10 +145,12 @@ impl NodeSnapshot {
         match self.stricter_outside(own) {
             // A node that others made ready in spite of a drain order gets new connections, and is
             // not drained.
-            Some(outside) if outside.state == NodeState::Draining && connections == 0 && !self.drained => {
+            Some(overridden)
+                if overridden.state == NodeState::Draining && connections == 0 && !self.drained =>
+            {
                 NodeState::Drained
             }
-            Some(outside) => outside.state,
+            Some(overridden) => overridden.state,
             None => own,
         }
     }
@@ -154,15 +165,15 @@ impl NodeSnapshot {
     }
 
     /// The changes by others, if their state is at least as strict as `own`.
-    fn stricter_outside(&self, own: NodeState) -> Option<&Outside> {
-        let outside = self.outside.as_ref();
-        outside.filter(|outside| strictness(outside.state) >= strictness(own))
+    fn stricter_outside(&self, own: NodeState) -> Option<&Overridden> {
+        let overridden = self.overridden.as_ref();
+        overridden.filter(|overridden| strictness(overridden.state) >= strictness(own))
     }
 
     /// Why the node is not up.
     fn reason(&self) -> Option<String> {
-        if let Some(outside) = self.stricter_outside(self.own_state(1)) {
-            return Some(outside.reason.clone());
+        if let Some(overridden) = self.stricter_outside(self.own_state(1)) {
+            return Some(overridden.reason.clone());
         }
         match (self.state, self.held_for) {
             (NodeState::Up, Some(Duration::ZERO)) => {
@@ -178,8 +189,8 @@ impl NodeSnapshot {
             // A drain by an order needs no reason, and an earlier death of the process no longer
             // matters.
             (NodeState::Draining, _) => None,
-            (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.ailment.clone()),
-            (NodeState::Starting, _) if self.external => self.ailment.clone(),
+            (NodeState::Down, _) => self.child.reason.clone().or_else(|| self.probe_failure.clone()),
+            (NodeState::Starting, _) if self.external => self.probe_failure.clone(),
             _ => self.child.reason.clone(),
         }
     }
@@ -207,32 +218,32 @@ impl Snapshot {
     }
 
     /// The status, with connections as the kernel counts them.
-    pub(super) fn status(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Status {
-        let nodes: Vec<Node> = self.nodes(setting, connections);
-        let balancer = self.balancer(setting);
+    pub(super) fn status(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Status {
+        let nodes: Vec<Node> = self.nodes(spec, connections);
+        let balancer = self.balancer(spec);
         Status {
-            cluster: setting.cluster.name.clone(),
-            state: self.state(setting, &balancer, &nodes),
+            cluster: spec.cluster.name.clone(),
+            state: self.state(spec, &balancer, &nodes),
             balancer: Some(balancer),
-            distribution: distribution(&setting.cluster, &nodes, u64::from(setting.plan.capacity)),
+            distribution: distribution(&spec.cluster, &nodes, u64::from(spec.plan.capacity)),
             nodes,
             warnings: self
-                .troubles(setting)
-                .chain(self.tampering.iter().cloned())
-                .chain(setting.plan.warnings.iter().map(ToString::to_string))
+                .troubles(spec)
+                .chain(self.balancer_overrides.iter().cloned())
+                .chain(spec.plan.warnings.iter().map(ToString::to_string))
                 .collect(),
         }
     }
 
     /// The health, with connections as the kernel counts them.
-    pub(super) fn health(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Health {
-        let status = self.status(setting, connections);
-        let target = setting.cluster.targets.p99;
-        let names = || setting.cluster.nodes.iter().map(|node| node.name.as_str());
+    pub(super) fn health(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Health {
+        let status = self.status(spec, connections);
+        let target = spec.cluster.targets.p99;
+        let names = || spec.cluster.nodes.iter().map(|node| node.name.as_str());
         let unexplained: Vec<Samples> = self.nodes.iter().map(NodeSnapshot::unexplained).collect();
         let judged = latency(names().zip(&unexplained), target);
         let latency = latency(names().zip(self.nodes.iter().map(|node| &node.samples)), target);
-        let alerts = alerts(&setting.cluster.targets, &status, &judged, &self.facts(setting));
+        let alerts = alerts(&spec.cluster.targets, &status, &judged, &self.facts(spec));
         Health {
             status,
             latency,
@@ -243,29 +254,29 @@ impl Snapshot {
     // Private
 
     /// The input of alerts, beside what the status shows.
-    fn facts(&self, setting: &Spec) -> Facts {
+    fn facts(&self, spec: &Spec) -> Facts {
         let nodes = self.nodes.iter().map(|node| NodeFacts {
             failure: node.failure.clone(),
             is_set_outside: node.stricter_outside(node.own_state(1)).is_some(),
         });
         Facts {
             nodes: nodes.collect(),
-            balancers: self.broken(setting).collect(),
-            outside: self.tampering.clone(),
+            balancers: self.broken(spec).collect(),
+            outside: self.balancer_overrides.clone(),
         }
     }
 
     /// The balancer instances in trouble: their names, and the trouble.
-    fn broken(&self, setting: &Spec) -> impl Iterator<Item = (String, String)> {
+    fn broken(&self, spec: &Spec) -> impl Iterator<Item = (String, String)> {
         let balancers = self.balancers.iter().enumerate();
         let broken = balancers.filter(|(_, child)| self.balanced && child.is_troubled());
         broken.map(|(index, child)| {
-            let what = match (child.doing, &child.reason) {
-                (Doing::Silent, _) => "runs but does not answer".to_owned(),
+            let what = match (child.activity, &child.reason) {
+                (Activity::Silent, _) => "runs but does not answer".to_owned(),
                 (_, Some(reason)) => format!("does not run: {reason}"),
                 (_, None) => "does not run".to_owned(),
             };
-            (setting.title(Who::Balancer(index)), what)
+            (spec.title(ChildId::Balancer(index)), what)
         })
     }
 
@@ -275,21 +286,21 @@ impl Snapshot {
     }
 
     /// The troubles of balancer instances, where there are several instances.
-    fn troubles(&self, setting: &Spec) -> impl Iterator<Item = String> {
-        let broken = self.broken(setting).filter(|_| self.balancers.len() > 1);
+    fn troubles(&self, spec: &Spec) -> impl Iterator<Item = String> {
+        let broken = self.broken(spec).filter(|_| self.balancers.len() > 1);
         broken.map(|(name, what)| format!("{name} {what}"))
     }
 
-    fn state(&self, setting: &Spec, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
-        let as_ordered = |(node, look): (&Node, &NodeSnapshot)| match node.state {
+    fn state(&self, spec: &Spec, balancer: &Balancer, nodes: &[Node]) -> ClusterState {
+        let as_ordered = |(node, snapshot): (&Node, &NodeSnapshot)| match node.state {
             NodeState::Up => true,
             NodeState::Draining | NodeState::Drained | NodeState::Stopped => {
-                look.drained && look.outside.is_none()
+                snapshot.drained && snapshot.overridden.is_none()
             }
             _ => false,
         };
         let is_served = if self.balanced {
-            balancer.state.serves() && self.is_any_listener_served(setting, nodes)
+            balancer.state.serves() && self.is_any_listener_served(spec, nodes)
         } else {
             nodes.iter().any(|node| node.state.answers())
         };
@@ -297,7 +308,7 @@ impl Snapshot {
             () if !is_served => ClusterState::Down,
             () if balancer.state.serves()
                 && !self.is_troubled()
-                && self.tampering.is_empty()
+                && self.balancer_overrides.is_empty()
                 && nodes.iter().zip(&self.nodes).all(as_ordered) =>
             {
                 ClusterState::Healthy
@@ -307,65 +318,64 @@ impl Snapshot {
     }
 
     /// Whether the clients of at least one listener have a node that serves.
-    fn is_any_listener_served(&self, setting: &Spec, nodes: &[Node]) -> bool {
-        let mut keys = setting.cluster.listen.ports().map(|(key, _)| key);
+    fn is_any_listener_served(&self, spec: &Spec, nodes: &[Node]) -> bool {
+        let mut keys = spec.cluster.listen.ports().map(|(key, _)| key);
         keys.any(|key| {
-            let serves = |(node, look): (&Node, &NodeSnapshot)| {
-                let own = look.own_state(node.connections);
+            let serves = |(node, snapshot): (&Node, &NodeSnapshot)| {
+                let own = snapshot.own_state(node.connections);
                 matches!(own, NodeState::Up | NodeState::HeldBack | NodeState::Draining)
-                    && !look.out_of.contains(key)
+                    && !snapshot.out_of.contains(key)
             };
             !self.closed.contains(key) && nodes.iter().zip(&self.nodes).any(serves)
         })
     }
 
-    fn nodes(&self, setting: &Spec, connections: &[ConnectionsBy]) -> Vec<Node> {
+    fn nodes(&self, spec: &Spec, connections: &[ConnectionsBy]) -> Vec<Node> {
         let counts = connections
             .iter()
             .copied()
             .chain(std::iter::repeat(ConnectionsBy::default()));
-        let looks = self.nodes.iter().zip(counts);
-        setting
-            .cluster
+        let snapshots = self.nodes.iter().zip(counts);
+        spec.cluster
             .nodes
             .iter()
-            .zip(looks)
-            .map(|(node, (look, connections_by))| Node {
+            .zip(snapshots)
+            .map(|(node, (snapshot, connections_by))| Node {
                 name: node.name.clone(),
-                state: look.state(connections_by.tcp + connections_by.http),
-                answers: look.state.answers(),
-                pid: look.child.process.map(|process| process.pid),
-                external: look.external,
-                elsewhere: look.external,
-                restarts: look.child.restarts,
+                state: snapshot.state(connections_by.tcp + connections_by.http),
+                answers: snapshot.state.answers(),
+                pid: snapshot.child.process.map(|process| process.pid),
+                external: snapshot.external,
+                elsewhere: snapshot.external,
+                restarts: snapshot.child.restarts,
                 tcp: node.tcp,
                 http: node.http,
                 connections: connections_by.tcp + connections_by.http,
                 connections_by,
-                memory_bytes: look.child.memory_bytes,
-                cpu_percent: look.child.cpu_percent,
-                uptime_seconds: look.child.uptime_seconds,
-                reason: look.reason(),
-                filling_seconds: look.filling_for.map(|time| time.as_secs()),
+                memory_bytes: snapshot.child.memory_bytes,
+                cpu_percent: snapshot.child.cpu_percent,
+                uptime_seconds: snapshot.child.uptime_seconds,
+                reason: snapshot.reason(),
+                filling_seconds: snapshot.filling_for.map(|time| time.as_secs()),
                 erlang: None,
             })
             .collect()
     }
 
-    fn balancer(&self, setting: &Spec) -> Balancer {
-        let all = |doing| self.balancers.iter().all(|child| child.doing == doing);
-        let any = |doing| self.balancers.iter().any(|child| child.doing == doing);
+    fn balancer(&self, spec: &Spec) -> Balancer {
+        let all = |activity| self.balancers.iter().all(|child| child.activity == activity);
+        let any = |activity| self.balancers.iter().any(|child| child.activity == activity);
         let state = match () {
-            () if !self.balanced || all(Doing::Resting) => BalancerState::Stopped,
-            () if self.is_troubled() && !any(Doing::Serving) => BalancerState::Failed,
-            () if any(Doing::Ending) => BalancerState::Stopped,
+            () if !self.balanced || all(Activity::Idle) => BalancerState::Stopped,
+            () if self.is_troubled() && !any(Activity::Serving) => BalancerState::Failed,
+            () if any(Activity::Stopping) => BalancerState::Stopped,
             // Where there are several instances, the others serve the clients of one in trouble.
-            () if (all(Doing::Serving) || self.is_troubled()) && !self.reloading => BalancerState::Running,
+            () if (all(Activity::Serving) || self.is_troubled()) && !self.reloading => BalancerState::Running,
             () => BalancerState::Reloading,
         };
-        let stats_sockets = setting.sockets();
+        let stats_sockets = spec.sockets();
         Balancer {
-            kind: setting.balancer.kind(),
+            kind: spec.balancer.kind(),
             state,
             pids: self
                 .balancers
@@ -381,10 +391,10 @@ impl Snapshot {
                 .map(|child| child.uptime_seconds)
                 .max()
                 .unwrap_or(0),
-            endpoints: endpoints(setting, stats_sockets.first().cloned()),
+            endpoints: endpoints(spec, stats_sockets.first().cloned()),
             stats_sockets,
-            overrides: self.tampering.clone(),
-            chosen_by: chosen_by(setting),
+            overrides: self.balancer_overrides.clone(),
+            chosen_by: chosen_by(spec),
         }
     }
 }
@@ -406,20 +416,15 @@ const fn strictness(state: NodeState) -> u8 {
     }
 }
 
-fn chosen_by(setting: &Spec) -> BTreeMap<String, ChosenBy> {
-    let listeners = setting.cluster.listen.ports();
+fn chosen_by(spec: &Spec) -> BTreeMap<String, ChosenBy> {
+    let listeners = spec.cluster.listen.ports();
     listeners
-        .filter_map(|(key, _)| {
-            Some((
-                key.to_owned(),
-                setting.balancer.chosen_by(setting.deployment(), key)?,
-            ))
-        })
+        .filter_map(|(key, _)| Some((key.to_owned(), spec.balancer.chosen_by(spec.deployment(), key)?)))
         .collect()
 }
 
-fn endpoints(setting: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
-    let listen = &setting.cluster.listen;
+fn endpoints(spec: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoints {
+    let listen = &spec.cluster.listen;
     let clients = listen
         .ports()
         .map(|(key, port)| (key.to_owned(), listen.reachable(port)));
@@ -427,6 +432,6 @@ fn endpoints(setting: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoi
     Endpoints {
         listeners: clients.chain(pages).collect(),
         stats_socket,
-        status_socket: setting.balancer.status_socket(&setting.run_dir),
+        status_socket: spec.balancer.status_socket(&spec.run_dir),
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::health::liveness::ANSWER_TIMEOUT;
-use super::node_runtime::Makings;
+use super::node_runtime::NodeRuntime;
 use super::process::readiness::Readiness;
 use super::process::stop_sequence::StopSequence;
-use super::rollout::Who;
+use super::rollout::ChildId;
 use super::state_file::Launch;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
 use crate::base::units::Period;
@@ -46,27 +46,27 @@ pub(super) struct Spec {
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
     /// What the nodes run.
-    pub(super) makings: Makings,
+    pub(super) node_runtime: NodeRuntime,
 }
 
 impl Spec {
     /// The child's name in the state file and of its log file, which all balancer instances share.
-    pub(super) fn name(&self, who: Who) -> &str {
-        match who {
-            Who::Node(index) => &self.cluster.nodes[index].name,
-            Who::Balancer(_) | Who::Retired(_) => self.balancer.kind().name(),
+    pub(super) fn name(&self, id: ChildId) -> &str {
+        match id {
+            ChildId::Node(index) => &self.cluster.nodes[index].name,
+            ChildId::Balancer(_) | ChildId::Retired(_) => self.balancer.kind().name(),
         }
     }
 
     /// The child's name for people, with the index of one of several balancer instances.
-    pub(super) fn title(&self, who: Who) -> String {
-        let name = self.name(who);
-        match who {
-            Who::Balancer(index) => match self.plan.balancer.instance(index) {
+    pub(super) fn title(&self, id: ChildId) -> String {
+        let name = self.name(id);
+        match id {
+            ChildId::Balancer(index) => match self.plan.balancer.instance(index) {
                 Instance::Only => name.to_owned(),
                 Instance::Numbered(number) => format!("{name}-{number}"),
             },
-            Who::Node(_) | Who::Retired(_) => name.to_owned(),
+            ChildId::Node(_) | ChildId::Retired(_) => name.to_owned(),
         }
     }
 
@@ -82,14 +82,16 @@ impl Spec {
     }
 
     /// Every child that this supervisor may own. External nodes are not included.
-    pub(super) fn children(&self) -> impl Iterator<Item = Who> {
+    pub(super) fn children(&self) -> impl Iterator<Item = ChildId> {
         let nodes = if self.cluster.runtime == Runtime::External {
             0
         } else {
             self.cluster.nodes.len()
         };
         let balancers = usize::from(self.plan.balancer.instances);
-        (0..nodes).map(Who::Node).chain((0..balancers).map(Who::Balancer))
+        (0..nodes)
+            .map(ChildId::Node)
+            .chain((0..balancers).map(ChildId::Balancer))
     }
 
     /// The deployment that the balancer serves.
@@ -129,7 +131,7 @@ impl Spec {
     }
 
     /// How a balancer instance shows that it serves.
-    pub(super) fn sign(&self, instance: usize) -> Readiness {
+    pub(super) fn readiness(&self, instance: usize) -> Readiness {
         let page = || {
             self.balancer
                 .status_socket(&self.run_dir)
@@ -140,20 +142,20 @@ impl Spec {
     }
 
     /// The program of the child.
-    pub(super) fn program(&self, who: Who) -> Program {
-        match who {
-            Who::Node(index) => self.node_program(&self.cluster.nodes[index]),
-            Who::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
+    pub(super) fn program(&self, id: ChildId) -> Program {
+        match id {
+            ChildId::Node(index) => self.node_program(&self.cluster.nodes[index]),
+            ChildId::Balancer(instance) => self.balancer.serve(self.deployment(), instance, None),
             // A retired instance is never started again.
-            Who::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
+            ChildId::Retired(_) => self.balancer.serve(self.deployment(), 0, None),
         }
     }
 
     /// Writes the files that the child reads when it starts. The balancer's files are there
     /// already.
-    pub(super) fn furnish(&self, who: Who) -> io::Result<()> {
-        match (&self.makings, who) {
-            (Makings::Erlmcp(erlmcp), Who::Node(index)) => {
+    pub(super) fn write_child_files(&self, id: ChildId) -> io::Result<()> {
+        match (&self.node_runtime, id) {
+            (NodeRuntime::Erlmcp(erlmcp), ChildId::Node(index)) => {
                 erlmcp.furnish(&self.cluster.nodes[index], &self.plan.nodes)
             }
             _ => Ok(()),
@@ -162,9 +164,9 @@ impl Spec {
 
     /// The restart policy of a child. A balancer waits a second at most, because all clients depend
     /// on it.
-    pub(super) fn restart(&self, who: Who) -> Restart {
+    pub(super) fn restart(&self, id: ChildId) -> Restart {
         let mut policy = self.cluster.restart;
-        if !matches!(who, Who::Node(_)) {
+        if !matches!(id, ChildId::Node(_)) {
             let longest = policy.backoff.from.max(Period::from(Duration::from_secs(1)));
             policy.backoff.to = policy.backoff.to.min(longest);
         }
@@ -187,19 +189,24 @@ impl Spec {
     }
 
     /// How the child is stopped; a balancer's connections get `grace` to end by themselves.
-    pub(super) fn ladder(&self, who: Who, grace: Duration) -> StopSequence {
-        match who {
-            Who::Node(index) => {
-                let ladder = match self.cluster.nodes[index].distribution {
+    pub(super) fn stop_sequence(&self, id: ChildId, grace: Duration) -> StopSequence {
+        match id {
+            ChildId::Node(index) => {
+                let stop_sequence = match self.cluster.nodes[index].distribution {
                     Some(_) => BEAM_TERMS.to_vec(),
                     None => vec![NODE_GRACE],
                 };
-                StopSequence(ladder.into_iter().map(|grace| (Signal::SIGTERM, grace)).collect())
+                StopSequence(
+                    stop_sequence
+                        .into_iter()
+                        .map(|grace| (Signal::SIGTERM, grace))
+                        .collect(),
+                )
             }
-            Who::Balancer(_) | Who::Retired(_) if grace.is_zero() => {
+            ChildId::Balancer(_) | ChildId::Retired(_) if grace.is_zero() => {
                 StopSequence(vec![(self.balancer.end_signal(), BALANCER_GRACE)])
             }
-            Who::Balancer(_) | Who::Retired(_) => StopSequence(vec![
+            ChildId::Balancer(_) | ChildId::Retired(_) => StopSequence(vec![
                 (self.balancer.drain_signal(), grace),
                 (self.balancer.end_signal(), BALANCER_GRACE),
             ]),
@@ -227,7 +234,7 @@ impl Spec {
     /// # Errors
     /// When a template override cannot be read, parsed or rendered.
     pub(super) fn node_files(&self) -> Result<Option<ConfigFile>, RenderError> {
-        if !matches!(self.makings, Makings::Beam(_)) {
+        if !matches!(self.node_runtime, NodeRuntime::Beam(_)) {
             return Ok(None);
         }
         Ok(Some(ConfigFile {
@@ -239,18 +246,18 @@ impl Spec {
     // Private
 
     fn node_program(&self, node: &Node) -> Program {
-        let mut program = match &self.makings {
-            Makings::Beam(otp) => Nodes {
+        let mut program = match &self.node_runtime {
+            NodeRuntime::Beam(otp) => Nodes {
                 otp,
                 cluster: &self.cluster,
                 plan: &self.plan,
                 run_dir: &self.run_dir,
             }
             .program(node),
-            Makings::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
-            Makings::Command => self.command(node),
+            NodeRuntime::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
+            NodeRuntime::Command => self.command(node),
             // External nodes are never run here.
-            Makings::Embedded | Makings::Elsewhere => self.embedded_node(node),
+            NodeRuntime::Embedded | NodeRuntime::Elsewhere => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
         program
@@ -258,8 +265,8 @@ impl Spec {
 
     /// The profile's rules ensure that it names a command.
     fn command(&self, node: &Node) -> Program {
-        let mut words = self.cluster.command.iter().map(|word| node.fill(word));
-        Program::new(words.next().unwrap_or_default()).args(words)
+        let mut text = self.cluster.command.iter().map(|word| node.fill(word));
+        Program::new(text.next().unwrap_or_default()).args(text)
     }
 
     fn embedded_node(&self, node: &Node) -> Program {

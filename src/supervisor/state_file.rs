@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::drain::state::Drain;
-use super::overrides::Remembered;
+use super::overrides::SavedOverride;
 use crate::api::Only;
 use crate::balancer::Away;
 use crate::base::units::Period;
@@ -63,7 +63,7 @@ pub struct Record {
     pub(super) filling: BTreeSet<String>,
     /// Settings by others at balancer instances.
     #[serde(default)]
-    pub(super) overrides: Vec<Remembered>,
+    pub(super) overrides: Vec<SavedOverride>,
     /// Where the listeners of several balancer instances are, for each address that they share.
     #[serde(default)]
     pub(super) places: BTreeMap<SocketAddr, Places>,
@@ -202,7 +202,7 @@ impl Record {
     }
 
     /// Settings by others at balancer instances that are still alive.
-    pub(super) fn overrides(&self) -> impl Iterator<Item = &Remembered> {
+    pub(super) fn overrides(&self) -> impl Iterator<Item = &SavedOverride> {
         let living = self.instances();
         let overrides = self.overrides.iter();
         overrides.filter(move |it| living.contains(&it.instance))

@@ -11,16 +11,12 @@ use crate::supervisor::spec::Spec;
 
 /// Writes the prepared files and the list of nodes that get no new clients.
 pub(in crate::supervisor) fn write_all(prepared: &Prepared, away: &Away) -> io::Result<()> {
-    write_files(&prepared.setting, &prepared.files, away)
+    write_files(&prepared.spec, &prepared.files, away)
 }
 
-/// Writes the `files` of `setting` and the list of nodes that get no new clients.
-pub(in crate::supervisor) fn write_files(
-    setting: &Spec,
-    files: &[ConfigFile],
-    away: &Away,
-) -> io::Result<()> {
-    let orders = orders(setting, away)?;
+/// Writes the `files` of `spec` and the list of nodes that get no new clients.
+pub(in crate::supervisor) fn write_files(spec: &Spec, files: &[ConfigFile], away: &Away) -> io::Result<()> {
+    let orders = orders(spec, away)?;
     let ordered: BTreeSet<_> = orders.iter().map(|file| &file.path).collect();
     // An instance starting between the two writes must not read an empty list of drained nodes.
     let others = files.iter().filter(|file| !ordered.contains(&file.path));
@@ -28,13 +24,13 @@ pub(in crate::supervisor) fn write_files(
 }
 
 /// Writes the list of nodes that get no new clients.
-pub(in crate::supervisor) fn write_orders(setting: &Spec, away: &Away) -> io::Result<()> {
-    write(&orders(setting, away)?)
+pub(in crate::supervisor) fn write_orders(spec: &Spec, away: &Away) -> io::Result<()> {
+    write(&orders(spec, away)?)
 }
 
 /// The files that list the nodes that get no new clients.
-pub(in crate::supervisor) fn orders(setting: &Spec, away: &Away) -> io::Result<Vec<ConfigFile>> {
-    let orders = setting.balancer.order_files(setting.deployment(), away);
+pub(in crate::supervisor) fn orders(spec: &Spec, away: &Away) -> io::Result<Vec<ConfigFile>> {
+    let orders = spec.balancer.order_files(spec.deployment(), away);
     orders.map_err(io::Error::other)
 }
 

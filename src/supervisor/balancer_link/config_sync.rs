@@ -7,8 +7,8 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::config_files::{is_written, orders, write};
-use super::runtime_sync::{AGAIN, DesiredStates, Listener, away};
-use super::worker_reload::{is_in_force, turn_over};
+use super::runtime_sync::{DesiredStates, RETRY_INTERVAL, SyncTarget, away};
+use super::worker_reload::{is_in_force, reload_workers};
 use crate::balancer::Away;
 use crate::platform::Identity;
 use crate::supervisor::spec::Spec;
@@ -19,26 +19,26 @@ const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Keeps the `master` process at the desired state of each node. Ends when the sender of desired
 /// states is dropped.
-pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut listener: Listener) {
-    let mut told = DesiredStates::new();
+pub(in crate::supervisor) async fn sync(master: Identity, signal: Signal, mut target: SyncTarget) {
+    let mut accepted = DesiredStates::new();
     // Logged once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
-        let wanted = listener.opinion.borrow_and_update().clone();
+        let wanted = target.desired.borrow_and_update().clone();
         let begun = Instant::now();
-        if let Err(why) = put_in_force(master, signal, &listener.setting, &away(&wanted)).await {
+        if let Err(why) = put_in_force(master, signal, &target.spec, &away(&wanted)).await {
             if failing.as_ref() != Some(&why) {
                 tracing::warn!("the balancer did not get the nodes' states: {why}");
                 failing = Some(why);
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_INTERVAL).await;
             continue;
         }
         failing = None;
-        for (node, view) in wanted {
-            listener.heard(&mut told, node, view, Vec::new()).await;
+        for (node, state) in wanted {
+            target.accepted(&mut accepted, node, state, Vec::new()).await;
         }
-        if listener.opinion.changed().await.is_err() {
+        if target.desired.changed().await.is_err() {
             return;
         }
         sleep_until(begun + MIN_RELOAD_INTERVAL).await;
@@ -47,8 +47,8 @@ pub(in crate::supervisor) async fn tell(master: Identity, signal: Signal, mut li
 
 // Private
 
-async fn put_in_force(master: Identity, signal: Signal, setting: &Spec, away: &Away) -> Result<(), String> {
-    let files = orders(setting, away).map_err(|error| error.to_string())?;
+async fn put_in_force(master: Identity, signal: Signal, spec: &Spec, away: &Away) -> Result<(), String> {
+    let files = orders(spec, away).map_err(|error| error.to_string())?;
     if files
         .iter()
         .all(|file| is_written(file) && is_in_force(master, &file.path))
@@ -56,6 +56,6 @@ async fn put_in_force(master: Identity, signal: Signal, setting: &Spec, away: &A
         return Ok(());
     }
     write(&files).map_err(|error| error.to_string())?;
-    let log = setting.run_dir.log(setting.balancer.kind().name());
-    turn_over(master, signal, &log).await
+    let log = spec.run_dir.log(spec.balancer.kind().name());
+    reload_workers(master, signal, &log).await
 }

@@ -9,7 +9,7 @@ use crate::api::Refusal;
 use crate::balancer::Override;
 use crate::supervisor::core::Core;
 use crate::supervisor::reload::state::Reload;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// Time for a balancer to receive an order and to carry it out.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,15 +23,15 @@ pub(in crate::supervisor) struct PendingReply {
     node: String,
     pub(in crate::supervisor) until: Instant,
     /// When the last instance received the order.
-    told: Option<Instant>,
-    took_back: Vec<String>,
+    accepted_at: Option<Instant>,
+    undone: Vec<String>,
     reply: Reply,
 }
 
 impl Core {
     /// Answers an order about the node: at once if it is refused, otherwise when it is in force.
     /// `outcome` lists the overrides that it undid.
-    pub(in crate::supervisor) fn promise(
+    pub(in crate::supervisor) fn reply_when_in_force(
         &mut self,
         node: &str,
         outcome: Result<Vec<String>, Refusal>,
@@ -39,11 +39,11 @@ impl Core {
         now: Instant,
     ) {
         match outcome {
-            Ok(took_back) => self.pending_replies.push(PendingReply {
+            Ok(undone) => self.pending_replies.push(PendingReply {
                 node: node.to_owned(),
                 until: now + ANSWER_TIMEOUT,
-                told: None,
-                took_back,
+                accepted_at: None,
+                undone,
                 reply,
             }),
             Err(refusal) => {
@@ -52,18 +52,18 @@ impl Core {
         }
     }
 
-    /// A balancer instance received an order about the node and undid `took_back`, which others had
+    /// A balancer instance received an order about the node and undid `undone`, which others had
     /// set.
-    pub(in crate::supervisor) fn took_back(&mut self, node: &str, took_back: Vec<String>) {
-        for sentence in took_back {
+    pub(in crate::supervisor) fn note_undone(&mut self, node: &str, undone: Vec<String>) {
+        for sentence in undone {
             tracing::info!(node, "took back: {sentence}");
-            for promise in self
+            for pending in self
                 .pending_replies
                 .iter_mut()
-                .filter(|promise| promise.node == node)
+                .filter(|pending| pending.node == node)
             {
-                if !promise.took_back.contains(&sentence) {
-                    promise.took_back.push(sentence.clone());
+                if !pending.undone.contains(&sentence) {
+                    pending.undone.push(sentence.clone());
                 }
             }
         }
@@ -74,35 +74,36 @@ impl Core {
         // A new instance may have read its files before this order; the order is sent to it after
         // it has taken over.
         let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
-        for mut promise in std::mem::take(&mut self.pending_replies) {
-            let drained = self.drains.contains_key(&promise.node);
-            let orders = self.order_counts.get(&promise.node).copied().unwrap_or(0);
+        for mut pending in std::mem::take(&mut self.pending_replies) {
+            let drained = self.drains.contains_key(&pending.node);
+            let orders = self.order_counts.get(&pending.node).copied().unwrap_or(0);
             // A balancer that does not run reads the order when it starts.
-            let is_told = !takes_over
-                && self.all_follow(&promise.node, |view| {
-                    view.drained == drained && view.orders == orders
+            let is_accepted = !takes_over
+                && self.all_accepted(&pending.node, |state| {
+                    state.drained == drained && state.orders == orders
                 });
-            let told = is_told.then(|| *promise.told.get_or_insert(now));
-            let objections = told.and_then(|told| self.objections(&promise.node, told, now));
+            let accepted_at = is_accepted.then(|| *pending.accepted_at.get_or_insert(now));
+            let objections =
+                accepted_at.and_then(|accepted_at| self.objections(&pending.node, accepted_at, now));
             let answer = match objections {
-                Some(objections) if objections.is_empty() => Ok(std::mem::take(&mut promise.took_back)),
-                objections if now >= promise.until => Err(self.not_in_force(objections)),
+                Some(objections) if objections.is_empty() => Ok(std::mem::take(&mut pending.undone)),
+                objections if now >= pending.until => Err(self.not_in_force(objections)),
                 _ => {
-                    self.pending_replies.push(promise);
+                    self.pending_replies.push(pending);
                     continue;
                 }
             };
-            let _nobody_waits = promise.reply.send(answer);
+            let _nobody_waits = pending.reply.send(answer);
         }
     }
 
     // Private
 
     /// Why an order is not in force in time.
-    fn not_in_force(&self, objections: Option<Vec<(Who, Override)>>) -> Refusal {
-        let kind = self.setting.balancer.kind();
+    fn not_in_force(&self, objections: Option<Vec<(ChildId, Override)>>) -> Refusal {
+        let kind = self.spec.balancer.kind();
         let found = objections.unwrap_or_default();
-        let found: Vec<(Who, &Override)> = found.iter().map(|(who, found)| (*who, found)).collect();
+        let found: Vec<(ChildId, &Override)> = found.iter().map(|(id, found)| (*id, found)).collect();
         match found.iter().map(|(_, found)| &found.setting).min() {
             Some(strictest) => Refusal {
                 error: format!(

@@ -7,7 +7,7 @@ use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::overrides::Finding;
 use crate::supervisor::process::child::{Child, Event, State};
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 impl Core {
     /// Replaces instances that something outside this supervisor asked to end: they accept no
@@ -16,12 +16,12 @@ impl Core {
         let leaving = self
             .overrides
             .confirmed()
-            .filter_map(|(who, finding)| match (who, finding) {
-                (Who::Balancer(instance), Finding::Leaving) => Some(instance),
+            .filter_map(|(id, finding)| match (id, finding) {
+                (ChildId::Balancer(instance), Finding::Leaving) => Some(instance),
                 _ => None,
             });
         for instance in leaving.collect::<Vec<_>>() {
-            let child = self.setting.title(Who::Balancer(instance));
+            let child = self.spec.title(ChildId::Balancer(instance));
             tracing::warn!(
                 child,
                 "accepts no connections any more: it got a stop signal from outside; a new one is started"
@@ -33,20 +33,20 @@ impl Core {
     /// Starts a new process for the instance; the old one keeps its connections. Returns the new
     /// process if it could be started.
     pub(in crate::supervisor) fn replace(&mut self, instance: usize, now: Instant) -> Option<Identity> {
-        let who = Who::Balancer(instance);
-        let old = self.children.get(&who).and_then(Child::process)?;
-        self.silence(who);
-        self.overrides.forget(who);
-        self.liveness.remove(&who);
-        if let Err(error) = old.signal_group(self.setting.balancer.drain_signal()) {
+        let id = ChildId::Balancer(instance);
+        let old = self.children.get(&id).and_then(Child::process)?;
+        self.end_sync(id);
+        self.overrides.forget(id);
+        self.liveness.remove(&id);
+        if let Err(error) = old.signal_group(self.spec.balancer.drain_signal()) {
             tracing::error!(pid = old.pid, "the old process keeps taking clients: {error}");
         }
         self.children
-            .insert(Who::Retired(old.pid), Child::retired(old, now));
-        if let Some(child) = self.children.get_mut(&who) {
+            .insert(ChildId::Retired(old.pid), Child::retired(old, now));
+        if let Some(child) = self.children.get_mut(&id) {
             child.state = State::Stopped;
         }
-        self.apply(who, Event::Start, now);
-        self.children.get(&who).and_then(Child::process)
+        self.apply(id, Event::Start, now);
+        self.children.get(&id).and_then(Child::process)
     }
 }

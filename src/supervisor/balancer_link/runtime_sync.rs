@@ -15,11 +15,11 @@ use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::health::liveness::ANSWER_TIMEOUT;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 use crate::supervisor::spec::Spec;
 
 /// Time after which a state that the balancer did not accept is sent again.
-pub(in crate::supervisor) const AGAIN: Duration = Duration::from_millis(250);
+pub(in crate::supervisor) const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The health of a node as it is sent to the balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,101 +70,101 @@ impl NodeHealth {
 }
 
 /// A balancer instance that receives the desired states.
-pub(in crate::supervisor) struct Listener {
-    pub(in crate::supervisor) who: Who,
-    pub(in crate::supervisor) setting: Arc<Spec>,
-    pub(in crate::supervisor) opinion: watch::Receiver<DesiredStates>,
-    pub(in crate::supervisor) news: mpsc::Sender<CoreEvent>,
+pub(in crate::supervisor) struct SyncTarget {
+    pub(in crate::supervisor) id: ChildId,
+    pub(in crate::supervisor) spec: Arc<Spec>,
+    pub(in crate::supervisor) desired: watch::Receiver<DesiredStates>,
+    pub(in crate::supervisor) events: mpsc::Sender<CoreEvent>,
 }
 
-impl Listener {
+impl SyncTarget {
     /// The instance accepted the desired state of the node; an event is sent only if it differs
-    /// from what was `told` before. `took_back` lists the overrides by others that this has undone.
-    pub(in crate::supervisor) async fn heard(
+    /// from what was `accepted` before. `undone` lists the overrides by others that this has undone.
+    pub(in crate::supervisor) async fn accepted(
         &self,
-        told: &mut DesiredStates,
+        accepted: &mut DesiredStates,
         node: String,
-        view: DesiredState,
-        took_back: Vec<String>,
+        state: DesiredState,
+        undone: Vec<String>,
     ) {
-        if told.get(&node) == Some(&view) {
+        if accepted.get(&node) == Some(&state) {
             return;
         }
-        let news = CoreEvent::Told {
-            who: self.who,
+        let event = CoreEvent::StateAccepted {
+            id: self.id,
             node: node.clone(),
-            view,
-            took_back,
+            state,
+            undone,
         };
-        let _nobody_listens_after_the_end = self.news.send(news).await;
-        told.insert(node, view);
+        let _nobody_listens_after_the_end = self.events.send(event).await;
+        accepted.insert(node, state);
     }
 }
 
 /// The nodes that get no new clients by these desired states.
-pub(in crate::supervisor) fn away(opinion: &DesiredStates) -> Away {
+pub(in crate::supervisor) fn away(desired: &DesiredStates) -> Away {
     let names = |is_meant: fn(&DesiredState) -> bool| {
-        let meant = opinion.iter().filter(|(_, view)| is_meant(view));
+        let meant = desired.iter().filter(|(_, state)| is_meant(state));
         meant.map(|(node, _)| node.clone()).collect()
     };
     Away {
-        drained: names(|view| view.drained),
-        down: names(|view| view.health.is_away()),
+        drained: names(|state| state.drained),
+        down: names(|state| state.health.is_away()),
     }
 }
 
 /// Keeps the instance behind `socket` at the desired state of each node. Nodes that are down are
 /// sent first, then drained ones: good news can wait. Ends when the sender of desired states is
 /// dropped.
-pub(in crate::supervisor) async fn tell(socket: PathBuf, mut listener: Listener) {
-    let setting = Arc::clone(&listener.setting);
+pub(in crate::supervisor) async fn sync(socket: PathBuf, mut target: SyncTarget) {
+    let spec = Arc::clone(&target.spec);
     let socket = Socket::new(socket);
     // The state of a newly connected instance is not known, so everything is sent once.
-    let mut told = DesiredStates::new();
+    let mut accepted = DesiredStates::new();
     // Logged once, not with every attempt.
     let mut failing: Option<String> = None;
     loop {
-        let wanted = listener.opinion.borrow_and_update().clone();
-        let changes = changes(&wanted, &told);
+        let wanted = target.desired.borrow_and_update().clone();
+        let changes = changes(&wanted, &accepted);
         let mut done = Vec::new();
-        for (node, view) in &changes {
-            match update(&socket, &setting, node, told.get(*node), **view).await {
-                Ok(took_back) => done.push(((*node).clone(), **view, took_back)),
+        for (node, state) in &changes {
+            match update(&socket, &spec, node, accepted.get(*node), **state).await {
+                Ok(undone) => done.push(((*node).clone(), **state, undone)),
                 Err(error) => {
                     let why = error.to_string();
                     if failing.as_ref() != Some(&why) {
-                        tracing::warn!(node, ?view, "the balancer did not get the node's state: {why}");
+                        tracing::warn!(node, ?state, "the balancer did not get the node's state: {why}");
                         failing = Some(why);
                     }
                 }
             }
         }
-        let heard = done.len() == changes.len();
-        if heard {
+        let all_accepted = done.len() == changes.len();
+        if all_accepted {
             failing = None;
         }
-        for (node, view, took_back) in done {
-            listener.heard(&mut told, node, view, took_back).await;
+        for (node, state, undone) in done {
+            target.accepted(&mut accepted, node, state, undone).await;
         }
-        let again = if !heard {
-            Some(AGAIN)
-        } else if wanted.values().any(|view| view.health == NodeHealth::HeldDown) {
-            Some(setting.reminder())
+        let again = if !all_accepted {
+            Some(RETRY_INTERVAL)
+        } else if wanted.values().any(|state| state.health == NodeHealth::HeldDown) {
+            Some(spec.reminder())
         } else {
             None
         };
-        if !is_wanted(&mut listener.opinion, again).await {
+        if !is_wanted(&mut target.desired, again).await {
             return;
         }
     }
 }
 
 /// Ends the node's sessions on every balancer instance.
-pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Spec>) {
-    let setting = setting.clone();
+pub(in crate::supervisor) fn cut(node: String, spec: &Arc<Spec>) {
+    let spec = spec.clone();
     tokio::spawn(async move {
-        let orders = &setting.balancer.orders(&setting.cluster, &setting.run_dir);
-        let cuts = setting.sockets().into_iter().map(|socket| {
+        let orders = &spec.balancer.orders(&spec.cluster, &spec.run_dir);
+        let cuts = spec.sockets().into_iter().map(|socket| {
             let node = &node;
             async move { orders.cut(&Socket::new(socket), node).await }
         });
@@ -177,12 +177,12 @@ pub(in crate::supervisor) fn cut(node: String, setting: &Arc<Spec>) {
 }
 
 /// Sends requests through the balancer until one is answered.
-pub(in crate::supervisor) fn find_elsewhere(
+pub(in crate::supervisor) fn request_until_served(
     node: String,
-    setting: &Arc<Spec>,
-    news: mpsc::Sender<CoreEvent>,
+    spec: &Arc<Spec>,
+    events: mpsc::Sender<CoreEvent>,
 ) {
-    let listen = &setting.cluster.listen;
+    let listen = &spec.cluster.listen;
     let (port, question) = match (listen.tcp, listen.http) {
         (Some(tcp), _) => (tcp, Question::Mcp),
         (None, Some(http)) => (http, Question::Http),
@@ -201,33 +201,33 @@ pub(in crate::supervisor) fn find_elsewhere(
         timeout: ANSWER_TIMEOUT,
     };
     tokio::spawn(async move {
-        while probe.ask().await.is_err() && !news.is_closed() {
-            tokio::time::sleep(AGAIN).await;
+        while probe.ask().await.is_err() && !events.is_closed() {
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
-        let _nobody_listens_after_the_end = news.send(CoreEvent::Elsewhere { node }).await;
+        let _nobody_listens_after_the_end = events.send(CoreEvent::ServedElsewhere { node }).await;
     });
 }
 
 // Private
 
-/// The updates still to send after `told`, downs first, then drains. A node that is held back is
+/// The updates still to send after `accepted`, downs first, then drains. A node that is held back is
 /// sent again each time.
-fn changes<'a>(wanted: &'a DesiredStates, told: &DesiredStates) -> Vec<(&'a String, &'a DesiredState)> {
+fn changes<'a>(wanted: &'a DesiredStates, accepted: &DesiredStates) -> Vec<(&'a String, &'a DesiredState)> {
     let mut changes: Vec<(&String, &DesiredState)> = wanted
         .iter()
-        .filter(|(node, view)| told.get(*node) != Some(*view) || view.health == NodeHealth::HeldDown)
+        .filter(|(node, state)| accepted.get(*node) != Some(*state) || state.health == NodeHealth::HeldDown)
         .collect();
-    changes.sort_by_key(|(_, view)| (!view.health.is_down(), !view.drained));
+    changes.sort_by_key(|(_, state)| (!state.health.is_down(), !state.drained));
     changes
 }
 
 /// Waits until the desired states change, or it is time to send them `again`; false when their
 /// sender is dropped.
-async fn is_wanted(opinion: &mut watch::Receiver<DesiredStates>, again: Option<Duration>) -> bool {
+async fn is_wanted(desired: &mut watch::Receiver<DesiredStates>, again: Option<Duration>) -> bool {
     match again {
-        None => opinion.changed().await.is_ok(),
+        None => desired.changed().await.is_ok(),
         Some(wait) => {
-            let changed = tokio::time::timeout(wait, opinion.changed()).await;
+            let changed = tokio::time::timeout(wait, desired.changed()).await;
             changed.unwrap_or(Ok(())).is_ok()
         }
     }
@@ -235,35 +235,35 @@ async fn is_wanted(opinion: &mut watch::Receiver<DesiredStates>, again: Option<D
 
 async fn update(
     socket: &Socket,
-    setting: &Spec,
+    spec: &Spec,
     node: &str,
     was: Option<&DesiredState>,
-    view: DesiredState,
+    state: DesiredState,
 ) -> Result<Vec<String>, RuntimeError> {
-    let (balancer, cluster) = (&setting.balancer, &setting.cluster);
-    let health = match view.health {
+    let (balancer, cluster) = (&spec.balancer, &spec.cluster);
+    let health = match state.health {
         NodeHealth::Unknown | NodeHealth::InheritedDown => None,
         NodeHealth::Up => Some(ServerHealth::Up),
         NodeHealth::HeldDown | NodeHealth::Down => Some(ServerHealth::Down),
     };
-    let is_ordered_again = was.is_some_and(|was| was.orders != view.orders);
+    let is_ordered_again = was.is_some_and(|was| was.orders != state.orders);
     if let Some(health) = health
-        && (view.health == NodeHealth::HeldDown || was.is_none_or(|was| was.health != view.health))
+        && (state.health == NodeHealth::HeldDown || was.is_none_or(|was| was.health != state.health))
     {
         for target in balancer.health_targets(cluster, node) {
             socket.set_health(target.backend, &target.server, health).await?;
         }
     }
-    let orders = balancer.orders(cluster, &setting.run_dir);
+    let orders = balancer.orders(cluster, &spec.run_dir);
     match was {
-        Some(was) if was.drained == view.drained && !is_ordered_again => {}
-        _ if view.drained => orders.drain(socket, node).await?,
+        Some(was) if was.drained == state.drained && !is_ordered_again => {}
+        _ if state.drained => orders.drain(socket, node).await?,
         Some(was) => {
             let before = Expected {
                 drained: was.drained,
-                up: view.health == NodeHealth::Up,
+                up: state.health == NodeHealth::Up,
             };
-            return take_back(socket, setting, node, before).await;
+            return take_back(socket, spec, node, before).await;
         }
         // Settings by others at a newly connected instance are left as they are.
         None => orders.undrain(socket, node).await?,
@@ -274,15 +274,13 @@ async fn update(
 /// Makes the node ready. Returns the settings that stood in the way at this instance.
 async fn take_back(
     socket: &Socket,
-    setting: &Spec,
+    spec: &Spec,
     node: &str,
     before: Expected,
 ) -> Result<Vec<String>, RuntimeError> {
-    let orders = setting.balancer.orders(&setting.cluster, &setting.run_dir);
+    let orders = spec.balancer.orders(&spec.cluster, &spec.run_dir);
     let overrides = orders.ready(socket, node, before).await?;
-    let closed = Inspection::read(socket)
-        .await?
-        .closed_frontends(setting.frontends());
+    let closed = Inspection::read(socket).await?.closed_frontends(spec.frontends());
     let mut opened = Vec::new();
     for frontend in closed {
         match socket.enable_frontend(&frontend).await {

@@ -31,7 +31,7 @@ const LOG_LINES: usize = 100;
 
 /// Makes `master` start new workers, and waits until the old ones accept nothing more. Returns why
 /// that did not happen, as text.
-pub(in crate::supervisor) async fn turn_over(
+pub(in crate::supervisor) async fn reload_workers(
     master: Identity,
     signal: Signal,
     log: &Path,

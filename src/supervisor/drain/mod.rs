@@ -7,13 +7,13 @@ use std::time::{Instant, SystemTime};
 use super::balancer_link::config_files::{write_files, write_orders};
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync;
-use super::connection_count::census;
+use super::connection_count::count_connections;
 use super::core::Core;
 use super::drain::state::{Drain, Due};
 use super::event::CoreEvent;
 use super::health::hold_down;
 use super::process::child::{Child, Event, Then};
-use super::rollout::{Rollout, Verb, Who};
+use super::rollout::{ChildId, Rollout, Verb};
 use crate::api::{ConnectionsBy, DrainOrder, ReadyOrder, Refusal};
 
 impl Core {
@@ -25,7 +25,7 @@ impl Core {
         now: Instant,
     ) {
         let begun = self.begin_drain(order).map(|()| Vec::new());
-        self.promise(&order.node, begun, reply, now);
+        self.reply_when_in_force(&order.node, begun, reply, now);
     }
 
     /// Ends a drain; starts the node if the drain had stopped it.
@@ -36,22 +36,22 @@ impl Core {
         now: Instant,
     ) {
         let ended = self.end_drain(order, now);
-        self.promise(&order.node, ended, reply, now);
+        self.reply_when_in_force(&order.node, ended, reply, now);
     }
 
     /// Counts connections.
     pub(in crate::supervisor) fn count(&self) {
-        let (setting, news) = (self.setting.clone(), self.news.clone());
+        let (spec, events) = (self.spec.clone(), self.events.clone());
         tokio::spawn(async move {
-            let counted = CoreEvent::Counted(census(&setting, true).await);
-            let _nobody_listens_after_the_end = news.send(counted).await;
+            let counted = CoreEvent::Counted(count_connections(&spec, true).await);
+            let _nobody_listens_after_the_end = events.send(counted).await;
         });
     }
 
     /// Does what is due on drained nodes with this number of `connections`.
     pub(in crate::supervisor) fn counted(&mut self, connections: &[ConnectionsBy], now: Instant) {
         for (index, counted) in connections.iter().enumerate() {
-            let node = self.setting.cluster.nodes.get(index);
+            let node = self.spec.cluster.nodes.get(index);
             let Some(name) = node.map(|node| node.name.clone()) else {
                 return;
             };
@@ -66,12 +66,12 @@ impl Core {
                         connections = counted.tcp + counted.http,
                         "closing the remaining connections"
                     );
-                    self.cut_off(&name);
-                    runtime_sync::cut(name, &self.setting);
+                    self.close_connections(&name);
+                    runtime_sync::cut(name, &self.spec);
                 }
                 Some(Due::Stop) => {
                     tracing::info!(node = name, "empty; stopping it");
-                    self.put_to_rest(index, now);
+                    self.stop_node(index, now);
                 }
             }
         }
@@ -79,30 +79,30 @@ impl Core {
 
     /// Writes the list of drained nodes for balancer instances that start later.
     pub(in crate::supervisor) fn write_orders(&self) {
-        if let Err(error) = write_orders(&self.setting, &self.away()) {
+        if let Err(error) = write_orders(&self.spec, &self.away()) {
             tracing::error!("cannot write the list of drained nodes: {error}");
         }
     }
 
     /// Writes everything that a balancer instance reads when it starts.
     pub(in crate::supervisor) fn write_configuration(&self) {
-        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
+        if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
             tracing::error!("cannot write the balancer's configuration: {error}");
         }
     }
 
     /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it
     /// again.
-    pub(in crate::supervisor) fn rests(&self, index: usize) -> bool {
-        let name = &self.setting.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn is_stopped_by_drain(&self, index: usize) -> bool {
+        let name = &self.spec.cluster.nodes[index].name;
         self.drains.get(name).is_some_and(Drain::has_stopped)
     }
 
     /// Stops the nodes that a drain was stopping when the previous supervisor died.
-    pub(in crate::supervisor) fn go_on_stopping(&mut self, now: Instant) {
-        for index in 0..self.setting.cluster.nodes.len() {
-            if self.rests(index) && self.adopted.contains(&Who::Node(index)) {
-                self.put_to_rest(index, now);
+    pub(in crate::supervisor) fn resume_stopping(&mut self, now: Instant) {
+        for index in 0..self.spec.cluster.nodes.len() {
+            if self.is_stopped_by_drain(index) && self.adopted.contains(&ChildId::Node(index)) {
+                self.stop_node(index, now);
             }
         }
     }
@@ -110,7 +110,7 @@ impl Core {
     /// The index of the node with this name.
     pub(in crate::supervisor) fn index(&self, node: &str) -> Result<usize, Refusal> {
         let index = self
-            .setting
+            .spec
             .cluster
             .nodes
             .iter()
@@ -123,17 +123,23 @@ impl Core {
 
     // Private
 
-    fn put_to_rest(&mut self, index: usize, now: Instant) {
-        let ladder = self.setting.ladder(Who::Node(index), std::time::Duration::ZERO);
-        self.apply(Who::Node(index), Event::Stop(ladder, Then::Rest), now);
+    fn stop_node(&mut self, index: usize, now: Instant) {
+        let stop_sequence = self
+            .spec
+            .stop_sequence(ChildId::Node(index), std::time::Duration::ZERO);
+        self.apply(
+            ChildId::Node(index),
+            Event::Stop(stop_sequence, Then::StayStopped),
+            now,
+        );
     }
 
     /// Whether a listener has clients that no other node would serve.
     fn is_last(&self, index: usize) -> bool {
         let serves = |node: usize, key: &str| self.takes_clients(node) && !self.is_taken_out_of(node, key);
-        let mut keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
+        let mut keys = self.spec.cluster.listen.ports().map(|(key, _)| key);
         keys.any(|key| {
-            let mut others = (0..self.vitals.len()).filter(|other| *other != index);
+            let mut others = (0..self.probes.len()).filter(|other| *other != index);
             !self.is_taken_out_of(index, key) && !others.any(|other| serves(other, key))
         })
     }
@@ -155,7 +161,7 @@ impl Core {
         }
         tracing::info!(node = order.node, close = order.close, stop = order.stop, "drain");
         let now = SystemTime::now();
-        let drain = if self.is_stopped_by_drain(index) {
+        let drain = if self.is_still_stopped_by_drain(index) {
             Drain::of_stopped(order, now)
         } else {
             Drain::new(order, now)
@@ -173,21 +179,21 @@ impl Core {
     fn end_drain(&mut self, order: &ReadyOrder, now: Instant) -> Result<Vec<String>, Refusal> {
         self.refuse_while_busy()?;
         let index = self.index(&order.node)?;
-        let who = Who::Node(index);
+        let id = ChildId::Node(index);
         tracing::info!(node = order.node, "ready");
         let drain = self.drains.remove(&order.node);
         if drain.is_some_and(|drain| drain.has_stopped()) {
-            let deadline = now + self.setting.launch.timeout.duration();
-            self.rollout = Rollout::new(Verb::Join, vec![vec![who]], deadline);
+            let deadline = now + self.spec.launch.timeout.duration();
+            self.rollout = Rollout::new(Verb::Join, vec![vec![id]], deadline);
         }
-        let mut took_back = Vec::new();
+        let mut undone = Vec::new();
         if self.hold_downs[index].is_held() {
-            self.come_back(index, hold_down::Event::Ordered, now);
-            took_back.push("held back after its failure".to_owned());
+            self.apply_hold_down(index, hold_down::Event::Ordered, now);
+            undone.push("held back after its failure".to_owned());
         }
-        if self.hears_by_files() {
+        if self.reads_files() {
             // The files are written again now.
-            took_back.extend(
+            undone.extend(
                 self.overrides
                     .edited_files()
                     .map(|file| format!("an edit of {file}")),
@@ -195,12 +201,12 @@ impl Core {
         }
         *self.order_counts.entry(order.node.clone()).or_default() += 1;
         self.write_orders();
-        Ok(took_back)
+        Ok(undone)
     }
 
     /// Whether a drain has stopped the node, and it was not started since.
-    fn is_stopped_by_drain(&self, index: usize) -> bool {
-        let child = self.children.get(&Who::Node(index));
-        self.rests(index) && child.is_some_and(Child::rests)
+    fn is_still_stopped_by_drain(&self, index: usize) -> bool {
+        let child = self.children.get(&ChildId::Node(index));
+        self.is_stopped_by_drain(index) && child.is_some_and(Child::rests)
     }
 }

@@ -14,33 +14,33 @@ use crate::supervisor::event::CoreEvent;
 use crate::supervisor::health::hold_down::{Event, HoldDown, needed};
 use crate::supervisor::process::child::{self, State};
 use crate::supervisor::process::stop_sequence::StopSequence;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// How long a restart waits for the balancer to learn of a death.
-const TOLD_TIMEOUT: Duration = Duration::from_secs(5);
+const INFORM_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Notices that the node went away, or came back.
-    pub(in crate::supervisor) fn notice(&mut self, index: usize, now: Instant) {
+    pub(in crate::supervisor) fn update_node_state(&mut self, index: usize, now: Instant) {
         let state = self.node_state(index);
         let was = std::mem::replace(&mut self.states[index], state);
         if state == was {
             return;
         }
-        let name = self.setting.cluster.nodes[index].name.clone();
+        let name = self.spec.cluster.nodes[index].name.clone();
         tracing::info!(node = name, state = state.name(), was = was.name());
         if was.answers()
             && let Some(cause) = self.cause(index, state)
         {
             let last_sign = match cause {
-                FailoverCause::Hung => self.vitals[index].last_answer(),
+                FailoverCause::Hung => self.probes[index].last_answer(),
                 FailoverCause::Died => now,
             };
             let why = self.own_child(index).and_then(|child| child.reason.clone());
             let failover = Failover::new(cause, last_sign, now, SystemTime::now()).because(why);
             tracing::warn!(node = name, "failover: {failover}");
             self.failovers.begin(&name, failover);
-            self.come_back(index, Event::Failed, now);
+            self.apply_hold_down(index, Event::Failed, now);
         }
         if state.answers() {
             if let Some(failover) = self.failovers.running(&name)
@@ -48,16 +48,16 @@ impl Core {
             {
                 tracing::warn!(node = name, "failover: {failover}");
             }
-            self.come_back(index, Event::Answers, now);
+            self.apply_hold_down(index, Event::Answers, now);
         }
     }
 
     /// How much longer the node with this index gets no clients, if it gets none: a balancer that
     /// does not know yet that the node may have clients sends it none, either.
     pub(in crate::supervisor) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
-        let unheard = || self.is_told_of(&self.setting.cluster.nodes[index].name);
+        let is_not_accepted = || self.knows_of_failure(&self.spec.cluster.nodes[index].name);
         let held = self.hold_downs[index].held_for(now);
-        held.or_else(|| unheard().then_some(Duration::ZERO))
+        held.or_else(|| is_not_accepted().then_some(Duration::ZERO))
     }
 
     /// Whether the node answers, and neither an order nor a recent failure keeps new clients from
@@ -68,9 +68,9 @@ impl Core {
 
     /// Lets nodes that are held back get clients when their time has come, or when no other node
     /// takes any.
-    pub(in crate::supervisor) fn let_come_back(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn release_held_nodes(&mut self, now: Instant) {
         for index in 0..self.hold_downs.len() {
-            self.come_back(index, Event::Time, now);
+            self.apply_hold_down(index, Event::Time, now);
         }
         // A node that others took out does not stand in for one that is held back.
         let states = self.states.iter().enumerate().map(|(index, state)| match state {
@@ -78,16 +78,16 @@ impl Core {
             state => *state,
         });
         for index in needed(&states.collect::<Vec<_>>(), &self.hold_downs) {
-            self.come_back(index, Event::Needed, now);
+            self.apply_hold_down(index, Event::Needed, now);
         }
     }
 
     /// Applies `event` to a node that has failed; changes nothing for other nodes.
-    pub(in crate::supervisor) fn come_back(&mut self, index: usize, event: Event, now: Instant) {
+    pub(in crate::supervisor) fn apply_hold_down(&mut self, index: usize, event: Event, now: Instant) {
         let was = self.hold_downs[index];
-        let is = was.after(event, self.setting.hold(), now);
+        let is = was.after(event, self.spec.hold(), now);
         self.hold_downs[index] = is;
-        let name = &self.setting.cluster.nodes[index].name;
+        let name = &self.spec.cluster.nodes[index].name;
         if let Some(left) = is.held_for(now).filter(|_| !was.is_held()) {
             let milliseconds = left.as_millis();
             tracing::info!(
@@ -108,40 +108,43 @@ impl Core {
     }
 
     /// A balancer instance has accepted the desired state of the node.
-    pub(in crate::supervisor) fn told(
+    pub(in crate::supervisor) fn state_accepted(
         &mut self,
-        who: Who,
+        id: ChildId,
         node: &str,
-        view: DesiredState,
-        took_back: Vec<String>,
+        state: DesiredState,
+        undone: Vec<String>,
         now: Instant,
     ) {
-        if !self.sync_tasks.contains_key(&who) {
+        if !self.sync_tasks.contains_key(&id) {
             return;
         }
-        self.took_back(node, took_back);
-        self.heard.entry(who).or_default().insert(node.to_owned(), view);
-        self.notice_cuts(now);
+        self.note_undone(node, undone);
+        self.accepted
+            .entry(id)
+            .or_default()
+            .insert(node.to_owned(), state);
+        self.note_closed_sessions(now);
     }
 
     /// Notices that every connected balancer instance has closed the sessions of a node that
     /// failed.
-    pub(in crate::supervisor) fn notice_cuts(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn note_closed_sessions(&mut self, now: Instant) {
         let running = self.failovers.all_running().map(|(node, _)| node.clone());
         for node in running.collect::<Vec<_>>() {
-            if self.is_told_of(&node)
-                && self.all_follow(&node, |view| view.health.is_down())
+            if self.knows_of_failure(&node)
+                && self.all_accepted(&node, |state| state.health.is_down())
                 && let Some(failover) = self.failovers.running(&node)
                 && failover.cut(now)
             {
                 let cause = failover.cause();
-                runtime_sync::find_elsewhere(node.clone(), &self.setting, self.news.clone());
+                runtime_sync::request_until_served(node.clone(), &self.spec, self.events.clone());
                 // The connections of a process that has died have ended with it.
                 if cause == FailoverCause::Hung {
-                    self.cut_off(&node);
+                    self.close_connections(&node);
                 }
                 if let Ok(index) = self.index(&node) {
-                    self.come_back(index, Event::Cut, now);
+                    self.apply_hold_down(index, Event::Cut, now);
                 }
             }
         }
@@ -149,9 +152,9 @@ impl Core {
 
     /// The kernel did not close the balancer's connections to the node: they end with the node's
     /// process.
-    pub(in crate::supervisor) fn not_cut(&mut self, node: &str, now: Instant) {
+    pub(in crate::supervisor) fn connections_not_closed(&mut self, node: &str, now: Instant) {
         let Ok(index) = self.index(node) else { return };
-        if !self.hears_by_files() {
+        if !self.reads_files() {
             return;
         }
         tracing::warn!(node, "killed, because nothing else ends its connections");
@@ -161,18 +164,18 @@ impl Core {
         } else {
             child::Event::Hung
         };
-        self.apply(Who::Node(index), event, now);
+        self.apply(ChildId::Node(index), event, now);
     }
 
     /// A request through the balancer was answered after the node had been cut off.
-    pub(in crate::supervisor) fn elsewhere(&mut self, node: &str, now: Instant) {
+    pub(in crate::supervisor) fn served_elsewhere(&mut self, node: &str, now: Instant) {
         if let Some(failover) = self.failovers.running(node)
             && failover.elsewhere(now)
         {
             tracing::warn!(node, "failover: {failover}");
             let (took, limit) = (
                 failover.took().unwrap_or_default(),
-                self.setting.cluster.targets.failover,
+                self.spec.cluster.targets.failover,
             );
             if took > limit.duration() {
                 tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
@@ -182,22 +185,22 @@ impl Core {
 
     /// Replaced balancer instances, and those without a runtime API, cannot receive orders: the
     /// kernel closes their connections to the node.
-    pub(in crate::supervisor) fn cut_off(&self, node: &str) {
-        let Some(node) = self.setting.cluster.node(node).cloned() else {
+    pub(in crate::supervisor) fn close_connections(&self, node: &str) {
+        let Some(node) = self.spec.cluster.node(node).cloned() else {
             return;
         };
-        let has_retired = self.children.keys().any(|who| matches!(who, Who::Retired(_)));
-        if !has_retired && !self.hears_by_files() {
+        let has_retired = self.children.keys().any(|id| matches!(id, ChildId::Retired(_)));
+        if !has_retired && !self.reads_files() {
             return;
         }
-        let news = self.news.clone();
+        let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             for address in std::iter::once(node.tcp).chain(node.http) {
                 if let Err(error) = destroy_to(address) {
                     let name = &node.name;
                     tracing::warn!(node = name, %address, "connections were not ended: {error}");
                     let _nobody_listens_after_the_end =
-                        news.blocking_send(CoreEvent::NotCut { node: node.name });
+                        events.blocking_send(CoreEvent::ConnectionsNotClosed { node: node.name });
                     return;
                 }
             }
@@ -207,34 +210,34 @@ impl Core {
     /// Whether a dead child must not be started again yet. The processes that it has left must end
     /// first. A balancer that reads files takes a moment to learn that the node is away, and would
     /// meanwhile send the clients back to it that it has just lost.
-    pub(in crate::supervisor) fn is_kept_away(&self, who: Who, now: Instant) -> bool {
-        if self.is_blocked(who) {
+    pub(in crate::supervisor) fn must_wait(&self, id: ChildId, now: Instant) -> bool {
+        if self.is_blocked(id) {
             return true;
         }
-        let Who::Node(index) = who else { return false };
-        let name = &self.setting.cluster.nodes[index].name;
+        let ChildId::Node(index) = id else { return false };
+        let name = &self.spec.cluster.nodes[index].name;
         let waits = matches!(
-            self.children.get(&who).map(|child| &child.state),
+            self.children.get(&id).map(|child| &child.state),
             Some(State::Waiting { .. })
         );
         waits
-            && self.hears_by_files()
+            && self.reads_files()
             && !self.sync_tasks.is_empty()
             && self
                 .failovers
                 .all_running()
-                .any(|(node, failover)| node == name && failover.is_unheard(TOLD_TIMEOUT, now))
+                .any(|(node, failover)| node == name && failover.is_unknown(INFORM_TIMEOUT, now))
     }
 
     /// Whether the balancer has no runtime API through which it could close connections.
-    pub(in crate::supervisor) fn hears_by_files(&self) -> bool {
-        matches!(self.setting.balancer.reload(), ReloadBy::Workers(_))
+    pub(in crate::supervisor) fn reads_files(&self) -> bool {
+        matches!(self.spec.balancer.reload(), ReloadBy::Workers(_))
     }
 
     /// The node's failure, until it gets clients again.
     pub(in crate::supervisor) fn failure(&self, index: usize, now: Instant) -> Option<Failure> {
-        let name = &self.setting.cluster.nodes[index].name;
-        let limit = self.setting.cluster.targets.failover_alert.duration();
+        let name = &self.spec.cluster.nodes[index].name;
+        let limit = self.spec.cluster.targets.failover_alert.duration();
         let (_, failover) = self.failovers.all_running().find(|(node, _)| node == name)?;
         Some(Failure {
             cause: failover.cause(),
@@ -245,7 +248,7 @@ impl Core {
 
     /// Whether the node is known not to answer, or to recover from that.
     pub(in crate::supervisor) fn is_known_down(&self, index: usize) -> bool {
-        let name = &self.setting.cluster.nodes[index].name;
+        let name = &self.spec.cluster.nodes[index].name;
         let mut running = self.failovers.all_running();
         !self.states[index].answers() || running.any(|(node, _)| node == name)
     }
@@ -253,14 +256,14 @@ impl Core {
     // Private
 
     /// Whether a balancer instance knows that the node is down.
-    fn is_told_of(&self, node: &str) -> bool {
-        let views = self.heard.values().filter_map(|heard| heard.get(node));
-        views.into_iter().any(|view| view.health.is_down())
+    fn knows_of_failure(&self, node: &str) -> bool {
+        let desired_states = self.accepted.values().filter_map(|accepted| accepted.get(node));
+        desired_states.into_iter().any(|state| state.health.is_down())
     }
 
     /// Why a node that served no longer does; `None` when that was ordered.
     fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
-        let child = self.children.get(&Who::Node(index)).map(|child| &child.state);
+        let child = self.children.get(&ChildId::Node(index)).map(|child| &child.state);
         match (state, child) {
             (NodeState::Down, _) => Some(FailoverCause::Hung),
             (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {

@@ -41,10 +41,10 @@ impl Failovers {
     }
 
     /// The failovers, as the API reports them.
-    pub(in crate::supervisor) fn told(&self) -> api::Failovers {
-        let told = self.latest.iter().map(|(node, failover)| failover.told(node));
+    pub(in crate::supervisor) fn to_api(&self) -> api::Failovers {
+        let shown = self.latest.iter().map(|(node, failover)| failover.to_api(node));
         api::Failovers {
-            failovers: told.collect(),
+            failovers: shown.collect(),
         }
     }
 }
@@ -73,10 +73,16 @@ mod tests {
         assert!(failovers.running("erlmcp1").is_none());
         failovers.begin("erlmcp1", died(now));
         failovers.running("erlmcp1").unwrap().cut(now);
-        let told = failovers.told().failovers;
-        let seen: Vec<_> = told
+        let shown = failovers.to_api().failovers;
+        let seen: Vec<_> = shown
             .iter()
-            .map(|told| (told.node.as_str(), told.cut_ms.is_some(), told.back_ms.is_some()))
+            .map(|shown| {
+                (
+                    shown.node.as_str(),
+                    shown.cut_ms.is_some(),
+                    shown.back_ms.is_some(),
+                )
+            })
             .collect();
         let expected = [
             ("erlmcp1", false, true),
@@ -94,7 +100,7 @@ mod tests {
         failovers.begin("erlmcp1", died(now));
         failovers.begin("erlmcp1", died(now));
         assert_eq!(failovers.all_running().count(), 1);
-        assert_eq!(failovers.told().failovers.len(), 2);
+        assert_eq!(failovers.to_api().failovers.len(), 2);
     }
 
     #[test]
@@ -103,7 +109,7 @@ mod tests {
         for number in 0..MAX_FAILOVERS + 2 {
             failovers.begin(&format!("node{number}"), died(now));
         }
-        let told = failovers.told().failovers;
-        assert_eq!((told.len(), told[0].node.as_str()), (MAX_FAILOVERS, "node2"));
+        let shown = failovers.to_api().failovers;
+        assert_eq!((shown.len(), shown[0].node.as_str()), (MAX_FAILOVERS, "node2"));
     }
 }

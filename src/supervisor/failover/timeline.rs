@@ -80,7 +80,7 @@ impl Failover {
 
     /// Whether the balancer does not know of the failure yet, and `patience` has not passed since
     /// its detection.
-    pub(in crate::supervisor) fn is_unheard(&self, patience: Duration, now: Instant) -> bool {
+    pub(in crate::supervisor) fn is_unknown(&self, patience: Duration, now: Instant) -> bool {
         self.cut.is_none() && now.saturating_duration_since(self.began) < self.detected + patience
     }
 
@@ -107,7 +107,7 @@ impl Failover {
     }
 
     /// The failover of `node`, as the API reports it.
-    pub(in crate::supervisor) fn told(&self, node: &str) -> api::Failover {
+    pub(in crate::supervisor) fn to_api(&self, node: &str) -> api::Failover {
         let began = self.began_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         api::Failover {
             node: node.to_owned(),
@@ -185,7 +185,7 @@ mod tests {
             failover.to_string(),
             "hung, detected=3100ms cut=3105ms elsewhere=3112ms back=33000ms"
         );
-        let told = api::Failover {
+        let shown = api::Failover {
             node: "erlmcp2".to_owned(),
             cause: FailoverCause::Hung,
             began_unix_us: 1_000_000_000,
@@ -194,6 +194,6 @@ mod tests {
             elsewhere_ms: Some(3_112.0),
             back_ms: Some(33_000.0),
         };
-        assert_eq!(failover.told("erlmcp2"), told);
+        assert_eq!(failover.to_api("erlmcp2"), shown);
     }
 }

@@ -120,20 +120,20 @@ impl Settlings {
 
 impl Core {
     /// Updates which nodes get clients. Before a balancer serves, no node does, so all are equal.
-    pub(in crate::supervisor) fn notice_settling(
+    pub(in crate::supervisor) fn update_settling(
         &mut self,
-        views: &crate::supervisor::balancer_link::runtime_sync::DesiredStates,
+        desired_states: &crate::supervisor::balancer_link::runtime_sync::DesiredStates,
         now: Instant,
     ) {
         if self.balanced && !self.is_balancer_up() {
             return;
         }
-        for index in 0..self.vitals.len() {
-            let view = views.get(&self.setting.cluster.nodes[index].name);
-            let Some(by_us) = view.copied().and_then(gets_clients) else {
+        for index in 0..self.probes.len() {
+            let state = desired_states.get(&self.spec.cluster.nodes[index].name);
+            let Some(by_us) = state.copied().and_then(gets_clients) else {
                 continue;
             };
-            let gets_clients = by_us && self.outside(index).is_none();
+            let gets_clients = by_us && self.overridden(index).is_none();
             let settling = &mut self.settlings.nodes[index];
             *settling = settling.after(gets_clients, now);
         }
@@ -147,14 +147,14 @@ impl Core {
     /// Connections per node were counted.
     pub(in crate::supervisor) fn settle(&mut self, connections: &[ConnectionsBy]) {
         let counts: Vec<u64> = connections.iter().map(|by| by.tcp + by.http).collect();
-        let setting = &self.setting;
-        let mut listeners = setting.cluster.listen.ports();
+        let spec = &self.spec;
+        let mut listeners = spec.cluster.listen.ports();
         let is_computed = listeners.any(|(key, _)| {
-            let chosen_by = setting.balancer.chosen_by(setting.deployment(), key);
+            let chosen_by = spec.balancer.chosen_by(spec.deployment(), key);
             chosen_by.is_some()
         });
         self.settlings.settle(&counts, |count, others| {
-            has_its_share(&setting.cluster.targets, count, others, is_computed)
+            has_its_share(&spec.cluster.targets, count, others, is_computed)
         });
     }
 }
@@ -163,10 +163,10 @@ impl Core {
 
 /// Whether a balancer with this desired state gives the node new clients; `None` while the state is
 /// not known.
-fn gets_clients(view: DesiredState) -> Option<bool> {
-    match view.health {
+fn gets_clients(state: DesiredState) -> Option<bool> {
+    match state.health {
         NodeHealth::Unknown => None,
-        NodeHealth::Up => Some(!view.drained),
+        NodeHealth::Up => Some(!state.drained),
         NodeHealth::InheritedDown | NodeHealth::HeldDown | NodeHealth::Down => Some(false),
     }
 }
@@ -228,16 +228,16 @@ mod tests {
 
     #[test]
     fn only_a_node_that_is_well_and_not_drained_gets_clients() {
-        let view = |health, drained| {
+        let state = |health, drained| {
             gets_clients(DesiredState {
                 health,
                 drained,
                 ..DesiredState::default()
             })
         };
-        assert_eq!(view(NodeHealth::Unknown, false), None);
-        assert_eq!(view(NodeHealth::Up, false), Some(true));
-        assert_eq!(view(NodeHealth::Up, true), Some(false));
-        assert_eq!(view(NodeHealth::HeldDown, false), Some(false));
+        assert_eq!(state(NodeHealth::Unknown, false), None);
+        assert_eq!(state(NodeHealth::Up, false), Some(true));
+        assert_eq!(state(NodeHealth::Up, true), Some(false));
+        assert_eq!(state(NodeHealth::HeldDown, false), Some(false));
     }
 }

@@ -8,19 +8,19 @@ use crate::supervisor::core::Core;
 use crate::supervisor::rollout::Verb;
 
 /// Time for a node to answer or refuse the first probe; later answers count when they come.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+const FIRST_PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Whether a start still waits for the first probe of an external node.
-    pub(in crate::supervisor) fn gets_acquainted(&self, now: Instant) -> bool {
+    pub(in crate::supervisor) fn awaits_first_probes(&self, now: Instant) -> bool {
         self.rollout.verb == Verb::Start
-            && now < self.began + PROBE_TIMEOUT
-            && (0..self.vitals.len()).any(|index| self.is_stranger(index))
+            && now < self.began + FIRST_PROBE_TIMEOUT
+            && (0..self.probes.len()).any(|index| self.is_external_and_unprobed(index))
     }
 
     // Private
 
-    fn is_stranger(&self, index: usize) -> bool {
-        self.own_child(index).is_none() && self.vitals[index].is_unmet()
+    fn is_external_and_unprobed(&self, index: usize) -> bool {
+        self.own_child(index).is_none() && self.probes[index].has_no_result()
     }
 }

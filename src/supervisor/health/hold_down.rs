@@ -91,7 +91,7 @@ impl HoldDown {
 pub(in crate::supervisor) fn needed(states: &[NodeState], hold_downs: &[HoldDown]) -> Vec<usize> {
     let answers = |state: &NodeState| *state == NodeState::Up;
     let mut nodes = states.iter().zip(hold_downs);
-    if nodes.any(|(state, comeback)| answers(state) && !comeback.is_held()) {
+    if nodes.any(|(state, hold_down)| answers(state) && !hold_down.is_held()) {
         return Vec::new();
     }
     let nobody_answers = !states.iter().any(answers);
@@ -110,8 +110,8 @@ mod tests {
 
     /// The state after `events`, each at its time in ms.
     fn after(began: Instant, events: &[(u64, Event)]) -> HoldDown {
-        events.iter().fold(HoldDown::Free, |comeback, (ms, event)| {
-            comeback.after(*event, HOLD, began + Duration::from_millis(*ms))
+        events.iter().fold(HoldDown::Free, |hold_down, (ms, event)| {
+            hold_down.after(*event, HOLD, began + Duration::from_millis(*ms))
         })
     }
 
@@ -211,18 +211,18 @@ mod tests {
             steps in prop::collection::vec((event(), 0u64..4_000), 0..40),
         ) {
             let mut now = Instant::now();
-            let (mut comeback, mut not_before) = (HoldDown::Free, None);
+            let (mut hold_down, mut not_before) = (HoldDown::Free, None);
             for (event, ms) in steps {
                 now += Duration::from_millis(ms);
-                comeback = comeback.after(event, HOLD, now);
+                hold_down = hold_down.after(event, HOLD, now);
                 not_before = match event {
                     Event::Failed => Some(now + HOLD),
-                    Event::Cut => not_before.filter(|at| now < *at || comeback != HoldDown::Free).map(|_| now + HOLD),
+                    Event::Cut => not_before.filter(|at| now < *at || hold_down != HoldDown::Free).map(|_| now + HOLD),
                     Event::Ordered | Event::Needed => None,
                     Event::Answers | Event::Time => not_before,
                 };
-                prop_assert!(comeback != HoldDown::Free || not_before.is_none_or(|at| at <= now));
-                if let Some(until) = comeback.wakes_at() {
+                prop_assert!(hold_down != HoldDown::Free || not_before.is_none_or(|at| at <= now));
+                if let Some(until) = hold_down.wakes_at() {
                     prop_assert_eq!(Some(until), not_before);
                     prop_assert!(until <= now + HOLD);
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            an answer             nothing answered for SILENCE while PROBES were asked
-//!  Unheard ────────────▶ Beating ──────────────────────────────────────────────────────▶ Silent
+//!  Unknown ────────────▶ Answering ──────────────────────────────────────────────────────▶ Silent
 //!     │                     ▲                                                              │ ▲
 //!     │                     └──────────────────────────────────────────────────────────────┘ │
 //!     │                                          RISE answers in a row                       │
@@ -39,25 +39,25 @@ pub(in crate::supervisor) struct Liveness {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Unheard,
-    Beating,
+    Unknown,
+    Answering,
     Silent { since: Instant, answers: u32 },
 }
 
 impl Liveness {
     /// A node that has just answered.
-    pub(in crate::supervisor) fn beating(now: Instant) -> Liveness {
+    pub(in crate::supervisor) fn answering(now: Instant) -> Liveness {
         Liveness {
-            state: State::Beating,
+            state: State::Answering,
             last_answer: now,
             asked_since: 0,
         }
     }
 
     /// A node that has not been heard from yet.
-    pub(in crate::supervisor) fn unheard(now: Instant) -> Liveness {
+    pub(in crate::supervisor) fn unknown(now: Instant) -> Liveness {
         Liveness {
-            state: State::Unheard,
+            state: State::Unknown,
             last_answer: now,
             asked_since: 0,
         }
@@ -77,7 +77,7 @@ impl Liveness {
                 since,
                 answers: answers + 1,
             },
-            State::Unheard | State::Beating | State::Silent { .. } => State::Beating,
+            State::Unknown | State::Answering | State::Silent { .. } => State::Answering,
         };
     }
 
@@ -85,7 +85,7 @@ impl Liveness {
     /// other node it counts as an unanswered probe: that the node cannot be probed must become
     /// visible.
     pub(in crate::supervisor) fn not_asked(&mut self) {
-        if self.state != State::Unheard {
+        if self.state != State::Unknown {
             self.asked_since = self.asked_since.saturating_sub(1);
         }
     }
@@ -122,19 +122,19 @@ impl Liveness {
     /// Since when it has been silent, if it is.
     pub(in crate::supervisor) fn silent_since(&self) -> Option<Instant> {
         match self.state {
-            State::Unheard | State::Beating => None,
+            State::Unknown | State::Answering => None,
             State::Silent { since, .. } => Some(since),
         }
     }
 
     /// Whether nothing is known of it yet.
-    pub(in crate::supervisor) fn is_unheard(&self) -> bool {
-        self.state == State::Unheard
+    pub(in crate::supervisor) fn is_unknown(&self) -> bool {
+        self.state == State::Unknown
     }
 
     /// Whether it has answered, and has not fallen silent since.
-    pub(in crate::supervisor) fn is_beating(&self) -> bool {
-        self.state == State::Beating
+    pub(in crate::supervisor) fn is_answering(&self) -> bool {
+        self.state == State::Answering
     }
 }
 
@@ -147,18 +147,18 @@ mod tests {
     /// a minute.
     fn silent_after(delay: Option<Duration>) -> Option<u32> {
         let begin = Instant::now();
-        let mut pulse = Liveness::beating(begin);
+        let mut liveness = Liveness::answering(begin);
         let mut answers: Vec<Instant> = Vec::new();
         for second in 1..=60 {
             let now = begin + INTERVAL * second;
             for answer in answers.extract_if(.., |at| *at <= now) {
-                pulse.answered(answer);
+                liveness.answered(answer);
             }
-            pulse.judge(now, false);
-            if pulse.silent_since().is_some() {
+            liveness.judge(now, false);
+            if liveness.silent_since().is_some() {
                 return Some(second);
             }
-            pulse.asked();
+            liveness.asked();
             answers.extend(delay.map(|delay| now + delay));
         }
         None
@@ -179,52 +179,52 @@ mod tests {
     #[test]
     fn a_first_answer_or_a_first_silence_ends_ignorance() {
         let now = Instant::now();
-        let mut answering = Liveness::unheard(now);
-        assert!(answering.is_unheard() && answering.silent_since().is_none());
+        let mut answering = Liveness::unknown(now);
+        assert!(answering.is_unknown() && answering.silent_since().is_none());
         answering.answered(now);
-        assert!(!answering.is_unheard() && answering.silent_since().is_none());
-        let mut silent = Liveness::unheard(now);
+        assert!(!answering.is_unknown() && answering.silent_since().is_none());
+        let mut silent = Liveness::unknown(now);
         (0..3).for_each(|_| silent.asked());
         silent.judge(now + SILENCE, false);
-        assert!(!silent.is_unheard() && silent.silent_since().is_some());
+        assert!(!silent.is_unknown() && silent.silent_since().is_some());
     }
 
     #[test]
     fn who_cannot_be_asked_is_silent_only_if_it_was_never_heard() {
         let now = Instant::now();
-        let judged = |mut pulse: Liveness| {
+        let judged = |mut liveness: Liveness| {
             for _ in 0..9 {
-                pulse.asked();
-                pulse.not_asked();
+                liveness.asked();
+                liveness.not_asked();
             }
-            pulse.judge(now + SILENCE, false);
-            pulse.silent_since().is_some()
+            liveness.judge(now + SILENCE, false);
+            liveness.silent_since().is_some()
         };
-        assert!(judged(Liveness::unheard(now)));
-        assert!(!judged(Liveness::beating(now)));
+        assert!(judged(Liveness::unknown(now)));
+        assert!(!judged(Liveness::answering(now)));
     }
 
     #[test]
     fn two_answers_in_a_row_end_a_silence() {
         let now = Instant::now();
-        let mut pulse = Liveness::beating(now);
-        (0..3).for_each(|_| pulse.asked());
-        pulse.judge(now + SILENCE, false);
-        pulse.answered(now + SILENCE);
-        pulse.failed();
-        pulse.answered(now + SILENCE);
-        assert!(pulse.silent_since().is_some());
-        pulse.answered(now + SILENCE);
-        assert!(pulse.silent_since().is_none());
+        let mut liveness = Liveness::answering(now);
+        (0..3).for_each(|_| liveness.asked());
+        liveness.judge(now + SILENCE, false);
+        liveness.answered(now + SILENCE);
+        liveness.failed();
+        liveness.answered(now + SILENCE);
+        assert!(liveness.silent_since().is_some());
+        liveness.answered(now + SILENCE);
+        assert!(liveness.silent_since().is_none());
     }
 
     #[test]
     fn a_prober_that_ran_late_blames_itself() {
         let now = Instant::now();
-        let mut pulse = Liveness::beating(now);
-        (0..9).for_each(|_| pulse.asked());
-        pulse.judge(now + SILENCE * 3, true);
-        pulse.judge(now + SILENCE * 3, false);
-        assert!(pulse.silent_since().is_none());
+        let mut liveness = Liveness::answering(now);
+        (0..9).for_each(|_| liveness.asked());
+        liveness.judge(now + SILENCE * 3, true);
+        liveness.judge(now + SILENCE * 3, false);
+        assert!(liveness.silent_since().is_none());
     }
 }

@@ -19,7 +19,7 @@ pub(in crate::supervisor) struct NodeProbes {
 /// One of a node's ports.
 struct Port {
     probe: Probe,
-    pulse: Liveness,
+    liveness: Liveness,
     /// When each unanswered probe was sent.
     waiting: Vec<Instant>,
     /// How the last probe failed, if it did.
@@ -31,7 +31,7 @@ impl NodeProbes {
     pub(in crate::supervisor) fn new(probes: Vec<Probe>, now: Instant) -> NodeProbes {
         let ports = probes
             .into_iter()
-            .map(|probe| Port::new(probe, Liveness::unheard(now)));
+            .map(|probe| Port::new(probe, Liveness::unknown(now)));
         NodeProbes {
             ports: ports.collect(),
             samples: Samples::default(),
@@ -46,37 +46,42 @@ impl NodeProbes {
     /// Replaces the node's `probes`; what is known of its ports is kept. A port that was not probed
     /// before gets the state of a port that does not answer, if there is one, and counts as
     /// answering otherwise.
-    pub(in crate::supervisor) fn ask_as(&mut self, probes: Vec<Probe>, now: Instant) {
+    pub(in crate::supervisor) fn set_probes(&mut self, probes: Vec<Probe>, now: Instant) {
         let known = std::mem::take(&mut self.ports);
         let ill = known
             .iter()
-            .map(|port| port.pulse)
-            .find(|pulse| !pulse.is_beating());
-        let others = ill.unwrap_or_else(|| Liveness::beating(now));
-        let pulse = |probe: &Probe| {
+            .map(|port| port.liveness)
+            .find(|liveness| !liveness.is_answering());
+        let others = ill.unwrap_or_else(|| Liveness::answering(now));
+        let liveness = |probe: &Probe| {
             let same = known.iter().find(|before| before.probe.target == probe.target);
-            same.map_or(others, |port| port.pulse)
+            same.map_or(others, |port| port.liveness)
         };
-        let ports = probes.into_iter().map(|probe| Port::new(probe, pulse(&probe)));
+        let ports = probes.into_iter().map(|probe| Port::new(probe, liveness(&probe)));
         self.ports = ports.collect();
     }
 
     /// The node's process has just answered.
-    pub(in crate::supervisor) fn revive(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn set_answering(&mut self, now: Instant) {
         for port in &mut self.ports {
-            *port = Port::new(port.probe, Liveness::beating(now));
+            *port = Port::new(port.probe, Liveness::answering(now));
         }
     }
 
     /// Probes every port once; `node` is the node's index.
-    pub(in crate::supervisor) fn ask(&mut self, node: usize, news: &mpsc::Sender<CoreEvent>, asked: Instant) {
+    pub(in crate::supervisor) fn ask(
+        &mut self,
+        node: usize,
+        events: &mpsc::Sender<CoreEvent>,
+        asked: Instant,
+    ) {
         for port in &mut self.ports {
-            port.pulse.asked();
+            port.liveness.asked();
             port.waiting.push(asked);
-            let (probe, news) = (port.probe, news.clone());
+            let (probe, events) = (port.probe, events.clone());
             tokio::spawn(async move {
                 let result = probe.ask().await;
-                let _nobody_listens_after_the_end = news
+                let _nobody_listens_after_the_end = events
                     .send(CoreEvent::Probed {
                         node,
                         target: probe.target,
@@ -118,11 +123,11 @@ impl NodeProbes {
             }
         }
         match &result {
-            Ok(_) => port.pulse.answered(now),
-            Err(failure) if failure.blames_node() => port.pulse.failed(),
+            Ok(_) => port.liveness.answered(now),
+            Err(failure) if failure.blames_node() => port.liveness.failed(),
             // This process had no descriptor or port left for the probe, which does not concern the
             // node.
-            Err(_) => port.pulse.not_asked(),
+            Err(_) => port.liveness.not_asked(),
         }
         port.failure = result.err();
     }
@@ -137,7 +142,7 @@ impl NodeProbes {
     /// Time has passed.
     pub(in crate::supervisor) fn judge(&mut self, now: Instant, late: bool) {
         for port in &mut self.ports {
-            port.pulse.judge(now, late);
+            port.liveness.judge(now, late);
             if late {
                 port.waiting.clear();
             }
@@ -145,20 +150,20 @@ impl NodeProbes {
     }
 
     /// Whether nothing is known of one of its ports yet.
-    pub(in crate::supervisor) fn is_unheard(&self) -> bool {
-        self.ports.iter().any(|port| port.pulse.is_unheard())
+    pub(in crate::supervisor) fn is_unknown(&self) -> bool {
+        self.ports.iter().any(|port| port.liveness.is_unknown())
     }
 
     /// Whether one of its ports has neither answered nor failed yet.
-    pub(in crate::supervisor) fn is_unmet(&self) -> bool {
+    pub(in crate::supervisor) fn has_no_result(&self) -> bool {
         self.ports
             .iter()
-            .any(|port| port.pulse.is_unheard() && port.failure.is_none())
+            .any(|port| port.liveness.is_unknown() && port.failure.is_none())
     }
 
     /// Why the node is not healthy, as far as that is known.
-    pub(in crate::supervisor) fn ailment(&self) -> Option<&Failure> {
-        let mut ill = self.ports.iter().filter(|port| !port.pulse.is_beating());
+    pub(in crate::supervisor) fn probe_failure(&self) -> Option<&Failure> {
+        let mut ill = self.ports.iter().filter(|port| !port.liveness.is_answering());
         ill.find_map(|port| port.failure.as_ref())
     }
 
@@ -166,7 +171,7 @@ impl NodeProbes {
     pub(in crate::supervisor) fn last_answer(&self) -> Instant {
         self.ports
             .iter()
-            .map(|port| port.pulse.last_answer())
+            .map(|port| port.liveness.last_answer())
             .min()
             .unwrap_or_else(Instant::now)
     }
@@ -175,16 +180,16 @@ impl NodeProbes {
     pub(in crate::supervisor) fn silent_since(&self) -> Option<Instant> {
         self.ports
             .iter()
-            .filter_map(|port| port.pulse.silent_since())
+            .filter_map(|port| port.liveness.silent_since())
             .min()
     }
 }
 
 impl Port {
-    fn new(probe: Probe, pulse: Liveness) -> Port {
+    fn new(probe: Probe, liveness: Liveness) -> Port {
         Port {
             probe,
-            pulse,
+            liveness,
             waiting: Vec::new(),
             failure: None,
         }
@@ -222,28 +227,28 @@ mod tests {
 
     /// A node with the ports 1 and 2; the second has not answered for four seconds.
     fn half_silent(began: Instant) -> NodeProbes {
-        let mut vitals = NodeProbes::new(vec![probe(1), probe(2)], began);
+        let mut probes = NodeProbes::new(vec![probe(1), probe(2)], began);
         for second in 1..=4 {
             let now = began + INTERVAL * second;
-            vitals.ports.iter_mut().for_each(|port| port.pulse.asked());
-            vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
-            vitals.probed(probe(2).target, now, Err(refused(2)), false, now);
-            vitals.judge(now, false);
+            probes.ports.iter_mut().for_each(|port| port.liveness.asked());
+            probes.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+            probes.probed(probe(2).target, now, Err(refused(2)), false, now);
+            probes.judge(now, false);
         }
-        vitals
+        probes
     }
 
     #[test]
     fn who_has_answered_or_failed_to_is_met_and_who_is_ill_says_why() {
         let now = Instant::now();
-        let mut vitals = NodeProbes::new(vec![probe(1)], now);
-        assert!(vitals.is_unmet() && vitals.ailment().is_none());
-        vitals.probed(probe(1).target, now, Err(refused(1)), false, now);
-        assert!(!vitals.is_unmet() && vitals.is_unheard());
-        assert_eq!(vitals.ailment(), Some(&refused(1)));
-        vitals.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
-        assert!(!vitals.is_unmet() && !vitals.is_unheard() && vitals.ailment().is_none());
-        assert_eq!(half_silent(now).ailment(), Some(&refused(2)));
+        let mut probes = NodeProbes::new(vec![probe(1)], now);
+        assert!(probes.has_no_result() && probes.probe_failure().is_none());
+        probes.probed(probe(1).target, now, Err(refused(1)), false, now);
+        assert!(!probes.has_no_result() && probes.is_unknown());
+        assert_eq!(probes.probe_failure(), Some(&refused(1)));
+        probes.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+        assert!(!probes.has_no_result() && !probes.is_unknown() && probes.probe_failure().is_none());
+        assert_eq!(half_silent(now).probe_failure(), Some(&refused(2)));
     }
 
     #[test]
@@ -251,13 +256,13 @@ mod tests {
         let now = Instant::now();
         let mut well = NodeProbes::new(vec![probe(1)], now);
         well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
-        well.ask_as(vec![probe(1), probe(3)], now);
-        assert!(!well.is_unheard() && well.silent_since().is_none());
+        well.set_probes(vec![probe(1), probe(3)], now);
+        assert!(!well.is_unknown() && well.silent_since().is_none());
         let mut ill = half_silent(now);
-        ill.ask_as(vec![probe(3)], now);
+        ill.set_probes(vec![probe(3)], now);
         assert!(ill.silent_since().is_some());
         let mut strange = NodeProbes::new(vec![probe(1)], now);
-        strange.ask_as(vec![probe(3)], now);
-        assert!(strange.is_unheard());
+        strange.set_probes(vec![probe(3)], now);
+        assert!(strange.is_unknown());
     }
 }

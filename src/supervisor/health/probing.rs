@@ -8,12 +8,12 @@ use crate::balancer::{Away, ReloadBy};
 use crate::platform::Identity;
 use crate::supervisor::balancer_link::config_sync;
 use crate::supervisor::balancer_link::runtime_sync::{
-    self, DesiredState, DesiredStates, Listener, NodeHealth,
+    self, DesiredState, DesiredStates, NodeHealth, SyncTarget,
 };
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::{Child, Event, State};
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 use crate::supervisor::snapshot::node_state;
 
 impl Core {
@@ -21,76 +21,76 @@ impl Core {
     pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
         let late = now.saturating_duration_since(self.next_probe) > MAX_TICK_DELAY;
         self.next_probe = now + INTERVAL;
-        for index in 0..self.vitals.len() {
+        for index in 0..self.probes.len() {
             if !self.own_child(index).is_none_or(Child::is_up) {
                 continue;
             }
-            self.vitals[index].judge(now, late);
-            self.vitals[index].ask(index, &self.news, now);
-            if self.hung_for(index, now) >= self.setting.cluster.restart.hung_after.duration() {
-                self.apply(Who::Node(index), Event::Hung, now);
+            self.probes[index].judge(now, late);
+            self.probes[index].ask(index, &self.events, now);
+            if self.hung_for(index, now) >= self.spec.cluster.restart.hung_after.duration() {
+                self.apply(ChildId::Node(index), Event::Hung, now);
             }
         }
         self.probe_balancers(now, late);
-        let running: Vec<(Who, Identity)> = self
+        let running: Vec<(ChildId, Identity)> = self
             .children
             .iter()
-            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .filter_map(|(id, child)| Some((*id, child.process()?)))
             .collect();
-        for (who, process) in running {
-            self.cpu_usages.entry(who).or_default().read(process, now);
+        for (id, process) in running {
+            self.cpu_usages.entry(id).or_default().read(process, now);
         }
     }
 
     /// The state of the node with this index.
     pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
         let child = self.own_child(index);
-        let is_drained = self.drains.contains_key(&self.setting.cluster.nodes[index].name);
-        node_state(child, &self.vitals[index], is_drained)
+        let is_drained = self.drains.contains_key(&self.spec.cluster.nodes[index].name);
+        node_state(child, &self.probes[index], is_drained)
     }
 
     /// Logs what has changed, and sends the balancer the desired state of each node.
     pub(in crate::supervisor) fn update_desired_states(&mut self, now: Instant) {
-        for index in 0..self.vitals.len() {
-            self.notice(index, now);
+        for index in 0..self.probes.len() {
+            self.update_node_state(index, now);
         }
-        self.let_come_back(now);
-        let opinion = self.views();
-        self.notice_settling(&opinion, now);
-        self.opinion.send_if_modified(|told| {
-            let changed = *told != opinion;
-            *told = opinion;
+        self.release_held_nodes(now);
+        let desired = self.desired_states();
+        self.update_settling(&desired, now);
+        self.desired.send_if_modified(|sent| {
+            let changed = *sent != desired;
+            *sent = desired;
             changed
         });
     }
 
     /// The balancer instance serves: from now on it receives desired states.
-    pub(in crate::supervisor) fn begin_sync(&mut self, who: Who, now: Instant) {
+    pub(in crate::supervisor) fn begin_sync(&mut self, id: ChildId, now: Instant) {
         self.update_desired_states(now);
-        self.silence(who);
-        self.liveness.insert(who, Liveness::beating(now));
-        let Who::Balancer(instance) = who else { return };
-        let Some(process) = self.children.get(&who).and_then(Child::process) else {
+        self.end_sync(id);
+        self.liveness.insert(id, Liveness::answering(now));
+        let ChildId::Balancer(instance) = id else { return };
+        let Some(process) = self.children.get(&id).and_then(Child::process) else {
             return;
         };
-        let listener = Listener {
-            who,
-            setting: self.setting.clone(),
-            opinion: self.opinion.subscribe(),
-            news: self.news.clone(),
+        let target = SyncTarget {
+            id,
+            spec: self.spec.clone(),
+            desired: self.desired.subscribe(),
+            events: self.events.clone(),
         };
-        let voice = match (self.setting.socket(instance), self.setting.balancer.reload()) {
-            (Some(socket), _) => tokio::spawn(runtime_sync::tell(socket, listener)),
-            (None, ReloadBy::Workers(signal)) => tokio::spawn(config_sync::tell(process, signal, listener)),
+        let voice = match (self.spec.socket(instance), self.spec.balancer.reload()) {
+            (Some(socket), _) => tokio::spawn(runtime_sync::sync(socket, target)),
+            (None, ReloadBy::Workers(signal)) => tokio::spawn(config_sync::sync(process, signal, target)),
             (None, _) => return,
         };
-        self.sync_tasks.insert(who, voice.abort_handle());
+        self.sync_tasks.insert(id, voice.abort_handle());
     }
 
     /// Stops sending desired states to the balancer instance, and forgets what it has accepted.
-    pub(in crate::supervisor) fn silence(&mut self, who: Who) {
-        self.heard.remove(&who);
-        if let Some(voice) = self.sync_tasks.remove(&who) {
+    pub(in crate::supervisor) fn end_sync(&mut self, id: ChildId) {
+        self.accepted.remove(&id);
+        if let Some(voice) = self.sync_tasks.remove(&id) {
             voice.abort();
         }
     }
@@ -98,108 +98,111 @@ impl Core {
     /// Whether every connected balancer instance has accepted a state of the node that `is_enough`.
     /// Of several instances, one that does not answer is skipped: it receives nothing, and gets no
     /// clients.
-    pub(in crate::supervisor) fn all_follow(
+    pub(in crate::supervisor) fn all_accepted(
         &self,
         node: &str,
         is_enough: impl Fn(&DesiredState) -> bool,
     ) -> bool {
         self.sync_tasks
             .keys()
-            .filter(|who| !self.is_deaf(**who))
-            .all(|who| {
-                let heard = self.heard.get(who).and_then(|heard| heard.get(node));
-                heard.is_some_and(&is_enough)
+            .filter(|id| !self.is_left_out(**id))
+            .all(|id| {
+                let accepted = self.accepted.get(id).and_then(|accepted| accepted.get(node));
+                accepted.is_some_and(&is_enough)
             })
     }
 
     /// Whether the instance is one of several and does not answer: it receives nothing, and gets no
     /// clients.
-    pub(in crate::supervisor) fn is_deaf(&self, who: Who) -> bool {
-        self.listening.is_some() && self.is_silent(who)
+    pub(in crate::supervisor) fn is_left_out(&self, id: ChildId) -> bool {
+        self.shared_listeners.is_some() && self.is_silent(id)
     }
 
     /// Whether the balancer instance does not answer.
-    pub(in crate::supervisor) fn is_silent(&self, who: Who) -> bool {
-        let pulse = self.liveness.get(&who);
-        pulse.is_some_and(|pulse| pulse.silent_since().is_some())
+    pub(in crate::supervisor) fn is_silent(&self, id: ChildId) -> bool {
+        let liveness = self.liveness.get(&id);
+        liveness.is_some_and(|liveness| liveness.silent_since().is_some())
     }
 
     /// A balancer instance has answered a probe, or has not.
-    pub(in crate::supervisor) fn balancer_answered(&mut self, who: Who, answered: bool, now: Instant) {
-        match self.liveness.get_mut(&who) {
-            Some(pulse) if answered => pulse.answered(now),
-            Some(pulse) => pulse.failed(),
+    pub(in crate::supervisor) fn balancer_answered(&mut self, id: ChildId, answered: bool, now: Instant) {
+        match self.liveness.get_mut(&id) {
+            Some(liveness) if answered => liveness.answered(now),
+            Some(liveness) => liveness.failed(),
             None => {}
         }
     }
 
     /// The nodes that get no new clients, for a balancer that reads them from its files.
     pub(in crate::supervisor) fn away(&self) -> Away {
-        runtime_sync::away(&self.views())
+        runtime_sync::away(&self.desired_states())
     }
 
     // Private
 
     /// Probes the balancer instances, and kills one that has not answered for too long.
     fn probe_balancers(&mut self, now: Instant, late: bool) {
-        let up: Vec<(Who, Identity)> = self
+        let up: Vec<(ChildId, Identity)> = self
             .children
             .iter()
-            .filter(|(who, child)| matches!(who, Who::Balancer(_)) && child.is_up())
-            .filter_map(|(who, child)| Some((*who, child.process()?)))
+            .filter(|(id, child)| matches!(id, ChildId::Balancer(_)) && child.is_up())
+            .filter_map(|(id, child)| Some((*id, child.process()?)))
             .collect();
-        for (who, process) in up {
-            let Who::Balancer(instance) = who else { continue };
-            let pulse = self.liveness.entry(who).or_insert_with(|| Liveness::beating(now));
-            let was = pulse.silent_since();
-            pulse.judge(now, late);
-            pulse.asked();
-            let name = self.setting.title(who);
-            match (was, pulse.silent_since()) {
+        for (id, process) in up {
+            let ChildId::Balancer(instance) = id else { continue };
+            let liveness = self
+                .liveness
+                .entry(id)
+                .or_insert_with(|| Liveness::answering(now));
+            let was = liveness.silent_since();
+            liveness.judge(now, late);
+            liveness.asked();
+            let name = self.spec.title(id);
+            match (was, liveness.silent_since()) {
                 (None, Some(_)) => tracing::error!(child = name, "the balancer runs but does not answer"),
                 (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),
-                (_, Some(since)) if now >= since + self.setting.cluster.restart.hung_after.duration() => {
-                    self.apply(who, Event::Hung, now);
+                (_, Some(since)) if now >= since + self.spec.cluster.restart.hung_after.duration() => {
+                    self.apply(id, Event::Hung, now);
                 }
                 _ => {}
             }
-            let (sign, news) = (self.setting.sign(instance), self.news.clone());
+            let (readiness, events) = (self.spec.readiness(instance), self.events.clone());
             tokio::spawn(async move {
-                let asked = tokio::time::timeout(ANSWER_TIMEOUT, sign.lacks(process)).await;
+                let asked = tokio::time::timeout(ANSWER_TIMEOUT, readiness.lacks(process)).await;
                 // A process without its socket is not hung for that reason: the inspection shows
                 // what it does with clients.
                 let answered = match asked {
                     Ok(None) => true,
-                    Ok(Some(_)) => sign.is_unreachable().await.is_some(),
+                    Ok(Some(_)) => readiness.is_unreachable().await.is_some(),
                     Err(_) => false,
                 };
-                let _nobody_listens_after_the_end = news.send(CoreEvent::Balancer { who, answered }).await;
+                let _nobody_listens_after_the_end = events.send(CoreEvent::Balancer { id, answered }).await;
             });
         }
     }
 
     fn hung_for(&self, index: usize, now: Instant) -> Duration {
-        self.vitals[index]
+        self.probes[index]
             .silent_since()
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// The desired state of each node at the balancer.
-    fn views(&self) -> DesiredStates {
-        let nodes = self.setting.cluster.nodes.iter().enumerate();
+    fn desired_states(&self) -> DesiredStates {
+        let nodes = self.spec.cluster.nodes.iter().enumerate();
         nodes
-            .map(|(index, node)| (node.name.clone(), self.view(index)))
+            .map(|(index, node)| (node.name.clone(), self.state(index)))
             .collect()
     }
 
     /// The desired state of the node at the balancer.
-    fn view(&self, index: usize) -> DesiredState {
-        let name = &self.setting.cluster.nodes[index].name;
+    fn state(&self, index: usize) -> DesiredState {
+        let name = &self.spec.cluster.nodes[index].name;
         let drained = self.drains.contains_key(name);
         let were_down = || self.were_down.contains(name);
         let health = match self.node_state(index) {
-            _ if !self.knows(index) && were_down() => NodeHealth::InheritedDown,
-            _ if !self.knows(index) => NodeHealth::Unknown,
+            _ if !self.is_state_known(index) && were_down() => NodeHealth::InheritedDown,
+            _ if !self.is_state_known(index) => NodeHealth::Unknown,
             state if !state.answers() => NodeHealth::Down,
             // A drain already keeps clients from the node, and the balancer shows it as drained,
             // not down.
@@ -215,12 +218,13 @@ impl Core {
 
     /// Whether the node's state is known. A node that served before this supervisor started counts
     /// as up until a probe shows otherwise. An external node does not, unless it has answered.
-    fn knows(&self, index: usize) -> bool {
+    fn is_state_known(&self, index: usize) -> bool {
         match self.own_child(index) {
             Some(child) => {
-                !matches!(child.state, State::Starting { .. }) || !self.adopted.contains(&Who::Node(index))
+                !matches!(child.state, State::Starting { .. })
+                    || !self.adopted.contains(&ChildId::Node(index))
             }
-            None => self.adopted.is_empty() || !self.vitals[index].is_unheard(),
+            None => self.adopted.is_empty() || !self.probes[index].is_unknown(),
         }
     }
 }

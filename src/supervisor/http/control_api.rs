@@ -19,31 +19,31 @@ use crate::api::{
 use crate::haproxy_api::StatusPage;
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
-use crate::supervisor::beam_stats::Emulators;
-use crate::supervisor::connection_count::census;
+use crate::supervisor::beam_stats::BeamStats;
+use crate::supervisor::connection_count::count_connections;
 use crate::supervisor::event::{CoreEvent, Reply, Request};
 use crate::supervisor::nginx::access_log::AccessLog;
 use crate::supervisor::nginx::stats;
 use crate::supervisor::prepare::reloaded;
-use crate::supervisor::shards::totals::gathered;
+use crate::supervisor::shards::totals::read_totals;
 use crate::supervisor::snapshot::Snapshot;
 use crate::supervisor::spec::Spec;
 
 /// The state that handlers need.
 #[derive(Clone)]
-pub(in crate::supervisor) struct Desk {
-    pub(in crate::supervisor) setting: Arc<ArcSwap<Spec>>,
-    pub(in crate::supervisor) news: mpsc::Sender<CoreEvent>,
+pub(in crate::supervisor) struct ApiState {
+    pub(in crate::supervisor) spec: Arc<ArcSwap<Spec>>,
+    pub(in crate::supervisor) events: mpsc::Sender<CoreEvent>,
     /// nginx's access log, when nginx is the balancer.
     pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
     /// The statistics of BEAM nodes.
-    pub(in crate::supervisor) emulators: Arc<Emulators>,
+    pub(in crate::supervisor) beam_stats: Arc<BeamStats>,
 }
 
 type Answer<T> = Result<Json<T>, Refused>;
 
 /// The control API, for the UNIX socket.
-pub(in crate::supervisor) fn control(desk: Desk) -> Router {
+pub(in crate::supervisor) fn control(state: ApiState) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/health", get(health))
@@ -57,101 +57,100 @@ pub(in crate::supervisor) fn control(desk: Desk) -> Router {
         .route("/v1/drain", post(drain))
         .route("/v1/ready", post(ready))
         .fallback(unknown)
-        .with_state(desk)
+        .with_state(state)
 }
 
 /// The routes that need no permission, for the `observe` listener.
-pub(in crate::supervisor) fn public(desk: Desk) -> Router {
+pub(in crate::supervisor) fn public(state: ApiState) -> Router {
     Router::new()
         .route("/metrics", get(metrics_page))
-        .with_state(desk)
+        .with_state(state)
 }
 
 // Private
 
-async fn status(State(desk): State<Desk>) -> Answer<Status> {
-    desk.status().await.map(Json)
+async fn status(State(state): State<ApiState>) -> Answer<Status> {
+    state.status().await.map(Json)
 }
 
-async fn health(State(desk): State<Desk>) -> Answer<Health> {
-    desk.health().await.map(Json)
+async fn health(State(state): State<ApiState>) -> Answer<Health> {
+    state.health().await.map(Json)
 }
 
-async fn metrics_page(State(desk): State<Desk>) -> Result<Response, Refused> {
-    let text = metrics(&desk.health().await?);
+async fn metrics_page(State(state): State<ApiState>) -> Result<Response, Refused> {
+    let text = metrics(&state.health().await?);
     Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
 }
 
-async fn progress(State(desk): State<Desk>) -> Answer<Progress> {
-    desk.ask(Request::Progress).await.map(Json)
+async fn progress(State(state): State<ApiState>) -> Answer<Progress> {
+    state.ask(Request::Progress).await.map(Json)
 }
 
-async fn stats(State(desk): State<Desk>) -> Answer<Stats> {
-    let setting = desk.setting.load_full();
-    if let Some(page) = setting.balancer.status_socket(&setting.run_dir) {
-        let tally = match &desk.access_log {
+async fn stats(State(state): State<ApiState>) -> Answer<Stats> {
+    let spec = state.spec.load_full();
+    if let Some(page) = spec.balancer.status_socket(&spec.run_dir) {
+        let tally = match &state.access_log {
             Some(log) => log.tally().await,
             None => Tally::default(),
         };
-        let (look, connections, setting) = desk.counted().await?;
-        let (status, out_of) = (look.status(&setting, &connections), look.out_of());
-        let seen = stats::stats(&setting, StatusPage::new(page), &tally, &status, &out_of).await;
-        return seen.map(Json).map_err(|error| untold(&setting, &error));
+        let (snapshot, connections, spec) = state.counted().await?;
+        let (status, out_of) = (snapshot.status(&spec, &connections), snapshot.out_of());
+        let read = stats::stats(&spec, StatusPage::new(page), &tally, &status, &out_of).await;
+        return read.map(Json).map_err(|error| unavailable(&spec, &error));
     }
-    let gathered = gathered(&setting)
-        .await
-        .map_err(|error| untold(&setting, &error))?;
+    let read_totals = read_totals(&spec).await.map_err(|error| unavailable(&spec, &error))?;
     Ok(Json(Stats {
-        silent: gathered.silent,
-        ..observe::stats(&gathered.rows)
+        silent: read_totals.silent,
+        ..observe::stats(&read_totals.rows)
     }))
 }
 
 /// The answer when the balancer does not report its statistics.
-fn untold(setting: &Spec, error: &dyn std::error::Error) -> Refused {
-    let error = format!("no statistics from {}: {error}", setting.balancer.kind());
+fn unavailable(spec: &Spec, error: &dyn std::error::Error) -> Refused {
+    let error = format!("no statistics from {}: {error}", spec.balancer.kind());
     Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
 }
 
-async fn failovers(State(desk): State<Desk>) -> Answer<Failovers> {
-    desk.ask(Request::Failovers).await.map(Json)
+async fn failovers(State(state): State<ApiState>) -> Answer<Failovers> {
+    state.ask(Request::Failovers).await.map(Json)
 }
 
-async fn start(State(desk): State<Desk>, Order(order): Order<StartOrder>) -> Answer<()> {
-    desk.order(|reply| Request::Start(order, reply)).await
+async fn start(State(state): State<ApiState>, Order(order): Order<StartOrder>) -> Answer<()> {
+    state.order(|reply| Request::Start(order, reply)).await
 }
 
-async fn stop(State(desk): State<Desk>, Order(order): Order<StopOrder>) -> Answer<()> {
-    desk.order(|reply| Request::Stop(order, reply)).await
+async fn stop(State(state): State<ApiState>, Order(order): Order<StopOrder>) -> Answer<()> {
+    state.order(|reply| Request::Stop(order, reply)).await
 }
 
-async fn restart(State(desk): State<Desk>, Order(order): Order<RestartOrder>) -> Answer<()> {
-    desk.order(|reply| Request::Restart(order, reply)).await
+async fn restart(State(state): State<ApiState>, Order(order): Order<RestartOrder>) -> Answer<()> {
+    state.order(|reply| Request::Restart(order, reply)).await
 }
 
-async fn reload(State(desk): State<Desk>, Order(order): Order<ReloadOrder>) -> Answer<Reloaded> {
+async fn reload(State(state): State<ApiState>, Order(order): Order<ReloadOrder>) -> Answer<Reloaded> {
     let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
-    let look = desk.look().await?;
-    let prepared = reloaded(&desk.setting.load_full(), order, &look.pids())
+    let snapshot = state.snapshot().await?;
+    let prepared = reloaded(&state.spec.load_full(), order, &snapshot.pids())
         .await
         .map_err(refused)?;
-    desk.ask(|reply| Request::Reload(Box::new(prepared), reply))
+    state
+        .ask(|reply| Request::Reload(Box::new(prepared), reply))
         .await?
         .map(Json)
         .map_err(refused)
 }
 
-async fn drain(State(desk): State<Desk>, Order(order): Order<DrainOrder>) -> Answer<()> {
+async fn drain(State(state): State<ApiState>, Order(order): Order<DrainOrder>) -> Answer<()> {
     let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
-    let drained = desk.ask(|reply| Request::Drain(order, reply)).await?;
-    drained.map(|_took_back| Json(())).map_err(refused)
+    let drained = state.ask(|reply| Request::Drain(order, reply)).await?;
+    drained.map(|_undone| Json(())).map_err(refused)
 }
 
-async fn ready(State(desk): State<Desk>, Order(order): Order<ReadyOrder>) -> Answer<Readied> {
+async fn ready(State(state): State<ApiState>, Order(order): Order<ReadyOrder>) -> Answer<Readied> {
     let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
-    let ready = desk.ask(|reply| Request::Ready(order, reply)).await?;
+    let ready = state.ask(|reply| Request::Ready(order, reply)).await?;
     ready
-        .map(|took_back| Json(Readied { took_back }))
+        .map(|undone| Json(Readied { took_back: undone }))
         .map_err(refused)
 }
 
@@ -161,31 +160,31 @@ async fn unknown() -> Refused {
     Refused(StatusCode::NOT_FOUND, Refusal { error, hint })
 }
 
-impl Desk {
-    async fn look(&self) -> Result<Snapshot, Refused> {
+impl ApiState {
+    async fn snapshot(&self) -> Result<Snapshot, Refused> {
         self.ask(Request::Snapshot).await
     }
 
     async fn status(&self) -> Result<Status, Refused> {
-        let (look, connections, setting) = self.counted().await?;
-        let mut status = look.status(&setting, &connections);
-        self.emulators.tell(&mut status.nodes);
+        let (snapshot, connections, spec) = self.counted().await?;
+        let mut status = snapshot.status(&spec, &connections);
+        self.beam_stats.add_to(&mut status.nodes);
         Ok(status)
     }
 
     async fn health(&self) -> Result<Health, Refused> {
-        let (look, connections, setting) = self.counted().await?;
-        let mut health = look.health(&setting, &connections);
-        self.emulators.tell(&mut health.status.nodes);
+        let (snapshot, connections, spec) = self.counted().await?;
+        let mut health = snapshot.health(&spec, &connections);
+        self.beam_stats.add_to(&mut health.status.nodes);
         Ok(health)
     }
 
     /// The state of everything, and the connections of each node. Connections are counted first: a
     /// node that loses its connections in between is then shown as away, not as up and empty.
     async fn counted(&self) -> Result<(Snapshot, Vec<ConnectionsBy>, Arc<Spec>), Refused> {
-        let (drains, setting) = (self.look().await?.drains(), self.setting.load_full());
-        let connections = census(&setting, drains).await;
-        Ok((self.look().await?, connections, setting))
+        let (drains, spec) = (self.snapshot().await?.drains(), self.spec.load_full());
+        let connections = count_connections(&spec, drains).await;
+        Ok((self.snapshot().await?, connections, spec))
     }
 
     async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {
@@ -204,7 +203,7 @@ impl Desk {
             Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
         };
         let (reply, answer) = oneshot::channel();
-        self.news
+        self.events
             .send(CoreEvent::Request(request(reply)))
             .await
             .map_err(|_| gone())?;

@@ -10,25 +10,25 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
 /// A UNIX listener that accepts only this user and root, as the kernel reports the peer.
-pub(in crate::supervisor) struct Doorway {
+pub(in crate::supervisor) struct ControlSocket {
     listener: UnixListener,
 }
 
-impl Doorway {
+impl ControlSocket {
     /// Listens at `path`, replacing a dead supervisor's socket. The caller holds the cluster's
     /// lock.
-    pub(in crate::supervisor) fn open(path: &Path) -> io::Result<Doorway> {
+    pub(in crate::supervisor) fn open(path: &Path) -> io::Result<ControlSocket> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let listener = UnixListener::bind(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        Ok(Doorway { listener })
+        Ok(ControlSocket { listener })
     }
 }
 
-impl Listener for Doorway {
+impl Listener for ControlSocket {
     type Io = UnixStream;
     type Addr = SocketAddr;
 

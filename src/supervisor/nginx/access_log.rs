@@ -35,12 +35,12 @@ impl AccessLog {
     /// The access log of this cluster's balancer, if that is nginx. For a new nginx, it counts what
     /// is written from now on; for one that `record` knows, everything since that nginx started, as
     /// far as the file and the one before it go back.
-    pub(in crate::supervisor) fn of(setting: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
-        let kind = setting.balancer.kind();
+    pub(in crate::supervisor) fn of(spec: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
+        let kind = spec.balancer.kind();
         if kind != BalancerKind::Nginx {
             return None;
         }
-        let path = setting.run_dir.log(NAME);
+        let path = spec.run_dir.log(NAME);
         let started = record
             .iter()
             .flat_map(|record| record.living())
@@ -56,11 +56,11 @@ impl AccessLog {
 
     /// Follows the log until the shutdown is ordered.
     pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: Shutdown) {
-        let mut looks = tokio::time::interval(POLL_INTERVAL);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut snapshots = tokio::time::interval(POLL_INTERVAL);
+        snapshots.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = looks.tick() => {}
+                _ = snapshots.tick() => {}
                 () = end.ordered() => return,
             }
             self.with_reader(Reader::go_on).await;
@@ -142,7 +142,7 @@ impl Reader {
 
     /// Reads the new lines, and rotates the file when it has grown large.
     fn go_on(&mut self) {
-        let done = self.look().and_then(|_| self.rotate());
+        let done = self.snapshot().and_then(|_| self.rotate());
         let trouble = done.err().map(|error| error.to_string());
         if let Some(why) = trouble.as_ref().filter(|_| trouble != self.trouble) {
             tracing::warn!(log = %self.path.display(), "cannot read the log: {why}");
@@ -151,7 +151,7 @@ impl Reader {
     }
 
     /// Reads the new lines. Returns whether the end was reached.
-    fn look(&mut self) -> io::Result<bool> {
+    fn snapshot(&mut self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             opened => opened?,
@@ -173,7 +173,7 @@ impl Reader {
         // Lines written while the file is copied may or may not be in the copy; they are read here
         // in any case.
         rotate::copy_and_truncate(&path, || {
-            let is_all = self.look()?;
+            let is_all = self.snapshot()?;
             is_all
                 .then_some(())
                 .ok_or_else(|| io::Error::other("the log grows faster than it is read"))

@@ -20,17 +20,17 @@ use crate::supervisor::spec::Spec;
 /// # Errors
 /// When nginx's status page does not answer.
 pub(in crate::supervisor) async fn stats(
-    setting: &Spec,
+    spec: &Spec,
     page: StatusPage,
     tally: &Tally,
     status: &Status,
     out_of: &[BTreeSet<&'static str>],
 ) -> Result<Stats, StatusPageError> {
     let page = page.read().await?;
-    let at_listeners = at_listeners(setting).await;
+    let at_listeners = at_listeners(spec).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(nginx_stats(&NginxView {
-        cluster: &setting.cluster,
+        cluster: &spec.cluster,
         nodes: &status.nodes,
         out_of,
         at_listeners,
@@ -43,15 +43,15 @@ pub(in crate::supervisor) async fn stats(
 // Private
 
 /// Clients' connections at each kind's listener; zeros when the kernel does not report them.
-async fn at_listeners(setting: &Spec) -> [u64; Kind::ALL.len()] {
-    let listen = &setting.cluster.listen;
+async fn at_listeners(spec: &Spec) -> [u64; Kind::ALL.len()] {
+    let listen = &spec.cluster.listen;
     let ports = Kind::ALL.map(|kind| match kind {
         Kind::Tcp => [listen.tcp, None],
         Kind::Http => [listen.http, listen.https],
         Kind::WebSocket => [listen.websocket, None],
         Kind::Sse => [listen.sse, None],
     });
-    let addresses = setting.plan.addresses.as_slice();
+    let addresses = spec.plan.addresses.as_slice();
     // A listener on an unspecified address has the connections of both families.
     let any = addresses.iter().position(IpAddr::is_unspecified);
     let addresses = any.map_or(addresses, |any| &addresses[any..=any]);

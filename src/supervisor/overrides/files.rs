@@ -69,11 +69,11 @@ fn upstream_servers(text: &str) -> BTreeSet<(String, SocketAddr)> {
     let mut upstream = None;
     for line in text.lines() {
         let code = line.split('#').next().unwrap_or_default().trim();
-        let words: Vec<&str> = code
+        let text: Vec<&str> = code
             .split([' ', '\t', ';', '{'])
             .filter(|word| !word.is_empty())
             .collect();
-        match (words.as_slice(), &upstream) {
+        match (text.as_slice(), &upstream) {
             (["upstream", name, ..], _) => upstream = Some((*name).to_owned()),
             (["}"], _) => upstream = None,
             (["server", address, options @ ..], Some(name)) if !options.contains(&"down") => {

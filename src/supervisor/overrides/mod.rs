@@ -11,7 +11,7 @@
 
 mod files;
 mod sightings;
-mod words;
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,14 +23,14 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
 use self::sightings::Sightings;
-pub(super) use self::words::Outside;
+pub(super) use self::text::Overridden;
 use super::balancer_link::config_files::orders;
 use super::balancer_link::runtime_sync::{self, DesiredStates, NodeHealth};
 use super::core::Core;
 use super::event::CoreEvent;
 use super::process::child::Child;
 use super::process::readiness::{self, Readiness};
-use super::rollout::Who;
+use super::rollout::ChildId;
 use super::spec::Spec;
 use crate::balancer::{self, ConfigFile, Expected, Inspection, Override};
 use crate::haproxy_api::{RuntimeError, Socket};
@@ -75,14 +75,14 @@ pub(super) enum Finding {
 /// A finding that counts, in the state file: a supervisor that adopts the balancer uses it until
 /// its own inspection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Remembered {
+pub(super) struct SavedOverride {
     pub(super) instance: usize,
     pub(super) finding: Finding,
 }
 
 /// The result of an inspection of an instance.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(super) enum Observation {
     /// Its runtime API answered; its files were checked, too.
     Api {
         inspection: Inspection,
@@ -100,11 +100,11 @@ pub(super) enum Seen {
 
 /// The findings at each balancer instance.
 pub(super) struct Overrides {
-    sightings: Sightings<Who, Finding>,
+    sightings: Sightings<ChildId, Finding>,
     /// The findings of the last inspection of each instance, and when that inspection began.
-    reports: BTreeMap<Who, (Instant, BTreeSet<Finding>)>,
+    reports: BTreeMap<ChildId, (Instant, BTreeSet<Finding>)>,
     /// Instances that are being inspected.
-    asking: BTreeSet<Who>,
+    under_way: BTreeSet<ChildId>,
     asked: Instant,
     next: Instant,
 }
@@ -115,29 +115,30 @@ impl Overrides {
         Overrides {
             sightings: Sightings::new(),
             reports: BTreeMap::new(),
-            asking: BTreeSet::new(),
+            under_way: BTreeSet::new(),
             asked: now,
             next: now,
         }
     }
 
     /// The findings that count, for the state file.
-    pub(super) fn to_remember(&self) -> Vec<Remembered> {
-        let remembered = self.confirmed().filter_map(|(who, finding)| match who {
-            Who::Balancer(instance) => Some(Remembered {
+    pub(super) fn to_save(&self) -> Vec<SavedOverride> {
+        let remembered = self.confirmed().filter_map(|(id, finding)| match id {
+            ChildId::Balancer(instance) => Some(SavedOverride {
                 instance,
                 finding: finding.clone(),
             }),
-            Who::Node(_) | Who::Retired(_) => None,
+            ChildId::Node(_) | ChildId::Retired(_) => None,
         });
         remembered.collect()
     }
 
     /// Findings that counted for the previous supervisor count until an inspection does not find
     /// them.
-    pub(super) fn recall<'a>(&mut self, remembered: impl IntoIterator<Item = &'a Remembered>) {
-        for Remembered { instance, finding } in remembered {
-            self.sightings.recall(Who::Balancer(*instance), finding.clone());
+    pub(super) fn restore<'a>(&mut self, remembered: impl IntoIterator<Item = &'a SavedOverride>) {
+        for SavedOverride { instance, finding } in remembered {
+            self.sightings
+                .restore(ChildId::Balancer(*instance), finding.clone());
         }
     }
 
@@ -147,13 +148,13 @@ impl Overrides {
     }
 
     /// The instance is gone, or another process takes its place.
-    pub(super) fn forget(&mut self, who: Who) {
-        self.sightings.forget(who);
-        self.reports.remove(&who);
+    pub(super) fn forget(&mut self, id: ChildId) {
+        self.sightings.forget(id);
+        self.reports.remove(&id);
     }
 
     /// The findings that count, with their instance.
-    pub(super) fn confirmed(&self) -> impl Iterator<Item = (Who, &Finding)> {
+    pub(super) fn confirmed(&self) -> impl Iterator<Item = (ChildId, &Finding)> {
         self.sightings.confirmed()
     }
 
@@ -169,9 +170,9 @@ impl Overrides {
     // Private
 
     /// The findings about the node that count.
-    fn of_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (Who, &'a Override)> {
-        self.confirmed().filter_map(move |(who, finding)| match finding {
-            Finding::Server(found) if found.node == node => Some((who, found)),
+    fn of_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = (ChildId, &'a Override)> {
+        self.confirmed().filter_map(move |(id, finding)| match finding {
+            Finding::Server(found) if found.node == node => Some((id, found)),
             _ => None,
         })
     }
@@ -185,55 +186,55 @@ impl Core {
         }
         self.overrides.asked = now;
         self.overrides.next = now + INTERVAL;
-        self.notice_out_of_sync(now);
-        let instances: Vec<Who> = self.sync_tasks.keys().copied().collect();
-        for who in instances {
-            let Some(asking) = self.inspection(who) else {
+        self.update_out_of_sync(now);
+        let instances: Vec<ChildId> = self.sync_tasks.keys().copied().collect();
+        for id in instances {
+            let Some(inspector) = self.inspector(id) else {
                 continue;
             };
-            if self.overrides.asking.insert(who) {
-                let news = self.news.clone();
+            if self.overrides.under_way.insert(id) {
+                let events = self.events.clone();
                 tokio::spawn(async move {
-                    let seen = asking.seen().await;
+                    let observation = inspector.inspect().await;
                     let inspected = CoreEvent::Inspected {
-                        who,
+                        id,
                         asked: now,
-                        seen,
+                        observation,
                     };
-                    let _nobody_listens_after_the_end = news.send(inspected).await;
+                    let _nobody_listens_after_the_end = events.send(inspected).await;
                 });
             }
         }
     }
 
     /// An inspection has ended.
-    pub(super) fn inspected(&mut self, who: Who, asked: Instant, seen: Seen, now: Instant) {
-        self.overrides.asking.remove(&who);
+    pub(super) fn inspected(&mut self, id: ChildId, asked: Instant, observation: Observation, now: Instant) {
+        self.overrides.under_way.remove(&id);
         // A comparison needs the settings that were sent to the instance.
         let is_told_all = self
-            .heard
-            .get(&who)
-            .is_some_and(|told| told.len() == self.setting.cluster.nodes.len());
-        if !self.sync_tasks.contains_key(&who) || !is_told_all {
+            .accepted
+            .get(&id)
+            .is_some_and(|accepted| accepted.len() == self.spec.cluster.nodes.len());
+        if !self.sync_tasks.contains_key(&id) || !is_told_all {
             return;
         }
-        let found = match seen {
-            Seen::Unknown => return,
-            Seen::Files(edited) => edited,
-            Seen::Leaving => BTreeSet::from([Finding::Leaving]),
-            Seen::Unreachable(socket) => BTreeSet::from([Finding::Unreachable(socket)]),
-            Seen::Api { inspection, edited } => {
-                let mut found = self.compared(who, &inspection);
+        let found = match observation {
+            Observation::Unknown => return,
+            Observation::Files(edited) => edited,
+            Observation::Leaving => BTreeSet::from([Finding::Leaving]),
+            Observation::Unreachable(socket) => BTreeSet::from([Finding::Unreachable(socket)]),
+            Observation::Api { inspection, edited } => {
+                let mut found = self.compared(id, &inspection);
                 found.extend(edited);
                 found
             }
         };
-        if self.is_settled(who) {
-            self.overrides.sightings.saw(who, &found, now);
+        if self.is_settled(id) {
+            self.overrides.sightings.saw(id, &found, now);
         } else {
-            self.overrides.sightings.missed(who, &found);
+            self.overrides.sightings.missed(id, &found);
         }
-        self.overrides.reports.insert(who, (asked, found));
+        self.overrides.reports.insert(id, (asked, found));
         self.replace_leaving(now);
     }
 
@@ -244,19 +245,19 @@ impl Core {
         node: &str,
         since: Instant,
         now: Instant,
-    ) -> Option<Vec<(Who, Override)>> {
+    ) -> Option<Vec<(ChildId, Override)>> {
         let is_drained = self.drains.contains_key(node);
         let mut objections = Vec::new();
-        let instances = self.sync_tasks.keys().filter(|who| !self.is_deaf(**who));
-        for who in instances {
-            let report = self.overrides.reports.get(who);
+        let instances = self.sync_tasks.keys().filter(|id| !self.is_left_out(**id));
+        for id in instances {
+            let report = self.overrides.reports.get(id);
             let Some((_, found)) = report.filter(|(asked, _)| *asked >= since) else {
                 self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
                 return None;
             };
             objections.extend(found.iter().filter_map(|finding| match finding {
                 Finding::Server(found) if found.node == node && found.setting.takes_out() != is_drained => {
-                    Some((*who, found.clone()))
+                    Some((*id, found.clone()))
                 }
                 _ => None,
             }));
@@ -269,10 +270,13 @@ impl Core {
 
     /// Whether every balancer instance was inspected, as it is now, after `since`.
     pub(super) fn is_inspected_since(&mut self, since: Instant, now: Instant) -> bool {
-        let mut wanted = self.children.keys().filter(|who| matches!(who, Who::Balancer(_)));
-        let is_inspected = wanted.all(|who| {
-            let report = self.overrides.reports.get(who);
-            self.is_deaf(*who) || report.is_some_and(|(asked, _)| *asked >= since)
+        let mut wanted = self
+            .children
+            .keys()
+            .filter(|id| matches!(id, ChildId::Balancer(_)));
+        let is_inspected = wanted.all(|id| {
+            let report = self.overrides.reports.get(id);
+            self.is_left_out(*id) || report.is_some_and(|(asked, _)| *asked >= since)
         });
         if !is_inspected {
             self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
@@ -282,7 +286,7 @@ impl Core {
 
     /// Whether others keep new connections from the node.
     pub(super) fn is_taken_out(&self, index: usize) -> bool {
-        let name = &self.setting.cluster.nodes[index].name;
+        let name = &self.spec.cluster.nodes[index].name;
         self.overrides
             .of_node(name)
             .any(|(_, found)| found.setting.takes_out())
@@ -290,7 +294,7 @@ impl Core {
 
     /// Whether a finding exists that a reload repairs although the profile is the same: an edited
     /// file, or a missing runtime API, frontend or server.
-    pub(super) fn is_tampered_with(&self) -> bool {
+    pub(super) fn needs_rewrite(&self) -> bool {
         self.overrides.confirmed().any(|(_, finding)| match finding {
             Finding::Edited { .. } | Finding::Unreachable(_) | Finding::ClosedFrontend(_) => true,
             Finding::Server(found) => found.setting == balancer::Setting::Deleted,
@@ -301,48 +305,47 @@ impl Core {
     /// Whether the instance runs and its runtime API is gone.
     pub(super) fn is_unreachable(&self, instance: usize) -> bool {
         let mut found = self.overrides.confirmed();
-        found.any(|(who, finding)| {
-            who == Who::Balancer(instance) && matches!(finding, Finding::Unreachable(_))
+        found.any(|(id, finding)| {
+            id == ChildId::Balancer(instance) && matches!(finding, Finding::Unreachable(_))
         })
     }
 
     // Private
 
     /// What an inspection of the instance needs.
-    fn inspection(&self, who: Who) -> Option<Asking> {
-        let Who::Balancer(instance) = who else { return None };
-        let told = self.heard.get(&who).cloned().unwrap_or_default();
-        Some(Asking {
-            setting: self.setting.clone(),
-            socket: self.setting.socket(instance),
-            sign: self.setting.sign(instance),
-            listener: self.setting.own_listener(),
-            master: self.children.get(&who).and_then(Child::process),
+    fn inspector(&self, id: ChildId) -> Option<Inspector> {
+        let ChildId::Balancer(instance) = id else {
+            return None;
+        };
+        let accepted = self.accepted.get(&id).cloned().unwrap_or_default();
+        Some(Inspector {
+            spec: self.spec.clone(),
+            socket: self.spec.socket(instance),
+            readiness: self.spec.readiness(instance),
+            listener: self.spec.own_listener(),
+            master: self.children.get(&id).and_then(Child::process),
             // All instances have the same files.
             files: if instance == 0 {
                 self.files.clone()
             } else {
                 Vec::new()
             },
-            told,
+            accepted,
         })
     }
 
     /// The differences between the instance's state and the settings that were sent to it.
-    fn compared(&self, who: Who, inspection: &Inspection) -> BTreeSet<Finding> {
-        let orders = self
-            .setting
-            .balancer
-            .orders(&self.setting.cluster, &self.setting.run_dir);
-        let told = self.heard.get(&who).into_iter().flatten();
-        let servers = told.flat_map(|(node, view)| {
+    fn compared(&self, id: ChildId, inspection: &Inspection) -> BTreeSet<Finding> {
+        let orders = self.spec.balancer.orders(&self.spec.cluster, &self.spec.run_dir);
+        let accepted = self.accepted.get(&id).into_iter().flatten();
+        let servers = accepted.flat_map(|(node, state)| {
             let expected = Expected {
-                drained: view.drained,
-                up: view.health == NodeHealth::Up,
+                drained: state.drained,
+                up: state.health == NodeHealth::Up,
             };
             orders.overrides(inspection, node, expected)
         });
-        let closed = inspection.closed_frontends(self.setting.frontends());
+        let closed = inspection.closed_frontends(self.spec.frontends());
         let servers = servers.map(Finding::Server);
         servers
             .chain(closed.into_iter().map(Finding::ClosedFrontend))
@@ -350,9 +353,9 @@ impl Core {
     }
 
     /// Whether the instance received all settings, and nothing in progress changes it.
-    fn is_settled(&self, who: Who) -> bool {
-        let is_told = || self.heard.get(&who) == Some(&*self.opinion.borrow());
-        self.ending.is_none()
+    fn is_settled(&self, id: ChildId) -> bool {
+        let is_told = || self.accepted.get(&id) == Some(&*self.desired.borrow());
+        self.shutdown.is_none()
             && self.rollout.outcome.is_some()
             && !self.is_reloading()
             && self.next_reload.is_none()
@@ -362,32 +365,32 @@ impl Core {
 }
 
 /// What an inspection needs.
-struct Asking {
-    setting: std::sync::Arc<Spec>,
+struct Inspector {
+    spec: std::sync::Arc<Spec>,
     /// Its runtime API, if it has one.
     socket: Option<PathBuf>,
     /// The socket that shows that the instance serves.
-    sign: Readiness,
+    readiness: Readiness,
     /// The address where clients connect, if no other process listens there, too.
     listener: Option<SocketAddr>,
     master: Option<Identity>,
     /// The files that the balancer reads.
     files: Vec<ConfigFile>,
-    told: DesiredStates,
+    accepted: DesiredStates,
 }
 
-impl Asking {
-    async fn seen(self) -> Seen {
+impl Inspector {
+    async fn inspect(self) -> Observation {
         let Some(path) = self.socket.clone() else {
-            return match self.sign.is_unreachable().await {
-                Some(_) if self.is_leaving(false).await => Seen::Leaving,
-                _ => Seen::Files(self.edited().await),
+            return match self.readiness.is_unreachable().await {
+                Some(_) if self.is_leaving(false).await => Observation::Leaving,
+                _ => Observation::Files(self.edited().await),
             };
         };
         let socket = Socket::new(&path);
         let read = tokio::time::timeout(ANSWER_TIMEOUT, Inspection::read(&socket)).await;
         match read {
-            Ok(Ok(inspection)) => Seen::Api {
+            Ok(Ok(inspection)) => Observation::Api {
                 inspection,
                 edited: self.edited().await,
             },
@@ -397,12 +400,12 @@ impl Asking {
                 // file.
                 let is_left = source.kind() == io::ErrorKind::ConnectionRefused;
                 if self.is_leaving(is_left).await {
-                    Seen::Leaving
+                    Observation::Leaving
                 } else {
-                    Seen::Unreachable(path)
+                    Observation::Unreachable(path)
                 }
             }
-            Ok(Err(_)) | Err(_) => Seen::Unknown,
+            Ok(Err(_)) | Err(_) => Observation::Unknown,
         }
     }
 
@@ -419,9 +422,9 @@ impl Asking {
     /// Files that were edited, and, for a balancer that reads its orders from files, suspended
     /// processes.
     async fn edited(self) -> BTreeSet<Finding> {
-        let look = move || {
+        let snapshot = move || {
             let goes_by_files = self.socket.is_none();
-            let Ok(ordered) = orders(&self.setting, &runtime_sync::away(&self.told)) else {
+            let Ok(ordered) = orders(&self.spec, &runtime_sync::away(&self.accepted)) else {
                 return BTreeSet::new();
             };
             // The file with the orders for a balancer with a runtime API has other writers, too: a
@@ -437,7 +440,7 @@ impl Asking {
                 files.extend(ordered);
             }
             let master = self.master.filter(|_| goes_by_files);
-            let mut findings = files::edited(&files, master, &self.setting.cluster);
+            let mut findings = files::edited(&files, master, &self.spec.cluster);
             if let Some(master) = master {
                 findings.extend(suspended(master).into_iter().map(|pid| Finding::Suspended {
                     pid,
@@ -446,6 +449,6 @@ impl Asking {
             }
             findings
         };
-        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+        tokio::task::spawn_blocking(snapshot).await.unwrap_or_default()
     }
 }

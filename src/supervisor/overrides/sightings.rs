@@ -30,7 +30,7 @@ impl<P: Copy + Ord, F: Clone + Ord> Sightings<P, F> {
     }
 
     /// A finding that was confirmed before counts until it is not seen.
-    pub(super) fn recall(&mut self, place: P, finding: F) {
+    pub(super) fn restore(&mut self, place: P, finding: F) {
         self.confirmed.insert((place, finding));
     }
 
@@ -107,8 +107,8 @@ mod tests {
     fn what_is_recalled_counts_until_it_is_not_seen() {
         let began = Instant::now();
         let mut sightings = Sightings::new();
-        sightings.recall(1, "maint");
-        sightings.recall(1, "weight");
+        sightings.restore(1, "maint");
+        sightings.restore(1, "weight");
         sightings.saw(1, &BTreeSet::from(["maint"]), began);
         assert_eq!(confirmed(&sightings), [(1, "maint")]);
         sightings.missed(1, &BTreeSet::new());

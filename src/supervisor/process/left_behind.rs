@@ -12,7 +12,7 @@ use super::stop_sequence::StopSequence;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// Processes of children, and the descendants of those that have ended.
 #[derive(Default)]
@@ -23,15 +23,15 @@ pub(in crate::supervisor) struct LeftBehind {
 
 /// The ending of the processes that one process has left.
 struct Ending {
-    who: Who,
+    id: ChildId,
     /// How the process ended; reported to the child when nothing is left.
     how: Option<String>,
 }
 
 impl LeftBehind {
     /// Whether processes that the child has left are still to end.
-    pub(in crate::supervisor) fn has(&self, who: Who) -> bool {
-        self.ending.values().any(|ending| ending.who == who)
+    pub(in crate::supervisor) fn has(&self, id: ChildId) -> bool {
+        self.ending.values().any(|ending| ending.id == id)
     }
 
     /// Whether no process is to end.
@@ -42,8 +42,8 @@ impl LeftBehind {
 
 impl Core {
     /// The descendants of the child's `process`.
-    pub(in crate::supervisor) fn descendants(&mut self, who: Who, process: Identity) -> Descendants {
-        let (run, name) = (&self.setting.launch.run_id, self.setting.name(who));
+    pub(in crate::supervisor) fn descendants(&mut self, id: ChildId, process: Identity) -> Descendants {
+        let (run, name) = (&self.spec.launch.run_id, self.spec.name(id));
         let descendants = self.left_behind.descendants.entry(process);
         descendants
             .or_insert_with(|| Descendants::of_child(run, name, process))
@@ -51,12 +51,12 @@ impl Core {
     }
 
     /// Sends `signal` to the child's `process` and to all that it has started.
-    pub(in crate::supervisor) fn signal(&mut self, who: Who, process: Identity, signal: Signal) {
+    pub(in crate::supervisor) fn signal(&mut self, id: ChildId, process: Identity, signal: Signal) {
         if self.left_behind.ending.contains_key(&process) {
             // The processes that it has left are being ended already.
             return;
         }
-        let (descendants, title) = (self.descendants(who, process), self.setting.title(who));
+        let (descendants, title) = (self.descendants(id, process), self.spec.title(id));
         tokio::task::spawn_blocking(move || {
             if let Err(error) = descendants.signal(signal) {
                 tracing::error!(child = title, %signal, "cannot send the signal: {error}");
@@ -68,57 +68,60 @@ impl Core {
     /// Returns whether the child learns of the end only when that is done.
     pub(in crate::supervisor) fn end_left_behind(
         &mut self,
-        who: Who,
+        id: ChildId,
         process: Identity,
         how: &str,
         now: Instant,
     ) -> bool {
-        let state = self.children.get(&who).map(|child| &child.state);
-        let (waits, first, ladder) = match (state, who) {
+        let state = self.children.get(&id).map(|child| &child.state);
+        let (waits, first, stop_sequence) = match (state, id) {
             // They got the stop signal together with the child, and get as much time as it would
             // have had.
-            (Some(State::Stopping { ladder, until, .. }), Who::Node(_)) => {
-                (true, until.saturating_duration_since(now), ladder.clone())
-            }
+            (
+                Some(State::Stopping {
+                    stop_sequence, until, ..
+                }),
+                ChildId::Node(_),
+            ) => (true, until.saturating_duration_since(now), stop_sequence.clone()),
             (Some(State::Stopping { .. }), _) => (true, Duration::ZERO, left_behind()),
             _ => (false, Duration::ZERO, left_behind()),
         };
-        let descendants = self.descendants(who, process);
+        let descendants = self.descendants(id, process);
         let how = waits.then(|| how.to_owned());
-        self.left_behind.ending.insert(process, Ending { who, how });
-        let (title, news) = (self.setting.title(who), self.news.clone());
+        self.left_behind.ending.insert(process, Ending { id, how });
+        let (title, events) = (self.spec.title(id), self.events.clone());
         tokio::spawn(async move {
-            if let Err(error) = end(descendants, first, ladder).await {
+            if let Err(error) = end(descendants, first, stop_sequence).await {
                 tracing::error!(
                     child = title,
                     "cannot end the processes that it left running: {error}"
                 );
             }
-            let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeft { process }).await;
+            let _nobody_listens_after_the_end = events.send(CoreEvent::DescendantsEnded { process }).await;
         });
         waits
     }
 
     /// All processes that a child's `process` has left have ended.
-    pub(in crate::supervisor) fn nothing_left(&mut self, process: Identity, now: Instant) {
+    pub(in crate::supervisor) fn descendants_ended(&mut self, process: Identity, now: Instant) {
         self.left_behind.descendants.remove(&process);
         let Some(ending) = self.left_behind.ending.remove(&process) else {
             return;
         };
         if let Some(how) = ending.how {
-            self.apply(ending.who, Event::Ended(how), now);
+            self.apply(ending.id, Event::Ended(how), now);
         }
     }
 
     /// Ends all processes that the children of this run have left, such as an `epmd`, once no child
     /// runs any more.
     pub(in crate::supervisor) fn end_all_left_behind(&self) {
-        let (run, news) = (self.setting.launch.run_id.clone(), self.news.clone());
+        let (run, events) = (self.spec.launch.run_id.clone(), self.events.clone());
         tokio::spawn(async move {
             if let Err(error) = end(Descendants::of_run(&run), Duration::ZERO, left_behind()).await {
                 tracing::error!("cannot end the processes that children left running: {error}");
             }
-            let _nobody_listens_after_the_end = news.send(CoreEvent::NothingLeftOfAll).await;
+            let _nobody_listens_after_the_end = events.send(CoreEvent::AllDescendantsEnded).await;
         });
     }
 }

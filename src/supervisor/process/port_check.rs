@@ -40,10 +40,10 @@ pub(in crate::supervisor) async fn taken(addresses: Vec<SocketAddr>, ours: BTree
             return None;
         }
         if Instant::now() >= deadline {
-            let words = held
+            let text = held
                 .iter()
                 .map(|(address, holder)| format!("{address} is taken by {holder}"));
-            return Some(words.collect::<Vec<_>>().join(", "));
+            return Some(text.collect::<Vec<_>>().join(", "));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -16,7 +16,7 @@ impl StopSequence {
     }
 
     /// The next signal, and the time until the one after it.
-    pub(in crate::supervisor) fn climb(&mut self) -> (Signal, Duration) {
+    pub(in crate::supervisor) fn next_signal(&mut self) -> (Signal, Duration) {
         // A process that SIGKILL does not end is stuck in the kernel; SIGKILL is then sent again.
         const AFTER_KILL: Duration = Duration::from_secs(1);
         if self.0.is_empty() {
@@ -33,12 +33,15 @@ mod tests {
 
     #[test]
     fn it_ends_in_sigkill_again_and_again() {
-        let mut ladder = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
-        assert_eq!(ladder.climb(), (Signal::SIGTERM, Duration::from_secs(2)));
+        let mut stop_sequence = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         assert_eq!(
-            (ladder.climb().0, ladder.climb().0),
+            stop_sequence.next_signal(),
+            (Signal::SIGTERM, Duration::from_secs(2))
+        );
+        assert_eq!(
+            (stop_sequence.next_signal().0, stop_sequence.next_signal().0),
             (Signal::SIGKILL, Signal::SIGKILL)
         );
-        assert_eq!(StopSequence::kill().climb().0, Signal::SIGKILL);
+        assert_eq!(StopSequence::kill().next_signal().0, Signal::SIGKILL);
     }
 }

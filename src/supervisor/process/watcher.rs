@@ -15,7 +15,7 @@ use crate::probe::Probe;
 use crate::supervisor::event::CoreEvent;
 
 /// Time between two checks of a process that has not answered yet.
-const ASK_AGAIN: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// What a process must answer to be ready.
 pub(in crate::supervisor) enum Ready {
@@ -29,17 +29,17 @@ pub(in crate::supervisor) enum Ready {
 }
 
 /// Sends events of the process until it has ended.
-pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mpsc::Sender<CoreEvent>) {
+pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: mpsc::Sender<CoreEvent>) {
     let identity = process.identity();
     tokio::spawn(async move {
-        let asking = tokio::spawn(ask(identity, ready, news.clone()));
+        let asking = tokio::spawn(ask(identity, ready, events.clone()));
         let how = match process.ended().await {
             Ok(Some(status)) => ending(status),
             Ok(None) => "ended; exit status unknown, because another supervisor started it".to_owned(),
             Err(error) => format!("cannot be watched: {error}"),
         };
         asking.abort();
-        let _nobody_listens_after_the_end = news
+        let _nobody_listens_after_the_end = events
             .send(CoreEvent::Ended {
                 process: identity,
                 how,
@@ -50,7 +50,7 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, news: mps
 
 // Private
 
-async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<CoreEvent>) {
+async fn ask(process: Identity, ready: Ready, events: mpsc::Sender<CoreEvent>) {
     let mut doubt = None;
     let answered = loop {
         match lacks(process, &ready).await {
@@ -58,12 +58,12 @@ async fn ask(process: Identity, ready: Ready, news: mpsc::Sender<CoreEvent>) {
             Some(why) if doubt.as_ref() == Some(&why) => {}
             Some(why) => {
                 doubt = Some(why.clone());
-                let _nobody_listens_after_the_end = news.send(CoreEvent::Doubted { process, why }).await;
+                let _nobody_listens_after_the_end = events.send(CoreEvent::NotReady { process, why }).await;
             }
         }
-        tokio::time::sleep(ASK_AGAIN).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     };
-    let _nobody_listens_after_the_end = news.send(answered).await;
+    let _nobody_listens_after_the_end = events.send(answered).await;
 }
 
 /// Every probe was answered. Checks whether the process itself answered.
@@ -74,7 +74,7 @@ async fn answer(process: Identity, ready: Ready) -> CoreEvent {
     let addresses: Vec<_> = probes.iter().map(|probe| probe.target).collect();
     let asked = move || answering(&addresses, process, &descendants);
     match tokio::task::spawn_blocking(asked).await {
-        Ok(Answering::Another(why)) => CoreEvent::Usurped { process, why },
+        Ok(Answering::Another(why)) => CoreEvent::AnsweredByAnother { process, why },
         Ok(Answering::Unseen(why)) => CoreEvent::Answered {
             process,
             note: Some(why),
@@ -94,7 +94,7 @@ async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
             }
             None
         }
-        Ready::Balancer(sign) => sign.lacks(process).await,
+        Ready::Balancer(readiness) => readiness.lacks(process).await,
     }
 }
 

@@ -11,17 +11,17 @@ use crate::balancer::ReloadBy;
 use crate::haproxy_api::{RuntimeError, Socket};
 use crate::platform::Identity;
 use crate::supervisor::balancer_link::config_files::write_all;
-use crate::supervisor::balancer_link::worker_reload::turn_over;
+use crate::supervisor::balancer_link::worker_reload::reload_workers;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::Child;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// The only instance: several instances are replaced by successors instead.
-const BALANCER: Who = Who::Balancer(0);
+const BALANCER: ChildId = ChildId::Balancer(0);
 
 /// How the running instance is made to read its files again.
-enum Told {
+enum RereadBy {
     ByApi(PathBuf),
     BySignal {
         master: Identity,
@@ -32,20 +32,20 @@ enum Told {
 
 impl Core {
     /// Writes the files, and makes the running instance read them.
-    pub(in crate::supervisor) fn tell_to_reread(&mut self, now: Instant) {
-        let told = self.told_to_reread();
+    pub(in crate::supervisor) fn begin_reread(&mut self, now: Instant) {
+        let method = self.how_to_reread();
         let Some(reload) = &self.reload else { return };
-        self.log_starts.insert(BALANCER, log_end(&self.setting));
+        self.log_starts.insert(BALANCER, log_end(&self.spec));
         let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
         // It would write the previous files. An order that waits for that update waits for the next
         // one.
-        self.silence(BALANCER);
-        match written.and(told) {
-            Ok(told) => {
-                let news = self.news.clone();
+        self.end_sync(BALANCER);
+        match written.and(method) {
+            Ok(method) => {
+                let events = self.events.clone();
                 tokio::spawn(async move {
-                    let outcome = told.done().await;
-                    let _nobody_listens_after_the_end = news.send(CoreEvent::Reread(outcome)).await;
+                    let outcome = method.reread().await;
+                    let _nobody_listens_after_the_end = events.send(CoreEvent::Reread(outcome)).await;
                 });
             }
             Err(why) => self.reread(Err(why), now),
@@ -67,26 +67,26 @@ impl Core {
     // Private
 
     /// How the instance can be reached now: the new files may name another socket.
-    fn told_to_reread(&self) -> Result<Told, String> {
+    fn how_to_reread(&self) -> Result<RereadBy, String> {
         let process = self.children.get(&BALANCER).and_then(Child::process);
-        match (self.setting.balancer.reload(), self.setting.socket(0), process) {
-            (ReloadBy::Workers(signal), _, Some(master)) => Ok(Told::BySignal {
+        match (self.spec.balancer.reload(), self.spec.socket(0), process) {
+            (ReloadBy::Workers(signal), _, Some(master)) => Ok(RereadBy::BySignal {
                 master,
                 signal,
-                log: self.setting.balancer_log(),
+                log: self.spec.balancer_log(),
             }),
-            (_, Some(socket), Some(_)) => Ok(Told::ByApi(socket)),
+            (_, Some(socket), Some(_)) => Ok(RereadBy::ByApi(socket)),
             (_, None, Some(_)) => Err("it has no runtime API".to_owned()),
             (_, _, None) => Err("the running instance has ended".to_owned()),
         }
     }
 }
 
-impl Told {
-    async fn done(self) -> Result<(), String> {
+impl RereadBy {
+    async fn reread(self) -> Result<(), String> {
         match self {
-            Told::ByApi(socket) => Socket::new(socket).reload().await.map_err(words),
-            Told::BySignal { master, signal, log } => turn_over(master, signal, &log).await,
+            RereadBy::ByApi(socket) => Socket::new(socket).reload().await.map_err(text),
+            RereadBy::BySignal { master, signal, log } => reload_workers(master, signal, &log).await,
         }
     }
 }
@@ -94,7 +94,7 @@ impl Told {
 // Private
 
 /// Why the running instance did not reload, as text.
-fn words(error: RuntimeError) -> String {
+fn text(error: RuntimeError) -> String {
     match error {
         RuntimeError::Refused { source, .. } => source.to_string(),
         other => other.to_string(),

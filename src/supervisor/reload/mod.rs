@@ -18,7 +18,7 @@ use super::prepare::Prepared;
 use super::process::child::{Child, State};
 use super::reload::rolling::Rolling;
 use super::reload::state::{Phase, Reload, Reply, answer};
-use super::rollout::Who;
+use super::rollout::ChildId;
 use super::spec::Spec;
 use crate::api::{Refusal, Reloaded};
 use crate::balancer::ReloadBy;
@@ -46,8 +46,9 @@ impl Core {
             self.next_reload = Some(Reload::new(prepared, reply, now));
             return;
         }
-        let rests =
-            |(who, child): (&Who, &Child)| !matches!(who, Who::Balancer(_)) || child.state == State::Stopped;
+        let rests = |(id, child): (&ChildId, &Child)| {
+            !matches!(id, ChildId::Balancer(_)) || child.state == State::Stopped
+        };
         match self.first_to_reload() {
             Some(_) => self.reload = Some(Reload::new(prepared, reply, now)),
             None if self.children.iter().all(rests) => {
@@ -61,7 +62,7 @@ impl Core {
                 let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
             }
             None => {
-                let error = format!("{} does not run", self.setting.balancer.kind());
+                let error = format!("{} does not run", self.spec.balancer.kind());
                 let hint = Some("it is being restarted; try again".to_owned());
                 let _nobody_waits = reply.send(Err(Refusal { error, hint }));
             }
@@ -74,27 +75,27 @@ impl Core {
     }
 
     /// Does what is due for the reload.
-    pub(in crate::supervisor) fn go_on_with_reload(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn advance_reload(&mut self, now: Instant) {
         self.children
-            .retain(|who, child| !matches!(who, Who::Retired(_)) || child.state != State::Stopped);
-        if self.ending.is_some() {
+            .retain(|id, child| !matches!(id, ChildId::Retired(_)) || child.state != State::Stopped);
+        if self.shutdown.is_some() {
             return self.abandon_reload();
         }
-        self.go_on_with_rolling(now);
+        self.advance_rolling(now);
         if !self.is_reloading() && self.first_to_reload().is_some() {
             self.reload = self.next_reload.take();
         }
         let first = self.first_to_reload();
         let settled = first.map_or(now, |(_, since)| self.settled(since));
-        let is_tampered_with = self.is_tampered_with();
+        let needs_rewrite = self.needs_rewrite();
         let is_unreachable = first.is_some_and(|(instance, _)| self.is_unreachable(instance));
         let Some(reload) = &mut self.reload else { return };
         match &mut reload.phase {
             Phase::Waiting { until } if now < settled => *until = settled,
             Phase::Waiting { .. } => {
                 reload.instance = first.map_or(0, |(instance, _)| instance);
-                let changes = self.files != reload.prepared.files || is_tampered_with;
-                match self.setting.balancer.reload() {
+                let changes = self.files != reload.prepared.files || needs_rewrite;
+                match self.spec.balancer.reload() {
                     _ if !changes => self.reload_done(None, now),
                     _ if is_unreachable => self.reload_aside(now),
                     ReloadBy::Successor { .. } => {
@@ -103,12 +104,12 @@ impl Core {
                         self.save_states(instance);
                     }
                     ReloadBy::Itself | ReloadBy::Workers(_) => {
-                        reload.phase = Phase::Telling;
-                        self.tell_to_reread(now);
+                        reload.phase = Phase::Rereading;
+                        self.begin_reread(now);
                     }
                 }
             }
-            phase => phase.go_on(now),
+            phase => phase.advance(now),
         }
     }
 
@@ -123,18 +124,18 @@ impl Core {
     /// The reload has failed: the old configuration stays in force, and is written back to disk.
     pub(in crate::supervisor) fn reload_failed(&mut self, why: &str, now: Instant) {
         let Some(reload) = self.reload.take() else { return };
-        if let Err(error) = write_files(&self.setting, &self.files, &self.away()) {
+        if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
             tracing::error!("cannot write back the old configuration: {error}");
         }
-        if let Some(listening) = &mut self.listening {
-            listening.keep_only(&self.setting);
+        if let Some(shared_listeners) = &mut self.shared_listeners {
+            shared_listeners.keep_only(&self.spec);
         }
-        let who = Who::Balancer(reload.instance);
-        let since = self.log_starts.get(&who).copied().unwrap_or(0);
-        let said = tail(&self.setting.balancer_log(), since, LOG_LINES);
-        let said: String = said.iter().flat_map(|line| ["\n    ", line]).collect();
+        let id = ChildId::Balancer(reload.instance);
+        let since = self.log_starts.get(&id).copied().unwrap_or(0);
+        let lines = tail(&self.spec.balancer_log(), since, LOG_LINES);
+        let lines: String = lines.iter().flat_map(|line| ["\n    ", line]).collect();
         tracing::error!("not reloaded: {why}");
-        let error = format!("not reloaded: {why}{said}");
+        let error = format!("not reloaded: {why}{lines}");
         let hint = Some("the old configuration is still in force".to_owned());
         answer(reload.into_parts().1, &Err(Refusal { error, hint }));
         self.update_desired_states(now);
@@ -155,20 +156,20 @@ impl Core {
 
     /// When an instance that has run since `since` may be reloaded.
     pub(in crate::supervisor) fn settled(&self, since: Instant) -> Instant {
-        match self.setting.balancer.reload() {
+        match self.spec.balancer.reload() {
             ReloadBy::Successor { settled } => since + settled,
             ReloadBy::Itself | ReloadBy::Workers(_) => since,
         }
     }
 
     pub(in crate::supervisor) fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
-        let Prepared { setting, files, .. } = prepared;
-        let setting = Arc::new(setting);
-        for (index, node) in setting.cluster.nodes.iter().enumerate() {
-            self.vitals[index].ask_as(setting.probes(node), now);
+        let Prepared { spec, files, .. } = prepared;
+        let spec = Arc::new(spec);
+        for (index, node) in spec.cluster.nodes.iter().enumerate() {
+            self.probes[index].set_probes(spec.probes(node), now);
         }
-        self.published.store(setting.clone());
-        self.setting = setting;
+        self.published.store(spec.clone());
+        self.spec = spec;
         self.files = files;
     }
 
@@ -185,7 +186,7 @@ impl Core {
         }
         let new = self.replace(instance, now);
         match new {
-            Some(process) if self.setting.plan.balancer.instances > 1 => self.roll(process, now),
+            Some(process) if self.spec.plan.balancer.instances > 1 => self.roll(process, now),
             new => self.reload_done(new.map(|process| process.pid), now),
         }
     }
@@ -196,9 +197,9 @@ impl Core {
         let up = self
             .children
             .iter()
-            .filter_map(|(who, child)| match (who, &child.state) {
-                (Who::Balancer(instance), State::Up { since, .. }) => {
-                    Some((self.is_silent(*who), *instance, *since))
+            .filter_map(|(id, child)| match (id, &child.state) {
+                (ChildId::Balancer(instance), State::Up { since, .. }) => {
+                    Some((self.is_silent(*id), *instance, *since))
                 }
                 _ => None,
             });
@@ -226,6 +227,6 @@ impl Core {
 }
 
 /// The end of the balancer's log: its messages about this reload begin there.
-pub(in crate::supervisor) fn log_end(setting: &Spec) -> u64 {
-    std::fs::metadata(setting.balancer_log()).map_or(0, |log| log.len())
+pub(in crate::supervisor) fn log_end(spec: &Spec) -> u64 {
+    std::fs::metadata(spec.balancer_log()).map_or(0, |log| log.len())
 }

@@ -18,7 +18,7 @@ use crate::api::Reloaded;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::process::child::{Child, State};
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// Wait before another attempt for an instance that could not be replaced.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,9 +79,9 @@ impl Core {
         let Some(reload) = self.reload.take() else { return };
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        let running = self.children.iter().filter_map(|(who, child)| match who {
-            Who::Balancer(instance) => Some((*instance, child.process()?)),
-            Who::Node(_) | Who::Retired(_) => None,
+        let running = self.children.iter().filter_map(|(id, child)| match id {
+            ChildId::Balancer(instance) => Some((*instance, child.process()?)),
+            ChildId::Node(_) | ChildId::Retired(_) => None,
         });
         let old = running.filter(|(_, running)| *running != process).collect();
         self.rolling = Some(Rolling {
@@ -92,13 +92,17 @@ impl Core {
     }
 
     /// Does what is due for the other instances.
-    pub(in crate::supervisor) fn go_on_with_rolling(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn advance_rolling(&mut self, now: Instant) {
         let Some(rolling) = &mut self.rolling else { return };
         if let Some((_, phase)) = &mut rolling.step {
-            return phase.go_on(now);
+            return phase.advance(now);
         }
         let children = &self.children;
-        let process = |instance: usize| children.get(&Who::Balancer(instance)).and_then(Child::process);
+        let process = |instance: usize| {
+            children
+                .get(&ChildId::Balancer(instance))
+                .and_then(Child::process)
+        };
         rolling
             .old
             .retain(|instance, old| process(*instance) == Some(*old));
@@ -111,7 +115,7 @@ impl Core {
     }
 
     /// Another instance has returned its server states, or does not answer.
-    pub(in crate::supervisor) fn saved_of_another(
+    pub(in crate::supervisor) fn server_states_of_another(
         &mut self,
         instance: usize,
         states: Result<String, String>,
@@ -121,19 +125,19 @@ impl Core {
         if step != Some((instance, Phase::Saving)) {
             return;
         }
-        let setting = self.setting.clone();
-        let begun = states.and_then(|states| self.spawn_successor(&setting, instance, &states));
+        let spec = self.spec.clone();
+        let begun = states.and_then(|states| self.spawn_successor(&spec, instance, &states));
         let is_unreachable = self.is_unreachable(instance);
         let Some(rolling) = &mut self.rolling else { return };
         match begun {
             Ok(process) => rolling.step = Some((instance, Phase::starting(process, now))),
             Err(why) if is_unreachable => {
                 // It cannot hand over its listeners, now or later.
-                self.give_way(instance, &why, now);
+                self.start_without_handover(instance, &why, now);
             }
             Err(why) => {
                 tracing::warn!(
-                    child = setting.title(Who::Balancer(instance)),
+                    child = spec.title(ChildId::Balancer(instance)),
                     "not reloaded yet: {why}"
                 );
                 rolling.step = None;
@@ -153,15 +157,15 @@ impl Core {
 
     /// The instance's successor has failed, although others use the same configuration: the
     /// instance is started like any other, and the old process keeps its connections.
-    pub(in crate::supervisor) fn give_way(&mut self, instance: usize, why: &str, now: Instant) {
-        let who = Who::Balancer(instance);
-        tracing::error!(child = self.setting.title(who), "started again: {why}");
+    pub(in crate::supervisor) fn start_without_handover(&mut self, instance: usize, why: &str, now: Instant) {
+        let id = ChildId::Balancer(instance);
+        tracing::error!(child = self.spec.title(id), "started again: {why}");
         self.rolled(now);
-        let old = self.children.get(&who).and_then(Child::process);
+        let old = self.children.get(&id).and_then(Child::process);
         if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
             self.replace(instance, now);
         } else {
-            self.begin_again(instance, now);
+            self.restart_now(instance, now);
         }
     }
 
@@ -171,9 +175,9 @@ impl Core {
     fn begin_next(&mut self, now: Instant) {
         let Some(rolling) = &self.rolling else { return };
         let settled = rolling.old.keys().filter_map(|instance| {
-            let who = Who::Balancer(*instance);
-            match self.children.get(&who)?.state {
-                State::Up { since, .. } if !self.is_silent(who) => Some((self.settled(since), *instance)),
+            let id = ChildId::Balancer(*instance);
+            match self.children.get(&id)?.state {
+                State::Up { since, .. } if !self.is_silent(id) => Some((self.settled(since), *instance)),
                 _ => None,
             }
         });
@@ -196,8 +200,8 @@ impl Core {
             return;
         };
         tracing::info!("every instance was reloaded");
-        if let Some(listening) = &mut self.listening {
-            listening.keep_only(&self.setting);
+        if let Some(shared_listeners) = &mut self.shared_listeners {
+            shared_listeners.keep_only(&self.spec);
         }
         self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
     }

@@ -13,7 +13,7 @@
 //!
 //! ```text
 //!            at once                    files written, asked     it has done so
-//!  Waiting ────────────────────────▶ Telling ───────────────────────────────────▶ done
+//!  Waiting ────────────────────────▶ Rereading ───────────────────────────────────▶ done
 //!                                       └────────── the old one stays in force     it refuses
 //! ```
 //!
@@ -53,7 +53,7 @@ pub(in crate::supervisor) enum Phase {
     /// Waits for the server states of the running instance.
     Saving,
     /// Waits for the running instance to read its files again.
-    Telling,
+    Rereading,
     /// Waits for the new instance to answer; it is killed at the deadline, unless it was killed
     /// already.
     Starting {
@@ -104,7 +104,7 @@ impl Phase {
     pub(in crate::supervisor) fn successor(self) -> Option<Identity> {
         match self {
             Phase::Starting { process, .. } => Some(process),
-            Phase::Waiting { .. } | Phase::Saving | Phase::Telling => None,
+            Phase::Waiting { .. } | Phase::Saving | Phase::Rereading => None,
         }
     }
 
@@ -112,13 +112,13 @@ impl Phase {
     pub(in crate::supervisor) fn wakes_at(self) -> Option<Instant> {
         match self {
             Phase::Waiting { until } => Some(until),
-            Phase::Saving | Phase::Telling => None,
+            Phase::Saving | Phase::Rereading => None,
             Phase::Starting { until, .. } => until,
         }
     }
 
     /// Kills a new instance that has missed its deadline.
-    pub(in crate::supervisor) fn go_on(&mut self, now: Instant) {
+    pub(in crate::supervisor) fn advance(&mut self, now: Instant) {
         if let Phase::Starting {
             process,
             until: Some(until),

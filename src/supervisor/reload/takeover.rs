@@ -14,16 +14,16 @@ use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::process::child::{Child, State};
 use crate::supervisor::process::watcher::{self, Ready};
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 use crate::supervisor::spec::Spec;
 
 /// Longer than any takeover: by then, the new instance has answered or was killed.
-const LONGER_THAN_A_SUCCESSION: Duration = Duration::from_mins(2);
+const MAX_TAKEOVER: Duration = Duration::from_mins(2);
 
 impl Core {
     /// Reads the server states of the running instance.
     pub(in crate::supervisor) fn save_states(&self, instance: usize) {
-        let (socket, news) = (self.setting.socket(instance), self.news.clone());
+        let (socket, events) = (self.spec.socket(instance), self.events.clone());
         tokio::spawn(async move {
             let states = match socket {
                 Some(socket) => Socket::new(socket)
@@ -32,12 +32,13 @@ impl Core {
                     .map_err(|error| error.to_string()),
                 None => Ok(String::new()),
             };
-            let _nobody_listens_after_the_end = news.send(CoreEvent::Saved { instance, states }).await;
+            let _nobody_listens_after_the_end =
+                events.send(CoreEvent::ServerStates { instance, states }).await;
         });
     }
 
     /// The old instance has returned its server states: the new one can start.
-    pub(in crate::supervisor) fn saved(
+    pub(in crate::supervisor) fn server_states(
         &mut self,
         instance: usize,
         states: Result<String, String>,
@@ -50,29 +51,29 @@ impl Core {
                     self.reload_failed(&why, now);
                 }
             }
-            _ => self.saved_of_another(instance, states, now),
+            _ => self.server_states_of_another(instance, states, now),
         }
     }
 
     /// Spawns the successor of the instance with these server `states`.
     pub(in crate::supervisor) fn spawn_successor(
         &mut self,
-        setting: &Spec,
+        spec: &Spec,
         instance: usize,
         states: &str,
     ) -> Result<Identity, String> {
-        let who = Who::Balancer(instance);
-        let old = self.children.get(&who).and_then(Child::process);
+        let id = ChildId::Balancer(instance);
+        let old = self.children.get(&id).and_then(Child::process);
         let old = old.ok_or("the running instance has ended")?;
-        self.log_starts.insert(who, log_end(setting));
+        self.log_starts.insert(id, log_end(spec));
         let process = self
-            .successor_of(setting, instance, old, states)
+            .successor_of(spec, instance, old, states)
             .map_err(|error| format!("the new instance cannot be started: {error}"))?;
         let identity = process.identity();
         watcher::watch(
             process,
-            Ready::Balancer(setting.sign(instance)),
-            self.news.clone(),
+            Ready::Balancer(spec.readiness(instance)),
+            self.events.clone(),
         );
         Ok(identity)
     }
@@ -85,46 +86,48 @@ impl Core {
         if successor != process {
             return;
         }
-        let who = Who::Balancer(instance);
-        if let Some(child) = self.children.get_mut(&who) {
+        let id = ChildId::Balancer(instance);
+        if let Some(child) = self.children.get_mut(&id) {
             let old = child.process();
             child.state = State::Up { process, since: now };
             if let Some(old) = old {
                 self.children
-                    .insert(Who::Retired(old.pid), Child::retired(old, now));
+                    .insert(ChildId::Retired(old.pid), Child::retired(old, now));
             }
         }
         if self.reload.is_none() {
             self.rolled(now);
-        } else if self.setting.plan.balancer.instances > 1 {
+        } else if self.spec.plan.balancer.instances > 1 {
             self.roll(process, now);
         } else {
             self.reload_done(Some(process.pid), now);
         }
-        self.begin_sync(who, now);
+        self.begin_sync(id, now);
     }
 
     /// A process that is not one of the children has ended: the new instance, if there is one.
-    pub(in crate::supervisor) fn stranger_ended(&mut self, process: Identity, how: &str, now: Instant) {
+    pub(in crate::supervisor) fn successor_ended(&mut self, process: Identity, how: &str, now: Instant) {
         match self.successor() {
             Some((_, successor)) if successor != process => {}
             Some((instance, _)) if self.reload.is_some() => {
                 self.reload_failed(&format!("the new instance {how}"), now);
-                self.begin_again(instance, now);
+                self.restart_now(instance, now);
             }
-            Some((instance, _)) => self.give_way(instance, &format!("the new instance {how}"), now),
+            Some((instance, _)) => {
+                self.start_without_handover(instance, &format!("the new instance {how}"), now)
+            }
             None => {}
         }
     }
 
     /// Whether the balancer instance has ended because a new one takes over, which is then waited
     /// for.
-    pub(in crate::supervisor) fn is_succeeded(&mut self, who: Who, now: Instant) -> bool {
+    pub(in crate::supervisor) fn is_succeeded(&mut self, id: ChildId, now: Instant) -> bool {
         let successor = self.successor();
-        let child = self.children.get_mut(&who);
-        match child.filter(|_| successor.is_some_and(|(instance, _)| Who::Balancer(instance) == who)) {
+        let child = self.children.get_mut(&id);
+        match child.filter(|_| successor.is_some_and(|(instance, _)| ChildId::Balancer(instance) == id)) {
             Some(child) => {
-                let until = now + LONGER_THAN_A_SUCCESSION;
+                let until = now + MAX_TAKEOVER;
                 child.state = State::Waiting { until };
                 true
             }
@@ -134,8 +137,8 @@ impl Core {
 
     /// The new instance has failed: if the old one has ended because of it, the old one is started
     /// again.
-    pub(in crate::supervisor) fn begin_again(&mut self, instance: usize, now: Instant) {
-        let child = self.children.get_mut(&Who::Balancer(instance));
+    pub(in crate::supervisor) fn restart_now(&mut self, instance: usize, now: Instant) {
+        let child = self.children.get_mut(&ChildId::Balancer(instance));
         if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
             *until = now;
         }
@@ -143,23 +146,13 @@ impl Core {
 
     // Private
 
-    fn successor_of(
-        &self,
-        setting: &Spec,
-        instance: usize,
-        old: Identity,
-        states: &str,
-    ) -> io::Result<Process> {
+    fn successor_of(&self, spec: &Spec, instance: usize, old: Identity, states: &str) -> io::Result<Process> {
         // The server states contain more than the orders: they also show which nodes are up.
-        let file = setting
-            .run_dir
-            .haproxy_state(setting.plan.balancer.instance(instance));
+        let file = spec.run_dir.haproxy_state(spec.plan.balancer.instance(instance));
         atomic_file::replace(&file, states.as_bytes(), atomic_file::PRIVATE)?;
-        let program = setting
-            .balancer
-            .serve(setting.deployment(), instance, Some(old.pid));
-        let program = self.marked(program, Who::Balancer(instance));
-        program.spawn(&setting.balancer_log())
+        let program = spec.balancer.serve(spec.deployment(), instance, Some(old.pid));
+        let program = self.marked(program, ChildId::Balancer(instance));
+        program.spawn(&spec.balancer_log())
     }
 
     /// Spawns the first new instance.
@@ -168,14 +161,14 @@ impl Core {
         let Some(mut reload) = self.reload.take() else {
             return Ok(());
         };
-        let listening = match &mut self.listening {
-            Some(listening) => listening.add(&reload.prepared.setting),
+        let shared_listeners = match &mut self.shared_listeners {
+            Some(shared_listeners) => shared_listeners.add(&reload.prepared.spec),
             None => Ok(()),
         };
-        let begun = listening
+        let begun = shared_listeners
             .and_then(|()| write_all(&reload.prepared, &away))
             .map_err(|error| format!("the new instance cannot be started: {error}"))
-            .and_then(|()| self.spawn_successor(&reload.prepared.setting, instance, states));
+            .and_then(|()| self.spawn_successor(&reload.prepared.spec, instance, states));
         if let Ok(process) = begun {
             reload.phase = Phase::starting(process, now);
         }

@@ -32,26 +32,23 @@ pub(in crate::supervisor) struct Listeners {
 
 impl Listeners {
     /// Opens everything that the instances share; `None` when there is only one instance.
-    pub(in crate::supervisor) fn open(setting: &Spec) -> io::Result<Option<Listeners>> {
-        let mut listening = Listeners::new(setting)?;
-        listening.add(setting)?;
-        Ok(Some(listening).filter(|_| setting.plan.balancer.instances > 1))
+    pub(in crate::supervisor) fn open(spec: &Spec) -> io::Result<Option<Listeners>> {
+        let mut shared_listeners = Listeners::new(spec)?;
+        shared_listeners.add(spec)?;
+        Ok(Some(shared_listeners).filter(|_| spec.plan.balancer.instances > 1))
     }
 
     /// Gets the listeners back that the living instances in `record` still have; `None` when none
     /// lives, or there is only one instance.
-    pub(in crate::supervisor) async fn regain(
-        setting: &Spec,
-        record: &Record,
-    ) -> io::Result<Option<Listeners>> {
+    pub(in crate::supervisor) async fn regain(spec: &Spec, record: &Record) -> io::Result<Option<Listeners>> {
         let living = record.instances();
-        let instances = setting.plan.balancer.instances;
+        let instances = spec.plan.balancer.instances;
         if instances == 1 || living.is_empty() {
             return Ok(None);
         }
-        let mut listening = Listeners::new(setting)?;
-        let mut kept = kept(setting, &living).await;
-        for address in setting.shared() {
+        let mut shared_listeners = Listeners::new(spec)?;
+        let mut kept = kept(spec, &living).await;
+        for address in spec.shared() {
             let mut places = record.places.get(&address).cloned();
             let places = places.get_or_insert_with(|| Places::in_order(instances));
             // The order in which several have died is not known.
@@ -60,23 +57,23 @@ impl Listeners {
             }
             let listeners = kept.iter_mut().map(|kept| kept.remove(&address)).collect();
             let group = Group::regain(address, listeners, places.clone())?;
-            listening.groups.insert(address, group);
+            shared_listeners.groups.insert(address, group);
         }
-        listening.hand_over();
-        Ok(Some(listening))
+        shared_listeners.hand_over();
+        Ok(Some(shared_listeners))
     }
 
-    /// Opens the listeners of `setting` that are not open yet. If that fails, the open ones stay
+    /// Opens the listeners of `spec` that are not open yet. If that fails, the open ones stay
     /// open.
-    pub(in crate::supervisor) fn add(&mut self, setting: &Spec) -> io::Result<()> {
-        let new = setting.shared().into_iter();
+    pub(in crate::supervisor) fn add(&mut self, spec: &Spec) -> io::Result<()> {
+        let new = spec.shared().into_iter();
         let new: BTreeMap<SocketAddr, Group> = new
             .filter(|address| !self.groups.contains_key(address))
             .map(|address| {
                 let cannot_listen = |error: io::Error| {
                     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
                 };
-                let group = Group::open(address, setting.plan.balancer.instances).map_err(cannot_listen)?;
+                let group = Group::open(address, spec.plan.balancer.instances).map_err(cannot_listen)?;
                 group.steer(&self.living).map_err(cannot_listen)?;
                 Ok((address, group))
             })
@@ -86,15 +83,15 @@ impl Listeners {
         Ok(())
     }
 
-    /// Closes the listeners that `setting` does not have.
-    pub(in crate::supervisor) fn keep_only(&mut self, setting: &Spec) {
-        let wanted = setting.shared();
+    /// Closes the listeners that `spec` does not have.
+    pub(in crate::supervisor) fn keep_only(&mut self, spec: &Spec) {
+        let wanted = spec.shared();
         self.groups.retain(|address, _| wanted.contains(address));
         self.hand_over();
     }
 
     /// The process of an instance is gone: the listeners that only it had are opened again.
-    pub(in crate::supervisor) fn bereave(&mut self, instance: usize) {
+    pub(in crate::supervisor) fn instance_gone(&mut self, instance: usize) {
         let Ok(member) = u16::try_from(instance) else {
             return;
         };
@@ -150,9 +147,9 @@ impl Listeners {
 
     // Private
 
-    fn new(setting: &Spec) -> io::Result<Listeners> {
-        let instances = usize::from(setting.plan.balancer.instances);
-        let paths = (0..instances).filter_map(|index| setting.balancer.handover(setting.deployment(), index));
+    fn new(spec: &Spec) -> io::Result<Listeners> {
+        let instances = usize::from(spec.plan.balancer.instances);
+        let paths = (0..instances).filter_map(|index| spec.balancer.handover(spec.deployment(), index));
         Ok(Listeners {
             groups: BTreeMap::new(),
             handovers: paths
@@ -174,8 +171,8 @@ impl Listeners {
 // Private
 
 /// The listeners that each instance still has, of those that answer.
-async fn kept(setting: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
-    let asked = setting
+async fn kept(spec: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAddr, Arc<TcpListener>>> {
+    let asked = spec
         .sockets()
         .into_iter()
         .enumerate()
@@ -183,8 +180,8 @@ async fn kept(setting: &Spec, living: &BTreeSet<usize>) -> Vec<BTreeMap<SocketAd
             if !living.contains(&index) {
                 return Vec::new();
             }
-            let told = Socket::new(socket).listeners().await;
-            told.unwrap_or_else(|error| {
+            let answer = Socket::new(socket).listeners().await;
+            answer.unwrap_or_else(|error| {
                 tracing::warn!(instance = index, "cannot regain its listeners: {error}");
                 Vec::new()
             })

@@ -13,14 +13,14 @@ use axum::response::Response;
 use hyper::StatusCode;
 use tokio::task::JoinHandle;
 
-use super::totals::gathered;
+use super::totals::read_totals;
 use crate::base::shutdown;
 use crate::haproxy_api::server::{Totals, pages};
 use crate::supervisor::http::metrics_listener;
 use crate::supervisor::spec::Spec;
 
 /// Time after which an address that another process holds is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The statistics page; it is served until this value is dropped.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub(in crate::supervisor) struct StatsPage {
 
 impl StatsPage {
     /// Serves the page on `address`.
-    pub(in crate::supervisor) fn serve(address: SocketAddr, setting: Arc<ArcSwap<Spec>>) -> StatsPage {
-        let pages = Router::new().fallback(page).with_state(setting);
+    pub(in crate::supervisor) fn serve(address: SocketAddr, spec: Arc<ArcSwap<Spec>>) -> StatsPage {
+        let pages = Router::new().fallback(page).with_state(spec);
         let serving = tokio::spawn(async move {
             // Dropped with the task, which closes the connections.
             let (_end, ended) = shutdown::channel();
@@ -42,7 +42,7 @@ impl StatsPage {
                     tracing::warn!(%address, "cannot serve the statistics page: {why}");
                     failing = Some(why);
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
         });
         StatsPage { serving }
@@ -57,11 +57,11 @@ impl Drop for StatsPage {
 
 // Private
 
-async fn page(State(setting): State<Arc<ArcSwap<Spec>>>, request: Request) -> Response {
-    let setting = setting.load_full();
-    match gathered(&setting).await {
-        Ok(gathered) => {
-            let totals = Totals::new(&setting.cluster.name, &gathered.infos, &gathered.rows);
+async fn page(State(spec): State<Arc<ArcSwap<Spec>>>, request: Request) -> Response {
+    let spec = spec.load_full();
+    match read_totals(&spec).await {
+        Ok(read_totals) => {
+            let totals = Totals::new(&spec.cluster.name, &read_totals.infos, &read_totals.rows);
             let shown = pages::shown(pages::Site::Stats, request.method(), request.uri(), &totals);
             shown.map(Body::new)
         }

@@ -5,15 +5,15 @@ use super::listeners::Listeners;
 use super::stats_page::StatsPage;
 use crate::supervisor::core::Core;
 use crate::supervisor::process::child::State;
-use crate::supervisor::rollout::Who;
-use crate::supervisor::snapshot::Doing;
+use crate::supervisor::rollout::ChildId;
+use crate::supervisor::snapshot::Activity;
 
 impl Core {
     /// Opens the listeners that several balancer instances share, unless they are open; called
     /// before the first of them starts.
     pub(in crate::supervisor) fn listen(&mut self) -> Result<(), String> {
-        if self.listening.is_none() {
-            self.listening = Listeners::open(&self.setting).map_err(|error| error.to_string())?;
+        if self.shared_listeners.is_none() {
+            self.shared_listeners = Listeners::open(&self.spec).map_err(|error| error.to_string())?;
         }
         Ok(())
     }
@@ -21,43 +21,43 @@ impl Core {
     /// Gives clients to the instances that serve, or will in a moment. Closes everything when no
     /// balancer is wanted any more, so that clients are refused and do not wait in vain.
     pub(in crate::supervisor) fn steer(&mut self) {
-        if self.ending.is_some() || !self.balanced {
-            self.listening = None;
+        if self.shutdown.is_some() || !self.balanced {
+            self.shared_listeners = None;
         }
         let address = self
-            .setting
+            .spec
             .cluster
             .listen
             .stats
-            .filter(|_| self.listening.is_some());
-        if address.is_none() || self.statistics.is_none() {
-            self.statistics = address.map(|address| StatsPage::serve(address, self.published.clone()));
+            .filter(|_| self.shared_listeners.is_some());
+        if address.is_none() || self.stats_page.is_none() {
+            self.stats_page = address.map(|address| StatsPage::serve(address, self.published.clone()));
         }
         let balancers = self.children.iter();
-        let balancers = balancers.filter(|(who, _)| matches!(who, Who::Balancer(_)));
+        let balancers = balancers.filter(|(id, _)| matches!(id, ChildId::Balancer(_)));
         let living = balancers
-            .map(|(who, child)| match child.state {
+            .map(|(id, child)| match child.state {
                 State::Stopped | State::Failed => false,
                 // An instance that has died is back within a second.
-                _ => self.doing(*who, child) != Doing::Silent,
+                _ => self.activity(*id, child) != Activity::Silent,
             })
             .collect();
-        if let Some(listening) = &mut self.listening {
-            listening.steer(living);
+        if let Some(shared_listeners) = &mut self.shared_listeners {
+            shared_listeners.steer(living);
         }
     }
 
     /// Disconnects clients that reached an instance before it was found to get no clients.
     pub(in crate::supervisor) fn turn_away(&self) {
-        if let Some(listening) = &self.listening {
-            listening.turn_away();
+        if let Some(shared_listeners) = &self.shared_listeners {
+            shared_listeners.turn_away();
         }
     }
 
     /// The instance's process is gone.
-    pub(in crate::supervisor) fn bereave(&mut self, who: Who) {
-        if let (Who::Balancer(instance), Some(listening)) = (who, &mut self.listening) {
-            listening.bereave(instance);
+    pub(in crate::supervisor) fn instance_gone(&mut self, id: ChildId) {
+        if let (ChildId::Balancer(instance), Some(shared_listeners)) = (id, &mut self.shared_listeners) {
+            shared_listeners.instance_gone(instance);
         }
     }
 }

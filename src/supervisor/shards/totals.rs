@@ -11,7 +11,7 @@ use crate::supervisor::spec::Spec;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The statistics of the instances that answer.
-pub(in crate::supervisor) struct Gathered {
+pub(in crate::supervisor) struct ShardTotals {
     pub(in crate::supervisor) infos: Vec<Info>,
     /// The rows of all of these instances together.
     pub(in crate::supervisor) rows: Vec<Row>,
@@ -23,16 +23,16 @@ pub(in crate::supervisor) struct Gathered {
 ///
 /// # Errors
 /// When no instance answers.
-pub(in crate::supervisor) async fn gathered(setting: &Spec) -> Result<Gathered, RuntimeError> {
-    let asked = setting.sockets().into_iter().map(|path| async move {
+pub(in crate::supervisor) async fn read_totals(spec: &Spec) -> Result<ShardTotals, RuntimeError> {
+    let asked = spec.sockets().into_iter().map(|path| async move {
         let socket = Socket::new(&path);
-        let telling = async { Ok((socket.info().await?, socket.stat().await?)) };
-        let told = tokio::time::timeout(ANSWER_TIMEOUT, telling).await;
-        told.unwrap_or(Err(RuntimeError::Silent { path }))
+        let asking = async { Ok((socket.info().await?, socket.stat().await?)) };
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        answer.unwrap_or(Err(RuntimeError::Silent { path }))
     });
     let (mut infos, mut tables, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for told in join_all(asked).await {
-        match told {
+    for answer in join_all(asked).await {
+        match answer {
             Ok((info, rows)) => {
                 infos.push(info);
                 tables.push(rows);
@@ -43,7 +43,7 @@ pub(in crate::supervisor) async fn gathered(setting: &Spec) -> Result<Gathered, 
     let silent = u16::try_from(failed.len()).unwrap_or(u16::MAX);
     match failed.into_iter().next() {
         Some(error) if tables.is_empty() => Err(error),
-        _ => Ok(Gathered {
+        _ => Ok(ShardTotals {
             infos,
             rows: Row::merged(&tables),
             silent,

@@ -59,7 +59,7 @@ pub(in crate::supervisor) enum State {
     /// Is being stopped; the rest of the stop sequence is carried out until the process ends.
     Stopping {
         process: Identity,
-        ladder: StopSequence,
+        stop_sequence: StopSequence,
         until: Instant,
         then: Then,
     },
@@ -71,7 +71,7 @@ pub(in crate::supervisor) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::supervisor) enum Then {
     /// It stays stopped.
-    Rest,
+    StayStopped,
     /// It is started again.
     Start,
     /// It counts as dead, and is restarted as after a crash.
@@ -92,7 +92,7 @@ pub(in crate::supervisor) enum Event {
     /// It answered for the first time, perhaps with a remark for the status.
     Answered(Option<String>),
     /// Another process answers at its ports; the text describes that process.
-    Usurped(StopSequence, String),
+    AnsweredByAnother(StopSequence, String),
     /// It runs, but has not answered for too long.
     Hung,
     /// Its process has ended.
@@ -153,12 +153,12 @@ impl Child {
     pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
         /// Longest life of a tunnel; after it, the instance is stopped.
         const LONGEST: Duration = Duration::from_hours(24);
-        let ladder = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
+        let stop_sequence = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         let state = State::Stopping {
             process,
-            ladder,
+            stop_sequence,
             until: now + LONGEST,
-            then: Then::Rest,
+            then: Then::StayStopped,
         };
         Child {
             state,
@@ -182,7 +182,11 @@ impl Child {
     pub(in crate::supervisor) fn rests(&self) -> bool {
         matches!(
             self.state,
-            State::Stopped | State::Stopping { then: Then::Rest, .. }
+            State::Stopped
+                | State::Stopping {
+                    then: Then::StayStopped,
+                    ..
+                }
         )
     }
 
@@ -224,8 +228,8 @@ impl Child {
     fn after_while_resting(&mut self, event: &Event, now: Instant) -> Option<Action> {
         match event {
             Event::Start => Some(self.begin(now)),
-            Event::Stop(_, Then::Start) => Some(self.begin_again(now)),
-            Event::Stop(_, Then::Rest) => self.rest(),
+            Event::Stop(_, Then::Start) => Some(self.restart_now(now)),
+            Event::Stop(_, Then::StayStopped) => self.rest(),
             _ => None,
         }
     }
@@ -266,9 +270,9 @@ impl Child {
                 self.note = note;
                 None
             }
-            Event::Usurped(ladder, reason) => {
+            Event::AnsweredByAnother(stop_sequence, reason) => {
                 self.reason = Some(reason);
-                Some(self.climb(process, ladder, now, Then::Recover))
+                Some(self.next_signal(process, stop_sequence, now, Then::Recover))
             }
             Event::Time if until.is_some_and(|until| now >= until) => {
                 self.state = State::Starting { process, until: None };
@@ -278,7 +282,7 @@ impl Child {
                 let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
                 self.dead(until.map_or_else(mute, |_| reason), None, now, policy)
             }
-            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            Event::Stop(stop_sequence, then) => Some(self.next_signal(process, stop_sequence, now, then)),
             _ => None,
         }
     }
@@ -293,8 +297,8 @@ impl Child {
     ) -> Option<Action> {
         match event {
             Event::Ended(reason) => self.dead(reason, Some(since), now, policy),
-            Event::Hung => Some(self.climb(process, StopSequence::kill(), now, Then::Recover)),
-            Event::Stop(ladder, then) => Some(self.climb(process, ladder, now, then)),
+            Event::Hung => Some(self.next_signal(process, StopSequence::kill(), now, Then::Recover)),
+            Event::Stop(stop_sequence, then) => Some(self.next_signal(process, stop_sequence, now, then)),
             _ => None,
         }
     }
@@ -302,7 +306,7 @@ impl Child {
     fn after_while_stopping(&mut self, event: Event, now: Instant, policy: &Restart) -> Option<Action> {
         let State::Stopping {
             process,
-            ladder,
+            stop_sequence,
             until,
             then: was,
         } = self.state.clone()
@@ -313,21 +317,25 @@ impl Child {
             Event::Start => {
                 self.state = State::Stopping {
                     process,
-                    ladder,
+                    stop_sequence,
                     until,
                     then: Then::Start,
                 };
                 None
             }
-            Event::Stop(ladder, then) => {
+            Event::Stop(stop_sequence, then) => {
                 // The newer order counts, but a restart does not undo a stop.
-                let then = if was == Then::Rest { Then::Rest } else { then };
-                Some(self.climb(process, ladder, now, then))
+                let then = if was == Then::StayStopped {
+                    Then::StayStopped
+                } else {
+                    then
+                };
+                Some(self.next_signal(process, stop_sequence, now, then))
             }
-            Event::Time if now >= until => Some(self.climb(process, ladder, now, was)),
+            Event::Time if now >= until => Some(self.next_signal(process, stop_sequence, now, was)),
             Event::Ended(_) => match was {
-                Then::Rest => self.rest(),
-                Then::Start => Some(self.begin_again(now)),
+                Then::StayStopped => self.rest(),
+                Then::Start => Some(self.restart_now(now)),
                 Then::Recover => {
                     let hung = || "hung: ran but did not answer".to_owned();
                     let reason = self.reason.take().unwrap_or_else(hung);
@@ -347,7 +355,7 @@ impl Child {
     }
 
     /// Spawns a child now that was running before.
-    fn begin_again(&mut self, now: Instant) -> Action {
+    fn restart_now(&mut self, now: Instant) -> Action {
         self.restarts.total += 1;
         self.begin(now)
     }
@@ -358,12 +366,18 @@ impl Child {
         None
     }
 
-    fn climb(&mut self, process: Identity, mut ladder: StopSequence, now: Instant, then: Then) -> Action {
+    fn next_signal(
+        &mut self,
+        process: Identity,
+        mut stop_sequence: StopSequence,
+        now: Instant,
+        then: Then,
+    ) -> Action {
         self.note = None;
-        let (signal, wait) = ladder.climb();
+        let (signal, wait) = stop_sequence.next_signal();
         self.state = State::Stopping {
             process,
-            ladder,
+            stop_sequence,
             until: now + wait,
             then,
         };

@@ -17,7 +17,7 @@ fn policy(give_up_after: u32) -> Restart {
     }
 }
 
-fn ladder() -> StopSequence {
+fn stop_sequence() -> StopSequence {
     StopSequence(vec![
         (Signal::SIGUSR1, Duration::from_secs(5)),
         (Signal::SIGTERM, Duration::from_secs(2)),
@@ -102,7 +102,7 @@ fn stopping_climbs_the_ladder_to_sigkill() {
     let mut now = Instant::now();
     let mut child = running(now);
     let mut signals = Vec::new();
-    let mut action = child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
+    let mut action = child.after(Event::Stop(stop_sequence(), Then::StayStopped), now, &policy(10));
     while let Some(Action::Signal(process, signal)) = action {
         assert_eq!(process, PROCESS);
         signals.push(signal);
@@ -124,8 +124,8 @@ fn stopping_climbs_the_ladder_to_sigkill() {
 fn a_restart_does_not_undo_a_stop() {
     let now = Instant::now();
     let mut child = running(now);
-    child.after(Event::Stop(ladder(), Then::Rest), now, &policy(10));
-    child.after(Event::Stop(ladder(), Then::Start), now, &policy(10));
+    child.after(Event::Stop(stop_sequence(), Then::StayStopped), now, &policy(10));
+    child.after(Event::Stop(stop_sequence(), Then::Start), now, &policy(10));
     assert_eq!(child.after(Event::Ended("exit 0".into()), now, &policy(10)), None);
     assert_eq!(child.state, State::Stopped);
 }
@@ -133,12 +133,15 @@ fn a_restart_does_not_undo_a_stop() {
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Start),
-        Just(Event::Stop(ladder(), Then::Rest)),
+        Just(Event::Stop(stop_sequence(), Then::StayStopped)),
         Just(Event::Stop(StopSequence::kill(), Then::Start)),
         Just(Event::Spawned(PROCESS)),
         Just(Event::NotSpawned("no such file".into())),
         Just(Event::Answered(None)),
-        Just(Event::Usurped(ladder(), "held by python3".into())),
+        Just(Event::AnsweredByAnother(
+            stop_sequence(),
+            "held by python3".into()
+        )),
         Just(Event::Hung),
         Just(Event::Ended("exit 0".into())),
         Just(Event::Time),
@@ -155,7 +158,7 @@ proptest! {
             // Nothing is spawned beside a process that still runs.
             prop_assert!(action != Some(Action::Spawn) || child.process().is_none());
         }
-        child.after(Event::Stop(ladder(), Then::Rest), now, &policy(3));
+        child.after(Event::Stop(stop_sequence(), Then::StayStopped), now, &policy(3));
         child.after(Event::Ended("exit 0".into()), now, &policy(3));
         prop_assert_eq!(child.state, State::Stopped);
     }

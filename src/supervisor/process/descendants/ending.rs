@@ -19,7 +19,7 @@ const KILLS: u32 = 10;
 /// Time between two checks of processes that are to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Ends `descendants`: waits for `first`, then carries out the stop sequence `ladder`, until none
+/// Ends `descendants`: waits for `first`, then carries out the stop sequence `stop_sequence`, until none
 /// is left.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub(in crate::supervisor) async fn end(
     descendants: Descendants,
     first: Duration,
-    mut ladder: StopSequence,
+    mut stop_sequence: StopSequence,
 ) -> io::Result<()> {
     let mut until = Instant::now() + first;
     let mut current = None;
@@ -43,7 +43,7 @@ pub(in crate::supervisor) async fn end(
                 let text = format!("{} does not end, even after SIGKILL", names(&left));
                 return Err(io::Error::other(text));
             }
-            let (signal, time) = ladder.climb();
+            let (signal, time) = stop_sequence.next_signal();
             tracing::info!(%signal, "ending processes that were left running: {}", names(&left));
             kills += u32::from(signal == Signal::SIGKILL);
             current = Some(signal);

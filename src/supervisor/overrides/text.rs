@@ -9,11 +9,11 @@ use crate::balancer::{self, Override};
 use crate::profile::BalancerKind;
 use crate::render::{backend_behind, frontend_behind};
 use crate::supervisor::core::Core;
-use crate::supervisor::rollout::Who;
+use crate::supervisor::rollout::ChildId;
 
 /// The effect of changes by others on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::supervisor) struct Outside {
+pub(in crate::supervisor) struct Overridden {
     /// The state of the node by these changes.
     pub(in crate::supervisor) state: NodeState,
     /// The setting, how it was set, and in which backends.
@@ -23,29 +23,29 @@ pub(in crate::supervisor) struct Outside {
 impl Core {
     /// The effect of changes by others on the node; `None` when the balancer treats it as this
     /// supervisor set.
-    pub(in crate::supervisor) fn outside(&self, index: usize) -> Option<Outside> {
-        let name = &self.setting.cluster.nodes[index].name;
+    pub(in crate::supervisor) fn overridden(&self, index: usize) -> Option<Overridden> {
+        let name = &self.spec.cluster.nodes[index].name;
         let found = self.overrides.of_node(name);
-        let found: Vec<(Who, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
+        let found: Vec<(ChildId, &Override)> = found.filter(|(_, found)| !is_share(&found.setting)).collect();
         let Some(strictest) = found.iter().map(|(_, found)| &found.setting).min() else {
             return self.drain_out_of_sync(name, Instant::now());
         };
-        Some(Outside {
+        Some(Overridden {
             state: state(strictest),
             reason: self.reason(&found, strictest),
         })
     }
 
     /// Changes that others made to the balancer itself.
-    pub(in crate::supervisor) fn tampering(&self) -> Vec<String> {
-        let kind = self.setting.balancer.kind();
+    pub(in crate::supervisor) fn balancer_overrides(&self) -> Vec<String> {
+        let kind = self.spec.balancer.kind();
         let sentences: BTreeSet<String> = self
             .overrides
             .confirmed()
-            .filter_map(|(who, finding)| match finding {
+            .filter_map(|(id, finding)| match finding {
                 Finding::Server(found) if is_share(&found.setting) => Some(format!(
                     "{}: {} has {} in {}, set over the balancer's socket; `clusterctl ready {}` takes it back",
-                    self.setting.title(who),
+                    self.spec.title(id),
                     found.node,
                     found.setting,
                     found.backend,
@@ -55,21 +55,21 @@ impl Core {
                 Finding::ClosedFrontend(frontend) => Some(format!(
                     "{}: frontend {frontend} accepts no connections, stopped over the balancer's socket; `clusterctl ready NODE` \
                      opens it, or `clusterctl reload` when it was shut down",
-                    self.setting.title(who)
+                    self.spec.title(id)
                 )),
                 Finding::Unreachable(socket) => Some(format!(
                     "{}: its socket `{}` is gone: it does not receive orders or the state of failed nodes, and its own states are unknown; \
                      `clusterctl reload` makes a new one",
-                    self.setting.title(who),
+                    self.spec.title(id),
                     socket.display()
                 )),
                 Finding::Suspended { pid, is_master: true } => Some(format!(
                     "{}: its master process {pid} is suspended, and carries out no orders; `kill -CONT {pid}` resumes it",
-                    self.setting.title(who)
+                    self.spec.title(id)
                 )),
                 Finding::Suspended { pid, is_master: false } => Some(format!(
                     "{}: its worker process {pid} is suspended, and its clients wait; `kill -CONT {pid}` resumes it",
-                    self.setting.title(who)
+                    self.spec.title(id)
                 )),
                 Finding::Edited { file, in_force } => Some(match in_force {
                     Some(true) => format!(
@@ -95,7 +95,7 @@ impl Core {
 
     /// The keys of listeners whose clients no instance sends to the node any more, because others took it out.
     pub(in crate::supervisor) fn taken_out_of(&self, index: usize) -> BTreeSet<&'static str> {
-        let name = &self.setting.cluster.nodes[index].name;
+        let name = &self.spec.cluster.nodes[index].name;
         self.listeners_where(|key, finding| match finding {
             Finding::Server(found) => {
                 found.node == *name && found.is_in(backend_behind(key)) && found.setting.takes_out()
@@ -107,7 +107,7 @@ impl Core {
     /// Whether others keep the clients of the listener with this key from the node, at any
     /// instance.
     pub(in crate::supervisor) fn is_taken_out_of(&self, index: usize, key: &str) -> bool {
-        let name = &self.setting.cluster.nodes[index].name;
+        let name = &self.spec.cluster.nodes[index].name;
         let mut found = self.overrides.of_node(name);
         found.any(|(_, found)| found.is_in(backend_behind(key)) && found.setting.takes_out())
     }
@@ -115,12 +115,12 @@ impl Core {
     /// An override as text, with the place where it was found.
     pub(in crate::supervisor) fn reason(
         &self,
-        found: &[(Who, &Override)],
+        found: &[(ChildId, &Override)],
         strictest: &balancer::Setting,
     ) -> String {
         let same = || found.iter().filter(|(_, found)| found.setting == *strictest);
         let own = || same().filter(|(_, found)| !found.inherited);
-        let shown: Vec<&(Who, &Override)> = if own().next().is_some() {
+        let shown: Vec<&(ChildId, &Override)> = if own().next().is_some() {
             own().collect()
         } else {
             same().collect()
@@ -128,30 +128,30 @@ impl Core {
         let backends: BTreeSet<&str> = shown.iter().map(|(_, found)| found.backend.as_str()).collect();
         let backends: Vec<&str> = backends.into_iter().collect();
         let place = format!("{}{}", listed(&backends), self.processes(&shown));
-        sentence(strictest, &place, self.setting.balancer.kind())
+        sentence(strictest, &place, self.spec.balancer.kind())
     }
 
     // Private
 
     /// The keys of listeners for which `is_found` holds at every instance.
     fn listeners_where(&self, is_found: impl Fn(&str, &Finding) -> bool) -> BTreeSet<&'static str> {
-        let is_at = |who: Who, key: &str| {
+        let is_at = |id: ChildId, key: &str| {
             let mut found = self.overrides.confirmed();
-            found.any(|(place, finding)| place == who && is_found(key, finding))
+            found.any(|(place, finding)| place == id && is_found(key, finding))
         };
-        let keys = self.setting.cluster.listen.ports().map(|(key, _)| key);
-        keys.filter(|key| !self.sync_tasks.is_empty() && self.sync_tasks.keys().all(|who| is_at(*who, key)))
+        let keys = self.spec.cluster.listen.ports().map(|(key, _)| key);
+        keys.filter(|key| !self.sync_tasks.is_empty() && self.sync_tasks.keys().all(|id| is_at(*id, key)))
             .collect()
     }
 
     /// The instances concerned, if not all.
-    fn processes(&self, shown: &[&(Who, &Override)]) -> String {
-        let all = usize::from(self.setting.plan.balancer.instances);
-        let places: BTreeSet<Who> = shown.iter().map(|(who, _)| *who).collect();
+    fn processes(&self, shown: &[&(ChildId, &Override)]) -> String {
+        let all = usize::from(self.spec.plan.balancer.instances);
+        let places: BTreeSet<ChildId> = shown.iter().map(|(id, _)| *id).collect();
         match places.len() {
             count if count == all => String::new(),
             1..=3 => {
-                let names: Vec<String> = places.into_iter().map(|who| self.setting.title(who)).collect();
+                let names: Vec<String> = places.into_iter().map(|id| self.spec.title(id)).collect();
                 format!(" of {}", names.join(", "))
             }
             count => format!(" of {count} of {all} processes"),
@@ -214,22 +214,22 @@ mod tests {
 
     #[test]
     fn a_sentence_names_what_was_set_and_where() {
-        let say = |setting: Setting| sentence(&setting, "mcp_http_backend", BalancerKind::Haproxy);
+        let text = |setting: Setting| sentence(&setting, "mcp_http_backend", BalancerKind::Haproxy);
         assert_eq!(
-            say(Setting::Maintenance),
+            text(Setting::Maintenance),
             "maintenance, set over the balancer's socket in mcp_http_backend"
         );
         assert_eq!(
-            say(Setting::NoWeight),
+            text(Setting::NoWeight),
             "weight 0, set over the balancer's socket in mcp_http_backend"
         );
         let check = Some("L4CON".to_owned());
         assert_eq!(
-            say(Setting::Down { check }),
+            text(Setting::Down { check }),
             "down by haproxy's own check in mcp_http_backend: L4CON"
         );
         assert_eq!(
-            say(Setting::Down { check: None }),
+            text(Setting::Down { check: None }),
             "health down, set over the balancer's socket in mcp_http_backend"
         );
     }
