@@ -13,7 +13,7 @@ use super::balancer_link::out_of_sync::OutOfSync;
 use super::balancer_link::pending_reply::PendingReply;
 use super::balancer_link::runtime_sync::DesiredStates;
 use super::drain::state::Drain;
-use super::event::CoreEvent;
+use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
 use super::health::filling::Settlings;
 use super::health::hold_down::HoldDown;
@@ -99,7 +99,7 @@ pub(super) struct Core {
     pub(super) desired: watch::Sender<DesiredStates>,
     pub(super) sync_tasks: BTreeMap<ChildId, AbortHandle>,
     pub(super) next_probe: Instant,
-    pub(super) events: mpsc::Sender<CoreEvent>,
+    pub(super) events: EventSender,
     pub(super) began: Instant,
     next_rotation: Instant,
     /// The directories of control groups that this run has created.
@@ -115,7 +115,7 @@ impl Core {
         files: Vec<ConfigFile>,
         record: Option<&Record>,
         shared_listeners: Option<Listeners>,
-        events: mpsc::Sender<CoreEvent>,
+        events: EventSender,
     ) -> Core {
         let now = Instant::now();
         let spec = published.load_full();

@@ -1,9 +1,9 @@
-//! Events that the supervisor's core receives.
+//! Events that the supervisor's core receives, and the channel that carries them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync::DesiredState;
@@ -17,6 +17,45 @@ use crate::api::{
 };
 use crate::platform::Identity;
 use crate::probe::Failure;
+
+/// The most events that wait for the core; a sender of more is made to wait.
+const MAX_EVENTS: usize = 1_024;
+
+/// The sending end of the core's event channel. Once the core has ended, events are dropped.
+#[derive(Clone)]
+pub(super) struct EventSender(mpsc::Sender<CoreEvent>);
+
+/// Creates the core's event channel.
+pub(super) fn channel() -> (EventSender, mpsc::Receiver<CoreEvent>) {
+    let (sender, receiver) = mpsc::channel(MAX_EVENTS);
+    (EventSender(sender), receiver)
+}
+
+impl EventSender {
+    /// Sends the event; returns whether the core still runs.
+    pub(super) async fn send(&self, event: CoreEvent) -> bool {
+        self.0.send(event).await.is_ok()
+    }
+
+    /// Sends the event from a thread that may block.
+    pub(super) fn blocking_send(&self, event: CoreEvent) {
+        let _core_has_ended = self.0.blocking_send(event);
+    }
+
+    /// Starts a task that ends with an event for the core.
+    pub(super) fn spawn(&self, task: impl Future<Output = CoreEvent> + Send + 'static) {
+        let sender = self.clone();
+        tokio::spawn(async move {
+            let event = task.await;
+            sender.send(event).await;
+        });
+    }
+
+    /// Whether the core has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+}
 
 /// An event for the core.
 pub(super) enum CoreEvent {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::balancer_link::config_files::write_files;
 use super::beam_stats::BeamStats;
 use super::core::Core;
-use super::event::{CoreEvent, Request};
+use super::event::{self, CoreEvent, EventSender, Request};
 use super::http::control_api::{self, ApiState};
 use super::http::control_socket::ControlSocket;
 use super::http::metrics_listener;
@@ -22,9 +22,6 @@ use crate::api::StopOrder;
 use crate::balancer::Away;
 use crate::base::shutdown::{self, Shutdown};
 use crate::base::units::Period;
-
-/// The most events that wait for the core; a sender of more is made to wait.
-const MAX_EVENTS: usize = 1_024;
 
 /// The time that connections get when a signal stops the supervisor.
 const SIGNAL_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -48,7 +45,7 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     };
     let control_socket = ControlSocket::open(&run_dir.control_socket())?;
     let spec = Arc::new(ArcSwap::from_pointee(spec));
-    let (events, receiver) = mpsc::channel(MAX_EVENTS);
+    let (events, receiver) = event::channel();
     let access_log = AccessLog::of(&spec.load(), record.as_ref());
     let (end, ended) = shutdown::channel();
     let state = ApiState {
@@ -95,7 +92,7 @@ async fn serve_observers(address: std::net::SocketAddr, state: ApiState, end: Sh
 }
 
 /// SIGTERM and SIGINT stop the cluster; SIGHUP, which a closing terminal sends, does not.
-fn stop_on_signal(events: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Output = ()>> {
+fn stop_on_signal(events: EventSender) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -110,11 +107,7 @@ fn stop_on_signal(events: mpsc::Sender<CoreEvent>) -> io::Result<impl Future<Out
             let order = StopOrder {
                 grace: Period::from(SIGNAL_GRACE),
             };
-            if events
-                .send(CoreEvent::Request(Request::Stop(order, reply)))
-                .await
-                .is_err()
-            {
+            if !events.send(CoreEvent::Request(Request::Stop(order, reply))).await {
                 return;
             }
         }

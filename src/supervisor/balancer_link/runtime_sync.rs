@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::balancer::{Away, Expected, Inspection};
 use crate::haproxy_api::{RuntimeError, ServerHealth, Socket};
 use crate::plan::PROBE_SOURCE;
 use crate::probe::{Probe, Question};
-use crate::supervisor::event::CoreEvent;
+use crate::supervisor::event::{CoreEvent, EventSender};
 use crate::supervisor::health::liveness::ANSWER_TIMEOUT;
 use crate::supervisor::rollout::ChildId;
 use crate::supervisor::spec::Spec;
@@ -74,7 +74,7 @@ pub(in crate::supervisor) struct SyncTarget {
     pub(in crate::supervisor) id: ChildId,
     pub(in crate::supervisor) spec: Arc<Spec>,
     pub(in crate::supervisor) desired: watch::Receiver<DesiredStates>,
-    pub(in crate::supervisor) events: mpsc::Sender<CoreEvent>,
+    pub(in crate::supervisor) events: EventSender,
 }
 
 impl SyncTarget {
@@ -96,7 +96,7 @@ impl SyncTarget {
             state,
             undone,
         };
-        let _nobody_listens_after_the_end = self.events.send(event).await;
+        self.events.send(event).await;
         accepted.insert(node, state);
     }
 }
@@ -177,11 +177,7 @@ pub(in crate::supervisor) fn cut(node: String, spec: &Arc<Spec>) {
 }
 
 /// Sends requests through the balancer until one is answered.
-pub(in crate::supervisor) fn request_until_served(
-    node: String,
-    spec: &Arc<Spec>,
-    events: mpsc::Sender<CoreEvent>,
-) {
+pub(in crate::supervisor) fn request_until_served(node: String, spec: &Arc<Spec>, events: &EventSender) {
     let listen = &spec.cluster.listen;
     let (port, question) = match (listen.tcp, listen.http) {
         (Some(tcp), _) => (tcp, Question::Mcp),
@@ -200,11 +196,12 @@ pub(in crate::supervisor) fn request_until_served(
         source,
         timeout: ANSWER_TIMEOUT,
     };
-    tokio::spawn(async move {
-        while probe.ask().await.is_err() && !events.is_closed() {
+    let core = events.clone();
+    events.spawn(async move {
+        while probe.ask().await.is_err() && !core.is_closed() {
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
-        let _nobody_listens_after_the_end = events.send(CoreEvent::ServedElsewhere { node }).await;
+        CoreEvent::ServedElsewhere { node }
     });
 }
 

@@ -41,11 +41,9 @@ impl Core {
 
     /// Counts connections.
     pub(in crate::supervisor) fn count(&self) {
-        let (spec, events) = (self.spec.clone(), self.events.clone());
-        tokio::spawn(async move {
-            let counted = CoreEvent::Counted(count_connections(&spec, true).await);
-            let _nobody_listens_after_the_end = events.send(counted).await;
-        });
+        let spec = self.spec.clone();
+        self.events
+            .spawn(async move { CoreEvent::Counted(count_connections(&spec, true).await) });
     }
 
     /// Does what is due on drained nodes with this number of `connections`.

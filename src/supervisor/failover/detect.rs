@@ -138,7 +138,7 @@ impl Core {
                 && failover.cut(now)
             {
                 let cause = failover.cause();
-                runtime_sync::request_until_served(node.clone(), &self.spec, self.events.clone());
+                runtime_sync::request_until_served(node.clone(), &self.spec, &self.events);
                 // The connections of a process that has died have ended with it.
                 if cause == FailoverCause::Hung {
                     self.close_connections(&node);
@@ -199,8 +199,7 @@ impl Core {
                 if let Err(error) = destroy_to(address) {
                     let name = &node.name;
                     tracing::warn!(node = name, %address, "connections were not ended: {error}");
-                    let _nobody_listens_after_the_end =
-                        events.blocking_send(CoreEvent::ConnectionsNotClosed { node: node.name });
+                    events.blocking_send(CoreEvent::ConnectionsNotClosed { node: node.name });
                     return;
                 }
             }

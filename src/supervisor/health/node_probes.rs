@@ -3,12 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-
 use super::liveness::Liveness;
 use crate::observe::{Sample, Samples};
 use crate::probe::{Failure, Probe};
-use crate::supervisor::event::CoreEvent;
 
 /// The liveness of each of a node's ports, and how fast it answers.
 pub(in crate::supervisor) struct NodeProbes {
@@ -68,29 +65,13 @@ impl NodeProbes {
         }
     }
 
-    /// Probes every port once; `node` is the node's index.
-    pub(in crate::supervisor) fn ask(
-        &mut self,
-        node: usize,
-        events: &mpsc::Sender<CoreEvent>,
-        asked: Instant,
-    ) {
+    /// Returns the probes to send now, one for each port; each is waited for from `asked` on.
+    pub(in crate::supervisor) fn ask(&mut self, asked: Instant) -> Vec<Probe> {
         for port in &mut self.ports {
             port.liveness.asked();
             port.waiting.push(asked);
-            let (probe, events) = (port.probe, events.clone());
-            tokio::spawn(async move {
-                let result = probe.ask().await;
-                let _nobody_listens_after_the_end = events
-                    .send(CoreEvent::Probed {
-                        node,
-                        target: probe.target,
-                        asked,
-                        result,
-                    })
-                    .await;
-            });
         }
+        self.probes()
     }
 
     /// A probe that was sent to `target` at `asked` returned; `is_known_down` when the node's

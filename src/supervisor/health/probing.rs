@@ -26,7 +26,16 @@ impl Core {
                 continue;
             }
             self.probes[index].judge(now, late);
-            self.probes[index].ask(index, &self.events, now);
+            for probe in self.probes[index].ask(now) {
+                self.events.spawn(async move {
+                    CoreEvent::Probed {
+                        node: index,
+                        target: probe.target,
+                        asked: now,
+                        result: probe.ask().await,
+                    }
+                });
+            }
             if self.hung_for(index, now) >= self.spec.cluster.restart.hung_after.duration() {
                 self.apply(ChildId::Node(index), Event::Hung, now);
             }
@@ -166,8 +175,8 @@ impl Core {
                 }
                 _ => {}
             }
-            let (readiness, events) = (self.spec.readiness(instance), self.events.clone());
-            tokio::spawn(async move {
+            let readiness = self.spec.readiness(instance);
+            self.events.spawn(async move {
                 let asked = tokio::time::timeout(ANSWER_TIMEOUT, readiness.lacks(process)).await;
                 // A process without its socket is not hung for that reason: the inspection shows
                 // what it does with clients.
@@ -176,7 +185,7 @@ impl Core {
                     Ok(Some(_)) => readiness.is_unreachable().await.is_some(),
                     Err(_) => false,
                 };
-                let _nobody_listens_after_the_end = events.send(CoreEvent::Balancer { id, answered }).await;
+                CoreEvent::Balancer { id, answered }
             });
         }
     }

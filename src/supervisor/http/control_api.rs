@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder,
@@ -21,7 +21,7 @@ use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::supervisor::beam_stats::BeamStats;
 use crate::supervisor::connection_count::count_connections;
-use crate::supervisor::event::{CoreEvent, Reply, Request};
+use crate::supervisor::event::{CoreEvent, EventSender, Reply, Request};
 use crate::supervisor::nginx::access_log::AccessLog;
 use crate::supervisor::nginx::stats;
 use crate::supervisor::prepare::reloaded;
@@ -33,7 +33,7 @@ use crate::supervisor::spec::Spec;
 #[derive(Clone)]
 pub(in crate::supervisor) struct ApiState {
     pub(in crate::supervisor) spec: Arc<ArcSwap<Spec>>,
-    pub(in crate::supervisor) events: mpsc::Sender<CoreEvent>,
+    pub(in crate::supervisor) events: EventSender,
     /// nginx's access log, when nginx is the balancer.
     pub(in crate::supervisor) access_log: Option<Arc<AccessLog>>,
     /// The statistics of BEAM nodes.
@@ -98,7 +98,9 @@ async fn stats(State(state): State<ApiState>) -> Answer<Stats> {
         let read = stats::stats(&spec, StatusPage::new(page), &tally, &status, &out_of).await;
         return read.map(Json).map_err(|error| unavailable(&spec, &error));
     }
-    let read_totals = read_totals(&spec).await.map_err(|error| unavailable(&spec, &error))?;
+    let read_totals = read_totals(&spec)
+        .await
+        .map_err(|error| unavailable(&spec, &error))?;
     Ok(Json(Stats {
         silent: read_totals.silent,
         ..observe::stats(&read_totals.rows)
@@ -203,10 +205,8 @@ impl ApiState {
             Refused(StatusCode::SERVICE_UNAVAILABLE, refusal)
         };
         let (reply, answer) = oneshot::channel();
-        self.events
-            .send(CoreEvent::Request(request(reply)))
-            .await
-            .map_err(|_| gone())?;
+        // Without a core, the reply is dropped.
+        self.events.send(CoreEvent::Request(request(reply))).await;
         answer.await.map_err(|_| gone())
     }
 }

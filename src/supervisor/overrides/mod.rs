@@ -193,15 +193,13 @@ impl Core {
                 continue;
             };
             if self.overrides.under_way.insert(id) {
-                let events = self.events.clone();
-                tokio::spawn(async move {
+                self.events.spawn(async move {
                     let observation = inspector.inspect().await;
-                    let inspected = CoreEvent::Inspected {
+                    CoreEvent::Inspected {
                         id,
                         asked: now,
                         observation,
-                    };
-                    let _nobody_listens_after_the_end = events.send(inspected).await;
+                    }
                 });
             }
         }

@@ -296,11 +296,11 @@ impl Core {
             return self.spawn_now(id, now);
         }
         self.port_checks.insert(id);
-        let (ours, events) = (self.ours(id), self.events.clone());
-        tokio::spawn(async move {
+        let ours = self.ours(id);
+        self.events.spawn(async move {
             let ours = trees_of(ours).await;
             let taken = taken(addresses, ours).await;
-            let _nobody_listens_after_the_end = events.send(CoreEvent::PortsChecked { id, taken }).await;
+            CoreEvent::PortsChecked { id, taken }
         });
     }
 

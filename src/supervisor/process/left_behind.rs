@@ -89,15 +89,15 @@ impl Core {
         let descendants = self.descendants(id, process);
         let how = waits.then(|| how.to_owned());
         self.left_behind.ending.insert(process, Ending { id, how });
-        let (title, events) = (self.spec.title(id), self.events.clone());
-        tokio::spawn(async move {
+        let title = self.spec.title(id);
+        self.events.spawn(async move {
             if let Err(error) = end(descendants, first, stop_sequence).await {
                 tracing::error!(
                     child = title,
                     "cannot end the processes that it left running: {error}"
                 );
             }
-            let _nobody_listens_after_the_end = events.send(CoreEvent::DescendantsEnded { process }).await;
+            CoreEvent::DescendantsEnded { process }
         });
         waits
     }
@@ -116,12 +116,12 @@ impl Core {
     /// Ends all processes that the children of this run have left, such as an `epmd`, once no child
     /// runs any more.
     pub(in crate::supervisor) fn end_all_left_behind(&self) {
-        let (run, events) = (self.spec.launch.run_id.clone(), self.events.clone());
-        tokio::spawn(async move {
+        let run = self.spec.launch.run_id.clone();
+        self.events.spawn(async move {
             if let Err(error) = end(Descendants::of_run(&run), Duration::ZERO, left_behind()).await {
                 tracing::error!("cannot end the processes that children left running: {error}");
             }
-            let _nobody_listens_after_the_end = events.send(CoreEvent::AllDescendantsEnded).await;
+            CoreEvent::AllDescendantsEnded
         });
     }
 }

@@ -5,14 +5,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use tokio::sync::mpsc;
 
 use super::descendants::Descendants;
 use super::port_check::{Answering, answering};
 use super::readiness::Readiness;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
-use crate::supervisor::event::CoreEvent;
+use crate::supervisor::event::{CoreEvent, EventSender};
 
 /// Time between two checks of a process that has not answered yet.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
@@ -29,7 +28,7 @@ pub(in crate::supervisor) enum Ready {
 }
 
 /// Sends events of the process until it has ended.
-pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: mpsc::Sender<CoreEvent>) {
+pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: EventSender) {
     let identity = process.identity();
     tokio::spawn(async move {
         let asking = tokio::spawn(ask(identity, ready, events.clone()));
@@ -39,7 +38,7 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: m
             Err(error) => format!("cannot be watched: {error}"),
         };
         asking.abort();
-        let _nobody_listens_after_the_end = events
+        events
             .send(CoreEvent::Ended {
                 process: identity,
                 how,
@@ -50,7 +49,7 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: m
 
 // Private
 
-async fn ask(process: Identity, ready: Ready, events: mpsc::Sender<CoreEvent>) {
+async fn ask(process: Identity, ready: Ready, events: EventSender) {
     let mut doubt = None;
     let answered = loop {
         match lacks(process, &ready).await {
@@ -58,12 +57,12 @@ async fn ask(process: Identity, ready: Ready, events: mpsc::Sender<CoreEvent>) {
             Some(why) if doubt.as_ref() == Some(&why) => {}
             Some(why) => {
                 doubt = Some(why.clone());
-                let _nobody_listens_after_the_end = events.send(CoreEvent::NotReady { process, why }).await;
+                events.send(CoreEvent::NotReady { process, why }).await;
             }
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     };
-    let _nobody_listens_after_the_end = events.send(answered).await;
+    events.send(answered).await;
 }
 
 /// Every probe was answered. Checks whether the process itself answered.

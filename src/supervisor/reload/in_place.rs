@@ -42,11 +42,8 @@ impl Core {
         self.end_sync(BALANCER);
         match written.and(method) {
             Ok(method) => {
-                let events = self.events.clone();
-                tokio::spawn(async move {
-                    let outcome = method.reread().await;
-                    let _nobody_listens_after_the_end = events.send(CoreEvent::Reread(outcome)).await;
-                });
+                self.events
+                    .spawn(async move { CoreEvent::Reread(method.reread().await) });
             }
             Err(why) => self.reread(Err(why), now),
         }

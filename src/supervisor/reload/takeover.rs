@@ -23,8 +23,8 @@ const MAX_TAKEOVER: Duration = Duration::from_mins(2);
 impl Core {
     /// Reads the server states of the running instance.
     pub(in crate::supervisor) fn save_states(&self, instance: usize) {
-        let (socket, events) = (self.spec.socket(instance), self.events.clone());
-        tokio::spawn(async move {
+        let socket = self.spec.socket(instance);
+        self.events.spawn(async move {
             let states = match socket {
                 Some(socket) => Socket::new(socket)
                     .servers_state()
@@ -32,8 +32,7 @@ impl Core {
                     .map_err(|error| error.to_string()),
                 None => Ok(String::new()),
             };
-            let _nobody_listens_after_the_end =
-                events.send(CoreEvent::ServerStates { instance, states }).await;
+            CoreEvent::ServerStates { instance, states }
         });
     }
 
