@@ -46,7 +46,7 @@ impl Core {
             let children = &self.children;
             let turn = self
                 .rollout
-                .advance(|id| children.get(&id).map_or(Condition::Down, condition), now);
+                .advance(|id| children.get(id).map_or(Condition::Down, condition), now);
             if turn.is_empty() {
                 break;
             }
@@ -75,7 +75,7 @@ impl Core {
     pub(super) fn advance_shutdown(&mut self, now: Instant) {
         loop {
             let Some(ending) = &mut self.shutdown else { return };
-            let (is_due, group): (fn(&ChildId) -> bool, _) = match ending.phase {
+            let (is_due, group): (fn(ChildId) -> bool, _) = match ending.phase {
                 Phase::Begun => (|_| false, Some(Phase::Balancers)),
                 Phase::Balancers => (|id| !matches!(id, ChildId::Node(_)), Some(Phase::Nodes)),
                 Phase::Nodes => (|id| matches!(id, ChildId::Node(_)), None),
@@ -138,10 +138,10 @@ impl Core {
         let waves: Vec<Vec<ChildId>> = match &order.node {
             None => self
                 .children
-                .keys()
-                .filter(|id| self.is_wanted(**id))
+                .ids()
+                .filter(|id| self.is_wanted(*id))
                 .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
-                .map(|id| vec![*id])
+                .map(|id| vec![id])
                 .collect(),
             Some(name) => vec![vec![self.own_node(name)?]],
         };
@@ -155,7 +155,7 @@ impl Core {
         for id in self.rollout.all.clone() {
             if self
                 .children
-                .get(&id)
+                .get(id)
                 .is_some_and(|child| !child.is_up() && child.state != State::Stopped)
             {
                 self.apply(
@@ -165,13 +165,7 @@ impl Core {
                 );
             }
         }
-        self.balanced = self.is_balancer_up();
-    }
-
-    /// Whether a balancer instance serves.
-    pub(super) fn is_balancer_up(&self) -> bool {
-        let mut children = self.children.iter();
-        children.any(|(id, child)| matches!(id, ChildId::Balancer(_)) && child.is_up())
+        self.balanced = self.children.is_balancer_up();
     }
 
     fn is_wanted(&self, id: ChildId) -> bool {
@@ -185,7 +179,7 @@ impl Core {
     /// The node called `name`, if this cluster starts and stops it.
     pub(super) fn own_node(&self, name: &str) -> Result<ChildId, Refusal> {
         let id = ChildId::Node(self.index(name)?);
-        if self.children.contains_key(&id) && self.is_wanted(id) {
+        if self.children.get(id).is_some() && self.is_wanted(id) {
             return Ok(id);
         }
         Err(Refusal {
@@ -226,13 +220,12 @@ impl Core {
         };
         let group: Vec<ChildId> = self
             .children
-            .keys()
+            .ids()
             .filter(|id| match phase {
                 Phase::Balancers => !matches!(id, ChildId::Node(_)),
                 Phase::Nodes => matches!(id, ChildId::Node(_)),
                 Phase::Begun | Phase::LeftBehind | Phase::Gone { .. } => false,
             })
-            .copied()
             .collect();
         for id in group {
             let stop_sequence: StopSequence = self.spec.stop_sequence(id, grace);
@@ -255,10 +248,10 @@ impl Core {
 
     fn failed(&self, failure: &Failure) -> api::Rollout {
         let log = self.spec.run_dir.log(self.spec.name(failure.id));
-        let since = self.log_starts.get(&failure.id).copied().unwrap_or(0);
+        let since = self.children.log_start(failure.id);
         let doubt = self
-            .not_ready
-            .get(&failure.id)
+            .children
+            .not_ready(failure.id)
             .map_or(String::new(), |why| format!(": {why}"));
         api::Rollout::Failed {
             error: format!("{}{doubt}", failure.reason),
@@ -269,9 +262,9 @@ impl Core {
     }
 
     fn step(&self, id: ChildId) -> Step {
-        let condition = self.children.get(&id).map_or(Condition::Down, condition);
+        let condition = self.children.get(id).map_or(Condition::Down, condition);
         let state = match condition {
-            Condition::Up if self.adopted.contains(&id) => StepState::Adopted,
+            Condition::Up if self.children.is_adopted(id) => StepState::Adopted,
             _ if self.rollout.is_waiting(id) => StepState::Waiting,
             Condition::Up => StepState::Ready,
             Condition::Down | Condition::Starting => StepState::Starting,

@@ -1,7 +1,6 @@
 //! The single owner of every child: receives events, decides, acts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::balancer_link::out_of_sync::OutOfSync;
 use super::balancer_link::pending_reply::PendingReply;
 use super::balancer_link::runtime_sync::DesiredStates;
-use super::drain::state::Drain;
+use super::drain::drains::Drains;
 use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
 use super::health::filling::Settlings;
@@ -21,8 +20,9 @@ use super::health::liveness::{INTERVAL, Liveness};
 use super::health::node_probes::NodeProbes;
 use super::logs::rotate;
 use super::overrides::Overrides;
-use super::process::child::{Child, Event};
-use super::process::cpu_usage::CpuUsage;
+use super::process::child::Event;
+use super::process::children::Children;
+use super::process::groups::Groups;
 use super::process::left_behind::LeftBehind;
 use super::reload::reply::PendingReload;
 use super::reload::rolling::Rolling;
@@ -36,7 +36,6 @@ use super::spec::Spec;
 use super::state_file::{ChildRecord, Launch, Record};
 use crate::api::{NodeState, Only};
 use crate::balancer::ConfigFile;
-use crate::platform::control_group::{self, ControlGroups};
 
 /// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
@@ -51,30 +50,19 @@ pub(super) struct Core {
     pub(super) pending_reloads: Vec<PendingReload>,
     /// The reload of the other instances, once the first of several serves.
     pub(super) rolling: Option<Rolling>,
-    pub(super) children: BTreeMap<ChildId, Child>,
-    pub(super) adopted: Vec<ChildId>,
+    pub(super) children: Children,
     /// Processes that ended children have left running.
     pub(super) left_behind: LeftBehind,
-    /// The control groups that children's processes join, where that is permitted.
-    pub(super) control_groups: Option<ControlGroups>,
-    /// Children whose ports are being checked before they are started.
-    pub(super) port_checks: BTreeSet<ChildId>,
+    pub(super) groups: Groups,
     pub(super) rollout: Rollout,
     pub(super) shutdown: Option<ClusterShutdown>,
     /// Whether a balancer is wanted.
     pub(super) balanced: bool,
-    /// Why each starting child is not ready yet, by its latest check.
-    pub(super) not_ready: BTreeMap<ChildId, String>,
-    /// The offset in its log at which each child's last start begins.
-    pub(super) log_starts: BTreeMap<ChildId, u64>,
     /// Changes that others made at the balancer.
     pub(super) overrides: Overrides,
     /// Which balancer instances do not accept the desired states.
     pub(super) out_of_sync: OutOfSync,
-    /// How many orders operators have given about each node, by name.
-    pub(super) order_counts: BTreeMap<String, u32>,
-    /// Operators' drain orders, by node name.
-    pub(super) drains: BTreeMap<String, Drain>,
+    pub(super) drains: Drains,
     /// Nodes that were down in the state file of the previous supervisor.
     pub(super) were_down: BTreeSet<String>,
     /// The node states that each balancer instance has accepted.
@@ -95,15 +83,12 @@ pub(super) struct Core {
     pub(super) stats_page: Option<StatsPage>,
     /// Whether each balancer instance answers.
     pub(super) liveness: BTreeMap<ChildId, Liveness>,
-    pub(super) cpu_usages: BTreeMap<ChildId, CpuUsage>,
     pub(super) desired: watch::Sender<DesiredStates>,
     pub(super) sync_tasks: BTreeMap<ChildId, AbortHandle>,
     pub(super) next_probe: Instant,
     pub(super) events: EventSender,
     pub(super) began: Instant,
     next_rotation: Instant,
-    /// The directories of control groups that this run has created.
-    group_directories: BTreeSet<PathBuf>,
     recorded: Option<Record>,
 }
 
@@ -119,12 +104,11 @@ impl Core {
     ) -> Core {
         let now = Instant::now();
         let spec = published.load_full();
+        let former_groups = record.map(|record| record.control_groups.clone());
         let mut core = Core {
-            children: spec.children().map(|id| (id, Child::new())).collect(),
-            adopted: Vec::new(),
+            children: Children::new(spec.children()),
             left_behind: LeftBehind::default(),
-            control_groups: ControlGroups::make(&spec.launch.run_id),
-            port_checks: BTreeSet::new(),
+            groups: Groups::new(&spec.launch.run_id, former_groups.unwrap_or_default()),
             published,
             files,
             reload: None,
@@ -134,12 +118,9 @@ impl Core {
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             shutdown: None,
             balanced: false,
-            not_ready: BTreeMap::new(),
-            log_starts: BTreeMap::new(),
             overrides: Overrides::new(now),
             out_of_sync: OutOfSync::default(),
-            order_counts: BTreeMap::new(),
-            drains: BTreeMap::new(),
+            drains: Drains::default(),
             were_down: BTreeSet::new(),
             accepted: BTreeMap::new(),
             pending_replies: Vec::new(),
@@ -156,24 +137,17 @@ impl Core {
             shared_listeners,
             stats_page: None,
             liveness: BTreeMap::new(),
-            cpu_usages: BTreeMap::new(),
             desired: watch::Sender::new(DesiredStates::new()),
             sync_tasks: BTreeMap::new(),
             next_probe: now,
             began: now,
             next_rotation: now,
-            group_directories: BTreeSet::new(),
             recorded: None,
             events,
             spec,
         };
-        let groups = record.map(|record| record.control_groups.clone());
-        core.group_directories = groups.unwrap_or_default();
-        let own = core.control_groups.as_ref();
-        core.group_directories
-            .extend(own.map(|groups| groups.directory().to_owned()));
         if let Some(record) = record {
-            core.drains.clone_from(&record.drains);
+            core.drains = Drains::saved(record.drains.clone());
             core.were_down.clone_from(&record.down);
             core.overrides.restore(record.overrides());
             let nodes = core.spec.cluster.nodes.iter().enumerate();
@@ -187,7 +161,7 @@ impl Core {
             // run's number.
             core.record();
         }
-        let verb = if core.adopted.is_empty() {
+        let verb = if !core.children.any_adopted() {
             Verb::Start
         } else {
             Verb::Resume
@@ -202,9 +176,7 @@ impl Core {
             let now = Instant::now();
             self.take_turn(now);
             if let Some(ending) = self.shutdown.take_if(|ending| ending.is_over(now)) {
-                for directory in &self.group_directories {
-                    control_group::remove(directory);
-                }
+                self.groups.remove();
                 return ending;
             }
             let wakes_at = self.wakes_at(now);
@@ -242,7 +214,7 @@ impl Core {
             .enumerate()
             .map(|(index, probes)| NodeSnapshot {
                 state: self.node_state(index),
-                drained: self.drains.contains_key(&self.spec.cluster.nodes[index].name),
+                drained: self.drains.has(&self.spec.cluster.nodes[index].name),
                 child: self.child_snapshot(ChildId::Node(index)),
                 external: self.own_child(index).is_none(),
                 probe_failure: probes.probe_failure().map(ToString::to_string),
@@ -253,18 +225,15 @@ impl Core {
                 failure: self.failure(index, now),
                 filling_for: self.settlings.filling_for(index, now),
             });
-        let balancers = self
-            .children
-            .keys()
-            .filter(|id| matches!(id, ChildId::Balancer(_)));
+        let balancers = self.children.ids().filter(|id| matches!(id, ChildId::Balancer(_)));
         Snapshot {
             nodes: nodes.collect(),
-            balancers: balancers.map(|id| self.child_snapshot(*id)).collect(),
+            balancers: balancers.map(|id| self.child_snapshot(id)).collect(),
             retired: self
                 .children
-                .keys()
+                .ids()
                 .filter(|id| matches!(id, ChildId::Retired(_)))
-                .map(|id| self.child_snapshot(*id))
+                .map(|id| self.child_snapshot(id))
                 .collect(),
             reloading: self.is_reloading(),
             balancer_overrides: self.balancer_overrides(),
@@ -275,23 +244,23 @@ impl Core {
 
     // Private
 
-    fn handle(&mut self, events: CoreEvent, now: Instant) {
-        match events {
-            CoreEvent::Ended { process, how } => match self.child_of(process) {
+    fn handle(&mut self, event: CoreEvent, now: Instant) {
+        match event {
+            CoreEvent::Ended { process, how } => match self.children.child_of(process) {
                 Some(id) => self.ended(id, process, how, now),
                 None => self.successor_ended(process, &how, now),
             },
             CoreEvent::NotReady { process, why } => {
-                if let Some(id) = self.child_of(process) {
-                    self.not_ready.insert(id, why);
+                if let Some(id) = self.children.child_of(process) {
+                    self.children.set_not_ready(id, why);
                 }
             }
-            CoreEvent::Answered { process, note } => match self.child_of(process) {
+            CoreEvent::Answered { process, note } => match self.children.child_of(process) {
                 Some(id) => self.answered(id, note, now),
                 None => self.succeeded(process, now),
             },
             CoreEvent::AnsweredByAnother { process, why } => {
-                if let Some(id) = self.child_of(process) {
+                if let Some(id) = self.children.child_of(process) {
                     self.answered_by_another(id, why, now);
                 }
             }
@@ -337,15 +306,15 @@ impl Core {
         let due: Vec<ChildId> = self
             .children
             .iter()
-            .filter(|(id, child)| child.wakes_at().is_some_and(|at| at <= now) && !self.must_wait(**id, now))
-            .map(|(id, _)| *id)
+            .filter(|(id, child)| child.wakes_at().is_some_and(|at| at <= now) && !self.must_wait(*id, now))
+            .map(|(id, _)| id)
             .collect();
         for id in due {
             self.apply(id, Event::Time, now);
         }
         if now >= self.next_probe {
             self.probe(now);
-            if self.is_count_due(now) || self.drains.values().any(Drain::counts) {
+            if self.is_count_due(now) || self.drains.any_counts() {
                 self.count();
             }
             self.turn_away();
@@ -371,7 +340,7 @@ impl Core {
     fn wakes_at(&self, now: Instant) -> Instant {
         // Children that are kept away are checked again with the next probe, and with the event
         // that they wait for.
-        let children = self.children.iter().filter(|(id, _)| !self.must_wait(**id, now));
+        let children = self.children.iter().filter(|(id, _)| !self.must_wait(*id, now));
         let children = children.filter_map(|(_, child)| child.wakes_at());
         let ending = self.shutdown.as_ref().and_then(ClusterShutdown::wakes_at);
         children
@@ -395,10 +364,10 @@ impl Core {
     pub(super) fn record(&mut self) {
         let children = self.children.iter().filter_map(|(id, child)| {
             let process = child.process()?;
-            let name = self.spec.name(*id).to_owned();
+            let name = self.spec.name(id).to_owned();
             Some(ChildRecord {
                 name,
-                instance: instance(*id),
+                instance: instance(id),
                 retired: matches!(id, ChildId::Retired(_)),
                 successor: false,
                 outdated: self
@@ -434,11 +403,11 @@ impl Core {
         let overrides = self.overrides.to_save();
         let is_known = self.recorded.as_ref().is_some_and(|recorded| {
             let launch = &recorded.launch;
-            (&recorded.children, &recorded.drains, launch.only) == (&children, &self.drains, only)
+            (&recorded.children, &recorded.drains, launch.only) == (&children, self.drains.to_save(), only)
                 && launch.source == self.spec.launch.source
                 && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
                 && recorded.overrides == overrides
-                && recorded.control_groups == self.group_directories
+                && recorded.control_groups == *self.groups.directories()
         });
         if is_known {
             return;
@@ -447,9 +416,9 @@ impl Core {
             only,
             ..self.spec.launch.clone()
         };
-        let mut record = Record::new(launch, children, self.drains.clone(), down, filling, places);
+        let mut record = Record::new(launch, children, self.drains.to_save().clone(), down, filling, places);
         record.overrides = overrides;
-        record.control_groups.clone_from(&self.group_directories);
+        record.control_groups.clone_from(self.groups.directories());
         match record.write(&self.spec.run_dir) {
             Ok(()) => self.recorded = Some(record),
             Err(error) => tracing::error!("cannot write the state file: {error}"),

@@ -58,7 +58,7 @@ impl Core {
 
     /// The state of a node that an order drained, where an instance did not accept that.
     pub(in crate::supervisor) fn drain_out_of_sync(&self, node: &str, now: Instant) -> Option<Overridden> {
-        if !self.drains.contains_key(node) {
+        if !self.drains.has(node) {
             return None;
         }
         let mut serving = self.out_of_sync.overdue(now).filter(|id| {

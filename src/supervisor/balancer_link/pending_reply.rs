@@ -75,8 +75,8 @@ impl Core {
         // it has taken over.
         let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
         for mut pending in std::mem::take(&mut self.pending_replies) {
-            let drained = self.drains.contains_key(&pending.node);
-            let orders = self.order_counts.get(&pending.node).copied().unwrap_or(0);
+            let drained = self.drains.has(&pending.node);
+            let orders = self.drains.orders(&pending.node);
             // A balancer that does not run reads the order when it starts.
             let is_accepted = !takes_over
                 && self.all_accepted(&pending.node, |state| {

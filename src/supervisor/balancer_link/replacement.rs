@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
 use crate::supervisor::overrides::Finding;
-use crate::supervisor::process::child::{Child, Event, State};
+use crate::supervisor::process::child::Event;
 use crate::supervisor::rollout::ChildId;
 
 impl Core {
@@ -34,19 +34,14 @@ impl Core {
     /// process if it could be started.
     pub(in crate::supervisor) fn replace(&mut self, instance: usize, now: Instant) -> Option<Identity> {
         let id = ChildId::Balancer(instance);
-        let old = self.children.get(&id).and_then(Child::process)?;
+        let old = self.children.retire(instance, now)?;
         self.end_sync(id);
         self.overrides.forget(id);
         self.liveness.remove(&id);
         if let Err(error) = old.signal_group(self.spec.balancer.drain_signal()) {
             tracing::error!(pid = old.pid, "the old process keeps taking clients: {error}");
         }
-        self.children
-            .insert(ChildId::Retired(old.pid), Child::retired(old, now));
-        if let Some(child) = self.children.get_mut(&id) {
-            child.state = State::Stopped;
-        }
         self.apply(id, Event::Start, now);
-        self.children.get(&id).and_then(Child::process)
+        self.children.process(id)
     }
 }

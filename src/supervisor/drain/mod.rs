@@ -1,5 +1,6 @@
 //! `drain` and `ready`.
 
+pub(super) mod drains;
 pub(super) mod state;
 
 use std::time::{Instant, SystemTime};
@@ -53,15 +54,13 @@ impl Core {
             let Some(name) = node.map(|node| node.name.clone()) else {
                 return;
             };
-            let Some(drain) = self.drains.get_mut(&name) else {
-                continue;
-            };
-            match drain.after(counted.tcp + counted.http, SystemTime::now()) {
+            let open = counted.tcp + counted.http;
+            match self.drains.due(&name, open, SystemTime::now()) {
                 None => {}
                 Some(Due::Close) => {
                     tracing::info!(
                         node = name,
-                        connections = counted.tcp + counted.http,
+                        connections = open,
                         "closing the remaining connections"
                     );
                     self.close_connections(&name);
@@ -93,13 +92,13 @@ impl Core {
     /// again.
     pub(in crate::supervisor) fn is_stopped_by_drain(&self, index: usize) -> bool {
         let name = &self.spec.cluster.nodes[index].name;
-        self.drains.get(name).is_some_and(Drain::has_stopped)
+        self.drains.has_stopped(name)
     }
 
     /// Stops the nodes that a drain was stopping when the previous supervisor died.
     pub(in crate::supervisor) fn resume_stopping(&mut self, now: Instant) {
         for index in 0..self.spec.cluster.nodes.len() {
-            if self.is_stopped_by_drain(index) && self.adopted.contains(&ChildId::Node(index)) {
+            if self.is_stopped_by_drain(index) && self.children.is_adopted(ChildId::Node(index)) {
                 self.stop_node(index, now);
             }
         }
@@ -150,7 +149,7 @@ impl Core {
         }
         // A repeated order, perhaps to a supervisor that does not know the other nodes' states yet,
         // takes no further node away.
-        let is_new = !self.drains.contains_key(&order.node);
+        let is_new = !self.drains.has(&order.node);
         if !order.force && is_new && self.is_last(index) {
             return Err(Refusal {
                 error: format!("`{}` is the last node that serves", order.node),
@@ -164,8 +163,7 @@ impl Core {
         } else {
             Drain::new(order, now)
         };
-        self.drains.insert(order.node.clone(), drain);
-        *self.order_counts.entry(order.node.clone()).or_default() += 1;
+        self.drains.begin(&order.node, drain);
         self.write_orders();
         if drain.counts() {
             self.count();
@@ -179,7 +177,7 @@ impl Core {
         let index = self.index(&order.node)?;
         let id = ChildId::Node(index);
         tracing::info!(node = order.node, "ready");
-        let drain = self.drains.remove(&order.node);
+        let drain = self.drains.end(&order.node);
         if drain.is_some_and(|drain| drain.has_stopped()) {
             let deadline = now + self.spec.launch.timeout.duration();
             self.rollout = Rollout::new(Verb::Join, vec![vec![id]], deadline);
@@ -197,14 +195,13 @@ impl Core {
                     .map(|file| format!("an edit of {file}")),
             );
         }
-        *self.order_counts.entry(order.node.clone()).or_default() += 1;
         self.write_orders();
         Ok(undone)
     }
 
     /// Whether a drain has stopped the node, and it was not started since.
     fn is_still_stopped_by_drain(&self, index: usize) -> bool {
-        let child = self.children.get(&ChildId::Node(index));
+        let child = self.children.get(ChildId::Node(index));
         self.is_stopped_by_drain(index) && child.is_some_and(Child::rests)
     }
 }

@@ -189,8 +189,7 @@ impl Core {
         let Some(node) = self.spec.cluster.node(node).cloned() else {
             return;
         };
-        let has_retired = self.children.keys().any(|id| matches!(id, ChildId::Retired(_)));
-        if !has_retired && !self.reads_files() {
+        if !self.children.has_retired() && !self.reads_files() {
             return;
         }
         let events = self.events.clone();
@@ -216,7 +215,7 @@ impl Core {
         let ChildId::Node(index) = id else { return false };
         let name = &self.spec.cluster.nodes[index].name;
         let waits = matches!(
-            self.children.get(&id).map(|child| &child.state),
+            self.children.state(id),
             Some(State::Waiting { .. })
         );
         waits
@@ -262,7 +261,7 @@ impl Core {
 
     /// Why a node that served no longer does; `None` when that was ordered.
     fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {
-        let child = self.children.get(&ChildId::Node(index)).map(|child| &child.state);
+        let child = self.children.state(ChildId::Node(index));
         match (state, child) {
             (NodeState::Down, _) => Some(FailoverCause::Hung),
             (NodeState::Starting | NodeState::Failed, Some(State::Waiting { .. } | State::Failed)) => {

@@ -125,7 +125,7 @@ impl Core {
         desired_states: &crate::supervisor::balancer_link::runtime_sync::DesiredStates,
         now: Instant,
     ) {
-        if self.balanced && !self.is_balancer_up() {
+        if self.balanced && !self.children.is_balancer_up() {
             return;
         }
         for index in 0..self.probes.len() {

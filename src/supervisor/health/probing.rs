@@ -41,20 +41,13 @@ impl Core {
             }
         }
         self.probe_balancers(now, late);
-        let running: Vec<(ChildId, Identity)> = self
-            .children
-            .iter()
-            .filter_map(|(id, child)| Some((*id, child.process()?)))
-            .collect();
-        for (id, process) in running {
-            self.cpu_usages.entry(id).or_default().read(process, now);
-        }
+        self.children.measure(now);
     }
 
     /// The state of the node with this index.
     pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
         let child = self.own_child(index);
-        let is_drained = self.drains.contains_key(&self.spec.cluster.nodes[index].name);
+        let is_drained = self.drains.has(&self.spec.cluster.nodes[index].name);
         node_state(child, &self.probes[index], is_drained)
     }
 
@@ -79,7 +72,7 @@ impl Core {
         self.end_sync(id);
         self.liveness.insert(id, Liveness::answering(now));
         let ChildId::Balancer(instance) = id else { return };
-        let Some(process) = self.children.get(&id).and_then(Child::process) else {
+        let Some(process) = self.children.process(id) else {
             return;
         };
         let target = SyncTarget {
@@ -151,14 +144,12 @@ impl Core {
 
     /// Probes the balancer instances, and kills one that has not answered for too long.
     fn probe_balancers(&mut self, now: Instant, late: bool) {
-        let up: Vec<(ChildId, Identity)> = self
-            .children
-            .iter()
-            .filter(|(id, child)| matches!(id, ChildId::Balancer(_)) && child.is_up())
-            .filter_map(|(id, child)| Some((*id, child.process()?)))
+        let up = self.children.balancers().filter(|(_, child)| child.is_up());
+        let up: Vec<(usize, Identity)> = up
+            .filter_map(|(instance, child)| Some((instance, child.process()?)))
             .collect();
-        for (id, process) in up {
-            let ChildId::Balancer(instance) = id else { continue };
+        for (instance, process) in up {
+            let id = ChildId::Balancer(instance);
             let liveness = self
                 .liveness
                 .entry(id)
@@ -207,7 +198,7 @@ impl Core {
     /// The desired state of the node at the balancer.
     fn state(&self, index: usize) -> DesiredState {
         let name = &self.spec.cluster.nodes[index].name;
-        let drained = self.drains.contains_key(name);
+        let drained = self.drains.has(name);
         let were_down = || self.were_down.contains(name);
         let health = match self.node_state(index) {
             _ if !self.is_state_known(index) && were_down() => NodeHealth::InheritedDown,
@@ -221,7 +212,7 @@ impl Core {
         DesiredState {
             health,
             drained,
-            orders: self.order_counts.get(name).copied().unwrap_or(0),
+            orders: self.drains.orders(name),
         }
     }
 
@@ -231,9 +222,9 @@ impl Core {
         match self.own_child(index) {
             Some(child) => {
                 !matches!(child.state, State::Starting { .. })
-                    || !self.adopted.contains(&ChildId::Node(index))
+                    || !self.children.is_adopted(ChildId::Node(index))
             }
-            None => self.adopted.is_empty() || !self.probes[index].is_unknown(),
+            None => !self.children.any_adopted() || !self.probes[index].is_unknown(),
         }
     }
 }

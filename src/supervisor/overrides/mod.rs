@@ -28,7 +28,6 @@ use super::balancer_link::config_files::orders;
 use super::balancer_link::runtime_sync::{self, DesiredStates, NodeHealth};
 use super::core::Core;
 use super::event::CoreEvent;
-use super::process::child::Child;
 use super::process::readiness::{self, Readiness};
 use super::rollout::ChildId;
 use super::spec::Spec;
@@ -244,7 +243,7 @@ impl Core {
         since: Instant,
         now: Instant,
     ) -> Option<Vec<(ChildId, Override)>> {
-        let is_drained = self.drains.contains_key(node);
+        let is_drained = self.drains.has(node);
         let mut objections = Vec::new();
         let instances = self.sync_tasks.keys().filter(|id| !self.is_left_out(**id));
         for id in instances {
@@ -268,13 +267,10 @@ impl Core {
 
     /// Whether every balancer instance was inspected, as it is now, after `since`.
     pub(super) fn is_inspected_since(&mut self, since: Instant, now: Instant) -> bool {
-        let mut wanted = self
-            .children
-            .keys()
-            .filter(|id| matches!(id, ChildId::Balancer(_)));
-        let is_inspected = wanted.all(|id| {
-            let report = self.overrides.reports.get(id);
-            self.is_left_out(*id) || report.is_some_and(|(asked, _)| *asked >= since)
+        let is_inspected = self.children.balancers().all(|(instance, _)| {
+            let id = ChildId::Balancer(instance);
+            let report = self.overrides.reports.get(&id);
+            self.is_left_out(id) || report.is_some_and(|(asked, _)| *asked >= since)
         });
         if !is_inspected {
             self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
@@ -321,7 +317,7 @@ impl Core {
             socket: self.spec.socket(instance),
             readiness: self.spec.readiness(instance),
             listener: self.spec.own_listener(),
-            master: self.children.get(&id).and_then(Child::process),
+            master: self.children.process(id),
             // All instances have the same files.
             files: if instance == 0 {
                 self.files.clone()

@@ -1,344 +1,248 @@
-//! The core's children: spawned, adopted, watched, ended.
+//! All children: their states, and what is known of each child's current process.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::child::{Action, Child, Event, State, Then};
-use super::descendants::trees_of;
-use super::port_check::taken;
-use super::readiness::Readiness;
-use super::watcher::{self, Ready};
-use crate::api::Only;
-use crate::platform::mark::Mark;
-use crate::platform::ports::are_free;
-use crate::platform::usage::{age, usage};
-use crate::platform::{Identity, Process, Program};
-use crate::supervisor::core::Core;
-use crate::supervisor::event::CoreEvent;
-use crate::supervisor::health::hold_down;
-use crate::supervisor::prepare::wanted;
-use crate::supervisor::reload::rolling::Rolling;
+use super::child::{Action, Child, Event, State};
+use super::cpu_usage::CpuUsage;
+use crate::platform::Identity;
+use crate::profile::Restart;
 use crate::supervisor::rollout::ChildId;
-use crate::supervisor::snapshot::{Activity, ChildSnapshot};
-use crate::supervisor::state_file::Record;
 
-impl Core {
-    /// Applies `event` to the child, and carries out what follows from it.
-    pub(in crate::supervisor) fn apply(&mut self, id: ChildId, event: Event, now: Instant) {
-        let policy = self.spec.restart(id);
-        let Some(child) = self.children.get_mut(&id) else {
-            return;
-        };
+/// Longer than any takeover: by then, the new instance has answered or was killed.
+const MAX_TAKEOVER: Duration = Duration::from_mins(2);
+
+/// Every child of the supervisor.
+#[derive(Default)]
+pub(in crate::supervisor) struct Children {
+    by_id: BTreeMap<ChildId, Child>,
+    /// Children that an earlier supervisor started, and that were not started again since.
+    adopted: BTreeSet<ChildId>,
+    /// Children whose ports are being checked before they are started.
+    port_checks: BTreeSet<ChildId>,
+    /// Why each starting child is not ready yet, by its latest check.
+    not_ready: BTreeMap<ChildId, String>,
+    /// The offset in its log at which each child's last start begins.
+    log_starts: BTreeMap<ChildId, u64>,
+    cpu_usages: BTreeMap<ChildId, CpuUsage>,
+}
+
+/// What an event has done to a child.
+pub(in crate::supervisor) struct Transition {
+    /// The state before the event.
+    pub(in crate::supervisor) was: State,
+    /// Whether the state has changed, if only in its details.
+    pub(in crate::supervisor) is_changed: bool,
+    /// What is to be done now.
+    pub(in crate::supervisor) action: Option<Action>,
+}
+
+impl Children {
+    /// Creates children that do not run.
+    pub(in crate::supervisor) fn new(ids: impl Iterator<Item = ChildId>) -> Children {
+        Children {
+            by_id: ids.map(|id| (id, Child::new())).collect(),
+            ..Children::default()
+        }
+    }
+
+    /// Applies `event` to the child; `None` when the child does not exist.
+    pub(in crate::supervisor) fn apply(
+        &mut self,
+        id: ChildId,
+        event: Event,
+        now: Instant,
+        policy: &Restart,
+    ) -> Option<Transition> {
+        let child = self.by_id.get_mut(&id)?;
         let was = child.state.clone();
-        let is_order = matches!(event, Event::Start | Event::Stop(..));
-        let action = child.after(event, now, &policy);
-        if std::mem::discriminant(&was) != std::mem::discriminant(&child.state) {
-            let (name, reason) = (self.spec.title(id), child.reason.as_deref().unwrap_or("-"));
-            tracing::info!(child = name, state = child.state.name(), was = was.name(), reason);
-        }
-        let is_followed = is_order && was != child.state;
-        if let ChildId::Node(index) = id
-            && is_followed
-        {
-            self.apply_hold_down(index, hold_down::Event::Ordered, now);
-        }
-        match action {
-            Some(Action::Spawn) => self.spawn(id, now),
-            Some(Action::Signal(process, signal)) => self.signal(id, process, signal),
-            None => {}
-        }
+        let action = child.after(event, now, policy);
+        Some(Transition {
+            is_changed: was != child.state,
+            was,
+            action,
+        })
+    }
+
+    /// The child.
+    pub(in crate::supervisor) fn get(&self, id: ChildId) -> Option<&Child> {
+        self.by_id.get(&id)
+    }
+
+    /// The state of the child.
+    pub(in crate::supervisor) fn state(&self, id: ChildId) -> Option<&State> {
+        self.get(id).map(|child| &child.state)
+    }
+
+    /// The process of the child, if it has one.
+    pub(in crate::supervisor) fn process(&self, id: ChildId) -> Option<Identity> {
+        self.get(id).and_then(Child::process)
     }
 
     /// The child that runs as `process`.
     pub(in crate::supervisor) fn child_of(&self, process: Identity) -> Option<ChildId> {
-        self.children
-            .iter()
+        self.iter()
             .find(|(_, child)| child.process() == Some(process))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
     }
 
-    /// A child's process has ended.
-    pub(in crate::supervisor) fn ended(&mut self, id: ChildId, process: Identity, how: String, now: Instant) {
-        self.end_sync(id);
-        self.overrides.forget(id);
-        self.liveness.remove(&id);
-        let waits = self.end_left_behind(id, process, &how, now);
+    /// All children, in the order of their ids.
+    pub(in crate::supervisor) fn iter(&self) -> impl Iterator<Item = (ChildId, &Child)> {
+        self.by_id.iter().map(|(id, child)| (*id, child))
+    }
+
+    /// The ids of all children.
+    pub(in crate::supervisor) fn ids(&self) -> impl Iterator<Item = ChildId> {
+        self.by_id.keys().copied()
+    }
+
+    /// The balancer instances that take clients, in their order.
+    pub(in crate::supervisor) fn balancers(&self) -> impl Iterator<Item = (usize, &Child)> {
+        self.iter().filter_map(|(id, child)| match id {
+            ChildId::Balancer(instance) => Some((instance, child)),
+            ChildId::Node(_) | ChildId::Retired(_) => None,
+        })
+    }
+
+    /// The processes of all children that have one.
+    pub(in crate::supervisor) fn running(&self) -> impl Iterator<Item = (ChildId, Identity)> {
+        self.iter().filter_map(|(id, child)| Some((id, child.process()?)))
+    }
+
+    /// Whether a balancer instance serves.
+    pub(in crate::supervisor) fn is_balancer_up(&self) -> bool {
+        self.balancers().any(|(_, child)| child.is_up())
+    }
+
+    /// Whether a former balancer instance still has connections.
+    pub(in crate::supervisor) fn has_retired(&self) -> bool {
+        self.ids().any(|id| matches!(id, ChildId::Retired(_)))
+    }
+
+    /// Adds the `child` of an earlier supervisor.
+    pub(in crate::supervisor) fn adopt(&mut self, id: ChildId, child: Child) {
+        if !matches!(id, ChildId::Retired(_)) {
+            self.adopted.insert(id);
+        }
+        self.by_id.insert(id, child);
+    }
+
+    /// Whether an earlier supervisor started the child's process.
+    pub(in crate::supervisor) fn is_adopted(&self, id: ChildId) -> bool {
+        self.adopted.contains(&id)
+    }
+
+    /// Whether any child is adopted.
+    pub(in crate::supervisor) fn any_adopted(&self) -> bool {
+        !self.adopted.is_empty()
+    }
+
+    /// The child is to be started, whether it was adopted or not.
+    pub(in crate::supervisor) fn starts(&mut self, id: ChildId) {
+        self.adopted.remove(&id);
+    }
+
+    /// The child's process starts now; its messages begin at this offset of its log.
+    pub(in crate::supervisor) fn set_log_start(&mut self, id: ChildId, offset: u64) {
+        self.log_starts.insert(id, offset);
+    }
+
+    /// The offset in its log at which the child's last start begins, in bytes.
+    pub(in crate::supervisor) fn log_start(&self, id: ChildId) -> u64 {
+        self.log_starts.get(&id).copied().unwrap_or(0)
+    }
+
+    /// The child does not answer yet; `why` describes it.
+    pub(in crate::supervisor) fn set_not_ready(&mut self, id: ChildId, why: String) {
+        self.not_ready.insert(id, why);
+    }
+
+    /// Why the starting child is not ready yet, if that is known.
+    pub(in crate::supervisor) fn not_ready(&self, id: ChildId) -> Option<&str> {
+        self.not_ready.get(&id).map(String::as_str)
+    }
+
+    /// A check of the child's ports begins.
+    pub(in crate::supervisor) fn begin_port_check(&mut self, id: ChildId) {
+        self.port_checks.insert(id);
+    }
+
+    /// The check of the child's ports has ended.
+    pub(in crate::supervisor) fn end_port_check(&mut self, id: ChildId) {
+        self.port_checks.remove(&id);
+    }
+
+    /// Whether the child's ports are being checked.
+    pub(in crate::supervisor) fn is_port_checked(&self, id: ChildId) -> bool {
+        self.port_checks.contains(&id)
+    }
+
+    /// Measures the processor time of every process.
+    pub(in crate::supervisor) fn measure(&mut self, now: Instant) {
+        let running: Vec<_> = self.running().collect();
+        for (id, process) in running {
+            self.cpu_usages.entry(id).or_default().read(process, now);
+        }
+    }
+
+    /// The child's processor time since the previous measurement, in percent of one processor.
+    pub(in crate::supervisor) fn cpu_percent(&self, id: ChildId) -> f64 {
+        self.cpu_usages.get(&id).map_or(0.0, |usage| usage.cpu_percent)
+    }
+
+    /// The child's process has ended: what was known of it is dropped.
+    pub(in crate::supervisor) fn forget_process(&mut self, id: ChildId) {
         self.cpu_usages.remove(&id);
         self.not_ready.remove(&id);
-        self.instance_gone(id);
-        if !self.is_succeeded(id, now) && !waits {
-            self.apply(id, Event::Ended(how), now);
-        }
     }
 
-    /// A child's process has answered for the first time.
-    pub(in crate::supervisor) fn answered(&mut self, id: ChildId, note: Option<String>, now: Instant) {
-        match id {
-            ChildId::Node(index) => self.probes[index].set_answering(now),
-            ChildId::Balancer(_) => self.begin_sync(id, now),
-            ChildId::Retired(_) => {}
-        }
-        self.apply(id, Event::Answered(note), now);
+    /// The instance's process accepts no connections any more and keeps those it has: it is retired,
+    /// and the instance can be started again. Returns that process, if there is one.
+    pub(in crate::supervisor) fn retire(&mut self, instance: usize, now: Instant) -> Option<Identity> {
+        let child = self.by_id.get_mut(&ChildId::Balancer(instance))?;
+        let old = child.process()?;
+        child.state = State::Stopped;
+        self.by_id
+            .insert(ChildId::Retired(old.pid), Child::retired(old, now));
+        Some(old)
     }
 
-    /// Another process answers at the ports of a child's process.
-    pub(in crate::supervisor) fn answered_by_another(&mut self, id: ChildId, why: String, now: Instant) {
-        let stop_sequence = self.spec.stop_sequence(id, Duration::ZERO);
-        self.apply(id, Event::AnsweredByAnother(stop_sequence, why), now);
-    }
-
-    /// Watches the children of an earlier supervisor that still live.
-    pub(in crate::supervisor) fn adopt(&mut self, record: &Record, now: Instant) {
-        let known: Vec<ChildId> = self.children.keys().copied().collect();
-        let living = record.living();
-        // A living successor has taken over, or does so now: it makes the old instance end with its
-        // last connection.
-        let replaced = living.iter().find(|child| child.successor);
-        let replaced = replaced.map(|child| ChildId::Balancer(child.instance));
-        let outdated = living.iter().filter(|child| child.outdated && !child.retired);
-        let outdated: BTreeMap<usize, Identity> =
-            outdated.map(|child| (child.instance, child.process)).collect();
-        if !outdated.is_empty() {
-            self.rolling = Some(Rolling::new(outdated, now));
-        }
-        for living in living {
-            let is_meant = |id: &ChildId| match id {
-                ChildId::Balancer(index) if *index != living.instance => false,
-                id => self.spec.name(*id) == living.name,
-            };
-            let child = known.iter().copied().find(is_meant);
-            let is_replaced = child.is_some() && child == replaced;
-            let id = if living.retired || (is_replaced && !living.successor) {
-                Some(ChildId::Retired(living.process.pid))
-            } else {
-                child
-            };
-            let Some(id) = id else { continue };
-            match Process::adopt(living.process) {
-                Ok(Some(process)) => {
-                    tracing::info!(child = living.name, pid = living.process.pid, "adopted");
-                    let child = match id {
-                        ChildId::Retired(_) => Child::retired(living.process, now),
-                        ChildId::Node(_) | ChildId::Balancer(_) => {
-                            self.adopted.push(id);
-                            Child::adopted(living.process, living.restarts, now)
-                        }
-                    };
-                    self.children.insert(id, child);
-                    self.watch(id, process);
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!(child = living.name, "cannot adopt the process: {error}"),
-            }
-        }
-    }
-
-    /// Watches for the process's first answer and its end.
-    pub(in crate::supervisor) fn watch(&mut self, id: ChildId, process: Process) {
-        let ready = match id {
-            ChildId::Node(index) => Ready::Node {
-                probes: self.probes[index].probes(),
-                descendants: self.descendants(id, process.identity()),
-            },
-            ChildId::Balancer(instance) => Ready::Balancer(self.spec.readiness(instance)),
-            // It has answered before it was replaced.
-            ChildId::Retired(_) => Ready::Balancer(Readiness::Running),
-        };
-        watcher::watch(process, ready, self.events.clone());
-    }
-
-    /// Which half of the cluster runs, if it is only one.
-    pub(in crate::supervisor) fn running_half(&self) -> Option<Only> {
-        match (self.owns_nodes(), self.balanced) {
-            (true, true) => None,
-            (true, false) => Some(Only::Nodes),
-            (false, _) => Some(Only::Balancer),
-        }
-    }
-
-    /// Whether the nodes are children of this supervisor, and not external.
-    pub(in crate::supervisor) fn owns_nodes(&self) -> bool {
-        self.spec.launch.only != Some(Only::Balancer)
-            || self
-                .children
-                .iter()
-                .any(|(id, child)| matches!(id, ChildId::Node(_)) && child.state != State::Stopped)
-    }
-
-    /// The node with this index as a child; `None` for an external node.
-    pub(in crate::supervisor) fn own_child(&self, index: usize) -> Option<&Child> {
-        let child = self.children.get(&ChildId::Node(index));
-        child.filter(|_| self.owns_nodes())
-    }
-
-    /// The ports of a child that is to be started were checked.
-    pub(in crate::supervisor) fn ports_checked(&mut self, id: ChildId, taken: Option<String>, now: Instant) {
-        self.port_checks.remove(&id);
-        let is_wanted = matches!(
-            self.children.get(&id).map(|child| &child.state),
-            Some(State::Waiting { .. })
-        );
-        match taken {
-            _ if !is_wanted => {}
-            Some(taken) => self.apply(id, Event::NotSpawned(taken), now),
-            None => self.spawn_now(id, now),
-        }
-    }
-
-    /// Whether the child must not be started yet: processes that it has left must end first, or its
-    /// ports are being checked.
-    pub(in crate::supervisor) fn is_blocked(&self, id: ChildId) -> bool {
-        self.left_behind.has(id) || self.port_checks.contains(&id)
-    }
-
-    /// The child's program with its mark, by which its descendants are found.
-    pub(in crate::supervisor) fn marked(&self, program: Program, id: ChildId) -> Program {
-        let name = self.spec.name(id);
-        let mark = Mark {
-            child: format!("{}/{name}", self.spec.cluster.name),
-            run: self.spec.launch.run_id.clone(),
-        };
-        let groups = self.control_groups.as_ref();
-        Program {
-            control_group: groups.and_then(|groups| groups.join(name)),
-            ..program.with(mark.variables())
-        }
-    }
-
-    /// A snapshot of the child.
-    pub(in crate::supervisor) fn child_snapshot(&self, id: ChildId) -> ChildSnapshot {
-        let Some(child) = self.children.get(&id) else {
-            return ChildSnapshot::default();
-        };
-        let meter = self.cpu_usages.get(&id).cloned().unwrap_or_default();
-        ChildSnapshot {
-            process: child.process(),
-            activity: self.activity(id, child),
-            restarts: child.restarts.total,
-            reason: child.reason.clone(),
-            note: child.note.clone(),
-            memory_bytes: child
-                .process()
-                .and_then(|process| usage(process.pid))
-                .map_or(0, |usage| usage.memory_bytes),
-            cpu_percent: meter.cpu_percent,
-            uptime_seconds: child.process().and_then(age).unwrap_or_default().as_secs(),
-        }
-    }
-
-    /// What the child's process does.
-    pub(in crate::supervisor) fn activity(&self, id: ChildId, child: &Child) -> Activity {
-        match child.state {
-            State::Stopped => Activity::Idle,
-            State::Failed => Activity::Dead,
-            State::Waiting { .. } | State::Starting { .. } if child.reason.is_some() => Activity::Dead,
-            State::Waiting { .. }
-            | State::Starting { .. }
-            | State::Stopping {
-                then: Then::Start, ..
-            } => Activity::Starting,
-            State::Stopping {
-                then: Then::StayStopped,
-                ..
-            } => Activity::Stopping,
-            State::Stopping {
-                then: Then::Recover, ..
-            } => Activity::Silent,
-            State::Up { .. } if self.is_silent(id) => Activity::Silent,
-            State::Up { .. } => Activity::Serving,
-        }
-    }
-
-    // Private
-
-    /// The addresses that must be free before the child is started. Several balancer instances get
-    /// their listeners from this supervisor.
-    fn ports(&self, id: ChildId) -> Vec<SocketAddr> {
-        let (cluster, plan) = (&self.spec.cluster, &self.spec.plan);
-        match id {
-            ChildId::Node(index) => {
-                let node = &cluster.nodes[index];
-                let ports = [Some(node.tcp), node.http, node.distribution];
-                ports.into_iter().flatten().collect()
-            }
-            ChildId::Balancer(_) if self.shared_listeners.is_some() => Vec::new(),
-            ChildId::Balancer(_) => wanted(cluster, plan, Some(Only::Balancer))
-                .into_iter()
-                .map(|bound| bound.address)
-                .filter(|address| Some(*address) != cluster.listen.observe)
-                .collect(),
-            ChildId::Retired(_) => Vec::new(),
-        }
-    }
-
-    /// The processes that may hold the child's ports when it is started: for a balancer, its other
-    /// instances.
-    fn ours(&self, id: ChildId) -> BTreeSet<u32> {
-        let balancers = self
-            .children
-            .iter()
-            .filter(|(other, _)| !matches!(other, ChildId::Node(_)) && !matches!(id, ChildId::Node(_)));
-        balancers
-            .filter_map(|(_, child)| child.process())
-            .map(|process| process.pid)
-            .collect()
-    }
-
-    /// Starts the child if its ports are free; otherwise finds out what holds them.
-    fn spawn(&mut self, id: ChildId, now: Instant) {
-        self.adopted.retain(|adopted| *adopted != id);
-        if self.is_blocked(id) {
+    /// The instance's `successor` serves in its place; its former process, if it still runs, is
+    /// retired.
+    pub(in crate::supervisor) fn succeed(&mut self, instance: usize, successor: Identity, now: Instant) {
+        let Some(child) = self.by_id.get_mut(&ChildId::Balancer(instance)) else {
             return;
+        };
+        let old = child.process();
+        child.state = State::Up {
+            process: successor,
+            since: now,
+        };
+        if let Some(old) = old {
+            self.by_id
+                .insert(ChildId::Retired(old.pid), Child::retired(old, now));
         }
-        let addresses = self.ports(id);
-        if are_free(&addresses) {
-            return self.spawn_now(id, now);
-        }
-        self.port_checks.insert(id);
-        let ours = self.ours(id);
-        self.events.spawn(async move {
-            let ours = trees_of(ours).await;
-            let taken = taken(addresses, ours).await;
-            CoreEvent::PortsChecked { id, taken }
-        });
     }
 
-    fn spawn_now(&mut self, id: ChildId, now: Instant) {
-        if matches!(id, ChildId::Balancer(_))
-            && let Err(reason) = self.listen()
-        {
-            return self.apply(id, Event::NotSpawned(reason), now);
+    /// The instance's process has ended while its successor starts: the successor is waited for.
+    pub(in crate::supervisor) fn await_successor(&mut self, instance: usize, now: Instant) {
+        if let Some(child) = self.by_id.get_mut(&ChildId::Balancer(instance)) {
+            let until = now + MAX_TAKEOVER;
+            child.state = State::Waiting { until };
         }
-        if matches!(id, ChildId::Balancer(_)) && !self.is_reloading() {
-            // All files are written: one that was edited by hand may not even be valid.
-            self.write_configuration();
+    }
+
+    /// An instance that waits for its successor, or for its next start, is started now.
+    pub(in crate::supervisor) fn end_wait(&mut self, instance: usize, now: Instant) {
+        let child = self.by_id.get_mut(&ChildId::Balancer(instance));
+        if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
+            *until = now;
         }
-        if let Err(error) = self.spec.write_child_files(id) {
-            let reason = format!("cannot write its files: {error}");
-            return self.apply(id, Event::NotSpawned(reason), now);
-        }
-        let program = self.marked(self.spec.program(id), id);
-        let log = self.spec.run_dir.log(self.spec.name(id));
-        if let (ChildId::Balancer(_), Some(stale)) =
-            (id, self.spec.balancer.status_socket(&self.spec.run_dir))
-        {
-            // The socket that a killed instance has left; a new one could not bind it.
-            let _gone_or_not = std::fs::remove_file(stale);
-        }
-        self.log_starts
-            .insert(id, std::fs::metadata(&log).map_or(0, |log| log.len()));
-        match program.spawn(&log) {
-            Ok(process) => {
-                self.apply(id, Event::Spawned(process.identity()), now);
-                self.watch(id, process);
-            }
-            Err(error) => {
-                let reason = format!("cannot run `{}`: {error}", program.path.display());
-                self.apply(id, Event::NotSpawned(reason), now);
-            }
-        }
-        // Written at once: if this supervisor dies now, the next one must know the child.
-        self.record();
+    }
+
+    /// Drops former balancer instances that have ended.
+    pub(in crate::supervisor) fn drop_ended_retired(&mut self) {
+        self.by_id
+            .retain(|id, child| !matches!(id, ChildId::Retired(_)) || child.state != State::Stopped);
     }
 }

@@ -73,7 +73,7 @@ impl Core {
         how: &str,
         now: Instant,
     ) -> bool {
-        let state = self.children.get(&id).map(|child| &child.state);
+        let state = self.children.state(id);
         let (waits, first, stop_sequence) = match (state, id) {
             // They got the stop signal together with the child, and get as much time as it would
             // have had.

@@ -2,6 +2,8 @@
 
 pub(super) mod child;
 pub(super) mod children;
+pub(super) mod groups;
+pub(super) mod lifecycle;
 pub(super) mod cpu_usage;
 pub(super) mod descendants;
 pub(super) mod left_behind;

@@ -35,7 +35,7 @@ impl Core {
     pub(in crate::supervisor) fn begin_reread(&mut self, now: Instant) {
         let method = self.how_to_reread();
         let Some(reload) = &self.reload else { return };
-        self.log_starts.insert(BALANCER, log_end(&self.spec));
+        self.children.set_log_start(BALANCER, log_end(&self.spec));
         let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
         // It would write the previous files. An order that waits for that update waits for the next
         // one.
@@ -51,12 +51,12 @@ impl Core {
 
     /// The running instance has read its files again, or rejects them.
     pub(in crate::supervisor) fn reread(&mut self, outcome: Result<(), String>, now: Instant) {
-        let process = self.children.get(&BALANCER).and_then(Child::process);
+        let process = self.children.process(BALANCER);
         match outcome {
             Ok(()) => self.reload_done(process.map(|it| it.pid), now),
             Err(why) => self.reload_failed(&why, now),
         }
-        if self.children.get(&BALANCER).is_some_and(Child::is_up) {
+        if self.children.get(BALANCER).is_some_and(Child::is_up) {
             self.begin_sync(BALANCER, now);
         }
     }
@@ -65,7 +65,7 @@ impl Core {
 
     /// How the instance can be reached now: the new files may name another socket.
     fn how_to_reread(&self) -> Result<RereadBy, String> {
-        let process = self.children.get(&BALANCER).and_then(Child::process);
+        let process = self.children.process(BALANCER);
         match (self.spec.balancer.reload(), self.spec.socket(0), process) {
             (ReloadBy::Workers(signal), _, Some(master)) => Ok(RereadBy::BySignal {
                 master,

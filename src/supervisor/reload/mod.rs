@@ -15,7 +15,7 @@ use super::balancer_link::config_files::{write_all, write_files};
 use super::core::Core;
 use super::logs::tail::tail;
 use super::prepare::Prepared;
-use super::process::child::{Child, State};
+use super::process::child::State;
 use super::reload::rolling::Rolling;
 use super::reload::state::{Phase, Reload, Reply, answer};
 use super::rollout::ChildId;
@@ -46,12 +46,9 @@ impl Core {
             self.next_reload = Some(Reload::new(prepared, reply, now));
             return;
         }
-        let rests = |(id, child): (&ChildId, &Child)| {
-            !matches!(id, ChildId::Balancer(_)) || child.state == State::Stopped
-        };
         match self.first_to_reload() {
             Some(_) => self.reload = Some(Reload::new(prepared, reply, now)),
-            None if self.children.iter().all(rests) => {
+            None if self.children.balancers().all(|(_, child)| child.state == State::Stopped) => {
                 let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
                     error: format!("not reloaded: {error}"),
                     hint: None,
@@ -76,8 +73,7 @@ impl Core {
 
     /// Does what is due for the reload.
     pub(in crate::supervisor) fn advance_reload(&mut self, now: Instant) {
-        self.children
-            .retain(|id, child| !matches!(id, ChildId::Retired(_)) || child.state != State::Stopped);
+        self.children.drop_ended_retired();
         if self.shutdown.is_some() {
             return self.abandon_reload();
         }
@@ -131,7 +127,7 @@ impl Core {
             shared_listeners.keep_only(&self.spec);
         }
         let id = ChildId::Balancer(reload.instance);
-        let since = self.log_starts.get(&id).copied().unwrap_or(0);
+        let since = self.children.log_start(id);
         let lines = tail(&self.spec.balancer_log(), since, LOG_LINES);
         let lines: String = lines.iter().flat_map(|line| ["\n    ", line]).collect();
         tracing::error!("not reloaded: {why}");
@@ -196,10 +192,10 @@ impl Core {
     fn first_to_reload(&self) -> Option<(usize, Instant)> {
         let up = self
             .children
-            .iter()
-            .filter_map(|(id, child)| match (id, &child.state) {
-                (ChildId::Balancer(instance), State::Up { since, .. }) => {
-                    Some((self.is_silent(*id), *instance, *since))
+            .balancers()
+            .filter_map(|(instance, child)| match &child.state {
+                State::Up { since, .. } => {
+                    Some((self.is_silent(ChildId::Balancer(instance)), instance, *since))
                 }
                 _ => None,
             });

@@ -17,7 +17,7 @@ use super::state::{Phase, Reply};
 use crate::api::Reloaded;
 use crate::platform::Identity;
 use crate::supervisor::core::Core;
-use crate::supervisor::process::child::{Child, State};
+use crate::supervisor::process::child::State;
 use crate::supervisor::rollout::ChildId;
 
 /// Wait before another attempt for an instance that could not be replaced.
@@ -79,10 +79,8 @@ impl Core {
         let Some(reload) = self.reload.take() else { return };
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        let running = self.children.iter().filter_map(|(id, child)| match id {
-            ChildId::Balancer(instance) => Some((*instance, child.process()?)),
-            ChildId::Node(_) | ChildId::Retired(_) => None,
-        });
+        let running = self.children.balancers();
+        let running = running.filter_map(|(instance, child)| Some((instance, child.process()?)));
         let old = running.filter(|(_, running)| *running != process).collect();
         self.rolling = Some(Rolling {
             pid: Some(process.pid),
@@ -98,11 +96,7 @@ impl Core {
             return phase.advance(now);
         }
         let children = &self.children;
-        let process = |instance: usize| {
-            children
-                .get(&ChildId::Balancer(instance))
-                .and_then(Child::process)
-        };
+        let process = |instance: usize| children.process(ChildId::Balancer(instance));
         rolling
             .old
             .retain(|instance, old| process(*instance) == Some(*old));
@@ -161,7 +155,7 @@ impl Core {
         let id = ChildId::Balancer(instance);
         tracing::error!(child = self.spec.title(id), "started again: {why}");
         self.rolled(now);
-        let old = self.children.get(&id).and_then(Child::process);
+        let old = self.children.process(id);
         if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
             self.replace(instance, now);
         } else {
@@ -176,7 +170,7 @@ impl Core {
         let Some(rolling) = &self.rolling else { return };
         let settled = rolling.old.keys().filter_map(|instance| {
             let id = ChildId::Balancer(*instance);
-            match self.children.get(&id)?.state {
+            match self.children.get(id)?.state {
                 State::Up { since, .. } if !self.is_silent(id) => Some((self.settled(since), *instance)),
                 _ => None,
             }

@@ -3,7 +3,7 @@
 
 use crate::platform::atomic_file;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::log_end;
 use super::state::Phase;
@@ -12,13 +12,9 @@ use crate::platform::{Identity, Process};
 use crate::supervisor::balancer_link::config_files::write_all;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
-use crate::supervisor::process::child::{Child, State};
 use crate::supervisor::process::watcher::{self, Ready};
 use crate::supervisor::rollout::ChildId;
 use crate::supervisor::spec::Spec;
-
-/// Longer than any takeover: by then, the new instance has answered or was killed.
-const MAX_TAKEOVER: Duration = Duration::from_mins(2);
 
 impl Core {
     /// Reads the server states of the running instance.
@@ -62,9 +58,9 @@ impl Core {
         states: &str,
     ) -> Result<Identity, String> {
         let id = ChildId::Balancer(instance);
-        let old = self.children.get(&id).and_then(Child::process);
+        let old = self.children.process(id);
         let old = old.ok_or("the running instance has ended")?;
-        self.log_starts.insert(id, log_end(spec));
+        self.children.set_log_start(id, log_end(spec));
         let process = self
             .successor_of(spec, instance, old, states)
             .map_err(|error| format!("the new instance cannot be started: {error}"))?;
@@ -86,14 +82,7 @@ impl Core {
             return;
         }
         let id = ChildId::Balancer(instance);
-        if let Some(child) = self.children.get_mut(&id) {
-            let old = child.process();
-            child.state = State::Up { process, since: now };
-            if let Some(old) = old {
-                self.children
-                    .insert(ChildId::Retired(old.pid), Child::retired(old, now));
-            }
-        }
+        self.children.succeed(instance, process, now);
         if self.reload.is_none() {
             self.rolled(now);
         } else if self.spec.plan.balancer.instances > 1 {
@@ -122,25 +111,19 @@ impl Core {
     /// Whether the balancer instance has ended because a new one takes over, which is then waited
     /// for.
     pub(in crate::supervisor) fn is_succeeded(&mut self, id: ChildId, now: Instant) -> bool {
-        let successor = self.successor();
-        let child = self.children.get_mut(&id);
-        match child.filter(|_| successor.is_some_and(|(instance, _)| ChildId::Balancer(instance) == id)) {
-            Some(child) => {
-                let until = now + MAX_TAKEOVER;
-                child.state = State::Waiting { until };
+        match (self.successor(), id) {
+            (Some((instance, _)), ChildId::Balancer(ended)) if instance == ended => {
+                self.children.await_successor(instance, now);
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 
     /// The new instance has failed: if the old one has ended because of it, the old one is started
     /// again.
     pub(in crate::supervisor) fn restart_now(&mut self, instance: usize, now: Instant) {
-        let child = self.children.get_mut(&ChildId::Balancer(instance));
-        if let Some(State::Waiting { until }) = child.map(|child| &mut child.state) {
-            *until = now;
-        }
+        self.children.end_wait(instance, now);
     }
 
     // Private

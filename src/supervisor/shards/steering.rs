@@ -33,13 +33,12 @@ impl Core {
         if address.is_none() || self.stats_page.is_none() {
             self.stats_page = address.map(|address| StatsPage::serve(address, self.published.clone()));
         }
-        let balancers = self.children.iter();
-        let balancers = balancers.filter(|(id, _)| matches!(id, ChildId::Balancer(_)));
+        let balancers = self.children.balancers();
         let living = balancers
-            .map(|(id, child)| match child.state {
+            .map(|(instance, child)| match child.state {
                 State::Stopped | State::Failed => false,
                 // An instance that has died is back within a second.
-                _ => self.activity(*id, child) != Activity::Silent,
+                _ => self.activity(ChildId::Balancer(instance), child) != Activity::Silent,
             })
             .collect();
         if let Some(shared_listeners) = &mut self.shared_listeners {
