@@ -1,40 +1,33 @@
 //! The single owner of every child: receives events, decides, acts.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::mpsc;
 
-use super::balancer_link::out_of_sync::OutOfSync;
-use super::balancer_link::pending_reply::PendingReply;
-use super::balancer_link::runtime_sync::DesiredStates;
+use super::balancer_link::link::BalancerLink;
 use super::drain::drains::Drains;
 use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
-use super::health::filling::Settlings;
-use super::health::hold_down::HoldDown;
-use super::health::liveness::{INTERVAL, Liveness};
-use super::health::node_probes::NodeProbes;
+use super::health::liveness::INTERVAL;
+use super::health::table::HealthTable;
 use super::logs::rotate;
 use super::overrides::Overrides;
 use super::process::child::Event;
 use super::process::children::Children;
 use super::process::groups::Groups;
 use super::process::left_behind::LeftBehind;
-use super::reload::reply::PendingReload;
-use super::reload::rolling::Rolling;
-use super::reload::state::Reload;
+use super::recorder::Recorder;
+use super::reload::reloads::Reloads;
 use super::rollout::{ChildId, Rollout, Verb};
+use super::shards::Shards;
 use super::shards::listeners::Listeners;
-use super::shards::stats_page::StatsPage;
 use super::shutdown::ClusterShutdown;
 use super::snapshot::{NodeSnapshot, Snapshot};
 use super::spec::Spec;
-use super::state_file::{ChildRecord, Launch, Record};
-use crate::api::{NodeState, Only};
+use super::state_file::Record;
+use crate::api::Only;
 use crate::balancer::ConfigFile;
 
 /// The supervisor's state. Only events and the passing of time change it.
@@ -44,12 +37,7 @@ pub(super) struct Core {
     pub(super) published: Arc<ArcSwap<Spec>>,
     /// The files that the balancer reads now.
     pub(super) files: Vec<ConfigFile>,
-    pub(super) reload: Option<Reload>,
-    pub(super) next_reload: Option<Reload>,
-    /// Reloads that were carried out, to be answered after the balancer was inspected.
-    pub(super) pending_reloads: Vec<PendingReload>,
-    /// The reload of the other instances, once the first of several serves.
-    pub(super) rolling: Option<Rolling>,
+    pub(super) reloads: Reloads,
     pub(super) children: Children,
     /// Processes that ended children have left running.
     pub(super) left_behind: LeftBehind,
@@ -60,36 +48,15 @@ pub(super) struct Core {
     pub(super) balanced: bool,
     /// Changes that others made at the balancer.
     pub(super) overrides: Overrides,
-    /// Which balancer instances do not accept the desired states.
-    pub(super) out_of_sync: OutOfSync,
+    pub(super) link: BalancerLink,
     pub(super) drains: Drains,
-    /// Nodes that were down in the state file of the previous supervisor.
-    pub(super) were_down: BTreeSet<String>,
-    /// The node states that each balancer instance has accepted.
-    pub(super) accepted: BTreeMap<ChildId, DesiredStates>,
-    /// Orders that are answered when the balancer has carried them out.
-    pub(super) pending_replies: Vec<PendingReply>,
     pub(super) failovers: Failovers,
-    /// The state of each node when it was last checked.
-    pub(super) states: Vec<NodeState>,
-    /// Whether each node gets clients once it answers.
-    pub(super) hold_downs: Vec<HoldDown>,
-    /// Which nodes have had less time than the others to get connections.
-    pub(super) settlings: Settlings,
-    pub(super) probes: Vec<NodeProbes>,
-    /// The listeners that several balancer instances share, once the first instance was wanted.
-    pub(super) shared_listeners: Option<Listeners>,
-    /// The statistics page about all of the instances.
-    pub(super) stats_page: Option<StatsPage>,
-    /// Whether each balancer instance answers.
-    pub(super) liveness: BTreeMap<ChildId, Liveness>,
-    pub(super) desired: watch::Sender<DesiredStates>,
-    pub(super) sync_tasks: BTreeMap<ChildId, AbortHandle>,
-    pub(super) next_probe: Instant,
+    pub(super) health: HealthTable,
+    pub(super) shards: Shards,
     pub(super) events: EventSender,
     pub(super) began: Instant,
     next_rotation: Instant,
-    recorded: Option<Record>,
+    pub(super) recorder: Recorder,
 }
 
 impl Core {
@@ -111,49 +78,29 @@ impl Core {
             groups: Groups::new(&spec.launch.run_id, former_groups.unwrap_or_default()),
             published,
             files,
-            reload: None,
-            next_reload: None,
-            pending_reloads: Vec::new(),
-            rolling: None,
+            reloads: Reloads::default(),
             rollout: Rollout::new(Verb::Start, Vec::new(), now),
             shutdown: None,
             balanced: false,
             overrides: Overrides::new(now),
-            out_of_sync: OutOfSync::default(),
+            link: BalancerLink::new(),
             drains: Drains::default(),
-            were_down: BTreeSet::new(),
-            accepted: BTreeMap::new(),
-            pending_replies: Vec::new(),
             failovers: Failovers::default(),
-            states: vec![NodeState::Stopped; spec.cluster.nodes.len()],
-            hold_downs: vec![HoldDown::default(); spec.cluster.nodes.len()],
-            settlings: Settlings::new(spec.cluster.nodes.len(), &BTreeSet::new(), now),
-            probes: spec
-                .cluster
-                .nodes
-                .iter()
-                .map(|node| NodeProbes::new(spec.probes(node), now))
-                .collect(),
-            shared_listeners,
-            stats_page: None,
-            liveness: BTreeMap::new(),
-            desired: watch::Sender::new(DesiredStates::new()),
-            sync_tasks: BTreeMap::new(),
-            next_probe: now,
+            health: HealthTable::new(spec.cluster.nodes.iter().map(|node| spec.probes(node)), now),
+            shards: Shards::new(shared_listeners),
             began: now,
             next_rotation: now,
-            recorded: None,
+            recorder: Recorder::default(),
             events,
             spec,
         };
         if let Some(record) = record {
             core.drains = Drains::saved(record.drains.clone());
-            core.were_down.clone_from(&record.down);
             core.overrides.restore(record.overrides());
             let nodes = core.spec.cluster.nodes.iter().enumerate();
             let filling = nodes.filter(|(_, node)| record.filling.contains(&node.name));
             let filling = filling.map(|(index, _)| index).collect();
-            core.settlings = Settlings::new(core.probes.len(), &filling, now);
+            core.health.restore(record.down.clone(), &filling, now);
             core.adopt(record, now);
             core.resume_stopping(now);
         } else {
@@ -208,24 +155,23 @@ impl Core {
     /// The state of everything now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let now = Instant::now();
-        let nodes = self
-            .probes
-            .iter()
-            .enumerate()
-            .map(|(index, probes)| NodeSnapshot {
-                state: self.node_state(index),
-                drained: self.drains.has(&self.spec.cluster.nodes[index].name),
-                child: self.child_snapshot(ChildId::Node(index)),
-                external: self.own_child(index).is_none(),
-                probe_failure: probes.probe_failure().map(ToString::to_string),
-                held_for: self.held_for(index, now),
-                overridden: self.overridden(index),
-                out_of: self.taken_out_of(index),
-                samples: probes.samples(now),
-                failure: self.failure(index, now),
-                filling_for: self.settlings.filling_for(index, now),
-            });
-        let balancers = self.children.ids().filter(|id| matches!(id, ChildId::Balancer(_)));
+        let nodes = self.health.indices().map(|index| NodeSnapshot {
+            state: self.node_state(index),
+            drained: self.drains.has(&self.spec.cluster.nodes[index].name),
+            child: self.child_snapshot(ChildId::Node(index)),
+            external: self.own_child(index).is_none(),
+            probe_failure: self.health.probes(index).probe_failure().map(ToString::to_string),
+            held_for: self.held_for(index, now),
+            overridden: self.overridden(index),
+            out_of: self.taken_out_of(index),
+            samples: self.health.probes(index).samples(now),
+            failure: self.failure(index, now),
+            filling_for: self.health.settlings().filling_for(index, now),
+        });
+        let balancers = self
+            .children
+            .ids()
+            .filter(|id| matches!(id, ChildId::Balancer(_)));
         Snapshot {
             nodes: nodes.collect(),
             balancers: balancers.map(|id| self.child_snapshot(id)).collect(),
@@ -235,7 +181,7 @@ impl Core {
                 .filter(|id| matches!(id, ChildId::Retired(_)))
                 .map(|id| self.child_snapshot(id))
                 .collect(),
-            reloading: self.is_reloading(),
+            reloading: self.reloads.is_active(),
             balancer_overrides: self.balancer_overrides(),
             closed: self.closed_listeners(),
             balanced: self.balanced,
@@ -274,9 +220,10 @@ impl Core {
                 result,
             } => {
                 let is_known_down = self.is_known_down(node);
-                self.probes[node].probed(target, asked, result, is_known_down, now);
+                self.health
+                    .probed(node, target, asked, result, is_known_down, now);
             }
-            CoreEvent::Balancer { id, answered } => self.balancer_answered(id, answered, now),
+            CoreEvent::Balancer { id, answered } => self.link.probed(id, answered, now),
             CoreEvent::ServerStates { instance, states } => self.server_states(instance, states, now),
             CoreEvent::Reread(outcome) => self.reread(outcome, now),
             CoreEvent::Counted(connections) => {
@@ -312,12 +259,12 @@ impl Core {
         for id in due {
             self.apply(id, Event::Time, now);
         }
-        if now >= self.next_probe {
+        if now >= self.health.next_probe() {
             self.probe(now);
             if self.is_count_due(now) || self.drains.any_counts() {
                 self.count();
             }
-            self.turn_away();
+            self.shards.turn_away();
         }
         if now >= self.next_rotation {
             let run_dir = self.spec.run_dir.clone();
@@ -345,93 +292,16 @@ impl Core {
         let ending = self.shutdown.as_ref().and_then(ClusterShutdown::wakes_at);
         children
             .chain(self.rollout.wakes_at())
-            .chain(
-                self.hold_downs
-                    .iter()
-                    .filter_map(|hold_down| hold_down.wakes_at()),
-            )
+            .chain(self.health.wakes_at())
             .chain(ending)
-            .chain(self.pending_replies.iter().map(|pending| pending.until))
-            .chain(self.pending_reloads.iter().map(|pending| pending.until))
-            .chain(self.reload.as_ref().and_then(|reload| reload.phase.wakes_at()))
-            .chain(self.rolling.as_ref().and_then(Rolling::wakes_at))
-            .chain([self.next_probe, self.next_rotation, self.overrides.wakes_at()])
+            .chain(self.link.wakes_at())
+            .chain(self.reloads.wakes_at())
+            .chain([
+                self.health.next_probe(),
+                self.next_rotation,
+                self.overrides.wakes_at(),
+            ])
             .min()
             .unwrap_or(now + INTERVAL)
-    }
-
-    /// Writes the state file when something in it has changed.
-    pub(super) fn record(&mut self) {
-        let children = self.children.iter().filter_map(|(id, child)| {
-            let process = child.process()?;
-            let name = self.spec.name(id).to_owned();
-            Some(ChildRecord {
-                name,
-                instance: instance(id),
-                retired: matches!(id, ChildId::Retired(_)),
-                successor: false,
-                outdated: self
-                    .rolling
-                    .as_ref()
-                    .is_some_and(|rolling| rolling.is_old(process)),
-                process,
-                restarts: child.restarts.total,
-            })
-        });
-        let successor = self.successor().map(|(instance, process)| ChildRecord {
-            name: self.spec.balancer.kind().name().to_owned(),
-            instance,
-            retired: false,
-            successor: true,
-            outdated: false,
-            process,
-            restarts: 0,
-        });
-        let children: Vec<ChildRecord> = children.chain(successor).collect();
-        let only = self.running_half();
-        let down = self.away().down;
-        let filling = self.settlings.unsettled();
-        let filling = filling
-            .iter()
-            .map(|index| self.spec.cluster.nodes[*index].name.clone());
-        let filling: BTreeSet<String> = filling.collect();
-        let places = self
-            .shared_listeners
-            .as_ref()
-            .map(Listeners::places)
-            .unwrap_or_default();
-        let overrides = self.overrides.to_save();
-        let is_known = self.recorded.as_ref().is_some_and(|recorded| {
-            let launch = &recorded.launch;
-            (&recorded.children, &recorded.drains, launch.only) == (&children, self.drains.to_save(), only)
-                && launch.source == self.spec.launch.source
-                && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
-                && recorded.overrides == overrides
-                && recorded.control_groups == *self.groups.directories()
-        });
-        if is_known {
-            return;
-        }
-        let launch = Launch {
-            only,
-            ..self.spec.launch.clone()
-        };
-        let mut record = Record::new(launch, children, self.drains.to_save().clone(), down, filling, places);
-        record.overrides = overrides;
-        record.control_groups.clone_from(self.groups.directories());
-        match record.write(&self.spec.run_dir) {
-            Ok(()) => self.recorded = Some(record),
-            Err(error) => tracing::error!("cannot write the state file: {error}"),
-        }
-    }
-}
-
-// Private
-
-/// The index of a balancer instance that takes clients.
-fn instance(id: ChildId) -> usize {
-    match id {
-        ChildId::Balancer(index) => index,
-        ChildId::Node(_) | ChildId::Retired(_) => 0,
     }
 }

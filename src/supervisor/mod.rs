@@ -33,6 +33,7 @@ mod overrides;
 mod prepare;
 mod presence;
 mod process;
+mod recorder;
 mod reload;
 mod rollout;
 mod run;

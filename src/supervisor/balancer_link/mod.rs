@@ -2,6 +2,7 @@
 
 pub(super) mod config_files;
 pub(super) mod config_sync;
+pub(super) mod link;
 pub(super) mod out_of_sync;
 pub(super) mod pending_reply;
 pub(super) mod replacement;

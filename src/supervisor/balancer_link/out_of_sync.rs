@@ -17,7 +17,7 @@ pub(in crate::supervisor) struct OutOfSync(BTreeMap<ChildId, Instant>);
 
 impl OutOfSync {
     /// Updates the list: of all instances, only `behind` are out of sync now.
-    fn update(&mut self, behind: &[ChildId], now: Instant) {
+    pub(super) fn update(&mut self, behind: &[ChildId], now: Instant) {
         self.0.retain(|id, _| behind.contains(id));
         for id in behind {
             self.0.entry(*id).or_insert(now);
@@ -25,7 +25,7 @@ impl OutOfSync {
     }
 
     /// The instances that have been out of sync for too long.
-    fn overdue(&self, now: Instant) -> impl Iterator<Item = ChildId> {
+    pub(super) fn overdue(&self, now: Instant) -> impl Iterator<Item = ChildId> {
         let late = self
             .0
             .iter()
@@ -35,16 +35,6 @@ impl OutOfSync {
 }
 
 impl Core {
-    /// Notes which instances are out of sync. An instance that does not answer is reported as such,
-    /// and starts with everything that is in force.
-    pub(in crate::supervisor) fn update_out_of_sync(&mut self, now: Instant) {
-        let desired = self.desired.borrow();
-        let is_behind = |id: &ChildId| self.accepted.get(id) != Some(&*desired) && !self.is_silent(*id);
-        let behind: Vec<ChildId> = self.sync_tasks.keys().copied().filter(is_behind).collect();
-        drop(desired);
-        self.out_of_sync.update(&behind, now);
-    }
-
     /// A warning for each instance that is out of sync.
     pub(in crate::supervisor) fn out_of_sync_warnings(&self, now: Instant) -> Vec<String> {
         let sentence = |id| {
@@ -53,7 +43,7 @@ impl Core {
                 self.spec.title(id)
             )
         };
-        self.out_of_sync.overdue(now).map(sentence).collect()
+        self.link.out_of_sync(now).map(sentence).collect()
     }
 
     /// The state of a node that an order drained, where an instance did not accept that.
@@ -61,8 +51,8 @@ impl Core {
         if !self.drains.has(node) {
             return None;
         }
-        let mut serving = self.out_of_sync.overdue(now).filter(|id| {
-            let sent = self.accepted.get(id).and_then(|sent| sent.get(node));
+        let mut serving = self.link.out_of_sync(now).filter(|id| {
+            let sent = self.link.accepted(*id).and_then(|sent| sent.get(node));
             !sent.is_some_and(|sent| sent.drained)
         });
         let id = serving.next()?;

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use crate::api::Refusal;
 use crate::balancer::Override;
 use crate::supervisor::core::Core;
-use crate::supervisor::reload::state::Reload;
 use crate::supervisor::rollout::ChildId;
 
 /// Time for a balancer to receive an order and to carry it out.
@@ -39,7 +38,7 @@ impl Core {
         now: Instant,
     ) {
         match outcome {
-            Ok(undone) => self.pending_replies.push(PendingReply {
+            Ok(undone) => self.link.await_reply(PendingReply {
                 node: node.to_owned(),
                 until: now + ANSWER_TIMEOUT,
                 accepted_at: None,
@@ -58,7 +57,8 @@ impl Core {
         for sentence in undone {
             tracing::info!(node, "took back: {sentence}");
             for pending in self
-                .pending_replies
+                .link
+                .pending_replies()
                 .iter_mut()
                 .filter(|pending| pending.node == node)
             {
@@ -73,8 +73,8 @@ impl Core {
     pub(in crate::supervisor) fn answer_pending_replies(&mut self, now: Instant) {
         // A new instance may have read its files before this order; the order is sent to it after
         // it has taken over.
-        let takes_over = self.reload.as_ref().is_some_and(Reload::has_begun);
-        for mut pending in std::mem::take(&mut self.pending_replies) {
+        let takes_over = self.reloads.takes_over();
+        for mut pending in std::mem::take(self.link.pending_replies()) {
             let drained = self.drains.has(&pending.node);
             let orders = self.drains.orders(&pending.node);
             // A balancer that does not run reads the order when it starts.
@@ -89,7 +89,7 @@ impl Core {
                 Some(objections) if objections.is_empty() => Ok(std::mem::take(&mut pending.undone)),
                 objections if now >= pending.until => Err(self.not_in_force(objections)),
                 _ => {
-                    self.pending_replies.push(pending);
+                    self.link.await_reply(pending);
                     continue;
                 }
             };

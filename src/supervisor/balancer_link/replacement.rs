@@ -35,9 +35,8 @@ impl Core {
     pub(in crate::supervisor) fn replace(&mut self, instance: usize, now: Instant) -> Option<Identity> {
         let id = ChildId::Balancer(instance);
         let old = self.children.retire(instance, now)?;
-        self.end_sync(id);
+        self.link.forget(id);
         self.overrides.forget(id);
-        self.liveness.remove(&id);
         if let Err(error) = old.signal_group(self.spec.balancer.drain_signal()) {
             tracing::error!(pid = old.pid, "the old process keeps taking clients: {error}");
         }

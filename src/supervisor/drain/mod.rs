@@ -136,7 +136,7 @@ impl Core {
         let serves = |node: usize, key: &str| self.takes_clients(node) && !self.is_taken_out_of(node, key);
         let mut keys = self.spec.cluster.listen.ports().map(|(key, _)| key);
         keys.any(|key| {
-            let mut others = (0..self.probes.len()).filter(|other| *other != index);
+            let mut others = self.health.indices().filter(|other| *other != index);
             !self.is_taken_out_of(index, key) && !others.any(|other| serves(other, key))
         })
     }
@@ -183,7 +183,7 @@ impl Core {
             self.rollout = Rollout::new(Verb::Join, vec![vec![id]], deadline);
         }
         let mut undone = Vec::new();
-        if self.hold_downs[index].is_held() {
+        if self.health.hold_down(index).is_held() {
             self.apply_hold_down(index, hold_down::Event::Ordered, now);
             undone.push("held back after its failure".to_owned());
         }

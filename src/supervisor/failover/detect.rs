@@ -11,7 +11,7 @@ use crate::platform::sock_diag::destroy_to;
 use crate::supervisor::balancer_link::runtime_sync::{self, DesiredState};
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
-use crate::supervisor::health::hold_down::{Event, HoldDown, needed};
+use crate::supervisor::health::hold_down::{Event, HoldDown};
 use crate::supervisor::process::child::{self, State};
 use crate::supervisor::process::stop_sequence::StopSequence;
 use crate::supervisor::rollout::ChildId;
@@ -23,7 +23,7 @@ impl Core {
     /// Notices that the node went away, or came back.
     pub(in crate::supervisor) fn update_node_state(&mut self, index: usize, now: Instant) {
         let state = self.node_state(index);
-        let was = std::mem::replace(&mut self.states[index], state);
+        let was = self.health.set_state(index, state);
         if state == was {
             return;
         }
@@ -33,21 +33,16 @@ impl Core {
             && let Some(cause) = self.cause(index, state)
         {
             let last_sign = match cause {
-                FailoverCause::Hung => self.probes[index].last_answer(),
+                FailoverCause::Hung => self.health.probes(index).last_answer(),
                 FailoverCause::Died => now,
             };
             let why = self.own_child(index).and_then(|child| child.reason.clone());
             let failover = Failover::new(cause, last_sign, now, SystemTime::now()).because(why);
-            tracing::warn!(node = name, "failover: {failover}");
             self.failovers.begin(&name, failover);
             self.apply_hold_down(index, Event::Failed, now);
         }
         if state.answers() {
-            if let Some(failover) = self.failovers.running(&name)
-                && failover.back(now)
-            {
-                tracing::warn!(node = name, "failover: {failover}");
-            }
+            self.failovers.back(&name, now);
             self.apply_hold_down(index, Event::Answers, now);
         }
     }
@@ -55,38 +50,31 @@ impl Core {
     /// How much longer the node with this index gets no clients, if it gets none: a balancer that
     /// does not know yet that the node may have clients sends it none, either.
     pub(in crate::supervisor) fn held_for(&self, index: usize, now: Instant) -> Option<Duration> {
-        let is_not_accepted = || self.knows_of_failure(&self.spec.cluster.nodes[index].name);
-        let held = self.hold_downs[index].held_for(now);
+        let is_not_accepted = || self.link.knows_of_failure(&self.spec.cluster.nodes[index].name);
+        let held = self.health.hold_down(index).held_for(now);
         held.or_else(|| is_not_accepted().then_some(Duration::ZERO))
     }
 
     /// Whether the node answers, and neither an order nor a recent failure keeps new clients from
     /// it.
     pub(in crate::supervisor) fn takes_clients(&self, index: usize) -> bool {
-        self.node_state(index) == NodeState::Up && !self.hold_downs[index].is_held()
+        self.node_state(index) == NodeState::Up && !self.health.hold_down(index).is_held()
     }
 
     /// Lets nodes that are held back get clients when their time has come, or when no other node
     /// takes any.
     pub(in crate::supervisor) fn release_held_nodes(&mut self, now: Instant) {
-        for index in 0..self.hold_downs.len() {
+        for index in self.health.indices() {
             self.apply_hold_down(index, Event::Time, now);
         }
-        // A node that others took out does not stand in for one that is held back.
-        let states = self.states.iter().enumerate().map(|(index, state)| match state {
-            NodeState::Up if self.is_taken_out(index) => NodeState::Maintenance,
-            state => *state,
-        });
-        for index in needed(&states.collect::<Vec<_>>(), &self.hold_downs) {
+        for index in self.health.needed(|index| self.is_taken_out(index)) {
             self.apply_hold_down(index, Event::Needed, now);
         }
     }
 
     /// Applies `event` to a node that has failed; changes nothing for other nodes.
     pub(in crate::supervisor) fn apply_hold_down(&mut self, index: usize, event: Event, now: Instant) {
-        let was = self.hold_downs[index];
-        let is = was.after(event, self.spec.hold(), now);
-        self.hold_downs[index] = is;
+        let (was, is) = self.health.apply_hold_down(index, event, self.spec.hold(), now);
         let name = &self.spec.cluster.nodes[index].name;
         if let Some(left) = is.held_for(now).filter(|_| !was.is_held()) {
             let milliseconds = left.as_millis();
@@ -100,7 +88,7 @@ impl Core {
             tracing::info!(node = name, "gets clients again");
         }
         if is == HoldDown::Free
-            && self.states[index].answers()
+            && self.health.last_state(index).answers()
             && let Some(failover) = self.failovers.running(name)
         {
             failover.end();
@@ -116,14 +104,10 @@ impl Core {
         undone: Vec<String>,
         now: Instant,
     ) {
-        if !self.sync_tasks.contains_key(&id) {
+        if !self.link.accept(id, node, state) {
             return;
         }
         self.note_undone(node, undone);
-        self.accepted
-            .entry(id)
-            .or_default()
-            .insert(node.to_owned(), state);
         self.note_closed_sessions(now);
     }
 
@@ -132,7 +116,7 @@ impl Core {
     pub(in crate::supervisor) fn note_closed_sessions(&mut self, now: Instant) {
         let running = self.failovers.all_running().map(|(node, _)| node.clone());
         for node in running.collect::<Vec<_>>() {
-            if self.knows_of_failure(&node)
+            if self.link.knows_of_failure(&node)
                 && self.all_accepted(&node, |state| state.health.is_down())
                 && let Some(failover) = self.failovers.running(&node)
                 && failover.cut(now)
@@ -158,7 +142,7 @@ impl Core {
             return;
         }
         tracing::warn!(node, "killed, because nothing else ends its connections");
-        let event = if self.states[index].answers() {
+        let event = if self.health.last_state(index).answers() {
             // The node was only drained; it is not held back like a node that has failed.
             child::Event::Stop(StopSequence::kill(), child::Then::Start)
         } else {
@@ -169,18 +153,8 @@ impl Core {
 
     /// A request through the balancer was answered after the node had been cut off.
     pub(in crate::supervisor) fn served_elsewhere(&mut self, node: &str, now: Instant) {
-        if let Some(failover) = self.failovers.running(node)
-            && failover.elsewhere(now)
-        {
-            tracing::warn!(node, "failover: {failover}");
-            let (took, limit) = (
-                failover.took().unwrap_or_default(),
-                self.spec.cluster.targets.failover,
-            );
-            if took > limit.duration() {
-                tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
-            }
-        }
+        let limit = self.spec.cluster.targets.failover;
+        self.failovers.served_elsewhere(node, limit, now);
     }
 
     /// Replaced balancer instances, and those without a runtime API, cannot receive orders: the
@@ -214,17 +188,14 @@ impl Core {
         }
         let ChildId::Node(index) = id else { return false };
         let name = &self.spec.cluster.nodes[index].name;
-        let waits = matches!(
-            self.children.state(id),
-            Some(State::Waiting { .. })
-        );
+        let waits = matches!(self.children.state(id), Some(State::Waiting { .. }));
         waits
             && self.reads_files()
-            && !self.sync_tasks.is_empty()
+            && self.link.any_connected()
             && self
                 .failovers
-                .all_running()
-                .any(|(node, failover)| node == name && failover.is_unknown(INFORM_TIMEOUT, now))
+                .of(name)
+                .is_some_and(|failover| failover.is_unsent(INFORM_TIMEOUT, now))
     }
 
     /// Whether the balancer has no runtime API through which it could close connections.
@@ -236,7 +207,7 @@ impl Core {
     pub(in crate::supervisor) fn failure(&self, index: usize, now: Instant) -> Option<Failure> {
         let name = &self.spec.cluster.nodes[index].name;
         let limit = self.spec.cluster.targets.failover_alert.duration();
-        let (_, failover) = self.failovers.all_running().find(|(node, _)| node == name)?;
+        let failover = self.failovers.of(name)?;
         Some(Failure {
             cause: failover.cause(),
             why: failover.why().map(str::to_owned),
@@ -247,17 +218,10 @@ impl Core {
     /// Whether the node is known not to answer, or to recover from that.
     pub(in crate::supervisor) fn is_known_down(&self, index: usize) -> bool {
         let name = &self.spec.cluster.nodes[index].name;
-        let mut running = self.failovers.all_running();
-        !self.states[index].answers() || running.any(|(node, _)| node == name)
+        !self.health.last_state(index).answers() || self.failovers.of(name).is_some()
     }
 
     // Private
-
-    /// Whether a balancer instance knows that the node is down.
-    fn knows_of_failure(&self, node: &str) -> bool {
-        let desired_states = self.accepted.values().filter_map(|accepted| accepted.get(node));
-        desired_states.into_iter().any(|state| state.health.is_down())
-    }
 
     /// Why a node that served no longer does; `None` when that was ordered.
     fn cause(&self, index: usize, state: NodeState) -> Option<FailoverCause> {

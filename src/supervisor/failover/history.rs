@@ -2,9 +2,11 @@
 //! are only reported.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::timeline::Failover;
 use crate::api;
+use crate::base::units::Period;
 
 /// How many failovers are kept; the oldest is dropped first.
 const MAX_FAILOVERS: usize = 48;
@@ -19,6 +21,7 @@ impl Failovers {
     /// The node has failed. A failover that was in progress for it is over: later events belong to
     /// this failure, and none would end the earlier one.
     pub(in crate::supervisor) fn begin(&mut self, node: &str, failover: Failover) {
+        tracing::warn!(node, "failover: {failover}");
         if let Some(former) = self.running(node) {
             former.end();
         }
@@ -33,6 +36,37 @@ impl Failovers {
         let mut latest = self.latest.iter_mut().rev();
         let (_, failover) = latest.find(|(name, _)| name == node)?;
         Some(failover).filter(|failover| !failover.is_over())
+    }
+
+    /// The node answers again.
+    pub(in crate::supervisor) fn back(&mut self, node: &str, now: Instant) {
+        if let Some(failover) = self.running(node)
+            && failover.back(now)
+        {
+            tracing::warn!(node, "failover: {failover}");
+        }
+    }
+
+    /// A request through the balancer was answered after the node had been cut off, which should
+    /// take no longer than `limit`.
+    pub(in crate::supervisor) fn served_elsewhere(&mut self, node: &str, limit: Period, now: Instant) {
+        let Some(failover) = self.running(node) else {
+            return;
+        };
+        if !failover.elsewhere(now) {
+            return;
+        }
+        tracing::warn!(node, "failover: {failover}");
+        let took = failover.took().unwrap_or_default();
+        if took > limit.duration() {
+            tracing::warn!(node, "failover took {} ms (target: <{limit})", took.as_millis());
+        }
+    }
+
+    /// The node's failover in progress.
+    pub(in crate::supervisor) fn of(&self, node: &str) -> Option<&Failover> {
+        let (_, failover) = self.all_running().find(|(name, _)| name == node)?;
+        Some(failover)
     }
 
     /// All failovers in progress, each with its node.

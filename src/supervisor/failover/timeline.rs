@@ -78,10 +78,10 @@ impl Failover {
         self.is_over = true;
     }
 
-    /// Whether the balancer does not know of the failure yet, and `patience` has not passed since
+    /// Whether the balancer does not know of the failure yet, and `timeout` has not passed since
     /// its detection.
-    pub(in crate::supervisor) fn is_unknown(&self, patience: Duration, now: Instant) -> bool {
-        self.cut.is_none() && now.saturating_duration_since(self.began) < self.detected + patience
+    pub(in crate::supervisor) fn is_unsent(&self, timeout: Duration, now: Instant) -> bool {
+        self.cut.is_none() && now.saturating_duration_since(self.began) < self.detected + timeout
     }
 
     /// Why the node failed.

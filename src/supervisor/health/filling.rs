@@ -68,6 +68,11 @@ impl Settlings {
         }
     }
 
+    /// The node gets clients now, or none.
+    fn update(&mut self, index: usize, gets_clients: bool, now: Instant) {
+        self.nodes[index] = self.nodes[index].after(gets_clients, now);
+    }
+
     /// How long the node has been filling, if it is.
     pub(in crate::supervisor) fn filling_for(&self, index: usize, now: Instant) -> Option<Duration> {
         match self.nodes.get(index)? {
@@ -128,20 +133,19 @@ impl Core {
         if self.balanced && !self.children.is_balancer_up() {
             return;
         }
-        for index in 0..self.probes.len() {
+        for index in self.health.indices() {
             let state = desired_states.get(&self.spec.cluster.nodes[index].name);
             let Some(by_us) = state.copied().and_then(gets_clients) else {
                 continue;
             };
             let gets_clients = by_us && self.overridden(index).is_none();
-            let settling = &mut self.settlings.nodes[index];
-            *settling = settling.after(gets_clients, now);
+            self.health.settlings_mut().update(index, gets_clients, now);
         }
     }
 
     /// Whether connections must be counted now because a node is filling.
     pub(in crate::supervisor) fn is_count_due(&mut self, now: Instant) -> bool {
-        self.settlings.is_count_due(now)
+        self.health.settlings_mut().is_count_due(now)
     }
 
     /// Connections per node were counted.
@@ -153,7 +157,7 @@ impl Core {
             let chosen_by = spec.balancer.chosen_by(spec.deployment(), key);
             chosen_by.is_some()
         });
-        self.settlings.settle(&counts, |count, others| {
+        self.health.settlings_mut().settle(&counts, |count, others| {
             has_its_share(&spec.cluster.targets, count, others, is_computed)
         });
     }

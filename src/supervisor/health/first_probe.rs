@@ -15,12 +15,15 @@ impl Core {
     pub(in crate::supervisor) fn awaits_first_probes(&self, now: Instant) -> bool {
         self.rollout.verb == Verb::Start
             && now < self.began + FIRST_PROBE_TIMEOUT
-            && (0..self.probes.len()).any(|index| self.is_external_and_unprobed(index))
+            && self
+                .health
+                .indices()
+                .any(|index| self.is_external_and_unprobed(index))
     }
 
     // Private
 
     fn is_external_and_unprobed(&self, index: usize) -> bool {
-        self.own_child(index).is_none() && self.probes[index].has_no_result()
+        self.own_child(index).is_none() && self.health.probes(index).has_no_result()
     }
 }

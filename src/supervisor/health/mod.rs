@@ -6,3 +6,4 @@ pub(super) mod hold_down;
 pub(super) mod liveness;
 pub(super) mod node_probes;
 pub(super) mod probing;
+pub(super) mod table;

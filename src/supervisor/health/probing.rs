@@ -1,8 +1,8 @@
 //! The state of each node, by its probes, and where it goes: to the balancer and to the log.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::liveness::{ANSWER_TIMEOUT, INTERVAL, Liveness, MAX_TICK_DELAY};
+use super::liveness::ANSWER_TIMEOUT;
 use crate::api::NodeState;
 use crate::balancer::{Away, ReloadBy};
 use crate::platform::Identity;
@@ -19,14 +19,12 @@ use crate::supervisor::snapshot::node_state;
 impl Core {
     /// Probes every running node, and judges the results so far.
     pub(in crate::supervisor) fn probe(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.next_probe) > MAX_TICK_DELAY;
-        self.next_probe = now + INTERVAL;
-        for index in 0..self.probes.len() {
+        let late = self.health.begin_probing(now);
+        for index in self.health.indices() {
             if !self.own_child(index).is_none_or(Child::is_up) {
                 continue;
             }
-            self.probes[index].judge(now, late);
-            for probe in self.probes[index].ask(now) {
+            for probe in self.health.probe(index, now, late) {
                 self.events.spawn(async move {
                     CoreEvent::Probed {
                         node: index,
@@ -36,7 +34,7 @@ impl Core {
                     }
                 });
             }
-            if self.hung_for(index, now) >= self.spec.cluster.restart.hung_after.duration() {
+            if self.health.silent_for(index, now) >= self.spec.cluster.restart.hung_after.duration() {
                 self.apply(ChildId::Node(index), Event::Hung, now);
             }
         }
@@ -48,29 +46,25 @@ impl Core {
     pub(in crate::supervisor) fn node_state(&self, index: usize) -> NodeState {
         let child = self.own_child(index);
         let is_drained = self.drains.has(&self.spec.cluster.nodes[index].name);
-        node_state(child, &self.probes[index], is_drained)
+        node_state(child, self.health.probes(index), is_drained)
     }
 
     /// Logs what has changed, and sends the balancer the desired state of each node.
     pub(in crate::supervisor) fn update_desired_states(&mut self, now: Instant) {
-        for index in 0..self.probes.len() {
+        for index in self.health.indices() {
             self.update_node_state(index, now);
         }
         self.release_held_nodes(now);
         let desired = self.desired_states();
         self.update_settling(&desired, now);
-        self.desired.send_if_modified(|sent| {
-            let changed = *sent != desired;
-            *sent = desired;
-            changed
-        });
+        self.link.publish(desired);
     }
 
     /// The balancer instance serves: from now on it receives desired states.
     pub(in crate::supervisor) fn begin_sync(&mut self, id: ChildId, now: Instant) {
         self.update_desired_states(now);
-        self.end_sync(id);
-        self.liveness.insert(id, Liveness::answering(now));
+        self.link.disconnect(id);
+        self.link.set_answering(id, now);
         let ChildId::Balancer(instance) = id else { return };
         let Some(process) = self.children.process(id) else {
             return;
@@ -78,23 +72,15 @@ impl Core {
         let target = SyncTarget {
             id,
             spec: self.spec.clone(),
-            desired: self.desired.subscribe(),
+            desired: self.link.subscribe(),
             events: self.events.clone(),
         };
-        let voice = match (self.spec.socket(instance), self.spec.balancer.reload()) {
+        let task = match (self.spec.socket(instance), self.spec.balancer.reload()) {
             (Some(socket), _) => tokio::spawn(runtime_sync::sync(socket, target)),
             (None, ReloadBy::Workers(signal)) => tokio::spawn(config_sync::sync(process, signal, target)),
             (None, _) => return,
         };
-        self.sync_tasks.insert(id, voice.abort_handle());
-    }
-
-    /// Stops sending desired states to the balancer instance, and forgets what it has accepted.
-    pub(in crate::supervisor) fn end_sync(&mut self, id: ChildId) {
-        self.accepted.remove(&id);
-        if let Some(voice) = self.sync_tasks.remove(&id) {
-            voice.abort();
-        }
+        self.link.connect(id, task.abort_handle());
     }
 
     /// Whether every connected balancer instance has accepted a state of the node that `is_enough`.
@@ -105,34 +91,17 @@ impl Core {
         node: &str,
         is_enough: impl Fn(&DesiredState) -> bool,
     ) -> bool {
-        self.sync_tasks
-            .keys()
-            .filter(|id| !self.is_left_out(**id))
-            .all(|id| {
-                let accepted = self.accepted.get(id).and_then(|accepted| accepted.get(node));
-                accepted.is_some_and(&is_enough)
-            })
+        let mut instances = self.link.connected().filter(|id| !self.is_left_out(*id));
+        instances.all(|id| {
+            let accepted = self.link.accepted(id).and_then(|accepted| accepted.get(node));
+            accepted.is_some_and(&is_enough)
+        })
     }
 
     /// Whether the instance is one of several and does not answer: it receives nothing, and gets no
     /// clients.
     pub(in crate::supervisor) fn is_left_out(&self, id: ChildId) -> bool {
-        self.shared_listeners.is_some() && self.is_silent(id)
-    }
-
-    /// Whether the balancer instance does not answer.
-    pub(in crate::supervisor) fn is_silent(&self, id: ChildId) -> bool {
-        let liveness = self.liveness.get(&id);
-        liveness.is_some_and(|liveness| liveness.silent_since().is_some())
-    }
-
-    /// A balancer instance has answered a probe, or has not.
-    pub(in crate::supervisor) fn balancer_answered(&mut self, id: ChildId, answered: bool, now: Instant) {
-        match self.liveness.get_mut(&id) {
-            Some(liveness) if answered => liveness.answered(now),
-            Some(liveness) => liveness.failed(),
-            None => {}
-        }
+        self.shards.is_shared() && self.link.is_silent(id)
     }
 
     /// The nodes that get no new clients, for a balancer that reads them from its files.
@@ -150,15 +119,8 @@ impl Core {
             .collect();
         for (instance, process) in up {
             let id = ChildId::Balancer(instance);
-            let liveness = self
-                .liveness
-                .entry(id)
-                .or_insert_with(|| Liveness::answering(now));
-            let was = liveness.silent_since();
-            liveness.judge(now, late);
-            liveness.asked();
             let name = self.spec.title(id);
-            match (was, liveness.silent_since()) {
+            match self.link.probe(id, now, late) {
                 (None, Some(_)) => tracing::error!(child = name, "the balancer runs but does not answer"),
                 (Some(_), None) => tracing::info!(child = name, "the balancer answers again"),
                 (_, Some(since)) if now >= since + self.spec.cluster.restart.hung_after.duration() => {
@@ -181,12 +143,6 @@ impl Core {
         }
     }
 
-    fn hung_for(&self, index: usize, now: Instant) -> Duration {
-        self.probes[index]
-            .silent_since()
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-    }
-
     /// The desired state of each node at the balancer.
     fn desired_states(&self) -> DesiredStates {
         let nodes = self.spec.cluster.nodes.iter().enumerate();
@@ -199,14 +155,14 @@ impl Core {
     fn state(&self, index: usize) -> DesiredState {
         let name = &self.spec.cluster.nodes[index].name;
         let drained = self.drains.has(name);
-        let were_down = || self.were_down.contains(name);
+        let was_down = || self.health.was_down(name);
         let health = match self.node_state(index) {
-            _ if !self.is_state_known(index) && were_down() => NodeHealth::InheritedDown,
+            _ if !self.is_state_known(index) && was_down() => NodeHealth::InheritedDown,
             _ if !self.is_state_known(index) => NodeHealth::Unknown,
             state if !state.answers() => NodeHealth::Down,
             // A drain already keeps clients from the node, and the balancer shows it as drained,
             // not down.
-            _ if self.hold_downs[index].is_held() && !drained => NodeHealth::HeldDown,
+            _ if self.health.hold_down(index).is_held() && !drained => NodeHealth::HeldDown,
             _ => NodeHealth::Up,
         };
         DesiredState {
@@ -224,7 +180,7 @@ impl Core {
                 !matches!(child.state, State::Starting { .. })
                     || !self.children.is_adopted(ChildId::Node(index))
             }
-            None => !self.children.any_adopted() || !self.probes[index].is_unknown(),
+            None => !self.children.any_adopted() || !self.health.probes(index).is_unknown(),
         }
     }
 }

@@ -185,8 +185,8 @@ impl Core {
         }
         self.overrides.asked = now;
         self.overrides.next = now + INTERVAL;
-        self.update_out_of_sync(now);
-        let instances: Vec<ChildId> = self.sync_tasks.keys().copied().collect();
+        self.link.update_out_of_sync(now);
+        let instances: Vec<ChildId> = self.link.connected().collect();
         for id in instances {
             let Some(inspector) = self.inspector(id) else {
                 continue;
@@ -209,10 +209,10 @@ impl Core {
         self.overrides.under_way.remove(&id);
         // A comparison needs the settings that were sent to the instance.
         let is_told_all = self
-            .accepted
-            .get(&id)
+            .link
+            .accepted(id)
             .is_some_and(|accepted| accepted.len() == self.spec.cluster.nodes.len());
-        if !self.sync_tasks.contains_key(&id) || !is_told_all {
+        if !is_told_all {
             return;
         }
         let found = match observation {
@@ -245,16 +245,17 @@ impl Core {
     ) -> Option<Vec<(ChildId, Override)>> {
         let is_drained = self.drains.has(node);
         let mut objections = Vec::new();
-        let instances = self.sync_tasks.keys().filter(|id| !self.is_left_out(**id));
+        let instances = self.link.connected().filter(|id| !self.is_left_out(*id));
+        let instances: Vec<ChildId> = instances.collect();
         for id in instances {
-            let report = self.overrides.reports.get(id);
+            let report = self.overrides.reports.get(&id);
             let Some((_, found)) = report.filter(|(asked, _)| *asked >= since) else {
                 self.overrides.next = now.max(self.overrides.asked + SHORT_INTERVAL);
                 return None;
             };
             objections.extend(found.iter().filter_map(|finding| match finding {
                 Finding::Server(found) if found.node == node && found.setting.takes_out() != is_drained => {
-                    Some((*id, found.clone()))
+                    Some((id, found.clone()))
                 }
                 _ => None,
             }));
@@ -311,7 +312,7 @@ impl Core {
         let ChildId::Balancer(instance) = id else {
             return None;
         };
-        let accepted = self.accepted.get(&id).cloned().unwrap_or_default();
+        let accepted = self.link.accepted(id).cloned().unwrap_or_default();
         Some(Inspector {
             spec: self.spec.clone(),
             socket: self.spec.socket(instance),
@@ -331,7 +332,7 @@ impl Core {
     /// The differences between the instance's state and the settings that were sent to it.
     fn compared(&self, id: ChildId, inspection: &Inspection) -> BTreeSet<Finding> {
         let orders = self.spec.balancer.orders(&self.spec.cluster, &self.spec.run_dir);
-        let accepted = self.accepted.get(&id).into_iter().flatten();
+        let accepted = self.link.accepted(id).into_iter().flatten();
         let servers = accepted.flat_map(|(node, state)| {
             let expected = Expected {
                 drained: state.drained,
@@ -348,13 +349,11 @@ impl Core {
 
     /// Whether the instance received all settings, and nothing in progress changes it.
     fn is_settled(&self, id: ChildId) -> bool {
-        let is_told = || self.accepted.get(&id) == Some(&*self.desired.borrow());
         self.shutdown.is_none()
             && self.rollout.outcome.is_some()
-            && !self.is_reloading()
-            && self.next_reload.is_none()
-            && self.pending_replies.is_empty()
-            && is_told()
+            && !self.reloads.any()
+            && self.link.is_idle()
+            && self.link.is_in_sync(id)
     }
 }
 

@@ -140,7 +140,7 @@ impl Core {
             found.any(|(place, finding)| place == id && is_found(key, finding))
         };
         let keys = self.spec.cluster.listen.ports().map(|(key, _)| key);
-        keys.filter(|key| !self.sync_tasks.is_empty() && self.sync_tasks.keys().all(|id| is_at(*id, key)))
+        keys.filter(|key| self.link.any_connected() && self.link.connected().all(|id| is_at(id, key)))
             .collect()
     }
 

@@ -18,7 +18,6 @@ use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::health::hold_down;
 use crate::supervisor::prepare::wanted;
-use crate::supervisor::reload::rolling::Rolling;
 use crate::supervisor::rollout::ChildId;
 use crate::supervisor::snapshot::{Activity, ChildSnapshot};
 use crate::supervisor::state_file::Record;
@@ -47,12 +46,13 @@ impl Core {
 
     /// A child's process has ended.
     pub(in crate::supervisor) fn ended(&mut self, id: ChildId, process: Identity, how: String, now: Instant) {
-        self.end_sync(id);
+        self.link.forget(id);
         self.overrides.forget(id);
-        self.liveness.remove(&id);
         let waits = self.end_left_behind(id, process, &how, now);
         self.children.forget_process(id);
-        self.instance_gone(id);
+        if let ChildId::Balancer(instance) = id {
+            self.shards.instance_gone(instance);
+        }
         if !self.is_succeeded(id, now) && !waits {
             self.apply(id, Event::Ended(how), now);
         }
@@ -61,7 +61,7 @@ impl Core {
     /// A child's process has answered for the first time.
     pub(in crate::supervisor) fn answered(&mut self, id: ChildId, note: Option<String>, now: Instant) {
         match id {
-            ChildId::Node(index) => self.probes[index].set_answering(now),
+            ChildId::Node(index) => self.health.set_answering(index, now),
             ChildId::Balancer(_) => self.begin_sync(id, now),
             ChildId::Retired(_) => {}
         }
@@ -85,9 +85,7 @@ impl Core {
         let outdated = living.iter().filter(|child| child.outdated && !child.retired);
         let outdated: BTreeMap<usize, Identity> =
             outdated.map(|child| (child.instance, child.process)).collect();
-        if !outdated.is_empty() {
-            self.rolling = Some(Rolling::new(outdated, now));
-        }
+        self.reloads.resume(outdated, now);
         for living in living {
             let is_meant = |id: &ChildId| match id {
                 ChildId::Balancer(index) if *index != living.instance => false,
@@ -123,7 +121,7 @@ impl Core {
     pub(in crate::supervisor) fn watch(&mut self, id: ChildId, process: Process) {
         let ready = match id {
             ChildId::Node(index) => Ready::Node {
-                probes: self.probes[index].probes(),
+                probes: self.health.probes(index).probes(),
                 descendants: self.descendants(id, process.identity()),
             },
             ChildId::Balancer(instance) => Ready::Balancer(self.spec.readiness(instance)),
@@ -160,10 +158,7 @@ impl Core {
     /// The ports of a child that is to be started were checked.
     pub(in crate::supervisor) fn ports_checked(&mut self, id: ChildId, taken: Option<String>, now: Instant) {
         self.children.end_port_check(id);
-        let is_wanted = matches!(
-            self.children.state(id),
-            Some(State::Waiting { .. })
-        );
+        let is_wanted = matches!(self.children.state(id), Some(State::Waiting { .. }));
         match taken {
             _ if !is_wanted => {}
             Some(taken) => self.apply(id, Event::NotSpawned(taken), now),
@@ -228,7 +223,7 @@ impl Core {
             State::Stopping {
                 then: Then::Recover, ..
             } => Activity::Silent,
-            State::Up { .. } if self.is_silent(id) => Activity::Silent,
+            State::Up { .. } if self.link.is_silent(id) => Activity::Silent,
             State::Up { .. } => Activity::Serving,
         }
     }
@@ -237,7 +232,9 @@ impl Core {
 
     /// Logs the child's state if it is another one than it `was`.
     fn log_transition(&self, id: ChildId, was: &State) {
-        let Some(child) = self.children.get(id) else { return };
+        let Some(child) = self.children.get(id) else {
+            return;
+        };
         if std::mem::discriminant(was) != std::mem::discriminant(&child.state) {
             let (name, reason) = (self.spec.title(id), child.reason.as_deref().unwrap_or("-"));
             tracing::info!(child = name, state = child.state.name(), was = was.name(), reason);
@@ -254,7 +251,7 @@ impl Core {
                 let ports = [Some(node.tcp), node.http, node.distribution];
                 ports.into_iter().flatten().collect()
             }
-            ChildId::Balancer(_) if self.shared_listeners.is_some() => Vec::new(),
+            ChildId::Balancer(_) if self.shards.is_shared() => Vec::new(),
             ChildId::Balancer(_) => wanted(cluster, plan, Some(Only::Balancer))
                 .into_iter()
                 .map(|bound| bound.address)
@@ -298,11 +295,11 @@ impl Core {
 
     fn spawn_now(&mut self, id: ChildId, now: Instant) {
         if matches!(id, ChildId::Balancer(_))
-            && let Err(reason) = self.listen()
+            && let Err(reason) = self.shards.open(&self.spec)
         {
             return self.apply(id, Event::NotSpawned(reason), now);
         }
-        if matches!(id, ChildId::Balancer(_)) && !self.is_reloading() {
+        if matches!(id, ChildId::Balancer(_)) && !self.reloads.is_active() {
             // All files are written: one that was edited by hand may not even be valid.
             self.write_configuration();
         }

@@ -2,11 +2,11 @@
 
 pub(super) mod child;
 pub(super) mod children;
-pub(super) mod groups;
-pub(super) mod lifecycle;
 pub(super) mod cpu_usage;
 pub(super) mod descendants;
+pub(super) mod groups;
 pub(super) mod left_behind;
+pub(super) mod lifecycle;
 pub(super) mod port_check;
 pub(super) mod readiness;
 pub(super) mod restarts;

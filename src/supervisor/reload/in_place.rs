@@ -34,12 +34,14 @@ impl Core {
     /// Writes the files, and makes the running instance read them.
     pub(in crate::supervisor) fn begin_reread(&mut self, now: Instant) {
         let method = self.how_to_reread();
-        let Some(reload) = &self.reload else { return };
+        let Some(reload) = &self.reloads.current else {
+            return;
+        };
         self.children.set_log_start(BALANCER, log_end(&self.spec));
         let written = write_all(&reload.prepared, &self.away()).map_err(|error| error.to_string());
         // It would write the previous files. An order that waits for that update waits for the next
         // one.
-        self.end_sync(BALANCER);
+        self.link.disconnect(BALANCER);
         match written.and(method) {
             Ok(method) => {
                 self.events

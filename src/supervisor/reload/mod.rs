@@ -3,6 +3,7 @@
 //! ([`super::reload::rolling`]).
 
 pub(super) mod in_place;
+pub(super) mod reloads;
 pub(super) mod reply;
 pub(super) mod rolling;
 pub(super) mod state;
@@ -11,12 +12,13 @@ pub(super) mod takeover;
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
 use super::balancer_link::config_files::{write_all, write_files};
 use super::core::Core;
 use super::logs::tail::tail;
 use super::prepare::Prepared;
 use super::process::child::State;
-use super::reload::rolling::Rolling;
 use super::reload::state::{Phase, Reload, Reply, answer};
 use super::rollout::ChildId;
 use super::spec::Spec;
@@ -34,7 +36,7 @@ impl Core {
             let _nobody_waits = reply.send(Err(refusal));
             return;
         }
-        if let Some(reload) = [&mut self.reload, &mut self.next_reload]
+        if let Some(reload) = [&mut self.reloads.current, &mut self.reloads.next]
             .into_iter()
             .flatten()
             .find(|r| !r.has_begun())
@@ -42,13 +44,17 @@ impl Core {
             reload.replace(prepared, reply);
             return;
         }
-        if self.is_reloading() {
-            self.next_reload = Some(Reload::new(prepared, reply, now));
+        if self.reloads.is_active() {
+            self.reloads.next = Some(Reload::new(prepared, reply, now));
             return;
         }
         match self.first_to_reload() {
-            Some(_) => self.reload = Some(Reload::new(prepared, reply, now)),
-            None if self.children.balancers().all(|(_, child)| child.state == State::Stopped) => {
+            Some(_) => self.reloads.current = Some(Reload::new(prepared, reply, now)),
+            None if self
+                .children
+                .balancers()
+                .all(|(_, child)| child.state == State::Stopped) =>
+            {
                 let outcome = write_all(&prepared, &self.away()).map_err(|error| Refusal {
                     error: format!("not reloaded: {error}"),
                     hint: None,
@@ -66,11 +72,6 @@ impl Core {
         }
     }
 
-    /// Whether a new balancer instance is about to take over.
-    pub(in crate::supervisor) fn is_reloading(&self) -> bool {
-        self.reload.is_some() || self.rolling.is_some()
-    }
-
     /// Does what is due for the reload.
     pub(in crate::supervisor) fn advance_reload(&mut self, now: Instant) {
         self.children.drop_ended_retired();
@@ -78,14 +79,16 @@ impl Core {
             return self.abandon_reload();
         }
         self.advance_rolling(now);
-        if !self.is_reloading() && self.first_to_reload().is_some() {
-            self.reload = self.next_reload.take();
+        if !self.reloads.is_active() && self.first_to_reload().is_some() {
+            self.reloads.current = self.reloads.next.take();
         }
         let first = self.first_to_reload();
         let settled = first.map_or(now, |(_, since)| self.settled(since));
         let needs_rewrite = self.needs_rewrite();
         let is_unreachable = first.is_some_and(|(instance, _)| self.is_unreachable(instance));
-        let Some(reload) = &mut self.reload else { return };
+        let Some(reload) = &mut self.reloads.current else {
+            return;
+        };
         match &mut reload.phase {
             Phase::Waiting { until } if now < settled => *until = settled,
             Phase::Waiting { .. } => {
@@ -105,27 +108,22 @@ impl Core {
                     }
                 }
             }
-            phase => phase.advance(now),
+            phase => {
+                let overdue = phase.advance(now);
+                kill_successor(overdue);
+            }
         }
-    }
-
-    /// The instance whose new process is starting, and that process: the first instance, or one of
-    /// the others.
-    pub(in crate::supervisor) fn successor(&self) -> Option<(usize, Identity)> {
-        let first = self.reload.as_ref().map(|reload| (reload.instance, reload.phase));
-        let step = first.or_else(|| self.rolling.as_ref().and_then(Rolling::step));
-        step.and_then(|(instance, phase)| Some((instance, phase.successor()?)))
     }
 
     /// The reload has failed: the old configuration stays in force, and is written back to disk.
     pub(in crate::supervisor) fn reload_failed(&mut self, why: &str, now: Instant) {
-        let Some(reload) = self.reload.take() else { return };
+        let Some(reload) = self.reloads.current.take() else {
+            return;
+        };
         if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
             tracing::error!("cannot write back the old configuration: {error}");
         }
-        if let Some(shared_listeners) = &mut self.shared_listeners {
-            shared_listeners.keep_only(&self.spec);
-        }
+        self.shards.keep_only(&self.spec);
         let id = ChildId::Balancer(reload.instance);
         let since = self.children.log_start(id);
         let lines = tail(&self.spec.balancer_log(), since, LOG_LINES);
@@ -139,7 +137,9 @@ impl Core {
 
     /// The reload is done: by the process `pid`, or without any change for the balancer.
     pub(in crate::supervisor) fn reload_done(&mut self, pid: Option<u32>, now: Instant) {
-        let Some(reload) = self.reload.take() else { return };
+        let Some(reload) = self.reloads.current.take() else {
+            return;
+        };
         if let Some(pid) = pid {
             tracing::info!(pid, "reloaded");
         } else {
@@ -162,7 +162,7 @@ impl Core {
         let Prepared { spec, files, .. } = prepared;
         let spec = Arc::new(spec);
         for (index, node) in spec.cluster.nodes.iter().enumerate() {
-            self.probes[index].set_probes(spec.probes(node), now);
+            self.health.set_probes(index, spec.probes(node), now);
         }
         self.published.store(spec.clone());
         self.spec = spec;
@@ -174,7 +174,9 @@ impl Core {
     /// Reloads an instance that cannot hand over its listeners, because its socket is gone: a new
     /// one is started beside it.
     fn reload_aside(&mut self, now: Instant) {
-        let Some(reload) = &self.reload else { return };
+        let Some(reload) = &self.reloads.current else {
+            return;
+        };
         let instance = reload.instance;
         let written = write_all(&reload.prepared, &self.away());
         if let Err(error) = written {
@@ -195,7 +197,7 @@ impl Core {
             .balancers()
             .filter_map(|(instance, child)| match &child.state {
                 State::Up { since, .. } => {
-                    Some((self.is_silent(ChildId::Balancer(instance)), instance, *since))
+                    Some((self.link.is_silent(ChildId::Balancer(instance)), instance, *since))
                 }
                 _ => None,
             });
@@ -206,19 +208,30 @@ impl Core {
     /// Everything is being stopped: the takeover is abandoned.
     fn abandon_reload(&mut self) {
         let mut replies = Vec::new();
-        for reload in [self.reload.take(), self.next_reload.take()]
+        for reload in [self.reloads.current.take(), self.reloads.next.take()]
             .into_iter()
             .flatten()
         {
-            reload.phase.give_up();
+            kill_successor(reload.phase.successor());
             replies.extend(reload.into_parts().1);
         }
-        if let Some(rolling) = self.rolling.take() {
-            replies.extend(rolling.abandon());
+        if let Some(rolling) = self.reloads.rolling.take() {
+            let (successor, waiting) = rolling.abandon();
+            kill_successor(successor);
+            replies.extend(waiting);
         }
         if let Err(refusal) = self.refuse_while_ending() {
             answer(replies, &Err(refusal));
         }
+    }
+}
+
+/// Kills the new instance, if it was spawned: the old one stays in force.
+fn kill_successor(process: Option<Identity>) {
+    if let Some(process) = process
+        && let Err(error) = process.signal_group(Signal::SIGKILL)
+    {
+        tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
     }
 }
 

@@ -26,7 +26,7 @@ impl Core {
         reloaded: Reloaded,
         now: Instant,
     ) {
-        self.pending_reloads.push(PendingReload {
+        self.reloads.pending.push(PendingReload {
             since: now,
             until: now + INSPECTION_TIMEOUT,
             reloaded,
@@ -36,7 +36,7 @@ impl Core {
 
     /// Answers reloads after which every instance was inspected, or that have waited too long.
     pub(in crate::supervisor) fn answer_reloads(&mut self, now: Instant) {
-        for pending in std::mem::take(&mut self.pending_reloads) {
+        for pending in std::mem::take(&mut self.reloads.pending) {
             if now >= pending.until || self.is_inspected_since(pending.since, now) {
                 let outcome = match self.out_of_sync_warnings(now).into_iter().next() {
                     None => Ok(pending.reloaded),
@@ -44,7 +44,7 @@ impl Core {
                 };
                 answer(pending.replies, &outcome);
             } else {
-                self.pending_reloads.push(pending);
+                self.reloads.pending.push(pending);
             }
         }
     }

@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::kill_successor;
 use super::state::{Phase, Reply};
 use crate::api::Reloaded;
 use crate::platform::Identity;
@@ -64,25 +65,26 @@ impl Rolling {
         }
     }
 
-    /// Leaves everything as it is; returns the replies that are still to be sent.
-    pub(in crate::supervisor) fn abandon(self) -> Vec<Reply> {
-        if let Some((_, phase)) = self.step {
-            phase.give_up();
-        }
-        self.replies
+    /// Leaves everything as it is. Returns the new process that is to be killed, if there is one, and
+    /// the replies that are still to be sent.
+    pub(in crate::supervisor) fn abandon(self) -> (Option<Identity>, Vec<Reply>) {
+        let successor = self.step.and_then(|(_, phase)| phase.successor());
+        (successor, self.replies)
     }
 }
 
 impl Core {
     /// The first instance uses the new configuration, as `process`: starts with the others.
     pub(in crate::supervisor) fn roll(&mut self, process: Identity, now: Instant) {
-        let Some(reload) = self.reload.take() else { return };
+        let Some(reload) = self.reloads.current.take() else {
+            return;
+        };
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
         let running = self.children.balancers();
         let running = running.filter_map(|(instance, child)| Some((instance, child.process()?)));
         let old = running.filter(|(_, running)| *running != process).collect();
-        self.rolling = Some(Rolling {
+        self.reloads.rolling = Some(Rolling {
             pid: Some(process.pid),
             replies,
             ..Rolling::new(old, now)
@@ -91,9 +93,12 @@ impl Core {
 
     /// Does what is due for the other instances.
     pub(in crate::supervisor) fn advance_rolling(&mut self, now: Instant) {
-        let Some(rolling) = &mut self.rolling else { return };
+        let Some(rolling) = &mut self.reloads.rolling else {
+            return;
+        };
         if let Some((_, phase)) = &mut rolling.step {
-            return phase.advance(now);
+            let overdue = phase.advance(now);
+            return kill_successor(overdue);
         }
         let children = &self.children;
         let process = |instance: usize| children.process(ChildId::Balancer(instance));
@@ -115,14 +120,16 @@ impl Core {
         states: Result<String, String>,
         now: Instant,
     ) {
-        let step = self.rolling.as_ref().and_then(Rolling::step);
+        let step = self.reloads.rolling.as_ref().and_then(Rolling::step);
         if step != Some((instance, Phase::Saving)) {
             return;
         }
         let spec = self.spec.clone();
         let begun = states.and_then(|states| self.spawn_successor(&spec, instance, &states));
         let is_unreachable = self.is_unreachable(instance);
-        let Some(rolling) = &mut self.rolling else { return };
+        let Some(rolling) = &mut self.reloads.rolling else {
+            return;
+        };
         match begun {
             Ok(process) => rolling.step = Some((instance, Phase::starting(process, now))),
             Err(why) if is_unreachable => {
@@ -143,7 +150,7 @@ impl Core {
 
     /// The instance that was due is replaced.
     pub(in crate::supervisor) fn rolled(&mut self, now: Instant) {
-        if let Some(rolling) = &mut self.rolling {
+        if let Some(rolling) = &mut self.reloads.rolling {
             rolling.step = None;
             rolling.until = now;
         }
@@ -156,7 +163,7 @@ impl Core {
         tracing::error!(child = self.spec.title(id), "started again: {why}");
         self.rolled(now);
         let old = self.children.process(id);
-        if old.is_some_and(|old| self.rolling.as_ref().is_some_and(|it| it.is_old(old))) {
+        if old.is_some_and(|old| self.reloads.is_outdated(old)) {
             self.replace(instance, now);
         } else {
             self.restart_now(instance, now);
@@ -167,11 +174,13 @@ impl Core {
 
     /// Begins with an instance that may be replaced, or waits for one.
     fn begin_next(&mut self, now: Instant) {
-        let Some(rolling) = &self.rolling else { return };
+        let Some(rolling) = &self.reloads.rolling else {
+            return;
+        };
         let settled = rolling.old.keys().filter_map(|instance| {
             let id = ChildId::Balancer(*instance);
             match self.children.get(id)?.state {
-                State::Up { since, .. } if !self.is_silent(id) => Some((self.settled(since), *instance)),
+                State::Up { since, .. } if !self.link.is_silent(id) => Some((self.settled(since), *instance)),
                 _ => None,
             }
         });
@@ -179,7 +188,7 @@ impl Core {
         let due = next
             .filter(|(settled, _)| now >= *settled)
             .map(|(_, instance)| instance);
-        if let Some(rolling) = &mut self.rolling {
+        if let Some(rolling) = &mut self.reloads.rolling {
             rolling.until = next.map_or(now + RETRY_INTERVAL, |(settled, _)| settled);
             rolling.step = due.map(|instance| (instance, Phase::Saving));
         }
@@ -190,13 +199,11 @@ impl Core {
 
     /// Every instance uses the new configuration.
     fn rolled_out(&mut self, now: Instant) {
-        let Some(rolling) = self.rolling.take() else {
+        let Some(rolling) = self.reloads.rolling.take() else {
             return;
         };
         tracing::info!("every instance was reloaded");
-        if let Some(shared_listeners) = &mut self.shared_listeners {
-            shared_listeners.keep_only(&self.spec);
-        }
+        self.shards.keep_only(&self.spec);
         self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
     }
 }

@@ -23,7 +23,6 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use tokio::sync::oneshot;
 
 use crate::api::{Refusal, Reloaded};
@@ -117,25 +116,17 @@ impl Phase {
         }
     }
 
-    /// Kills a new instance that has missed its deadline.
-    pub(in crate::supervisor) fn advance(&mut self, now: Instant) {
-        if let Phase::Starting {
-            process,
-            until: Some(until),
-        } = *self
-            && now >= until
-        {
-            *self = Phase::Starting { process, until: None };
-            self.give_up();
-        }
-    }
-
-    /// Kills the new instance, if it was spawned.
-    pub(in crate::supervisor) fn give_up(self) {
-        if let Some(process) = self.successor()
-            && let Err(error) = process.signal_group(Signal::SIGKILL)
-        {
-            tracing::error!(pid = process.pid, "the new instance was not killed: {error}");
+    /// Time has passed. Returns a new instance that has missed its deadline: it is to be killed.
+    pub(in crate::supervisor) fn advance(&mut self, now: Instant) -> Option<Identity> {
+        match *self {
+            Phase::Starting {
+                process,
+                until: Some(until),
+            } if now >= until => {
+                *self = Phase::Starting { process, until: None };
+                Some(process)
+            }
+            _ => None,
         }
     }
 }

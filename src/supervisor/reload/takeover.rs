@@ -40,7 +40,7 @@ impl Core {
         now: Instant,
     ) {
         let is_first = |phase: Phase, first: usize| phase == Phase::Saving && first == instance;
-        match &self.reload {
+        match &self.reloads.current {
             Some(reload) if is_first(reload.phase, reload.instance) => {
                 if let Err(why) = states.and_then(|states| self.begin_first(instance, &states, now)) {
                     self.reload_failed(&why, now);
@@ -75,7 +75,7 @@ impl Core {
 
     /// The new instance answers: it is in force.
     pub(in crate::supervisor) fn succeeded(&mut self, process: Identity, now: Instant) {
-        let Some((instance, successor)) = self.successor() else {
+        let Some((instance, successor)) = self.reloads.successor() else {
             return;
         };
         if successor != process {
@@ -83,7 +83,7 @@ impl Core {
         }
         let id = ChildId::Balancer(instance);
         self.children.succeed(instance, process, now);
-        if self.reload.is_none() {
+        if self.reloads.current.is_none() {
             self.rolled(now);
         } else if self.spec.plan.balancer.instances > 1 {
             self.roll(process, now);
@@ -95,9 +95,9 @@ impl Core {
 
     /// A process that is not one of the children has ended: the new instance, if there is one.
     pub(in crate::supervisor) fn successor_ended(&mut self, process: Identity, how: &str, now: Instant) {
-        match self.successor() {
+        match self.reloads.successor() {
             Some((_, successor)) if successor != process => {}
-            Some((instance, _)) if self.reload.is_some() => {
+            Some((instance, _)) if self.reloads.current.is_some() => {
                 self.reload_failed(&format!("the new instance {how}"), now);
                 self.restart_now(instance, now);
             }
@@ -111,7 +111,7 @@ impl Core {
     /// Whether the balancer instance has ended because a new one takes over, which is then waited
     /// for.
     pub(in crate::supervisor) fn is_succeeded(&mut self, id: ChildId, now: Instant) -> bool {
-        match (self.successor(), id) {
+        match (self.reloads.successor(), id) {
             (Some((instance, _)), ChildId::Balancer(ended)) if instance == ended => {
                 self.children.await_successor(instance, now);
                 true
@@ -140,21 +140,19 @@ impl Core {
     /// Spawns the first new instance.
     fn begin_first(&mut self, instance: usize, states: &str, now: Instant) -> Result<(), String> {
         let away = self.away();
-        let Some(mut reload) = self.reload.take() else {
+        let Some(mut reload) = self.reloads.current.take() else {
             return Ok(());
         };
-        let shared_listeners = match &mut self.shared_listeners {
-            Some(shared_listeners) => shared_listeners.add(&reload.prepared.spec),
-            None => Ok(()),
-        };
-        let begun = shared_listeners
+        let begun = self
+            .shards
+            .add(&reload.prepared.spec)
             .and_then(|()| write_all(&reload.prepared, &away))
             .map_err(|error| format!("the new instance cannot be started: {error}"))
             .and_then(|()| self.spawn_successor(&reload.prepared.spec, instance, states));
         if let Ok(process) = begun {
             reload.phase = Phase::starting(process, now);
         }
-        self.reload = Some(reload);
+        self.reloads.current = Some(reload);
         // Written at once: if this supervisor dies now, the next one must know the instance.
         self.record();
         begun.map(drop)
