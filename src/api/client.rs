@@ -2,23 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use reqwest::Method;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{
-    DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded,
-    RestartOrder, StartOrder, Stats, Status, StopOrder,
-};
-
-/// Timeout of an answer. Every answer is made at once, so a supervisor that takes longer is stuck.
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// Timeout of a reload, which waits for the running instance to settle and for the new one to
-/// answer.
-const RELOAD: Duration = Duration::from_mins(1);
+use super::{Call, Refusal};
 
 /// A client of the supervisor behind one control socket.
 #[derive(Clone, Debug)]
@@ -73,86 +60,11 @@ impl Client {
         Ok(Client { http })
     }
 
-    /// The status of the cluster.
-    pub async fn status(&self) -> Result<Status, ClientError> {
-        self.call(Method::GET, "status", None::<&()>).await
-    }
-
-    /// The status of the cluster, with latencies and alerts.
-    pub async fn health(&self) -> Result<Health, ClientError> {
-        self.call(Method::GET, "health", None::<&()>).await
-    }
-
-    /// The progress of the rollout.
-    pub async fn progress(&self) -> Result<Progress, ClientError> {
-        self.call(Method::GET, "progress", None::<&()>).await
-    }
-
-    /// The balancer's statistics.
+    /// Sends `order`, and returns the supervisor's answer.
     ///
     /// # Errors
-    /// When the supervisor does not answer, or no balancer runs.
-    pub async fn stats(&self) -> Result<Stats, ClientError> {
-        self.call(Method::GET, "stats", None::<&()>).await
-    }
-
-    /// The latest failovers.
-    pub async fn failovers(&self) -> Result<Failovers, ClientError> {
-        self.call(Method::GET, "failovers", None::<&()>).await
-    }
-
-    /// Starts what is not running yet. [`progress`](Client::progress) shows how far that is.
-    pub async fn start(&self, order: &StartOrder) -> Result<(), ClientError> {
-        self.call(Method::POST, "start", Some(order)).await
-    }
-
-    /// Stops everything.
-    pub async fn stop(&self, order: &StopOrder) -> Result<(), ClientError> {
-        self.call(Method::POST, "stop", Some(order)).await
-    }
-
-    /// Restarts a node, or everything. [`progress`](Client::progress) shows how far that is.
-    pub async fn restart(&self, order: &RestartOrder) -> Result<(), ClientError> {
-        self.call(Method::POST, "restart", Some(order)).await
-    }
-
-    /// Puts another profile in force; answered when that is done, or has failed.
-    ///
-    /// # Errors
-    /// When the reload is refused, or fails: the old profile is then in force.
-    pub async fn reload(&self, order: &ReloadOrder) -> Result<Reloaded, ClientError> {
-        self.call_for(RELOAD, Method::POST, "reload", Some(order)).await
-    }
-
-    /// Drains a node.
-    pub async fn drain(&self, order: &DrainOrder) -> Result<(), ClientError> {
-        self.call(Method::POST, "drain", Some(order)).await
-    }
-
-    /// Ends a drain. If the drain had stopped the node, [`progress`](Client::progress) shows how
-    /// far its start is.
-    pub async fn ready(&self, order: &ReadyOrder) -> Result<Readied, ClientError> {
-        self.call(Method::POST, "ready", Some(order)).await
-    }
-
-    // Private
-
-    async fn call<A: DeserializeOwned>(
-        &self,
-        method: Method,
-        verb: &str,
-        order: Option<&(impl Serialize + Sync + ?Sized)>,
-    ) -> Result<A, ClientError> {
-        self.call_for(ANSWER, method, verb, order).await
-    }
-
-    async fn call_for<A: DeserializeOwned>(
-        &self,
-        patience: Duration,
-        method: Method,
-        verb: &str,
-        order: Option<&(impl Serialize + Sync + ?Sized)>,
-    ) -> Result<A, ClientError> {
+    /// When the supervisor refuses the order, or does not answer within [`Call::TIMEOUT`].
+    pub async fn call<C: Call>(&self, order: &C) -> Result<C::Answer, ClientError> {
         let broken = |error: reqwest::Error| {
             if is_cut_off(&error) {
                 ClientError::Ended
@@ -162,9 +74,9 @@ impl Client {
         };
         let mut request = self
             .http
-            .request(method, format!("http://clusterctl/v1/{verb}"))
-            .timeout(patience);
-        if let Some(order) = order {
+            .request(C::METHOD, format!("http://clusterctl{}", C::PATH))
+            .timeout(C::TIMEOUT);
+        if C::METHOD == Method::POST {
             request = request.json(order);
         }
         let response = request.send().await.map_err(broken)?;

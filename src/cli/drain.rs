@@ -11,7 +11,7 @@ use super::printer::Printer;
 use super::reply::NodeReply;
 use super::settings::Settings;
 use super::suggestions::known_node;
-use crate::api::{Client, ClientError, DrainOrder, Node, NodeState};
+use crate::api::{Client, ClientError, DrainOrder, GetStatus, Node, NodeState};
 use crate::platform::RunDir;
 
 /// Between two looks at the connections.
@@ -31,7 +31,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         stop: args.stop,
         force: args.force,
     };
-    match client.drain(&order).await {
+    match client.call(&order).await {
         // The next one does not know of it, perhaps: it is given again there.
         Err(ClientError::Ended) if args.wait => again(&run_dir, &order, args.deadline.duration()).await?,
         ordered => ordered?,
@@ -42,7 +42,10 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         printer.note(&format!("{} gets no new connections", args.node));
     }
     if settings.json {
-        let status = Client::connect(&run_dir.control_socket()).await?.status().await?;
+        let status = Client::connect(&run_dir.control_socket())
+            .await?
+            .call(&GetStatus)
+            .await?;
         printer.pretty_json(&NodeReply::new(status, &args.node, Vec::new()))?;
     }
     Ok(Exit::Done)
@@ -55,7 +58,7 @@ async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Resu
     let deadline = Instant::now() + patience;
     loop {
         let given = match Client::connect(&run_dir.control_socket()).await {
-            Ok(client) => client.drain(order).await,
+            Ok(client) => client.call(order).await,
             Err(error) => Err(error),
         };
         match given {
@@ -139,7 +142,10 @@ fn is_done(node: &Node, args: &args::Drain) -> bool {
 }
 
 async fn look(run_dir: &RunDir, name: &str) -> Result<Node, ClientError> {
-    let status = Client::connect(&run_dir.control_socket()).await?.status().await?;
+    let status = Client::connect(&run_dir.control_socket())
+        .await?
+        .call(&GetStatus)
+        .await?;
     let node = status.nodes.into_iter().find(|node| node.name == name);
     node.ok_or_else(|| ClientError::Broken(format!("the supervisor no longer has a node `{name}`")))
 }

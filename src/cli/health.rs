@@ -8,7 +8,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
 use super::status::{judge, stopped};
-use crate::api::{Client, ClientError, Health};
+use crate::api::{Client, ClientError, GetHealth, Health};
 use crate::platform::RunDir;
 use crate::report::{self, style};
 
@@ -139,5 +139,8 @@ async fn look(settings: &Settings, run_dir: &RunDir) -> Result<(Health, Exit), F
 }
 
 async fn ask(run_dir: &RunDir) -> Result<Health, ClientError> {
-    Client::connect(&run_dir.control_socket()).await?.health().await
+    Client::connect(&run_dir.control_socket())
+        .await?
+        .call(&GetHealth)
+        .await
 }

@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
-use crate::api::{Client, ClientError, Progress, Rollout, Step, StepState};
+use crate::api::{Client, ClientError, GetProgress, GetStatus, Progress, Rollout, Step, StepState};
 use crate::platform::RunDir;
 use crate::report;
 use crate::supervisor::Presence;
@@ -60,7 +60,7 @@ impl From<NotServing> for Failure {
 /// When it fails: with the child's last log lines.
 pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     loop {
-        let progress = client.progress().await.map_err(lost)?;
+        let progress = client.call(&GetProgress).await.map_err(lost)?;
         match progress.rollout {
             Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
             Rollout::Done => return Ok(()),
@@ -83,7 +83,7 @@ pub(super) async fn interrupted(verb: &str) -> Failure {
 async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
     let mut view = View::new(printer);
     loop {
-        let progress = client.progress().await.map_err(lost)?;
+        let progress = client.call(&GetProgress).await.map_err(lost)?;
         view.show(&progress.steps);
         match progress.rollout {
             Rollout::Running => tokio::time::sleep(POLL_INTERVAL).await,
@@ -100,7 +100,7 @@ async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
     loop {
         match Presence::of(run_dir).await.ok()? {
             Presence::Running(client) => {
-                if Instant::now() > deadline || client.status().await.is_ok() {
+                if Instant::now() > deadline || client.call(&GetStatus).await.is_ok() {
                     return None;
                 }
             }

@@ -16,7 +16,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Rea
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
     known_node(&client, &args.node).await?;
     let ready = client
-        .ready(&ReadyOrder {
+        .call(&ReadyOrder {
             node: args.node.clone(),
         })
         .await?;

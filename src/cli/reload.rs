@@ -24,7 +24,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     for change in &changes {
         printer.note(&change.to_string());
     }
-    let reloaded = client.reload(&ReloadOrder { source, templates }).await?;
+    let reloaded = client.call(&ReloadOrder { source, templates }).await?;
     // What others set at the balancer goes over to its new process, and may keep nodes from serving.
     let status = settled(&client, |_| false).await?;
     let away = status

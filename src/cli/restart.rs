@@ -21,7 +21,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Res
     let order = RestartOrder {
         node: args.node.clone(),
     };
-    client.restart(&order).await?;
+    client.call(&order).await?;
     progress::attend("restart", &client, &run_dir, printer).await?;
     let is_meant = |node: &Node| args.node.as_ref().is_none_or(|name| *name == node.name);
     let status = settled(&client, is_meant).await?;

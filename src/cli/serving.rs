@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
-use crate::api::{BalancerState, Client, ClientError, Node, NodeState, Status};
+use crate::api::{BalancerState, Client, ClientError, GetStatus, Node, NodeState, Status};
 
 /// Between two questions to the supervisor.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -20,7 +20,7 @@ pub(super) async fn settled(
 ) -> Result<Status, ClientError> {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
-        let status = client.status().await?;
+        let status = client.call(&GetStatus).await?;
         let is_on_its_way = |node: &Node| matches!(node.state, NodeState::HeldBack | NodeState::Starting);
         let is_reloading = status
             .balancer

@@ -8,7 +8,7 @@ use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
 use super::startup_warnings::Complaints;
-use crate::api::{Client, ClientError, NodeState, Only, Rollout, StartOrder, Status};
+use crate::api::{Client, ClientError, GetProgress, GetStatus, NodeState, Only, Rollout, StartOrder, Status};
 use crate::base::telemetry;
 use crate::platform::RunDir;
 use crate::platform::mark::RunId;
@@ -188,11 +188,11 @@ async fn join(
     run_dir: &RunDir,
     client: &Client,
 ) -> Outcome {
-    if client.progress().await?.rollout == Rollout::Running {
+    if client.call(&GetProgress).await?.rollout == Rollout::Running {
         // Another `start`, or a restart, is not done yet.
         progress::attend("start", client, run_dir, printer).await?;
     }
-    let status = client.status().await?;
+    let status = client.call(&GetStatus).await?;
     let running = status.balancer.as_ref().map(|balancer| balancer.kind);
     let wanted = args
         .balancer
@@ -205,7 +205,7 @@ async fn join(
         (Some(running), Some(wanted)) if running != wanted => Err(another(running)),
         (_, Some(balancer)) if lacks(&status, args.only) => {
             client
-                .start(&StartOrder {
+                .call(&StartOrder {
                     balancer,
                     only: args.only,
                 })
@@ -235,7 +235,7 @@ fn lacks(status: &Status, only: Option<Only>) -> bool {
 
 /// Says what serves where.
 async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &str) -> Outcome {
-    let status = client.status().await?;
+    let status = client.call(&GetStatus).await?;
     if settings.json {
         printer.pretty_json(&status)?;
     } else {

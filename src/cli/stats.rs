@@ -4,13 +4,13 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::api::Client;
+use crate::api::{Client, GetStats};
 use crate::report;
 
 /// Shows it.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
-    let stats = client.stats().await?;
+    let stats = client.call(&GetStats).await?;
     if settings.json {
         printer.pretty_json(&stats)?;
     } else {

@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::settings::Settings;
-use crate::api::{Client, ClientError, ClusterState, Status};
+use crate::api::{Client, ClientError, ClusterState, GetStatus, Status};
 use crate::platform::RunDir;
 use crate::report;
 use crate::supervisor::Record;
@@ -55,5 +55,8 @@ pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
 // Private
 
 async fn ask(run_dir: &RunDir) -> Result<Status, ClientError> {
-    Client::connect(&run_dir.control_socket()).await?.status().await
+    Client::connect(&run_dir.control_socket())
+        .await?
+        .call(&GetStatus)
+        .await
 }

@@ -40,7 +40,7 @@ async fn end(run_dir: &RunDir, printer: &Printer, args: &args::Stop) -> Result<b
                 .ok()
                 .flatten()
                 .map(|record| record.supervisor());
-            match client.stop(&StopOrder { grace: args.grace }).await {
+            match client.call(&StopOrder { grace: args.grace }).await {
                 // It may have been killed in the middle of it: what it has left is looked for below.
                 Err(ClientError::Ended) => {}
                 ordered => ordered?,

@@ -1,7 +1,7 @@
 //! Names that are not there, and the ones that were probably meant.
 
 use super::failure::Failure;
-use crate::api::Client;
+use crate::api::{Client, GetStatus};
 use crate::base::units::excerpt;
 use crate::profile::closest;
 
@@ -24,7 +24,7 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item 
 /// # Errors
 /// When it is not: a usage error, with the name that was probably meant.
 pub(super) async fn known_node(client: &Client, name: &str) -> Result<(), Failure> {
-    let nodes = client.status().await?.nodes;
+    let nodes = client.call(&GetStatus).await?.nodes;
     if nodes.iter().any(|node| node.name == name) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::counting::{blocking, total};
 use super::order::Cluster;
 use super::results::{Count, NodeCount};
-use crate::api::Endpoints;
+use crate::api::{Endpoints, GetStats, GetStatus};
 use crate::haproxy_api::StatusPage;
 use crate::platform::sock_diag::count_established;
 
@@ -14,7 +14,7 @@ use crate::platform::sock_diag::count_established;
 pub(super) async fn by_balancer(cluster: &Cluster, target: SocketAddr) -> Result<Count, String> {
     let status = cluster
         .supervisor
-        .status()
+        .call(&GetStatus)
         .await
         .map_err(|error| error.to_string())?;
     let Some(balancer) = status.balancer else {
@@ -34,7 +34,7 @@ pub(super) async fn by_balancer(cluster: &Cluster, target: SocketAddr) -> Result
 async fn by_rows(cluster: &Cluster) -> Result<Count, String> {
     let stats = cluster
         .supervisor
-        .stats()
+        .call(&GetStats)
         .await
         .map_err(|error| error.to_string())?;
     if stats.silent > 0 {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::order::Cluster;
 use super::results::FailoverMode;
-use crate::api::{Client, Failover};
+use crate::api::{Client, Failover, GetFailovers, GetStatus};
 use crate::platform::Identity;
 
 /// A node's process that was made to fail. One that was stopped goes on when this is dropped.
@@ -39,7 +39,7 @@ pub(super) enum FailingError {
 
 /// The process of `node`.
 pub(super) async fn process_of(cluster: &Cluster, node: &str) -> Result<Identity, FailingError> {
-    let status = cluster.supervisor.status().await?;
+    let status = cluster.supervisor.call(&GetStatus).await?;
     let known = status.nodes.iter().find(|known| known.name == node);
     known
         .and_then(|node| Identity::of(node.pid?))
@@ -71,7 +71,7 @@ impl Failing {
 
     /// Asks the supervisor what it knows by now.
     pub(super) async fn look(&mut self) {
-        let Ok(failovers) = self.supervisor.failovers().await else {
+        let Ok(failovers) = self.supervisor.call(&GetFailovers).await else {
             return;
         };
         // The node's last sign of life may be a little before it was stopped: probes come once a

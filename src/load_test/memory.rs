@@ -2,6 +2,7 @@
 
 use super::order::Order;
 use super::results::Memory;
+use crate::api::GetStatus;
 use crate::platform::Host;
 use crate::platform::usage::usage;
 use crate::platform::worker::children;
@@ -26,7 +27,7 @@ impl Meter {
     pub(super) async fn read(self, order: &Order, held: u64) -> Memory {
         let generator = own();
         let (nodes_bytes, balancer_bytes) = match &order.cluster {
-            Some(cluster) => match cluster.supervisor.status().await {
+            Some(cluster) => match cluster.supervisor.call(&GetStatus).await {
                 Ok(status) => (
                     status.nodes.iter().map(|node| node.memory_bytes).sum(),
                     status

@@ -74,7 +74,7 @@ fn failovers(cluster: &TestCluster) -> Failovers {
         api::Client::connect(&socket)
             .await
             .unwrap()
-            .failovers()
+            .call(&api::GetFailovers)
             .await
             .unwrap()
     };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::target_url::Target;
-use crate::api::{Client, ClientError, ClusterState, Distribution, Node, NodeState, Status};
+use crate::api::{Client, ClientError, ClusterState, Distribution, GetStatus, Node, NodeState, Status};
 use crate::base::units::excerpt;
 use crate::cli::args::LoadTest;
 use crate::cli::exit::Exit;
@@ -174,7 +174,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
     let (began, mut told) = (Instant::now(), false);
     let mut taken = None;
     loop {
-        let status = supervisor.status().await.map_err(unreached)?;
+        let status = supervisor.call(&GetStatus).await.map_err(unreached)?;
         let Distribution { capacity, total, .. } = status.distribution;
         let room = capacity.saturating_sub(total);
         // There would be room if all were gone, and they go.

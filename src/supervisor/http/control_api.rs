@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use axum::extract::{FromRequest, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{self, FromRequest, State};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::de::DeserializeOwned;
+use serde::de::IntoDeserializer;
+use serde::de::value::UnitDeserializer;
 use tokio::sync::oneshot;
 
 use crate::api::{
-    ConnectionsBy, DrainOrder, Failovers, Health, Progress, Readied, ReadyOrder, Refusal, ReloadOrder,
-    Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
+    Call, ConnectionsBy, DrainOrder, GetFailovers, GetHealth, GetProgress, GetStats, GetStatus, Health,
+    Readied, ReadyOrder, Refusal, ReloadOrder, RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 use crate::haproxy_api::StatusPage;
 use crate::observe::access_log::Tally;
 use crate::observe::{self, METRICS_CONTENT_TYPE, metrics};
 use crate::supervisor::beam_stats::BeamStats;
 use crate::supervisor::connection_count::count_connections;
-use crate::supervisor::event::{CoreEvent, EventSender, Reply, Request};
+use crate::supervisor::event::{CoreEvent, EventSender, Request};
 use crate::supervisor::nginx::access_log::AccessLog;
 use crate::supervisor::nginx::stats;
 use crate::supervisor::prepare::reloaded;
@@ -40,22 +41,22 @@ pub(in crate::supervisor) struct ApiState {
     pub(in crate::supervisor) beam_stats: Arc<BeamStats>,
 }
 
-type Answer<T> = Result<Json<T>, Refused>;
+type Answer<C> = Result<<C as Call>::Answer, Refused>;
 
 /// The control API, for the UNIX socket.
 pub(in crate::supervisor) fn control(state: ApiState) -> Router {
     Router::new()
-        .route("/v1/status", get(status))
-        .route("/v1/health", get(health))
-        .route("/v1/progress", get(progress))
-        .route("/v1/stats", get(stats))
-        .route("/v1/failovers", get(failovers))
-        .route("/v1/start", post(start))
-        .route("/v1/stop", post(stop))
-        .route("/v1/restart", post(restart))
-        .route("/v1/reload", post(reload))
-        .route("/v1/drain", post(drain))
-        .route("/v1/ready", post(ready))
+        .merge(route(status))
+        .merge(route(health))
+        .merge(route(progress))
+        .merge(route(stats))
+        .merge(route(failovers))
+        .merge(route(start))
+        .merge(route(stop))
+        .merge(route(restart))
+        .merge(route(reload))
+        .merge(route(drain))
+        .merge(route(ready))
         .fallback(unknown)
         .with_state(state)
 }
@@ -69,12 +70,29 @@ pub(in crate::supervisor) fn public(state: ApiState) -> Router {
 
 // Private
 
-async fn status(State(state): State<ApiState>) -> Answer<Status> {
-    state.status().await.map(Json)
+/// The route of the call `C`, which `answer` answers.
+fn route<C, F>(answer: impl Fn(ApiState, C) -> F + Clone + Send + Sync + 'static) -> Router<ApiState>
+where
+    C: Call,
+    F: Future<Output = Answer<C>> + Send + 'static,
+{
+    let handler = async move |State(state): State<ApiState>, Order(order): Order<C>| {
+        answer(state, order).await.map(Json)
+    };
+    let handler = if C::METHOD == Method::GET {
+        get(handler)
+    } else {
+        post(handler)
+    };
+    Router::new().route(C::PATH, handler)
 }
 
-async fn health(State(state): State<ApiState>) -> Answer<Health> {
-    state.health().await.map(Json)
+async fn status(state: ApiState, _: GetStatus) -> Answer<GetStatus> {
+    state.status().await
+}
+
+async fn health(state: ApiState, _: GetHealth) -> Answer<GetHealth> {
+    state.health().await
 }
 
 async fn metrics_page(State(state): State<ApiState>) -> Result<Response, Refused> {
@@ -82,11 +100,11 @@ async fn metrics_page(State(state): State<ApiState>) -> Result<Response, Refused
     Ok(([(header::CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response())
 }
 
-async fn progress(State(state): State<ApiState>) -> Answer<Progress> {
-    state.ask(Request::Progress).await.map(Json)
+async fn progress(state: ApiState, _: GetProgress) -> Answer<GetProgress> {
+    state.ask(Request::Progress).await
 }
 
-async fn stats(State(state): State<ApiState>) -> Answer<Stats> {
+async fn stats(state: ApiState, _: GetStats) -> Answer<GetStats> {
     let spec = state.spec.load_full();
     if let Some(page) = spec.balancer.status_socket(&spec.run_dir) {
         let tally = match &state.access_log {
@@ -95,16 +113,16 @@ async fn stats(State(state): State<ApiState>) -> Answer<Stats> {
         };
         let (snapshot, connections, spec) = state.counted().await?;
         let (status, out_of) = (snapshot.status(&spec, &connections), snapshot.out_of());
-        let read = stats::stats(&spec, StatusPage::new(page), &tally, &status, &out_of).await;
-        return read.map(Json).map_err(|error| unavailable(&spec, &error));
+        let seen = stats::stats(&spec, StatusPage::new(page), &tally, &status, &out_of).await;
+        return seen.map_err(|error| unavailable(&spec, &error));
     }
     let read_totals = read_totals(&spec)
         .await
         .map_err(|error| unavailable(&spec, &error))?;
-    Ok(Json(Stats {
+    Ok(Stats {
         silent: read_totals.silent,
         ..observe::stats(&read_totals.rows)
-    }))
+    })
 }
 
 /// The answer when the balancer does not report its statistics.
@@ -113,47 +131,40 @@ fn unavailable(spec: &Spec, error: &dyn std::error::Error) -> Refused {
     Refused(StatusCode::BAD_GATEWAY, Refusal { error, hint: None })
 }
 
-async fn failovers(State(state): State<ApiState>) -> Answer<Failovers> {
-    state.ask(Request::Failovers).await.map(Json)
+async fn failovers(state: ApiState, _: GetFailovers) -> Answer<GetFailovers> {
+    state.ask(Request::Failovers).await
 }
 
-async fn start(State(state): State<ApiState>, Order(order): Order<StartOrder>) -> Answer<()> {
+async fn start(state: ApiState, order: StartOrder) -> Answer<StartOrder> {
     state.order(|reply| Request::Start(order, reply)).await
 }
 
-async fn stop(State(state): State<ApiState>, Order(order): Order<StopOrder>) -> Answer<()> {
+async fn stop(state: ApiState, order: StopOrder) -> Answer<StopOrder> {
     state.order(|reply| Request::Stop(order, reply)).await
 }
 
-async fn restart(State(state): State<ApiState>, Order(order): Order<RestartOrder>) -> Answer<()> {
+async fn restart(state: ApiState, order: RestartOrder) -> Answer<RestartOrder> {
     state.order(|reply| Request::Restart(order, reply)).await
 }
 
-async fn reload(State(state): State<ApiState>, Order(order): Order<ReloadOrder>) -> Answer<Reloaded> {
-    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
+async fn reload(state: ApiState, order: ReloadOrder) -> Answer<ReloadOrder> {
     let snapshot = state.snapshot().await?;
     let prepared = reloaded(&state.spec.load_full(), order, &snapshot.pids())
         .await
-        .map_err(refused)?;
+        .map_err(conflict)?;
     state
-        .ask(|reply| Request::Reload(Box::new(prepared), reply))
-        .await?
-        .map(Json)
-        .map_err(refused)
+        .order(|reply| Request::Reload(Box::new(prepared), reply))
+        .await
 }
 
-async fn drain(State(state): State<ApiState>, Order(order): Order<DrainOrder>) -> Answer<()> {
-    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
-    let drained = state.ask(|reply| Request::Drain(order, reply)).await?;
-    drained.map(|_undone| Json(())).map_err(refused)
+async fn drain(state: ApiState, order: DrainOrder) -> Answer<DrainOrder> {
+    let _took_back = state.order(|reply| Request::Drain(order, reply)).await?;
+    Ok(())
 }
 
-async fn ready(State(state): State<ApiState>, Order(order): Order<ReadyOrder>) -> Answer<Readied> {
-    let refused = |refusal| Refused(StatusCode::CONFLICT, refusal);
-    let ready = state.ask(|reply| Request::Ready(order, reply)).await?;
-    ready
-        .map(|undone| Json(Readied { took_back: undone }))
-        .map_err(refused)
+async fn ready(state: ApiState, order: ReadyOrder) -> Answer<ReadyOrder> {
+    let took_back = state.order(|reply| Request::Ready(order, reply)).await?;
+    Ok(Readied { took_back })
 }
 
 async fn unknown() -> Refused {
@@ -189,13 +200,15 @@ impl ApiState {
         Ok((self.snapshot().await?, connections, spec))
     }
 
-    async fn order(&self, request: impl FnOnce(Reply) -> Request) -> Answer<()> {
-        match self.ask(request).await? {
-            Ok(()) => Ok(Json(())),
-            Err(refusal) => Err(Refused(StatusCode::CONFLICT, refusal)),
-        }
+    /// The core's answer to an order.
+    async fn order<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Request,
+    ) -> Result<T, Refused> {
+        self.ask(request).await?.map_err(conflict)
     }
 
+    /// The core's answer to a query.
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refused> {
         let gone = || {
             let refusal = Refusal {
@@ -211,27 +224,32 @@ impl ApiState {
     }
 }
 
-/// The body of an order; the error for a malformed body is this API's own.
-struct Order<T>(T);
+/// The order of a call; the error for a malformed body is this API's own.
+struct Order<C>(C);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
+impl<C: Call, S: Send + Sync> FromRequest<S> for Order<C> {
     type Rejection = Refused;
 
-    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Order<T>, Refused> {
-        match Json::from_request(request, state).await {
-            Ok(Json(order)) => Ok(Order(order)),
-            Err(error) => {
-                let refusal = Refusal {
-                    error: error.body_text(),
-                    hint: None,
-                };
-                Err(Refused(StatusCode::BAD_REQUEST, refusal))
-            }
-        }
+    async fn from_request(request: extract::Request, state: &S) -> Result<Order<C>, Refused> {
+        let malformed = |error| Refused(StatusCode::BAD_REQUEST, Refusal { error, hint: None });
+        let order = if C::METHOD == Method::GET {
+            let unit: UnitDeserializer<serde::de::value::Error> = ().into_deserializer();
+            C::deserialize(unit).map_err(|error| malformed(error.to_string()))
+        } else {
+            let body = Json::from_request(request, state).await;
+            body.map(|Json(order)| order)
+                .map_err(|error| malformed(error.body_text()))
+        };
+        order.map(Order)
     }
 }
 
 struct Refused(StatusCode, Refusal);
+
+/// The refusal of an order that cannot be carried out now.
+fn conflict(refusal: Refusal) -> Refused {
+    Refused(StatusCode::CONFLICT, refusal)
+}
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
