@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use nix::sys::signal::Signal;
 
 use super::check::CheckError;
 use super::files::{ConfigFile, FilesError};
@@ -110,14 +109,6 @@ impl Balancer for Builtin {
 
     fn reload(&self) -> ReloadBy {
         ReloadBy::Itself
-    }
-
-    fn drain_signal(&self) -> Signal {
-        Signal::SIGUSR1
-    }
-
-    fn end_signal(&self) -> Signal {
-        Signal::SIGTERM
     }
 
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, try_join_all};
-use nix::sys::signal::Signal;
 
 use super::certificate::pem;
 use super::check::{CheckError, verdict};
@@ -171,14 +170,6 @@ impl Balancer for Haproxy {
 
     fn reload(&self) -> ReloadBy {
         ReloadBy::Successor { settled: SETTLED_AGE }
-    }
-
-    fn drain_signal(&self) -> Signal {
-        Signal::SIGUSR1
-    }
-
-    fn end_signal(&self) -> Signal {
-        Signal::SIGTERM
     }
 
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf> {

@@ -95,10 +95,14 @@ pub trait Balancer: Send + Sync {
     fn reload(&self) -> ReloadBy;
 
     /// After this signal it accepts nothing more, and ends with its last connection.
-    fn drain_signal(&self) -> Signal;
+    fn drain_signal(&self) -> Signal {
+        self.kind().facts().drain_signal
+    }
 
     /// After this signal it ends at once.
-    fn end_signal(&self) -> Signal;
+    fn end_signal(&self) -> Signal {
+        Signal::SIGTERM
+    }
 
     /// The runtime API of each instance; none for a balancer without one.
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf>;
@@ -110,6 +114,11 @@ pub trait Balancer: Send + Sync {
 
     /// Where a balancer without runtime API serves its status page to us.
     fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
+        None
+    }
+
+    /// Where a balancer without runtime API logs the end of each session and request.
+    fn access_log(&self, _run_dir: &RunDir) -> Option<PathBuf> {
         None
     }
 

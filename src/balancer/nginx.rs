@@ -153,20 +153,16 @@ impl Balancer for Nginx {
         ReloadBy::Workers(Signal::SIGHUP)
     }
 
-    fn drain_signal(&self) -> Signal {
-        Signal::SIGQUIT
-    }
-
-    fn end_signal(&self) -> Signal {
-        Signal::SIGTERM
-    }
-
     fn sockets(&self, _deployment: Deployment<'_>) -> Vec<PathBuf> {
         Vec::new()
     }
 
     fn status_socket(&self, run_dir: &RunDir) -> Option<PathBuf> {
         Some(run_dir.nginx_socket())
+    }
+
+    fn access_log(&self, run_dir: &RunDir) -> Option<PathBuf> {
+        Some(run_dir.log(render::NGINX_ACCESS_LOG))
     }
 
     fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy> {

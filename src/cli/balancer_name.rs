@@ -8,10 +8,6 @@ use super::failure::Failure;
 use super::suggestions;
 use crate::profile::BalancerKind;
 
-/// The balancers that can be chosen.
-pub(super) const AVAILABLE: [BalancerKind; 3] =
-    [BalancerKind::Builtin, BalancerKind::Haproxy, BalancerKind::Nginx];
-
 /// What was typed; judged by [`BalancerName::kind`], which can say more than clap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BalancerName(String);
@@ -26,12 +22,16 @@ impl BalancerName {
     /// # Errors
     /// When there is none.
     pub(super) fn kind(&self) -> Result<BalancerKind, Failure> {
-        let kind = AVAILABLE.into_iter().find(|kind| kind.name() == self.0);
+        let kind = BalancerKind::ALL.into_iter().find(|kind| kind.name() == self.0);
         kind.ok_or_else(|| self.unknown())
     }
 
     fn unknown(&self) -> Failure {
-        suggestions::unknown("balancer", &self.0, AVAILABLE.iter().map(|kind| kind.name()))
+        suggestions::unknown(
+            "balancer",
+            &self.0,
+            BalancerKind::ALL.iter().map(|kind| kind.name()),
+        )
     }
 }
 
@@ -52,7 +52,9 @@ impl TypedValueParser for BalancerNames {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(
-            AVAILABLE.iter().map(|kind| PossibleValue::new(kind.name())),
+            BalancerKind::ALL
+                .iter()
+                .map(|kind| PossibleValue::new(kind.name())),
         ))
     }
 }
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn each_has_its_name() {
-        for kind in AVAILABLE {
+        for kind in BalancerKind::ALL {
             assert_eq!(judged(kind.name()), Ok(kind));
         }
         assert_eq!(

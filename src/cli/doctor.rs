@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::args::Doctor;
-use super::balancer_name::AVAILABLE;
 use super::doctor_fix::{Change, Witness, mend};
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
@@ -177,29 +176,19 @@ impl Voice<'_> {
 /// The programs of all balancers that have one, of which the cluster needs that of `kind`, and what its nodes are made of.
 async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Vec<BinarySeen> {
     let mut seen = Vec::new();
-    for available in AVAILABLE {
-        let (named, install) = match available {
-            BalancerKind::Builtin => continue,
-            BalancerKind::Haproxy => (&cluster.binaries.haproxy, "apt-get install -y haproxy"),
-            // Without the stream module it serves HTTP only.
-            BalancerKind::Nginx => (
-                &cluster.binaries.nginx,
-                "apt-get install -y nginx libnginx-mod-stream",
-            ),
+    for available in BalancerKind::ALL {
+        let Some(packages) = available.facts().packages else {
+            continue;
         };
+        let named = cluster.binaries.of(available);
+        let install = format!("apt-get install -y {packages}");
         let found = match balancer::find(available, &cluster.binaries).await {
             Ok(found) => Ok((found.path().to_owned(), found.version().to_owned())),
             Err(FindError::Missing(Missing::NotFound(_))) => Err(Unfit::default()),
             Err(error) => Err(Unfit::because(&error, error.hint())),
         };
         let needed = available == kind;
-        seen.push(binary_seen(
-            available.name(),
-            needed,
-            named.as_ref(),
-            found,
-            install,
-        ));
+        seen.push(binary_seen(available.name(), needed, named, found, &install));
     }
     if cluster.runtime == Runtime::Erlang {
         seen.push(erl(cluster, beam::find(&cluster.binaries).await));

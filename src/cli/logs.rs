@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args;
-use super::balancer_name::AVAILABLE;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::log_file::LogFile;
@@ -15,7 +14,7 @@ use super::reply::LogLine;
 use super::settings::Settings;
 use super::suggestions;
 use crate::platform::RunDir;
-use crate::profile::{self, Cluster, Runtime, closest};
+use crate::profile::{self, BalancerKind, Cluster, Runtime, closest};
 use crate::render::NGINX_ACCESS_LOG;
 use crate::report::style;
 use crate::supervisor::Record;
@@ -132,7 +131,7 @@ fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<Str
         }
         known.extend(cluster.nodes.into_iter().map(|node| node.name));
     }
-    let balancers = AVAILABLE.iter().map(|kind| kind.name());
+    let balancers = BalancerKind::ALL.iter().map(|kind| kind.name());
     let others: Vec<&str> = balancers.chain(["supervisor", NGINX_ACCESS_LOG]).collect();
     known.sort();
     known.dedup();

@@ -16,7 +16,6 @@ use crate::base::shutdown::Shutdown;
 use crate::base::stats::Draws;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
-use crate::profile::BalancerKind;
 
 /// How long counts may differ: what ends just now is seen by one earlier than by another.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -219,11 +218,14 @@ fn meaning(order: &Order) -> Vec<String> {
         ];
     };
     let generator = "generator: connections that were served and live, by the name that the node gave itself";
-    let by_page = cluster.balancer == BalancerKind::Nginx;
+    let facts = cluster.balancer.facts();
+    let by_page = !facts.counts_servers;
     let balancer = if by_page {
-        "balancer: clients' connections by nginx's status page, which knows no figure per node; those at its other listeners \
-         are left out"
-            .to_owned()
+        format!(
+            "balancer: clients' connections by {}'s status page, which knows no figure per node; those at its other listeners \
+             are left out",
+            facts.title
+        )
     } else {
         format!("balancer: sessions of each server in {}", cluster.backend)
     };

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use super::tables::{Filled, MAX_WORKERS, Tables};
 use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
-use crate::profile::{BalancerKind, Cluster};
+use crate::profile::{BalancerKind, Cluster, ScaledBy};
 
 /// More threads are refused by HAProxy before 2.7.
 const MAX_THREADS: u16 = 64;
@@ -38,32 +38,35 @@ pub(super) fn plan(
     nodes: &NodePlan,
     host: &Host,
 ) -> BalancerPlan {
-    match kind {
-        BalancerKind::Haproxy => haproxy(cluster, addresses, nodes, host),
-        BalancerKind::Nginx => nginx(cluster, addresses, nodes, host),
-        BalancerKind::Builtin => builtin(cluster, addresses, nodes, host),
-    }
+    let plan = match kind.facts().scales_by {
+        ScaledBy::Processes => processes,
+        ScaledBy::Workers => workers,
+        ScaledBy::Threads => threads,
+    };
+    plan(cluster, kind, addresses, nodes, host)
 }
 
 /// The `RLIMIT_NOFILE` with which the balancer of `kind` has all that the profile wants.
 pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], threads: u16) -> u64 {
     let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
-    match kind {
-        BalancerKind::Haproxy => fixed(cluster, addresses, threads) + connections,
-        BalancerKind::Nginx => {
-            Tables::least_nofile(connections, of_worker(cluster, addresses), Filled::ByHash)
-        }
-        BalancerKind::Builtin => {
-            Tables::least_nofile(connections, fixed(cluster, addresses, 0), Filled::ByHash)
-        }
+    match kind.facts().scales_by {
+        ScaledBy::Processes => fixed(cluster, addresses, threads) + connections,
+        ScaledBy::Workers => Tables::least_nofile(connections, of_worker(cluster, addresses), Filled::ByHash),
+        ScaledBy::Threads => Tables::least_nofile(connections, fixed(cluster, addresses, 0), Filled::ByHash),
     }
 }
 
 // Private
 
 /// One process, or as many as hold what is wanted and a [quarter](BalancerPlan::with_headroom) more.
-fn haproxy(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
-    let one = process(cluster, BalancerKind::Haproxy, addresses, host);
+fn processes(
+    cluster: &Cluster,
+    kind: BalancerKind,
+    addresses: &[IpAddr],
+    nodes: &NodePlan,
+    host: &Host,
+) -> BalancerPlan {
+    let one = process(cluster, kind, addresses, host);
     let wanted = cluster.limits.maxconn;
     if one.maxconn >= wanted {
         return from_backends(one, cluster, nodes, host);
@@ -123,7 +126,13 @@ fn process(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &H
 }
 
 /// One process with a descriptor table for each worker, one for each processor at least.
-fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+fn threads(
+    cluster: &Cluster,
+    kind: BalancerKind,
+    addresses: &[IpAddr],
+    nodes: &NodePlan,
+    host: &Host,
+) -> BalancerPlan {
     let wanted = cluster.limits.maxconn;
     let tables = Tables::plan(
         u64::from(wanted) * PER_CONNECTION,
@@ -134,7 +143,7 @@ fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Hos
     );
     let maxconn = at_most(wanted, tables.held / PER_CONNECTION);
     BalancerPlan {
-        kind: BalancerKind::Builtin,
+        kind,
         maxconn,
         nofile: tables.nofile,
         threads: tables.workers,
@@ -145,13 +154,19 @@ fn builtin(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Hos
 }
 
 /// One master, and workers with descriptors of their own, one for each processor at least.
-fn nginx(cluster: &Cluster, addresses: &[IpAddr], nodes: &NodePlan, host: &Host) -> BalancerPlan {
+fn workers(
+    cluster: &Cluster,
+    kind: BalancerKind,
+    addresses: &[IpAddr],
+    nodes: &NodePlan,
+    host: &Host,
+) -> BalancerPlan {
     let wanted = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
     let own = of_worker(cluster, addresses);
     let tables = Tables::plan(wanted, own, host.cpus.into(), Filled::ByHash, host);
     let maxconn = at_most(cluster.limits.maxconn, tables.held / PER_CONNECTION);
     BalancerPlan {
-        kind: BalancerKind::Nginx,
+        kind,
         maxconn,
         // A worker makes room for all that it may have, when it starts.
         nofile: tables
@@ -265,7 +280,13 @@ mod tests {
                 ephemeral,
                 ..big_host()
             };
-            let plan = haproxy(&cluster(), &cluster().listen.addresses, &nodes, &host);
+            let plan = processes(
+                &cluster(),
+                BalancerKind::Haproxy,
+                &cluster().listen.addresses,
+                &nodes,
+                &host,
+            );
             (plan.sources.len(), plan.addresses())
         };
         // The TCP backend has but one of them.
@@ -279,7 +300,7 @@ mod tests {
             ..big_host()
         };
         assert!(
-            haproxy(&few, &few.listen.addresses, &nodes, &host)
+            processes(&few, BalancerKind::Haproxy, &few.listen.addresses, &nodes, &host)
                 .sources
                 .is_empty()
         );
@@ -301,7 +322,13 @@ mod tests {
             ..big_host()
         };
         let nodes = super::super::nodes::plan(&cluster(), &host);
-        haproxy(&cluster(), &cluster().listen.addresses, &nodes, &host)
+        processes(
+            &cluster(),
+            BalancerKind::Haproxy,
+            &cluster().listen.addresses,
+            &nodes,
+            &host,
+        )
     }
 
     #[test]
@@ -353,7 +380,7 @@ mod tests {
     }
 
     /// The built-in balancer of the default profile where a table may have `nofile` descriptors.
-    fn workers(nofile: u64) -> BalancerPlan {
+    fn threaded(nofile: u64) -> BalancerPlan {
         let (cluster, host) = (
             cluster().behind(BalancerKind::Builtin),
             Host {
@@ -364,25 +391,34 @@ mod tests {
             },
         );
         let nodes = super::super::nodes::plan(&cluster, &host);
-        builtin(&cluster, &cluster.listen.addresses, &nodes, &host)
+        threads(
+            &cluster,
+            BalancerKind::Builtin,
+            &cluster.listen.addresses,
+            &nodes,
+            &host,
+        )
     }
 
     #[test]
     fn workers_hold_what_one_table_cannot() {
-        let plan = workers(20_000);
+        let plan = threaded(20_000);
         assert_eq!((plan.maxconn, plan.threads, plan.nofile), (100_000, 14, 20_000));
         assert_eq!(plan.sources.len(), 14);
-        let plan = workers(1 << 20);
+        let plan = threaded(1 << 20);
         assert_eq!((plan.maxconn, plan.threads, plan.sources.len()), (100_000, 2, 3));
-        assert!((20_000..30_000).contains(&workers(1_500).maxconn));
-        assert_eq!((workers(20).maxconn, workers(20).sources.len()), (1, 0));
+        assert!((20_000..30_000).contains(&threaded(1_500).maxconn));
+        assert_eq!((threaded(20).maxconn, threaded(20).sources.len()), (1, 0));
     }
 
     #[test]
     fn what_the_workers_need_is_enough() {
         let cluster = cluster().behind(BalancerKind::Builtin);
         let enough = descriptors(&cluster, BalancerKind::Builtin, &cluster.listen.addresses, 2);
-        assert_eq!((workers(enough).maxconn, workers(enough).threads), (100_000, 64));
+        assert_eq!(
+            (threaded(enough).maxconn, threaded(enough).threads),
+            (100_000, 64)
+        );
     }
 
     proptest! {
@@ -417,7 +453,7 @@ mod tests {
             let cluster = cluster().behind(BalancerKind::Builtin);
             let host = Host { cpus, nofile, ephemeral: 32_768..=last, ..big_host() };
             let nodes = super::super::nodes::plan(&cluster, &host);
-            let plan = builtin(&cluster, &cluster.listen.addresses, &nodes, &host);
+            let plan = threads(&cluster, BalancerKind::Builtin, &cluster.listen.addresses, &nodes, &host);
             let tables = plan.nofile * u64::from(plan.threads);
             prop_assert!(u64::from(plan.maxconn) * PER_CONNECTION <= tables || plan.maxconn == 1);
             prop_assert!(plan.nofile <= nofile && (1..=64).contains(&plan.threads));

@@ -84,19 +84,13 @@ fn per_client(parties: Option<(BalancerKind, Runtime)>, on_loopback: bool) -> u6
 }
 
 fn per_connection(runtime: Runtime, kind: BalancerKind) -> u64 {
-    // Tables of sticky clients included.
-    let balancer = match kind {
-        BalancerKind::Builtin => 4 * KIB,
-        BalancerKind::Haproxy => 6 * KIB,
-        BalancerKind::Nginx => 12 * KIB,
-    };
     let node = match runtime {
         Runtime::Embedded => 4 * KIB,
         // Measured with BEAM: 13 kB of an idle connection.
         Runtime::Erlang | Runtime::Command => 16 * KIB,
         Runtime::External => 0,
     };
-    KERNEL + balancer + node
+    KERNEL + kind.facts().bytes_per_connection + node
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::platform::{Host, Instance};
-use crate::profile::{BalancerKind, Cluster};
+use crate::profile::{BalancerKind, Cluster, ScaledBy};
 
 pub use addresses::Bound;
 pub use chosen_by::ChosenBy;
@@ -157,10 +157,13 @@ impl BalancerPlan {
     #[must_use]
     pub fn addresses(&self) -> u32 {
         let told = u32::try_from(self.sources.len()).unwrap_or(u32::MAX).max(1);
-        match self.kind {
-            BalancerKind::Haproxy if self.instances == 1 => 1,
-            BalancerKind::Builtin | BalancerKind::Nginx | BalancerKind::Haproxy => told,
-        }
+        if self.has_address_per_backend() { 1 } else { told }
+    }
+
+    /// Whether the [`sources`](BalancerPlan::sources) are one for each backend.
+    #[must_use]
+    pub fn has_address_per_backend(&self) -> bool {
+        self.kind.facts().scales_by == ScaledBy::Processes && self.instances == 1
     }
 }
 

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::document::{
-    BalancerKind, Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts,
-};
+use super::balancer_kind::BalancerKind;
+use super::document::{Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts};
 use super::placeholders::{Part, parts};
 
 /// A cluster, as a profile describes it.
@@ -131,13 +130,11 @@ impl Cluster {
             stats,
             ..
         } = &mut self.listen;
-        match kind {
-            BalancerKind::Builtin => {
-                unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
-            }
-            // It has no such page; what it counts is on its status page.
-            BalancerKind::Nginx => *stats = None,
-            BalancerKind::Haproxy => {}
+        if !kind.facts().serves_http {
+            unserved.extend([http, websocket, sse, https].into_iter().filter_map(Option::take));
+        }
+        if !kind.facts().counts_servers {
+            *stats = None;
         }
         self
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::balancer_kind::BalancerKind;
 use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
 
 /// A whole profile.
@@ -36,36 +37,6 @@ pub(super) struct Document {
     pub targets: Targets,
     /// Programs that are not searched for.
     pub binaries: Binaries,
-}
-
-/// The load balancers that can run a cluster; each is a drop-in for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BalancerKind {
-    /// HAProxy.
-    Haproxy,
-    /// nginx.
-    Nginx,
-    /// The data plane inside this binary.
-    Builtin,
-}
-
-impl BalancerKind {
-    /// The name that commands and files use.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            BalancerKind::Haproxy => "haproxy",
-            BalancerKind::Nginx => "nginx",
-            BalancerKind::Builtin => "builtin",
-        }
-    }
-}
-
-impl std::fmt::Display for BalancerKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// What a node is made of.
@@ -485,4 +456,25 @@ pub struct Binaries {
     pub nginx: Option<PathBuf>,
     /// Erlang.
     pub erl: Option<PathBuf>,
+}
+
+impl Binaries {
+    /// The binary of a balancer, if the profile names it.
+    #[must_use]
+    pub fn of(&self, kind: BalancerKind) -> Option<&PathBuf> {
+        match kind {
+            BalancerKind::Haproxy => self.haproxy.as_ref(),
+            BalancerKind::Nginx => self.nginx.as_ref(),
+            BalancerKind::Builtin => None,
+        }
+    }
+
+    /// Each path with its key in the profile.
+    pub(super) fn paths(&mut self) -> [(&'static str, &mut Option<PathBuf>); 3] {
+        [
+            ("binaries.haproxy", &mut self.haproxy),
+            ("binaries.nginx", &mut self.nginx),
+            ("binaries.erl", &mut self.erl),
+        ]
+    }
 }

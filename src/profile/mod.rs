@@ -1,5 +1,6 @@
 //! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
 
+mod balancer_kind;
 mod closest;
 mod cluster;
 mod diff;
@@ -21,12 +22,13 @@ mod spans;
 mod typed;
 mod unknown_keys;
 
+pub use balancer_kind::{BalancerFacts, BalancerKind, ScaledBy};
 pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 pub use diff::{Change, difference};
 pub use document::{
-    Algorithm, BalancerKind, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart,
-    Route, Routing, Runtime, Sticky, Table, Targets, Timeouts,
+    Algorithm, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
+    Runtime, Sticky, Table, Targets, Timeouts,
 };
 pub use problem::Problems;
 pub use resolve::{load, show};

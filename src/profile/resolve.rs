@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
 use super::cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
-use super::document::{Binaries, Document, Runtime, Tls};
+use super::document::{Document, Runtime, Tls};
 use super::parsed::Written;
 use super::problem::Problems;
 use super::rules;
@@ -83,12 +83,7 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     let Document {
         tls, binaries, nodes, ..
     } = document;
-    let Binaries { haproxy, nginx, erl } = binaries;
-    for (key, path) in [
-        ("binaries.haproxy", haproxy),
-        ("binaries.nginx", nginx),
-        ("binaries.erl", erl),
-    ] {
+    for (key, path) in binaries.paths() {
         if let Some(path) = path.as_mut().filter(|path| !is_bare(path)) {
             *path = join(&directory(key), path);
         }

@@ -6,7 +6,6 @@ use super::emulators::mesh;
 use super::node_mark::{Share, Standing, comparable, word};
 use super::{numbers, style};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
-use crate::profile::BalancerKind;
 
 /// Why a distribution is not judged.
 pub(super) const TOO_FEW: &str = "under 50 connections per node: too few to judge";
@@ -82,15 +81,6 @@ pub(super) fn warnings(status: &Status) -> String {
     section("Warnings", &lines)
 }
 
-/// A balancer's name, as its makers write it.
-pub(super) const fn balancer_name(kind: BalancerKind) -> &'static str {
-    match kind {
-        BalancerKind::Haproxy => "HAProxy",
-        BalancerKind::Nginx => "nginx",
-        BalancerKind::Builtin => "built-in",
-    }
-}
-
 /// A title and its lines; nothing when there are none.
 pub(super) fn section(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
@@ -105,7 +95,7 @@ pub(super) fn section(title: &str, lines: &[String]) -> String {
 // Private
 
 fn balancer_line(balancer: &Balancer) -> String {
-    let name = balancer_name(balancer.kind);
+    let name = balancer.kind.facts().title;
     let state = match balancer.state {
         BalancerState::Running => style::green("RUNNING"),
         BalancerState::Reloading => style::yellow("RELOADING"),

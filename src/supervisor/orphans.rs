@@ -11,7 +11,6 @@ use super::process::stop_sequence::StopSequence;
 use super::state_file::{ChildRecord, Record};
 use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir, control_group};
-use crate::profile::BalancerKind;
 
 /// After this many SIGKILLs, one second apart, a process is taken to be stuck in the kernel.
 const KILLS: u32 = 10;
@@ -29,7 +28,7 @@ pub async fn stop_orphans(record: &Record, run_dir: &RunDir, grace: Duration) ->
     let is_balancer = |child: &&ChildRecord| child.name == record.launch.balancer.name();
     let (balancers, nodes): (Vec<&ChildRecord>, Vec<&ChildRecord>) =
         record.living().into_iter().partition(is_balancer);
-    let drain = (drain_signal(record.launch.balancer), grace);
+    let drain = (record.launch.balancer.facts().drain_signal, grace);
     let stop_sequence = StopSequence(vec![drain, (Signal::SIGTERM, TERM_GRACE)]);
     end_all(record, &balancers, &stop_sequence).await?;
     end_all(record, &nodes, &StopSequence(vec![(Signal::SIGTERM, TERM_GRACE)])).await?;
@@ -86,15 +85,6 @@ async fn end_all_left(record: &Record) -> io::Result<()> {
         control_group::remove(directory);
     }
     Ok(())
-}
-
-/// The signal for a graceful end of the balancer. The balancer's binary, which could be asked, may
-/// be gone.
-const fn drain_signal(kind: BalancerKind) -> Signal {
-    match kind {
-        BalancerKind::Haproxy | BalancerKind::Builtin => Signal::SIGUSR1,
-        BalancerKind::Nginx => Signal::SIGQUIT,
-    }
 }
 
 async fn end_all(record: &Record, children: &[&ChildRecord], stop_sequence: &StopSequence) -> io::Result<()> {

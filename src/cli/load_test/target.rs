@@ -242,20 +242,18 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
             .hint("`clusterctl start` starts one; `--target` tests another address".to_owned())
     })?;
     let address = balancer.endpoints.listeners.get(protocol.listener());
+    let http = BalancerKind::ALL.iter().filter(|kind| kind.facts().serves_http);
+    let commands: Vec<String> = http.map(|kind| format!("`clusterctl start {kind}`")).collect();
     address.copied().ok_or_else(|| {
-        let why = match balancer.kind {
-            BalancerKind::Builtin => "it serves TCP only".to_owned(),
-            _ => format!(
-                "the profile has no `listen.{}`, or its nodes have no HTTP",
-                protocol.listener()
-            ),
+        let why = if balancer.kind.facts().serves_http {
+            let key = protocol.listener();
+            format!("the profile has no `listen.{key}`, or its nodes have no HTTP")
+        } else {
+            "it serves TCP only".to_owned()
         };
         Failure::because(format!("{} does not serve {protocol}: {why}", balancer.kind))
             .exit(Exit::Unclear)
-            .hint(
-                "`clusterctl start haproxy` and `clusterctl start nginx` serve tcp, http, ws and sse"
-                    .to_owned(),
-            )
+            .hint(format!("{} serve tcp, http, ws and sse", commands.join(" and ")))
     })
 }
 

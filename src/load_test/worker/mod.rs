@@ -29,7 +29,6 @@ use super::pace::{Carousel, Pace};
 use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
-use crate::profile::BalancerKind;
 use crate::workers::{Desk, Wheel};
 
 use alarm::Alarm;
@@ -123,7 +122,7 @@ impl Common {
             is_remembered: order
                 .cluster
                 .as_ref()
-                .is_none_or(|cluster| cluster.balancer != BalancerKind::Nginx),
+                .is_none_or(|cluster| cluster.balancer.facts().remembers_clients),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::plan::demand::Load;
 use crate::plan::fix;
 use crate::plan::rules::{self, Case};
 use crate::platform::{Holder, Host};
-use crate::profile::BalancerKind;
+use crate::profile::ScaledBy;
 
 /// Whether all connections fit: not where `tightest` allows fewer.
 pub(super) fn connections(case: &Case, tightest: Option<&Resource>) -> Finding {
@@ -194,11 +194,11 @@ fn each_table(case: &Case) -> String {
         instances,
         ..
     } = case.plan.balancer;
-    match (kind, instances) {
-        (BalancerKind::Builtin, _) => format!(" in each of {threads} threads"),
-        (BalancerKind::Nginx, _) => format!(" in each of {threads} workers"),
-        (BalancerKind::Haproxy, 1) => String::new(),
-        (BalancerKind::Haproxy, instances) => format!(" in each of {instances} processes"),
+    match (kind.facts().scales_by, instances) {
+        (ScaledBy::Threads, _) => format!(" in each of {threads} threads"),
+        (ScaledBy::Workers, _) => format!(" in each of {threads} workers"),
+        (ScaledBy::Processes, 1) => String::new(),
+        (ScaledBy::Processes, instances) => format!(" in each of {instances} processes"),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Case, Warning};
 use crate::plan::tables::MAX_WORKERS;
 use crate::plan::{BalancerPlan, balancer, fix, nodes};
-use crate::profile::BalancerKind;
+use crate::profile::ScaledBy;
 
 /// The balancer has fewer connections than the profile wants.
 pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
@@ -15,14 +15,14 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
         ..
     } = case.plan.balancer;
     let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
-    let (all, whom) = match (kind, instances) {
-        (BalancerKind::Builtin, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
-        (BalancerKind::Nginx, _) => (
+    let (all, whom) = match (kind.facts().scales_by, instances) {
+        (ScaledBy::Threads, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
+        (ScaledBy::Workers, _) => (
             format!("in each of {MAX_WORKERS} workers"),
             "a process".to_owned(),
         ),
-        (BalancerKind::Haproxy, 1) => ("in all".to_owned(), "a process".to_owned()),
-        (BalancerKind::Haproxy, several) => ("in all".to_owned(), format!("each of {several} processes")),
+        (ScaledBy::Processes, 1) => ("in all".to_owned(), "a process".to_owned()),
+        (ScaledBy::Processes, several) => ("in all".to_owned(), format!("each of {several} processes")),
     };
     (planned < wanted).then(|| Warning {
         what: format!("maxconn is {planned} instead of {wanted}"),

@@ -1,6 +1,7 @@
 //! Listeners that a balancer does not serve.
 
 use super::{Case, Warning};
+use crate::profile::BalancerKind;
 
 /// Ports on which nobody listens, although the profile wants it.
 pub(in crate::plan) fn unserved(case: &Case) -> Option<Warning> {
@@ -11,10 +12,16 @@ pub(in crate::plan) fn unserved(case: &Case) -> Option<Warning> {
         .iter()
         .map(ToString::to_string)
         .collect();
+    let http = BalancerKind::ALL
+        .into_iter()
+        .find(|kind| kind.facts().serves_http);
     (!ports.is_empty()).then(|| Warning {
         what: format!("the HTTP listeners ({}) are not served", ports.join(", ")),
-        why: "the built-in balancer serves TCP only".to_owned(),
-        fix: Some("`clusterctl start haproxy` serves them".to_owned()),
+        why: format!(
+            "the {} balancer serves TCP only",
+            case.plan.balancer.kind.facts().title
+        ),
+        fix: http.map(|kind| format!("`clusterctl start {kind}` serves them")),
         remedies: Vec::new(),
     })
 }

@@ -1,26 +1,29 @@
 //! Limits that a balancer cannot keep.
 
 use super::{Case, Warning};
-use crate::profile::BalancerKind;
 
-/// Messages per second inside raw TCP are counted by nobody but the built-in balancer.
+/// Messages per second inside raw TCP, which only some balancers count.
 pub(in crate::plan) fn message_rate(case: &Case) -> Option<Warning> {
-    let kind = case.plan.balancer.kind;
-    let wanted = case.cluster.limits.per_ip.message_rate > 0 && case.cluster.listen.tcp.is_some();
-    (kind != BalancerKind::Builtin && wanted).then(|| Warning {
-        what: "messages per second are not limited on the TCP listener".to_owned(),
-        why: format!("{kind} sees no messages inside a TCP connection; HTTP requests are limited"),
-        fix: None,
-        remedies: Vec::new(),
-    })
+    let wanted = case.cluster.limits.per_ip.message_rate > 0;
+    let why = case.plan.balancer.kind.facts().no_tcp_message_rate;
+    let what = "messages per second are not limited on the TCP listener";
+    why.filter(|_| wanted).and_then(|why| unlimited(case, what, why))
 }
 
-/// nginx has no limit on new connections per second outside HTTP.
+/// New connections per second outside HTTP.
 pub(in crate::plan) fn connection_rate(case: &Case) -> Option<Warning> {
-    let nginx = case.plan.balancer.kind == BalancerKind::Nginx;
-    (nginx && case.cluster.listen.tcp.is_some()).then(|| Warning {
-        what: "new connections per second are not limited on the TCP listener".to_owned(),
-        why: "nginx's stream module limits connections at the same time only".to_owned(),
+    let why = case.plan.balancer.kind.facts().no_tcp_connection_rate?;
+    let what = "new connections per second are not limited on the TCP listener";
+    unlimited(case, what, why)
+}
+
+// Private
+
+/// The warning about a limit that is not kept on the TCP listener, if there is one.
+fn unlimited(case: &Case, what: &str, why: &str) -> Option<Warning> {
+    case.cluster.listen.tcp.is_some().then(|| Warning {
+        what: what.to_owned(),
+        why: why.to_owned(),
         fix: None,
         remedies: Vec::new(),
     })
@@ -28,9 +31,9 @@ pub(in crate::plan) fn connection_rate(case: &Case) -> Option<Warning> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::plan::plan;
     use crate::plan::tests::{big_host, cluster};
+    use crate::profile::BalancerKind;
 
     #[test]
     fn what_a_balancer_cannot_limit_depends_on_the_balancer() {

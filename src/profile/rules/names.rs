@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::base::units::excerpt;
+use crate::profile::balancer_kind::BalancerKind;
 use crate::profile::document::Runtime;
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
 /// Longest name of a cluster, a node, a cookie.
 const MAX_CHARS: usize = 64;
-/// Nodes whose logs would be written over those of others.
-const TAKEN: &[&str] = &["haproxy", "nginx", "builtin", "supervisor"];
 const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and does not begin with `.` or `-`";
 
 /// A cluster's name is a directory's.
@@ -92,12 +91,19 @@ fn word(written: &Written, path: &str, name: &str) -> Option<Problem> {
             return Some(problem.hint("only `{n}` is filled in, such as in `erlmcp{n}`"));
         }
         Some(problem.hint(format!("a name has {WORD}")))
-    } else if TAKEN.contains(&name) {
+    } else if reserved().contains(&name) {
         let problem = written.problem(path, format!("no node can be called `{shown}`"));
-        Some(problem.hint(format!("these names are reserved for logs: {}", TAKEN.join(", "))))
+        let names = reserved().join(", ");
+        Some(problem.hint(format!("these names are reserved for logs: {names}")))
     } else {
         None
     }
+}
+
+/// Names of logs that are not a node's.
+fn reserved() -> Vec<&'static str> {
+    let balancers = BalancerKind::ALL.iter().map(|kind| kind.name());
+    balancers.chain(["supervisor"]).collect()
 }
 
 fn is_word(name: &str) -> bool {

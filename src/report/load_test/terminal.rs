@@ -1,7 +1,7 @@
 //! `load-test`: the reference's "Expected Output" with the measured values, and everything else
 //! that is known.
 
-use super::super::status::{TOO_FEW, balancer_name, section};
+use super::super::status::{TOO_FEW, section};
 use super::super::{numbers, style};
 use super::sanitize::tame;
 use super::share::share;
@@ -40,7 +40,7 @@ pub fn load_test(results: &Results) -> String {
 pub(super) fn target(asked: &Asked) -> String {
     let Asked { target, protocol, .. } = asked;
     match asked.balancer {
-        Some(kind) => format!("{} at {target}, {protocol}", balancer_name(kind)),
+        Some(kind) => format!("{} at {target}, {protocol}", kind.facts().title),
         None => format!("{target}, {protocol}"),
     }
 }

@@ -14,7 +14,6 @@ use tokio::time::MissedTickBehavior;
 use crate::base::shutdown::Shutdown;
 use crate::observe::access_log::{Lines, Tally};
 use crate::platform::usage::age;
-use crate::profile::BalancerKind;
 use crate::supervisor::logs::rotate;
 use crate::supervisor::spec::Spec;
 use crate::supervisor::state_file::Record;
@@ -36,11 +35,8 @@ impl AccessLog {
     /// is written from now on; for one that `record` knows, everything since that nginx started, as
     /// far as the file and the one before it go back.
     pub(in crate::supervisor) fn of(spec: &Spec, record: Option<&Record>) -> Option<Arc<AccessLog>> {
+        let path = spec.balancer.access_log(&spec.run_dir)?;
         let kind = spec.balancer.kind();
-        if kind != BalancerKind::Nginx {
-            return None;
-        }
-        let path = spec.run_dir.log(NAME);
         let started = record
             .iter()
             .flat_map(|record| record.living())

@@ -4,28 +4,28 @@ use super::{Resource, fix, tables};
 use crate::plan::rules::{self, Case};
 use crate::plan::tables::Tables;
 use crate::plan::{BalancerPlan, balancer, generator};
-use crate::profile::BalancerKind;
+use crate::profile::ScaledBy;
 
 pub(super) fn balancer_descriptors(case: &Case) -> Resource {
     let plan = &case.plan.balancer;
     let nofile = case.host.nofile;
-    let (needed, given, action) = match plan.kind {
-        BalancerKind::Builtin => (
+    let (needed, given, action) = match plan.kind.facts().scales_by {
+        ScaledBy::Threads => (
             u64::from(case.load.total) * 2,
             format!("{nofile} a thread"),
             format!("{}, for {} connections", tables(plan.threads), plan.maxconn),
         ),
-        BalancerKind::Nginx => (
+        ScaledBy::Workers => (
             u64::from(case.load.total) * 2,
             format!("{nofile} a process"),
             format!("{} workers for {} connections", plan.threads, plan.maxconn),
         ),
-        BalancerKind::Haproxy if plan.instances > 1 => (
+        ScaledBy::Processes if plan.instances > 1 => (
             u64::from(case.load.total) * 2,
             format!("{nofile} a process"),
             processes(plan),
         ),
-        BalancerKind::Haproxy => (
+        ScaledBy::Processes => (
             balancer::descriptors(case.cluster, plan.kind, &case.plan.addresses, plan.threads),
             format!("{nofile} a process"),
             processes(plan),

@@ -6,7 +6,6 @@ use super::{Resource, fix};
 use crate::plan::demand::Load;
 use crate::plan::generator;
 use crate::plan::rules::{self, Case};
-use crate::profile::BalancerKind;
 
 /// Ports from the balancer's addresses to each node.
 pub(super) fn source_ports(case: &Case) -> Resource {
@@ -16,7 +15,7 @@ pub(super) fn source_ports(case: &Case) -> Resource {
     let slow = rules::source_ports(case);
     let from = match case.plan.balancer.sources.as_slice() {
         [] => "the address that the kernel chooses".to_owned(),
-        [first, .., last] if case.plan.balancer.kind == BalancerKind::Haproxy && addresses == 1 => {
+        [first, .., last] if case.plan.balancer.has_address_per_backend() => {
             format!("an address for each backend: {}", range(*first, *last))
         }
         [one] => one.to_string(),

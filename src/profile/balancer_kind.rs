@@ -1,0 +1,143 @@
+//! The load balancers that can run a cluster, and the facts about each.
+
+use std::fmt;
+
+use nix::sys::signal::Signal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const KIB: u64 = 1 << 10;
+
+/// The load balancers that can run a cluster; each is a drop-in for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BalancerKind {
+    /// HAProxy.
+    Haproxy,
+    /// nginx.
+    Nginx,
+    /// The data plane inside this binary.
+    Builtin,
+}
+
+/// Facts about a balancer that hold wherever it runs. How it is configured, checked and run is in
+/// `crate::balancer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalancerFacts {
+    /// The name that commands and files use.
+    pub name: &'static str,
+    /// The name as its makers write it.
+    pub title: &'static str,
+    /// The Debian packages that install it; `None` for the one inside this binary.
+    pub packages: Option<&'static str>,
+    /// What there is more of where the descriptors of one are not enough.
+    pub scales_by: ScaledBy,
+    /// Memory of one connection, tables of sticky clients included. Measured, rounded up.
+    pub bytes_per_connection: u64,
+    /// Whether it serves HTTP, WebSockets and event streams beside TCP.
+    pub serves_http: bool,
+    /// Whether it counts the sessions of each server, and serves a page of them.
+    pub counts_servers: bool,
+    /// Whether it remembers which node served a client. A balancer that computes the node sends
+    /// a client back that was served by another one for a while.
+    pub remembers_clients: bool,
+    /// Why it cannot limit new connections per second of raw TCP; `None` if it does.
+    pub no_tcp_connection_rate: Option<&'static str>,
+    /// Why it cannot limit messages per second inside raw TCP; `None` if it does.
+    pub no_tcp_message_rate: Option<&'static str>,
+    /// After this signal it accepts nothing more, and ends with its last connection.
+    pub drain_signal: Signal,
+}
+
+/// What a balancer has more of where the descriptors of one are not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaledBy {
+    /// Processes that share their listeners; one where one is enough.
+    Processes,
+    /// Worker processes of one master.
+    Workers,
+    /// Threads, each with a descriptor table of its own.
+    Threads,
+}
+
+impl BalancerKind {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [BalancerKind; 3] = [BalancerKind::Builtin, BalancerKind::Haproxy, BalancerKind::Nginx];
+
+    /// The facts about it.
+    #[must_use]
+    pub const fn facts(self) -> &'static BalancerFacts {
+        match self {
+            BalancerKind::Haproxy => &BalancerFacts {
+                name: "haproxy",
+                title: "HAProxy",
+                packages: Some("haproxy"),
+                scales_by: ScaledBy::Processes,
+                bytes_per_connection: 6 * KIB,
+                serves_http: true,
+                counts_servers: true,
+                remembers_clients: true,
+                no_tcp_connection_rate: None,
+                no_tcp_message_rate: Some(
+                    "haproxy sees no messages inside a TCP connection; HTTP requests are limited",
+                ),
+                drain_signal: Signal::SIGUSR1,
+            },
+            BalancerKind::Nginx => &BalancerFacts {
+                name: "nginx",
+                title: "nginx",
+                // Without the stream module it serves HTTP only.
+                packages: Some("nginx libnginx-mod-stream"),
+                scales_by: ScaledBy::Workers,
+                bytes_per_connection: 12 * KIB,
+                serves_http: true,
+                counts_servers: false,
+                remembers_clients: false,
+                no_tcp_connection_rate: Some(
+                    "nginx's stream module limits connections at the same time only",
+                ),
+                no_tcp_message_rate: Some(
+                    "nginx sees no messages inside a TCP connection; HTTP requests are limited",
+                ),
+                drain_signal: Signal::SIGQUIT,
+            },
+            BalancerKind::Builtin => &BalancerFacts {
+                name: "builtin",
+                title: "built-in",
+                packages: None,
+                scales_by: ScaledBy::Threads,
+                bytes_per_connection: 4 * KIB,
+                serves_http: false,
+                counts_servers: true,
+                remembers_clients: true,
+                no_tcp_connection_rate: None,
+                no_tcp_message_rate: None,
+                drain_signal: Signal::SIGUSR1,
+            },
+        }
+    }
+
+    /// The name that commands and files use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.facts().name
+    }
+}
+
+impl fmt::Display for BalancerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_profile() {
+        for kind in BalancerKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+}
