@@ -272,8 +272,11 @@ impl DataplaneBackend {
         if self.servers.is_empty() {
             say("has no servers");
         }
-        if self.algorithm == Algorithm::Uri {
-            say("cannot balance by `uri`: the data plane does not parse requests");
+        if self.algorithm.needs_http() {
+            let name = self.algorithm.name();
+            say(&format!(
+                "cannot balance by `{name}`: the data plane does not parse requests"
+            ));
         }
         if self.sticky.is_some_and(|table| table.size.get() == 0) {
             say("has a `sticky` table of size 0");

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::profile::HashKey;
+
 /// What a new client's node is computed from, where a balancer does not deal clients out by turns or by load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -12,4 +14,13 @@ pub enum ChosenBy {
     Process,
     /// The URI of its request.
     Uri,
+}
+
+impl From<HashKey> for ChosenBy {
+    fn from(key: HashKey) -> ChosenBy {
+        match key {
+            HashKey::Address => ChosenBy::Address,
+            HashKey::Uri => ChosenBy::Uri,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::algorithm::Algorithm;
 use super::balancer_kind::BalancerKind;
 use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
 
@@ -264,38 +265,11 @@ pub struct Route {
     pub sticky: Sticky,
 }
 
-/// Which node a new client gets, in HAProxy's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Algorithm {
-    /// Each in its turn, by weight.
-    Roundrobin,
-    /// The one with the fewest connections.
-    Leastconn,
-    /// By a hash of the client's address.
-    Source,
-    /// By a hash of the path; HTTP only.
-    Uri,
-}
-
 impl HealthCheck {
     /// Time between two checks while an opinion changes.
     #[must_use]
     pub fn fast_interval(self) -> Period {
         self.interval.min(Period::from(Duration::from_secs(1)))
-    }
-}
-
-impl Algorithm {
-    /// HAProxy's name of it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Algorithm::Roundrobin => "roundrobin",
-            Algorithm::Leastconn => "leastconn",
-            Algorithm::Source => "source",
-            Algorithm::Uri => "uri",
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Profiles: a YAML text becomes a [`Cluster`], or a list of everything that is wrong with it.
 
+mod algorithm;
 mod balancer_kind;
 mod closest;
 mod cluster;
@@ -22,13 +23,14 @@ mod spans;
 mod typed;
 mod unknown_keys;
 
+pub use algorithm::{Algorithm, AlgorithmFacts, HashKey};
 pub use balancer_kind::{BalancerFacts, BalancerKind, ScaledBy};
 pub use closest::closest;
 pub use cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 pub use diff::{Change, difference};
 pub use document::{
-    Algorithm, Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing,
-    Runtime, Sticky, Table, Targets, Timeouts,
+    Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing, Runtime,
+    Sticky, Table, Targets, Timeouts,
 };
 pub use problem::Problems;
 pub use resolve::{load, show};

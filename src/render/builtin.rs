@@ -7,7 +7,7 @@ use crate::base::units::Period;
 use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::probe::{Question, Service};
-use crate::profile::{Algorithm, Cluster, Node, Sticky};
+use crate::profile::{Cluster, Node, Sticky};
 
 use super::haproxy::TCP_FRONTEND;
 use super::pool::{Pool, SLOWSTART};
@@ -53,7 +53,7 @@ pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dat
 /// What decides which node a new client gets from the built-in balancer; none where it deals clients out.
 #[must_use]
 pub fn chosen_by_builtin(cluster: &Cluster) -> Option<ChosenBy> {
-    (cluster.routing.tcp.algorithm == Algorithm::Source).then_some(ChosenBy::Address)
+    cluster.routing.tcp.algorithm.facts().hashes.map(ChosenBy::from)
 }
 
 // Private

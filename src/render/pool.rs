@@ -9,7 +9,7 @@ use crate::base::units::Period;
 use crate::mcp::PING;
 use crate::plan::{BalancerPlan, ChosenBy, Plan};
 use crate::platform::RunDir;
-use crate::profile::{Algorithm, Cluster, HealthKind, Listeners, Node, Route, Sticky};
+use crate::profile::{Cluster, HealthKind, Listeners, Node, Route, Sticky};
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
@@ -128,13 +128,9 @@ pub fn backend_behind(listener: &str) -> &'static str {
 /// What decides which node a new client of a listener gets from HAProxy; none where one process deals clients out.
 #[must_use]
 pub fn chosen_by_haproxy(cluster: &Cluster, plan: &Plan, listener: &str) -> Option<ChosenBy> {
-    match Pool::behind(listener).route(cluster).algorithm {
-        Algorithm::Source => Some(ChosenBy::Address),
-        Algorithm::Uri => Some(ChosenBy::Uri),
-        Algorithm::Roundrobin | Algorithm::Leastconn => {
-            (plan.balancer.instances > 1).then_some(ChosenBy::Process)
-        }
-    }
+    let hashes = Pool::behind(listener).route(cluster).algorithm.facts().hashes;
+    let by_process = || (plan.balancer.instances > 1).then_some(ChosenBy::Process);
+    hashes.map(ChosenBy::from).or_else(by_process)
 }
 
 /// The name of the frontend behind a listener, by the listener's key in the profile.
@@ -208,7 +204,7 @@ impl Pool {
             name: self.name(),
             mode: if self == Pool::Tcp { "tcp" } else { "http" },
             algorithm: algorithm.name(),
-            hashed: hashes(algorithm),
+            hashed: algorithm.facts().hashes.is_some(),
             tunnel: matches!(self, Pool::WebSocket | Pool::Sse).then(|| timer(cluster.timeouts.tunnel)),
             source: self.source(plan, index),
             sticky: self.sticky(cluster, run_dir),
@@ -306,7 +302,7 @@ impl Pool {
     /// The node's weight as a server. A server has 16 points for each unit of its weight on the ring of a consistent hash, and shares
     /// differ the less the more points there are: of four servers by 9.6 % with weight 100, by 2.6 % with 256.
     fn weight(self, cluster: &Cluster, node: &Node) -> u16 {
-        if !hashes(self.route(cluster).algorithm) {
+        if self.route(cluster).algorithm.facts().hashes.is_none() {
             return node.weight;
         }
         let heaviest = cluster
@@ -357,11 +353,4 @@ impl Pool {
         }
         options.join(" ")
     }
-}
-
-// Private
-
-/// Whether a server is chosen by a hash.
-const fn hashes(algorithm: Algorithm) -> bool {
-    matches!(algorithm, Algorithm::Source | Algorithm::Uri)
 }

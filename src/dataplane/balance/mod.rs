@@ -69,7 +69,7 @@ mod tests {
             sessions: 0,
             id,
         };
-        for algorithm in [Algorithm::Roundrobin, Algorithm::Leastconn, Algorithm::Source] {
+        for algorithm in Algorithm::ALL {
             let mut balance = Balance::new(algorithm);
             assert_eq!(balance.pick(&[], client), None);
             assert_eq!(balance.pick(&[idle(0, 1), idle(0, 2)], client), None);

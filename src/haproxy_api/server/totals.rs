@@ -125,13 +125,9 @@ fn frontend(row: &Row) -> FrontendFigures {
 }
 
 fn backend(row: &Row, servers: Vec<ServerFigures>) -> BackendFigures {
-    let algorithms = [
-        Algorithm::Roundrobin,
-        Algorithm::Leastconn,
-        Algorithm::Source,
-        Algorithm::Uri,
-    ];
-    let algorithm = algorithms.into_iter().find(|it| it.name() == row.text("algo"));
+    let algorithm = Algorithm::ALL
+        .into_iter()
+        .find(|it| it.name() == row.text("algo"));
     BackendFigures {
         name: row.proxy().to_owned(),
         id: small(row, "iid"),

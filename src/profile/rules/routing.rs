@@ -1,6 +1,7 @@
 //! What can be asked of which traffic.
 
-use crate::profile::document::{Algorithm, Sticky};
+use crate::profile::algorithm::Algorithm;
+use crate::profile::document::Sticky;
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
@@ -8,11 +9,13 @@ use crate::profile::problem::Problem;
 pub(super) fn tcp(written: &Written) -> Vec<Problem> {
     let route = written.document.routing.tcp;
     let mut problems = Vec::new();
-    if route.algorithm == Algorithm::Uri {
+    if route.algorithm.needs_http() {
+        let others = Algorithm::ALL.into_iter().filter(|it| !it.needs_http());
+        let others: Vec<&str> = others.map(Algorithm::name).collect();
         problems.push(
             written
                 .problem("routing.tcp.algorithm", "raw TCP has no URI to hash")
-                .hint("for TCP: roundrobin, leastconn, source"),
+                .hint(format!("for TCP: {}", others.join(", "))),
         );
     }
     let missing = match route.sticky {

@@ -8,7 +8,7 @@ use super::quoting::{key, literal};
 use super::split_clients::{Share, shares};
 use super::upstream::{Members, kind, whole};
 use crate::plan::ChosenBy;
-use crate::profile::{Algorithm, Cluster, Node, Sticky};
+use crate::profile::{Cluster, HashKey, Node, Sticky};
 use crate::render::pool::Pool;
 
 /// So often is a client whose node is away asked again, by another hash of its address: each time among all nodes, so that who was
@@ -72,7 +72,7 @@ pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
     if by_address(pool, cluster) {
         return Some(ChosenBy::Address);
     }
-    (pool.route(cluster).algorithm == Algorithm::Uri).then_some(ChosenBy::Uri)
+    pool.route(cluster).algorithm.facts().hashes.map(ChosenBy::from)
 }
 
 /// The blocks of one kind of traffic. At the end of them `$mcp_KIND_upstream` is where a client is served.
@@ -166,7 +166,7 @@ fn views(weights: &[(&str, u64)]) -> Vec<ShareView> {
 }
 
 fn by_address(pool: Pool, cluster: &Cluster) -> bool {
-    let by_algorithm = pool.route(cluster).algorithm == Algorithm::Source;
+    let by_algorithm = pool.route(cluster).algorithm.facts().hashes == Some(HashKey::Address);
     by_algorithm || pool.followed(cluster).contains(&Sticky::Source)
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use crate::plan::Plan;
-use crate::profile::{Algorithm, Cluster, Node};
+use crate::profile::{Cluster, Node};
 use crate::render::pool::Pool;
 
 /// A node's clients find that many others in its place while it is dead and nginx has not been told.
@@ -95,7 +95,8 @@ pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Ve
                 .collect(),
         }
     };
-    let mut views = vec![view(whole(pool), method(pool.route(cluster).algorithm), all)];
+    let method = pool.route(cluster).algorithm.facts().nginx;
+    let mut views = vec![view(whole(pool), method.map(str::to_owned), all)];
     if their_own {
         let serving: Vec<&Node> = members.serving().collect();
         for (index, node) in serving.iter().enumerate() {
@@ -118,15 +119,6 @@ pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Ve
 }
 
 // Private
-
-fn method(algorithm: Algorithm) -> Option<String> {
-    match algorithm {
-        Algorithm::Roundrobin => None,
-        // By address is what `split_clients` does; here are only those whom it cannot place.
-        Algorithm::Leastconn | Algorithm::Source => Some("least_conn".to_owned()),
-        Algorithm::Uri => Some("hash $uri consistent".to_owned()),
-    }
-}
 
 fn options(pool: Pool, node: &Node, members: Members<'_>) -> String {
     let Members { cluster, plan, away } = members;

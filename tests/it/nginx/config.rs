@@ -72,18 +72,13 @@ async fn without_any_one_listener() {
 
 #[tokio::test]
 async fn every_algorithm_with_every_stickiness() {
-    for algorithm in [
-        Algorithm::Roundrobin,
-        Algorithm::Leastconn,
-        Algorithm::Source,
-        Algorithm::Uri,
-    ] {
+    for algorithm in Algorithm::ALL {
         for sticky in [Sticky::None, Sticky::Source, Sticky::Cookie, Sticky::McpSession] {
             let route = Route { algorithm, sticky };
             accepted(|cluster, _| {
                 let routing = &mut cluster.routing;
                 (routing.http, routing.sse, routing.websocket) = (route, route, route);
-                if algorithm != Algorithm::Uri && matches!(sticky, Sticky::None | Sticky::Source) {
+                if !algorithm.needs_http() && matches!(sticky, Sticky::None | Sticky::Source) {
                     routing.tcp = route;
                 }
             })
