@@ -3,6 +3,7 @@
 //! Each request is a [`Call`], with its path, order and answer. A request that cannot be
 //! carried out is answered 4xx or 5xx with a [`Refusal`].
 
+mod alert;
 mod calls;
 mod client;
 mod failover;
@@ -11,10 +12,11 @@ mod orders;
 mod stats;
 mod status;
 
+pub use alert::{Alert, AlertKind};
 pub use calls::{Call, GetFailovers, GetHealth, GetProgress, GetStats, GetStatus};
 pub use client::{Client, ClientError};
 pub use failover::{Failover, FailoverCause, Failovers};
-pub use health::{Alert, AlertKind, Alike, Health, Latency, LatencyClass, NodeLatency};
+pub use health::{Alike, Health, Latency, LatencyClass, NodeLatency};
 pub use orders::{
     DrainOrder, Only, Progress, Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, Rollout,
     StartOrder, Step, StepState, StopOrder,

@@ -1,12 +1,12 @@
 //! Uneven connections on nodes that have had the same time to get them.
 
 use super::super::evenness::Comparison;
-use super::{about, about_all};
-use crate::api::{Alert, AlertKind, Node, NodeState, Status};
-use crate::profile::Targets;
+use super::{Case, about, about_all};
+use crate::api::{Alert, AlertKind, Node, NodeState};
 
-/// The alerts about the distribution.
-pub(super) fn alerts(targets: &Targets, status: &Status) -> Vec<Alert> {
+/// Nodes outside the band, and the distribution as a whole.
+pub(super) fn uneven(case: &Case) -> Vec<Alert> {
+    let Case { targets, status, .. } = *case;
     let Some(compared) = Comparison::of(status).filter(|compared| !compared.is_even(targets)) else {
         return Vec::new();
     };

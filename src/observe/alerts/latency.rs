@@ -1,11 +1,12 @@
 //! Nodes that answer slowly.
 
-use super::{about, about_all};
+use super::{Case, about, about_all};
 use crate::api::{Alert, AlertKind, Latency, LatencyClass, NodeLatency};
 use crate::profile::Targets;
 
-/// The alerts about how fast nodes answer.
-pub(super) fn alerts(targets: &Targets, latency: &Latency) -> Vec<Alert> {
+/// Nodes that are slow, or much slower than the others.
+pub(super) fn slow(case: &Case) -> Vec<Alert> {
+    let Case { targets, latency, .. } = *case;
     let limit = targets.p99.duration().as_secs_f64() * 1_000.0;
     let slow: Vec<&NodeLatency> = latency.nodes.iter().filter(|node| is_slow(node, limit)).collect();
     match slow.as_slice() {
@@ -69,14 +70,13 @@ fn range(latency: &Latency) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::{cluster, latency, samples};
-    use super::super::testing::lines;
-    use super::*;
+    use super::super::super::testing::{latency, samples};
+    use super::super::testing::alerts_of_latency;
 
     /// The alerts about two nodes, each of which has answered 100 times in this many milliseconds.
     fn alerts_of(a: u64, b: u64) -> Vec<String> {
         let (a, b) = (samples(100, a), samples(100, b));
-        lines(alerts(&cluster().targets, &latency([("a", &a), ("b", &b)])))
+        alerts_of_latency(&latency([("a", &a), ("b", &b)]))
     }
 
     #[test]
@@ -108,8 +108,8 @@ mod tests {
     fn one_slow_answer_of_few_is_chance() {
         let mut few = samples(98, 1);
         few.add(super::super::super::testing::answered(500));
-        assert!(alerts(&cluster().targets, &latency([("a", &few)])).is_empty());
+        assert!(alerts_of_latency(&latency([("a", &few)])).is_empty());
         let slow = samples(5, 500);
-        assert_eq!(alerts(&cluster().targets, &latency([("a", &slow)])).len(), 1);
+        assert_eq!(alerts_of_latency(&latency([("a", &slow)])).len(), 1);
     }
 }

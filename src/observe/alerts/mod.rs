@@ -5,11 +5,12 @@
 //! node that is filling because it was away for a moment (see
 //! [`Comparison`](super::evenness::Comparison)).
 
+mod balancer;
 mod connections;
 mod latency;
 mod node;
 
-use crate::api::{Alert, AlertKind, BalancerState, FailoverCause, Latency, Status};
+use crate::api::{Alert, AlertKind, FailoverCause, Latency, Status};
 use crate::profile::Targets;
 
 /// The input of alerts, beside status and latencies.
@@ -43,39 +44,39 @@ pub struct Failure {
     pub is_overdue: bool,
 }
 
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug)]
+struct Case<'a> {
+    targets: &'a Targets,
+    status: &'a Status,
+    latency: &'a Latency,
+    facts: &'a Facts,
+}
+
+/// The rules, in the order in which their alerts are shown. Each raises the alerts of one or a few
+/// [kinds](AlertKind).
+const RULES: [fn(&Case) -> Vec<Alert>; 5] = [
+    balancer::down,
+    balancer::set_outside,
+    node::trouble,
+    connections::uneven,
+    latency::slow,
+];
+
 /// All alerts about differences of `status` and `latency` from `targets`. The latencies must not
 /// contain probes that a failure explains.
 #[must_use]
 pub fn alerts(targets: &Targets, status: &Status, latency: &Latency, facts: &Facts) -> Vec<Alert> {
-    let nodes = status.nodes.iter().enumerate();
-    let facts_of = |index| facts.nodes.get(index).cloned().unwrap_or_default();
-    let outside = facts.outside.iter().cloned();
-    balancers(status, facts)
-        .into_iter()
-        .chain(outside.map(|what| about_all(AlertKind::BalancerSetOutside, what)))
-        .chain(nodes.flat_map(|(index, node)| node::alerts(targets, node, &facts_of(index))))
-        .chain(connections::alerts(targets, status))
-        .chain(latency::alerts(targets, latency))
-        .collect()
+    let case = Case {
+        targets,
+        status,
+        latency,
+        facts,
+    };
+    RULES.iter().flat_map(|rule| rule(&case)).collect()
 }
 
 // Private
-
-fn balancers(status: &Status, facts: &Facts) -> Vec<Alert> {
-    let alert = |text| about_all(AlertKind::BalancerDown, text);
-    if !facts.balancers.is_empty() {
-        let balancers = facts.balancers.iter();
-        return balancers
-            .map(|(name, why)| alert(format!("{name} {why}")))
-            .collect();
-    }
-    let failed = status.balancer.as_ref();
-    let failed = failed.filter(|balancer| balancer.state == BalancerState::Failed);
-    failed
-        .map(|balancer| alert(format!("{} does not run", balancer.kind)))
-        .into_iter()
-        .collect()
-}
 
 fn about(kind: AlertKind, node: &str, message: String) -> Alert {
     Alert {
@@ -108,7 +109,13 @@ mod testing {
         lines(alerts(&cluster().targets, &status(nodes), &latency, facts))
     }
 
-    pub(super) fn lines(alerts: impl IntoIterator<Item = Alert>) -> Vec<String> {
+    /// The alerts about nodes without connections that answer this fast.
+    pub(super) fn alerts_of_latency(latency: &Latency) -> Vec<String> {
+        let (status, facts) = (status(Vec::new()), Facts::default());
+        lines(alerts(&cluster().targets, &status, latency, &facts))
+    }
+
+    fn lines(alerts: impl IntoIterator<Item = Alert>) -> Vec<String> {
         let line = |alert: Alert| {
             let node = alert.node.as_deref().unwrap_or("-");
             format!("{} {node} {}", alert.kind.name(), alert.message)
@@ -128,17 +135,5 @@ mod tests {
     fn a_calm_cluster_raises_none() {
         let nodes = vec![node(NodeState::Up, 100), node(NodeState::Up, 100)];
         assert!(alerts_of(nodes, &Facts::default()).is_empty());
-    }
-
-    #[test]
-    fn a_balancer_process_that_does_not_serve_is_named() {
-        let facts = Facts {
-            balancers: vec![("haproxy-2".into(), "runs but does not answer".into())],
-            ..Facts::default()
-        };
-        assert_eq!(
-            alerts_of(vec![node(NodeState::Up, 0)], &facts),
-            ["balancer-down - haproxy-2 runs but does not answer"]
-        );
     }
 }

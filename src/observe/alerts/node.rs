@@ -1,27 +1,35 @@
 //! A node that does not serve although no order says so.
 
-use super::{Failure, NodeFacts, about};
+use super::{Case, Failure, NodeFacts, about};
 use crate::api::{Alert, AlertKind, FailoverCause, Node, NodeState};
 use crate::profile::Targets;
 
-/// The alerts about the node.
-pub(super) fn alerts(targets: &Targets, node: &Node, facts: &NodeFacts) -> Vec<Alert> {
+/// Nodes in trouble, and clients that wait for another node.
+pub(super) fn trouble(case: &Case) -> Vec<Alert> {
+    let nodes = case.status.nodes.iter().enumerate();
+    let facts = |index| case.facts.nodes.get(index).cloned().unwrap_or_default();
+    nodes
+        .flat_map(|(index, node)| of_node(case.targets, node, &facts(index)))
+        .collect()
+}
+
+// Private
+
+fn of_node(targets: &Targets, node: &Node, facts: &NodeFacts) -> Vec<Alert> {
     let overdue = facts.failure.as_ref().is_some_and(|failure| failure.is_overdue);
     let overdue = overdue.then(|| {
         let limit = targets.failover_alert;
         let message = format!("its clients were not served elsewhere within {limit}");
         (AlertKind::FailoverOverdue, message)
     });
-    trouble(node, facts)
+    what_is_wrong(node, facts)
         .into_iter()
         .chain(overdue)
         .map(|(kind, message)| about(kind, &node.name, message))
         .collect()
 }
 
-// Private
-
-fn trouble(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
+fn what_is_wrong(node: &Node, facts: &NodeFacts) -> Option<(AlertKind, String)> {
     let because = |text: &str| with(text, node.reason.as_deref());
     match (node.state, &facts.failure) {
         _ if facts.is_set_outside => Some((AlertKind::NodeSetOutside, because("is not served as ordered"))),
