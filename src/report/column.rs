@@ -1,23 +1,16 @@
 //! Pads texts to one width, without counting colour.
 
+use console::{Alignment, measure_text_width, pad_str};
+
 /// Pads every text with spaces to the width of the longest.
 pub(super) fn align(texts: &[String]) -> Vec<String> {
-    let widest = texts.iter().map(|text| width(text)).max().unwrap_or(0);
-    let pad = |text: &String| format!("{text}{}", " ".repeat(widest - width(text)));
+    let widest = texts
+        .iter()
+        .map(|text| measure_text_width(text))
+        .max()
+        .unwrap_or(0);
+    let pad = |text: &String| pad_str(text, widest, Alignment::Left, None).into_owned();
     texts.iter().map(pad).collect()
-}
-
-// Private
-
-/// The number of visible characters: escape sequences of [`paint`](super::style) do not count.
-fn width(text: &str) -> usize {
-    let mut escaped = false;
-    let takes_room = |c: &char| {
-        let inside = escaped || *c == '\x1b';
-        escaped = inside && *c != 'm';
-        !inside
-    };
-    text.chars().filter(takes_room).count()
 }
 
 #[cfg(test)]
@@ -27,8 +20,7 @@ mod tests {
 
     #[test]
     fn colour_takes_no_room() {
-        assert_eq!(width(&style::red("✗ down")), 6);
-        let aligned = align(&["a".to_owned(), style::green("abc")]);
-        assert_eq!(aligned, ["a  ".to_owned(), style::green("abc")]);
+        let aligned = align(&["✗ a".to_owned(), style::green("abcd")]);
+        assert_eq!(aligned, ["✗ a ".to_owned(), style::green("abcd")]);
     }
 }
