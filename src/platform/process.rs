@@ -9,6 +9,7 @@ use std::str::SplitAsciiWhitespace;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use rustix::process::{PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
 
@@ -164,18 +165,12 @@ pub(super) fn fields_after_name(stat: &str) -> Option<SplitAsciiWhitespace<'_>> 
 
 // Private
 
-#[expect(unsafe_code, reason = "pidfd_open has no wrapper in nix or std")]
+#[expect(unsafe_code, reason = "tokio wants a promise that the descriptor stays open")]
 fn open_pidfd(pid: u32) -> io::Result<AsyncFd<OwnedFd>> {
-    use std::os::fd::FromRawFd;
-
-    // SAFETY: pidfd_open takes two integers, touches no memory, and gives a new descriptor that nobody else owns.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.cast_signed(), 0) };
-    let fd = Errno::result(fd)?;
-    #[expect(clippy::cast_possible_truncation, reason = "descriptors are ints")]
-    // SAFETY: the descriptor was just made, and is owned by nobody else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).ok_or(Errno::ESRCH)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     // SAFETY: `OwnedFd` keeps its descriptor open and unchanged until it is dropped.
-    Ok(unsafe { AsyncFd::register_with_interest(fd, tokio::io::Interest::READABLE) }?)
+    Ok(unsafe { AsyncFd::register_with_interest(pidfd, tokio::io::Interest::READABLE) }?)
 }
 
 fn gone_is_fine(result: nix::Result<()>) -> io::Result<()> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::param::{clock_ticks_per_second, page_size};
+
 use super::process::{Identity, fields_after_name};
 
 /// What a process has used until one moment.
@@ -31,8 +33,8 @@ impl Usage {
 pub fn usage(pid: u32) -> Option<Usage> {
     parse(
         &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
-        setting(libc::_SC_CLK_TCK),
-        setting(libc::_SC_PAGESIZE),
+        clock_ticks_per_second(),
+        page_size() as u64,
     )
 }
 
@@ -41,7 +43,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
 pub fn age(process: Identity) -> Option<Duration> {
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let uptime: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    let started = ticks(process.start_time, setting(libc::_SC_CLK_TCK));
+    let started = ticks(process.start_time, clock_ticks_per_second());
     Some(Duration::try_from_secs_f64(uptime).ok()?.saturating_sub(started))
 }
 
@@ -62,16 +64,6 @@ fn ticks(ticks: u64, per_second: u64) -> Duration {
     let per_second = per_second.max(1);
     let nanoseconds = (ticks % per_second).saturating_mul(1_000_000_000) / per_second;
     Duration::from_secs(ticks / per_second) + Duration::from_nanos(nanoseconds)
-}
-
-#[expect(
-    unsafe_code,
-    reason = "sysconf has no wrapper in std, and none in the parts of nix in use"
-)]
-fn setting(name: libc::c_int) -> u64 {
-    // SAFETY: sysconf takes an integer, touches no memory of ours, and gives an integer.
-    let value = unsafe { libc::sysconf(name) };
-    u64::try_from(value).unwrap_or(1)
 }
 
 #[cfg(test)]
