@@ -4,16 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 use super::{UnitError, scalar_unit};
 
 const EXPECTED: &str = "a network such as `10.0.0.0/8` or `fd00::/8`, with nothing set behind its prefix";
 
 /// Every address that begins with the same bits; a bare address is a network of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 scalar_unit!(
     Network,
@@ -22,22 +21,16 @@ scalar_unit!(
 );
 
 impl Network {
-    /// Its lowest address.
-    #[must_use]
-    pub const fn address(self) -> IpAddr {
-        self.address
-    }
-
     /// How many leading bits its addresses share: 0 to 32, of IPv6 to 128.
     #[must_use]
-    pub const fn prefix(self) -> u8 {
-        self.prefix
+    pub fn prefix(self) -> u8 {
+        self.0.prefix_len()
     }
 
     /// Whether `address` is one of its own; IPv4 and IPv6 never contain each other.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4() && leading(address, self.prefix) == bits(self.address)
+        self.0.contains(&address)
     }
 }
 
@@ -46,53 +39,32 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Network, UnitError> {
         let error = || UnitError::new(text, EXPECTED);
-        let (address, prefix) = match text.trim().split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text.trim(), None),
-        };
+        let text = text.trim();
+        let address = text.split_once('/').map_or(text, |(address, _)| address);
+        // `IpNet` takes `010.0.0.0`, which is octal to others; `IpAddr` does not.
         let address: IpAddr = address.parse().map_err(|_| error())?;
-        let prefix = match prefix {
-            Some(prefix) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => {
-                prefix.parse().map_err(|_| error())?
-            }
-            Some(_) => return Err(error()),
-            None => width(address),
+        let network = if text.contains('/') {
+            text.parse()
+        } else {
+            Ok(address.into())
         };
-        if prefix > width(address) || leading(address, prefix) != bits(address) {
-            return Err(error());
+        let network: IpNet = network.map_err(|_| error())?;
+        if network.trunc() == network {
+            Ok(Network(network))
+        } else {
+            Err(error())
         }
-        Ok(Network { address, prefix })
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.prefix == width(self.address) {
-            self.address.fmt(f)
+        if self.prefix() == self.0.max_prefix_len() {
+            self.0.addr().fmt(f)
         } else {
-            write!(f, "{}/{}", self.address, self.prefix)
+            self.0.fmt(f)
         }
     }
-}
-
-// Private
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-/// The address, shifted to the left end of 128 bits.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-/// The first `prefix` bits of the address; the others are zero.
-fn leading(address: IpAddr, prefix: u8) -> u128 {
-    let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-    bits(address) & mask
 }
 
 #[cfg(test)]
@@ -140,6 +112,7 @@ mod tests {
             "10.0.0.0/33",
             "10.0.0.0/+8",
             "10.0.0.1/8",
+            "010.0.0.0/8",
             "fd00::/129",
             "localhost",
         ] {
