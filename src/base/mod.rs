@@ -1,5 +1,6 @@
 //! What every module may use: units, statistics, the end of a process, and its log.
 
+pub mod prometheus;
 pub mod shutdown;
 pub mod stats;
 pub mod telemetry;

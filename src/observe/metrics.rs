@@ -1,13 +1,13 @@
 //! The supervisor's metrics in the Prometheus text format.
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>)
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Display;
 
 use crate::api::{Alert, AlertKind, BalancerState, Health, Node, NodeState};
+use crate::base::prometheus;
 use crate::erlang::distribution::Vitals;
 
-/// The text format's media type.
+/// The media type of the page.
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every metric of one moment.
@@ -88,23 +88,23 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _infallible = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        prometheus::head(&mut self.text, name, kind, help);
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels = [&[("cluster", self.cluster)], labels].concat();
+        prometheus::sample(&mut self.text, name, &labels, value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, "gauge", help);
-        let _infallible = writeln!(self.text, "{name}{{cluster=\"{}\"}} {value}", self.cluster);
+        self.sample(name, &[], value);
     }
 
     fn per_node(&mut self, name: &str, kind: &str, help: &str, nodes: &[Node], value: impl Fn(&Node) -> u64) {
         self.head(name, kind, help);
         for node in nodes {
-            let (cluster, label) = (self.cluster, &node.name);
-            let _infallible = writeln!(
-                self.text,
-                "{name}{{cluster=\"{cluster}\",node=\"{label}\"}} {}",
-                value(node)
-            );
+            self.sample(name, &[("node", &node.name)], value(node));
         }
     }
 
@@ -118,12 +118,8 @@ impl Page<'_> {
         );
         for node in nodes {
             for state in NodeState::ALL {
-                let (cluster, label, is) = (self.cluster, &node.name, u8::from(node.state == state));
-                let _infallible = writeln!(
-                    self.text,
-                    "{name}{{cluster=\"{cluster}\",node=\"{label}\",state=\"{}\"}} {is}",
-                    state.name()
-                );
+                let labels = [("node", node.name.as_str()), ("state", state.name())];
+                self.sample(name, &labels, u8::from(node.state == state));
             }
         }
     }
@@ -143,11 +139,7 @@ impl Page<'_> {
             "Alerts by kind and node; alerts about the whole cluster have no node.",
         );
         for ((kind, node), count) in counts {
-            let (cluster, kind) = (self.cluster, kind.name());
-            let _infallible = writeln!(
-                self.text,
-                "{name}{{cluster=\"{cluster}\",kind=\"{kind}\",node=\"{node}\"}} {count}"
-            );
+            self.sample(name, &[("kind", kind.name()), ("node", node)], count);
         }
     }
 
@@ -173,11 +165,7 @@ impl Page<'_> {
             let name = format!("clusterctl_node_erlang_{name}");
             self.head(&name, "gauge", help);
             for (node, vitals) in &beams {
-                let (cluster, label, value) = (self.cluster, &node.name, value(vitals));
-                let _infallible = writeln!(
-                    self.text,
-                    "{name}{{cluster=\"{cluster}\",node=\"{label}\"}} {value}"
-                );
+                self.sample(&name, &[("node", &node.name)], value(vitals));
             }
         }
     }
@@ -192,11 +180,8 @@ impl Page<'_> {
         );
         for node in &health.latency.nodes {
             for (quantile, millis) in [("0.5", node.p50_ms), ("0.99", node.p99_ms)] {
-                let (cluster, label, seconds) = (self.cluster, &node.name, millis / 1_000.0);
-                let _infallible = writeln!(
-                    self.text,
-                    "{name}{{cluster=\"{cluster}\",node=\"{label}\",quantile=\"{quantile}\"}} {seconds}"
-                );
+                let labels = [("node", node.name.as_str()), ("quantile", quantile)];
+                self.sample(name, &labels, millis / 1_000.0);
             }
         }
     }

@@ -1,15 +1,14 @@
 //! `/metrics`: the figures under the names that HAProxy's own exporter gives them.
 
-use std::fmt::Write as _;
-
 use super::super::columns::{self, BackendRow, Column, Row, ServerRow};
-use super::super::figures::{BackendFigures, CheckFigures, Proxies};
+use super::super::figures::{BackendFigures, CheckFigures, Proxies, TableFigures};
 use super::super::info::{FIGURES, VERSION};
 use super::super::metric::{Kind, Owner};
 use super::super::state;
 use super::super::subject::Subject;
 use super::super::value::Value;
 use super::answer::Page;
+use crate::base::prometheus::{head, sample};
 
 /// In HAProxy's order.
 const SERVER_STATES: [&str; 5] = ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
@@ -103,11 +102,11 @@ fn process<S: Subject>(plane: &S, text: &mut String) {
             continue;
         };
         let name = format!("haproxy_process_{}", metric.name);
-        head(&name, figure.help, metric.kind, text);
+        head(text, &name, metric.kind.word(), figure.help);
         if metric.name == "build_info" {
-            let _infallible = writeln!(text, "{name}{{version=\"{VERSION}\"}} 1");
+            sample(text, &name, &[("version", VERSION)], 1);
         } else {
-            let _infallible = writeln!(text, "{name} {}", number(&figure.value(&figures), metric.kind));
+            sample(text, &name, &[], number(&figure.value(&figures), metric.kind));
         }
     }
 }
@@ -123,37 +122,39 @@ fn owned(owner: Owner, prefix: &str, rows: &[Row<'_>], text: &mut String) {
         for row in rows {
             for (label, value) in samples(column, row, metric.kind) {
                 if !told {
-                    head(&name, metric.help.unwrap_or(column.help), metric.kind, text);
+                    let help = metric.help.unwrap_or(column.help);
+                    head(text, &name, metric.kind.word(), help);
                     told = true;
                 }
-                let _infallible = writeln!(text, "{name}{{{}}} {value}", labels(row, label));
+                let labels: Vec<_> = owners(row).into_iter().chain(label).collect();
+                sample(text, &name, &labels, value);
             }
         }
     }
 }
 
 fn tables<S: Subject>(plane: &S, text: &mut String) {
+    type Value = fn(&TableFigures) -> u64;
+    let metrics: [(&str, &str, Value); 2] = [
+        ("haproxy_sticktable_size", "Stick table size.", |table| table.size),
+        (
+            "haproxy_sticktable_used",
+            "Number of entries used in this stick table.",
+            |table| table.used,
+        ),
+    ];
     let tables = plane.tables();
-    for (name, help) in [
-        ("size", "Stick table size."),
-        ("used", "Number of entries used in this stick table."),
-    ] {
-        for (index, table) in tables.iter().rev().enumerate() {
-            if index == 0 {
-                head(&format!("haproxy_sticktable_{name}"), help, Kind::Gauge, text);
-            }
-            let value = if name == "size" { table.size } else { table.used };
-            let owner = escaped(&table.name);
-            let _infallible = writeln!(
+    for (name, help, value) in metrics.iter().filter(|_| !tables.is_empty()) {
+        head(text, name, Kind::Gauge.word(), help);
+        for table in tables.iter().rev() {
+            sample(
                 text,
-                "haproxy_sticktable_{name}{{name=\"{owner}\",type=\"ipv6\"}} {value}"
+                name,
+                &[("name", &table.name), ("type", "ipv6")],
+                value(table),
             );
         }
     }
-}
-
-fn head(name: &str, help: &str, kind: Kind, text: &mut String) {
-    let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.word());
 }
 
 /// What a column is for a row; states are a sample for each that there is.
@@ -231,27 +232,13 @@ fn number(value: &Value, kind: Kind) -> String {
     }
 }
 
-fn labels(row: &Row<'_>, label: Option<(&str, &str)>) -> String {
-    let mut labels = match row {
-        Row::Frontend(it) => format!("proxy=\"{}\"", escaped(&it.name)),
-        Row::Backend(it) => format!("proxy=\"{}\"", escaped(&it.backend.name)),
-        Row::Server(it) => format!(
-            "proxy=\"{}\",server=\"{}\"",
-            escaped(&it.backend.name),
-            escaped(&it.server.name)
-        ),
-    };
-    if let Some((name, value)) = label {
-        let _infallible = write!(labels, ",{name}=\"{value}\"");
+/// The labels that say whose sample it is.
+fn owners<'a>(row: &Row<'a>) -> Vec<(&'static str, &'a str)> {
+    match row {
+        Row::Frontend(it) => vec![("proxy", &it.name)],
+        Row::Backend(it) => vec![("proxy", &it.backend.name)],
+        Row::Server(it) => vec![("proxy", &it.backend.name), ("server", &it.server.name)],
     }
-    labels
-}
-
-fn escaped(label: &str) -> String {
-    label
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
 
 const fn backend(backend: &BackendFigures) -> Row<'_> {
