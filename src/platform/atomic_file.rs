@@ -35,10 +35,11 @@ pub fn unfinished(path: &Path) -> PathBuf {
 // Private
 
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    // An unfinished file of before may have a mode that cannot be opened for writing.
+    let _gone_or_not = fs::remove_file(path);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(mode);
-    let mut file = options.open(path)?;
-    // The umask may have taken some of it, and an unfinished file of before has a mode of its own.
+    let mut file = options.write(true).create_new(true).mode(mode).open(path)?;
+    // The umask may have taken some of it.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_data()

@@ -21,8 +21,7 @@ pub use target::target;
 
 use code::NODE;
 
-use crate::erlang::distribution::{HomeError, settle};
-use crate::erlang::otp::{CodeError, Otp, OtpError};
+use crate::erlang::otp::{CodeError, HomeError, Otp, OtpError, settle};
 use crate::platform::RunDir;
 use crate::profile::Binaries;
 

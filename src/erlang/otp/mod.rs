@@ -9,7 +9,9 @@
 
 mod code;
 mod find;
+mod home;
 pub mod mesh;
 
 pub use code::{Code, CodeError};
 pub use find::{Otp, OtpError, undisturbed};
+pub use home::{HomeError, settle};

@@ -4,14 +4,18 @@
 //! becomes a command line. From `$HOME/.erlang.cookie` Erlang takes it where only its owner can read it.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use crate::platform::atomic_file;
 
 /// Where Erlang looks for it.
 const FILE: &str = ".erlang.cookie";
 /// Random bytes of a cookie; it has twice as many characters.
 const COOKIE: usize = 32;
+/// Erlang accepts no cookie that others could read.
+const COOKIE_MODE: u32 = 0o400;
 
 /// A home that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +52,7 @@ pub fn settle(home: &Path) -> Result<String, HomeError> {
         Ok(cookie) => Ok(cookie.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let cookie = random()?;
-            write(&path, &cookie).map_err(unwritable(&path))?;
+            atomic_file::replace(&path, cookie.as_bytes(), COOKIE_MODE).map_err(unwritable(&path))?;
             Ok(cookie)
         }
         Err(source) => Err(unwritable(&path)(source)),
@@ -64,20 +68,6 @@ fn random() -> Result<String, getrandom::Error> {
     }
     let [first, second] = halves.map(u128::from_ne_bytes);
     Ok(format!("{first:032x}{second:032x}"))
-}
-
-/// Writes it whole or not at all. Erlang accepts no cookie that others could read.
-fn write(path: &Path, cookie: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    // One that was left half-written cannot be opened for writing.
-    let _gone_or_not = fs::remove_file(&new);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o400)
-        .open(&new)?;
-    file.write_all(cookie.as_bytes())?;
-    fs::rename(&new, path)
 }
 
 #[cfg(test)]
