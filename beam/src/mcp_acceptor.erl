@@ -1,17 +1,18 @@
-%% Takes connections from a listener, one after the other, and gives each to a process of its own.
+%% Accepts connections of a listener, one after the other, and gives each to a process of its own.
 -module(mcp_acceptor).
 
 -export([start_link/2]).
 -export([init/2, accept/2]).
 
-%% How long to wait when there is no descriptor for one more, in milliseconds. Clients wait in the kernel's queue meanwhile.
+%% The pause when no descriptor is free, in milliseconds. Meanwhile clients wait in the kernel's
+%% queue.
 -define(PAUSE, 50).
 
 -spec start_link(gen_tcp:socket(), pid()) -> {ok, pid()}.
 start_link(Listener, Supervisor) ->
     {ok, proc_lib:spawn_link(?MODULE, init, [Listener, Supervisor])}.
 
-%% Asked for here and not before: a supervisor that starts us answers nobody.
+%% Requested here and not before: a supervisor that is starting this process cannot answer.
 init(Listener, Supervisor) -> accept(Listener, mcp_connection_sup:beside(Supervisor)).
 
 %% Private
@@ -22,7 +23,7 @@ accept(Listener, Connections) ->
 
 take({ok, Socket}, Connections) ->
     {ok, Pid} = supervisor:start_child(Connections, []),
-    %% One that is gone already ends its process when that looks at it.
+    %% A connection that has already ended makes its process exit when it looks at the socket.
     _ = gen_tcp:controlling_process(Socket, Pid),
     Pid ! {serve, Socket};
 take({error, closed}, _Connections) ->

@@ -1,4 +1,5 @@
-%% The connections of one listener. One that ends is gone; its client may come again.
+%% The connections of one listener. A connection that ends is not restarted; its client may
+%% reconnect.
 -module(mcp_connection_sup).
 -behaviour(supervisor).
 
@@ -8,7 +9,7 @@
 -spec start_link(module()) -> supervisor:startlink_ret().
 start_link(Module) -> supervisor:start_link(?MODULE, Module).
 
-%% That of the listener supervised by Listener.
+%% The supervisor of the connections of the listener that Listener supervises.
 -spec beside(pid()) -> pid().
 beside(Listener) ->
     {connections, Pid, _, _} = lists:keyfind(connections, 1, supervisor:which_children(Listener)),

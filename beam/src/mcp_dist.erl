@@ -1,12 +1,13 @@
-%% The distribution over TCP, as OTP has it, with a look at whoever connects before OTP takes him seriously. Anybody on this
-%% machine can connect, and it is before the cookie is asked for that OTP 25 makes an atom of the name that he gives: of one
-%% that is too long it cannot, and then the whole node ends, as it does when there are too many atoms. It ends, too, where a
-%% connection cannot be accepted because there is no descriptor left.
+%% The distribution over TCP, as in OTP, with a check of each peer before OTP handles it. Every user
+%% of this machine can connect, and OTP 25 makes an atom of the peer's name before it checks the
+%% cookie: a name that is too long crashes the whole node, and so do too many atoms. The node also
+%% crashes if a connection cannot be accepted because no descriptor is free.
 %%
 %% `erl -proto_dist mcp`
 %%
-%% net_kernel and whoever accepts speak as the documentation of alternative carriers says: {accept, ..} there,
-%% {Kernel, controller, Pid} back, {self(), controller} to that one.
+%% net_kernel and the acceptor exchange the messages of the documentation of alternative carriers:
+%% {accept, ..} to it, {Kernel, controller, Pid} back, {self(), controller} to the accepting
+%% process.
 -module(mcp_dist).
 
 -export([listen/1, listen/2, accept/1, accept_connection/5, setup/5, close/1, select/1, address/0, is_node_name/1,
@@ -15,13 +16,13 @@
 
 %% How long the first packet may take, in milliseconds: as long as OTP waits for it.
 -define(PATIENCE, 7000).
-%% How long to wait when there is no descriptor for one more.
+%% The pause when no descriptor is free.
 -define(PAUSE, 50).
-%% The longest name, in bytes: with what OTP may put before it, it has to become an atom.
+%% The longest name, in bytes: with the prefix that OTP may add, it must fit into an atom.
 -define(MAX_NAME, 200).
-%% So many that have not said anything yet may be connected: each has a descriptor.
+%% The most peers that have not sent anything yet: each has a descriptor.
 -define(MAX_SILENT, 64).
-%% So many names that this node has never heard of are taken seriously.
+%% The most names that are new to this node.
 -define(MAX_STRANGERS, 1000).
 
 listen(Name) -> inet_tcp_dist:listen(Name).
@@ -68,7 +69,7 @@ accept_all(Kernel, Listener) ->
     end,
     ?MODULE:accept_all(Kernel, Listener).
 
-%% At one of them. Nothing is lost: what was read is put back.
+%% Peeks at the first bytes. Nothing is lost: what was read is put back.
 look(Kernel) ->
     receive {_Acceptor, Socket} ->
         Said = inet_tcp:recv(Socket, 0, ?PATIENCE),
@@ -95,7 +96,7 @@ hand_over(Kernel, Socket) ->
         {Kernel, unsupported_protocol} -> exit(unsupported_protocol)
     end.
 
-%% Of the two that a handshake may begin with, the older and the newer one.
+%% A handshake begins with one of two messages, the older or the newer one.
 is_harmless(<<$n, _Version:16, _Flags:32, Name/binary>>) -> is_name(Name) andalso is_welcome(Name);
 is_harmless(<<$N, _Flags:64, _Creation:32, Size:16, Name:Size/binary, _/binary>>) ->
     is_name(Name) andalso is_welcome(Name);
@@ -103,12 +104,12 @@ is_harmless(_) -> false.
 
 is_name(Name) -> byte_size(Name) =< ?MAX_NAME andalso << <<C>> || <<C>> <= Name, C > $\s, C < 127 >> =:= Name.
 
-%% Members are always, and whoever was here before.
+%% Members are always welcome, and so are names that were here before.
 is_welcome(Name) ->
     try is_atom(binary_to_existing_atom(Name))
     catch error:badarg ->
         Count = count(strangers, 1),
-        _ = [logger:warning("no more nodes of new names are met: there were ~b", [?MAX_STRANGERS])
+        _ = [logger:warning("nodes with new names are refused from now on: there were ~b", [?MAX_STRANGERS])
              || Count =:= ?MAX_STRANGERS + 1],
         Count =< ?MAX_STRANGERS
     end.

@@ -1,5 +1,5 @@
-%% Tells which node listens at which port, in place of epmd: nothing of ours runs beside the nodes, nothing listens on
-%% every address, and two clusters may have nodes of the same names.
+%% Knows the port of each node, in place of epmd: no extra process runs beside the nodes, no port is
+%% open on every address, and two clusters may have nodes with the same names.
 %%
 %% `erl -start_epmd false -epmd_module mcp_epmd -mcp_port erlmcp1 9101 -mcp_port erlmcp2 9102 ..`
 -module(mcp_epmd).
@@ -7,14 +7,14 @@
 -export([start_link/0, register_node/2, register_node/3, listen_port_please/2, port_please/2, port_please/3,
          address_please/3, names/1]).
 
-%% Of the distribution protocol, since OTP 23.
+%% The version of the distribution protocol, since OTP 23.
 -define(VERSION, 6).
 
 start_link() -> ignore.
 
 register_node(Name, Port) -> register_node(Name, Port, inet).
 
-%% A node that was restarted is another one: it has another creation.
+%% A restarted node is a different node: it has another creation.
 register_node(_Name, _Port, _Family) -> {ok, 3 + rand:uniform(16#fffffff0)}.
 
 listen_port_please(Name, _Host) ->

@@ -1,12 +1,12 @@
-%% One client over HTTP/1.1: GET /health, and MCP by POST /mcp. An answer is never a stream of events, so GET /mcp is not
-%% for us: the specification allows that.
+%% One client over HTTP/1.1: GET /health, and MCP by POST /mcp. An answer is never a stream of
+%% events, so GET /mcp is not supported: the specification allows that.
 -module(mcp_http).
 
 -export([start_link/0, socket_options/0]).
 -export([init/0, serve/2]).
 
-%% For a header, and between two requests: longer than balancers keep idle connections. The same for those that have no
-%% place. In milliseconds.
+%% The time for a header, and between two requests, in milliseconds: longer than balancers keep idle
+%% connections. A shorter time for clients without a place.
 -define(HEADER_TIMEOUT, 75000).
 -define(BEYOND_TIMEOUT, 2000).
 
@@ -24,7 +24,8 @@ init() ->
         end
     end.
 
-%% Answers requests until there are no more. Who is beyond the node's limit only gets to know that, and how the node is.
+%% Answers requests until there are no more. A client beyond the node's limit gets only that error,
+%% and the node's health.
 serve(Socket, none) -> gen_tcp:close(Socket);
 serve(Socket, Place) ->
     case mcp_request:head(Socket, patience(Place)) of
@@ -45,7 +46,7 @@ serve(Socket, Place) ->
 patience(place) -> ?HEADER_TIMEOUT;
 patience(beyond) -> ?BEYOND_TIMEOUT.
 
-%% What was sent is read before the connection is over.
+%% Reads what the client has sent before the connection is closed.
 finish(Socket) ->
     _ = gen_tcp:shutdown(Socket, write),
     _ = inet:setopts(Socket, [{packet, raw}]),
@@ -54,12 +55,13 @@ finish(Socket) ->
 
 %% Private: answering
 
-%% Status, headers, body, and whether nothing may follow: a body that was not read stands where the next request would.
+%% Status, headers, body, and whether the connection must close: an unread body is where the next
+%% request would begin.
 respond(Socket, #{method := Method, path := Path} = Request, Place) ->
     MayAsk = not mcp_request:has_header(<<"origin">>, Request)
         orelse mcp_origin:may_ask(mcp_request:header(<<"origin">>, Request)),
     case {Path, Method} of
-        _ when not MayAsk -> {403, [], problem("pages of this origin may not ask"), true};
+        _ when not MayAsk -> {403, [], problem("requests from pages of this origin are not allowed"), true};
         {<<"/health">>, 'GET'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, 'HEAD'} -> {200, [], health(), mcp_request:has_body(Request)};
         {<<"/health">>, _} -> not_allowed("GET, HEAD");
@@ -71,7 +73,7 @@ respond(Socket, #{method := Method, path := Path} = Request, Place) ->
         _ -> {404, [], nothing_at(Path), mcp_request:has_body(Request)}
     end.
 
-nothing_at(Path) -> mcp_json:encode(#{error => <<"nothing is at ", (shown(Path))/binary>>}).
+nothing_at(Path) -> mcp_json:encode(#{error => <<"no such path: ", (shown(Path))/binary>>}).
 
 shown(Path) -> << <<C>> || <<C>> <= binary:part(Path, 0, min(byte_size(Path), 100)), C > $\s, C < 127 >>.
 
@@ -90,7 +92,7 @@ post(Socket, Request) ->
     IsVersion = Version =:= <<>> orelse mcp_rpc:is_version(Version),
     case session(Request) of
         unknown -> {404, [], no_session(), true};
-        _ when not IsVersion -> {400, [], problem("MCP-Protocol-Version: not a version that is spoken here"), true};
+        _ when not IsVersion -> {400, [], problem("MCP-Protocol-Version: not a supported version"), true};
         _ when not IsJson -> {415, [], problem("Content-Type: not application/json"), true};
         Session ->
             case mcp_request:body(Socket, Request) of
@@ -123,9 +125,9 @@ session(#{headers := #{<<"mcp-session-id">> := Session}}) ->
     end;
 session(_Request) -> none.
 
-no_session() -> mcp_rpc:refusal(no_session, "no such session: initialize anew").
+no_session() -> mcp_rpc:refusal(no_session, "no such session: initialize again").
 
-%% Clients of MCP read errors of JSON-RPC, whatever the status.
+%% Clients of MCP read JSON-RPC errors with any status.
 problem(Why) -> mcp_rpc:refusal(invalid_request, Why).
 
 %% Private: writing

@@ -1,5 +1,5 @@
-%% JSON (RFC 8259). Objects are maps with binaries for keys; strings are binaries of UTF-8; nothing becomes an atom but
-%% true, false and null. OTP has a `json` of its own since 27; this one also works before.
+%% JSON (RFC 8259). Objects are maps with binaries as keys; strings are UTF-8 binaries; only true,
+%% false and null become atoms. OTP has its own `json` since 27; this one also works before.
 -module(mcp_json).
 
 -export([decode/1, encode/1]).
@@ -7,15 +7,15 @@
 -type json() :: #{binary() => json()} | [json()] | binary() | number() | boolean() | null.
 -export_type([json/0]).
 
-%% How deep values may be nested.
+%% The deepest nesting of values.
 -define(MAX_DEPTH, 128).
-%% How long a number may be written: reading longer ones takes time with the square of it.
+%% The longest number: the time to parse longer ones grows with the square of their length.
 -define(MAX_NUMBER, 400).
 
 -define(IS_SPACE(C), (C =:= $\s orelse C =:= $\n orelse C =:= $\t orelse C =:= $\r)).
 -define(IS_DIGIT(C), (C >= $0 andalso C =< $9)).
 
-%% Reads one text; the error says why it is none, and at which byte.
+%% Parses one text; an error has the reason and the byte position.
 -spec decode(binary()) -> {ok, json()} | {error, iodata()}.
 decode(Text) ->
     try value(skip(Text), 0) of
@@ -66,7 +66,7 @@ object(<<$", Rest/binary>>, Depth, Members) ->
     end;
 object(Left, _, _) -> throw({"no key", Left}).
 
-%% After a comma there is one more.
+%% After a comma one more member is required.
 member(<<$", _/binary>> = Left) -> Left;
 member(Left) -> throw({"no key", Left}).
 
@@ -85,7 +85,8 @@ array_on(Left, Depth, Elements) -> array(Left, Depth, Elements).
 expect(C, <<C, Rest/binary>>) -> Rest;
 expect(C, Left) -> throw({["no `", C, $`], Left}).
 
-%% The string that begins at Start: Size bytes of it are as they are, and Parts came before it, last first.
+%% The string that begins at Start: Size bytes of it need no change, and Parts precede it, last
+%% first.
 text(<<$", Rest/binary>>, Start, Size, Parts) ->
     {iolist_to_binary(lists:reverse(Parts, [binary:part(Start, 0, Size)])), Rest};
 text(<<$\\, Rest/binary>>, Start, Size, Parts) ->
@@ -122,7 +123,7 @@ escape(<<C, Rest/binary>> = Left) ->
         $n -> {<<$\n>>, Rest};
         $r -> {<<$\r>>, Rest};
         $t -> {<<$\t>>, Rest};
-        _ -> throw({"no escape", Left})
+        _ -> throw({"not a valid escape", Left})
     end;
 escape(<<>>) -> throw({"a string without end", <<>>}).
 
@@ -130,10 +131,10 @@ unit(Hex, Left) ->
     IsHex = fun(C) -> ?IS_DIGIT(C) orelse (C >= $a andalso C =< $f) orelse (C >= $A andalso C =< $F) end,
     case lists:all(IsHex, binary_to_list(Hex)) of
         true -> binary_to_integer(Hex, 16);
-        false -> throw({"no escape", Left})
+        false -> throw({"not a valid escape", Left})
     end.
 
-%% -? digits without a needless zero, then a fraction, then an exponent.
+%% -? digits without a leading zero, then a fraction, then an exponent.
 number(Left) ->
     {Integer, AfterInteger} = integer(Left),
     {Fraction, AfterFraction} = fraction(AfterInteger),

@@ -1,22 +1,22 @@
-%% One listener: its socket, those who accept on it, and the connections that they have accepted.
+%% One listener: its socket, its acceptors, and the connections that they have accepted.
 -module(mcp_listener_sup).
 -behaviour(supervisor).
 
 -export([start_link/2]).
 -export([init/1]).
 
-%% Two for each scheduler that most machines have: accepting is never what a client waits for.
+%% Two for each scheduler of most machines: clients never wait for an acceptor.
 -define(ACCEPTORS, 16).
-%% What the kernel keeps for us meanwhile.
+%% The length of the kernel's accept queue.
 -define(BACKLOG, 4096).
-%% How long a client may refuse to take what it has asked for, in milliseconds.
+%% How long a client may refuse to read its answers, in milliseconds.
 -define(SEND_TIMEOUT, 30000).
 
 %% Listens at Address; each connection becomes a process of Module.
 -spec start_link(module(), {inet:ip_address(), inet:port_number()}) -> supervisor:startlink_ret().
 start_link(Module, Address) -> supervisor:start_link(?MODULE, {Module, Address}).
 
-%% The supervisor owns the socket: it is closed with it, and with nothing less.
+%% The supervisor owns the socket, which therefore stays open until the supervisor ends.
 init({Module, {Ip, Port} = Address}) ->
     Options = [binary, family(Ip), {ip, Ip}, {active, false}, {reuseaddr, true}, {backlog, ?BACKLOG},
                {nodelay, true}, {keepalive, true}, {send_timeout, ?SEND_TIMEOUT}, {send_timeout_close, true}

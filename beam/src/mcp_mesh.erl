@@ -1,14 +1,15 @@
-%% Connects this node to the others of its cluster, and again to those that come back. Who they are mcp_epmd knows.
+%% Connects this node to the others of its cluster, and again to those that return. mcp_epmd knows
+%% their names.
 -module(mcp_mesh).
 -behaviour(gen_server).
 
 -export([start/0, start_link/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
-%% Time between two looks at who is missing, in milliseconds.
+%% Time between two checks for missing nodes, in milliseconds.
 -define(LOOK, 1000).
 
-%% For `erl -run mcp_mesh`, where no supervisor of ours is.
+%% For `erl -run mcp_mesh`, on nodes without the supervisor of mcp_node.
 start() -> gen_server:start({local, ?MODULE}, ?MODULE, [], []).
 
 start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
@@ -36,7 +37,7 @@ handle_info(_Unknown, Others) -> {noreply, Others}.
 
 %% Private
 
-%% Their names are of the command line: no atom comes from the network.
+%% The names come from the command line: no atom comes from the network.
 others() ->
     [_, Host] = string:split(atom_to_list(node()), "@"),
     {ok, Names} = mcp_epmd:names(Host),

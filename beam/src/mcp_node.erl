@@ -1,4 +1,4 @@
-%% An MCP node: the application, and what it is told by the cluster's configuration.
+%% An MCP node: the application, and its part of the cluster's configuration.
 %%
 %%   mcp_node_sup (rest_for_one)
 %%   |- mcp_sessions                    sessions of clients over HTTP
@@ -17,7 +17,8 @@
                     http => {inet:ip_address(), inet:port_number()}}.
 -export_type([member/0]).
 
-%% Starts it for good: when it ends, so does the node, and when it cannot start, the node says why and ends.
+%% Starts the application permanently: when it ends, so does the node. If it cannot start, the node
+%% logs the reason and ends.
 -spec start() -> ok.
 start() ->
     ok = load_all(),
@@ -32,7 +33,7 @@ name() ->
     [Name | _] = string:split(atom_to_list(node()), "@"),
     Name.
 
-%% What the configuration says of this node.
+%% This node's part of the configuration.
 -spec here() -> member().
 here() ->
     Name = name(),
@@ -58,8 +59,8 @@ stop(_State) -> ok.
 
 %% Private
 
-%% Otherwise a module is loaded when it is called for the first time, from a file. A node that has run out of descriptors
-%% could not open it, and would die of what it wanted to log.
+%% Otherwise a module is loaded from a file on its first call. A node without a free descriptor
+%% could not open that file, and would crash while logging.
 load_all() ->
     _ = application:load(mcp_node),
     Modules = [Module || Application <- [kernel, stdlib, mcp_node],
@@ -73,7 +74,7 @@ fail(Reason) ->
     io:format(standard_error, "cannot start: ~ts~n", [reason(Reason)]),
     erlang:halt(1, [{flush, true}]).
 
-%% What a person wants to know of it: where it listens, and why it could not.
+%% The reason for people: the address of the listener, and why it could not listen.
 reason({mcp_node, {bad_return, {_, Reason}}}) -> reason(Reason);
 reason({mcp_node, {{shutdown, Reason}, _}}) -> reason(Reason);
 reason({shutdown, Reason}) -> reason(Reason);

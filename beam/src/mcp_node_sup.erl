@@ -1,4 +1,4 @@
-%% All of a node.
+%% The top supervisor of a node.
 -module(mcp_node_sup).
 -behaviour(supervisor).
 

@@ -1,14 +1,15 @@
-%% Which web pages may use a node: those of this machine.
+%% The web pages that may use a node: those of this machine.
 %%
-%% A page anywhere on the web can make its reader's browser send requests to 127.0.0.1, or to a name of its own that
-%% suddenly resolves to it (DNS rebinding). Browsers say where the page came from in `Origin`, and MCP wants it checked.
+%% A page anywhere on the web can make the browser of its reader send requests to 127.0.0.1, or to a
+%% host name of its own that suddenly resolves to it (DNS rebinding). Browsers send the origin of
+%% the page in `Origin`, and MCP requires a check.
 -module(mcp_origin).
 
 -export([may_ask/1]).
 
 -spec may_ask(binary()) -> boolean().
 may_ask(Origin) ->
-    %% OTP's parser trusts that what it reads is text.
+    %% OTP's parser accepts only text.
     case is_ascii(Origin) andalso uri_string:parse(Origin) of
         #{scheme := _, host := Host} = Uri -> not is_map_key(userinfo, Uri) andalso is_loopback(Host);
         _ -> false

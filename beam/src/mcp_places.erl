@@ -1,23 +1,23 @@
-%% How many connections there are, and how many there may be. They are counted for each kind, named by its module: when a
-%% listener begins anew, none of its connections is left, however they ended.
+%% Counts the connections, and limits them. They are counted for each kind, named by its module:
+%% when a listener restarts, its count starts at zero, however its connections ended.
 -module(mcp_places).
 
 -export([new/1, clear/1, take/1, leave/2, taken/0, complain/1]).
 
--type place() :: place        %% one of those that may be
-               | beyond       %% one of a few, to be told that there is none
+-type place() :: place        %% within the limit
+               | beyond       %% one of a few beyond it, which get an error
                | none.
 -export_type([place/0]).
 
-%% Places of each kind beyond those that may be.
+%% Places of each kind beyond the limit.
 -define(BEYOND, 32).
 
-%% Complaints are this far apart, in seconds.
+%% Time between two warnings, in seconds.
 -define(CALM, 10).
 
 -record(places, {taken, complained, maxconn}).
 
-%% For Maxconn clients.
+%% Sets the limit of client connections.
 -spec new(pos_integer()) -> ok.
 new(Maxconn) ->
     persistent_term:put(?MODULE, #places{taken = counters:new(4, [atomics]),
@@ -36,7 +36,7 @@ take(Kind) ->
     case try_take(Taken, index(Kind, place), fun taken/0, Maxconn) of
         true -> place;
         false ->
-            complain("~b connections are all that may be: more are refused", [Maxconn]),
+            complain("the limit of ~b connections is reached: more are refused", [Maxconn]),
             Index = index(Kind, beyond),
             case try_take(Taken, Index, fun() -> counters:get(Taken, Index) end, ?BEYOND) of
                 true -> beyond;
@@ -53,9 +53,9 @@ taken() ->
     Taken = (places())#places.taken,
     counters:get(Taken, index(mcp_tcp, place)) + counters:get(Taken, index(mcp_http, place)).
 
-%% Says, now and then, why no connection can be accepted.
+%% Logs, at most once per period, why no connection can be accepted.
 -spec complain(inet:posix() | system_limit) -> ok.
-complain(Reason) -> complain("cannot take more connections than ~b: ~ts", [taken(), inet:format_error(Reason)]).
+complain(Reason) -> complain("cannot accept more than ~b connections: ~ts", [taken(), inet:format_error(Reason)]).
 
 %% Private
 

@@ -1,5 +1,5 @@
-%% Reads what a client sends over HTTP/1.1. All of it is bounded: its lines, their number, their bytes and the time that they
-%% take. Erlang ends a connection with a longer line itself, without a word.
+%% Reads requests of HTTP/1.1. All input is limited: its lines, their number, their bytes and the
+%% time that they take. Erlang itself closes a connection with a longer line, without an answer.
 -module(mcp_request).
 
 -export([head/2, body/2, header/2, has_header/2, has_body/1, is_last/1, socket_options/0, lower/1]).
@@ -9,21 +9,23 @@
 -type refusal() :: {refused, Status :: 400..599, Why :: iodata()}.
 -export_type([request/0, refusal/0]).
 
-%% The longest line, all lines of a header, and how many of those, in bytes.
+%% The longest line, the most bytes of all headers, and the most headers.
 -define(MAX_LINE, 16384).
 -define(MAX_HEADER, 65536).
 -define(MAX_LINES, 100).
-%% The longest message, in bytes, and what is read of it at a time: Erlang makes room for that before it comes.
+%% The longest message, in bytes, and how much of it is read at a time: Erlang allocates that before
+%% it arrives.
 -define(MAX_MESSAGE, 16#1000000).
 -define(PART, 65536).
-%% Digits of a size.
+%% The most digits of a size.
 -define(MAX_DIGITS, 20).
-%% For a body, in milliseconds.
+%% The time for a body, in milliseconds.
 -define(BODY_TIMEOUT, 30000).
 
 socket_options() -> [{packet, http_bin}, {packet_size, ?MAX_LINE}, {recbuf, ?MAX_LINE}].
 
-%% The next request, without its body. Until it begins Timeout may pass, and then until its header is whole.
+%% The next request, without its body. Timeout applies until it begins, and again until its header
+%% is complete.
 -spec head(gen_tcp:socket(), pos_integer()) -> {ok, request()} | refusal() | gone.
 head(Socket, Timeout) ->
     _ = inet:setopts(Socket, [{packet, http_bin}]),
@@ -32,13 +34,13 @@ head(Socket, Timeout) ->
             Request = #{method => Method, path => path(Target), version => Version, headers => #{}},
             lines(Socket, Request, ?MAX_LINES, ?MAX_HEADER, deadline(Timeout));
         {ok, {http_request, _, _, _}} -> {refused, 505, "only HTTP/1.1 here"};
-        %% A line between two requests.
+        %% An empty line between two requests.
         {ok, {http_error, <<"\r\n">>}} -> head(Socket, Timeout);
-        {ok, {http_error, _}} -> {refused, 400, "no request of HTTP"};
+        {ok, {http_error, _}} -> {refused, 400, "not an HTTP request"};
         {error, _} -> gone
     end.
 
-%% The body of that request.
+%% The body of this request.
 -spec body(gen_tcp:socket(), request()) -> {ok, binary()} | refusal().
 body(Socket, #{headers := Headers}) ->
     case Headers of
@@ -53,7 +55,7 @@ body(Socket, #{headers := Headers}) ->
             end;
         #{<<"content-length">> := Text} ->
             case natural(Text) of
-                none -> {refused, 400, "Content-Length: no number"};
+                none -> {refused, 400, "Content-Length: not a number"};
                 Size when Size > ?MAX_MESSAGE -> too_large();
                 Size ->
                     go_on(Socket, Headers),
@@ -62,26 +64,26 @@ body(Socket, #{headers := Headers}) ->
         #{} -> {refused, 411, "a body needs a Content-Length"}
     end.
 
-%% Empty, if there is none.
+%% The value of a header; empty if it is missing.
 -spec header(binary(), request()) -> binary().
 header(Name, #{headers := Headers}) -> maps:get(Name, Headers, <<>>).
 
 -spec has_header(binary(), request()) -> boolean().
 has_header(Name, #{headers := Headers}) -> is_map_key(Name, Headers).
 
-%% Whether a body follows, well described or not.
+%% Whether a body follows, with a valid description or not.
 -spec has_body(request()) -> boolean().
 has_body(Request) ->
     has_header(<<"transfer-encoding">>, Request) orelse header(<<"content-length">>, Request) > <<"0">>.
 
-%% Whether the client wants no other answer on this connection.
+%% Whether the client wants no further answer on this connection.
 -spec is_last(request()) -> boolean().
 is_last(#{version := {1, 1}} = Request) ->
     Options = binary:split(lower(header(<<"connection">>, Request)), [<<",">>, <<" ">>], [global]),
     lists:member(<<"close">>, Options);
 is_last(_Request) -> true.
 
-%% Of ASCII: what came may be any bytes.
+%% Lower case for ASCII only: the input may be any bytes.
 -spec lower(binary()) -> binary().
 lower(Bytes) -> << <<(if C >= $A, C =< $Z -> C + 32; true -> C end)>> || <<C>> <= Bytes >>.
 
@@ -96,7 +98,7 @@ lines(Socket, #{headers := Headers} = Request, Lines, Room, Deadline) ->
             With = Request#{headers := with(Name, Value, Headers)},
             lines(Socket, With, Lines - 1, Room - byte_size(Name) - byte_size(Value), Deadline);
         {ok, http_eoh} -> {ok, Request};
-        {ok, {http_error, _}} -> {refused, 400, "no header of HTTP"};
+        {ok, {http_error, _}} -> {refused, 400, "not an HTTP header"};
         {error, timeout} -> {refused, 408, "the header did not come in time"};
         {error, _} -> gone
     end.
@@ -104,7 +106,7 @@ lines(Socket, #{headers := Headers} = Request, Lines, Room, Deadline) ->
 name(Field) when is_atom(Field) -> lower(atom_to_binary(Field));
 name(Field) -> lower(Field).
 
-%% One that comes again is a list, and no number or origin is one.
+%% A repeated header becomes a list, which is not a valid number or origin.
 with(Name, Value, Headers) ->
     maps:update_with(Name, fun(Before) -> <<Before/binary, ", ", Value/binary>> end, Value, Headers).
 
@@ -114,20 +116,20 @@ path(_) -> <<>>.
 
 %% Private: the body
 
-%% Tells a client that waits for it to send the body.
+%% Sends `100 Continue` to a client that waits for it.
 go_on(Socket, #{<<"expect">> := Expected}) ->
     _ = [gen_tcp:send(Socket, <<"HTTP/1.1 100 Continue\r\n\r\n">>) || lower(Expected) =:= <<"100-continue">>],
     ok;
 go_on(_Socket, #{}) -> ok.
 
-%% Each has its size before it, in hexadecimal; the last one has none. All bytes that came are one binary: chunks may be small
-%% and many.
+%% Each chunk has its size before it, in hexadecimal; the last one has size 0. All received bytes
+%% are one binary: chunks may be small and many.
 chunks(Socket, Bytes, Deadline) ->
     case line(Socket, Deadline) of
         {ok, Line} ->
             [Digits | _Extensions] = binary:split(Line, [<<";">>, <<"\r">>, <<" ">>]),
             case hexadecimal(Digits) of
-                none -> {refused, 400, "no size of a chunk"};
+                none -> {refused, 400, "not a chunk size"};
                 0 -> trailer(Socket, Bytes, ?MAX_LINES, Deadline);
                 Size when byte_size(Bytes) + Size > ?MAX_MESSAGE -> too_large();
                 Size -> chunk(Socket, Size, Bytes, Deadline)
@@ -138,11 +140,11 @@ chunks(Socket, Bytes, Deadline) ->
 chunk(Socket, Size, Bytes, Deadline) ->
     case bytes(Socket, Size + 2, [], Deadline) of
         {ok, <<Chunk:Size/binary, "\r\n">>} -> chunks(Socket, <<Bytes/binary, Chunk/binary>>, Deadline);
-        {ok, _} -> {refused, 400, "a chunk of another size than it says"};
+        {ok, _} -> {refused, 400, "a chunk that does not have the announced size"};
         Refused -> Refused
     end.
 
-%% Headers that come late are nobody's.
+%% Headers after the body are ignored.
 trailer(_Socket, _Bytes, 0, _Deadline) -> {refused, 400, "a trailer without end"};
 trailer(Socket, Bytes, Lines, Deadline) ->
     case line(Socket, Deadline) of
@@ -171,7 +173,7 @@ too_large() -> {refused, 413, io_lib:format("a message of more than ~b bytes", [
 
 %% Private: numbers and time
 
-%% The number that these digits are; none for what has a sign, or is too long to be a size.
+%% The number for these digits; none if they have a sign, or are too long for a size.
 natural(Text) -> number(Text, 10, fun(C) -> C >= $0 andalso C =< $9 end).
 
 hexadecimal(Text) ->

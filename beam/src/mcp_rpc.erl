@@ -1,21 +1,21 @@
-%% Who answers: JSON-RPC 2.0 and the methods of MCP, whatever they came in by.
+%% Answers messages: JSON-RPC 2.0 and the methods of MCP, for any transport.
 -module(mcp_rpc).
 
 -export([answer/1, refusal/2, is_version/1]).
 
 -type kind() :: welcome      %% the answer to `initialize`
               | reply        %% any other answer
-              | malformed.   %% what came is no message
+              | malformed.   %% the input is not a message
 -export_type([kind/0]).
 
 %% Oldest first.
 -define(VERSIONS, [<<"2024-11-05">>, <<"2025-03-26">>, <<"2025-06-18">>, <<"2025-11-25">>]).
 %% The most messages in one batch.
 -define(MAX_BATCH, 100).
-%% What is shown of a name that we do not know, in characters.
+%% The most characters of an unknown name in an error.
 -define(SHOWN, 100).
 
-%% What a text gets.
+%% Handles one text.
 -spec answer(binary()) -> {kind(), iodata()} | nothing.
 answer(Text) ->
     case mcp_json:decode(Text) of
@@ -27,11 +27,11 @@ answer(Text) ->
         {error, Why} -> {malformed, refusal(parse_error, ["not JSON: ", Why])}
     end.
 
-%% An error that answers nothing in particular.
+%% An error without a request.
 -spec refusal(atom(), iodata()) -> iodata().
 refusal(Code, Why) -> encode(failure(null, Code, Why)).
 
-%% Whether it is a version of MCP that we speak.
+%% Whether the version of MCP is supported.
 -spec is_version(binary()) -> boolean().
 is_version(Name) -> lists:member(Name, ?VERSIONS).
 
@@ -68,7 +68,7 @@ malformed(Message, Why) -> {malformed, failure(maps:get(<<"id">>, Message, null)
 request(Id, <<"initialize">>, #{<<"protocolVersion">> := Version}) when is_binary(Version) ->
     {welcome, success(Id, introduction(Version))};
 request(Id, <<"initialize">>, _) -> invalid(Id, "protocolVersion: not a string");
-%% Answered without a handshake too: health checks ask nothing else.
+%% Answered before the handshake, too: health checks send nothing else.
 request(Id, <<"ping">>, _) -> {reply, success(Id, #{})};
 request(Id, <<"tools/list">>, _) -> {reply, success(Id, #{tools => tools()})};
 request(Id, <<"tools/call">>, #{<<"name">> := Name} = Params) when is_binary(Name) ->
@@ -88,19 +88,19 @@ version() ->
 tools() ->
     Text = fun(Description) -> #{type => <<"string">>, description => Description} end,
     [#{name => <<"echo">>,
-       description => <<"Says back what it is told.">>,
+       description => <<"Returns the message.">>,
        inputSchema => #{type => <<"object">>,
-                        properties => #{message => Text(<<"What to say back.">>),
-                                        text => Text(<<"The same by another name.">>)}}},
+                        properties => #{message => Text(<<"The message to return.">>),
+                                        text => Text(<<"The message, for clients that use this name.">>)}}},
      #{name => <<"whoami">>,
-       description => <<"Tells which node answers: its name and its process id.">>,
+       description => <<"Returns the name and the process id of the node.">>,
        inputSchema => #{type => <<"object">>, properties => #{}}}].
 
 call(Id, <<"echo">>, #{<<"message">> := Text}) when is_binary(Text) -> {reply, success(Id, result(Text, false))};
 call(Id, <<"echo">>, #{<<"text">> := Text}) when is_binary(Text) -> {reply, success(Id, result(Text, false))};
 call(Id, <<"echo">>, _) -> {reply, success(Id, result(<<"message: not a string">>, true))};
 call(Id, <<"whoami">>, _) ->
-    %% Text that is JSON, spaced as the documentation shows it.
+    %% JSON text, with the spaces that the documentation shows.
     Who = io_lib:format("{\"node\": \"~ts\", \"pid\": ~s}", [mcp_node:name(), os:getpid()]),
     {reply, success(Id, result(unicode:characters_to_binary(Who), false))};
 call(Id, Unknown, _) -> invalid(Id, ["no tool `", shown(Unknown), "`"]).
@@ -121,7 +121,7 @@ code(invalid_request) -> -32600;
 code(method_not_found) -> -32601;
 code(invalid_params) -> -32602;
 code(no_session) -> -32001;
-%% As the HTTP status. It is a code of neither JSON-RPC nor MCP, whose ranges are theirs.
+%% The same number as the HTTP status. It is outside the ranges of JSON-RPC and MCP.
 code(unavailable) -> 503.
 
 %% In code points: a single grapheme may be as long as a message.

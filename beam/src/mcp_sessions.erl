@@ -1,25 +1,25 @@
-%% Sessions of clients that come over many connections. Who knows a session's name is its client.
+%% Sessions of clients that use many connections. A session's id is the only proof of its client.
 -module(mcp_sessions).
 -behaviour(gen_server).
 
 -export([start_link/0, open/0, find/1, close/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
-%% Sessions that are kept at most. Beyond them, those that were idle longest end, several at once.
+%% The most sessions. Beyond that, those that were idle longest end, several at once.
 -define(MAX, 65536).
 -define(ROOM, (?MAX div 16)).
-%% Sessions end when they were idle for so long, in seconds: as long as balancers remember which node a client is at.
+%% Sessions end after this idle time, in seconds: as long as balancers remember a client's node.
 -define(IDLE, 1800).
-%% Time between two looks for those, in milliseconds.
+%% Time between two checks for idle sessions, in milliseconds.
 -define(SWEEP, 60000).
 
 start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% A new session: 128 random bits, 32 hexadecimal digits.
+%% Creates a session: 128 random bits, 32 hexadecimal digits.
 -spec open() -> binary().
 open() -> gen_server:call(?MODULE, open, infinity).
 
-%% Whether there is such a session. That counts as use.
+%% Whether the session exists. The check counts as use.
 -spec find(binary()) -> boolean().
 find(Session) ->
     Now = now_in_seconds(),
@@ -33,7 +33,8 @@ close(Session) -> ets:delete(?MODULE, Session).
 
 %% gen_server
 
-%% The kernel's random numbers, since `crypto` may not be installed. Opened once: later there may be no descriptor left.
+%% The kernel's random numbers, since `crypto` may not be installed. Opened once: later no
+%% descriptor may be free.
 init([]) ->
     ?MODULE = ets:new(?MODULE, [named_table, public, {read_concurrency, true}, {write_concurrency, true}]),
     {ok, Urandom} = file:open("/dev/urandom", [read, raw, binary]),

@@ -7,21 +7,21 @@
 
 %% The longest message that is read, in bytes.
 -define(MAX_MESSAGE, 16#1000000).
-%% What a client that is refused in mid-message gets to read why, in milliseconds.
+%% How long a client that is refused within a message gets to read the reason, in milliseconds.
 -define(LINGER, 1000).
 
 -record(client, {socket :: gen_tcp:socket() | undefined,
                  place = none :: mcp_places:place(),
-                 %% Whether it has been told why nothing of it is read any more.
+                 %% Whether it got the reason why no more of its input is read.
                  is_refused = false :: boolean(),
-                 %% A message that is not complete, its last part first, and its size.
+                 %% The parts of an incomplete message, the last one first, and their size.
                  parts = [] :: [binary()],
                  size = 0 :: non_neg_integer()}).
 
-%% It hibernates when it has nothing to do: most clients are silent most of the time.
+%% It hibernates when it has nothing to do: most clients are idle most of the time.
 start_link() -> gen_server:start_link(?MODULE, [], [{hibernate_after, mcp_node:env(idle_after)}]).
 
-%% A client that has said all it has to say is still told the answers.
+%% A client that has closed its sending side still gets its answers.
 socket_options() -> [{packet, raw}, {exit_on_close, false}].
 
 %% gen_server
@@ -51,7 +51,7 @@ terminate(_Reason, #client{place = Place}) -> mcp_places:leave(?MODULE, Place).
 
 %% Private
 
-%% What came last is a message, too, though no line's end followed.
+%% The last line is a message, too, even without a line end.
 say_last(#client{socket = Socket, parts = [_ | _] = Parts}) ->
     _ = [gen_tcp:send(Socket, [Answer, $\n]) || Answer <- answer(iolist_to_binary(lists:reverse(Parts)))],
     ok;
@@ -68,7 +68,7 @@ receive_data(Data, #client{parts = Parts, size = Size} = Client) ->
         [End | Lines] ->
             First = iolist_to_binary(lists:reverse(Parts, [End])),
             {Whole, [Rest]} = lists:split(length(Lines) - 1, Lines),
-            %% As long as a client does not take its answers, it is not read either.
+            %% While a client does not take its answers, its input is not read.
             Answers = [[Answer, $\n] || Line <- [First | Whole], Answer <- answer(Line)],
             send(Answers, Client#client{parts = [binary:copy(Rest) || Rest =/= <<>>], size = byte_size(Rest)})
     end.
@@ -99,7 +99,8 @@ read_on(#client{socket = Socket} = Client) ->
 too_long(Client) ->
     refuse(Client, invalid_request, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])).
 
-%% Tells a client why it is not served, and waits until it knows, if there is a place to wait.
+%% Sends a client the reason why it is not served, and waits until it has read it, if there is a
+%% place to wait.
 refuse(#client{socket = Socket, place = Place} = Client, Code, Why) ->
     _ = gen_tcp:send(Socket, [mcp_rpc:refusal(Code, Why), $\n]),
     _ = gen_tcp:shutdown(Socket, write),

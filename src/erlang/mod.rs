@@ -1,4 +1,4 @@
-//! Erlang: asking BEAM nodes, running them, and what they are made of.
+//! Erlang: querying BEAM nodes, running them, and their code.
 
 pub mod beam;
 pub mod distribution;

@@ -1,4 +1,4 @@
-//! How many connections a balancer says that it has.
+//! The number of connections according to the balancer.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -10,7 +10,8 @@ use crate::api::{Endpoints, GetStats, GetStatus};
 use crate::haproxy_api::StatusPage;
 use crate::platform::sock_diag::count_established;
 
-/// From its sessions of each server, or from nginx's status page; or why it cannot tell.
+/// Counts the balancer's connections: its sessions per server, or nginx's status page. An error is
+/// the reason why it has no count.
 pub(super) async fn by_balancer(cluster: &Cluster, target: SocketAddr) -> Result<Count, String> {
     let status = cluster
         .supervisor
@@ -18,13 +19,15 @@ pub(super) async fn by_balancer(cluster: &Cluster, target: SocketAddr) -> Result
         .await
         .map_err(|error| error.to_string())?;
     let Some(balancer) = status.balancer else {
-        return Err("there is none".to_owned());
+        return Err("it has no balancer".to_owned());
     };
     if let Some(page) = &balancer.endpoints.status_socket {
         return by_page(page, &balancer.endpoints, target).await;
     }
     if balancer.pids.len() > balancer.stats_sockets.len() {
-        return Err("a process of before a reload still has connections, and cannot be asked".to_owned());
+        return Err(
+            "a process from before a reload still has connections, and its count is not available".to_owned(),
+        );
     }
     by_rows(cluster).await
 }
@@ -54,8 +57,9 @@ async fn by_rows(cluster: &Cluster) -> Result<Count, String> {
     Ok(total(nodes.collect()))
 }
 
-/// nginx counts the connections of all its workers, those of before a reload included, and of all
-/// its listeners: what is not at the target is left out, and our own question.
+/// nginx counts the connections of all its workers, including those from before a reload, and of
+/// all its listeners. Connections that are not at the target are subtracted, and the one of this
+/// query.
 async fn by_page(page: &Path, endpoints: &Endpoints, target: SocketAddr) -> Result<Count, String> {
     let ports = endpoints.listeners.values().map(SocketAddr::port);
     let others: Vec<SocketAddr> = ports

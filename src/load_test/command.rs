@@ -1,4 +1,4 @@
-//! What the director tells workers, and what they answer.
+//! Commands that the director sends to workers, and the workers' answers.
 
 use std::net::SocketAddr;
 
@@ -8,48 +8,48 @@ use super::error_counts::Errors;
 use super::names::NodeId;
 use super::times::Times;
 
-/// What a worker is told. Times are microseconds since the test began.
+/// A command to a worker. Times are microseconds since the test began.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Messages that are due from then on count, or from when it hears of it.
+    /// Count messages due from then on, or from when the worker receives this.
     Hold(u64),
-    /// Messages that are due from then on do not count any more, and none is sent.
+    /// Do not count messages due from then on, and send no more of them.
     HoldIsOver(u64),
-    /// Begin no more connections; those that are being made may come to be.
+    /// Begin no more connections; those already begun may complete.
     Enough,
-    /// How does it stand?
+    /// Report the current state.
     Glance(oneshot::Sender<Reading>),
-    /// Where do held connections come from?
+    /// Report the local addresses of the held connections.
     Locals(oneshot::Sender<Vec<SocketAddr>>),
-    /// The clients of this node are about to lose it. Answered by how many there are.
+    /// The clients of this node are about to lose it. The answer is their number.
     Fail(NodeId, oneshot::Sender<u32>),
-    /// Whoever loses a connection from now on does not lose it to that.
+    /// Connections lost from now on do not count as part of the failure.
     FailureIsOver,
-    /// So many of the clients give up their connection, and come back.
+    /// This many of the clients close their connection and reconnect.
     Sample(u32),
     /// Close everything, and return.
     End,
 }
 
-/// How a worker stands.
+/// The state of a worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     /// Connections of each node, by its number.
     pub(crate) held: Vec<u32>,
     /// Connections that are being made.
     pub(crate) opening: u32,
-    /// Clients that have been served, ever: those that come back count again.
+    /// Clients served, in total: a client that reconnects counts again.
     pub(crate) welcomes: u64,
-    /// What went wrong so far.
+    /// Errors so far.
     pub(crate) errors: Errors,
     /// Messages answered since the last reading.
     pub(crate) recent: Times,
-    /// Questions that are not answered yet.
+    /// Messages that are not answered yet.
     pub(crate) asking: u32,
-    /// Clients of a node that failed, which no node serves yet.
+    /// Clients of a failed node that no other node serves yet.
     pub(crate) homeless: u32,
-    /// Of them, those that have lost their connection.
+    /// How many of them have lost their connection.
     pub(crate) cut: u32,
-    /// Clients that are to come back.
+    /// Clients that are still to reconnect.
     pub(crate) sampling: u32,
 }

@@ -1,4 +1,4 @@
-//! The same connections, counted by three who know nothing of each other.
+//! The same connections, counted by generator, balancer and kernel independently.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,11 +17,11 @@ use crate::base::stats::Draws;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
 
-/// How long counts may differ: what ends just now is seen by one earlier than by another.
+/// How long counts may differ: the three do not see the end of a connection at the same moment.
 const SETTLING: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Counts, until the three agree, have had the time to, or `stop` is ordered.
+/// Counts until the three agree, the time is over, or `stop` is requested.
 pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shutdown) -> Counts {
     let deadline = Instant::now() + SETTLING;
     loop {
@@ -33,26 +33,26 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shut
     }
 }
 
-/// How connections lie on the nodes.
+/// How connections are distributed over the nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Laid {
-    /// This test's.
+    /// The connections of this test.
     pub(super) own: Count,
-    /// All of them, where there are others: a balancer that deals connections out in turn is even
-    /// over all, whoever's they are.
+    /// All connections, if other clients have some: a balancer that deals connections out in turn
+    /// distributes them evenly over all, whichever client they belong to.
     pub(super) all: Count,
-    /// Of all, connections of other clients.
+    /// How many of all belong to other clients.
     pub(super) others: u64,
-    /// The addresses that this test's come from, each with its connections.
+    /// The source addresses of this test, each with its connections.
     pub(super) addresses: Draws,
 }
 
-/// How connections lie on the nodes now.
+/// How connections are distributed over the nodes now.
 pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
     let counts = count_once(order, crew, names).await;
     let addresses = addresses(&crew.locals().await);
     match counts.kernel {
-        // Elsewhere the kernel counts what a balancer keeps, too.
+        // Over other protocols the kernel also counts connections that the balancer keeps.
         Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
             others: all.total.saturating_sub(counts.generator.total),
             own: counts.generator,
@@ -101,15 +101,16 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
     let balancer = match &order.cluster {
         Some(cluster) => by_balancer(cluster, order.target)
             .await
-            .map_err(|why| meaning.push(format!("the balancer was not asked: {why}")))
+            .map_err(|why| meaning.push(format!("no count by the balancer: {why}")))
             .ok(),
         None => None,
     };
     let (callers, kernel) = kernel.unwrap_or_else(|error| {
-        meaning.push(format!("the kernel could not be asked: {error}"));
+        meaning.push(format!("no count by the kernel: {error}"));
         (Callers::default(), None)
     });
-    // Others may come and go while all are counted, so those are counted before and after it.
+    // Other clients may connect and leave during the count, so they are counted before and after
+    // it.
     let after = match callers.others {
         0 => Ok(callers),
         _ => blocking(move || count_callers(target, &locals)).await,
@@ -132,7 +133,7 @@ async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
     counts
 }
 
-/// On a thread of its own.
+/// Runs `f` on a thread of its own.
 pub(super) async fn blocking<T: Send + 'static>(
     ask: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -140,7 +141,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     asked.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// By the kernel, at the nodes' ends.
+/// Counts at the nodes' ends, by the kernel.
 fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
     let addresses: Vec<SocketAddr> = cluster.nodes.iter().map(|node| node.address).collect();
     let counts = if cluster.on_this_host {
@@ -159,7 +160,7 @@ fn at_nodes(cluster: &Cluster) -> io::Result<Count> {
     Ok(total(nodes.collect()))
 }
 
-/// Connections by the address that they come from.
+/// The number of connections for each source address.
 fn addresses(locals: &[SocketAddr]) -> Draws {
     let mut connections: BTreeMap<IpAddr, u64> = BTreeMap::new();
     for local in locals {
@@ -168,7 +169,7 @@ fn addresses(locals: &[SocketAddr]) -> Draws {
     Draws::of(connections.into_values())
 }
 
-/// The sum of all nodes, and each.
+/// The total of all nodes, with the count of each.
 pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
     Count {
         total: nodes.iter().map(|node| node.connections).sum(),
@@ -176,14 +177,14 @@ pub(super) fn total(nodes: Vec<NodeCount>) -> Count {
     }
 }
 
-/// Whether all that count the same thing have counted the same, while there were so many others
-/// before and after.
+/// Whether all counts of the same thing are equal, given the number of other connections before and
+/// after.
 fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     let at_target = counts.generator.total == counts.to_target;
     if order.protocol != Protocol::Tcp || order.cluster.is_none() {
         return at_target;
     }
-    // Who could not be asked contradicts nobody, which its absence tells.
+    // A source that could not be asked contradicts none; its missing count shows that.
     let at_nodes = |count: &Option<Count>| {
         count
             .as_ref()
@@ -192,9 +193,9 @@ fn agree(order: &Order, counts: &Counts, others: (u64, u64)) -> bool {
     at_target && at_nodes(&counts.kernel) && at_nodes(&counts.balancer)
 }
 
-/// Whether `all` is what `ours` is and `others` besides: on which nodes those are is not known.
-/// While those come and go, some are not at a node yet, or not any more: nobody of ours may be
-/// missing then, and no more be there than others are.
+/// Whether `all` can be `ours` plus `others`, whose nodes are not known. While others come and go,
+/// some are not at a node yet, or no longer: then none of our own may be missing, and there may be
+/// no more than `others` in addition.
 fn contains(all: &Count, ours: &Count, (before, after): (u64, u64)) -> bool {
     let of_ours = |name: &str| {
         let node = ours.nodes.iter().find(|node| node.name == name);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn others_may_be_anywhere_and_nobody_may_be_missing() {
+    fn others_may_be_on_any_node_and_none_of_our_own_may_be_missing() {
         let ours = count_of(&[("b", 3), ("a", 2)]);
         assert!(contains(
             &count_of(&[("a", 2), ("b", 3), ("c", 0)]),
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn who_knows_only_the_sum_is_believed_by_it() {
+    fn a_count_without_nodes_is_compared_by_its_total() {
         let ours = count_of(&[("a", 2), ("b", 3)]);
         let sum = |total| Count {
             total,
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn others_that_come_meanwhile_may_be_on_their_way() {
+    fn others_that_connect_during_the_count_may_not_have_reached_a_node() {
         let ours = count_of(&[("a", 2), ("b", 3)]);
         for there in 5..=12 {
             assert!(

@@ -1,4 +1,4 @@
-//! All workers together: told at once, read as one.
+//! All workers together: one command goes to all, and their states are read as one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ use super::times::Times;
 use super::worker::{About, Common, Worker};
 use crate::workers::{self, Inbox, WorkersError};
 
-/// Workers that work, until this is dropped.
+/// Running workers; dropping this ends them.
 pub(super) struct Crew {
     inboxes: Vec<Arc<Inbox<Command>>>,
     running: JoinHandle<Result<Vec<io::Result<Tally>>, WorkersError>>,
 }
 
-/// How all of them stand.
+/// The state of all workers.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     /// Connections of each node, by its number.
@@ -40,12 +40,11 @@ pub(super) struct Standing {
 }
 
 impl Crew {
-    /// Starts as many workers as `common` says; they begin to make connections.
+    /// Starts `common.workers` workers; they begin to make connections.
     ///
-    /// # Errors
-    /// When the kernel has no pollers for them.
+    /// If the kernel has no pollers for them.
     pub(super) fn start(common: &Arc<Common>) -> io::Result<Crew> {
-        // Made here, in the table that all workers copy: see `workers`.
+        // Created here, in the descriptor table that all workers copy: see `workers`.
         let polls: Vec<Poll> = (0..common.workers)
             .map(|_| Poll::new())
             .collect::<Result<_, _>>()?;
@@ -53,7 +52,7 @@ impl Crew {
             .zip(&polls)
             .map(|(number, poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?)))
             .collect::<io::Result<Vec<_>>>()?;
-        // Desks of workers that never come to be are given up with them.
+        // The inboxes of workers that are never started are dropped with them.
         let places: Vec<_> = polls
             .into_iter()
             .zip(&inboxes)
@@ -75,14 +74,14 @@ impl Crew {
         })
     }
 
-    /// Tells every worker.
+    /// Sends a command to every worker.
     pub(super) fn tell(&self, command: impl Fn(u16) -> Command) {
         for inbox in &self.inboxes {
             inbox.post(command(inbox.worker()));
         }
     }
 
-    /// How they stand. A worker that has died is left out, which its end tells.
+    /// The state of all. A worker that has died is left out; its end reports that.
     pub(super) async fn standing(&self) -> Standing {
         let mut standing = Standing::default();
         for reading in self.ask(Command::Glance).await {
@@ -91,12 +90,12 @@ impl Crew {
         standing
     }
 
-    /// Where held connections come from.
+    /// The local addresses of the held connections.
     pub(super) async fn locals(&self) -> Vec<SocketAddr> {
         self.ask(Command::Locals).await.concat()
     }
 
-    /// The clients of `node` are about to lose it; how many there are.
+    /// Announces that the clients of `node` are about to lose it; returns how many there are.
     pub(super) async fn fail(&self, node: NodeId) -> u32 {
         self.ask(|reply| Command::Fail(node, reply))
             .await
@@ -104,16 +103,15 @@ impl Crew {
             .sum()
     }
 
-    /// `clients` in all give up their connection, and come back.
+    /// Makes `clients` in all close their connection and reconnect.
     pub(super) fn sample(&self, clients: u32) {
         let workers = u32::try_from(self.inboxes.len()).unwrap_or(1).max(1);
         self.tell(|worker| Command::Sample(clients.saturating_sub(worker.into()).div_ceil(workers)));
     }
 
-    /// Closes everything; what all have found.
+    /// Closes everything; returns what all workers found.
     ///
-    /// # Errors
-    /// When a worker has died.
+    /// If a worker has died.
     pub(super) async fn end(mut self) -> Result<Tally, CrewError> {
         self.tell(|_| Command::End);
         let tallies = (&mut self.running).await.map_err(|_| CrewError::Vanished)??;
@@ -142,22 +140,22 @@ impl Crew {
 }
 
 impl Drop for Crew {
-    /// A test that is given up leaves nobody working.
+    /// Dropping the crew stops all workers.
     fn drop(&mut self) {
         self.tell(|_| Command::End);
     }
 }
 
-/// Workers that did not come to their end.
+/// Workers that did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum CrewError {
-    /// They cannot be made, or one has panicked.
+    /// They cannot be started, or one has panicked.
     #[error(transparent)]
     Workers(#[from] WorkersError),
-    /// One cannot work.
+    /// One had to stop because of an error.
     #[error("a worker cannot work: {0}")]
     System(#[from] io::Error),
-    /// They were given up.
+    /// They were stopped early.
     #[error("the workers were given up")]
     Vanished,
 }

@@ -1,4 +1,4 @@
-//! The test's course: ramp, hold, a failover in its middle, clients that come back, the end.
+//! The course of a test: ramp, hold, a failover in the middle of it, clients that reconnect, end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,23 +20,22 @@ use super::times::Times;
 use super::worker::Common;
 use crate::base::shutdown::Shutdown;
 
-/// Time between two looks at the workers.
+/// Time between two polls of the workers.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// The same while a node's clients are without one.
+/// Time between two polls while clients of a failed node are not served.
 const CLOSE_LOOK: Duration = Duration::from_millis(20);
-/// Time between two moments of the timeline, in seconds, at first.
+/// Time between two points of the timeline, in seconds, at first.
 const MOMENT: f64 = 0.2;
-/// A failover begins when this part of the hold is over.
+/// A failover begins when this fraction of the hold is over: a third.
 const FAILS_AFTER: u32 = 3;
-/// How much longer than its target a failover may take before it is given up.
+/// A failover is given up after this many times its target.
 const GIVE_UP: u32 = 4;
-/// How late a client's patience may end: timers are that coarse.
+/// How late a client's timeout may be: timers are that coarse.
 const COARSENESS: Duration = Duration::from_millis(500);
-/// Clients that come back: one of a hundred, but not fewer and not more than these, as far as there
-/// are so many.
+/// Clients that reconnect: one of a hundred, within these bounds, and at most all.
 const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
 
-/// A test on its way.
+/// A running test.
 pub(super) struct Director<'a> {
     order: &'a Order,
     common: Arc<Common>,
@@ -46,14 +45,14 @@ pub(super) struct Director<'a> {
     stop: &'a Shutdown,
     phase: Phase,
     hold_ends: Option<Instant>,
-    /// Messages answered since the last moment of the timeline.
+    /// Messages answered since the last point of the timeline.
     recent: Times,
     last: Last,
-    /// What else is to be known.
+    /// Further remarks for the report.
     notes: Vec<String>,
 }
 
-/// What was seen the last time.
+/// What the last poll found.
 #[derive(Clone, Copy, Debug)]
 struct Last {
     at: Instant,
@@ -90,7 +89,7 @@ impl<'a> Director<'a> {
         })
     }
 
-    /// Goes through all of it, or ends early when it is told to.
+    /// Runs all phases, or ends early if stopped.
     pub(super) async fn direct(mut self, meter: Meter) -> Result<Found, RunError> {
         let complete = self.ramp().await;
         if !complete {
@@ -131,21 +130,22 @@ impl<'a> Director<'a> {
 
     // Private
 
-    /// Until all connections are made; whether they are. A target that serves no more clients is
-    /// not waited for.
+    /// Waits until all connections are made; whether they are. Ends early if the target serves no
+    /// more clients.
     async fn ramp(&mut self) -> bool {
         let per_connection = self.order.rate.map_or(0.0, |rate| 2.0 / rate);
         let limit = self.order.patience
             + Duration::from_secs_f64(per_connection.min(3_600.0))
             + Duration::from_secs(1);
-        // The most that were connected so far, and since when.
+        // The most connections so far, and since when.
         let mut progress = (0, Instant::now());
         loop {
             let standing = self.look().await;
             if standing.connected() >= self.order.connections {
                 return true;
             }
-            // Not the welcomes: who loses its clients as fast as it serves them gets no further.
+            // Not the number of welcomes: a target that loses clients as fast as it serves them
+            // makes no progress.
             if standing.connected() > progress.0 {
                 progress = (standing.connected(), Instant::now());
             }
@@ -164,7 +164,7 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Until the hold is over, and the failover in it; how long it was.
+    /// Waits for the end of the hold, and for the failover in it; how long it was.
     async fn hold(&mut self) -> (Duration, Option<Victims>) {
         self.phase = Phase::Hold;
         let began = Instant::now();
@@ -185,7 +185,7 @@ impl<'a> Director<'a> {
                 victims = self
                     .fail(cluster, node, mode)
                     .await
-                    .map_err(|error| self.notes.push(format!("{node} was not made to fail: {error}")))
+                    .map_err(|error| self.notes.push(format!("cannot make {node} fail: {error}")))
                     .ok();
             }
         }
@@ -210,8 +210,8 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Makes `node` fail, and watches its clients until all are served elsewhere, or that takes too
-    /// long.
+    /// Makes `node` fail, and follows its clients until other nodes serve all of them, or the time
+    /// is over.
     async fn fail(
         &mut self,
         cluster: &Cluster,
@@ -241,13 +241,13 @@ impl<'a> Director<'a> {
         Ok(victims)
     }
 
-    /// Until what was asked in the hold is answered: a message is not unanswered because it was the
-    /// last one.
+    /// Waits for the answers to what was sent in the hold: the last message must not count as
+    /// unanswered.
     async fn let_answer(&mut self) {
         let begin = Instant::now();
         loop {
             let standing = self.look().await;
-            // A little longer than a client waits, which then says so itself.
+            // A little longer than a client's own timeout, which then counts the error itself.
             let limit = self.order.patience + COARSENESS;
             if standing.asking == 0 || begin.elapsed() > limit || self.ends_early(&standing) {
                 return;
@@ -256,7 +256,7 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Lets some clients give up their connection and come back; how many.
+    /// Makes some clients close their connection and reconnect; how many.
     async fn sample(&mut self) -> u32 {
         let asked = self.order.connections;
         let wanted = (asked / 100).clamp(*SAMPLE.start(), *SAMPLE.end()).min(asked);
@@ -275,8 +275,7 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Whether there is nothing to wait for any more: somebody has ended the test, or a worker has
-    /// died.
+    /// Whether there is nothing left to wait for: the test was interrupted, or a worker has died.
     fn ends_early(&self, standing: &Standing) -> bool {
         self.stop.is_ordered() || standing.workers < self.order.workers
     }
@@ -288,7 +287,7 @@ impl<'a> Director<'a> {
         }
     }
 
-    /// Looks at all workers, and tells what is seen.
+    /// Polls all workers and reports the progress.
     async fn look(&mut self) -> Standing {
         let standing = self.crew.standing().await;
         let elapsed = self.common.began.elapsed();
@@ -298,7 +297,7 @@ impl<'a> Director<'a> {
         standing
     }
 
-    /// Keeps a moment for the timeline, if it is time for one.
+    /// Adds a point to the timeline, if it is time for one.
     fn remember(&mut self, standing: &Standing, elapsed: Duration) {
         self.recent.merge(&standing.recent);
         if self.timeline.wants(elapsed.as_secs_f64(), self.phase) {
@@ -333,7 +332,7 @@ impl<'a> Director<'a> {
 }
 
 impl Last {
-    /// Sees how all stand `now`. Two looks that are too near tell no rate.
+    /// Records the state at `now`. Two polls that are too close give no rate.
     fn see(&mut self, standing: &Standing, now: Instant) {
         let since = now.saturating_duration_since(self.at);
         if since < POLL_INTERVAL {

@@ -1,4 +1,4 @@
-//! What goes wrong with a connection, by kind.
+//! Errors of a connection, by kind.
 
 use std::io;
 
@@ -8,42 +8,42 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
     /// Not connected in time.
     ConnectTimeout,
-    /// Connected, and nothing was answered in time.
+    /// Connected, but no answer in time.
     AnswerTimeout,
     /// The other end has closed the connection.
     Closed,
     /// The connection was reset.
     Reset,
-    /// What was answered is no MCP over this protocol.
+    /// The answer is not MCP over this protocol.
     Garbage,
-    /// An HTTP status that says no.
+    /// An HTTP status that means an error.
     HttpStatus,
-    /// The server says no: a JSON-RPC error in answer to `initialize`.
+    /// The server refused: a JSON-RPC error in answer to `initialize`.
     Denied,
-    /// This host has no source port left, or the source address is none of its own.
+    /// This host has no free source port, or the source address is not its own.
     NoPort,
-    /// This process has no descriptor left.
+    /// This process has no free descriptor.
     NoDescriptor,
     /// Another error of the operating system.
     System,
 }
 
-/// What went wrong with one connection.
+/// The error of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Trouble {
-    /// Of which kind it is.
+    /// The kind.
     pub kind: Kind,
-    /// What happened, for people.
+    /// A description for people.
     pub detail: String,
 }
 
 impl Kind {
-    /// What it is called in a sentence: `3 refused`.
+    /// The name within a sentence: `3 refused`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Kind {
 }
 
 impl Trouble {
-    /// Something of `kind`.
+    /// An error of `kind`.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Trouble {
         Trouble {

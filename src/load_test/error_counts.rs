@@ -1,4 +1,4 @@
-//! What went wrong, by kind: how often, and one example of each.
+//! Errors by kind: how many, and one example of each.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,8 +11,8 @@ use super::results::ErrorCount;
 pub(crate) struct Errors(BTreeMap<Kind, (u64, String)>);
 
 impl Errors {
-    /// One more, of the client at `address`, at `at` (microseconds since the test began). The first
-    /// of its kind is kept as the example.
+    /// Adds an error of the client at `address`, at `at` (microseconds since the test began). The
+    /// first of each kind is kept as the example.
     pub(crate) fn add(&mut self, trouble: &Trouble, address: Option<IpAddr>, at: u64) {
         let example = || {
             let from = address.map_or(String::new(), |address| format!(" from {address}"));
@@ -27,7 +27,7 @@ impl Errors {
         *count += 1;
     }
 
-    /// All of `other` too.
+    /// Adds all of `other`.
     pub(crate) fn merge(&mut self, other: &Errors) {
         for (kind, (count, example)) in &other.0 {
             let (sum, _) = self.0.entry(*kind).or_insert_with(|| (0, example.clone()));
@@ -35,12 +35,12 @@ impl Errors {
         }
     }
 
-    /// How many there are.
+    /// The total.
     pub(crate) fn count(&self) -> u64 {
         self.0.values().map(|(count, _)| count).sum()
     }
 
-    /// Each kind, the most frequent first.
+    /// One entry for each kind, the most frequent first.
     pub(crate) fn by_kind(&self) -> Vec<ErrorCount> {
         let mut all: Vec<ErrorCount> = self
             .0

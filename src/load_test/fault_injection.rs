@@ -1,4 +1,4 @@
-//! A node that is made to fail, and what the supervisor tells of it.
+//! A node that is made to fail, and what the supervisor reports about it.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use super::results::FailoverMode;
 use crate::api::{Client, Failover, GetFailovers, GetStatus};
 use crate::platform::Identity;
 
-/// A node's process that was made to fail. One that was stopped goes on when this is dropped.
+/// The process of a node that was made to fail. A stopped process continues when this is dropped.
 #[derive(Debug)]
 pub(super) struct Failing {
     node: String,
@@ -19,20 +19,20 @@ pub(super) struct Failing {
     /// Microseconds since 1970.
     at_unix_us: u64,
     supervisor: Client,
-    /// What the supervisor has told last.
+    /// The last report of the supervisor.
     told: Option<Failover>,
 }
 
 /// Why a node cannot be made to fail.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FailingError {
-    /// It is not run here, or not running.
-    #[error("it has no running process just now")]
+    /// The node does not run on this host, or is not running.
+    #[error("it has no running process")]
     NoProcess,
-    /// Nobody tells which process it is.
+    /// The supervisor did not answer which process it is.
     #[error(transparent)]
     Supervisor(#[from] crate::api::ClientError),
-    /// The kernel does not let us.
+    /// The signal could not be sent.
     #[error("cannot send a signal: {0}")]
     Signal(#[from] io::Error),
 }
@@ -69,40 +69,39 @@ impl Failing {
         })
     }
 
-    /// Asks the supervisor what it knows by now.
+    /// Asks the supervisor for its current report.
     pub(super) async fn look(&mut self) {
         let Ok(failovers) = self.supervisor.call(&GetFailovers).await else {
             return;
         };
-        // The node's last sign of life may be a little before it was stopped: probes come once a
-        // second.
+        // The node's last sign of life may precede the stop a little: probes come once a second.
         let begin = self.at_unix_us.saturating_sub(2_000_000);
         let is_this = |failover: &Failover| failover.node == self.node && failover.began_unix_us >= begin;
         self.told = failovers.failovers.into_iter().find(is_this).or(self.told.take());
     }
 
-    /// When the supervisor knew, in ms since the node was made to fail.
+    /// When the supervisor detected the failure, in ms since the node was made to fail.
     pub(super) fn detected_ms(&self) -> Option<f64> {
         self.since(|told| Some(told.detected_ms))
     }
 
-    /// When the node answered again.
+    /// When the node answered again, in ms since it was made to fail.
     pub(super) fn back_ms(&self) -> Option<f64> {
         self.since(|told| told.back_ms)
     }
 
-    /// Lets a stopped process go on.
+    /// Continues a stopped process.
     pub(super) fn go_on(&mut self) {
         if self.mode == FailoverMode::Stop {
-            // One that was killed for its silence needs no more signals.
+            // A process that was killed because it did not answer needs no more signals.
             let _gone = self.process.signal(Signal::SIGCONT);
         }
     }
 
     // Private
 
-    /// A time of the supervisor's, which counts from the last sign of life, from when the node was
-    /// made to fail.
+    /// Converts a time of the supervisor, which counts from the last sign of life, to one that
+    /// counts from when the node was made to fail.
     fn since(&self, time: impl Fn(&Failover) -> Option<f64>) -> Option<f64> {
         let told = self.told.as_ref()?;
         #[expect(clippy::cast_precision_loss, reason = "within some seconds of each other")]

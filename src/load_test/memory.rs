@@ -1,4 +1,4 @@
-//! What a test takes of this host's memory.
+//! How much of this host's memory a test takes.
 
 use super::order::Order;
 use super::results::Memory;
@@ -7,7 +7,7 @@ use crate::platform::Host;
 use crate::platform::usage::usage;
 use crate::platform::worker::children;
 
-/// What there was before the test.
+/// Memory before the test.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter {
     available: u64,
@@ -15,7 +15,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Looks now.
+    /// Measures now.
     pub(super) fn new() -> Meter {
         Meter {
             available: Host::read().memory_available,
@@ -23,7 +23,7 @@ impl Meter {
         }
     }
 
-    /// What was taken since, while `held` connections are held.
+    /// What the test has taken since, while `held` connections are held.
     pub(super) async fn read(self, order: &Order, held: u64) -> Memory {
         let generator = own();
         let (nodes_bytes, balancer_bytes) = match &order.cluster {

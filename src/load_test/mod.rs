@@ -1,5 +1,5 @@
-//! The load generator: opens connections for real, holds them, asks over them, and tells what it
-//! found.
+//! The load generator: opens real connections, holds them, sends messages over them, and reports
+//! what it found.
 //!
 //! ```text
 //!  director ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own clients
@@ -8,8 +8,8 @@
 //!  phases: ramp ─▶ hold (with a failover, if one is asked for) ─▶ sticky ─▶ close ─▶ Results
 //! ```
 //!
-//! One client goes before all others, to see whether there is anything to test. A client's
-//! [conversation] is a pure machine, and so are its schedule and the judgement of what was found.
+//! One client connects before all others, to check that there is anything to test. A client's
+//! [conversation] is a pure state machine; its schedule and the verdicts are pure, too.
 
 mod by_balancer;
 mod command;

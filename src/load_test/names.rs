@@ -1,11 +1,11 @@
-//! The names that nodes give themselves, numbered in the order in which they were first heard.
+//! The names that nodes report, numbered in the order in which they first appear.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// More nodes are told apart by nobody: a target with a new name for everybody is not to fill
+/// No more nodes are told apart: a target that answers with a new name each time must not fill
 /// memory.
 const MAX_NAMES: usize = 64;
-/// What all others are called.
+/// The name of all others.
 const OTHERS: &str = "(others)";
 /// The longest name that is kept, in characters.
 const LONGEST: usize = 100;

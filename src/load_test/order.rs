@@ -1,4 +1,4 @@
-//! What a load test is to do.
+//! The parameters of a load test.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,18 +11,18 @@ use crate::api::Client;
 use crate::plan::ChosenBy;
 use crate::profile::{BalancerKind, Targets};
 
-/// What a load test is to do.
+/// The parameters of a load test.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// Where clients connect.
     pub target: SocketAddr,
-    /// The target as it was named, `HOST:PORT`: for the Host header.
+    /// The target as given, `HOST:PORT`: for the Host header.
     pub authority: String,
-    /// Where HTTP requests go.
+    /// The path of HTTP requests.
     pub path: String,
-    /// What clients speak.
+    /// The protocol of the clients.
     pub protocol: Protocol,
-    /// How many there are; at least one.
+    /// The number of clients; at least one.
     pub connections: u32,
     /// How long connections are held once all are made.
     pub hold: Duration,
@@ -30,17 +30,17 @@ pub struct Order {
     pub rate: Option<f64>,
     /// Messages per second, over all connections.
     pub messages_per_second: f64,
-    /// Where clients connect from.
+    /// The source addresses of clients.
     pub sources: Sources,
-    /// For one connection to be made and served, and for one answer.
+    /// The timeout for one connection to be made and served, and for one answer.
     pub patience: Duration,
     /// Threads, each with its own descriptor table.
     pub workers: u16,
-    /// The cluster behind the target; `None` for one that is none of ours.
+    /// The cluster behind the target; `None` if the target does not belong to our own cluster.
     pub cluster: Option<Cluster>,
-    /// What is called good.
+    /// The targets that results are judged by.
     pub targets: Targets,
-    /// Whether latency counts.
+    /// Whether latency can fail the test.
     pub fail_on_latency: bool,
 }
 
@@ -55,19 +55,19 @@ pub struct Cluster {
     pub backend: &'static str,
     /// The nodes that serve this protocol.
     pub nodes: Vec<Member>,
-    /// Those of them that take no clients, because somebody has wanted that, or they are not up.
+    /// Nodes that take no new clients, because they are drained, in maintenance or not up.
     pub resting: BTreeSet<String>,
     /// Whether the nodes run on this host.
     pub on_this_host: bool,
-    /// Whether clients are to come back to their node.
+    /// Whether clients must return to their node.
     pub sticky: bool,
-    /// What a new client's node is computed from, where the balancer does not deal clients out.
+    /// What decides a new client's node, if the balancer does not deal clients out.
     pub chosen_by: Option<ChosenBy>,
-    /// Processes of the balancer.
+    /// The number of the balancer's processes.
     pub processes: u16,
-    /// The supervisor.
+    /// The client of the supervisor.
     pub supervisor: Client,
-    /// The node that is to fail in the middle of the hold.
+    /// The node to fail in the middle of the hold.
     pub failover: Option<(String, FailoverMode)>,
 }
 
@@ -76,7 +76,7 @@ pub struct Cluster {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// Where it is connected to for this protocol.
+    /// Its address for this protocol.
     pub address: SocketAddr,
     /// Its share of the clients, relative to the others.
     pub weight: u16,

@@ -1,23 +1,23 @@
 //! When messages are due: an open-loop schedule, which does not wait for answers.
 //!
-//! Each client has its turn once in an interval, all interleaved evenly. A message is late from
-//! when it was due, not from when it was sent: so a target that stalls cannot hide it by keeping
-//! clients from asking ("coordinated omission").
+//! Each client has its turn once per interval, all interleaved evenly. Latency counts from when a
+//! message was due, not from when it was sent: so a target that stalls cannot hide it by keeping
+//! clients from sending ("coordinated omission").
 
 /// The schedule of one worker's clients. Times are microseconds since the test began.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
-    /// From one turn of a client to its next; infinite when nothing is to be sent.
+    /// From one turn of a client to its next; infinite if there is nothing to send.
     interval: f64,
-    /// From a client's turn to the next client's, of this worker.
+    /// From one client's turn to that of the worker's next client.
     step: f64,
     /// When this worker's first client has its first turn.
     offset: f64,
 }
 
 impl Pace {
-    /// The schedule of worker `number` of `workers`, between which `clients` are dealt out in turn,
-    /// for `per_second` messages of all of them.
+    /// The schedule of worker `number` of `workers`, among which `clients` are dealt out in turn,
+    /// for `per_second` messages of all clients together.
     pub(crate) fn new(per_second: f64, clients: u32, number: u16, workers: u16) -> Pace {
         let between = 1_000_000.0 / per_second;
         Pace {
@@ -27,7 +27,7 @@ impl Pace {
         }
     }
 
-    /// When the worker's client `seat` has its turn number `turn`; `None` for never.
+    /// When the worker's client `seat` has its turn number `turn`; `None` if never.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
@@ -50,7 +50,7 @@ impl Pace {
         let since = now as f64 - self.offset - self.step * f64::from(seat);
         let turn = (since / self.interval).floor() as u64;
         let first = if since < 0.0 { 0 } else { turn + 1 };
-        // Rounding may have it one too early.
+        // Rounding may make it one too early.
         match self.due(seat, first) {
             Some(due) if due <= now => first + 1,
             _ => first,
@@ -58,7 +58,7 @@ impl Pace {
     }
 }
 
-/// Whose turn it is, around and around.
+/// The next turn in the cycle over all clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carousel {
     seat: u32,
@@ -66,12 +66,12 @@ pub(crate) struct Carousel {
 }
 
 impl Carousel {
-    /// The next seat of `seats` whose turn comes, and when.
+    /// The next seat of `seats`, and when its turn is.
     pub(crate) fn next(self, pace: &Pace) -> Option<(u32, u64)> {
         Some((self.seat, pace.due(self.seat, self.turn)?))
     }
 
-    /// That turn is over.
+    /// Moves on to the next turn.
     pub(crate) fn advance(&mut self, seats: u32) {
         self.seat += 1;
         if self.seat >= seats {

@@ -1,4 +1,4 @@
-//! One client before all others: whether there is anything to test.
+//! One client before all others: checks that there is anything to test.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use super::conversation::{Conversation, Heard, Keepsake, Site};
 use super::error::{Kind, Trouble};
 use crate::platform::connect::connect;
 
-/// Room for what one read brings.
+/// Buffer for one read.
 const BUFFER: usize = 16 * 1024;
 
-/// Connects to `target` from `source` and introduces itself; the name that the server gives itself.
+/// Connects to `target` from `source` and sends `initialize`; returns the name that the server
+/// reports.
 ///
 /// # Errors
-/// When nobody answers within `patience`, or with no MCP.
+///
+/// If there is no answer within `patience`, or one that is not MCP.
 pub(super) async fn greet(
     site: &Arc<Site>,
     target: SocketAddr,

@@ -1,31 +1,30 @@
-//! A running test at a glance.
+//! The progress of a running test.
 
 use std::time::Duration;
 
 use super::results::Phase;
 
-/// How far a test is.
+/// The progress of a running test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glance {
-    /// What goes on.
+    /// The current phase.
     pub phase: Phase,
-    /// Since the test began.
+    /// Time since the test began.
     pub elapsed: Duration,
-    /// Connections that were asked for.
+    /// Connections to make.
     pub asked: u32,
-    /// Of them, those that are served.
+    /// Connections that are served.
     pub connected: u32,
-    /// Those that are being made.
+    /// Connections that are being made.
     pub opening: u32,
     /// Errors so far.
     pub errors: u64,
-    /// Connections that were made over the last moment, per second.
+    /// Connections made since the last poll, per second.
     pub rate_per_second: f64,
-    /// Of the messages answered over the last moment, the 99th percentile; none when there were
-    /// none.
+    /// The 99th percentile of the messages answered since the last poll; `None` if there were none.
     pub p99_ms: Option<f64>,
     /// Connections of each node, by name.
     pub held: Vec<(String, u32)>,
-    /// What is left of the hold; none before it has begun.
+    /// The time left of the hold; `None` before it begins.
     pub hold_left: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! What clients speak.
+//! The protocols of clients.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::units::excerpt;
 
-/// What clients speak, and so what a held connection is.
+/// The protocol of a client, and so what a held connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -37,7 +37,7 @@ impl Protocol {
         }
     }
 
-    /// The path that requests go to, where none is named.
+    /// The default path of requests.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Protocol {
         }
     }
 
-    /// The profile's name of the listener that is for it: a key of `listen`.
+    /// The profile's name of the listener for this protocol: a key of `listen`.
     #[must_use]
     pub const fn listener(self) -> &'static str {
         match self {
@@ -73,6 +73,11 @@ impl FromStr for Protocol {
         Protocol::ALL
             .into_iter()
             .find(|protocol| protocol.name() == text)
-            .ok_or_else(|| format!("`{}` is none of tcp, http, ws, sse", excerpt(text)))
+            .ok_or_else(|| {
+                format!(
+                    "`{}` is not a protocol: available: tcp, http, ws, sse",
+                    excerpt(text)
+                )
+            })
     }
 }

@@ -1,33 +1,34 @@
-//! Results that were kept in a file, read again.
+//! Reads results that were saved in a file.
 
 use serde::Deserialize;
 
 use super::results::{Results, VERSION};
 
-/// A text that is no results that this program can read.
+/// The text does not hold results that this program can read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is no JSON, or the JSON of something else.
+    /// It is not JSON, or the JSON of something else.
     #[error("these are no results of `load-test --json`: {0}")]
     Other(serde_json::Error),
-    /// They are of another version of the format.
+    /// It has another version of the format.
     #[error("these results are of version {0}, and this program reads version {VERSION}")]
     Version(u64),
 }
 
-/// All that can be asked of any version.
+/// The fields that every version has.
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,
 }
 
 impl Results {
-    /// The results that `text` holds: the JSON of `load-test --json`.
+    /// Parses results: the JSON of `load-test --json`.
     ///
     /// # Errors
-    /// When it is something else, or of another [`VERSION`].
+    ///
+    /// If it is something else, or has another [`VERSION`].
     pub fn read(text: &str) -> Result<Results, ReadError> {
-        // First: what else another version says need not make sense to this one.
+        // The version first: the rest of another version may not parse.
         let Versioned { version } = serde_json::from_str(text).map_err(ReadError::Other)?;
         if version != u64::from(VERSION) {
             return Err(ReadError::Version(version));

@@ -25,21 +25,21 @@ use crate::platform::{descriptors, thread};
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The first client was not served, so there is nothing to test.
-    #[error("{target} is no MCP server over {protocol}{}: {source}", at(*.protocol, .path))]
+    #[error("{target} is not an MCP server over {protocol}{}: {source}", at(*.protocol, .path))]
     NotServed {
-        /// Where it connected.
+        /// The target.
         target: SocketAddr,
-        /// What it spoke.
+        /// The protocol.
         protocol: Protocol,
-        /// Where its requests went.
+        /// The path of requests.
         path: String,
-        /// Why not.
+        /// The reason.
         source: Trouble,
     },
-    /// Somebody has ended it before anything was found.
+    /// The test was interrupted before anything was found.
     #[error("interrupted")]
     Interrupted,
-    /// This process gets not what it needs.
+    /// This process could not get the resources that it needs.
     #[error("cannot start: {0}")]
     Start(io::Error),
     /// Workers have died.
@@ -48,33 +48,34 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let RunError::NotServed { protocol, source, .. } = self else {
             return None;
         };
         let hint = match source.kind {
-            Kind::Refused => "nobody listens there: is the port right, and does the server run?".to_owned(),
+            Kind::Refused => "check that the server runs and listens on this port".to_owned(),
             Kind::ConnectTimeout | Kind::AnswerTimeout => {
-                "is it overloaded, or waiting for another protocol? `--timeout` gives it longer".to_owned()
+                "the server may be overloaded or expect another protocol; `--timeout` waits longer".to_owned()
             }
-            Kind::NoPort => "`--sources` says how many addresses clients connect from".to_owned(),
+            Kind::NoPort => "`--sources` sets the number of addresses that clients connect from".to_owned(),
             Kind::NoDescriptor => "`clusterctl doctor --connections N` shows what a test takes".to_owned(),
             Kind::HttpStatus if source.detail.contains("HTTP status 404") => {
-                "is it served at another path? `--target http://HOST:PORT/PATH`".to_owned()
+                "set the path: `--target http://HOST:PORT/PATH`".to_owned()
             }
-            _ => format!("`--protocol` says what it speaks; this was {protocol}"),
+            _ => format!("check the protocol: this test used `--protocol {protocol}`"),
         };
         Some(hint)
     }
 }
 
-/// Tests as `order` says, and tells `glances` how far it is. When `stop` is ordered it ends with
-/// what it has found so far.
+/// Runs the test that `order` describes, and sends its progress to `glances`. If `stop` is
+/// requested, the test ends with what it has found so far.
 ///
 /// # Errors
-/// When there is nothing to test, or nothing to test with.
+///
+/// If there is nothing to test, or no resources to test with.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
@@ -108,7 +109,7 @@ pub async fn run(
 
 // Private
 
-/// The path of requests, where the protocol has one.
+/// The path of requests, if the protocol has one.
 fn at(protocol: Protocol, path: &str) -> String {
     match protocol {
         Protocol::Tcp => String::new(),

@@ -8,13 +8,13 @@ use crate::plan::CLIENT_SOURCES;
 const FIRST: u32 = 0x7f10_0000;
 const COUNT: u32 = CLIENT_SOURCES;
 
-/// The source addresses of a load test. Clients take them in turn, so that those of one address
-/// come as far apart as can be.
+/// The source addresses of a load test. Clients take them in turn, so that those with the same
+/// address connect as far apart as possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sources {
     /// 0: the kernel chooses.
     count: u32,
-    /// Where in the block they begin.
+    /// The offset of the first one in the block.
     from: u32,
 }
 
@@ -22,9 +22,9 @@ impl Sources {
     /// The kernel's choice.
     pub const NONE: Sources = Sources { count: 0, from: 0 };
 
-    /// `count` loopback addresses, at most 14,680,064, from somewhere in the block: another test,
-    /// or one of just before, that stuck to nodes by its addresses, has others most likely. `seed`
-    /// says from where.
+    /// `count` loopback addresses, at most 14,680,064, from a position in the block that `seed`
+    /// decides: another test, running or just ended, which stuck to nodes by its addresses, most
+    /// likely has different ones.
     #[must_use]
     pub const fn loopback(count: u32, seed: u32) -> Sources {
         Sources {
@@ -33,7 +33,7 @@ impl Sources {
         }
     }
 
-    /// How many there are; 0 for the kernel's choice.
+    /// The number of addresses; 0 for the kernel's choice.
     #[must_use]
     pub const fn count(self) -> u32 {
         self.count

@@ -1,4 +1,4 @@
-//! What one worker has found, and all of them together.
+//! What one worker found, and what all found together.
 
 use std::net::IpAddr;
 
@@ -7,57 +7,56 @@ use super::names::NodeId;
 use super::results::Messages;
 use super::times::Times;
 
-/// What was found. Times are microseconds since the test began.
+/// The findings. Times are microseconds since the test began.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    /// Answers of each node, by its number.
+    /// Times of answers of each node, by its number.
     pub(crate) nodes: Vec<Times>,
-    /// From connecting until the answer to `initialize`, of connections that were made before the
-    /// hold.
+    /// From connecting until the answer to `initialize`, for connections made before the hold.
     pub(crate) handshake: Times,
-    /// What went wrong.
+    /// All errors.
     pub(crate) errors: Errors,
     /// Messages of the hold.
     pub(crate) messages: Messages,
-    /// How late they were sent, of those that nothing but this generator has held up.
+    /// How late messages were sent, for those delayed by nothing but this generator.
     pub(crate) sent_late: Times,
     /// When the last client was served for the first time.
     pub(crate) last_first_welcome: u64,
-    /// What became of the clients of a node that failed.
+    /// What happened to the clients of a failed node.
     pub(crate) failover: Exodus,
-    /// What became of those that came back.
+    /// What happened to the clients that reconnected.
     pub(crate) sampled: Sampled,
 }
 
-/// Clients that leave a node, and arrive at others.
+/// Clients that lose a node and move to others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exodus {
     /// When each lost its connection.
     pub(crate) cut: Vec<u64>,
     /// When each was served again, and by which node.
     pub(crate) rehomed: Vec<(u64, NodeId)>,
-    /// Attempts to come back that failed.
+    /// Failed attempts to reconnect.
     pub(crate) errors: Errors,
-    /// Clients of other nodes that lost their connection meanwhile.
+    /// Clients of other nodes that lost their connection in the meantime.
     pub(crate) bystanders: u32,
 }
 
-/// Clients that gave up their connection and came back.
+/// Clients that closed their connection and reconnected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sampled {
-    /// To the same node.
+    /// How many returned to the same node.
     pub(crate) same: u32,
-    /// Not so.
+    /// How many did not.
     pub(crate) moved: u32,
-    /// Some of those: address, node before, node after if they were served.
+    /// Some of these: address, node before, node after if they were served.
     pub(crate) examples: Vec<(Option<IpAddr>, NodeId, Option<NodeId>)>,
 }
 
-/// Clients that moved, and are named.
+/// How many moved clients are listed.
 const EXAMPLES: usize = 10;
 
 impl Tally {
-    /// A message of the node was answered, or given up, after so many microseconds.
+    /// Adds the time of a message to the node, answered or given up, in microseconds.
     pub(crate) fn took(&mut self, node: NodeId, micros: u64) {
         let place = usize::from(node);
         if self.nodes.len() <= place {
@@ -68,7 +67,7 @@ impl Tally {
         }
     }
 
-    /// All of `other` too.
+    /// Adds all of `other`.
     pub(crate) fn merge(&mut self, other: Tally) {
         if self.nodes.len() < other.nodes.len() {
             self.nodes.resize_with(other.nodes.len(), Times::default);
@@ -100,7 +99,7 @@ impl Exodus {
 }
 
 impl Sampled {
-    /// A client that had `was` is served by `now`, or by nobody.
+    /// Adds a client that node `was` served before, and that `now` serves; `None` if not served.
     pub(crate) fn came_back(&mut self, address: Option<IpAddr>, was: NodeId, now: Option<NodeId>) {
         if now == Some(was) {
             self.same += 1;

@@ -1,5 +1,5 @@
-//! A load test as it might have gone: the reference's 100,000 connections, and one node killed in
-//! the middle.
+//! An example of a load test's results: the reference's 100,000 connections, with one node killed
+//! in the middle.
 
 use super::protocol::Protocol;
 use super::results::{
@@ -14,9 +14,10 @@ use crate::profile::{BalancerKind, Source, Targets, load};
 const NODES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
 /// Their connections when all were made.
 const MADE: [u32; 4] = [25_234, 24_987, 25_156, 24_623];
-/// And at the end: those of the third are elsewhere.
+/// Their connections at the end: other nodes serve the clients of the third.
 const HELD: [u32; 4] = [33_619, 33_372, 0, 33_009];
-/// When all were made, when the third node was killed, when its clients were elsewhere, in seconds.
+/// When all were made, when the third node was killed, and when other nodes served its clients, in
+/// seconds.
 const MADE_AT: f64 = 8.2;
 const KILLED_AT: f64 = 38.0;
 const REHOMED_AT: f64 = 40.1;
@@ -29,7 +30,7 @@ pub(crate) fn targets() -> Targets {
     load(&Source::read("default").unwrap()).unwrap().targets
 }
 
-/// A test that has kept every target. Not judged yet: it has no checks.
+/// A test that meets every target. Not judged yet: it has no checks.
 pub(crate) fn sample() -> Results {
     Results {
         version: VERSION,
@@ -102,7 +103,7 @@ pub(crate) fn sample() -> Results {
     }
 }
 
-/// The same without the failover: the connections stay where they were made.
+/// Results of the sample without the failover: the connections stay where they were made.
 pub(crate) fn calm() -> Results {
     let mut results = sample();
     results.failover = None;
@@ -166,7 +167,7 @@ fn quantiles(count: u64, body: f64, tail: f64) -> Quantiles {
     }
 }
 
-/// Buckets that double, of a hump with a long tail.
+/// Buckets of doubling width: one hump with a long tail.
 fn histogram() -> Vec<Bucket> {
     let counts = [310, 5_100, 18_700, 19_400, 9_800, 4_350, 1_480, 690, 142, 26, 2];
     let doubled = std::iter::successors(Some(0.05), |from| Some(from * 2.0));
@@ -246,7 +247,7 @@ fn curve_at(ms: f64) -> FailoverPoint {
     }
 }
 
-/// What goes on at each half second.
+/// The state at each half second.
 fn timeline() -> Vec<Moment> {
     let moments = (0..=142).map(|step| f64::from(step) * 0.5);
     moments.map(moment).collect()

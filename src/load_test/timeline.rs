@@ -1,21 +1,20 @@
-//! The test over time, in as few moments as a chart needs.
+//! The test over time, in as few points as a chart needs.
 
 use super::results::{Moment, Phase};
 
-/// Moments at most. When there are more, every second one is dropped, and they are taken half as
-/// often.
+/// The most points. When there are more, every second one is dropped, and the spacing doubles.
 const MAX_POINTS: usize = 600;
 
-/// Moments of a test.
+/// The points of a test's timeline.
 #[derive(Debug)]
 pub(super) struct Timeline {
     moments: Vec<Moment>,
-    /// Seconds between two of them.
+    /// Seconds between two points.
     spacing: f64,
 }
 
 impl Timeline {
-    /// Without moments, which are then at least `spacing` seconds apart.
+    /// An empty timeline, whose points are at least `spacing` seconds apart.
     pub(super) const fn new(spacing: f64) -> Timeline {
         Timeline {
             moments: Vec::new(),
@@ -23,7 +22,7 @@ impl Timeline {
         }
     }
 
-    /// Whether it is time for another moment: one that is not too near to the last one of the same
+    /// Whether it is time for another point: it must not be too close to the last one of the same
     /// phase.
     pub(super) fn wants(&self, at_seconds: f64, phase: Phase) -> bool {
         self.moments
@@ -31,7 +30,7 @@ impl Timeline {
             .is_none_or(|last| last.phase != phase || at_seconds >= last.at_seconds + self.spacing)
     }
 
-    /// Remembers a moment.
+    /// Adds a point.
     pub(super) fn add(&mut self, moment: Moment) {
         self.moments.push(moment);
         if self.moments.len() > MAX_POINTS {
@@ -44,7 +43,7 @@ impl Timeline {
         }
     }
 
-    /// All moments, with the nodes in the order of `order`: numbers of nodes.
+    /// All points, with the nodes in the order of `order`: numbers of nodes.
     pub(super) fn ordered(mut self, order: &[usize]) -> Vec<Moment> {
         for moment in &mut self.moments {
             let held = std::mem::take(&mut moment.held);

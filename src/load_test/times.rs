@@ -1,4 +1,4 @@
-//! Times, collected: a histogram with three significant digits, of a size that does not grow.
+//! A collection of times: a histogram with three significant digits and a fixed size.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use hdrhistogram::Histogram;
 
 use super::results::{Bucket, Quantiles};
 
-/// The longest time that is told from longer ones: an hour, in microseconds.
+/// The longest time that is recorded as it is: an hour, in microseconds.
 const LONGEST: u64 = 3_600_000_000;
 const DIGITS: u8 = 3;
-/// Buckets of a chart in which a time doubles.
+/// Buckets of a chart per doubling of the time.
 const PER_DOUBLING: i32 = 4;
 
-/// Many times, in some 90 kB once there is one.
+/// Many times, in about 90 kB once there is one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times(Option<Histogram<u32>>);
 
 impl Times {
-    /// One more, in microseconds.
+    /// Adds a time in microseconds.
     pub(crate) fn add(&mut self, micros: u64) {
         let histogram = match &mut self.0 {
             Some(histogram) => histogram,
-            // These bounds and digits are valid, so it is always made.
+            // These bounds and digits are valid, so this always succeeds.
             none => match Histogram::new_with_bounds(1, LONGEST, DIGITS) {
                 Ok(new) => none.insert(new),
                 Err(_) => return,
@@ -30,10 +30,10 @@ impl Times {
         histogram.saturating_record(micros.max(1));
     }
 
-    /// All of `other` too.
+    /// Adds all of `other`.
     pub(crate) fn merge(&mut self, other: &Times) {
         match (&mut self.0, &other.0) {
-            // Of the same bounds and digits, so it fits.
+            // The bounds and digits are the same, so this fits.
             (Some(all), Some(more)) => drop(all.add(more)),
             (none, Some(more)) => *none = Some(more.clone()),
             (_, None) => {}
@@ -46,7 +46,7 @@ impl Times {
         Some(Duration::from_micros(histogram.value_at_quantile(0.99)))
     }
 
-    /// What it comes to.
+    /// The summary.
     pub(crate) fn quantiles(&self) -> Quantiles {
         let Some(histogram) = &self.0 else {
             return Quantiles::default();
@@ -65,7 +65,7 @@ impl Times {
         }
     }
 
-    /// How many took how long: buckets that grow by a fourth of a doubling, without the empty ones.
+    /// A histogram for a chart: buckets grow by a fourth of a doubling; empty ones are left out.
     pub(crate) fn buckets(&self) -> Vec<Bucket> {
         let mut buckets: Vec<Bucket> = Vec::new();
         let values = self.0.iter().flat_map(Histogram::iter_recorded);
@@ -100,7 +100,7 @@ fn millis(micros: u64) -> f64 {
     micros as f64 / 1_000.0
 }
 
-/// To a nanosecond: no noise of floating point.
+/// Rounds to a nanosecond, without noise of floating point.
 fn rounded(ms: f64) -> f64 {
     (ms * 1_000_000.0).round() / 1_000_000.0
 }

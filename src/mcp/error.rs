@@ -10,7 +10,7 @@ use super::GatewayError;
 pub struct RpcError {
     /// One of [`Code`]'s, or another.
     pub code: i64,
-    /// What and why, in a sentence.
+    /// What failed and why, in a sentence.
     pub message: String,
 }
 
@@ -20,7 +20,7 @@ pub struct RpcError {
 pub enum Code {
     /// Not JSON.
     ParseError = -32700,
-    /// JSON, but no request.
+    /// JSON, but not a request.
     InvalidRequest = -32600,
     /// No such method.
     MethodNotFound = -32601,
@@ -28,12 +28,12 @@ pub enum Code {
     InvalidParams = -32602,
     /// A fault of the server itself.
     InternalError = -32603,
-    /// The server has as much to do as it may. The same code as a balancer's for nodes that are all
-    /// full.
+    /// The server is at its limit. The same code as a balancer's for nodes that are all full.
     Unavailable = GatewayError::Unavailable as i32,
-    /// The session does not exist (any more). The official SDKs' servers answer the same code.
+    /// The session does not exist, or no longer. The servers of the official SDKs use the same
+    /// code.
     NoSession = -32001,
-    /// The client has taken its request back. The number is that of the Language Server Protocol.
+    /// The client has cancelled its request. The number is that of the Language Server Protocol.
     Cancelled = -32800,
 }
 

@@ -1,4 +1,4 @@
-//! What ties a response to its request.
+//! The id that connects a response to its request.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

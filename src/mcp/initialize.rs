@@ -21,7 +21,7 @@ pub struct InitializeParams<'a> {
 pub struct InitializeResult<'a> {
     /// The version that the server has chosen.
     pub protocol_version: Version,
-    /// What it can do.
+    /// Its capabilities.
     capabilities: Capabilities,
     /// The server's name and version.
     pub server_info: Implementation<'a>,

@@ -1,4 +1,4 @@
-//! One message as it comes in.
+//! One incoming message.
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -21,13 +21,13 @@ pub enum Incoming<'a> {
 /// One message.
 #[derive(Debug)]
 pub enum Message<'a> {
-    /// Wants a response.
+    /// A message that needs a response.
     Request(Request<'a>),
     /// A message without a response.
     Notification {
-        /// The kind of notification.
+        /// The method.
         method: String,
-        /// In detail.
+        /// Its parameters.
         params: Params<'a>,
     },
     /// The response to one of our own requests.
@@ -37,11 +37,11 @@ pub enum Message<'a> {
 /// A message that needs a response.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// To be given back with the response.
+    /// The id that the response repeats.
     pub id: Id,
-    /// What is wanted.
+    /// The method.
     pub method: String,
-    /// With which parameters.
+    /// Its parameters.
     pub params: Params<'a>,
 }
 
@@ -51,7 +51,7 @@ pub struct Request<'a> {
 #[serde(transparent)]
 pub struct Params<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
-/// The parameters of `notifications/cancelled`: the client does not want that answer any more.
+/// The parameters of `notifications/cancelled`: the client does not need the answer any more.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelledParams<'a> {
@@ -68,11 +68,11 @@ impl CancelledParams<'_> {
 }
 
 impl<'a> Incoming<'a> {
-    /// Reads one text.
+    /// Parses one text.
     ///
     /// # Errors
     ///
-    /// The response to send when the text is not a message.
+    /// The response to send if the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Incoming<'a>, Response> {
         if text.trim_ascii_start().starts_with(b"[") {
             let Batch(texts) = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
@@ -88,11 +88,11 @@ impl<'a> Incoming<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads one text that is not a batch.
+    /// Parses one text that is not a batch.
     ///
     /// # Errors
     ///
-    /// The response to send when the text is not a message.
+    /// The response to send if the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Message<'a>, Response> {
         let envelope: Envelope<'a> = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
         // serde would fill the fields from an array too, by position.
@@ -143,7 +143,7 @@ struct Envelope<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// A field that is there, be it null: an id of null is not a missing one.
+/// A field that is present, even if it is null: an id of null is not a missing id.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(deserializer).map(Some)
 }
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_no_danger() {
+    fn deep_nesting_is_handled() {
         let deep = "[".repeat(1_000_000);
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{deep}"#);
         assert!(refused(&text).contains("-32700"));

@@ -8,31 +8,31 @@ use super::{Id, Level};
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "method", content = "params")]
 pub enum Notification<'a> {
-    /// Something for the client's log.
+    /// A line for the client's log.
     #[serde(rename = "notifications/message")]
     Message {
-        /// How grave it is.
+        /// Its severity.
         level: Level,
         /// The name of the sender.
         logger: &'a str,
-        /// What.
+        /// The text.
         data: &'a str,
     },
-    /// How far a request is.
+    /// The progress of a request.
     #[serde(rename = "notifications/progress")]
     Progress {
-        /// As the client gave it with the request.
+        /// The token that the client sent with the request.
         #[serde(rename = "progressToken")]
         token: &'a Id,
-        /// What is done; grows.
+        /// The part that is done; it grows.
         progress: f64,
-        /// What there is to do.
+        /// The total.
         total: f64,
     },
 }
 
 impl Notification<'_> {
-    /// As text, on one line, without its end.
+    /// The JSON text, on one line, without its end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]

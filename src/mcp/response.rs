@@ -1,4 +1,4 @@
-//! What a request gets.
+//! Responses to requests.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -14,7 +14,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// All went well.
+    /// A successful response.
     #[must_use]
     pub fn success(id: Id, result: &impl Serialize) -> Response {
         match to_raw_value(result) {
@@ -26,7 +26,7 @@ impl Response {
         }
     }
 
-    /// It did not.
+    /// An error response.
     #[must_use]
     pub fn error(id: Id, error: RpcError) -> Response {
         Response {
@@ -35,13 +35,13 @@ impl Response {
         }
     }
 
-    /// What went wrong.
+    /// The error.
     #[must_use]
     pub fn failure(&self) -> Option<&RpcError> {
         self.outcome.as_ref().err()
     }
 
-    /// As text, on one line, without its end.
+    /// The JSON text, on one line, without its end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // Raw JSON, strings and numbers only: serialization cannot fail.

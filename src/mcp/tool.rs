@@ -1,4 +1,4 @@
-//! Tools: what a server can do for a model.
+//! Tools: functions of a server for a model.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{Id, Params};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tool {
-    /// What it is called by.
+    /// Its name.
     pub name: &'static str,
     /// What it does, for the model.
     pub description: &'static str,
@@ -51,13 +51,13 @@ impl CallParams<'_> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallResult {
-    /// What the model gets to see.
+    /// The content for the model.
     pub content: Vec<Content>,
     /// Whether the result is a failure.
     pub is_error: bool,
 }
 
-/// Something that a model can read.
+/// Content that a model can read.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Content {
@@ -69,7 +69,7 @@ pub enum Content {
 }
 
 impl CallResult {
-    /// The tool did what it should.
+    /// A successful result.
     #[must_use]
     pub fn text(text: impl Into<String>) -> CallResult {
         CallResult {
@@ -78,7 +78,7 @@ impl CallResult {
         }
     }
 
-    /// The tool could not; `why` is for the model, which may try again with other arguments.
+    /// A failure; `why` is for the model, which may try again with other arguments.
     #[must_use]
     pub fn failure(why: impl Into<String>) -> CallResult {
         CallResult {

@@ -5,13 +5,13 @@ use serde::{Serialize, Serializer};
 /// A revision of MCP with an `initialize` handshake, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// The first.
+    /// The first revision.
     V2024_11_05,
     /// Streamable HTTP, batches.
     V2025_03_26,
-    /// No batches any more.
+    /// Removes batches.
     V2025_06_18,
-    /// The last one with sessions.
+    /// The last revision with sessions.
     V2025_11_25,
 }
 
@@ -27,7 +27,7 @@ impl Version {
     /// The newest.
     pub const NEWEST: Version = Version::V2025_11_25;
 
-    /// As it is written in messages and headers.
+    /// The name in messages and headers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

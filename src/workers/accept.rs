@@ -1,4 +1,4 @@
-//! Accepting connections, come what may.
+//! Accepts connections, even when descriptors run out.
 
 use std::fs::File;
 use std::io;
@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::base::telemetry::Throttle;
 use crate::platform;
 
-/// What the kernel gets to recover from a lack of memory.
+/// The pause in which the kernel may recover from a lack of memory.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
-/// Time between two log lines about the same trouble.
+/// Time between two log lines about the same problem.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// One worker's listener on an address that all workers share.
@@ -29,12 +29,11 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Listens on `address`, which is held by a [`platform::listen::Claim`].
-    ///
-    /// # Errors
-    /// When it cannot.
+    /// Listens on `address`, which a [`platform::listen::Claim`] holds.
     ///
     /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     /// Outside of a tokio runtime.
     pub fn bind(address: SocketAddr) -> io::Result<Acceptor> {
         Ok(Acceptor {
@@ -44,7 +43,7 @@ impl Acceptor {
         })
     }
 
-    /// The next connection, without Nagle's delay, and where it comes from.
+    /// The next connection, without Nagle's delay, and the client's address.
     pub async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
@@ -121,7 +120,7 @@ mod tests {
     use crate::workers;
 
     #[tokio::test]
-    async fn a_full_table_refuses_and_strands_nobody() {
+    async fn a_full_table_refuses_clients_at_once() {
         let claim = Claim::new("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = claim.address();
         let (full, when_full) = tokio::sync::oneshot::channel();

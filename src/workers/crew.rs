@@ -1,4 +1,4 @@
-//! Starts workers: creates them, leads them step by step in parallel, then starts their work.
+//! Starts workers: creates them, takes them through each step in parallel, then starts their work.
 
 use std::io;
 use std::sync::{Arc, mpsc};
@@ -20,8 +20,8 @@ pub(super) enum Step {
     Table,
 }
 
-/// Workers that are made, and return a `T` when they are done. Dropped early, they end without
-/// having worked.
+/// Created workers, which return a `T` when they are done. If this is dropped early, they end
+/// without having worked.
 pub(super) struct Crew<T>(Vec<Member<T>>);
 
 struct Member<T> {
@@ -44,7 +44,7 @@ impl<T: Send + 'static> Crew<T> {
         Ok(Crew(members.collect::<Result<_, _>>()?))
     }
 
-    /// Lets all take `step` and waits until they have.
+    /// Lets all workers take `step` and waits until they have.
     pub(super) async fn all_have(&mut self, step: Step) -> Result<(), WorkersError> {
         for member in &self.0 {
             member.go();
@@ -75,7 +75,7 @@ impl<T: Send + 'static> Crew<T> {
         Ok(())
     }
 
-    /// Lets all work and waits until they are done.
+    /// Starts the work of all and waits until they are done.
     pub(super) async fn done(self) -> Result<Vec<T>, WorkersError> {
         for member in &self.0 {
             member.go();
@@ -100,7 +100,7 @@ impl<T: Send + 'static> Member<T> {
         let life = move || {
             let (runtime, worker) = prepare(number, &gate, &report)?;
             let value = runtime.block_on(work(worker));
-            // The receiver is gone if the crew was given up.
+            // The receiver is gone if the crew was dropped.
             result.send(value).ok()
         };
         thread::Builder::new()
@@ -123,7 +123,7 @@ impl<T: Send + 'static> Member<T> {
 
 // Private
 
-/// Takes the steps, each one on a signal. `None` when the crew was given up.
+/// Takes the steps, each one on a signal. `None` if the crew was dropped.
 fn prepare(
     number: u16,
     gate: &mpsc::Receiver<()>,

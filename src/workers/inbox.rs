@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::{Poll, Token, Waker};
 
-/// One worker's post: orders that it reads when its poller wakes it.
+/// The sending side of a worker's inbox: orders that the worker reads when its poller wakes it.
 #[derive(Debug)]
 pub struct Inbox<Order> {
     worker: u16,
-    /// `None` when the worker has ended.
+    /// `None` if the worker has ended.
     orders: Mutex<Option<Vec<Order>>>,
     waker: Waker,
 }
 
-/// A worker's end of its inbox. Dropping it closes the inbox, so that no sender waits for an answer
-/// in vain.
+/// The worker's side of its inbox. Dropping it closes the inbox, so that no sender waits for an
+/// answer in vain.
 #[derive(Debug)]
 pub struct Desk<Order>(Arc<Inbox<Order>>);
 
@@ -25,8 +25,7 @@ impl<Order> Inbox<Order> {
     /// It must be created before any worker leaves the shared descriptor table, so that the waker's
     /// descriptor number is valid in every table.
     ///
-    /// # Errors
-    /// When the kernel refuses.
+    /// If the kernel refuses.
     pub fn new(worker: u16, poll: &Poll, token: Token) -> io::Result<Inbox<Order>> {
         Ok(Inbox {
             worker,
@@ -47,7 +46,7 @@ impl<Order> Inbox<Order> {
         let first = {
             let mut inbox = self.lock();
             let Some(orders) = inbox.as_mut() else {
-                // To drop an order may post another one, here too.
+                // Dropping an order may post another one, even to this inbox.
                 drop(inbox);
                 return drop(order);
             };
@@ -60,12 +59,12 @@ impl<Order> Inbox<Order> {
         }
     }
 
-    /// All that came.
+    /// Takes all orders that have arrived.
     pub fn take(&self) -> Vec<Order> {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Where its worker reads it.
+    /// The side from which its worker reads.
     #[must_use]
     pub fn desk(self: &Arc<Self>) -> Desk<Order> {
         Desk(Arc::clone(self))
@@ -73,7 +72,7 @@ impl<Order> Inbox<Order> {
 
     // Private
 
-    /// The worker ends, and reads no more orders.
+    /// Closes the inbox when the worker ends.
     fn close(&self) {
         let unread = self.lock().take();
         drop(unread);
@@ -85,7 +84,7 @@ impl<Order> Inbox<Order> {
 }
 
 impl<Order> Desk<Order> {
-    /// All that came.
+    /// Takes all orders that have arrived.
     #[must_use]
     pub fn take(&self) -> Vec<Order> {
         self.0.take()
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_left_its_desk_leaves_nobody_waiting() {
+    fn a_dropped_reader_drops_the_orders() {
         let poll = Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(0, &poll, Token(0)).unwrap());
         let desk = inbox.desk();

@@ -1,24 +1,24 @@
 //! Threads with their own runtime and their own descriptor table.
 //!
-//! The kernel bounds descriptors per table (`RLIMIT_NOFILE`), so n workers hold n times as many
-//! connections as one process is allowed. The order of things matters, as a table that is left is
-//! *copied*:
+//! The kernel limits descriptors per table (`RLIMIT_NOFILE`), so n workers hold n times as many
+//! connections as one process may. The order of the steps matters, because a worker that leaves the
+//! shared table gets a *copy* of it:
 //!
 //! 1. [`run`] is called inside a runtime, so tokio's process-wide parts exist.
-//! 2. Every worker makes its runtime, still in the shared table. Their wakers (eventfds) thereby
-//!    have the same numbers in every table, and a wake from any thread finds the right one. A later
-//!    runtime would be woken by a write to whatever has that number in the waking thread's table:
-//!    an unrelated connection.
+//! 2. Every worker creates its runtime, still in the shared table. So their wakers (eventfds) have
+//!    the same numbers in every table, and a wake from any thread finds the right one. The waker of
+//!    a later runtime would write to the file with that number in the waking thread's table: an
+//!    unrelated connection.
 //! 3. Every thread leaves the shared table. No worker begins before the last has left, because a
 //!    connection that is copied into another table never closes.
-//! 4. Each worker makes its own listeners ([`Acceptor`]) and connections, and passes none to
+//! 4. Each worker creates its own listeners ([`Acceptor`]) and connections, and passes none to
 //!    another thread.
 //!
 //! A worker's runtime ends in its own table. Its few numbers in the shared table stay in use while
 //! the process lives, which makes late wakes harmless.
 //!
-//! So what crosses threads is data, never a descriptor. Channels, watches and locks of tokio are
-//! fine between the workers and the runtime that called [`run`].
+//! So only data crosses threads, never a descriptor. Channels, watches and locks of tokio work
+//! between the workers and the runtime that called [`run`].
 
 mod accept;
 mod crew;
@@ -38,11 +38,11 @@ use crew::{Crew, Step};
 pub struct Worker {
     /// Its number, from 0.
     pub number: u16,
-    /// Where its descriptors live.
+    /// The table of its descriptors.
     pub table: Table,
 }
 
-/// A descriptor table, which determines whose `RLIMIT_NOFILE` counts.
+/// A descriptor table, which determines the `RLIMIT_NOFILE` that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
     /// The worker has its own table.
@@ -55,14 +55,14 @@ pub enum Table {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
     /// A worker cannot be created; none has begun.
-    #[error("cannot make worker {number}: {source}")]
+    #[error("cannot create worker {number}: {source}")]
     NotMade {
         /// Its number.
         number: u16,
         /// Why.
         source: io::Error,
     },
-    /// One has panicked; the others go on.
+    /// One has panicked; the others continue.
     #[error("worker {number} has panicked")]
     Panicked {
         /// Its number.
@@ -76,8 +76,7 @@ pub enum WorkersError {
 /// `work` must not own a descriptor: it would be dropped in a table where its number belongs to
 /// another file. Workers continue when the future is dropped after they began.
 ///
-/// # Errors
-/// When a worker cannot be made, or panics.
+/// If a worker cannot be created, or panics.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_told_by_number() {
+    async fn a_panic_is_reported_with_the_number() {
         let result = run(
             2,
             |worker| async move { assert_ne!(worker.number, 1, "on purpose") },
@@ -162,9 +161,9 @@ mod tests {
         all.await.unwrap().unwrap();
     }
 
-    /// Every worker has connections under the same numbers as the others' and wakes the others all
-    /// the time. If a wake were written to a number that means a connection in the waker's table,
-    /// the echo would have bytes too many.
+    /// Every worker has connections under the same numbers as the others' and wakes the others
+    /// continuously. If a wake were written to a number that is a connection in the waker's table,
+    /// the echo would have extra bytes.
     #[tokio::test]
     async fn wakes_across_tables_touch_no_connection() {
         const WORKERS: usize = 3;

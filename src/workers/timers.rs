@@ -1,4 +1,4 @@
-//! Deadlines of one thread's connections: a timer wheel with almost free turns and updates.
+//! Timers of one thread's connections: a timer wheel with almost free turns and updates.
 
 /// A hashed timer wheel over slab indices. A slot is 50 ms; the wheel goes round in 51 s, and its
 /// entries are chained through one array, so that arming and disarming take a few writes and never
@@ -71,20 +71,20 @@ impl Wheel {
         if entry.hung <= due {
             entry.due = due;
         } else {
-            // It hangs too late, or nowhere.
+            // It is in a later slot, or in none.
             self.unhang(index);
             self.hang(index, due);
         }
     }
 
-    /// Takes the deadline of `index` away, if it has one.
+    /// Removes the deadline of `index`, if it has one.
     pub fn disarm(&mut self, index: u32) {
         if (index as usize) < self.entries.len() {
             self.unhang(index);
         }
     }
 
-    /// When to come back with [`Wheel::expire`]: no later than the first deadline, and now and then
+    /// When to call [`Wheel::expire`] next: no later than the first deadline, and now and then
     /// before it.
     #[must_use]
     pub fn next(&self) -> Option<u64> {
@@ -110,7 +110,7 @@ impl Wheel {
     /// they are no longer armed.
     pub fn expire(&mut self, now_ms: u64, expired: &mut Vec<u32>) {
         let now = self.tick_before(now_ms);
-        // After a long sleep once round is enough.
+        // After a long sleep one round is enough.
         let slots = now.saturating_sub(self.turned).min(SLOTS);
         let first = self.turned + 1;
         self.turned = self.turned.max(now);
@@ -149,7 +149,7 @@ impl Wheel {
         };
     }
 
-    /// Takes an entry out of its slot's chain, if it hangs in one.
+    /// Removes an entry from the chain of its slot, if it is in one.
     fn unhang(&mut self, index: u32) {
         let Entry {
             hung, previous, next, ..
@@ -201,7 +201,7 @@ mod tests {
         Arm(u32, u64),
         Disarm(u32),
         Wait(u64),
-        /// Until the wheel says so.
+        /// Until the time that the wheel returns.
         Sleep,
     }
 
@@ -218,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_what_a_map_does(birth in 0u64..1 << 40, steps in steps()) {
+        fn it_behaves_like_a_map(birth in 0u64..1 << 40, steps in steps()) {
             let (mut wheel, mut map) = (Wheel::new(birth), BTreeMap::new());
             let mut now = birth;
             for step in steps {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_moves_on_costs_a_wakeup_a_round() {
+    fn a_deadline_that_keeps_moving_costs_one_wakeup_per_round() {
         let mut wheel = Wheel::new(0);
         let (mut wakeups, mut expired) = (0, Vec::new());
         for ms in 0..300_000 {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_sleep_brings_all_at_once() {
+    fn after_a_long_sleep_all_expire_at_once() {
         let mut wheel = Wheel::new(1_000);
         (0..5_000).for_each(|index| wheel.arm(index, 1_000 + u64::from(index) * 100));
         let mut expired = Vec::new();

@@ -1,31 +1,33 @@
-//! The end, as a value: ordered once, heard everywhere, by those who ask later too.
+//! A shutdown signal as a value: it is given once, and seen by all waiters, including later ones.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Orders the end.
+/// Gives the shutdown signal.
 #[derive(Debug)]
 pub struct Trigger(watch::Sender<bool>);
 
-/// Hears that the end was ordered.
+/// Waits for the shutdown signal. It can be cloned.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-/// A pair of one who orders and one who hears; the latter can be cloned.
+/// A connected pair of trigger and receiver.
 #[must_use]
 pub fn channel() -> (Trigger, Shutdown) {
     let (order, heard) = watch::channel(false);
     (Trigger(order), Shutdown(heard))
 }
 
-/// The end as this process is told to end: by SIGTERM or SIGINT.
+/// A shutdown that SIGTERM or SIGINT triggers.
 ///
 /// # Errors
-/// When the signals cannot be caught.
+///
+/// If the signals cannot be caught.
 ///
 /// # Panics
+///
 /// Outside of a tokio runtime.
 pub fn on_signal() -> io::Result<Shutdown> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -41,12 +43,14 @@ pub fn on_signal() -> io::Result<Shutdown> {
     Ok(shutdown)
 }
 
-/// The same, and when its terminal is closed (SIGHUP).
+/// A shutdown that SIGTERM, SIGINT or the end of the terminal (SIGHUP) triggers.
 ///
 /// # Errors
-/// When the signals cannot be caught.
+///
+/// If the signals cannot be caught.
 ///
 /// # Panics
+///
 /// Outside of a tokio runtime.
 pub fn on_signal_or_hangup() -> io::Result<Shutdown> {
     let mut hangup = signal(SignalKind::hangup())?;
@@ -63,21 +67,22 @@ pub fn on_signal_or_hangup() -> io::Result<Shutdown> {
 }
 
 impl Trigger {
-    /// Orders the end.
+    /// Triggers the shutdown.
     pub fn order(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Shutdown {
-    /// Waits for the order. A trigger that is dropped counts as an order: nobody else could give it any more.
+    /// Waits for the shutdown. A dropped trigger counts as a shutdown, because nothing could
+    /// trigger it any more.
     pub async fn ordered(&self) {
         let mut heard = self.0.clone();
-        // The only error is that the trigger is gone.
+        // The only error is that the trigger was dropped.
         let _gone = heard.wait_for(|ordered| *ordered).await;
     }
 
-    /// Whether the end was ordered.
+    /// Whether the shutdown was triggered.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         *self.0.borrow() || self.0.has_changed().is_err()
@@ -89,7 +94,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_order_is_heard_by_all_and_stays_given() {
+    async fn a_shutdown_reaches_all_and_stays_triggered() {
         let (trigger, shutdown) = channel();
         let other = shutdown.clone();
         assert!(!shutdown.is_ordered());
@@ -101,14 +106,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_signal_is_an_order() {
+    async fn a_signal_triggers_the_shutdown() {
         let shutdown = on_signal().unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGTERM).unwrap();
         shutdown.ordered().await;
     }
 
     #[tokio::test]
-    async fn without_a_trigger_the_end_has_come() {
+    async fn a_dropped_trigger_is_a_shutdown() {
         let (trigger, shutdown) = channel();
         drop(trigger);
         shutdown.ordered().await;

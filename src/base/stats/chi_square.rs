@@ -1,19 +1,22 @@
 //! The chi-square distribution.
 //!
-//! Its survival function is the regularised upper incomplete gamma function, `Q(k/2, x/2)` for `k` degrees of freedom
-//! (Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.4.19). Near zero that is computed by a series (DLMF,
-//! <https://dlmf.nist.gov/8.11#E4>), beyond by a continued fraction (<https://dlmf.nist.gov/8.9#E2>, in the contracted form of
-//! Abramowitz and Stegun 6.5.31, evaluated by Lentz's method): each where it converges fast. Results are exact to about 12 digits.
+//! Its survival function is the regularised upper incomplete gamma function, `Q(k/2, x/2)` for `k`
+//! degrees of freedom (Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.4.19). Near
+//! zero it is computed by a series (DLMF, <https://dlmf.nist.gov/8.11#E4>), beyond that by a
+//! continued fraction (<https://dlmf.nist.gov/8.9#E2>, in the contracted form of Abramowitz and
+//! Stegun 6.5.31, evaluated by Lentz's method): each where it converges fast. Results are exact to
+//! about 12 digits.
 
-/// Terms of the series and steps of the continued fraction: some 10 times the square root of the degrees of freedom are enough.
+/// The most terms of the series and steps of the continued fraction: about 10 times the square root
+/// of the degrees of freedom are enough.
 const MAX_STEPS: u32 = 100_000;
-/// A factor this close to 1 changes no digit any more.
+/// A factor this close to 1 does not change the result any more.
 const PRECISION: f64 = 1e-15;
-/// What stands for 0 in a denominator of Lentz's method.
+/// A replacement for 0 in a denominator of Lentz's method.
 const TINY: f64 = 1e-300;
 
-/// The probability that a chi-square variable with so many `degrees` of freedom is at least `statistic`. 1 at and below 0, and
-/// with 0 degrees; 0 for a statistic without bound.
+/// The probability that a chi-square variable with this many `degrees` of freedom is at least
+/// `statistic`. It is 1 at and below 0, and with 0 degrees; 0 for an infinite statistic.
 #[must_use]
 pub fn survival(statistic: f64, degrees: u32) -> f64 {
     if statistic <= 0.0 || degrees == 0 {
@@ -23,7 +26,7 @@ pub fn survival(statistic: f64, degrees: u32) -> f64 {
         return 0.0;
     }
     let (a, x) = (f64::from(degrees) / 2.0, statistic / 2.0);
-    // x^a e^-x / Γ(a), which both have in common.
+    // x^a e^-x / Γ(a), which both methods need.
     let common = (a * x.ln() - x - ln_gamma_of_half(degrees)).exp();
     if x < a + 1.0 {
         1.0 - common * series(a, x)
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_known_to_many_digits() {
+    fn values_with_many_known_digits() {
         // One degree: erfc(sqrt(x/2)). Three: that and sqrt(2x/π) exp(-x/2).
         let known = [
             (1.0, 1, 0.317_310_507_862_914_1),

@@ -1,35 +1,37 @@
-//! Loads of different sizes that each fall on one bearer, chosen independently of all others: how unevenly chance alone
-//! lets them lie.
+//! Loads of different sizes that are each assigned to one bearer, independently of all others: how
+//! uneven chance alone makes their distribution.
 
 use super::chi_square;
 
-/// Below this probability, unevenness is not put down to chance: one even choice in a thousand is still called uneven.
+/// Below this probability, chance does not explain the unevenness: one even distribution in a
+/// thousand is still called uneven.
 const LEAST_P: f64 = 0.001;
-/// A normal variable is further from its mean than so many standard deviations with that probability.
+/// A normal variable differs from its mean by more than this many standard deviations with that
+/// probability.
 const DEVIATIONS: f64 = 3.2905;
 
 /// Independent draws: the clients' addresses, for example, each with all of its connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Draws {
-    /// How many there are.
+    /// Their number.
     pub count: f64,
     /// The sum of the squares of their sizes.
     pub squares: f64,
 }
 
-/// Pearson's test of how draws have fallen.
+/// Pearson's test of the distribution of draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChiSquare {
     /// The statistic.
     pub statistic: f64,
-    /// Degrees of freedom: the bearers but one.
+    /// Degrees of freedom: the number of bearers minus one.
     pub degrees: u32,
-    /// The probability that independent draws fall at least as unevenly.
+    /// The probability that independent draws are at least as uneven.
     pub p: f64,
 }
 
 impl ChiSquare {
-    /// Whether chance explains it.
+    /// Whether chance explains the distribution.
     #[must_use]
     pub fn is_chance(&self) -> bool {
         self.p > LEAST_P
@@ -48,7 +50,8 @@ impl Draws {
         })
     }
 
-    /// At most so many of them, of the same size on the average: where the others are not by chance.
+    /// At most this many of the draws, with the same mean size, if the others do not depend on
+    /// chance.
     #[must_use]
     pub fn at_most(self, count: f64) -> Draws {
         if count >= self.count {
@@ -60,12 +63,13 @@ impl Draws {
         }
     }
 
-    /// How the draws have fallen that were chosen by weight: for each bearer what fell on it, and its weight. None with fewer
-    /// than two bearers, and without draws.
+    /// Tests the distribution of draws that were chosen by weight: for each bearer the load
+    /// assigned to it, and its weight. `None` with fewer than two bearers, and without draws.
     ///
-    /// With `π` the bearer's share by weight and `N` the whole, what falls on a bearer has mean `Nπ`, variance
-    /// `π(1-π) Σ size²`, and covariance `-ππ' Σ size²` with another. So `Σ (n - Nπ)² / (π Σ size²)` is chi-square with one degree of
-    /// freedom less than there are bearers, as in Pearson's test, where all sizes are 1 (K. Pearson, Philosophical Magazine 50, 1900).
+    /// With `π` the bearer's share by weight and `N` the total, the load of a bearer has mean `Nπ`,
+    /// variance `π(1-π) Σ size²`, and covariance `-ππ' Σ size²` with another. So `Σ (n - Nπ)² / (π
+    /// Σ size²)` is chi-square with one degree of freedom less than there are bearers, as in
+    /// Pearson's test, where all sizes are 1 (K. Pearson, Philosophical Magazine 50, 1900).
     #[must_use]
     pub fn test(self, bearers: &[(f64, f64)]) -> Option<ChiSquare> {
         let (whole, weight) = bearers
@@ -93,7 +97,8 @@ impl Draws {
         })
     }
 
-    /// How far what falls on a bearer with this share of the weight may be off its mean by chance.
+    /// How far the load of a bearer with this share of the weight may differ from its mean by
+    /// chance.
     #[must_use]
     pub fn tolerance(self, share: f64) -> f64 {
         DEVIATIONS * (self.squares * share * (1.0 - share)).sqrt()
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_good_hash_gives_is_chance() {
+    fn chance_explains_the_draws_of_a_good_hash() {
         let seen: [(u64, [f64; 4]); 3] = [
             (400, [110.0, 98.0, 84.0, 108.0]),
             (1_000, [234.0, 266.0, 251.0, 249.0]),
@@ -128,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skewed_hash_is_not() {
+    fn chance_does_not_explain_a_skewed_hash() {
         let skewed: [(u64, [f64; 4]); 4] = [
             (400, [160.0, 80.0, 80.0, 80.0]),
             (400, [134.0, 133.0, 133.0, 0.0]),
@@ -161,7 +166,7 @@ mod tests {
                 .unwrap()
                 .is_chance()
         );
-        // Nothing should fall on a bearer without weight.
+        // A bearer without weight must not get any load.
         let nothing = single(800)
             .test(&[(400.0, 1.0), (400.0, 1.0), (0.0, 0.0)])
             .unwrap();
@@ -189,7 +194,8 @@ mod tests {
         assert!(!some.test(&even(&[92.0, 99.0, 110.0, 99.0])).unwrap().is_chance());
     }
 
-    /// Equal draws on four bearers, from a fixed seed: a linear congruential generator's upper bits (Knuth, MMIX).
+    /// Equal draws on four bearers, from a fixed seed: the upper bits of a linear congruential
+    /// generator (Knuth, MMIX).
     fn fallen(seed: u64, sizes: &[u32]) -> Vec<(f64, f64)> {
         let mut fell = [0.0; 4];
         let mut state = seed;
@@ -204,7 +210,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
-        /// Of even draws, 1 in 100 is rejected at p = 0.01, whatever their sizes.
+        /// Of even draws, 1 in 100 is rejected at p = 0.01, for any sizes.
         #[test]
         fn even_draws_are_seldom_rejected(seed: u64, sizes in prop::collection::vec(1u32..4, 40..200)) {
             let draws = Draws::of(sizes.iter().map(|size| u64::from(*size)));

@@ -6,7 +6,7 @@ mod draws;
 pub use chi_square::survival as chi_square_survival;
 pub use draws::{ChiSquare, Draws};
 
-/// How unevenly a load lies on its bearers.
+/// How evenly a load is distributed over its bearers.
 ///
 /// ```
 /// let spread = clusterctl::base::stats::Spread::of(&[25_234.0, 24_987.0, 25_156.0, 24_623.0]).unwrap();
@@ -20,23 +20,25 @@ pub struct Spread {
     pub min: f64,
     /// Largest value.
     pub max: f64,
-    /// `(max - min) / mean`, in percent: what the operators of this field call variance. 0 when the mean is 0.
+    /// `(max - min) / mean`, in percent: operators of clusters call this variance. 0 if the mean is
+    /// 0.
     pub variance_percent: f64,
     /// Population standard deviation.
     pub stddev: f64,
-    /// Jain's fairness index, `(Σx)² / (n · Σx²)`: 1 is perfectly fair, `1/n` is all on one. 1 when all are 0.
-    /// (R. Jain, D. Chiu, W. Hawe: "A quantitative measure of fairness", DEC-TR-301, 1984.)
+    /// Jain's fairness index, `(Σx)² / (n · Σx²)`: 1 is perfectly fair, `1/n` means that all load
+    /// is on one bearer. 1 if all are 0. (R. Jain, D. Chiu, W. Hawe: "A quantitative measure of
+    /// fairness", DEC-TR-301, 1984.)
     pub jain: f64,
 }
 
 impl Spread {
-    /// The spread of `values`; `None` when there are none.
+    /// The spread of `values`; `None` if there are none.
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Spread> {
         if values.is_empty() {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "nobody runs 2^52 nodes")]
+        #[expect(clippy::cast_precision_loss, reason = "no cluster has 2^52 nodes")]
         let n = values.len() as f64;
         let sum: f64 = values.iter().sum();
         let squares: f64 = values.iter().map(|value| value * value).sum();
@@ -65,7 +67,7 @@ impl Spread {
     }
 }
 
-/// The `quantile` (0 to 1) of `sorted` values by the nearest-rank method; `None` when there are none.
+/// The `quantile` (0 to 1) of `sorted` values by the nearest-rank method; `None` if there are none.
 #[must_use]
 pub fn percentile(sorted: &[f64], quantile: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;

@@ -1,4 +1,4 @@
-//! One log line per period, however often its reason occurs.
+//! At most one log line per period, however often its cause occurs.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ impl Throttle {
         }
     }
 
-    /// Something occurred at `now`. `Some` when it is to be told, with the number of occurrences since the last time.
+    /// Counts an occurrence at `now`. Returns `Some` if it must be logged, with the number of
+    /// occurrences since the last time.
     pub fn after(&mut self, now: Instant) -> Option<u64> {
         self.held_back += 1;
         if self
@@ -40,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_per_period_is_told_and_none_is_forgotten() {
+    fn one_per_period_is_logged_and_all_are_counted() {
         let start = Instant::now();
         let mut throttle = Throttle::new(Duration::from_secs(1));
         let told: Vec<_> = [0, 10, 500, 999, 1_000, 1_001, 5_000]

@@ -9,7 +9,7 @@ use super::{Scalar, UnitError, scalar_unit};
 
 const EXPECTED: &str = "a count such as `1000`, `200k` or `1m`";
 
-/// How many; `k` is a thousand and `m` a million.
+/// A number of things; `k` is a thousand and `m` a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(u64);
 
@@ -29,10 +29,12 @@ impl Count {
     }
 }
 
-/// Reads a whole number of any type, written as a [`Count`]: for fields that keep the number alone.
+/// Parses a whole number of any type, written as a [`Count`]: for fields that store only the
+/// number.
 ///
 /// # Errors
-/// When it is not a count, or larger than the type holds.
+///
+/// If it is not a count, or larger than the type allows.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(Scalar {
         expecting: EXPECTED,
@@ -77,7 +79,7 @@ impl fmt::Display for Count {
 
 // Private
 
-/// What would not have been too large for `T`.
+/// A description of the largest count for `T`.
 fn largest<T>() -> String {
     let bits = u32::try_from(size_of::<T>() * 8).unwrap_or(u64::BITS);
     let largest = u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0);
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_count() {
+    fn refuses_other_texts() {
         for text in [
             "",
             "k",

@@ -1,12 +1,12 @@
-//! What a user has written, as messages quote it.
+//! Quotes untrusted text in messages.
 
-/// Characters of a quoted value; more tell a reader nothing.
+/// The most characters of a quoted value.
 const MAX_CHARS: usize = 80;
 
-/// Characters of a line; a log may have longer ones.
+/// The most characters of a line; a log may have longer ones.
 const MAX_LINE_CHARS: usize = 1_000;
 
-/// `text` on one line, without anything that steers a terminal, and cut after 80 characters.
+/// `text` on one line, without control characters for a terminal, and cut after 80 characters.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     let mut excerpt = String::new();
@@ -24,7 +24,7 @@ pub fn excerpt(text: &str) -> String {
     excerpt
 }
 
-/// A message for a terminal: its lines without anything that steers one, and each cut after 1,000 characters.
+/// A message for a terminal: its lines without control characters, each cut after 1,000 characters.
 #[must_use]
 pub fn readable(message: &str) -> String {
     let mut readable = String::new();
@@ -47,7 +47,8 @@ pub fn readable(message: &str) -> String {
 
 // Private
 
-/// Whether a terminal does something else than show `c`: control characters, and those that turn the direction of writing.
+/// Whether a terminal does anything else than display `c`: control characters, and those that
+/// change the direction of writing.
 fn steers(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -61,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_short_and_plain_stays_as_it_is() {
+    fn short_plain_text_is_not_changed() {
         for text in ["", "erlmcp1", "it's \"quoted\" \\ über", &"x".repeat(80)] {
             assert_eq!(excerpt(text), text);
         }
     }
 
     #[test]
-    fn what_is_long_is_cut() {
+    fn long_text_is_cut() {
         assert_eq!(excerpt(&"ü".repeat(200_000)), format!("{}…", "ü".repeat(80)));
     }
 
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             excerpt("a\x1b[2J\r\n\u{202e}b\u{9b}"),
             r"a\u{1b}[2J\r\n\u{202e}b\u{9b}"

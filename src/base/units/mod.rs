@@ -1,5 +1,5 @@
-//! Durations, counts, shares and networks as people write them: `500ms`, `200k`, `2%`, `100ms..30s`, `10.0.0.0/8`; and
-//! [`excerpt()`], which quotes what they wrote.
+//! Durations, counts, shares and networks as users write them: `500ms`, `200k`, `2%`, `100ms..30s`,
+//! `10.0.0.0/8`; and [`excerpt()`], which quotes what users wrote.
 //!
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
 
@@ -24,7 +24,7 @@ use std::fmt;
 
 use serde::de::{self, Visitor};
 
-/// A text that is no unit: says what was read and what would have been right.
+/// A text that is not the unit: what was read and what is expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct UnitError {
@@ -41,7 +41,7 @@ impl UnitError {
     }
 }
 
-/// Reads a unit from a YAML scalar: a text, or a bare number taken as its text.
+/// Parses a unit from a YAML scalar: a text, or a bare number that counts as its text.
 struct Scalar<T> {
     expecting: &'static str,
     parse: fn(&str) -> Result<T, UnitError>,

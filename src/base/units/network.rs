@@ -21,13 +21,13 @@ scalar_unit!(
 );
 
 impl Network {
-    /// How many leading bits its addresses share: 0 to 32, of IPv6 to 128.
+    /// How many leading bits its addresses share: 0 to 32, for IPv6 to 128.
     #[must_use]
     pub fn prefix(self) -> u8 {
         self.0.prefix_len()
     }
 
-    /// Whether `address` is one of its own; IPv4 and IPv6 never contain each other.
+    /// Whether `address` belongs to it; IPv4 and IPv6 never contain each other.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address)
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn contains_what_begins_alike() {
+    fn contains_addresses_with_the_same_prefix() {
         for (range, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
             ("0.0.0.0/0", "255.1.2.3", "::1"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_network() {
+    fn refuses_other_texts() {
         for text in [
             "",
             "10",

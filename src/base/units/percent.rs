@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_share() {
+    fn refuses_other_texts() {
         for text in ["", "%", "-1%", "NaN", "inf%", "two"] {
             assert!(text.parse::<Percent>().is_err(), "{text}");
         }

@@ -15,13 +15,13 @@ pub struct Period(Duration);
 scalar_unit!(Period, "a duration such as `500ms`, `5s`, `2m` or `1h`", "3s");
 
 impl Period {
-    /// This period as the standard library's type.
+    /// The standard library's type.
     #[must_use]
     pub const fn duration(self) -> Duration {
         self.0
     }
 
-    /// Whether it lasts no time at all.
+    /// Whether it is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0.is_zero()
@@ -56,7 +56,7 @@ impl FromStr for Period {
         };
         let number: f64 = number.trim().parse().map_err(|_| error())?;
         let millis = (number * millis_per_unit).round();
-        // A year bounds every timeout that makes sense, and keeps the cast exact.
+        // A year is longer than any sensible timeout, and keeps the cast exact.
         if !(0.0..=365.0 * 86_400_000.0).contains(&millis) {
             return Err(error());
         }
@@ -89,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn parses_common_forms() {
         for (text, millis) in [
             ("500ms", 500),
             ("5s", 5_000),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_nonsense_by_name() {
+    fn refuses_other_texts() {
         for text in ["", "s", "-1s", "5 parsecs", "1e99h", "NaN", "inf"] {
             let error = text.parse::<Period>().unwrap_err().to_string();
             assert!(error.contains("is not a duration such as"), "{text}: {error}");

@@ -1,4 +1,4 @@
-//! From one length of time to a longer one.
+//! A range between two lengths of time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,8 @@ use super::{Period, UnitError, scalar_unit};
 
 const EXPECTED: &str = "a range of durations such as `100ms..30s`, the shorter one first";
 
-/// Two periods, the first not longer than the second: where a back-off begins and where it stops growing.
+/// Two periods, the first not longer than the second: the first and the longest pause of a
+/// back-off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodRange {
     /// The shorter end.

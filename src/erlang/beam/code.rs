@@ -1,4 +1,4 @@
-//! The nodes' code.
+//! The source code of BEAM nodes.
 
 use crate::erlang::otp::{Code, mesh};
 

@@ -1,16 +1,17 @@
-//! BEAM nodes: MCP servers on Erlang, of our own making, that need nothing but OTP.
+//! BEAM nodes: MCP servers in Erlang that belong to this project and need nothing but OTP.
 //!
-//! Their source, in `beam/` of the repository, is part of this binary. The first start compiles it with the `erlc` that is
-//! installed; later ones find it compiled. The nodes form a mesh of distributed Erlang on loopback: each listens for the others at
-//! a fixed port, and a module of ours tells which has which, so there is no epmd. They know one another by a cookie
-//! that was made for this cluster and that only its user can read.
+//! Their source, in `beam/` of the repository, is part of this binary. The first start compiles it
+//! with the installed `erlc`; later ones find it compiled. The nodes form a mesh of distributed
+//! Erlang on loopback: each listens for the others at a fixed port, and our own module knows the
+//! ports, so epmd is not needed. They authenticate by a cookie that is generated for this cluster
+//! and that only its user can read.
 //!
 //! | in the run directory | what |
 //! | --- | --- |
-//! | `cluster.config` | who the nodes are, for `erl -config` |
+//! | `cluster.config` | the names of the nodes, for `erl -config` |
 //! | `erlang/mcp_node-HASH/ebin` | the application, compiled |
 //! | `erlang/home/.erlang.cookie` | the cookie, while the cluster runs; the directory is the nodes' `HOME` |
-//! | `logs/NODE.log`, `logs/NODE.crash.dump` | what a node says, and how it looked when it crashed |
+//! | `logs/NODE.log`, `logs/NODE.crash.dump` | a node's output, and its crash dump |
 
 mod code;
 mod program;
@@ -25,7 +26,7 @@ use crate::erlang::otp::{CodeError, HomeError, Otp, OtpError, settle};
 use crate::platform::RunDir;
 use crate::profile::Binaries;
 
-/// The oldest OTP that runs them.
+/// The oldest OTP release that can run them.
 const OLDEST: u32 = 25;
 
 /// BEAM nodes that cannot be started.
@@ -34,13 +35,13 @@ pub enum InstallError {
     /// Their code cannot be compiled.
     #[error(transparent)]
     Code(#[from] CodeError),
-    /// They cannot have a home.
+    /// Their home directory cannot be created.
     #[error(transparent)]
     Home(#[from] HomeError),
 }
 
 impl InstallError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -50,20 +51,23 @@ impl InstallError {
     }
 }
 
-/// The Erlang that runs them: the one that the profile names, else the first in PATH.
+/// The Erlang that runs them: the one that the profile names, otherwise the first in PATH.
 ///
 /// # Errors
-/// When there is none, or none that will do.
+///
+/// If there is none, or it is too old.
 pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
     let otp = Otp::find(binaries).await?.at_least(OLDEST)?;
     otp.compiler()?;
     Ok(otp)
 }
 
-/// Puts into the run directory what the nodes need to start and is not there: their code, compiled, and their cookie.
+/// Puts into the run directory what the nodes need to start and is missing: their compiled code and
+/// their cookie.
 ///
 /// # Errors
-/// When it cannot be compiled or written. Nothing is half there then.
+///
+/// If it cannot be compiled or written. Then nothing is left half-written.
 pub async fn install(otp: &Otp, run_dir: &RunDir) -> Result<(), InstallError> {
     NODE.compile(otp, run_dir).await?;
     settle(&run_dir.erlang_home())?;

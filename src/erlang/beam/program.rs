@@ -8,9 +8,10 @@ use crate::plan::Plan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Cluster, Node};
 
-/// Processes that a node may have, at least: Erlang's own default.
+/// The least limit of Erlang processes in a node: Erlang's own default.
 const PROCESSES: u64 = 1 << 18;
-/// The largest crash dump, in bytes, and the longest that writing one may delay a restart, in seconds.
+/// The largest crash dump, in bytes, and the longest time that writing one may delay a restart, in
+/// seconds.
 const DUMP_BYTES: u64 = 64 << 20;
 const DUMP_SECONDS: u64 = 5;
 
@@ -21,14 +22,15 @@ pub struct Nodes<'a> {
     pub otp: &'a Otp,
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// What this host allows.
+    /// The limits of this host.
     pub plan: &'a Plan,
-    /// Where its files are.
+    /// The directory of its files.
     pub run_dir: &'a RunDir,
 }
 
 impl Nodes<'_> {
-    /// The program that is `node`. Its limit of descriptors is to be finite: the emulator makes room for all of them at once.
+    /// The program that runs `node`. Its descriptor limit must be finite: the emulator allocates a
+    /// table of that size.
     #[must_use]
     pub fn program(&self, node: &Node) -> Program {
         let settings = &self.cluster.erlang;

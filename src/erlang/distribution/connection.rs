@@ -1,4 +1,4 @@
-//! A connection to a node, over which it makes calls.
+//! A connection to a node, which runs calls.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::signal::{self, Call, Signal};
 use super::term::{Atom, Identity, Pid, Reference, Term};
 use super::wire::{Wire, WireError};
 
-/// A node has so long to end the process of a call that is given up, and to say so.
+/// How long a node may take to end the process of a call that is given up, and to confirm it.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// Where a node is, and what it takes to be heard.
+/// The address and the credentials of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Its full name, `erlmcp1@localhost`.
@@ -33,11 +33,13 @@ pub struct Target {
     pub cookie: Cookie,
 }
 
-/// A connection to a node. We are hidden to it: in no list of nodes but that of hidden ones, and no part of its mesh.
+/// A connection to a node, as a hidden node: it is listed only among the hidden ones, and is not
+/// part of the mesh.
 ///
-/// The process of a call that takes too long is killed; that of a call that is dropped ends with the connection, unless it
-/// traps exits. A node closes the connection when nothing has come for its `net_ticktime`, a minute unless told otherwise;
-/// its ticks are answered while something is asked. Asked every few seconds, it stays.
+/// The process of a call that takes too long is killed; that of a dropped call ends with the
+/// connection, unless it traps exits. A node closes the connection if it receives nothing for its
+/// `net_ticktime`, a minute by default; its ticks are answered while a query is running. A
+/// connection that is used every few seconds stays open.
 #[derive(Debug)]
 pub struct Connection {
     wire: Wire,
@@ -48,10 +50,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to a node, and proves to each other that both know the cookie.
+    /// Connects to a node; each side proves that it knows the cookie.
     ///
     /// # Errors
-    /// When that is not done by the deadline, or never will be.
+    ///
+    /// If the handshake fails, or is not complete at the deadline.
     pub async fn open(target: &Target, deadline: Instant) -> Result<Connection, Error> {
         let opened = timeout_at(deadline, meet(target))
             .await
@@ -63,23 +66,25 @@ impl Connection {
         })
     }
 
-    /// The node, whose pids are written in short.
+    /// The node whose pids are written in short form.
     #[must_use]
     pub fn node(&self) -> &Identity {
         &self.peer.node
     }
 
-    /// Who we are to it.
+    /// The identity of this client at the node.
     #[must_use]
     pub fn own(&self) -> &Identity {
         &self.peer.own
     }
 
-    /// Has the node make a call; what it returns. What it prints is added to `output`, also when nothing comes of it. A call
-    /// that has begun, and is not over by the deadline, is ended, for which the node has a second more.
+    /// Runs a call on the node and returns its result. Its output is added to `output`, even if the
+    /// call fails. A call that has begun and is not complete at the deadline is ended; the node has
+    /// one more second to do that.
     ///
     /// # Errors
-    /// When there is no answer by the deadline, or the call ended in an exception.
+    ///
+    /// If there is no answer by the deadline, or the call ended in an exception.
     pub async fn call(&mut self, call: &Call, output: &mut Output, deadline: Instant) -> Result<Term, Error> {
         let mut ongoing = Ongoing::new(self.request(call));
         let answer = timeout_at(deadline, self.answer(&mut ongoing, output)).await;
@@ -91,14 +96,15 @@ impl Connection {
         answer.map_err(|why| self.error(why))
     }
 
-    /// Has the node evaluate Erlang expressions, which end with a full stop and may use the `bound` variables; the value of
-    /// the last one.
+    /// Evaluates Erlang expressions on the node and returns the value of the last one. They end
+    /// with a full stop and may use the `bound` variables.
     ///
-    /// It is one call of what every node has: its own scanner, parser and evaluator, one applied to the other. No code is
-    /// loaded onto it.
+    /// It is a single call of what every node has: its own scanner, parser and evaluator, one
+    /// applied to the other. No code is loaded onto the node.
     ///
     /// # Errors
-    /// When there is no answer by the deadline, or evaluating ended in an exception.
+    ///
+    /// If there is no answer by the deadline, or the evaluation ended in an exception.
     pub async fn eval(
         &mut self,
         text: &str,
@@ -120,7 +126,8 @@ impl Connection {
         }
     }
 
-    /// What the call comes to, once all is there that was being printed by then. Can be dropped and gone on with.
+    /// The result of the call, once the output that was being formatted by then has arrived.
+    /// Cancel-safe.
     async fn answer(&mut self, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
         loop {
             if let Some(outcome) = ongoing.outcome.take_if(|_| ongoing.prints.is_empty()) {
@@ -146,12 +153,13 @@ impl Connection {
         }
     }
 
-    /// Ends a call that is given up, and hears of its end; what it returns, if that comes first.
+    /// Ends a call that is given up, and waits for the confirmation; returns its result if that
+    /// arrives first.
     async fn end(&mut self, cause: Cause, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
         let Some(process) = ongoing.process.clone() else {
             return Err(cause.of_call(false));
         };
-        // Closing would not end a process that traps exits.
+        // Closing the connection would not end a process that traps exits.
         self.wire.send(&signal::kill(&self.pid(), process));
         let answer = timeout(ENDING, self.answer(ongoing, output)).await;
         match answer.unwrap_or_else(|_| ongoing.late()) {
@@ -161,7 +169,7 @@ impl Connection {
         }
     }
 
-    /// Takes what a call came to: the one that was asked for, or one that formats what that prints.
+    /// Handles the end of a call: the requested one, or one that formats its output.
     fn ended(
         &mut self,
         id: &Reference,
@@ -181,7 +189,7 @@ impl Connection {
         }
     }
 
-    /// Takes what may be a request to the group leader, in a message of `size` bytes.
+    /// Handles what may be a request to the group leader, in a message of `size` bytes.
     fn hear(
         &mut self,
         content: Term,
@@ -197,7 +205,7 @@ impl Connection {
                     ongoing.has_no_input()?;
                 }
             }
-            // Who prints for ever must not keep us.
+            // A process that prints forever must not delay the result.
             Some(Heard::Format(..)) if ongoing.outcome.is_some() => output.prints_lost += 1,
             Some(Heard::Format(asker, call)) => match ongoing.prints.wait(asker, call, size) {
                 Ok(()) => self.format(&mut ongoing.prints),
@@ -211,7 +219,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Has the node format what is to be printed, as far as it is its turn.
+    /// Lets the node format the output whose turn it is.
     fn format(&mut self, prints: &mut Prints) {
         while let Some((asker, call)) = prints.turn() {
             let id = self.request(&call);
@@ -224,7 +232,7 @@ impl Connection {
         self.wire.send(&signal::send(process, &message));
     }
 
-    /// Puts a call on the wire; what its answer is known by.
+    /// Sends the request for a call; returns the reference that identifies its answer.
     fn request(&mut self, call: &Call) -> Reference {
         self.calls = self.calls.wrapping_add(1);
         let Identity { name, creation } = self.peer.own.clone();
@@ -232,7 +240,7 @@ impl Connection {
         let id = Reference {
             node: name,
             creation,
-            // The first one has 18 bits to nodes before OTP 24.
+            // Nodes before OTP 24 accept 18 bits in the first one.
             ids: vec![self.calls & 0x3_ffff, self.calls >> 18, 0],
         };
         let request = if self.peer.flags.has(Flags::SPAWN) {
@@ -244,7 +252,7 @@ impl Connection {
         id
     }
 
-    /// The process that we are to the node.
+    /// The process that this client pretends to be.
     fn pid(&self) -> Pid {
         let Identity { name, creation } = self.peer.own.clone();
         Pid {
@@ -258,7 +266,7 @@ impl Connection {
 
 // Private
 
-/// Tries one manner after the other, until the node understands one.
+/// Tries one manner after the other, until the node accepts one.
 async fn meet(target: &Target) -> Result<Connection, Why> {
     for manner in [Manner::Nameless, Manner::Named, Manner::Old] {
         let stream = TcpStream::connect(target.address)
@@ -278,15 +286,15 @@ async fn meet(target: &Target) -> Result<Connection, Why> {
             });
         }
     }
-    Err(HandshakeError::Strange("it closes without a word").into())
+    Err(HandshakeError::Strange("it closed the connection without an answer").into())
 }
 
-/// A handshake; none when another manner may be understood.
+/// Runs a handshake; `None` if the node may accept another manner.
 async fn introduce(target: &Target, manner: Manner, wire: &mut Wire) -> Result<Option<Peer>, Why> {
     let random = || getrandom::u32().map_err(|error| Why::Network(error.into()));
     let own = Identity {
         name: own_name(&target.node),
-        // Never 0.
+        // Must not be 0.
         creation: random()? | 1,
     };
     let (mut handshake, first) = Handshake::begin(manner, own, target.cookie.clone(), random()?);
@@ -297,7 +305,7 @@ async fn introduce(target: &Target, manner: Manner, wire: &mut Wire) -> Result<O
             Err(WireError::Closed) if handshake.is_unheard() => return Ok(None),
             Err(WireError::Closed) if handshake.is_judged() => return Err(Why::CookieRefused),
             Err(WireError::Cut | WireError::TooLong(_)) => {
-                return Err(HandshakeError::Strange("it says half a message").into());
+                return Err(HandshakeError::Strange("it sent half a message").into());
             }
             Err(error) => return Err(error.into()),
         };
@@ -315,7 +323,8 @@ async fn introduce(target: &Target, manner: Manner, wire: &mut Wire) -> Result<O
     }
 }
 
-/// A name beside the node's, for those that give none: of one host name, so that both are long or both are short.
+/// This client's name for nodes that do not assign one. It has the node's host name, so that both
+/// names are long or both are short.
 fn own_name(node: &Atom) -> Atom {
     let host = node.text().split_once('@').map_or("localhost", |(_, host)| host);
     let name = format!("clusterctl-{}@{host}", std::process::id());

@@ -4,14 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The most bytes that it has: it is an atom to Erlang.
+/// The most bytes of a cookie: it is an atom in Erlang.
 const MAX_COOKIE: usize = 255;
 
-/// What a node and whoever asks it both know. Never shown.
+/// The secret that a node and its clients share. It is never displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie(Vec<u8>);
 
-/// A file that has no cookie.
+/// The file does not contain a cookie.
 #[derive(Debug, thiserror::Error)]
 pub enum CookieError {
     /// It cannot be read.
@@ -22,23 +22,24 @@ pub enum CookieError {
         /// Why.
         source: io::Error,
     },
-    /// What it says is none.
-    #[error("`{}` has no cookie: it is one word of at most {MAX_COOKIE} bytes", .0.display())]
+    /// Its content is not a cookie.
+    #[error("`{}` does not contain a cookie: one word of at most {MAX_COOKIE} bytes", .0.display())]
     Strange(PathBuf),
 }
 
 impl Cookie {
-    /// A cookie, unless it is empty, too long or more than one word.
+    /// Makes a cookie, unless it is empty, too long or more than one word.
     #[must_use]
     pub fn new(secret: &[u8]) -> Option<Cookie> {
         let is_word = !secret.iter().any(u8::is_ascii_whitespace);
         (is_word && (1..=MAX_COOKIE).contains(&secret.len())).then(|| Cookie(secret.to_vec()))
     }
 
-    /// The cookie in a file, with or without space around it.
+    /// Reads the cookie in a file, with or without white space around it.
     ///
     /// # Errors
-    /// When it cannot be read, or has none.
+    ///
+    /// If the file cannot be read, or does not contain a cookie.
     pub fn read(path: &Path) -> Result<Cookie, CookieError> {
         let text = std::fs::read(path).map_err(|source| CookieError::Read {
             path: path.to_owned(),
@@ -81,7 +82,7 @@ mod tests {
             Cookie::read(&path)
                 .unwrap_err()
                 .to_string()
-                .ends_with("has no cookie: it is one word of at most 255 bytes")
+                .ends_with("does not contain a cookie: one word of at most 255 bytes")
         );
         let absent = dir.path().join("absent");
         assert!(

@@ -1,4 +1,4 @@
-//! epmd, the daemon that knows at which port each node of its host listens.
+//! A client of epmd, the daemon that knows the distribution port of each node on its host.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,56 +7,57 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-/// The port that it has unless told otherwise.
+/// The default port of epmd.
 pub const EPMD_PORT: u16 = 4369;
 
 const PORT_PLEASE2: u8 = 122;
 const PORT2: u8 = 119;
 
-/// Why a node's port is not known.
+/// The port of a node is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum EpmdError {
-    /// There is no epmd.
+    /// epmd cannot be reached.
     #[error("cannot reach epmd at {address}: {source}")]
     Unreachable {
-        /// Where it was sought.
+        /// The address of epmd.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
-    /// Nothing comes.
+    /// There is no answer.
     #[error("epmd at {0} does not answer in time")]
     Timeout(SocketAddr),
-    /// It knows no such node.
-    #[error("epmd at {address} knows no node `{name}`")]
+    /// It does not know the node.
+    #[error("epmd at {address} does not know a node `{name}`")]
     Unknown {
-        /// Where it was asked.
+        /// The address of epmd.
         address: SocketAddr,
         /// The name, without host.
         name: String,
     },
-    /// What it says is no answer.
-    #[error("what listens at {0} is no epmd")]
+    /// The answer is not that of epmd.
+    #[error("the service at {0} is not epmd")]
     Strange(SocketAddr),
 }
 
 impl EpmdError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
             EpmdError::Unreachable { .. } | EpmdError::Timeout(_) | EpmdError::Strange(_) => {
-                "a node without epmd is reached by its distribution port, `--port N`"
+                "to reach a node without epmd, set its distribution port: `--port N`"
             }
-            EpmdError::Unknown { .. } => "is it running? `epmd -names` on its host lists those that are",
+            EpmdError::Unknown { .. } => "`epmd -names` on the node's host lists the running nodes",
         }
     }
 }
 
-/// Asks the epmd at `address` at which port the node called `name`, without its host, listens.
+/// Queries the epmd at `address` for the port of the node `name`, which is given without its host.
 ///
 /// # Errors
-/// When it does not say.
+///
+/// If epmd does not answer with a port.
 pub async fn port_of(name: &str, address: SocketAddr, deadline: Instant) -> Result<u16, EpmdError> {
     let answer = timeout_at(deadline, ask(name, address)).await;
     let answer = answer.map_err(|_| EpmdError::Timeout(address))??;
@@ -102,7 +103,7 @@ mod tests {
         Instant::now() + Duration::from_secs(10)
     }
 
-    /// What is made of an answer, and what was asked.
+    /// The result of an answer, and the request that was sent.
     async fn asked(answer: &'static [u8]) -> (Result<u16, EpmdError>, Vec<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -126,13 +127,13 @@ mod tests {
     #[tokio::test]
     async fn other_answers_have_no_port() {
         let said = async |answer| asked(answer).await.0.unwrap_err().to_string();
-        assert!(said(b"w\x01").await.ends_with("knows no node `abc`"));
-        assert!(said(b"").await.ends_with("is no epmd"));
-        assert!(said(b"HTTP/1.1 400").await.ends_with("is no epmd"));
+        assert!(said(b"w\x01").await.ends_with("does not know a node `abc`"));
+        assert!(said(b"").await.ends_with("is not epmd"));
+        assert!(said(b"HTTP/1.1 400").await.ends_with("is not epmd"));
     }
 
     #[tokio::test]
-    async fn nobody_and_nothing_are_told_apart() {
+    async fn no_listener_and_no_answer_are_different_errors() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let now = Instant::now() + Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Why a node gives no answer.
+//! The reasons why a node gives no answer.
 
 use std::fmt;
 use std::io;
@@ -11,13 +11,13 @@ use super::syntax::flat;
 use super::term::{Identity, Term};
 use super::wire::WireError;
 
-/// A node gave no answer: which, and why.
+/// A node gave no answer: which one, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("`{node}` at {address} {why}")]
 pub struct Error {
     /// Its full name.
     pub node: String,
-    /// Where it was sought.
+    /// The address of the node.
     pub address: SocketAddr,
     /// The reason, as the rest of a sentence.
     pub why: Why,
@@ -26,59 +26,60 @@ pub struct Error {
 /// The reason, as the rest of a sentence about the node.
 #[derive(Debug, thiserror::Error)]
 pub enum Why {
-    /// Nobody listens there, or nobody can get there.
+    /// The connection was refused, or the network is unreachable.
     #[error("cannot be reached: {0}")]
     Unreachable(io::Error),
-    /// Nothing comes, or not all of it.
+    /// There is no complete answer in time.
     #[error("does not answer in time")]
     Timeout,
-    /// It closed the connection when it had seen our proof.
+    /// It closed the connection after our own proof.
     #[error("refuses the cookie")]
     CookieRefused,
     /// It is another node.
     #[error("is `{0}`")]
     Another(String),
-    /// The handshake came to nothing.
+    /// The handshake failed.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
     /// The connection ended before the answer.
     #[error("has closed the connection")]
     Closed,
-    /// The network says no.
+    /// A network error.
     #[error("can no longer be reached: {0}")]
     Network(io::Error),
-    /// What it said makes no sense, or is too much.
-    #[error("said what cannot be read: {0}")]
+    /// Its message cannot be decoded, or exceeds a limit.
+    #[error("sent a message that cannot be decoded: {0}")]
     Unreadable(String),
-    /// It does not start a process for the call.
-    #[error("does not make the call: `{0}`")]
+    /// It did not start a process for the call.
+    #[error("cannot start the call: `{0}`")]
     NotStarted(String),
-    /// It has begun the call, and did not come to its end.
-    #[error("makes a call that {0}")]
+    /// It began the call and did not complete it.
+    #[error("ran a call that {0}")]
     Unfinished(Unfinished),
     /// The call ended in an exception.
     #[error("{0}")]
     Raised(Box<Raised>),
-    /// The answer is none to our question.
-    #[error("has another idea of {0}")]
+    /// The answer does not fit the query.
+    #[error("sent an unexpected answer about {0}")]
     Unexpected(&'static str),
 }
 
-/// A call that had begun, and was given up.
+/// A call that began and was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     /// Why it was given up.
     pub cause: Cause,
-    /// Whether the node has said that its process was ended. Otherwise it may go on.
+    /// Whether the node confirmed that the process of the call has ended. Otherwise it may still
+    /// run.
     pub is_ended: bool,
 }
 
 /// Why a call is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It takes longer than it may, and has taken so long.
+    /// It takes longer than allowed; this is how long it has taken.
     Late(Duration),
-    /// It wants to read what somebody types, again and again.
+    /// It repeatedly tries to read terminal input.
     Input,
 }
 
@@ -91,20 +92,21 @@ pub enum Class {
     Error,
     /// `exit(Reason)`
     Exit,
-    /// Somebody else ended the process.
+    /// Something else ended the process.
     Killed,
 }
 
-/// An exception that a call has ended in.
+/// The exception that ended a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Raised {
     /// Its kind.
     pub class: Class,
     /// Its reason.
     pub reason: Term,
-    /// Where it was raised, innermost first, each as text: `lists:nth/2 (lists.erl:170)`. Known of errors only.
+    /// The stack, innermost frame first, each as text: `lists:nth/2 (lists.erl:170)`. Only errors
+    /// have one.
     pub stack: Vec<String>,
-    /// The node whose pids the reason may have.
+    /// The node of the pids in the reason.
     pub home: Identity,
 }
 
@@ -122,7 +124,7 @@ impl Class {
 }
 
 impl Cause {
-    /// Why a call has no answer that was given up for this.
+    /// The error of a call that was given up for this cause.
     pub(super) const fn of_call(self, is_ended: bool) -> Why {
         Why::Unfinished(Unfinished {
             cause: self,
@@ -132,15 +134,15 @@ impl Cause {
 }
 
 impl Unfinished {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub const fn hint(self) -> &'static str {
         match (self.cause, self.is_ended) {
             (Cause::Late(_), true) => "a longer `--timeout` waits for it",
             (Cause::Late(_), false) => {
-                "the node does not say that it has ended it, and may be hung, or busy; a longer `--timeout` waits longer"
+                "the node did not confirm that it ended the call: it may be hung or busy; a longer `--timeout` waits longer"
             }
-            (Cause::Input, _) => "nobody types anything here; call something that does not ask",
+            (Cause::Input, _) => "a call has no terminal input; call a function that does not read input",
         }
     }
 }
@@ -148,13 +150,13 @@ impl Unfinished {
 impl fmt::Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
-            Cause::Late(time) => write!(f, "was not over after {:.1} s", time.as_secs_f64())?,
-            Cause::Input => f.write_str("asks for input again and again")?,
+            Cause::Late(time) => write!(f, "did not end within {:.1} s", time.as_secs_f64())?,
+            Cause::Input => f.write_str("repeatedly asked for input")?,
         }
         f.write_str(if self.is_ended {
-            ", and has been ended"
+            "; the call was killed"
         } else {
-            ", and may go on"
+            "; the call may still run"
         })
     }
 }
@@ -165,25 +167,28 @@ impl fmt::Display for Raised {
             Class::Throw => "threw",
             Class::Error => "raised an error:",
             Class::Exit => "exited:",
-            Class::Killed => "had the call's process ended:",
+            Class::Killed => "was killed:",
         };
         write!(f, "{verb} {}", flat(&self.reason, &self.home))
     }
 }
 
 impl Error {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match &self.why {
-            Why::Unreachable(_) => "is it running, and is that its distribution port?".to_owned(),
-            Why::Timeout => "it may be hung, or busy; a longer `--timeout` waits longer".to_owned(),
+            Why::Unreachable(_) => {
+                "check that the node runs, and that this is its distribution port".to_owned()
+            }
+            Why::Timeout => "the node may be hung or busy; a longer `--timeout` waits longer".to_owned(),
             Why::Unfinished(unfinished) => unfinished.hint().to_owned(),
             Why::CookieRefused | Why::Handshake(HandshakeError::Cookie) => {
-                "the cookie has to be the one in the node's own `.erlang.cookie`".to_owned()
+                "use the cookie in the node's own `.erlang.cookie`".to_owned()
             }
             Why::Handshake(HandshakeError::Strange(_)) => {
-                "is that the port of Erlang's distribution? MCP and HTTP have others".to_owned()
+                "check that this is the port of Erlang's distribution; MCP and HTTP have other ports"
+                    .to_owned()
             }
             _ => return None,
         })

@@ -1,37 +1,38 @@
-//! The group leader of the processes that we start: what they print comes to us, and they wait until we have answered.
+//! The group leader of the processes that this client starts: it receives their output, and they
+//! wait for its answers.
 //!
 //! Specification: <https://www.erlang.org/doc/apps/stdlib/io_protocol.html>.
 
 use super::signal::Call;
 use super::term::Term;
 
-/// The most text that is kept, in bytes; of more only the size is known.
+/// The most text that is kept, in bytes; more than that is only counted.
 pub const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// What a call has printed.
+/// The output of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
-    /// The first of it.
+    /// The beginning of the output.
     pub text: String,
-    /// Bytes that came when that was full.
+    /// Bytes that arrived after the limit was reached.
     pub lost: usize,
-    /// Prints that are missing: too many came at once, or they came when the call had ended.
+    /// Missing prints: too many came at once, or they came after the end of the call.
     pub prints_lost: usize,
 }
 
-/// Whom to answer, and under which name.
+/// The process to answer, and the reference for the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Asker {
     pub(super) process: Term,
     name: Term,
 }
 
-/// What a request comes to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Heard {
-    /// The asker is to get this.
+    /// The answer to send.
     Answer(Asker, Term),
-    /// The text is what this call returns.
+    /// The call that returns the text.
     Format(Asker, Call),
 }
 
@@ -43,7 +44,7 @@ impl Asker {
     }
 }
 
-/// What comes of a message, if it is a request.
+/// Handles a message; `None` if it is not a request.
 pub(super) fn hear(message: Term, output: &mut Output) -> Option<Heard> {
     let Term::Tuple(parts) = message else {
         return None;
@@ -60,7 +61,8 @@ pub(super) fn hear(message: Term, output: &mut Output) -> Option<Heard> {
 }
 
 impl Output {
-    /// Takes what a call to format something has returned, and says what the asker is to get.
+    /// Takes the result of a call that formats text, and returns the answer for the process that
+    /// prints.
     pub(super) fn take(&mut self, characters: &Term) -> Term {
         match self.put(characters) {
             Some(()) => Term::atom("ok"),
@@ -70,7 +72,7 @@ impl Output {
 
     // Private
 
-    /// Adds characters: numbers and binaries in lists in lists.
+    /// Adds characters: numbers and binaries in nested lists.
     fn put(&mut self, characters: &Term) -> Option<()> {
         match characters {
             Term::Integer(code) => {
@@ -99,7 +101,7 @@ impl Output {
 
 // Private
 
-/// The call that makes a request's text: `io:format` sends it as it is.
+/// The call that formats a request's text: `io:format` sends format and arguments.
 fn formatted(request: &Term) -> Option<Call> {
     let (module, function, arguments) = match request.as_tuple()? {
         [kind, _, module, function, arguments] | [kind, module, function, arguments]
@@ -119,7 +121,7 @@ fn formatted(request: &Term) -> Option<Call> {
     }
 }
 
-/// There is nobody who could type anything.
+/// Requests for input get `eof`: there is no terminal.
 fn answer(request: &Term, output: &mut Output) -> Term {
     let (kind, rest) = match request {
         Term::Atom(kind) => (kind.text(), &[][..]),
@@ -157,7 +159,7 @@ mod tests {
     use super::super::testing::home;
     use super::*;
 
-    /// What the asker gets, or what is to be called; and what was printed.
+    /// The answer or the call to make; and the output.
     fn heard(request: &str) -> (String, String) {
         let mut output = Output::default();
         let request = format!("{{io_request,<0.1.0>,me,{request}}}");
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_nothing() {
+    fn other_messages_are_ignored() {
         let mut output = Output::default();
         for message in ["ok", "{io_request,a,b,c}", "{io_reply,<0.1.0>,b,c}"] {
             assert_eq!(

@@ -1,21 +1,21 @@
-//! How two nodes meet: each proves to the other that it knows the cookie, and none sends it.
+//! The handshake of two nodes: each proves that it knows the cookie, without sending it.
 //!
 //! ```text
-//!            we                              the node
+//!          client                            the node
 //!            │  name, flags                      │
 //!            ├──────────────────────────────────▶│
-//!   Status   │  ok | named: a name for us | ..   │
+//!   Status   │  ok | named: its name | ..        │
 //!            │◀──────────────────────────────────┤
-//!  Challenge │  its name, flags, a number        │
+//!  Challenge │  its name, flags, its challenge   │
 //!            │◀──────────────────────────────────┤
-//!            │  our number, MD5(cookie, its)     │
+//!            │  a challenge, MD5(cookie, its)    │
 //!            ├──────────────────────────────────▶│  a wrong cookie: it closes
-//!    Proof   │  MD5(cookie, our number)          │
+//!    Proof   │  MD5(cookie, the client's)        │
 //!            │◀──────────────────────────────────┤
 //!          [`Peer`]                              │
 //! ```
 //!
-//! There are three [manners](Manner), to be tried in their order. Messages are without their length here.
+//! There are three [manners](Manner), to try in this order. Messages here are without their length.
 //!
 //! Specification: <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html>.
 
@@ -23,66 +23,66 @@ use super::cookie::Cookie;
 use super::flags::Flags;
 use super::term::{Atom, Identity};
 
-/// In which manner we introduce ourselves.
+/// The form of the client's first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Version 6, and the node finds a name for us, which it uses again for others: OTP 24 and newer.
+    /// Version 6; the node assigns a name, which it reuses later: OTP 24 and newer.
     Nameless,
-    /// Version 6, with a name of ours: OTP 23.
+    /// Version 6, with a name of the client's choice: OTP 23.
     Named,
     /// Version 5: older ones.
     Old,
 }
 
-/// Somebody who knows the cookie.
+/// A peer that has proved to know the cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The node.
     pub node: Identity,
-    /// Who we are to it.
+    /// The identity of this client at the node.
     pub own: Identity,
-    /// What both can do.
+    /// The capabilities of both.
     pub(super) flags: Flags,
 }
 
-/// A meeting that is not over.
+/// A handshake in progress.
 #[derive(Clone, Debug)]
 pub struct Handshake {
     manner: Manner,
     own: Identity,
     cookie: Cookie,
-    /// Our number.
+    /// The client's challenge.
     challenge: u32,
     awaiting: Awaiting,
 }
 
-/// What comes of a message.
+/// The result of a message.
 #[derive(Debug)]
 pub enum Step {
-    /// These messages are to be sent, and then the next one heard.
+    /// Send these messages, and wait for the next one.
     Go(Handshake, Vec<Vec<u8>>),
-    /// Both know who the other is.
+    /// The handshake is complete.
     Done(Peer),
 }
 
-/// Why nothing comes of it.
+/// The handshake failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
-    /// It gives no names; another manner may do.
-    #[error("gives no names")]
+    /// It does not assign names; another manner may work.
+    #[error("does not assign names")]
     GivesNoName,
-    /// It wants nothing to do with us.
+    /// It refuses the connection.
     #[error("refuses the connection: `{0}`")]
     Refused(String),
-    /// What it proves to know is not our cookie.
+    /// Its proof is for another cookie.
     #[error("has another cookie")]
     Cookie,
-    /// It said what no node says.
+    /// Its message is not part of the protocol.
     #[error("does not speak Erlang's distribution protocol: {0}")]
     Strange(&'static str),
 }
 
-/// What the next message is to be.
+/// The expected message.
 #[derive(Clone, Debug)]
 enum Awaiting {
     Status,
@@ -91,7 +91,7 @@ enum Awaiting {
 }
 
 impl Handshake {
-    /// A meeting, and our first message. A nameless one is named by its host in `own`.
+    /// A handshake, and its first message. For a nameless one, `own` has the host only.
     #[must_use]
     pub fn begin(manner: Manner, own: Identity, cookie: Cookie, challenge: u32) -> (Handshake, Vec<u8>) {
         let name = own.name.text();
@@ -123,22 +123,23 @@ impl Handshake {
         (handshake, message)
     }
 
-    /// Whether nothing has been heard yet: a node that closes now may know another manner.
+    /// Whether no message has arrived yet: a node that closes now may accept another manner.
     #[must_use]
     pub fn is_unheard(&self) -> bool {
         matches!(self.awaiting, Awaiting::Status)
     }
 
-    /// Whether our proof is under judgement: a node that closes now has another cookie.
+    /// Whether the node is checking the proof: if it closes now, it has another cookie.
     #[must_use]
     pub fn is_judged(&self) -> bool {
         matches!(self.awaiting, Awaiting::Proof { .. })
     }
 
-    /// What comes of the node's next message.
+    /// Handles the node's next message.
     ///
     /// # Errors
-    /// When nothing does.
+    ///
+    /// If the handshake fails.
     pub fn hear(self, message: &[u8]) -> Result<Step, HandshakeError> {
         match self.awaiting {
             Awaiting::Status => self.status(message),
@@ -170,7 +171,7 @@ impl Handshake {
                     return Err(HandshakeError::GivesNoName);
                 }
                 b"ok" | b"ok_simultaneous" => {}
-                // It has not noticed yet that an earlier connection of this name is over.
+                // It has not yet noticed that an earlier connection of this name has ended.
                 b"alive" => answers.push(b"strue".to_vec()),
                 b"nok" | b"not_allowed" => {
                     return Err(HandshakeError::Refused(
@@ -188,7 +189,7 @@ impl Handshake {
         let (node, flags, challenge) = challenge_of(message).ok_or(STRANGE_CHALLENGE)?;
         let mut answers = Vec::new();
         if self.manner == Manner::Old && message.starts_with(b"N") {
-            // What had no room in our first message.
+            // The half that did not fit into the first message.
             let high = Flags::OURS.high().to_be_bytes();
             answers.push([&b"c"[..], &high, &self.own.creation.to_be_bytes()].concat());
         }
@@ -202,9 +203,9 @@ impl Handshake {
 
 // Private
 
-const STRANGE_STATUS: HandshakeError = HandshakeError::Strange("its first message is no status");
-const STRANGE_CHALLENGE: HandshakeError = HandshakeError::Strange("its second message is no challenge");
-const STRANGE_PROOF: HandshakeError = HandshakeError::Strange("its last message is no digest");
+const STRANGE_STATUS: HandshakeError = HandshakeError::Strange("its first message is not a status");
+const STRANGE_CHALLENGE: HandshakeError = HandshakeError::Strange("its second message is not a challenge");
+const STRANGE_PROOF: HandshakeError = HandshakeError::Strange("its last message is not a digest");
 
 fn length(name: &str) -> [u8; 2] {
     // 255 characters of 4 bytes at most.
@@ -215,7 +216,8 @@ fn digest_of(cookie: &Cookie, challenge: u32) -> [u8; 16] {
     md5::compute([cookie.secret(), challenge.to_string().as_bytes()].concat()).0
 }
 
-/// The node, what it can do, and its number. Whoever knows neither version nor creation is of version 5.
+/// The node, its capabilities and its challenge. A message without version and creation is of
+/// version 5.
 fn challenge_of(message: &[u8]) -> Option<(Identity, Flags, u32)> {
     if let Some(rest) = message.strip_prefix(b"N") {
         let (high, rest) = split_u32(rest)?;
@@ -287,14 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_today_gives_us_a_name() {
+    fn a_current_node_assigns_a_name() {
         let (handshake, name) = begun(Manner::Nameless);
         assert_eq!(name[0], b'N');
         assert!(name.ends_with(b"\0\x09localhost"));
         let (handshake, answers) = go(handshake, b"snamed:\0\x04xy@b\0\0\0\x06");
         assert!(answers.is_empty());
         let (handshake, answers) = go(handshake, &challenge());
-        // MD5 of `secret9`, as `erlang:md5` has it.
+        // MD5 of `secret9`, as computed by `erlang:md5`.
         let digest = 0x69bd_6d5c_e8a5_4983_2ce0_3561_a32f_efe2_u128;
         assert_eq!(answers[0].len(), 21);
         assert_eq!(&answers[0][..5], b"r\0\0\0\x2a");
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_names_for_others_is_to_be_asked_in_another_manner() {
+    fn a_node_that_assigns_no_names_needs_another_manner() {
         let (handshake, _) = begun(Manner::Nameless);
         assert_eq!(handshake.hear(b"sok").unwrap_err(), HandshakeError::GivesNoName);
         let (handshake, name) = begun(Manner::Named);
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_node_is_spoken_to_in_version_5() {
+    fn an_old_node_gets_messages_of_version_5() {
         let (handshake, name) = begun(Manner::Old);
         assert_eq!(&name[..3], b"n\0\x05");
         let (handshake, _) = go(handshake, b"sok");
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_has_a_name() {
+    fn each_failure_has_its_error() {
         let at = |messages: &[&[u8]]| {
             let (mut handshake, _) = begun(Manner::Named);
             for message in &messages[..messages.len() - 1] {
@@ -360,11 +362,11 @@ mod tests {
         assert_eq!(at(&[b"snot_allowed"]), "refuses the connection: `not_allowed`");
         assert_eq!(
             at(&[b"HTTP/1.1 400 Bad Request"]),
-            "does not speak Erlang's distribution protocol: its first message is no status"
+            "does not speak Erlang's distribution protocol: its first message is not a status"
         );
         assert_eq!(
             at(&[b"sok", b"N"]),
-            "does not speak Erlang's distribution protocol: its second message is no challenge"
+            "does not speak Erlang's distribution protocol: its second message is not a challenge"
         );
         assert_eq!(
             at(&[b"sok", &challenge(), b"a0123456789abcdef"]),
@@ -374,7 +376,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_said_does_harm(
+        fn any_message_is_handled(
             messages in prop::collection::vec(
                 prop_oneof![
                     Just(b"sok".to_vec()), Just(challenge()), Just(proof()), prop::collection::vec(any::<u8>(), 0..40),

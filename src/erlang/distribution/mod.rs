@@ -1,5 +1,5 @@
-//! A client of Erlang's distribution protocol: it asks a BEAM node as another node would, with neither C nor a node of its
-//! own.
+//! A client of Erlang's distribution protocol: it queries a BEAM node as another node would,
+//! without C and without a node of its own.
 //!
 //! ```text
 //!   Target ──▶ Connection ──▶ vitals, memory, processes, ports, nodes, call
@@ -11,13 +11,13 @@
 //!          wire ───┘  bytes
 //! ```
 //!
-//! A call is one message, `SPAWN_REQUEST`, which has the node start a process that makes it; the reason that this process
-//! ends with is the answer. Bigger questions are Erlang expressions that the node evaluates in one such call. Terms are read
-//! and written in Erlang's own [syntax].
+//! A call is one message, `SPAWN_REQUEST`: the node starts a process that makes the call, and the
+//! exit reason of this process is the answer. Larger queries are Erlang expressions that the node
+//! evaluates in one such call. Terms are read and written in Erlang's own [syntax].
 //!
-//! Tried with OTP 25. Newer versions ask for more capabilities, all of which are [offered](flags::Flags::OURS); what else
-//! they offer, we do not take. Older ones are met in other [manners](handshake::Manner), and before OTP 23 their own server
-//! for calls is asked.
+//! Tested with OTP 25. Newer versions require more capabilities, all of which are
+//! [offered](flags::Flags::OURS); other capabilities that they offer are not used. Older ones need
+//! other [manners](handshake::Manner), and before OTP 23 calls go to their `rex` server.
 //!
 //! Specifications: <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html>,
 //! <https://www.erlang.org/doc/apps/erts/erl_ext_dist.html>.

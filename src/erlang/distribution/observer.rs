@@ -1,4 +1,4 @@
-//! Asking a node how it is, again and again.
+//! Polls the vitals of a node.
 
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use super::connection::{Connection, Target};
 use super::error::{Error, Why};
 use super::queries::Vitals;
 
-/// Asks one node how it is over a connection that it keeps, and makes anew when it has broken.
+/// Polls the vitals of one node over a connection that it keeps, and opens again after an error.
 ///
-/// Over a connection that is there, asking is one round trip: a fraction of a millisecond of the node's time.
+/// With an open connection a poll is one round trip: a fraction of a millisecond of the node's
+/// time.
 #[derive(Debug)]
 pub struct Observer {
     target: Target,
@@ -18,7 +19,7 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Connects when it is asked for the first time.
+    /// It connects on the first poll.
     #[must_use]
     pub fn new(target: Target) -> Observer {
         Observer {
@@ -27,20 +28,21 @@ impl Observer {
         }
     }
 
-    /// How the node is.
+    /// Queries the node's vitals.
     ///
     /// # Errors
-    /// When it does not say `within` this time.
+    ///
+    /// If there is no answer `within` this time.
     pub async fn vitals(&mut self, within: Duration) -> Result<Vitals, Error> {
         let deadline = Instant::now() + within;
-        // Taken: what ends badly, or is dropped on the way, is not asked again.
+        // Taken out: a connection that fails, or whose query is cancelled, is not used again.
         if let Some(mut connection) = self.connection.take() {
             match connection.vitals(deadline).await {
                 Ok(vitals) => {
                     self.connection = Some(connection);
                     return Ok(vitals);
                 }
-                // The node has been restarted, or has not heard of us for too long.
+                // The node was restarted, or has closed an idle connection.
                 Err(Error {
                     why: Why::Closed | Why::Network(_),
                     ..

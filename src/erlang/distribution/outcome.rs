@@ -1,14 +1,17 @@
-//! What calls come to: the reasons that processes end with, taken apart.
+//! The results of calls, parsed from the exit reasons of processes.
 
 use super::error::{Class, Raised, Why};
 use super::signal::Call;
 use super::syntax::flat;
 use super::term::{Identity, Reference, Term};
 
-/// What a process that made the call `id` has ended with. Its reason is one of `{Id, return, Value}`, `{Id, throw, Reason}`,
-/// `{Id, exit, Reason}`, `{Id, error, Reason, Stack}`; or somebody has ended it.
+/// Parses the exit reason of the process that made the call `id`. It is one of `{Id, return,
+/// Value}`, `{Id, throw, Reason}`, `{Id, exit, Reason}`, `{Id, error, Reason, Stack}`, or something
+/// else if the process was killed.
 ///
 /// # Errors
+///
+/// If the call ended in an exception.
 /// When the call ended in an exception.
 pub(super) fn of_process(reason: Term, id: &Reference, home: &Identity) -> Result<Term, Why> {
     let is_ours = |term: &Term| matches!(term, Term::Reference(of) if **of == *id);
@@ -30,8 +33,8 @@ pub(super) fn of_process(reason: Term, id: &Reference, home: &Identity) -> Resul
     }
 }
 
-/// What the server for calls of a node before OTP 23 has answered, and to which call; the message itself, if it is none of
-/// its. Such a node does not tell throws from values.
+/// The answer of the `rex` server of a node before OTP 23, and the call that it belongs to;
+/// otherwise the message itself. Such a node does not distinguish throws from values.
 pub(super) fn of_rex(message: Term, home: &Identity) -> Result<(Reference, Result<Term, Why>), Term> {
     let Term::Tuple(mut parts) = message else {
         return Err(message);
@@ -111,7 +114,8 @@ fn raised(class: Class, reason: Term, stack: Option<&Term>, home: &Identity) -> 
     }))
 }
 
-/// A line of a stack trace: `{Module, Function, Arity or arguments, [{file, "f.erl"}, {line, 1}]}`.
+/// A frame of a stack trace: `{Module, Function, Arity or arguments, [{file, "f.erl"}, {line,
+/// 1}]}`.
 fn place(frame: &Term) -> Option<String> {
     let [module, function, arity, location] = frame.as_tuple()? else {
         return None;
@@ -157,7 +161,7 @@ fn remote(module: &'static str, function: &'static str, arguments: Vec<Term>) ->
     ])
 }
 
-/// The form of an atom, an integer or a variable.
+/// The abstract form of an atom, an integer or a variable.
 fn form(kind: &'static str, value: Term) -> Term {
     Term::Tuple(vec![Term::atom(kind), Term::Integer(0), value])
 }

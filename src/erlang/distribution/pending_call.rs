@@ -1,4 +1,4 @@
-//! A call that has not come to its end.
+//! A call that has not ended yet.
 
 use tokio::time::Instant;
 
@@ -6,23 +6,23 @@ use super::error::{Cause, Why};
 use super::prints::Prints;
 use super::term::{Reference, Term};
 
-/// A call that has been told so often that nobody types anything does not take that for an answer: `c:i()` of more than 100
-/// processes asks for ever.
+/// Some calls do not accept the end of input as an answer: `c:i()` with more than 100 processes
+/// repeats its question forever.
 const MAX_ENDS_OF_INPUT: usize = 100;
 
-/// A call that the node was asked to make.
+/// A call that the node is asked to make.
 #[derive(Debug)]
 pub(super) struct Ongoing {
-    /// What its answer is known by.
+    /// The reference of its answer.
     pub(super) id: Reference,
-    /// Its process, once the node has said that there is one. Nodes before OTP 23 never do.
+    /// Its process, once the node has reported it. Nodes before OTP 23 never do.
     pub(super) process: Option<Term>,
-    /// What it has come to, if only what was being printed by then is yet to come.
+    /// Its result, if only the output that was being formatted is missing.
     pub(super) outcome: Option<Result<Term, Why>>,
-    /// What it prints.
+    /// Its output that is not formatted yet.
     pub(super) prints: Prints,
     since: Instant,
-    /// How often it was told that there is no more input.
+    /// How often it was answered that there is no input.
     ends_of_input: usize,
 }
 
@@ -38,7 +38,8 @@ impl Ongoing {
         }
     }
 
-    /// What it comes to when time is over. A node that has begun it does answer: it is the call that takes long.
+    /// The result when the time is over. A node that has begun the call does answer: it is the call
+    /// that takes long.
     pub(super) fn late(&mut self) -> Result<Term, Why> {
         match (self.outcome.take(), &self.process) {
             (Some(outcome), _) => outcome,
@@ -47,13 +48,14 @@ impl Ongoing {
         }
     }
 
-    /// Counts that it was told that there is no input.
+    /// Counts an answer that there is no input.
     ///
     /// # Errors
-    /// When that was too often.
+    ///
+    /// If there were too many.
     pub(super) fn has_no_input(&mut self) -> Result<(), Why> {
         self.ends_of_input += 1;
-        // Once: others may ask while it is ended.
+        // Only once: processes may ask again while the call is being ended.
         if self.ends_of_input == MAX_ENDS_OF_INPUT && self.outcome.is_none() {
             return Err(Cause::Input.of_call(false));
         }

@@ -1,4 +1,4 @@
-//! What a call prints while the node has yet to make text of it.
+//! Output of a call that the node has not formatted yet.
 
 use std::collections::VecDeque;
 
@@ -6,19 +6,20 @@ use super::group_leader::Asker;
 use super::signal::Call;
 use super::term::Reference;
 
-/// Texts that the node formats for us at the same time, each in a process of its own; the next ones wait.
+/// Texts that the node formats at the same time, each in a process of its own; further ones wait.
 const MAX_FORMATTING: usize = 100;
 
-/// Bytes of those that wait, each most often of another process: who prints waits for us, too.
+/// The most bytes of texts that wait. Each usually belongs to another process: a process that
+/// prints waits for the answer.
 const MAX_WAITING: usize = 1024 * 1024;
 
-/// The prints of a call that are not there as text yet.
+/// Output of a call that is not text yet.
 #[derive(Debug, Default)]
 pub(super) struct Prints {
-    /// Those that are being formatted, by the calls that do it.
+    /// Texts that are being formatted, by the calls that format them.
     formatting: Vec<(Reference, Asker)>,
     waiting: VecDeque<Waiting>,
-    /// The bytes of those that wait.
+    /// The size of the texts that wait, in bytes.
     size: usize,
 }
 
@@ -30,10 +31,11 @@ struct Waiting {
 }
 
 impl Prints {
-    /// Has a print of so many bytes wait for its turn.
+    /// Adds a text of `size` bytes to the queue.
     ///
     /// # Errors
-    /// When too many wait: whom to refuse.
+    ///
+    /// If too much waits; returns the process to refuse.
     pub(super) fn wait(&mut self, asker: Asker, format: Call, size: usize) -> Result<(), Asker> {
         if !self.waiting.is_empty() && self.size + size > MAX_WAITING {
             return Err(asker);
@@ -43,7 +45,7 @@ impl Prints {
         Ok(())
     }
 
-    /// Whose turn it is, if there is room.
+    /// Takes the next text, if another one may be formatted.
     pub(super) fn turn(&mut self) -> Option<(Asker, Call)> {
         if self.formatting.len() >= MAX_FORMATTING {
             return None;
@@ -53,23 +55,23 @@ impl Prints {
         Some((asker, format))
     }
 
-    /// The call `id` formats what `asker` prints.
+    /// Records that the call `id` formats the output of `asker`.
     pub(super) fn begun(&mut self, id: Reference, asker: Asker) {
         self.formatting.push((id, asker));
     }
 
-    /// The call `id` has ended: whose print that was, if anybody still waits for it.
+    /// Records that the call `id` has ended; returns the process that waits for its text, if any.
     pub(super) fn ended(&mut self, id: &Reference) -> Option<Asker> {
         let index = self.formatting.iter().position(|(of, _)| of == id)?;
         Some(self.formatting.swap_remove(index).1)
     }
 
-    /// Whether there is none.
+    /// Whether there is no such output.
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many there are.
+    /// The number of texts.
     pub(super) fn len(&self) -> usize {
         self.formatting.len() + self.waiting.len()
     }

@@ -1,7 +1,8 @@
-//! What is asked of a node, each in one round trip.
+//! Queries to a node, each in one round trip.
 //!
-//! The questions are Erlang. What they do to each of many processes or ports is done by functions of OTP's, applied by others
-//! of OTP's; only what stands around them is interpreted. So a node with 25,000 processes answers in a fraction of a second.
+//! The queries are Erlang expressions. Work on each of many processes or ports is done by functions
+//! of OTP, applied by other functions of OTP; only the code around them is interpreted. So a node
+//! with 25,000 processes answers in a fraction of a second.
 
 use std::collections::BTreeMap;
 
@@ -13,39 +14,40 @@ use super::error::{Error, Why};
 use super::syntax::flat;
 use super::term::{Identity, Term};
 
-/// Of more processes or ports, only so many are looked at.
+/// The most processes or ports that are inspected.
 pub const MAX_SAMPLE: usize = 100_000;
 
-/// How many processes are shown.
+/// How many processes are listed.
 const TOP: i64 = 10;
 
-/// How a node is.
+/// The vitals of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vitals {
-    /// Its version of OTP, `25`.
+    /// Its OTP release, `25`.
     pub otp_release: String,
     /// How long it has been running.
     pub uptime_seconds: u64,
     /// Its memory by kind.
     pub memory: Memory,
-    /// Its processes.
+    /// The number of its processes.
     pub processes: u64,
-    /// The most that it may have.
+    /// The limit of its processes.
     pub process_limit: u64,
-    /// Its ports, of which each TCP connection is one.
+    /// The number of its ports; each TCP connection is one.
     pub ports: u64,
-    /// The most that it may have.
+    /// The limit of its ports.
     pub port_limit: u64,
-    /// Processes and ports that wait to be run: more than its schedulers, and it is behind.
+    /// Processes and ports that wait to run: if there are more than schedulers, the node is
+    /// overloaded.
     pub run_queue: u64,
-    /// Its schedulers, most often one for each processor.
+    /// Its schedulers, usually one per processor.
     pub schedulers: u64,
     /// The nodes that it is connected to, by their full names; not the hidden ones.
     pub connected: Vec<String>,
 }
 
-/// A node's memory by kind, in bytes, as `erlang:memory/0` tells it. `total` is `processes` and `system`; the others are parts
-/// of these.
+/// A node's memory by kind, in bytes, as reported by `erlang:memory/0`. `total` is `processes` plus
+/// `system`; the others are parts of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is Erlang's own word")]
 pub struct Memory {
@@ -67,13 +69,13 @@ pub struct Processes {
     pub count: u64,
     /// The most that there may be.
     pub limit: u64,
-    /// How many of them and of the ports wait to be run.
+    /// How many processes and ports wait to run.
     pub run_queue: u64,
-    /// How many were looked at; fewer than all only of very many.
+    /// How many were inspected; fewer than all only if there are very many.
     pub looked_at: u64,
     /// Those with the most memory, the largest first.
     pub by_memory: Vec<Process>,
-    /// Those with the longest message queue, the longest first, if any has one.
+    /// Those with the longest message queue, the longest first, if any has a queue.
     pub by_queue: Vec<Process>,
 }
 
@@ -86,11 +88,11 @@ pub struct Process {
     pub name: String,
     /// Its memory in bytes.
     pub memory: u64,
-    /// Messages that it has not taken yet.
+    /// Messages in its queue.
     pub queue: u64,
-    /// How much it has done so far, in Erlang's unit of work.
+    /// Its work so far, in Erlang's unit.
     pub reductions: u64,
-    /// The function that it is in.
+    /// The function that it executes.
     pub current: String,
 }
 
@@ -101,22 +103,23 @@ pub struct Ports {
     pub count: u64,
     /// The most that there may be.
     pub limit: u64,
-    /// How many were looked at; fewer than all only of very many.
+    /// How many were inspected; fewer than all only if there are very many.
     pub looked_at: u64,
-    /// How many there are of each name, as of `tcp_inet`.
+    /// The number of ports for each name, such as `tcp_inet`.
     pub by_name: BTreeMap<String, u64>,
 }
 
-/// The nodes that a node knows; without us.
+/// The nodes that a node knows, without this client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Nodes {
-    /// Itself.
+    /// The node itself.
     pub node: String,
     /// Those that it is connected to, and that are connected to one another.
     pub connected: Vec<String>,
-    /// Those that it is connected to, and nobody else knows of.
+    /// Those that it is connected to and that no other node knows.
     pub hidden: Vec<String>,
-    /// Those that it has heard of and is not connected to; for a minute also those that are gone.
+    /// Those that it knows and is not connected to; this includes, for a minute, those that are
+    /// gone.
     pub known: Vec<String>,
 }
 
@@ -132,7 +135,8 @@ const VITALS: &str = "
   schedulers => erlang:system_info(schedulers_online),
   connected => nodes()}.";
 
-/// `Top` is a process's own measure, `{memory, 2704}`, before its pid: so sorting is the node's own.
+/// `Top` uses a process's own measure, `{memory, 2704}`, in front of its pid, so the node's own
+/// sort works.
 const PROCESSES: &str = "
 Looked = lists:sublist(erlang:processes() -- [self()], Sample),
 Top = fun(Measure) ->
@@ -161,38 +165,42 @@ const NODES: &str = "
 #{node => node(), connected => nodes(), hidden => nodes(hidden), known => nodes(known)}.";
 
 impl Connection {
-    /// How the node is.
+    /// Queries the vitals.
     ///
     /// # Errors
-    /// When it does not say by the deadline.
+    ///
+    /// If there is no answer by the deadline.
     pub async fn vitals(&mut self, deadline: Instant) -> Result<Vitals, Error> {
         let answer = self.eval(VITALS, &[], deadline).await?;
         vitals(&answer).ok_or_else(|| self.error(Why::Unexpected("its vitals")))
     }
 
-    /// Which of its processes are the largest.
+    /// Queries the largest processes.
     ///
     /// # Errors
-    /// When it does not say by the deadline.
+    ///
+    /// If there is no answer by the deadline.
     pub async fn processes(&mut self, deadline: Instant) -> Result<Processes, Error> {
         let bound = [("Count", Term::Integer(TOP)), ("Sample", sample())];
         let answer = self.eval(PROCESSES, &bound, deadline).await?;
         processes(&answer, self.node()).ok_or_else(|| self.error(Why::Unexpected("its processes")))
     }
 
-    /// Which ports it has.
+    /// Queries the ports.
     ///
     /// # Errors
-    /// When it does not say by the deadline.
+    ///
+    /// If there is no answer by the deadline.
     pub async fn ports(&mut self, deadline: Instant) -> Result<Ports, Error> {
         let answer = self.eval(PORTS, &[("Sample", sample())], deadline).await?;
         ports(&answer).ok_or_else(|| self.error(Why::Unexpected("its ports")))
     }
 
-    /// Which nodes it knows.
+    /// Queries the nodes that it knows.
     ///
     /// # Errors
-    /// When it does not say by the deadline.
+    ///
+    /// If there is no answer by the deadline.
     pub async fn nodes(&mut self, deadline: Instant) -> Result<Nodes, Error> {
         let answer = self.eval(NODES, &[], deadline).await?;
         nodes(&answer, self.own()).ok_or_else(|| self.error(Why::Unexpected("its nodes")))
@@ -238,7 +246,7 @@ fn memory(kinds: &Term) -> Option<Memory> {
 
 fn processes(answer: &Term, home: &Identity) -> Option<Processes> {
     let number = |key| answer.get(key)?.as_u64();
-    // One that has ended in between is left out.
+    // A process that has ended in between is left out.
     let list = |key| {
         let items = answer.get(key)?.as_list()?.iter();
         Some(items.filter_map(|item| process(item, home)).collect())
@@ -292,7 +300,7 @@ fn ports(answer: &Term) -> Option<Ports> {
     let number = |key| answer.get(key)?.as_u64();
     let mut by_name = BTreeMap::new();
     let mut looked_at = 0;
-    // One that has been closed in between has no name.
+    // A port that was closed in between has no name.
     let names = answer.get("names")?.as_list()?.iter();
     for name in names.filter_map(|name| name.as_tuple()?.get(1)?.as_text()) {
         looked_at += 1;

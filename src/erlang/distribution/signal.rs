@@ -1,9 +1,10 @@
-//! What nodes say to one another once they have met: a tuple that says what it is, and perhaps a term that goes with it.
+//! Messages between nodes after the handshake: a tuple with the kind of the message, and for some
+//! kinds a term.
 
 use super::codec::{DecodeError, decode, encode};
 use super::term::{Atom, Pid, Reference, Term};
 
-/// What each message begins with, as we have agreed on no header.
+/// The first byte of each message, because no header was negotiated.
 const PASS_THROUGH: u8 = 112;
 
 const SEND: i64 = 2;
@@ -20,25 +21,25 @@ const SPAWN_REPLY_TRACED: i64 = 32;
 const UNLINK_ID: i64 = 35;
 const UNLINK_ID_ACK: i64 = 36;
 
-/// What a node says that matters to us.
+/// A message of a node, as far as this client needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Signal {
     /// The process of this request has ended.
     Down(Reference, Term),
-    /// Whether there is a process for this request: its pid, or why not.
+    /// Whether a process was started for this request: its pid, or the reason why not.
     Spawned(Reference, Term),
-    /// A message to us.
+    /// A message to this client's process.
     Message(Term),
-    /// A process no longer wants to know when we end: a number, it, and us.
+    /// A process removes its link to this client: a number, the process, and this client's.
     Unlink([Term; 3]),
-    /// Something else.
+    /// Any other message.
     Other,
 }
 
-/// A message that is none.
+/// The message is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SignalError {
-    /// It begins in a way that was not agreed on.
+    /// It begins with another byte than negotiated.
     #[error("a message that begins with byte {0}")]
     Kind(u8),
     /// It has no content.
@@ -50,10 +51,11 @@ pub(super) enum SignalError {
 }
 
 impl Signal {
-    /// Reads a message.
+    /// Decodes a message.
     ///
     /// # Errors
-    /// When it is not made of terms.
+    ///
+    /// If it does not consist of terms.
     pub(super) fn read(message: &[u8]) -> Result<Signal, SignalError> {
         let rest = match message.split_first() {
             Some((&PASS_THROUGH, rest)) => rest,
@@ -97,7 +99,7 @@ impl Signal {
     }
 }
 
-/// A call that a node is to make in a process of its own: `module:function(arguments..)`.
+/// A call that a node makes in a process of its own: `module:function(arguments..)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// The module.
@@ -109,7 +111,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of what OTP has.
+    /// A call of a function in OTP.
     pub(super) fn known(module: &'static str, function: &'static str, arguments: Vec<Term>) -> Call {
         Call {
             module: Atom::known(module),
@@ -119,8 +121,9 @@ impl Call {
     }
 }
 
-/// Starts a process that makes the call. Linked to us, it ends with our connection; monitored, it tells us its end, whose
-/// reason is the result. What it prints comes to us, too.
+/// Starts a process that makes the call. It is linked to this client, so it ends with the
+/// connection, and monitored, so its exit reason arrives, which is the result. Its output arrives,
+/// too.
 pub(super) fn spawn_request(id: &Reference, own: &Pid, call: &Call) -> Vec<u8> {
     let own = Term::Pid(Box::new(own.clone()));
     let id = Term::Reference(Box::new(id.clone()));
@@ -143,7 +146,7 @@ pub(super) fn spawn_request(id: &Reference, own: &Pid, call: &Call) -> Vec<u8> {
     message(control.into(), Some(&Term::List(arguments)))
 }
 
-/// The same for nodes before OTP 23: their server for calls answers with a message.
+/// Requests a call from a node before OTP 23: its `rex` server answers with a message.
 pub(super) fn rex_request(id: &Reference, own: &Pid, call: &Call) -> Vec<u8> {
     let own = Term::Pid(Box::new(own.clone()));
     let from = [own.clone(), Term::Reference(Box::new(id.clone()))];
@@ -168,14 +171,15 @@ pub(super) fn send(to: Term, content: &Term) -> Vec<u8> {
     message(vec![Term::Integer(SEND), Term::atom(""), to], Some(content))
 }
 
-/// Ends a process, whether it traps exits or not. For nodes that have said that a call has begun, so of OTP 23 and newer.
+/// Kills a process, even if it traps exits. Only for nodes that report the start of a call, so OTP
+/// 23 and newer.
 pub(super) fn kill(own: &Pid, process: Term) -> Vec<u8> {
     let own = Term::Pid(Box::new(own.clone()));
     let control = vec![Term::Integer(PAYLOAD_EXIT2), own, process];
     message(control, Some(&Term::atom("kill")))
 }
 
-/// The answer that an [unlink](Signal::Unlink) has to have.
+/// The required answer to an [unlink](Signal::Unlink).
 pub(super) fn unlink_ack([id, from, to]: [Term; 3]) -> Vec<u8> {
     message(vec![Term::Integer(UNLINK_ID_ACK), id, to, from], None)
 }

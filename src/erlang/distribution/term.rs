@@ -5,12 +5,13 @@ use num_bigint::BigInt;
 /// The most characters that an atom has.
 const MAX_ATOM: usize = 255;
 
-/// A value as Erlang has it. Atoms are texts: nothing is interned, so a node cannot fill a table here.
+/// An Erlang value. Atoms are texts: nothing is interned, so a node cannot fill a table of this
+/// process.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Term {
     /// An integer that fits into 64 bits.
     Integer(i64),
-    /// One that does not; [`Term::from`] a [`BigInt`] makes the one that fits.
+    /// An integer that does not; [`Term::from`] a [`BigInt`] chooses the right variant.
     Big(Box<BigInt>),
     /// A finite number.
     Float(f64),
@@ -18,15 +19,15 @@ pub enum Term {
     Atom(Atom),
     /// `<<"bytes">>`
     Binary(Vec<u8>),
-    /// `<<5:3>>`, bits that are no whole bytes.
+    /// `<<5:3>>`, bits that are not whole bytes.
     Bits(Bits),
     /// `{a, b}`
     Tuple(Vec<Term>),
     /// `[a, b]`, and a string, which is a list of its characters.
     List(Vec<Term>),
-    /// `[a | b]`: elements, at least one, and a tail that is no list.
+    /// `[a | b]`: at least one element, and a tail that is not a list.
     Improper(Box<(Vec<Term>, Term)>),
-    /// `#{k => v}`, in the order in which it came.
+    /// `#{k => v}`, in the received order.
     Map(Vec<(Term, Term)>),
     /// A process.
     Pid(Box<Pid>),
@@ -36,11 +37,11 @@ pub enum Term {
     Reference(Box<Reference>),
     /// `fun lists:map/2`
     Export(Box<Export>),
-    /// Any other function: to be handed back, not to be looked into.
+    /// Any other function: opaque, it can only be sent back.
     Fun(Box<Fun>),
 }
 
-/// The text of an atom: 255 characters at most.
+/// The text of an atom: at most 255 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Atom(Box<str>);
 
@@ -49,21 +50,22 @@ pub struct Atom(Box<str>);
 #[error("an atom of more than {MAX_ATOM} characters")]
 pub struct AtomTooLong;
 
-/// Bits that are no whole bytes.
+/// Bits that are not whole bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bits {
     /// At least one.
     pub(super) bytes: Vec<u8>,
-    /// How many bits of the last byte count, from its highest: 1 to 7. The others are 0.
+    /// How many bits of the last byte are used, from the highest: 1 to 7. The others are 0.
     pub(super) last: u8,
 }
 
-/// A node, in one of its lives.
+/// A node between two restarts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// As in `name@host`.
     pub name: Atom,
-    /// Which of its lives: part of the identity of all that it makes.
+    /// Distinguishes the node from its earlier and later runs; part of the identity of everything
+    /// that it creates.
     pub creation: u32,
 }
 
@@ -74,9 +76,9 @@ pub struct Pid {
     pub node: Atom,
     /// The second of the three numbers that the shell shows.
     pub id: u32,
-    /// The third.
+    /// The third number.
     pub serial: u32,
-    /// Which life of that node.
+    /// The creation of that node.
     pub creation: u32,
 }
 
@@ -87,18 +89,18 @@ pub struct Port {
     pub node: Atom,
     /// Its number.
     pub id: u64,
-    /// Which life of that node.
+    /// The creation of that node.
     pub creation: u32,
 }
 
-/// A value that is like no other.
+/// A unique value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// The node that made it.
+    /// The node that created it.
     pub node: Atom,
-    /// Which life of that node.
+    /// The creation of that node.
     pub creation: u32,
-    /// Five numbers at most.
+    /// At most five numbers.
     pub ids: Vec<u32>,
 }
 
@@ -116,16 +118,16 @@ pub struct Export {
 /// A function with an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fun {
-    /// The module that it was written in.
+    /// The module that defines it.
     pub module: Atom,
-    /// Its number there.
+    /// Its number in the module.
     pub index: u32,
-    /// As it came, from its size on.
+    /// The raw bytes, from its size on.
     pub(super) raw: Vec<u8>,
 }
 
 impl Term {
-    /// The atom of a name of ours, which is short.
+    /// The atom of a constant name, which is short.
     #[must_use]
     pub fn atom(name: &'static str) -> Term {
         Term::Atom(Atom::known(name))
@@ -137,7 +139,7 @@ impl Term {
         Term::List(text.chars().map(|c| Term::Integer(u32::from(c).into())).collect())
     }
 
-    /// The value that stands in a map, or in a list of pairs, under an atom.
+    /// The value for an atom as key, in a map or in a list of pairs.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Term> {
         match self {
@@ -195,7 +197,7 @@ impl Term {
         }
     }
 
-    /// The text that a list of characters is; the empty list is the empty text.
+    /// The text that a list of characters stands for; the empty list is the empty text.
     #[must_use]
     pub fn as_text(&self) -> Option<String> {
         let character = |item: &Term| char::from_u32(u32::try_from(item.as_u64()?).ok()?);
@@ -227,7 +229,7 @@ impl Atom {
         &self.0
     }
 
-    /// The atom of a name of ours, which is short.
+    /// The atom of a constant name, which is short.
     pub(super) fn known(name: &'static str) -> Atom {
         debug_assert!(name.len() <= MAX_ATOM, "{name}");
         Atom(name.into())
@@ -235,7 +237,8 @@ impl Atom {
 }
 
 impl Bits {
-    /// The first bits of `bytes`: of the last byte only `last`, from its highest. Whole bytes are a binary.
+    /// The first bits of `bytes`: of the last byte only the highest `last` ones. Whole bytes are a
+    /// binary.
     #[must_use]
     pub fn term(mut bytes: Vec<u8>, last: u8) -> Term {
         match bytes.last_mut() {
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_that_do_not_count_are_0() {
+    fn unused_bits_are_0() {
         assert_eq!(
             Bits::term(vec![0xff], 3),
             Term::Bits(Bits {

@@ -1,4 +1,4 @@
-//! Terms for tests; also of those that have the real `erl` at hand.
+//! Terms for tests, including tests with a real `erl`.
 
 use num_bigint::{BigInt, Sign};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::codec::decode;
 use super::{Atom, Bits, Export, Identity, Pid, Port, Reference, Term};
 
-/// The node that tests ask.
+/// The node that tests query.
 pub(super) fn home() -> Identity {
     Identity {
         name: Atom::new("a@localhost").unwrap(),
@@ -19,12 +19,12 @@ pub(super) fn any_term() -> impl Strategy<Value = Term> {
     nested(prop_oneof![8 => plain(), 1 => pid(), 1 => port(), 1 => reference()])
 }
 
-/// The same, and functions with an environment.
+/// Terms of every kind, including functions with an environment.
 pub(super) fn term_with_funs() -> impl Strategy<Value = Term> {
     nested(prop_oneof![4 => any_term(), 1 => fun()])
 }
 
-/// Terms that have a syntax; with pids, as only we read them.
+/// Terms that have a syntax, including pids, which only this parser reads.
 pub(super) fn readable_term() -> impl Strategy<Value = Term> {
     nested(prop_oneof![8 => plain(), 1 => pid()])
 }
@@ -75,7 +75,7 @@ fn plain() -> impl Strategy<Value = Term> {
         "\\PC{0,20}".prop_map(|text| Term::Binary(text.into_bytes())),
         any::<String>().prop_map(|text| Term::string(&text)),
         (prop::collection::vec(any::<u8>(), 1..10), 1u8..8).prop_map(|(bytes, last)| Bits::term(bytes, last)),
-        // In ASCII: OTP 25 itself does not print others in a way that it reads.
+        // In ASCII: OTP 25 prints others in a form that it cannot read itself.
         ("[a-z]{2,4}", "[ -~]{1,10}", any::<u8>()).prop_map(|(module, function, arity)| {
             Term::Export(Box::new(Export {
                 module: Atom::new(&module).unwrap(),
@@ -127,7 +127,7 @@ fn fun() -> impl Strategy<Value = Term> {
     })
 }
 
-/// Without the two characters that Erlang's own scanner takes in no form.
+/// Without the two characters that Erlang's scanner does not accept in any form.
 fn atom() -> impl Strategy<Value = Atom> {
     prop_oneof!["[a-z][a-z0-9_@]{0,8}", "[a-z]{2,4}", any::<String>()].prop_map(|text| {
         let can_be_scanned = |c: &char| !matches!(c, '\u{fffe}' | '\u{ffff}');

@@ -1,4 +1,4 @@
-//! Messages on a connection: each after its length, in two bytes while nodes meet and in four later.
+//! Messages on a connection, each after its length: two bytes in the handshake and four later.
 
 use std::io;
 
@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 /// The longest message that is read, in bytes.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
-/// The most bytes that are asked for at once: memory grows with what arrives, not with what was promised.
+/// The most bytes of one read: memory grows with what arrives, not with the announced length.
 const READ: usize = 64 * 1024;
 
-/// A message without content: the sender lives.
+/// A message without content: a sign of life.
 const TICK: [u8; 4] = [0; 4];
 
-/// A connection to a node. What is begun and dropped can be gone on with: nothing is lost.
+/// A connection to a node. Its operations are cancel-safe: nothing is lost.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: TcpStream,
@@ -26,13 +26,13 @@ pub(super) struct Wire {
 /// Why there is no next message.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
-    /// The other end has closed.
+    /// The other end has closed the connection.
     #[error("closed")]
     Closed,
-    /// The other end has closed in the middle of a message.
+    /// The other end has closed the connection within a message.
     #[error("half a message")]
     Cut,
-    /// The network says no.
+    /// A network error.
     #[error(transparent)]
     Io(io::Error),
     /// It is longer than [`MAX_FRAME`].
@@ -61,29 +61,29 @@ impl Wire {
         }
     }
 
-    /// Puts a message of the handshake where [`Wire::heard`] sends it from.
+    /// Queues a message of the handshake; [`Wire::heard`] sends it.
     pub(super) fn say(&mut self, message: &[u8]) {
-        // They are short.
+        // These messages are short.
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
         self.outgoing.extend(length.to_be_bytes());
         self.outgoing.extend(message);
     }
 
-    /// Sends what is to be said; the next message of the handshake.
+    /// Sends the queue; returns the next message of the handshake.
     pub(super) async fn heard(&mut self) -> Result<Bytes, WireError> {
         self.flush().await?;
         self.frame::<2>().await
     }
 
-    /// Puts a message where [`Wire::next`] sends it from.
+    /// Queues a message; [`Wire::next`] sends it.
     pub(super) fn send(&mut self, message: &[u8]) {
-        // What we ask is far below 4 GB.
+        // Requests are far below 4 GB.
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
         self.outgoing.extend(length.to_be_bytes());
         self.outgoing.extend(message);
     }
 
-    /// Sends what is to be sent; the next message. Ticks are answered on the way.
+    /// Sends the queue; returns the next message. Answers ticks in between.
     pub(super) async fn next(&mut self) -> Result<Bytes, WireError> {
         loop {
             self.flush().await?;
@@ -118,7 +118,7 @@ impl Wire {
         Ok(self.incoming.split_to(length).freeze())
     }
 
-    /// Reads until there are `count` bytes.
+    /// Reads until `count` bytes are available.
     async fn fill(&mut self, count: usize) -> Result<(), WireError> {
         while self.incoming.len() < count {
             self.incoming.reserve((count - self.incoming.len()).min(READ));

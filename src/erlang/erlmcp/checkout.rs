@@ -6,37 +6,37 @@ use std::path::{Path, PathBuf};
 
 use super::words::in_shell;
 
-/// What rebar3 builds for unless told, first; then what a release is made of.
+/// The default build profile of rebar3, followed by the one that releases are built with.
 const PROFILES: &[&str] = &["default", "prod"];
-/// No umbrella has more applications, its dependencies included.
+/// The most applications that are searched, including dependencies.
 const MOST_LIBS: usize = 1_000;
-/// No `rebar.config` has more bytes.
+/// The longest `rebar.config` that is read, in bytes.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
-/// An erlmcp that can be run.
+/// An erlmcp that can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
-    /// Where it is.
+    /// Its directory.
     pub path: PathBuf,
-    /// Its directories of compiled code, those of its dependencies included.
+    /// Its directories with compiled code, including those of its dependencies.
     pub libs: Vec<PathBuf>,
-    /// The oldest OTP that its `rebar.config` allows, if it says so.
+    /// The oldest OTP that its `rebar.config` allows, if it has a limit.
     pub oldest: Option<u32>,
 }
 
-/// Why there is none.
+/// The reason why there is none.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckoutError {
     /// The directory does not exist.
-    #[error("no directory `{}`", .0.display())]
+    #[error("directory `{}` does not exist", .0.display())]
     Missing(PathBuf),
     /// It is a file.
-    #[error("`{}` is no directory", .0.display())]
+    #[error("`{}` is not a directory", .0.display())]
     NoDirectory(PathBuf),
-    /// The directory is of something else.
-    #[error("`{}` is no checkout and no release of erlmcp", .0.display())]
+    /// The directory contains something else.
+    #[error("`{}` is neither a checkout nor a release of erlmcp", .0.display())]
     Stranger(PathBuf),
-    /// Nobody has compiled it.
+    /// It is not compiled.
     #[error("erlmcp in `{}` is not compiled", .path.display())]
     NotCompiled {
         /// The checkout.
@@ -44,26 +44,26 @@ pub enum CheckoutError {
         /// The oldest OTP that its `rebar.config` allows.
         oldest: Option<u32>,
     },
-    /// It was compiled in part: the code of its dependencies is not there.
-    #[error("erlmcp in `{}` is compiled, and `{lib}`, which it needs, is not", .path.display())]
+    /// It is only partly compiled: the code of a dependency is missing.
+    #[error("erlmcp in `{}` is compiled, but its dependency `{lib}` is not", .path.display())]
     Incomplete {
         /// The checkout.
         path: PathBuf,
         /// The application.
         lib: &'static str,
     },
-    /// The release is to run by its own Erlang.
-    #[error("the release in `{}` brings an Erlang of its own", .0.display())]
+    /// The release contains its own Erlang.
+    #[error("the release in `{}` contains its own Erlang", .0.display())]
     Closed(PathBuf),
 }
 
 impl CheckoutError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
             CheckoutError::Missing(_) | CheckoutError::NoDirectory(_) | CheckoutError::Stranger(_) => {
-                "`--set nodes.path=DIR` says where erlmcp is".to_owned()
+                "set the path of erlmcp: `--set nodes.path=DIR`".to_owned()
             }
             CheckoutError::NotCompiled { path, oldest } => {
                 let by = oldest.map_or(String::new(), |oldest| format!(", with OTP {oldest} or newer"));
@@ -79,10 +79,11 @@ impl CheckoutError {
 }
 
 impl Checkout {
-    /// What is at `path`.
+    /// Examines the directory at `path`.
     ///
     /// # Errors
-    /// When that cannot be run.
+    ///
+    /// If what is there cannot run.
     pub fn examine(path: &Path) -> Result<Checkout, CheckoutError> {
         if !path.is_dir() {
             let error = if path.exists() {
@@ -129,7 +130,7 @@ impl Checkout {
 
 // Private
 
-/// The compiled code of each build that may be there, the likeliest first.
+/// The compiled code of each build that exists, the most likely one first.
 fn builds(path: &Path) -> Vec<Vec<PathBuf>> {
     let built = path.join("_build");
     let first = PROFILES.iter().map(|profile| built.join(profile));
@@ -152,12 +153,13 @@ fn libs(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether it is of one of erlmcp's own applications, and compiled.
+/// Whether it belongs to one of erlmcp's own applications, and is compiled.
 fn is_erlmcp(ebin: &Path) -> bool {
     ["erlmcp_core", "erlmcp"].iter().any(|own| is_of(ebin, own))
 }
 
-/// Whether `ebin` has the compiled code of the application: in a release its directory has the version in its name.
+/// Whether `ebin` has the compiled code of the application: in a release the directory's name
+/// includes the version.
 fn is_of(ebin: &Path, application: &str) -> bool {
     let directory = ebin.parent().map_or("", name);
     let (bare, _version) = directory.split_once('-').unwrap_or((directory, ""));
@@ -171,7 +173,7 @@ fn is_source(path: &Path) -> bool {
     path.join("apps/erlmcp_core").is_dir() || path.join("src/erlmcp.app.src").is_file()
 }
 
-/// What it says, as far as it is of a sensible length.
+/// The content, unless it is too long.
 fn rebar_config(path: &Path) -> Option<String> {
     let file = File::open(path.join("rebar.config")).ok()?;
     let mut text = String::new();
@@ -179,7 +181,7 @@ fn rebar_config(path: &Path) -> Option<String> {
     Some(text)
 }
 
-/// The number in `{minimum_otp_vsn, "27"}`, of a line that is no comment.
+/// The number in `{minimum_otp_vsn, "27"}`, on a line that is not a comment.
 fn oldest(rebar_config: &str) -> Option<u32> {
     let said = rebar_config
         .lines()
@@ -188,7 +190,7 @@ fn oldest(rebar_config: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// What is in a directory, by name; nothing where there is none.
+/// The entries of a directory, by name; empty if the directory does not exist.
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let found = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = found.map(|entry| entry.path()).collect();
@@ -246,7 +248,7 @@ mod tests {
         ];
         let libs = ["lib/erlmcp_core-2.1.0/ebin", "lib/gproc-0.9.0/ebin"];
         assert_eq!(verdict(&release).unwrap(), libs);
-        // Compiled for tests only is compiled, too.
+        // A build for tests only counts as compiled, too.
         let tested = [
             "_build/test/lib/erlmcp/ebin/a.beam",
             "_build/test/lib/gproc/ebin/a.beam",
@@ -255,9 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn each_problem_has_its_message() {
         for (files, message) in [
-            (&["README.md"][..], "is no checkout and no release of erlmcp"),
+            (
+                &["README.md"][..],
+                "is neither a checkout nor a release of erlmcp",
+            ),
             (&["apps/erlmcp_core/src/a.erl"], "is not compiled"),
             (
                 &["src/erlmcp.app.src", "_build/default/lib/erlmcp/ebin/erlmcp.app"],
@@ -268,11 +273,11 @@ mod tests {
                     "_build/default/lib/erlmcp_core/ebin/a.beam",
                     "_build/default/lib/gproc/ebin/gproc.app",
                 ],
-                "is compiled, and `gproc`, which it needs, is not",
+                "is compiled, but its dependency `gproc` is not",
             ),
             (
                 &["releases/1/a.boot", "erts-16.0/bin/erl"],
-                "brings an Erlang of its own",
+                "contains its own Erlang",
             ),
         ] {
             let error = verdict(files).unwrap_err();
@@ -280,13 +285,13 @@ mod tests {
             assert!(!error.hint().is_empty());
         }
         let file = Checkout::examine(Path::new("/dev/null")).unwrap_err();
-        assert_eq!(file.to_string(), "`/dev/null` is no directory");
+        assert_eq!(file.to_string(), "`/dev/null` is not a directory");
         let missing = Checkout::examine(Path::new("/nonexistent")).unwrap_err();
-        assert_eq!(missing.to_string(), "no directory `/nonexistent`");
+        assert_eq!(missing.to_string(), "directory `/nonexistent` does not exist");
     }
 
     #[test]
-    fn the_oldest_otp_is_what_rebar_config_says() {
+    fn the_oldest_otp_is_read_from_rebar_config() {
         for (text, expected) in [
             ("{minimum_otp_vsn, \"27\"}.\n", Some(27)),
             ("{deps, []}.\n{minimum_otp_vsn,\"28.3.1\"}.", Some(28)),

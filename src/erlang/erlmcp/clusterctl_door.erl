@@ -1,29 +1,30 @@
-%% The front door of an erlmcp node: MCP over TCP, one JSON-RPC message a line.
+%% The listener of an erlmcp node: MCP over TCP, one JSON-RPC message per line.
 %%
-%% erlmcp's own listener accepts and never answers: its handler waits in `init/1` for a handshake that ranch gives only
-%% after `init/1`. So this one takes its place. Every connection gets an `erlmcp_server` of its own, since one of those
-%% knows one client, and is to erlmcp what a transport is:
+%% erlmcp's own listener accepts and never answers: its handler waits in `init/1` for a handshake
+%% that ranch gives only after `init/1`. So this one replaces it. Every connection gets its own
+%% `erlmcp_server`, because a server has one client; to erlmcp a connection is a transport:
 %%
 %%   client ── line ──▶ connection ── {mcp_message, Id, Line} ──▶ erlmcp_server
 %%   client ◀─ line ─── connection ◀─ {mcp_response, _, Line} ─── erlmcp_registry, by the name {mcp, transport, Id}
 %%
-%% A connection that says nothing has no server yet.
+%% A connection has no server before its first line.
 -module(clusterctl_door).
 -export([open/3, open/4]).
 
-%% erlmcp's own limit.
+%% The limit of erlmcp itself.
 -define(LONGEST_LINE, 16#1000000).
 -define(ACCEPTORS, 16).
 -define(BACKLOG, 4096).
-%% Parts of lines that are read at a time.
+%% How many parts of lines are read at a time.
 -define(BUFFER, 8192).
 -define(SEND_TIMEOUT, 30000).
 
-%% Starts erlmcp and listens. Whoever connects finds an MCP server that is called `Name`.
+%% Starts erlmcp and listens. Clients find an MCP server with the name `Name`.
 open(Name, Address, Port) ->
     open(Name, Address, Port, fun(_Server) -> ok end).
 
-%% The same, with `Furnish` called for each new server, to add tools and resources to it.
+%% Starts erlmcp and listens, and calls `Furnish` for each new server, to add tools and resources to
+%% it.
 open(Name, Address, Port, Furnish) ->
     start(),
     {ok, Ip} = inet:parse_address(Address),
@@ -33,7 +34,7 @@ open(Name, Address, Port, Furnish) ->
     receive
         {Door, listening} ->
             erlang:demonitor(Monitor, [flush]),
-            %% A node that nobody can reach is to be seen as dead.
+            %% A node that clients cannot reach must count as dead.
             spawn(fun() -> watch(Door) end),
             say("~ts listens on ~ts:~b", [Name, Address, Port]);
         {Door, Reason} ->
@@ -44,8 +45,9 @@ open(Name, Address, Port, Furnish) ->
 
 %% Private
 
-%% Starts erlmcp, as far as it goes. Several of its published versions lack parts that their own supervisors want; the
-%% servers do without them, and need only somebody who passes their answers on.
+%% Starts as much of erlmcp as possible. Several of its published versions lack parts that their own
+%% supervisors require; the servers work without them, and need only a process that passes their
+%% answers on.
 start() ->
     App = case [A || A <- [erlmcp_core, erlmcp], code:where_is_file(atom_to_list(A) ++ ".app") =/= non_existing] of
         [Found | _] -> Found;
@@ -54,18 +56,19 @@ start() ->
     case application:ensure_all_started(App) of
         {ok, _} -> ok;
         {error, {Culprit, Reason}} ->
-            say("warning: `~ts` does not start: `~ts`: ~ts~nwarning: its servers run without the rest of it",
+            say("warning: `~ts` does not start: `~ts`: ~ts~nwarning: its servers run without it",
                 [App, Culprit, why(Reason)]),
             case application:ensure_all_started(gproc) of
                 {ok, _} -> spawn(fun pass_answers_on/0);
                 {error, {_, Lacking}} -> fail("cannot start `gproc`: ~ts", [why(Lacking)])
             end
     end,
-    %% Which they use, and do not ask for.
+    %% They use these, and do not declare them.
     _ = application:ensure_all_started(telemetry),
     Missing = [M || M <- [erlmcp_server, erlmcp_registry, gproc], code:ensure_loaded(M) =/= {module, M}],
-    Missing =:= [] orelse fail("erlmcp lacks what a server needs: ~0tp", [Missing]),
-    %% Its answer to `initialize` has the version of an application called `erlmcp`, which there is no more.
+    Missing =:= [] orelse fail("erlmcp lacks modules that a server needs: ~0tp", [Missing]),
+    %% Its answer to `initialize` has the version of an application called `erlmcp`, which no longer
+    %% exists.
     _ = application:load(App),
     case application:load(erlmcp) of
         {error, {"no such file or directory", _}} ->
@@ -74,7 +77,7 @@ start() ->
         _ -> ok
     end.
 
-%% Stands in for erlmcp's registry.
+%% Replaces erlmcp's registry.
 pass_answers_on() ->
     register(erlmcp_registry, self()),
     pass_on().
@@ -108,7 +111,8 @@ listen(Opener, Ip, Port, Service) ->
             Opener ! {self(), Reason}
     end.
 
-%% What all servers use and the first of them would start: with that one, all others would end.
+%% Starts what all servers use: otherwise the first server would start it, and all others would end
+%% with that one.
 share() ->
     Notifier = erlmcp_change_notifier,
     case code:ensure_loaded(Notifier) =:= {module, Notifier} andalso whereis(Notifier) =:= undefined of
@@ -125,7 +129,7 @@ accept(Listener, Service) ->
                 {error, _} -> exit(Connection, kill)
             end,
             accept(Listener, Service);
-        %% Out of descriptors, or gone before it was accepted.
+        %% No descriptor is free, or the client left before it was accepted.
         {error, Reason} when Reason =/= closed ->
             timer:sleep(50),
             accept(Listener, Service)
@@ -133,9 +137,10 @@ accept(Listener, Service) ->
 
 watch(Door) ->
     Monitor = erlang:monitor(process, Door),
-    receive {'DOWN', Monitor, process, Door, Reason} -> fail("the listener is gone: ~0tp", [Reason]) end.
+    receive {'DOWN', Monitor, process, Door, Reason} -> fail("the listener has ended: ~0tp", [Reason]) end.
 
-%% One connection. `Parts` are of a line that is not whole yet, the last one first, `Size` bytes in all.
+%% One connection. `Parts` are the parts of an incomplete line, the last one first, `Size` bytes in
+%% all.
 serve(Socket, Service, Server, Parts, Size) ->
     inet:setopts(Socket, [{active, once}]),
     receive
@@ -159,15 +164,15 @@ serve(Socket, Service, Server, Parts, Size) ->
         {tcp_error, Socket, _} -> gen_tcp:close(Socket)
     end.
 
-%% A line goes to the connection's server, which the first one brings into being.
+%% A line goes to the connection's server, which the first line starts.
 said(<<>>, _, Server) ->
     Server;
 said(Line, {_, Furnish} = Service, none) ->
     Id = integer_to_binary(erlang:unique_integer([positive])),
     true = gproc:reg({n, l, {mcp, transport, Id}}),
-    %% Whoever dies takes the other with it.
+    %% Server and connection are linked: if one dies, so does the other.
     {ok, Server} = erlmcp_server:start_link(Id, #{}),
-    %% So that what a server tells everybody who is bound to it reaches its client.
+    %% Registers the connection, so that notifications of its server reach the client.
     _ = erlmcp_registry:register_server(Id, Server, #{}),
     _ = erlmcp_registry:bind_transport_to_server(Id, Id),
     Furnish(Server),
@@ -176,7 +181,7 @@ said(Line, _, {_, Server, Id} = Known) ->
     Server ! {mcp_message, Id, Line},
     Known.
 
-%% erlmcp calls every server `erlmcp`: in its answer to `initialize` that becomes the node's name.
+%% erlmcp calls every server `erlmcp`: in its answer to `initialize` the node's name replaces that.
 named(Answer, {Name, _}, {nameless, Server, Id} = Known) ->
     Pattern = <<"(\"serverInfo\"\\s*:\\s*\\{[^{}]*\"name\"\\s*:\\s*\")[^\"]*">>,
     case re:run(Answer, Pattern, [{capture, all, index}]) of
@@ -188,7 +193,7 @@ named(Answer, {Name, _}, {nameless, Server, Id} = Known) ->
 named(Answer, _, Known) ->
     {Answer, Known}.
 
-%% Why an application does not start, without what surrounds it: supervisors tell it in each other's words.
+%% The reason why an application does not start, without the wrapping terms of its supervisors.
 why({Reason, {_, start, [normal | _]}}) -> why(Reason);
 why({bad_return, {_, Reason}}) -> why(Reason);
 why({shutdown, Reason}) -> why(Reason);

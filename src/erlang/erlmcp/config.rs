@@ -2,12 +2,13 @@
 
 use super::words::atom;
 
-/// Connections that the node accepts beyond those that it is to hold: checks must reach a node that is full.
+/// Connections that the node accepts in addition to those of clients: checks must reach a full
+/// node.
 const FOR_CHECKS: u32 = 64;
 
-/// What a node is told before it begins: to log no more than warnings, by which cookie its cluster knows itself, and how
-/// many connections it may have, of which erlmcp refuses all above 10,000 unless told. `erlmcp` is what `erlmcp_core` was
-/// called once.
+/// The configuration of a node: it logs warnings and worse, knows the cookie of its cluster, and
+/// has a limit of connections, because erlmcp refuses those above 10,000 by default. `erlmcp` is
+/// the former name of `erlmcp_core`.
 pub(super) fn sys_config(node: &str, cookie: &str, maxconn: u32) -> String {
     let cookie = atom(cookie);
     let connections = maxconn.saturating_add(FOR_CHECKS);

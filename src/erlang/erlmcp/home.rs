@@ -1,10 +1,10 @@
-//! Where nodes keep what is theirs: a directory of this user's in the run directory.
+//! The nodes' files: a directory of this user in the run directory.
 //!
 //! ```text
-//!  erlang/home/.erlang.cookie       the cookie, for nobody else to read
-//!  erlang/home/erlmcp1.config       what erlmcp1 is told; the cookie is in it, too, and so it goes when the cluster stops
-//!  erlang/clusterctl_door-HASH/     what we add, compiled
-//!  erlang/nodes/erlmcp1/            where erlmcp1 runs, and what it writes
+//!  erlang/home/.erlang.cookie       the cookie, which only the owner can read
+//!  erlang/home/erlmcp1.config       configuration of erlmcp1; includes the cookie, so it is removed when the cluster stops
+//!  erlang/clusterctl_door-HASH/     additional code, compiled
+//!  erlang/nodes/erlmcp1/            working directory of erlmcp1, and its files
 //! ```
 
 use std::fs::DirBuilder;
@@ -14,12 +14,12 @@ use std::path::PathBuf;
 
 use crate::platform::RunDir;
 
-/// The nodes' directory.
+/// The directory of the nodes' files.
 #[derive(Clone, Debug)]
 pub(super) struct Home(pub RunDir);
 
 impl Home {
-    /// What nodes are told is their user's home.
+    /// The directory that nodes get as `HOME`.
     pub(super) fn user(&self) -> PathBuf {
         self.0.erlang_home()
     }
@@ -29,12 +29,12 @@ impl Home {
         self.user().join(format!("{name}.config"))
     }
 
-    /// Where the node called `name` runs.
+    /// The working directory of the node called `name`.
     pub(super) fn of_node(&self, name: &str) -> PathBuf {
         self.0.erlang().join("nodes").join(name)
     }
 
-    /// Makes that directory, if it is not there.
+    /// Creates the working directory of a node, if it is missing.
     pub(super) fn make_of_node(&self, name: &str) -> io::Result<()> {
         DirBuilder::new()
             .recursive(true)

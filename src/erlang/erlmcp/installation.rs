@@ -1,4 +1,4 @@
-//! An erlmcp and the Erlang that runs it: together they make nodes.
+//! An erlmcp and the Erlang that runs it: together they start nodes.
 
 use crate::platform::atomic_file;
 use std::io;
@@ -13,7 +13,8 @@ use crate::plan::NodePlan;
 use crate::platform::{Program, RunDir};
 use crate::profile::{Binaries, Erlmcp, Node};
 
-/// What we add to erlmcp: the listener in front of it, and what makes its nodes a mesh.
+/// Additions to erlmcp: the listener in front of it, and the modules that connect its nodes to a
+/// mesh.
 const DOOR: Code = Code {
     name: "clusterctl_door",
     resources: None,
@@ -24,14 +25,14 @@ const DOOR: Code = Code {
         mesh::MODULES[2],
     ],
 };
-/// Descriptors of a node that are no connections.
+/// Descriptors of a node that are not connections.
 const PORTS_BESIDES: u32 = 1_024;
-/// Erlang processes of one connection: its own, its server's and what that starts.
+/// Erlang processes of one connection: its own, its server's and those that the server starts.
 const PROCESSES_EACH: u32 = 4;
-/// Erlang processes of a node without connections, and room for what it does.
+/// Erlang processes of a node without connections, and room for its work.
 const PROCESSES_BESIDES: u32 = 65_536;
 
-/// What nodes of erlmcp are made of.
+/// The parts that nodes of erlmcp run from.
 #[derive(Clone, Debug)]
 pub struct Installation {
     wanted: Erlmcp,
@@ -40,34 +41,34 @@ pub struct Installation {
     home: Home,
 }
 
-/// Why no node can be made.
+/// The reason why nodes cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallationError {
-    /// There is no erlmcp to run.
+    /// There is no usable erlmcp.
     #[error(transparent)]
     Checkout(#[from] CheckoutError),
-    /// There is no Erlang to run it.
+    /// There is no usable Erlang.
     #[error(transparent)]
     Otp(#[from] OtpError),
-    /// The Erlang cannot load that erlmcp.
+    /// This Erlang cannot load this erlmcp.
     #[error(transparent)]
     Loading(#[from] LoadingError),
-    /// What we add cannot be compiled.
+    /// The additions cannot be compiled.
     #[error(transparent)]
     Code(#[from] CodeError),
-    /// The profile names a configuration that is not there.
+    /// The profile names a configuration file that does not exist.
     #[error("cannot find `{}`, which the profile names as `nodes.config`", .0.display())]
     NoConfig(PathBuf),
-    /// Erlang would look for another file.
-    #[error("`{}`, which the profile names as `nodes.config`, is not called `.config`", .0.display())]
+    /// Erlang would read another file.
+    #[error("`{}`, which the profile names as `nodes.config`, does not end in `.config`", .0.display())]
     NotCalledConfig(PathBuf),
-    /// There is no home for it, or no cookie.
+    /// Its home directory or cookie cannot be created.
     #[error(transparent)]
     Home(#[from] HomeError),
 }
 
 impl InstallationError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -85,10 +86,12 @@ impl InstallationError {
 }
 
 impl Installation {
-    /// Looks at what is `wanted`, and finds an Erlang for it. Nodes will live in `run_dir`, where nothing is changed yet.
+    /// Examines the erlmcp that is `wanted`, and finds an Erlang for it. The nodes' files will be
+    /// in `run_dir`, which is not changed yet.
     ///
     /// # Errors
-    /// When it cannot be run.
+    ///
+    /// If it cannot run.
     pub async fn find(
         wanted: &Erlmcp,
         binaries: &Binaries,
@@ -110,17 +113,19 @@ impl Installation {
         })
     }
 
-    /// Puts into the run directory what the nodes need to start and is not there: what we add, compiled, and their cookie.
+    /// Puts into the run directory what the nodes need to start and is missing: the compiled
+    /// additions and the cookie.
     ///
     /// # Errors
-    /// When it cannot be compiled or written. Nothing is half there then.
+    ///
+    /// If it cannot be compiled or written. Then nothing is left half-written.
     pub async fn install(&self) -> Result<(), InstallationError> {
         DOOR.compile(&self.otp, &self.home.0).await?;
         settle(&self.home.user())?;
         Ok(())
     }
 
-    /// What may go wrong, although it can be run.
+    /// A warning about a possible problem, even though it can run.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let oldest = self.checkout.oldest.filter(|oldest| self.otp.release < *oldest)?;
@@ -132,7 +137,7 @@ impl Installation {
         ))
     }
 
-    /// How `node`, one of `nodes`, is run.
+    /// The program that runs `node`, which is one of `nodes`.
     #[must_use]
     pub fn program(&self, node: &Node, nodes: &[Node], plan: &NodePlan) -> Program {
         let ports = plan.maxconn.saturating_add(PORTS_BESIDES);
@@ -161,21 +166,22 @@ impl Installation {
         }
         let added = DOOR.ebin(&self.otp, &self.home.0);
         program = program.arg("-pa").arg(added);
-        // After Erlang's own: a library does not stand in for a part of that.
+        // After Erlang's own path: a library must not replace a part of Erlang.
         program = program.arg("-pz").args(&self.checkout.libs);
         program = program.args(["-run", "mcp_mesh"]);
         program = program.args(["-eval", &node.fill(&self.wanted.eval)]);
         program.directory = Some(self.home.of_node(&node.name));
-        // Gigabytes on disk help nobody who has not asked for them.
+        // A crash dump of gigabytes is useful only if it was requested.
         let no_dump = ("ERL_CRASH_DUMP_SECONDS".into(), "0".into());
         program.env = vec![("HOME".into(), self.home.user().into()), no_dump];
         program
     }
 
-    /// Writes what the node reads when it starts.
+    /// Writes the files that the node reads when it starts.
     ///
     /// # Errors
-    /// When it cannot be written.
+    ///
+    /// If they cannot be written.
     pub fn furnish(&self, node: &Node, plan: &NodePlan) -> io::Result<()> {
         self.home.make_of_node(&node.name)?;
         let cookie = settle(&self.home.user()).map_err(io::Error::other)?;
@@ -190,7 +196,7 @@ impl Installation {
 
 // Private
 
-/// Looks whether it is a file that Erlang would read by its name.
+/// Checks that it is a file that Erlang would read under this name.
 fn examine(config: &Path) -> Result<(), InstallationError> {
     if !config.is_file() {
         return Err(InstallationError::NoConfig(config.to_owned()));
@@ -286,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_erlang_than_is_wanted_is_warned_of() {
+    fn an_erlang_older_than_required_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let mut installation = installation(&RunDir::at(dir.path()), None);
         let warning = installation.warning().unwrap();

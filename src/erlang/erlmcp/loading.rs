@@ -1,4 +1,4 @@
-//! Whether an Erlang can load an erlmcp.
+//! Checks that an Erlang can load an erlmcp.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,10 @@ use super::checkout::Checkout;
 use super::words::in_shell;
 use crate::erlang::otp::{Otp, undisturbed};
 
-/// It starts, loads one module and ends, also on a busy machine.
+/// Erlang starts, loads one module and ends within this time, even on a busy machine.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// What Erlang is asked, with the checkout's code on its path, and with a configuration if there is one. Each answer is a line.
+/// The program that Erlang runs, with the checkout's code on its path, and with a configuration if
+/// there is one. Each answer is a line.
 const QUESTION: &str = r#"
     Server = case code:ensure_loaded(erlmcp_server) of
         {module, _} -> ok;
@@ -31,10 +32,10 @@ const QUESTION: &str = r#"
     halt(0).
 "#;
 
-/// Why it cannot.
+/// The reason why it cannot.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadingError {
-    /// It does not run.
+    /// It cannot be run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
         /// The file.
@@ -42,12 +43,12 @@ pub enum LoadingError {
         /// Why.
         source: io::Error,
     },
-    /// It runs, and does not answer.
-    #[error("`{}` does not answer as Erlang does: {said}", .path.display())]
+    /// It runs, but its output is unexpected.
+    #[error("unexpected output of `{}`: {said}", .path.display())]
     Stranger {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// Its output.
         said: String,
     },
     /// It is older than the checkout.
@@ -55,63 +56,64 @@ pub enum LoadingError {
     TooOld {
         /// The Erlang.
         otp: Otp,
-        /// What is to be run.
+        /// The checkout.
         checkout: Checkout,
     },
-    /// What was compiled was written in part, or by nobody who knows how.
+    /// The compiled file is damaged.
     #[error("erlmcp in `{}` has an `erlmcp_server.beam` that is broken", .0.display())]
     Broken(PathBuf),
-    /// The configuration is none.
-    #[error("`{}`, which the profile names as `nodes.config`, is no configuration: {why}", .path.display())]
+    /// The configuration is not valid.
+    #[error("`{}`, which the profile names as `nodes.config`, is not a configuration: {why}", .path.display())]
     Config {
         /// The file.
         path: PathBuf,
         /// Why.
         why: String,
     },
-    /// The checkout has no such thing as `erlmcp_server`.
+    /// The checkout has no usable `erlmcp_server`.
     #[error("erlmcp in `{}` has no `erlmcp_server` that can be loaded", .0.display())]
     NoServer(PathBuf),
 }
 
 impl LoadingError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> String {
         const NAME_IT: &str = "set its path with `--set binaries.erl=PATH`";
         match self {
             LoadingError::Unusable { .. } | LoadingError::Stranger { .. } => {
-                format!("is it the right file? If not, {NAME_IT}")
+                format!("if it is the wrong file, {NAME_IT}")
             }
             LoadingError::TooOld { checkout, otp } => match checkout.oldest {
                 Some(oldest) if oldest > otp.release => {
-                    format!("its rebar.config wants OTP {oldest} or newer: install that, and {NAME_IT}")
+                    format!("its rebar.config requires OTP {oldest} or newer: install that, and {NAME_IT}")
                 }
-                _ => format!(
-                    "install the one that it was compiled by, and {NAME_IT}; or compile it anew by this one"
-                ),
+                _ => {
+                    format!("install the one that compiled it, and {NAME_IT}; or recompile it with this one")
+                }
             },
             LoadingError::Broken(path) => {
                 let path = in_shell(path);
-                format!("compile it anew: `cd {path} && rm -r _build && rebar3 compile`")
+                format!("recompile it: `cd {path} && rm -r _build && rebar3 compile`")
             }
             LoadingError::Config { .. } => {
-                "it is one list of applications, with a full stop behind it: `[{erlmcp_core, []}].`"
+                "it must be one list of applications, followed by a full stop: `[{erlmcp_core, []}].`"
                     .to_owned()
             }
             LoadingError::NoServer(path) => {
                 let path = in_shell(path);
-                format!("`cd {path} && rebar3 compile`; or open a listener of yours in `nodes.eval`")
+                format!("`cd {path} && rebar3 compile`; or open your own listener in `nodes.eval`")
             }
         }
     }
 }
 
-/// Asks `otp` whether it can load what is in `checkout`, and read `config`. That there is an `erlmcp_server` is only `wanted`
-/// where our listener stands in front of it.
+/// Checks whether `otp` can load the code in `checkout`, and read `config`. An `erlmcp_server` is
+/// only `wanted` if the built-in listener stands in front of it.
 ///
 /// # Errors
-/// When it cannot.
+///
+/// If it cannot.
 pub(super) async fn ask(
     otp: &Otp,
     checkout: &Checkout,
@@ -126,7 +128,8 @@ pub(super) async fn ask(
         let config = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
         asking = asking.arg("-extra").arg(config);
     }
-    // Neither what a user has in his home for shells of his own, nor what lies about here, is to come between.
+    // Neither the user's files for interactive shells, nor files in the current directory, may
+    // interfere.
     asking.directory = Some("/".into());
     asking.env = vec![
         ("HOME".into(), "/nonexistent".into()),
@@ -215,7 +218,7 @@ mod tests {
         assert_eq!(verdict(other, false), "well");
         assert_eq!(
             verdict("hello\n", true),
-            "`/usr/bin/erl` does not answer as Erlang does: hello"
+            "unexpected output of `/usr/bin/erl`: hello"
         );
     }
 
@@ -226,14 +229,14 @@ mod tests {
         let config = dir.path().join("it is mine.config");
         let mut checkout = checkout();
         checkout.libs.push(dir.path().to_owned());
-        // A module of OTP's name does not stand in for that.
+        // A module with a name of OTP must not replace the one of OTP.
         std::fs::write(dir.path().join("lists.beam"), "").unwrap();
         for (text, complaint) in [
             ("[{kernel, []}].", None),
-            ("[].\n[].", Some("is no configuration: not one list")),
+            ("[].\n[].", Some("is not a configuration: not one list")),
             (
                 "[{kernel, []}",
-                Some("is no configuration: 1: syntax error before: "),
+                Some("is not a configuration: 1: syntax error before: "),
             ),
         ] {
             std::fs::write(&config, text).unwrap();

@@ -1,4 +1,4 @@
-//! What we say in the syntax of Erlang, and of shells.
+//! Quoting for Erlang and for shells.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn atom(text: &str) -> String {
     quoted
 }
 
-/// The path, as it is typed in a shell.
+/// The path, quoted for a shell.
 pub(super) fn in_shell(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@%:,".contains(c);
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_end_a_literal_is_escaped() {
+    fn characters_that_end_a_literal_are_escaped() {
         assert_eq!(atom("it's"), r"'it\'s'");
         assert_eq!(in_shell(Path::new("/srv/erlmcp-2.1")), "/srv/erlmcp-2.1");
         assert_eq!(in_shell(Path::new("/my mcp's")), r"'/my mcp'\''s'");

@@ -1,4 +1,4 @@
-//! Code of ours: its source is part of this binary, and is compiled where it runs.
+//! Erlang code of this project: its source is part of this binary, and is compiled on the host.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -10,27 +10,27 @@ use std::time::Duration;
 use super::find::{Otp, OtpError, undisturbed};
 use crate::platform::RunDir;
 
-/// Compiling takes a second or two, where nobody else wants the processors.
+/// Compiling takes a second or two on an idle machine.
 const COMPILE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How a directory is called that is being filled, after the process that fills it.
+/// The extension of a directory that is being filled, after the id of the process.
 const NEW: &str = "new";
 
 /// An application, or a part of one.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Code {
-    /// What its directory is called.
+    /// The name of its directory.
     pub name: &'static str,
     /// Its resource file, `NAME.app`, if it is an application.
     pub resources: Option<&'static str>,
-    /// Its modules: the name of each one's file, and the text.
+    /// Its modules: the name of each file, and its text.
     pub modules: &'static [(&'static str, &'static str)],
 }
 
-/// Code that cannot be compiled.
+/// The code cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
-    /// There is nothing to compile it with.
+    /// There is no compiler.
     #[error(transparent)]
     Otp(#[from] OtpError),
     /// A file cannot be written.
@@ -41,7 +41,7 @@ pub enum CodeError {
         /// Why.
         source: io::Error,
     },
-    /// The compiler does not run.
+    /// The compiler cannot be run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
         /// The compiler.
@@ -49,41 +49,43 @@ pub enum CodeError {
         /// Why.
         source: io::Error,
     },
-    /// The compiler refuses.
+    /// The compiler reports errors.
     #[error("`{}` cannot compile the node:\n{said}", .path.display())]
     Refused {
         /// The compiler.
         path: PathBuf,
-        /// What it says.
+        /// Its output.
         said: String,
     },
 }
 
 impl CodeError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             CodeError::Otp(error) => Some(error.hint()),
             CodeError::Unwritable { .. } => None,
             CodeError::Unusable { .. } | CodeError::Refused { .. } => {
-                Some("is all of Erlang installed? `apt-get install -y erlang-base`".to_owned())
+                Some("install all of Erlang: `apt-get install -y erlang-base`".to_owned())
             }
         }
     }
 }
 
 impl Code {
-    /// Where it is once it is compiled for `otp`.
+    /// The directory of the code compiled for `otp`.
     #[must_use]
     pub fn ebin(&self, otp: &Otp, run_dir: &RunDir) -> PathBuf {
         self.home(otp, run_dir).join("ebin")
     }
 
-    /// Compiles it, unless that was done.
+    /// Compiles the code, unless that is done.
     ///
     /// # Errors
-    /// When there is no compiler, when that refuses, or when there is no room. Nothing is half there then.
+    ///
+    /// If there is no compiler, if it reports errors, or if the disk is full. Then nothing is left
+    /// half-written.
     pub async fn compile(&self, otp: &Otp, run_dir: &RunDir) -> Result<(), CodeError> {
         let home = self.home(otp, run_dir);
         if home.exists() {
@@ -91,7 +93,7 @@ impl Code {
         }
         let erlc = otp.compiler()?;
         sweep(&run_dir.erlang());
-        // Of this process alone: another one may do the same at the same time.
+        // This name is unique: another process may compile at the same time.
         let new = home.with_extension(format!("{}.{NEW}", std::process::id()));
         let compiled = self.compile_in(&erlc, &new).await;
         let placed = compiled.and_then(|()| match fs::rename(&new, &home) {
@@ -108,7 +110,8 @@ impl Code {
 
     // Private
 
-    /// Its directory. Other code, or another Erlang, has another one, so nodes that run keep what they have.
+    /// Its directory. Other code, and another Erlang, have another directory, so running nodes keep
+    /// theirs.
     fn home(&self, otp: &Otp, run_dir: &RunDir) -> PathBuf {
         let mut hasher = DefaultHasher::new();
         (self, &otp.version).hash(&mut hasher);
@@ -139,9 +142,10 @@ impl Code {
 
         let mut program = undisturbed(erlc).arg("+debug_info").arg("-o").arg(&ebin);
         program = program.args(self.modules.iter().map(|(name, _)| sources.join(name)));
-        // From OTP 26 on `erlc` takes a working directory off the front of a path even where only the letters match.
+        // From OTP 26 on, `erlc` removes the working directory from the front of a path even if
+        // only the letters match.
         program.directory = Some(directory.to_owned());
-        // Whose cookie it would make is nobody's business.
+        // It must not create a cookie in the user's home.
         program.env = vec![
             ("HOME".into(), directory.into()),
             ("ERL_CRASH_DUMP_SECONDS".into(), "0".into()),
@@ -162,7 +166,7 @@ impl Code {
         Err(CodeError::Refused {
             path: erlc.to_owned(),
             said: if said.is_empty() {
-                "it ends without a word, and with nothing compiled".to_owned()
+                "it ended without output, and compiled nothing".to_owned()
             } else {
                 said
             },
@@ -170,7 +174,7 @@ impl Code {
     }
 }
 
-/// Removes from `directory` what processes have left that were interrupted while they compiled.
+/// Removes from `directory` the files of processes that were interrupted while they compiled.
 fn sweep(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {
@@ -210,7 +214,7 @@ mod tests {
         ONE.compile(&otp, &run_dir).await.unwrap();
         let ebin = ONE.ebin(&otp, &run_dir);
         assert!(ebin.join("one.beam").exists() && ebin.join("one.app").exists());
-        // Nothing would come of this one.
+        // This one could not compile.
         otp.erl = PathBuf::from("/nonexistent/erl");
         ONE.compile(&otp, &run_dir).await.unwrap();
         otp.version.push_str("-other");
@@ -224,7 +228,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(directory.path());
         let otp = Otp::find(&Binaries::default()).await.unwrap();
-        // One that was interrupted; no process has this number.
+        // The directory of an interrupted process; no process has this number.
         fs::create_dir_all(run_dir.erlang().join("wrong-1.4294967295.new/src")).unwrap();
         let error = WRONG.compile(&otp, &run_dir).await.unwrap_err().to_string();
         assert!(

@@ -1,4 +1,4 @@
-//! The Erlang that is installed.
+//! Finds the installed Erlang.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,15 +9,15 @@ use crate::platform::Program;
 use crate::platform::executable::{self, Missing};
 use crate::profile::Binaries;
 
-/// OTP's releases are so much ahead of the versions of its emulator: 13 is that of OTP 25.
+/// The difference between the release of OTP and the version of its emulator: 13 is that of OTP 25.
 const AHEAD: u32 = 12;
-/// Saying its version takes an emulator milliseconds.
+/// An emulator prints its version within milliseconds.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An Erlang.
+/// An installed Erlang.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Otp {
-    /// `erl`, absolute.
+    /// The path of `erl`, absolute.
     pub erl: PathBuf,
     /// The release of OTP, such as 25.
     pub release: u32,
@@ -25,13 +25,13 @@ pub struct Otp {
     pub version: String,
 }
 
-/// There is no Erlang, or none that will do.
+/// There is no Erlang, or none that is suitable.
 #[derive(Debug, thiserror::Error)]
 pub enum OtpError {
-    /// It is not there.
+    /// The file does not exist.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// It does not run.
+    /// It cannot be run.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
         /// The file.
@@ -39,33 +39,33 @@ pub enum OtpError {
         /// Why.
         source: io::Error,
     },
-    /// It runs, and is something else.
+    /// It runs, but is not Erlang.
     #[error("`{}` is not Erlang", .0.display())]
     Stranger(PathBuf),
-    /// It cannot run what we have for it.
-    #[error("`{}` is of OTP {release}, and at least OTP {oldest} is needed", .path.display())]
+    /// It is too old for the nodes' code.
+    #[error("`{}` is OTP {release}, but OTP {oldest} or newer is required", .path.display())]
     TooOld {
         /// The file.
         path: PathBuf,
-        /// Its release.
+        /// The oldest suitable release.
         release: u32,
         /// The oldest that will do.
         oldest: u32,
     },
-    /// It has no compiler.
+    /// Its compiler is missing.
     #[error("cannot find `erlc` beside `{}`", .0.display())]
     NoCompiler(PathBuf),
 }
 
 impl OtpError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> String {
         const NAME_IT: &str = "set its path with `--set binaries.erl=PATH`";
         match self {
             OtpError::Missing(missing) => missing.hint("erlang-base"),
             OtpError::Unusable { .. } | OtpError::Stranger(_) => {
-                format!("is it the right file? If not, {NAME_IT}")
+                format!("if it is the wrong file, {NAME_IT}")
             }
             OtpError::TooOld { .. } => format!("install a newer Erlang, and {NAME_IT}"),
             OtpError::NoCompiler(_) => "install all of Erlang: `apt-get install -y erlang-base`".to_owned(),
@@ -74,10 +74,11 @@ impl OtpError {
 }
 
 impl Otp {
-    /// Finds the `erl` that the profile names, else the first in PATH.
+    /// Finds the `erl` that the profile names, otherwise the first in PATH.
     ///
     /// # Errors
-    /// When there is none.
+    ///
+    /// If there is none.
     pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
         let erl = executable::locate("erl", binaries.erl.as_deref())?;
         let version = version(&erl).await?;
@@ -89,10 +90,11 @@ impl Otp {
         })
     }
 
-    /// Sees that it is of release `oldest` or newer.
+    /// Checks that it is release `oldest` or newer.
     ///
     /// # Errors
-    /// When it is not.
+    ///
+    /// If it is not.
     pub fn at_least(self, oldest: u32) -> Result<Otp, OtpError> {
         if self.release < oldest {
             return Err(OtpError::TooOld {
@@ -104,10 +106,11 @@ impl Otp {
         Ok(self)
     }
 
-    /// Its compiler, which is beside `erl`, or beside what that is a link to.
+    /// Its compiler, which is beside `erl`, or beside the target of that link.
     ///
     /// # Errors
-    /// When it came without.
+    ///
+    /// If it is missing.
     pub fn compiler(&self) -> Result<PathBuf, OtpError> {
         let real = self.erl.canonicalize().ok();
         [Some(self.erl.as_path()), real.as_deref()]
@@ -119,7 +122,7 @@ impl Otp {
     }
 }
 
-/// One of its programs, without what a user has set for shells of his own.
+/// One of its programs, without the user's settings for interactive shells.
 #[must_use]
 pub fn undisturbed(program: &Path) -> Program {
     let mut program = Program::new(program);
@@ -130,14 +133,16 @@ pub fn undisturbed(program: &Path) -> Program {
 
 // Private
 
-/// Whether it is a variable that changes what Erlang does, such as `ERL_FLAGS`, `ERL_OTP25_FLAGS`, `ERL_LIBS`.
+/// Whether this variable changes what Erlang does, such as `ERL_FLAGS`, `ERL_OTP25_FLAGS`,
+/// `ERL_LIBS`.
 fn is_erlangs(name: &OsStr) -> bool {
     ["ERL_", "ERLC_"]
         .iter()
         .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
-/// The emulator's version, from what it says: `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version 13.1.5`.
+/// The emulator's version in its output: `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version
+/// 13.1.5`.
 async fn version(erl: &Path) -> Result<String, OtpError> {
     let output = undisturbed(erl)
         .arg("+V")
@@ -177,7 +182,7 @@ mod tests {
         Otp::find(&binaries).await
     }
 
-    /// A program that says `words`, whatever it is asked.
+    /// A program that prints `words` for any arguments.
     fn saying(words: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("erl");
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_will_not_do_is_told_with_its_reason() {
+    async fn an_unsuitable_erlang_is_reported_with_its_reason() {
         let missing = found(Path::new("/nonexistent")).await.unwrap_err();
         assert_eq!(
             missing.to_string(),
@@ -211,7 +216,7 @@ mod tests {
         let old = found(&path).await.unwrap();
         let text = old.clone().at_least(25).unwrap_err().to_string();
         assert!(
-            text.ends_with("is of OTP 24, and at least OTP 25 is needed"),
+            text.ends_with("is OTP 24, but OTP 25 or newer is required"),
             "{text}"
         );
         assert!(matches!(old.compiler(), Err(OtpError::NoCompiler(_))));

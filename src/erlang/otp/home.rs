@@ -1,7 +1,8 @@
-//! A home for nodes, and in it the cookie by which they know one another.
+//! The nodes' home directory, with the cookie by which they authenticate.
 //!
-//! A cookie on a command line could be read by everybody on this host, and so could one in a file of arguments, which
-//! becomes a command line. From `$HOME/.erlang.cookie` Erlang takes it where only its owner can read it.
+//! A cookie on a command line would be readable for every user of this host, and so would one in a
+//! file of arguments, which becomes a command line. Erlang also takes it from
+//! `$HOME/.erlang.cookie`, which only the owner can read.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -10,17 +11,17 @@ use std::path::{Path, PathBuf};
 
 use crate::platform::atomic_file;
 
-/// Where Erlang looks for it.
+/// The name of the file that Erlang reads.
 const FILE: &str = ".erlang.cookie";
 /// Random bytes of a cookie; it has twice as many characters.
 const COOKIE: usize = 32;
 /// Erlang accepts no cookie that others could read.
 const COOKIE_MODE: u32 = 0o400;
 
-/// A home that cannot be made.
+/// The home directory cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// Something cannot be written, or not be read.
+    /// A file cannot be written or read.
     #[error("cannot make or read `{}`: {source}", .path.display())]
     Unwritable {
         /// The file or directory.
@@ -33,10 +34,12 @@ pub enum HomeError {
     NotRandom(#[from] getrandom::Error),
 }
 
-/// The cookie in the home of nodes. Home and cookie are made unless they are there: nodes that run already keep theirs.
+/// Returns the cookie in the nodes' home. Creates home and cookie if they are missing: nodes that
+/// run already keep theirs.
 ///
 /// # Errors
-/// When it cannot be read or made.
+///
+/// If it cannot be read or created.
 pub fn settle(home: &Path) -> Result<String, HomeError> {
     let unwritable = |path: &Path| {
         let path = path.to_owned();

@@ -1,10 +1,10 @@
-//! The Erlang that runs nodes, and what it compiles of ours.
+//! The Erlang that runs nodes, and the code that it compiles.
 //!
 //! ```text
 //!   binaries.erl ──▶ Otp ──┐
 //!                          ├──▶ Code, compiled once, in the run directory
 //!   source in this binary ─┘
-//!   nodes of a cluster ──────▶ words on each one's command line, by which they are a mesh
+//!   nodes of a cluster ──────▶ arguments of each command line, which connect them to a mesh
 //! ```
 
 mod code;

@@ -1,10 +1,10 @@
-//! Cookies, as far as balancers use them: names and values.
+//! Cookies, limited to what balancers use: names and values.
 
-/// The longest `Cookie` header that is said, in bytes.
+/// The longest `Cookie` header that a client sends, in bytes.
 const MAX_COOKIE_BYTES: usize = 1024;
 
-/// Takes a `Set-Cookie` header into a `Cookie` header. What does not look like a cookie, or is too
-/// much, is left.
+/// Merges a `Set-Cookie` header into the `Cookie` header. A value that is not a cookie, or is too
+/// long, is ignored.
 pub(super) fn keep(cookie: &mut Option<Box<str>>, set_cookie: &str) {
     let pair = set_cookie.split(';').next().unwrap_or_default().trim();
     let known = cookie.as_deref().unwrap_or_default();

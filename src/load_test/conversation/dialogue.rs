@@ -1,10 +1,10 @@
-//! What JSON-RPC messages mean to a client, however they are carried.
+//! The meaning of JSON-RPC messages for a client, independent of the transport.
 //!
 //! ```text
 //!  Greeting ── result of initialize ──▶ Idle ── ask ──▶ Asked(id) ── any answer of that id ──▶ Idle
 //! ```
 //!
-//! What the server tells or asks unasked is skipped, but for a `ping`.
+//! Notifications and requests of the server are skipped, except for a `ping`.
 
 use std::borrow::Cow;
 
@@ -14,54 +14,54 @@ use crate::load_test::error::{Kind, Trouble};
 
 /// The longest name of a server or a version, in bytes.
 const MAX_NAME: usize = 255;
-/// The longest id of a server's request that is given back, in bytes.
+/// The longest id of a server's request that an answer repeats, in bytes.
 const MAX_ID: usize = 255;
 
-/// Where a client's dialogue is.
+/// The state of a client's dialogue.
 #[derive(Debug, Default)]
 pub(super) enum Dialogue {
     /// `initialize` is not answered.
     #[default]
     Greeting,
-    /// Nothing is asked.
+    /// No request is pending.
     Idle,
-    /// The question of this number is not answered.
+    /// The request with this number is not answered.
     Asked(u64),
 }
 
-/// What a message means.
+/// The meaning of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
     /// Nothing.
     Nothing,
-    /// The server has said who it is, and what it speaks.
+    /// The server has sent its name and protocol version.
     Welcome {
         /// Its name.
         node: Cow<'a, str>,
         /// A revision of MCP.
         version: Cow<'a, str>,
     },
-    /// The question of this number is answered.
+    /// The request with this number is answered.
     Answer {
         id: u64,
-        /// Whether by an error.
+        /// Whether the answer is an error.
         refused: bool,
     },
-    /// The server asks for a sign of life, and this is to be said.
+    /// The server has sent a `ping`, and this is the answer to send.
     Pong(String),
 }
 
 impl Dialogue {
-    /// A question of this number is asked. Returns what is to be said.
+    /// Begins the request with this number. Returns the message to send.
     pub(super) fn ask(&mut self, id: u64) -> String {
         *self = Dialogue::Asked(id);
         message::ping(id)
     }
 
-    /// What it means that the server has closed the connection now.
+    /// The error if the server closes the connection in this state.
     pub(super) fn ended(&self) -> Trouble {
         let when = match self {
-            Dialogue::Greeting => "before it said who it is",
+            Dialogue::Greeting => "before it answered `initialize`",
             Dialogue::Idle => "while nothing was asked",
             Dialogue::Asked(_) => "before it answered",
         };
@@ -71,12 +71,13 @@ impl Dialogue {
         )
     }
 
-    /// One message of the server.
+    /// Handles one message of the server.
     ///
     /// # Errors
-    /// When it is none, refuses, or answers what was not asked.
+    ///
+    /// If it is not a valid message, is a refusal, or answers no pending request.
     pub(super) fn hear<'a>(&mut self, text: &'a [u8]) -> Result<Meaning<'a>, Trouble> {
-        let garbage = || Trouble::new(Kind::Garbage, format!("no MCP: `{}`", excerpt(text)));
+        let garbage = || Trouble::new(Kind::Garbage, format!("not MCP: `{}`", excerpt(text)));
         match (Message::read(text).ok_or_else(garbage)?, &*self) {
             (Message::Result(Some(INITIALIZE_ID), result), Dialogue::Greeting) => {
                 let welcome = serde_json::from_str(result.get()).ok();
@@ -84,7 +85,7 @@ impl Dialogue {
                 *self = Dialogue::Idle;
                 Ok(meaning)
             }
-            // Without a number it may still be about ours: so a node says that it is full.
+            // The id may be missing: a node that is full refuses this way.
             (Message::Error(Some(INITIALIZE_ID) | None, error), Dialogue::Greeting) => {
                 Err(denied(error.get()))
             }
@@ -97,7 +98,7 @@ impl Dialogue {
                 Ok(Meaning::Answer { id, refused })
             }
             (Message::Result(..) | Message::Error(..), _) => {
-                let detail = format!("an answer to what was not asked: `{}`", excerpt(text));
+                let detail = format!("an answer without a request: `{}`", excerpt(text));
                 Err(Trouble::new(Kind::Garbage, detail))
             }
             (Message::Ping(id), _) if id.len() <= MAX_ID => Ok(Meaning::Pong(message::pong(id))),
@@ -112,7 +113,7 @@ impl Dialogue {
 fn welcomed(welcome: Welcome<'_>) -> Option<Meaning<'_>> {
     let node = welcome.server_info.name;
     let version = welcome.protocol_version;
-    // The version is said again in headers.
+    // Headers repeat the version.
     let speakable = version.bytes().all(|byte| byte.is_ascii_graphic());
     (node.len() <= MAX_NAME && version.len() <= MAX_NAME && speakable)
         .then_some(Meaning::Welcome { node, version })
@@ -123,7 +124,7 @@ fn denied(error: &str) -> Trouble {
         Ok(refusal) => excerpt(refusal.message.as_bytes()),
         Err(_) => excerpt(error.as_bytes()),
     };
-    Trouble::new(Kind::Denied, format!("the server says no: {detail}"))
+    Trouble::new(Kind::Denied, format!("the server refused: {detail}"))
 }
 
 #[cfg(test)]
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unasked_is_skipped_and_a_ping_answered() {
+    fn unexpected_messages_are_skipped_and_a_ping_is_answered() {
         let mut dialogue = Dialogue::default();
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(dialogue.hear(notification).unwrap(), Meaning::Nothing);
@@ -178,17 +179,17 @@ mod tests {
             ),
             (
                 Kind::Denied,
-                "the server says no: too many.connections".to_owned()
+                "the server refused: too many.connections".to_owned()
             )
         );
         assert_eq!(
             trouble(&mut dialogue, r#"{"id":0,"error":"never"}"#),
-            (Kind::Denied, r#"the server says no: "never""#.to_owned())
+            (Kind::Denied, r#"the server refused: "never""#.to_owned())
         );
     }
 
     #[test]
-    fn answers_to_what_was_not_asked_are_no_answers() {
+    fn answers_without_a_request_are_errors() {
         let mut dialogue = Dialogue::default();
         assert_eq!(trouble(&mut dialogue, r#"{"id":5,"result":{}}"#).0, Kind::Garbage);
         dialogue.hear(RESULT).unwrap();
@@ -203,12 +204,12 @@ mod tests {
         }
         assert_eq!(
             trouble(&mut dialogue, "SSH-2.0-OpenSSH\x07"),
-            (Kind::Garbage, "no MCP: `SSH-2.0-OpenSSH.`".to_owned())
+            (Kind::Garbage, "not MCP: `SSH-2.0-OpenSSH.`".to_owned())
         );
     }
 
     #[test]
-    fn a_server_without_a_name_is_no_server() {
+    fn a_server_without_a_name_is_refused() {
         for result in [
             r#"{"serverInfo":{}}"#.to_owned(),
             format!(r#"{{"serverInfo":{{"name":"{}"}}}}"#, "x".repeat(256)),

@@ -1,39 +1,44 @@
-//! Server-sent events, out of bytes that come in pieces.
+//! Parses server-sent events from bytes that arrive in pieces.
 //!
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Lines end with LF or
-//! CRLF; nobody ends them with CR alone.
+//! CRLF; CR alone is not supported, because no server uses it.
 
 use super::excerpt::excerpt;
 use super::lines::Lines;
 use crate::load_test::error::{Kind, Trouble};
 
-/// The most data of an event, in bytes.
+/// The most data of one event, in bytes.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
-/// An event whose end has not come. Between events nothing is held.
+/// An incomplete event. Between events no memory is held.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     lines: Lines,
     event: Event,
 }
 
-/// An event.
+/// A complete event.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Event {
-    /// Whether it says where to POST; else it is a message.
+    /// Whether its data is the path to POST to; otherwise it is a message.
     pub(super) endpoint: bool,
     /// Its data.
     pub(super) data: Vec<u8>,
 }
 
 impl Events {
-    /// Takes the next event out of `input`; none when its end is not there yet.
+    /// Takes the next event out of `input`; `None` while its end is missing.
     ///
     /// # Errors
-    /// When it is too long.
+    ///
+    /// If it is too long.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Trouble> {
-        let too_long =
-            |line: &[u8]| Trouble::new(Kind::Garbage, format!("no event in 1 MiB: `{}`", excerpt(line)));
+        let too_long = |line: &[u8]| {
+            Trouble::new(
+                Kind::Garbage,
+                format!("no end of an event within 1 MiB: `{}`", excerpt(line)),
+            )
+        };
         while let Some(line) = self.lines.next(input).map_err(|line| too_long(&line.0))? {
             if line.is_empty() {
                 let event = std::mem::take(&mut self.event);
@@ -55,7 +60,7 @@ impl Events {
         Ok(None)
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.lines.held() + self.event.data.capacity()
@@ -64,7 +69,7 @@ impl Events {
 
 // Private
 
-/// The value of this field, if the line is of it.
+/// The value of this field, if the line has it.
 fn value<'a>(line: &'a [u8], field: &[u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(field)? {
         [] => Some(&[]),
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_event_is_left() {
+    fn an_endless_event_is_an_error() {
         let mut events = Events::default();
         let line = [b"data: ", &[b'x'; 1000][..], b"\n"].concat();
         let read = (0..2000)

@@ -1,11 +1,11 @@
-//! What a stranger has said, for people: the beginning of it, printable.
+//! An excerpt of an untrusted server's answer for people: its beginning, printable.
 
 /// Characters that are shown.
 const MAX_CHARS: usize = 100;
 /// The longest character, in bytes.
 const WIDEST: usize = 4;
 
-/// The first 100 characters of `bytes`; what cannot be printed is a dot.
+/// The first 100 characters of `bytes`; a dot replaces each one that cannot be printed.
 pub(super) fn excerpt(bytes: &[u8]) -> String {
     let beginning = &bytes[..bytes.len().min((MAX_CHARS + 1) * WIDEST)];
     let text = String::from_utf8_lossy(beginning);

@@ -1,7 +1,7 @@
 //! WebSocket frames (RFC 6455, section 5) of a client.
 //!
-//! Headers are tungstenite's. Its connections are not used, for they keep for their whole life a
-//! buffer as large as the largest message: here nothing is held between frames.
+//! Headers are parsed by tungstenite. Its connections are not used, because they keep a buffer as
+//! large as the largest message for as long as they live: here no memory is held between frames.
 
 use std::io::Cursor;
 
@@ -13,32 +13,33 @@ use crate::load_test::error::{Kind, Trouble};
 
 /// The longest message that is read, in bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;
-/// The most that a control frame carries, in bytes.
+/// The most data of a control frame, in bytes.
 const MAX_CONTROL: usize = 125;
 
-/// A frame, and a message of several, whose end has not come.
+/// An incomplete frame, and an incomplete message of several frames.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     begun: Vec<u8>,
     message: Option<Vec<u8>>,
 }
 
-/// What the server says.
+/// A complete message or control frame of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// A message.
     Text(Vec<u8>),
-    /// To be answered with the same as a pong.
+    /// A ping: the answer is a pong with the same data.
     Ping(Vec<u8>),
-    /// The end, with a code and a reason, if there is one.
+    /// A close, with a code and a reason, if it has them.
     Close(Vec<u8>),
 }
 
 impl Frames {
-    /// Takes the next frame or message out of `input`; none when its end is not there yet.
+    /// Takes the next frame or message out of `input`; `None` while its end is missing.
     ///
     /// # Errors
-    /// When it is none, or too long.
+    ///
+    /// If it is not a valid frame, or too long.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Trouble> {
         while let Some((header, payload)) = self.frame(input)? {
             let whole = header.is_final;
@@ -55,23 +56,23 @@ impl Frames {
                     }
                     self.message = Some(message);
                 }
-                // Control frames come between those of a message.
+                // Control frames may come between those of a message.
                 (OpCode::Control(control), message) if whole && payload.len() <= MAX_CONTROL => {
                     self.message = message;
                     match control {
                         Control::Ping => return Ok(Some(Frame::Ping(payload))),
                         Control::Close => return Ok(Some(Frame::Close(payload))),
                         Control::Pong => {}
-                        Control::Reserved(_) => return Err(garbage("no WebSocket", &payload)),
+                        Control::Reserved(_) => return Err(garbage("not a WebSocket frame", &payload)),
                     }
                 }
-                _ => return Err(garbage("no WebSocket", &payload)),
+                _ => return Err(garbage("not a WebSocket frame", &payload)),
             }
         }
         Ok(None)
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.begun.capacity() + self.message.as_ref().map_or(0, Vec::capacity)
@@ -79,19 +80,23 @@ impl Frames {
 
     // Private
 
-    /// The next frame, whatever it is.
+    /// The next frame, of any kind.
     fn frame(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, Vec<u8>)>, Trouble> {
         loop {
             let mut cursor = Cursor::new(&self.begun);
-            let header = FrameHeader::parse(&mut cursor).map_err(|_| garbage("no WebSocket", &self.begun))?;
+            let header =
+                FrameHeader::parse(&mut cursor).map_err(|_| garbage("not a WebSocket frame", &self.begun))?;
             let begin = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
-            // A header is at most 14 bytes: it may be looked at anew with each of them.
+            // A header is at most 14 bytes: parsing it again with each byte is cheap.
             let mut wanted = self.begun.len() + 1;
             if let Some((header, length)) = header {
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
                 let extended = header.rsv1 || header.rsv2 || header.rsv3;
                 if length > MAX_MESSAGE || extended || header.mask.is_some() {
-                    return Err(garbage("no WebSocket message", &self.begun));
+                    return Err(garbage(
+                        "not a valid WebSocket message of at most 1 MiB",
+                        &self.begun,
+                    ));
                 }
                 wanted = begin + length;
                 if self.begun.len() == wanted {
@@ -110,12 +115,12 @@ impl Frames {
     }
 }
 
-/// A message, as a frame.
+/// Encodes a message as a frame.
 pub(super) fn text(message: &str) -> Vec<u8> {
     frame(OpCode::Data(Data::Text), message.as_bytes())
 }
 
-/// The answer to a ping.
+/// Encodes the answer to a ping.
 pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
     frame(OpCode::Control(Control::Pong), payload)
 }
@@ -123,8 +128,8 @@ pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
 // Private
 
 fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
-    // A mask keeps web pages from choosing what is on the wire. Nobody chooses what we say: a host
-    // without chance does no harm.
+    // A mask keeps web pages from choosing the bytes on the wire. Nothing untrusted chooses a
+    // client's messages: a host without random numbers does no harm.
     let mask = getrandom::u32().unwrap_or_default().to_ne_bytes();
     let header = FrameHeader {
         is_final: true,
@@ -186,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_rules_is_no_frame() {
+    fn frames_that_break_the_rules_are_refused() {
         for stream in [
             &b"\x80\x01x"[..],
             b"\x82\x01x",
@@ -204,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_say_is_masked() {
+    fn frames_of_a_client_are_masked() {
         let frame = pong(b"hello");
         assert_eq!(frame[..2], [0x8a, 0x85]);
         let payload: Vec<u8> = frame[6..]

@@ -1,19 +1,19 @@
-//! The head of an HTTP response, as far as a client wants to know it.
+//! The fields of an HTTP response's head that a client needs.
 
 use super::excerpt::excerpt;
 use crate::load_test::error::{Kind, Trouble};
 
-/// The most headers that are read.
+/// The most headers that are parsed.
 const MAX_HEADERS: usize = 100;
 /// The longest value that is kept, in bytes.
 const MAX_VALUE: usize = 4096;
 
-/// What a head says.
+/// The parsed head.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// 200, say.
+    /// The status, such as 200.
     pub(super) status: u16,
-    /// Bytes of the body, if that is how its end is told.
+    /// The length of the body in bytes, if the head has it.
     pub(super) length: Option<u64>,
     /// Whether the body comes in chunks.
     pub(super) chunked: bool,
@@ -21,21 +21,22 @@ pub(super) struct Head {
     pub(super) closes: bool,
     /// Whether the body is a stream of events.
     pub(super) events: bool,
-    /// The MCP session that begins.
+    /// The id of the MCP session that begins.
     pub(super) session: Option<Box<str>>,
-    /// `Sec-WebSocket-Accept`.
+    /// The value of `Sec-WebSocket-Accept`.
     pub(super) accept: Option<Box<str>>,
-    /// `Set-Cookie`s.
+    /// The values of `Set-Cookie`.
     pub(super) cookies: Vec<Box<str>>,
 }
 
 impl Head {
-    /// Reads a head, and how long it is; none when its end is not there yet.
+    /// Parses a head and returns its length with it; `None` while its end is missing.
     ///
     /// # Errors
-    /// When it is none.
+    ///
+    /// If it is not HTTP.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<(usize, Head)>, Trouble> {
-        let garbage = || Trouble::new(Kind::Garbage, format!("no HTTP: `{}`", excerpt(bytes)));
+        let garbage = || Trouble::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)));
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         let parsed = response.parse(bytes).map_err(|_| garbage())?;
@@ -48,7 +49,7 @@ impl Head {
             ..Head::default()
         };
         for header in response.headers.iter() {
-            // Where text is wanted, what is none is as good as nothing.
+            // A value that is not text counts as empty.
             let value = std::str::from_utf8(header.value).unwrap_or_default().trim();
             head.note(header.name, value).ok_or_else(garbage)?;
         }
@@ -63,7 +64,7 @@ impl Head {
 
     // Private
 
-    /// Takes a header; none when it makes no sense.
+    /// Stores a header; `None` if its value is invalid.
     fn note(&mut self, name: &str, value: &str) -> Option<()> {
         let is = |other| name.eq_ignore_ascii_case(other);
         if is("content-length") {
@@ -93,7 +94,7 @@ impl Head {
 
 // Private
 
-/// A value that can be said again in a header.
+/// A value that may be repeated in a header.
 fn speakable(value: &str) -> Option<Box<str>> {
     let speakable = value.len() <= MAX_VALUE && value.bytes().all(|byte| byte.is_ascii_graphic());
     speakable.then(|| value.into())
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_matters_is_read() {
+    fn the_needed_fields_are_parsed() {
         let text = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nMcp-Session-Id: e2\r\n\
             Transfer-Encoding: chunked\r\nset-cookie: SERVERID=n1; path=/\r\nconnection: Keep-Alive, Close\r\n\r\nrest";
         let (length, head) = Head::read(text.as_bytes()).unwrap().unwrap();
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_head() {
+    fn an_invalid_head_is_refused() {
         for text in [
             "{\"jsonrpc\":\"2.0\"}\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",

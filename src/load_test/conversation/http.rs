@@ -1,10 +1,11 @@
-//! Streamable HTTP, on one connection that is kept.
+//! Streamable HTTP, on one kept-alive connection.
 //!
 //! ```text
 //!  Greeting ── answer to initialize ──▶ Confirming ── answer to initialized ──▶ Open: a POST for each question
 //! ```
 //!
-//! A `ping` of the server in mid-answer is not answered: that would need a connection of its own.
+//! A `ping` of the server in the middle of an answer is not answered: that would need another
+//! connection.
 
 use std::sync::Arc;
 
@@ -23,40 +24,40 @@ use crate::load_test::error::{Kind, Trouble};
 /// The longest answer that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// One client's side.
+/// The client's side of the protocol.
 #[derive(Debug)]
 pub(super) struct Http {
     site: Arc<Site>,
-    /// What is to be written.
+    /// The bytes to write.
     pub(super) unsent: Unsent,
-    /// What was set, and is said again.
+    /// The `Cookie` header's value.
     pub(super) cookie: Option<Box<str>>,
     session: Option<Box<str>>,
     version: Option<Box<str>>,
     dialogue: Dialogue,
     step: Step,
     responses: Responses,
-    /// Of the answer that is being read: JSON, or a stream of events.
+    /// What was read of the answer's body: JSON, or a stream of events.
     body: Vec<u8>,
     events: Option<Box<Events>>,
-    /// Whether the server has said that it closes the connection.
+    /// Whether the server has announced that it closes the connection.
     closes: bool,
-    /// Whether a request is not answered.
+    /// Whether a request is not answered yet.
     waits: bool,
 }
 
 #[derive(Debug)]
 enum Step {
-    /// `initialize` is asked; the node's name, once it is heard.
+    /// `initialize` is sent; the node's name, once it was received.
     Greeting(Option<String>),
-    /// The answer is confirmed to the node of this name.
+    /// `initialized` is sent to the node with this name.
     Confirming(String),
-    /// Questions can be asked; the number of one that is answered.
+    /// Requests can be sent; the number of an answered one, and whether the answer is an error.
     Open(Option<(u64, bool)>),
 }
 
 impl Http {
-    /// A client that has just connected.
+    /// The state of a client that has just connected.
     pub(super) fn new(site: &Arc<Site>, cookie: Option<Box<str>>) -> Http {
         let mut http = Http {
             site: Arc::clone(site),
@@ -76,10 +77,11 @@ impl Http {
         http
     }
 
-    /// What was read, and what is in it.
+    /// Handles bytes that were read.
     ///
     /// # Errors
-    /// When it is no MCP, or a refusal.
+    ///
+    /// If they are not MCP, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.responses.next(&mut bytes)? {
             match part {
@@ -98,18 +100,18 @@ impl Http {
         Ok(())
     }
 
-    /// Asks for a sign of life.
+    /// Sends a `ping`.
     pub(super) fn ask(&mut self, id: u64) {
         let ping = self.dialogue.ask(id);
         self.post(&ping);
     }
 
-    /// What it means that the server has closed the connection now.
+    /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> Trouble {
         let foretold = self.closes.then(|| {
             Trouble::new(
                 Kind::Closed,
-                "the server keeps no connections: it answers with `Connection: close`",
+                "the server does not keep connections open: it answers with `Connection: close`",
             )
         });
         self.responses
@@ -118,7 +120,7 @@ impl Http {
             .unwrap_or_else(|| self.dialogue.ended())
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         let texts = [&self.cookie, &self.session, &self.version];
@@ -145,7 +147,7 @@ impl Http {
 
     fn begin(&mut self, head: Head) -> Result<(), Trouble> {
         if !self.waits || head.status == 101 {
-            let detail = format!("an HTTP answer that was not asked for: status {}", head.status);
+            let detail = format!("an unexpected HTTP response: status {}", head.status);
             return Err(Trouble::new(Kind::Garbage, detail));
         }
         for set in &head.cookies {
@@ -159,7 +161,7 @@ impl Http {
         Ok(())
     }
 
-    /// A piece of an answer.
+    /// Handles a piece of an answer.
     fn take(&mut self, mut piece: &[u8]) -> Result<(), Trouble> {
         if let Some(mut events) = self.events.take() {
             while let Some(event) = events.next(&mut piece)? {
@@ -175,8 +177,8 @@ impl Http {
         Ok(())
     }
 
-    /// One message of the server. What is in it is told when the answer is complete, and the next
-    /// can be asked for.
+    /// Handles one message of the server. It is reported when the answer is complete, and the next
+    /// request can be sent.
     fn read(&mut self, text: &[u8]) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing | Meaning::Pong(_) => {}
@@ -189,7 +191,7 @@ impl Http {
         Ok(())
     }
 
-    /// An answer is complete.
+    /// Handles the end of an answer.
     fn end(&mut self, heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         self.waits = false;
         match std::mem::replace(&mut self.step, Step::Open(None)) {
@@ -200,7 +202,10 @@ impl Http {
             Step::Confirming(node) => heard.push(Heard::Welcome { node }),
             Step::Open(Some((id, refused))) => heard.push(Heard::Answer { id, refused }),
             Step::Greeting(None) | Step::Open(None) => {
-                return Err(Trouble::new(Kind::Garbage, "an HTTP answer with no MCP in it"));
+                return Err(Trouble::new(
+                    Kind::Garbage,
+                    "an HTTP response without an MCP message",
+                ));
             }
         }
         Ok(())

@@ -1,27 +1,28 @@
-//! Lines, out of bytes that come in pieces.
+//! Parses lines from bytes that arrive in pieces.
 
 use std::borrow::Cow;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
-/// The beginning of a line whose end has not come. A line that comes whole is never copied, and
-/// between lines nothing is held.
+/// The beginning of an incomplete line. A line that arrives whole is never copied, and between
+/// lines no memory is held.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     begun: Vec<u8>,
 }
 
-/// A line is longer than 1 MiB. It is what was read of it.
+/// A line longer than 1 MiB, with what was read of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLong(pub(super) Vec<u8>);
 
 impl Lines {
-    /// Takes the next line out of `input`, without its end (LF or CRLF); none when its end is not
-    /// there yet.
+    /// Takes the next line out of `input`, without its end (LF or CRLF); `None` while its end is
+    /// missing.
     ///
     /// # Errors
-    /// When it is too long.
+    ///
+    /// If it is too long.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, TooLong> {
         let bytes = *input;
         let end = memchr::memchr(b'\n', bytes);
@@ -42,12 +43,12 @@ impl Lines {
         Ok(Some(Cow::Owned(line)))
     }
 
-    /// What has come of a line that has not ended.
+    /// What was read of an incomplete line.
     pub(super) fn begun(&self) -> &[u8] {
         &self.begun
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.begun.capacity()

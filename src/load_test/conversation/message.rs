@@ -1,12 +1,12 @@
-//! The few JSON-RPC messages that a client says and hears. What it says ends with a line feed,
-//! which does no harm where messages are no lines.
+//! The few JSON-RPC messages that a client sends and receives. Those that it sends end with a line
+//! feed, which does no harm where messages are not lines.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// What a client says first. The same for all of them, so it is never built.
+/// The first message of a client. It is the same for all of them, so it is a constant.
 pub(super) const INITIALIZE: &str = concat!(
     r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"#,
     r#""clientInfo":{"name":"clusterctl load-test","version":""#,
@@ -16,11 +16,11 @@ pub(super) const INITIALIZE: &str = concat!(
 );
 /// The number of [`INITIALIZE`].
 pub(super) const INITIALIZE_ID: u64 = 0;
-/// What a client says when it was told who the server is.
+/// The message of a client after the answer to [`INITIALIZE`].
 pub(super) const INITIALIZED: &str =
     concat!(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "\n");
 
-/// A `ping` of this number.
+/// A `ping` with this number.
 pub(super) fn ping(id: u64) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")
 }
@@ -30,21 +30,21 @@ pub(super) fn pong(id: &str) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}\n")
 }
 
-/// A message of the server. What nobody asks about is left as text.
+/// A message of the server. Parts that no code uses stay text.
 #[derive(Debug)]
 pub(super) enum Message<'a> {
-    /// The request of this number has succeeded.
+    /// The request with this number has succeeded.
     Result(Option<u64>, &'a RawValue),
-    /// It has not.
+    /// The request with this number has failed.
     Error(Option<u64>, &'a RawValue),
-    /// The server asks for a sign of life. Its id, as JSON.
+    /// The server has sent a `ping`. Its id, as JSON.
     Ping(&'a str),
-    /// Something else that nobody has to answer.
+    /// Any other message, which needs no answer.
     Other,
 }
 
 impl<'a> Message<'a> {
-    /// Reads one; none when it is no JSON-RPC message.
+    /// Parses a message; `None` if it is not JSON-RPC.
     pub(super) fn read(text: &'a [u8]) -> Option<Message<'a>> {
         // serde would fill the fields from an array too, by position.
         if !text.trim_ascii_start().starts_with(b"{") {
@@ -65,19 +65,19 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Who the server is, and what it wants to speak: the result of `initialize`.
+/// The result of `initialize`: the server's name and protocol version.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Welcome<'a> {
     /// A revision of MCP.
     #[serde(borrow, default)]
     pub(super) protocol_version: Cow<'a, str>,
-    /// Who it is.
+    /// The server's name and version.
     #[serde(borrow)]
     pub(super) server_info: ServerInfo<'a>,
 }
 
-/// Who the server is.
+/// The server's name and version.
 #[derive(Debug, Deserialize)]
 pub(super) struct ServerInfo<'a> {
     /// The node's name.
@@ -85,10 +85,10 @@ pub(super) struct ServerInfo<'a> {
     pub(super) name: Cow<'a, str>,
 }
 
-/// What the server has against it.
+/// A JSON-RPC error.
 #[derive(Debug, Deserialize)]
 pub(super) struct Refusal<'a> {
-    /// In words.
+    /// The message.
     #[serde(borrow)]
     pub(super) message: Cow<'a, str>,
 }
@@ -107,7 +107,7 @@ struct Envelope<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// A field that is there, though it may be null.
+/// A field that is present, even if it is null.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(field).map(Some)
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_we_say_is_json() {
+    fn messages_to_send_are_json() {
         for text in [INITIALIZE, INITIALIZED, &ping(u64::MAX), &pong(r#""x""#)] {
             assert!(Message::read(text.as_bytes()).is_some(), "{text}");
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_told_apart() {
+    fn messages_are_parsed_by_kind() {
         let read = |text: &'static str| format!("{:?}", Message::read(text.as_bytes()));
         assert_eq!(
             read(r#"{"id":7,"result":null}"#),

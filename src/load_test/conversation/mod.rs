@@ -1,5 +1,5 @@
-//! What one client says and hears, as a pure machine: it is given the bytes that were read, and
-//! says which are to be written. No socket, no clock.
+//! The conversation of one client, as a pure state machine: it takes the bytes that were read, and
+//! returns those to write. It has no socket and no clock.
 //!
 //! ```text
 //!            hello: initialize, and what the protocol needs before it
@@ -38,30 +38,30 @@ use tcp::Tcp;
 use unsent::Unsent;
 use ws::Ws;
 
-/// Whom clients talk to: what all of them have in common.
+/// The server that clients connect to: what all of them have in common.
 #[derive(Debug)]
 pub struct Site {
-    /// What they speak.
+    /// The protocol.
     pub protocol: Protocol,
     /// `HOST:PORT`, for the Host header.
     pub authority: String,
-    /// Where HTTP requests go.
+    /// The path of HTTP requests.
     pub path: String,
 }
 
-/// What was heard.
+/// What the server's bytes meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// The server has said who it is (`serverInfo.name`), and the handshake is over.
+    /// The server has sent its name (`serverInfo.name`), and the handshake is over.
     Welcome {
         /// The node's name.
         node: String,
     },
-    /// The question of this number is answered, by a result or by an error.
+    /// The request with this number is answered, by a result or by an error.
     Answer {
         /// Its number.
         id: u64,
-        /// Whether that is an error.
+        /// Whether the answer is an error.
         refused: bool,
     },
 }
@@ -77,7 +77,7 @@ pub struct Keepsake {
 #[derive(Debug)]
 pub struct Conversation(Speech);
 
-/// By protocol. Most tests hold TCP connections: their clients are as small as they can be.
+/// One variant per protocol. Most tests hold TCP connections, so those are as small as possible.
 #[derive(Debug)]
 enum Speech {
     Tcp(Tcp),
@@ -87,7 +87,7 @@ enum Speech {
 }
 
 impl Conversation {
-    /// A client that has just connected, with what it has kept.
+    /// The conversation of a client that has just connected, with what it kept.
     #[must_use]
     pub fn new(site: &Arc<Site>, keepsake: Keepsake) -> Conversation {
         Conversation(match site.protocol {
@@ -98,7 +98,7 @@ impl Conversation {
         })
     }
 
-    /// What is to be written on the connection now.
+    /// The bytes to write on the connection now.
     #[must_use]
     pub fn unsent(&self) -> &[u8] {
         match &self.0 {
@@ -109,15 +109,16 @@ impl Conversation {
         }
     }
 
-    /// So many bytes of it were written.
+    /// Records that this many bytes were written.
     pub fn sent(&mut self, bytes: usize) {
         self.outgoing().sent(bytes);
     }
 
-    /// What was read from the connection, and what is in it.
+    /// Handles bytes that were read from the connection, and adds what they meant to `heard`.
     ///
     /// # Errors
-    /// When it is no MCP over this protocol, or a refusal. The conversation is over.
+    ///
+    /// If they are not MCP over this protocol, or a refusal. Then the conversation is over.
     pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match &mut self.0 {
             Speech::Tcp(tcp) => tcp.hear(bytes, heard),
@@ -127,8 +128,8 @@ impl Conversation {
         }
     }
 
-    /// What it means that the other end has closed the connection now: mostly
-    /// [`Kind::Closed`](super::Kind::Closed), but it may have said no just before.
+    /// The error if the other end closes the connection now: usually
+    /// [`Kind::Closed`](super::Kind::Closed), but it may have refused just before.
     #[must_use]
     pub fn ended(&self) -> Trouble {
         match &self.0 {
@@ -139,10 +140,10 @@ impl Conversation {
         }
     }
 
-    /// A message that is to be sent on a connection of its own, from the same source address to the
-    /// same target: the whole of what is to be written there. Only over SSE; one at a time, the
-    /// next when [`Conversation::errand_hears`] has said that this one is done, or
-    /// [`Conversation::errand_ended`] was told.
+    /// A message to send on a connection of its own, from the same source address to the same
+    /// target: all bytes to write there. Only over SSE, and one at a time: the next one may begin
+    /// when [`Conversation::errand_hears`] has returned that this one is done, or after
+    /// [`Conversation::errand_ended`].
     pub fn errand(&mut self) -> Option<Box<[u8]>> {
         match &mut self.0 {
             Speech::Sse(sse) => sse.errand(),
@@ -150,11 +151,12 @@ impl Conversation {
         }
     }
 
-    /// What was read from the errand's connection. Whether that is all, and the connection can be
-    /// closed.
+    /// Handles bytes that were read from the errand's connection. Returns whether the answer is
+    /// complete, so that the connection can be closed.
     ///
     /// # Errors
-    /// When it is no good answer.
+    ///
+    /// If the answer is not a success.
     pub fn errand_hears(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
         match &mut self.0 {
             Speech::Sse(sse) => sse.errand_hears(bytes),
@@ -162,10 +164,11 @@ impl Conversation {
         }
     }
 
-    /// The other end has closed the errand's connection before that was all.
+    /// Handles that the other end closed the errand's connection before the answer was complete.
     ///
     /// # Errors
-    /// When there was no good answer.
+    ///
+    /// If there was no successful answer.
     pub fn errand_ended(&mut self) -> Result<(), Trouble> {
         match &mut self.0 {
             Speech::Sse(sse) => sse.errand_ended(),
@@ -173,7 +176,7 @@ impl Conversation {
         }
     }
 
-    /// Asks for a sign of life (`ping`). Only after the welcome, and one at a time.
+    /// Sends a `ping`. Only after the welcome, and one at a time.
     pub fn ask(&mut self, id: u64) {
         match &mut self.0 {
             Speech::Tcp(tcp) => tcp.ask(id),
@@ -183,7 +186,7 @@ impl Conversation {
         }
     }
 
-    /// What is kept for the next connection.
+    /// What to keep for the next connection.
     #[must_use]
     pub fn keepsake(&self) -> Keepsake {
         let cookie = match &self.0 {
@@ -197,7 +200,7 @@ impl Conversation {
         }
     }
 
-    /// Memory that it takes, in bytes.
+    /// The memory that it takes, in bytes.
     #[cfg(test)]
     fn held(&self) -> usize {
         let apart = match &self.0 {

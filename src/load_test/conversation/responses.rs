@@ -1,4 +1,4 @@
-//! HTTP/1.1 responses, out of bytes that come in pieces.
+//! Parses HTTP/1.1 responses from bytes that arrive in pieces.
 //!
 //! ```text
 //!  Head ──┬── Content-Length ──▶ Body ────────────────────▶ End, and the next Head
@@ -6,7 +6,7 @@
 //!         └── neither ──▶ Rest, until the connection ends
 //! ```
 //!
-//! A response that says no is read to its end, and is then an error that tells what is in it.
+//! A response with an error status is read to its end, and becomes an error that includes its text.
 
 use super::excerpt::excerpt;
 use super::head::Head;
@@ -14,13 +14,13 @@ use crate::load_test::error::{Kind, Trouble};
 
 /// The longest head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// The longest line about a chunk, in bytes.
+/// The longest line with a chunk's size, in bytes.
 const MAX_LINE: usize = 1024;
-/// What is read of a response that says no, in bytes.
+/// The most text that is kept of a response with an error status, in bytes.
 const MAX_REFUSAL: usize = 500;
 
-/// What comes next, and what has come of it. Bodies are never copied, and between responses nothing
-/// is held.
+/// The state of the parser, and what it has of an incomplete part. Bodies are never copied, and
+/// between responses no memory is held.
 #[derive(Debug, Default)]
 pub(super) struct Responses {
     state: State,
@@ -43,21 +43,21 @@ pub(super) enum Part<'a> {
 enum State {
     #[default]
     Head,
-    /// So many bytes of a body are to come.
+    /// This many bytes of a body are missing.
     Body(u64),
-    /// The line that says how long a chunk is.
+    /// The line with the size of a chunk.
     Size,
-    /// So many bytes of a chunk are to come.
+    /// This many bytes of a chunk are missing.
     Chunk(u64),
     /// The line end after a chunk.
     ChunkEnd,
     /// Headers after the last chunk.
     Trailer,
-    /// A body that the connection's end ends.
+    /// A body that ends with the connection.
     Rest,
 }
 
-/// A response that says no.
+/// A response with an error status.
 #[derive(Debug)]
 struct Refusal {
     status: u16,
@@ -65,10 +65,11 @@ struct Refusal {
 }
 
 impl Responses {
-    /// Takes the next part out of `input`; none when there is nothing more in it.
+    /// Takes the next part out of `input`; `None` when `input` has no further one.
     ///
     /// # Errors
-    /// When it is no HTTP, or says no.
+    ///
+    /// If it is not HTTP, or has an error status.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, Trouble> {
         while let Some(part) = self.part(input)? {
             match (part, &mut self.refusal) {
@@ -95,18 +96,18 @@ impl Responses {
         self.state == State::Rest && self.refusal.is_none()
     }
 
-    /// What it means that the connection ends now, if that means more than that.
+    /// The error if the connection ends now, if it is more than the end of the connection.
     pub(super) fn ended(&self) -> Option<Trouble> {
         let begun = (!self.begun.is_empty()).then(|| {
             Trouble::new(
                 Kind::Closed,
-                format!("closed in mid-answer: `{}`", excerpt(&self.begun)),
+                format!("closed within an answer: `{}`", excerpt(&self.begun)),
             )
         });
         self.refusal.as_ref().map(|refusal| refusal.trouble()).or(begun)
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.begun.capacity()
@@ -163,7 +164,7 @@ impl Responses {
         }
     }
 
-    /// Reads something that ends with a line, and keeps its beginning while that is all there is.
+    /// Parses something that ends with a line, and keeps its beginning while it is incomplete.
     fn read<T>(
         &mut self,
         input: &mut &[u8],
@@ -172,8 +173,8 @@ impl Responses {
     ) -> Result<Option<T>, Trouble> {
         let before = self.begun.len();
         let piece = &input[..input.len().min(most - before)];
-        // Nothing is complete before a line's end: so it is not read anew with each byte, nor
-        // further than that.
+        // Nothing is complete before the end of a line, so parsing is not repeated for each byte,
+        // and does not go beyond that.
         let lines = memchr::memrchr(b'\n', piece).map(|last| last + 1);
         if before == 0
             && let Some(lines) = lines
@@ -188,7 +189,7 @@ impl Responses {
             && let Some((length, what)) = read(&self.begun[..before + lines])?
         {
             self.begun = Vec::new();
-            // It was not complete without something of this piece.
+            // It was incomplete without the bytes of this piece.
             *input = &input[length.saturating_sub(before)..];
             return Ok(Some(what));
         }
@@ -214,10 +215,10 @@ impl Refusal {
 // Private
 
 fn garbage(bytes: &[u8]) -> Trouble {
-    Trouble::new(Kind::Garbage, format!("no HTTP: `{}`", excerpt(bytes)))
+    Trouble::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)))
 }
 
-/// At most so many bytes of the input.
+/// At most this many bytes of the input.
 fn take<'a>(input: &mut &'a [u8], most: u64) -> &'a [u8] {
     let length = usize::try_from(most).unwrap_or(usize::MAX).min(input.len());
     let (piece, rest) = input.split_at(length);
@@ -233,7 +234,7 @@ fn size(bytes: &[u8]) -> Result<Option<(usize, u64)>, Trouble> {
     }
 }
 
-/// A line, and whether there is nothing in it.
+/// A line, and whether it is empty.
 #[expect(clippy::unnecessary_wraps, reason = "as its likes, which can fail")]
 fn is_empty_line(bytes: &[u8]) -> Result<Option<(usize, bool)>, Trouble> {
     let end = memchr::memchr(b'\n', bytes);
@@ -253,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// What is in a stream that comes in pieces of this size.
+    /// The parts of a stream that arrives in pieces of this size.
     fn cut(stream: &str, size: usize) -> Result<String, Trouble> {
         let mut responses = Responses::default();
         let mut got = String::new();
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_end_as_they_say() {
+    fn bodies_end_as_their_heads_announce() {
         let stream = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello\
             HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n\
             HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nx: y\r\n\r\n\
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_with_what_is_in_them() {
+    fn error_statuses_include_the_text_of_the_body() {
         let ends = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 12\r\n\r\n<h1>503</h1>";
         let rest = "HTTP/1.0 503 Service Unavailable\r\n\r\n<h1>503</h1>";
         for stream in [ends, rest] {
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_is_left() {
+    fn an_endless_part_is_an_error() {
         for beginning in [
             "HTTP/1.1 200 OK\r\na: ",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;",

@@ -1,5 +1,5 @@
-//! HTTP with SSE, of MCP 2024-11-05: a stream of events that is held, and for each message an
-//! errand, a connection of its own.
+//! HTTP with SSE, of MCP 2024-11-05: a held stream of events, and for each message an errand, which
+//! is a connection of its own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use super::unsent::Unsent;
 use super::{Heard, Site};
 use crate::load_test::error::{Kind, Trouble};
 
-/// The longest endpoint that is posted to, in bytes.
+/// The longest path to POST to, in bytes.
 const MAX_ENDPOINT: usize = 512;
-/// Messages that wait for their errand, at most.
+/// The most messages that wait for an errand.
 const MAX_ERRANDS: usize = 16;
 
-/// One client's side.
+/// The client's side of the protocol.
 #[derive(Debug)]
 pub(super) struct Sse {
     site: Arc<Site>,
-    /// What is to be written.
+    /// The bytes to write.
     pub(super) unsent: Unsent,
-    /// What was set, and is said again.
+    /// The `Cookie` header's value.
     pub(super) cookie: Option<Box<str>>,
     stream: Responses,
-    /// What comes on the stream, once its head was read.
+    /// The parser of the stream, once the head was read.
     events: Option<Events>,
-    /// Where to POST, once that is told.
+    /// The path to POST to, once the server has sent it.
     endpoint: Option<Box<str>>,
     dialogue: Dialogue,
-    /// Messages that wait for their errand.
+    /// Messages that wait for an errand.
     messages: VecDeque<String>,
-    /// What is read from the errand's connection.
+    /// The parser of the errand's connection.
     errand: Option<Box<Responses>>,
 }
 
 impl Sse {
-    /// A client that has just connected.
+    /// The state of a client that has just connected.
     pub(super) fn new(site: &Arc<Site>, cookie: Option<Box<str>>) -> Sse {
         let headers = format!(
             "Accept: text/event-stream\r\n{}",
@@ -60,10 +60,11 @@ impl Sse {
         }
     }
 
-    /// What was read, and what is in it.
+    /// Handles bytes that were read.
     ///
     /// # Errors
-    /// When it is no MCP over SSE, or a refusal.
+    ///
+    /// If they are not MCP over SSE, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.stream.next(&mut bytes)? {
             match part {
@@ -72,7 +73,7 @@ impl Sse {
                     self.events = Some(Events::default());
                 }
                 Part::Head(answer) => {
-                    let detail = format!("no stream of events: HTTP status {}", answer.status);
+                    let detail = format!("not a stream of events: HTTP status {}", answer.status);
                     return Err(Trouble::new(Kind::Garbage, detail));
                 }
                 Part::Body(mut piece) => {
@@ -91,7 +92,7 @@ impl Sse {
         Ok(())
     }
 
-    /// The next errand's whole request.
+    /// The whole request of the next errand.
     pub(super) fn errand(&mut self) -> Option<Box<[u8]>> {
         if self.errand.is_some() {
             return None;
@@ -110,10 +111,12 @@ impl Sse {
         Some(request.into_bytes().into())
     }
 
-    /// What was read from the errand's connection. Whether that is all.
+    /// Handles bytes that were read from the errand's connection. Returns whether the answer is
+    /// complete.
     ///
     /// # Errors
-    /// When it is no HTTP, or says no.
+    ///
+    /// If it is not HTTP, or has an error status.
     pub(super) fn errand_hears(&mut self, mut bytes: &[u8]) -> Result<bool, Trouble> {
         while let Some(responses) = &mut self.errand {
             match responses.next(&mut bytes)? {
@@ -121,7 +124,7 @@ impl Sse {
                 Some(Part::Head(head)) if head.status == 101 => {
                     return Err(Trouble::new(
                         Kind::Garbage,
-                        "an HTTP answer that was not asked for: status 101",
+                        "an unexpected HTTP response: status 101",
                     ));
                 }
                 Some(Part::Head(head)) => self.keep(&head.cookies),
@@ -132,10 +135,11 @@ impl Sse {
         Ok(true)
     }
 
-    /// The errand's connection has ended before that was all.
+    /// Handles the end of the errand's connection before the answer was complete.
     ///
     /// # Errors
-    /// When there was no good answer.
+    ///
+    /// If there was no successful answer.
     pub(super) fn errand_ended(&mut self) -> Result<(), Trouble> {
         let Some(responses) = self.errand.take() else {
             return Ok(());
@@ -150,17 +154,17 @@ impl Sse {
         }
     }
 
-    /// Asks for a sign of life.
+    /// Sends a `ping`.
     pub(super) fn ask(&mut self, id: u64) {
         self.messages.push_back(self.dialogue.ask(id));
     }
 
-    /// What it means that the server has closed the connection now.
+    /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> Trouble {
         self.stream.ended().unwrap_or_else(|| self.dialogue.ended())
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         let texts = [&self.cookie, &self.endpoint];
@@ -190,7 +194,7 @@ impl Sse {
         match (event.endpoint, &self.endpoint) {
             (true, None) => {
                 let no_endpoint = || {
-                    let detail = format!("an endpoint that is not of this host: `{}`", excerpt(&event.data));
+                    let detail = format!("an endpoint on another host: `{}`", excerpt(&event.data));
                     Trouble::new(Kind::Garbage, detail)
                 };
                 self.endpoint = Some(endpoint(&event.data, &self.site.authority).ok_or_else(no_endpoint)?);
@@ -203,7 +207,7 @@ impl Sse {
         }
     }
 
-    /// One message of the server.
+    /// Handles one message of the server.
     fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing => {}
@@ -212,7 +216,7 @@ impl Sse {
             Meaning::Pong(_) => {
                 return Err(Trouble::new(
                     Kind::Garbage,
-                    "it asks and does not read our answers",
+                    "the server sends requests and does not read the answers",
                 ));
             }
             Meaning::Welcome { node, .. } => {
@@ -227,7 +231,7 @@ impl Sse {
 
 // Private
 
-/// Where to POST: a path, or a URI of this host.
+/// The path to POST to, from a path or a URI of this host.
 fn endpoint(data: &[u8], authority: &str) -> Option<Box<str>> {
     let text = std::str::from_utf8(data).ok()?;
     let path = match text.strip_prefix("http://") {
@@ -238,7 +242,7 @@ fn endpoint(data: &[u8], authority: &str) -> Option<Box<str>> {
         }
     };
     let path = path.split('#').next().unwrap_or_default();
-    // Two slashes would be another host.
+    // Two slashes would begin another host.
     let is_path = path.starts_with('/') && !path.starts_with("//");
     let speakable = path.len() <= MAX_ENDPOINT && path.bytes().all(|byte| byte.is_ascii_graphic());
     (is_path && speakable).then(|| path.into())
@@ -249,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_of_this_host() {
+    fn an_endpoint_must_be_on_this_host() {
         for (data, path) in [
             ("/mcp/sse?sessionId=6", Some("/mcp/sse?sessionId=6")),
             ("http://n1:80/x?y#z", Some("/x?y")),

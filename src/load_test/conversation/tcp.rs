@@ -8,18 +8,18 @@ use super::message::{INITIALIZE, INITIALIZED};
 use super::unsent::Unsent;
 use crate::load_test::error::{Kind, Trouble};
 
-/// One client's side of a TCP connection. Lines that come whole are read where they lie, and
-/// nothing is held while nothing is said.
+/// The client's side of a TCP connection. Lines that arrive whole are parsed without a copy, and no
+/// memory is held while the connection is idle.
 #[derive(Debug)]
 pub(super) struct Tcp {
-    /// What is to be written.
+    /// The bytes to write.
     pub(super) unsent: Unsent,
     lines: Lines,
     dialogue: Dialogue,
 }
 
 impl Tcp {
-    /// A client that has just connected.
+    /// The state of a client that has just connected.
     pub(super) fn new() -> Tcp {
         Tcp {
             unsent: Unsent::new(INITIALIZE.as_bytes()),
@@ -28,10 +28,11 @@ impl Tcp {
         }
     }
 
-    /// What was read, and what is in it.
+    /// Handles bytes that were read.
     ///
     /// # Errors
-    /// When it is no MCP, or a refusal.
+    ///
+    /// If they are not MCP, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(line) = self.lines.next(&mut bytes).map_err(too_long)? {
             if line.trim_ascii().is_empty() {
@@ -51,23 +52,23 @@ impl Tcp {
         Ok(())
     }
 
-    /// Asks for a sign of life.
+    /// Sends a `ping`.
     pub(super) fn ask(&mut self, id: u64) {
         self.unsent.put(self.dialogue.ask(id).into_bytes());
     }
 
-    /// What it means that the server has closed the connection now.
+    /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> Trouble {
         match self.lines.begun() {
             b"" => self.dialogue.ended(),
             begun => Trouble::new(
                 Kind::Closed,
-                format!("closed in mid-message: `{}`", excerpt(begun)),
+                format!("closed within a message: `{}`", excerpt(begun)),
             ),
         }
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.unsent.held() + self.lines.held()
@@ -77,5 +78,8 @@ impl Tcp {
 // Private
 
 fn too_long(TooLong(line): TooLong) -> Trouble {
-    Trouble::new(Kind::Garbage, format!("no line in 1 MiB: `{}`", excerpt(&line)))
+    Trouble::new(
+        Kind::Garbage,
+        format!("no end of a line within 1 MiB: `{}`", excerpt(&line)),
+    )
 }

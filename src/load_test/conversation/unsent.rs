@@ -1,24 +1,23 @@
-//! What is still to be written on a connection.
+//! Bytes that are still to be written on a connection.
 
 use std::borrow::Cow;
 
 use crate::load_test::error::{Kind, Trouble};
 
-/// What waits at most, in bytes. We say little unasked, so who lets that much wait makes us talk
-/// and does not listen.
+/// The most bytes that wait. A client sends little by itself, so a server that lets this much wait
+/// sends requests and does not read the answers.
 const MAX_UNSENT_BYTES: usize = 64 * 1024;
 
-/// Bytes on their way out. Texts that all clients say are borrowed; nothing is held once all is
-/// sent.
+/// Bytes to write. Texts that all clients send are borrowed; no memory is held once all is written.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
     bytes: Cow<'static, [u8]>,
-    /// So many of them are sent.
+    /// How many of them are written.
     sent: usize,
 }
 
 impl Unsent {
-    /// What is said first.
+    /// Begins with this text.
     pub(super) fn new(text: impl Into<Cow<'static, [u8]>>) -> Unsent {
         Unsent {
             bytes: text.into(),
@@ -26,12 +25,12 @@ impl Unsent {
         }
     }
 
-    /// What is to be written.
+    /// The bytes to write.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.sent..]
     }
 
-    /// So many bytes of it were written.
+    /// Records that this many bytes were written.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.sent += bytes;
         if self.sent >= self.bytes.len() {
@@ -39,7 +38,7 @@ impl Unsent {
         }
     }
 
-    /// Says this next.
+    /// Adds a text of the client's own.
     pub(super) fn put(&mut self, text: impl Into<Cow<'static, [u8]>>) {
         let text = text.into();
         if self.bytes.is_empty() {
@@ -49,22 +48,23 @@ impl Unsent {
         }
     }
 
-    /// Says this next, because it was asked for.
+    /// Adds an answer to the server.
     ///
     /// # Errors
-    /// When too much is unsent already.
+    ///
+    /// If too much is unsent already.
     pub(super) fn reply(&mut self, text: Vec<u8>) -> Result<(), Trouble> {
         if self.bytes.len() + text.len() > MAX_UNSENT_BYTES {
             return Err(Trouble::new(
                 Kind::Garbage,
-                "it asks and does not read our answers",
+                "the server sends requests and does not read the answers",
             ));
         }
         self.put(text);
         Ok(())
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         match &self.bytes {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_listen_is_left() {
+    fn a_server_that_does_not_read_is_an_error() {
         let mut unsent = Unsent::default();
         let said = std::iter::from_fn(|| unsent.reply(vec![0; 1000]).ok()).count();
         assert_eq!(said, MAX_UNSENT_BYTES / 1000);

@@ -1,4 +1,4 @@
-//! A WebSocket: an upgraded HTTP connection, and a message a frame.
+//! A WebSocket: an upgraded HTTP connection, with one message per frame.
 
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -15,28 +15,28 @@ use super::unsent::Unsent;
 use super::{Heard, Site};
 use crate::load_test::error::{Kind, Trouble};
 
-/// One client's side.
+/// The client's side of the protocol.
 #[derive(Debug)]
 pub(super) struct Ws {
-    /// What is to be written.
+    /// The bytes to write.
     pub(super) unsent: Unsent,
-    /// What was set, and is said again.
+    /// The `Cookie` header's value.
     pub(super) cookie: Option<Box<str>>,
     upgrade: Option<Box<Upgrade>>,
     frames: Frames,
     dialogue: Dialogue,
 }
 
-/// An upgrade that is not answered.
+/// An upgrade without an answer yet.
 #[derive(Debug)]
 struct Upgrade {
-    /// What the server is to answer.
+    /// The expected `Sec-WebSocket-Accept`.
     accept: String,
     responses: Responses,
 }
 
 impl Ws {
-    /// A client that has just connected.
+    /// The state of a client that has just connected.
     pub(super) fn new(site: &Site, cookie: Option<Box<str>>) -> Ws {
         let key = generate_key();
         let headers = format!(
@@ -56,10 +56,11 @@ impl Ws {
         }
     }
 
-    /// What was read, and what is in it.
+    /// Handles bytes that were read.
     ///
     /// # Errors
-    /// When it is no MCP over a WebSocket, or a refusal.
+    ///
+    /// If they are not MCP over a WebSocket, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         if let Some(upgrade) = &mut self.upgrade {
             match upgrade.responses.next(&mut bytes)? {
@@ -77,12 +78,12 @@ impl Ws {
         Ok(())
     }
 
-    /// Asks for a sign of life.
+    /// Sends a `ping`.
     pub(super) fn ask(&mut self, id: u64) {
         self.unsent.put(frames::text(&self.dialogue.ask(id)));
     }
 
-    /// What it means that the server has closed the connection now.
+    /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> Trouble {
         let refused = self
             .upgrade
@@ -91,7 +92,7 @@ impl Ws {
         refused.unwrap_or_else(|| self.dialogue.ended())
     }
 
-    /// Memory that is held besides its own, in bytes.
+    /// Heap memory in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         let upgrade = self.upgrade.as_ref().map_or(0, |upgrade| {
@@ -103,11 +104,11 @@ impl Ws {
 
     // Private
 
-    /// The upgrade is answered.
+    /// Handles the answer to the upgrade.
     fn begin(&mut self, head: &Head) -> Result<(), Trouble> {
         let wanted = self.upgrade.take().map(|upgrade| upgrade.accept);
         if head.status != 101 || head.accept.as_deref() != wanted.as_deref() {
-            let detail = format!("no WebSocket handshake: HTTP status {}", head.status);
+            let detail = format!("not a WebSocket handshake: HTTP status {}", head.status);
             return Err(Trouble::new(Kind::Garbage, detail));
         }
         for set in &head.cookies {
@@ -117,7 +118,7 @@ impl Ws {
         Ok(())
     }
 
-    /// One message of the server.
+    /// Handles one message of the server.
     fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match self.dialogue.hear(text)? {
             Meaning::Nothing => {}
@@ -135,7 +136,7 @@ impl Ws {
 
 // Private
 
-/// The server closes, with two bytes of a code and a reason, or without.
+/// The error for the server's close frame: two bytes of a code and a reason, or nothing.
 fn closed(why: &[u8]) -> Trouble {
     let detail = match why.split_first_chunk() {
         Some((code, reason)) => {

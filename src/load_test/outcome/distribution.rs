@@ -1,4 +1,4 @@
-//! How evenly connections lay on the nodes.
+//! How evenly connections were distributed over the nodes.
 
 use crate::base::stats::Spread;
 use crate::load_test::counting::Laid;
@@ -6,7 +6,7 @@ use crate::load_test::order::{Cluster, Member, Order};
 use crate::load_test::results::{Chance, Distribution, NodeCount};
 use crate::plan::ChosenBy;
 
-/// Of the connections when all were made, over the nodes that take clients.
+/// The distribution of the connections when all were made, over the nodes that take clients.
 pub(super) fn distribution(order: &Order, laid: &Laid) -> Distribution {
     let nodes = judged(order, laid);
     let count = |node: &NodeCount| u32::try_from(node.connections).unwrap_or(u32::MAX);
@@ -31,7 +31,7 @@ pub(super) fn distribution(order: &Order, laid: &Laid) -> Distribution {
 
 // Private
 
-/// The nodes that took clients when the test began. One that serves nobody is as uneven as can be.
+/// The nodes that took clients when the test began. One without connections counts as well.
 fn judged(order: &Order, laid: &Laid) -> Vec<NodeCount> {
     let Some(cluster) = &order.cluster else {
         return laid.all.nodes.clone();
@@ -54,8 +54,8 @@ fn taking(cluster: &Cluster) -> impl Iterator<Item = &Member> {
     members.filter(|node| !cluster.resting.contains(&node.name))
 }
 
-/// How evenly this test's own connections lie, for choices that addresses decide; others have
-/// theirs, which are not known.
+/// The chi-square test of this test's own connections, if addresses decide the node. The choices
+/// for other clients are not known.
 fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
     let bearers: Vec<(f64, f64)> = taking(cluster)
         .map(|member| {
@@ -73,7 +73,7 @@ fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
     let nodes = bearers.len() as f64;
     let draws = match processes {
         None => laid.addresses,
-        // A process deals by turns. Its last round, which may be a part of one, begins anywhere:
+        // A process deals clients out in turn. Its last round may be partial and begins anywhere:
         // that varies no more than half a round of independent choices.
         Some(processes) => laid.addresses.at_most(f64::from(processes) * nodes / 2.0),
     };

@@ -1,4 +1,4 @@
-//! What became of the clients of a node that was made to fail.
+//! What happened to the clients of a node that was made to fail.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Victims {
     }
 }
 
-/// What became of them, in times since their node was made to fail; `name` tells a node's name.
+/// The result, in times since the node was made to fail; `name` returns a node's name.
 pub(super) fn failover(
     victims: &Victims,
     exodus: &Exodus,
@@ -83,7 +83,7 @@ pub(super) fn failover(
 
 // Private
 
-/// How many clients each node has taken.
+/// The number of clients that each node has taken over.
 fn rehomed_to(exodus: &Exodus, name: impl Fn(NodeId) -> String) -> Vec<NodeCount> {
     let mut counts: Vec<NodeCount> = Vec::new();
     for (_, node) in &exodus.rehomed {
@@ -101,7 +101,7 @@ fn by_name(mut counts: Vec<NodeCount>) -> Vec<NodeCount> {
     counts
 }
 
-/// How many were cut and served elsewhere by when, at times that are evenly spaced.
+/// The number of clients cut, and served elsewhere, at evenly spaced times.
 fn curve(cut: &[f64], rehomed: &[f64]) -> Vec<FailoverPoint> {
     let Some(end) = cut
         .last()

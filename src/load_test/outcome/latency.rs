@@ -1,4 +1,4 @@
-//! How long messages took, on all nodes and from node to node.
+//! Latencies of messages, over all nodes and for each node.
 
 use crate::api::LatencyClass;
 use crate::load_test::order::Order;
@@ -6,7 +6,7 @@ use crate::load_test::results::{Latency, Quantiles, millis};
 use crate::load_test::tally::Tally;
 use crate::load_test::times::Times;
 
-/// Of the messages of the hold.
+/// The latencies of the hold's messages.
 pub(super) fn latency(tally: &Tally, order: &Order) -> Latency {
     let mut all = Times::default();
     tally.nodes.iter().for_each(|node| all.merge(node));

@@ -1,4 +1,4 @@
-//! From what was found to results.
+//! Makes results of what the workers found.
 
 mod distribution;
 mod failover;
@@ -24,22 +24,22 @@ pub(super) use failover::Victims;
 use failover::failover;
 use latency::latency;
 
-/// What was found.
+/// The findings of a test.
 pub(super) struct Found {
     /// The nodes' names, by number.
     pub(super) names: Vec<String>,
-    /// How connections lay on the nodes when all were made.
+    /// How connections were distributed over the nodes when all were made.
     pub(super) laid: Laid,
     pub(super) hold: Duration,
     pub(super) counts: Counts,
     pub(super) memory: Memory,
-    /// Clients that were to come back.
+    /// Clients that had to reconnect.
     pub(super) sampled: u32,
     pub(super) victims: Option<Victims>,
     pub(super) timeline: Timeline,
     pub(super) tally: Tally,
     pub(super) was_stopped: bool,
-    /// What else is to be known.
+    /// Further remarks for the report.
     pub(super) notes: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl Found {
 
     // Private
 
-    /// The nodes in the cluster's order, those that did not serve too, and behind them all others
+    /// The nodes in the cluster's order, including those that did not serve, followed by all others
     /// that did: their numbers, if they served, and names.
     fn node_order(&self, order: &Order) -> Vec<(Option<usize>, String)> {
         let place = |name: &str| self.names.iter().position(|known| known == name);
@@ -178,7 +178,7 @@ fn sticky(found: &Sampled, sampled: u32, name: impl Fn(NodeId) -> String) -> Sti
         now: now.map(&name),
     });
     Sticky {
-        // Not all that were to come back had a connection to give up.
+        // Some of the clients that had to reconnect had no connection to close.
         sampled: (found.same + found.moved).min(sampled),
         same: found.same,
         moved: moved.collect(),

@@ -1,52 +1,52 @@
-//! What was judged, and how it went.
+//! The checks of a test, and their verdicts.
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that was judged.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// What.
+    /// Its name.
     pub name: CheckName,
-    /// How it went.
+    /// Its verdict.
     pub verdict: Verdict,
     /// What was measured: `100000 of 100000`.
     pub measured: String,
-    /// What it had to be: `<5%`; empty when nothing was asked.
+    /// The required value: `<5%`; empty if there is none.
     pub target: String,
 }
 
-/// What is judged.
+/// The name of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckName {
     /// All connections were made, and held to the end.
     Connections,
-    /// Nothing went wrong.
+    /// There were no errors.
     Errors,
     /// Each node has its share.
     Distribution,
-    /// Three counts are one.
+    /// Three counts are equal.
     Counts,
-    /// Latency is alike on all nodes.
+    /// Latency is similar on all nodes.
     LatencyVariance,
     /// 99 of 100 messages are answered in time.
     Latency,
     /// Clients of a failed node are served elsewhere in time.
     Failover,
-    /// Clients come back to their node.
+    /// Clients return to their node.
     Sticky,
 }
 
-/// How a check went.
+/// The verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// As it has to be.
+    /// The requirement is met.
     Passed,
-    /// Not so, and the test has failed.
+    /// The requirement is not met, and the test has failed.
     Failed,
-    /// Not so; it is only told.
+    /// The requirement is not met; this is only a warning.
     Warned,
-    /// There was nothing to judge, or nobody has asked.
+    /// There was nothing to judge, or the check was not requested.
     Skipped,
 }

@@ -1,6 +1,6 @@
-//! What a load test has found: the JSON of `load-test --json`, and what reports are made of. A
-//! contract: fields may be added; what changes otherwise gets another [`VERSION`]. Times are
-//! milliseconds where they end in `_ms`, seconds since the test began where they end in `_seconds`.
+//! The results of a load test: the JSON of `load-test --json`, and the source of the reports. A
+//! contract: fields may be added; any other change needs a new [`VERSION`]. Fields that end in
+//! `_ms` are milliseconds, those that end in `_seconds` are seconds since the test began.
 
 mod checks;
 mod counts;
@@ -26,58 +26,58 @@ pub use times::{Bucket, Latency, Messages, Quantiles};
 /// The version of this format.
 pub const VERSION: u32 = 1;
 
-/// All that a load test has found.
+/// The results of a load test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// [`VERSION`].
     pub version: u32,
-    /// What has tested: `clusterctl 0.1.0`.
+    /// The program that ran the test: `clusterctl 0.1.0`.
     pub program: String,
     /// When it began, in seconds since 1970.
     pub began_unix: u64,
     /// Where the generator ran.
     pub host: HostFacts,
-    /// What was asked.
+    /// The parameters of the test.
     pub test: Asked,
     /// How it ended.
     pub outcome: Outcome,
-    /// What was judged, in the order of the report.
+    /// The checks, in the order of the report.
     pub checks: Vec<Check>,
-    /// Making the connections.
+    /// The phase in which the connections were made.
     pub ramp: Ramp,
     /// Connections that were held and served at the end of the hold.
     pub held: u32,
-    /// How long they were held; less than asked when it was interrupted.
+    /// How long they were held; less than requested if the test was interrupted.
     pub hold_seconds: f64,
-    /// Each node that clients were served by, by name.
+    /// Each node that served clients, by name.
     pub nodes: Vec<NodeResult>,
-    /// How evenly connections lay on the nodes when all were made.
+    /// How evenly connections were distributed over the nodes when all were made.
     pub distribution: Distribution,
-    /// The same connections, counted by three.
+    /// The same connections, counted from three sides.
     pub counts: Counts,
     /// The messages of the hold.
     pub messages: Messages,
-    /// How long they took.
+    /// Latencies of these messages.
     pub latency: Latency,
-    /// Whether clients came back to their node; null when nobody was to.
+    /// Whether clients returned to their node; null if none had to reconnect.
     pub sticky: Option<Sticky>,
-    /// What became of the clients of a node that failed; null when none was to.
+    /// What happened to the clients of a node that failed; null if none was to fail.
     pub failover: Option<Failover>,
-    /// What went wrong, by kind; the most frequent first.
+    /// The errors by kind, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// The test over time; at most some hundred moments, however long it was.
     pub timeline: Vec<Moment>,
-    /// What it took.
+    /// Memory that the test took.
     pub memory: Memory,
-    /// What else is to be known, in sentences: why it ended early, what was not tried.
+    /// Further remarks, in sentences: why the test ended early, what was not tried.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
-/// Where the generator ran.
+/// The host of the generator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
-    /// Processors that it may run on.
+    /// Processors that the generator may run on.
     pub cpus: u16,
     /// Memory in bytes.
     pub memory_bytes: u64,
@@ -87,20 +87,20 @@ pub struct HostFacts {
     pub kernel: String,
 }
 
-/// What was asked.
+/// The parameters of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Asked {
-    /// Where clients connected.
+    /// The target.
     pub target: SocketAddr,
-    /// The cluster's name; null for a target that is none of ours.
+    /// The cluster's name; null for a target outside of the cluster.
     pub cluster: Option<String>,
     /// Its balancer.
     pub balancer: Option<BalancerKind>,
-    /// What clients spoke.
+    /// The protocol of the clients.
     pub protocol: Protocol,
     /// Connections.
     pub connections: u32,
-    /// How long they were to be held.
+    /// Requested length of the hold.
     pub seconds: f64,
     /// New connections per second at most; null for as fast as the target accepts.
     pub rate: Option<f64>,
@@ -115,24 +115,24 @@ pub struct Asked {
     pub failover: Option<String>,
 }
 
-/// How a test ended.
+/// The outcome of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Every check that counts was passed.
     Passed,
-    /// At least one was not.
+    /// At least one was not passed.
     Failed,
-    /// Somebody has ended it early.
+    /// The test was ended early.
     Interrupted,
 }
 
-/// Making the connections.
+/// The phase in which the connections are made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ramp {
     /// From the first connection that was begun to the last that was served.
     pub seconds: f64,
-    /// Connections that were served at its end.
+    /// Connections that were served at the end of the ramp.
     pub connected: u32,
     /// Clients that were served for the first time, per second.
     pub rate: f64,
@@ -140,43 +140,43 @@ pub struct Ramp {
     pub handshake: Quantiles,
 }
 
-/// One node.
+/// Results of one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeResult {
-    /// Its name, as it says in `initialize`.
+    /// The name that the node reports in `initialize`.
     pub name: String,
     /// Connections when all were made.
     pub connected: u32,
     /// Connections at the end of the hold.
     pub held: u32,
-    /// How long it took to answer.
+    /// Latencies of its answers.
     pub latency: Quantiles,
 }
 
 /// Errors of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorCount {
-    /// Of which kind.
+    /// The kind.
     pub kind: Kind,
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// One of them, with the client's address and when it was.
+    /// One of them, with the client's address and the time.
     pub example: String,
 }
 
-/// What the test took, in bytes.
+/// Memory that the test took, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
-    /// By which this host's available memory was less at the end of the hold than before the test,
-    /// the kernel's included.
+    /// The decrease of this host's available memory from before the test until the end of the hold,
+    /// including the kernel's.
     pub host_bytes: u64,
-    /// Of the generator's process, at the end of the hold.
+    /// Memory of the generator's process at the end of the hold.
     pub generator_bytes: u64,
-    /// By which that had grown, per held connection; 0 when none was held.
+    /// Growth of the generator's process per held connection; 0 if none was held.
     pub generator_bytes_per_connection: u64,
-    /// Of the nodes' processes; 0 for a target that is none of ours.
+    /// Memory of the nodes' processes; 0 for a target outside of the cluster.
     pub nodes_bytes: u64,
-    /// Of the balancer's processes, likewise.
+    /// Memory of the balancer's processes; 0 for a target outside of the cluster.
     pub balancer_bytes: u64,
 }
 

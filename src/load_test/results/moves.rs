@@ -1,4 +1,4 @@
-//! Clients that lost their connection or gave it up, and who served them then.
+//! Clients that lost or closed their connection, and the nodes that served them afterwards.
 
 use std::net::IpAddr;
 
@@ -6,74 +6,74 @@ use serde::{Deserialize, Serialize};
 
 use super::{ErrorCount, NodeCount};
 
-/// Whether clients came back to their node.
+/// Whether clients returned to their node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sticky {
-    /// Clients that gave up their connection and came back.
+    /// Clients that closed their connection and reconnected.
     pub sampled: u32,
-    /// Of them, served by the same node again.
+    /// How many of them the same node served again.
     pub same: u32,
     /// Some of the others.
     pub moved: Vec<Moved>,
 }
 
-/// A client that came back to another node.
+/// A client that reconnected to another node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
-    /// Where it connected from; null for the kernel's choice.
+    /// Its source address; null for the kernel's choice.
     pub address: Option<IpAddr>,
     /// Its node before.
     pub was: String,
-    /// Its node after; null when it was not served.
+    /// Its node after; null if it was not served.
     pub now: Option<String>,
 }
 
-/// What became of the clients of a node that failed. Times are since it was made to fail.
+/// What happened to the clients of a node that failed. Times count from when it was made to fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failover {
     /// The node.
     pub node: String,
-    /// What was done to it.
+    /// How it was made to fail.
     pub mode: FailoverMode,
     /// When, in seconds since the test began.
     pub at_seconds: f64,
-    /// Clients that it had.
+    /// The number of its clients.
     pub clients: u32,
-    /// When the supervisor knew; null when it has not told.
+    /// When the supervisor detected it; null if the supervisor has not reported it.
     pub detected_ms: Option<f64>,
-    /// When half of its clients had lost their connection; null when that never was.
+    /// When half of its clients had lost their connection; null if that did not happen.
     pub cut_p50_ms: Option<f64>,
-    /// When all of them had.
+    /// When all of its clients had lost their connection.
     pub cut_p100_ms: Option<f64>,
-    /// When half of its clients were served elsewhere; null when that never was.
+    /// When half of its clients were served elsewhere; null if that did not happen.
     pub rehomed_p50_ms: Option<f64>,
-    /// When all of them were.
+    /// When all of its clients were served elsewhere.
     pub rehomed_p100_ms: Option<f64>,
-    /// When the node served again; null when it did not before the test ended.
+    /// When the node served again; null if it did not before the test ended.
     pub back_ms: Option<f64>,
-    /// Within which all are to be served elsewhere.
+    /// The target: all must be served elsewhere within this time.
     pub target_ms: f64,
     /// Clients that were not served elsewhere when the test ended.
     pub homeless: u32,
-    /// Attempts of its clients to come back that failed.
+    /// Failed attempts of its clients to reconnect.
     pub failed_attempts: u64,
-    /// The same by kind, with an example of each.
+    /// These failed attempts by kind, with an example of each.
     #[serde(default)]
     pub errors: Vec<ErrorCount>,
-    /// Connections of other nodes' clients that broke meanwhile: there should be none.
+    /// Connections of other nodes' clients that broke in the meantime: there should be none.
     pub bystanders: u32,
-    /// Its clients by the node that served them then.
+    /// Its clients by the node that served them afterwards.
     pub rehomed_to: Vec<NodeCount>,
     /// All connections by node, when all its clients were served elsewhere.
     pub after: Vec<NodeCount>,
-    /// How many were cut, and served elsewhere, by when: for a chart.
+    /// The number of clients cut, and served elsewhere, over time: for a chart.
     pub curve: Vec<FailoverPoint>,
 }
 
-/// A moment of a failover.
+/// A point of a failover's curve.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailoverPoint {
-    /// Since the node was made to fail.
+    /// Time since the node was made to fail.
     pub ms: f64,
     /// Clients that had lost their connection by then.
     pub cut: u32,
@@ -81,13 +81,13 @@ pub struct FailoverPoint {
     pub rehomed: u32,
 }
 
-/// What is done to a node.
+/// How a node is made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailoverMode {
     /// Its process is killed.
     Kill,
-    /// Its process is stopped (SIGSTOP): it accepts and never answers. It goes on when its clients
-    /// are elsewhere.
+    /// Its process is stopped (SIGSTOP): it accepts connections and never answers. It continues
+    /// once its clients are served elsewhere.
     Stop,
 }

@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The test at one moment.
+/// The state of the test at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Moment {
-    /// Since it began.
+    /// Time since the test began.
     pub at_seconds: f64,
-    /// What went on.
+    /// The phase.
     pub phase: Phase,
     /// Connections of each node, in the order of [`Results::nodes`](super::Results::nodes).
     pub held: Vec<u32>,
     /// Connections that are being made.
     pub opening: u32,
-    /// Errors by then.
+    /// Errors so far.
     pub errors: u64,
-    /// Of the messages answered since the moment before, the 99th percentile; null when there were
+    /// The 99th percentile of the messages answered since the previous point; null if there were
     /// none.
     pub p99_ms: Option<f64>,
 }
 
-/// What a test is at.
+/// A phase of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Connections are made.
+    /// Connections are being made.
     Ramp,
-    /// They are held.
+    /// Connections are held.
     Hold,
-    /// Some are given up and made again.
+    /// Some clients close their connection and reconnect.
     Sticky,
-    /// They are closed.
+    /// Connections are being closed.
     Close,
 }

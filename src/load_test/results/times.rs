@@ -1,27 +1,28 @@
-//! Messages, and how long they took.
+//! Messages, and their latencies.
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::LatencyClass;
 
-/// The messages of the hold: an open-loop schedule. `due` is `answered` and `unanswered` and `lost`
-/// together.
+/// The messages of the hold, which follow an open-loop schedule. `due` is the sum of `answered`,
+/// `unanswered` and `lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Messages {
-    /// That were due.
+    /// Messages that were due.
     pub due: u64,
-    /// That were answered.
+    /// Messages that were answered.
     pub answered: u64,
-    /// Of those, answered by a JSON-RPC error: a sign of life, and perhaps not what a client wants.
+    /// How many of the answers were JSON-RPC errors: a sign of life, but perhaps not what a client
+    /// wants.
     #[serde(default)]
     pub answered_by_error: u64,
-    /// That were due, and not answered when the test ended.
+    /// Messages that were due, and not answered when the test ended.
     pub unanswered: u64,
-    /// That were due and not answered, by a node that was made to fail.
+    /// Messages that were due to a node that was made to fail, and not answered.
     #[serde(default)]
     pub lost: u64,
-    /// How late the generator itself was to send them, clients that still waited for an answer left
-    /// out: above that, a latency is the target's.
+    /// How late the generator itself sent them, without clients that still waited for an answer: a
+    /// latency above this is the target's.
     #[serde(default)]
     pub sent_late: Quantiles,
 }
@@ -33,18 +34,18 @@ pub struct Latency {
     pub all: Quantiles,
     /// `(max - min) / mean` of the nodes' p99, in percent.
     pub variance_percent: f64,
-    /// What that is called.
+    /// The class of the variance.
     pub class: LatencyClass,
-    /// What 99 of 100 are to keep.
+    /// The target for the 99th percentile.
     pub p99_target_ms: f64,
-    /// Messages by the time they took; ever wider buckets, none of them empty.
+    /// Messages by latency; buckets widen, and empty ones are left out.
     pub histogram: Vec<Bucket>,
 }
 
 /// A distribution of times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
-    /// How many there are; the others are 0 when this is.
+    /// The number of times; if it is 0, so are the other fields.
     pub count: u64,
     /// The shortest.
     pub min_ms: f64,
@@ -67,10 +68,10 @@ pub struct Quantiles {
 /// Messages that took about the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
-    /// More than this.
+    /// The lower bound, exclusive.
     pub from_ms: f64,
-    /// And at most this.
+    /// The upper bound, inclusive.
     pub to_ms: f64,
-    /// How many.
+    /// The number of messages.
     pub count: u64,
 }

@@ -1,4 +1,4 @@
-//! Whether clients lie evenly on the nodes, and come back to their own.
+//! Whether clients are distributed evenly, and return to their node.
 
 use super::super::results::{Chance, Check, CheckName, Results, Verdict};
 use crate::api;
@@ -9,8 +9,8 @@ use crate::plan::ChosenBy;
 /// the common χ² tests", Biometrics 10, 1954).
 const ENOUGH_ADDRESSES: f64 = 5.0;
 
-/// Each node has its share: the variance is below `target`, or, where clients' addresses decide, as
-/// small as chance allows.
+/// Each node must have its share: the variance is below `target`, or, where clients' addresses
+/// decide, as small as chance allows.
 pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     let spread = &results.distribution;
     let name = CheckName::Distribution;
@@ -20,7 +20,7 @@ pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     };
     match judged {
         0 => return Check::skipped(name, "no node has served"),
-        1 => return Check::skipped(name, "one node has all there is"),
+        1 => return Check::skipped(name, "only one node has served"),
         _ if spread.mean < api::Verdict::ENOUGH => {
             return Check::skipped(name, "under 50 connections per node: too few to judge");
         }
@@ -31,7 +31,10 @@ pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     let (verdict, measured) = match (within, spread.chosen_by, &spread.chance) {
         (true, _, _) => (Verdict::Passed, measured),
         (false, Some(ChosenBy::Uri), _) => {
-            return Check::skipped(name, "the URI decides the node, and all clients ask for the same");
+            return Check::skipped(
+                name,
+                "the URI decides the node, and all clients request the same one",
+            );
         }
         (false, _, None) => (Verdict::Failed, measured),
         (false, _, Some(chance)) if !chance.is_chance => {
@@ -60,7 +63,7 @@ pub(super) fn distribution(results: &Results, target: Percent) -> Check {
     Check::made(name, verdict, measured, format!("<{target}"))
 }
 
-/// Every client of the sample came back to its node.
+/// Every client of the sample must return to its node.
 pub(super) fn sticky(results: &Results) -> Check {
     match &results.sticky {
         Some(sticky) if sticky.sampled > 0 => Check::made(
@@ -69,14 +72,14 @@ pub(super) fn sticky(results: &Results) -> Check {
             format!("{} of {}", sticky.same, sticky.sampled),
             "all",
         ),
-        _ => Check::skipped(CheckName::Sticky, "nobody was to come back"),
+        _ => Check::skipped(CheckName::Sticky, "no clients were selected to reconnect"),
     }
 }
 
 // Private
 
-/// Whether there are too few choices for either verdict. A process that deals clients out makes
-/// more of them than addresses tell.
+/// Whether there are too few choices for a verdict. A process that deals clients out makes more
+/// choices than there are addresses.
 fn proves_nothing(chance: &Chance) -> bool {
     chance.processes.is_none() && chance.least_expected < ENOUGH_ADDRESSES
 }
@@ -149,7 +152,8 @@ mod tests {
         assert_eq!(judged(&results).0, Verdict::Skipped);
     }
 
-    /// A test whose clients had so many addresses, which lay on the nodes by a hash as `p` says.
+    /// A test whose clients had this many addresses, distributed over the nodes by a hash; `p` is
+    /// the probability of their distribution.
     fn hashed(addresses: u32, percent: f64, p: f64) -> Results {
         let mut results = sample();
         results.distribution.variance_percent = percent;
@@ -179,7 +183,7 @@ mod tests {
             judged(&hashed(1_000, 8.0, 0.0005)),
             (Verdict::Failed, skewed.to_owned())
         );
-        // What is within the target needs no excuse.
+        // A variance within the target needs no explanation.
         assert_eq!(
             judged(&hashed(1_000, 4.9, 0.0005)),
             (Verdict::Passed, "4.9%".to_owned())
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn few_addresses_prove_no_evenness_and_may_prove_a_skew() {
+    fn few_addresses_cannot_prove_evenness_but_can_prove_a_skew() {
         let few = "nodes are chosen by 8 addresses: too few to judge";
         assert_eq!(judged(&hashed(8, 100.0, 0.4)), (Verdict::Skipped, few.to_owned()));
         let one = "nodes are chosen by 1 address: too few to judge";

@@ -1,12 +1,12 @@
-//! Whether the clients of a node that failed are served elsewhere in time, and nobody else has
-//! noticed.
+//! Whether other nodes serve the clients of a failed node in time, and no other clients are
+//! affected.
 
 use super::super::results::{Check, CheckName, Failover, Results, Verdict};
 use crate::base::units::Period;
 
-/// All clients of the failed node are elsewhere within `target`, and no bystander was touched. A
-/// node without clients proves nothing, nor does one that was not made to fail, and that was not
-/// what was asked for: unless the test was `interrupted` before it came to that.
+/// All clients of the failed node must be served elsewhere within `target`, and no bystander may be
+/// cut. A node without clients proves nothing. A failover that was requested but not tried fails
+/// the check, unless the test was `interrupted` before it.
 pub(super) fn failover(results: &Results, target: Period, interrupted: bool) -> Check {
     let name = CheckName::Failover;
     let seconds = target.duration().as_secs_f64();
@@ -15,7 +15,7 @@ pub(super) fn failover(results: &Results, target: Period, interrupted: bool) -> 
         return match &results.test.failover {
             None => Check::skipped(name, "--failover NODE"),
             Some(_) if interrupted => Check::skipped(name, "interrupted before it"),
-            Some(_) => Check::made(name, Verdict::Failed, "was not tried", target),
+            Some(_) => Check::made(name, Verdict::Failed, "not tried", target),
         };
     };
     let faults: Vec<String> = [
@@ -34,8 +34,8 @@ pub(super) fn failover(results: &Results, target: Period, interrupted: bool) -> 
     let took = failover.rehomed_p100_ms.map(|ms| ms / 1_000.0);
     let kept = faults.is_empty() && took.is_some_and(|took| took < seconds);
     let took = took.map(|took| format!("{took:.1} seconds"));
-    let never =
-        (took.is_none() && faults.is_empty()).then(|| "not told when all were served elsewhere".to_owned());
+    let never = (took.is_none() && faults.is_empty())
+        .then(|| "no time at which all were served elsewhere".to_owned());
     let measured: Vec<String> = took.into_iter().chain(never).chain(faults).collect();
     Check::made(name, Verdict::of(kept), measured.join(", "), target)
 }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_elsewhere_in_time_has_passed() {
+    fn all_clients_served_elsewhere_in_time_passes() {
         assert_eq!(judged(|_| {}), (Verdict::Passed, "2.1 seconds".to_owned()));
         let late = judged(|failover| failover.rehomed_p100_ms = Some(5_000.0));
         assert_eq!(late, (Verdict::Failed, "5.0 seconds".to_owned()));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_and_not_proven_has_failed() {
+    fn a_failover_that_was_requested_and_not_proven_fails() {
         assert_eq!(judged(|failover| failover.clients = 0).0, Verdict::Failed);
         assert_eq!(
             judged(|failover| failover.rehomed_p100_ms = None).0,
@@ -96,10 +96,7 @@ mod tests {
             let check = failover(results, targets().failover, interrupted);
             (check.verdict, check.measured)
         };
-        assert_eq!(
-            tried(&results, false),
-            (Verdict::Failed, "was not tried".to_owned())
-        );
+        assert_eq!(tried(&results, false), (Verdict::Failed, "not tried".to_owned()));
         assert_eq!(tried(&results, true).0, Verdict::Skipped);
         results.test.failover = None;
         assert_eq!(tried(&results, false).0, Verdict::Skipped);

@@ -1,11 +1,11 @@
-//! Whether messages are answered in time, and alike on all nodes.
+//! Whether messages are answered in time, and equally fast by all nodes.
 
 use super::super::results::{Check, CheckName, Results, Verdict};
 use crate::api::{Alike, LatencyClass};
 use crate::base::units::{Percent, Period};
 
-/// The nodes' p99 are alike, or differ by less than `target`; `missed` is what it is called when
-/// they do not.
+/// The nodes' p99 must be similar, or differ by less than `target`; `missed` is the verdict
+/// otherwise.
 pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> Check {
     let latency = &results.latency;
     let name = CheckName::LatencyVariance;
@@ -22,7 +22,7 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     }
     let excellent = latency.class == LatencyClass::Excellent;
     let kept = excellent || latency.variance_percent < target.get();
-    // Without it a reader would not see why a large variance is excellent.
+    // Without the reason a reader would not understand why a large variance is excellent.
     let why = alike
         .filter(|_| excellent)
         .map_or(String::new(), |alike| format!(": {}", alike.text()));
@@ -34,7 +34,7 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     )
 }
 
-/// 99 of 100 answers came within `target`. Messages without an answer are
+/// 99 of 100 answers must come within `target`. Messages without an answer are
 /// [errors](super::service::errors).
 pub(super) fn p99(results: &Results, target: Period, missed: Verdict) -> Check {
     let all = &results.latency.all;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_share_of_next_to_nothing_says_so() {
+    fn a_large_variance_of_tiny_latencies_gives_its_reason() {
         let mut results = sample();
         (results.latency.class, results.latency.variance_percent) = (LatencyClass::Excellent, 60.0);
         let measured =

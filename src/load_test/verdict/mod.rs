@@ -1,5 +1,5 @@
-//! What was found, judged: the rules behind PASSED and FAILED. A rule for each line of the report,
-//! and nothing but results and targets to go by.
+//! The verdicts: the rules behind PASSED and FAILED. There is one rule for each line of the report;
+//! it depends on results and targets only.
 //!
 //! | check | passed when | else |
 //! | --- | --- | --- |
@@ -20,8 +20,8 @@ mod service;
 use super::results::{Check, CheckName, Outcome, Results, Verdict};
 use crate::profile::Targets;
 
-/// Judges `results`, whose own checks and outcome are not looked at; `interrupted` when somebody
-/// has ended the test early. `fail_on_latency` makes latency count.
+/// Judges `results`, without looking at their own checks and outcome; `interrupted` if the test was
+/// ended early. With `fail_on_latency`, latency can fail the test.
 #[must_use]
 pub fn judge(
     results: &Results,
@@ -61,7 +61,7 @@ fn outcome(checks: &[Check], interrupted: bool) -> Outcome {
 }
 
 impl Check {
-    /// A check that was made.
+    /// A check with a result.
     fn made(
         name: CheckName,
         verdict: Verdict,
@@ -76,14 +76,14 @@ impl Check {
         }
     }
 
-    /// A check that could not be made, or that nobody has asked for, and `why`.
+    /// A check that could not be made, or was not requested, and `why`.
     fn skipped(name: CheckName, why: impl Into<String>) -> Check {
         Check::made(name, Verdict::Skipped, why, "")
     }
 }
 
 impl Verdict {
-    /// Passed when `kept`.
+    /// Passed if `kept`.
     fn of(kept: bool) -> Verdict {
         if kept { Verdict::Passed } else { Verdict::Failed }
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_is_only_told_unless_it_is_to_count() {
+    fn latency_is_a_warning_unless_it_counts() {
         let mut results = sample();
         results.latency.all.p99_ms = 21.0;
         let latency = |fail| {

@@ -1,12 +1,12 @@
-//! Whether everybody was served: connections, errors, and who counted them.
+//! Whether all clients were served: connections, errors, and the counts of all three sources.
 
 use super::super::protocol::Protocol;
 use super::super::results::{Check, CheckName, Count, Counts, ErrorCount, Results, Verdict};
 
-/// Kinds of errors that are told in one line.
+/// Kinds of errors that one line shows.
 const TOLD: usize = 3;
 
-/// All connections that were asked for are held at the end. None at all proves nothing.
+/// All requested connections must be held at the end. A test without any proves nothing.
 pub(super) fn connections(results: &Results) -> Check {
     let (held, asked) = (results.held, results.test.connections);
     Check::made(
@@ -17,8 +17,8 @@ pub(super) fn connections(results: &Results) -> Check {
     )
 }
 
-/// Nothing went wrong, and every message was answered. What a failover costs on purpose is not
-/// among the errors: its node's connections, and the messages that were lost with them.
+/// There must be no errors, and every message must be answered. What a failover costs on purpose
+/// does not count: its node's connections, and the messages lost with them.
 pub(super) fn errors(results: &Results) -> Check {
     let (due, unanswered) = (results.messages.due, results.messages.unanswered);
     let mute = (unanswered > 0).then(|| format!("{unanswered} of {due} pings not answered"));
@@ -32,8 +32,8 @@ pub(super) fn errors(results: &Results) -> Check {
     Check::made(CheckName::Errors, Verdict::of(kept), measured, "none")
 }
 
-/// All who count the same thing have counted the same. Over TCP to a cluster those are generator,
-/// balancer and kernel; else a connection is not one at a node too, and only both ends of it are
+/// All counts of the same thing must be equal. Over TCP to a cluster those are generator, balancer
+/// and kernel; otherwise a client's connection is not one at a node too, and only its two ends are
 /// compared.
 pub(super) fn counts(results: &Results) -> Check {
     let (asked, counts) = (&results.test, &results.counts);
@@ -50,8 +50,7 @@ pub(super) fn counts(results: &Results) -> Check {
 
 // Private
 
-/// The kinds of errors there were, and how many there were of each: `2 refused`, `3: 2 refused, 1
-/// reset`.
+/// The kinds of errors, and the number of each: `2 refused`, `3: 2 refused, 1 reset`.
 fn kinds(errors: &[ErrorCount]) -> Option<String> {
     let errors = errors.iter().filter(|error| error.count > 0);
     let total = errors
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_by_kind() {
+    fn errors_are_listed_by_kind() {
         let mut results = sample();
         assert_eq!(
             (errors(&results).verdict, errors(&results).measured.as_str()),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_agree_or_do_not_or_mean_different_things() {
+    fn counts_agree_or_differ_or_mean_different_things() {
         let mut results = sample();
         assert_eq!(
             counts(&results).measured,
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_connection_is_not_one_at_a_node_only_its_ends_are_compared() {
+    fn connections_that_end_at_the_balancer_are_compared_at_their_two_ends() {
         let mut results = sample();
         results.test.protocol = Protocol::Http;
         let ends = "generator 100000, kernel at the target 100000";

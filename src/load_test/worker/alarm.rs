@@ -1,5 +1,5 @@
-//! A clock that wakes a poller to the microsecond: its own time-outs are whole milliseconds, which
-//! is more than an answer takes.
+//! A timer that wakes a poller to the microsecond: the poller's own timeouts are whole
+//! milliseconds, which is longer than an answer takes.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -11,16 +11,16 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 use super::token::About;
 
-/// An alarm.
+/// A timer of a poller.
 #[derive(Debug)]
 pub(super) struct Alarm {
     timer: TimerFd,
-    /// When it goes off, in microseconds since the test began; `None` when it does not.
+    /// When it expires, in microseconds since the test began; `None` if it is not set.
     at: Option<u64>,
 }
 
 impl Alarm {
-    /// One that wakes whoever waits in the poller of `registry`.
+    /// A timer that wakes the poller of `registry`.
     pub(super) fn new(registry: &Registry) -> io::Result<Alarm> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
@@ -29,7 +29,8 @@ impl Alarm {
         Ok(Alarm { timer, at: None })
     }
 
-    /// Goes off at `at`, as `now` it is earlier. One that is set for then already is left alone.
+    /// Sets it to expire at `at`; `now` is before that. A timer that is set to `at` already is left
+    /// alone.
     pub(super) fn set(&mut self, at: Option<u64>, now: u64) -> io::Result<()> {
         if self.at == at {
             return Ok(());
@@ -38,13 +39,13 @@ impl Alarm {
         let Some(at) = at else {
             return Ok(self.timer.unset()?);
         };
-        // No time at all would stop it.
+        // A duration of zero would stop it.
         let ahead = Duration::from_micros(at.saturating_sub(now).max(1));
         let once = Expiration::OneShot(ahead.into());
         Ok(self.timer.set(once, TimerSetTimeFlags::empty())?)
     }
 
-    /// It went off.
+    /// Records that it has expired.
     pub(super) fn went_off(&mut self) {
         self.at = None;
     }

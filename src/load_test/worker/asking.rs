@@ -1,11 +1,11 @@
-//! Messages: each client asks when its turn has come, one question at a time. A question that is
-//! not answered makes the next ones late, and their lateness counts.
+//! Messages: each client sends a request when its turn has come, one at a time. A request without
+//! an answer makes the next ones late, and their lateness counts.
 
 use super::client::{Phase, Seat, Story};
 use super::{NodeId, Worker};
 
 impl Worker {
-    /// Asks for all whose turn has come.
+    /// Sends for all clients whose turn has come.
     pub(super) fn ask_who_is_due(&mut self) {
         while let Some((seat, due)) = self.next_turn()
             && due <= self.now
@@ -19,13 +19,13 @@ impl Worker {
         }
     }
 
-    /// When the next message is due; `None` for never.
+    /// When the next message is due; `None` if never.
     pub(super) fn next_message(&self) -> Option<u64> {
         self.next_turn().map(|(_, due)| due)
     }
 
-    /// Asks what the client in `seat` owes, if it can: it may have been without a connection, or
-    /// without an answer.
+    /// Sends the overdue message of the client in `seat`, if possible: the client may have been
+    /// without a connection, or waiting for an answer.
     pub(super) fn catch_up(&mut self, seat: u32) {
         let until = self.counting.map_or(u64::MAX, |(_, until)| until);
         let place = &mut self.seats[seat as usize];
@@ -55,7 +55,7 @@ impl Worker {
         self.speak(seat);
     }
 
-    /// The question of the client in `seat` is answered.
+    /// Handles the answer to the request of the client in `seat`.
     pub(super) fn answered(&mut self, seat: u32, refused: bool) {
         let place = &mut self.seats[seat as usize];
         let Phase::Held { asked, .. } = &mut place.phase else {
@@ -78,8 +78,8 @@ impl Worker {
         self.catch_up(seat);
     }
 
-    /// A message that was due then is not answered, and will not be: with `story`, for which its
-    /// node may be to blame.
+    /// Counts a message that was due at `due` and will not be answered. `story` decides whether the
+    /// failure of its node explains that.
     pub(super) fn unanswered(&mut self, node: NodeId, due: u64, story: Story) {
         if !self.counts(due) {
             return;
@@ -95,8 +95,8 @@ impl Worker {
 
     // Private
 
-    /// Whether the message that is due at `due` is all that the client in `seat` owes, and it can
-    /// be asked.
+    /// Whether the message due at `due` is the only one overdue for the client in `seat`, and can
+    /// be sent.
     fn owes_only(&self, seat: u32, due: u64) -> bool {
         let Seat { phase, turn, .. } = &self.seats[seat as usize];
         let is_free = matches!(phase, Phase::Held { asked: None, .. });

@@ -1,4 +1,4 @@
-//! One client: who it is over all its connections.
+//! The state of one client over all its connections.
 //!
 //! ```text
 //!            begin             welcome
@@ -16,24 +16,24 @@ use crate::load_test::names::NodeId;
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) phase: Phase,
-    /// What it keeps while it has no connection.
+    /// What it keeps from one connection to the next.
     pub(super) keepsake: Keepsake,
     /// The turn of its next message; `None` before it was served for the first time.
     pub(super) turn: Option<u64>,
     /// Connections in a row that were not made, or lost before anything was answered over them.
     pub(super) failures: u8,
-    /// What else is to be known when it is served again.
+    /// What its next welcome counts for.
     pub(super) story: Story,
-    /// The node that has served it last.
+    /// The node that served it last.
     pub(super) node: NodeId,
 }
 
-/// What a client is at.
+/// The phase of a client.
 #[derive(Debug)]
 pub(super) enum Phase {
     /// It has no connection.
     Waiting,
-    /// It has one, and is not served yet.
+    /// It has a connection, and is not served yet.
     Opening {
         line: Box<Line>,
         /// When it began, in microseconds since the test began.
@@ -42,7 +42,7 @@ pub(super) enum Phase {
     /// It is served.
     Held {
         line: Box<Line>,
-        /// When the message was due that is not answered yet.
+        /// When the message was due that is not answered yet, if there is one.
         asked: Option<u64>,
     },
 }
@@ -50,26 +50,26 @@ pub(super) enum Phase {
 /// Why a client's next connection matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Story {
-    /// It does not.
+    /// It does not matter.
     Plain,
-    /// Its node fails, or has failed.
+    /// Its node is failing, or has failed.
     Failing {
         /// Whether it has lost its connection.
         cut: bool,
     },
-    /// It has given its connection up, to see whether it comes back to this node.
+    /// It has closed its connection, to check whether it returns to this node.
     ComingBack(NodeId),
-    /// Its node has failed, and another one serves it. A balancer that computes where clients
-    /// belong will send it home again when its node is back.
+    /// Its node has failed, and another one serves it. A balancer that computes a client's node
+    /// will send it back when its node is up again.
     Away,
 }
 
-/// A connection and what is said on it.
+/// A connection and its conversation.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) stream: TcpStream,
     pub(super) talk: Conversation,
-    /// Whether the kernel tells when it takes more.
+    /// Whether the poller reports when it is writable.
     pub(super) told_when_writable: bool,
     pub(super) errand: Option<Box<Errand>>,
 }

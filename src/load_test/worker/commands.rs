@@ -1,17 +1,17 @@
-//! What the director tells.
+//! Executes the director's commands.
 
 use super::client::{Phase, Story};
 use super::{NodeId, Worker};
 use crate::load_test::command::{Command, Reading};
 
 impl Worker {
-    /// Reads the post.
+    /// Executes the commands in the inbox.
     pub(super) fn obey(&mut self) {
         for command in self.desk.take() {
-            // A director that has gone misses no answer.
+            // A director that has gone needs no answer.
             match command {
-                // What was answered before it knew of the hold is not counted, so nothing of that
-                // time is.
+                // Messages answered before this worker knew of the hold were not counted, so none
+                // of that time are.
                 Command::Hold(from) => self.counting = Some((from.max(self.now), u64::MAX)),
                 Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
                 Command::Enough => self.has_enough = true,
@@ -60,11 +60,11 @@ impl Worker {
         self.homeless
     }
 
-    /// Takes clients from all over, and so from all nodes.
+    /// Selects clients evenly, and so of all nodes.
     fn sample(&mut self, clients: u32) {
         let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
         let step = (seats / clients.max(1)).max(1) as usize;
-        // Those that wait for an answer just now are passed over, for their neighbours.
+        // A client that waits for an answer is skipped in favour of its neighbour.
         let all = (0..step).flat_map(|first| (0..seats).skip(first).step_by(step));
         let mut left = clients;
         for seat in all {

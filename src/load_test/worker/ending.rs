@@ -1,13 +1,13 @@
-//! Connections that end: lost, given up, or closed at the end of the test.
+//! Connections that end: lost, closed to reconnect, or closed at the end of the test.
 
 use super::client::{Phase, Seat, Story};
 use super::{Trouble, Worker};
 
 impl Worker {
-    /// The connection of the client in `seat` is of no use any more.
+    /// Ends the connection of the client in `seat` because of an error.
     pub(super) fn lose(&mut self, seat: u32, trouble: &Trouble) {
         match std::mem::replace(&mut self.seats[seat as usize].phase, Phase::Waiting) {
-            // What it is armed for is the end of its pause.
+            // Its timer is for the end of the pause.
             Phase::Waiting => {}
             Phase::Opening { line, .. } => {
                 self.timers.disarm(seat);
@@ -31,7 +31,7 @@ impl Worker {
         }
     }
 
-    /// An attempt to make a connection has failed.
+    /// Counts a failed attempt to connect.
     pub(super) fn attempt_failed(&mut self, seat: u32, trouble: &Trouble) {
         self.opening -= 1;
         if let Story::Failing { .. } = self.seats[seat as usize].story {
@@ -45,8 +45,8 @@ impl Worker {
         self.pause(seat);
     }
 
-    /// The client in `seat` gives up its connection, to see whether it comes back to the same node;
-    /// whether it does: one that waits for an answer keeps it.
+    /// Closes the connection of the client in `seat`, to check whether it returns to the same node.
+    /// Returns whether it did so: a client that waits for an answer keeps its connection.
     pub(super) fn give_up(&mut self, seat: u32) -> bool {
         let Seat {
             phase,
@@ -64,7 +64,7 @@ impl Worker {
         *keepsake = line.talk.keepsake();
         *phase = Phase::Waiting;
         let (node, was) = (*node, std::mem::replace(story, Story::ComingBack(*node)));
-        // Its node was to fail, and has not lost it.
+        // Its node was to fail, but the connection was not lost.
         self.homeless -= u32::from(matches!(was, Story::Failing { .. }));
         *self.held_by(node) -= 1;
         self.sampling += 1;
@@ -72,7 +72,7 @@ impl Worker {
         true
     }
 
-    /// Closes everything.
+    /// Closes all connections.
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.now = self.common.now();
@@ -84,7 +84,8 @@ impl Worker {
 
     // Private
 
-    /// A client was served, and is not any more: whose fault is that, and when does it come back?
+    /// Handles that a served client lost its connection: counts the cause, and schedules the
+    /// reconnect.
     fn lament(&mut self, seat: u32, story: Story, trouble: &Trouble) {
         if let Story::Failing { cut: false } = story {
             self.seats[seat as usize].story = Story::Failing { cut: true };
@@ -94,15 +95,15 @@ impl Worker {
             return;
         }
         self.tally.errors.add(trouble, self.address(seat), self.now);
-        // Also where nobody is homeless: those may all be another worker's.
+        // Even if `homeless` is 0: the clients may all belong to another worker.
         if self.node_fails {
             self.tally.failover.bystanders += 1;
         }
-        // A target that serves everybody and then closes is not to be overrun.
+        // A target that serves clients and then closes must not be flooded.
         self.pause(seat);
     }
 
-    /// What a client leaves open: messages that were due, and its return.
+    /// Counts a client's open ends: messages that were due, and its return.
     fn settle(&mut self, seat: u32) {
         let address = self.address(seat);
         let Seat {

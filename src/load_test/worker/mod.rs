@@ -1,4 +1,4 @@
-//! A worker: one thread with its share of the clients, which waits for all of them at once.
+//! A worker: one thread that serves its share of the clients with one poller.
 
 mod alarm;
 mod asking;
@@ -35,9 +35,9 @@ use alarm::Alarm;
 use client::{Phase, Seat};
 pub(super) use token::About;
 
-/// Room for what one read brings.
+/// Buffer for one read.
 const BUFFER: usize = 64 * 1024;
-/// Events taken at once.
+/// The most events of one poll.
 const EVENTS: usize = 512;
 
 /// What all workers of a test have in common.
@@ -54,8 +54,8 @@ pub(super) struct Common {
     pub(super) messages_per_second: f64,
     /// In microseconds.
     pub(super) patience: u64,
-    /// Whether the balancer remembers where each client was. One that computes it sends home whom
-    /// it has served elsewhere for a while.
+    /// Whether the balancer remembers each client's node. A balancer that computes it sends clients
+    /// back that another node has served for a while.
     pub(super) is_remembered: bool,
 }
 
@@ -67,24 +67,24 @@ pub(super) struct Worker {
     poll: Poll,
     alarm: Alarm,
     seats: Vec<Seat>,
-    /// Deadlines of what clients are at, in milliseconds.
+    /// Timers of the clients' phases, in milliseconds.
     timers: Wheel,
-    /// The first seat that has never had a connection.
+    /// The first seat that never had a connection.
     fresh: u32,
-    /// Seats that had one and want another at once.
+    /// Seats that had one and need another at once.
     again: VecDeque<u32>,
     /// Connections that are being made.
     opening: u32,
     pace: Pace,
     carousel: Carousel,
-    /// When due messages count: from, and before.
+    /// The time in which due messages count: begin and end.
     counting: Option<(u64, u64)>,
-    /// Questions that are not answered yet.
+    /// Requests that are not answered yet.
     asking: u32,
-    /// Whether a node is made to fail, and its clients are watched.
+    /// Whether a node is failing, and its clients are followed.
     node_fails: bool,
-    /// Clients whose story is not over: of a node that fails, of them those that were cut, those
-    /// that come back.
+    /// Clients whose story is not over: those of a failing node, how many of them were cut, and
+    /// those that reconnect.
     homeless: u32,
     cut: u32,
     sampling: u32,
@@ -96,13 +96,13 @@ pub(super) struct Worker {
     now: u64,
     buffer: Box<[u8]>,
     heard: Vec<Heard>,
-    /// It begins no more connections.
+    /// Whether it begins no more connections.
     has_enough: bool,
     ended: bool,
 }
 
 impl Common {
-    /// What `order` says to all.
+    /// The common part of `order`.
     pub(super) fn of(order: &Order) -> Common {
         Common {
             began: Instant::now(),
@@ -133,10 +133,11 @@ impl Common {
 }
 
 impl Worker {
-    /// A worker with its share of the clients, none of whom is connected.
+    /// A worker with its share of the clients, none of which is connected.
     ///
     /// # Errors
-    /// When the kernel has no timer.
+    ///
+    /// If the kernel has no timer.
     pub(super) fn new(
         number: u16,
         poll: Poll,
@@ -185,16 +186,17 @@ impl Worker {
         })
     }
 
-    /// Works until it is told to end.
+    /// Runs until the command to end.
     ///
     /// # Errors
-    /// When it cannot wait for events.
+    ///
+    /// If it cannot poll for events.
     pub(super) fn run(mut self) -> io::Result<Tally> {
         let mut events = Events::with_capacity(EVENTS);
         let mut expired = Vec::new();
         while !self.ended {
-            // Connections are begun between two batches of events, so that none of a batch is about
-            // a former one of its seat.
+            // Connections begin between two batches of events, so that no event of a batch is about
+            // a former connection of its seat.
             self.open_more();
             self.ask_who_is_due();
             self.set_alarm()?;
@@ -225,7 +227,7 @@ impl Worker {
         }
     }
 
-    /// How long nothing has to be done unless something happens, or the alarm goes off.
+    /// How long the worker may wait for events, apart from the alarm.
     fn patience(&self) -> Option<Duration> {
         if self.opens_more() {
             return Some(Duration::ZERO);
@@ -236,12 +238,12 @@ impl Worker {
 
     fn set_alarm(&mut self) -> io::Result<()> {
         let next = [self.next_message(), self.next_opening()];
-        // Not from when this turn began: what it took would be late.
+        // Not from the start of this turn: the time that it took would make the alarm late.
         self.alarm
             .set(next.into_iter().flatten().min(), self.common.now())
     }
 
-    /// A client's time is up, for what it is at.
+    /// Handles the expired timer of a client's phase.
     fn overdue(&mut self, seat: u32) {
         let trouble = |kind, what| Some(Trouble::new(kind, what));
         let trouble = match &mut self.seats[seat as usize].phase {
@@ -266,7 +268,7 @@ impl Worker {
         }
     }
 
-    /// The deadline of what a client begins now.
+    /// Starts the timer for what a client begins now.
     fn arm(&mut self, seat: u32) {
         self.timers
             .arm(seat, self.now.saturating_add(self.common.patience) / 1_000);
@@ -277,7 +279,7 @@ impl Worker {
         seat * u32::from(self.common.workers) + u32::from(self.number)
     }
 
-    /// Where the client in `seat` connects from.
+    /// The source address of the client in `seat`.
     fn address(&self, seat: u32) -> Option<IpAddr> {
         self.common.sources.of(self.client(seat))
     }

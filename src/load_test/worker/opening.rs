@@ -1,4 +1,4 @@
-//! Making connections: as many at a time as a window holds, as many a second as a rate allows.
+//! Makes connections: as many at a time as a window allows, and per second as a rate allows.
 
 use std::io;
 
@@ -11,17 +11,17 @@ use super::{Trouble, Worker};
 use crate::load_test::conversation::Conversation;
 use crate::platform;
 
-/// Connections that a worker makes at the same time: enough to keep a target busy, and fewer than
-/// fill an accept queue.
+/// The most connections that a worker makes at the same time: enough to keep a target busy, and
+/// fewer than fill an accept queue.
 const WINDOW: u32 = 128;
-/// The first pause of a client after an attempt that failed, in milliseconds; it doubles up to the
+/// The first pause of a client after a failed attempt, in milliseconds; it doubles up to the
 /// longest.
 const RETRY_AFTER_MS: u64 = 100;
 const DOUBLINGS: u8 = 5;
 
 impl Worker {
-    /// Begins as many connections as may be, but not more than a window of them: where all fail at
-    /// once, there would be no end to it for long, and nobody else would have a turn.
+    /// Begins as many connections as possible, but at most one window: where all fail at once, this
+    /// would not end for long, and other clients would not get a turn.
     pub(super) fn open_more(&mut self) {
         for _ in 0..WINDOW {
             if !self.opens_more() {
@@ -37,19 +37,19 @@ impl Worker {
         }
     }
 
-    /// Whether a connection could be begun at once.
+    /// Whether a connection could begin at once.
     pub(super) fn opens_more(&self) -> bool {
         self.has_room() && (!self.again.is_empty() || self.may_begin())
     }
 
-    /// When the next client may begin that has never had a connection; `None` when that does not
-    /// depend on time.
+    /// When the next client that never had a connection may begin; `None` if that does not depend
+    /// on time.
     pub(super) fn next_opening(&self) -> Option<u64> {
         let waits = self.has_room() && self.has_fresh();
         waits.then(|| self.turn_of(self.fresh)).flatten()
     }
 
-    /// The client in `seat` is to try again after a while, a longer one each time.
+    /// Schedules a retry of the client in `seat`, each time after a longer pause.
     pub(super) fn pause(&mut self, seat: u32) {
         let failures = &mut self.seats[seat as usize].failures;
         let pause = RETRY_AFTER_MS << (*failures).min(DOUBLINGS);
@@ -71,7 +71,7 @@ impl Worker {
         self.has_fresh() && self.turn_of(self.fresh).is_none_or(|turn| turn <= self.now)
     }
 
-    /// When a seat may have its first connection, by the rate; `None` for any time.
+    /// When a seat may begin its first connection, by the rate; `None` for any time.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -87,7 +87,7 @@ impl Worker {
         let since = self.common.now();
         let keepsake = std::mem::take(&mut self.seats[seat as usize].keepsake);
         let talk = Conversation::new(&self.common.site, keepsake);
-        // What is said first also says that the target's answer has come: that saves a packet.
+        // The first message also acknowledges the target's SYN-ACK, which saves a packet.
         match platform::connect::begin(self.common.target, self.address(seat), true) {
             Ok(stream) => {
                 let line = Line {
@@ -108,10 +108,10 @@ impl Worker {
         }
     }
 
-    /// Says hello without waiting to be connected: on this host that is so by now.
+    /// Sends the first message without waiting for the connection: on this host it is made by now.
     fn greet(&mut self, seat: u32) {
         let registered = self.seats[seat as usize].phase.line_mut().map_or(Ok(()), |line| {
-            // An error is told once, and it is the one that says why nobody is there.
+            // The kernel reports an error once, and this is the one with the reason.
             let interest = if line.flush()? {
                 Interest::READABLE
             } else {
@@ -129,10 +129,11 @@ impl Worker {
 }
 
 impl Line {
-    /// Writes what is to be written; whether that was all.
+    /// Writes the unsent bytes. Returns whether all were written.
     ///
     /// # Errors
-    /// When the connection is broken, or not made.
+    ///
+    /// If the connection is broken, or was not made.
     pub(super) fn flush(&mut self) -> io::Result<bool> {
         use std::io::Write;
 

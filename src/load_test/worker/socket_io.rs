@@ -1,4 +1,4 @@
-//! What is read, and what follows from it.
+//! Reads and writes the sockets, and handles what was received.
 
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -14,13 +14,13 @@ use crate::load_test::names::NodeId;
 use crate::platform;
 
 impl Worker {
-    /// Something happened on a client's connection.
+    /// Handles an event of a client's connection.
     pub(super) fn line_has_news(&mut self, seat: u32, event: &Event) {
-        // Taken out, as what is heard concerns everything else.
+        // Taken out of `self`, because handling it needs all of `self`.
         let mut heard = std::mem::take(&mut self.heard);
         let result = match self.seats[seat as usize].phase.line_mut() {
             Some(line) => line.attend(event, &mut self.buffer, &mut heard),
-            // The news of a connection that was given up in the meantime.
+            // An event of a connection that was closed in the meantime.
             None => Ok(()),
         };
         for what in heard.drain(..) {
@@ -36,7 +36,7 @@ impl Worker {
         }
     }
 
-    /// Something happened on the connection that a client's message goes by.
+    /// Handles an event of an errand's connection.
     pub(super) fn errand_has_news(&mut self, seat: u32, event: &Event) {
         let Some(line) = self.seats[seat as usize].phase.line_mut() else {
             return;
@@ -51,7 +51,7 @@ impl Worker {
         }
     }
 
-    /// Writes what a client has to say.
+    /// Writes a client's unsent bytes.
     pub(super) fn speak(&mut self, seat: u32) {
         let (target, source) = (self.common.target, self.address(seat));
         let Some(line) = self.seats[seat as usize].phase.line_mut() else {
@@ -68,8 +68,7 @@ impl Worker {
             if line.errand.is_none()
                 && let Some(text) = line.talk.errand()
             {
-                // Not eager: it is written when it is connected, and the target is not to wait for
-                // that.
+                // Not eager: it is written once connected, and the target must not wait for that.
                 let stream = platform::connect::begin(target, source, false)?;
                 line.errand = Some(Errand::begun(stream, text, seat, self.poll.registry())?);
             }
@@ -80,7 +79,7 @@ impl Worker {
         }
     }
 
-    /// How many connections the node has.
+    /// The number of connections to the node.
     pub(super) fn held_by(&mut self, node: NodeId) -> &mut u32 {
         let place = usize::from(node);
         if self.held.len() <= place {
@@ -91,7 +90,7 @@ impl Worker {
 
     // Private
 
-    /// The client in `seat` is served, by `node`.
+    /// The client in `seat` is served by `node`.
     fn welcome(&mut self, seat: u32, node: &str) {
         let node = self.common.names.id(node);
         let address = self.address(seat);
@@ -103,7 +102,7 @@ impl Worker {
                 return;
             }
         };
-        // From now on, what is said is short, and waits for nothing.
+        // From now on messages are short and must not wait for more data.
         let _fails_on_dead_ones = line.stream.set_nodelay(true);
         place.phase = Phase::Held { line, asked: None };
         place.node = node;
@@ -138,7 +137,7 @@ impl Worker {
 }
 
 impl Line {
-    /// Writes and reads as far as it goes.
+    /// Writes and reads as much as possible.
     fn attend(&mut self, event: &Event, buffer: &mut [u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         if event.is_error()
             && let Some(error) = self.stream.take_error()?
@@ -159,7 +158,7 @@ impl Line {
         Ok(())
     }
 
-    /// Asks the kernel to tell when it takes more.
+    /// Asks the poller to report when the connection is writable.
     fn ask_when_writable(&mut self, seat: u32, registry: &Registry) -> io::Result<()> {
         if self.told_when_writable {
             return Ok(());
@@ -187,7 +186,7 @@ impl Errand {
         }))
     }
 
-    /// Writes and reads as far as it goes; breaks when it is done.
+    /// Writes and reads as much as possible; breaks when the answer is complete.
     fn attend(
         &mut self,
         event: &Event,
@@ -225,8 +224,8 @@ impl Errand {
 
 // Private
 
-/// Reads all that is there, to the end if it is `closed`, as long as `hear` wants more. Whether the
-/// end was reached.
+/// Reads everything available, to the end if the connection is `closed`, while `hear` wants more.
+/// Returns whether the end was reached.
 fn read(
     stream: &mut TcpStream,
     closed: bool,
@@ -238,7 +237,7 @@ fn read(
             Ok(0) => return Ok(true),
             Ok(read) => {
                 let more = hear(&buffer[..read])?;
-                // Less than there was room for: there is no more now, unless the end.
+                // Less than the buffer holds: there is no more now, except the end.
                 if !more || (read < buffer.len() && !closed) {
                     return Ok(false);
                 }
@@ -250,7 +249,7 @@ fn read(
     }
 }
 
-/// Whether a write only has to wait, for room or to be connected.
+/// Whether a write only has to wait, for buffer space or for the connection.
 fn waits(error: &io::Error) -> bool {
     matches!(
         error.kind(),

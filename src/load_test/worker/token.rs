@@ -1,17 +1,17 @@
-//! What an event is about, as the number that the kernel keeps for us.
+//! The source of an event, encoded as the number that the poller keeps.
 
 use mio::Token;
 
-/// What an event is about.
+/// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     /// The connection of the client in a seat.
     Line(u32),
-    /// The connection that its message goes by.
+    /// The connection of the client's errand.
     Errand(u32),
     /// The inbox.
     Inbox,
-    /// The clock: something is due.
+    /// The alarm: something is due.
     Alarm,
 }
 

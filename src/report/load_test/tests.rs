@@ -276,11 +276,11 @@ fn a_cluster_with_others_on_it_is_judged_with_them() {
     Counts: PASSED (generator 100000, kernel at the target 100000)
     Latency Variance: PASSED (8.1%, good, target: <10%)
     Latency: PASSED (p99 5.6 ms, target: <20ms)
-    Failover Time: FAILED (was not tried, target: <5 seconds)
+    Failover Time: FAILED (not tried, target: <5 seconds)
     Sticky Sessions: WORKING (1000 of 1000)
 
     Load test failed:
-      ✗ Failover Time: was not tried, target: <5 seconds
+      ✗ Failover Time: not tried, target: <5 seconds
     ");
 }
 
@@ -296,7 +296,7 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
 
     Total Connections: 10 / 10 (100%)
     Latency Range: 5.6 ms - 5.6 ms (p99)
-    Variance: not judged (one node has all there is)
+    Variance: not judged (only one node has served)
 
     Course:
       ramp: 10 connections in 0.1 s (100 per second), handshake p50 0.38 ms, p99 5.6 ms
@@ -319,12 +319,12 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
 
     Connections Held: PASSED (10 of 10 at the end)
     Errors: PASSED (none)
-    Connection Distribution: not judged (one node has all there is)
+    Connection Distribution: not judged (only one node has served)
     Counts: not judged (they count different things)
     Latency Variance: not judged (there are no two nodes to compare)
     Latency: PASSED (p99 5.6 ms, target: <20ms)
     Failover Time: not tested (--failover NODE)
-    Sticky Sessions: not tested (nobody was to come back)
+    Sticky Sessions: not tested (no clients were selected to reconnect)
 
     Load test completed!
     ");

@@ -211,7 +211,7 @@ fn what_it_does_not_serve_is_refused_with_the_reason() {
         let is_error = answer.contains(r#""error":{"code":-3"#);
         assert_eq!(
             is_error,
-            status != 200 && !answer.contains("nothing is at"),
+            status != 200 && !answer.contains("no such path"),
             "{shown}\n{answer}"
         );
     }

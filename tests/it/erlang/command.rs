@@ -132,10 +132,10 @@ fn a_call_that_fails_says_how() {
     assert_eq!((late.code, late.stdout.as_str()), (1, ""));
     assert!(
         late.stderr
-            .starts_with(&format!("error: `timer:sleep` on `{NAME}` was not over after "))
+            .starts_with(&format!("error: `timer:sleep` on `{NAME}` did not end within "))
             && late
                 .stderr
-                .ends_with(" s, and has been ended\nhint: a longer `--timeout` waits for it\n"),
+                .ends_with(" s; the call was killed\nhint: a longer `--timeout` waits for it\n"),
         "{}",
         late.stderr
     );
@@ -154,7 +154,7 @@ fn a_node_that_epmd_knows_needs_only_its_name() {
     );
     let unknown = run(&node, &["erlang", "nobody@localhost", "memory"]);
     assert!(
-        unknown.stderr.contains("knows no node `nobody`\nhint: "),
+        unknown.stderr.contains("does not know a node `nobody`\nhint: "),
         "{}",
         unknown.stderr
     );

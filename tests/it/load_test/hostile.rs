@@ -21,7 +21,7 @@ fn a_target_that_refuses_is_named_with_the_reason() {
     let ended = at(address, "10 1").ends();
     let refusal = ended.refusal();
     assert!(
-        refusal.contains(&format!("{address} is no MCP server over tcp: ")),
+        refusal.contains(&format!("{address} is not an MCP server over tcp: ")),
         "{refusal}"
     );
     assert!(refusal.to_lowercase().contains("connection refused"), "{refusal}");
@@ -45,8 +45,8 @@ fn a_target_that_answers_garbage_is_none() {
             Mood::Says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
             "HTTP/1.1 400 Bad Request",
         ),
-        (Mood::Noise, "no MCP: `....`"),
-        (Mood::Endless, "no line in 1 MiB"),
+        (Mood::Noise, "not MCP: `....`"),
+        (Mood::Endless, "no end of a line within 1 MiB"),
         (Mood::Closes, "closed"),
         (Mood::Says(b"{}\n"), "{}"),
         (
@@ -103,7 +103,7 @@ fn a_target_that_fails_in_mid_ramp_is_told_by_kind() {
         (Mood::ServesOnce, "closed", "closed"),
         (Mood::Silent, "answer_timeout", "`initialize` not answered"),
         (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
-        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Endless, "garbage", "no end of a line within 1 MiB"),
         (Mood::Refuses, "refused", "refused"),
     ];
     each(&turns, |then| {
@@ -118,8 +118,8 @@ fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
         (Mood::Closes, "closed", "closed"),
         (Mood::Silent, "answer_timeout", "not answered"),
         (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
-        (Mood::Noise, "garbage", "no MCP: `....`"),
-        (Mood::Endless, "garbage", "no line in 1 MiB"),
+        (Mood::Noise, "garbage", "not MCP: `....`"),
+        (Mood::Endless, "garbage", "no end of a line within 1 MiB"),
         (Mood::Refuses, "refused", "refused"),
     ];
     each(&turns, |then| {

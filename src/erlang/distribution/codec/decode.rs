@@ -1,26 +1,27 @@
-//! Reading.
+//! Decoding.
 
 use num_bigint::{BigInt, Sign};
 
 use super::super::term::{Atom, Bits, Export, Fun, Pid, Port, Reference, Term};
 use super::{MAX_DEPTH, MAX_INTEGER, MAX_TERMS, tag};
 
-/// The least that a fun has between its tag and its module: size, arity, checksum, index, count of what it holds.
+/// The least size of a fun between its tag and its module: size, arity, checksum, index, number of
+/// free variables.
 const FUN_HEAD: usize = 4 + 1 + 16 + 4 + 4;
 
 /// The most numbers of a reference.
 const MAX_REFERENCE: u16 = 5;
 
-/// Bytes that are no term.
+/// The bytes are not a valid term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// They end within a term.
     #[error("a term ends too early")]
     Short,
-    /// They do not begin as a term does.
+    /// They do not begin with the version byte.
     #[error("a term begins with byte {0} instead of 131")]
     Version(u8),
-    /// No term begins like that.
+    /// The tag is unknown.
     #[error("no term has the tag {0}")]
     Tag(u8),
     /// It is compressed.
@@ -35,10 +36,10 @@ pub enum DecodeError {
     /// It has an integer that is too long.
     #[error("an integer of more than {MAX_INTEGER} bytes")]
     Integer,
-    /// It has an atom that is too long, or no text.
+    /// It has an atom that is too long, or not text.
     #[error("a broken atom")]
     Atom,
-    /// It has a number that is not finite, or not written as one.
+    /// It has a number that is not finite, or not written as a number.
     #[error("a broken float")]
     Float,
     /// It has a bit string whose last byte has no bits, or too many.
@@ -47,15 +48,16 @@ pub enum DecodeError {
     /// It has a reference of too many numbers.
     #[error("a broken reference")]
     Reference,
-    /// It has a function that is not as long as it says, or of an impossible arity.
+    /// It has a function whose size is wrong, or whose arity is impossible.
     #[error("a broken fun")]
     Fun,
 }
 
-/// Reads one term, with its version byte; also what follows it.
+/// Decodes one term, with its version byte. Returns the bytes after it, too.
 ///
 /// # Errors
-/// When there is none, or it is beyond a limit.
+///
+/// If there is no valid term, or it exceeds a limit.
 pub fn decode(bytes: &[u8]) -> Result<(Term, &[u8]), DecodeError> {
     let mut reader = Reader {
         rest: bytes,
@@ -73,12 +75,12 @@ pub fn decode(bytes: &[u8]) -> Result<(Term, &[u8]), DecodeError> {
 
 struct Reader<'a> {
     rest: &'a [u8],
-    /// How many more there may be.
+    /// How many more terms are allowed.
     terms: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// A term of no more than so many levels.
+    /// A term with at most this many levels.
     fn term(&mut self, depth: usize) -> Result<Term, DecodeError> {
         let depth = depth.checked_sub(1).ok_or(DecodeError::TooDeep)?;
         self.terms = self.terms.checked_sub(1).ok_or(DecodeError::TooMany)?;
@@ -178,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     fn terms(&mut self, count: usize, depth: usize) -> Result<Vec<Term>, DecodeError> {
-        // Room is made as they are read, whatever their count says.
+        // Memory grows with what is decoded, not with the announced count.
         (0..count).map(|_| self.term(depth)).collect()
     }
 
@@ -230,7 +232,7 @@ impl<'a> Reader<'a> {
         Ok(Term::Reference(Box::new(Reference { node, creation, ids })))
     }
 
-    /// Its size counts itself and all that follows.
+    /// Its size includes itself and all that follows.
     fn fun(&mut self) -> Result<Term, DecodeError> {
         let size = self.rest.first_chunk().map(|size| u32::from_be_bytes(*size));
         let size = usize::try_from(size.ok_or(DecodeError::Short)?).map_err(|_| DecodeError::Fun)?;
@@ -290,7 +292,7 @@ fn finite(number: f64) -> Result<Term, DecodeError> {
     }
 }
 
-/// A list of these elements before this tail, which may be a list itself.
+/// A list of these elements in front of this tail, which may be a list itself.
 fn joined(mut items: Vec<Term>, tail: Term) -> Term {
     match tail {
         tail if items.is_empty() => tail,
@@ -321,9 +323,9 @@ mod tests {
         decode(&whole).map(|(term, _)| term)
     }
 
-    /// As `term_to_binary` of OTP 25 wrote them.
+    /// As written by `term_to_binary` of OTP 25.
     #[test]
-    fn what_a_node_wrote() {
+    fn terms_of_a_node_are_decoded() {
         let atom = |text| Term::Atom(Atom::new(text).unwrap());
         let cases: [(&[u8], Term); 9] = [
             (&[100, 0, 2, 111, 107], atom("ok")),
@@ -344,9 +346,9 @@ mod tests {
         }
     }
 
-    /// From before OTP 23.
+    /// As written before OTP 23.
     #[test]
-    fn what_old_nodes_write() {
+    fn terms_of_old_nodes_are_decoded() {
         let mut float = vec![tag::FLOAT];
         float.extend(b"1.50000000000000000000e+00\0\0\0\0\0");
         assert_eq!(read(&float), Ok(Term::Float(1.5)));
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_a_limit_is_refused_before_it_is_built() {
+    fn terms_beyond_a_limit_are_refused_before_they_are_built() {
         let lists = [108, 0, 0, 0, 1].repeat(MAX_DEPTH + 1);
         assert_eq!(read(&lists), Err(DecodeError::TooDeep));
         assert_eq!(read(&[105, 0xff, 0xff, 0xff, 0xff]), Err(DecodeError::Short));
@@ -393,7 +395,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(term in testing::term_with_funs()) {
+        fn encoded_terms_are_decoded(term in testing::term_with_funs()) {
             let mut bytes = Vec::new();
             encode(&term, &mut bytes);
             bytes.push(7);
@@ -401,12 +403,12 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_do_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_handled(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _whatever = read(&bytes);
         }
 
         #[test]
-        fn nothing_that_is_cut_is_a_term(term in testing::term_with_funs(), cut: prop::sample::Index) {
+        fn a_truncated_term_is_an_error(term in testing::term_with_funs(), cut: prop::sample::Index) {
             let mut bytes = Vec::new();
             encode(&term, &mut bytes);
             prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());

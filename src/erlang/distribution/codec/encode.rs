@@ -1,11 +1,11 @@
-//! Writing.
+//! Encoding.
 
 use num_bigint::Sign;
 
 use super::super::term::{Atom, Bits, Export, Fun, Pid, Port, Reference, Term};
 use super::tag;
 
-/// The largest number of a port that OTP 23 knows.
+/// The largest number of a port that OTP 23 supports.
 const OLD_PORT: u64 = (1 << 28) - 1;
 
 /// Appends a term, with its version byte.
@@ -92,7 +92,7 @@ fn all(items: &[Term], into: &mut Vec<u8>) {
     }
 }
 
-/// A count. Memory ends before it does.
+/// A count. Memory ends before the count overflows.
 fn length(length: usize) -> [u8; 4] {
     u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()
 }
@@ -133,7 +133,7 @@ fn atom(atom: &Atom, into: &mut Vec<u8>) {
     into.extend(text);
 }
 
-/// Short lists of bytes are written in short, as Erlang does.
+/// Short lists of bytes have a short encoding, as in Erlang.
 fn list(items: &[Term], into: &mut Vec<u8>) {
     let byte = |item: &Term| match item {
         Term::Integer(number) => u8::try_from(*number).ok(),

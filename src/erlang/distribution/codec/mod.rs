@@ -1,8 +1,9 @@
 //! The external term format: terms as bytes.
 //!
-//! Written is what OTP 23 and newer read; read is also what older ones wrote. Compressed terms are refused, as no node sends
-//! them in a message. Everything that is read is bounded: a frame by [`MAX_FRAME`](super::MAX_FRAME), its terms by
-//! [`MAX_TERMS`], their nesting by [`MAX_DEPTH`], an integer by [`MAX_INTEGER`].
+//! The encoder writes what OTP 23 and newer can read; the decoder reads what older ones wrote, too.
+//! Compressed terms are refused, because no node sends them in a message. All input is limited: a
+//! frame by [`MAX_FRAME`](super::MAX_FRAME), its terms by [`MAX_TERMS`], their nesting by
+//! [`MAX_DEPTH`], an integer by [`MAX_INTEGER`].
 //!
 //! Specification: <https://www.erlang.org/doc/apps/erts/erl_ext_dist.html>.
 
@@ -13,11 +14,11 @@ mod tag;
 pub use decode::{DecodeError, decode};
 pub use encode::encode;
 
-/// How deep terms may be nested: each level is a call on the stack, here and when they are dropped.
+/// The deepest nesting of terms: each level is a call on the stack, in the decoder and on drop.
 pub const MAX_DEPTH: usize = 256;
 
-/// The most terms in one: some 130 MB of memory.
+/// The most terms within one: about 130 MB of memory.
 pub const MAX_TERMS: usize = 4 * 1024 * 1024;
 
-/// The most bytes of an integer; printing takes time with the square of them.
+/// The most bytes of an integer; the time to print one grows with their square.
 pub const MAX_INTEGER: usize = 16 * 1024;

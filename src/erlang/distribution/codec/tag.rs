@@ -1,6 +1,6 @@
-//! The byte that each term begins with.
+//! The first byte of each term.
 
-/// Before a whole term.
+/// The byte before a whole term.
 pub(super) const VERSION: u8 = 131;
 
 pub(super) const NEW_FLOAT: u8 = 70;

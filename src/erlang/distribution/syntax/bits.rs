@@ -1,4 +1,4 @@
-//! Making a bit string of its segments.
+//! Builds a bit string from its segments.
 
 use num_bigint::{BigInt, Sign};
 
@@ -6,7 +6,7 @@ use num_bigint::{BigInt, Sign};
 #[derive(Default)]
 pub(super) struct BitWriter {
     pub(super) bytes: Vec<u8>,
-    /// How many bits of the last byte are taken; 0 is all of them.
+    /// How many bits of the last byte are used; 0 means all of them.
     pub(super) last: u8,
 }
 

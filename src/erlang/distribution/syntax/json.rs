@@ -19,7 +19,7 @@ use super::{flat, print};
 /// | binary | its text, if it is UTF-8; else as Erlang writes it, `"<<255,0>>"` |
 /// | tuple, list | array |
 /// | list of printable characters | string, as the shell shows it: `[65,66]` is `"AB"`; `[]` is an empty array |
-/// | map | object; a key that is no text is written as Erlang writes it |
+/// | map | object; a key that is not text is written as Erlang writes it |
 /// | map with keys that would be the same, as `a` and `<<"a">>` | array of pairs |
 /// | improper list | array, with the tail as its last element |
 /// | pid, port, reference, fun, bit string | string, as Erlang writes it |
@@ -27,7 +27,7 @@ use super::{flat, print};
 pub struct Json<'a> {
     /// The term.
     pub term: &'a Term,
-    /// The node whose pids are written in short.
+    /// The node whose pids are written in short form.
     pub home: &'a Identity,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Json<'a> {
         Json { term, ..self }
     }
 
-    /// The text that stands for the term where JSON takes nothing else.
+    /// The text that represents the term where JSON requires a string.
     fn text(self) -> String {
         match self.term {
             Term::Atom(atom) => atom.text().to_owned(),
@@ -79,7 +79,7 @@ impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.term {
             Term::Integer(number) => to.serialize_i64(*number),
-            // As digits: no type of serde's has them all.
+            // As digits: no type of serde is large enough.
             Term::Big(number) => RawValue::from_string(number.to_string())
                 .map_err(S::Error::custom)?
                 .serialize(to),

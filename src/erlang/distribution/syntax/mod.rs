@@ -1,7 +1,8 @@
-//! Terms as people write them: Erlang's syntax, both ways, and JSON.
+//! Terms as text: Erlang's syntax in both directions, and JSON.
 //!
-//! What [`flat`] and [`pretty`] print, `erl` reads back, and [`parse()`] does; only functions with an environment, references
-//! and ports have no syntax. A pid is written as the node's own shell shows it, `<0.80.0>`, and means that node's.
+//! `erl` and [`parse()`] can read what [`flat`] and [`pretty`] print; only functions with an
+//! environment, references and ports have no syntax. A pid is written as the node's own shell shows
+//! it, `<0.80.0>`, and refers to that node.
 
 mod bits;
 mod json;

@@ -1,4 +1,4 @@
-//! Reading.
+//! The parser.
 
 use num_bigint::BigInt;
 
@@ -11,10 +11,11 @@ use super::word;
 /// The most bits of one segment of a binary.
 const MAX_SEGMENT: usize = 8 * MAX_INTEGER;
 
-/// Reads one term in Erlang's syntax; a full stop may follow it. Pids are those of `home`.
+/// Parses one term in Erlang's syntax; a full stop may follow it. Pids belong to `home`.
 ///
 /// # Errors
-/// When the text is something else.
+///
+/// If the text is not a term.
 pub fn parse(text: &str, home: &Identity) -> Result<Term, SyntaxError> {
     let scan = Scanner::new(text);
     let mut parser = Parser { scan, home };
@@ -105,7 +106,7 @@ impl Parser<'_> {
             let key = self.term(depth)?;
             self.scan.expect("=>")?;
             let value = self.term(depth)?;
-            // As in Erlang, the last one counts.
+            // As in Erlang, the last value counts.
             pairs.retain(|(known, _)| *known != key);
             pairs.push((key, value));
             if !self.scan.found(",") {
@@ -115,7 +116,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Terms up to `end`, with commas between them.
+    /// Terms up to `end`, separated by commas.
     fn items(&mut self, depth: usize, end: &str) -> Parsed<Vec<Term>> {
         let mut items = Vec::new();
         if self.scan.found(end) {
@@ -160,7 +161,7 @@ impl Parser<'_> {
                     self.scan.at = begin;
                     return Err(self
                         .scan
-                        .wrong(format!("`{c}` is no byte; `\"..\"/utf8` writes it as several")));
+                        .wrong(format!("`{c}` is not a byte; `\"..\"/utf8` writes it as several")));
                 };
                 bits.push(byte, 8);
             }
@@ -315,7 +316,7 @@ impl Parser<'_> {
         Ok(Term::from(if negative { -number } else { number }))
     }
 
-    /// One text, or several one after another.
+    /// One text, or several in sequence.
     fn strings(&mut self) -> Parsed<String> {
         let mut text = String::new();
         while self.scan.peek() == Some('"') {
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_in_one_way_stays_so() {
+    fn terms_in_their_printed_form_stay_the_same() {
         for text in [
             r#"[{a,1},<<"x">>,#{k => v},"str",'quoted atom',1.5,-3]"#,
             "[1,2|three]",
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_written_in_several_ways() {
+    fn other_ways_to_write_a_term_are_parsed() {
         for (text, plain) in [
             ("16#ff", "255"),
             ("1_000_000", "1000000"),
@@ -389,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_where_it_is() {
+    fn errors_give_the_position() {
         for (text, said) in [
             ("", "character 1: a term is missing"),
             ("[1,2", "character 5: `]` is missing"),
@@ -409,15 +410,15 @@ mod tests {
             ("1.0e999", "character 1: a number too large for a float"),
             (
                 "<<\"λ\">>",
-                "character 3: `λ` is no byte; `\"..\"/utf8` writes it as several",
+                "character 3: `λ` is not a byte; `\"..\"/utf8` writes it as several",
             ),
             ("<<1.5>>", "character 3: a binary is made of integers and strings"),
             ("<1.2.3>", "character 1: a pid is written `<0.80.0>`"),
             ("#{a}", "character 4: `}` where `=>` was expected"),
             ("*", "character 1: no term begins with `*`"),
             ("fun foo/1", "character 8: `/` where `:` was expected"),
-            (r#""\x{d800}""#, "character 3: no character is written like that"),
-            (r"$\x", "character 3: no character is written like that"),
+            (r#""\x{d800}""#, "character 3: invalid character escape"),
+            (r"$\x", "character 3: invalid character escape"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), said, "{text}");
         }
@@ -427,7 +428,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_does_harm(text in r#"([\[\]{}<>#,|:/.'"$\\%xX{}0-9a-zA-Z_ λ-]|\PC){0,40}"#) {
+        fn any_text_is_handled(text in r#"([\[\]{}<>#,|:/.'"$\\%xX{}0-9a-zA-Z_ λ-]|\PC){0,40}"#) {
             let _whatever = read(&text);
         }
     }

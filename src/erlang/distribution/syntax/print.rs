@@ -1,4 +1,4 @@
-//! Printing.
+//! The printer.
 
 use std::fmt::{self, Write};
 
@@ -9,12 +9,12 @@ use super::word;
 #[must_use]
 pub fn flat(term: &Term, home: &Identity) -> String {
     let mut text = String::new();
-    // A text takes everything.
+    // Writing to a string cannot fail.
     let _never = Printer { out: &mut text, home }.term(term);
     text
 }
 
-/// A term on as many lines of `width` columns as it needs. What cannot be broken may be longer.
+/// A term on as many lines of `width` columns as needed. Parts that cannot be broken may be longer.
 #[must_use]
 pub fn pretty(term: &Term, home: &Identity, width: usize) -> String {
     let mut layout = Layout {
@@ -27,7 +27,7 @@ pub fn pretty(term: &Term, home: &Identity, width: usize) -> String {
     layout.text
 }
 
-/// The text that a list of characters is, if it is one that people can read.
+/// The text that a list of characters stands for, if all of them are printable.
 pub(super) fn readable(items: &[Term]) -> Option<String> {
     let character = |item: &Term| {
         let code = u32::try_from(item.as_u64()?).ok()?;
@@ -115,7 +115,7 @@ impl<W: Write> Printer<'_, W> {
         }
     }
 
-    /// The shortest digits that are this number; Erlang wants some on both sides of the point.
+    /// The shortest digits for this number; Erlang requires some on both sides of the point.
     fn float(&mut self, number: f64) -> fmt::Result {
         let text = format!("{number:?}");
         match text.split_once('e') {
@@ -199,7 +199,7 @@ impl<W: Write> Printer<'_, W> {
     fn reference(&mut self, reference: &Reference) -> fmt::Result {
         let node = self.owner(&reference.node);
         write!(self.out, "#Ref<{node}")?;
-        // The shell shows them the other way round.
+        // The shell shows them in reverse order.
         for id in reference.ids.iter().rev() {
             write!(self.out, ".{id}")?;
         }
@@ -244,7 +244,7 @@ impl Layout<'_> {
         }
     }
 
-    /// One below the other; those that have no parts side by side.
+    /// The items below one another; those without parts side by side.
     fn items(&mut self, open: &str, items: &[Term], close: &str, after: usize) {
         self.put(open);
         let indent = self.column;
@@ -287,7 +287,7 @@ impl Layout<'_> {
         self.put("}");
     }
 
-    /// A term on one line, if it has no more than so many columns.
+    /// A term on one line, if it fits into this many columns.
     fn short(&self, term: &Term, columns: usize) -> Option<String> {
         let mut out = Bounded {
             text: String::new(),
@@ -320,7 +320,7 @@ fn is_simple(term: &Term) -> bool {
     }
 }
 
-/// A text that takes so many characters and no more.
+/// A text with a limit of characters.
 struct Bounded {
     text: String,
     left: usize,
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_syntax_is_shown_as_the_shell_shows_it() {
+    fn terms_without_a_syntax_are_shown_as_in_the_shell() {
         let here = home().name;
         let there = Atom::known("b@there");
         let pid = |node: &Atom| {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_terminal_would_obey_is_printed() {
+    fn control_characters_are_not_printed() {
         let text = flat(&Term::string("\u{1b}[31m\u{202e}\n"), &home());
         assert_eq!(text, "[27,91,51,49,109,8238,10]");
         assert_eq!(flat(&Term::string("\u{1b}[31m\n"), &home()), r#""\e[31m\n""#);
@@ -420,14 +420,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read(term in readable_term(), width in 0usize..120) {
+        fn printed_terms_are_parsed(term in readable_term(), width in 0usize..120) {
             let home = home();
             prop_assert_eq!(&read(&flat(&term, &home)), &term);
             prop_assert_eq!(&read(&pretty(&term, &home, width)), &term);
         }
 
         #[test]
-        fn lines_are_no_wider_than_they_may_be(numbers in prop::collection::vec(0i64..1_000_000, 1..100), width in 10usize..100) {
+        fn lines_are_not_wider_than_the_limit(numbers in prop::collection::vec(0i64..1_000_000, 1..100), width in 10usize..100) {
             let term = Term::List(vec![Term::Tuple(numbers.into_iter().map(Term::Integer).collect())]);
             for line in pretty(&term, &home(), width).lines() {
                 prop_assert!(line.chars().count() <= width, "{}", line);

@@ -1,11 +1,11 @@
-//! Reading what terms are made of: names, digits, texts, signs.
+//! The scanner: names, digits, texts, signs.
 
 use num_bigint::BigInt;
 
 use super::super::codec::MAX_INTEGER;
 use super::word;
 
-/// A text is no term: where, and what is wrong there.
+/// The text is not a term: the position and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("character {at}: {what}")]
 pub struct SyntaxError {
@@ -17,7 +17,7 @@ pub struct SyntaxError {
 
 pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
-/// A text, and how far it has been read.
+/// A text, and the position up to which it is read.
 pub(super) struct Scanner<'a> {
     text: &'a str,
     /// In bytes.
@@ -29,7 +29,7 @@ impl<'a> Scanner<'a> {
         Scanner { text, at: 0 }
     }
 
-    /// Digits, which underscores may part; as text and as number.
+    /// Digits, optionally separated by underscores; as text and as number.
     pub(super) fn digits(&mut self, base: u32) -> Parsed<(String, BigInt)> {
         let mut digits = String::new();
         let mut chars = self.rest().char_indices().peekable();
@@ -72,7 +72,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A character in quotes or behind `$`, which may be escaped.
+    /// A character in quotes or after `$`, which may be escaped.
     pub(super) fn character(&mut self) -> Parsed<char> {
         match self.next() {
             Some('\\') => self.escaped(),
@@ -118,7 +118,7 @@ impl<'a> Scanner<'a> {
         };
         char::from_u32(code).ok_or_else(|| {
             self.at = begin.min(self.text.len());
-            self.wrong("no character is written like that".to_owned())
+            self.wrong("invalid character escape".to_owned())
         })
     }
 
@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
         Some(c)
     }
 
-    /// Steps over `what`, and the space behind it, if it stands here.
+    /// Skips `what` and the white space after it, if the text continues with it.
     pub(super) fn found(&mut self, what: &str) -> bool {
         let found = self.rest().starts_with(what);
         if found {
@@ -166,7 +166,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Steps over blanks, and comments up to their line's end.
+    /// Skips white space and comments.
     pub(super) fn space(&mut self) {
         loop {
             let rest = self.rest().trim_start();
@@ -186,7 +186,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The same about what has just been read.
+    /// An error at what was just read.
     pub(super) fn wrong_before(&self, text: &str, what: String) -> SyntaxError {
         let before = self.text.get(..self.at).unwrap_or(self.text).trim_end();
         let at = before.chars().count().saturating_sub(text.chars().count()) + 1;

@@ -1,4 +1,4 @@
-//! A node that does as it is told, step by step.
+//! A fake node that follows a script.
 
 use std::net::SocketAddr;
 
@@ -12,20 +12,20 @@ use super::super::{Atom, Cookie, Identity, Target, Term};
 
 const COOKIE: &[u8] = b"secret";
 
-/// The number that it challenges with.
+/// Its challenge.
 const CHALLENGE: u32 = 4_000_000_000;
 
-/// Listens.
+/// A fake node that listens.
 pub(super) struct Fake(TcpListener);
 
 /// One connection to it.
 pub(super) struct Peer {
     pub(super) stream: TcpStream,
-    /// The number that it was challenged with.
+    /// The challenge of the client.
     challenged: u32,
 }
 
-/// A node that listens, and how it is reached.
+/// A fake node that listens, and its address.
 pub(super) async fn listening() -> (Fake, Target) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await
@@ -39,10 +39,10 @@ pub(super) async fn listening() -> (Fake, Target) {
 }
 
 impl Fake {
-    /// What it can do.
+    /// Its capabilities.
     pub(super) const FLAGS: Flags = Flags::OURS;
 
-    /// Who it is.
+    /// Its identity.
     pub(super) fn node() -> Identity {
         Identity {
             name: Atom::new("fake@nowhere").unwrap(),
@@ -50,12 +50,12 @@ impl Fake {
         }
     }
 
-    /// A term of its.
+    /// A term in the syntax of this node.
     pub(super) fn term(text: &str) -> Term {
         parse(text, &Fake::node()).unwrap()
     }
 
-    /// Does this with each connection, one after the other.
+    /// Runs `behave` on each connection, one after the other.
     pub(super) async fn serve(self, behave: impl AsyncFn(Peer)) {
         loop {
             let (stream, _) = self.0.accept().await.unwrap();
@@ -75,13 +75,13 @@ impl Peer {
         self.read(length.into()).await
     }
 
-    /// Says a message of the handshake.
+    /// Sends a message of the handshake.
     pub(super) async fn say(&mut self, message: &[u8]) {
         let length = u16::try_from(message.len()).unwrap().to_be_bytes();
         self.stream.write_all(&[&length, message].concat()).await.unwrap();
     }
 
-    /// A handshake as of today, up to its own challenge.
+    /// A current handshake, up to its own challenge.
     pub(super) async fn begin(&mut self) {
         let name = self.hear().await;
         assert!(
@@ -113,7 +113,7 @@ impl Peer {
         self.say(&challenge.concat()).await;
     }
 
-    /// That of version 5, by a node that can do little.
+    /// The challenge of version 5, by a node with few capabilities.
     pub(super) async fn old_challenge(&mut self) {
         let name = Fake::node().name;
         let flags = (Flags::OURS.low() & 0x7_ffff).to_be_bytes();
@@ -126,7 +126,7 @@ impl Peer {
         self.say(&challenge.concat()).await;
     }
 
-    /// Checks the proof, and gives its own.
+    /// Checks the client's proof, and sends its own.
     pub(super) async fn prove(&mut self) {
         let reply = self.hear().await;
         let (challenge, digest) = reply.strip_prefix(b"r").unwrap().split_at(4);
@@ -142,7 +142,7 @@ impl Peer {
         self.read(usize::try_from(length).unwrap()).await
     }
 
-    /// The next message as terms; nothing that it comes with is an empty list.
+    /// The next message as terms; an empty list if it has no second term.
     pub(super) async fn heard(&mut self) -> (Term, Term) {
         let frame = self.frame().await;
         let (control, rest) = decode(frame.strip_prefix(b"p").unwrap()).unwrap();
@@ -150,12 +150,12 @@ impl Peer {
         (control, content)
     }
 
-    /// The next message as text, without what it comes with.
+    /// The first term of the next message, as text.
     pub(super) async fn heard_signal(&mut self) -> String {
         flat(&self.heard().await.0, &Fake::node())
     }
 
-    /// The next message, which asks for a call; the reference of its answer.
+    /// The next message, which requests a call; returns the reference of its answer.
     pub(super) async fn request(&mut self) -> Term {
         let (control, arguments) = self.heard().await;
         let parts = control.as_tuple().unwrap();
@@ -164,14 +164,14 @@ impl Peer {
         parts[1].clone()
     }
 
-    /// Says that the call has begun, in `<0.7.0>`.
+    /// Reports that the call has begun, in `<0.7.0>`.
     pub(super) async fn begun(&mut self, id: &Term) {
         let mut parts = vec![Term::Integer(31), id.clone(), Fake::term("<0.1.0>")];
         parts.extend([Term::Integer(3), Fake::term("<0.7.0>")]);
         self.send(&Term::Tuple(parts), None).await;
     }
 
-    /// Waits until the process of the call is to be killed; others may be told things before.
+    /// Waits for the message that kills the process of the call, and skips messages to others.
     pub(super) async fn told_to_kill(&mut self) {
         loop {
             let (control, content) = self.heard().await;
@@ -184,12 +184,12 @@ impl Peer {
         }
     }
 
-    /// Says that somebody has ended the call.
+    /// Reports that the call was killed.
     pub(super) async fn killed(&mut self, id: &Term) {
         self.ended(id, &Term::atom("killed")).await;
     }
 
-    /// Says that the call has ended.
+    /// Reports that the call has ended.
     pub(super) async fn down(&mut self, id: &Term, how: &'static str, value: &str) {
         let reason = Term::Tuple(vec![id.clone(), Term::atom(how), Fake::term(value)]);
         self.ended(id, &reason).await;
@@ -209,7 +209,7 @@ impl Peer {
         self.stream.write_all(&message(control, content)).await.unwrap();
     }
 
-    /// A message as it is sent.
+    /// A message in its encoded form.
     #[expect(clippy::unused_self, reason = "it reads as what the peer says")]
     pub(super) fn signal(&self, control: &str, content: Option<&Term>) -> Vec<u8> {
         message(&Fake::term(control), content)

@@ -1,4 +1,4 @@
-//! Against peers that behave as no test of a real node can make it behave.
+//! Tests with peers that behave as a real node cannot be made to.
 
 mod fake;
 
@@ -12,7 +12,7 @@ use self::fake::{Fake, Peer, listening};
 use super::syntax::flat;
 use super::{Call, Connection, Error, Output, Target, Term};
 
-/// Longer than anything takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
 }
@@ -21,7 +21,7 @@ fn at_once() -> Instant {
     Instant::now() + Duration::from_millis(100)
 }
 
-/// What comes of connecting to a peer that does this with each connection.
+/// The result of connecting to a peer that runs `behave` on each connection.
 async fn opened(behave: impl AsyncFn(Peer), deadline: Instant) -> Result<Connection, Error> {
     let (fake, target) = listening().await;
     tokio::select! {
@@ -43,7 +43,7 @@ async fn refusal(behave: impl AsyncFn(Peer), deadline: Instant) -> String {
         .to_owned()
 }
 
-/// What comes of a call of `m:f(1)`, and what it prints.
+/// The result of a call of `m:f(1)`, and its output.
 async fn called(behave: impl AsyncFn(Peer), deadline: Instant) -> (Result<Term, Error>, Output) {
     let (fake, target) = listening().await;
     let mut output = Output::default();
@@ -64,8 +64,9 @@ async fn failure(behave: impl AsyncFn(Peer), deadline: Instant) -> String {
     called(behave, deadline).await.0.unwrap_err().why.to_string()
 }
 
-/// What comes of a call whose time ends while the peer waits for that, or because the peer has seen that it did: `behave` is given a
-/// flag to set then. Where that takes longer than the call may, the call is made again with twice the time.
+/// The result of a call whose time ends while the peer waits for that, or because the peer has seen
+/// that it did: then `behave` sets the flag. If that takes longer than the call may, the call is
+/// repeated with twice the time.
 async fn called_until_late(behave: impl AsyncFn(Peer, &Cell<bool>)) -> (Result<Term, Error>, Output) {
     let mut time = Duration::from_millis(500);
     while time < Duration::from_mins(1) {
@@ -86,7 +87,7 @@ async fn nothing_more() {
 }
 
 #[tokio::test]
-async fn what_is_no_node_is_told_so() {
+async fn other_services_are_reported_as_such() {
     let strange = "does not speak Erlang's distribution protocol: ";
     let http = async |mut peer: Peer| {
         peer.stream
@@ -96,17 +97,17 @@ async fn what_is_no_node_is_told_so() {
     };
     assert_eq!(
         refusal(http, soon()).await,
-        format!("{strange}it says half a message")
+        format!("{strange}it sent half a message")
     );
     let garbage = async |mut peer: Peer| peer.say(b"\xff\xff").await;
     assert_eq!(
         refusal(garbage, soon()).await,
-        format!("{strange}its first message is no status")
+        format!("{strange}its first message is not a status")
     );
     let mute = async |peer: Peer| drop(peer);
     assert_eq!(
         refusal(mute, soon()).await,
-        format!("{strange}it closes without a word")
+        format!("{strange}it closed the connection without an answer")
     );
 }
 
@@ -170,7 +171,7 @@ async fn a_flood_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_refused() {
+async fn messages_that_cannot_be_decoded_are_refused() {
     let says = |bytes: &'static [u8]| {
         async move |mut peer: Peer| {
             peer.meet().await;
@@ -178,7 +179,7 @@ async fn what_cannot_be_read_is_refused() {
             nothing_more().await;
         }
     };
-    let unreadable = "said what cannot be read: ";
+    let unreadable = "sent a message that cannot be decoded: ";
     assert_eq!(
         failure(says(b"\x7f\0\0\0"), soon()).await,
         format!("{unreadable}a message of 2130706432 bytes, more than 16777216")
@@ -213,7 +214,7 @@ async fn ticks_and_unlinks_are_answered_while_a_call_is_made() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_made_is_told_so() {
+async fn a_call_that_cannot_start_is_reported() {
     let full = async |mut peer: Peer| {
         peer.meet().await;
         let id = peer.request().await;
@@ -224,12 +225,12 @@ async fn a_call_that_is_not_made_is_told_so() {
     };
     assert_eq!(
         failure(full, soon()).await,
-        "does not make the call: `system_limit`"
+        "cannot start the call: `system_limit`"
     );
 }
 
 #[tokio::test]
-async fn a_node_of_otp_23_gets_a_name_of_ours() {
+async fn a_node_of_otp_23_gets_a_name_of_the_client() {
     let answers = async |mut peer: Peer| {
         let name = peer.hear().await;
         if !name.windows(11).any(|word| word == b"clusterctl-") {
@@ -247,9 +248,10 @@ async fn a_node_of_otp_23_gets_a_name_of_ours() {
     assert_eq!(answer.unwrap_err().why.to_string(), "threw ball");
 }
 
-/// As OTP 22 does: it closes on what it does not understand, speaks version 5, and has a server for calls.
+/// OTP 22 closes the connection on messages that it does not know, speaks version 5, and has a
+/// `rex` server for calls.
 #[tokio::test]
-async fn a_node_before_otp_23_is_asked_in_its_own_way() {
+async fn a_node_before_otp_23_is_called_by_its_rex_server() {
     let answers = |result: &'static str| {
         async move |mut peer: Peer| {
             let name = peer.hear().await;
@@ -301,11 +303,8 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
     };
     let error = called_until_late(obeys).await.0.unwrap_err();
     let text = error.why.to_string();
-    assert!(
-        text.starts_with("makes a call that was not over after "),
-        "{text}"
-    );
-    assert!(text.ends_with(" s, and has been ended"), "{text}");
+    assert!(text.starts_with("ran a call that did not end within "), "{text}");
+    assert!(text.ends_with(" s; the call was killed"), "{text}");
     assert_eq!(error.hint().unwrap(), "a longer `--timeout` waits for it");
     let hangs = async |mut peer: Peer, in_time: &Cell<bool>| {
         peer.meet().await;
@@ -317,8 +316,8 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
     };
     let error = called_until_late(hangs).await.0.unwrap_err();
     let (text, hint) = (error.why.to_string(), error.hint().unwrap());
-    assert!(text.ends_with(" s, and may go on"), "{text}");
-    assert!(hint.contains("does not say that it has ended it"), "{hint}");
+    assert!(text.ends_with(" s; the call may still run"), "{text}");
+    assert!(hint.contains("did not confirm that it ended the call"), "{hint}");
 }
 
 #[tokio::test]
@@ -360,11 +359,11 @@ async fn a_call_that_never_stops_asking_for_input_is_ended() {
     };
     assert_eq!(
         failure(asks, soon()).await,
-        "makes a call that asks for input again and again, and has been ended"
+        "ran a call that repeatedly asked for input; the call was killed"
     );
 }
 
-/// Prints a text `count` times at once, before any has been answered.
+/// Prints a text `count` times before any answer.
 async fn print(peer: &mut Peer, count: usize, text: &str) {
     for number in 0..count {
         let print = format!("{{put_chars,unicode,io_lib,format,[\"~s\",[\"{text}\"]]}}");
@@ -393,7 +392,7 @@ async fn of_many_prints_the_node_formats_some_at_a_time() {
                 formats.push(peer.request().await);
             }
         }
-        // What was being printed when the call ended is there, too.
+        // Output that was being formatted when the call ended arrives, too.
         peer.down(&id, "return", "fine").await;
         for format in formats {
             peer.down(&format, "return", "\"y\"").await;
@@ -409,7 +408,8 @@ async fn of_many_prints_the_node_formats_some_at_a_time() {
 #[tokio::test]
 async fn prints_that_are_lost_are_counted() {
     const LARGE: usize = 300 * 1024;
-    /// Two are refused, one comes too late, and three are still being formatted when time is over.
+    /// Two are refused, one comes too late, and three are still being formatted when the time is
+    /// over.
     const LOST: usize = 6;
 
     let prints = async |mut peer: Peer| {
@@ -420,7 +420,7 @@ async fn prints_that_are_lost_are_counted() {
         for _ in 0..100 {
             formats.push(peer.request().await);
         }
-        // There is room for three that wait.
+        // Three of them fit into the queue.
         print(&mut peer, 5, &"x".repeat(LARGE)).await;
         for _ in 0..2 {
             let (_, reply) = peer.heard().await;
@@ -428,14 +428,14 @@ async fn prints_that_are_lost_are_counted() {
             assert!(reply.ends_with(",{error,system_limit}}"), "{reply}");
         }
         peer.down(&id, "return", "fine").await;
-        // It comes when the call has ended.
+        // It arrives after the end of the call.
         print(&mut peer, 1, "x").await;
         for format in formats {
             peer.down(&format, "return", "\"x\"").await;
         }
         nothing_more().await;
     };
-    // A busy machine needs longer to get so far.
+    // A busy machine needs more time to get this far.
     let (mut answer, mut output) = called(&prints, Instant::now() + Duration::from_secs(1)).await;
     for seconds in [4, 16, 64] {
         if answer.is_ok() && output.prints_lost == LOST {

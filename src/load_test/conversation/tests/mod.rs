@@ -1,4 +1,4 @@
-//! Whole conversations, as our node and HAProxy before it lead them.
+//! Whole conversations with the embedded node, directly and through HAProxy.
 
 mod play;
 mod scripts;
@@ -12,13 +12,13 @@ use play::{Step, client, play, shown, trouble};
 use scripts::{ANSWER, INITIALIZED, UNAVAILABLE, chunk, hears, json, transcript};
 
 #[test]
-fn everybody_is_welcomed_and_answered_however_the_bytes_are_cut() {
+fn clients_are_welcomed_and_answered_however_the_bytes_are_cut() {
     for protocol in Protocol::ALL {
         let steps = transcript(protocol);
         for size in (1..300).chain([usize::MAX]) {
             let played = play(&mut client(protocol), &steps, size).unwrap();
             let node = "n1".to_owned();
-            // As erlmcp's over TCP, which knows no ping.
+            // As erlmcp over TCP, which does not know `ping`.
             let refused = protocol == Protocol::Tcp;
             assert_eq!(
                 played.heard,
@@ -32,7 +32,7 @@ fn everybody_is_welcomed_and_answered_however_the_bytes_are_cut() {
 }
 
 #[test]
-fn what_is_said_over_tcp() {
+fn messages_over_tcp() {
     let played = play(&mut client(Protocol::Tcp), &transcript(Protocol::Tcp), 10).unwrap();
     insta::assert_snapshot!(shown(&played.said), @r#"
     {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"clusterctl load-test","version":"VERSION"}}}
@@ -43,7 +43,7 @@ fn what_is_said_over_tcp() {
 }
 
 #[test]
-fn what_is_said_over_http() {
+fn messages_over_http() {
     let played = play(&mut client(Protocol::Http), &transcript(Protocol::Http), 10).unwrap();
     insta::assert_snapshot!(shown(&played.said), @r#"
     POST /mcp HTTP/1.1
@@ -77,7 +77,7 @@ fn what_is_said_over_http() {
 }
 
 #[test]
-fn what_is_said_over_sse() {
+fn messages_over_sse() {
     let played = play(&mut client(Protocol::Sse), &transcript(Protocol::Sse), 10).unwrap();
     insta::assert_snapshot!(shown(&played.said), @r#"
     GET /mcp/sse HTTP/1.1
@@ -115,7 +115,7 @@ fn what_is_said_over_sse() {
 }
 
 #[test]
-fn an_upgrade_is_asked_for_and_a_ping_of_the_wire_answered() {
+fn an_upgrade_is_requested_and_a_websocket_ping_answered() {
     let steps = transcript(Protocol::Ws);
     let mut client = client(Protocol::Ws);
     let played = play(&mut client, &steps[..2], 10).unwrap();
@@ -153,7 +153,7 @@ fn an_answer_may_come_as_a_stream_of_events() {
 }
 
 #[test]
-fn an_http_status_that_says_no_is_told_with_its_reason() {
+fn an_http_error_status_is_reported_with_its_text() {
     let detail = "HTTP status 503: `<html><body><h1>503 Service Unavailable</h1>.No server is available to handle this request..</body><..`";
     for protocol in [Protocol::Http, Protocol::Ws, Protocol::Sse] {
         let refused = (Kind::HttpStatus, detail.to_owned());
@@ -165,18 +165,18 @@ fn an_http_status_that_says_no_is_told_with_its_reason() {
 }
 
 #[test]
-fn a_refusal_in_json_is_told_with_its_reason() {
+fn a_json_rpc_error_is_reported_with_its_message() {
     let full = r#"{"jsonrpc":"2.0","id":null,"error":{"code":503,"message":"too many connections"}}"#;
     let refused = (
         Kind::Denied,
-        "the server says no: too many connections".to_owned(),
+        "the server refused: too many connections".to_owned(),
     );
     assert_eq!(trouble(Protocol::Tcp, &[hears(format!("{full}\n"))]), refused);
     assert_eq!(trouble(Protocol::Http, &[json("", full)]), refused);
 }
 
 #[test]
-fn what_is_something_else_is_garbage() {
+fn other_protocols_are_garbage() {
     let ssh = hears(&b"SSH-2.0-OpenSSH_9.2\r\n"[..]);
     for protocol in Protocol::ALL {
         assert_eq!(
@@ -196,14 +196,14 @@ fn what_is_something_else_is_garbage() {
 }
 
 #[test]
-fn an_end_is_told_by_when_it_comes() {
+fn the_error_of_a_close_depends_on_when_it_happens() {
     let mut client = client(Protocol::Http);
     assert_eq!(
         client.ended().detail,
-        "the server has closed the connection before it said who it is"
+        "the server has closed the connection before it answered `initialize`"
     );
     let keeps_nothing = play(&mut client, &[json("connection: close\r\n", INITIALIZED)], 100).unwrap();
-    let detail = "the server keeps no connections: it answers with `Connection: close`";
+    let detail = "the server does not keep connections open: it answers with `Connection: close`";
     assert_eq!(keeps_nothing.ended, Some(Trouble::new(Kind::Closed, detail)));
     let close = [
         &transcript(Protocol::Ws)[..],
@@ -247,7 +247,7 @@ fn an_idle_client_is_small() {
 
 proptest! {
     #[test]
-    fn whatever_is_heard_nothing_breaks_and_cuts_make_no_difference(
+    fn any_input_is_handled_and_cuts_make_no_difference(
         protocol in prop::sample::select(&Protocol::ALL[..]),
         known in any::<Index>(),
         place in any::<Index>(),
@@ -256,7 +256,7 @@ proptest! {
     ) {
         let steps = transcript(protocol);
         let known = known.index(steps.len());
-        // The next words, with noise in them.
+        // The next messages, with noise in them.
         let mut bytes = match &steps[known] {
             Step::Hears(bytes) | Step::ErrandHears(bytes) => bytes.clone(),
             Step::Asks(_) => Vec::new(),

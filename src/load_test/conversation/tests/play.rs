@@ -1,26 +1,26 @@
-//! A client and what happens to it, step by step.
+//! Plays a script against a client, step by step.
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::super::*;
 use crate::load_test::Kind;
 
-/// What happens to a client.
+/// A step of the script.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// It reads this.
+    /// The client reads these bytes.
     Hears(Vec<u8>),
-    /// It reads this on its errand.
+    /// The client reads these bytes on its errand.
     ErrandHears(Vec<u8>),
-    /// It is to ask.
+    /// The client sends a `ping`.
     Asks(u64),
 }
 
-/// What became of it.
+/// The outcome.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Played {
     pub(super) heard: Vec<Heard>,
-    /// Requests and messages, one after the other; errands too.
+    /// Requests and messages in sequence, including those on errands.
     pub(super) said: String,
     pub(super) cookie: Option<Box<str>>,
     pub(super) ended: Option<Trouble>,
@@ -37,7 +37,7 @@ pub(super) fn client(protocol: Protocol) -> Conversation {
     Conversation::new(&Arc::new(site), Keepsake::default())
 }
 
-/// Lets a client go through the steps, with what it reads in pieces of this size.
+/// Plays the steps; the client reads in pieces of this size.
 pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, Trouble> {
     let mut played = Played::default();
     for step in steps {
@@ -63,9 +63,9 @@ pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Re
     Ok(played)
 }
 
-/// What a client says on its connection and on errands, which are told apart by `> `.
+/// Writes what the client sends on its connection and on errands, which `> ` marks.
 pub(super) fn say(client: &mut Conversation, played: &mut Played) {
-    // As slowly as can be.
+    // Byte by byte.
     while let Some(byte) = client.unsent().first() {
         played.said.push(char::from(*byte));
         client.sent(1);
@@ -76,7 +76,7 @@ pub(super) fn say(client: &mut Conversation, played: &mut Played) {
     }
 }
 
-/// The handshake of a WebSocket answers to what was said.
+/// Completes the handshake of a WebSocket, whose answer depends on the client's key.
 pub(super) fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
     let key = said
         .split_once("Sec-WebSocket-Key: ")
@@ -87,7 +87,7 @@ pub(super) fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
     }
 }
 
-/// What was said, the same in all versions.
+/// The sent text, with the version replaced.
 pub(super) fn shown(said: &str) -> String {
     let length = format!("Content-Length: {}", message::INITIALIZE.len());
     said.replace(env!("CARGO_PKG_VERSION"), "VERSION")

@@ -1,4 +1,4 @@
-//! What servers say: our node, and HAProxy before it.
+//! Answers of servers: the embedded node, directly and through HAProxy.
 
 use super::play::Step;
 use crate::load_test::Protocol;
@@ -32,7 +32,7 @@ pub(super) fn frame(text: &str) -> Step {
     hears([&head, text.as_bytes()].concat())
 }
 
-/// A greeting, a question and its answer.
+/// The script of a greeting, a request and its answer.
 pub(super) fn transcript(protocol: Protocol) -> Vec<Step> {
     match protocol {
         Protocol::Tcp => vec![

@@ -1,4 +1,4 @@
-//! A worker against a server that does what it likes.
+//! A worker with a server that answers at random.
 
 mod server;
 
@@ -15,10 +15,10 @@ use crate::workers::Inbox;
 use server::Server;
 
 const CLIENTS: u32 = 20;
-/// How long something may take that happens at once on an idle machine.
+/// How long something may take that is immediate on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A worker that works.
+/// A running worker.
 struct Working {
     common: Arc<Common>,
     inbox: Arc<Inbox<Command>>,
@@ -53,7 +53,7 @@ fn worker(common: &Arc<Common>) -> (Arc<Inbox<Command>>, Worker) {
 }
 
 impl Working {
-    /// One whose clients are all served.
+    /// A worker whose clients are all served.
     fn against(server: &Server, messages_per_second: f64) -> Working {
         Working::begun(common(server.address, messages_per_second))
     }
@@ -80,7 +80,7 @@ impl Working {
         answer.blocking_recv().unwrap()
     }
 
-    /// Waits for what is to be so in the end.
+    /// Waits until a condition is met.
     fn comes_to(&self, end: impl Fn(&Reading) -> bool) {
         let begin = Instant::now();
         loop {
@@ -102,7 +102,7 @@ impl Working {
         self.running.join().unwrap().unwrap()
     }
 
-    /// Messages that are due in this time.
+    /// The messages that are due in this time.
     fn due(&self, from: u64, until: u64) -> u64 {
         let pace = Pace::new(self.common.messages_per_second, CLIENTS, 0, 1);
         let of = |seat| {
@@ -119,7 +119,7 @@ impl Working {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
-    /// Whatever the server does, each message is counted once, and each client comes back.
+    /// Whatever the server does, each message is counted once, and each client reconnects.
     #[test]
     fn a_message_is_answered_or_not_and_no_client_is_forgotten(seed: u64, settles: bool) {
         let server = Server::new(seed);
@@ -169,7 +169,7 @@ fn all_clients_of_a_node_that_fails_are_cut_and_served_again() {
 }
 
 #[test]
-fn bystanders_are_those_who_lose_theirs_while_a_node_fails() {
+fn clients_of_other_nodes_that_lose_their_connection_during_a_failure_are_bystanders() {
     let server = Server::new(0);
     let working = Working::against(&server, 0.0);
     let (reply, clients) = oneshot::channel();
@@ -187,7 +187,7 @@ fn bystanders_are_those_who_lose_theirs_while_a_node_fails() {
 fn clients_that_come_back_are_counted_and_wait_for_no_other_end() {
     let server = Server::new(0);
     let working = Working::against(&server, 0.0);
-    // This node is to fail, and never does: its clients leave it by themselves.
+    // This node is announced to fail, and never does: its clients leave it by themselves.
     let (reply, clients) = oneshot::channel();
     working.tell(Command::Fail(working.common.names.id("a"), reply));
     assert_eq!(clients.blocking_recv(), Ok(CLIENTS / 2));
@@ -209,7 +209,7 @@ fn a_client_that_is_lost_twice_still_comes_back() {
     let trouble = Trouble::new(Kind::Reset, "reset by peer");
     for seat in 0..CLIENTS {
         worker.lose(seat, &trouble);
-        // What it had heard was not written back, and then it has ended, too.
+        // What it received was not answered, and then the connection ended, too.
         worker.lose(seat, &trouble);
     }
     assert_eq!(worker.opening, 0);
@@ -220,7 +220,7 @@ fn a_client_that_is_lost_twice_still_comes_back() {
 }
 
 #[test]
-fn a_target_that_refuses_everybody_takes_no_turn_for_itself() {
+fn a_target_that_refuses_all_clients_does_not_block_the_worker() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let crowd = Arc::new(Common {
         connections: 1_000,
@@ -233,7 +233,7 @@ fn a_target_that_refuses_everybody_takes_no_turn_for_itself() {
 }
 
 #[test]
-fn a_worker_without_clients_ends_when_it_is_told_to() {
+fn a_worker_without_clients_ends_on_command() {
     let server = Server::new(0);
     let few = Common {
         connections: 1,

@@ -1,4 +1,4 @@
-//! A server of a few lines: two nodes, which answer, or do what chance has it.
+//! A small server with two nodes, which answers, or acts at random.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Whom the worker's clients meet: half of them `a`, half of them `b`.
+/// The server of the worker's clients: `a` serves half of them, `b` the other half.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     state: Arc<State>,
@@ -14,16 +14,16 @@ pub(super) struct Server {
 
 #[derive(Default)]
 struct State {
-    /// All connections that it was not told to close, by their node.
+    /// All connections that it was not ordered to close, by node.
     open: Mutex<Vec<(&'static str, TcpStream)>>,
-    /// Whether chance has it what becomes of a question; else it is answered.
+    /// Whether chance decides about each request; otherwise it is answered.
     wild: AtomicBool,
-    /// Where chance is.
+    /// The state of the random numbers.
     chance: AtomicU64,
     ended: AtomicBool,
 }
 
-/// What becomes of a question.
+/// What happens to a request.
 enum Fate {
     Answer,
     Close,
@@ -32,7 +32,7 @@ enum Fate {
 }
 
 impl Server {
-    /// One whose chance begins at `seed`.
+    /// A server whose random numbers begin at `seed`.
     pub(super) fn new(seed: u64) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,12 +53,12 @@ impl Server {
         Server { address, state }
     }
 
-    /// From now on chance has it what becomes of a question, or it is answered.
+    /// Switches between chance and answers.
     pub(super) fn go_wild(&self, wild: bool) {
         self.state.wild.store(wild, Ordering::SeqCst);
     }
 
-    /// Closes what `node` has.
+    /// Closes the connections of `node`.
     pub(super) fn close(&self, node: &str) {
         for (_, stream) in self.state.open().extract_if(.., |(name, _)| *name == node) {
             let _is_gone = stream.shutdown(Shutdown::Both);
@@ -91,7 +91,7 @@ impl State {
         }
     }
 
-    /// Answers until the client leaves, or the question's fate is to end it.
+    /// Answers until the client leaves, or chance ends the connection.
     fn serve(&self, node: &str, mut stream: &TcpStream) {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let question: serde_json::Value = serde_json::from_str(&line).unwrap();
