@@ -1,30 +1,30 @@
-//! Files that are replaced whole: neither a reader nor a crash ever sees half of one.
+//! Files that are replaced whole: neither a reader nor a crash ever leaves half of one visible.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The mode of a file that only its owner reads.
+/// The mode of a file that only its owner can read.
 pub const PRIVATE: u32 = 0o600;
-/// The mode of a file that every user reads.
+/// The mode of a file that every user can read.
 pub const READABLE: u32 = 0o644;
 
-/// Replaces the file at `path`, with this mode.
+/// Replaces the file at `path`, and gives it this mode.
 ///
 /// # Errors
-/// When it cannot be written; the old one stays then.
+/// When it cannot be written; the old file stays in place then.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let new = unfinished(path);
     let replaced = write(&new, content, mode).and_then(|()| fs::rename(&new, path));
     if replaced.is_err() {
-        // Half a file, on a full disk, is of no use.
+        // Half a file, on a full disk, is useless.
         let _gone_or_not = fs::remove_file(&new);
     }
     replaced
 }
 
-/// The path at which the file that is to replace the one at `path` is written.
+/// The path at which the replacement of the file at `path` is written first.
 #[must_use]
 pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -39,7 +39,7 @@ fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let _gone_or_not = fs::remove_file(path);
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(mode).open(path)?;
-    // The umask may have taken some of it.
+    // The umask may have cleared some bits.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(content)?;
     file.sync_data()

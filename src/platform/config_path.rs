@@ -1,11 +1,13 @@
 //! Which paths the configurations of all balancers can name.
 //!
-//! Tried with HAProxy 2.6 and nginx 1.22, with every character quoted as the rendered configurations quote it. A path that one of them
-//! cannot name is refused for all of them, because each balancer can replace the others.
+//! Tried with HAProxy 2.6 and nginx 1.22, with every character quoted as the rendered
+//! configurations quote it. A path that one of them cannot name is refused for all of them, because
+//! each balancer can replace the others.
 
 use std::path::Path;
 
-/// The first thing in `path` that no quoting helps with: what it is, and why it cannot be there.
+/// The first thing in `path` that quoting does not solve: what it is, and why it is not possible
+/// there.
 #[must_use]
 pub fn inexpressible(path: &Path) -> Option<(String, &'static str)> {
     let Some(text) = path.to_str() else {

@@ -7,13 +7,16 @@ use std::os::fd::AsRawFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Connects to `target`, from the address `source` if one is given, without Nagle's delay.
+/// Connects to `target`, from the address `source` if one is given, with Nagle's algorithm switched
+/// off.
 ///
-/// The port is chosen when connecting (`IP_BIND_ADDRESS_NO_PORT`), so that one source address has its full range of
-/// ports towards *each* target. Choosing it when binding would share one range among all of them.
+/// The port is chosen when connecting (`IP_BIND_ADDRESS_NO_PORT`), so that one source address has
+/// its full range of ports towards *each* target. Choosing it when binding would share one range
+/// among all of them.
 ///
 /// # Errors
-/// As `socket`, `bind` and `connect`; a source of another address family than the target is invalid.
+/// Those of `socket`, `bind` and `connect`; a source of another address family than the target is
+/// invalid.
 pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = match target {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -28,13 +31,16 @@ pub async fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<T
     Ok(stream)
 }
 
-/// Begins to connect to `target`, from the address `source` if one is given, without Nagle's delay. When the caller is
-/// `eager` to send, the kernel saves a packet: what is sent first says, too, that the target's answer has come. Nagle's delay
-/// is then left to be switched off: it holds nothing back before the second time that something is sent.
-/// The stream does not block; it is connected when it becomes writable without an error.
+/// Begins to connect to `target`, from the address `source` if one is given, with Nagle's algorithm
+/// switched off.
+///
+/// If the caller is `eager` to send, the kernel saves a packet: the first data sent also
+/// acknowledges the target's answer. Nagle's algorithm then stays on: it holds nothing back before
+/// the second write, and the caller switches it off. The stream is non-blocking; it is connected
+/// when it becomes writable without an error.
 ///
 /// # Errors
-/// As `socket`, `bind` and `connect`, as far as they are known at once.
+/// Those of `socket`, `bind` and `connect`, as far as they are known at once.
 pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Result<std::net::TcpStream> {
     let socket = Socket::new(
         Domain::for_address(target),
@@ -56,9 +62,10 @@ pub fn begin(target: SocketAddr, source: Option<IpAddr>, eager: bool) -> io::Res
     }
 }
 
-/// Whether an error of connecting is this side's own trouble: no descriptor, no memory, no such source, no port that is free.
-/// Whatever else the kernel says, it says of the target: nobody is there, or no way leads to it, as where its address needs a scope
-/// or is routed nowhere (`EINVAL`), or where a route (`EACCES`) or a firewall (`EPERM`) forbids it.
+/// Whether an error of connecting is caused by this side: no free descriptor, no memory, no such
+/// source address, no free port. All other errors concern the target: nothing listens there, or
+/// there is no route to it, as when its address needs a scope or is not routed (`EINVAL`), or when
+/// a route (`EACCES`) or a firewall (`EPERM`) forbids it.
 #[must_use]
 pub fn is_ours(error: &io::Error) -> bool {
     matches!(
@@ -95,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_source_address_is_the_one_that_was_asked_for() {
+    async fn the_requested_source_address_is_used() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = listener.local_addr().unwrap();
         let source = "127.0.0.77".parse().unwrap();
@@ -105,12 +112,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_no_way_leads_to_is_to_blame_and_a_source_that_is_not_there_is_not() {
+    async fn an_unreachable_target_is_at_fault_and_a_missing_source_is_ours() {
         let refused = |target: &str, source: Option<&str>| {
             let source = source.map(|source| source.parse().unwrap());
             begin(target.parse().unwrap(), source, false).unwrap_err()
         };
-        // A link-local address without its link.
+        // A link-local address without an interface.
         let target = "[fe80::1]:9";
         assert!(!is_ours(&refused(target, None)));
         assert!(!is_ours(

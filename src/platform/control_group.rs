@@ -1,9 +1,10 @@
-//! Control groups of version 2 for children, so that no descendant of one is lost.
+//! Control groups of version 2 for children, so that every descendant of a child is found.
 //!
-//! A process stays in its group whatever it does: it may clear its environment and begin a new session. Groups are made
-//! below this process's own one, and only where that is permitted: not on read-only file systems, not for users who do not
-//! own the hierarchy, and under systemd only in a unit that it has delegated (`Delegate=yes`). No controller is
-//! enabled, so nothing is limited or accounted by them.
+//! A process stays in its group whatever it does, even if it clears its environment and begins a
+//! new session. The groups are made below this process's own one, and only where that is permitted:
+//! not on read-only file systems, not for users who do not own the hierarchy, and under systemd
+//! only in a unit that has `Delegate=yes`. No controller is enabled, so the groups neither limit
+//! nor account anything.
 
 use std::ffi::CString;
 use std::fs;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::mark::RunId;
 
-/// Where a process's number is written to move it into a group.
+/// Writing a pid to this file moves the process into the group.
 const MEMBERS: &str = "cgroup.procs";
 
 /// The control groups of one run's children.
@@ -21,7 +22,7 @@ const MEMBERS: &str = "cgroup.procs";
 pub struct ControlGroups(PathBuf);
 
 impl ControlGroups {
-    /// Makes them below this process's own group; `None` where that is not permitted.
+    /// Makes the groups below this process's own group; `None` where that is not permitted.
     #[must_use]
     pub fn make(run: &RunId) -> Option<ControlGroups> {
         let own = own_group()?;
@@ -29,7 +30,7 @@ impl ControlGroups {
             return None;
         }
         let groups = ControlGroups(own.join(name_of(run)));
-        // A trial: only one that takes processes is of use.
+        // A trial: the groups are only useful if they accept processes.
         let trial = groups.join("trial")?;
         let takes_processes = fs::OpenOptions::new().write(true).open(trial).is_ok();
         let _removed = fs::remove_dir(groups.0.join("trial"));
@@ -40,7 +41,8 @@ impl ControlGroups {
         Some(groups)
     }
 
-    /// The file by which a process enters the group of the child called `name`; the group is made if need be.
+    /// The file by which a process enters the group of the child `name`; the group is made if
+    /// necessary.
     #[must_use]
     pub fn join(&self, name: &str) -> Option<PathBuf> {
         let group = self.0.join(name);
@@ -48,15 +50,15 @@ impl ControlGroups {
         Some(group.join(MEMBERS))
     }
 
-    /// Their directory.
+    /// The directory of the groups.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.0
     }
 }
 
-/// Removes the groups in `directory`, and then itself. What is still in them, such as a command that a child has started,
-/// moves to the group above.
+/// Removes the groups in `directory`, and then `directory` itself. Processes that are still in
+/// them, such as a command that a child has started, move to the group above.
 pub fn remove(directory: &Path) {
     let above = directory.parent().map(|above| above.join(MEMBERS));
     let groups = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -91,8 +93,9 @@ fn own_group() -> Option<PathBuf> {
     group_directory(&fs::read_to_string("/proc/self/mountinfo").ok()?, own)
 }
 
-/// Where the group at `path` in the hierarchy of version 2 is found, by `mounts` as in `proc_pid_mountinfo(5)`. A part of
-/// the hierarchy only may be mounted.
+/// The directory of the group at `path` in the hierarchy of version 2, according to `mounts`, which
+/// has the format of `proc_pid_mountinfo(5)`. It is possible that only a part of the hierarchy is
+/// mounted.
 fn group_directory(mounts: &str, path: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|mount| {
         let (place, kind) = mount.split_once(" - ")?;
@@ -102,17 +105,18 @@ fn group_directory(mounts: &str, path: &str) -> Option<PathBuf> {
         let mut place = place.split(' ').skip(3);
         let (root, mounted_at) = (place.next()?, place.next()?);
         let below = Path::new(path).strip_prefix(root).ok()?;
-        // A group outside of our namespace begins with `/..`.
+        // A group outside our own namespace begins with `/..`.
         (!below.starts_with("..")).then(|| Path::new(mounted_at).join(below))
     })
 }
 
-/// See `sd_booted(3)`.
+/// Whether systemd is the init system, see `sd_booted(3)`.
 fn is_run_by_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// Whether systemd leaves the groups below this one to the unit: it says so in an attribute of the directory.
+/// Whether systemd leaves the groups below this one to the unit: it marks the directory with an
+/// attribute.
 fn is_delegated(group: &Path) -> bool {
     [c"user.delegate", c"trusted.delegate"]
         .into_iter()
@@ -123,7 +127,7 @@ fn is_delegated(group: &Path) -> bool {
 fn attribute(path: &Path, name: &std::ffi::CStr) -> io::Result<Vec<u8>> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut value = vec![0_u8; 16];
-    // SAFETY: both strings end with a zero byte, and the kernel writes no more than the length that it is given.
+    // SAFETY: both strings end with a zero byte, and the kernel writes at most the given length.
     let length = unsafe {
         libc::getxattr(
             path.as_ptr(),
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_known_by_its_path() {
+    fn a_member_is_recognised_by_its_path() {
         let (run, other) = (RunId::random().unwrap(), RunId::random().unwrap());
         let path = format!("/system.slice/{}/erlmcp1/below", name_of(&run));
         assert_eq!(child_of(&run, &path), Some("erlmcp1"));
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn where_groups_may_be_made_they_are_removed_again() {
+    fn groups_that_were_made_are_removed_again() {
         let Some(groups) = ControlGroups::make(&RunId::random().unwrap()) else {
             return;
         };

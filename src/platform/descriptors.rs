@@ -1,7 +1,7 @@
-//! Descriptor tables: how large they may grow, and how a thread gets one of its own.
+//! Descriptor tables: how large they may grow, and how a thread gets its own.
 //!
-//! `RLIMIT_NOFILE` bounds a table, not a process. Threads share one table unless they leave it, so a process of n threads
-//! with tables of their own can hold n times the limit.
+//! `RLIMIT_NOFILE` bounds a table, not a process. Threads share one table unless they leave it, so
+//! a process of n threads with separate tables can hold n times the limit.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, SockRef};
 
-/// Raises this process's soft `RLIMIT_NOFILE` to the hard one, which it returns.
-///
-/// # Errors
-/// When the kernel refuses.
+/// Raises this process's soft `RLIMIT_NOFILE` to the hard limit, and returns that.
 pub fn raise_limit() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < hard {
@@ -22,18 +19,20 @@ pub fn raise_limit() -> io::Result<u64> {
     Ok(hard)
 }
 
-/// Gives the calling thread a copy of the descriptor table that it shares with the others. The copy has no
-/// network sockets (given that `/proc` tells which they are): closing them elsewhere would otherwise never end their
-/// connections.
+/// Gives the calling thread its own copy of the descriptor table that it shares with the other
+/// threads. The copy has no network sockets (if `/proc` lists them): otherwise closing them in
+/// another thread would never end their connections.
 ///
-/// From here on this thread and the others mean different things by the same number. It must neither use nor drop a
-/// network socket that was opened before. All other descriptors (standard output, epoll instances, the
-/// wakers of runtimes) are in both tables under the same number.
+/// From here on the same number means different descriptors in this thread and in the others. The
+/// thread must neither use nor drop a network socket that was opened before. All other descriptors
+/// (standard output, epoll instances, the wakers of runtimes) are in both tables under the same
+/// number.
 ///
 /// # Errors
-/// When neither `close_range` nor `unshare` is allowed; the table is shared as before then.
+/// When neither `close_range` nor `unshare` is allowed; the table stays shared then.
 pub fn leave_shared_table() -> io::Result<()> {
-    // Docker's default seccomp profile allows the first and forbids the second; old kernels know only the second.
+    // Docker's default seccomp profile allows the first and forbids the second; old kernels have
+    // only the second.
     close_nothing_unshared()
         .or_else(|_| nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).map_err(io::Error::from))?;
     close_network_sockets();
@@ -42,10 +41,11 @@ pub fn leave_shared_table() -> io::Result<()> {
 
 // Private
 
-/// Closes the empty range at the end of the table, which is unshared first.
+/// Closes the empty range at the end of the table; the kernel unshares the table first.
 #[expect(unsafe_code, reason = "glibc's wrapper is younger than the systems we run on")]
 fn close_nothing_unshared() -> io::Result<()> {
-    // SAFETY: takes three numbers, and closes no descriptor, as none can have the number 2^32 - 1.
+    // SAFETY: the call takes three numbers, and closes nothing, because a descriptor cannot have
+    // the number 2^32 - 1.
     let result = unsafe {
         libc::syscall(
             libc::SYS_close_range,
@@ -62,7 +62,8 @@ fn close_nothing_unshared() -> io::Result<()> {
 }
 
 fn close_network_sockets() {
-    // Collected first, as closing while listing would skip some. The listing's own descriptor is gone by then.
+    // Collected first, because closing while listing would skip some. The listing's own descriptor
+    // is closed by then.
     let open: Vec<RawFd> = fs::read_dir("/proc/thread-self/fd")
         .into_iter()
         .flatten()
@@ -70,7 +71,7 @@ fn close_network_sockets() {
         .collect();
     for fd in open {
         if is_network_socket(fd) {
-            // An error leaves it closed all the same (`man 2 close`).
+            // The descriptor is closed even when `close` fails (`man 2 close`).
             let _closed = nix::unistd::close(fd);
         }
     }
@@ -78,7 +79,8 @@ fn close_network_sockets() {
 
 #[expect(unsafe_code, reason = "a descriptor of the table is borrowed by its number")]
 fn is_network_socket(fd: RawFd) -> bool {
-    // SAFETY: `fd` is not -1. The borrow ends here, and a number that is not open any more only gets an error.
+    // SAFETY: `fd` is not -1. The borrow ends here, and a number that is no longer open only causes
+    // an error.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     matches!(SockRef::from(&fd).domain(), Ok(Domain::IPV4 | Domain::IPV6))
 }
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_ends_though_a_thread_took_a_copy_of_the_table() {
+    fn a_connection_ends_although_a_thread_copied_the_table() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();

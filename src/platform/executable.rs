@@ -1,4 +1,4 @@
-//! Where programs are.
+//! Where programs are installed.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 
 use crate::base::units::excerpt;
 
-/// Where administrators' programs are, which an ordinary user's PATH leaves out.
+/// Directories of administrators' programs, which an ordinary user's PATH leaves out.
 const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 
-/// Why a file does not run.
+/// Why a file cannot be executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
-    /// A bare name that no directory of PATH has.
+    /// A bare name that is in no directory of PATH.
     #[error("is not in PATH")]
     NotInPath,
-    /// There is nothing at its path.
+    /// The path does not exist.
     #[error("does not exist")]
     NotThere,
-    /// It is a directory.
+    /// The path is a directory.
     #[error("is a directory")]
     Directory,
-    /// It lacks the permission.
+    /// The permission to execute it is missing.
     #[error("is not executable")]
     NotExecutable,
-    /// What its first line names is missing.
+    /// The interpreter in its first line is missing.
     #[error("is a script for `{0}`, which does not exist")]
     NoInterpreter(String),
 }
 
-/// A program that is not there.
+/// A program that is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
-    /// Nothing has its name.
+    /// No program has this name.
     #[error("cannot find `{0}`: neither in PATH nor in /usr/sbin or /usr/local/sbin")]
     NotFound(&'static str),
-    /// The profile names a file that is not there.
+    /// The profile names a file that does not exist.
     #[error("cannot find `{}`, which the profile names as `binaries.{name}`", shown(.path))]
     NotThere {
         /// The program.
@@ -43,20 +43,20 @@ pub enum Missing {
         /// The file.
         path: PathBuf,
     },
-    /// The profile names a file that does not run.
+    /// The profile names a file that cannot be executed.
     #[error("`{}`, which the profile names as `binaries.{name}`, {why}", shown(.path))]
     Unusable {
         /// The program.
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why it does not run.
+        /// Why it cannot be executed.
         why: Unusable,
     },
 }
 
 impl Missing {
-    /// What to do about it, where the program comes in a Debian `package`.
+    /// How to install it, where the program comes in a Debian `package`.
     #[must_use]
     pub fn hint(&self, package: &str) -> String {
         let install = format!("`apt-get install -y {package}`");
@@ -76,11 +76,9 @@ impl Missing {
     }
 }
 
-/// The program called `name`: the one that the profile has `named`, a bare name or a path, else the first in PATH, `/usr/sbin` or
-/// `/usr/local/sbin`. Absolute, because daemons change their directory.
-///
-/// # Errors
-/// When it is not there.
+/// The absolute path of the program `name`: the one that the profile has `named` (a bare name or a
+/// path), else the first in PATH, `/usr/sbin` or `/usr/local/sbin`. Absolute, because daemons
+/// change their directory.
 pub fn locate(name: &'static str, named: Option<&Path>) -> Result<PathBuf, Missing> {
     let path = if let Some(named) = named {
         at(named).map_err(|why| {
@@ -97,10 +95,11 @@ pub fn locate(name: &'static str, named: Option<&Path>) -> Result<PathBuf, Missi
     Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
-/// The file that `exec` runs as `program`: a bare name is searched for in PATH, a path is what it is.
+/// The file that `exec` runs as `program`: a bare name is searched for in PATH, a path is used as
+/// it is.
 ///
 /// # Errors
-/// When there is none, or it does not run.
+/// When the file does not exist or cannot be executed.
 pub fn find(program: &str) -> Result<PathBuf, Unusable> {
     let path = if program.contains('/') {
         PathBuf::from(program)
@@ -112,7 +111,8 @@ pub fn find(program: &str) -> Result<PathBuf, Unusable> {
 
 // Private
 
-/// Where a program that the profile has `named` is: a bare name is searched for, a path is what it is.
+/// Where a program that the profile has `named` is: a bare name is searched for, a path is used as
+/// it is.
 fn at(named: &Path) -> Result<PathBuf, Unusable> {
     let path = match named.to_str() {
         Some(name) if !name.contains('/') => {
@@ -131,7 +131,7 @@ fn search(name: &str, elsewhere: impl Iterator<Item = PathBuf>) -> Option<PathBu
         .find(|file| file.is_file() && may_execute(file))
 }
 
-/// Tries that `file` runs, without running it.
+/// Checks that `file` can be executed, without executing it.
 fn runs(file: &Path) -> Result<(), Unusable> {
     let Ok(metadata) = file.metadata() else {
         return Err(Unusable::NotThere);
@@ -155,7 +155,8 @@ fn may_execute(file: &Path) -> bool {
     nix::unistd::eaccess(file, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
-/// What runs a script, as the kernel reads its first line: a carriage return at its end counts.
+/// The interpreter of a script, as the kernel reads its first line: a carriage return at the end of
+/// the line is part of the name.
 fn interpreter(file: &Path) -> Option<String> {
     const MAX_BYTES: u64 = 256;
 
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_run_is_told_apart() {
+    fn reasons_for_not_running_are_distinguished() {
         let (directory, path) = written("#!/bin/sh\n", 0o755);
         let program = path.to_str().unwrap();
         assert_eq!(find(program).as_deref(), Ok(path.as_path()));

@@ -1,4 +1,4 @@
-//! Descriptors that pass from one process to another, over a UNIX socket.
+//! Passes descriptors from one process to another over a UNIX socket.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -7,13 +7,14 @@ use std::os::unix::net::UnixStream;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 
-/// The kernel passes no more at once (`SCM_MAX_FD` is 253; HAProxy stays one below it).
+/// The most descriptors that the kernel passes at once (`SCM_MAX_FD` is 253; HAProxy stays one
+/// below it).
 pub const MAX_DESCRIPTORS: usize = 252;
 
-/// Sends `bytes`, and copies of the descriptors in `fds` with them.
+/// Sends `bytes` together with copies of the descriptors in `fds`.
 ///
 /// # Errors
-/// When the other end is gone, or there are more than [`MAX_DESCRIPTORS`].
+/// When the other end is closed, or there are more than [`MAX_DESCRIPTORS`].
 pub fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let with = [ControlMessage::ScmRights(&fds)];
@@ -32,10 +33,11 @@ pub fn send(stream: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Re
     }
 }
 
-/// Receives into `buffer`: how many bytes, and the descriptors that came with them; no bytes at the end.
+/// Receives into `buffer`. Returns the number of bytes, which is 0 at the end of the stream, and
+/// the descriptors that came with them.
 ///
 /// # Errors
-/// When nothing comes in the time that the stream gives.
+/// Also when nothing arrives within the read timeout of the stream.
 #[expect(unsafe_code, reason = "descriptors come as numbers")]
 pub fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut control = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
@@ -45,7 +47,8 @@ pub fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec
     let mut fds = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {
-            // SAFETY: the kernel has just made these for us, and nobody else knows them.
+            // SAFETY: the kernel has just made these descriptors for us, and nothing else owns
+            // them.
             fds.extend(numbers.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }

@@ -1,7 +1,9 @@
-//! A file that one process at a time holds locked; the kernel gives it back when the holder dies.
+//! A file that one process at a time holds locked; the kernel releases the lock when the holder
+//! dies.
 //!
-//! The lock belongs to the open file (`F_OFD_SETLK`), and whoever only asks whether it is held does not take it: with
-//! `flock`, asking would be in the way of somebody's taking.
+//! The lock belongs to the open file (`F_OFD_SETLK`). A process that only checks whether the lock
+//! is held does not take it: with `flock`, the check itself could make another process fail to take
+//! it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
-/// The lock, held until it is dropped.
+/// The lock, held until this value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -20,9 +22,6 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock at `path`; `None` when another process holds it.
-    ///
-    /// # Errors
-    /// When the file cannot be made or locked.
     pub fn take(path: &Path) -> io::Result<Option<Lock>> {
         loop {
             let file = OpenOptions::new()
@@ -48,10 +47,7 @@ impl Lock {
         }
     }
 
-    /// Whether somebody holds the lock at `path`.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be asked.
+    /// Whether a process holds the lock at `path`. A missing file is not locked.
     pub fn is_held(path: &Path) -> io::Result<bool> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -62,10 +58,7 @@ impl Lock {
         Ok(i32::from(lock.l_type) != libc::F_UNLCK)
     }
 
-    /// Gives the lock back, and leaves no file.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
+    /// Releases the lock and removes its file.
     pub fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
@@ -81,7 +74,7 @@ impl Lock {
 
 // Private
 
-/// A lock on the whole file, against everybody else.
+/// A lock on the whole file that excludes every other process.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "libc defines these constants wider than the fields they are for"

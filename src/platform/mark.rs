@@ -1,10 +1,11 @@
-//! The mark by which the descendants of a supervised child are known: variables in their environment.
+//! The mark that identifies the descendants of a supervised child: variables in their environment.
 //!
-//! A process inherits its parent's environment, and `/proc/PID/environ` shows it to the same user and to root, also
-//! after the parent has ended and in a new session. A process that clears or overwrites its environment has no mark.
+//! A process inherits its parent's environment, and `/proc/PID/environ` shows it to the same user
+//! and to root, also after the parent has ended and in a new session. A process that clears or
+//! overwrites its environment has no mark.
 //!
-//! A `clusterctl` command that such a process runs is not a part of the child: it renames the variable in its own
-//! environment, and what it starts is not marked either.
+//! A `clusterctl` command that such a process runs does not belong to the child: it renames the
+//! variable in its own environment, and what it starts is not marked either.
 
 use std::ffi::{CStr, OsString};
 use std::fmt;
@@ -15,12 +16,13 @@ use serde::{Deserialize, Serialize};
 
 /// Names the child: `CLUSTER/NODE`, or `CLUSTER/haproxy` for a balancer.
 pub const CHILD: &str = "CLUSTERCTL_CHILD";
-/// Tells clusters of the same name apart: a [`RunId`].
+/// Distinguishes clusters of the same name: a [`RunId`].
 pub const RUN: &str = "CLUSTERCTL_RUN_ID";
-/// What [`CHILD`] is renamed to; of the same length.
+/// The name that [`CHILD`] is changed to; it has the same length.
 const APART: &str = "CLUSTERCTL_APART";
 
-/// The number of one run of a cluster, from its start to its stop. A supervisor that adopts children keeps it.
+/// The number of one run of a cluster, from its start to its stop. A supervisor that adopts
+/// children keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(String);
@@ -34,15 +36,15 @@ pub struct Mark {
     pub run: RunId,
 }
 
-/// What a process's environment says of its origin.
+/// What a process's environment shows about its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// Nothing, or it cannot be read.
+    /// No mark, or the environment cannot be read.
     #[default]
     Unknown,
-    /// It descends from a supervised child.
+    /// The process descends from a supervised child.
     Child(Mark),
-    /// It is a `clusterctl` command, or was started by one.
+    /// The process is a `clusterctl` command, or was started by one.
     Apart,
 }
 
@@ -57,7 +59,7 @@ impl RunId {
         Ok(RunId(format!("{:016x}", u64::from_ne_bytes(bytes))))
     }
 
-    /// Whether it is known: state files of earlier versions have none.
+    /// Whether the number is known: state files of earlier versions have none.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.0.is_empty()
@@ -89,14 +91,14 @@ impl Mark {
 }
 
 impl Origin {
-    /// What the environment of process `pid` says.
+    /// The origin of process `pid`, according to its environment.
     #[must_use]
     pub fn of(pid: u32) -> Origin {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         Origin::parse(&environment)
     }
 
-    /// Of an environment as `/proc/PID/environ` has it.
+    /// The origin according to an environment in the format of `/proc/PID/environ`.
     fn parse(environment: &[u8]) -> Origin {
         let value = |name: &str| {
             environment.split(|byte| *byte == 0).find_map(|variable| {
@@ -115,16 +117,17 @@ impl Origin {
     }
 }
 
-/// Makes this process, and what it starts from now on, no part of the child that it descends from. To be called before
-/// there are other threads.
+/// Takes this process, and everything that it starts from now on, out of the child that it descends
+/// from. Must be called before other threads exist.
 #[expect(unsafe_code, reason = "the environment that /proc shows is changed in place")]
 pub fn set_apart() {
     unsafe extern "C" {
         static mut environ: *mut *mut libc::c_char;
     }
     let name = [CHILD, "="].concat();
-    // SAFETY: `environ` is null or an array of strings that ends with null. There is no other thread that could change it,
-    // and no reference to one of its strings is held. The bytes that are written are within the string and not its end.
+    // SAFETY: `environ` is null or an array of strings that ends with null. No other thread exists
+    // that could change it, and no reference to one of its strings is held. The bytes that are
+    // written are within the string and do not include its end.
     unsafe {
         let mut next = environ;
         while !next.is_null() && !(*next).is_null() {

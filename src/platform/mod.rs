@@ -1,4 +1,5 @@
-//! The kernel: processes, limits, sockets, `/proc`. The only `unsafe` and the only place that starts programs.
+//! The kernel: processes, limits, sockets, `/proc`. All `unsafe` code is here, and only this module
+//! starts programs.
 
 pub mod atomic_file;
 pub mod config_path;

@@ -1,4 +1,4 @@
-//! Who holds a port.
+//! Which process holds a port.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::sock_diag::{Listener, listeners};
 
-/// Descriptors looked at in one search; what is not found by then stays unnamed.
+/// The most descriptors that one search looks at; a holder that is not found by then has no name.
 const MAX_LINKS: usize = 1_000_000;
 
 /// A listener, and the process that has it.
@@ -17,7 +17,7 @@ const MAX_LINKS: usize = 1_000_000;
 pub struct Holder {
     /// What it listens on.
     pub address: SocketAddr,
-    /// Its process; `None` when it is not ours to see.
+    /// Its process; `None` when this user is not permitted to see it.
     pub pid: Option<u32>,
     /// The name of that process.
     pub name: Option<String>,
@@ -42,10 +42,12 @@ pub fn who_holds(address: SocketAddr) -> Option<Holder> {
         .map(|(_, holder)| holder)
 }
 
-/// For each of `addresses` that cannot be bound, a listener that is in the way: one that none of the processes `ours` has,
-/// if there is any. With `SO_REUSEPORT` a bind would succeed and take half of its connections, so the kernel's list is
-/// asked and not `bind`. IPv6 addresses are taken to be bound for IPv6 only. Where the kernel does not tell, every port is
-/// free.
+/// For each of `addresses` that cannot be bound, a listener that is in the way: preferably one that
+/// none of the processes `ours` has.
+///
+/// With `SO_REUSEPORT` a bind would succeed and take half of the listener's connections, so this
+/// reads the kernel's list instead of trying `bind`. IPv6 addresses are assumed to be bound for
+/// IPv6 only. If the kernel does not give the list, every port counts as free.
 #[must_use]
 pub fn holders(addresses: &[SocketAddr], ours: &BTreeSet<u32>) -> Vec<(SocketAddr, Holder)> {
     let collisions = collisions(addresses);
@@ -68,19 +70,21 @@ pub fn holders(addresses: &[SocketAddr], ours: &BTreeSet<u32>) -> Vec<(SocketAdd
     held.into_iter().collect()
 }
 
-/// Whether nothing keeps any of `addresses` from being bound. Asks the kernel alone, and no process.
+/// Whether all of `addresses` can be bound. Reads only the kernel's list and searches no processes.
 #[must_use]
 pub fn are_free(addresses: &[SocketAddr]) -> bool {
     collisions(addresses).is_empty()
 }
 
-/// The listeners that a connection to `address` may reach: those on the very address, else those on a wildcard.
+/// The listeners that a connection to `address` can reach: those on exactly that address, else
+/// those on a wildcard.
 #[must_use]
 pub fn listeners_for(address: SocketAddr) -> Vec<Listener> {
     most_specific(address, &listeners().unwrap_or_default())
 }
 
-/// The processes that have each of `listeners`, by its inode, as far as they are ours to see.
+/// The processes that have each of `listeners`, by its inode, as far as this user is permitted to
+/// see them.
 #[must_use]
 pub fn processes_with(listeners: &[Listener]) -> HashMap<u64, Vec<u32>> {
     Search::new(listeners).run(&numbers(Path::new("/proc")))
@@ -93,7 +97,7 @@ pub fn processes_among(processes: &[u32], listeners: &[Listener]) -> HashMap<u64
 }
 
 impl Holder {
-    /// The holder of `listener`, process `pid` if that is known.
+    /// The holder of `listener`, which is process `pid` if that is known.
     #[must_use]
     pub fn of(listener: &Listener, pid: Option<u32>) -> Holder {
         Holder {
@@ -170,8 +174,8 @@ impl Search {
         }
     }
 
-    /// The processes that have each inode. A thread may have a descriptor table of its own, that its process does not
-    /// show; so threads are looked through for what no process has.
+    /// The processes that have each inode. A thread can have a separate descriptor table, which its
+    /// process does not show; so threads are searched for the inodes that no process has.
     fn run(mut self, pids: &[u32]) -> HashMap<u64, Vec<u32>> {
         for pid in pids {
             self.look(*pid, format!("/proc/{pid}/fd").into());
@@ -191,7 +195,7 @@ impl Search {
     }
 
     fn look(&mut self, pid: u32, table: PathBuf) {
-        // Processes end, and those of others are closed to us.
+        // Processes end, and those of other users cannot be read.
         for entry in fs::read_dir(table).into_iter().flatten().flatten() {
             if self.links >= MAX_LINKS {
                 return;
@@ -213,7 +217,7 @@ impl Search {
     }
 }
 
-/// `socket:[4711]`.
+/// The inode in a link such as `socket:[4711]`.
 fn socket_inode(link: &Path) -> Option<u64> {
     link.to_str()?
         .strip_prefix("socket:[")?
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_of_a_port_is_named() {
+    fn the_holder_of_a_port_is_found_with_its_name() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap();
         let wildcard = SocketAddr::new("0.0.0.0".parse().unwrap(), address.port());
@@ -341,7 +345,8 @@ mod tests {
             assert_eq!(holder.to_string(), format!("{name} (pid {})", std::process::id()));
         }
         drop(server);
-        // A child that another test is just making has a copy of the listener until it executes its program.
+        // A child that another test has just forked has a copy of the listener until it executes
+        // its program.
         let deadline = Instant::now() + Duration::from_secs(30);
         while who_holds(address).is_some() {
             assert!(Instant::now() < deadline, "{address} is still held");

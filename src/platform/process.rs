@@ -1,4 +1,4 @@
-//! Processes of ours: started, adopted, watched by pidfd.
+//! Our own processes: started or adopted, and watched by pidfd.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::reaper::Watched;
 
-/// One process, not confused with a later one of the same pid.
+/// One process, distinct from any later process with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its pid.
@@ -29,7 +29,7 @@ pub struct Identity {
 pub struct Process {
     identity: Identity,
     pidfd: AsyncFd<OwnedFd>,
-    /// `None` for an adopted process: only a parent learns an exit status.
+    /// `None` for an adopted process: only a parent gets an exit status.
     child: Option<Child>,
     _watched: Watched,
 }
@@ -52,16 +52,13 @@ impl Identity {
         Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 })
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(self) -> bool {
         Identity::of(self.pid) == Some(self)
     }
 
-    /// Sends `signal` to it; one that has ended needs none.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
+    /// Sends `signal` to the process; does nothing when it has ended.
     pub fn signal(self, signal: Signal) -> io::Result<()> {
         if !self.is_alive() {
             return Ok(());
@@ -69,13 +66,11 @@ impl Identity {
         gone_is_fine(kill(self.raw(), signal))
     }
 
-    /// Sends `signal` to the process group that it leads. Also reaches what a dead leader left behind.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
+    /// Sends `signal` to the process group that the process leads. This also reaches processes that
+    /// a dead leader left behind.
     pub fn signal_group(self, signal: Signal) -> io::Result<()> {
-        // A pid is not given out anew while a group of that number lives, so a group is ours or gone, unless its
-        // leader was replaced by a stranger.
+        // The kernel does not reuse a pid while a process group of that number exists, so the group
+        // is ours or gone, unless its leader was replaced by another process.
         if Identity::of(self.pid).is_some_and(|now| now != self) {
             return Ok(());
         }
@@ -87,7 +82,7 @@ impl Identity {
     }
 }
 
-/// What the kernel calls the time since this host was started.
+/// The kernel's identifier of the time since this host was booted.
 #[must_use]
 pub fn boot_id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -95,7 +90,8 @@ pub fn boot_id() -> Option<String> {
 }
 
 impl Process {
-    /// Starts a child and watches it. One that cannot be watched is ended: nothing would know of it.
+    /// Starts a child and watches it. A child that cannot be watched is ended, because its end
+    /// would go unnoticed.
     pub(super) fn start(command: &mut Command) -> io::Result<Process> {
         let (mut child, watched) = Watched::start(|| {
             let child = command.spawn()?;
@@ -103,7 +99,8 @@ impl Process {
             Ok((child, pid))
         })?;
         let pid = child.id();
-        // Not reaped yet, so the pid cannot be another's. One that has ended already is a zombie without identity.
+        // The child is not reaped yet, so its pid cannot belong to another process. A child that
+        // has already ended is a zombie without identity.
         let identity = Identity::of(pid).unwrap_or(Identity { pid, start_time: 0 });
         match open_pidfd(pid) {
             Ok(pidfd) => Ok(Process {
@@ -113,23 +110,20 @@ impl Process {
                 _watched: watched,
             }),
             Err(error) => {
-                // One that has ended by itself is fine too.
+                // It may have ended by itself already.
                 let _ended = child.kill().and_then(|()| child.wait());
                 Err(error)
             }
         }
     }
 
-    /// Watches a process that somebody else started; `None` when it has ended.
-    ///
-    /// # Errors
-    /// When the kernel cannot watch it.
+    /// Watches a process that another process started; `None` when it has ended.
     pub fn adopt(identity: Identity) -> io::Result<Option<Process>> {
         if !identity.is_alive() {
             return Ok(None);
         }
         let pidfd = open_pidfd(identity.pid)?;
-        // Asked again, now that the pidfd pins whoever has the pid.
+        // Checked again, now that the pidfd is bound to the process with this pid.
         Ok(identity.is_alive().then_some(Process {
             identity,
             pidfd,
@@ -144,10 +138,7 @@ impl Process {
         self.identity
     }
 
-    /// Waits for its end; the exit status of an adopted process is unknown.
-    ///
-    /// # Errors
-    /// When the kernel cannot watch it.
+    /// Waits for the end of the process; the exit status of an adopted process is unknown.
     pub async fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         let _readable = self.pidfd.readable().await?;
         match &mut self.child {
@@ -157,8 +148,9 @@ impl Process {
     }
 }
 
-/// The fields of `/proc/PID/stat` from the third, the state, on: see `proc_pid_stat(5)`. The second one is the name in
-/// parentheses, and may itself hold spaces and parentheses.
+/// The fields of `/proc/PID/stat` from the third one, the state, to the end: see
+/// `proc_pid_stat(5)`. The second field is the name in parentheses, which can itself contain spaces
+/// and parentheses.
 pub(super) fn fields_after_name(stat: &str) -> Option<SplitAsciiWhitespace<'_>> {
     Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
 }
@@ -220,7 +212,7 @@ mod tests {
             ..own
         };
         assert!(!stranger.is_alive());
-        // Would end this test if it reached us.
+        // This signal would end the test if it reached the test's own process.
         stranger.signal(Signal::SIGKILL).unwrap();
         stranger.signal_group(Signal::SIGKILL).unwrap();
     }

@@ -8,21 +8,21 @@ use super::process::{Identity, fields_after_name};
 /// One process that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Which one it is.
+    /// The process.
     pub process: Identity,
     /// Its parent's pid.
     pub parent: u32,
     /// The number of its process group: its leader's pid.
     pub group: u32,
-    /// Its command's name, at most 15 bytes.
+    /// The name of its command, at most 15 bytes.
     pub command: String,
-    /// What its environment says of its origin.
+    /// What its environment shows about its origin.
     pub origin: Origin,
     /// Its control group of version 2: the path in its hierarchy.
     pub control_group: String,
 }
 
-/// All of them; those that end meanwhile may be left out.
+/// All processes; those that end in the meantime may be missing.
 #[must_use]
 pub fn process_table() -> Vec<Entry> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -66,7 +66,7 @@ mod tests {
     const STAT: &str = "7 (a) b (c) S 3 5 5 0 -1 4 0 0 0 0 2 5 0 0 20 0 1 0 99 1000 25 0";
 
     #[test]
-    fn fields_are_found_behind_any_name() {
+    fn fields_are_found_after_any_name() {
         let entry = parse(7, STAT, Origin::Unknown, "1:cpu:/a\n0::/b/c\n").unwrap();
         assert_eq!((entry.process.pid, entry.process.start_time), (7, 99));
         assert_eq!((entry.parent, entry.group), (3, 5));
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_ended_is_not_listed() {
+    fn an_ended_process_is_not_listed() {
         assert_eq!(parse(7, &STAT.replace(" S ", " Z "), Origin::Unknown, ""), None);
         assert_eq!(parse(7, "7 (a) S 1", Origin::Unknown, ""), None);
         assert_eq!(parse(7, "", Origin::Unknown, ""), None);
     }
 
     #[test]
-    fn this_process_is_in_it() {
+    fn this_process_is_listed() {
         let own = Identity::own();
         let table = process_table();
         let entry = table.iter().find(|entry| entry.process == own).unwrap();

@@ -1,4 +1,4 @@
-//! A program to run: to its end, or as a supervised process.
+//! A program to run to its end, or as a supervised process.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -21,19 +21,20 @@ use super::reaper::Watched;
 pub struct Program {
     /// The executable.
     pub path: PathBuf,
-    /// Its name in `ps`; its path unless set.
+    /// Its name in `ps`; by default its path.
     pub name: Option<OsString>,
     /// Its arguments.
     pub args: Vec<OsString>,
     /// Variables added to its environment.
     pub env: Vec<(OsString, OsString)>,
-    /// Variables that it does not inherit.
+    /// Variables of our own environment that it does not inherit.
     pub unset: Vec<OsString>,
-    /// The directory that it runs in; ours unless set.
+    /// Its working directory; by default our own.
     pub directory: Option<PathBuf>,
-    /// Its `RLIMIT_NOFILE`, soft and hard; inherited unless set.
+    /// Its `RLIMIT_NOFILE`, soft and hard; by default inherited.
     pub nofile: Option<u64>,
-    /// The file by which it enters a control group; where it may not, it stays in ours.
+    /// The file by which it enters a control group; if that is not permitted, it stays in our own
+    /// group.
     pub control_group: Option<PathBuf>,
 }
 
@@ -74,9 +75,12 @@ impl Program {
         self
     }
 
-    /// Lets its C library ask the kernel for huge pages. A process that gets tens of thousands of connections within
-    /// seconds then meets a page fault for every 2 MB of them instead of every 4 kB; in a virtual machine one takes some
-    /// 10 µs, because its host has to find the page too. Tunables that we were given ourselves hold instead.
+    /// Lets its C library request huge pages from the kernel.
+    ///
+    /// A process that gets tens of thousands of connections within seconds then has one page fault
+    /// for every 2 MB of them instead of every 4 kB; in a virtual machine a fault takes about 10
+    /// µs, because its host has to find the page too. Tunables that are set in our own environment
+    /// take precedence.
     #[must_use]
     pub fn with_huge_pages(mut self) -> Program {
         const TUNABLES: &str = "GLIBC_TUNABLES";
@@ -86,10 +90,11 @@ impl Program {
         self
     }
 
-    /// Runs to the end, input closed, output captured.
+    /// Runs the program to its end, with closed input and captured output.
     ///
     /// # Errors
-    /// When it cannot be started, or is not done within `limit` (it is killed then, with all that it has started).
+    /// When it cannot be started, or does not end within `limit`; it is killed then, with all
+    /// processes that it has started.
     pub async fn output(&self, limit: Duration) -> io::Result<Output> {
         let mut command = tokio::process::Command::from(self.command());
         command
@@ -116,10 +121,8 @@ impl Program {
         }
     }
 
-    /// Starts it in a process group of its own, its output appended to the file `log`, which outlives us both.
-    ///
-    /// # Errors
-    /// When the log cannot be opened or the program not started.
+    /// Starts it in its own process group. Its output is appended to the file `log`, which outlives
+    /// both processes.
     pub fn spawn(&self, log: &Path) -> io::Result<Process> {
         let log = OpenOptions::new().append(true).create(true).open(log)?;
         let mut command = self.command();
@@ -131,14 +134,12 @@ impl Program {
         Process::start(&mut command)
     }
 
-    /// Starts it in a session of its own, without terminal: `input` is what it reads, and its output is appended to the
-    /// file `log`.
-    ///
-    /// # Errors
-    /// When the log cannot be opened or the program not started.
+    /// Starts it in its own session, without a terminal. It reads `input`, and its output is
+    /// appended to the file `log`.
     #[expect(unsafe_code, reason = "a new session begins between fork and exec")]
     pub fn spawn_detached(&self, input: &[u8], log: &Path) -> io::Result<Process> {
-        // A file in memory: unlike a pipe it takes any length at once, unlike a file on disk it leaves nothing.
+        // A file in memory: unlike a pipe it accepts any length at once, unlike a file on disk it
+        // leaves nothing behind.
         let mut stdin = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
         stdin.write_all(input)?;
         stdin.rewind()?;
@@ -149,7 +150,7 @@ impl Program {
             .stdout(log.try_clone()?)
             .stderr(log)
             .current_dir("/");
-        // SAFETY: setsid is async-signal-safe and touches no memory of ours.
+        // SAFETY: setsid is async-signal-safe and touches no memory of this process.
         unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
         Process::start(&mut command)
     }
@@ -185,7 +186,7 @@ impl Program {
             }
         }
         if let Some(nofile) = self.nofile {
-            // SAFETY: setrlimit is async-signal-safe and touches no memory of ours.
+            // SAFETY: setrlimit is async-signal-safe and touches no memory of this process.
             unsafe {
                 command.pre_exec(move || {
                     setrlimit(Resource::RLIMIT_NOFILE, nofile, nofile).map_err(io::Error::from)
@@ -196,11 +197,12 @@ impl Program {
     }
 }
 
-/// A program and whatever it has started, which is killed with it when it is not waited for.
+/// A program and all processes that it has started; they are killed together when this value is
+/// dropped before the program has ended.
 struct Group(Option<u32>);
 
 impl Group {
-    /// It is waited for, and its number may be another one's.
+    /// The program has ended and was waited for, so its number can belong to another process now.
     fn dismiss(mut self) {
         self.0 = None;
     }
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_unset_is_not_inherited() {
+    async fn unset_variables_are_not_inherited() {
         let mut program = Program::new("/bin/sh").args(["-c", "echo ${HOME-none}${PATH:+ some}"]);
         program.unset = vec!["HOME".into()];
         let output = program.output(Duration::from_secs(10)).await.unwrap();
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_program_has_started_is_ended_with_it() {
+    async fn processes_that_a_program_started_are_ended_with_it() {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
         let script = format!("sleep 60 & echo $! > {}; wait", pid.display());
@@ -256,7 +258,7 @@ mod tests {
         program.output(Duration::from_millis(500)).await.unwrap_err();
         let pid: u32 = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        // Whoever adopts it may take a while to bury it.
+        // The process that adopts it may take a while to reap it.
         let is_over = |stat: String| stat.contains(") Z ") || stat.contains(") X ");
         for _ in 0..1_000 {
             if std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, is_over) {

@@ -1,8 +1,9 @@
-//! The orphans that become this process's children, and their ends.
+//! Reaps the orphans that become children of this process.
 //!
-//! A process whose parent ends becomes a child of its nearest ancestor that is a subreaper, or of PID 1. Their ends have to
-//! be waited for, or each stays as a zombie. Processes that this one has started itself are waited for elsewhere, where
-//! their exit statuses are wanted: they are known here, and left alone.
+//! A process whose parent ends becomes a child of its nearest ancestor that is a subreaper, or of
+//! PID 1. That parent has to wait for its end, or it stays as a zombie. Processes that this one has
+//! started itself are waited for elsewhere, where their exit statuses are needed: they are
+//! registered here, and not reaped.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,20 +14,21 @@ use nix::unistd::Pid;
 
 use super::worker::children;
 
-/// Processes that are waited for elsewhere, and by how many.
+/// Processes that are waited for elsewhere, each with the number of waiters.
 static WATCHED: Mutex<BTreeMap<u32, u32>> = Mutex::new(BTreeMap::new());
 
-/// A process that is waited for elsewhere, until this is dropped.
+/// Registers a process that is waited for elsewhere, until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Watched(u32);
 
 impl Watched {
-    /// A process that this one did not start.
+    /// Registers a process that this one did not start.
     pub(super) fn new(pid: u32) -> Watched {
         Watched::add(&mut watched(), pid)
     }
 
-    /// Starts a process by `start`, which returns it with its pid: it is watched before its end can be reaped.
+    /// Starts a process by `start`, which returns it with its pid. It is registered before it can
+    /// be reaped.
     pub(super) fn start<T>(start: impl FnOnce() -> io::Result<(T, u32)>) -> io::Result<(T, Watched)> {
         let mut watched = watched();
         let (process, pid) = start()?;
@@ -59,7 +61,7 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// Whether process `pid` is waited for by this one: it was started or adopted by it.
+/// Whether this process waits for process `pid` elsewhere, because it started or adopted it.
 #[must_use]
 pub fn is_watched(pid: u32) -> bool {
     watched().contains_key(&pid)
@@ -67,7 +69,7 @@ pub fn is_watched(pid: u32) -> bool {
 
 /// Reaps the orphans that have ended.
 pub fn reap() {
-    // Held, so that no process is started in between that would be taken for an orphan.
+    // The lock is held so that a process that is started in between is not taken for an orphan.
     let watched = watched();
     let orphans = children(std::process::id())
         .into_iter()
@@ -80,6 +82,6 @@ pub fn reap() {
 // Private
 
 fn watched() -> MutexGuard<'static, BTreeMap<u32, u32>> {
-    // It is whole between any two statements.
+    // The map is consistent between any two statements.
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }

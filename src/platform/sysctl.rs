@@ -1,4 +1,5 @@
-//! Kernel parameters: their values now, and the files in `/etc` from which they and the limits of users are set again.
+//! Kernel parameters: their current values, and the files in `/etc` that set them at boot and the
+//! limits of users at login.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -6,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::atomic_file;
 
-/// The parameters that are set at every boot, beside those of other files.
+/// Our own file of parameters to set at every boot, next to those of other packages.
 const SYSCTLS: &str = "etc/sysctl.d/60-clusterctl.conf";
-/// The limits that are set at every login, beside those of other files.
+/// Our own file of limits to set at every login, next to those of other packages.
 const LIMITS: &str = "etc/security/limits.d/60-clusterctl.conf";
 
-/// The longest value: every other port in a list of ports.
+/// The longest value: a port list that names every other port.
 const MAX_VALUE: usize = 256 << 10;
 
 /// Where a host keeps its settings.
@@ -21,14 +22,14 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// This host's.
+    /// The settings of this host.
     fn default() -> Settings {
         Settings::below("/")
     }
 }
 
 impl Settings {
-    /// Those below `root`, which is `/` but in tests.
+    /// The settings below `root`, which is `/` except in tests.
     #[must_use]
     pub fn below(root: impl Into<PathBuf>) -> Settings {
         Settings { root: root.into() }
@@ -37,7 +38,7 @@ impl Settings {
     /// The value of the parameter `key`, with single spaces.
     ///
     /// # Errors
-    /// When this kernel has no such parameter, or it cannot be read.
+    /// When this kernel does not have the parameter, or it cannot be read.
     pub fn get(&self, key: &str) -> io::Result<String> {
         let text = read_parameter(&self.parameter(key))?;
         Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
@@ -46,10 +47,11 @@ impl Settings {
     /// Sets the parameter `key` until the next boot.
     ///
     /// # Errors
-    /// When this kernel has no such parameter, refuses the value, or lets nobody in this container set it.
+    /// When this kernel does not have the parameter, rejects the value, or does not permit setting
+    /// it in this container.
     pub fn set(&self, key: &str, value: &str) -> io::Result<()> {
         let mut parameter = OpenOptions::new().write(true).open(self.parameter(key))?;
-        // Whole: the kernel takes each write for a value of its own.
+        // In one write: the kernel takes each write for a complete value.
         parameter.write_all(format!("{value}\n").as_bytes())
     }
 
@@ -59,22 +61,22 @@ impl Settings {
         self.root.join("proc/sys").join(key.replace('.', "/"))
     }
 
-    /// Our file of parameters for every boot.
+    /// Our own file of parameters for every boot.
     #[must_use]
     pub fn sysctls_file(&self) -> PathBuf {
         self.root.join(SYSCTLS)
     }
 
-    /// Our file of limits for every login.
+    /// Our own file of limits for every login.
     #[must_use]
     pub fn limits_file(&self) -> PathBuf {
         self.root.join(LIMITS)
     }
 
-    /// What the file at `path` says, if it is there.
+    /// The content of the file at `path`, if it exists.
     ///
     /// # Errors
-    /// When it cannot be read, or is no text.
+    /// When it cannot be read, or is not text.
     pub fn read(path: &Path) -> io::Result<Option<String>> {
         match fs::read_to_string(path) {
             Ok(text) => Ok(Some(text)),
@@ -83,28 +85,29 @@ impl Settings {
         }
     }
 
-    /// Replaces the file at `path` whole, readable by everybody.
+    /// Replaces the file at `path` whole; every user can read it.
     ///
     /// # Errors
-    /// When it cannot be written, as where its directory is missing.
+    /// When it cannot be written, for example because its directory is missing.
     pub fn replace(path: &Path, content: &str) -> io::Result<()> {
-        // Neither directory's readers look at names with another end than `.conf`.
+        // The programs that read these directories ignore names that do not end with `.conf`.
         atomic_file::replace(path, content.as_bytes(), atomic_file::READABLE)
     }
 }
 
-/// The parameter's text in the file at `path`, as it is.
+/// The parameter's text in the file at `path`, unchanged.
 ///
 /// # Errors
-/// When it cannot be read, or is no text.
+/// When it cannot be read, or is not text.
 pub(super) fn read_parameter(path: &Path) -> io::Result<String> {
     in_one_read(fs::File::open(path)?)
 }
 
 // Private
 
-/// What the first read gives. Of a list of numbers or ports the kernel gives nothing to a second one, so that readers that
-/// begin with a small buffer, as [`fs::read_to_string`] does, get the list's first 32 bytes.
+/// The result of the first read. The kernel gives nothing to a second read of a list of numbers or
+/// ports, so a reader that begins with a small buffer, as [`fs::read_to_string`] does, gets only
+/// the list's first 32 bytes.
 fn in_one_read(mut file: impl Read) -> io::Result<String> {
     let mut buffer = vec![0; MAX_VALUE];
     let length = file.read(&mut buffer)?;
@@ -131,13 +134,13 @@ mod tests {
         assert_eq!(settings.get(key).unwrap(), "");
         settings.set(key, "14000 65535").unwrap();
         assert_eq!(fs::read_to_string(range).unwrap(), "14000 65535\n");
-        // A parameter that the kernel lacks is not made.
+        // A parameter that the kernel does not have is not created.
         assert!(settings.set("net.core.nothing", "1").is_err());
         assert!(settings.get("net.core.nothing").is_err());
     }
 
     #[test]
-    fn a_list_is_read_at_once_as_the_kernel_gives_it_only_once() {
+    fn a_list_is_read_in_one_read() {
         struct Kernel(Option<String>);
         impl Read for Kernel {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

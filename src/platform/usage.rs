@@ -1,4 +1,4 @@
-//! What a process uses.
+//! The memory and processor time that a process uses.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rustix::param::{clock_ticks_per_second, page_size};
 
 use super::process::{Identity, fields_after_name};
 
-/// What a process has used until one moment.
+/// What a process has used up to one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Resident memory in bytes.
@@ -28,7 +28,7 @@ impl Usage {
     }
 }
 
-/// What process `pid` has used until now; `None` when there is none.
+/// What process `pid` has used until now; `None` when it does not exist.
 #[must_use]
 pub fn usage(pid: u32) -> Option<Usage> {
     parse(
@@ -38,7 +38,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     )
 }
 
-/// How long ago a process started; `None` when the kernel does not tell.
+/// How long ago a process started; `None` when the kernel does not report it.
 #[must_use]
 pub fn age(process: Identity) -> Option<Duration> {
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
@@ -49,7 +49,7 @@ pub fn age(process: Identity) -> Option<Duration> {
 
 // Private
 
-/// Fields 14, 15 and 24 of `/proc/PID/stat`.
+/// Reads fields 14, 15 and 24 of `/proc/PID/stat`.
 fn parse(stat: &str, ticks_per_second: u64, page_size: u64) -> Option<Usage> {
     let mut fields = fields_after_name(stat)?;
     let mut number = |skipped| fields.nth(skipped)?.parse::<u64>().ok();
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_found_behind_any_name() {
+    fn fields_are_found_after_any_name() {
         let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1 0 99 1000 25 0";
         let usage = parse(stat, 100, 4096).unwrap();
         assert_eq!(
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn processor_time_becomes_percent() {
+    fn processor_time_is_converted_to_percent() {
         let at = |milliseconds| Usage {
             memory_bytes: 0,
             cpu: Duration::from_millis(milliseconds),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_there_and_young() {
+    fn this_process_is_found_and_young() {
         let own = Identity::own();
         assert!(usage(own.pid).unwrap().memory_bytes > 100_000);
         assert!(age(own).unwrap() < Duration::from_hours(1));

@@ -1,25 +1,25 @@
-//! The children of a process, and what those that are workers say by their titles.
+//! The children of a process, and the titles of those that are workers.
 
 use std::fs;
 use std::io;
 
 use super::process::{Identity, fields_after_name};
 
-/// A child of a process that may not be ours.
+/// A child of a process that need not be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
     /// Its pid.
     pub pid: u32,
-    /// Its title: its first argument, which it may have overwritten.
+    /// Its title: its first argument, which the process can overwrite.
     pub title: String,
 }
 
 impl Worker {
-    /// The children of `master` that live; none when it has ended.
+    /// The living children of `master`; none when it has ended.
     #[must_use]
     pub fn of(master: Identity) -> Vec<Worker> {
         let children = children(master.pid);
-        // Asked again: the pid may have become another's.
+        // Checked again: the pid may belong to another process now.
         if !master.is_alive() {
             return Vec::new();
         }
@@ -35,13 +35,14 @@ impl Worker {
     }
 }
 
-/// The children of process `pid`; none when it has ended, or the kernel does not tell.
+/// The children of process `pid`; none when it has ended, or the kernel does not list them.
 #[must_use]
 pub fn children(pid: u32) -> Vec<u32> {
     listed(pid).unwrap_or_else(|_| by_parent(pid))
 }
 
-/// Which of the processes of `master`, itself included, are suspended: a signal has stopped them, as `SIGSTOP` does.
+/// The suspended processes of `master`, itself included: those that a signal such as `SIGSTOP` has
+/// stopped.
 #[must_use]
 pub fn suspended(master: Identity) -> Vec<u32> {
     let processes = std::iter::once(master.pid).chain(children(master.pid));
@@ -56,7 +57,7 @@ fn is_suspended(pid: u32) -> bool {
     fields_after_name(&stat).is_some_and(|mut fields| fields.next() == Some("T"))
 }
 
-/// By the kernel's own lists: each thread has those that it has made.
+/// Reads the kernel's own lists: one for each thread, with the children that the thread has made.
 fn listed(pid: u32) -> io::Result<Vec<u32>> {
     let mut children = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -69,7 +70,8 @@ fn listed(pid: u32) -> io::Result<Vec<u32>> {
     Ok(children)
 }
 
-/// By everybody's parent: a kernel may be built without those lists, and a thread may end while they are read.
+/// Searches all processes for this parent: a kernel can be built without the lists, and a thread
+/// can end while they are read.
 fn by_parent(pid: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -86,7 +88,7 @@ fn parent(pid: u32) -> Option<u32> {
     fields_after_name(&stat)?.nth(1)?.parse().ok()
 }
 
-/// `None` for one that has ended.
+/// `None` for a process that has ended.
 fn title(pid: u32) -> Option<String> {
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let first = line
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn children_are_known_by_their_titles() {
+    async fn children_are_identified_by_their_titles() {
         let dir = tempfile::tempdir().unwrap();
         let mut parent = Program::new("/bin/sh")
             .args(["-c", "sleep 61 & sleep 62 & wait"])

@@ -1,4 +1,5 @@
-//! What control groups allow, versions 1 and 2: a limit holds for a group and for every group below it.
+//! What control groups allow, versions 1 and 2: a limit holds for a group and for every group below
+//! it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,11 @@ use super::text;
 /// Where the hierarchies are mounted.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// The names that one version gives to the same files.
+/// The names of the same files in one of the versions.
 struct Names {
     limit: &'static str,
     usage: &'static str,
-    /// Of `memory.stat`: page cache that the kernel drops first.
+    /// The field of `memory.stat` that counts page cache; the kernel drops it first.
     reclaimable: &'static str,
 }
 
@@ -28,7 +29,7 @@ const V2: Names = Names {
     reclaimable: "inactive_file ",
 };
 
-/// The memory limits on this process, its own group's and those of the groups above.
+/// The memory limits on this process: those of its own group and of the groups above.
 pub(super) fn memory_limits() -> Vec<Memory> {
     let (v1, v2) = groups("memory");
     let v1 = v1.iter().filter_map(|group| memory_limit(group, &V1));
@@ -36,7 +37,7 @@ pub(super) fn memory_limits() -> Vec<Memory> {
     v1.chain(v2).collect()
 }
 
-/// Processes and threads that this process's group may have.
+/// The number of processes and threads that this process's group can have.
 pub(super) fn pids_limit() -> Option<u64> {
     let (v1, v2) = groups("pids");
     v1.iter()
@@ -58,8 +59,8 @@ fn memory_limit(group: &Path, names: &Names) -> Option<Memory> {
     })
 }
 
-/// The directories of this process's groups and of those above, in `controller`'s hierarchy of version 1 and in the
-/// unified one of version 2.
+/// The directories of this process's groups and of those above, in `controller`'s hierarchy of
+/// version 1 and in the unified one of version 2.
 fn groups(controller: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let (v1, v2) = text::cgroup_paths(&text, controller);
@@ -71,8 +72,8 @@ fn groups(controller: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
     )
 }
 
-/// From `root` joined with `path` up to `root` itself. In a container the path may be the host's, of which only the
-/// root is there to read.
+/// The directories from `root` joined with `path` up to `root` itself. In a container the path can
+/// be the host's, of which only the root is readable.
 fn upwards(root: &Path, path: &str) -> Vec<PathBuf> {
     let relative = Path::new(path.trim_start_matches('/'));
     relative.ancestors().map(|group| root.join(group)).collect()

@@ -17,12 +17,12 @@ use super::sysctl::read_parameter;
 pub struct Host {
     /// Processors this process may run on.
     pub cpus: u16,
-    /// Memory in bytes, the control group's limit included.
+    /// Memory in bytes; the limit of the control group is taken into account.
     pub memory_total: u64,
-    /// Memory in bytes that can be had without swapping.
+    /// Memory in bytes that is available without swapping.
     pub memory_available: u64,
-    /// The highest `RLIMIT_NOFILE` that a child of ours can be given: the hard limit, or `fs.nr_open` when this
-    /// process may raise it.
+    /// The highest `RLIMIT_NOFILE` that our children can get: the hard limit, or `fs.nr_open` when
+    /// this process can raise it.
     pub nofile: u64,
     /// `RLIMIT_NPROC`: processes and threads of this user. `None` when unlimited.
     pub nproc: Option<u64>,
@@ -50,7 +50,7 @@ pub struct Conntrack {
 }
 
 impl Host {
-    /// Reads this host. A fact that cannot be read is taken to be what Linux has by default.
+    /// Reads this host. A fact that cannot be read gets the default value of Linux.
     #[must_use]
     pub fn read() -> Host {
         let memory = Memory::read();
@@ -69,9 +69,10 @@ impl Host {
         }
     }
 
-    /// The same host for a user who is not root and has this process's limits.
+    /// The same host for a user other than root that has this process's limits.
     ///
-    /// Where not even root may raise limits the two are one: it is the host's or the container's limit.
+    /// Where even root cannot raise limits there is no difference: the limit is the host's or the
+    /// container's.
     #[must_use]
     pub fn for_user(self) -> Host {
         if !may_raise_limits() {
@@ -104,7 +105,7 @@ impl Host {
     }
 }
 
-/// The kernel's release, `6.18.0`; empty when it is not told.
+/// The release of the kernel, such as `6.18.0`; empty when it is unknown.
 #[must_use]
 pub fn kernel_release() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease");
@@ -121,7 +122,7 @@ struct Memory {
 }
 
 impl Memory {
-    /// The machine's, or less where a control group allows less.
+    /// The memory of the machine, or less where a control group allows less.
     fn read() -> Memory {
         let machine = fs::read_to_string("/proc/meminfo")
             .ok()
@@ -139,7 +140,7 @@ impl Memory {
     }
 }
 
-/// Affinity and the control group's quota both count.
+/// The processors that CPU affinity and the quota of the control group leave to this process.
 fn cpus() -> u16 {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     u16::try_from(cpus).unwrap_or(u16::MAX)
@@ -151,22 +152,22 @@ fn nofile() -> u64 {
     if may_raise_limits() {
         most
     } else {
-        // A hard limit may be above `fs.nr_open`; it cannot be asked for then.
+        // A hard limit can be above `fs.nr_open`; it cannot be requested then.
         hard.min(most)
     }
 }
 
 fn nproc() -> Option<u64> {
     let limit = match getrlimit(Resource::RLIMIT_NPROC) {
-        // The kernel does not hold it against root.
+        // The kernel does not apply it to root.
         Ok((soft, _)) if soft != RLIM_INFINITY && !nix::unistd::geteuid().is_root() => Some(soft),
         _ => None,
     };
     limit.into_iter().chain(cgroup::pids_limit()).min()
 }
 
-/// Whether hard limits may be raised: `CAP_SYS_RESOURCE`, and in the first user namespace, for in any other one the
-/// capability is shown and not honoured.
+/// Whether hard limits can be raised. This needs `CAP_SYS_RESOURCE` in the first user namespace: in
+/// any other namespace the capability is shown but has no effect.
 fn may_raise_limits() -> bool {
     let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
     text::has_sys_resource(&read("status")) && text::is_first_user_namespace(&read("uid_map"))
@@ -196,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_host_has_what_every_host_has() {
+    fn this_host_has_plausible_values() {
         let host = Host::read();
         assert!(host.cpus > 0 && host.nofile >= 256 && host.somaxconn > 0);
         assert!(host.memory_total >= host.memory_available && host.memory_available > 0);
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_descriptors_promised_can_be_had() {
+    async fn the_reported_descriptor_limit_can_be_reached() {
         let promised = Host::read().nofile;
         let mut shell = Program::new("/bin/sh").args(["-c", "ulimit -n"]);
         shell.nofile = Some(promised);

@@ -1,4 +1,4 @@
-//! The kernel's texts, parsed. Pure.
+//! Parsers of the kernel's texts. Pure.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use super::Memory;
 /// `CAP_SYS_RESOURCE` in a capability mask.
 const SYS_RESOURCE: u64 = 1 << 24;
 
-/// A number on a line of its own; `max` and the like are none.
+/// A number on its own line; `None` for `max` and other words.
 pub(super) fn number<N: FromStr>(text: &str) -> Option<N> {
     text.trim().parse().ok()
 }
 
-/// Two ports with a tab between them.
+/// Two ports separated by a tab.
 pub(super) fn port_range(text: &str) -> Option<RangeInclusive<u16>> {
     let mut ports = text.split_ascii_whitespace().map(str::parse);
     let (from, to) = (ports.next()?.ok()?, ports.next()?.ok()?);
     (from <= to).then_some(from..=to)
 }
 
-/// `8000-8002,9001`, or nothing.
+/// A list such as `8000-8002,9001`; it can be empty.
 pub(super) fn port_list(text: &str) -> Option<Vec<RangeInclusive<u16>>> {
     text.trim()
         .split(',')
@@ -35,7 +35,7 @@ pub(super) fn port_list(text: &str) -> Option<Vec<RangeInclusive<u16>>> {
 /// `MemTotal` and `MemAvailable` of `/proc/meminfo`.
 pub(super) fn meminfo(text: &str) -> Option<Memory> {
     let total = field(text, "MemTotal:")?;
-    // Kernels before 3.14 do not say what is available.
+    // Kernels before 3.14 do not report the available memory.
     let available = field(text, "MemAvailable:").or_else(|| field(text, "MemFree:"))?;
     Some(Memory {
         total: kibibytes(total)?,
@@ -55,8 +55,8 @@ pub(super) fn is_first_user_namespace(uid_map: &str) -> bool {
     uid_map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// This process's control groups by `/proc/self/cgroup`: the path in `controller`'s own hierarchy (version 1) and
-/// the path in the unified one (version 2).
+/// This process's control groups according to `/proc/self/cgroup`: the path in `controller`'s own
+/// hierarchy (version 1) and the path in the unified one (version 2).
 pub(super) fn cgroup_paths<'a>(text: &'a str, controller: &str) -> (Option<&'a str>, Option<&'a str>) {
     let (mut own, mut unified) = (None, None);
     for line in text.lines() {

@@ -1,4 +1,5 @@
-//! Listeners for several processes on one address: the client's address decides which of them gets a connection.
+//! Listeners for several processes on one address: the client's address decides which of them gets
+//! a connection.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -14,25 +15,26 @@ use super::{BACKLOG, Claim, With, bound};
 
 /// One listener for each of several members, on one address.
 ///
-/// A client always meets the same member. Whoever has the group keeps every listener open, also those whose members have
-/// died: so no listener ever moves to another [place](Places), and clients of the dead wait in the queue for the next process, or
-/// are [sent elsewhere](Group::steer).
+/// A client is always sent to the same member. The owner of the group keeps every listener open,
+/// also those of dead members: so no listener ever moves to another [place](Places), and clients of
+/// a dead member wait in the queue for the next process, or are [sent elsewhere](Group::steer).
 #[derive(Debug)]
 pub struct Group {
     address: SocketAddr,
-    /// Of each member; none of one whose process alone has it.
+    /// The listener of each member; `None` when only the member's process has it.
     listeners: Vec<Option<Arc<TcpListener>>>,
     places: Places,
 }
 
 impl Group {
-    /// Listens on `address`, where nobody else does, once for each of the `members`; port 0 takes a free one. Not
-    /// blocking.
+    /// Listens on `address`, where no other program listens, once for each of the `members`; port 0
+    /// takes a free one. Not blocking.
     ///
     /// # Errors
-    /// When somebody listens there, it cannot be bound, or the kernel takes no program that steers.
+    /// When another program listens there, the address cannot be bound, or the kernel rejects the
+    /// steering program.
     pub fn open(address: SocketAddr, members: u16) -> io::Result<Group> {
-        // Nobody can come in between, and then our own listeners keep the address.
+        // The claim keeps other programs away until our own listeners hold the address.
         let claim = Claim::new(address)?;
         let address = claim.address();
         let sockets: Vec<Socket> = (0..members)
@@ -42,7 +44,8 @@ impl Group {
         for (index, socket) in sockets.iter().enumerate() {
             socket.listen(BACKLOG)?;
             if index == 0 {
-                // The kernel takes no program before one listens; as long as there is but one, it gets everybody.
+                // The kernel accepts a program only once a listener exists; while there is only
+                // one, it gets every connection.
                 steer(socket, address, &places, &vec![true; members.into()])?;
             }
         }
@@ -54,11 +57,12 @@ impl Group {
         })
     }
 
-    /// The group on `address` that others have opened: what is left of it, and new listeners for members that have no place in
-    /// it. What has a place, and is not among the `listeners`, is left to its process.
+    /// Takes over the group on `address` that another process has opened: its remaining listeners,
+    /// and new listeners for members that have no place in it. A member that has a place but is not
+    /// among the `listeners` is left to its process.
     ///
     /// # Errors
-    /// When a new one cannot be bound, or the kernel takes no program that steers.
+    /// When a new listener cannot be bound, or the kernel rejects the steering program.
     pub fn regain(
         address: SocketAddr,
         listeners: Vec<Option<Arc<TcpListener>>>,
@@ -78,10 +82,8 @@ impl Group {
         Ok(group)
     }
 
-    /// The process of `member` is gone. If it alone had the member's listener, there is a new one now.
-    ///
-    /// # Errors
-    /// When that cannot be bound.
+    /// Notes that the process of `member` has ended. If only that process had the member's
+    /// listener, a new one is opened.
     pub fn bereave(&mut self, member: u16) -> io::Result<()> {
         if self.listener(member).is_some() || member >= self.members() {
             return Ok(());
@@ -96,7 +98,7 @@ impl Group {
         self.address
     }
 
-    /// The member's listener; none if only its process has it.
+    /// The member's listener; `None` if only its process has it.
     #[must_use]
     pub fn listener(&self, member: u16) -> Option<Arc<TcpListener>> {
         self.listeners.get(usize::from(member)).cloned().flatten()
@@ -108,23 +110,22 @@ impl Group {
         &self.places
     }
 
-    /// From now on only members that are `living` get connections. The clients of one that is not are divided among those
-    /// that are, and nobody else moves; with nobody living all wait where they belong.
+    /// From now on only `living` members get connections. The clients of the other members are
+    /// divided among the living ones, and no other client moves. If no member is living, all
+    /// clients wait for their own member.
     ///
     /// # Errors
-    /// When the kernel does not take the program; the one of before stays.
+    /// When the kernel rejects the program; the previous one stays in effect.
     pub fn steer(&self, living: &[bool]) -> io::Result<()> {
         match self.listeners.iter().flatten().next() {
-            // One program serves the whole group, whoever it is attached to.
+            // One program serves the whole group, whichever listener it is attached to.
             Some(any) => steer(any, self.address, &self.places, living),
             None => Ok(()),
         }
     }
 
-    /// Closes what waits for a member that will not come, so that those clients come again; how many there were.
-    ///
-    /// # Errors
-    /// When the kernel does not give them out.
+    /// Closes the connections that wait for a member that will not come back, so that those clients
+    /// connect again. Returns how many there were.
     pub fn turn_away(&self, member: u16) -> io::Result<usize> {
         let Some(listener) = self.listener(member) else {
             return Ok(0);
@@ -134,7 +135,7 @@ impl Group {
             match listener.accept() {
                 Ok(_closed) => count += 1,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(count),
-                // That one has left by itself.
+                // This client has closed its connection itself.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => return Err(error),
             }
@@ -147,7 +148,7 @@ impl Group {
         u16::try_from(self.listeners.len()).unwrap_or(u16::MAX)
     }
 
-    /// Opens a listener for `member`, which has none.
+    /// Opens a listener for `member`, which has none yet.
     fn listen(&mut self, member: u16) -> io::Result<()> {
         let socket = bound(self.address, With::Ours)?;
         socket.listen(BACKLOG)?;
@@ -189,7 +190,7 @@ mod tests {
         socket.into()
     }
 
-    /// Who gets the next connection; it is closed.
+    /// The member that gets the next connection; the connection is closed.
     fn accepted(group: &Group) -> u16 {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_spread_and_always_meet_the_same_member() {
+    fn clients_are_spread_and_always_reach_the_same_member() {
         let group = group("127.0.0.1:0");
         let first = homes(&group);
         for member in 0..3 {
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_one_that_is_gone_are_divided_and_nobody_else_moves() {
+    fn clients_of_a_dead_member_are_divided_and_no_others_move() {
         let group = group("127.0.0.1:0");
         let first = homes(&group);
         group.steer(&[true, false, true]).unwrap();
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_one_that_will_not_come_is_turned_away() {
+    fn clients_that_wait_for_a_dead_member_are_closed() {
         let group = group("127.0.0.1:0");
         group.steer(&[false, true, false]).unwrap();
         let mut waiting: Vec<TcpStream> = (0..5).map(|host| connect(&group, host)).collect();
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_client_meets_the_same_member_too() {
+    fn an_ipv6_client_reaches_the_same_member_too() {
         let group = group("[::1]:0");
         let home = || {
             let _client = TcpStream::connect(group.address()).unwrap();
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_a_group_is_regained_and_its_clients_find_their_members() {
+    fn the_rest_of_a_group_is_regained_and_its_clients_reach_their_members() {
         let mut group = group("127.0.0.1:0");
         let first = homes(&group);
         // Member 0 dies with its listener; the kernel moves the last one.
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_only_a_process_has_is_replaced_when_that_is_gone() {
+    fn a_listener_that_only_a_process_has_is_replaced_when_that_ends() {
         let mut group = group("127.0.0.1:0");
         let first = homes(&group);
         let elsewhere = group.listeners[1].take();
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_somebody_has_is_refused() {
+    fn an_address_in_use_is_refused() {
         let group = group("127.0.0.1:0");
         let error = Group::open(group.address(), 2).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

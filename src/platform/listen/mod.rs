@@ -1,5 +1,5 @@
-//! Listeners that several threads or processes share: one `SO_REUSEPORT` socket each, the kernel spreads connections over
-//! them.
+//! Listeners that several threads or processes share: one `SO_REUSEPORT` socket for each; the
+//! kernel spreads the connections over them.
 
 mod group;
 mod places;
@@ -13,16 +13,17 @@ use socket2::{Domain, Protocol, Socket, Type};
 pub use group::Group;
 pub use places::Places;
 
-/// The accept queue asked for; the kernel cuts it to `net.core.somaxconn`.
+/// The requested length of the accept queue; the kernel reduces it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;
 
-/// An address that is ours: nobody else listens on it, and nobody else will.
+/// An address that belongs to this program: no other program listens on it, now or later.
 ///
-/// `SO_REUSEPORT` alone would let a second program of the same user take half of the connections in silence.
-/// So the address is first bound without it, which fails when anybody is there, and opened for our own listeners after.
+/// `SO_REUSEPORT` alone would let a second program of the same user silently take half of the
+/// connections. So the address is first bound without it, which fails when another program listens
+/// there, and is opened for our own listeners afterwards.
 #[derive(Debug)]
 pub struct Claim {
-    /// Bound, never listening: it gets no connection.
+    /// Bound, but never listening: it gets no connection.
     _socket: Socket,
     address: SocketAddr,
 }
@@ -31,10 +32,10 @@ impl Claim {
     /// Claims `address`; port 0 claims a free one.
     ///
     /// # Errors
-    /// When somebody listens there, or it cannot be bound.
+    /// When another program listens there, or the address cannot be bound.
     pub fn new(address: SocketAddr) -> io::Result<Claim> {
-        // The strictest bind also keeps another claim out. It fails while connections of a former process are still
-        // ending; the second one overlooks those, not listeners.
+        // The strictest bind also excludes another claim. It fails while connections of a former
+        // process are still ending; the second bind ignores those, but not listeners.
         let socket = bound(address, With::Nobody).or_else(|_| bound(address, With::Ending))?;
         socket.set_reuse_port(true)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
@@ -51,7 +52,7 @@ impl Claim {
     }
 }
 
-/// A listener of the calling thread's own on an address that was claimed. Not blocking.
+/// A new listener of the calling thread on a claimed address. Not blocking.
 ///
 /// # Errors
 /// When it cannot be made, or the claim was given up and another program has the address.
@@ -63,13 +64,13 @@ pub fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 
 // Private
 
-/// With whom an address is shared.
+/// What an address is shared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
     Nobody,
     /// With connections that are ending.
     Ending,
-    /// With those too, and with listeners that are shared likewise.
+    /// With connections that are ending, and with listeners that share the address in the same way.
     Ours,
 }
 
@@ -80,7 +81,7 @@ fn bound(address: SocketAddr, with: With) -> io::Result<Socket> {
         Some(Protocol::TCP),
     )?;
     if address.is_ipv6() {
-        // An IPv4 listener stands beside it.
+        // An IPv4 listener on the same port must remain possible.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(with != With::Nobody)?;
@@ -96,7 +97,7 @@ mod tests {
     const ANY_PORT: &str = "127.0.0.1:0";
 
     #[test]
-    fn a_claim_admits_our_listeners_and_nobody_else() {
+    fn a_claim_admits_only_our_own_listeners() {
         let claim = Claim::new(ANY_PORT.parse().unwrap()).unwrap();
         let error = Claim::new(claim.address()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

@@ -1,36 +1,36 @@
-//! Which listener of a group has which number in the kernel.
+//! The number that the kernel gives to each listener of a group.
 
 use serde::{Deserialize, Serialize};
 
 /// The members of a group in the order in which the kernel numbers their listeners.
 ///
-/// It numbers them as they began to listen. When one is closed, the last one moves into its place (`net/core/sock_reuseport.c`:
-/// `socks[i] = socks[num_socks - 1]`).
+/// The kernel numbers them in the order in which they began to listen. When one is closed, the last
+/// one moves into its place (`net/core/sock_reuseport.c`: `socks[i] = socks[num_socks - 1]`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Places(Vec<u16>);
 
 impl Places {
-    /// Of so many `members`, who began to listen in their order.
+    /// The places of `members` that began to listen in the order of their numbers.
     #[must_use]
     pub fn in_order(members: u16) -> Places {
         Places((0..members).collect())
     }
 
-    /// The kernel's number of the member's listener; none without one.
+    /// The kernel's number of the member's listener; `None` if it has no listener.
     #[must_use]
     pub fn of(&self, member: u16) -> Option<usize> {
         self.0.iter().position(|other| *other == member)
     }
 
-    /// The member's listener was closed.
+    /// Notes that the member's listener was closed.
     pub fn lose(&mut self, member: u16) {
         if let Some(place) = self.of(member) {
             self.0.swap_remove(place);
         }
     }
 
-    /// The member has begun to listen, for the first time or again.
+    /// Notes that the member has begun to listen, for the first time or again.
     pub fn add(&mut self, member: u16) {
         self.lose(member);
         self.0.push(member);
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_one_moves_into_the_place_of_one_that_goes() {
+    fn the_last_listener_moves_into_the_place_of_a_closed_one() {
         let mut places = Places::in_order(4);
         places.lose(1);
         assert_eq!(
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_written_as_a_list() {
+    fn places_are_written_as_a_list() {
         let mut places = Places::in_order(3);
         places.lose(0);
         assert_eq!(serde_json::to_string(&places).unwrap(), "[2,1]");

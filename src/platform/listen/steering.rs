@@ -1,4 +1,5 @@
-//! The program by which the kernel picks a listener of a group: classic BPF, which needs no privileges.
+//! The program by which the kernel picks a listener of a group: classic BPF, which needs no
+//! privileges.
 //!
 //! ```text
 //!  client's address ──▶ hash ──▶ hash mod members ──▶ that member, if it lives
@@ -12,24 +13,26 @@ use libc::{
 
 use super::places::Places;
 
-/// Where the network header begins, for the kernel (`SKF_NET_OFF`): a load below zero.
+/// The offset of the network header in the kernel's numbering (`SKF_NET_OFF`), a negative offset.
 const NETWORK_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
-/// Odd and without a pattern: the golden ratio's fraction, and a constant of `MurmurHash3`'s last step.
+/// Odd numbers without a pattern: the golden ratio's fraction, and a constant of `MurmurHash3`'s
+/// last step.
 const MIXERS: [u32; 2] = [0x9e37_79b1, 0x85eb_ca6b];
 
-/// Whose addresses are hashed.
+/// The address family of the clients' addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     V4,
     V6,
 }
 
-/// A program for a group with some members.
+/// A steering program for the members of a group.
 #[derive(Clone)]
 pub(super) struct Program(Vec<sock_filter>);
 
 impl Program {
-    /// Picks among those of the members, whose listeners are in `places`, that are `living`; among all if none is.
+    /// Picks one of the `living` members whose listeners are in `places`; one of all members if
+    /// none is living.
     pub(super) fn new(family: Family, places: &Places, living: &[bool]) -> Program {
         let members = count(living.len()).max(1);
         let those = |only: &dyn Fn(bool) -> bool| -> Vec<(u32, u32)> {
@@ -54,15 +57,16 @@ impl Program {
         for (turn, (_, place)) in (0..).zip(&alive) {
             program.give_if(turn, *place);
         }
-        // Nobody is there; beyond the last place the kernel picks by a hash of its own.
+        // No member exists. For a number beyond the last place the kernel picks a listener by its
+        // own hash.
         program.push(BPF_RET | BPF_K, u32::MAX);
         program
     }
 
-    /// As `SO_ATTACH_REUSEPORT_CBPF` takes it; it is copied by the kernel.
+    /// The program in the format of `SO_ATTACH_REUSEPORT_CBPF`; the kernel copies it.
     pub(super) fn as_kernel_wants_it(&mut self) -> sock_fprog {
         sock_fprog {
-            // A member takes four instructions at most, and there are 64 of them or so.
+            // A member takes at most four instructions, and there are about 64 members.
             len: u16::try_from(self.0.len()).unwrap_or(u16::MAX),
             filter: self.0.as_mut_ptr(),
         }
@@ -90,7 +94,7 @@ impl Program {
         }
     }
 
-    /// Ends with `place` where the accumulator holds `turn`.
+    /// Ends the program with `place` if the accumulator holds `turn`.
     fn give_if(&mut self, turn: u32, place: u32) {
         self.0.push(sock_filter {
             code: code(BPF_JMP | BPF_JEQ | BPF_K),

@@ -12,14 +12,14 @@ use super::atomic_file;
 use super::config_path::inexpressible;
 use crate::base::units::excerpt;
 
-/// HAProxy refuses longer socket paths (`sun_path` less what it appends while binding).
+/// HAProxy refuses longer socket paths (`sun_path` minus what it appends while binding).
 const MAX_SOCKET_PATH: usize = 97;
 
 /// A cluster's run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunDir(PathBuf);
 
-/// A directory that cannot serve as run directory.
+/// A directory that is not usable as a run directory.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
     /// The balancers' configurations cannot name files in it.
@@ -27,12 +27,12 @@ pub enum RunDirError {
     Inexpressible {
         /// The directory.
         path: PathBuf,
-        /// What it has.
+        /// What the path contains.
         what: String,
-        /// Why that cannot be.
+        /// Why that is not possible.
         why: &'static str,
     },
-    /// It cannot be made or written.
+    /// The directory cannot be made or written.
     #[error("cannot use run directory `{}`: {source}", shown(.path))]
     Unusable {
         /// The directory.
@@ -40,7 +40,7 @@ pub enum RunDirError {
         /// Why.
         source: io::Error,
     },
-    /// Somebody else could put files into it, and so have programs run as this user.
+    /// Another user could put files into it, and so have programs run as this user.
     #[error("run directory `{}` belongs to another user, or is writable by others", shown(.0))]
     Strange(PathBuf),
     /// Socket paths in it would be too long.
@@ -51,33 +51,35 @@ pub enum RunDirError {
     TooLong {
         /// The directory.
         path: PathBuf,
-        /// Of the longest socket path.
+        /// The length of the longest socket path.
         length: usize,
     },
 }
 
 impl RunDir {
-    /// The run directory at `path`, which need not exist. Made absolute, because daemons change their directory.
+    /// The run directory at `path`, which need not exist. The path is made absolute, because
+    /// daemons change their directory.
     #[must_use]
     pub fn at(path: impl AsRef<Path>) -> RunDir {
         RunDir(std::path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned()))
     }
 
-    /// Where the cluster called `name` runs unless told: `/run/clusterctl/NAME` as root, else
-    /// `$XDG_RUNTIME_DIR/clusterctl/NAME`, else a directory of this user's under the temporary directory.
+    /// The default directory of the cluster `name`: `/run/clusterctl/NAME` as root, else
+    /// `$XDG_RUNTIME_DIR/clusterctl/NAME`, else a directory of this user under the temporary
+    /// directory.
     #[must_use]
     pub fn default_for(name: &str) -> RunDir {
         let uid = nix::unistd::geteuid();
         let base = match std::env::var_os("XDG_RUNTIME_DIR") {
             _ if uid.is_root() => PathBuf::from("/run/clusterctl"),
             Some(runtime) if !runtime.is_empty() => Path::new(&runtime).join("clusterctl"),
-            // Not nested: of a directory in between somebody else might be the owner.
+            // Not nested: a directory in between could belong to another user.
             _ => return RunDir::at(std::env::temp_dir().join(format!("clusterctl-{uid}-{name}"))),
         };
         RunDir::at(base.join(name))
     }
 
-    /// Tries that any balancer could run in it, whether it exists or not.
+    /// Checks that every balancer could run in it, whether the directory exists or not.
     ///
     /// # Errors
     /// When a configuration cannot name it, or socket paths in it would be too long.
@@ -99,10 +101,11 @@ impl RunDir {
         Ok(())
     }
 
-    /// Makes the directory, for this user only, and tries that it can be written.
+    /// Makes the directory, for this user only, and checks that it can be written.
     ///
     /// # Errors
-    /// When it cannot be made or written, others could write to it, or no balancer could run in it.
+    /// When it cannot be made or written, others could write to it, or a balancer could not run in
+    /// it.
     pub fn create(&self) -> Result<(), RunDirError> {
         self.try_path()?;
         let unusable = |source| RunDirError::Unusable {
@@ -116,7 +119,7 @@ impl RunDir {
             return Err(RunDirError::Strange(self.0.clone()));
         }
         private.create(self.logs()).map_err(unusable)?;
-        // Of this process alone: another one may try at the same time.
+        // The name is unique to this process: another one may try at the same time.
         let trial = self.0.join(format!(".trial-{}", std::process::id()));
         fs::write(&trial, "")
             .and_then(|()| fs::remove_file(&trial))
@@ -129,21 +132,21 @@ impl RunDir {
         &self.0
     }
 
-    /// Whether nothing is in it that only a running cluster has.
+    /// Whether it has none of the files that only a running cluster has.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         !self.lock_file().exists() && !self.transient().iter().any(|path| path.exists())
     }
 
-    /// Removes what only a running cluster has: sockets and states. Logs and rendered configurations stay, and the lock
-    /// is its holder's.
+    /// Removes the files that only a running cluster has: sockets and states. Logs and rendered
+    /// configurations stay, and so does the lock, which belongs to its holder.
     ///
     /// # Errors
-    /// When something cannot be removed; the rest is removed nevertheless.
+    /// When a file cannot be removed; the others are removed nevertheless.
     pub fn clean(&self) -> io::Result<()> {
         let mut outcome = Ok(());
         for path in self.transient() {
-            // A process that was killed while it replaced a file has left the unfinished one.
+            // A process that was killed while it replaced a file has left the unfinished file.
             for path in [atomic_file::unfinished(&path), path] {
                 match fs::remove_file(path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => outcome = Err(error),
@@ -165,7 +168,8 @@ impl RunDir {
 
     // Private
 
-    /// Whether only this user decides what is in it: the directory, and the link to it if it is one, are this user's.
+    /// Whether only this user can change what is in it: the directory, and the link to it if it is
+    /// one, belong to this user.
     fn is_ours(&self) -> io::Result<bool> {
         let own = nix::unistd::geteuid().as_raw();
         let (entry, directory) = (fs::symlink_metadata(&self.0)?, fs::metadata(&self.0)?);
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_running_cluster_has_is_removed_half_written_or_not() {
+    fn files_of_a_running_cluster_are_removed_complete_or_not() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
         fs::write(run_dir.dataplane_memory(), "").unwrap();

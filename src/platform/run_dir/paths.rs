@@ -21,19 +21,19 @@ impl RunDir {
         self.0.join("control.sock")
     }
 
-    /// What a new supervisor needs to adopt a dead one's children.
+    /// What a new supervisor needs to adopt the children of a dead one.
     #[must_use]
     pub fn state_file(&self) -> PathBuf {
         self.0.join("state.json")
     }
 
-    /// Held locked by the one supervisor.
+    /// The lock file, held by the one supervisor.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
         self.0.join("lock")
     }
 
-    /// Where children and the supervisor write their logs.
+    /// The directory of the logs of the children and of the supervisor.
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")
@@ -51,19 +51,19 @@ impl RunDir {
         self.of_haproxy(instance, ".cfg")
     }
 
-    /// HAProxy's runtime API.
+    /// The socket of HAProxy's runtime API.
     #[must_use]
     pub fn haproxy_socket(&self, instance: Instance) -> PathBuf {
         self.of_haproxy(instance, ".sock")
     }
 
-    /// Where HAProxy's stick tables pass from an old process to a new one.
+    /// The socket over which an old HAProxy process sends its stick tables to a new one.
     #[must_use]
     pub fn haproxy_peers_socket(&self, instance: Instance) -> PathBuf {
         self.of_haproxy(instance, "-peers.sock")
     }
 
-    /// Where one HAProxy of several gets its listeners.
+    /// The socket from which one HAProxy process of several gets its listeners.
     #[must_use]
     pub fn haproxy_listeners_socket(&self, instance: Instance) -> PathBuf {
         self.of_haproxy(instance, "-listen.sock")
@@ -75,13 +75,15 @@ impl RunDir {
         self.of_haproxy(instance, ".state")
     }
 
-    /// Names of the drained nodes, one a line: sessions and cookies with one of them do not count. Read by HAProxy when it starts.
+    /// Names of the drained nodes, one a line: sessions and cookies that point to one of them are
+    /// ignored. HAProxy reads the file when it starts.
     #[must_use]
     pub fn haproxy_drained_names(&self) -> PathBuf {
         self.0.join("haproxy-drained.names")
     }
 
-    /// Server ids of the drained nodes, one a line: stick-table entries with one of them do not count.
+    /// Server ids of the drained nodes, one a line: stick-table entries that point to one of them
+    /// are ignored.
     #[must_use]
     pub fn haproxy_drained_ids(&self) -> PathBuf {
         self.0.join("haproxy-drained.ids")
@@ -93,25 +95,26 @@ impl RunDir {
         self.0.join("dataplane.yaml")
     }
 
-    /// The built-in balancer's runtime API.
+    /// The socket of the built-in balancer's runtime API.
     #[must_use]
     pub fn dataplane_socket(&self) -> PathBuf {
         self.0.join("dataplane.sock")
     }
 
-    /// Where the built-in balancer keeps who is sticky to whom, for the process that follows it.
+    /// The built-in balancer's sticky tables, which the next process reads.
     #[must_use]
     pub fn dataplane_memory(&self) -> PathBuf {
         self.0.join("dataplane.memory")
     }
 
-    /// Names of the drained nodes, one a line. Read by the built-in balancer when it starts.
+    /// Names of the drained nodes, one a line. The built-in balancer reads the file when it starts.
     #[must_use]
     pub fn dataplane_drained(&self) -> PathBuf {
         self.0.join("dataplane.drained")
     }
 
-    /// Names of the nodes that do not answer, one a line. Read by the built-in balancer when it starts.
+    /// Names of the nodes that do not answer, one a line. The built-in balancer reads the file when
+    /// it starts.
     #[must_use]
     pub fn dataplane_down(&self) -> PathBuf {
         self.0.join("dataplane.down")
@@ -123,31 +126,31 @@ impl RunDir {
         self.0.join("nginx.conf")
     }
 
-    /// nginx's status page, for us.
+    /// The socket of nginx's status page, which the supervisor reads.
     #[must_use]
     pub fn nginx_socket(&self) -> PathBuf {
         self.0.join("nginx.sock")
     }
 
-    /// The pid of nginx's master process, written by it.
+    /// The pid of nginx's master process; nginx writes it.
     #[must_use]
     pub fn nginx_pid(&self) -> PathBuf {
         self.0.join("nginx.pid")
     }
 
-    /// Where nginx could keep what does not fit into memory; always empty.
+    /// Where nginx could store what does not fit into memory; always empty.
     #[must_use]
     pub fn nginx_temp(&self) -> PathBuf {
         self.0.join("nginx-temp")
     }
 
-    /// Who the BEAM nodes are, for `erl -config`.
+    /// The names of the BEAM nodes, for `erl -config`.
     #[must_use]
     pub fn erlang_config(&self) -> PathBuf {
         self.0.join("cluster.config")
     }
 
-    /// What BEAM nodes run.
+    /// The Erlang code that BEAM nodes run.
     #[must_use]
     pub fn erlang(&self) -> PathBuf {
         self.0.join("erlang")
@@ -159,19 +162,19 @@ impl RunDir {
         self.erlang().join("home")
     }
 
-    /// The cookie by which BEAM nodes know one another.
+    /// The cookie with which BEAM nodes authenticate one another.
     #[must_use]
     pub fn erlang_cookie(&self) -> PathBuf {
         self.erlang_home().join(".erlang.cookie")
     }
 
-    /// Certificate chain and private key in one PEM file, as HAProxy wants them.
+    /// Certificate chain and private key in one PEM file, as HAProxy requires.
     #[must_use]
     pub fn certificate(&self) -> PathBuf {
         self.0.join("tls.pem")
     }
 
-    /// What only a running cluster has.
+    /// The files that only a running cluster has.
     pub(super) fn transient(&self) -> Vec<PathBuf> {
         let mut paths = vec![
             self.control_socket(),
@@ -190,7 +193,7 @@ impl RunDir {
             self.erlang_cookie(),
         ];
         paths.extend(self.of_instances());
-        // Last: as long as it is there, a command may look for children.
+        // Last: while this file exists, a command may look for children.
         paths.push(self.state_file());
         paths
     }
@@ -202,7 +205,7 @@ impl RunDir {
 
     // Private
 
-    /// Sockets and states of several processes of `HAProxy`, however many there were.
+    /// Sockets and states of several `HAProxy` processes, whatever their number was.
     fn of_instances(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let paths = entries.map(|entry| entry.path());

@@ -1,4 +1,4 @@
-//! One question or order to the kernel, and all of its answers.
+//! One request to the kernel, and all of its answers.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -11,15 +11,13 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::wire::{self, Handle, INET, INET6, Socket};
 
-/// What the kernel fills at most at once is 32 kB.
+/// The kernel fills at most 32 kB at once.
 const BUFFER: usize = 64 * 1024;
-/// The kernel answers at once, or something is very wrong.
+/// The kernel answers at once; a longer wait means that something is very wrong.
 const PATIENCE_SECONDS: i64 = 5;
 
-/// Hands every TCP socket that is in one of `states` and passes `filter` to `each`, IPv4 and IPv6.
-///
-/// # Errors
-/// When the kernel refuses or does not answer.
+/// Passes every TCP socket, IPv4 and IPv6, that is in one of `states` and passes `filter` to
+/// `each`.
 pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> io::Result<()> {
     let kernel = open()?;
     let mut buffer = vec![0; BUFFER];
@@ -34,10 +32,10 @@ pub(super) fn dump(states: u32, filter: &[u8], mut each: impl FnMut(Socket)) -> 
     Ok(())
 }
 
-/// Ends the connections of `handles`; how many of them were still there.
+/// Ends the connections of `handles`. Returns how many of them still existed.
 ///
 /// # Errors
-/// When this process may not, the kernel cannot, or does not answer.
+/// When this is not permitted, or the kernel does not support it or does not answer.
 pub(super) fn destroy(handles: &[Handle]) -> io::Result<u64> {
     let kernel = open()?;
     let mut buffer = vec![0; BUFFER];
@@ -45,7 +43,7 @@ pub(super) fn destroy(handles: &[Handle]) -> io::Result<u64> {
     for handle in handles {
         match ask(&kernel, &wire::destruction(handle), &mut buffer, &mut |_| {}) {
             Ok(()) => destroyed += 1,
-            // It ended by itself.
+            // The connection ended by itself.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             Err(error) => return Err(error),
         }

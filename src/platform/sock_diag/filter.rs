@@ -1,28 +1,30 @@
 //! A filter that the kernel runs for each socket: the bytecode of `linux/inet_diag.h`.
 //!
-//! An instruction is four bytes: code, how far to go on yes (`u8`), how far on no (`u16`), in bytes from its start. A
-//! comparison is followed by four bytes that hold the port in place of the no. Whoever arrives exactly at the end has
-//! passed; whoever jumps beyond it has not.
+//! An instruction has four bytes: code, the distance to jump on yes (`u8`), and on no (`u16`), in
+//! bytes from its start. A comparison is followed by four bytes that hold the port in place of the
+//! distance on no. A socket that arrives exactly at the end has passed; one that jumps beyond it
+//! has not.
 
-/// Which end of a connection is meant.
+/// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// This socket's.
+    /// The end of this socket.
     Local,
-    /// The other one.
+    /// The other end.
     Peer,
 }
 
-/// Beyond this the jumps, which are 16 bits wide, do not reach the end.
+/// With more ranges, the jumps, which are 16 bits wide, do not reach the end.
 const MAX_RANGES: usize = 3_000;
 
 const JUMP: u8 = 1;
 const INSTRUCTION: u8 = 4;
 const COMPARISON: u8 = 8;
-/// Two comparisons and a jump.
+/// The length of two comparisons and a jump.
 const BLOCK: u16 = 20;
 
-/// Passes sockets whose port on `side` is one of `ports`. Empty, and so passing all, for no ports or too many.
+/// Passes sockets whose port on `side` is one of `ports`. With no ports or too many of them the
+/// filter is empty, and so passes every socket.
 pub(super) fn port_filter(side: Side, ports: &[u16]) -> Vec<u8> {
     let ranges = ranges(ports);
     if ranges.is_empty() || ranges.len() > MAX_RANGES {
@@ -33,7 +35,8 @@ pub(super) fn port_filter(side: Side, ports: &[u16]) -> Vec<u8> {
         Side::Peer => (4, 5),
     };
     let mut code = Vec::new();
-    // What follows a range: the blocks of the others, the last of which needs no jump.
+    // The length of what follows a range: the blocks of the other ranges, the last of which needs
+    // no jump.
     let mut rest = 0;
     for (index, (from, to)) in ranges.iter().rev().enumerate() {
         let mut block = Vec::new();
@@ -51,7 +54,7 @@ pub(super) fn port_filter(side: Side, ports: &[u16]) -> Vec<u8> {
     code
 }
 
-/// Sorted, and neighbours joined.
+/// Sorted ranges, with adjacent ports joined.
 fn ranges(ports: &[u16]) -> Vec<(u16, u16)> {
     let mut ports = ports.to_vec();
     ports.sort_unstable();

@@ -1,7 +1,8 @@
-//! The kernel's own list of TCP sockets, by netlink: see `sock_diag(7)`.
+//! The kernel's list of TCP sockets, read by netlink: see `sock_diag(7)`.
 //!
-//! The kernel filters by state and port, so a count over 100,000 connections reads only those of our nodes: about a
-//! tenth of a second of system calls, which belongs on a blocking thread.
+//! The kernel filters by state and port, so a count over 100,000 connections reads only those of
+//! our own nodes. That takes about a tenth of a second of system calls, so it belongs on a blocking
+//! thread.
 
 mod dump;
 mod filter;
@@ -20,39 +21,33 @@ pub use wire::Socket;
 /// A TCP socket that accepts connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Where; an IPv4 address for an IPv4-mapped one.
+    /// Its address; an IPv4 address for an IPv4-mapped one.
     pub address: SocketAddr,
     /// Its inode, as `/proc/PID/fd` shows it.
     pub inode: u64,
-    /// Whether an IPv6 wildcard leaves IPv4 to others.
+    /// Whether an IPv6 wildcard leaves IPv4 to other listeners.
     pub v6_only: bool,
 }
 
-/// Counts the established connections that each of `nodes` has accepted on this host, those from `except` left out.
+/// Counts the established connections that each of `nodes` has accepted on this host, without those
+/// from `except`.
 ///
-/// Seen from the node's end: of a connection over loopback, which is in the list twice, the end that has the node's
-/// address as its own. A node on a wildcard address has every connection to its port.
-///
-/// # Errors
-/// When the kernel does not answer.
+/// Counted at the node's end: a connection over loopback is in the list twice, and the end whose
+/// local address is the node's counts. A node on a wildcard address has every connection to its
+/// port.
 pub fn count_established(nodes: &[SocketAddr], except: &[IpAddr]) -> io::Result<Vec<u64>> {
     let except: Vec<IpAddr> = except.iter().map(IpAddr::to_canonical).collect();
     count(nodes, Side::Local, |socket| except.contains(&socket.peer.ip()))
 }
 
-/// Counts the established connections from this host to each of `nodes`, the sockets `except`, by their inodes, left
-/// out. For nodes that run elsewhere.
-///
-/// # Errors
-/// When the kernel does not answer.
+/// Counts the established connections from this host to each of `nodes`, without the sockets in
+/// `except`, given by their inodes. For nodes that run elsewhere.
 pub fn count_to(nodes: &[SocketAddr], except: &BTreeSet<u64>) -> io::Result<Vec<u64>> {
     count(nodes, Side::Peer, |socket| except.contains(&socket.inode))
 }
 
-/// The inodes of the sockets that this process has now, those of threads with a descriptor table of their own left out.
-///
-/// # Errors
-/// When `/proc` cannot be read.
+/// The inodes of the sockets that this process has now, without those of threads that have a
+/// separate descriptor table.
 pub fn own_sockets() -> io::Result<BTreeSet<u64>> {
     let descriptors = std::fs::read_dir("/proc/self/fd")?.flatten();
     let inode = |descriptor: std::fs::DirEntry| {
@@ -63,20 +58,17 @@ pub fn own_sockets() -> io::Result<BTreeSet<u64>> {
     Ok(descriptors.filter_map(inode).collect())
 }
 
-/// Established connections to one address, by who has made them.
+/// Established connections to one address, by their clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Callers {
-    /// From the addresses that were asked about, seen from their end.
+    /// Connections from the given addresses, counted at their end.
     pub ours: u64,
-    /// Those that this host has accepted on the same port from anybody else.
+    /// Connections that this host has accepted on the same port from all other clients.
     pub others: u64,
 }
 
-/// Counts the established connections to `target`: those from `ours`, addresses and ports of this host, and those from
-/// others.
-///
-/// # Errors
-/// When the kernel does not answer.
+/// Counts the established connections to `target`: those from `ours`, addresses and ports of this
+/// host, and those from other clients.
 pub fn count_callers(target: SocketAddr, ours: &BTreeSet<SocketAddr>) -> io::Result<Callers> {
     let target = canonical(target);
     let mut callers = Callers::default();
@@ -98,9 +90,6 @@ pub fn count_callers(target: SocketAddr, ours: &BTreeSet<SocketAddr>) -> io::Res
 }
 
 /// Every listening TCP socket of this network namespace.
-///
-/// # Errors
-/// When the kernel does not answer.
 pub fn listeners() -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     dump(LISTEN, &[], |socket| {
@@ -113,13 +102,16 @@ pub fn listeners() -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// Ends every connection from this host to `node`, whoever holds it: its holder sees it aborted, the node reset.
-/// Returns how many there were. It reaches what a balancer cannot be asked for any more, such as the connections of a
-/// process that was replaced by a reload; our own probes are ended, too.
+/// Ends every connection from this host to `node`, whichever process holds it: for the process it
+/// is aborted, for the node it is reset. Returns how many there were.
+///
+/// This reaches connections that the balancer cannot close any more, such as those of a process
+/// that was replaced by a reload; our own probes are ended, too.
 ///
 /// # Errors
 /// `PermissionDenied` without `CAP_NET_ADMIN`, `Unsupported` when the kernel was built without
-/// `CONFIG_INET_DIAG_DESTROY`, and when it does not answer. Some may have been ended then.
+/// `CONFIG_INET_DIAG_DESTROY`, and when the kernel does not answer. Some connections may have been
+/// ended by then.
 pub fn destroy_to(node: SocketAddr) -> io::Result<u64> {
     let states = SYN_SENT | ESTABLISHED | FIN_WAIT | CLOSE_WAIT;
     let mut handles = Vec::new();
@@ -175,14 +167,15 @@ impl Tally {
     }
 }
 
-/// Whether a node on `wanted` is reached at `address`.
+/// Whether a node that listens on `wanted` is reached at `address`.
 fn is_at(wanted: SocketAddr, address: SocketAddr) -> bool {
-    // A wildcard of a cluster is one family's: a node on `::` may be reached by IPv4 too.
+    // A wildcard of a cluster belongs to one family, but a node on `::` can be reached over IPv4
+    // too.
     let same_ip = wanted.ip() == address.ip() || wanted.ip().is_unspecified();
     same_ip && wanted.port() == address.port()
 }
 
-/// An IPv4-mapped address as the IPv4 address that it is.
+/// The IPv4 address for an IPv4-mapped one, else the same address.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
@@ -208,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_each_connection_once_and_leaves_probers_out() {
+    fn counts_each_connection_once_without_the_probes() {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let second = TcpListener::bind("127.0.0.1:0").unwrap();
         let prober = Ipv4Addr::new(127, 0, 0, 77);
@@ -227,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_ours_or_others() {
+    fn callers_are_split_into_ours_and_others() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let held: Vec<_> = (2..12)
             .map(|last| connect(&server, Ipv4Addr::new(127, 0, 0, last)))
@@ -254,7 +247,7 @@ mod tests {
         assert_eq!(count_established(&nodes, &[]).unwrap(), [1, 1, 2, 1]);
     }
 
-    /// Root on a kernel that can; others must be told in so many words.
+    /// Needs root and a kernel with support; otherwise the error must name the reason.
     #[test]
     fn connections_to_a_node_are_ended_and_no_others() {
         let node = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,10 +1,10 @@
-//! Netlink messages of `sock_diag(7)`, written and read byte by byte. Fields are in this machine's byte order, ports
-//! and addresses in the network's.
+//! Netlink messages of `sock_diag(7)`, written and read byte by byte. Fields are in this machine's
+//! byte order, ports and addresses in network byte order.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A set of one state, as the kernel numbers them.
+/// A bit set that contains one state, as the kernel numbers them.
 pub(super) const ESTABLISHED: u32 = 1 << 1;
 pub(super) const SYN_SENT: u32 = 1 << 2;
 pub(super) const FIN_WAIT: u32 = 1 << 4 | 1 << 5;
@@ -30,9 +30,9 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
-/// `struct inet_diag_sockid`, the same in both.
+/// `struct inet_diag_sockid`, the same in request and message.
 const ID: usize = 48;
-/// Header and request.
+/// The length of header and request.
 const LENGTH_WITHOUT_FILTER: u32 = 72;
 
 /// One TCP socket.
@@ -44,20 +44,20 @@ pub struct Socket {
     pub peer: SocketAddr,
     /// Its inode; 0 when no process holds it.
     pub inode: u64,
-    /// Whether an IPv6 listener leaves IPv4 to others.
+    /// Whether an IPv6 listener leaves IPv4 to other listeners.
     pub v6_only: bool,
-    /// What the kernel knows it by.
+    /// What identifies the socket to the kernel.
     pub(super) handle: Handle,
 }
 
-/// What the kernel knows a socket by: addresses, and a cookie that no later socket will have.
+/// What identifies a socket to the kernel: addresses, and a cookie that no later socket has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handle {
     family: u8,
     id: [u8; ID],
 }
 
-/// Asks for every TCP socket of `family` that is in one of `states` and passes `filter`.
+/// A request for every TCP socket of `family` that is in one of `states` and passes `filter`.
 pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<u8>> {
     let attribute = if filter.is_empty() { 0 } else { 4 + filter.len() };
     let length = u32::try_from(HEADER + REQUEST + attribute).map_err(io::Error::other)?;
@@ -73,7 +73,8 @@ pub(super) fn request(family: u8, states: u32, filter: &[u8]) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// Tells the kernel to end one connection, and to say when it is done: by an answer that [`read`] takes for an end.
+/// A request to end one connection. The kernel confirms it with an answer that [`read`] takes for
+/// an end.
 pub(super) fn destruction(of: &Handle) -> Vec<u8> {
     let mut bytes = header(LENGTH_WITHOUT_FILTER, SOCK_DESTROY, NLM_F_REQUEST_ACK);
     bytes.extend([of.family, TCP, 0, 0]);
@@ -82,10 +83,10 @@ pub(super) fn destruction(of: &Handle) -> Vec<u8> {
     bytes
 }
 
-/// Reads one datagram of an answer, and tells whether more will come.
+/// Reads one datagram of an answer. Returns whether more will come.
 ///
 /// # Errors
-/// The kernel's own, or that the datagram makes no sense.
+/// The kernel's own error, or that the datagram is malformed.
 pub(super) fn read(datagram: &[u8], mut each: impl FnMut(Socket)) -> io::Result<bool> {
     let mut rest = datagram;
     while !rest.is_empty() {
@@ -94,7 +95,7 @@ pub(super) fn read(datagram: &[u8], mut each: impl FnMut(Socket)) -> io::Result<
         let payload = rest.get(HEADER..length).ok_or_else(nonsense)?;
         match kind {
             SOCK_DIAG_BY_FAMILY => each(socket(payload).ok_or_else(nonsense)?),
-            // Both carry an error number, negated; a dump that ends well has none or zero.
+            // Both carry a negated error number; a dump that ends without error has none or zero.
             NLMSG_DONE | NLMSG_ERROR => {
                 let errno = u32_at(payload, 0).unwrap_or(0).cast_signed();
                 return match errno {
@@ -144,14 +145,15 @@ fn address(family: u8, port: &[u8], ip: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Whether the one-byte attribute `wanted` is there and not 0.
+/// Whether the one-byte attribute `wanted` is present and not 0.
 fn flag(mut attributes: &[u8], wanted: u16) -> bool {
     while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
         let length = usize::from(length);
         if kind == wanted {
             return length > 4 && attributes.get(4).is_some_and(|value| *value != 0);
         }
-        // An attribute has at least its own header; anything less would have us go in circles.
+        // An attribute is at least as long as its own header; a shorter one would cause an endless
+        // loop.
         attributes = attributes
             .get(length.max(4).next_multiple_of(4)..)
             .unwrap_or_default();
@@ -203,7 +205,7 @@ mod tests {
         payload.extend([0, 0]);
         payload.resize(68, 0);
         payload.extend(4711_u32.to_ne_bytes());
-        // Shutdown, which nobody asked for, and then what is looked for.
+        // First the attribute for shutdown, which was not requested, then the wanted one.
         for (length, kind, value) in [(5_u16, 8_u16, 1_u8), (5, SKV6ONLY, 1)] {
             payload.extend(length.to_ne_bytes());
             payload.extend(kind.to_ne_bytes());
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_error_is_ours() {
+    fn the_kernels_error_is_returned() {
         let refused = message(NLMSG_ERROR, &(-libc::EPERM).to_ne_bytes());
         assert_eq!(all(&refused).unwrap_err().raw_os_error(), Some(libc::EPERM));
         let short = message(SOCK_DIAG_BY_FAMILY, &[0; 10]);
