@@ -52,7 +52,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
-        let _nobody_waits = plane.happens(backend, server, Event::Tried, "another chance");
+        let _client_may_be_gone = plane.happens(backend, server, Event::Tried, "another chance");
         server.on_probation(backend.pool().config.eject_after);
     }
 }
@@ -111,7 +111,7 @@ fn judge(
         rules: rules(check),
     };
     let reason = lock(&server.check).status;
-    let _nobody_waits = plane.happens(backend, server, event, reason);
+    let _client_may_be_gone = plane.happens(backend, server, event, reason);
 }
 
 /// The text of `last_chk`: the reason, without what other columns contain.

@@ -118,7 +118,7 @@ impl Plane {
 
     /// Too many connections to a server have failed in a row.
     pub(crate) fn eject(&self, backend: &Arc<Backend>, server: &Arc<Server>, error: &io::Error) {
-        let _nobody_waits = self.happens(
+        let _client_may_be_gone = self.happens(
             backend,
             server,
             Event::Ejected,

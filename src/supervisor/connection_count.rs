@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::core::Core;
+use super::event::CoreEvent;
 use super::spec::Spec;
 use crate::api::ConnectionsBy;
 use crate::haproxy_api::Socket;
@@ -15,6 +17,15 @@ use crate::profile::Runtime;
 
 /// A balancer that does not report its idle connections within this time is taken to have none.
 const COUNT_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Core {
+    /// Counts the connections of each node; the result is an event.
+    pub(super) fn count(&self) {
+        let spec = self.spec.clone();
+        self.events
+            .spawn(async move { CoreEvent::Counted(count_connections(&spec, true).await) });
+    }
+}
 
 /// Each node's established connections now, without our own probes; zeros when the kernel does not
 /// report them. `drains` means that a drain waits for connections to end: connections that the

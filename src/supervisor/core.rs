@@ -1,4 +1,20 @@
-//! The single owner of every child: receives events, decides, acts.
+//! The supervisor's core: the only place that changes state, one event at a time.
+//!
+//! ```text
+//!            ┌──────────── next event, or the next deadline ◀────────────┐
+//!            ▼                                                           │
+//!  handle: one owner takes it in                                         │
+//!            │                                                           │
+//!            ▼                                                           │
+//!  take_turn: children ─▶ probes ─▶ rollout ─▶ reload ─▶ shutdown        │
+//!             ─▶ shards ─▶ desired states ─▶ failovers ─▶ replies        │
+//!             ─▶ inspections ─▶ state file ──────────────────────────────┘
+//! ```
+//!
+//! Each part of the state has an owner with private fields, in a folder of its own. An owner is a
+//! value: it says what is to be done, and the core does it, with tasks that end in another event.
+//! The order of a turn matters: a node's state is known before the balancer's desired states are
+//! derived from it, and these before an order is answered.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,11 +43,12 @@ use super::shutdown::ClusterShutdown;
 use super::snapshot::{NodeSnapshot, Snapshot};
 use super::spec::Spec;
 use super::state_file::Record;
-use crate::api::Only;
+use crate::api::Refusal;
 use crate::balancer::ConfigFile;
 
 /// The supervisor's state. Only events and the passing of time change it.
 pub(super) struct Core {
+    /// The configuration in force.
     pub(super) spec: Arc<Spec>,
     /// The current `Spec`, shared with readers outside the core.
     pub(super) published: Arc<ArcSwap<Spec>>,
@@ -108,10 +125,10 @@ impl Core {
             // run's number.
             core.record();
         }
-        let verb = if !core.children.any_adopted() {
-            Verb::Start
-        } else {
+        let verb = if core.children.any_adopted() {
             Verb::Resume
+        } else {
+            Verb::Start
         };
         core.begin_start(verb, core.spec.launch.only, now);
         core
@@ -128,28 +145,10 @@ impl Core {
             }
             let wakes_at = self.wakes_at(now);
             tokio::select! {
-                Some(events) = events.recv() => self.handle(events, Instant::now()),
+                Some(event) = events.recv() => self.handle(event, Instant::now()),
                 () = tokio::time::sleep_until(wakes_at.into()) => {}
             }
         }
-    }
-
-    /// Starts what is wanted and does not run yet.
-    pub(super) fn begin_start(&mut self, verb: Verb, only: Option<Only>, now: Instant) {
-        let (nodes, balancers): (Vec<ChildId>, Vec<ChildId>) = self
-            .spec
-            .children()
-            .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
-            .partition(|id| matches!(id, ChildId::Node(_)));
-        let mut waves = Vec::new();
-        if only != Some(Only::Balancer) {
-            waves.push(nodes);
-        }
-        if only != Some(Only::Nodes) {
-            self.balanced = true;
-            waves.push(balancers);
-        }
-        self.rollout = Rollout::new(verb, waves, now + self.spec.launch.timeout.duration());
     }
 
     /// The state of everything now.
@@ -186,6 +185,20 @@ impl Core {
             closed: self.closed_listeners(),
             balanced: self.balanced,
         }
+    }
+
+    /// The index of the node with this name.
+    pub(super) fn index(&self, node: &str) -> Result<usize, Refusal> {
+        let index = self
+            .spec
+            .cluster
+            .nodes
+            .iter()
+            .position(|known| known.name == node);
+        index.ok_or_else(|| Refusal {
+            error: format!("no node `{node}` in this cluster"),
+            hint: None,
+        })
     }
 
     // Private

@@ -9,7 +9,16 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::logs::tail::tail;
+use super::process::child::{Child, Event, State, Then};
+use super::shutdown::ClusterShutdown;
+use crate::api::{self, Only, Progress, Step, StepState};
+
+/// How many lines of a failing child's log are shown.
+const LOG_LINES: usize = 12;
 
 /// A child of the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,6 +137,136 @@ impl Rollout {
             self.outcome = Some(Ok(()));
             Vec::new()
         }
+    }
+}
+
+impl Core {
+    /// Starts what is wanted and does not run yet.
+    pub(super) fn begin_start(&mut self, verb: Verb, only: Option<Only>, now: Instant) {
+        let (nodes, balancers): (Vec<ChildId>, Vec<ChildId>) = self
+            .spec
+            .children()
+            .filter(|id| !matches!(id, ChildId::Node(index) if self.is_stopped_by_drain(*index)))
+            .partition(|id| matches!(id, ChildId::Node(_)));
+        let mut waves = Vec::new();
+        if only != Some(Only::Balancer) {
+            waves.push(nodes);
+        }
+        if only != Some(Only::Nodes) {
+            self.balanced = true;
+            waves.push(balancers);
+        }
+        self.rollout = Rollout::new(verb, waves, now + self.spec.launch.timeout.duration());
+    }
+
+    /// Starts waves that are due, and stops what a failed start has begun.
+    pub(super) fn advance_rollout(&mut self, now: Instant) {
+        // A finished rollout was handled already: a child that dies later is restarted, not
+        // stopped.
+        if self.shutdown.is_some() || self.rollout.outcome.is_some() || self.awaits_first_probes(now) {
+            return;
+        }
+        loop {
+            let children = &self.children;
+            let turn = self
+                .rollout
+                .advance(|id| children.get(id).map_or(Condition::Down, condition), now);
+            if turn.is_empty() {
+                break;
+            }
+            for id in turn {
+                let event = match self.rollout.verb {
+                    Verb::Start | Verb::Join | Verb::Resume => Event::Start,
+                    Verb::Restart => Event::Stop(self.spec.stop_sequence(id, Duration::ZERO), Then::Start),
+                };
+                self.apply(id, event, now);
+            }
+        }
+        match (&self.rollout.outcome, self.rollout.verb) {
+            (Some(Err(_)), Verb::Start) => self.shutdown = Some(ClusterShutdown::failed(self.progress())),
+            (Some(Err(_)), Verb::Join) => self.stop_failed_join(now),
+            // A node that does not start again is not a reason to run without a balancer.
+            (Some(Err(_)), Verb::Resume) => {
+                for id in self.rollout.give_up_waiting() {
+                    self.apply(id, Event::Start, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn progress(&mut self) -> Progress {
+        if let Some(failure) = self.shutdown.as_mut().and_then(ClusterShutdown::take_failure) {
+            return failure;
+        }
+        let steps = self.rollout.all.iter().map(|id| self.step(*id)).collect();
+        let rollout = match (&self.shutdown, &self.rollout.outcome) {
+            (Some(_), _) | (None, None) => api::Rollout::Running,
+            (None, Some(Ok(()))) => api::Rollout::Done,
+            (None, Some(Err(failure))) => self.failed(failure),
+        };
+        Progress { rollout, steps }
+    }
+
+    // Private
+
+    /// Stops what a failed rollout has started beside the running children.
+    fn stop_failed_join(&mut self, now: Instant) {
+        for id in self.rollout.all.clone() {
+            if self
+                .children
+                .get(id)
+                .is_some_and(|child| !child.is_up() && child.state != State::Stopped)
+            {
+                self.apply(
+                    id,
+                    Event::Stop(self.spec.stop_sequence(id, Duration::ZERO), Then::StayStopped),
+                    now,
+                );
+            }
+        }
+        self.balanced = self.children.is_balancer_up();
+    }
+
+    fn failed(&self, failure: &Failure) -> api::Rollout {
+        let log = self.spec.run_dir.log(self.spec.name(failure.id));
+        let since = self.children.log_start(failure.id);
+        let doubt = self
+            .children
+            .not_ready(failure.id)
+            .map_or(String::new(), |why| format!(": {why}"));
+        api::Rollout::Failed {
+            error: format!("{}{doubt}", failure.reason),
+            log: tail(&log, since, LOG_LINES),
+            child: Some(self.spec.title(failure.id)),
+            undone: self.rollout.verb == Verb::Start,
+        }
+    }
+
+    fn step(&self, id: ChildId) -> Step {
+        let condition = self.children.get(id).map_or(Condition::Down, condition);
+        let state = match condition {
+            Condition::Up if self.children.is_adopted(id) => StepState::Adopted,
+            _ if self.rollout.is_waiting(id) => StepState::Waiting,
+            Condition::Up => StepState::Ready,
+            Condition::Down | Condition::Starting => StepState::Starting,
+            Condition::Dead(_) => StepState::Failed,
+        };
+        Step {
+            name: self.spec.title(id),
+            state,
+        }
+    }
+}
+
+// Private
+
+fn condition(child: &Child) -> Condition {
+    match (&child.state, &child.reason) {
+        (State::Up { .. }, _) => Condition::Up,
+        (State::Waiting { .. } | State::Failed, Some(reason)) => Condition::Dead(reason.clone()),
+        (State::Stopped, _) => Condition::Down,
+        _ => Condition::Starting,
     }
 }
 

@@ -7,7 +7,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::Progress;
+use super::core::Core;
+use super::process::child::{Event, State, Then};
+use super::rollout::ChildId;
+use crate::api::{Progress, Refusal};
 
 /// How long the supervisor keeps a failure for the command that started the cluster.
 const FAILURE_KEPT: Duration = Duration::from_secs(5);
@@ -83,6 +86,81 @@ impl ClusterShutdown {
         match self.phase {
             Phase::Gone { since } => Some(since + FAILURE_KEPT),
             Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => None,
+        }
+    }
+}
+
+impl Core {
+    /// Stops the balancer, then the nodes.
+    pub(super) fn advance_shutdown(&mut self, now: Instant) {
+        loop {
+            let Some(ending) = &mut self.shutdown else { return };
+            let (is_due, group): (fn(ChildId) -> bool, _) = match ending.phase {
+                Phase::Begun => (|_| false, Some(Phase::Balancers)),
+                Phase::Balancers => (|id| !matches!(id, ChildId::Node(_)), Some(Phase::Nodes)),
+                Phase::Nodes => (|id| matches!(id, ChildId::Node(_)), None),
+                Phase::LeftBehind | Phase::Gone { .. } => return,
+            };
+            if self
+                .children
+                .iter()
+                .any(|(id, child)| is_due(id) && child.state != State::Stopped)
+            {
+                return;
+            }
+            match group {
+                Some(group) => {
+                    ending.phase = group;
+                    self.end_group(now);
+                }
+                None if self.left_behind.is_empty() => {
+                    ending.phase = Phase::LeftBehind;
+                    self.end_all_left_behind();
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// No process that the children have started runs any more.
+    pub(super) fn all_descendants_ended(&mut self, now: Instant) {
+        if let Some(ending) = self.shutdown.as_mut().filter(|it| it.phase == Phase::LeftBehind) {
+            ending.phase = Phase::Gone { since: now };
+        }
+    }
+
+    pub(super) fn refuse_while_ending(&self) -> Result<(), Refusal> {
+        let hint = Some("try again when that is done".to_owned());
+        let refusal = Refusal {
+            error: "the cluster is being stopped".to_owned(),
+            hint,
+        };
+        if self.shutdown.is_some() {
+            Err(refusal)
+        } else {
+            Ok(())
+        }
+    }
+
+    // Private
+
+    /// Stops the children whose phase of the shutdown has come.
+    fn end_group(&mut self, now: Instant) {
+        let Some(ClusterShutdown { phase, grace, .. }) = self.shutdown else {
+            return;
+        };
+        let group: Vec<ChildId> = self
+            .children
+            .ids()
+            .filter(|id| match phase {
+                Phase::Balancers => !matches!(id, ChildId::Node(_)),
+                Phase::Nodes => matches!(id, ChildId::Node(_)),
+                Phase::Begun | Phase::LeftBehind | Phase::Gone { .. } => false,
+            })
+            .collect();
+        for id in group {
+            let stop_sequence = self.spec.stop_sequence(id, grace);
+            self.apply(id, Event::Stop(stop_sequence, Then::StayStopped), now);
         }
     }
 }

@@ -6,8 +6,25 @@ use std::fs;
 use std::io;
 
 use crate::balancer::{Away, ConfigFile};
+use crate::supervisor::core::Core;
 use crate::supervisor::prepare::Prepared;
 use crate::supervisor::spec::Spec;
+
+impl Core {
+    /// Writes the list of drained nodes for balancer instances that start later.
+    pub(in crate::supervisor) fn write_orders(&self) {
+        if let Err(error) = write_orders(&self.spec, &self.away()) {
+            tracing::error!("cannot write the list of drained nodes: {error}");
+        }
+    }
+
+    /// Writes everything that a balancer instance reads when it starts.
+    pub(in crate::supervisor) fn write_configuration(&self) {
+        if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
+            tracing::error!("cannot write the balancer's configuration: {error}");
+        }
+    }
+}
 
 /// Writes the prepared files and the list of nodes that get no new clients.
 pub(in crate::supervisor) fn write_all(prepared: &Prepared, away: &Away) -> io::Result<()> {

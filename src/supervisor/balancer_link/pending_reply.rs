@@ -46,7 +46,7 @@ impl Core {
                 reply,
             }),
             Err(refusal) => {
-                let _nobody_waits = reply.send(Err(refusal));
+                let _client_may_be_gone = reply.send(Err(refusal));
             }
         }
     }
@@ -93,7 +93,7 @@ impl Core {
                     continue;
                 }
             };
-            let _nobody_waits = pending.reply.send(answer);
+            let _client_may_be_gone = pending.reply.send(answer);
         }
     }
 

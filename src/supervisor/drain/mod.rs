@@ -5,13 +5,10 @@ pub(super) mod state;
 
 use std::time::{Instant, SystemTime};
 
-use super::balancer_link::config_files::{write_files, write_orders};
 use super::balancer_link::pending_reply;
 use super::balancer_link::runtime_sync;
-use super::connection_count::count_connections;
 use super::core::Core;
 use super::drain::state::{Drain, Due};
-use super::event::CoreEvent;
 use super::health::hold_down;
 use super::process::child::{Child, Event, Then};
 use super::rollout::{ChildId, Rollout, Verb};
@@ -38,13 +35,6 @@ impl Core {
     ) {
         let ended = self.end_drain(order, now);
         self.reply_when_in_force(&order.node, ended, reply, now);
-    }
-
-    /// Counts connections.
-    pub(in crate::supervisor) fn count(&self) {
-        let spec = self.spec.clone();
-        self.events
-            .spawn(async move { CoreEvent::Counted(count_connections(&spec, true).await) });
     }
 
     /// Does what is due on drained nodes with this number of `connections`.
@@ -74,20 +64,6 @@ impl Core {
         }
     }
 
-    /// Writes the list of drained nodes for balancer instances that start later.
-    pub(in crate::supervisor) fn write_orders(&self) {
-        if let Err(error) = write_orders(&self.spec, &self.away()) {
-            tracing::error!("cannot write the list of drained nodes: {error}");
-        }
-    }
-
-    /// Writes everything that a balancer instance reads when it starts.
-    pub(in crate::supervisor) fn write_configuration(&self) {
-        if let Err(error) = write_files(&self.spec, &self.files, &self.away()) {
-            tracing::error!("cannot write the balancer's configuration: {error}");
-        }
-    }
-
     /// Whether a drain has stopped the node: only `ready`, or a restart of that node, starts it
     /// again.
     pub(in crate::supervisor) fn is_stopped_by_drain(&self, index: usize) -> bool {
@@ -102,20 +78,6 @@ impl Core {
                 self.stop_node(index, now);
             }
         }
-    }
-
-    /// The index of the node with this name.
-    pub(in crate::supervisor) fn index(&self, node: &str) -> Result<usize, Refusal> {
-        let index = self
-            .spec
-            .cluster
-            .nodes
-            .iter()
-            .position(|known| known.name == node);
-        index.ok_or_else(|| Refusal {
-            error: format!("no node `{node}` in this cluster"),
-            hint: None,
-        })
     }
 
     // Private

@@ -6,4 +6,5 @@ pub(super) mod hold_down;
 pub(super) mod liveness;
 pub(super) mod node_probes;
 pub(super) mod probing;
+pub(super) mod release;
 pub(super) mod table;

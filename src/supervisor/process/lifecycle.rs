@@ -22,6 +22,9 @@ use crate::supervisor::rollout::ChildId;
 use crate::supervisor::snapshot::{Activity, ChildSnapshot};
 use crate::supervisor::state_file::Record;
 
+/// How long a restart waits for the balancer to learn of a death.
+const INFORM_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Core {
     /// Applies `event` to the child, and carries out what follows from it.
     pub(in crate::supervisor) fn apply(&mut self, id: ChildId, event: Event, now: Instant) {
@@ -170,6 +173,25 @@ impl Core {
     /// ports are being checked.
     pub(in crate::supervisor) fn is_blocked(&self, id: ChildId) -> bool {
         self.left_behind.has(id) || self.children.is_port_checked(id)
+    }
+
+    /// Whether a dead child must not be started again yet. The processes that it has left must end
+    /// first. A balancer that reads files takes a moment to learn that the node is away, and would
+    /// meanwhile send the clients back to it that it has just lost.
+    pub(in crate::supervisor) fn must_wait(&self, id: ChildId, now: Instant) -> bool {
+        if self.is_blocked(id) {
+            return true;
+        }
+        let ChildId::Node(index) = id else { return false };
+        let name = &self.spec.cluster.nodes[index].name;
+        let waits = matches!(self.children.state(id), Some(State::Waiting { .. }));
+        waits
+            && self.reads_files()
+            && self.link.any_connected()
+            && self
+                .failovers
+                .of(name)
+                .is_some_and(|failover| failover.is_unsent(INFORM_TIMEOUT, now))
     }
 
     /// The child's program with its mark, by which its descendants are found.

@@ -33,7 +33,7 @@ impl Core {
     /// Puts `prepared` in force; the reply is sent when that is done, or has failed.
     pub(in crate::supervisor) fn reload(&mut self, prepared: Prepared, reply: Reply, now: Instant) {
         if let Err(refusal) = self.refuse_while_busy() {
-            let _nobody_waits = reply.send(Err(refusal));
+            let _client_may_be_gone = reply.send(Err(refusal));
             return;
         }
         if let Some(reload) = [&mut self.reloads.current, &mut self.reloads.next]
@@ -62,12 +62,12 @@ impl Core {
                 if outcome.is_ok() {
                     self.put_in_force(prepared, now);
                 }
-                let _nobody_waits = reply.send(outcome.map(|()| Reloaded::default()));
+                let _client_may_be_gone = reply.send(outcome.map(|()| Reloaded::default()));
             }
             None => {
                 let error = format!("{} does not run", self.spec.balancer.kind());
                 let hint = Some("it is being restarted; try again".to_owned());
-                let _nobody_waits = reply.send(Err(Refusal { error, hint }));
+                let _client_may_be_gone = reply.send(Err(Refusal { error, hint }));
             }
         }
     }

@@ -135,6 +135,6 @@ impl Phase {
 pub(in crate::supervisor) fn answer(replies: Vec<Reply>, outcome: &Result<Reloaded, Refusal>) {
     for reply in replies {
         // The client may have disconnected by now, which does not matter.
-        let _nobody_waits = reply.send(outcome.clone());
+        let _client_may_be_gone = reply.send(outcome.clone());
     }
 }
