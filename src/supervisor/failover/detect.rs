@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use super::timeline::Failover;
 use crate::api::{FailoverCause, NodeState};
 use crate::observe::Failure;
-use crate::supervisor::balancer_link::runtime_sync::{self};
+use crate::supervisor::balancer_link::runtime_sync;
 use crate::supervisor::core::Core;
 use crate::supervisor::health::hold_down::Event;
 use crate::supervisor::process::child::State;
