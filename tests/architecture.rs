@@ -1,7 +1,11 @@
 //! The house's rules, kept: layers import downwards, siblings do not know one another, and what is dangerous or loud stays
 //! in its room.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "architecture/rules.rs"]
 mod rules;
@@ -74,6 +78,32 @@ fn the_map_for_readers_names_files_that_exist() {
         // Within a walk, a file of the folder that was just named stands without it.
         let is_below = || self::files(&src()).iter().any(|path| path.ends_with(file));
         assert!(is_there || is_below(), "{file}");
+    }
+}
+
+#[test]
+fn the_supervisors_state_has_owners_with_private_fields() {
+    let owners = [
+        ("process/children.rs", "Children"),
+        ("process/groups.rs", "Groups"),
+        ("process/left_behind.rs", "LeftBehind"),
+        ("health/table.rs", "HealthTable"),
+        ("balancer_link/link.rs", "BalancerLink"),
+        ("drain/drains.rs", "Drains"),
+        ("failover/history.rs", "Failovers"),
+        ("overrides/mod.rs", "Overrides"),
+        ("shards/mod.rs", "Shards"),
+        ("recorder.rs", "Recorder"),
+    ];
+    for (file, owner) in owners {
+        let text = std::fs::read_to_string(src().join("supervisor").join(file)).unwrap();
+        let code = code_of(&text);
+        let (_, body) = code.split_once(&format!("struct {owner} {{")).expect(file);
+        let (fields, _) = body.split_once("\n}").unwrap();
+        assert!(
+            fields.contains(':') && !fields.contains("pub"),
+            "{owner}:{fields}"
+        );
     }
 }
 
