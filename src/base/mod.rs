@@ -1,4 +1,4 @@
-//! What every module may use: units, statistics, the end of a process, and its log.
+//! What every module may use: units, statistics, the end of a process, its log, and the Prometheus format.
 
 pub mod prometheus;
 pub mod shutdown;

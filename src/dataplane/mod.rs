@@ -48,7 +48,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::base::shutdown;
 use crate::dataplane_config::DataplaneError;
 use crate::haproxy_api::server as haproxy_server;
 use crate::haproxy_api::server::pages::{self, Site};
@@ -62,6 +61,7 @@ use reload::Reload;
 use runtime_api::Speaker;
 use server::lock;
 use shared::Plane;
+use tokio_util::sync::CancellationToken;
 use topology::Layout;
 use worker::{About, Worker};
 
@@ -150,23 +150,23 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let speaker = Arc::new(Speaker::new(Arc::clone(&plane), Reload::new(path)));
     speaker.begin(claims).await?;
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
-    let (end, ended) = shutdown::channel();
+    let end = CancellationToken::new();
     let mut speaking = JoinSet::new();
     speaking.spawn(haproxy_server::serve(
         door,
         Arc::clone(&speaker),
         Level::Admin,
-        ended.clone(),
+        end.clone(),
     ));
     for (listener, site) in pages {
-        speaking.spawn(pages::serve(listener, site, Arc::clone(&speaker), ended.clone()));
+        speaking.spawn(pages::serve(listener, site, Arc::clone(&speaker), end.clone()));
     }
     let outcome = tokio::select! {
         outcome = running => outcome.unwrap_or(Ok(Vec::new())),
         () = signals.obey(&speaker, &end) => Ok(Vec::new()),
         () = housekeeping::keep(Arc::clone(&plane), &speaker.pulse) => Ok(Vec::new()),
     };
-    end.order();
+    end.cancel();
     housekeeping::save(&plane.layout());
     while speaking.join_next().await.is_some() {}
     for result in outcome? {
@@ -223,7 +223,7 @@ impl Signals {
     }
 
     /// Returns when the process must end at once. A drain sends `end` to the socket and the pages.
-    async fn obey(&mut self, speaker: &Arc<Speaker>, end: &shutdown::Trigger) {
+    async fn obey(&mut self, speaker: &Arc<Speaker>, end: &CancellationToken) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -232,7 +232,7 @@ impl Signals {
                     tracing::info!("no connection is accepted any more");
                     speaker.stopping.store(true, Relaxed);
                     speaker.drain().await;
-                    end.order();
+                    end.cancel();
                 }
                 _ = self.reload.recv() => {
                     if let Err(error) = speaker.reload().await {

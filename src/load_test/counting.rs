@@ -6,13 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::by_balancer::by_balancer;
 use super::crew::{Crew, Standing};
 use super::names::Names;
 use super::order::{Cluster, Order};
 use super::protocol::Protocol;
 use super::results::{Count, Counts, NodeCount};
-use crate::base::shutdown::Shutdown;
 use crate::base::stats::Draws;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
@@ -22,11 +23,11 @@ const SETTLING: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Counts until the three agree, the time is over, or `stop` is requested.
-pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Shutdown) -> Counts {
+pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &CancellationToken) -> Counts {
     let deadline = Instant::now() + SETTLING;
     loop {
         let counts = count_once(order, crew, names).await;
-        if counts.agree != Some(false) || Instant::now() > deadline || stop.is_ordered() {
+        if counts.agree != Some(false) || Instant::now() > deadline || stop.is_cancelled() {
             return counts;
         }
         tokio::time::sleep(AGAIN).await;

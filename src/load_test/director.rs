@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::command::Command;
 use super::counting;
@@ -18,7 +19,6 @@ use super::run::RunError;
 use super::timeline::Timeline;
 use super::times::Times;
 use super::worker::Common;
-use crate::base::shutdown::Shutdown;
 
 /// Time between two polls of the workers.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub(super) struct Director<'a> {
     crew: Crew,
     timeline: Timeline,
     glances: &'a watch::Sender<Option<Glance>>,
-    stop: &'a Shutdown,
+    stop: &'a CancellationToken,
     phase: Phase,
     hold_ends: Option<Instant>,
     /// Messages answered since the last point of the timeline.
@@ -66,7 +66,7 @@ impl<'a> Director<'a> {
     pub(super) fn start(
         order: &'a Order,
         glances: &'a watch::Sender<Option<Glance>>,
-        stop: &'a Shutdown,
+        stop: &'a CancellationToken,
     ) -> Result<Director<'a>, RunError> {
         let common = Arc::new(Common::of(order));
         Ok(Director {
@@ -111,7 +111,7 @@ impl<'a> Director<'a> {
         };
         self.phase = Phase::Close;
         self.look().await;
-        let was_stopped = self.stop.is_ordered();
+        let was_stopped = self.stop.is_cancelled();
         let tally = self.crew.end().await?;
         Ok(Found {
             names: self.common.names.all(),
@@ -181,7 +181,7 @@ impl<'a> Director<'a> {
         let mut victims = None;
         if let Some((cluster, node, mode)) = failover {
             self.hold_until(began + order.hold / FAILS_AFTER).await;
-            if !self.stop.is_ordered() {
+            if !self.stop.is_cancelled() {
                 victims = self
                     .fail(cluster, node, mode)
                     .await
@@ -260,7 +260,7 @@ impl<'a> Director<'a> {
     async fn sample(&mut self) -> u32 {
         let asked = self.order.connections;
         let wanted = (asked / 100).clamp(*SAMPLE.start(), *SAMPLE.end()).min(asked);
-        if self.stop.is_ordered() || self.order.cluster.as_ref().is_some_and(|cluster| !cluster.sticky) {
+        if self.stop.is_cancelled() || self.order.cluster.as_ref().is_some_and(|cluster| !cluster.sticky) {
             return 0;
         }
         self.phase = Phase::Sticky;
@@ -277,12 +277,12 @@ impl<'a> Director<'a> {
 
     /// Whether there is nothing left to wait for: the test was interrupted, or a worker has died.
     fn ends_early(&self, standing: &Standing) -> bool {
-        self.stop.is_ordered() || standing.workers < self.order.workers
+        self.stop.is_cancelled() || standing.workers < self.order.workers
     }
 
     async fn wait(&self, time: Duration) {
         tokio::select! {
-            () = self.stop.ordered() => {}
+            () = self.stop.cancelled() => {}
             () = tokio::time::sleep(time) => {}
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::conversation::Site;
 use super::crew::CrewError;
@@ -17,7 +18,6 @@ use super::preflight;
 use super::progress::Glance;
 use super::protocol::Protocol;
 use super::results::Results;
-use crate::base::shutdown::Shutdown;
 use crate::base::units::excerpt;
 use crate::platform::{descriptors, thread};
 
@@ -82,7 +82,7 @@ impl RunError {
 pub async fn run(
     order: &Order,
     glances: &watch::Sender<Option<Glance>>,
-    stop: &Shutdown,
+    stop: &CancellationToken,
 ) -> Result<Results, RunError> {
     let began = SystemTime::now();
     thread::survive_large_files().map_err(RunError::Start)?;
@@ -94,7 +94,7 @@ pub async fn run(
     });
     let greeted = tokio::select! {
         greeted = preflight::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,
-        () = stop.ordered() => return Err(RunError::Interrupted),
+        () = stop.cancelled() => return Err(RunError::Interrupted),
     };
     greeted.map_err(|source| RunError::NotServed {
         target: order.target,

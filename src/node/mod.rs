@@ -27,7 +27,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::shutdown::{self, Shutdown};
 use crate::platform::listen::Claim;
 use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
@@ -35,6 +34,7 @@ use crate::workers::{self, WorkersError};
 use mcp_server::Mcp;
 use places::Places;
 use sessions::Sessions;
+use tokio_util::sync::CancellationToken;
 use worker::Shared;
 
 pub use faults::{Faults, NoPort, Port};
@@ -74,7 +74,7 @@ pub enum NodeError {
 ///
 /// # Panics
 /// Outside of a tokio runtime.
-pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), NodeError> {
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), NodeError> {
     Node::bind(settings)?.serve(shutdown).await
 }
 
@@ -112,7 +112,7 @@ impl Node {
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub async fn serve(self, shutdown: Shutdown) -> Result<(), NodeError> {
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let began = Instant::now();
         let (tcp, http) = (self.tcp(), self.http());
         let settings = &self.settings;
@@ -129,8 +129,6 @@ impl Node {
             max_connections = settings.max_connections,
             "the node starts"
         );
-        // A worker that cannot listen ends the others.
-        let (trigger, given_up) = shutdown::channel();
         let shared = Arc::new(Shared {
             mcp: Mcp::new(&settings.name),
             allowed_origins: settings.allowed_origins.clone(),
@@ -139,15 +137,15 @@ impl Node {
             streams: Sessions::default(),
             places: places.clone(),
             shutdown,
-            given_up,
+            given_up: CancellationToken::new(),
         });
-        let trigger = Arc::new(trigger);
         let results = workers::run(settings.workers, move |_| {
-            let (shared, trigger) = (Arc::clone(&shared), Arc::clone(&trigger));
+            let shared = Arc::clone(&shared);
             async move {
                 let result = worker::serve(&shared, tcp, http).await;
                 if result.is_err() {
-                    trigger.order();
+                    // A worker that cannot listen ends the others.
+                    shared.given_up.cancel();
                 }
                 result
             }

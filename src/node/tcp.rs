@@ -13,13 +13,13 @@ use bytes::{Buf, BufMut, BytesMut};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Asker};
 use super::client::Client;
 use super::in_flight::InFlight;
 use super::outbox::Reader;
 use super::worker::Shared;
-use crate::base::shutdown::Shutdown;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 
 /// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
@@ -85,8 +85,8 @@ enum Input {
 }
 
 impl Session<'_> {
-    async fn run(&mut self, shutdown: &Shutdown) -> io::Result<()> {
-        let mut ordered = pin!(shutdown.ordered());
+    async fn run(&mut self, shutdown: &CancellationToken) -> io::Result<()> {
+        let mut ordered = pin!(shutdown.cancelled());
         loop {
             let all_answered = self.answer();
             self.send()?;

@@ -3,6 +3,7 @@
 //! The library keeps the memory of a message until the connection ends, so a connection that
 //! carried a large message stays as large: at most two times 16 MiB.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,7 @@ struct Session<'a> {
 impl Session<'_> {
     async fn run(&mut self) -> Result<(), Error> {
         let mut open = true;
+        let mut shutdown = pin!(self.shared.shutdown.cancelled());
         while open || !self.in_flight.is_empty() {
             tokio::select! {
                 message = self.socket.next(), if open && !self.in_flight.is_full() => match message {
@@ -82,7 +84,7 @@ impl Session<'_> {
                     Some(json) => self.say(json).await?,
                     None => return Ok(()),
                 },
-                () = self.shared.shutdown.ordered(), if open => open = false,
+                () = &mut shutdown, if open => open = false,
                 () = tokio::time::sleep(KEEP_ALIVE) => self.socket.send(Message::Ping(Bytes::new())).await?,
             }
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Asker};
 use super::mcp_server::Mcp;
 use super::places::Places;
 use super::sessions::Sessions;
 use super::{Faults, GRACE, NodeError, Port, faults, http, tcp};
-use crate::base::shutdown::Shutdown;
 use crate::workers::Acceptor;
 
 /// What all workers of a node have in common.
@@ -27,9 +27,9 @@ pub(super) struct Shared {
     pub(super) streams: Sessions,
     pub(super) places: Places,
     /// The node is to end.
-    pub(super) shutdown: Shutdown,
+    pub(super) shutdown: CancellationToken,
     /// Another worker has failed.
-    pub(super) given_up: Shutdown,
+    pub(super) given_up: CancellationToken,
 }
 
 impl Shared {
@@ -66,8 +66,8 @@ pub(super) async fn serve(
                     drop(alive);
                 });
             }
-            () = shared.shutdown.ordered() => break,
-            () = shared.given_up.ordered() => break,
+            () = shared.shutdown.cancelled() => break,
+            () = shared.given_up.cancelled() => break,
         }
     }
     drop((tcp, http, alive));
@@ -83,7 +83,7 @@ async fn serve_one(shared: &Arc<Shared>, port: Port, stream: TcpStream) {
         _ if shared.faults.mute == Some(port) => {
             tokio::select! {
                 () = faults::listen_only(stream) => {}
-                () = shared.shutdown.ordered() => {}
+                () = shared.shutdown.cancelled() => {}
             }
         }
         Port::Tcp => tcp::serve(shared, stream).await,

@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::spec::Spec;
 use crate::api::Node;
-use crate::base::shutdown::Shutdown;
 use crate::erlang::beam;
 use crate::erlang::distribution::{Observer, Vitals};
 
@@ -24,7 +25,7 @@ pub(super) struct BeamStats(Vec<Mutex<Option<Vitals>>>);
 
 impl BeamStats {
     /// Polls the nodes of `spec` until the shutdown is ordered.
-    pub(super) fn watched(spec: &Spec, end: &Shutdown) -> Arc<BeamStats> {
+    pub(super) fn watched(spec: &Spec, end: &CancellationToken) -> Arc<BeamStats> {
         let nodes = &spec.cluster.nodes;
         let beam_stats = Arc::new(BeamStats(nodes.iter().map(|_| Mutex::default()).collect()));
         for (index, node) in nodes.iter().enumerate() {
@@ -54,7 +55,7 @@ impl BeamStats {
 
     // Private
 
-    async fn watch(self: Arc<Self>, index: usize, mut observer: Observer, end: Shutdown) {
+    async fn watch(self: Arc<Self>, index: usize, mut observer: Observer, end: CancellationToken) {
         let others = self.0.len() - 1;
         loop {
             let vitals = observer.vitals(ANSWER_TIMEOUT).await;
@@ -69,7 +70,7 @@ impl BeamStats {
             *self.latest(index) = vitals;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = end.ordered() => return,
+                () = end.cancelled() => return,
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::balancer_link::config_files::write_files;
 use super::beam_stats::BeamStats;
@@ -20,7 +21,6 @@ use super::shards::listeners::Listeners;
 use super::state_file::Record;
 use crate::api::StopOrder;
 use crate::balancer::Away;
-use crate::base::shutdown::{self, Shutdown};
 use crate::base::units::Period;
 
 /// The time that connections get when a signal stops the supervisor.
@@ -47,24 +47,23 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
     let spec = Arc::new(ArcSwap::from_pointee(spec));
     let (events, receiver) = event::channel();
     let access_log = AccessLog::of(&spec.load(), record.as_ref());
-    let (end, ended) = shutdown::channel();
+    let end = CancellationToken::new();
     let state = ApiState {
         spec: spec.clone(),
         events: events.clone(),
         access_log: access_log.clone(),
-        beam_stats: BeamStats::watched(&spec.load(), &ended),
+        beam_stats: BeamStats::watched(&spec.load(), &end),
     };
     if let Some(log) = access_log {
-        tokio::spawn(log.follow(ended.clone()));
+        tokio::spawn(log.follow(end.clone()));
     }
-    let heard_by_control = ended.clone();
     let control = tokio::spawn(
         axum::serve(control_socket, control_api::control(state.clone()))
-            .with_graceful_shutdown(async move { heard_by_control.ordered().await })
+            .with_graceful_shutdown(end.clone().cancelled_owned())
             .into_future(),
     );
     if let Some(address) = spec.load().cluster.listen.observe {
-        tokio::spawn(serve_observers(address, state, ended));
+        tokio::spawn(serve_observers(address, state, end.clone()));
     }
     tokio::spawn(stop_on_signal(events.clone())?);
 
@@ -78,14 +77,14 @@ pub(super) async fn run(prepared: Prepared, record: Option<Record>) -> io::Resul
         .await;
     tracing::info!("supervisor ends");
 
-    end.order();
+    end.cancel();
     let _answered_or_not = tokio::time::timeout(std::time::Duration::from_secs(2), control).await;
     run_dir.clean()
 }
 
 // Private
 
-async fn serve_observers(address: std::net::SocketAddr, state: ApiState, end: Shutdown) {
+async fn serve_observers(address: std::net::SocketAddr, state: ApiState, end: CancellationToken) {
     if let Err(error) = metrics_listener::serve(address, control_api::public(state), end).await {
         tracing::error!("metrics are not served on {address}: {error}");
     }

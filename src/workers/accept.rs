@@ -114,6 +114,7 @@ fn spare() -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::platform::listen::Claim;
@@ -125,10 +126,11 @@ mod tests {
         let address = claim.address();
         let (full, when_full) = tokio::sync::oneshot::channel();
         let full = std::sync::Mutex::new(Some(full));
-        let (trigger, shutdown) = crate::base::shutdown::channel();
+        let free = CancellationToken::new();
+        let freed = free.clone();
         let worker = tokio::spawn(workers::run(1, move |_| {
             let full = full.lock().unwrap().take();
-            let shutdown = shutdown.clone();
+            let freed = freed.clone();
             async move {
                 let mut acceptor = Acceptor::bind(address).unwrap();
                 let mut hoard = Vec::new();
@@ -139,7 +141,7 @@ mod tests {
                 full.unwrap().send(()).unwrap();
                 tokio::select! {
                     _ = acceptor.accept() => panic!("accepted without a descriptor"),
-                    () = shutdown.ordered() => {}
+                    () = freed.cancelled() => {}
                 }
                 drop(hoard);
                 acceptor.accept().await.0.write_all(b"!").await.unwrap();
@@ -150,7 +152,7 @@ mod tests {
             let mut refused = TcpStream::connect(address).await.unwrap();
             assert_eq!(refused.read(&mut [0]).await.unwrap_or(0), 0);
         }
-        trigger.order();
+        free.cancel();
         let mut welcome = 0;
         while welcome == 0 {
             let mut stream = TcpStream::connect(address).await.unwrap();

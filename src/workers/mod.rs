@@ -105,7 +105,7 @@ mod tests {
     use tokio::sync::Barrier;
 
     use super::*;
-    use crate::base::shutdown;
+    use tokio_util::sync::CancellationToken;
 
     #[tokio::test]
     async fn results_come_back_by_number() {
@@ -144,20 +144,20 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_from_another_table_wakes_every_worker() {
-        let (trigger, shutdown) = shutdown::channel();
+        let shutdown = CancellationToken::new();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&waiting);
+        let (ordered, count) = (shutdown.clone(), Arc::clone(&waiting));
         let all = tokio::spawn(run(4, move |_| {
-            let (shutdown, count) = (shutdown.clone(), Arc::clone(&count));
+            let (ordered, count) = (ordered.clone(), Arc::clone(&count));
             async move {
                 count.fetch_add(1, Ordering::SeqCst);
-                shutdown.ordered().await;
+                ordered.cancelled().await;
             }
         }));
         while waiting.load(Ordering::SeqCst) < 4 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        trigger.order();
+        shutdown.cancel();
         all.await.unwrap().unwrap();
     }
 

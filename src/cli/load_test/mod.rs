@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     let paper = args.report.as_deref().map(Paper::ready).transpose()?;
     let order = tokio::select! {
         order = target::order(settings, printer, args) => order?,
-        () = stop.ordered() => return Err(interrupted()),
+        () = stop.cancelled() => return Err(interrupted()),
     };
     let (glances, glance) = watch::channel(None);
     let results = tokio::select! {

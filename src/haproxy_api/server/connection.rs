@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Level, Severity, SeverityOutput};
 use super::commands::{carry_out, strtol};
@@ -18,7 +19,6 @@ use super::help::help;
 use super::line::{Intake, Words};
 use super::subject::Subject;
 use super::vocabulary::{Command, Verb};
-use crate::base::shutdown::Shutdown;
 
 /// What is said to who may not.
 pub(super) const DENIED: &str = "Permission denied\n";
@@ -33,7 +33,7 @@ pub(super) async fn converse<S: Subject>(
     plane: &Arc<S>,
     granted: Level,
     path: &Path,
-    shutdown: &Shutdown,
+    shutdown: &CancellationToken,
 ) {
     let mut conversation = Conversation::new(plane, granted, path);
     // A client that goes while it is answered is no news.
@@ -80,7 +80,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
         }
     }
 
-    async fn hold(&mut self, stream: &mut UnixStream, shutdown: &Shutdown) -> io::Result<()> {
+    async fn hold(&mut self, stream: &mut UnixStream, shutdown: &CancellationToken) -> io::Result<()> {
         let mut intake = Intake::default();
         let mut piece = [0; 4_096];
         let mut answered = false;
@@ -106,7 +106,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
             } else {
                 tokio::select! {
                     read = timeout(self.patience, stream.read(&mut piece[..room])) => read??,
-                    () = shutdown.ordered() => return Ok(()),
+                    () = shutdown.cancelled() => return Ok(()),
                 }
             };
             if read == 0 {

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use answer::Level;
 pub use door::{Door, DoorError};
@@ -36,8 +37,6 @@ pub use figures::{
 pub use line::{Words, parse};
 pub use subject::{Order, Refusal, ServerRef, Subject};
 pub use totals::Totals;
-
-use crate::base::shutdown::Shutdown;
 
 /// Conversations at the same time; more wait to be accepted.
 const MAX_CONVERSATIONS: usize = 64;
@@ -54,7 +53,7 @@ pub async fn serve<S: Subject>(
     door: Door,
     subject: Arc<S>,
     level: Level,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) -> io::Result<()> {
     let listener = door.listener()?;
     let path: Arc<std::path::Path> = door.path().into();
@@ -63,7 +62,7 @@ pub async fn serve<S: Subject>(
     loop {
         while conversations.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            () = shutdown.ordered() => break,
+            () = shutdown.cancelled() => break,
             accepted = async {
                 let place = Arc::clone(&places).acquire_owned().await;
                 (listener.accept().await, place)

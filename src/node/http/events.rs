@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use hyper::body::Frame;
+use tokio_util::sync::CancellationToken;
 
-use crate::base::shutdown::Shutdown;
 use crate::node::answer::Later;
 use crate::node::outbox::Reader;
 
@@ -28,7 +28,7 @@ pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallib
 pub(super) fn told(
     first: Option<Bytes>,
     reader: Reader,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
     wanted: impl Fn() -> bool + Send + 'static,
 ) -> Events {
     let state = (first, reader, shutdown, wanted);
@@ -40,7 +40,7 @@ pub(super) fn told(
             }
             let bytes = tokio::select! {
                 json = reader.next() => message(&json?),
-                () = shutdown.ordered() => return None,
+                () = shutdown.cancelled() => return None,
                 () = tokio::time::sleep(KEEP_ALIVE) => {
                     if !wanted() {
                         return None;
@@ -103,7 +103,6 @@ mod tests {
     use futures_util::StreamExt;
 
     use super::*;
-    use crate::base::shutdown;
     use crate::node::outbox::Outbox;
 
     async fn next(events: &mut Events) -> Option<String> {
@@ -114,13 +113,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_quiet_stream_shows_life_while_it_is_wanted() {
         let outbox = Arc::<Outbox>::default();
-        let (_trigger, shutdown) = shutdown::channel();
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
         let first = Some(event("endpoint", b"/x"));
-        let mut events = told(first, outbox.open(Arc::default()), shutdown, move || {
-            still.load(Ordering::Relaxed)
-        });
+        let mut events = told(
+            first,
+            outbox.open(Arc::default()),
+            CancellationToken::new(),
+            move || still.load(Ordering::Relaxed),
+        );
         assert_eq!(next(&mut events).await.unwrap(), "event: endpoint\ndata: /x\n\n");
         assert_eq!(next(&mut events).await.unwrap(), ": keep-alive\n\n");
         outbox.put("{}");
@@ -132,9 +133,9 @@ mod tests {
     #[tokio::test]
     async fn the_nodes_end_ends_a_stream() {
         let outbox = Arc::<Outbox>::default();
-        let (trigger, shutdown) = shutdown::channel();
-        let mut events = told(None, outbox.open(Arc::default()), shutdown, || true);
-        trigger.order();
+        let shutdown = CancellationToken::new();
+        let mut events = told(None, outbox.open(Arc::default()), shutdown.clone(), || true);
+        shutdown.cancel();
         assert_eq!(next(&mut events).await, None);
     }
 

@@ -90,7 +90,7 @@ impl Connection<'_> {
         tokio::select! {
             _ended = &mut connection => return,
             () = self.bell.cut() => return,
-            () = self.shared.shutdown.ordered() => {}
+            () = self.shared.shutdown.cancelled() => {}
         }
         std::pin::Pin::new(&mut connection).graceful_shutdown();
         let _ended = connection.await;

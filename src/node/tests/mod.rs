@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Node, NodeError, Settings};
-use crate::base::shutdown::{self, Trigger};
 
 /// Longer than anything takes unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct Running {
     tcp: SocketAddr,
     http: SocketAddr,
-    end: Trigger,
+    end: CancellationToken,
     served: JoinHandle<Result<(), NodeError>>,
 }
 
@@ -43,12 +43,12 @@ impl Running {
         settings.workers = 2;
         change(&mut settings);
         let node = Node::bind(settings).unwrap();
-        let (end, shutdown) = shutdown::channel();
+        let end = CancellationToken::new();
         Running {
             tcp: node.tcp(),
             http: node.http().unwrap(),
+            served: tokio::spawn(node.serve(end.clone())),
             end,
-            served: tokio::spawn(node.serve(shutdown)),
         }
     }
 
@@ -72,7 +72,7 @@ impl Running {
     }
 
     async fn stop(self) {
-        self.end.order();
+        self.end.cancel();
         tokio::time::timeout(DEADLINE, self.served)
             .await
             .unwrap()

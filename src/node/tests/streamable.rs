@@ -242,7 +242,7 @@ async fn the_end_of_a_node_ends_its_streams_at_once() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
     let mut events = guest.listen().await;
-    node.end.order();
+    node.end.cancel();
     assert_eq!(next_text(&mut events).await, None);
     node.stop().await;
 }

@@ -273,7 +273,7 @@ async fn the_end_closes_idle_connections_and_answers_what_was_asked() {
     let sleep = call("s", "sleep", json!({"milliseconds": 100}));
     busy.tell(&sleep).await;
     busy.ping().await;
-    node.end.order();
+    node.end.cancel();
     assert_eq!(idle.line().await, None);
     assert_eq!(busy.line().await.unwrap()["id"], "s");
     assert_eq!(busy.line().await, None);

@@ -168,7 +168,7 @@ async fn the_end_answers_what_was_asked_and_says_that_it_goes() {
     let mut busy = Guest::of(&node).await;
     busy.send(call("s", "sleep", json!({"milliseconds": 100}))).await;
     busy.ask(&request(1, "ping", json!({}))).await;
-    node.end.order();
+    node.end.cancel();
     assert_eq!(idle.close_code().await, CloseCode::Away);
     assert_eq!(busy.message().await["id"], "s");
     assert_eq!(busy.close_code().await, CloseCode::Away);

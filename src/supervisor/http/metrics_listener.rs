@@ -12,8 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-
-use crate::base::shutdown::Shutdown;
+use tokio_util::sync::CancellationToken;
 
 /// Connections at the same time. The supervisor needs its descriptors for its children.
 const PLACES: usize = 64;
@@ -26,14 +25,14 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 pub(in crate::supervisor) async fn serve(
     address: SocketAddr,
     pages: Router,
-    end: Shutdown,
+    end: CancellationToken,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     let places = Arc::new(Semaphore::new(PLACES));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = end.ordered() => return Ok(()),
+            () = end.cancelled() => return Ok(()),
         };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
@@ -52,7 +51,7 @@ pub(in crate::supervisor) async fn serve(
             tokio::select! {
                 // An error of a client's connection does not matter here.
                 _ = connection => {}
-                () = end.ordered() => {}
+                () = end.cancelled() => {}
             }
             drop(place);
         });
@@ -66,16 +65,15 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::base::shutdown;
 
     #[tokio::test]
     async fn idle_connections_take_no_more_than_their_places() {
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let (trigger, end) = shutdown::channel();
+        let end = CancellationToken::new();
         let pages = Router::new().route("/metrics", get(|| async { "up 1" }));
-        let serving = tokio::spawn(serve(address, pages, end));
+        let serving = tokio::spawn(serve(address, pages, end.clone()));
         let mut idle = Vec::new();
         for _ in 0..PLACES {
             let stream = loop {
@@ -95,7 +93,7 @@ mod tests {
         let mut answer = [0; 15];
         idle[0].read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"HTTP/1.1 200 OK");
-        trigger.order();
+        end.cancel();
         serving.await.unwrap().unwrap();
     }
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
-use crate::base::shutdown::Shutdown;
 use crate::observe::access_log::{Lines, Tally};
 use crate::platform::usage::age;
 use crate::supervisor::logs::rotate;
@@ -51,13 +51,13 @@ impl AccessLog {
     }
 
     /// Follows the log until the shutdown is ordered.
-    pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: Shutdown) {
+    pub(in crate::supervisor) async fn follow(self: Arc<Self>, end: CancellationToken) {
         let mut snapshots = tokio::time::interval(POLL_INTERVAL);
         snapshots.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = snapshots.tick() => {}
-                () = end.ordered() => return,
+                () = end.cancelled() => return,
             }
             self.with_reader(Reader::go_on).await;
         }

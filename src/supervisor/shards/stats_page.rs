@@ -12,9 +12,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hyper::StatusCode;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::totals::read_totals;
-use crate::base::shutdown;
 use crate::haproxy_api::server::{Totals, pages};
 use crate::supervisor::http::metrics_listener;
 use crate::supervisor::spec::Spec;
@@ -34,9 +34,10 @@ impl StatsPage {
         let pages = Router::new().fallback(page).with_state(spec);
         let serving = tokio::spawn(async move {
             // Dropped with the task, which closes the connections.
-            let (_end, ended) = shutdown::channel();
+            let end = CancellationToken::new();
+            let _guard = end.drop_guard_ref();
             let mut failing = None;
-            while let Err(error) = metrics_listener::serve(address, pages.clone(), ended.clone()).await {
+            while let Err(error) = metrics_listener::serve(address, pages.clone(), end.clone()).await {
                 let why = error.to_string();
                 if failing.as_ref() != Some(&why) {
                     tracing::warn!(%address, "cannot serve the statistics page: {why}");

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use clusterctl::base::shutdown::{self, Trigger};
 use clusterctl::haproxy_api::server::pages::{self, Site};
 use clusterctl::haproxy_api::server::{self, Door, Level, Subject};
 use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::harness::{PATIENCE, eventually};
 
@@ -24,7 +24,7 @@ pub struct Talker {
 /// What ends it.
 enum End {
     Order {
-        _trigger: Trigger,
+        _trigger: DropGuard,
         _runtime: tokio::runtime::Runtime,
     },
     Process(Child),
@@ -40,18 +40,18 @@ impl Talker {
             .enable_all()
             .build()
             .unwrap();
-        let (trigger, shutdown) = shutdown::channel();
+        let shutdown = CancellationToken::new();
         runtime.spawn(server::serve(
             Door::open(&socket).unwrap(),
             subject,
             level,
-            shutdown,
+            shutdown.clone(),
         ));
         Talker {
             socket,
             _dir: dir,
             _end: End::Order {
-                _trigger: trigger,
+                _trigger: shutdown.drop_guard(),
                 _runtime: runtime,
             },
         }
@@ -117,7 +117,7 @@ impl Drop for End {
 }
 
 /// Pages about `subject`, and their port; they end with the runtime that is returned.
-pub fn pages(subject: Arc<impl Subject>, site: Site) -> (u16, tokio::runtime::Runtime, Trigger) {
+pub fn pages(subject: Arc<impl Subject>, site: Site) -> (u16, tokio::runtime::Runtime, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -125,7 +125,7 @@ pub fn pages(subject: Arc<impl Subject>, site: Site) -> (u16, tokio::runtime::Ru
         .enable_all()
         .build()
         .unwrap();
-    let (trigger, shutdown) = shutdown::channel();
-    runtime.spawn(pages::serve(listener, site, subject, shutdown));
-    (port, runtime, trigger)
+    let shutdown = CancellationToken::new();
+    runtime.spawn(pages::serve(listener, site, subject, shutdown.clone()));
+    (port, runtime, shutdown.drop_guard())
 }

@@ -27,8 +27,8 @@ use tokio::time::timeout;
 
 use super::commands::{Format, Question};
 use super::subject::Subject;
-use crate::base::shutdown::Shutdown;
 use answer::Page;
+use tokio_util::sync::CancellationToken;
 
 /// Connections to one listener at the same time; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -60,7 +60,7 @@ pub async fn serve<S: Subject>(
     listener: TcpListener,
     site: Site,
     subject: Arc<S>,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -69,7 +69,7 @@ pub async fn serve<S: Subject>(
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            () = shutdown.ordered() => break,
+            () = shutdown.cancelled() => break,
             accepted = async {
                 let place = Arc::clone(&places).acquire_owned().await;
                 (listener.accept().await, place)
@@ -108,7 +108,7 @@ pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) ->
 // Private
 
 /// Answers the requests of one connection.
-async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &Shutdown) {
+async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &CancellationToken) {
     let service = service_fn(|request: Request<Incoming>| async move {
         Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**plane))
     });
@@ -122,7 +122,7 @@ async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shu
     tokio::select! {
         _ended = connection.as_mut() => return,
         () = tokio::time::sleep(LIFETIME) => {}
-        () = shutdown.ordered() => {}
+        () = shutdown.cancelled() => {}
     }
     connection.as_mut().graceful_shutdown();
     let _ended = timeout(SHUTDOWN_GRACE, connection).await;
