@@ -99,7 +99,7 @@ lines(Socket, #{headers := Headers} = Request, Lines, Room, Deadline) ->
             lines(Socket, With, Lines - 1, Room - byte_size(Name) - byte_size(Value), Deadline);
         {ok, http_eoh} -> {ok, Request};
         {ok, {http_error, _}} -> {refused, 400, "not an HTTP header"};
-        {error, timeout} -> {refused, 408, "the header did not come in time"};
+        {error, timeout} -> {refused, 408, "the header did not arrive in time"};
         {error, _} -> gone
     end.
 
@@ -166,7 +166,7 @@ read(Socket, Packet, Size, Deadline) ->
     _ = inet:setopts(Socket, [{packet, Packet}]),
     case gen_tcp:recv(Socket, Size, left(Deadline)) of
         {ok, Bytes} -> {ok, Bytes};
-        {error, _} -> {refused, 408, "the body did not come in time"}
+        {error, _} -> {refused, 408, "the body did not arrive in time"}
     end.
 
 too_large() -> {refused, 413, io_lib:format("a message of more than ~b bytes", [?MAX_MESSAGE])}.

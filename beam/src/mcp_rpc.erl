@@ -90,10 +90,10 @@ tools() ->
     [#{name => <<"echo">>,
        description => <<"Returns the message.">>,
        inputSchema => #{type => <<"object">>,
-                        properties => #{message => Text(<<"The message to return.">>),
-                                        text => Text(<<"The message, for clients that use this name.">>)}}},
+                        properties => #{message => Text(<<"The text to return.">>),
+                                        text => Text(<<"Another name of `message`.">>)}}},
      #{name => <<"whoami">>,
-       description => <<"Returns the name and the process id of the node.">>,
+       description => <<"Returns the name and the process id of the node that answers.">>,
        inputSchema => #{type => <<"object">>, properties => #{}}}].
 
 call(Id, <<"echo">>, #{<<"message">> := Text}) when is_binary(Text) -> {reply, success(Id, result(Text, false))};

@@ -1,5 +1,5 @@
-//! `dataplane.yaml`: whatever is in it, reading it ends with a configuration or an error. What was read can be written,
-//! and is the same when it is read again.
+//! `dataplane.yaml`: any input results in a configuration or an error. A configuration that was
+//! read can be written, and is the same when it is read again.
 
 #![no_main]
 

@@ -1,7 +1,8 @@
-//! What a load-test client hears, cut anywhere.
+//! The input of a load-test client, cut at any point.
 //!
-//! The first byte chooses the protocol, the second how much of a good beginning comes first, the third how many bytes
-//! follow it that say how the rest is cut. The rest is heard, on the connection and on an errand's.
+//! The first byte selects the protocol, the second how much of a valid beginning comes first, the
+//! third how many of the following bytes determine the cuts of the rest. The rest is the input, on
+//! the connection and on an errand's.
 
 #![no_main]
 
@@ -27,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What was heard, and what was wrong: on the connection, on the errand, and when both end then.
+/// What was received, and the errors: on the connection, on the errand, and when both end then.
 type Played = (Vec<Heard>, [Option<Kind>; 3], Kind);
 
 fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
@@ -54,7 +55,7 @@ fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
     (heard, ends, client.ended().kind)
 }
 
-/// What a good server says to who said this first.
+/// The answers of a valid server to a client that has sent `said`.
 fn beginning(protocol: Protocol, said: &[u8]) -> Vec<String> {
     match protocol {
         Protocol::Tcp => vec![format!("{WELCOME}\n")],
@@ -73,7 +74,7 @@ fn beginning(protocol: Protocol, said: &[u8]) -> Vec<String> {
     }
 }
 
-/// The words, in pieces whose sizes are the cuts, in turn; whole without cuts.
+/// The input in pieces whose sizes are the cuts, in turn; whole without cuts.
 fn pieces<'a>(words: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
     let mut rest = words;
     let mut pieces = Vec::new();

@@ -1,6 +1,6 @@
-//! What a peer says in Erlang's handshake.
+//! The messages of a peer in Erlang's handshake.
 //!
-//! The first byte chooses the manner; then come messages, each after its length in one byte.
+//! The first byte selects the manner; then messages follow, each after its length in one byte.
 
 #![no_main]
 

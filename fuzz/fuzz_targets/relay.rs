@@ -1,6 +1,7 @@
-//! The relay between two ends that do as they like.
+//! The relay between two ends that act at random.
 //!
-//! A byte's value tells its place in its stream, so both ends know at once when one is missing, doubled or out of order.
+//! The value of a byte shows its position in its stream, so both ends detect a missing, repeated or
+//! misplaced byte at once.
 
 #![no_main]
 
@@ -12,30 +13,31 @@ use arbitrary::Arbitrary;
 use clusterctl::dataplane::relay::{End, Gate, Outlook, Relay, Side, Step};
 use libfuzzer_sys::fuzz_target;
 
-/// Steps after which it goes in circles: more than all bytes, blockades and edges that a script has.
+/// The most steps before the relay counts as endless: more than all bytes, blocks and edges of a
+/// script.
 const ENDLESS: usize = 200_000;
 
 fuzz_target!(|script: Script| play(script));
 
-/// What happens.
+/// A script.
 #[derive(Arbitrary, Debug)]
 struct Script {
     client: Manner,
     server: Manner,
-    /// What the gate lets pass, each time that it is asked; then everything.
+    /// How much the gate admits, each time that it is asked; then everything.
     gate: VecDeque<u8>,
-    /// What an edge says, before each step; then that everything is ready.
+    /// The edge before each step; then everything is ready.
     edges: VecDeque<Edge>,
     buffer: u8,
 }
 
-/// How an end behaves.
+/// The behaviour of an end.
 #[derive(Arbitrary, Debug)]
 struct Manner {
     input: VecDeque<Input>,
-    /// What a write takes; 0 blocks. Then everything.
+    /// How much a write accepts; 0 blocks. Then everything.
     takes: VecDeque<u8>,
-    /// So many bytes, and it takes no more for good.
+    /// After this many bytes it permanently accepts no more.
     breaks_after: Option<u16>,
 }
 
@@ -56,7 +58,7 @@ struct Edge {
     ending: bool,
 }
 
-/// One direction: what was read at its beginning and written at its end.
+/// One direction: the bytes read at its beginning and written at its end.
 #[derive(Default)]
 struct Stream {
     read: Cell<usize>,
@@ -68,7 +70,8 @@ struct Stream {
 }
 
 impl Stream {
-    /// Whether all of it has arrived, or its target takes no more. Who is told of the end last is told by closing.
+    /// Whether all of it has arrived, or its target accepts no more. The end that is notified last
+    /// is notified by closing.
     fn is_over(&self) -> bool {
         self.refused.get() || self.ended.get() && self.read == self.written
     }
@@ -86,7 +89,7 @@ struct Doorkeeper<'a> {
 }
 
 impl Actor<'_> {
-    /// Whether all that it had to say has come to its end.
+    /// Whether all its input has been transferred to its end.
     fn is_settled(&self) -> bool {
         let stream = self.from;
         let waits = self.manner.input.is_empty() && !stream.ended.get() && stream.read == stream.written;
@@ -129,7 +132,7 @@ impl End for Actor<'_> {
         let stream = self.to;
         assert!(!bytes.is_empty());
         assert!(!stream.finished.get(), "written after the end");
-        assert!(!stream.refused.get(), "written to who takes nothing more");
+        assert!(!stream.refused.get(), "written to an end that accepts no more");
         let begin = stream.written.get();
         assert!(begin + bytes.len() <= stream.admitted.get(), "past the gate");
         if self.manner.breaks_after.is_some_and(|most| begin >= most.into()) {
@@ -168,7 +171,7 @@ impl Gate for Doorkeeper<'_> {
 
 fn play(script: Script) {
     let (up, down) = (Stream::default(), Stream::default());
-    // Nobody guards the way down.
+    // The way down has no gate.
     down.admitted.set(usize::MAX);
     let mut client = Actor {
         manner: script.client,
@@ -236,7 +239,7 @@ fn note(relay: &mut Relay, edge: &Edge) {
     }
 }
 
-/// The byte at a place of a stream.
+/// The byte at a position of a stream.
 fn at(place: usize) -> u8 {
     u8::try_from(place % 251).unwrap()
 }

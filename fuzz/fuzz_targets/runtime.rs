@@ -1,5 +1,5 @@
-//! The runtime API, through its socket: whatever is typed, the conversation comes to its end, and nothing is ordered
-//! about servers, frontends and tables that are not there.
+//! The runtime API, through its socket: for any input the conversation ends, and orders name
+//! existing servers, frontends and tables only.
 
 #![no_main]
 
@@ -19,14 +19,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
-/// Much more than an answer takes.
+/// Much longer than an answer takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 static HOUSE: LazyLock<House> = LazyLock::new(House::open);
 
 fuzz_target!(|typed: &[u8]| HOUSE.runtime.block_on(HOUSE.converse(typed)));
 
-/// A socket that is answered.
+/// A socket with a server.
 struct House {
     runtime: Runtime,
     path: PathBuf,
@@ -35,7 +35,8 @@ struct House {
 impl House {
     fn open() -> House {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        // Stays behind with its one socket: a fuzzer has no end at which it could be removed.
+        // The directory stays behind with its one socket: a fuzzer has no end at which it could be
+        // removed.
         let path = tempfile::tempdir().unwrap().keep().join("runtime.sock");
         let door = Door::open(&path).unwrap();
         let (trigger, shutdown) = shutdown::channel();
@@ -49,7 +50,7 @@ impl House {
             let mut stream = UnixStream::connect(&self.path).await.unwrap();
             let (mut from, mut to) = stream.split();
             let typing = async {
-                // It may have enough before everything is typed.
+                // The server may close the connection before everything is written.
                 let _enough = to.write_all(typed).await;
                 let _over = to.shutdown().await;
             };

@@ -1,7 +1,7 @@
-//! HAProxy's runtime API: the dialect of its stats socket, spoken by HAProxy and by our own data
-//! plane.
+//! HAProxy's runtime API: the protocol of its stats socket, spoken by HAProxy and by this project's
+//! data plane.
 //!
-//! One line is asked, the answer follows, an empty line ends it, and the connection closes.
+//! A command is one line; the answer follows, an empty line ends it, and the connection closes.
 
 mod client;
 pub mod server;

@@ -1,4 +1,4 @@
-//! What comes of a text that came in.
+//! The answer to a received text.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use super::client::Client;
 use super::outbox::Outbox;
 use crate::mcp::Response;
 
-/// A response that takes its time.
+/// A response that takes time.
 pub(super) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The client that sent a request, and the outbox for messages about that request.
@@ -30,27 +30,27 @@ impl Asker {
     }
 }
 
-/// What one request gets.
+/// The reply to one request.
 pub(super) enum Reply {
     /// A response at once.
     Now(Response),
-    /// The same, to a client that introduces itself.
+    /// A response at once, to a client that sent `initialize`.
     Welcome(Response),
-    /// A response in a while.
+    /// A response later.
     Later(Later<Response>),
 }
 
-/// What one text gets: JSON to be sent back, if any.
+/// The answer to one text: JSON to send back, if any.
 pub(super) enum Answer {
-    /// Only notifications or responses were in it.
+    /// The text contained only notifications or responses.
     Nothing,
     /// The text was not a message.
     Malformed(Vec<u8>),
     /// The response, or the responses to a batch.
     Now(Vec<u8>),
-    /// The response to a client that introduces itself: where clients have sessions, one begins.
+    /// The response to `initialize`: it begins a session on transports that have sessions.
     Welcome(Vec<u8>),
-    /// The same, in a while.
+    /// The response, or the responses to a batch, later.
     Later(Later<Vec<u8>>),
 }
 

@@ -10,14 +10,14 @@ use crate::mcp::{Id, Level, Notification};
 /// A client.
 #[derive(Debug, Default)]
 pub(super) struct Client {
-    /// Messages to be sent to it.
+    /// Messages to send to it.
     pub(super) outbox: Arc<Outbox>,
     known: Mutex<Known>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The lowest log level that it wants.
+    /// The lowest log level that it wants to receive.
     level: Level,
     /// Its requests that are not answered yet.
     running: Vec<(Id, Arc<Notify>)>,
@@ -38,7 +38,7 @@ impl Client {
         Arc::new(client)
     }
 
-    /// Sets the lowest log level that it wants.
+    /// Sets the lowest log level that it wants to receive.
     pub(super) fn set_level(&self, level: Level) {
         self.known().level = level;
     }
@@ -56,7 +56,7 @@ impl Client {
         self.outbox.put(message.to_json())
     }
 
-    /// Begins with a request that takes its time.
+    /// Registers a request that takes time.
     pub(super) fn begin(self: &Arc<Self>, id: Id) -> Running {
         let cancel = Arc::new(Notify::new());
         self.known().running.push((id, Arc::clone(&cancel)));
@@ -66,12 +66,12 @@ impl Client {
         }
     }
 
-    /// How many of its requests are not answered yet.
+    /// The number of its requests that are not answered yet.
     pub(super) fn running(&self) -> usize {
         self.known().running.len()
     }
 
-    /// It does not want the answer to this request any more.
+    /// Cancels a request: the client does not need the answer any more.
     pub(super) fn cancel(&self, id: &Id) {
         for (running, cancel) in &self.known().running {
             if running == id {
@@ -80,7 +80,7 @@ impl Client {
         }
     }
 
-    /// The client is gone: its requests need no answers, and its queued messages are dropped.
+    /// Ends the client: its requests need no answers, and its queued messages are dropped.
     pub(super) fn end(&self) {
         self.outbox.end();
         for (_, cancel) in &self.known().running {
@@ -96,7 +96,7 @@ impl Client {
 }
 
 impl Running {
-    /// Waits until the client does not want the answer any more.
+    /// Waits until the client cancels the request.
     pub(super) async fn cancelled(&self) {
         self.cancel.notified().await;
     }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_is_told_what_is_grave_enough() {
+    async fn a_client_receives_messages_of_its_level() {
         let client = Client::default();
         assert!(client.tell(Level::Info, "n", "x"));
         assert!(!client.tell(Level::Debug, "n", "x"));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_request_that_is_meant_is_cancelled() {
+    async fn only_the_named_request_is_cancelled() {
         let client = Arc::new(Client::default());
         let one = client.begin(Id::null());
         let mine = Arc::new(Client::default());

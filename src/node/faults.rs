@@ -1,4 +1,4 @@
-//! Faults on order, for drills: how does a balancer treat a node that is slow, or that hangs?
+//! Deliberate faults, for drills: how does a balancer treat a slow or a hanging node?
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::net::TcpStream;
 
 use super::answer::Answer;
 
-/// What is wrong with a node, on purpose.
+/// The deliberate faults of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Every answer comes so much later.
+    /// The delay of every answer.
     pub delay: Duration,
-    /// The port that accepts and never answers, if one does.
+    /// The port that accepts and never answers, if any.
     pub mute: Option<Port>,
 }
 
@@ -44,7 +44,7 @@ impl FromStr for Port {
 }
 
 impl Faults {
-    /// `answer` as a node with these faults gives it.
+    /// `answer` with the delay of these faults.
     pub(super) fn slow_down(self, answer: Answer) -> Answer {
         let Faults { delay, .. } = self;
         match answer {
@@ -63,7 +63,7 @@ impl Faults {
         }
     }
 
-    /// Waits as long as every answer has to.
+    /// Waits for the delay of every answer.
     pub(super) async fn wait(self) {
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
@@ -71,7 +71,7 @@ impl Faults {
     }
 }
 
-/// Reads the client's bytes and sends no answer, until the client ends.
+/// Reads the client's bytes and sends no answer, until the client closes the connection.
 pub(super) async fn listen_only(mut stream: TcpStream) {
     let mut waste = [0; 1024];
     while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}

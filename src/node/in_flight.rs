@@ -1,17 +1,16 @@
-//! Responses of one connection that take their time.
+//! Responses of one connection that take time.
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use super::answer::Later;
 
-/// Requests that are answered side by side.
+/// The most requests in progress.
 const MAX_COUNT: usize = 64;
-/// Bytes of requests that are answered side by side: what they hold is not larger. The last one may
-/// go beyond.
+/// The most bytes of requests in progress: their memory is not larger. The last one may exceed it.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Responses in progress; each is returned when it is ready. Costs no memory while there are none.
+/// Responses in progress; each is returned when it is ready. Uses no memory while there are none.
 #[derive(Default)]
 pub(super) struct InFlight {
     responses: Option<FuturesUnordered<Later<Measured>>>,
@@ -27,20 +26,20 @@ impl InFlight {
         self.responses.is_none()
     }
 
-    /// Whether there are as many as there may be.
+    /// Whether the limit is reached.
     pub(super) fn is_full(&self) -> bool {
         let count = self.responses.as_ref().map_or(0, FuturesUnordered::len);
         count >= MAX_COUNT || self.bytes >= MAX_BYTES
     }
 
-    /// Waits for one more: the response to a request of so many bytes.
+    /// Adds the response to a request of this many bytes.
     pub(super) fn push(&mut self, request: usize, response: Later<Vec<u8>>) {
         self.bytes += request;
         let response = response.map(move |json| (request, json)).boxed();
         self.responses.get_or_insert_default().push(response);
     }
 
-    /// The next response that is ready; waits for ever when none is in progress.
+    /// The next response that is ready; waits forever if none is in progress.
     pub(super) async fn next(&mut self) -> Vec<u8> {
         let Some(responses) = &mut self.responses else {
             return std::future::pending().await;
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_or_large_ones_fill_it_and_answers_empty_it() {
+    async fn many_or_large_requests_fill_it_and_answers_empty_it() {
         let mut in_flight = InFlight::default();
         in_flight.push(MAX_BYTES, ready(vec![1]).boxed());
         assert!(in_flight.is_full());

@@ -15,7 +15,7 @@ use super::tools::{self, Called};
 #[derive(Debug)]
 pub(super) struct Mcp {
     name: String,
-    /// They never change.
+    /// The list of tools, which never changes.
     tools: ToolList,
 }
 
@@ -33,7 +33,7 @@ impl Mcp {
         &self.name
     }
 
-    /// What `text` from `asker` gets.
+    /// The answer to `text` from `asker`.
     pub(super) fn answer(&self, text: &[u8], asker: &Asker) -> Answer {
         match Incoming::parse(text) {
             Err(refusal) => Answer::Malformed(refusal.to_json()),
@@ -122,7 +122,7 @@ impl Mcp {
 
 /// Handles a client's notification.
 fn hear(method: &str, params: Params<'_>, asker: &Asker) {
-    // A client that is confused about its requests gets their answers.
+    // An invalid cancellation is ignored, and the request is answered.
     if method == "notifications/cancelled"
         && let Some(id) = params
             .read::<CancelledParams<'_>>()
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tools_do_what_they_say() {
+    async fn tools_return_their_results() {
         let listed = ask(request("tools/list", &json!({}))).await;
         let names: Vec<_> = listed["result"]["tools"]
             .as_array()
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_tool_cannot_do_is_a_result_and_no_tool_an_error() {
+    async fn a_failed_tool_is_a_result_and_an_unknown_tool_an_error() {
         for (tool, arguments) in [
             ("echo", json!({})),
             ("echo", json!({"message": 7})),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sleep_tells_how_far_it_is_and_can_be_cancelled() {
+    async fn a_sleep_reports_progress_and_can_be_cancelled() {
         let asker = Asker::alone(Arc::default());
         let mut reader = asker.client.outbox.open(Arc::default());
         let sleep = request(

@@ -40,7 +40,7 @@ use worker::Shared;
 pub use faults::{Faults, NoPort, Port};
 pub use settings::Settings;
 
-/// Time for requests in flight to be answered after the node is ordered to end.
+/// How long requests in flight may take after the shutdown began.
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// A node that has bound its addresses and does not serve yet.
@@ -51,39 +51,41 @@ pub struct Node {
     http: Option<Claim>,
 }
 
-/// Why a node does not serve.
+/// The reason why a node cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// It cannot have one of its addresses.
+    /// It cannot bind one of its addresses.
     #[error("cannot bind {address}: {source}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// Its threads fail.
+    /// Its threads failed.
     #[error(transparent)]
     Workers(#[from] WorkersError),
 }
 
-/// Serves until it is ordered to end.
+/// Serves until the shutdown.
 ///
 /// # Errors
-/// When it cannot have its addresses or its threads.
+///
+/// If an address cannot be bound, or a worker fails.
 ///
 /// # Panics
+///
 /// Outside of a tokio runtime.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), NodeError> {
     Node::bind(settings)?.serve(shutdown).await
 }
 
 impl Node {
-    /// Takes the addresses that `settings` name.
+    /// Binds the addresses of `settings`.
     ///
     /// # Errors
     ///
-    /// When one of the addresses is in use.
+    /// If an address is in use.
     pub fn bind(settings: Settings) -> Result<Node, NodeError> {
         let claim = |address| Claim::new(address).map_err(|source| NodeError::Bind { address, source });
         Ok(Node {
@@ -105,12 +107,14 @@ impl Node {
         self.http.as_ref().map(Claim::address)
     }
 
-    /// Serves until it is ordered to end.
+    /// Serves until the shutdown.
     ///
     /// # Errors
-    /// When a worker cannot be made or cannot listen.
+    ///
+    /// If a worker cannot be created or cannot listen.
     ///
     /// # Panics
+    ///
     /// Outside of a tokio runtime.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Which web pages may use a node.
+//! The web pages that may use a node.
 //!
 //! Any page on the web can make its reader's browser send requests to 127.0.0.1, or to a host name
 //! that suddenly resolves to it (DNS rebinding). Browsers send the origin of the page in `Origin`,
@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use hyper::Uri;
 
-/// Whether a request with this `Origin` may be served: pages of this machine and of the `allowed`
-/// hosts, whatever the port.
+/// Whether a request with this `Origin` is allowed: pages of this machine and of the `allowed`
+/// hosts, on any port.
 pub(super) fn may_ask(origin: &str, allowed: &[String]) -> bool {
     let Ok(origin) = origin.parse::<Uri>() else {
         return false;

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-/// What waits for a reader to come.
+/// The limit of messages that wait without a reader.
 const BACKLOG: Limit = Limit {
     messages: 16,
     bytes: 16 * 1024,
 };
-/// What waits for a reader that is there.
+/// The limit of messages that wait for the current reader.
 const QUEUE: Limit = Limit {
     messages: 1024,
     bytes: 1024 * 1024,
@@ -24,14 +24,14 @@ const QUEUE: Limit = Limit {
 #[derive(Debug, Default)]
 pub(super) struct Outbox(Mutex<State>);
 
-/// Takes the messages. The newest reader of an outbox is the only one: the one before gets its end.
+/// Takes the messages. An outbox has one reader, the newest one: the previous one ends.
 #[derive(Debug)]
 pub(super) struct Reader {
     outbox: Arc<Outbox>,
     bell: Arc<Bell>,
 }
 
-/// Wakes a reader, and ends its connection when it does not take what it gets.
+/// Wakes a reader, and ends its connection if it does not read.
 #[derive(Debug, Default)]
 pub(super) struct Bell {
     something: Notify,
@@ -54,7 +54,7 @@ struct Limit {
 }
 
 impl Outbox {
-    /// Leaves a message. Returns whether it may ever be read.
+    /// Queues a message. Returns whether it may ever be read.
     pub(super) fn put(&self, json: impl Into<Bytes>) -> bool {
         let mut state = self.state();
         if state.ended {
@@ -74,7 +74,7 @@ impl Outbox {
         true
     }
 
-    /// A reader from now on. Its connection listens to `bell`.
+    /// Becomes the reader. `bell` wakes or ends its connection.
     pub(super) fn open(self: &Arc<Self>, bell: Arc<Bell>) -> Reader {
         let mut state = self.state();
         if let Some(before) = state.reader.replace(Arc::clone(&bell)) {
@@ -87,7 +87,7 @@ impl Outbox {
         }
     }
 
-    /// No more messages follow.
+    /// Marks the end of the messages.
     pub(super) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
@@ -104,7 +104,7 @@ impl Outbox {
 }
 
 impl Reader {
-    /// The next message; `None` when there are no more: another reader has come, or the end.
+    /// The next message; `None` after the last one, or if there is a newer reader.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
             {
@@ -123,7 +123,7 @@ impl Reader {
         }
     }
 
-    /// A message that is there already.
+    /// A message that is queued already.
     pub(super) fn take(&mut self) -> Option<Bytes> {
         let mut state = self.outbox.state();
         if state.is_read_by(&self.bell) {
@@ -175,7 +175,7 @@ impl State {
         Some(json)
     }
 
-    /// The reader is gone, and its unsent messages are dropped.
+    /// The reader has gone, and its unsent messages are dropped.
     fn leave(&mut self) {
         self.reader = None;
         self.queue = VecDeque::new();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_told_before_a_reader_came_is_not_lost() {
+    async fn messages_wait_for_a_reader() {
         let outbox = outbox();
         for number in 0..20u8 {
             assert!(outbox.put(vec![number]));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_take_what_it_gets_is_cut_off() {
+    async fn a_reader_that_does_not_read_is_cut_off() {
         let outbox = outbox();
         let bell = Arc::<Bell>::default();
         let mut reader = outbox.open(Arc::clone(&bell));

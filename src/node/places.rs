@@ -1,4 +1,4 @@
-//! Places for connections: as many as were allowed, over all workers.
+//! Places for connections: a limit over all workers.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,22 +65,22 @@ impl Places {
     }
 
     /// A place beyond the limit, for a client that only checks whether the node is alive: a full
-    /// node is.
+    /// node is alive.
     pub(super) fn take_beyond(&self) -> Option<Place> {
         self.take_below(self.0.max.saturating_add(BEYOND))
     }
 
-    /// Connections now.
+    /// The number of connections now.
     pub(super) fn taken(&self) -> u32 {
         self.0.taken.load(Ordering::Relaxed)
     }
 
-    /// Connections that had a place, ever.
+    /// Connections that had a place since the start.
     pub(super) fn total(&self) -> u64 {
         self.0.total.load(Ordering::Relaxed)
     }
 
-    /// Connections that were refused, since the start.
+    /// Connections that were refused since the start.
     pub(super) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_node_has_a_few_places_for_questions() {
+    fn a_full_node_has_a_few_places_for_checks() {
         let places = Places::new(1);
         let _guest = places.take().unwrap();
         let asking: Vec<_> = std::iter::from_fn(|| places.take_beyond()).collect();

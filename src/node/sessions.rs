@@ -1,4 +1,4 @@
-//! Sessions of clients that come over many connections.
+//! Sessions of clients that use many connections.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,16 +11,15 @@ use super::client::Client;
 
 /// The maximum number of sessions of a node. Beyond it, the longest idle sessions end.
 const MAX: usize = 65_536;
-/// How many of the idlest end to make room, so that looking for them is rare.
+/// How many of the longest idle sessions end to make room, so that the search for them is rare.
 const ROOM: usize = MAX / 16;
-/// Sessions end when they were idle for so long: as long as balancers remember which node a client
-/// is at.
+/// Sessions end after this idle time: as long as balancers remember a client's node.
 const IDLE: Duration = Duration::from_mins(30);
 /// Time between two sweeps for expired sessions.
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// The name of a session: 128 random bits, 32 hexadecimal digits. The session belongs to every
-/// client that knows it.
+/// The id of a session: 128 random bits, 32 hexadecimal digits. Every client that knows it may use
+/// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionId([u8; 16]);
 
@@ -42,10 +41,11 @@ struct Session {
 }
 
 impl Sessions {
-    /// A new session.
+    /// Creates a session.
     ///
     /// # Errors
-    /// When the kernel has no random numbers.
+    ///
+    /// If the kernel has no random numbers.
     pub(super) fn open(&self) -> io::Result<(SessionId, Arc<Client>)> {
         let id = SessionId::random()?;
         let client = Arc::new(Client::default());
@@ -58,7 +58,7 @@ impl Sessions {
         self.table().find(id, Instant::now())
     }
 
-    /// Ends a session, its streams included. Returns whether there was one.
+    /// Ends a session, including its streams. Returns whether it existed.
     pub(super) fn end(&self, id: SessionId) -> bool {
         self.table().end(id)
     }
@@ -100,7 +100,7 @@ impl Table {
         session.as_ref().inspect(|session| session.client.end()).is_some()
     }
 
-    /// Ends the idlest.
+    /// Ends the longest idle sessions.
     fn make_room(&mut self) {
         let mut used: Vec<Instant> = self.sessions.values().map(|session| session.used).collect();
         let (_, latest, _) = used.select_nth_unstable(ROOM - 1);
@@ -139,7 +139,7 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// The name does not belong to any of our own sessions.
+/// The id does not belong to any session of this node.
 #[derive(Debug)]
 pub(super) struct NoSessionId;
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_that_nobody_asks_for_end_too() {
+    fn sessions_without_requests_end_too() {
         let (mut table, began) = (Table::default(), Instant::now());
         table.open(id(1), Arc::default(), began);
         table.open(id(2), Arc::default(), began + IDLE / 2);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_have_their_own_clients_and_names() {
+    fn sessions_have_their_own_clients_and_ids() {
         let sessions = Sessions::default();
         let (one, client) = sessions.open().unwrap();
         let (two, other) = sessions.open().unwrap();
@@ -217,14 +217,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_read_as_they_are_written(bytes: [u8; 16]) {
+        fn ids_are_parsed_as_printed(bytes: [u8; 16]) {
             let written = SessionId(bytes).to_string();
             prop_assert_eq!(written.len(), 32);
             prop_assert_eq!(written.parse::<SessionId>().unwrap(), SessionId(bytes));
         }
 
         #[test]
-        fn nothing_else_is_a_name(text in "\\PC{0,40}|[0-9A-F+]{32}") {
+        fn other_texts_are_not_ids(text in "\\PC{0,40}|[0-9A-F+]{32}") {
             let name = text.parse::<SessionId>();
             prop_assert!(name.is_err() || name.unwrap().to_string() == text);
         }

@@ -13,19 +13,19 @@ pub struct Settings {
     pub tcp: SocketAddr,
     /// The address for MCP over HTTP, if the node serves it.
     pub http: Option<SocketAddr>,
-    /// Threads, each with its own descriptor table; at least one.
+    /// The number of threads, each with its own descriptor table; at least one.
     pub workers: u16,
-    /// Connections at the same time, TCP and HTTP together. More are refused.
+    /// The most connections at the same time, TCP and HTTP together. Further ones are refused.
     pub max_connections: u32,
-    /// Hosts whose web pages may use the node, besides those of this machine.
+    /// Hosts whose web pages may use the node, in addition to this machine.
     pub allowed_origins: Vec<String>,
-    /// What is wrong with it, on purpose.
+    /// Its deliberate faults.
     pub faults: Faults,
 }
 
 impl Settings {
-    /// What is usual: no HTTP, one worker per processor, 35,000 connections, no foreign web pages,
-    /// no faults.
+    /// The defaults: no HTTP, one worker per processor, 35,000 connections, no web pages of other
+    /// hosts, no faults.
     #[must_use]
     pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -1,8 +1,8 @@
 //! MCP over TCP: one message per line, in both directions.
 //!
 //! A connection uses memory only for data in progress: bytes of an incomplete message, answers that
-//! the client has not taken yet, responses in flight. Each of them is bounded, and while answers
-//! wait to be taken, the node reads no more; so a client that does not read cannot send either.
+//! the client has not read yet, responses in flight. Each of them is limited, and while answers
+//! wait, the node reads no more; so a client that does not read cannot send either.
 
 use std::io;
 use std::pin::pin;
@@ -22,12 +22,13 @@ use super::outbox::Reader;
 use super::worker::Shared;
 use crate::mcp::{Code, Id, Lines, Response, RpcError};
 
-/// Answers of one connection that wait to be sent, in bytes, before no more messages are answered.
+/// The most bytes of answers that wait to be sent on one connection before the node answers no more
+/// messages.
 const MAX_UNSENT: usize = 64 * 1024;
-/// What a client that is refused in mid-message gets to read why.
+/// How long a client that is refused within a message may take to read the reason.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves one connection until the client ends it or the node is ordered to end. Requests that were
+/// Serves one connection until the client closes it or the node shuts down. Requests that were
 /// received are answered in both cases.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
     let Some(_place) = shared.places.take() else {
@@ -63,7 +64,7 @@ struct Session<'a> {
     shared: &'a Shared,
     stream: TcpStream,
     asker: Asker,
-    /// The messages to the client besides its answers.
+    /// Messages to the client besides its answers.
     told: Reader,
     lines: Lines,
     unsent: BytesMut,
@@ -71,14 +72,14 @@ struct Session<'a> {
     input: Input,
 }
 
-/// What is still to come from the client.
+/// The state of the client's input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
-    /// Anything.
+    /// More data may arrive.
     Open,
-    /// No more data: the client has ended its side. It still gets its answers.
+    /// No more data: the client has closed its sending side. It still gets its answers.
     Ended,
-    /// No more data will be read: the node ends.
+    /// No more data will be read: the node is shutting down.
     Stopped,
     /// Invalid data: a message was too long.
     Broken,
@@ -131,8 +132,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Answers the messages that have come, as far as the bounds allow. Returns whether that was
-    /// all.
+    /// Answers the received messages, as far as the limits allow. Returns whether that was all of
+    /// them.
     fn answer(&mut self) -> bool {
         while self.unsent.len() < MAX_UNSENT && !self.in_flight.is_full() {
             let line = match self.lines.next_line() {
@@ -169,7 +170,7 @@ impl Session<'_> {
         self.unsent.put_u8(b'\n');
     }
 
-    /// Sends what the client takes at once.
+    /// Sends as much as the client takes at once.
     fn send(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
             match self.stream.try_write(&self.unsent) {

@@ -1,4 +1,4 @@
-//! What a node can do.
+//! The tools of a node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use crate::mcp::{CallParams, CallResult, Code, Id, Level, Notification, RpcError
 
 use super::answer::{Asker, Later};
 
-/// The longest sleep: as long as a balancer's usual patience with a silent node.
+/// The longest sleep: as long as balancers usually wait for a silent node.
 const MAX_SLEEP: Duration = Duration::from_mins(5);
 /// The number of progress notifications of a sleep, plus one.
 const STEPS: u32 = 4;
-/// The longest text of a notice, in bytes: notices may have to wait.
+/// The longest text of a notice, in bytes: notices may have to wait in memory.
 const MAX_NOTICE: usize = 4 * 1024;
 
-/// What came of a call.
+/// The result of a call.
 pub(super) enum Called {
     /// A result.
     Done(CallResult),
-    /// A result in a while.
+    /// A result later.
     Later(Later<CallResult>),
 }
 
@@ -79,7 +79,7 @@ pub(super) fn list() -> ToolList {
 ///
 /// # Errors
 ///
-/// When the tool does not exist. A failure of a tool itself is a result.
+/// If the tool does not exist. A failure of a tool itself is a result.
 pub(super) fn call(call: &CallParams<'_>, node: &str, asker: &Asker) -> Result<Called, RpcError> {
     let called = match call.name.as_ref() {
         "echo" => call.arguments.read().map(echo),
@@ -166,7 +166,7 @@ fn notify(NotifyArguments { message, level }: &NotifyArguments, node: &str, aske
     }
 }
 
-/// Text that is JSON, spaced as the documentation shows it.
+/// JSON text, with the spaces that the documentation shows.
 fn whoami(node: &str) -> CallResult {
     let name = serde_json::to_string(node).unwrap_or_default();
     CallResult::text(format!(r#"{{"node": {name}, "pid": {}}}"#, std::process::id()))

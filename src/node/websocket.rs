@@ -1,7 +1,7 @@
 //! MCP over WebSocket: one message per text frame, in both directions.
 //!
 //! The library keeps the memory of a message until the connection ends, so a connection that
-//! carried a large message stays as large: at most two times 16 MiB.
+//! carried a large message stays large: at most two times 16 MiB.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use crate::mcp::MAX_MESSAGE;
 const BUFFER: usize = 2 * 1024;
 /// Time between two pings on an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// Time for a client to close after it was sent a close frame.
+/// How long a client may take to close after it was sent a close frame.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves one connection, of which `read` has been read already, until the client ends it or the
-/// node is ordered to end. Requests that were received are answered in both cases.
+/// Serves one connection, of which `read` is already received, until the client closes it or the
+/// node shuts down. Requests that were received are answered in both cases.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream, read: Vec<u8>) {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
@@ -60,7 +60,7 @@ struct Session<'a> {
     shared: &'a Shared,
     socket: WebSocketStream<TcpStream>,
     asker: Asker,
-    /// The messages to the client besides its answers.
+    /// Messages to the client besides its answers.
     told: Reader,
     in_flight: InFlight,
 }
@@ -126,7 +126,8 @@ impl Session<'_> {
         self.socket.close(Some(CloseFrame { code, reason })).await?;
         let stream = self.socket.get_mut();
         stream.shutdown().await?;
-        // Closing with unread input would reset the connection, and the client might never see why.
+        // Closing with unread input would reset the connection, and the client might never see the
+        // reason.
         let mut waste = vec![0; 16 * 1024];
         let _late = tokio::time::timeout(LINGER, async {
             while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}

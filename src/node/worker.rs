@@ -1,4 +1,4 @@
-//! One worker of a node: accepts, and serves what it accepted.
+//! One worker of a node: accepts and serves connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::workers::Acceptor;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) mcp: Mcp,
-    /// Hosts whose web pages may send requests, besides this machine's.
+    /// Hosts whose web pages may send requests, in addition to this machine.
     pub(super) allowed_origins: Vec<String>,
     pub(super) faults: Faults,
-    /// Of Streamable HTTP: they outlive connections.
+    /// Sessions of Streamable HTTP: they outlive connections.
     pub(super) sessions: Sessions,
-    /// Of the HTTP with SSE that came before it: each lives as long as its stream.
+    /// Sessions of the older HTTP with SSE: each lives as long as its stream.
     pub(super) streams: Sessions,
     pub(super) places: Places,
-    /// The node is to end.
+    /// Ends when the node shuts down.
     pub(super) shutdown: CancellationToken,
-    /// Another worker has failed.
+    /// Ends when another worker has failed.
     pub(super) given_up: CancellationToken,
 }
 
@@ -39,7 +39,7 @@ impl Shared {
     }
 }
 
-/// Accepts until the end, then gives the connections a grace to finish what they are at.
+/// Accepts until the shutdown, then gives the connections time to finish their requests.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
     tcp: SocketAddr,
@@ -48,7 +48,7 @@ pub(super) async fn serve(
     let listen = |address| Acceptor::bind(address).map_err(|source| NodeError::Bind { address, source });
     let mut tcp = listen(tcp)?;
     let mut http = http.map(listen).transpose()?;
-    // Every connection holds a sender. When all are gone, so are the connections.
+    // Every connection holds a sender. When all are dropped, all connections have ended.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     loop {
         tokio::select! {

@@ -1,12 +1,13 @@
-//! What an answer means. HAProxy has no status codes: an order that was carried out is answered by
-//! an empty line, or by one of few sentences; everything else is its reason for refusing.
+//! The meaning of an answer. HAProxy has no status codes: the answer to a successful order is an
+//! empty line, or one of a few sentences; everything else is the reason of a refusal.
 
-/// HAProxy refused an order, in its own words.
+/// HAProxy refused an order; the text is its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// Sentences that begin so are no refusals (`set server .. addr` and the `add` and `del` commands).
+/// Sentences with these beginnings are not refusals (`set server .. addr` and the `add` and `del`
+/// commands).
 const DONE: &[&str] = &[
     "IP changed",
     "port changed",
@@ -15,7 +16,7 @@ const DONE: &[&str] = &[
     "Server deleted",
 ];
 
-/// The answer to a question: anything but the sentences that refuse questions.
+/// The answer to a query, unless it is one of the sentences that refuse queries.
 pub(super) fn told(answer: &str) -> Result<&str, Refused> {
     let first = answer.lines().next().unwrap_or_default();
     let refused = ["Unknown command", "Permission denied", "No such ", "Can't find "];
@@ -25,7 +26,7 @@ pub(super) fn told(answer: &str) -> Result<&str, Refused> {
     Ok(answer)
 }
 
-/// The answer to an order: nothing, when it was carried out.
+/// The answer to an order: nothing if it succeeded.
 pub(super) fn done(answer: &str) -> Result<(), Refused> {
     let first = answer.lines().find(|line| !line.trim().is_empty());
     match first {
@@ -60,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn sentences_that_confirm_are_no_refusals() {
+    fn confirmations_are_not_refusals() {
         done("New server registered.\n\n").unwrap();
         done("no need to change the addr, no need to change the port by 'stats socket command'\n\n").unwrap();
     }
 
     #[test]
-    fn a_question_that_is_not_understood_is_refused_by_its_first_line() {
+    fn an_unknown_command_is_refused_with_its_first_line() {
         let error =
             told("Unknown command, but maybe one of the following ones is a better match:\n  show ..\n\n");
         assert!(error.unwrap_err().to_string().starts_with("Unknown command"));

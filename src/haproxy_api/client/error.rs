@@ -1,67 +1,67 @@
-//! Why a balancer did not answer, or said no.
+//! The reasons why a balancer did not answer, or refused.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::answer::Refused;
 
-/// A question without answer.
+/// A query or an order failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// Nobody listens.
+    /// No process listens on the socket.
     #[error("no balancer listens on `{}`", .path.display())]
     NotRunning {
         /// The socket.
         path: PathBuf,
-        /// Why it cannot be reached.
+        /// The reason.
         source: io::Error,
     },
-    /// The connection broke.
-    #[error("lost the balancer at `{}`", .path.display())]
+    /// The connection ended within the answer.
+    #[error("lost the connection to the balancer at `{}`", .path.display())]
     Broken {
         /// The socket.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// It took too long: five seconds, thirty for a reload.
+    /// The answer took too long: more than five seconds, thirty for a reload.
     #[error("the balancer at `{}` does not answer", .path.display())]
     Silent {
         /// The socket.
         path: PathBuf,
     },
-    /// It answered, but no.
+    /// It refused the command.
     #[error("the balancer refused `{command}`")]
     Refused {
-        /// What it was told.
+        /// The command.
         command: String,
-        /// Its own words.
+        /// Its own text.
         source: Refused,
     },
-    /// The answer makes no sense, or is larger than 64 MiB.
-    #[error("the balancer's answer to `{command}` makes no sense")]
+    /// The answer cannot be parsed, or is larger than 64 MiB.
+    #[error("cannot parse the balancer's answer to `{command}`")]
     Unreadable {
-        /// What it was asked.
+        /// The command.
         command: String,
     },
-    /// More than one line, or a `;`, which would be more than one command.
+    /// The command has more than one line, or a `;`, which would make it more than one command.
     #[error("`{}` is not one command", .command.escape_debug())]
     NotOneCommand {
-        /// What was to be asked.
+        /// The command.
         command: String,
     },
 }
 
 impl RuntimeError {
-    /// What to do about it.
+    /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             RuntimeError::NotRunning { .. } => {
-                Some("is the cluster started? See `clusterctl status`".to_owned())
+                Some("check that the cluster runs: `clusterctl status`".to_owned())
             }
             RuntimeError::Broken { .. } | RuntimeError::Silent { .. } | RuntimeError::Unreadable { .. } => {
-                Some("see what it says itself: `clusterctl logs`".to_owned())
+                Some("read its log: `clusterctl logs`".to_owned())
             }
             RuntimeError::Refused { .. } | RuntimeError::NotOneCommand { .. } => None,
         }

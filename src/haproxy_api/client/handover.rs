@@ -1,8 +1,8 @@
-//! Listeners that pass from one process to another, as HAProxy's own do on a reload (`-x`,
-//! `expose-fd listeners`).
+//! Hands listeners over from one process to another, as HAProxy does on a reload (`-x`, `expose-fd
+//! listeners`).
 //!
 //! ```text
-//!  who wants them                      who has them
+//!  receiver                            owner
 //!  "_getsocks\n"          ──────────▶
 //!                         ◀──────────  their number: an `int` of the host
 //!                         ◀──────────  for each: a namespace and an interface, here none, and an `int` of 0;
@@ -10,9 +10,9 @@
 //!  an `int`               ──────────▶
 //! ```
 //!
-//! Told by `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3
-//! to 3.3. HAProxy gives away what it has bound or was given so, but not what it has inherited
-//! (`fd@`).
+//! Source: `sock_get_old_sockets` in `src/sock.c` and `_getsocks` in `src/cli.c`, the same from 2.3
+//! to 3.3. HAProxy hands over the listeners that it has bound or received this way, but not
+//! inherited ones (`fd@`).
 
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -30,28 +30,29 @@ use super::socket::Socket;
 use crate::haproxy_api::server::{Door, DoorError};
 use crate::platform::fd_passing::{self, MAX_DESCRIPTORS};
 
-/// HAProxy waits for so long for each message.
+/// HAProxy waits this long for each message.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// What is asked.
+/// The command that requests them.
 const COMMAND: &str = "_getsocks";
-/// Told of each listener: no namespace, no interface, no options.
+/// The options of each listener: no namespace, no interface, no flags.
 const NO_OPTIONS: [u8; 6] = [0; 6];
 
-/// Gives listeners to every process that asks for them, as long as it lives.
+/// Hands listeners over to every process that requests them, until it is dropped.
 #[derive(Debug)]
 pub struct Handover {
     listeners: Arc<ArcSwap<Listeners>>,
     giving: JoinHandle<()>,
 }
 
-/// What is given.
+/// The listeners to hand over.
 type Listeners = Vec<Arc<TcpListener>>;
 
 impl Handover {
-    /// Gives nothing yet to those who ask at `path`.
+    /// Opens the socket at `path`, with no listeners to hand over yet.
     ///
     /// # Errors
-    /// When `path` cannot be listened on.
+    ///
+    /// If the socket cannot be opened.
     pub fn open(path: &Path) -> Result<Handover, DoorError> {
         let door = Door::open(path)?;
         let listener = door.listener().map_err(|source| DoorError::Listen {
@@ -61,7 +62,7 @@ impl Handover {
         let listeners = Arc::new(ArcSwap::from_pointee(Vec::new()));
         let all = Arc::clone(&listeners);
         let giving = tokio::spawn(async move {
-            // Removed when nothing is given any more.
+            // Removed when this task ends.
             let door = door;
             while let Ok((stream, _)) = listener.accept().await {
                 let all = all.load_full();
@@ -77,7 +78,7 @@ impl Handover {
         Ok(Handover { listeners, giving })
     }
 
-    /// From now on gives these, 252 at most.
+    /// Sets the listeners to hand over, at most 252.
     pub fn give(&self, listeners: Listeners) {
         self.listeners.store(Arc::new(listeners));
     }
@@ -90,11 +91,12 @@ impl Drop for Handover {
 }
 
 impl Socket {
-    /// Copies of the TCP listeners that the process has bound, or was given by a [`Handover`]. It
-    /// keeps them, too.
+    /// Copies of the TCP listeners that the process has bound or received by a [`Handover`]. The
+    /// process keeps them, too.
     ///
     /// # Errors
-    /// When it cannot be asked, or gives none away.
+    ///
+    /// If the request fails, or the process does not hand them over.
     pub async fn listeners(&self) -> Result<Vec<TcpListener>, RuntimeError> {
         let path = self.path().to_owned();
         let asked = tokio::task::spawn_blocking({
@@ -129,7 +131,7 @@ fn give(stream: &UnixStream, listeners: &[Arc<TcpListener>]) -> io::Result<()> {
     }
     let fds: Vec<_> = listeners.iter().map(|listener| listener.as_fd()).collect();
     fd_passing::send(stream, &NO_OPTIONS.repeat(fds.len()), &fds)?;
-    // Who asks closes when he has them; until then nothing is lost on the way.
+    // The receiver closes the connection once it has them; until then nothing may be lost.
     fd_passing::receive(stream, &mut [0; size_of::<i32>()]).map(drop)
 }
 
@@ -142,7 +144,7 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     }
     let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
     let mut fds = Vec::new();
-    // Namespaces and interfaces, which have names, are not ours.
+    // Names of namespaces and interfaces are not used.
     let mut told = vec![0; MAX_DESCRIPTORS * NO_OPTIONS.len()];
     while fds.len() < number {
         let (length, more) = fd_passing::receive(stream, &mut told)?;
@@ -150,7 +152,7 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
             break;
         }
         fds.extend(more);
-        // It may have said all that it had to say, and be gone.
+        // The other end may have closed the connection already.
         let _gone_or_not = fd_passing::send(stream, &0_i32.to_ne_bytes(), &[]);
     }
     Ok(fds)
@@ -162,7 +164,7 @@ fn in_time(stream: &UnixStream) -> io::Result<()> {
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))
 }
 
-/// None for a UNIX socket: the runtime API's own is among them.
+/// `None` for a UNIX socket: that of the runtime API is among them.
 fn tcp_listener(fd: OwnedFd) -> Option<TcpListener> {
     let listener = TcpListener::from(fd);
     listener.local_addr().is_ok().then_some(listener)
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_asks_gets_them_as_often_as_he_likes() {
+    async fn listeners_can_be_requested_repeatedly() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let listeners: Vec<Arc<TcpListener>> = ["127.0.0.1:0", "[::1]:0"]
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_an_error() {
+    async fn a_missing_socket_is_an_error() {
         let error = Socket::new("/nonexistent/socket").listeners().await.unwrap_err();
         assert!(matches!(error, RuntimeError::NotRunning { .. }), "{error}");
     }

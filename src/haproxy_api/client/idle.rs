@@ -1,4 +1,4 @@
-//! Connections that a balancer keeps to its servers while nobody uses them.
+//! Idle connections that a balancer keeps to its servers.
 
 use super::error::RuntimeError;
 use super::socket::Socket;
@@ -7,11 +7,12 @@ use super::socket::Socket;
 const COMMAND: &str = "show servers conn";
 
 impl Socket {
-    /// How many connections are kept idle for later requests: server and number, one entry for each
-    /// backend.
+    /// The number of connections that are kept idle for later requests: server and number, one
+    /// entry for each backend.
     ///
     /// # Errors
-    /// When it cannot be asked, or its answer makes no sense.
+    ///
+    /// If the query fails, or its answer cannot be parsed.
     pub async fn idle(&self) -> Result<Vec<(String, u64)>, RuntimeError> {
         let answer = self.question(COMMAND).await?;
         parse(&answer).ok_or_else(|| RuntimeError::unreadable(COMMAND))

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// What a process says about itself. Figures that it does not give are 0.
+/// The figures of a process. Those that it does not report are 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// `HAProxy`, also from those who imitate it.
+    /// `HAProxy`, even from processes that imitate it.
     pub name: String,
     /// Its version, as `2.6.12-1+deb12u4`.
     pub version: String,
@@ -15,9 +15,9 @@ pub struct Info {
     pub uptime: Duration,
     /// Client connections now.
     pub curr_conns: u64,
-    /// Client connections ever.
+    /// Client connections since the start.
     pub cum_conns: u64,
-    /// Client connections at most.
+    /// The limit of client connections.
     pub maxconn: u64,
     /// New connections in the last second.
     pub conn_rate: u64,
@@ -28,7 +28,7 @@ pub struct Info {
 }
 
 impl Info {
-    /// Reads the answer to `show info`; `None` without a pid or a version.
+    /// Parses the answer to `show info`; `None` without a pid or a version.
     pub(super) fn parse(answer: &str) -> Option<Info> {
         let field = |name: &str| {
             answer.lines().find_map(|line| {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_haproxy_2_6_says() {
+    fn parses_the_answer_of_haproxy_2_6() {
         let info = Info::parse(include_str!("../../../tests/golden/haproxy-2.6.12/show_info.txt")).unwrap();
         assert_eq!(
             info,
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_zero_but_who_it_is_must_be() {
+    fn missing_figures_are_zero_but_pid_and_version_are_required() {
         assert_eq!(
             Info::parse("Version: 3.0\nPid: 7\nCurrConns: many\n")
                 .unwrap()

@@ -1,6 +1,6 @@
-//! Lists that the configuration reads from a file (`-f FILE`), changed while the process runs. The
-//! file itself is not changed: a new process reads what is written there. A configuration that does
-//! not look at a list need not be told.
+//! Lists that the configuration reads from a file (`-f FILE`), changed at run time. The file itself
+//! is not changed: a new process reads the file. A list that the configuration does not use is
+//! skipped.
 
 use std::path::Path;
 
@@ -8,23 +8,25 @@ use super::error::RuntimeError;
 use super::socket::Socket;
 
 impl Socket {
-    /// What is on the list that was read from `file`; `None` when the configuration reads no such
+    /// The entries of the list that was read from `file`; `None` if the configuration reads no such
     /// file.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    ///
+    /// If the query fails.
     pub async fn list(&self, file: &Path) -> Result<Option<Vec<String>>, RuntimeError> {
         let answer = self.question(&format!("show acl {}", word(file))).await?;
         Ok(entries(&answer))
     }
 
-    /// Puts `entry` on the list that was read from `file`, unless it is there.
+    /// Adds `entry` to the list that was read from `file`, unless it is there.
     ///
     /// # Errors
-    /// When it cannot be asked, or entries are of another kind.
+    ///
+    /// If the command fails, or entries have another type.
     pub async fn put_on_list(&self, file: &Path, entry: &str) -> Result<(), RuntimeError> {
         match self.list(file).await? {
-            // Told twice, it would be there twice.
+            // Adding it twice would create two entries.
             Some(held) if !held.iter().any(|held| held == entry) => {
                 self.order(&format!("add acl {} {entry}", word(file))).await
             }
@@ -32,10 +34,11 @@ impl Socket {
         }
     }
 
-    /// Takes `entry` from the list that was read from `file`, if it is there.
+    /// Removes `entry` from the list that was read from `file`, if it is there.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    ///
+    /// If the command fails.
     pub async fn take_from_list(&self, file: &Path, entry: &str) -> Result<(), RuntimeError> {
         match self.list(file).await? {
             Some(held) if held.iter().any(|held| held == entry) => {

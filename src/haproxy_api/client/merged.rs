@@ -1,4 +1,4 @@
-//! One table of `show stat` from those of several processes that share the work.
+//! Merges the `show stat` tables of several processes that share the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,23 +6,23 @@ use super::row::Row;
 
 /// How the figures of several processes become one.
 enum Rule {
-    /// Their sum. Of the most that there was at once it is an upper bound: they may not have had it
-    /// at the same time.
+    /// Their sum. For a maximum this is an upper bound: the processes may have reached theirs at
+    /// different times.
     Sum,
-    /// The largest: each process sees the same server by itself.
+    /// The largest value: each process observes the same server.
     Most,
-    /// The smallest: what happened last. -1 is never.
+    /// The smallest value, which is the most recent event. -1 means never.
     Least,
-    /// Their mean, by the sessions that each had.
+    /// Their mean, weighted by the sessions of each.
     Mean,
-    /// What the first of those says that see it as most do.
+    /// The first value among the processes in the most frequent state.
     Typical,
 }
 
 impl Row {
-    /// The rows of all `tables` in the order of the first, each once: sums of what was counted, the
-    /// state that most processes see. Where not all see the same, the state says how many do: `UP
-    /// (12/13)`.
+    /// The rows of all `tables` in the order of the first, each once: counters are summed, and the
+    /// state is the most frequent one. If not all processes report it, the state includes how many
+    /// do: `UP (12/13)`.
     #[must_use]
     pub fn merged(tables: &[Vec<Row>]) -> Vec<Row> {
         let mut places = BTreeMap::new();
@@ -55,7 +55,8 @@ fn merge(rows: &[&Row]) -> Row {
     Row(values.collect())
 }
 
-/// The state that most of the rows have, and how many that are; of two, the worse.
+/// The most frequent state of the rows, and its number of rows; the worse one of two that are
+/// equally frequent.
 fn prevailing<'a>(rows: &[&'a Row]) -> (&'a str, usize) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows {
@@ -85,7 +86,7 @@ fn rule(column: &str) -> Rule {
     }
 }
 
-/// `None` where a row's value is no number.
+/// `None` if a row's value is not a number.
 fn one(rows: &[&Row], column: &str, rule: &Rule) -> Option<String> {
     let told = rows.iter().filter(|row| !row.text(column).is_empty());
     let numbers = told.clone().map(|row| row.text(column).parse::<i64>().ok());
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_summed_and_what_each_sees_for_itself_is_not() {
+    fn counters_are_summed_and_observations_are_not() {
         let one = table("be,s1,2,10,UP,-1,4,1,L7OK,\nbe,s2,1,0,UP,5,0,0,L7OK,");
         let other = table("be,s2,1,0,UP,3,0,0,L7OK,\nbe,s1,3,30,UP,-1,8,1,L7OK,");
         let rows = Row::merged(&[one, other]);
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_not_all_see_says_how_many_do() {
+    fn a_state_that_not_all_report_includes_how_many_do() {
         let seen = |status: &str| table(&format!("be,s1,0,0,{status},0,0,0,{status},"));
         let state = |seen: &[Vec<Row>]| {
             let rows = Row::merged(seen);

@@ -1,4 +1,4 @@
-//! Asking: one command at a time, and its answer read.
+//! The client: sends one command at a time, and reads its answer.
 
 mod answer;
 mod error;

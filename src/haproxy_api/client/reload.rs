@@ -1,5 +1,5 @@
-//! A configuration that the running process reads again. HAProxy's master answers the same command
-//! in the same words.
+//! Makes the running process read its configuration again. HAProxy's master answers the same
+//! command with the same sentences.
 
 use std::time::Duration;
 
@@ -7,15 +7,16 @@ use super::answer::Refused;
 use super::error::RuntimeError;
 use super::socket::Socket;
 
-/// Listeners are opened and tables made while it is waited for.
+/// The reload opens listeners and creates tables before it answers.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Socket {
-    /// Lets the process read its configuration again. When it does not like it, it goes on with the
-    /// old one.
+    /// Makes the process read its configuration again. If the configuration is not valid, the
+    /// process keeps the old one.
     ///
     /// # Errors
-    /// When it cannot be asked, does not answer within 30 seconds, or refuses.
+    ///
+    /// If the command fails, is not answered within 30 seconds, or is refused.
     pub async fn reload(&self) -> Result<(), RuntimeError> {
         let command = "reload";
         let answer = self.ask_within(command, RELOAD_TIMEOUT).await?;
@@ -25,7 +26,7 @@ impl Socket {
 
 // Private
 
-/// `Success=1`, or `Success=0`, a line of two dashes, and why.
+/// `Success=1`, or `Success=0`, a line of two dashes, and the reason.
 fn reloaded(answer: &str) -> Result<(), Refused> {
     let (verdict, why) = answer.split_once('\n').unwrap_or((answer, ""));
     match verdict.trim() {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-/// One frontend, listener, server or backend: its figures by their column's name.
+/// One frontend, listener, server or backend: its figures by column name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row(pub(super) BTreeMap<String, String>);
 
 impl Row {
-    /// Reads the answer to `show stat`. Columns are found by the header, because every version adds
-    /// some; a row that is cut short has fewer.
+    /// Parses the answer to `show stat`. Columns are found by the header, because every version
+    /// adds some; a row that is cut short has fewer.
     ///
-    /// `None` when there is no header.
+    /// `None` if there is no header.
     #[must_use]
     pub fn parse(answer: &str) -> Option<Vec<Row>> {
         let mut lines = answer.lines();
@@ -28,13 +28,13 @@ impl Row {
         Some(rows)
     }
 
-    /// The value of a column; empty when the row has none.
+    /// The value of a column; empty if the row has none.
     #[must_use]
     pub fn text(&self, column: &str) -> &str {
         self.0.get(column).map_or("", String::as_str)
     }
 
-    /// The number in a column; `None` when it is empty or no number, which is not the same as 0.
+    /// The number in a column; `None` if it is empty or not a number, which is not the same as 0.
     #[must_use]
     pub fn number(&self, column: &str) -> Option<u64> {
         self.text(column).parse().ok()
@@ -52,14 +52,14 @@ impl Row {
         self.text("svname")
     }
 
-    /// Whether it is a server's.
+    /// Whether it is a server's row.
     #[must_use]
     pub fn is_server(&self) -> bool {
         self.number("type") == Some(2)
     }
 
     /// Its state as a word: `UP`, `DOWN`, `DRAIN`, `MAINT`, `NOLB`, `OPEN`, `no check`.. (a state
-    /// that is about to change says how far it is: `UP 1/2`; that is left out here).
+    /// that is about to change has its progress, `UP 1/2`, which is left out here).
     #[must_use]
     pub fn state(&self) -> &str {
         let status = self.text("status");
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_haproxy_2_6_says() {
+    fn parses_the_answer_of_haproxy_2_6() {
         let rows = golden();
         let names: Vec<(&str, &str)> = rows.iter().map(|row| (row.proxy(), row.name())).collect();
         assert_eq!(names[3], ("be", "s1"));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_told_without_its_progress() {
+    fn a_state_comes_without_its_progress() {
         let state = |status: &str| {
             let rows = Row::parse(&format!("# status,\n{status},\n")).unwrap();
             rows[0].state().to_owned()
@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_read_panics(text in "(# )?[a-z,\\n #/]{0,200}") {
+        fn any_text_is_handled(text in "(# )?[a-z,\\n #/]{0,200}") {
             for row in Row::parse(&text).unwrap_or_default() {
                 let _ = (row.state(), row.number("type"));
             }

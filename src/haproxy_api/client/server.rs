@@ -1,25 +1,25 @@
-//! What a server of a backend is told.
+//! Commands for a server of a backend.
 
 use super::error::RuntimeError;
 use super::socket::Socket;
 
-/// What a server is told to think of its own health, until its checks know better.
+/// The health to set on a server, until its checks decide again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerHealth {
-    /// It serves.
+    /// The server is up.
     Up,
-    /// It does not; its connections are cut.
+    /// The server is down; its connections are cut.
     Down,
 }
 
-/// What an administrator wants of a server.
+/// The administrative state of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerState {
-    /// It takes its share.
+    /// It gets its share of clients.
     Ready,
-    /// It keeps what it has and is given nothing new, but for what persistence sends.
+    /// It keeps its connections and gets no new clients, except by persistence.
     Drain,
-    /// It is given nothing at all.
+    /// It gets no clients at all.
     Maint,
 }
 
@@ -43,10 +43,12 @@ impl ServerState {
 }
 
 impl Socket {
-    /// Tells a server's health. Takes effect at once, and lasts until its own checks say otherwise.
+    /// Sets a server's health. It takes effect at once, and lasts until the server's own checks
+    /// change it.
     ///
     /// # Errors
-    /// When it cannot be asked, there is no such server, or the server tracks another one.
+    ///
+    /// If the command fails, there is no such server, or the server tracks another one.
     pub async fn set_health(
         &self,
         backend: &str,
@@ -57,11 +59,12 @@ impl Socket {
             .await
     }
 
-    /// Tells what is wanted of a server. Servers that track this one follow, but `Ready` leaves
-    /// them drained or in maintenance when they were told that themselves.
+    /// Sets a server's administrative state. Servers that track this one follow; but `Ready` leaves
+    /// them drained or in maintenance if that was set on them directly.
     ///
     /// # Errors
-    /// When it cannot be asked, or there is no such server.
+    ///
+    /// If the command fails, or there is no such server.
     pub async fn set_state(
         &self,
         backend: &str,
@@ -72,10 +75,11 @@ impl Socket {
             .await
     }
 
-    /// Cuts every connection that this process has to a server.
+    /// Cuts every connection of this process to a server.
     ///
     /// # Errors
-    /// When it cannot be asked, or there is no such server.
+    ///
+    /// If the command fails, or there is no such server.
     pub async fn shutdown_sessions(&self, backend: &str, server: &str) -> Result<(), RuntimeError> {
         self.order(&format!("shutdown sessions server {backend}/{server}"))
             .await

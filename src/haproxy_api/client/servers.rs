@@ -1,4 +1,4 @@
-//! `show servers state`: what one balancer process does with each of its servers.
+//! `show servers state`: the state of each server in one balancer process.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ const DRAIN: u32 = 0x08 | 0x10;
 /// Of these, the inherited one.
 const INHERITED_DRAIN: u32 = 0x10;
 
-/// Values of `srv_op_state`: gets nothing, and gets nothing new.
+/// Values of `srv_op_state`: gets no clients, and gets no new clients.
 const STOPPED: u32 = 0;
 const STOPPING: u32 = 3;
 
@@ -27,13 +27,12 @@ pub struct ServerLine {
     pub backend: String,
     /// The server's name.
     pub server: String,
-    /// Where it is; `None` when the balancer says it in a form that is not an address.
+    /// Its address; `None` if the balancer reports something that is not an address.
     pub address: Option<SocketAddr>,
-    /// Whether the balancer holds it for unhealthy, or gives it nothing because of its
+    /// Whether the balancer considers it unhealthy, or sends it no clients because of its
     /// administrative state.
     pub is_stopped: bool,
-    /// Whether it gets no new clients but those that are bound to it: `set server .. health
-    /// stopping`.
+    /// Whether it gets only clients that are bound to it: `set server .. health stopping`.
     pub is_stopping: bool,
     /// Whether it is in maintenance.
     pub maintenance: Flag,
@@ -45,7 +44,7 @@ pub struct ServerLine {
     pub initial_weight: u32,
 }
 
-/// An administrative state, and where it comes from.
+/// An administrative state, and its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
     /// Not set.
@@ -57,7 +56,7 @@ pub enum Flag {
 }
 
 impl Flag {
-    /// Whether it is in force, wherever it comes from.
+    /// Whether it is in force, whatever its origin.
     #[must_use]
     pub const fn is_set(self) -> bool {
         !matches!(self, Flag::Unset)
@@ -73,10 +72,10 @@ impl Flag {
 }
 
 impl ServerLine {
-    /// Reads the answer to `show servers state`. Columns are found by the header's names; lines
+    /// Parses the answer to `show servers state`. Columns are found by the header's names; lines
     /// that lack one are left out.
     ///
-    /// `None` when there is no header.
+    /// `None` if there is no header.
     #[must_use]
     pub fn parse(answer: &str) -> Option<Vec<ServerLine>> {
         let mut lines = answer.lines();
@@ -112,10 +111,11 @@ impl ServerLine {
 }
 
 impl Socket {
-    /// What the process does with each server of each backend.
+    /// The state of each server of each backend.
     ///
     /// # Errors
-    /// When it cannot be asked, or its answer makes no sense.
+    ///
+    /// If the query fails, or its answer cannot be parsed.
     pub async fn servers(&self) -> Result<Vec<ServerLine>, RuntimeError> {
         let answer = self.servers_state().await?;
         ServerLine::parse(&answer).ok_or_else(|| RuntimeError::unreadable("show servers state"))
@@ -124,16 +124,18 @@ impl Socket {
     /// Sets a server's weight.
     ///
     /// # Errors
-    /// When it cannot be asked, or refuses.
+    ///
+    /// If the command fails, or is refused.
     pub async fn set_weight(&self, backend: &str, server: &str, weight: u32) -> Result<(), RuntimeError> {
         self.order(&format!("set weight {backend}/{server} {weight}"))
             .await
     }
 
-    /// Sets where a server is. Connections that it has go on.
+    /// Sets a server's address. Its existing connections continue.
     ///
     /// # Errors
-    /// When it cannot be asked, or refuses.
+    ///
+    /// If the command fails, or is refused.
     pub async fn set_address(
         &self,
         backend: &str,
@@ -145,10 +147,11 @@ impl Socket {
             .await
     }
 
-    /// Lets a frontend accept connections again that was paused by `disable frontend`.
+    /// Enables a frontend that was paused by `disable frontend`.
     ///
     /// # Errors
-    /// When it cannot be asked, or refuses: a frontend that was shut down cannot be enabled.
+    ///
+    /// If the command fails, or is refused: a frontend that was shut down cannot be enabled.
     pub async fn enable_frontend(&self, frontend: &str) -> Result<(), RuntimeError> {
         match self.order(&format!("enable frontend {frontend}")).await {
             Err(RuntimeError::Refused { source, .. }) if source.0.contains("already enabled") => Ok(()),
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_table_is_refused_and_short_lines_are_left_out() {
+    fn other_texts_are_refused_and_short_lines_are_left_out() {
         assert_eq!(ServerLine::parse("Permission denied\n\n"), None);
         assert_eq!(
             ServerLine::parse(&format!("{HEADER}8 tcp 1 erlmcp1\n")).unwrap(),
@@ -201,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "(# )?[a-z_0-9 \\n.:-]{0,200}") {
+        fn any_text_is_handled(text in "(# )?[a-z_0-9 \\n.:-]{0,200}") {
             let _ = ServerLine::parse(&text);
         }
     }

@@ -11,41 +11,43 @@ use super::error::RuntimeError;
 use super::info::Info;
 use super::row::Row;
 
-/// Time for a whole question and answer; HAProxy answers within milliseconds, unless it is stuck.
+/// The timeout for one command and its answer; HAProxy answers within milliseconds, unless it
+/// hangs.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `show stat` with 1,000 servers has 0.5 MB, `show table` with 200,000 entries some 20 MB.
+/// `show stat` with 1,000 servers is 0.5 MB, `show table` with 200,000 entries about 20 MB.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// A balancer's runtime API. Each question is a connection of its own.
+/// A balancer's runtime API. Each command uses a connection of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
     path: PathBuf,
 }
 
 impl Socket {
-    /// The runtime API at `path`. Nothing is connected before it is asked.
+    /// The runtime API at `path`. It connects only when a command is sent.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Socket {
         Socket { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Asks one command, and returns the whole answer, the empty line at its end included.
+    /// Sends one command, and returns the whole answer, including the empty line at its end.
     ///
     /// # Errors
-    /// When nobody listens, the answer does not come within five seconds or is larger than 64 MiB,
-    /// or `command` is more than one. A refusal is an answer.
+    ///
+    /// If no process listens, the answer does not arrive within five seconds or is larger than 64
+    /// MiB, or `command` is more than one command. A refusal is an answer.
     pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
         self.ask_within(command, ANSWER_TIMEOUT).await
     }
 
-    /// The same with more patience, or less.
+    /// [`Socket::ask`] with another timeout.
     pub(super) async fn ask_within(&self, command: &str, patience: Duration) -> Result<String, RuntimeError> {
         if command.contains(['\n', '\r', ';']) {
             return Err(RuntimeError::NotOneCommand {
@@ -61,39 +63,42 @@ impl Socket {
             })
     }
 
-    /// What the process says about itself.
+    /// Queries `show info`.
     ///
     /// # Errors
-    /// When it cannot be asked, or its answer makes no sense.
+    ///
+    /// If the query fails, or its answer cannot be parsed.
     pub async fn info(&self) -> Result<Info, RuntimeError> {
         let command = "show info";
         let answer = self.question(command).await?;
         Info::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
     }
 
-    /// Every frontend, server and backend.
+    /// Queries `show stat`: every frontend, server and backend.
     ///
     /// # Errors
-    /// When it cannot be asked, or its answer makes no sense.
+    ///
+    /// If the query fails, or its answer cannot be parsed.
     pub async fn stat(&self) -> Result<Vec<Row>, RuntimeError> {
         let command = "show stat";
         let answer = self.question(command).await?;
         Row::parse(&answer).ok_or_else(|| RuntimeError::unreadable(command))
     }
 
-    /// What a new process reads to know its servers' states: the content of the
-    /// `server-state-file`.
+    /// The states of the servers for a new process: the content of the `server-state-file`.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    ///
+    /// If the query fails.
     pub async fn servers_state(&self) -> Result<String, RuntimeError> {
         self.question("show servers state").await
     }
 
-    /// Gives an order that is answered by nothing when it was carried out.
+    /// Sends an order whose answer is empty if it succeeds.
     ///
     /// # Errors
-    /// When it cannot be asked, or refuses.
+    ///
+    /// If the command fails, or is refused.
     pub async fn order(&self, command: &str) -> Result<(), RuntimeError> {
         let answer = self.ask(command).await?;
         done(&answer).map_err(|source| RuntimeError::refused(command, source))
@@ -101,7 +106,7 @@ impl Socket {
 
     // Private
 
-    /// Asks something that is answered by more than nothing.
+    /// Sends a query whose answer is never empty.
     pub(super) async fn question(&self, command: &str) -> Result<String, RuntimeError> {
         let answer = self.ask(command).await?;
         told(&answer).map_err(|source| RuntimeError::refused(command, source))?;
@@ -119,7 +124,7 @@ impl Socket {
         let mut answer = Vec::new();
         let mut bounded = stream.take(MAX_ANSWER + 1);
         bounded.read_to_end(&mut answer).await.map_err(broken)?;
-        // Every answer ends with a line break; without it, the process died in mid-sentence.
+        // Every answer ends with a line break; without one, the process died within the answer.
         if !answer.ends_with(b"\n") {
             return Err(RuntimeError::unreadable(command));
         }
@@ -133,7 +138,8 @@ mod tests {
     use crate::haproxy_api::ServerHealth;
     use tokio::net::UnixListener;
 
-    /// A balancer that gives one answer to each connection, and tells what it was asked.
+    /// A balancer that sends one answer on each connection, and returns the command that it
+    /// received.
     fn answering(answer: &'static [u8]) -> (tempfile::TempDir, Socket, tokio::task::JoinHandle<String>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
@@ -168,14 +174,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_cut_short_is_no_answer() {
+    async fn an_answer_that_is_cut_short_is_an_error() {
         let (_directory, socket, _asked) = answering(b"# pxname,svna");
         let error = socket.stat().await.unwrap_err();
         assert!(matches!(error, RuntimeError::Unreadable { .. }), "{error}");
     }
 
     #[tokio::test]
-    async fn nobody_there_is_said_so() {
+    async fn a_missing_socket_is_an_error() {
         let socket = Socket::new("/nonexistent/socket");
         let error = socket.info().await.unwrap_err();
         assert_eq!(error.to_string(), "no balancer listens on `/nonexistent/socket`");

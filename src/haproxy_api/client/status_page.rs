@@ -1,4 +1,4 @@
-//! nginx's status page: what `ngx_http_stub_status_module` says.
+//! nginx's status page: the output of `ngx_http_stub_status_module`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,42 +12,42 @@ pub struct StatusPage {
     socket: PathBuf,
 }
 
-/// Its figures, over all workers, those that shut down included.
+/// Its figures, over all workers, including those that are shutting down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StubStatus {
-    /// Clients' connections now, those that only ask for this page included; TCP ones, too.
+    /// Open client connections, including those that only query this page, and TCP ones.
     pub active: u64,
     /// Connections accepted since nginx started.
     pub accepted: u64,
-    /// Those of them that were not dropped for want of room.
+    /// How many of them were handled; the others were dropped because a limit was reached.
     pub handled: u64,
     /// HTTP requests since nginx started.
     pub requests: u64,
     /// Connections whose request is being read.
     pub reading: u64,
-    /// Connections that are being answered.
+    /// Connections to which an answer is being written.
     pub writing: u64,
     /// Connections that wait for their next request.
     pub waiting: u64,
 }
 
-/// Why there are no figures.
+/// The figures cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusPageError {
-    /// Nobody answers, or not in time.
+    /// There is no answer, or not in time.
     #[error("`{}` does not answer: {why}", .socket.display())]
     Silent {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// It answers something else.
+    /// The answer is something else.
     #[error("`{}` does not answer like nginx: `{text}`", .socket.display())]
     Strange {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
-        /// The beginning of what it says.
+        /// The beginning of the answer.
         text: String,
     },
 }
@@ -61,12 +61,13 @@ impl StatusPage {
         }
     }
 
-    /// Reads it.
+    /// Queries the page.
     ///
     /// # Errors
-    /// When it does not answer, or not with such figures.
+    ///
+    /// If there is no answer, or the answer does not contain these figures.
     pub async fn read(&self) -> Result<StubStatus, StatusPageError> {
-        /// Of a strange answer, so much is shown.
+        /// The most characters that are shown of an unexpected answer.
         const MAX_SHOWN_CHARS: usize = 80;
         let text = self.text().await.map_err(|error| StatusPageError::Silent {
             socket: self.socket.clone(),
@@ -92,7 +93,7 @@ impl StatusPage {
 }
 
 impl StubStatus {
-    /// Reads the page's text.
+    /// Parses the text of the page.
     #[must_use]
     pub fn parse(text: &str) -> Option<StubStatus> {
         let mut lines = text.lines();
@@ -125,7 +126,7 @@ fn numbers<const N: usize>(line: &str) -> Option<[u64; N]> {
     numbers?.try_into().ok()
 }
 
-/// The error at the bottom, which says most.
+/// The innermost error, which is the most specific one.
 fn innermost(error: &reqwest::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
@@ -139,8 +140,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nginx_own_words_are_read() {
-        // As nginx 1.22.1 says it, blanks at the ends of lines included.
+    fn the_text_of_nginx_is_parsed() {
+        // As nginx 1.22.1 writes it, including blanks at the ends of lines.
         let text = "Active connections: 291 \nserver accepts handled requests\n 16630948 16630947 31070465 \n\
                     Reading: 6 Writing: 179 Waiting: 106 \n";
         let expected = StubStatus {
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_none() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "<html>",
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_is_said_to_be_so() {
+    async fn a_missing_socket_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let error = StatusPage::new(directory.path().join("none"))
             .read()

@@ -1,17 +1,17 @@
-//! What is answered to one command.
+//! The answer to one command.
 
-/// What a client may do.
+/// The permissions of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Read what is no secret.
+    /// May read what is not secret.
     User,
-    /// Read everything, and clear highest values.
+    /// May read everything, and clear highest values.
     Operator,
-    /// Change anything.
+    /// May change anything.
     Admin,
 }
 
-/// How grave a message is: syslog's words and numbers.
+/// The severity of a message: syslog's words and numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Severity {
     Error = 3,
@@ -20,7 +20,7 @@ pub(super) enum Severity {
     Info = 6,
 }
 
-/// How messages say how grave they are.
+/// How messages include their severity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum SeverityOutput {
     #[default]
@@ -33,12 +33,12 @@ pub(super) enum SeverityOutput {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Answer {
     text: String,
-    /// A message's; none for figures.
+    /// The severity of a message; `None` for figures.
     severity: Option<Severity>,
 }
 
 impl Level {
-    /// HAProxy's word.
+    /// HAProxy's word for it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,12 +61,12 @@ impl Severity {
 }
 
 impl Answer {
-    /// It was done; there is nothing to say.
+    /// The order succeeded; the answer is empty.
     pub(super) fn done() -> Answer {
         Answer::default()
     }
 
-    /// What was asked for.
+    /// The answer to a query.
     pub(super) fn figures(text: impl Into<String>) -> Answer {
         Answer {
             text: text.into(),
@@ -74,7 +74,7 @@ impl Answer {
         }
     }
 
-    /// A sentence; HAProxy's end with a line break, but for some.
+    /// A sentence; most of HAProxy's end with a line break.
     pub(super) fn message(severity: Severity, text: impl Into<String>) -> Answer {
         Answer {
             text: text.into(),
@@ -82,12 +82,12 @@ impl Answer {
         }
     }
 
-    /// Why it was not done.
+    /// The reason of a refusal.
     pub(super) fn refusal(text: impl Into<String>) -> Answer {
         Answer::message(Severity::Error, text)
     }
 
-    /// As it is sent.
+    /// The text to send.
     pub(super) fn tell(self, output: SeverityOutput) -> String {
         match (self.severity, output) {
             (Some(severity), SeverityOutput::Number) => format!("[{}]: {}", severity as u8, self.text),

@@ -1,7 +1,7 @@
 //! One conversation on the runtime API's socket.
 //!
-//! Without `prompt` it ends when everything that was asked is answered; each answer is followed by
-//! an empty line. With it, it lasts until `quit` or until the client is silent for too long.
+//! Without `prompt` it ends when all commands are answered; each answer is followed by an empty
+//! line. With `prompt` it lasts until `quit` or until the client is idle for too long.
 
 use std::io;
 use std::path::Path;
@@ -20,14 +20,14 @@ use super::line::{Intake, Words};
 use super::subject::Subject;
 use super::vocabulary::{Command, Verb};
 
-/// What is said to who may not.
+/// The answer to a client without permission.
 pub(super) const DENIED: &str = "Permission denied\n";
-/// Silence that ends a conversation, unless `set timeout cli` says otherwise.
+/// The idle time that ends a conversation, unless `set timeout cli` changes it.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
-/// The longest that can be set, HAProxy's.
+/// The longest timeout that can be set; HAProxy's limit.
 const MOST_PATIENCE: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Speaks with one client to the end.
+/// Serves one client until the conversation ends.
 pub(super) async fn converse<S: Subject>(
     mut stream: UnixStream,
     plane: &Arc<S>,
@@ -36,14 +36,14 @@ pub(super) async fn converse<S: Subject>(
     shutdown: &CancellationToken,
 ) {
     let mut conversation = Conversation::new(plane, granted, path);
-    // A client that goes while it is answered is no news.
+    // A client that leaves while it is answered is not an error.
     let _gone = conversation.hold(&mut stream, shutdown).await;
     finish(stream).await;
 }
 
 // Private
 
-/// What was agreed upon so far.
+/// The state of a conversation.
 struct Conversation<'a, S> {
     plane: &'a Arc<S>,
     path: &'a Path,
@@ -58,7 +58,7 @@ struct Conversation<'a, S> {
     over: bool,
 }
 
-/// What HAProxy guards some commands by; none of ours.
+/// HAProxy's modes that guard some commands; none of the commands here need them.
 #[derive(Default)]
 struct Modes {
     expert: bool,
@@ -101,7 +101,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
             }
             let asked_all = answered && !self.interactive && intake.is_empty();
             let read = if asked_all {
-                // More may have come in the meantime; nobody is waited for.
+                // More may have arrived in the meantime; this does not wait for it.
                 stream.try_read(&mut piece[..room]).unwrap_or(0)
             } else {
                 tokio::select! {
@@ -117,7 +117,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
     }
 
     async fn tell(&self, stream: &mut UnixStream, text: &str) -> io::Result<()> {
-        // As long as something is read of a large answer, the client is there.
+        // While the client reads parts of a large answer, it is alive.
         for piece in text.as_bytes().chunks(64 * 1_024) {
             timeout(self.patience, stream.write_all(piece)).await??;
         }
@@ -135,7 +135,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
         about_the_plane.unwrap_or_else(|| self.agree(command.verb, words))
     }
 
-    /// What is about the conversation itself.
+    /// Executes a command about the conversation itself.
     fn agree(&mut self, verb: Verb, words: &Words) -> Answer {
         match verb {
             Verb::Help => return help(words),
@@ -186,7 +186,7 @@ fn switch(mode: &mut bool, name: &str, wanted: &str) -> Answer {
 }
 
 /// `set timeout cli DELAY`: seconds, or another unit of HAProxy's. It counts whole seconds, and
-/// less than one is none.
+/// less than one is zero.
 fn patience(words: &Words) -> Result<Duration, &'static str> {
     const INVALID: &str = "Invalid timeout value.\n";
     if words.at(2) != "cli" {
@@ -212,8 +212,8 @@ fn patience(words: &Words) -> Result<Duration, &'static str> {
     }
 }
 
-/// Closes in order. What the client sent in vain is read first: the kernel would tell it of an
-/// error, and the end of the answer be lost.
+/// Closes the connection cleanly. Unread input is read first: otherwise the kernel would report an
+/// error to the client, and the end of the answer would be lost.
 async fn finish(mut stream: UnixStream) {
     let _gone = stream.shutdown().await;
     let mut piece = [0; 4_096];

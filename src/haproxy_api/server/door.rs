@@ -1,4 +1,4 @@
-//! The runtime API's UNIX socket: one process answers on it, for its own user.
+//! The runtime API's UNIX socket, on which one process answers for its own user.
 
 use std::fs;
 use std::io;
@@ -11,40 +11,41 @@ use socket2::{Domain, SockAddr, Socket, Type};
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// A socket at a path, which goes when this does.
+/// A socket at a path, which is removed when this is dropped.
 #[derive(Debug)]
 pub struct Door {
     listener: UnixListener,
     path: PathBuf,
-    /// So that a successor's is not removed.
+    /// Identifies the socket, so that a successor's is not removed.
     inode: u64,
 }
 
-/// Why there is no socket.
+/// The socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// Another process answers there.
     #[error("another process answers on `{}`", .0.display())]
     Taken(PathBuf),
-    /// Something else is there, and is not removed.
-    #[error("`{}` is no socket", .0.display())]
+    /// Another file is there, and is not removed.
+    #[error("`{}` is not a socket", .0.display())]
     NoSocket(PathBuf),
-    /// It cannot be made.
+    /// It cannot be created.
     #[error("cannot listen on `{}`: {source}", .path.display())]
     Listen {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }
 
 impl Door {
-    /// Listens at `path`, for this user and root only. The socket of a process that is gone is
-    /// replaced.
+    /// Listens at `path`, for this user and root only. Replaces the socket of a process that has
+    /// ended.
     ///
     /// # Errors
-    /// When somebody answers there, something else is there, or it cannot be made.
+    ///
+    /// If another process answers there, another file is there, or the socket cannot be created.
     pub fn open(path: &Path) -> Result<Door, DoorError> {
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => return Err(DoorError::NoSocket(path.to_owned())),
@@ -57,13 +58,13 @@ impl Door {
         })
     }
 
-    /// Where it is.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The listener for the runtime that this is called in.
+    /// The listener for the current runtime.
     pub(in crate::haproxy_api) fn listener(&self) -> io::Result<tokio::net::UnixListener> {
         tokio::net::UnixListener::from_std(self.listener.try_clone()?)
     }
@@ -80,7 +81,8 @@ impl Drop for Door {
 
 // Private
 
-/// Made under another name and then moved: nobody ever finds it half made, or open to all.
+/// Created under another name and then renamed: it is never visible half-made, or open to all
+/// users.
 fn listen(path: &Path) -> io::Result<Door> {
     let mut half = path.as_os_str().to_owned();
     half.push(format!(".{}", std::process::id()));
@@ -98,7 +100,7 @@ fn listen(path: &Path) -> io::Result<Door> {
     })
 }
 
-/// Whether somebody listens: a queue that is full refuses too, but not as nobody does.
+/// Whether a process listens: a full queue refuses too, but with another error than a dead socket.
 fn is_answered(path: &Path) -> bool {
     let connected = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)
         .and_then(|socket| socket.connect(&SockAddr::unix(path)?));
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_stays() {
+    fn another_file_is_not_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         fs::write(&path, "precious").unwrap();

@@ -1,4 +1,4 @@
-//! What a data plane knows about itself, as numbers. How they are told is the dialect's affair.
+//! The figures of a data plane. How they are written is up to the commands and pages.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,31 +20,31 @@ pub struct ProcessFigures {
     pub threads: u32,
     /// `RLIMIT_NOFILE`.
     pub nofile: u64,
-    /// Client connections at most.
+    /// The limit of client connections.
     pub maxconn: u32,
-    /// The same as it was configured.
+    /// The configured limit of client connections.
     pub hard_maxconn: u32,
     /// Client connections now.
     pub connections: u32,
-    /// Client connections ever.
+    /// Client connections since the start.
     pub connections_total: u64,
     /// New client connections in the last second.
     pub connection_rate: u32,
-    /// The most that this was.
+    /// The highest rate of new client connections.
     pub connection_rate_max: u32,
-    /// Sessions begun in the last second: connections that no limit refused.
+    /// Sessions begun in the last second: connections that were not refused by a limit.
     pub session_rate: u32,
-    /// The most that this was.
+    /// The highest session rate.
     pub session_rate_max: u32,
-    /// Bytes sent to clients and servers, ever.
+    /// Bytes sent to clients and servers since the start.
     pub bytes_out: u64,
     /// Bytes sent in the last second.
     pub bytes_out_rate: u64,
     /// Listeners.
     pub listeners: u32,
-    /// Sessions, listeners and checks: what keeps the process busy.
+    /// Sessions, listeners and checks: the work of the process.
     pub jobs: u32,
-    /// Share of time in which the threads had nothing to do, in percent.
+    /// Share of time in which the threads were idle, in percent.
     pub idle_percent: u32,
     /// Whether it only waits for its last connections to end.
     pub stopping: bool,
@@ -59,15 +59,15 @@ pub struct Proxies {
     pub backends: Vec<BackendFigures>,
 }
 
-/// Whether a frontend accepts.
+/// Whether a frontend accepts connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FrontendState {
-    /// It does.
+    /// It accepts connections.
     #[default]
     Open,
-    /// It was disabled, and may be enabled again.
+    /// It was disabled, and can be enabled again.
     Paused,
-    /// It was shut down, or the process ends.
+    /// It was shut down, or the process is ending.
     Stopped,
 }
 
@@ -78,7 +78,7 @@ pub struct FrontendFigures {
     pub name: String,
     /// Its number among all frontends and backends (`iid`), from 2, as HAProxy counts.
     pub id: u32,
-    /// Whether it accepts.
+    /// Whether it accepts connections.
     pub state: FrontendState,
     /// The backend that serves it.
     pub backend: String,
@@ -86,72 +86,72 @@ pub struct FrontendFigures {
     pub listen: Vec<SocketAddr>,
     /// Sessions now.
     pub sessions: u32,
-    /// The most that were at the same time.
+    /// The most sessions at the same time.
     pub sessions_max: u32,
-    /// Sessions at most.
+    /// The limit of sessions.
     pub sessions_limit: u32,
-    /// Sessions ever.
+    /// Sessions since the start.
     pub sessions_total: u64,
     /// Bytes from clients.
     pub bytes_in: u64,
     /// Bytes to clients.
     pub bytes_out: u64,
-    /// Messages held back by a limit (`dreq`).
+    /// Messages delayed by a limit (`dreq`).
     pub denied_messages: u64,
     /// Connections refused by a limit (`dcon`).
     pub denied_connections: u64,
-    /// Connections accepted ever, those refused included.
+    /// Connections accepted since the start, including refused ones.
     pub connections_total: u64,
     /// Connections accepted in the last second.
     pub connection_rate: u32,
-    /// The most that this was.
+    /// The highest connection rate.
     pub connection_rate_max: u32,
     /// Sessions begun in the last second.
     pub session_rate: u32,
-    /// The most that this was.
+    /// The highest session rate.
     pub session_rate_max: u32,
 }
 
-/// What clients met while they went through a server or a backend.
+/// The traffic of a server or a backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Clients waiting for a place now.
+    /// Clients in the queue now.
     pub queued: u32,
-    /// The most that were at the same time.
+    /// The most clients in the queue.
     pub queued_max: u32,
     /// Sessions now.
     pub sessions: u32,
-    /// The most that were at the same time.
+    /// The most sessions at the same time.
     pub sessions_max: u32,
-    /// Sessions ever.
+    /// Sessions since the start.
     pub sessions_total: u64,
     /// Bytes from clients.
     pub bytes_in: u64,
     /// Bytes to clients.
     pub bytes_out: u64,
-    /// Connections to a server that failed (`econ`).
+    /// Failed connections to a server (`econ`).
     pub connect_errors: u64,
-    /// Sessions that a server broke (`eresp`, `srv_abrt`).
+    /// Sessions that a server aborted (`eresp`, `srv_abrt`).
     pub server_aborts: u64,
-    /// Sessions that a client broke (`cli_abrt`).
+    /// Sessions that a client aborted (`cli_abrt`).
     pub client_aborts: u64,
-    /// Connects tried again on the same server (`wretr`).
+    /// Connection attempts repeated on the same server (`wretr`).
     pub retries: u64,
-    /// Connects tried again on another server (`wredis`).
+    /// Connection attempts repeated on another server (`wredis`).
     pub redispatches: u64,
-    /// Times that the algorithm or stickiness chose it (`lbtot`).
+    /// How often the algorithm or stickiness chose it (`lbtot`).
     pub chosen: u64,
     /// Sessions begun in the last second.
     pub session_rate: u32,
-    /// The most that this was.
+    /// The highest session rate.
     pub session_rate_max: u32,
-    /// Seconds since the last session began; none when there was none.
+    /// Seconds since the last session began; `None` if there was none.
     pub last_session: Option<u64>,
     /// Mean time in the queue of the last 1,024 sessions, in ms.
     pub queue_time: u32,
-    /// Mean time to connect of the same, in ms.
+    /// Mean time to connect of the last 1,024 sessions, in ms.
     pub connect_time: u32,
-    /// Mean duration of the same, in ms.
+    /// Mean duration of the last 1,024 sessions, in ms.
     pub total_time: u32,
     /// The longest time in the queue, in ms.
     pub queue_time_max: u32,
@@ -170,60 +170,60 @@ pub struct BackendFigures {
     pub id: u32,
     /// Its algorithm.
     pub algorithm: Algorithm,
-    /// What went through it.
+    /// Its traffic.
     pub traffic: Traffic,
-    /// Sessions at most; HAProxy's `fullconn`.
+    /// The limit of sessions; HAProxy's `fullconn`.
     pub sessions_limit: u32,
-    /// Seconds since it began or ceased to have a server that is up.
+    /// Seconds since its state changed: it is up while a server is.
     pub last_change: u64,
     /// Seconds without any server that was up.
     pub downtime: u64,
-    /// Times that its last server went down.
+    /// How often its last server went down.
     pub times_down: u64,
     /// Its servers.
     pub servers: Vec<ServerFigures>,
 }
 
-/// What a server's checks, and whoever told its health, say.
+/// The health of a server, from its checks or from a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// It serves.
+    /// It is up.
     #[default]
     Up,
-    /// It does not.
+    /// It is down.
     Down,
 }
 
-/// What an administrator wants of a server. Both may be set at once.
+/// The administrative state of a server. Both may be set at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AdminState {
     /// In maintenance.
     pub maint: bool,
-    /// Drained: it keeps what it has and is given nothing.
+    /// Drained: it keeps its connections and gets no new ones.
     pub drain: bool,
 }
 
 /// The checks of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckFigures {
-    /// Whether they are carried out.
+    /// Whether they are enabled.
     pub enabled: bool,
     /// HAProxy's word for the last result: `L7OK`, `L4CON`, `L7TOUT`..; empty before the first one,
-    /// `INI` is then shown.
+    /// which is shown as `INI`.
     pub status: &'static str,
     /// The HTTP status of the last answer.
     pub code: Option<u16>,
-    /// How long the last one took, in ms.
+    /// How long the last check took, in ms.
     pub duration: Option<u64>,
-    /// What the last one said besides (`last_chk`); empty when it was good.
+    /// Further details of the last check (`last_chk`); empty if it succeeded.
     pub said: String,
     /// `check_health`, as HAProxy counts: 0 to rise - 1 is down, rise to rise + fall - 1 is up.
     pub health: u32,
-    /// Good ones until it is up.
+    /// Successful checks until it is up.
     pub rise: u16,
-    /// Bad ones until it is down.
+    /// Failed checks until it is down.
     pub fall: u16,
-    /// Bad ones while it was up (`chkfail`).
+    /// Failed checks while it was up (`chkfail`).
     pub failed: u64,
 }
 
@@ -234,33 +234,33 @@ pub struct ServerFigures {
     pub name: String,
     /// Its number in its backend (`sid`).
     pub id: u32,
-    /// Where it is.
+    /// Its address.
     pub address: Option<SocketAddr>,
-    /// What its checks say.
+    /// Its health.
     pub health: Health,
-    /// What is wanted of it.
+    /// Its administrative state.
     pub admin: AdminState,
     /// Its weight as configured.
     pub initial_weight: u16,
     /// Its weight as set.
     pub user_weight: u16,
-    /// Its weight as it counts now: less while it starts slowly.
+    /// Its effective weight: lower during a slow start.
     pub weight: u16,
-    /// The share of its weight that it has while it starts slowly, in percent.
+    /// The share of its weight during a slow start, in percent.
     pub throttle: Option<u8>,
-    /// Sessions at the same time at most; 0 is no limit.
+    /// The limit of sessions; 0 means no limit.
     pub maxconn: u32,
-    /// What went through it.
+    /// Its traffic.
     pub traffic: Traffic,
     /// Seconds since its state changed.
     pub last_change: u64,
-    /// Seconds that it was down.
+    /// Seconds in which it was down.
     pub downtime: u64,
-    /// Times that it went down.
+    /// How often it went down.
     pub times_down: u64,
-    /// Its checks; none when it is not checked.
+    /// Its checks; `None` if it is not checked.
     pub check: Option<CheckFigures>,
-    /// Its state in the words of the processes that these figures are of; none where it follows
+    /// Its state as reported by the processes that these figures come from; `None` if it follows
     /// from the figures.
     pub reported_state: Option<String>,
 }
@@ -268,21 +268,21 @@ pub struct ServerFigures {
 /// A session: `show sess`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionFigures {
-    /// What `shutdown session` takes; printed in hexadecimal with `0x`.
+    /// The id for `shutdown session`; printed in hexadecimal with `0x`.
     pub id: u64,
-    /// Where the client is.
+    /// The client's address.
     pub client: SocketAddr,
     /// The frontend.
     pub frontend: String,
     /// The backend.
     pub backend: String,
-    /// The server; none while it waits for one.
+    /// The server; `None` while it waits for one.
     pub server: Option<String>,
-    /// Our address on the way to the server, while there is a connection.
+    /// The balancer's own address to the server, while there is a connection.
     pub source: Option<SocketAddr>,
     /// Its age.
     pub age: Duration,
-    /// Time since anything moved.
+    /// Time since the last byte in either direction.
     pub idle: Duration,
     /// Bytes from the client.
     pub bytes_in: u64,
@@ -293,9 +293,9 @@ pub struct SessionFigures {
 /// A table: `show table`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableFigures {
-    /// The proxy whose it is.
+    /// The proxy that it belongs to.
     pub name: String,
-    /// Entries at most.
+    /// The limit of entries.
     pub size: u64,
     /// Entries now.
     pub used: u64,
@@ -306,10 +306,10 @@ pub struct TableFigures {
 pub struct TableEntry {
     /// The address, as it is printed.
     pub key: String,
-    /// How many use it just now.
+    /// How many sessions use it now.
     pub uses: u32,
-    /// Time until it is forgotten, in ms.
+    /// Time until it expires, in ms.
     pub expires: u64,
-    /// What it keeps: HAProxy's names (`server_id`, `conn_cur`, `conn_rate(1000)`..) and values.
+    /// Its data: HAProxy's names (`server_id`, `conn_cur`, `conn_rate(1000)`..) and values.
     pub data: Vec<(String, u64)>,
 }

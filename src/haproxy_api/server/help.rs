@@ -1,4 +1,4 @@
-//! `help`, and what is answered to a command that is none: those that may have been meant.
+//! `help`, and the answer to an unknown command: commands that may have been meant.
 
 use std::fmt::Write as _;
 
@@ -6,13 +6,13 @@ use super::answer::{Answer, Severity};
 use super::line::Words;
 use super::vocabulary::{COMMANDS, Command};
 
-/// Words of a command that are compared.
+/// The number of a command's words that are compared.
 const WORDS: usize = 5;
-/// Guesses at most.
+/// The most suggestions.
 const GUESSES: usize = 5;
 
-/// The lines that `words` may be the beginning of; all when there are no words. Those that were
-/// meant, when the first words are a command's and the next one is nobody's.
+/// The lines that `words` may be the beginning of; all without any words. If only the first words
+/// are those of a command, the suggestions.
 pub(super) fn help(words: &Words) -> Answer {
     if words.at(0) == "help" {
         return list("The following commands are valid at this level:\n", &words.rest());
@@ -62,8 +62,7 @@ fn list(first: &str, words: &Words) -> Answer {
     Answer::message(Severity::Info, text)
 }
 
-/// Those that look like what was typed from the word after the `known` ones on, best first:
-/// HAProxy's `cli_gen_usage_msg`.
+/// Suggestions for the words after the `known` ones, the best first: HAProxy's `cli_gen_usage_msg`.
 fn guesses<'a>(candidates: &[&'a Command], words: &Words, known: usize) -> Vec<&'a Command> {
     let typed: Vec<&str> = words.from(known).take(WORDS - known.min(WORDS)).collect();
     let mut near: Vec<(u32, &Command)> = candidates
@@ -135,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn what_haproxy_says_where_our_commands_are_all_its_own() {
-        // Captured; these have no neighbours that we lack.
+    fn suggestions_are_those_of_haproxy() {
+        // Captured from HAProxy; all similar commands of HAProxy exist here, too.
         assert_eq!(
             said("set maxconn foo"),
             "Unknown command, but maybe one of the following ones is a better match:\n  \
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_typed_lists_all() {
+    fn an_empty_command_lists_all() {
         assert!(said("").starts_with("Unknown command. Please enter one of the following commands only:\n"));
         assert!(said("help").starts_with("The following commands are valid at this level:\n"));
         assert_eq!(meant(""), meant("help"));
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn help_of_haproxy_is_ours_where_we_have_the_command() {
+    fn the_lines_of_common_commands_are_those_of_haproxy() {
         let golden = include_str!("../../../tests/golden/haproxy-2.6.12/help.txt");
         for usage in COMMANDS.iter().filter_map(|command| command.usage) {
             assert!(

@@ -1,4 +1,4 @@
-//! `show info`: every figure of the process, once, for all who tell it.
+//! `show info`: every figure of the process, described once for all outputs.
 
 use super::figures::ProcessFigures;
 use super::metric::Kind::{Counter, Gauge};
@@ -6,13 +6,13 @@ use super::metric::{Kind, Metric};
 use super::value::Field;
 use super::value::Value::{self, Absent, Text, U32, U64};
 
-/// HAProxy's version whose dialect this is, so that programs which compare versions or read the
-/// first two numbers know what to expect; ours follows.
+/// The HAProxy version whose API this is, so that programs which compare versions or read the first
+/// two numbers know what to expect; the version of clusterctl follows.
 pub(super) const VERSION: &str = concat!("2.6.12-clusterctl", env!("CARGO_PKG_VERSION"));
 /// In HAProxy's format.
 const RELEASE_DATE: &str = "2026/11/25";
 
-/// A figure of the process, and how it is got.
+/// A figure of the process, and how it is computed.
 pub(super) struct Figure {
     position: usize,
     name: &'static str,
@@ -38,7 +38,7 @@ impl Figure {
     }
 }
 
-/// All that is known of the process.
+/// All figures of the process.
 pub(super) fn fields(process: &ProcessFigures) -> Vec<Field> {
     let told = FIGURES.iter().map(|figure| Field {
         position: figure.position,
@@ -148,7 +148,7 @@ fn count(number: u64) -> Value {
     Value::count(number)
 }
 
-/// What HAProxy has and we do not: TLS, compression, pipes, pools, peers.
+/// A feature that HAProxy has and this data plane does not: TLS, compression, pipes, pools, peers.
 fn zero32(_: &ProcessFigures) -> Value {
     U32(0)
 }

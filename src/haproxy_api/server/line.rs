@@ -1,21 +1,21 @@
-//! What a client typed, as commands. A command ends with its line or with a `;`; blanks part its
-//! words; a backslash takes the meaning from what follows it. A command whose line ends with `<<`
-//! has a payload, which lasts until an empty line; no command of ours wants one.
+//! Splits a client's input into commands. A command ends with its line or with a `;`; blanks
+//! separate its words; a backslash escapes the next character. A command whose line ends with `<<`
+//! has a payload, which ends with an empty line; no command here uses one.
 
-/// A client may be in the middle of a command of so many bytes, HAProxy's `tune.bufsize`; then it
-/// is cut off.
+/// The most bytes of an incomplete command, as in HAProxy's `tune.bufsize`; a longer one ends the
+/// connection.
 pub(super) const MAX_COMMAND: usize = 16_384;
-/// Words of a command; what follows is not looked at.
+/// The most words of a command; further ones are ignored.
 const MAX_WORDS: usize = 64;
-/// What announces a payload.
+/// The word before a payload.
 const PAYLOAD: &[u8] = b"<<";
 
-/// The words of one command. Asked for a word that it does not have, it gives an empty one.
+/// The words of one command. A missing word is an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
-/// The commands in `input`, as one connection would carry them out. What follows the last line's
-/// end is none.
+/// The commands in `input`, as one connection would execute them. The part after the last line's
+/// end is ignored.
 #[must_use]
 pub fn parse(input: &[u8]) -> Vec<Words> {
     let mut intake = Intake::default();
@@ -24,18 +24,18 @@ pub fn parse(input: &[u8]) -> Vec<Words> {
 }
 
 impl Words {
-    /// A word; empty when there is none.
+    /// A word; empty if it is missing.
     #[must_use]
     pub fn at(&self, index: usize) -> &str {
         self.0.get(index).map_or("", String::as_str)
     }
 
-    /// The words from the `index`-th on.
+    /// The words from `index` on.
     pub fn from(&self, index: usize) -> impl Iterator<Item = &str> {
         self.0.iter().skip(index).map(String::as_str)
     }
 
-    /// Without the first one.
+    /// All words but the first.
     pub(super) fn rest(&self) -> Words {
         Words(self.0.iter().skip(1).cloned().collect())
     }
@@ -47,7 +47,7 @@ impl<'a> FromIterator<&'a str> for Words {
     }
 }
 
-/// What has come from a client and was not carried out yet.
+/// The input of a client that was not executed yet.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     held: Vec<u8>,
@@ -56,22 +56,22 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Takes what has come.
+    /// Adds input.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
-    /// Whether nothing is begun.
+    /// Whether there is no unfinished command.
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.waiting.is_none()
     }
 
-    /// How much more may come before there must be an end.
+    /// How many more bytes may arrive before a command must end.
     pub(super) fn room(&self) -> usize {
         MAX_COMMAND.saturating_sub(self.held.len())
     }
 
-    /// The next command that is complete.
+    /// The next complete command.
     pub(super) fn next_command(&mut self) -> Option<Words> {
         loop {
             if self.waiting.is_some() {
@@ -90,7 +90,7 @@ impl Intake {
         }
     }
 
-    /// Takes out what is before `end`, and the delimiter there.
+    /// Removes the bytes before `end`, and the delimiter there.
     fn take(&mut self, end: usize) -> Vec<u8> {
         let rest = self.held.split_off(end + 1);
         let mut taken = std::mem::replace(&mut self.held, rest);
@@ -117,7 +117,7 @@ fn end_of_command(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// Words of a command. As for HAProxy, which is written in C, a zero byte ends it.
+/// The words of a command. A zero byte ends it, as in HAProxy, which is written in C.
 fn words(text: &[u8]) -> Words {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut words = Vec::new();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_takes_the_meaning_away() {
+    fn a_backslash_escapes_the_next_character() {
         assert_eq!(said("a\\;b c\\ d\n"), [["a;b", "c d"]]);
         assert_eq!(said("a\\\\b e\\f\n"), [["a\\b", "ef"]]);
         assert_eq!(said("a\\\\;b\n"), [["a\\"], ["b"]]);
@@ -178,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_read_panics(input in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_input_is_handled(input in proptest::collection::vec(any::<u8>(), 0..300)) {
             for command in parse(&input) {
                 prop_assert!(command.0.len() <= MAX_WORDS);
             }

@@ -1,15 +1,15 @@
-//! What a figure is called by HAProxy's Prometheus exporter.
+//! The names of figures in HAProxy's Prometheus exporter.
 
-/// How a metric behaves.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Gauge,
     Counter,
-    /// A gauge in seconds of a figure in milliseconds.
+    /// A gauge in seconds, for a figure in milliseconds.
     Seconds,
 }
 
-/// Whose figure it is.
+/// The owner of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     Frontend,
@@ -21,9 +21,9 @@ pub(super) enum Owner {
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
-    /// Who has it, of those whose figures are columns.
+    /// The owners that have it, among those whose figures are columns.
     pub(super) of: &'static [Owner],
-    /// Its own sentence, when the figure's does not fit.
+    /// Its own help text, if that of the figure does not fit.
     pub(super) help: Option<&'static str>,
 }
 

@@ -1,7 +1,7 @@
-//! The other end of the dialect: what answers it, on a UNIX socket and as pages of HTTP.
+//! The server side of the runtime API, on a UNIX socket and as HTTP pages.
 //!
-//! It speaks about a [`Subject`]. Each figure is described once (`columns` and `info`), for all who
-//! tell it; each command is a line of the `vocabulary` and a function of its family.
+//! Its data comes from a [`Subject`]. Each figure is described once (`columns` and `info`), for all
+//! outputs; each command is a line of the `vocabulary` and a function of its family.
 
 mod answer;
 mod columns;
@@ -38,17 +38,18 @@ pub use line::{Words, parse};
 pub use subject::{Order, Refusal, ServerRef, Subject};
 pub use totals::Totals;
 
-/// Conversations at the same time; more wait to be accepted.
+/// The most conversations at the same time; further clients wait to be accepted.
 const MAX_CONVERSATIONS: usize = 64;
-/// Time for answers that are being sent when the end is ordered.
+/// How long answers may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
-/// Time to breathe when nothing can be accepted.
+/// The pause after an error of accept.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Answers on the socket until the end is ordered. Clients have `level`, and can lower their own.
+/// Serves the socket until the shutdown. Clients have `level`, and can lower their own.
 ///
 /// # Errors
-/// When the runtime that this is called in cannot watch the socket.
+///
+/// If the current runtime cannot watch the socket.
 pub async fn serve<S: Subject>(
     door: Door,
     subject: Arc<S>,
@@ -85,7 +86,7 @@ pub async fn serve<S: Subject>(
         }
     }
     drop(door);
-    // They have heard of it themselves; who does not listen to the answer is left.
+    // They see the shutdown, too; a client that does not read its answer is dropped.
     let _left = tokio::time::timeout(SHUTDOWN_GRACE, async {
         while conversations.join_next().await.is_some() {}
     })

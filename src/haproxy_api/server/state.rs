@@ -2,8 +2,8 @@
 
 use super::figures::{BackendFigures, CheckFigures, FrontendState, Health, ServerFigures};
 
-/// HAProxy's word for the last result of a check, its number in `show servers state`, what it
-/// proves and its sentence.
+/// HAProxy's word for the last result of a check, its number in `show servers state`, its meaning
+/// and its sentence.
 struct Verdict {
     word: &'static str,
     number: u8,
@@ -11,7 +11,7 @@ struct Verdict {
     sentence: &'static str,
 }
 
-/// What a check's last result proves; the numbers are HAProxy's.
+/// The meaning of a check's last result; the numbers are HAProxy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckResult {
     Unknown = 0,
@@ -20,7 +20,7 @@ pub(super) enum CheckResult {
     PassedConditionally = 4,
 }
 
-/// Whether a server serves; the numbers are HAProxy's.
+/// Whether a server is up; the numbers are HAProxy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Stopped = 0,
@@ -56,7 +56,7 @@ const VERDICTS: &[Verdict] = &[
     verdict("PROCOK", 20, CheckResult::Passed, "External check passed"),
 ];
 
-/// The words of checks that came to an end, in HAProxy's order.
+/// The words of completed checks, in HAProxy's order.
 pub(super) fn check_words() -> impl Iterator<Item = &'static str> {
     VERDICTS
         .iter()
@@ -64,17 +64,17 @@ pub(super) fn check_words() -> impl Iterator<Item = &'static str> {
         .map(|verdict| verdict.word)
 }
 
-/// The word for a server's checks.
+/// HAProxy's word for the state of a server's checks.
 pub(super) fn check_word(check: &CheckFigures) -> &'static str {
     verdict_of(check).word
 }
 
-/// The sentence for the same.
+/// HAProxy's sentence for the state of a server's checks.
 pub(super) fn check_sentence(check: &CheckFigures) -> &'static str {
     verdict_of(check).sentence
 }
 
-/// The number of the same, and of what it proves.
+/// The number of the last check's result, and of its meaning.
 pub(super) fn check_numbers(check: Option<&CheckFigures>) -> (u8, u8) {
     let verdict = check.map_or(&VERDICTS[0], verdict_of);
     (verdict.number, verdict.result as u8)
@@ -89,7 +89,7 @@ pub(super) const fn frontend_word(state: FrontendState) -> &'static str {
     }
 }
 
-/// A backend's state: up while a new client would find a server.
+/// A backend's state: up while a new client would get a server.
 pub(super) fn backend_word(backend: &BackendFigures) -> &'static str {
     if backend.servers.is_empty() || weight(backend) > 0 {
         "UP"
@@ -98,7 +98,7 @@ pub(super) fn backend_word(backend: &BackendFigures) -> &'static str {
     }
 }
 
-/// Whether a server serves.
+/// Whether a server is up.
 pub(super) const fn operation(server: &ServerFigures) -> Operation {
     match (server.admin.maint, server.health, server.throttle) {
         (true, _, _) | (_, Health::Down, _) => Operation::Stopped,
@@ -107,35 +107,35 @@ pub(super) const fn operation(server: &ServerFigures) -> Operation {
     }
 }
 
-/// Whether a server serves, drained or not.
+/// Whether a server is up, drained or not.
 pub(super) fn is_up(server: &ServerFigures) -> bool {
     operation(server) != Operation::Stopped
 }
 
-/// Whether a server is given new clients.
+/// Whether a server gets new clients.
 pub(super) fn is_usable(server: &ServerFigures) -> bool {
     is_up(server) && !server.admin.drain && server.weight > 0
 }
 
-/// Servers that are given new clients.
+/// The number of servers that get new clients.
 pub(super) fn usable(backend: &BackendFigures) -> u32 {
     let usable = backend.servers.iter().filter(|server| is_usable(server));
     u32::try_from(usable.count()).unwrap_or(u32::MAX)
 }
 
-/// The sum of their weights, as they count now.
+/// The sum of the effective weights of the servers that get new clients.
 pub(super) fn weight(backend: &BackendFigures) -> u32 {
     let usable = backend.servers.iter().filter(|server| is_usable(server));
     usable.map(|server| u32::from(server.weight)).sum()
 }
 
-/// The sum of their weights, as they were set.
+/// The sum of the set weights of the servers that get new clients.
 pub(super) fn user_weight(backend: &BackendFigures) -> u32 {
     let usable = backend.servers.iter().filter(|server| is_usable(server));
     usable.map(|server| u32::from(server.user_weight)).sum()
 }
 
-/// A server's state, with how far it is on its way to the next one.
+/// A server's state, with the progress to the next one.
 pub(super) fn word(server: &ServerFigures) -> String {
     if let Some(reported) = &server.reported_state {
         return reported.clone();
@@ -163,7 +163,7 @@ pub(super) fn word(server: &ServerFigures) -> String {
     }
 }
 
-/// A server's state as one of Prometheus' five.
+/// A server's state as one of the five of Prometheus.
 pub(super) fn plain_word(server: &ServerFigures) -> &'static str {
     match (server.admin.maint, is_up(server), server.admin.drain) {
         (true, _, _) => "MAINT",
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn states_tell_how_far_they_are() {
+    fn states_include_their_progress() {
         for (health, level, drain, said) in [
             (Health::Up, 4, false, "UP"),
             (Health::Up, 2, false, "UP 1/3"),

@@ -1,4 +1,4 @@
-//! What the dialect speaks about: a data plane that can be asked and told.
+//! The data plane behind the runtime API.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::figures::{ProcessFigures, Proxies, SessionFigures, TableEntry, TableFigures};
 use crate::haproxy_api::{ServerHealth, ServerState};
 
-/// A server, by its places in [`Proxies`].
+/// A server, by its names in [`Proxies`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerRef {
     /// The backend's name.
@@ -17,53 +17,53 @@ pub struct ServerRef {
     pub server: String,
 }
 
-/// What a data plane can be told. Names in it were found in [`Subject::proxies`] or
+/// An order for a data plane. The names in it were found in [`Subject::proxies`] or
 /// [`Subject::tables`] just before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// What is wanted of a server.
+    /// Sets a server's administrative state.
     State(ServerRef, ServerState),
-    /// What a server's health is, until its checks know better.
+    /// Sets a server's health, until its checks decide again.
     Health(ServerRef, ServerHealth),
-    /// A server's weight, 0 to 256.
+    /// Sets a server's weight, 0 to 256.
     Weight(ServerRef, u16),
-    /// Where a server is; what it has, it keeps.
+    /// Sets a server's address; its connections continue.
     Address(ServerRef, SocketAddr),
-    /// A server's connections at most; 0 is no limit.
+    /// Sets a server's limit of connections; 0 means no limit.
     ServerMaxconn(ServerRef, u32),
-    /// A frontend's connections at most.
+    /// Sets a frontend's limit of connections.
     FrontendMaxconn(String, u32),
-    /// The process's connections at most; 0 is as configured.
+    /// Sets the process's limit of connections; 0 restores the configured one.
     GlobalMaxconn(u32),
-    /// Whether a server is checked.
+    /// Enables or disables a server's checks.
     Checks(ServerRef, bool),
-    /// A frontend accepts again.
+    /// Makes a frontend accept again.
     EnableFrontend(String),
-    /// A frontend lets clients wait.
+    /// Pauses a frontend: clients wait.
     DisableFrontend(String),
-    /// A frontend closes its listeners for good.
+    /// Closes a frontend's listeners permanently.
     ShutdownFrontend(String),
-    /// A session ends.
+    /// Ends a session.
     ShutdownSession(u64),
-    /// All sessions of a server end.
+    /// Ends all sessions of a server.
     ShutdownSessions(ServerRef),
-    /// Highest values (`all`: and sums) begin anew.
+    /// Resets highest values (`all`: and sums).
     ClearCounters {
-        /// Sums too.
+        /// Resets sums, too.
         all: bool,
     },
-    /// Entries of a table are forgotten: those printed as `keys`, unless somebody uses them.
+    /// Removes the entries of a table that are printed as `keys`, unless they are in use.
     ClearTable {
         /// The table.
         table: String,
-        /// Their keys, as they are printed.
+        /// The keys, as they are printed.
         keys: Vec<String>,
     },
-    /// The configuration file is read again and put in force.
+    /// Reads the configuration file again and applies it.
     Reload,
 }
 
-/// Why an order is not carried out: a sentence for whoever gave it.
+/// The reason why an order is refused, as the answer to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
@@ -76,16 +76,16 @@ pub trait Subject: Send + Sync + 'static {
     /// All frontends and backends.
     fn proxies(&self) -> Proxies;
 
-    /// All tables, sticky ones and those of limits: named as the backend or frontend whose they
-    /// are.
+    /// All tables, sticky ones and those of limits: each has the name of the backend or frontend
+    /// that it belongs to.
     fn tables(&self) -> Vec<TableFigures>;
 
-    /// A table's entries; none when there is no such table.
+    /// A table's entries; `None` if there is no such table.
     fn entries(&self, table: &str) -> Option<Vec<TableEntry>>;
 
     /// All sessions.
     fn sessions(self: Arc<Self>) -> BoxFuture<'static, Vec<SessionFigures>>;
 
-    /// Carries an order out. When the answer is there, it is in force.
+    /// Executes an order, which is in force when this returns.
     fn order(self: Arc<Self>, order: Order) -> BoxFuture<'static, Result<(), Refusal>>;
 }

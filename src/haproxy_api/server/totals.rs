@@ -1,5 +1,4 @@
-//! What several processes of a balancer tell together, as a subject of the same pages as a data
-//! plane's own.
+//! The sums of several processes of a balancer, with the same pages as a single data plane.
 
 use std::sync::Arc;
 
@@ -23,8 +22,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Of the processes with these `infos`, whose [merged](Row::merged) rows are `rows`. They are
-    /// called `name`.
+    /// The sums of the processes with these `infos`, whose [merged](Row::merged) rows are `rows`.
+    /// `name` is the name of the cluster.
     #[must_use]
     pub fn new(name: &str, infos: &[Info], rows: &[Row]) -> Totals {
         let mut proxies = Proxies::default();
@@ -56,7 +55,7 @@ impl Subject for Totals {
         self.proxies.clone()
     }
 
-    /// Each process has its own.
+    /// Each process has its own tables.
     fn tables(&self) -> Vec<TableFigures> {
         Vec::new()
     }
@@ -70,7 +69,12 @@ impl Subject for Totals {
     }
 
     fn order(self: Arc<Self>, _order: Order) -> BoxFuture<'static, Result<(), Refusal>> {
-        async { Err(Refusal("Each process is told by itself.\n".to_owned())) }.boxed()
+        async {
+            Err(Refusal(
+                "Send the command to each process separately.\n".to_owned(),
+            ))
+        }
+        .boxed()
     }
 }
 
@@ -165,14 +169,14 @@ fn server(row: &Row) -> ServerFigures {
         downtime: large(row, "downtime"),
         times_down: large(row, "chkdown"),
         check: (!row.text("check_status").is_empty()).then(|| check(row)),
-        // A server that follows the checks of another one is UP without checks of its own; of
-        // several processes not all may agree.
+        // A server that tracks another one is UP without checks of its own; and several processes
+        // may report different states.
         reported_state: Some(row.text("status").to_owned()),
     }
 }
 
 fn check(row: &Row) -> CheckFigures {
-    // A `*` marks a check that runs just now.
+    // A `*` marks a check in progress.
     let status = row.text("check_status").trim_start_matches("* ");
     CheckFigures {
         enabled: true,
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_state_is_what_the_processes_say() {
+    fn a_servers_state_is_the_one_reported_by_the_processes() {
         let rows = "# pxname,svname,type,status,check_status,\nbe,s1,2,UP,,\nbe,s2,2,UP (2/3),L7OK,\nbe,s3,2,NOLB,L7OK,\nbe,BACKEND,1,UP,,\n";
         let totals = Totals::new("erlmcp", &[], &Row::parse(rows).unwrap());
         let servers = &totals.proxies.backends[0].servers;

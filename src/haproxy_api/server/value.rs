@@ -1,9 +1,9 @@
-//! One figure as it is told: in CSV, line by line with its kind (`typed`), or in JSON.
+//! One figure in each format: CSV, one line with its type (`typed`), or JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// What a field holds. Absent is not 0, and an empty text is not absent.
+/// The value of a field. Absent is not 0, and an empty text is not absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     Absent,
@@ -13,12 +13,12 @@ pub(super) enum Value {
     U64(u64),
 }
 
-/// A figure with all that is known about it.
+/// A figure with its description.
 pub(super) struct Field {
-    /// Its place, the same in every version of HAProxy.
+    /// Its position, the same in every version of HAProxy.
     pub(super) position: usize,
     pub(super) name: &'static str,
-    /// Three letters: where it comes from, what it means, how far it reaches.
+    /// Three letters: its origin, its nature and its scope.
     pub(super) tag: &'static str,
     /// A sentence about it.
     pub(super) help: &'static str,
@@ -26,12 +26,12 @@ pub(super) struct Field {
 }
 
 impl Value {
-    /// A text that is always the same.
+    /// A constant text.
     pub(super) const fn text(text: &'static str) -> Value {
         Value::Text(Cow::Borrowed(text))
     }
 
-    /// A text of its own.
+    /// A text that is computed.
     pub(super) fn name(text: &str) -> Value {
         Value::Text(Cow::Owned(text.to_owned()))
     }
@@ -41,7 +41,7 @@ impl Value {
         Value::U32(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
-    /// A limit; none is no 0.
+    /// A limit; no limit is absent, not 0.
     pub(super) const fn limit(limit: u32) -> Value {
         if limit == 0 {
             Value::Absent
@@ -54,7 +54,7 @@ impl Value {
         *self == Value::Absent
     }
 
-    /// Without its kind; nothing when absent.
+    /// The text without its type; empty if absent.
     pub(super) fn plain(&self) -> Cow<'_, str> {
         match self {
             Value::Absent => Cow::Borrowed(""),
@@ -65,7 +65,7 @@ impl Value {
         }
     }
 
-    /// In a row of CSV, in quotes only where it must be.
+    /// Appends it to a row of CSV, in quotes only if necessary.
     pub(super) fn csv(&self, row: &mut String) {
         let plain = self.plain();
         if plain.contains([',', '"', '\r', '\n']) {
@@ -121,7 +121,7 @@ impl Field {
     }
 }
 
-/// A text as JSON has it.
+/// A text as JSON.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_told_with_its_kind() {
+    fn a_field_is_written_with_its_type() {
         let field = Field {
             position: 49,
             name: "Idle_pct",

@@ -1,4 +1,4 @@
-//! The commands, with HAProxy's words for them. `help`, `prompt` and `quit` are in [`super::help`],
+//! The commands, with HAProxy's help texts. `help`, `prompt` and `quit` are in [`super::help`],
 //! which always shows them.
 
 use super::answer::Level;
@@ -6,11 +6,11 @@ use super::line::Words;
 
 /// A command.
 pub(super) struct Command {
-    /// What it begins with.
+    /// Its first words.
     pub(super) words: &'static [&'static str],
-    /// Its line in `help`; none for those that HAProxy does not show.
+    /// Its line in `help`; `None` for those that HAProxy does not show.
     pub(super) usage: Option<&'static str>,
-    /// Who may give it.
+    /// The required level.
     pub(super) level: Level,
     pub(super) verb: Verb,
 }
@@ -84,7 +84,7 @@ pub(super) static COMMANDS: &[Command] = {
         shown(&["operator"], "operator                                : lower the level of the current CLI session to operator", Operator, Verb::Operator),
         hidden(&["prompt"], User, Verb::Prompt),
         hidden(&["quit"], User, Verb::Quit),
-        // Of HAProxy's master process, which we have none of.
+        // A command of HAProxy's master process; there is no master here.
         shown(&["reload"], "reload                                  : read the configuration file again and put it in force", Admin, Verb::Reload),
         shown(&["set", "maxconn", "frontend"], "set maxconn frontend <frontend> <value> : change a frontend's maxconn setting", Admin, Verb::SetMaxconnFrontend),
         shown(&["set", "maxconn", "global"], "set maxconn global <value>              : change the per-process maxconn setting", Admin, Verb::SetMaxconnGlobal),
@@ -114,14 +114,14 @@ pub(super) static COMMANDS: &[Command] = {
 };
 
 impl Command {
-    /// The command that `words` begin with.
+    /// The command at the beginning of `words`.
     pub(super) fn find(words: &Words) -> Option<&'static Command> {
         COMMANDS
             .iter()
             .find(|command| command.matching(words) == command.words.len())
     }
 
-    /// How many of its words are the first of `words`.
+    /// How many of its words match the beginning of `words`.
     pub(super) fn matching(&self, words: &Words) -> usize {
         let same = self.words.iter().zip(words.from(0));
         same.take_while(|(own, said)| *own == said).count()

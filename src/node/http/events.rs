@@ -53,7 +53,7 @@ pub(super) fn told(
     ))
 }
 
-/// The answer to one request, and before it the messages that `reader` gets until then.
+/// The answer to one request, preceded by the messages that `reader` gets until then.
 pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
     let state = (reader, Some(answer));
     Box::pin(stream::unfold(state, |(mut reader, answer)| async move {
@@ -73,7 +73,7 @@ pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
 
 /// One event.
 pub(super) fn event(name: &str, data: &[u8]) -> Bytes {
-    // JSON as we write it has no line ends.
+    // JSON that the node writes has no line ends.
     [b"event: ", name.as_bytes(), b"\ndata: ", data, b"\n\n"]
         .concat()
         .into()
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_quiet_stream_shows_life_while_it_is_wanted() {
+    async fn an_idle_stream_gets_keep_alives_while_it_is_wanted() {
         let outbox = Arc::<Outbox>::default();
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_nodes_end_ends_a_stream() {
+    async fn the_shutdown_ends_a_stream() {
         let outbox = Arc::<Outbox>::default();
         let shutdown = CancellationToken::new();
         let mut events = told(None, outbox.open(Arc::default()), shutdown.clone(), || true);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_comes_last_and_ends_its_stream() {
+    async fn an_answer_is_the_last_event_of_its_stream() {
         let outbox = Arc::<Outbox>::default();
         let telling = Arc::clone(&outbox);
         let later: Later<Vec<u8>> = Box::pin(async move {

@@ -45,12 +45,12 @@ struct Connection<'a> {
     full: bool,
     /// Ends it when a stream on it is not read.
     bell: Arc<Bell>,
-    /// What it becomes after the answer, if it becomes a WebSocket.
+    /// The WebSocket that the connection becomes after the answer, if any.
     upgrade: Mutex<Option<OnUpgrade>>,
 }
 
-/// Serves one connection until the client ends it or the node is ordered to end. A request in
-/// progress is answered.
+/// Serves one connection until the client closes it or the node shuts down. A request in progress
+/// is answered.
 pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream) {
     let place = shared.places.take();
     let full = place.is_none();
@@ -63,7 +63,7 @@ pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream) {
         bell: Arc::default(),
         upgrade: Mutex::default(),
     };
-    // Boxed, so that a WebSocket, which may last, does not hold the memory of what is over.
+    // Boxed, so that a WebSocket, which may last, does not hold the memory of the HTTP connection.
     Box::pin(connection.serve(stream)).await;
     if let Some(upgrade) = connection.upgrade()
         && let Ok(upgraded) = upgrade.await
@@ -115,7 +115,7 @@ impl Connection<'_> {
             "/mcp/sse" => sse::respond(self, request).await,
             "/mcp/ws" => upgrade::respond(self, request),
             path => {
-                let error = format!("nothing is at {}", path.chars().take(100).collect::<String>());
+                let error = format!("no such path: {}", path.chars().take(100).collect::<String>());
                 let error = json!({"error": error}).to_string();
                 Ok(json_reply(StatusCode::NOT_FOUND, error))
             }
@@ -132,7 +132,7 @@ impl Connection<'_> {
         json_reply(StatusCode::OK, health.to_string())
     }
 
-    /// It becomes something else after the answer.
+    /// The connection becomes a WebSocket after the answer.
     fn will_upgrade(&self, upgrade: OnUpgrade) {
         *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
     }

@@ -13,7 +13,7 @@ use crate::mcp::{self, Code, GatewayError, Id, RpcError};
 /// A whole text, or a stream of events.
 pub(super) type HttpReply = Response<Either<Full<Bytes>, StreamBody<Events>>>;
 
-/// Why a request never gets to MCP.
+/// The reason why a request does not reach MCP.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -52,7 +52,7 @@ pub(super) fn event_reply(events: Events) -> HttpReply {
     reply
 }
 
-/// The method is not for that path.
+/// The method is not allowed for this path.
 pub(super) fn not_allowed(methods: &'static str) -> HttpReply {
     let mut reply = HttpReply::from(refusal(
         StatusCode::METHOD_NOT_ALLOWED,

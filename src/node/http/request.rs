@@ -11,12 +11,12 @@ use super::reply::{Refusal, refusal};
 use crate::mcp::{self, MAX_MESSAGE, Version};
 use crate::node::origin::may_ask;
 
-/// Time for a request's body.
+/// The timeout for a request's body.
 const BODY: Duration = Duration::from_secs(30);
-/// What is read of a body that is too large, in bytes, so that its sender gets to read why.
+/// How much of a body that is too large is read, in bytes, so that its sender can read the reason.
 const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
 
-/// Whether pages of the request's origin may ask.
+/// Whether pages of the request's origin may send requests.
 pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
     if header(headers, ORIGIN.as_str()).is_some_and(|origin| !may_ask(origin, allowed)) {
         return Err(refusal(
@@ -38,7 +38,7 @@ pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A header as text; empty when it is missing.
+/// A header as text: `None` if it is missing, empty if it is not text.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
@@ -64,7 +64,7 @@ pub(super) async fn text(request: Request<Incoming>) -> Result<Vec<u8>, Refusal>
     }
     tokio::time::timeout(BODY, read(request))
         .await
-        .map_err(|_| refusal(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?
+        .map_err(|_| refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
 }
 
 // Private

@@ -16,7 +16,7 @@ use crate::node::answer::{Answer, Asker};
 use crate::node::sessions::SessionId;
 use crate::node::worker::Shared;
 
-/// Requests of one session that are not answered yet.
+/// The most requests of one session without an answer.
 const MAX_RUNNING: usize = 64;
 
 /// Answers a request for this path.
@@ -41,7 +41,7 @@ struct Streaming {
 }
 
 impl Streaming {
-    /// Whether it is still wanted. Asking counts as use.
+    /// Whether it is still wanted. The check counts as use.
     fn is_wanted(&self) -> bool {
         self.shared.streams.find(self.id).is_some()
     }
@@ -100,7 +100,7 @@ async fn post(connection: &Connection<'_>, request: Request<Incoming>) -> Result
         Answer::Now(json) | Answer::Welcome(json) => {
             client.outbox.put(json);
         }
-        // Ends early when the session does: that cancels what runs.
+        // Ends early if the session does: that cancels its requests.
         Answer::Later(json) => {
             tokio::spawn(async move { client.outbox.put(json.await) });
         }

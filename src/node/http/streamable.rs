@@ -61,13 +61,13 @@ async fn post(connection: &Connection<'_>, request: Request<Incoming>) -> Result
         Answer::Malformed(json) => json_reply(StatusCode::BAD_REQUEST, json),
         Answer::Welcome(json) if is_new => welcome(&shared.sessions, json)?,
         Answer::Now(json) | Answer::Welcome(json) => json_reply(StatusCode::OK, json),
-        // A stream shows life while the answer takes its time.
+        // A stream gets keep-alives while the answer takes time.
         Answer::Later(json) if streams => event_reply(events::answer(aside.open(Arc::default()), json)),
         Answer::Later(json) => json_reply(StatusCode::OK, json.await),
     })
 }
 
-/// The answer that a session begins with.
+/// The answer that begins a session.
 fn welcome(sessions: &Sessions, json: Vec<u8>) -> Result<HttpReply, Refusal> {
     let (id, _client) = sessions
         .open()

@@ -4,7 +4,7 @@ use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::*;
 
-/// A stream of events that is read.
+/// A stream of events, with its reader.
 pub(super) struct Events {
     response: reqwest::Response,
     text: String,

@@ -1,11 +1,11 @@
-//! Faults on order.
+//! Deliberate faults.
 
 use super::http::web;
 use super::*;
 use crate::node::{Faults, Port};
 
 #[tokio::test]
-async fn a_slow_node_answers_all_the_same() {
+async fn a_slow_node_answers_later() {
     let delay = Duration::from_millis(50);
     let node = Running::start_with(|settings| settings.faults.delay = delay);
     let mut client = node.connect().await;
@@ -23,7 +23,7 @@ async fn a_slow_node_answers_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_mute_port_accepts_and_says_nothing_while_the_other_lives() {
+async fn a_mute_port_accepts_without_an_answer_and_the_other_works() {
     let mute = Faults {
         mute: Some(Port::Http),
         ..Faults::default()

@@ -1,4 +1,4 @@
-//! MCP over HTTP: conversations, and what is refused.
+//! MCP over HTTP: conversations and refusals.
 
 use reqwest::StatusCode;
 use reqwest::header::{ALLOW, CONTENT_TYPE};
@@ -79,7 +79,7 @@ async fn a_conversation() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_refused_by_its_status() {
+async fn refusals_have_their_status() {
     let node = Running::start_with(|settings| settings.allowed_origins.push("mcp.example.org".into()));
     let ping = request(1, "ping", json!({})).to_string();
     for (headers, body, status) in [
@@ -154,7 +154,7 @@ async fn each_path_has_its_methods() {
 }
 
 #[tokio::test]
-async fn a_full_node_still_tells_that_it_lives() {
+async fn a_full_node_still_answers_health_checks() {
     let node = Running::start_with(|settings| settings.max_connections = 1);
     let mut guest = node.connect().await;
     guest.ping().await;

@@ -19,10 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Node, NodeError, Settings};
 
-/// Longer than anything takes unless it hangs.
+/// Longer than any step takes unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A node that serves on free ports until it is ordered to end.
+/// A node that serves on free ports until it is shut down.
 #[must_use]
 struct Running {
     tcp: SocketAddr,
@@ -56,7 +56,7 @@ impl Running {
         Client(BufReader::new(connect(self.tcp).await))
     }
 
-    /// A client that has a place, at last.
+    /// A client that has a place, once one is free.
     async fn welcome(&self) -> Client {
         let welcome = async {
             loop {
@@ -99,7 +99,7 @@ impl Client {
         let read = tokio::time::timeout(DEADLINE, self.0.read_line(&mut line))
             .await
             .unwrap()
-            // A connection that is closed with something unread is reset.
+            // A connection that is closed with unread input is reset.
             .unwrap_or(0);
         (read > 0).then(|| serde_json::from_str(&line).unwrap())
     }

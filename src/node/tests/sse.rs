@@ -63,7 +63,7 @@ async fn a_conversation() {
 }
 
 #[tokio::test]
-async fn answers_come_on_the_stream_of_who_asked() {
+async fn answers_come_on_the_stream_of_their_client() {
     let node = Running::start();
     let mut one = Guest::of(&node).await;
     let mut two = Guest::of(&node).await;
@@ -103,7 +103,7 @@ async fn a_session_ends_with_its_stream() {
 }
 
 #[tokio::test]
-async fn sessions_of_one_transport_mean_nothing_to_the_other() {
+async fn sessions_of_one_transport_are_unknown_to_the_other() {
     let node = Running::start();
     let guest = Guest::of(&node).await;
     let id = guest.url.split_once('=').unwrap().1;

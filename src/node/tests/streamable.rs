@@ -1,4 +1,4 @@
-//! Streamable HTTP: sessions, and the streams in them.
+//! Streamable HTTP: sessions and their streams.
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response};
@@ -67,12 +67,12 @@ async fn next_text(events: &mut Events) -> Option<String> {
 }
 
 #[tokio::test]
-async fn each_session_hears_what_is_told_to_it_alone() {
+async fn each_session_receives_only_its_own_messages() {
     let node = Running::start();
     let one = Guest::introduced_to(&node).await;
     let two = Guest::introduced_to(&node).await;
     assert_ne!(one.session, two.session);
-    // Before there is a stream: it waits.
+    // Before there is a stream: the message waits.
     one.notify("first").await;
     let mut to_one = one.listen().await;
     let mut to_two = two.listen().await;
@@ -105,7 +105,7 @@ async fn a_newer_stream_takes_over() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_gone_and_so_is_its_stream() {
+async fn ending_a_session_ends_its_stream() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
     let mut events = guest.listen().await;
@@ -124,7 +124,7 @@ async fn a_session_that_was_ended_is_gone_and_so_is_its_stream() {
 }
 
 #[tokio::test]
-async fn a_session_is_needed_where_nothing_makes_sense_without() {
+async fn get_and_delete_need_a_session() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
     let nobody = Guest {
@@ -150,7 +150,7 @@ async fn a_session_is_needed_where_nothing_makes_sense_without() {
 }
 
 #[tokio::test]
-async fn what_takes_its_time_is_streamed_with_its_progress() {
+async fn slow_answers_are_streamed_with_their_progress() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
     let mut sleep = call("s", "sleep", json!({"milliseconds": 40}));
@@ -190,10 +190,10 @@ async fn a_request_can_be_cancelled_from_another_connection_of_its_session_only(
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_stream_loses_it() {
+async fn a_stream_that_is_not_read_is_closed() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
-    // By hand, with a small receive buffer, and never read.
+    // By hand, with a small receive buffer that is never read.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(node.http).await.unwrap();
@@ -238,7 +238,7 @@ async fn who_does_not_read_its_stream_loses_it() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_node_ends_its_streams_at_once() {
+async fn the_shutdown_of_a_node_ends_its_streams_at_once() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
     let mut events = guest.listen().await;

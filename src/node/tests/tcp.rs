@@ -1,4 +1,4 @@
-//! MCP over TCP: conversations, bad input, bounds, ends.
+//! MCP over TCP: conversations, bad input, limits, shutdown.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -55,7 +55,7 @@ async fn bad_input_is_answered_and_the_connection_lives() {
 }
 
 #[tokio::test]
-async fn no_garbage_ends_a_connection() {
+async fn garbage_does_not_end_a_connection() {
     let node = Running::start();
     let mut client = node.connect().await;
     let mut runner = TestRunner::deterministic();
@@ -114,7 +114,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_sleep_holds_nobody_up() {
+async fn a_sleep_does_not_delay_other_requests() {
     let node = Running::start();
     let mut sleeper = node.connect().await;
     let sleep = call("s", "sleep", json!({"seconds": 300}));
@@ -128,7 +128,7 @@ async fn a_sleep_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn more_sleeps_than_are_held_at_once_are_answered_all_the_same() {
+async fn more_sleeps_than_the_limit_are_all_answered() {
     let node = Running::start();
     let mut client = node.connect().await;
     let sleep = |id| line(&call(id, "sleep", json!({"milliseconds": 1})));
@@ -167,7 +167,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_refused() {
     );
 
     let mut writer = writing.await.unwrap();
-    // Written to the end, though it is refused in the middle: the answer must get through.
+    // Written to the end, though it is refused in the middle: the answer must arrive.
     writer
         .write_all(&vec![b'x'; MAX_MESSAGE + 1_000_000])
         .await
@@ -186,7 +186,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_refused() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_not_read() {
+async fn a_client_that_does_not_read_is_not_read() {
     let node = Running::start();
     let mut client = node.connect().await;
     let message = format!("{}\n", call(1, "echo", json!({"message": "x".repeat(1_000_000)})));
@@ -208,7 +208,7 @@ async fn who_does_not_read_is_not_read() {
 }
 
 #[tokio::test]
-async fn who_has_ended_asking_still_gets_the_answers() {
+async fn a_client_that_closed_its_sending_side_gets_the_answers() {
     let node = Running::start();
     let mut client = node.connect().await;
     let sleep = call("later", "sleep", json!({"milliseconds": 20}));
@@ -224,7 +224,7 @@ async fn who_has_ended_asking_still_gets_the_answers() {
 }
 
 #[tokio::test]
-async fn a_full_node_says_so_and_has_places_again() {
+async fn a_full_node_refuses_and_serves_again_later() {
     let node = Running::start_with(|settings| settings.max_connections = 2);
     let mut first = node.connect().await;
     let mut second = node.connect().await;
@@ -243,7 +243,7 @@ async fn a_full_node_says_so_and_has_places_again() {
 }
 
 #[tokio::test]
-async fn connections_that_are_reset_leave_their_places() {
+async fn reset_connections_free_their_places() {
     let node = Running::start_with(|settings| settings.max_connections = 10);
     let sleep = call(1, "sleep", json!({"seconds": 60}));
     for round in 0..20 {
@@ -265,7 +265,7 @@ async fn connections_that_are_reset_leave_their_places() {
 }
 
 #[tokio::test]
-async fn the_end_closes_idle_connections_and_answers_what_was_asked() {
+async fn the_shutdown_closes_idle_connections_and_answers_requests() {
     let node = Running::start();
     let mut idle = node.connect().await;
     let mut busy = node.connect().await;

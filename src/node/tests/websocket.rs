@@ -95,7 +95,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_closes() {
     let frame = call(1, "echo", json!({"message": ""})).to_string().len();
     let text = "x".repeat(MAX_MESSAGE - frame);
     let largest = call(1, "echo", json!({"message": text}));
-    // An answer is a little longer than the text that it echoes.
+    // An answer is a little longer than the text that it returns.
     guest.send(&largest).await;
     let answer = tokio::time::timeout(DEADLINE, guest.0.next()).await.unwrap();
     match answer {
@@ -110,7 +110,7 @@ async fn a_message_of_16_mib_is_echoed_and_a_longer_one_closes() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_closes() {
+async fn frames_without_text_close_the_connection() {
     let node = Running::start();
     let mut guest = Guest::of(&node).await;
     guest.0.send(Message::binary(b"{}".as_slice())).await.unwrap();
@@ -162,7 +162,7 @@ async fn it_takes_one_place_and_a_full_node_has_none() {
 }
 
 #[tokio::test]
-async fn the_end_answers_what_was_asked_and_says_that_it_goes() {
+async fn the_shutdown_answers_requests_and_closes_with_a_code() {
     let node = Running::start();
     let mut idle = Guest::of(&node).await;
     let mut busy = Guest::of(&node).await;
@@ -177,7 +177,7 @@ async fn the_end_answers_what_was_asked_and_says_that_it_goes() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_not_read() {
+async fn a_client_that_does_not_read_is_not_read() {
     let node = Running::start();
     let mut guest = Guest::of(&node).await;
     let message = call(1, "echo", json!({"message": "x".repeat(1_000_000)})).to_string();

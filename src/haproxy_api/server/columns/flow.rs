@@ -1,4 +1,4 @@
-//! What went through: sessions, bytes, errors, and the state of whoever carried it.
+//! Traffic: sessions, bytes, errors, and the state of the proxy or server.
 
 use super::{Column, column, count, limit, name, status, text};
 use crate::haproxy_api::server::metric::Kind::{Counter, Gauge};

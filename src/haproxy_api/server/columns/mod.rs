@@ -1,5 +1,5 @@
-//! `show stat`: every column of 2.6, once, for all who tell it: its name, its sentence, what it is
-//! for a frontend, a server and a backend of TCP, and what Prometheus calls it.
+//! `show stat`: every column of 2.6, described once for all outputs: its name, its sentence, its
+//! value for a frontend, a server and a backend of TCP, and its name in Prometheus.
 
 mod checks;
 mod details;
@@ -23,7 +23,7 @@ pub(super) struct Column {
     frontend: Option<OfFrontend>,
     server: Option<OfServer>,
     backend: Option<OfBackend>,
-    /// Its tag for a backend, where that is another.
+    /// Its tag for a backend, if it differs.
     backend_tag: Option<&'static str>,
 }
 
@@ -31,22 +31,22 @@ type OfFrontend = fn(&FrontendFigures) -> Value;
 type OfServer = fn(&ServerRow<'_>) -> Value;
 type OfBackend = fn(&BackendRow<'_>) -> Value;
 
-/// A server with its surroundings.
+/// A server and its context.
 #[derive(Clone, Copy)]
 pub(super) struct ServerRow<'a> {
     pub(super) backend: &'a BackendFigures,
     pub(super) server: &'a ServerFigures,
-    /// Whether addresses may be told.
+    /// Whether addresses may be shown.
     pub(super) legends: bool,
 }
 
-/// A backend, and how it is asked for.
+/// A backend, and how it is shown.
 #[derive(Clone, Copy)]
 pub(super) struct BackendRow<'a> {
     pub(super) backend: &'a BackendFigures,
-    /// Whether its algorithm may be told.
+    /// Whether its algorithm may be shown.
     pub(super) legends: bool,
-    /// Whether to count its servers, because some are not shown.
+    /// Whether to count its servers, because some are left out.
     pub(super) tally: bool,
 }
 
@@ -93,7 +93,7 @@ impl Row<'_> {
         line
     }
 
-    /// What it has.
+    /// Its fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = Field> {
         let fields = all().enumerate().map(|(position, column)| Field {
             position,
@@ -105,7 +105,7 @@ impl Row<'_> {
         fields.filter(|field| !field.value.is_absent())
     }
 
-    /// The letter that stands for what it is.
+    /// The letter for its type.
     pub(super) const fn letter(&self) -> char {
         match self {
             Row::Frontend(_) => 'F',
@@ -114,7 +114,7 @@ impl Row<'_> {
         }
     }
 
-    /// The word for the same.
+    /// The word for its type.
     pub(super) const fn word(&self) -> &'static str {
         match self {
             Row::Frontend(_) => "Frontend",
@@ -152,7 +152,7 @@ impl Column {
         .unwrap_or(Value::Absent)
     }
 
-    /// Its metric, when `owner` has it.
+    /// Its metric, if `owner` has it.
     pub(super) fn metric_of(&self, owner: Owner) -> Option<&Metric> {
         self.metric.as_ref().filter(|metric| metric.of.contains(&owner))
     }
@@ -203,7 +203,7 @@ impl Column {
 }
 
 impl ServerRow<'_> {
-    /// Something of its checks, while they are carried out.
+    /// A value of its checks, while they are enabled.
     fn checked(&self, tell: impl FnOnce(&CheckFigures) -> Value) -> Value {
         match &self.server.check {
             Some(check) if check.enabled => tell(check),
@@ -243,7 +243,7 @@ fn limit(limit: u32) -> Value {
     Value::limit(limit)
 }
 
-/// -1 when there was none.
+/// -1 if there was none.
 fn last_session(traffic: &Traffic) -> Value {
     let age = traffic
         .last_session
@@ -258,7 +258,7 @@ fn address(row: &ServerRow<'_>) -> Value {
     }
 }
 
-/// With its servers counted, when some are not shown.
+/// Includes the number of its servers, if some are left out.
 fn status(row: &BackendRow<'_>) -> Value {
     let word = state::backend_word(row.backend);
     if row.tally {

@@ -1,4 +1,5 @@
-//! What the words of a command name: servers, frontends, numbers. The sentences are HAProxy's.
+//! Finds what the words of a command name: servers, frontends, numbers. The sentences are
+//! HAProxy's.
 
 use super::super::answer::Answer;
 use super::super::figures::{BackendFigures, FrontendFigures, Proxies, ServerFigures};
@@ -45,8 +46,8 @@ pub(super) fn frontend<'a>(proxies: &'a Proxies, named: &str) -> Result<&'a Fron
     found.ok_or_else(|| Answer::refusal("No such frontend.\n"))
 }
 
-/// The number that `text` begins with, and what follows it: C's `strtol`, which HAProxy reads
-/// numbers with. Numbers beyond what it holds become the largest ones.
+/// The number at the beginning of `text`, and the rest: as C's `strtol`, which HAProxy uses.
+/// Numbers that are too large become the largest ones.
 pub(in super::super) fn strtol(text: &str) -> Option<(i64, &str)> {
     let text = text.trim_start();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -61,7 +62,7 @@ pub(in super::super) fn strtol(text: &str) -> Option<(i64, &str)> {
     Some((if negative { -number } else { number }, &digits[end..]))
 }
 
-/// C's `atoi`: 0 when `text` begins with no number.
+/// C's `atoi`: 0 if `text` does not begin with a number.
 pub(super) fn atoi(text: &str) -> i64 {
     strtol(text).map_or(0, |(number, _)| number)
 }

@@ -1,4 +1,4 @@
-//! A frontend that waits, goes on, or ends.
+//! Pauses, resumes or stops a frontend.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `show info`, and how figures are asked for.
+//! `show info`, and the parameters of its output.
 
 use std::fmt::Write as _;
 

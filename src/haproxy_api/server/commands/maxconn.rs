@@ -1,4 +1,4 @@
-//! Connections at most: of the process, a frontend, a server.
+//! Sets the limit of connections of the process, a frontend or a server.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(super) async fn global<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
     if words.at(3).is_empty() {
         return Err(Answer::refusal("Expects an integer value.\n"));
     }
-    // 0 is as many as configured; so is everything that is no number.
+    // 0 restores the configured limit; so does every word that is not a number.
     let maxconn = limit(atoi(words.at(3)).max(0));
     if maxconn > plane.process().hard_maxconn {
         return Err(Answer::refusal("Value out of range.\n"));
@@ -51,7 +51,7 @@ pub(super) async fn server<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
 
 // Private
 
-/// A negative one is as good as none, as for HAProxy, which takes it for a very large one.
+/// A negative number means no limit, as for HAProxy, which reads it as a very large one.
 fn limit(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

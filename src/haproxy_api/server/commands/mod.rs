@@ -1,4 +1,4 @@
-//! The commands that speak about the data plane, by family.
+//! The commands about the data plane, by family.
 
 mod clear;
 mod find;
@@ -23,7 +23,7 @@ use super::line::Words;
 use super::subject::{Order, Subject};
 use super::vocabulary::Verb;
 
-/// Carries out what speaks about the data plane; `None` when it is about the conversation itself.
+/// Executes a command about the data plane; `None` if it is about the conversation itself.
 /// `granted` is the level of the socket, which decides about addresses and tables even after the
 /// client has lowered its own.
 pub(super) async fn carry_out<S: Subject>(
@@ -70,12 +70,12 @@ pub(super) async fn carry_out<S: Subject>(
     Some(told.unwrap_or_else(|refused| refused))
 }
 
-/// Figures and messages, or why not.
+/// Figures and messages, or the refusal.
 type Told = Result<Answer, Answer>;
 
 // Private
 
-/// Gives an order that is answered by nothing when it was carried out.
+/// Executes an order whose answer is empty if it succeeds.
 async fn order<S: Subject>(plane: &Arc<S>, order: Order) -> Told {
     match Arc::clone(plane).order(order).await {
         Ok(()) => Ok(Answer::done()),
@@ -83,7 +83,7 @@ async fn order<S: Subject>(plane: &Arc<S>, order: Order) -> Told {
     }
 }
 
-/// As HAProxy's master answers.
+/// The answer is that of HAProxy's master.
 async fn reload<S: Subject>(plane: &Arc<S>) -> Told {
     match Arc::clone(plane).order(Order::Reload).await {
         Ok(()) => Ok(Answer::figures("Success=1\n")),

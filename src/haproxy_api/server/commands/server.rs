@@ -1,4 +1,4 @@
-//! What a server is told: its state, health, weight, address, and whether it is checked.
+//! Changes a server: its state, health, weight, address, and whether it is checked.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -33,7 +33,7 @@ pub(super) async fn set<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
             let health = match value {
                 "up" => ServerHealth::Up,
                 "down" => ServerHealth::Down,
-                // We have no `stopping`: `state drain` is what does the same.
+                // `stopping` is not supported: `state drain` does the same.
                 _ => return refused("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
             };
             order(plane, Order::Health(server.place(), health)).await
@@ -85,7 +85,7 @@ pub(super) async fn checks<S: Subject>(words: &Words, enabled: bool, plane: &Arc
     }
 }
 
-/// `enable agent`, `disable agent`; we have none.
+/// `enable agent`, `disable agent`; agents are not supported.
 pub(super) fn agent<S: Subject>(words: &Words, enabled: bool, plane: &S) -> Told {
     find::server(&plane.proxies(), words.at(2))?;
     if enabled {
@@ -120,7 +120,7 @@ async fn move_to<S: Subject>(server: &Found<'_>, words: &Words, plane: &Arc<S>) 
     Ok(Answer::message(Severity::Warning, said))
 }
 
-/// Where a server is that was at `now`, and what is said about it: HAProxy's
+/// The new address of a server that was at `now`, and the answer about it: HAProxy's
 /// `srv_update_addr_port`.
 fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, String) {
     let mut wanted = now;
@@ -141,14 +141,14 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
         None => {
             let _infallible = write!(said, "problem converting port '{port}' to an int");
         }
-        // Ports relative to the client's: HAProxy refuses them to servers whose checks have no port
-        // of their own.
+        // Ports relative to the client's: HAProxy refuses them for servers whose checks have no
+        // port of their own.
         Some(_) if port.starts_with(['+', '-']) => said.push_str(
             "can't change <port> to port map because it is incompatible with current health check port \
              configuration (use 'port' statement from the 'server' directive.",
         ),
         Some((number, _)) => {
-            // HAProxy keeps the low 16 bits of whatever it is.
+            // HAProxy keeps the low 16 bits of any number.
             let [.., high, low] = number.to_be_bytes();
             let number = u16::from_be_bytes([high, low]);
             if number == now.port() {

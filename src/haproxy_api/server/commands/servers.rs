@@ -27,7 +27,7 @@ pub(super) fn states<S: Subject>(words: &Words, plane: &S) -> Told {
     Ok(Answer::figures(text))
 }
 
-/// A connection of TCP is never kept idle for the next client.
+/// A TCP connection is never kept idle for the next client.
 pub(super) fn connections<S: Subject>(words: &Words, plane: &S) -> Told {
     let proxies = plane.proxies();
     let threads = plane.process().threads;
@@ -77,7 +77,7 @@ fn state_of(backend: &BackendFigures, server: &ServerFigures) -> String {
     let (status, result) = state::check_numbers(check);
     let level = match check {
         Some(check) => check.health,
-        // What is not checked is as healthy as `rise` says by default.
+        // A server without checks is as healthy as the default `rise`.
         None if server.health == Health::Up && !server.admin.maint => 2,
         None => 0,
     };

@@ -1,4 +1,4 @@
-//! `show sess`, and sessions that are ended.
+//! `show sess`, and the commands that end sessions.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub(super) async fn show<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
     let mut text = String::new();
     match (words.at(2), pointer(words.at(2))) {
         ("all", _) => sessions.iter().for_each(|session| in_full(session, &mut text)),
-        // Everything that is no number is no session, and so all of them.
+        // Every word that is not a number means no particular session, and so all of them.
         (_, 0) => sessions.iter().for_each(|session| in_short(session, &mut text)),
         (_, id) => match sessions.iter().find(|session| session.id == id) {
             Some(session) => in_full(session, &mut text),
@@ -57,7 +57,7 @@ fn pointer(text: &str) -> u64 {
     u64::from_str_radix(&digits[..end], base).unwrap_or(0)
 }
 
-/// One line. What only HAProxy has inside (flags, analysers, descriptors) is 0.
+/// One line. Values that only HAProxy has (flags, analysers, descriptors) are 0.
 fn in_short(session: &SessionFigures, text: &mut String) {
     let _infallible = writeln!(
         text,
@@ -74,7 +74,7 @@ fn in_short(session: &SessionFigures, text: &mut String) {
     );
 }
 
-/// What HAProxy tells of a session in several lines, as far as there is something to tell.
+/// HAProxy's description of a session in several lines, as far as there are values.
 fn in_full(session: &SessionFigures, text: &mut String) {
     let address = |address: Option<SocketAddr>| address.map(bare).unwrap_or_default();
     let _infallible = writeln!(
@@ -99,7 +99,7 @@ const fn protocol(address: SocketAddr) -> &'static str {
     if address.is_ipv4() { "tcpv4" } else { "tcpv6" }
 }
 
-/// HAProxy writes no brackets.
+/// HAProxy does not write brackets.
 fn bare(address: SocketAddr) -> String {
     format!("{}:{}", address.ip(), address.port())
 }

@@ -1,4 +1,4 @@
-//! What is told about the process besides its figures.
+//! Information about the process besides its figures.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,7 +21,7 @@ pub(super) fn backends<S: Subject>(plane: &S) -> Answer {
     Answer::figures(text)
 }
 
-/// The schema of what `json` gives.
+/// The schema of the output of `json`.
 pub(super) fn schema() -> Answer {
     Answer::figures(include_str!("schema.json"))
 }
@@ -41,7 +41,7 @@ pub(super) fn environment(words: &Words) -> Told {
     }
 }
 
-/// Messages are not looked into: there are never any.
+/// Messages are not inspected, so there are never any errors.
 pub(super) fn errors<S: Subject>(words: &Words, plane: &S) -> Told {
     let proxies = plane.proxies();
     let wanted = words.at(2);
@@ -60,7 +60,7 @@ pub(super) fn errors<S: Subject>(words: &Words, plane: &S) -> Told {
 
 // Private
 
-/// Seconds since 1970 as HAProxy writes a time, in UTC.
+/// Seconds since 1970 in HAProxy's format of a time, in UTC.
 fn date(seconds: u64) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

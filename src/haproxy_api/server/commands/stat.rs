@@ -1,4 +1,4 @@
-//! `show stat`: which rows, and how they are written.
+//! `show stat`: which rows, and in which format.
 
 use super::super::answer::{Answer, Level};
 use super::super::columns::{BackendRow, Row, ServerRow, header};
@@ -9,7 +9,7 @@ use super::super::subject::Subject;
 use super::Told;
 use super::find::atoi;
 
-/// How figures are written; `described`: with a sentence about each.
+/// The format of figures; `described` adds a sentence to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Format {
     Plain { described: bool },
@@ -17,11 +17,11 @@ pub(in super::super) enum Format {
     Json,
 }
 
-/// Which rows are wanted, and how.
+/// The selected rows, and their format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Question {
     pub(in super::super) format: Format,
-    /// Only this proxy, these kinds and this server; -1 is any.
+    /// Only this proxy, these types and this server; -1 is any.
     only: Option<Only>,
     /// Without servers in maintenance.
     no_maint: bool,
@@ -39,7 +39,7 @@ struct Only {
 }
 
 impl Format {
-    /// The last of those that are wanted counts.
+    /// The last of the requested formats counts.
     pub(in super::super) fn wanted<'a>(words: impl Iterator<Item = &'a str>) -> Format {
         let (mut format, mut described) = (Format::Plain { described: false }, false);
         for word in words {
@@ -59,7 +59,7 @@ impl Format {
 }
 
 impl Question {
-    /// What `words` want: formats, `up` and `no-maint`.
+    /// Parses `words`: formats, `up` and `no-maint`.
     pub(in super::super) fn new(words: &[&str], legends: bool) -> Question {
         Question {
             format: Format::wanted(words.iter().copied()),
@@ -99,7 +99,7 @@ impl Question {
 
     // Private
 
-    /// Proxies in the order of their numbers; of one that is both, the frontend is first.
+    /// Proxies in the order of their numbers; for a name with both, the frontend is first.
     fn rows<'a>(&self, proxies: &'a Proxies) -> Vec<Row<'a>> {
         let frontends = proxies
             .frontends
@@ -174,7 +174,7 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told
 
 // Private
 
-/// The number of the proxy that is called so.
+/// The number of the proxy with this name.
 fn number(proxies: &Proxies, name: &str) -> Option<i64> {
     let frontends = proxies.frontends.iter().map(|it| (&it.name, it.id));
     let backends = proxies.backends.iter().map(|it| (&it.name, it.id));

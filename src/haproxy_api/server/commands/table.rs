@@ -1,4 +1,4 @@
-//! Sticky tables and those of limits: shown, filtered, cleared.
+//! Sticky tables and those of limits: shows, filters and clears them.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
@@ -11,10 +11,10 @@ use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::{Told, find, order};
 
-/// Conditions of one filter at most.
+/// The most conditions of one filter.
 const CONDITIONS: usize = 4;
 
-/// What tables of HAProxy can hold.
+/// The data types of HAProxy's tables.
 const DATA: &[&str] = &[
     "server_id",
     "gpt0",
@@ -43,20 +43,20 @@ const DATA: &[&str] = &[
     "gpc_rate",
 ];
 
-/// Which entries are meant.
+/// The selected entries.
 enum Filter {
     All,
     Key(Key),
     Data(Vec<Condition>),
 }
 
-/// An address, as it was typed and as it is.
+/// An address, as given and as parsed.
 struct Key {
     typed: String,
     address: Option<Ipv6Addr>,
 }
 
-/// What an entry's datum must be.
+/// A condition on a datum of an entry.
 struct Condition {
     datum: String,
     operator: Operator,
@@ -75,7 +75,7 @@ enum Operator {
 
 pub(super) fn show<S: Subject>(words: &Words, granted: Level, level: Level, plane: &S) -> Told {
     if words.at(2).is_empty() {
-        // HAProxy's list has what was configured last first.
+        // In HAProxy's list the last configured table is first.
         let heads = plane.tables().iter().rev().map(head).collect::<String>();
         return Ok(Answer::figures(heads));
     }
@@ -130,7 +130,7 @@ pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, level: Leve
 }
 
 impl Filter {
-    /// Who may not read everything may not ask for a key.
+    /// A client that may not read everything is not allowed to select a key.
     fn read(words: &Words, level: Level, entries: &[TableEntry], usage: &str) -> Result<Filter, Answer> {
         match words.at(3) {
             "" => Ok(Filter::All),
@@ -218,7 +218,7 @@ fn conditions(words: &Words, entries: &[TableEntry]) -> Result<Vec<Condition>, A
     while conditions.len() < CONDITIONS && !words.at(at).is_empty() {
         let number = conditions.len() + 1;
         let wrong = |what: &str| Answer::refusal(format!("Filter entry #{number}: {what}\n"));
-        // HAProxy takes the first five letters for granted in all but the first one.
+        // HAProxy skips the first five letters in all conditions but the first one.
         let datum = words.at(at).get(5..).unwrap_or_default();
         if !DATA.contains(&datum) {
             return Err(wrong("Unknown data type"));
@@ -250,7 +250,7 @@ fn conditions(words: &Words, entries: &[TableEntry]) -> Result<Vec<Condition>, A
     }
 }
 
-/// Whether an entry keeps a datum; the server's name comes with its number.
+/// Whether an entry has a datum; the server's name comes with its number.
 fn holds(entry: &TableEntry, datum: &str) -> bool {
     let wanted = if datum == "server_key" { "server_id" } else { datum };
     entry.data.iter().any(|(name, _)| bare(name) == wanted)
@@ -266,7 +266,7 @@ fn head(table: &TableFigures) -> String {
     format!("# table: {name}, type: ipv6, size:{size}, used:{used}\n")
 }
 
-/// Names of the servers that entries of a backend's table mean, by their numbers.
+/// The names of the servers in a backend's table, by their numbers.
 fn server_names<S: Subject>(backend: &str, plane: &S) -> Vec<(u64, String)> {
     let proxies = plane.proxies();
     let servers = find::backend(&proxies, backend).map(|it| &it.servers);
@@ -277,7 +277,7 @@ fn server_names<S: Subject>(backend: &str, plane: &S) -> Vec<(u64, String)> {
 }
 
 /// An entry's key as an address: IPv4 is mapped into IPv6, as in HAProxy's tables of type `ipv6`;
-/// of a network, its first.
+/// for a network, its first address.
 fn address(key: &str) -> Option<Ipv6Addr> {
     match key.split('/').next()?.parse().ok()? {
         IpAddr::V4(address) => Some(address.to_ipv6_mapped()),
@@ -285,7 +285,7 @@ fn address(key: &str) -> Option<Ipv6Addr> {
     }
 }
 
-/// HAProxy begins with an address of its memory; programs want something there.
+/// HAProxy begins with an address of its memory; programs expect a value there.
 fn line(index: usize, entry: &TableEntry, servers: &[(u64, String)], text: &mut String) {
     let TableEntry {
         key, uses, expires, ..

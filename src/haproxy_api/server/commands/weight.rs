@@ -1,4 +1,4 @@
-//! A server's weight, also relative to what was configured.
+//! A server's weight, absolute or relative to the configured one.
 
 use std::sync::Arc;
 
@@ -25,9 +25,9 @@ pub(super) async fn set<S: Subject>(words: &Words, weight: &str, plane: &Arc<S>)
 
 // Private
 
-/// The weight that `text` says: an absolute one, or a share of the `initial` one in percent.
+/// Parses a weight: an absolute one, or a share of the `initial` one in percent.
 fn weight_of(text: &str, initial: u16) -> Result<u16, &'static str> {
-    /// HAProxy's, in percent.
+    /// HAProxy's limit, in percent.
     const MAX_PERCENT: i64 = 25_600;
     if text.is_empty() {
         return Err("Require <weight> or <weight%>.\n");

@@ -1,4 +1,4 @@
-//! An answer of HTTP, made whole before it is sent.
+//! An HTTP response, completed before it is sent.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -7,11 +7,11 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-/// A page needs nothing from elsewhere, and no script.
+/// A page loads nothing from other places, and has no script.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-/// What is sent.
+/// A response.
 pub(super) struct Page {
     status: StatusCode,
     kind: &'static str,
@@ -24,7 +24,7 @@ impl Page {
         Page::new(StatusCode::OK, "text/plain", body)
     }
 
-    /// In Prometheus' format.
+    /// A page in Prometheus' format.
     pub(super) const fn metrics(body: String) -> Page {
         Page::new(StatusCode::OK, "text/plain; version=0.0.4", body)
     }
@@ -39,7 +39,7 @@ impl Page {
         page
     }
 
-    /// Somewhere else.
+    /// A redirect.
     pub(super) fn moved(to: &'static str) -> Page {
         let mut page = Page::new(StatusCode::FOUND, "text/plain", String::new());
         page.header = Some((LOCATION, to));
@@ -50,7 +50,7 @@ impl Page {
         Page::json(r#"{"error":"not found"}"#.to_owned()).with(StatusCode::NOT_FOUND)
     }
 
-    /// What was asked for makes no sense.
+    /// The request is not valid.
     pub(super) fn senseless() -> Page {
         Page::json(r#"{"error":"bad request"}"#.to_owned()).with(StatusCode::BAD_REQUEST)
     }

@@ -1,4 +1,4 @@
-//! The statistics page: for people, made here whole, nothing loaded from elsewhere.
+//! The statistics page for people: complete, without anything to load from other places.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::super::info::VERSION;
 use super::super::state;
 use super::number::{bytes, grouped, time};
 
-/// Seconds after which a browser asks again.
+/// Seconds after which a browser reloads the page.
 const REFRESH: u32 = 5;
 
-/// The page; it renews itself when `refresh`.
+/// The page; browsers reload it if `refresh` is set.
 pub(super) fn page(process: &ProcessFigures, proxies: &Proxies, refresh: bool) -> String {
     let mut page = String::with_capacity(16 * 1_024);
     let node = escaped(&process.node);
@@ -169,7 +169,7 @@ fn backend(backend: &BackendFigures, page: &mut String) {
             check: check(it.check.as_ref()),
             weight: weight(it),
             traffic: &it.traffic,
-            // Without a limit of its own, next to the busiest of its peers.
+            // Without a limit of its own, compared with the busiest server.
             limit: if it.maxconn > 0 {
                 u64::from(it.maxconn)
             } else {
@@ -195,7 +195,7 @@ fn backend(backend: &BackendFigures, page: &mut String) {
     page.push_str("</table></div></section>");
 }
 
-/// A line about a server, or about all of a backend.
+/// The line of a server, or of a whole backend.
 struct Line<'a> {
     class: &'static str,
     name: String,
@@ -276,7 +276,7 @@ fn since(word: &str, age: u64) -> String {
     format!("{}<small>for {}</small>", pill(word), seconds(age))
 }
 
-/// A state in its colour; one that is about to change is marked as such.
+/// A state in its colour; one that is about to change is marked.
 fn pill(word: &str) -> String {
     let class = match word.split(' ').next().unwrap_or_default() {
         _ if word.contains('/') => "wait",
@@ -289,7 +289,7 @@ fn pill(word: &str) -> String {
     format!("<span class=\"pill {class}\">{word}</span>")
 }
 
-/// How full something is.
+/// A bar that shows the utilization.
 fn track(now: u64, most: u64) -> String {
     if most == 0 {
         return String::new();

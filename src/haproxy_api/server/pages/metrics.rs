@@ -1,4 +1,4 @@
-//! `/metrics`: the figures under the names that HAProxy's own exporter gives them.
+//! `/metrics`: the figures under the names of HAProxy's own exporter.
 
 use super::super::columns::{self, BackendRow, Column, Row, ServerRow};
 use super::super::figures::{BackendFigures, CheckFigures, Proxies, TableFigures};
@@ -14,7 +14,7 @@ use crate::base::prometheus::{head, sample};
 const SERVER_STATES: [&str; 5] = ["DOWN", "UP", "MAINT", "DRAIN", "NOLB"];
 const PROXY_STATES: [&str; 2] = ["DOWN", "UP"];
 
-/// Parts that can be asked for alone.
+/// Parts that can be requested alone.
 const PARTS: [&str; 6] = [
     "global",
     "frontend",
@@ -24,17 +24,16 @@ const PARTS: [&str; 6] = [
     "sticktable",
 ];
 
-/// What is wanted of all metrics.
+/// The requested metrics.
 struct Scope<'a> {
-    /// The parts; all, when none is named.
+    /// The parts; all if none is named.
     parts: Option<Vec<&'a str>>,
     /// Without servers in maintenance.
     no_maint: bool,
 }
 
-/// The metrics that `query` wants: all, or those of `scope=server`, with or without servers in
-/// maintenance. Of single listeners nothing is counted, as for HAProxy without `option
-/// socket-stats`.
+/// The metrics that `query` requests: all, or those of `scope=server`, with or without servers in
+/// maintenance. Single listeners are not counted, as in HAProxy without `option socket-stats`.
 pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
     let Some(scope) = Scope::read(query) else {
         return Page::senseless();
@@ -67,7 +66,7 @@ pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
 }
 
 impl<'a> Scope<'a> {
-    /// `None` when it names a part that is not there.
+    /// `None` if it names an unknown part.
     fn read(query: &'a str) -> Option<Scope<'a>> {
         let mut scope = Scope {
             parts: None,
@@ -157,7 +156,7 @@ fn tables<S: Subject>(plane: &S, text: &mut String) {
     }
 }
 
-/// What a column is for a row; states are a sample for each that there is.
+/// The samples of a column for a row; a state has one sample for each possible state.
 fn samples(column: &Column, row: &Row<'_>, kind: Kind) -> Vec<Sample> {
     let plain = || vec![(None, number(&column.value(row), kind))];
     match (column.name, row) {
@@ -217,7 +216,7 @@ fn checks(backend: &BackendFigures) -> impl Iterator<Item = &CheckFigures> {
         .filter_map(|server| enabled(server.check.as_ref()))
 }
 
-/// As HAProxy writes it; what there is not is no number.
+/// HAProxy's format; a missing value is not a number (NaN).
 #[expect(
     clippy::cast_precision_loss,
     reason = "milliseconds of a process' life are far below 2^52"

@@ -1,5 +1,5 @@
-//! What a data plane shows over HTTP: the statistics page, the same as CSV, `typed` and JSON,
-//! `/metrics`, and whether it is up. Nothing can be changed here.
+//! The HTTP pages of a data plane: the statistics page, its figures as CSV, `typed` and JSON,
+//! `/metrics`, and its health. They cannot change anything.
 
 mod answer;
 mod html;
@@ -30,20 +30,20 @@ use super::subject::Subject;
 use answer::Page;
 use tokio_util::sync::CancellationToken;
 
-/// Connections to one listener at the same time; more wait to be accepted.
+/// The most connections to one listener; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
-/// Time for a request's header, and between two requests.
+/// The timeout for a request's header, and between two requests.
 const HEADER: Duration = Duration::from_secs(10);
 /// The longest header, in bytes.
 const BUFFER: usize = 16 * 1_024;
-/// The life of a connection; a client that wants more makes a new one.
+/// The longest life of a connection; a client that needs more opens a new one.
 const LIFETIME: Duration = Duration::from_mins(5);
-/// Time for what is being sent when a connection is to end.
+/// How long an answer may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-/// Time to breathe when nothing can be accepted.
+/// The pause after an error of accept.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What a listener shows.
+/// The pages of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
     /// `/stats` and `/metrics`.
@@ -52,10 +52,11 @@ pub enum Site {
     Status,
 }
 
-/// Shows `site` until the end is ordered.
+/// Serves `site` until the shutdown.
 ///
 /// # Errors
-/// When the runtime that this is called in cannot watch the listener.
+///
+/// If the current runtime cannot watch the listener.
 pub async fn serve<S: Subject>(
     listener: TcpListener,
     site: Site,
@@ -96,7 +97,7 @@ pub async fn serve<S: Subject>(
     Ok(())
 }
 
-/// What `site` of `subject` answers to one request.
+/// The answer of `site` to one request about `subject`.
 pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) -> Response<Full<Bytes>> {
     let page = match *method {
         Method::GET | Method::HEAD => site.page(uri.path(), uri.query(), subject),
@@ -107,7 +108,7 @@ pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) ->
 
 // Private
 
-/// Answers the requests of one connection.
+/// Serves one connection.
 async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &CancellationToken) {
     let service = service_fn(|request: Request<Incoming>| async move {
         Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**plane))
@@ -118,7 +119,7 @@ async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shu
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Errors are clients that are gone or speak no HTTP; hyper has told them.
+    // Errors are clients that have left or do not speak HTTP; hyper has answered them.
     tokio::select! {
         _ended = connection.as_mut() => return,
         () = tokio::time::sleep(LIFETIME) => {}
@@ -146,7 +147,7 @@ impl Site {
     }
 }
 
-/// `/stats;csv`, and what else HAProxy knows after a semicolon.
+/// `/stats;csv`, and HAProxy's other options after a semicolon.
 fn stats<S: Subject>(options: &str, plane: &S) -> Page {
     let options: Vec<&str> = options.split(';').collect();
     let question = Question::new(&options, true);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub(super) use crate::base::units::grouped;
 
-/// `1.2 GB`, with three digits that count at most.
+/// `1.2 GB`, with at most three significant digits.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];

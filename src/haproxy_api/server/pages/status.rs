@@ -1,4 +1,4 @@
-//! Is it up? For load balancers before this one, and for monitoring.
+//! Health pages, for load balancers in front of this one and for monitoring.
 
 use hyper::StatusCode;
 
@@ -7,7 +7,8 @@ use super::super::state;
 use super::super::subject::Subject;
 use super::answer::Page;
 
-/// As our `haproxy.cfg` answers: about the servers of the first backend.
+/// The same answer as by the generated `haproxy.cfg`: it depends on the servers of the first
+/// backend.
 pub(super) fn health(proxies: &Proxies) -> Page {
     let first = proxies.backends.first();
     let (up, all) = first.map_or((0, 0), |backend| (state::usable(backend), backend.servers.len()));
@@ -18,7 +19,7 @@ pub(super) fn health(proxies: &Proxies) -> Page {
     Page::json(format!(r#"{{"status":"{word}","nodes_up":{up},"nodes":{all}}}"#)).with(status)
 }
 
-/// As nginx's `stub_status` does. A request is a connection that was served.
+/// The format of nginx's `stub_status`. A request is a connection that was served.
 pub(super) fn like_nginx<S: Subject>(plane: &S) -> Page {
     let process = plane.process();
     let accepted = process.connections_total;
