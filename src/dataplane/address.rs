@@ -1,8 +1,8 @@
-//! A client's address as a number: what tables are keyed by and hashes are made of.
+//! A client's address as a number: the key of tables and the input of hashes.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// `address` with IPv4 written as IPv6 maps it, so that a client is one however it came.
+/// `address` with IPv4 mapped into IPv6, so that a client is the same one with either form.
 pub(super) fn mapped(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(four) => four.to_ipv6_mapped(),
@@ -26,8 +26,8 @@ const fn halves(address: Ipv6Addr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): one to one, and half of the bits change with any one of
-/// them.
+/// `SplitMix64` (Steele, Lea, Flood 2014): a bijection; on a change of one input bit, half of the
+/// output bits change.
 const fn mix(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

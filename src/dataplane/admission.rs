@@ -1,4 +1,4 @@
-//! A client's place in the process and in its frontend, given back when it is dropped.
+//! A client's slot in the process and in its frontend, returned when it is dropped.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ mod tests {
         }
     }
 
-    /// A frontend for so many connections.
+    /// A frontend with a limit of this many connections.
     fn frontend(maxconn: u32) -> Arc<Frontend> {
         let route = Route {
             listen: Vec::new(),

@@ -10,14 +10,14 @@ use super::shared::Plane;
 use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
 use crate::probe::{Failure, Probe, Question};
 
-/// How often it is looked whether there is something to check, for a server that is not checked.
+/// For a server that is not checked: time between two looks at whether checks were enabled.
 const IDLE: Duration = Duration::from_secs(1);
-/// Time until an ejected server that is not checked is given another chance.
+/// How long a server without checks stays ejected.
 const TRIAL: Duration = Duration::from_secs(10);
-/// Checks of all servers begin spread over this part of an interval.
+/// The first checks of all servers are spread over this part of an interval.
 const SPREAD: u32 = 8;
 
-/// Checks a server for as long as it is its backend's.
+/// Checks a server as long as it belongs to its backend.
 pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Server>) {
     // Spreads the checks of many servers over time, but runs the first one soon.
     let mut wait = Duration::from_millis(u64::from(server.id % SPREAD) * 20);
@@ -47,8 +47,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 
 // Private
 
-/// Gives a server another chance that was ejected long enough ago; one more failure, and it is
-/// ejected again.
+/// Readmits a server that was ejected long enough ago; one more failure ejects it again.
 fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
@@ -120,6 +119,6 @@ fn said(failure: &Failure) -> String {
         Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,
         Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } | Failure::Status { .. } => "",
     };
-    // The system's words come with their number.
+    // The system's messages end with their number.
     why.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Time as the data plane counts it: milliseconds since it began.
+//! The data plane's time: milliseconds since it began.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ impl Clock {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Since it began.
+    /// The time since it began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

@@ -1,14 +1,14 @@
 //! Counters that many threads write and few read.
 //!
 //! What is counted once per connection is shared; what is counted with every read (bytes) has a
-//! lane for each worker, so that no two workers ever write to the same cache line.
+//! separate lane for each worker, so that no two workers ever write to the same cache line.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::rate::Rate;
 use crate::haproxy_api::server::Traffic;
 
-/// How many there are, and the most that there ever were.
+/// A current value and its maximum.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
     now: AtomicU32,
@@ -31,14 +31,14 @@ struct Lane {
     down: AtomicU64,
 }
 
-/// A rate and the highest that it was.
+/// A rate and its maximum.
 #[derive(Debug, Default)]
 pub(crate) struct PeakRate {
     rate: Rate,
     max: AtomicU32,
 }
 
-/// A mean over about the last 1,024 values, and the highest.
+/// A mean over about the last 1,024 values, and the maximum.
 #[derive(Debug, Default)]
 pub(crate) struct Mean {
     /// The mean, times 1,024.
@@ -46,7 +46,7 @@ pub(crate) struct Mean {
     max: AtomicU32,
 }
 
-/// What went through a server or a backend, but for bytes.
+/// The traffic of a server or a backend, except for bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) queued: Gauge,
@@ -59,7 +59,7 @@ pub(crate) struct Tally {
     pub(crate) retries: AtomicU64,
     pub(crate) redispatches: AtomicU64,
     pub(crate) rate: PeakRate,
-    /// When the last session began, in ms of the plane's clock, plus one; 0 is never.
+    /// When the last session began, in ms of the plane's clock, plus one; 0 means never.
     last: AtomicU64,
     pub(crate) queue_time: Mean,
     pub(crate) connect_time: Mean,
@@ -72,7 +72,7 @@ pub(crate) fn count(counter: &AtomicU64) {
 }
 
 impl Gauge {
-    /// One more; returns how many there are now.
+    /// Adds one; returns the new value.
     pub(crate) fn up(&self) -> u32 {
         let now = self.now.fetch_add(1, Relaxed) + 1;
         if now > self.max.load(Relaxed) {
@@ -96,7 +96,7 @@ impl Gauge {
         }
     }
 
-    /// One less.
+    /// Subtracts one.
     pub(crate) fn down(&self) {
         self.now.fetch_sub(1, Relaxed);
     }
@@ -133,12 +133,12 @@ impl Bytes {
         }
     }
 
-    /// From clients.
+    /// Bytes from clients.
     pub(crate) fn up(&self) -> u64 {
         self.sum(|lane| &lane.up)
     }
 
-    /// To clients.
+    /// Bytes to clients.
     pub(crate) fn down(&self) -> u64 {
         self.sum(|lane| &lane.down)
     }
@@ -158,7 +158,7 @@ impl Bytes {
 }
 
 impl PeakRate {
-    /// One more.
+    /// Counts one event.
     pub(crate) fn tick(&self, now: u64) {
         self.rate.tick(now);
         let rate = self.rate.per_second(now);
@@ -184,7 +184,8 @@ impl PeakRate {
 impl Mean {
     const OVER: u64 = 1024;
 
-    /// One more value. Values of other threads in the same moment may be lost; the mean bears it.
+    /// Adds a value. Values that other threads add at the same moment may be lost, which hardly
+    /// changes the mean.
     pub(crate) fn add(&self, value: u64) {
         let sum = self.sum.load(Relaxed);
         self.sum
@@ -205,7 +206,7 @@ impl Mean {
 }
 
 impl Tally {
-    /// A session begins.
+    /// Counts the begin of a session.
     pub(crate) fn begun(&self, now: u64) {
         self.sessions.up();
         count(&self.total);
@@ -213,7 +214,7 @@ impl Tally {
         self.last.store(now + 1, Relaxed);
     }
 
-    /// Resets the maxima; also the sums when `all`.
+    /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.queued.forget_max();
         self.sessions.forget_max();
@@ -236,7 +237,7 @@ impl Tally {
         }
     }
 
-    /// As figures at `now`, with the bytes that went along.
+    /// The figures at `now`, with these bytes.
     pub(crate) fn figures(&self, now: u64, bytes_in: u64, bytes_out: u64) -> Traffic {
         let get = |counter: &AtomicU64| counter.load(Relaxed);
         let last = get(&self.last);

@@ -1,4 +1,4 @@
-//! A frontend: where clients connect, and how many may.
+//! A frontend: the addresses for clients, and its limits.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -19,7 +19,7 @@ use crate::profile::PerIp;
 /// Time between two log lines about refused clients.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Where clients connect.
+/// A frontend.
 #[derive(Debug)]
 pub(crate) struct Frontend {
     pub(crate) name: String,
@@ -76,7 +76,7 @@ impl Frontend {
         }
     }
 
-    /// Takes a new configuration over.
+    /// Applies a new configuration.
     pub(crate) fn reconfigure(&self, route: Route, maxconn: u32, limits: PerIp) {
         self.route.store(Arc::new(route));
         self.set_maxconn(maxconn);
@@ -109,13 +109,13 @@ impl Frontend {
         self.state.store(state, Relaxed);
     }
 
-    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission),
-    /// which gives it back.
+    /// Takes a slot, if one is free; for [`Admission`](super::admission::Admission), which returns
+    /// it.
     pub(super) fn reserve(&self) -> bool {
         self.state() == FrontendState::Open && self.sessions.up_within(self.maxconn.load(Relaxed))
     }
 
-    /// Gives a place back.
+    /// Returns a slot.
     pub(super) fn release(&self) {
         self.sessions.down();
     }
@@ -145,7 +145,7 @@ impl Frontend {
         visit
     }
 
-    /// Messages of a client have to wait.
+    /// Records that messages of a client have to wait.
     pub(crate) fn held(&self, client: IpAddr) {
         count(&self.denied_messages);
         if let Some(times) = lock(&self.delays).after(Instant::now()) {
@@ -153,7 +153,7 @@ impl Frontend {
         }
     }
 
-    /// Resets the maxima; also the sums when `all`.
+    /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.sessions.forget_max();
         self.accept_rate.forget_max();
@@ -171,7 +171,7 @@ impl Frontend {
         }
     }
 
-    /// As figures.
+    /// The figures for the runtime API.
     pub(crate) fn figures(&self, now: u64) -> FrontendFigures {
         let route = self.route();
         FrontendFigures {

@@ -17,10 +17,10 @@ use crate::platform::usage::usage;
 
 /// Time between two rounds.
 const ROUND: Duration = Duration::from_secs(1);
-/// Saving sticky clients may take this part of the time at most.
+/// The largest part of the time that saving sticky clients may take.
 const SHARE: u32 = 20;
 
-/// Keeps house until it is dropped.
+/// Does this work until it is dropped.
 pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut ticks = tokio::time::interval(ROUND);
@@ -101,12 +101,12 @@ pub(super) fn save(layout: &Layout) {
 
 // Private
 
-/// What is on disk.
+/// The state of the file on disk.
 #[derive(Debug, Default)]
 struct Saved {
     /// The tables' counts of changes when they were saved.
     changes: BTreeMap<String, u64>,
-    /// Not before then.
+    /// The earliest time of the next save.
     not_before: Option<Instant>,
 }
 

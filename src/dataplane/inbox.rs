@@ -13,28 +13,28 @@ use crate::haproxy_api::server::SessionFigures;
 /// An order to a worker.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// The configuration now in force. Answered when the worker listens on its addresses.
+    /// The configuration in force. The answer comes when the worker listens on its addresses.
     Layout(Arc<Layout>, oneshot::Sender<io::Result<()>>),
-    /// A session that waited has got a server.
+    /// A session in the queue has got a server.
     Served {
-        /// Its place.
+        /// The session's place.
         index: u32,
-        /// Its number.
+        /// The session's number.
         serial: u64,
-        /// What it got.
+        /// The place at the server.
         lease: Lease,
     },
-    /// All sessions of a server end.
+    /// End all sessions of a server.
     Cut(Arc<Server>, oneshot::Sender<()>),
-    /// One session ends. Answered by whether it was there.
+    /// End one session. The answer is whether it existed.
     End(u64, oneshot::Sender<bool>),
-    /// What sessions are there?
+    /// List the sessions.
     List(oneshot::Sender<Vec<SessionFigures>>),
     /// Accept nothing more, and end with the last session.
     Drain,
 }
 
-/// One worker's post.
+/// The sending side of a worker's inbox.
 pub(crate) type Inbox = crate::workers::Inbox<Order>;
 
 impl Notify for Inbox {

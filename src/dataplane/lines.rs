@@ -38,8 +38,8 @@ impl Lines {
 
     // Private
 
-    /// The longest prefix in which no more than `most` messages begin, and where the stream is
-    /// behind it.
+    /// The longest prefix in which at most `most` messages begin, and the position of the stream
+    /// after it.
     fn prefix(self, bytes: &[u8], most: u32) -> (Prefix, Lines) {
         let mut prefix = Prefix {
             bytes: 0,
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    /// Streams with many ends, blanks and messages.
+    /// Streams with many line ends, blanks and messages.
     fn stream() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(prop::sample::select(b"\n\n\r \t{}a".to_vec()), 0..200)
     }

@@ -6,7 +6,7 @@
 //!   clients ──▶ worker n ┘
 //!      shared, once per connection: frontends (limits), backends (algorithm, stickiness, queue), servers (state)
 //!      shared, per byte: nothing
-//!   main thread: health checks, the runtime API, pages, reloads, what is kept on disk
+//!   main thread: health checks, the runtime API, pages, reloads, the sticky clients on disk
 //! ```
 //!
 //! The data plane does not depend on the supervisor or the command line. Threads exchange data
@@ -65,7 +65,7 @@ use tokio_util::sync::CancellationToken;
 use topology::Layout;
 use worker::{About, Worker};
 
-/// Why the data plane does not serve.
+/// The reason why the data plane cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The configuration cannot be read.
@@ -76,7 +76,7 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
-    /// The configuration makes no sense.
+    /// The configuration is not valid.
     #[error("`{}` is not a valid configuration: {source}", .path.display())]
     Config {
         /// The file.
@@ -84,7 +84,7 @@ pub enum ServeError {
         /// Why not.
         source: DataplaneError,
     },
-    /// An address cannot be had.
+    /// An address cannot be bound.
     #[error("cannot bind {address}: {source}")]
     Bind {
         /// The address.
@@ -95,25 +95,26 @@ pub enum ServeError {
     /// A worker cannot listen.
     #[error("a worker cannot listen: {0}")]
     Listen(io::Error),
-    /// What every process needs cannot be had.
+    /// A resource that every process needs is missing.
     #[error("cannot serve: {0}")]
     System(#[from] io::Error),
-    /// The runtime API has no socket.
+    /// The socket of the runtime API cannot be opened.
     #[error(transparent)]
     Door(#[from] DoorError),
-    /// Its threads fail.
+    /// Its threads failed.
     #[error(transparent)]
     Workers(#[from] WorkersError),
 }
 
-/// Serves as the configuration file at `path` says, until SIGTERM or SIGINT. After SIGUSR1 it stops
+/// Serves with the configuration file at `path`, until SIGTERM or SIGINT. After SIGUSR1 it stops
 /// accepting connections, also on its socket and pages, so that another process can take over, and
 /// ends with its last connection; at SIGHUP it reads the file again.
 ///
 /// # Errors
-/// When the configuration cannot be read or makes no sense, or its addresses cannot be had.
+/// If the configuration cannot be read or is not valid, or its addresses cannot be bound.
 ///
 /// # Panics
+/// Outside of a tokio runtime.
 /// Outside of a tokio runtime.
 pub async fn run(path: &Path) -> Result<(), ServeError> {
     let config = reload::read(path)?;
@@ -140,7 +141,8 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     for _ in 0..workers {
         working.recv().await;
     }
-    // Opened only now: what is open when workers leave the table stays open in theirs.
+    // Opened only now: descriptors that are open when workers leave the table stay open in their
+    // tables.
     let config = plane.layout().config.clone();
     let door = Door::open(&config.socket)?;
     let pages = [(config.stats, Site::Stats), (config.status, Site::Status)]
@@ -179,7 +181,7 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
 // Private
 
 fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    // With SO_REUSEADDR: connections of a former process may be ending.
+    // With SO_REUSEADDR: connections of a former process may still be closing.
     TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })
 }
 
@@ -204,7 +206,7 @@ fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::
     (tokio::spawn(workers::run(workers, work)), working)
 }
 
-/// The signals that it obeys.
+/// The signals that the process handles.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,

@@ -1,10 +1,10 @@
-//! Counts and limits of the whole process: its clients, and how many it may have.
+//! Counts and limits of the whole process.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::counters::{Gauge, PeakRate, count};
 
-/// The process.
+/// Counts and limits of the process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) connections: Gauge,
@@ -27,14 +27,14 @@ impl Process {
         }
     }
 
-    /// Takes a new configuration over.
+    /// Applies a new configuration.
     pub(crate) fn reconfigure(&self, maxconn: u32) {
         if self.configured.swap(maxconn, Relaxed) != maxconn {
             self.maxconn.store(maxconn, Relaxed);
         }
     }
 
-    /// Connections at most; 0 is as configured, and more than that is not to be had.
+    /// Sets the limit of connections; 0 is the configured one, which is also the maximum.
     pub(crate) fn set_maxconn(&self, maxconn: u32) {
         let configured = self.configured.load(Relaxed);
         let maxconn = if maxconn == 0 {
@@ -53,25 +53,25 @@ impl Process {
         self.configured.load(Relaxed)
     }
 
-    /// Takes a place for one more, if there is one; for [`Admission`](super::admission::Admission),
-    /// which gives it back.
+    /// Takes a slot, if one is free; for [`Admission`](super::admission::Admission), which returns
+    /// it.
     pub(super) fn reserve(&self) -> bool {
         self.connections.up_within(self.maxconn())
     }
 
-    /// A client was accepted; it may still be refused.
+    /// Counts an accepted client, which may still be refused.
     pub(crate) fn accepted(&self, now: u64) {
         count(&self.total);
         self.accepts.tick(now);
     }
 
-    /// A session begins, in a place that was reserved.
+    /// Counts the begin of a session, in a slot that was reserved.
     pub(crate) fn begun(&self, now: u64) {
         self.connections.settled();
         self.sessions.tick(now);
     }
 
-    /// Gives a place back.
+    /// Returns a slot.
     pub(super) fn release(&self) {
         self.connections.down();
     }

@@ -15,19 +15,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// Any number of threads may count and read; each count is one compare-and-swap.
 ///
-/// [`Rate::admit`] holds a rate below a limit. It is exact where the window and the periods agree:
-/// in no period more than the limit. A window that lies across two periods may see more if the
-/// events of the first all came at its end, yet never more than twice the limit.
+/// [`Rate::admit`] keeps a rate below a limit. It is exact in each period: never more than the
+/// limit. A window across two periods may contain more if the events of the first all came at its
+/// end, yet never more than twice the limit.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     /// A [`Periods`], packed; 0 before the first event.
     state: AtomicU64,
 }
 
-/// What a rate admits.
+/// The events that a rate admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passed {
-    /// How many may pass; they are counted.
+    /// How many events may pass; they are counted.
     pub(crate) events: u32,
     /// When the next event may pass, in the milliseconds of `now`; only if some events may not
     /// pass.
@@ -39,17 +39,17 @@ const PERIOD: u64 = 1_000;
 
 const TWO_PERIODS: u64 = 2 * PERIOD;
 
-/// How far clock readings of threads may lie apart until they are used, in milliseconds.
+/// How far the clock readings of threads may differ when they are used, in milliseconds.
 const SKEW: u64 = 60_000;
 
 /// Bits of a count, of which there are two.
 const COUNT_BITS: u32 = 19;
 
 /// Bits of a timestamp; it wraps after 18 hours. (A rate that was neither read nor counted in
-/// between may then take very old events for new ones, for two seconds.)
+/// between may then mistake very old events for new ones, for two seconds.)
 const TIME_BITS: u32 = 64 - 2 * COUNT_BITS;
 
-/// The state at some time.
+/// The state at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Periods {
     /// When the current period began, in milliseconds, to [`TIME_BITS`].
@@ -59,7 +59,8 @@ struct Periods {
 }
 
 impl Rate {
-    /// What it can count in a second; more is taken for this. No limit above it is ever reached.
+    /// The most events that it can count in a second; more are counted as this many. No limit above
+    /// it is ever reached.
     pub(super) const MAX: u32 = (1 << COUNT_BITS) - 1;
 
     /// Counts one event at `now_ms`, on any clock that does not go back.
@@ -72,8 +73,8 @@ impl Rate {
         self.update(now_ms, |periods| periods.current += u64::from(events));
     }
 
-    /// The rate, as HAProxy shows it: rounded down, but one single event in the last period is
-    /// shown as 1 until it is out of sight.
+    /// The rate, as HAProxy shows it: rounded down, but a single event in the last period is shown
+    /// as 1 while the window contains any of it.
     pub(super) fn per_second(&self, now_ms: u64) -> u32 {
         let now = Periods::unpack(self.state.load(Ordering::Relaxed)).at(now_ms);
         let rate = match now {
@@ -145,7 +146,7 @@ impl Periods {
         self.begin << (2 * COUNT_BITS) | count(self.current) << COUNT_BITS | count(self.previous)
     }
 
-    /// The same at `now_ms`: when a period is over, the next one has begun.
+    /// The state at `now_ms`: if a period is over, the next one has begun.
     fn at(self, now_ms: u64) -> Periods {
         let later = match self.age(now_ms) {
             0..PERIOD => self,
@@ -177,7 +178,7 @@ impl Periods {
         self.previous * (PERIOD - self.age(now_ms)) + self.current * PERIOD
     }
 
-    /// How many more events come while the rate is below `limit`.
+    /// How many more events fit while the rate is below `limit`.
     fn room(self, limit: u32, now_ms: u64) -> u32 {
         if limit == 0 || limit > Rate::MAX {
             return u32::MAX;
@@ -186,7 +187,7 @@ impl Periods {
         u32::try_from(room.div_ceil(PERIOD)).unwrap_or(u32::MAX)
     }
 
-    /// When there is room again, if no other events happen.
+    /// When there is room again, if there are no further events.
     fn next_room(self, limit: u32, now_ms: u64) -> u64 {
         let limit = u64::from(limit);
         let left = PERIOD - self.age(now_ms);
@@ -219,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// The same by keeping every event's time.
+    /// A reference implementation that keeps the time of every event.
     #[derive(Default)]
     struct Reference {
         events: Vec<u64>,
@@ -267,7 +268,7 @@ mod tests {
                 now += wait;
                 let exact = reference.thousandths(now);
                 let shown = u64::from(rate.per_second(now));
-                // One event is shown as one until it is out of sight.
+                // One event is shown as one while the window contains any of it.
                 prop_assert!(shown == exact / 1_000 || (shown == 1 && 0 < exact && exact < 1_000), "{shown} {exact}");
                 rate.tick(now);
                 reference.events.push(now);

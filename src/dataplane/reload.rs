@@ -1,4 +1,4 @@
-//! A new configuration in force, without a new process: connections never notice.
+//! Applies a new configuration without a new process; existing connections are not affected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,17 +19,17 @@ use crate::dataplane_config::Dataplane;
 use crate::haproxy_api::server::FrontendState;
 use crate::platform::listen::Claim;
 
-/// Puts configurations in force, one at a time.
+/// Applies configurations, one at a time.
 #[derive(Debug)]
 pub(super) struct Reload {
     path: PathBuf,
     held: Mutex<Held>,
 }
 
-/// What is kept besides what the workers have.
+/// The state besides that of the workers.
 #[derive(Debug, Default)]
 struct Held {
-    /// Addresses that are ours.
+    /// The addresses that this process has bound.
     claims: BTreeMap<SocketAddr, Claim>,
     /// Servers that are checked.
     checked: Vec<Weak<Server>>,
@@ -64,14 +64,14 @@ impl Reload {
             ("status", old.config.status, config.status),
         ] {
             if now != then {
-                tracing::warn!("`{what}` stays where it is until the next start");
+                tracing::warn!("the new address of `{what}` applies at the next start");
             }
         }
         let added = claims(&config, &held.claims)?;
         held.claims.extend(added);
         let away = away(&config);
         let layout = Layout::new(config, Some(&old), &away, &plane.clock);
-        // As in a new process: what was stopped over the runtime API is open again.
+        // As in a new process: frontends that were stopped by the runtime API are open again.
         for frontend in &layout.frontends {
             frontend.set_state(FrontendState::Open);
         }
@@ -81,7 +81,7 @@ impl Reload {
         Ok(())
     }
 
-    /// Puts what is configured in force for the first time.
+    /// Applies the configuration for the first time.
     pub(super) async fn begin(
         &self,
         plane: &Arc<Plane>,
@@ -92,12 +92,12 @@ impl Reload {
         in_force(plane, &mut held).await
     }
 
-    /// Lets workers listen where frontends still do.
+    /// Makes workers listen on the addresses of open frontends.
     pub(super) async fn listen(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
         in_force(plane, &mut *self.held.lock().await).await
     }
 
-    /// Gives the addresses up, so that another process can have them.
+    /// Releases the addresses, so that another process can bind them.
     pub(super) async fn give_up(&self) {
         self.held.lock().await.claims.clear();
     }
@@ -143,7 +143,7 @@ pub(super) fn away(config: &Dataplane) -> Away {
 
 // Private
 
-/// Names of servers, one a line; an empty set without a file.
+/// The names of servers, one per line; an empty set if there is no file.
 fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
     let Some(path) = path else {
         return BTreeSet::new();
@@ -156,7 +156,7 @@ fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
             .collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
         Err(error) => {
-            tracing::error!(path = %path.display(), %error, "cannot read the list of servers that are {what}: it is taken as empty");
+            tracing::error!(path = %path.display(), %error, "cannot read the list of servers that are {what}: an empty list is used");
             BTreeSet::new()
         }
     }

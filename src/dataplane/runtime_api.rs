@@ -1,4 +1,4 @@
-//! The data plane as HAProxy's runtime API shows and changes it.
+//! The data plane behind HAProxy's runtime API.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::haproxy_api::server::{
 };
 use crate::platform::listen::Claim;
 
-/// Time until a client is forgotten that went, in ms: until its rates are quiet.
+/// How long a client that has left stays in its table, in ms: until its rates have decayed.
 const QUIET_MS: u64 = 2_000;
 
 /// The data plane, for queries and commands.
@@ -35,12 +35,12 @@ pub(super) struct Speaker {
     pub(super) pulse: Pulse,
 }
 
-/// What is measured once a second.
+/// Values that are measured once a second.
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     /// Bytes sent in the last second.
     pub(super) bytes_rate: AtomicU64,
-    /// Share of time without work, in percent.
+    /// Share of idle time, in percent.
     pub(super) idle: AtomicU32,
 }
 
@@ -61,10 +61,10 @@ impl Speaker {
         }
     }
 
-    /// Reads the configuration again and puts it in force.
+    /// Reads the configuration again and applies it.
     ///
     /// # Errors
-    /// When it makes no sense or its addresses cannot be had; everything stays as it was then.
+    /// If it is not valid or its addresses cannot be bound; then nothing changes.
     pub(super) async fn reload(&self) -> Result<(), Refusal> {
         self.reload
             .run(&self.plane)
@@ -72,10 +72,7 @@ impl Speaker {
             .map_err(|error| Refusal(error.to_string()))
     }
 
-    /// Puts what is configured in force for the first time.
-    ///
-    /// # Errors
-    /// When a worker cannot listen.
+    /// Applies the configuration for the first time.
     pub(super) async fn begin(&self, claims: Vec<(SocketAddr, Claim)>) -> Result<(), ServeError> {
         self.reload.begin(&self.plane, claims).await
     }
@@ -229,7 +226,7 @@ impl Subject for Speaker {
         let layout = self.plane.layout();
         let limits = layout.frontends.iter().map(|frontend| TableFigures {
             name: frontend.name.clone(),
-            // As many as may be connected, and no fewer.
+            // Exactly as many as may be connected.
             size: self.plane.process.configured().into(),
             used: frontend.visitors.len() as u64,
         });

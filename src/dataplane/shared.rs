@@ -1,4 +1,4 @@
-//! What all threads have in common, and what happens to servers for all of them.
+//! Data that all threads share, and events of servers that concern all threads.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const RESERVE: u64 = 64;
 /// Descriptors of one session.
 const PER_SESSION: u64 = 2;
 
-/// What all threads have in common.
+/// Data that all threads share.
 #[derive(Debug)]
 pub(crate) struct Plane {
     pub(crate) clock: Clock,
@@ -41,7 +41,7 @@ impl Plane {
         }
     }
 
-    /// What is configured now.
+    /// The configuration in force.
     pub(crate) fn layout(&self) -> Arc<Layout> {
         self.layout.load_full()
     }
@@ -57,20 +57,20 @@ impl Plane {
         self.nofile
     }
 
-    /// The post of worker `number`.
+    /// The inbox of worker `number`.
     ///
     /// # Panics
-    /// When there is no such worker.
+    /// If there is no such worker.
     pub(crate) fn inbox(&self, number: u16) -> &Arc<Inbox> {
         &self.inboxes[usize::from(number)]
     }
 
-    /// The posts of all workers.
+    /// The inboxes of all workers.
     pub(crate) fn inboxes(&self) -> &[Arc<Inbox>] {
         &self.inboxes
     }
 
-    /// Sessions that a worker has descriptors for.
+    /// How many sessions a worker has descriptors for.
     pub(crate) fn room(&self, table: Table) -> usize {
         let shared_by = match table {
             Table::Own => 1,
@@ -116,7 +116,7 @@ impl Plane {
         cut
     }
 
-    /// Too many connections to a server have failed in a row.
+    /// Ejects a server after too many connection failures in a row.
     pub(crate) fn eject(&self, backend: &Arc<Backend>, server: &Arc<Server>, error: &io::Error) {
         let _client_may_be_gone = self.happens(
             backend,
@@ -142,7 +142,7 @@ impl Plane {
     }
 }
 
-/// Sessions that end in all workers.
+/// Sessions that end, in all workers.
 #[derive(Debug, Default)]
 #[must_use = "await it to know when they have ended"]
 pub(crate) struct Cut(Vec<oneshot::Receiver<()>>);

@@ -4,14 +4,14 @@
 //! clusterctl sticky 1                       the format
 //! backend mcp_tcp_backend
 //! server erlmcp1                            of that backend; by name, because ids are only numbers
-//! 10.0.0.1 1764028800000                    remembered until then, in milliseconds of the UNIX clock
+//! 10.0.0.1 1764028800000                    the time of expiry, in milliseconds of the UNIX clock
 //! 2001:db8::1 1764028801500
 //! server erlmcp2
 //! ..
 //! ```
 //!
-//! A file that is missing, old or damaged costs stickiness, never the start: what cannot be read is
-//! passed over.
+//! A file that is missing, old or damaged costs stickiness, but does not prevent the start: invalid
+//! lines are skipped.
 
 use crate::platform::atomic_file;
 use std::collections::BTreeMap;
@@ -27,10 +27,10 @@ use tracing::warn;
 /// The first line.
 const FORMAT: &str = "clusterctl sticky 1";
 
-/// What is read of a file; two million clients are about as much.
+/// The most bytes of a file that are read; enough for about two million clients.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Room for a client's line.
+/// Room for the line of a client.
 const LINE: usize = 40;
 
 /// Sticky clients of one server.
@@ -40,7 +40,7 @@ pub(crate) struct Remembered {
     pub(crate) backend: String,
     /// The server's name.
     pub(crate) server: String,
-    /// The clients, and for how much longer each is remembered.
+    /// The clients, and the remaining time of each.
     pub(crate) clients: Vec<(IpAddr, Duration)>,
 }
 
@@ -67,10 +67,7 @@ impl Remembered {
     }
 }
 
-/// Writes `remembered` to the file at `path`, in place of what was there, as one.
-///
-/// # Errors
-/// When it cannot be written.
+/// Writes `remembered` to the file at `path`, and replaces the old content atomically.
 pub(crate) fn save(path: &Path, remembered: &[Remembered], now: SystemTime) -> io::Result<()> {
     atomic_file::replace(
         path,
@@ -87,13 +84,13 @@ pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
-            warn!(file = %path.display(), %error, "sticky clients cannot be read");
+            warn!(file = %path.display(), %error, "cannot read the file of sticky clients");
             return Vec::new();
         }
     }
     match read(&String::from_utf8_lossy(&bytes), unix(now)) {
         None => {
-            warn!(file = %path.display(), expected = FORMAT, "sticky clients are in no format that is known");
+            warn!(file = %path.display(), expected = FORMAT, "the file of sticky clients has an unknown format");
             Vec::new()
         }
         Some(Reading {
@@ -101,7 +98,7 @@ pub(crate) fn load(path: &Path, now: SystemTime) -> Vec<Remembered> {
             passed_over,
         }) => {
             if passed_over > 0 {
-                warn!(file = %path.display(), lines = passed_over, "lines of sticky clients make no sense");
+                warn!(file = %path.display(), lines = passed_over, "skipped invalid lines in the file of sticky clients");
             }
             remembered
         }
@@ -134,7 +131,7 @@ fn written(remembered: &[Remembered], now: Duration) -> String {
             // It would be read as another line. No configuration has such a name.
             continue;
         }
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         if backend != Some(of) {
             let _ = writeln!(text, "backend {of}");
             backend = Some(of);
@@ -147,7 +144,7 @@ fn written(remembered: &[Remembered], now: Duration) -> String {
     text
 }
 
-/// Reads `text`; `None` if its first line is wrong.
+/// Parses `text`; `None` if its first line is wrong.
 fn read(text: &str, now: Duration) -> Option<Reading> {
     // Text after the last line end was cut off, and its time may be incomplete.
     let (whole, cut_off) = text.rsplit_once('\n')?;
@@ -224,7 +221,7 @@ mod tests {
         #[test]
         fn what_is_cut_off_costs_only_what_is_behind(remembered in remembered(), at in any::<prop::sample::Index>()) {
             let text = written(&remembered, NOW);
-            // Its line's end may be all that is missing of the last line.
+            // The last line may lack only its end.
             let cut = at.index(text.len());
             if let Some(Reading { remembered: some, passed_over }) = read(&text[..cut], NOW) {
                 prop_assert!(passed_over <= 1);

@@ -18,7 +18,7 @@ use crate::profile::Table;
 /// HAProxy numbers frontends and backends together, and keeps 1 for itself.
 const FIRST_ID: u32 = 2;
 
-/// What is configured now.
+/// The configuration in force.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) config: Dataplane,
@@ -27,18 +27,18 @@ pub(crate) struct Layout {
     pub(crate) times: Times,
 }
 
-/// Names of servers that begin otherwise than up and ready.
+/// The names of servers that do not begin up and ready.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Away {
     pub(crate) drained: BTreeSet<String>,
     pub(crate) down: BTreeSet<String>,
 }
 
-/// How long to wait for what, in ms.
+/// Timeouts, in ms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) connect: u64,
-    /// Silence of a session.
+    /// The idle time after which a session ends.
     pub(crate) idle: u64,
     pub(crate) queue: u64,
 }
@@ -209,7 +209,7 @@ fn backend(
         sticky,
         config: described.clone(),
     };
-    // HAProxy's: a tenth of what may come.
+    // As in HAProxy: a tenth of the possible connections.
     let fullconn = (config.maxconn / 10).max(1);
     match known {
         Some(known) => {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// No more nodes are told apart: a target that answers with a new name each time must not fill
+/// No more nodes are distinguished: a target that answers with a new name each time must not fill
 /// memory.
 const MAX_NAMES: usize = 64;
 /// The name of all others.

@@ -18,7 +18,6 @@ const BUFFER: usize = 16 * 1024;
 /// reports.
 ///
 /// # Errors
-///
 /// If there is no answer within `patience`, or one that is not MCP.
 pub(super) async fn greet(
     site: &Arc<Site>,

@@ -8,7 +8,7 @@ use super::results::{Results, VERSION};
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It is not JSON, or the JSON of something else.
-    #[error("these are no results of `load-test --json`: {0}")]
+    #[error("these are not results of `load-test --json`: {0}")]
     Other(serde_json::Error),
     /// It has another version of the format.
     #[error("these results are of version {0}, and this program reads version {VERSION}")]
@@ -25,7 +25,6 @@ impl Results {
     /// Parses results: the JSON of `load-test --json`.
     ///
     /// # Errors
-    ///
     /// If it is something else, or has another [`VERSION`].
     pub fn read(text: &str) -> Result<Results, ReadError> {
         // The version first: the rest of another version may not parse.
@@ -66,7 +65,7 @@ mod tests {
         ] {
             let said = refused(text);
             assert!(
-                said.starts_with("these are no results of `load-test --json`: "),
+                said.starts_with("these are not results of `load-test --json`: "),
                 "{said}"
             );
         }

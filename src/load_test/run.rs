@@ -74,7 +74,6 @@ impl RunError {
 /// requested, the test ends with what it has found so far.
 ///
 /// # Errors
-///
 /// If there is nothing to test, or no resources to test with.
 ///
 /// # Panics

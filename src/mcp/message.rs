@@ -71,7 +71,6 @@ impl<'a> Incoming<'a> {
     /// Parses one text.
     ///
     /// # Errors
-    ///
     /// The response to send if the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Incoming<'a>, Response> {
         if text.trim_ascii_start().starts_with(b"[") {
@@ -91,7 +90,6 @@ impl<'a> Message<'a> {
     /// Parses one text that is not a batch.
     ///
     /// # Errors
-    ///
     /// The response to send if the text is not a message.
     pub fn parse(text: &'a [u8]) -> Result<Message<'a>, Response> {
         let envelope: Envelope<'a> = serde_json::from_slice(text).map_err(|error| refusal(&error))?;
@@ -107,7 +105,6 @@ impl<'a> Params<'a> {
     /// Parses the parameters as the type that the method needs; unknown fields are skipped.
     ///
     /// # Errors
-    ///
     /// When the parameters are not an object, or lack what the method needs.
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, RpcError> {
         let text = self.0.map_or("{}", RawValue::get);

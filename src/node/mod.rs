@@ -70,11 +70,9 @@ pub enum NodeError {
 /// Serves until the shutdown.
 ///
 /// # Errors
-///
 /// If an address cannot be bound, or a worker fails.
 ///
 /// # Panics
-///
 /// Outside of a tokio runtime.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), NodeError> {
     Node::bind(settings)?.serve(shutdown).await
@@ -84,7 +82,6 @@ impl Node {
     /// Binds the addresses of `settings`.
     ///
     /// # Errors
-    ///
     /// If an address is in use.
     pub fn bind(settings: Settings) -> Result<Node, NodeError> {
         let claim = |address| Claim::new(address).map_err(|source| NodeError::Bind { address, source });
@@ -110,11 +107,9 @@ impl Node {
     /// Serves until the shutdown.
     ///
     /// # Errors
-    ///
     /// If a worker cannot be created or cannot listen.
     ///
     /// # Panics
-    ///
     /// Outside of a tokio runtime.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let began = Instant::now();

@@ -44,7 +44,6 @@ impl Sessions {
     /// Creates a session.
     ///
     /// # Errors
-    ///
     /// If the kernel has no random numbers.
     pub(super) fn open(&self) -> io::Result<(SessionId, Arc<Client>)> {
         let id = SessionId::random()?;

@@ -78,7 +78,6 @@ pub(super) fn list() -> ToolList {
 /// Calls a tool of the node called `node` for `asker`.
 ///
 /// # Errors
-///
 /// If the tool does not exist. A failure of a tool itself is a result.
 pub(super) fn call(call: &CallParams<'_>, node: &str, asker: &Asker) -> Result<Called, RpcError> {
     let called = match call.name.as_ref() {

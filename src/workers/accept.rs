@@ -32,7 +32,6 @@ impl Acceptor {
     /// Listens on `address`, which a [`platform::listen::Claim`] holds.
     ///
     /// # Panics
-    ///
     /// Outside of a tokio runtime.
     /// Outside of a tokio runtime.
     pub fn bind(address: SocketAddr) -> io::Result<Acceptor> {

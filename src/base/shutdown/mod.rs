@@ -7,12 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Cancelled by SIGTERM or SIGINT.
 ///
-/// # Errors
-///
-/// If the signals cannot be caught.
-///
 /// # Panics
-///
 /// Outside of a tokio runtime.
 pub fn on_signal() -> io::Result<CancellationToken> {
     on([SignalKind::terminate(), SignalKind::interrupt()])
@@ -20,12 +15,7 @@ pub fn on_signal() -> io::Result<CancellationToken> {
 
 /// Cancelled by SIGTERM, SIGINT, or SIGHUP: the terminal was closed.
 ///
-/// # Errors
-///
-/// If the signals cannot be caught.
-///
 /// # Panics
-///
 /// Outside of a tokio runtime.
 pub fn on_signal_or_hangup() -> io::Result<CancellationToken> {
     on([

@@ -67,9 +67,10 @@ impl Draws {
     /// assigned to it, and its weight. `None` with fewer than two bearers, and without draws.
     ///
     /// With `π` the bearer's share by weight and `N` the total, the load of a bearer has mean `Nπ`,
-    /// variance `π(1-π) Σ size²`, and covariance `-ππ' Σ size²` with another. So `Σ (n - Nπ)² / (π
-    /// Σ size²)` is chi-square with one degree of freedom less than there are bearers, as in
-    /// Pearson's test, where all sizes are 1 (K. Pearson, Philosophical Magazine 50, 1900).
+    /// variance `π(1-π) Σ size²`, and covariance `-ππ' Σ size²` with another. So
+    /// `Σ (n - Nπ)² / (π Σ size²)` is chi-square with one degree of freedom less than there are
+    /// bearers, as in Pearson's test, where all sizes are 1 (K. Pearson, Philosophical Magazine 50,
+    /// 1900).
     #[must_use]
     pub fn test(self, bearers: &[(f64, f64)]) -> Option<ChiSquare> {
         let (whole, weight) = bearers

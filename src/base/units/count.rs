@@ -33,7 +33,6 @@ impl Count {
 /// number.
 ///
 /// # Errors
-///
 /// If it is not a count, or larger than the type allows.
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(Scalar {

@@ -1,7 +1,8 @@
 //! Durations, counts, shares and networks as users write them: `500ms`, `200k`, `2%`, `100ms..30s`,
 //! `10.0.0.0/8`; and [`excerpt()`], which quotes what users wrote.
 //!
-//! Each unit parses from text or from a bare number, and prints the shortest text that parses back to itself.
+//! Each unit parses from text or from a bare number, and prints the shortest text that parses back
+//! to itself.
 
 mod count;
 mod digits;

@@ -1,4 +1,4 @@
-//! A client's place at a server, given back when it is dropped.
+//! A client's place at a server, returned when it is dropped.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Lease {
         Lease { backend, server }
     }
 
-    /// Where.
+    /// The server.
     pub(crate) const fn server(&self) -> &Arc<Server> {
         &self.server
     }

@@ -37,10 +37,10 @@ pub(crate) struct Backend {
     clock: Clock,
     pool: ArcSwap<Pool>,
     core: Mutex<Core>,
-    /// Length of the queue, to be seen without a lock.
+    /// Length of the queue, readable without the lock.
     waiting: AtomicU32,
     presence: Mutex<Presence>,
-    /// HAProxy's `fullconn`, for show.
+    /// HAProxy's `fullconn`, only for display.
     fullconn: AtomicU32,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Pool {
     pub(crate) sticky: Option<Arc<StickyTable>>,
 }
 
-/// What the lock guards.
+/// The data that the lock guards.
 #[derive(Debug)]
 struct Core {
     balance: Balance,
@@ -70,14 +70,14 @@ struct Presence {
     times_down: u64,
 }
 
-/// What a client gets.
+/// The result of a request for a server.
 #[derive(Debug)]
 pub(crate) enum Assigned {
     /// A server.
     Server(Lease),
     /// A place in the queue.
     Wait,
-    /// No server serves, or the queue is full.
+    /// No server is up, or the queue is full.
     Nothing,
 }
 
@@ -122,7 +122,7 @@ impl Backend {
         }
     }
 
-    /// Takes a new configuration over.
+    /// Applies a new configuration.
     pub(crate) fn reconfigure(self: &Arc<Self>, pool: Pool, fullconn: u32) {
         if self.pool().config.algorithm != pool.config.algorithm {
             lock(&self.core).balance = Balance::new(pool.config.algorithm);
@@ -234,7 +234,7 @@ impl Backend {
         Some(up)
     }
 
-    /// Resets the maxima; also the sums when `all`.
+    /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.tally.clear(all);
         if all {
@@ -242,7 +242,7 @@ impl Backend {
         }
     }
 
-    /// As figures.
+    /// The figures for the runtime API.
     pub(crate) fn figures(&self) -> BackendFigures {
         let pool = self.pool();
         let presence = lock(&self.presence);
@@ -311,7 +311,7 @@ impl Backend {
         Assigned::Server(Lease::new(Arc::clone(self), Arc::clone(server), &self.clock))
     }
 
-    /// Puts one more in the queue, if it has room.
+    /// Adds one client to the queue, if it has room.
     fn joins(
         &self,
         core: &mut Core,

@@ -23,7 +23,7 @@ pub(crate) struct Waiter {
     pub(crate) worker: Arc<dyn Notify>,
     /// Its place in its worker.
     pub(crate) index: u32,
-    /// Its number in its worker: places are used again.
+    /// Its number in its worker: places are reused.
     pub(crate) serial: u64,
     /// The client's address.
     pub(crate) client: IpAddr,
@@ -38,7 +38,7 @@ pub(crate) struct Waiter {
 pub(super) struct Queue(VecDeque<Waiter>);
 
 impl Waiter {
-    /// It has waited long enough.
+    /// It has exceeded the queue timeout.
     pub(super) fn served(self, lease: Lease) {
         self.worker.served(self.index, self.serial, lease);
     }
@@ -53,7 +53,7 @@ impl Queue {
         self.0.push_back(waiter);
     }
 
-    /// The client at `at`, and the server it waits for.
+    /// The client at `at`, and the server that it waits for.
     pub(super) fn at(&self, at: usize) -> Option<(IpAddr, Option<Arc<Server>>)> {
         self.0
             .get(at)
@@ -64,7 +64,7 @@ impl Queue {
         self.0.remove(at)
     }
 
-    /// Takes out the session `serial` of `worker`.
+    /// Removes the session `serial` of `worker`.
     pub(super) fn remove(&mut self, worker: u16, serial: u64) -> Option<Waiter> {
         let at = self
             .0

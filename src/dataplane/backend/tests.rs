@@ -1,4 +1,4 @@
-//! What threads share, under stress.
+//! Stress tests of data that threads share.
 
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -105,7 +105,7 @@ fn many_threads_share_few_places_and_nobody_is_forgotten() {
     let held = [AtomicU32::new(0), AtomicU32::new(0)];
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        // The second server is drained and enabled again all the time; each change then serves the
+        // The second server is drained and enabled again continuously; each change then serves the
         // queue.
         scope.spawn(|| {
             for state in [ServerState::Drain, ServerState::Ready].into_iter().cycle() {

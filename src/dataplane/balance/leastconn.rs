@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::Candidate;
 
-/// Least connections, as HAProxy counts them: the smallest `(sessions + 1) / weight`. Equals take
-/// turns by id.
+/// Least connections, as HAProxy counts them: the smallest `(sessions + 1) / weight`. Equal servers
+/// take turns by id.
 #[derive(Debug, Default)]
 pub(crate) struct Leastconn {
     /// The id that was chosen last.
@@ -29,8 +29,8 @@ impl Leastconn {
 
 // Private
 
-/// How the loads of two compare once each has the client; multiplied out, because division would
-/// round.
+/// Compares the loads of two servers, each with the client added; multiplied out, because division
+/// would round.
 fn load(one: &Candidate, other: &Candidate) -> Ordering {
     let with_client = |candidate: &Candidate| u64::from(candidate.sessions) + 1;
     let [one_of_others, other_of_ones] = [
@@ -40,7 +40,7 @@ fn load(one: &Candidate, other: &Candidate) -> Ordering {
     one_of_others.cmp(&other_of_ones)
 }
 
-/// How many ids come between `last` and `id`, going up and around.
+/// How many ids are between `last` and `id`, counting up and wrapping around.
 const fn turn(id: u32, last: u32) -> u32 {
     id.wrapping_sub(last).wrapping_sub(1)
 }

@@ -1,4 +1,4 @@
-//! Which server a new client gets: pure algorithms, each in its room.
+//! The server for a new client: pure algorithms, one per module.
 
 mod leastconn;
 mod roundrobin;
@@ -11,33 +11,33 @@ use crate::profile::Algorithm;
 use leastconn::Leastconn;
 use roundrobin::Roundrobin;
 
-/// What an algorithm sees of a server.
+/// The data of a server that an algorithm uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// Share of the load relative to the others; 0 is never chosen. Up to 256 * 256, because
-    /// slowstart needs steps.
+    /// Share of the load relative to the others; a server with 0 is never chosen. Up to 256 * 256,
+    /// because slowstart needs steps.
     pub(crate) weight: u32,
-    /// Sessions it has.
+    /// Its sessions.
     pub(crate) sessions: u32,
     /// The server's id: remembered state and hashes use it, so that order does not matter.
     pub(crate) id: u32,
 }
 
-/// An algorithm with what it remembers. Picking takes time in proportion to the candidates, and
-/// allocates only when it meets a server for the first time.
+/// An algorithm with its state. Picking takes time in proportion to the candidates, and allocates
+/// only when it sees a server for the first time.
 #[derive(Debug)]
 pub(crate) enum Balance {
     /// Each server in turn.
     Roundrobin(Roundrobin),
-    /// The least loaded.
+    /// The least loaded server.
     Leastconn(Leastconn),
     /// By the client's address.
     Source,
 }
 
 impl Balance {
-    /// An algorithm that has chosen nothing yet. `uri`, which needs requests and which the
-    /// configuration refuses, is `roundrobin`.
+    /// An algorithm that has chosen nothing yet. `uri` is `roundrobin` here: it needs requests, and
+    /// the configuration refuses it.
     pub(crate) fn new(algorithm: Algorithm) -> Balance {
         match algorithm {
             Algorithm::Roundrobin | Algorithm::Uri => Balance::Roundrobin(Roundrobin::default()),

@@ -1,4 +1,4 @@
-//! Each server in turn, as often as its weight says, and never in bursts.
+//! Each server in turn, in proportion to its weight, and never in bursts.
 
 use super::Candidate;
 
@@ -17,13 +17,13 @@ use super::Candidate;
 /// slowstart neither starves nor takes all picks for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Roundrobin {
-    /// Of every candidate of the last picks, in their order as far as possible.
+    /// One entry for each candidate of the last picks, as far as possible in their order.
     turns: Vec<Turn>,
-    /// The weights' sum at the last pick, in the fine unit; what `owed` is measured by.
+    /// The sum of the weights at the last pick, in the fine unit; the unit of `owed`.
     total: i64,
 }
 
-/// What one server is owed.
+/// The unpaid share of one server.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     id: u32,
@@ -144,7 +144,7 @@ mod tests {
         ]
     }
 
-    /// How far from its share each server is, in picks: above zero it is behind.
+    /// How far each server is from its share, in picks: above zero it is behind.
     #[derive(Default)]
     struct Behind(Vec<f64>);
 

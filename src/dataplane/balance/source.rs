@@ -1,4 +1,4 @@
-//! The server that the client's address stands for.
+//! The server that the client's address determines.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ pub(super) fn pick(candidates: &[Candidate], client: IpAddr) -> Option<usize> {
 
 // Private
 
-/// A number between 0 and 1, neither included, of `hash`'s upper 53 bits.
+/// A number between 0 and 1, both excluded, from `hash`'s upper 53 bits.
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
 fn uniform(hash: u64) -> f64 {
     ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64

@@ -1,5 +1,5 @@
-//! Limits of one client address in one frontend: connections at once, new ones a second, messages a
-//! second.
+//! Limits for one client address in one frontend: concurrent connections, new connections per
+//! second, messages per second.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,10 +14,10 @@ use super::address;
 use super::rate::Rate;
 use crate::profile::PerIp;
 
-/// Shards; many times the threads, so that they seldom meet.
+/// Shards: many times the number of threads, so that they rarely contend.
 const SHARDS: usize = 64;
 
-/// A shard with fewer visitors is not worth sweeping.
+/// A shard with fewer visitors is not worth a sweep.
 const MIN_SWEPT: usize = 32;
 
 /// The clients of one frontend, IPv6 ones by /64. A client is in the table while it is connected,
@@ -32,19 +32,19 @@ pub(crate) struct Visitors {
     seed: u64,
 }
 
-/// One connection of a client; it ends with this.
+/// One connection of a client; dropping this ends it.
 #[derive(Debug)]
 pub(crate) struct Visit {
     /// `None` for clients without limits.
     visitor: Option<Arc<Visitor>>,
 }
 
-/// Why a client is refused.
+/// The reason why a client is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It has as many connections as it may.
+    /// It has reached its limit of connections.
     TooMany,
-    /// It had as many new connections within a second as it may.
+    /// It has reached its limit of new connections per second.
     TooFast,
 }
 
@@ -75,14 +75,14 @@ struct Limits {
     per_ip: ArcSwap<PerIp>,
     /// A copy of the limit, because every read uses it.
     message_rate: AtomicU32,
-    /// Milliseconds are counted from here.
+    /// The time at which milliseconds begin.
     birth: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
     visitors: HashTable<Arc<Visitor>>,
-    /// How many were left by the last sweep.
+    /// How many clients were left after the last sweep.
     swept: usize,
 }
 
@@ -96,7 +96,7 @@ struct Visitor {
 }
 
 impl Visitors {
-    /// An empty table, under `limits`.
+    /// An empty table with these `limits`.
     pub(crate) fn new(limits: PerIp) -> Visitors {
         Visitors {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -109,7 +109,7 @@ impl Visitors {
         }
     }
 
-    /// Sets other limits. Counts stay, and visits in progress obey the new limits; visits that
+    /// Changes the limits. Counts stay, and visits in progress obey the new limits; visits that
     /// began without any limit stay uncounted.
     pub(crate) fn set_limits(&self, limits: PerIp) {
         self.limits
@@ -121,7 +121,7 @@ impl Visitors {
     /// Admits and counts a new connection of `client`; a refused connection is not counted.
     ///
     /// # Errors
-    /// When it is one too many.
+    /// If a limit is reached.
     pub(crate) fn enter(&self, client: IpAddr, now: Instant) -> Result<Visit, Refused> {
         let limits = self.limits.per_ip.load();
         if !apply(&limits, client) {
@@ -148,7 +148,7 @@ impl Visitors {
             });
             visitor
         });
-        // Only here, under the shard's lock, it grows.
+        // It grows only here, under the shard's lock.
         visitor.connections.fetch_add(1, Ordering::Relaxed);
         visitor.connection_rate.tick(now_ms);
         Ok(Visit {
@@ -156,7 +156,7 @@ impl Visitors {
         })
     }
 
-    /// The figures of every client that is there.
+    /// The figures of every client in the table.
     pub(crate) fn entries(&self, now: Instant) -> Vec<VisitorFigures> {
         let now_ms = self.limits.ms(now);
         let mut entries = Vec::new();
@@ -289,14 +289,14 @@ impl Visitor {
     }
 }
 
-/// Whether there is any limit for `client`.
+/// Whether any limit applies to `client`.
 fn apply(limits: &PerIp, client: IpAddr) -> bool {
     let client = client.to_canonical();
     (limits.connections, limits.connection_rate, limits.message_rate) != (0, 0, 0)
         && !limits.exempt.iter().any(|network| network.contains(client))
 }
 
-/// What a client is counted as: its address, or of IPv6 the /64 that one customer gets.
+/// The unit that is counted for a client: its address; for IPv6 the /64 that one customer gets.
 fn network(client: IpAddr) -> Ipv6Addr {
     match client.to_canonical() {
         IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64),
@@ -305,7 +305,7 @@ fn network(client: IpAddr) -> Ipv6Addr {
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    // No code in here leaves the data half changed when it panics.
+    // No code in here leaves the data half changed if it panics.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

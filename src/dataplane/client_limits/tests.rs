@@ -46,7 +46,7 @@ fn connections_at_once_are_limited_and_leave_with_their_visit() {
 fn new_connections_a_second_are_limited_and_refused_ones_do_not_count() {
     let visitors = Visitors::new(limits(0, 10, 0));
     let birth = visitors.limits.birth;
-    // One a millisecond, for ten seconds: slowed down, not kept out.
+    // One per millisecond, for ten seconds: slowed down, not refused.
     let entered: Vec<u64> = (0..10_000)
         .filter(|&ms| visitors.enter(four(1), birth + Duration::from_millis(ms)).is_ok())
         .collect();
@@ -131,7 +131,7 @@ fn clients_that_come_and_go_leave_nothing() {
     let visitors = Visitors::new(limits(10, 10, 10));
     let mut now = visitors.limits.birth;
     for client in 0..60_000 {
-        // 1,000 a second.
+        // 1,000 per second.
         now += Duration::from_millis(1);
         drop(visitors.enter(four(client), now).unwrap());
         assert!(

@@ -1,16 +1,17 @@
-//! Bytes between two ends, both ways, as a machine that owns neither sockets nor buffers.
+//! Relays bytes between two ends in both directions, as a state machine without sockets and
+//! buffers.
 //!
-//! Each direction goes its own way, so that one may end while the other goes on (half-close):
+//! Each direction is independent, so that one may end while the other continues (half-close):
 //!
 //! ```text
-//!   Open ── source ended ──▶ Ending ── all sent, target told ──▶ Closed
-//!     └──────────────── target takes nothing more ────────────────▲
+//!   Open ── source ended ──▶ Ending ── all sent, end written ──▶ Closed
+//!     └──────────────── target takes no more data ────────────────▲
 //! ```
 //!
 //! Bytes that the target does not take at once are stuck: they are kept, and the relay reads no
 //! more before they are sent. A connection never needs more memory than this. Readiness comes from
 //! outside (edges), and holds until a call returns `WouldBlock`; so an end that is not writable
-//! yet, because it is still connecting, is not touched, and its bytes are stuck.
+//! yet, because it is still connecting, is not used, and its bytes are stuck.
 
 use std::io;
 
@@ -22,14 +23,12 @@ pub trait End {
     /// Reads; 0 is the end of its input.
     ///
     /// # Errors
-    ///
     /// `WouldBlock` when no bytes are available, anything else when the connection is broken.
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize>;
 
     /// Writes as much as is taken at once.
     ///
     /// # Errors
-    ///
     /// `WouldBlock` when no bytes are taken, anything else when the connection is broken.
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -47,7 +46,7 @@ pub trait Gate {
     fn admit(&mut self, bytes: &[u8]) -> usize;
 }
 
-/// Lets everything pass.
+/// Admits all bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenGate;
 
@@ -57,21 +56,21 @@ impl Gate for OpenGate {
     }
 }
 
-/// An end, by its place.
+/// The side of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The side that connected to us.
+    /// The side that connected to this process.
     Client,
-    /// The side that we connected to.
+    /// The side that this process connected to.
     Server,
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// No bytes can move before an end is ready again.
     Waits,
-    /// There is more to do; others come first.
+    /// There is more to do, after other sessions had their turn.
     More,
     /// The gate holds bytes back.
     Held,
@@ -81,24 +80,24 @@ pub enum Step {
     Broken(Side, io::ErrorKind),
 }
 
-/// What is known of an end.
+/// The known state of an end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Readiness {
-    /// A read may bring something.
+    /// A read may return bytes.
     pub readable: bool,
-    /// A write may be taken.
+    /// A write may be accepted.
     pub writable: bool,
-    /// What is to come from it.
+    /// The expected input.
     pub outlook: Outlook,
 }
 
-/// What is to come from an end.
+/// The expected input of an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outlook {
-    /// As much as it likes.
+    /// Any amount.
     #[default]
     Open,
-    /// Its input ends behind what is there: reading is to go on until that is met.
+    /// Its input ends after what is available: reading must continue up to the end.
     Ending,
     /// The connection is broken, even if no read reports it.
     Failed,
@@ -107,9 +106,9 @@ pub enum Outlook {
 /// A connection between two ends.
 #[derive(Debug, Default)]
 pub struct Relay {
-    /// Of the client.
+    /// The state of the client's end.
     pub client: Readiness,
-    /// Of the server.
+    /// The state of the server's end.
     pub server: Readiness,
     up: Direction,
     down: Direction,
@@ -119,7 +118,7 @@ pub struct Relay {
 struct Direction {
     flow: Flow,
     stuck: Option<Box<Stuck>>,
-    /// The gate has refused bytes.
+    /// Whether the gate has refused bytes.
     held: bool,
     /// Bytes read so far.
     bytes: u64,
@@ -133,7 +132,7 @@ enum Flow {
     Closed,
 }
 
-/// Bytes that were read and not sent.
+/// Bytes that were read and are not sent yet.
 #[derive(Debug)]
 struct Stuck {
     bytes: Vec<u8>,
@@ -154,7 +153,7 @@ enum Stop {
 }
 
 impl Relay {
-    /// Moves what can be moved, through `buffer`.
+    /// Moves as many bytes as possible, through `buffer`.
     pub fn transfer(
         &mut self,
         client: &mut impl End,
@@ -162,9 +161,9 @@ impl Relay {
         buffer: &mut [u8],
         gate: &mut impl Gate,
     ) -> Step {
-        // When a side is no longer read, a read cannot report its failure. If a client breaks off,
-        // its bytes need not arrive, but its server must be notified although it is not read; the
-        // bytes of a broken server may still be wanted by its client.
+        // When a side is no longer read, a read cannot report its failure. If a client breaks the
+        // connection, its bytes need not arrive, but its server must be notified although it is not
+        // read; the bytes of a broken server may still be wanted by its client.
         for (readiness, deaf, side) in [
             (
                 &self.client,
@@ -233,7 +232,7 @@ impl Relay {
         self.up.stuck.is_some()
     }
 
-    /// What is known of an end.
+    /// The known state of an end.
     pub fn readiness(&mut self, side: Side) -> &mut Readiness {
         match side {
             Side::Client => &mut self.client,
@@ -259,7 +258,7 @@ impl Relay {
         self.down.flow != Flow::Open && self.up.flow == Flow::Open
     }
 
-    /// Whether no byte has moved in either direction, and the client has not been sent an end, so
+    /// Whether no byte has moved in either direction, and the end was not sent to the client, so
     /// that another server may take the client.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
@@ -275,8 +274,8 @@ impl Relay {
 // Private
 
 impl Direction {
-    /// Moves what can be moved; `last` when the other direction is closed, so that closing both
-    /// sockets signals the end to the target.
+    /// Moves as many bytes as possible; `last` if the other direction is closed, so that closing
+    /// both sockets signals the end to the target.
     fn pump<F: End, T: End>(
         &mut self,
         (source, from): (&mut Readiness, &mut F),
@@ -332,7 +331,7 @@ impl Direction {
         }
     }
 
-    /// Sends `bytes`; what does not go is stuck.
+    /// Sends `bytes`; the rest is stuck.
     fn forward<T: End>(
         &mut self,
         bytes: &[u8],
@@ -341,7 +340,7 @@ impl Direction {
         gate: &mut impl Gate,
     ) -> Result<(), Stop> {
         let admitted = gate.admit(bytes).min(bytes.len());
-        // What was not sent before the target refused is kept: another one may take it.
+        // What was not sent before the target refused is kept: another target may take it.
         let sent = if target.writable {
             send(target, to, &bytes[..admitted])
         } else {
@@ -407,7 +406,7 @@ impl Direction {
     }
 }
 
-/// Sends at once what is taken at once.
+/// Sends as much as the target takes at once.
 fn send(target: &mut Readiness, to: &mut impl End, bytes: &[u8]) -> Result<usize, Stop> {
     let mut sent = 0;
     while sent < bytes.len() {

@@ -89,7 +89,7 @@ fn ready(relay: &mut Relay) {
     }
 }
 
-/// Steps until no bytes move although both ends are made ready again and again.
+/// Steps until no bytes move although both ends are made ready repeatedly.
 fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl Gate) -> Step {
     let mut buffer = [0; 7];
     for _ in 0..10_000 {
@@ -215,7 +215,7 @@ fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
         Step::Held
     );
     assert_eq!(client.input.len(), 2);
-    // Answers go their way all the while.
+    // Answers pass all the while.
     server.input = [bytes("pong")].into();
     ready(&mut relay);
     assert_eq!(
@@ -267,8 +267,8 @@ fn all(input: &VecDeque<Input>) -> Vec<u8> {
 }
 
 proptest! {
-    /// Whatever the pieces, all bytes that come in on one side go out on the other, in order, then
-    /// the end.
+    /// For any pieces, all bytes that come in on one side go out on the other, in order, followed
+    /// by the end.
     #[test]
     fn nothing_is_lost_doubled_or_reordered(
         from_client in input(),

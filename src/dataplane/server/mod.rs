@@ -1,4 +1,4 @@
-//! One server of a backend: where it is, how it is, how much it has.
+//! One server of a backend: its address, its state, its load.
 
 mod state;
 
@@ -19,9 +19,9 @@ use crate::probe::Rules;
 
 pub(crate) use state::{Event, State};
 
-/// How long an unexpected disconnect makes a server doubtful, in ms.
+/// How long an unexpected disconnect puts a server in doubt, in ms.
 const DOUBT: u64 = 20;
-/// Weights are counted in such parts, so that slow starts are smooth.
+/// The number of parts of a weight unit, so that slow starts are smooth.
 const PARTS: u32 = 256;
 
 /// A server. Choosing a server reads atomics; changing one goes through its state.
@@ -39,32 +39,32 @@ pub(crate) struct Server {
     state: Mutex<State>,
     /// Whether `state` allows new clients.
     serves: AtomicBool,
-    /// When its slow start began, in ms of the clock; 0 is long ago.
+    /// When its slow start began, in ms of the clock; 0 means long ago.
     started: AtomicU64,
     /// How long a slow start takes, in ms.
     slowstart: AtomicU64,
     /// Clients that were assigned and have not left: `maxconn` limits this number.
     taken: AtomicU32,
-    /// Connections that have failed in a row.
+    /// Connection failures in a row.
     failures: AtomicU16,
-    /// When it last broke a connection off, in ms of the clock; 0 is never.
+    /// When it last broke a connection, in ms of the clock; 0 means never.
     broke: AtomicU64,
 }
 
 /// The result of the last check.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastCheck {
-    /// Whether there are any to come.
+    /// Whether the checks are disabled.
     pub(crate) off: bool,
     pub(crate) status: &'static str,
     pub(crate) code: Option<u16>,
     pub(crate) duration: Option<u64>,
     pub(crate) said: String,
-    /// Bad ones while it was up.
+    /// Failed checks while it was up.
     pub(crate) failed: u64,
 }
 
-/// A change of state, to be logged and acted upon.
+/// A change of state, which is logged and has consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) was: State,
@@ -94,8 +94,8 @@ impl Server {
         }
     }
 
-    /// Applies a new configuration. Values set by hand stay, unless the configuration changes
-    /// exactly them.
+    /// Applies a new configuration. Values that were set by commands stay, unless the configuration
+    /// changes exactly these values.
     pub(crate) fn reconfigure(&self, config: &DataplaneServer) {
         let old = self.config.swap(std::sync::Arc::new(config.clone()));
         if old.address != config.address {
@@ -109,7 +109,7 @@ impl Server {
         }
     }
 
-    /// As it is configured.
+    /// The configured values.
     pub(crate) fn config(&self) -> std::sync::Arc<DataplaneServer> {
         self.config.load_full()
     }
@@ -134,12 +134,12 @@ impl Server {
         self.slowstart.store(ms, Relaxed);
     }
 
-    /// Its state now.
+    /// Its current state.
     pub(crate) fn state(&self) -> State {
         *lock(&self.state)
     }
 
-    /// Lets `event` happen; returns the change, if it is one.
+    /// Applies `event`; returns the change, if there is one.
     pub(crate) fn happens(&self, event: Event, clock: &Clock) -> Option<Change> {
         let mut state = lock(&self.state);
         let was = *state;
@@ -155,12 +155,12 @@ impl Server {
         (was.word() != is.word()).then_some(Change { was, is })
     }
 
-    /// Whether it is given new clients.
+    /// Whether it gets new clients.
     pub(crate) fn serves(&self) -> bool {
         self.serves.load(SeqCst) && self.weight.load(Relaxed) > 0
     }
 
-    /// As algorithms see it at `now`.
+    /// The candidate for algorithms at `now`.
     pub(crate) fn candidate(&self, now: u64) -> Candidate {
         Candidate {
             weight: if self.serves() { self.parts(now) } else { 0 },
@@ -169,23 +169,23 @@ impl Server {
         }
     }
 
-    /// Whether it has room for one more.
+    /// Whether it has room for one more client.
     pub(crate) fn has_room(&self) -> bool {
         let maxconn = self.maxconn.load(SeqCst);
         maxconn == 0 || self.taken.load(SeqCst) < maxconn
     }
 
-    /// Takes one more. Only under its backend's lock, after [`Server::has_room`].
+    /// Takes one more client. Only under its backend's lock, after [`Server::has_room`].
     pub(crate) fn take(&self) {
         self.taken.fetch_add(1, SeqCst);
     }
 
-    /// One less.
+    /// Removes one client.
     pub(crate) fn give_back(&self) {
         self.taken.fetch_sub(1, SeqCst);
     }
 
-    /// A connection to it was made.
+    /// Records a successful connection to it.
     pub(crate) fn connected(&self) {
         // Read first: a store would take the cache line from the other workers with every
         // connection.
@@ -194,7 +194,7 @@ impl Server {
         }
     }
 
-    /// Records that the server broke a connection off unexpectedly at `now`.
+    /// Records that the server broke a connection unexpectedly at `now`.
     pub(crate) fn broke_off(&self, now: u64) {
         self.broke.store(now.max(1), Relaxed);
     }
@@ -206,18 +206,18 @@ impl Server {
         broke != 0 && now.saturating_sub(broke) <= DOUBT
     }
 
-    /// The next connection that fails makes `limit` in a row.
+    /// Makes the next failed connection the one that reaches `limit`.
     pub(crate) fn on_probation(&self, limit: u16) {
         self.failures.store(limit.saturating_sub(1), Relaxed);
     }
 
-    /// A connection to it has failed; whether that makes `limit` in a row, and it serves.
+    /// Counts a failed connection; whether that makes `limit` in a row, and the server is up.
     pub(crate) fn failed(&self, limit: u16) -> bool {
         let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
         limit > 0 && failures >= limit && self.serves.load(SeqCst)
     }
 
-    /// Resets the maxima; also the sums when `all`.
+    /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
         self.tally.clear(all);
         if all {
@@ -227,7 +227,7 @@ impl Server {
         }
     }
 
-    /// As figures.
+    /// The figures for the runtime API.
     pub(crate) fn figures(&self, check: Option<DataplaneCheck>, clock: &Clock) -> ServerFigures {
         let (now, state, last) = (clock.now(), self.state(), lock(&self.check).clone());
         let instant = Instant::now();
@@ -267,7 +267,7 @@ impl Server {
 
     // Private
 
-    /// Its weight in parts, less while it starts slowly.
+    /// Its weight in parts, reduced during a slow start.
     fn parts(&self, now: u64) -> u32 {
         let full = u32::from(self.weight.load(Relaxed)) * PARTS;
         let (began, takes) = (self.started.load(Relaxed), self.slowstart.load(Relaxed));
@@ -281,7 +281,7 @@ impl Server {
     }
 }
 
-/// What changes an opinion.
+/// The limits for checks to change the health.
 pub(crate) const fn rules(check: DataplaneCheck) -> Rules {
     Rules {
         rise: check.rise,

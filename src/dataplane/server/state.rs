@@ -7,50 +7,50 @@ use crate::haproxy_api::server::{AdminState, Health};
 use crate::haproxy_api::{ServerHealth, ServerState};
 use crate::probe::{Rules, Standing};
 
-/// What happens to a server.
+/// An event of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A check has ended.
+    /// A check has completed.
     Checked {
-        /// Whether it was answered well.
+        /// Whether it succeeded.
         good: bool,
         /// When the check was sent.
         asked: Instant,
-        /// What changes an opinion.
+        /// The limits for checks to change the health.
         rules: Rules,
     },
     /// The supervisor or an operator set the health explicitly.
     Told(ServerHealth),
     /// Too many connections in a row have failed.
     Ejected,
-    /// An ejected server is given another chance.
+    /// An ejected server gets clients again.
     Tried,
     /// An administrator set the administrative state.
     Wanted(ServerState),
 }
 
-/// Up until the next bad check, whatever the rules.
+/// Up until the next failed check, whatever the rules.
 const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 
 /// Two independent axes: health, and the administrative state.
 ///
 /// ```text
 ///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
-///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last word counts)
+///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last command counts)
 /// ```
 ///
 /// In maintenance, check results are ignored; a server that leaves maintenance is up, and the next
-/// bad check takes it down. A check that was sent before the health was set explicitly is ignored:
-/// a hung node that is resumed answers it at once.
+/// failed check takes it down. A check that was sent before the health was set explicitly is
+/// ignored: a hung node that is resumed answers it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     standing: Standing,
     wanted: ServerState,
-    /// It is down because it was ejected, since then.
+    /// When it was ejected, if it is down because of that.
     ejected: Option<Instant>,
     /// When the health was last set explicitly.
     told: Option<Instant>,
-    /// When it came to serve or ceased to.
+    /// When it last began or ceased to get clients.
     changed: Instant,
     down_since: Option<Instant>,
     down_before: Duration,
@@ -58,7 +58,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Of a server that begins: up, on its last chance.
+    /// The state of a new server: up, until the first failed check.
     pub(crate) const fn new(wanted: ServerState, now: Instant) -> State {
         State {
             standing: LAST_CHANCE,
@@ -121,12 +121,12 @@ impl State {
         next
     }
 
-    /// Whether it is given new clients.
+    /// Whether it gets new clients.
     pub(crate) fn serves(&self) -> bool {
         self.standing.is_up() && self.wanted == ServerState::Ready
     }
 
-    /// Whether what it has may stay.
+    /// Whether its sessions may continue.
     pub(crate) fn holds(&self) -> bool {
         !self.is_down()
     }
@@ -153,7 +153,7 @@ impl State {
         )
     }
 
-    /// How far the checks are, as HAProxy counts: below `rise` is down.
+    /// The progress of the checks, as HAProxy counts: below `rise` is down.
     pub(crate) fn health_count(&self, rules: Rules) -> u32 {
         let (rise, fall) = (u32::from(rules.rise), u32::from(rules.fall));
         match self.standing {
@@ -162,7 +162,7 @@ impl State {
         }
     }
 
-    /// What is wanted of it.
+    /// Its administrative state.
     pub(crate) fn admin(&self) -> AdminState {
         AdminState {
             maint: self.wanted == ServerState::Maint,
@@ -185,7 +185,7 @@ impl State {
         now.saturating_duration_since(self.changed)
     }
 
-    /// Time that it was down.
+    /// How long it was down.
     pub(crate) fn downtime(&self, now: Instant) -> Duration {
         let now_down = self
             .down_since
@@ -193,12 +193,12 @@ impl State {
         self.down_before + now_down
     }
 
-    /// Times that it went down.
+    /// How often it went down.
     pub(crate) const fn times_down(&self) -> u64 {
         self.times_down
     }
 
-    /// Forgets how often it went down.
+    /// Resets the count of how often it went down.
     pub(crate) fn forget_times_down(&mut self) {
         self.times_down = 0;
     }
@@ -216,7 +216,7 @@ mod tests {
 
     const RULES: Rules = Rules { rise: 2, fall: 2 };
 
-    /// Asked after all else that happens in a test.
+    /// A check that was sent after all other events of a test.
     fn checked(good: bool) -> Event {
         Event::Checked {
             good,

@@ -1,4 +1,4 @@
-//! The server that each client had: bounded, with expiry, shared by all threads.
+//! The server of each client: limited in size, with expiry, shared by all threads.
 //!
 //! ```text
 //! client --hash--> shard, one of up to 64, each behind a lock of its own
@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use super::address;
 use shard::{Shard, Tick};
 
-/// The most shards; many times the threads, so that they seldom meet.
+/// The most shards: many times the number of threads, so that they rarely contend.
 const MAX_SHARDS: u64 = 64;
 
-/// What a shard has room for at least, in tables of more than one.
+/// The least size of a shard, in tables with more than one.
 const MIN_SHARD: u64 = 512;
 
 /// The clients of one backend and their servers' ids.
@@ -33,15 +33,14 @@ pub(crate) struct StickyTable {
     shards: Box<[Mutex<Shard>]>,
     size: u64,
     expire: Duration,
-    /// Ticks are counted from here.
+    /// The time at which ticks begin.
     birth: Instant,
     /// A secret, so that clients cannot choose addresses that share a shard.
     seed: u64,
 }
 
 impl StickyTable {
-    /// An empty table that remembers up to `size` clients, each for `expire` after it was last
-    /// seen.
+    /// An empty table that remembers up to `size` clients, each for `expire` after its last use.
     pub(crate) fn new(size: u64, expire: Duration) -> StickyTable {
         let count = (size / MIN_SHARD).clamp(1, MAX_SHARDS);
         let shards = (0..count).map(|nth| {
@@ -83,7 +82,7 @@ impl StickyTable {
         Some(chosen)
     }
 
-    /// The server remembered for `client`, and for how much longer.
+    /// The server remembered for `client`, and the remaining time.
     #[cfg(test)]
     pub(crate) fn remembered(&self, client: IpAddr, now: Instant) -> Option<(u32, Duration)> {
         let (client, hash) = self.key(client);
@@ -111,8 +110,8 @@ impl StickyTable {
         }
     }
 
-    /// Every client with its server and for how much longer it is remembered; within a shard the
-    /// longest unused first.
+    /// Every client with its server and the remaining time; within a shard the longest unused
+    /// first.
     pub(crate) fn entries(&self, now: Instant) -> Vec<(IpAddr, u32, Duration)> {
         let mut entries = Vec::new();
         for shard in self.every_shard() {
@@ -162,7 +161,7 @@ impl StickyTable {
         self.every_shard().map(|shard| shard.len()).sum()
     }
 
-    /// How many it has room for.
+    /// The most clients in the table.
     pub(crate) const fn size(&self) -> u64 {
         self.size
     }

@@ -1,4 +1,4 @@
-//! One shard of a sticky table: places in a chain by when they were used, and an index to them.
+//! One shard of a sticky table: places in a chain ordered by their last use, and an index to them.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 /// No place.
 const NONE: u32 = u32::MAX;
 
-/// Points of time a tenth of a second apart, from the table's birth on; enough of them for 13
-/// years.
+/// Points in time at a distance of a tenth of a second, from the creation of the table on; enough
+/// for 13 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u32);
 
@@ -32,16 +32,16 @@ impl Tick {
     }
 }
 
-/// Up to `room` clients.
+/// A table of up to `room` clients.
 #[derive(Debug)]
 pub(super) struct Shard {
     index: HashTable<u32>,
     places: Vec<Place>,
     /// The first free place; the others follow by `next`.
     free: u32,
-    /// The longest unused.
+    /// The place that is unused for the longest time.
     oldest: u32,
-    /// The last used.
+    /// The place that was used last.
     newest: u32,
     room: usize,
     changes: u64,
@@ -147,7 +147,7 @@ impl Shard {
         self.free = place;
     }
 
-    /// Forgets the clients of the servers that go; how many.
+    /// Removes the clients of the servers that `goes` selects; returns their number.
     pub(super) fn remove_where(
         &mut self,
         goes: impl Fn(u32) -> bool,
@@ -179,7 +179,7 @@ impl Shard {
         }
     }
 
-    /// Shows every client with its server and its time, the longest unused first.
+    /// Calls `show` for every client with its server and its time, the longest unused first.
     pub(super) fn each(&self, mut show: impl FnMut(Ipv6Addr, u32, Tick)) {
         let mut place = self.oldest;
         while place != NONE {
@@ -224,7 +224,7 @@ impl Shard {
         u32::try_from(self.places.len() - 1).unwrap_or(NONE)
     }
 
-    /// Appends `place` as the last used.
+    /// Appends `place` to the end of the chain, as the last used.
     fn chain(&mut self, place: u32) {
         let previous = self.newest;
         self.newest = place;

@@ -15,11 +15,11 @@ use crate::dataplane::relay::{Relay, Side};
 
 /// Clients accepted before other events get their turn.
 const MAX_ACCEPTS_PER_TURN: usize = 64;
-/// Time until a listener without room is looked at again, in ms.
+/// Time until a listener without room is tried again, in ms.
 const RETRY_AFTER_MS: u64 = 20;
 
 impl Worker {
-    /// Clients are waiting at a listener.
+    /// Handles an event of a listener: clients are waiting.
     pub(super) fn accept(&mut self, index: u32) {
         if let Some(Some(listener)) = self.listeners.get_mut(index as usize) {
             listener.ready = true;
@@ -27,7 +27,7 @@ impl Worker {
         }
     }
 
-    /// Looks again at listeners that had no room, or too many clients at once.
+    /// Tries listeners again that had no room, or too many clients at once.
     pub(super) fn accept_again(&mut self) {
         if self.accept_at.is_none_or(|at| self.now < at) {
             return;
@@ -77,7 +77,7 @@ impl Worker {
         self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
     }
 
-    /// Takes an accepted client. A refused one is closed, and its slot is free again.
+    /// Handles an accepted client. A refused one is closed, and its slot is free again.
     fn welcome(&mut self, admission: Admission, stream: TcpStream, from: std::net::SocketAddr) {
         let frontend = admission.frontend();
         let ip = from.ip().to_canonical();

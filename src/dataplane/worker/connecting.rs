@@ -1,4 +1,4 @@
-//! From a client to a server: assigned, connected, and if that fails, assigned again.
+//! From a client to a server: assigns one, connects, and on failure assigns another.
 
 use std::io;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::dataplane::counters::count;
 use crate::dataplane::relay::{Outlook, Side, Step};
 use crate::platform;
 
-/// Connects for one client at most, HAProxy's `retries 3`.
+/// The most connection attempts for one client; HAProxy's `retries 3`.
 const MAX_CONNECTS: u8 = 4;
-/// Time until servers are tried again that have all failed, in ms. HAProxy waits a second; a node
-/// that is restarted is back sooner.
+/// Time until a client is retried after all servers have failed, in ms. HAProxy waits a second; a
+/// restarted node is back sooner.
 const RETRY_AFTER_MS: u64 = 300;
 
-/// How long a server that may be dying has to live on, in ms.
+/// How long a possibly dying server must stay connected, in ms.
 const PROOF_MS: u64 = 20;
 /// Age at which a session counts as long-lived, in ms.
 const SETTLED_AGE_MS: u64 = 10_000;
@@ -53,7 +53,7 @@ impl Worker {
         }
     }
 
-    /// Begins to connect.
+    /// Begins a connection attempt.
     pub(super) fn connect(&mut self, mut session: Box<Session>, lease: Lease) {
         session.attempts += 1;
         // If the client has already sent bytes, this saves a round trip.
@@ -99,7 +99,7 @@ impl Worker {
         }
     }
 
-    /// The connection attempt has completed; `closed` when the server may have refused.
+    /// Handles the result of the connection attempt; `closed` if the server may have refused.
     pub(super) fn answered(&mut self, session: Box<Session>, closed: bool) {
         let Phase::Connecting { server, lease, .. } = &session.phase else {
             return self.places.put(session);
@@ -118,7 +118,7 @@ impl Worker {
         }
     }
 
-    /// The server of a session, or the one it was to get, has failed.
+    /// Handles a failure of the session's server, or of the one that it was to get.
     pub(super) fn failed(&mut self, mut session: Box<Session>, error: &io::Error) {
         if let Phase::Connecting { lease, .. } | Phase::Relaying { lease, .. } =
             std::mem::replace(&mut session.phase, Phase::New)
@@ -153,7 +153,7 @@ impl Worker {
         }
     }
 
-    /// Waits until the server has answered, or has taken too long.
+    /// Waits until the server has answered, or the time is over.
     fn wait_for_answer(&mut self, mut session: Box<Session>) {
         if let Err(error) = self.watch_server(&mut session, SAYS_OR_TAKES) {
             return self.failed(session, &error);
@@ -184,7 +184,7 @@ impl Worker {
         self.places.put(session);
     }
 
-    /// The server has accepted.
+    /// Handles that the server has accepted.
     pub(super) fn connected(&mut self, mut session: Box<Session>) {
         if let Phase::Connecting { server, lease, since } = std::mem::replace(&mut session.phase, Phase::New)
         {

@@ -40,9 +40,9 @@ impl Worker {
                 _ => {}
             }
             match why {
-                // What one side did to us, the other one is done to.
+                // Each side gets what the other side did.
                 Why::Server => reset(&session.client),
-                // It was done to us, or the server may be stopped and never take its leave.
+                // The client aborted, or the server may be stopped and never close its connection.
                 Why::Client | Why::Ordered | Why::TooLong => reset(server),
                 Why::Finished | Why::NoServer => {}
             }
@@ -61,6 +61,6 @@ impl Worker {
 
 /// Makes closing the socket send a reset, so that the other side sees a broken connection.
 fn reset(stream: &TcpStream) {
-    // An error is a connection that is broken already.
+    // An error means that the connection is broken already.
     let _set = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -1,4 +1,4 @@
-//! The limit of messages per second, as a gate in the way of a client's bytes.
+//! The limit of messages per second, as a gate for a client's bytes.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use crate::dataplane::client_limits::Visit;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::Gate;
 
-/// Lets as many lines pass as their client may send now.
+/// Admits as many lines as the client may send now.
 pub(super) struct LineGate<'a> {
     visit: &'a Visit,
     lines: &'a mut Lines,
@@ -24,7 +24,7 @@ impl LineGate<'_> {
         }
     }
 
-    /// When to ask again, if something was held back.
+    /// When to ask again, if bytes were held back.
     pub(super) const fn again_at(&self) -> Option<Instant> {
         self.again_at
     }

@@ -15,17 +15,17 @@ use crate::platform;
 const KEEPALIVE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A listener.
+/// A listening socket of the worker.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) frontend: Arc<Frontend>,
     pub(super) address: SocketAddr,
     pub(super) socket: TcpListener,
-    /// Clients may be waiting.
+    /// Whether clients may be waiting.
     pub(super) ready: bool,
 }
 
-/// What accepting brought.
+/// The result of accept.
 #[derive(Debug)]
 pub(super) enum Accepted {
     /// A client.
@@ -39,7 +39,8 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    /// Listens. What is set here, accepted connections inherit: no call for each.
+    /// Listens. Accepted connections inherit the options that are set here, which saves a call for
+    /// each.
     pub(super) fn bind(frontend: Arc<Frontend>, address: SocketAddr) -> io::Result<Listener> {
         let socket = platform::listen::listener(address)?;
         let options = SockRef::from(&socket);

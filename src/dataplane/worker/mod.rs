@@ -32,12 +32,12 @@ use session::{Phase, Session, Why};
 use session_slab::Places;
 pub(super) use token::About;
 
-/// Room for what one read brings. Large, for the sake of bulk: there is one per worker, not per
+/// Buffer for one read. It is large for the sake of throughput: there is one per worker, not per
 /// connection.
 const BUFFER: usize = 256 * 1024;
-/// Events taken at once.
+/// The most events of one poll.
 const EVENTS: usize = 512;
-/// Time between two log lines about the same trouble.
+/// Time between two log lines about the same problem.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A worker.
@@ -48,10 +48,10 @@ pub(super) struct Worker {
     poll: Poll,
     layout: Arc<Layout>,
     listeners: Vec<Option<Listener>>,
-    /// When to retry listeners that had no room.
+    /// When to try listeners again that had no room.
     accept_at: Option<u64>,
     places: Places,
-    /// Sessions that its descriptor table has room for.
+    /// How many sessions its descriptor table has room for.
     room: usize,
     timers: Wheel,
     /// Sessions that have more to do and let others run first.
@@ -89,7 +89,7 @@ impl Worker {
         }
     }
 
-    /// Works until it is ordered to end.
+    /// Runs until the order to end.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut expired = Vec::new();
@@ -147,7 +147,7 @@ impl Worker {
         }
     }
 
-    /// Something happened at one end of a session.
+    /// Handles an event at one end of a session.
     fn heard(&mut self, mut session: Box<Session>, side: Side, event: &Event) {
         let readiness = session.relay.readiness(side);
         readiness.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
@@ -172,7 +172,7 @@ impl Worker {
         }
     }
 
-    /// A session's time is up, for what it is at.
+    /// Handles the expired timer of a session's phase.
     fn overdue(&mut self, index: u32) {
         let Some(mut session) = self.places.take(index) else {
             return;
@@ -190,7 +190,7 @@ impl Worker {
                 self.timers.arm(index, deadline);
                 self.go_on(session);
             }
-            // It has proved that it lives.
+            // It has proved to be alive.
             Phase::Connecting { .. } if session.relay.server.writable => self.connected(session),
             Phase::Connecting { .. } => self.failed(session, &io::ErrorKind::TimedOut.into()),
             Phase::Pausing => {

@@ -1,4 +1,4 @@
-//! Bytes from here to there.
+//! Moves the bytes of sessions.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::dataplane::relay::{Outlook, Side, Step};
 const CALM_MS: u64 = 10;
 
 impl Worker {
-    /// Moves what can be moved for a session that has both ends.
+    /// Moves the available bytes of a session with both ends.
     pub(super) fn go_on(&mut self, mut session: Box<Session>) {
         let was_left = session.relay.is_left_by_server();
         let was_calm = session.moved + CALM_MS <= self.now;
@@ -44,8 +44,8 @@ impl Worker {
                 self.places.put(session);
             }
             Step::Done => self.end(session, Why::Finished),
-            // The server accepted and broke off before any byte moved: another one may take the
-            // client.
+            // The server accepted and closed the connection before any byte moved: another one may
+            // take the client.
             Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
                 self.failed(session, &kind.into());
             }
@@ -54,7 +54,7 @@ impl Worker {
         }
     }
 
-    /// Moves what can be moved, and counts it.
+    /// Moves the available bytes, and counts them.
     pub(super) fn relay(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
         let outcome = session.pass_on(&mut self.buffer, self.plane.clock.instant(self.now));
         let moved = (session.relay.bytes_up(), session.relay.bytes_down());

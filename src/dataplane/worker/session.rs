@@ -43,21 +43,21 @@ pub(super) struct Session {
     pub(super) lines: Lines,
     /// When it was accepted.
     pub(super) began: u64,
-    /// When anything moved last.
+    /// The time of the last byte in either direction.
     pub(super) moved: u64,
     /// Bytes already added to the counters, up and down.
     pub(super) counted: (u64, u64),
-    /// Servers to which a connect has failed.
+    /// Servers whose connection attempts have failed.
     pub(super) tried: Vec<u32>,
-    /// Connects so far.
+    /// Connection attempts so far.
     pub(super) attempts: u8,
-    /// Whether it is in line for another step.
+    /// Whether it is in the list of sessions with more to do.
     pub(super) in_line: bool,
-    /// What was done once for all.
+    /// Steps that are done only once.
     pub(super) done: Done,
 }
 
-/// What is done once for all, when it is needed.
+/// Steps that are done only once, when needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Done {
     /// Events of the client include writability.
@@ -68,10 +68,10 @@ pub(super) struct Done {
     pub(super) prompt: bool,
 }
 
-/// What a session is at.
+/// The phase of a session.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// It has neither server nor place in a queue: only in between.
+    /// It has neither a server nor a place in a queue: a short intermediate state.
     New,
     /// It waits for a server below its maxconn.
     Waiting,
@@ -81,26 +81,26 @@ pub(super) enum Phase {
         lease: Lease,
         since: u64,
     },
-    /// It waits before servers are tried again that have failed.
+    /// It waits before it tries failed servers again.
     Pausing,
-    /// Bytes go both ways.
+    /// Bytes move in both directions.
     Relaying { server: TcpStream, lease: Lease },
 }
 
-/// Why a session ends.
+/// The reason of a session's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// Both sides have sent their end.
     Finished,
-    /// The client broke it.
+    /// The client broke the connection.
     Client,
-    /// The server broke it.
+    /// The server broke the connection.
     Server,
-    /// No server was to be had.
+    /// No server was available.
     NoServer,
     /// No byte moved for too long, or the wait in the queue was too long.
     TooLong,
-    /// It was ordered.
+    /// A command ended it.
     Ordered,
 }
 
@@ -156,12 +156,12 @@ impl Session {
         }
     }
 
-    /// The frontend by which it came.
+    /// The frontend that accepted it.
     pub(super) fn frontend(&self) -> &Frontend {
         self.admission.frontend()
     }
 
-    /// The server it is at, or on its way to.
+    /// Its server, connected or being connected.
     pub(super) fn lease(&self) -> Option<&Lease> {
         self.phase.lease()
     }
@@ -171,7 +171,7 @@ impl Session {
         (u64::from(worker) << 48) | self.serial
     }
 
-    /// As figures.
+    /// The figures for the runtime API.
     pub(super) fn figures(&self, worker: u16, now: u64) -> SessionFigures {
         let since = |at: u64| std::time::Duration::from_millis(now.saturating_sub(at));
         SessionFigures {

@@ -1,5 +1,5 @@
-//! The places of a worker's sessions. A place is used again, but never while events of its last
-//! holder may still be read.
+//! The places of a worker's sessions. A place is reused, but never while events of its former
+//! session may still be read.
 
 use super::session::Session;
 
@@ -8,7 +8,7 @@ use super::session::Session;
 pub(super) struct Places {
     held: Vec<Option<Box<Session>>>,
     vacant: Vec<u32>,
-    /// Vacated since the events that are being read were collected.
+    /// Vacated since the current batch of events was collected.
     vacated: Vec<u32>,
     count: usize,
 }
@@ -23,7 +23,7 @@ impl Places {
         })
     }
 
-    /// Takes a session out to work on it; it is put back or its place vacated.
+    /// Takes a session out to work on it; then it is put back or its place is vacated.
     pub(super) fn take(&mut self, index: u32) -> Option<Box<Session>> {
         self.held.get_mut(index as usize)?.take()
     }
@@ -36,23 +36,23 @@ impl Places {
         }
     }
 
-    /// A session that was taken out does not come back.
+    /// Frees the place of a session that was taken out.
     pub(super) fn vacate(&mut self, index: u32) {
         self.count -= 1;
         self.vacated.push(index);
     }
 
-    /// All events that were collected have been read.
+    /// Records that all collected events have been handled.
     pub(super) fn all_read(&mut self) {
         self.vacant.append(&mut self.vacated);
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     pub(super) const fn count(&self) -> usize {
         self.count
     }
 
-    /// All sessions that are in their places.
+    /// All sessions in their places.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
         self.held.iter().flatten().map(|session| &**session)
     }

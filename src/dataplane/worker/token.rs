@@ -4,7 +4,7 @@ use mio::Token;
 
 use crate::dataplane::relay::Side;
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum About {
     /// An end of the session at a place.

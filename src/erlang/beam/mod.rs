@@ -54,7 +54,6 @@ impl InstallError {
 /// The Erlang that runs them: the one that the profile names, otherwise the first in PATH.
 ///
 /// # Errors
-///
 /// If there is none, or it is too old.
 pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
     let otp = Otp::find(binaries).await?.at_least(OLDEST)?;
@@ -66,7 +65,6 @@ pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
 /// their cookie.
 ///
 /// # Errors
-///
 /// If it cannot be compiled or written. Then nothing is left half-written.
 pub async fn install(otp: &Otp, run_dir: &RunDir) -> Result<(), InstallError> {
     NODE.compile(otp, run_dir).await?;

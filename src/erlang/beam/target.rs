@@ -9,7 +9,6 @@ use crate::profile::Node;
 /// BEAM node.
 ///
 /// # Errors
-///
 /// If there is no cookie, because the cluster does not run.
 pub fn target(node: &Node, run_dir: &RunDir) -> Result<Option<Target>, CookieError> {
     let name = Atom::new(&format!("{}@{HOST}", node.name)).ok();

@@ -53,7 +53,6 @@ impl Connection {
     /// Connects to a node; each side proves that it knows the cookie.
     ///
     /// # Errors
-    ///
     /// If the handshake fails, or is not complete at the deadline.
     pub async fn open(target: &Target, deadline: Instant) -> Result<Connection, Error> {
         let opened = timeout_at(deadline, meet(target))
@@ -83,7 +82,6 @@ impl Connection {
     /// one more second to do that.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline, or the call ended in an exception.
     pub async fn call(&mut self, call: &Call, output: &mut Output, deadline: Instant) -> Result<Term, Error> {
         let mut ongoing = Ongoing::new(self.request(call));
@@ -103,7 +101,6 @@ impl Connection {
     /// applied to the other. No code is loaded onto the node.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline, or the evaluation ended in an exception.
     pub async fn eval(
         &mut self,

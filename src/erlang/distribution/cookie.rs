@@ -38,7 +38,6 @@ impl Cookie {
     /// Reads the cookie in a file, with or without white space around it.
     ///
     /// # Errors
-    ///
     /// If the file cannot be read, or does not contain a cookie.
     pub fn read(path: &Path) -> Result<Cookie, CookieError> {
         let text = std::fs::read(path).map_err(|source| CookieError::Read {

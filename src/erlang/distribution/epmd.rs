@@ -56,7 +56,6 @@ impl EpmdError {
 /// Queries the epmd at `address` for the port of the node `name`, which is given without its host.
 ///
 /// # Errors
-///
 /// If epmd does not answer with a port.
 pub async fn port_of(name: &str, address: SocketAddr, deadline: Instant) -> Result<u16, EpmdError> {
     let answer = timeout_at(deadline, ask(name, address)).await;

@@ -136,10 +136,6 @@ impl Handshake {
     }
 
     /// Handles the node's next message.
-    ///
-    /// # Errors
-    ///
-    /// If the handshake fails.
     pub fn hear(self, message: &[u8]) -> Result<Step, HandshakeError> {
         match self.awaiting {
             Awaiting::Status => self.status(message),

@@ -31,7 +31,6 @@ impl Observer {
     /// Queries the node's vitals.
     ///
     /// # Errors
-    ///
     /// If there is no answer `within` this time.
     pub async fn vitals(&mut self, within: Duration) -> Result<Vitals, Error> {
         let deadline = Instant::now() + within;

@@ -5,12 +5,11 @@ use super::signal::Call;
 use super::syntax::flat;
 use super::term::{Identity, Reference, Term};
 
-/// Parses the exit reason of the process that made the call `id`. It is one of `{Id, return,
-/// Value}`, `{Id, throw, Reason}`, `{Id, exit, Reason}`, `{Id, error, Reason, Stack}`, or something
-/// else if the process was killed.
+/// Parses the exit reason of the process that made the call `id`. It is one of
+/// `{Id, return, Value}`, `{Id, throw, Reason}`, `{Id, exit, Reason}`,
+/// `{Id, error, Reason, Stack}`, or something else if the process was killed.
 ///
 /// # Errors
-///
 /// If the call ended in an exception.
 /// When the call ended in an exception.
 pub(super) fn of_process(reason: Term, id: &Reference, home: &Identity) -> Result<Term, Why> {
@@ -114,8 +113,8 @@ fn raised(class: Class, reason: Term, stack: Option<&Term>, home: &Identity) -> 
     }))
 }
 
-/// A frame of a stack trace: `{Module, Function, Arity or arguments, [{file, "f.erl"}, {line,
-/// 1}]}`.
+/// A frame of a stack trace:
+/// `{Module, Function, Arity or arguments, [{file, "f.erl"}, {line, 1}]}`.
 fn place(frame: &Term) -> Option<String> {
     let [module, function, arity, location] = frame.as_tuple()? else {
         return None;

@@ -51,7 +51,6 @@ impl Ongoing {
     /// Counts an answer that there is no input.
     ///
     /// # Errors
-    ///
     /// If there were too many.
     pub(super) fn has_no_input(&mut self) -> Result<(), Why> {
         self.ends_of_input += 1;

@@ -34,7 +34,6 @@ impl Prints {
     /// Adds a text of `size` bytes to the queue.
     ///
     /// # Errors
-    ///
     /// If too much waits; returns the process to refuse.
     pub(super) fn wait(&mut self, asker: Asker, format: Call, size: usize) -> Result<(), Asker> {
         if !self.waiting.is_empty() && self.size + size > MAX_WAITING {

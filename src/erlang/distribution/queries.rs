@@ -168,7 +168,6 @@ impl Connection {
     /// Queries the vitals.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline.
     pub async fn vitals(&mut self, deadline: Instant) -> Result<Vitals, Error> {
         let answer = self.eval(VITALS, &[], deadline).await?;
@@ -178,7 +177,6 @@ impl Connection {
     /// Queries the largest processes.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline.
     pub async fn processes(&mut self, deadline: Instant) -> Result<Processes, Error> {
         let bound = [("Count", Term::Integer(TOP)), ("Sample", sample())];
@@ -189,7 +187,6 @@ impl Connection {
     /// Queries the ports.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline.
     pub async fn ports(&mut self, deadline: Instant) -> Result<Ports, Error> {
         let answer = self.eval(PORTS, &[("Sample", sample())], deadline).await?;
@@ -199,7 +196,6 @@ impl Connection {
     /// Queries the nodes that it knows.
     ///
     /// # Errors
-    ///
     /// If there is no answer by the deadline.
     pub async fn nodes(&mut self, deadline: Instant) -> Result<Nodes, Error> {
         let answer = self.eval(NODES, &[], deadline).await?;

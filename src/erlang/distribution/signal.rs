@@ -54,7 +54,6 @@ impl Signal {
     /// Decodes a message.
     ///
     /// # Errors
-    ///
     /// If it does not consist of terms.
     pub(super) fn read(message: &[u8]) -> Result<Signal, SignalError> {
         let rest = match message.split_first() {

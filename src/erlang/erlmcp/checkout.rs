@@ -80,10 +80,6 @@ impl CheckoutError {
 
 impl Checkout {
     /// Examines the directory at `path`.
-    ///
-    /// # Errors
-    ///
-    /// If what is there cannot run.
     pub fn examine(path: &Path) -> Result<Checkout, CheckoutError> {
         if !path.is_dir() {
             let error = if path.exists() {

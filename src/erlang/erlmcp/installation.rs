@@ -88,10 +88,6 @@ impl InstallationError {
 impl Installation {
     /// Examines the erlmcp that is `wanted`, and finds an Erlang for it. The nodes' files will be
     /// in `run_dir`, which is not changed yet.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot run.
     pub async fn find(
         wanted: &Erlmcp,
         binaries: &Binaries,
@@ -117,7 +113,6 @@ impl Installation {
     /// additions and the cookie.
     ///
     /// # Errors
-    ///
     /// If it cannot be compiled or written. Then nothing is left half-written.
     pub async fn install(&self) -> Result<(), InstallationError> {
         DOOR.compile(&self.otp, &self.home.0).await?;
@@ -178,10 +173,6 @@ impl Installation {
     }
 
     /// Writes the files that the node reads when it starts.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot be written.
     pub fn furnish(&self, node: &Node, plan: &NodePlan) -> io::Result<()> {
         self.home.make_of_node(&node.name)?;
         let cookie = settle(&self.home.user()).map_err(io::Error::other)?;

@@ -110,10 +110,6 @@ impl LoadingError {
 
 /// Checks whether `otp` can load the code in `checkout`, and read `config`. An `erlmcp_server` is
 /// only `wanted` if the built-in listener stands in front of it.
-///
-/// # Errors
-///
-/// If it cannot.
 pub(super) async fn ask(
     otp: &Otp,
     checkout: &Checkout,

@@ -83,7 +83,6 @@ impl Code {
     /// Compiles the code, unless that is done.
     ///
     /// # Errors
-    ///
     /// If there is no compiler, if it reports errors, or if the disk is full. Then nothing is left
     /// half-written.
     pub async fn compile(&self, otp: &Otp, run_dir: &RunDir) -> Result<(), CodeError> {

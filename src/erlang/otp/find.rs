@@ -77,7 +77,6 @@ impl Otp {
     /// Finds the `erl` that the profile names, otherwise the first in PATH.
     ///
     /// # Errors
-    ///
     /// If there is none.
     pub async fn find(binaries: &Binaries) -> Result<Otp, OtpError> {
         let erl = executable::locate("erl", binaries.erl.as_deref())?;
@@ -91,10 +90,6 @@ impl Otp {
     }
 
     /// Checks that it is release `oldest` or newer.
-    ///
-    /// # Errors
-    ///
-    /// If it is not.
     pub fn at_least(self, oldest: u32) -> Result<Otp, OtpError> {
         if self.release < oldest {
             return Err(OtpError::TooOld {
@@ -107,10 +102,6 @@ impl Otp {
     }
 
     /// Its compiler, which is beside `erl`, or beside the target of that link.
-    ///
-    /// # Errors
-    ///
-    /// If it is missing.
     pub fn compiler(&self) -> Result<PathBuf, OtpError> {
         let real = self.erl.canonicalize().ok();
         [Some(self.erl.as_path()), real.as_deref()]
@@ -141,8 +132,8 @@ fn is_erlangs(name: &OsStr) -> bool {
         .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
-/// The emulator's version in its output: `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version
-/// 13.1.5`.
+/// The emulator's version in its output:
+/// `Erlang (SMP,ASYNC_THREADS) (BEAM) emulator version 13.1.5`.
 async fn version(erl: &Path) -> Result<String, OtpError> {
     let output = undisturbed(erl)
         .arg("+V")

@@ -36,10 +36,6 @@ pub enum HomeError {
 
 /// Returns the cookie in the nodes' home. Creates home and cookie if they are missing: nodes that
 /// run already keep theirs.
-///
-/// # Errors
-///
-/// If it cannot be read or created.
 pub fn settle(home: &Path) -> Result<String, HomeError> {
     let unwritable = |path: &Path| {
         let path = path.to_owned();

@@ -1,5 +1,5 @@
-//! Hands listeners over from one process to another, as HAProxy does on a reload (`-x`, `expose-fd
-//! listeners`).
+//! Hands listeners over from one process to another, as HAProxy does on a reload (`-x`,
+//! `expose-fd listeners`).
 //!
 //! ```text
 //!  receiver                            owner
@@ -49,10 +49,6 @@ type Listeners = Vec<Arc<TcpListener>>;
 
 impl Handover {
     /// Opens the socket at `path`, with no listeners to hand over yet.
-    ///
-    /// # Errors
-    ///
-    /// If the socket cannot be opened.
     pub fn open(path: &Path) -> Result<Handover, DoorError> {
         let door = Door::open(path)?;
         let listener = door.listener().map_err(|source| DoorError::Listen {
@@ -95,7 +91,6 @@ impl Socket {
     /// process keeps them, too.
     ///
     /// # Errors
-    ///
     /// If the request fails, or the process does not hand them over.
     pub async fn listeners(&self) -> Result<Vec<TcpListener>, RuntimeError> {
         let path = self.path().to_owned();

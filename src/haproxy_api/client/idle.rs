@@ -9,10 +9,6 @@ const COMMAND: &str = "show servers conn";
 impl Socket {
     /// The number of connections that are kept idle for later requests: server and number, one
     /// entry for each backend.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails, or its answer cannot be parsed.
     pub async fn idle(&self) -> Result<Vec<(String, u64)>, RuntimeError> {
         let answer = self.question(COMMAND).await?;
         parse(&answer).ok_or_else(|| RuntimeError::unreadable(COMMAND))

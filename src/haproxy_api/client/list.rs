@@ -10,10 +10,6 @@ use super::socket::Socket;
 impl Socket {
     /// The entries of the list that was read from `file`; `None` if the configuration reads no such
     /// file.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails.
     pub async fn list(&self, file: &Path) -> Result<Option<Vec<String>>, RuntimeError> {
         let answer = self.question(&format!("show acl {}", word(file))).await?;
         Ok(entries(&answer))
@@ -22,7 +18,6 @@ impl Socket {
     /// Adds `entry` to the list that was read from `file`, unless it is there.
     ///
     /// # Errors
-    ///
     /// If the command fails, or entries have another type.
     pub async fn put_on_list(&self, file: &Path, entry: &str) -> Result<(), RuntimeError> {
         match self.list(file).await? {
@@ -35,10 +30,6 @@ impl Socket {
     }
 
     /// Removes `entry` from the list that was read from `file`, if it is there.
-    ///
-    /// # Errors
-    ///
-    /// If the command fails.
     pub async fn take_from_list(&self, file: &Path, entry: &str) -> Result<(), RuntimeError> {
         match self.list(file).await? {
             Some(held) if held.iter().any(|held| held == entry) => {

@@ -15,7 +15,6 @@ impl Socket {
     /// process keeps the old one.
     ///
     /// # Errors
-    ///
     /// If the command fails, is not answered within 30 seconds, or is refused.
     pub async fn reload(&self) -> Result<(), RuntimeError> {
         let command = "reload";

@@ -47,7 +47,6 @@ impl Socket {
     /// change it.
     ///
     /// # Errors
-    ///
     /// If the command fails, there is no such server, or the server tracks another one.
     pub async fn set_health(
         &self,
@@ -63,7 +62,6 @@ impl Socket {
     /// them drained or in maintenance if that was set on them directly.
     ///
     /// # Errors
-    ///
     /// If the command fails, or there is no such server.
     pub async fn set_state(
         &self,
@@ -78,7 +76,6 @@ impl Socket {
     /// Cuts every connection of this process to a server.
     ///
     /// # Errors
-    ///
     /// If the command fails, or there is no such server.
     pub async fn shutdown_sessions(&self, backend: &str, server: &str) -> Result<(), RuntimeError> {
         self.order(&format!("shutdown sessions server {backend}/{server}"))

@@ -112,30 +112,18 @@ impl ServerLine {
 
 impl Socket {
     /// The state of each server of each backend.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails, or its answer cannot be parsed.
     pub async fn servers(&self) -> Result<Vec<ServerLine>, RuntimeError> {
         let answer = self.servers_state().await?;
         ServerLine::parse(&answer).ok_or_else(|| RuntimeError::unreadable("show servers state"))
     }
 
     /// Sets a server's weight.
-    ///
-    /// # Errors
-    ///
-    /// If the command fails, or is refused.
     pub async fn set_weight(&self, backend: &str, server: &str, weight: u32) -> Result<(), RuntimeError> {
         self.order(&format!("set weight {backend}/{server} {weight}"))
             .await
     }
 
     /// Sets a server's address. Its existing connections continue.
-    ///
-    /// # Errors
-    ///
-    /// If the command fails, or is refused.
     pub async fn set_address(
         &self,
         backend: &str,
@@ -150,7 +138,6 @@ impl Socket {
     /// Enables a frontend that was paused by `disable frontend`.
     ///
     /// # Errors
-    ///
     /// If the command fails, or is refused: a frontend that was shut down cannot be enabled.
     pub async fn enable_frontend(&self, frontend: &str) -> Result<(), RuntimeError> {
         match self.order(&format!("enable frontend {frontend}")).await {

@@ -40,7 +40,6 @@ impl Socket {
     /// Sends one command, and returns the whole answer, including the empty line at its end.
     ///
     /// # Errors
-    ///
     /// If no process listens, the answer does not arrive within five seconds or is larger than 64
     /// MiB, or `command` is more than one command. A refusal is an answer.
     pub async fn ask(&self, command: &str) -> Result<String, RuntimeError> {
@@ -64,10 +63,6 @@ impl Socket {
     }
 
     /// Queries `show info`.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails, or its answer cannot be parsed.
     pub async fn info(&self) -> Result<Info, RuntimeError> {
         let command = "show info";
         let answer = self.question(command).await?;
@@ -75,10 +70,6 @@ impl Socket {
     }
 
     /// Queries `show stat`: every frontend, server and backend.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails, or its answer cannot be parsed.
     pub async fn stat(&self) -> Result<Vec<Row>, RuntimeError> {
         let command = "show stat";
         let answer = self.question(command).await?;
@@ -86,19 +77,11 @@ impl Socket {
     }
 
     /// The states of the servers for a new process: the content of the `server-state-file`.
-    ///
-    /// # Errors
-    ///
-    /// If the query fails.
     pub async fn servers_state(&self) -> Result<String, RuntimeError> {
         self.question("show servers state").await
     }
 
     /// Sends an order whose answer is empty if it succeeds.
-    ///
-    /// # Errors
-    ///
-    /// If the command fails, or is refused.
     pub async fn order(&self, command: &str) -> Result<(), RuntimeError> {
         let answer = self.ask(command).await?;
         done(&answer).map_err(|source| RuntimeError::refused(command, source))

@@ -64,7 +64,6 @@ impl StatusPage {
     /// Queries the page.
     ///
     /// # Errors
-    ///
     /// If there is no answer, or the answer does not contain these figures.
     pub async fn read(&self) -> Result<StubStatus, StatusPageError> {
         /// The most characters that are shown of an unexpected answer.

@@ -44,7 +44,6 @@ impl Door {
     /// ended.
     ///
     /// # Errors
-    ///
     /// If another process answers there, another file is there, or the socket cannot be created.
     pub fn open(path: &Path) -> Result<Door, DoorError> {
         match fs::symlink_metadata(path) {

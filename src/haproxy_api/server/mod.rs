@@ -48,7 +48,6 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Serves the socket until the shutdown. Clients have `level`, and can lower their own.
 ///
 /// # Errors
-///
 /// If the current runtime cannot watch the socket.
 pub async fn serve<S: Subject>(
     door: Door,

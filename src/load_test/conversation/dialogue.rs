@@ -74,7 +74,6 @@ impl Dialogue {
     /// Handles one message of the server.
     ///
     /// # Errors
-    ///
     /// If it is not a valid message, is a refusal, or answers no pending request.
     pub(super) fn hear<'a>(&mut self, text: &'a [u8]) -> Result<Meaning<'a>, Trouble> {
         let garbage = || Trouble::new(Kind::Garbage, format!("not MCP: `{}`", excerpt(text)));

@@ -30,7 +30,6 @@ impl Events {
     /// Takes the next event out of `input`; `None` while its end is missing.
     ///
     /// # Errors
-    ///
     /// If it is too long.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Trouble> {
         let too_long = |line: &[u8]| {

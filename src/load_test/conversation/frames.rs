@@ -38,7 +38,6 @@ impl Frames {
     /// Takes the next frame or message out of `input`; `None` while its end is missing.
     ///
     /// # Errors
-    ///
     /// If it is not a valid frame, or too long.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Trouble> {
         while let Some((header, payload)) = self.frame(input)? {

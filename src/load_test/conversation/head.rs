@@ -33,7 +33,6 @@ impl Head {
     /// Parses a head and returns its length with it; `None` while its end is missing.
     ///
     /// # Errors
-    ///
     /// If it is not HTTP.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<(usize, Head)>, Trouble> {
         let garbage = || Trouble::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)));

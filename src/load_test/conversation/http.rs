@@ -80,7 +80,6 @@ impl Http {
     /// Handles bytes that were read.
     ///
     /// # Errors
-    ///
     /// If they are not MCP, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.responses.next(&mut bytes)? {

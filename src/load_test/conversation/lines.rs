@@ -21,7 +21,6 @@ impl Lines {
     /// missing.
     ///
     /// # Errors
-    ///
     /// If it is too long.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Cow<'a, [u8]>>, TooLong> {
         let bytes = *input;

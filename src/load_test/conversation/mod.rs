@@ -117,7 +117,6 @@ impl Conversation {
     /// Handles bytes that were read from the connection, and adds what they meant to `heard`.
     ///
     /// # Errors
-    ///
     /// If they are not MCP over this protocol, or a refusal. Then the conversation is over.
     pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         match &mut self.0 {
@@ -155,7 +154,6 @@ impl Conversation {
     /// complete, so that the connection can be closed.
     ///
     /// # Errors
-    ///
     /// If the answer is not a success.
     pub fn errand_hears(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
         match &mut self.0 {
@@ -167,7 +165,6 @@ impl Conversation {
     /// Handles that the other end closed the errand's connection before the answer was complete.
     ///
     /// # Errors
-    ///
     /// If there was no successful answer.
     pub fn errand_ended(&mut self) -> Result<(), Trouble> {
         match &mut self.0 {

@@ -68,7 +68,6 @@ impl Responses {
     /// Takes the next part out of `input`; `None` when `input` has no further one.
     ///
     /// # Errors
-    ///
     /// If it is not HTTP, or has an error status.
     pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, Trouble> {
         while let Some(part) = self.part(input)? {

@@ -63,7 +63,6 @@ impl Sse {
     /// Handles bytes that were read.
     ///
     /// # Errors
-    ///
     /// If they are not MCP over SSE, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(part) = self.stream.next(&mut bytes)? {
@@ -115,7 +114,6 @@ impl Sse {
     /// complete.
     ///
     /// # Errors
-    ///
     /// If it is not HTTP, or has an error status.
     pub(super) fn errand_hears(&mut self, mut bytes: &[u8]) -> Result<bool, Trouble> {
         while let Some(responses) = &mut self.errand {
@@ -138,7 +136,6 @@ impl Sse {
     /// Handles the end of the errand's connection before the answer was complete.
     ///
     /// # Errors
-    ///
     /// If there was no successful answer.
     pub(super) fn errand_ended(&mut self) -> Result<(), Trouble> {
         let Some(responses) = self.errand.take() else {

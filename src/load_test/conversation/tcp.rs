@@ -31,7 +31,6 @@ impl Tcp {
     /// Handles bytes that were read.
     ///
     /// # Errors
-    ///
     /// If they are not MCP, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         while let Some(line) = self.lines.next(&mut bytes).map_err(too_long)? {

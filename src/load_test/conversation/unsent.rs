@@ -51,7 +51,6 @@ impl Unsent {
     /// Adds an answer to the server.
     ///
     /// # Errors
-    ///
     /// If too much is unsent already.
     pub(super) fn reply(&mut self, text: Vec<u8>) -> Result<(), Trouble> {
         if self.bytes.len() + text.len() > MAX_UNSENT_BYTES {

@@ -59,7 +59,6 @@ impl Ws {
     /// Handles bytes that were read.
     ///
     /// # Errors
-    ///
     /// If they are not MCP over a WebSocket, or a refusal.
     pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
         if let Some(upgrade) = &mut self.upgrade {

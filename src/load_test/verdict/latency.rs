@@ -10,7 +10,7 @@ pub(super) fn variance(results: &Results, target: Percent, missed: Verdict) -> C
     let latency = &results.latency;
     let name = CheckName::LatencyVariance;
     if results.nodes.len() < 2 {
-        return Check::skipped(name, "there are no two nodes to compare");
+        return Check::skipped(name, "fewer than two nodes to compare");
     }
     let p99 = results
         .nodes

@@ -6,7 +6,7 @@
 //! | connections | all that were asked for were held to the end | failed |
 //! | errors | there was none, and every message was answered that was not lost with a node that was to fail | failed |
 //! | distribution | its variance is below `targets.variance`, with the connections of others, or chance explains it where clients' addresses decide | failed; skipped with too few to judge |
-//! | counts | all who counted agree | failed; skipped where they count different things |
+//! | counts | all counts agree | failed; skipped if they count different things |
 //! | latency variance | nodes are alike, or it is below `targets.latency_variance` | warned |
 //! | latency | 99 of 100 answers came within `targets.p99` | warned |
 //! | failover | every client is elsewhere within `targets.failover`, and no other was touched | failed, also when it was not tried |

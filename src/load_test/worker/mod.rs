@@ -136,7 +136,6 @@ impl Worker {
     /// A worker with its share of the clients, none of which is connected.
     ///
     /// # Errors
-    ///
     /// If the kernel has no timer.
     pub(super) fn new(
         number: u16,
@@ -189,7 +188,6 @@ impl Worker {
     /// Runs until the command to end.
     ///
     /// # Errors
-    ///
     /// If it cannot poll for events.
     pub(super) fn run(mut self) -> io::Result<Tally> {
         let mut events = Events::with_capacity(EVENTS);

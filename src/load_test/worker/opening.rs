@@ -132,7 +132,6 @@ impl Line {
     /// Writes the unsent bytes. Returns whether all were written.
     ///
     /// # Errors
-    ///
     /// If the connection is broken, or was not made.
     pub(super) fn flush(&mut self) -> io::Result<bool> {
         use std::io::Write;

@@ -321,7 +321,7 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
     Errors: PASSED (none)
     Connection Distribution: not judged (only one node has served)
     Counts: not judged (they count different things)
-    Latency Variance: not judged (there are no two nodes to compare)
+    Latency Variance: not judged (fewer than two nodes to compare)
     Latency: PASSED (p99 5.6 ms, target: <20ms)
     Failover Time: not tested (--failover NODE)
     Sticky Sessions: not tested (no clients were selected to reconnect)

@@ -56,7 +56,6 @@ pub enum DecodeError {
 /// Decodes one term, with its version byte. Returns the bytes after it, too.
 ///
 /// # Errors
-///
 /// If there is no valid term, or it exceeds a limit.
 pub fn decode(bytes: &[u8]) -> Result<(Term, &[u8]), DecodeError> {
     let mut reader = Reader {

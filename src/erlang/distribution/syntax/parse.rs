@@ -14,7 +14,6 @@ const MAX_SEGMENT: usize = 8 * MAX_INTEGER;
 /// Parses one term in Erlang's syntax; a full stop may follow it. Pids belong to `home`.
 ///
 /// # Errors
-///
 /// If the text is not a term.
 pub fn parse(text: &str, home: &Identity) -> Result<Term, SyntaxError> {
     let scan = Scanner::new(text);

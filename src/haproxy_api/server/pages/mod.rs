@@ -55,7 +55,6 @@ pub enum Site {
 /// Serves `site` until the shutdown.
 ///
 /// # Errors
-///
 /// If the current runtime cannot watch the listener.
 pub async fn serve<S: Subject>(
     listener: TcpListener,
