@@ -8,11 +8,12 @@ use super::failure::Failure;
 use super::suggestions;
 use crate::profile::BalancerKind;
 
-/// What was typed; judged by [`BalancerName::kind`], which can say more than clap.
+/// A balancer's name as it was typed. [`BalancerName::kind`] checks it, with a better message than
+/// clap's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BalancerName(String);
 
-/// Reads a [`BalancerName`], and tells completions which ones there are.
+/// Reads a [`BalancerName`], and gives completions the list of names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BalancerNames;
 
@@ -20,7 +21,7 @@ impl BalancerName {
     /// The balancer of that name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no balancer has this name.
     pub(super) fn kind(&self) -> Result<BalancerKind, Failure> {
         let kind = BalancerKind::ALL.into_iter().find(|kind| kind.name() == self.0);
         kind.ok_or_else(|| self.unknown())

@@ -1,4 +1,5 @@
-//! `check`: the profile by our rules, the configuration by the real balancer, and whether what nodes are made of is there.
+//! `check`: checks the profile by our own rules and the configuration by the real balancer, and
+//! whether the programs of the nodes are installed.
 
 use super::args;
 use super::exit::Exit;
@@ -12,7 +13,7 @@ use crate::erlang::erlmcp::Installation;
 use crate::profile::Runtime;
 use crate::supervisor::{PrepareError, node_program};
 
-/// Checks all; starts nothing.
+/// Checks everything; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
     let balancer = &planned.balancer;

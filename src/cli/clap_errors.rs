@@ -1,4 +1,4 @@
-//! What clap has to say, in our words.
+//! Clap's messages in our own words.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -7,10 +7,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use crate::base::units::excerpt;
 
-/// Prints help and version where they were asked for; everything else is a usage error.
-///
-/// # Errors
-/// With what is wrong with the command line.
+/// Prints help and version where they were requested; everything else is a usage error.
 pub(super) fn answer(error: clap::Error, printer: &Printer) -> Outcome {
     let error = &shortened(error);
     match error.kind() {
@@ -22,7 +19,7 @@ pub(super) fn answer(error: clap::Error, printer: &Printer) -> Outcome {
             printer.note(error.render().ansi().to_string().trim_end());
             Ok(Exit::Usage)
         }
-        // The same, to clap, but for a variable in the environment that stands for a flag.
+        // For clap this is the same, except that an environment variable can set a flag.
         ErrorKind::MissingSubcommand if is_bare(error) => {
             printer.note(super::command().render_help().ansi().to_string().trim_end());
             Ok(Exit::Usage)
@@ -33,7 +30,7 @@ pub(super) fn answer(error: clap::Error, printer: &Printer) -> Outcome {
 
 // Private
 
-/// Whether nothing stands on the command line but the program's name.
+/// Whether the command line has nothing but the program's name.
 fn is_bare(error: &clap::Error) -> bool {
     match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(path)) => !path.contains(' '),
@@ -41,7 +38,7 @@ fn is_bare(error: &clap::Error) -> bool {
     }
 }
 
-/// The same about excerpts of what was typed.
+/// The same error with long excerpts of the command line shortened.
 fn shortened(mut error: clap::Error) -> clap::Error {
     for kind in [
         ContextKind::InvalidArg,
@@ -56,7 +53,8 @@ fn shortened(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Clap's first paragraph, in one line: what follows it, usage and tips, is what our hint is for.
+/// Clap's first paragraph on one line. Usage and tips, which follow it, are replaced by our own
+/// hint.
 fn what(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
@@ -72,7 +70,7 @@ fn hint(error: &clap::Error) -> String {
     ];
     let suggestion = suggested.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(one) => Some(one.as_str()),
-        // Sorted, the nearest one last.
+        // Sorted by similarity, the closest last.
         ContextValue::Strings(many) => many.last().map(String::as_str),
         _ => None,
     });
@@ -109,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_shortened_and_steers_no_terminal() {
+    fn the_quoted_input_is_shortened_and_without_control_characters() {
         let long = "x".repeat(200_000);
         for line in [
             vec![long.as_str()],
@@ -138,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_command_is_told_to_be_one() {
+    fn an_incomplete_command_is_reported() {
         let (what, hint) = said(&["erlang", "erlmcp1"]);
         assert!(
             what.starts_with("`clusterctl erlang` requires a subcommand") && what.contains("processes"),
@@ -148,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_says_what_would_be_right() {
+    fn a_wrong_value_is_reported_with_the_valid_ones() {
         let (what, _) = said(&["stop", "--grace", "soon"]);
         assert!(what.contains("is not a duration such as"), "{what}");
     }

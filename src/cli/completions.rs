@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::failure::Outcome;
 use super::printer::Printer;
 
-/// Prints them.
+/// Prints the completions.
 pub(super) fn run(printer: &Printer, shell: Shell) -> Outcome {
     printer.data(&script(shell))?;
     Ok(Exit::Done)

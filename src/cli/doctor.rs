@@ -1,4 +1,5 @@
-//! `doctor`: examines this host, and says how to fix what is not well; with `--fix`, mends what it can.
+//! `doctor`: checks this host, and shows how to fix problems; with `--fix`, fixes those that it
+//! can.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -25,7 +26,8 @@ use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
 use crate::supervisor::{Record, living_pids, node_program};
 
-/// Shows every finding, and before it what was done about those of before, or what so many connections take.
+/// Shows every finding; before them the fixes that were made, or what the requested number of
+/// connections needs.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
     let settings = match args.connections {
         Some(connections) => &settings.clone().with(&format!("limits.maxconn={connections}")),
@@ -46,11 +48,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -
 
 // Private
 
-/// What `doctor --fix` did, for programs.
+/// The `--json` output of `doctor --fix`.
 #[derive(Serialize)]
 struct Mended<'a> {
     changes: &'a [Change],
-    /// What is found after them.
+    /// The findings after the fixes.
     findings: &'a [Finding],
 }
 
@@ -84,7 +86,7 @@ async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
     Ok(verdict(&after))
 }
 
-/// This host as it is for whom it is mended: for root, or for the user who has called root.
+/// This host for the user who will run the cluster: root, or the user who called `sudo`.
 fn mended_for() -> Host {
     let host = Host::read();
     match std::env::var("SUDO_UID") {
@@ -93,13 +95,13 @@ fn mended_for() -> Host {
     }
 }
 
-/// A cluster on this host, and all that was looked up about it.
+/// A cluster on this host, and everything that was looked up about it.
 struct Patient {
     cluster: Cluster,
     plan: Plan,
     host: Host,
     seen: Seen,
-    /// Whether it is asked for a number of connections.
+    /// Whether `--connections` was given.
     for_connections: bool,
 }
 
@@ -150,7 +152,8 @@ fn verdict(findings: &[Finding]) -> Exit {
     }
 }
 
-/// Prints each change before it is made; for programs nothing, they get all of it at the end.
+/// Prints each change before it is made; with `--json` nothing, because all changes are printed at
+/// the end.
 struct Voice<'a> {
     printer: Option<&'a Printer>,
 }
@@ -173,7 +176,8 @@ impl Voice<'_> {
     }
 }
 
-/// The programs of all balancers that have one, of which the cluster needs that of `kind`, and what its nodes are made of.
+/// The programs of all balancers that have one, of which the cluster needs that of `kind`, and the
+/// programs of its nodes.
 async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Vec<BinarySeen> {
     let mut seen = Vec::new();
     for available in BalancerKind::ALL {
@@ -208,7 +212,7 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
         seen.push(erl(cluster, Otp::find(&cluster.binaries).await));
         let found = match Installation::find(wanted, &cluster.binaries, run_dir).await {
             Ok(_) => Ok((wanted.path.clone(), "compiled".to_owned())),
-            // Said above.
+            // Already reported.
             Err(InstallationError::Otp(_)) => return seen,
             Err(error) => Err(Unfit::because(&error, error.hint())),
         };
@@ -227,7 +231,7 @@ fn erl(cluster: &Cluster, found: Result<Otp, OtpError>) -> BinarySeen {
     binary_seen("erl", true, cluster.binaries.erl.as_ref(), found, install)
 }
 
-/// Why a program cannot serve, where it is more than that it is missing, and what to do about it.
+/// Why a program cannot serve, other than that it is missing, and how to fix that.
 #[derive(Default)]
 struct Unfit {
     problem: Option<String>,
@@ -243,7 +247,7 @@ impl Unfit {
     }
 }
 
-/// The program called `name`, as it was `found`: its path and version. One that is missing can be installed.
+/// The program `name`, as it was `found`: its path and version. A missing program can be installed.
 fn binary_seen(
     name: &'static str,
     needed: bool,
@@ -265,7 +269,7 @@ fn binary_seen(
     }
 }
 
-/// Processes of this very cluster, which may hold its ports: its children, and its supervisor.
+/// Processes of this very cluster, which can hold its ports: its children, and its supervisor.
 fn own_pids(run_dir: &RunDir) -> Result<BTreeSet<u32>, Failure> {
     let record = Record::read(run_dir).map_err(Failure::new)?;
     let supervisor = record

@@ -1,5 +1,5 @@
-//! What `doctor --fix` does to a host: one change after the other, each said before it is made, with the command that
-//! undoes it.
+//! What `doctor --fix` changes on a host: one change after the other, each printed before it is
+//! made, with the command that undoes it.
 
 use std::io;
 use std::path::Path;
@@ -10,42 +10,43 @@ use crate::plan::Remedy;
 use crate::platform::Host;
 use crate::platform::sysctl::Settings;
 
-/// Above what we write into files of ours.
+/// The first line of our own files.
 const HEADER: &str = "# Written by `clusterctl doctor --fix`.\n";
 
-/// One setting, changed or at least tried.
+/// One setting that was changed, or that could not be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Change {
     /// The kernel parameter, or the file.
     pub(super) setting: String,
-    /// What is done to it, in words.
+    /// What the change does, in words.
     pub(super) what: String,
-    /// Its value or content; none of a file that is not there, or a parameter that cannot be read.
+    /// Its value or content before; `None` for a missing file, or a parameter that cannot be read.
     pub(super) from: Option<String>,
-    /// The value or content that it gets.
+    /// Its new value or content.
     pub(super) to: String,
-    /// The shell command that brings back what was; none when nothing was changed.
+    /// The shell command that restores the old state; `None` when nothing was changed.
     pub(super) undo: Option<String>,
     /// Why it was not changed.
     pub(super) error: Option<String>,
 }
 
-/// Who is told of each change.
+/// Is notified of each change.
 pub(super) trait Witness {
-    /// Why no more may be changed: nobody hears of it.
+    /// Why no more changes are made: the notification failed.
     type Deaf;
 
-    /// It will be made now, and can be undone as it says.
+    /// The change is about to be made; it contains the command that undoes it.
     fn before(&mut self, change: &Change) -> Result<(), Self::Deaf>;
 
-    /// It could not be made, as it says.
+    /// The change failed; it contains the reason.
     fn failed(&mut self, change: &Change) -> Result<(), Self::Deaf>;
 }
 
-/// Applies `remedies`, as found on `host`, to `settings`. What fails keeps nothing else from being changed.
+/// Applies `remedies`, as found on `host`, to `settings`. One failure does not prevent the other
+/// changes.
 ///
 /// # Errors
-/// When `witness` is deaf; nothing is changed after that.
+/// When a notification of `witness` fails; nothing is changed after that.
 pub(super) fn mend<W: Witness>(
     remedies: &[Remedy],
     host: &Host,
@@ -88,7 +89,7 @@ struct Work<'a, W> {
 }
 
 impl<W: Witness> Work<'_, W> {
-    /// Whether the kernel's parameter `key` is `value` now.
+    /// Sets the kernel's parameter `key`; returns whether it is `value` now.
     fn set(&mut self, key: &str, value: &str) -> Result<bool, W::Deaf> {
         let former = self.settings.get(key);
         let now = match former.as_deref() {
@@ -108,7 +109,8 @@ impl<W: Witness> Work<'_, W> {
         self.make(change, || former.and_then(|_| settings.set(key, value)))
     }
 
-    /// Gives the file at `path` the content that `content` makes of its former one, which has `effect`.
+    /// Replaces the content of the file at `path` by what `content` makes of the former one;
+    /// `effect` describes the result.
     fn write(
         &mut self,
         path: &Path,
@@ -143,7 +145,7 @@ impl<W: Witness> Work<'_, W> {
         Ok(())
     }
 
-    /// Whether it went well.
+    /// Makes the change; returns whether it succeeded.
     fn make(&mut self, mut change: Change, make: impl FnOnce() -> io::Result<()>) -> Result<bool, W::Deaf> {
         self.witness.before(&change)?;
         if let Err(error) = make() {
@@ -159,7 +161,7 @@ impl<W: Witness> Work<'_, W> {
     fn unset(&self, key: &str, former: &str) -> String {
         let sudo = self.sudo;
         match former {
-            // `sysctl` refuses to set nothing.
+            // `sysctl` does not accept an empty value.
             "" => format!("echo | {sudo}tee {}", self.settings.parameter(key).display()),
             word if !word.contains(' ') => format!("{sudo}sysctl -w {key}={word}"),
             words => format!("{sudo}sysctl -w '{key}={words}'"),
@@ -175,7 +177,7 @@ impl<W: Witness> Work<'_, W> {
     }
 }
 
-/// `text` as `printf` in single quotes prints it, on one line.
+/// `text` as an argument of `printf` in single quotes, on one line.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('%', "%%")
@@ -183,7 +185,7 @@ fn escaped(text: &str) -> String {
         .replace('\n', "\\n")
 }
 
-/// What our file said, with the parameters of `settings` as they are now.
+/// The former content of our own file, with the current values of the parameters in `settings`.
 fn merged(former: Option<&str>, settings: &[(&str, String)]) -> String {
     let is_set_anew = |line: &str| {
         let key = line.split('=').next().unwrap_or_default().trim();
@@ -205,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Remembers what was said, and what the somaxconn of `settings` was then.
+    /// Records each notification, and the somaxconn of `settings` at that time.
     struct Listener<'a>(&'a Settings, Vec<(String, String)>);
 
     impl Witness for Listener<'_> {
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn each_parameter_is_said_then_set_then_kept() {
+    fn each_parameter_is_announced_then_set_then_kept() {
         let (root, settings) = settings();
         let remedies = [
             Remedy::Reserve {
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_before_stays_and_comes_back() {
+    fn kept_parameters_stay_and_can_be_restored() {
         let (root, settings) = settings();
         fs::write(
             settings.sysctls_file(),
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_set_is_said_and_not_kept_and_the_rest_is_done() {
+    fn a_parameter_that_cannot_be_set_is_reported_and_the_rest_is_done() {
         let (_root, settings) = settings();
         let remedies = [
             sysctl("net.netfilter.nf_conntrack_max", "262144"),
@@ -341,7 +343,7 @@ mod tests {
         assert_eq!(settings.get("net.core.somaxconn").unwrap(), "4096");
         let kept = fs::read_to_string(settings.sysctls_file()).unwrap();
         assert!(!kept.contains("conntrack"), "{kept}");
-        // Nothing set, nothing to keep.
+        // When no parameter was set, none is kept.
         fs::remove_file(settings.sysctls_file()).unwrap();
         assert_eq!(mended(&settings, &host(), &remedies[..1]).0.len(), 1);
         assert!(!settings.sysctls_file().exists());
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_changed_once_nobody_listens() {
+    fn nothing_is_changed_after_a_failed_notification() {
         struct Deaf;
         impl Witness for Deaf {
             type Deaf = ();

@@ -1,4 +1,4 @@
-//! `drain`: no new connection or session reaches a node; established ones go on.
+//! `drain`: a node gets no new connections or sessions; established ones continue.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use super::suggestions::known_node;
 use crate::api::{Client, ClientError, DrainOrder, GetStatus, Node, NodeState};
 use crate::platform::RunDir;
 
-/// Between two looks at the connections.
+/// The time between two queries of the connections.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// What closing at the deadline, and stopping, get until we no longer wait for them.
+/// How long closing at the deadline, and stopping, are waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Orders it, and with `--wait` returns when the node is empty.
+/// Orders the drain, and with `--wait` returns when the node is empty.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Drain) -> Outcome {
     let run_dir = settings.run_dir()?;
     let client = Client::connect(&run_dir.control_socket()).await?;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
         force: args.force,
     };
     match client.call(&order).await {
-        // The next one does not know of it, perhaps: it is given again there.
+        // The next supervisor may not know the order: it is sent to that one again.
         Err(ClientError::Ended) if args.wait => again(&run_dir, &order, args.deadline.duration()).await?,
         ordered => ordered?,
     }
@@ -53,7 +53,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
 
 // Private
 
-/// Gives the order to the next supervisor, when there is one.
+/// Sends the order to the next supervisor, once there is one.
 async fn again(run_dir: &RunDir, order: &DrainOrder, patience: Duration) -> Result<(), ClientError> {
     let deadline = Instant::now() + patience;
     loop {
@@ -96,7 +96,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
                 view.end();
                 return Err(Failure::because(format!("`{}` was made ready again", args.node)));
             }
-            // Others made it ready again at the balancer.
+            // The node was made ready again directly at the balancer.
             Ok(Node {
                 state: NodeState::Draining,
                 reason: Some(reason),
@@ -109,13 +109,14 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
                 );
             }
             Ok(node) => {
-                // It gets no more: one that comes for a moment is a check of the balancer's.
+                // A draining node gets no new connections: a higher count is a health check of the
+                // balancer.
                 let left = last.map_or(node.connections, |last| node.connections.min(last));
                 view.show(&format!("{} draining: {}", args.node, connections(left)));
                 last = Some(left);
             }
             Err(error @ ClientError::Refused(_)) => return Err(error.into()),
-            // The order outlives the supervisor, and the next one goes on with it.
+            // The order outlives the supervisor, and the next supervisor continues with it.
             Err(_) => view.show("the supervisor is gone; waiting for another one"),
         }
         if Instant::now() >= deadline {
@@ -135,7 +136,7 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
 fn is_done(node: &Node, args: &args::Drain) -> bool {
     match node.state {
         NodeState::Stopped => true,
-        // One that is empty and not `drained` gets new connections in spite of the order.
+        // A node that is empty and not `drained` gets new connections despite the order.
         NodeState::Up | NodeState::Draining => false,
         _ => node.connections == 0 && !args.stop,
     }
@@ -154,7 +155,7 @@ fn connections(count: u64) -> String {
     format!("{count} connection{}", if count == 1 { "" } else { "s" })
 }
 
-/// A line that changes on a terminal; elsewhere one line for each change.
+/// A line that changes on a terminal; on other outputs one line for each change.
 struct View<'a> {
     printer: &'a Printer,
     line: ProgressBar,

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// 0: done; what was looked at is well.
+    /// 0: done; what was examined is healthy.
     Done,
-    /// 1: not done; what was looked at is not well.
+    /// 1: not done, or what was examined is not healthy.
     Failed,
     /// 2: the command line, or the profile's name, is wrong.
     Usage,
-    /// 2: it could not be found out.
+    /// 2: the answer could not be determined.
     Unclear,
-    /// 130, as a shell has it: Ctrl-C.
+    /// 130, the same as in a shell: Ctrl-C.
     Interrupted,
 }
 

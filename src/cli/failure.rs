@@ -1,4 +1,4 @@
-//! Why a command ends without having done its work.
+//! Why a command could not do its work.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use crate::supervisor::{PrepareError, PresenceError, SuperviseError};
 
 use super::exit::Exit;
 
-/// What a command answers.
+/// The result of a command.
 pub(super) type Outcome = Result<Exit, Failure>;
 
-/// An error, what to do about it, and the exit code that it ends with.
+/// An error, its hint, and the exit code that it causes.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: anyhow::Error,
@@ -30,7 +30,8 @@ pub(super) struct Failure {
 pub(super) struct NotWritten(#[from] io::Error);
 
 impl NotWritten {
-    /// Whether its reader has gone, as `head` does: nothing is wrong, and there is nobody to tell.
+    /// Whether the reader has closed the pipe, as `head` does: that is not an error, and a message
+    /// would have no reader.
     fn is_unwanted(&self) -> bool {
         self.0.kind() == io::ErrorKind::BrokenPipe
     }
@@ -46,17 +47,17 @@ impl Failure {
         }
     }
 
-    /// The work could not be done, for a reason that no other error stands behind.
+    /// The work could not be done, for a reason without an underlying error.
     pub(super) fn because(why: impl Into<String>) -> Failure {
         Failure::new(anyhow::Error::msg(why.into()))
     }
 
-    /// What was asked for makes no sense.
+    /// The request is invalid.
     pub(super) fn usage(why: impl Into<String>) -> Failure {
         Failure::because(why).exit(Exit::Usage)
     }
 
-    /// Says what to do about it.
+    /// Adds a hint.
     pub(super) fn hint(mut self, hint: impl Into<Option<String>>) -> Failure {
         self.hint = hint.into();
         self
@@ -68,20 +69,21 @@ impl Failure {
         self
     }
 
-    /// Says what was being done.
+    /// Adds what the command was doing.
     pub(super) fn context(mut self, doing: String) -> Failure {
         self.error = self.error.context(doing);
         self
     }
 
-    /// Whether there is nobody to tell.
+    /// Whether nothing is to be printed.
     pub(super) fn is_silent(&self) -> bool {
         self.error
             .downcast_ref::<NotWritten>()
             .is_some_and(NotWritten::is_unwanted)
     }
 
-    /// What is wrong and why, in one line per thing. A cause that its parent tells already is not repeated.
+    /// What is wrong and why, each cause on its own line. A cause that its parent's text already
+    /// contains is not repeated.
     pub(super) fn text(&self) -> String {
         self.error
             .chain()
@@ -96,7 +98,7 @@ impl Failure {
             })
     }
 
-    /// Whether the text is a list that says `error:` and `hint:` itself.
+    /// Whether the text is a list that contains `error:` and `hint:` itself.
     pub(super) fn speaks_for_itself(&self) -> bool {
         self.error.is::<Problems>()
     }

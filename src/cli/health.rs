@@ -12,7 +12,7 @@ use crate::api::{Client, ClientError, GetHealth, Health};
 use crate::platform::RunDir;
 use crate::report::{self, style};
 
-/// Shows it.
+/// Shows the health.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Health) -> Outcome {
     let run_dir = settings.run_dir()?;
     match args.continuous {
@@ -33,7 +33,7 @@ async fn once(settings: &Settings, printer: &Printer, run_dir: &RunDir) -> Outco
     Ok(exit)
 }
 
-/// Until Ctrl-C; then the exit code is that of the last look.
+/// Shows the health until Ctrl-C; the exit code is then that of the last query.
 async fn continuously(
     settings: &Settings,
     printer: &Printer,
@@ -63,7 +63,7 @@ async fn continuously(
                 failures.end(printer);
                 show(settings, printer, &health)?;
             }
-            // A supervisor that is stuck or just ending may answer the next time.
+            // A supervisor that is stuck or just ending may answer the next query.
             Err(failure) => {
                 last = failure.exit;
                 failures.show(printer, &failure);
@@ -72,7 +72,7 @@ async fn continuously(
     }
 }
 
-/// Failures to look, of which each is told once, and counted as long as it is the same.
+/// Failed queries: each different failure is printed once, and its repetitions are counted.
 #[derive(Default)]
 struct Failures {
     text: String,
@@ -91,7 +91,7 @@ impl Failures {
         printer.failure(failure);
     }
 
-    /// They are over, or another one begins.
+    /// Ends a series of failures: queries succeed again, or another failure begins.
     fn end(&mut self, printer: &Printer) {
         match std::mem::take(self).more {
             0 => {}

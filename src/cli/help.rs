@@ -324,11 +324,11 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    /// Columns of a terminal of the usual size.
+    /// Columns of a terminal in its usual size.
     const COLUMNS: usize = 80;
 
     #[test]
-    fn lists_are_not_broken_by_a_usual_terminal() {
+    fn lists_fit_a_terminal_of_the_usual_width() {
         for verb in crate::cli::command().get_subcommands() {
             let help = verb.get_after_long_help().map(ToString::to_string);
             let help = help.unwrap_or_else(|| super::EXAMPLES.to_owned());

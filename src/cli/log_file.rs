@@ -1,32 +1,30 @@
 //! One log file, read from its end and then as it grows.
 //!
-//! Logs are rotated by copy-and-truncate: `NAME.log` becomes `NAME.log.1` and begins anew, under the same inode. Who
-//! reads along finds the file shorter than it was, and what it has not read yet in the copy.
+//! Logs are rotated by copy-and-truncate: `NAME.log` is copied to `NAME.log.1` and starts again at
+//! zero length, under the same inode. A process that follows the log finds the file shorter than it
+//! was, and what it has not read yet in the copy.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// What is read at once.
+/// The size of one read.
 const BLOCK: u64 = 64 * 1024;
 /// A line that is longer is shown in pieces.
 const MAX_LINE: usize = 256 * 1024;
 
-/// A log that is read along.
+/// A log that is followed.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
-    /// Up to where it was read.
+    /// The offset up to which it was read.
     position: u64,
-    /// The beginning of a line whose end is not there yet.
+    /// The beginning of a line whose end is still missing.
     partial: Vec<u8>,
 }
 
 impl LogFile {
-    /// The last `count` lines of the file at `path`, and the file, to be read along from there.
-    ///
-    /// # Errors
-    /// When it cannot be read.
+    /// The last `count` lines of the file at `path`, and the file, to be followed from there.
     pub(super) fn tail(path: &Path, count: usize) -> io::Result<(Vec<u8>, LogFile)> {
         let mut file = File::open(path)?;
         let end = file.seek(SeekFrom::End(0))?;
@@ -40,10 +38,8 @@ impl LogFile {
         Ok((lines, log))
     }
 
-    /// The lines that were added since. After a rotation first the rest of the old ones, the new ones the next time.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
+    /// The lines that were added since the last call. After a rotation first the rest of the old
+    /// lines; the new ones follow with the next call.
     pub(super) fn news(&mut self) -> io::Result<Vec<u8>> {
         let mut file = File::open(&self.path)?;
         let end = file.metadata()?.len();
@@ -55,14 +51,14 @@ impl LogFile {
         Ok(rest)
     }
 
-    /// The line that was begun and never ended, for when no more will come.
+    /// The incomplete last line, for when no more will come.
     pub(super) fn last_words(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)
     }
 
     // Private
 
-    /// Reads on, at most to `end`, and returns the lines that are whole.
+    /// Continues to read, at most up to `end`, and returns the complete lines.
     fn advance(&mut self, file: &mut File, end: u64) -> io::Result<Vec<u8>> {
         file.seek(SeekFrom::Start(self.position))?;
         let read = file.take(end - self.position).read_to_end(&mut self.partial)?;
@@ -80,7 +76,7 @@ impl LogFile {
         std::mem::replace(&mut self.partial, rest)
     }
 
-    /// What the copy holds beyond what was read; nothing when it is no copy of ours.
+    /// The part of the copy that was not read yet; nothing when it is not the copy of this log.
     fn rest_of_rotated(&mut self) -> Vec<u8> {
         let mut copy = self.path.clone().into_os_string();
         copy.push(".1");
@@ -101,7 +97,8 @@ impl LogFile {
 
 // Private
 
-/// Where the last `count` lines before `end` begin. Reads backwards, and no further than it has to.
+/// The offset at which the last `count` lines before `end` begin. Reads backwards, and only as far
+/// as necessary.
 fn start_of_last(file: &mut File, end: u64, count: usize) -> io::Result<u64> {
     if count == 0 {
         return Ok(end);
@@ -114,7 +111,7 @@ fn start_of_last(file: &mut File, end: u64, count: usize) -> io::Result<u64> {
         let mut block = Vec::new();
         file.take(block_end - block_start).read_to_end(&mut block)?;
         for (offset, byte) in (block_start..block_end).rev().zip(block.iter().rev()) {
-            // The last byte's line feed ends the last line, and does not begin another.
+            // A line feed in the last byte ends the last line, and does not begin another.
             if *byte == b'\n' && offset + 1 < end {
                 missing -= 1;
                 if missing == 0 {
@@ -152,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_shown_when_it_is_whole() {
+    fn a_line_is_shown_when_it_is_complete() {
         let (_dir, path) = log("one\ntw");
         let (lines, mut log) = LogFile::tail(&path, 20).unwrap();
         assert_eq!(text(lines), "one\n");
@@ -163,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn rotation_loses_no_line_that_was_copied() {
+    fn rotation_loses_no_copied_line() {
         let (_dir, path) = log("one\n");
         let (_, mut log) = LogFile::tail(&path, 20).unwrap();
         append(&path, "two\n");
@@ -174,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_log_without_copy_begins_anew() {
+    fn a_truncated_log_without_copy_starts_again() {
         let (_dir, path) = log("one\ntwo\n");
         let (_, mut log) = LogFile::tail(&path, 20).unwrap();
         fs::write(&path, "new\n").unwrap();
@@ -185,7 +182,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_tail_is_the_last_lines(
-            // Some of them longer than the block that is read at once.
+            // Some lines are longer than the size of one read.
             lengths in proptest::collection::vec(prop_oneof![0..9usize, Just(70_000)], 0..12),
             count in 0usize..14,
         ) {

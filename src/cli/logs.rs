@@ -1,4 +1,5 @@
-//! `logs`: what nodes, balancer and supervisor have logged. Reads files, so it also works when nothing runs.
+//! `logs`: the logs of nodes, balancer and supervisor. Reads files, so it also works when nothing
+//! runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,10 +20,10 @@ use crate::render::NGINX_ACCESS_LOG;
 use crate::report::style;
 use crate::supervisor::Record;
 
-/// Between two looks at files that are followed.
+/// The time between two checks of the files that are followed.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows them.
+/// Shows the logs.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Logs) -> Outcome {
     let run_dir = settings.run_dir()?;
     let logs = run_dir.logs();
@@ -64,13 +65,13 @@ struct Reader<'a> {
     printer: &'a Printer,
     json: bool,
     logs: &'a Path,
-    /// One log only.
+    /// The only log to show, if one was named.
     wanted: Option<&'a str>,
     open: BTreeMap<String, LogFile>,
 }
 
 impl Reader<'_> {
-    /// Shows what is new; of logs that are new themselves their last `lines` lines.
+    /// Shows new lines; for logs that are new themselves, their last `lines` lines.
     fn read(&mut self, lines: usize) -> Result<(), Failure> {
         let wanted = |name: &String| self.wanted.is_none_or(|wanted| wanted == name);
         for name in found(self.logs)?.into_iter().filter(wanted) {
@@ -84,7 +85,7 @@ impl Reader<'_> {
             };
             match news {
                 Ok(news) => self.show(&name, &news)?,
-                // Gone between two looks.
+                // Removed between two checks.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unreadable(&path, error)),
             }
@@ -92,7 +93,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Shows what stands at the end without a line feed.
+    /// Shows a last line that has no line feed.
     fn last_words(&mut self) -> Result<(), Failure> {
         let last: Vec<_> = self
             .open
@@ -123,7 +124,7 @@ impl Reader<'_> {
     }
 }
 
-/// There is no log called `name`: not yet, or there is no such child.
+/// No log is called `name`: either it does not exist yet, or there is no such child.
 fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<String>) -> Failure {
     if let Some(cluster) = logged(settings, run_dir, &known) {
         if cluster.runtime == Runtime::External && cluster.node(name).is_some() {
@@ -139,13 +140,13 @@ fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<Str
     if known.contains(&name) || others.contains(&name) {
         return none(&run_dir.log(name));
     }
-    // Offered only where it was probably meant: most of them have no log here.
+    // Suggested only where it was probably meant: most of them have no log here.
     known.extend(closest(name, others));
     suggestions::unknown("log", name, known)
 }
 
-/// The cluster whose logs these are: the recorded one, else the one of the flags. Without either it is the default one only where
-/// nothing has logged yet.
+/// The cluster whose logs these are: the recorded one, else the one of the flags. Without either it
+/// is the default cluster, but only if no logs exist yet.
 fn logged(settings: &Settings, run_dir: &RunDir, found: &[String]) -> Option<Cluster> {
     if let Ok(Some(record)) = Record::read(run_dir) {
         return profile::load(&record.launch.source).ok();
@@ -156,7 +157,7 @@ fn logged(settings: &Settings, run_dir: &RunDir, found: &[String]) -> Option<Clu
     None
 }
 
-/// The names of the logs that there are, in order; none before the first start.
+/// The names of the existing logs, in order; empty before the first start.
 fn found(logs: &Path) -> Result<Vec<String>, Failure> {
     let entries = match std::fs::read_dir(logs) {
         Ok(entries) => entries,

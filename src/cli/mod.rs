@@ -1,6 +1,7 @@
-//! The command line: one file per command. Only here is anything printed, and only here ends an error.
+//! The command line: one file per command. Only this module prints, and errors end here.
 //!
-//! [`args`] is what was typed, [`settings`] what it means, [`printer`] where it is answered, [`exit`] with which code.
+//! [`args`] is what was typed, [`settings`] what it means, [`printer`] where the output goes,
+//! [`exit`] the exit code.
 
 mod args;
 mod balancer_name;
@@ -52,7 +53,7 @@ use self::printer::Printer;
 use self::settings::Settings;
 use crate::platform::mark::set_apart;
 
-/// Does what `line`, a whole command line, says.
+/// Runs the command of `line`, a whole command line.
 #[must_use]
 pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (printer, outcome) = match Cli::read(line) {
@@ -66,7 +67,8 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
             ) {
                 settings = settings.of_what_runs();
             }
-            // A child of a cluster may run any command, and ends with its cluster only as a node or a balancer.
+            // A child of a cluster can run any command; the cluster's stop ends that command only
+            // if it is a node or a balancer.
             if !matches!(cli.verb, Verb::Node(_) | Verb::Dataplane(_)) {
                 set_apart();
             }
@@ -88,7 +90,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The whole command line, described.
+/// The definition of the whole command line.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
@@ -106,14 +108,14 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
         Verb::Status => wait(status::run(settings, printer)),
         Verb::Health(args) => wait(health::run(settings, printer, args)),
         Verb::Stats => wait(stats::run(settings, printer)),
-        // Ctrl-C ends it with what it has found.
+        // Ctrl-C ends it with the results so far.
         Verb::LoadTest(args) => wait(load_test::run(settings, printer, args)),
         Verb::Erlang(args) => wait(unless_interrupted(erlang::run(settings, printer, args))),
         Verb::Logs(args) => wait(logs::run(settings, printer, args)),
         Verb::Profile(args) => profile::run(settings, printer, &args.verb),
         Verb::Completions(args) => completions::run(printer, args.shell),
         Verb::Man => man::run(printer),
-        // It ends what it has started.
+        // Ctrl-C also ends what it has started.
         Verb::Start(args) if args.foreground => wait(start::run(settings, printer, args)),
         Verb::Start(args) => wait(unless_interrupted(start::run(settings, printer, args))),
         Verb::Render(args) => wait(unless_interrupted(render::run(settings, printer, args))),
@@ -125,17 +127,17 @@ fn follow(verb: &Verb, settings: &Settings, printer: &Printer) -> Outcome {
     }
 }
 
-/// Runs a command that Ctrl-C ends: dropped where it is, it still removes its temporary files.
+/// Runs a command that Ctrl-C ends: its future is dropped, and still removes its temporary files.
 async fn unless_interrupted(command: impl Future<Output = Outcome>) -> Outcome {
     tokio::select! {
-        // First the command, which may have more to say of it.
+        // The command first, because it may have a better message.
         biased;
         outcome = command => outcome,
         _ = tokio::signal::ctrl_c() => Err(Failure::because("interrupted").exit(Exit::Interrupted)),
     }
 }
 
-/// Runs a command that waits for others.
+/// Runs a command that waits for other processes.
 fn wait(command: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! `node`: one MCP node in front, alone.
+//! `node`: one MCP node alone, in the foreground.
 
 use super::args;
 use super::exit::Exit;
@@ -6,7 +6,7 @@ use super::failure::{Failure, Outcome};
 use crate::base::{shutdown, telemetry};
 use crate::node::{self, Faults, Settings};
 
-/// Serves until it is told to end.
+/// Serves until it is stopped.
 pub(super) async fn run(args: &args::Node) -> Outcome {
     telemetry::init();
     let usual = Settings::new(&args.name, args.tcp);

@@ -1,4 +1,4 @@
-//! What would run: the profile, the plan for this host, and the balancer that is installed.
+//! What would run: the profile, the plan for this host, and the installed balancer.
 
 use super::balancer_name::BalancerName;
 use super::failure::Failure;
@@ -21,10 +21,11 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// With the balancer that was `named`, or the profile's.
+    /// The plan with the balancer that was `named`, or the profile's.
     ///
     /// # Errors
-    /// When the profile is wrong, no balancer could run in the run directory, or there is no such balancer here.
+    /// When the profile is invalid, no balancer could run in the run directory, or the balancer is
+    /// not installed.
     pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Planned, Failure> {
         let run_dir = settings.run_dir()?;
         run_dir.try_path()?;
@@ -41,7 +42,7 @@ impl Planned {
         })
     }
 
-    /// What would be served.
+    /// The deployment that would be served.
     pub(super) fn deployment(&self) -> Deployment<'_> {
         Deployment {
             cluster: &self.cluster,
@@ -51,7 +52,7 @@ impl Planned {
         }
     }
 
-    /// Says what the profile wants and does not get.
+    /// Warns of what the profile requests and does not get.
     pub(super) fn warn(&self, printer: &Printer) {
         for warning in &self.plan.warnings {
             printer.warning(&report::warning(warning));

@@ -1,4 +1,4 @@
-//! Where text goes: data to stdout, everything else to stderr; coloured only where somebody sees it.
+//! Prints text: data to stdout, everything else to stderr; in colour only on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,20 +10,21 @@ use super::failure::{Failure, NotWritten};
 use crate::base::units::readable;
 use crate::report::style;
 
-/// The only thing that prints.
+/// The only type that prints.
 #[derive(Clone, Debug)]
 pub(super) struct Printer {
-    /// Whether stdout is a terminal that can be drawn on.
+    /// Whether stdout is a terminal that supports cursor control.
     pub(super) on_terminal: bool,
-    /// Whether stderr is one, on which progress can be shown.
+    /// Whether stderr is such a terminal, so that progress can be shown.
     pub(super) shows_progress: bool,
     colour: bool,
 }
 
 impl Printer {
-    /// The printer of this process; colourless if not `colour`, whatever the terminal says.
+    /// The printer of this process; without `colour` it never prints colours, whatever the terminal
+    /// supports.
     pub(super) fn new(colour: bool) -> Printer {
-        // Such a terminal, an editor's for one, shows control sequences as they are.
+        // Such a terminal, for example in an editor, shows control sequences as text.
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Printer {
             on_terminal: !is_dumb && io::stdout().is_terminal(),
@@ -32,15 +33,15 @@ impl Printer {
         }
     }
 
-    /// How many columns stdout has, if it is a terminal that can be drawn on.
+    /// The number of columns of stdout, if it is a terminal that supports cursor control.
     pub(super) fn width(&self) -> Option<usize> {
         self.size().map(|(_, columns)| columns)
     }
 
-    /// Data, to stdout. A last line feed is added where it is missing.
+    /// Prints data to stdout. Adds a line feed at the end if it is missing.
     ///
     /// # Errors
-    /// When it cannot be written, or nobody reads it.
+    /// When it cannot be written, or the reader has closed the pipe.
     pub(super) fn data(&self, text: &str) -> Result<(), NotWritten> {
         let mut out = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
         let end = if text.is_empty() || text.ends_with('\n') {
@@ -52,43 +53,44 @@ impl Printer {
         Ok(out.flush()?)
     }
 
-    /// Data that somebody else has made up, to stdout: what would steer a terminal is left out.
+    /// Prints data from another program to stdout, without the characters that would control a
+    /// terminal.
     ///
     /// # Errors
-    /// When it cannot be written, or nobody reads it.
+    /// When it cannot be written, or the reader has closed the pipe.
     pub(super) fn foreign(&self, text: &str) -> Result<(), NotWritten> {
         self.data(&anstream::adapter::strip_str(text).to_string())
     }
 
-    /// An object on one line, to stdout.
+    /// Prints an object on one line to stdout.
     ///
     /// # Errors
-    /// When it cannot be written, or nobody reads it.
+    /// When it cannot be written, or the reader has closed the pipe.
     pub(super) fn json(&self, object: &impl Serialize) -> Result<(), Failure> {
         Ok(self.data(&serde_json::to_string(object).map_err(Failure::new)?)?)
     }
 
-    /// An object for people and programs, to stdout.
+    /// Prints an object for people and programs to stdout.
     ///
     /// # Errors
-    /// When it cannot be written, or nobody reads it.
+    /// When it cannot be written, or the reader has closed the pipe.
     pub(super) fn pretty_json(&self, object: &impl Serialize) -> Result<(), Failure> {
         Ok(self.data(&serde_json::to_string_pretty(object).map_err(Failure::new)?)?)
     }
 
-    /// What goes on, to stderr.
+    /// Prints what happens to stderr.
     pub(super) fn note(&self, text: &str) {
         let mut err = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
-        // There is nobody to tell that nobody can be told.
+        // If stderr cannot be written, there is no way to report it.
         let _unheard = writeln!(err, "{text}");
     }
 
-    /// What the user should know although it went well, to stderr.
+    /// Prints what the user should know although the command succeeded, to stderr.
     pub(super) fn warning(&self, text: &str) {
         self.note(&format!("{} {text}", style::yellow("warning:")));
     }
 
-    /// Why it did not go well, to stderr.
+    /// Prints why the command failed to stderr.
     pub(super) fn failure(&self, failure: &Failure) {
         if failure.is_silent() {
             return;
@@ -113,12 +115,14 @@ impl Printer {
         }
     }
 
-    /// Draws over what stood in the terminal, from its upper left corner on: what fits, and how much is left out.
+    /// Replaces the contents of the terminal, beginning in its upper left corner: prints what fits,
+    /// and how much is left out.
     ///
     /// # Errors
-    /// When it cannot be written, or its reader has gone.
+    /// When it cannot be written, or the reader has closed the pipe.
     pub(super) fn redraw(&self, text: &str) -> Result<(), NotWritten> {
-        // Each line is erased just before it is drawn, and what is below at the end: nothing flickers.
+        // Each line is erased just before it is drawn, and the rest below at the end: this avoids
+        // flicker.
         raw("\x1b[H")?;
         for line in fitted(text, self.size()) {
             raw("\x1b[K")?;
@@ -129,7 +133,8 @@ impl Printer {
 
     // Private
 
-    /// Rows and columns of stdout, if it is a terminal that can be drawn on and tells.
+    /// Rows and columns of stdout, if it is a terminal that supports cursor control and reports its
+    /// size.
     fn size(&self) -> Option<(usize, usize)> {
         let size = console::Term::stdout().size_checked()?;
         self.on_terminal.then_some((size.0.into(), size.1.into()))
@@ -137,7 +142,7 @@ impl Printer {
 
     fn choice(&self, stream: &impl anstream::stream::RawStream) -> anstream::ColorChoice {
         if self.colour {
-            // Knows of terminals, NO_COLOR, CLICOLOR and CLICOLOR_FORCE.
+            // Respects terminals, NO_COLOR, CLICOLOR and CLICOLOR_FORCE.
             AutoStream::choice(stream)
         } else {
             anstream::ColorChoice::Never
@@ -147,8 +152,9 @@ impl Printer {
 
 // Private
 
-/// The lines of `text` that a terminal of so many rows and columns shows: each cut at the last column, and as many as there
-/// are rows, of which the last one is the cursor's. One that does not tell its size gets all of it.
+/// The lines of `text` that a terminal with this number of rows and columns shows: each line is cut
+/// at the last column, and the last row is left to the cursor. For a terminal that does not report
+/// its size it is the whole text.
 fn fitted(text: &str, size: Option<(usize, usize)>) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let Some((rows, columns)) = size else {
@@ -170,7 +176,7 @@ fn fitted(text: &str, size: Option<(usize, usize)>) -> Vec<String> {
     fitted
 }
 
-/// What a colourless terminal has to get too.
+/// Writes text that a terminal without colour needs too.
 fn raw(text: &str) -> Result<(), NotWritten> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -182,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_cut_and_said() {
+    fn text_that_does_not_fit_is_cut_and_counted() {
         let text = "one\ntwo is too long\n\x1b[31mthree is red\x1b[0m\nfour\nfive";
         assert_eq!(fitted(text, None).len(), 5);
         assert_eq!(fitted(text, Some((6, 40))).len(), 5);

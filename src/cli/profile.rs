@@ -7,7 +7,7 @@ use super::printer::Printer;
 use super::settings::Settings;
 use crate::profile::{DEFAULT, EMBEDDED, schema, show, summary};
 
-/// Does it.
+/// Runs the command.
 pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) -> Outcome {
     match verb {
         ProfileVerb::List if settings.json => {
@@ -28,7 +28,7 @@ pub(super) fn run(settings: &Settings, printer: &Printer, verb: &ProfileVerb) ->
 
 // Private
 
-/// A line for each embedded profile: its name, and what it is for.
+/// A line for each embedded profile: its name and its purpose.
 fn list() -> String {
     let widest = EMBEDDED.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let line = |(name, text): &(&str, &str)| {

@@ -1,4 +1,4 @@
-//! How a start or a restart gets on: a line for each child, redrawn on a terminal.
+//! The progress of a start or a restart: a line for each child, redrawn on a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,25 @@ use crate::platform::RunDir;
 use crate::report;
 use crate::supervisor::Presence;
 
-/// Between two questions to the supervisor.
+/// The time between two queries of the supervisor.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// A supervisor takes no longer to end: nodes have 10 s, a balancer's clients some more.
+/// A supervisor ends within this time: nodes have 10 s, a balancer's clients a few more.
 const END_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A rollout that failed, or cannot be followed any more.
 #[derive(Debug)]
 pub(super) struct NotServing {
     pub(super) failure: Failure,
-    /// Whether everything was undone, and the supervisor ends.
+    /// Whether everything was undone, so that the supervisor ends.
     pub(super) undone: bool,
 }
 
-/// Follows the rollout that `verb` has begun, shows it, and knows what it means when it cannot be followed to its end.
+/// Follows the rollout that `verb` has begun and shows it. If it cannot be followed to its end, the
+/// error gives the reason.
 ///
 /// # Errors
-/// When it fails: with the child's last log lines. When the supervisor went away, or the user does.
+/// When the rollout fails: with the child's last log lines. When the supervisor ends, or the user
+/// presses Ctrl-C.
 pub(super) async fn attend(
     verb: &str,
     client: &Client,
@@ -54,10 +56,10 @@ impl From<NotServing> for Failure {
     }
 }
 
-/// Waits until the rollout is over, and shows nothing.
+/// Waits until the rollout is over, without showing anything.
 ///
 /// # Errors
-/// When it fails: with the child's last log lines.
+/// When the rollout fails: with the child's last log lines.
 pub(super) async fn outcome(client: &Client) -> Result<(), NotServing> {
     loop {
         let progress = client.call(&GetProgress).await.map_err(lost)?;
@@ -93,8 +95,8 @@ async fn follow(client: &Client, printer: &Printer) -> Result<(), NotServing> {
     }
 }
 
-/// Why a supervisor that does not answer any more does not, if it is because it is gone. One that ends still listens while
-/// the nodes do, and is waited for.
+/// Why a supervisor no longer answers, if the reason is that it has ended. A supervisor that is
+/// ending listens as long as its nodes do, and is waited for.
 async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
     let deadline = Instant::now() + END_TIMEOUT;
     loop {
@@ -118,7 +120,7 @@ async fn without_supervisor(verb: &str, run_dir: &RunDir) -> Option<Failure> {
     }
 }
 
-/// What was shown so far.
+/// The steps shown so far.
 struct View<'a> {
     printer: &'a Printer,
     lines: MultiProgress,
@@ -165,11 +167,11 @@ impl View<'_> {
                 line.enable_steady_tick(POLL_INTERVAL);
             }
             StepState::Ready | StepState::Adopted | StepState::Failed => {
-                // What fails is told by the error at the end.
+                // A failure is reported by the error at the end.
                 if !self.printer.shows_progress && step.state != StepState::Failed {
                     self.printer.note(&text);
                 }
-                // Its mark stands where the spinner was.
+                // Its mark replaces the spinner.
                 line.set_style(template("{msg}"));
                 line.finish_with_message(text);
             }

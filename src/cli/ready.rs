@@ -1,4 +1,4 @@
-//! `ready`: undoes a drain, and what others set at the balancer.
+//! `ready`: undoes a drain, and changes that were made directly at the balancer.
 
 use super::args;
 use super::exit::Exit;
@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::suggestions::known_node;
 use crate::api::{Client, Node, ReadyOrder};
 
-/// Lets the node have new connections; waits until it serves, if the drain had stopped it.
+/// Gives the node new connections again; waits until it serves, if the drain had stopped it.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Ready) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
     known_node(&client, &args.node).await?;

@@ -1,4 +1,4 @@
-//! `reload`: puts the profile, as it is now, in force without losing a connection.
+//! `reload`: applies the current profile without losing a connection.
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
@@ -25,7 +25,8 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
         printer.note(&change.to_string());
     }
     let reloaded = client.call(&ReloadOrder { source, templates }).await?;
-    // What others set at the balancer goes over to its new process, and may keep nodes from serving.
+    // Changes that were made directly at the balancer are transferred to its new process, and can
+    // keep nodes from serving.
     let status = settled(&client, |_| false).await?;
     let away = status
         .nodes

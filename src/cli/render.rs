@@ -10,13 +10,14 @@ use super::settings::Settings;
 use crate::balancer::ConfigFile;
 use crate::platform::atomic_file;
 
-/// Renders what would run.
+/// Renders the configuration of what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
     let planned = Planned::new(settings, args.balancer.as_ref()).await?;
     let files = planned.balancer.files(planned.deployment())?;
     planned.warn(printer);
     match &args.output {
-        // The first file is the configuration; others, as a bundle with a private key, belong in no terminal.
+        // The first file is the configuration; other files, such as a bundle with a private key,
+        // must not be printed to a terminal.
         None if settings.json => {
             let config = files.into_iter().take(1).map(|file| RenderedFile {
                 path: name(&file),
@@ -51,7 +52,7 @@ fn name(file: &ConfigFile) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Writes all of them.
+/// Writes all files.
 fn write(directory: &std::path::Path, files: &[ConfigFile]) -> Result<Vec<RenderedFile>, Failure> {
     let mut written = Vec::new();
     let not_written = |path: &std::path::Path, error| {

@@ -1,4 +1,5 @@
-//! What commands that change or check something print with `--json`. Their notes and warnings go to stderr all the same.
+//! The `--json` output of commands that change or check something. Their notes and warnings still
+//! go to stderr.
 
 use serde::Serialize;
 
@@ -7,29 +8,30 @@ use super::failure::Failure;
 use crate::api::{Node, Status};
 use crate::profile::BalancerKind;
 
-/// Of `drain` and `ready`.
+/// The output of `drain` and `ready`.
 #[derive(Debug, Serialize)]
 pub(super) struct NodeReply {
     /// The node, as in `status`.
     node: Option<Node>,
-    /// What others had set at the balancer, and `ready` took back.
+    /// Changes that were made directly at the balancer, and that `ready` undid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     took_back: Vec<String>,
 }
 
-/// Of `restart`.
+/// The output of `restart`.
 #[derive(Debug, Serialize)]
 pub(super) struct RestartReply {
     /// The nodes that were restarted, as in `status`.
     nodes: Vec<Node>,
 }
 
-/// Of `reload`.
+/// The output of `reload`.
 #[derive(Debug, Serialize)]
 pub(super) struct ReloadReply {
     /// Whether the profile has changed, or the balancer was reloaded for another reason.
     changed: bool,
-    /// The balancer process that takes new connections by the new configuration, where it concerns the balancer.
+    /// The balancer process that takes new connections with the new configuration, if the change
+    /// concerns the balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
     /// What is different in the profile, a line for each value.
@@ -37,25 +39,25 @@ pub(super) struct ReloadReply {
     profile: Vec<String>,
 }
 
-/// Of `stop`.
+/// The output of `stop`.
 #[derive(Debug, Serialize)]
 pub(super) struct StopReply {
     /// Whether anything ran.
     pub(super) stopped: bool,
 }
 
-/// Of `check`.
+/// The output of `check`.
 #[derive(Debug, Serialize)]
 pub(super) struct CheckReply<'a> {
     /// The balancer that has accepted the configuration.
     pub(super) balancer: BalancerKind,
-    /// Its version, as it says itself.
+    /// The version that it reports.
     pub(super) version: &'a str,
-    /// What does not prevent a start.
+    /// Problems that do not prevent a start.
     pub(super) warnings: Vec<String>,
 }
 
-/// Of `render`.
+/// The output of `render`.
 #[derive(Debug, Serialize)]
 pub(super) struct RenderReply {
     /// The files: with `--output` those that were written, else the configuration.
@@ -65,9 +67,9 @@ pub(super) struct RenderReply {
 /// A file of the balancer.
 #[derive(Debug, Serialize)]
 pub(super) struct RenderedFile {
-    /// Its path; of one that was not written, its name.
+    /// Its path; for a file that was not written, its name.
     pub(super) path: String,
-    /// What is in it, of one that was not written.
+    /// Its content, if it was not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<String>,
 }
@@ -75,14 +77,14 @@ pub(super) struct RenderedFile {
 /// A line of `logs`.
 #[derive(Debug, Serialize)]
 pub(super) struct LogLine<'a> {
-    /// The log's name, as `logs NAME` takes it.
+    /// The log's name, which `logs NAME` accepts.
     pub(super) log: &'a str,
     /// The line, without its end.
     pub(super) line: &'a str,
 }
 
 impl NodeReply {
-    /// About the node called `name`.
+    /// The reply about the node `name`.
     pub(super) fn new(status: Status, name: &str, took_back: Vec<String>) -> NodeReply {
         NodeReply {
             node: status.nodes.into_iter().find(|node| node.name == name),
@@ -92,7 +94,7 @@ impl NodeReply {
 }
 
 impl RestartReply {
-    /// About the node called `name`, or about all of them.
+    /// The reply about the node `name`, or about all nodes.
     pub(super) fn new(status: Status, name: Option<&str>) -> RestartReply {
         let is_meant = |node: &Node| name.is_none_or(|name| node.name == name);
         RestartReply {
@@ -102,7 +104,7 @@ impl RestartReply {
 }
 
 impl ReloadReply {
-    /// The balancer's process `pid`, and what changed in the `profile`.
+    /// The reply with the balancer's process `pid`, and the changes in the `profile`.
     pub(super) fn new(pid: Option<u32>, profile: Vec<String>) -> ReloadReply {
         ReloadReply {
             changed: pid.is_some() || !profile.is_empty(),
@@ -112,10 +114,7 @@ impl ReloadReply {
     }
 }
 
-/// Refuses `--json` for a command that has no answer to give in it.
-///
-/// # Errors
-/// A usage error that names the command.
+/// Refuses `--json` for a command that has no JSON output.
 pub(super) fn refuse_json(cli: &Cli) -> Result<(), Failure> {
     let command = match &cli.verb {
         Verb::Completions(_) => "completions",

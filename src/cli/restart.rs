@@ -1,4 +1,4 @@
-//! `restart`: one node, or everything in its order.
+//! `restart`: restarts one node, or all nodes in order and then the balancer.
 
 use super::args;
 use super::exit::Exit;
@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::suggestions::known_node;
 use crate::api::{Client, Node, RestartOrder};
 
-/// Restarts, and waits until it serves again.
+/// Restarts, and waits until the nodes serve again.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
     let run_dir = settings.run_dir()?;
     let client = Client::connect(&run_dir.control_socket()).await?;

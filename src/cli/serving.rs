@@ -1,16 +1,17 @@
-//! After an order: whether the nodes that it is about get new connections, as the balancer says.
+//! After an order: checks whether the nodes concerned get new connections from the balancer.
 
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use crate::api::{BalancerState, Client, ClientError, GetStatus, Node, NodeState, Status};
 
-/// Between two questions to the supervisor.
+/// The time between two queries of the supervisor.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// Time for the balancer to be told of what was ordered, and to take over where it was replaced.
+/// Time for an order to reach the balancer, and for a new balancer process to take over.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The status once the nodes that `is_meant` and the balancer are not on their way any more, or that has taken too long.
+/// The status once the nodes for which `is_meant` holds and the balancer are settled, or
+/// [`SETTLE_TIMEOUT`] is over.
 ///
 /// # Errors
 /// When the supervisor does not answer.
@@ -38,10 +39,11 @@ pub(super) async fn settled(
     }
 }
 
-/// Whether every node that `is_meant` gets new connections, but for those that an order drained.
+/// Checks that every node for which `is_meant` holds gets new connections, except nodes that an
+/// order drained.
 ///
 /// # Errors
-/// When one does not: with the reason, and what was `done` to it.
+/// When a node does not: with the reason, and what was `done` to it.
 pub(super) fn all_serve(
     status: &Status,
     done: &str,

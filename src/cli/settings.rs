@@ -1,5 +1,5 @@
-//! The command line's global flags, made into what commands need. Each is made when it is asked for: who names the run
-//! directory needs no profile to look at a cluster.
+//! The global flags, resolved into what commands need. Each part is resolved when it is needed: a
+//! command on a named run directory needs no profile.
 
 use std::cell::OnceCell;
 
@@ -11,22 +11,22 @@ use crate::profile::{self, BalancerKind, Cluster, Source};
 use crate::render::Templates;
 use crate::supervisor::Record;
 
-/// What every command is told.
+/// The settings that every command gets.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// Whether programs read the output.
+    /// Whether `--json` was given.
     pub(super) json: bool,
     /// Templates that replace the embedded ones.
     pub(super) templates: Option<std::path::PathBuf>,
     global: Global,
-    /// The profile of what runs, where that is asked about.
+    /// The profile of the running cluster, for commands about it.
     running: Option<Source>,
-    /// The profile that the flags name, read once: a pipe cannot be read again.
+    /// The profile that the flags name. It is read once, because a pipe cannot be read again.
     named: OnceCell<Source>,
 }
 
 impl Settings {
-    /// From the flags.
+    /// The settings of the flags.
     pub(super) fn new(global: Global) -> Settings {
         Settings {
             json: global.json,
@@ -41,7 +41,8 @@ impl Settings {
         }
     }
 
-    /// The same about what runs in the run directory, unless a profile is named.
+    /// The settings with the profile of the cluster that runs in the run directory, unless the
+    /// flags name a profile.
     pub(super) fn of_what_runs(mut self) -> Settings {
         if !self.names_profile()
             && let Ok(run_dir) = self.run_dir()
@@ -53,7 +54,7 @@ impl Settings {
         self
     }
 
-    /// The same with one more value of the profile changed, also of what runs.
+    /// The settings with one more value of the profile changed, also of the running cluster's.
     pub(super) fn with(mut self, set: &str) -> Settings {
         self.global.sets.push(set.to_owned());
         if let Some(running) = &mut self.running {
@@ -62,10 +63,10 @@ impl Settings {
         self
     }
 
-    /// The profile's text and all that changes it.
+    /// The profile's text and everything that changes it.
     ///
     /// # Errors
-    /// When there is no such profile, or it is unreadable.
+    /// When the profile does not exist or cannot be read.
     pub(super) fn source(&self) -> Result<Source, Failure> {
         match &self.running {
             Some(source) => Ok(source.clone()),
@@ -73,10 +74,11 @@ impl Settings {
         }
     }
 
-    /// The same of the profile called `name`, if one is named.
+    /// The text of the profile `name`, or without it that of the flags, and everything that changes
+    /// it.
     ///
     /// # Errors
-    /// When there is no such profile, or it is unreadable.
+    /// When the profile does not exist or cannot be read.
     pub(super) fn source_of(&self, name: Option<&str>) -> Result<Source, Failure> {
         let mut source = match name {
             Some(name) => Source::read(name)?,
@@ -87,10 +89,10 @@ impl Settings {
         Ok(source)
     }
 
-    /// The `running` profile as it is now, with what the flags say otherwise.
+    /// The current text of the `running` cluster's profile, with the changes that the flags make.
     ///
     /// # Errors
-    /// When it is not there any more, or unreadable.
+    /// When the profile no longer exists, or cannot be read.
     pub(super) fn source_over(&self, running: &Source) -> Result<Source, Failure> {
         let Global {
             profile,
@@ -126,7 +128,7 @@ impl Settings {
         Ok(self.named.get_or_init(|| source).clone())
     }
 
-    /// Whether anything but the default profile was asked for.
+    /// Whether a profile other than the default one was requested.
     pub(super) fn names_profile(&self) -> bool {
         let Global {
             profile,
@@ -137,7 +139,7 @@ impl Settings {
         profile != profile::DEFAULT || !sets.is_empty() || *port_offset != 0
     }
 
-    /// The templates: the embedded ones, and what replaces them.
+    /// The templates: the embedded ones, and those that replace them.
     pub(super) fn templates(&self) -> Templates {
         self.templates
             .as_ref()
@@ -155,7 +157,7 @@ impl Settings {
     /// The balancer that was named, or the profile's.
     ///
     /// # Errors
-    /// When there is none of that name, or the profile is wrong.
+    /// When no balancer has that name, or the profile is invalid.
     pub(super) fn balancer(&self, named: Option<&BalancerName>) -> Result<BalancerKind, Failure> {
         match named {
             Some(name) => name.kind(),
@@ -163,10 +165,10 @@ impl Settings {
         }
     }
 
-    /// The run directory: as told, else the one of the profile's cluster.
+    /// The run directory: the one of the flags, else the one of the profile's cluster.
     ///
     /// # Errors
-    /// When it is not told, and the profile is wrong.
+    /// When the flags do not name one, and the profile is invalid.
     pub(super) fn run_dir(&self) -> Result<RunDir, Failure> {
         match &self.global.run_dir {
             Some(path) => Ok(RunDir::at(path)),
@@ -174,7 +176,8 @@ impl Settings {
         }
     }
 
-    /// The cluster's name, for a cluster that cannot be asked: the profile's, or the run directory's if that is wrong.
+    /// The name of a cluster that does not run: the profile's, or the run directory's if the
+    /// profile is invalid.
     pub(super) fn name(&self, run_dir: &RunDir) -> String {
         let from_path = || {
             let name = run_dir.path().file_name().unwrap_or_default();

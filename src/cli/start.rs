@@ -1,4 +1,4 @@
-//! `start`: the nodes and the balancer, or what of them does not run yet.
+//! `start`: starts the nodes and the balancer, or those that do not run yet.
 
 use super::args;
 use super::balancer_name::BalancerName;
@@ -18,10 +18,10 @@ use crate::supervisor::{
     Launch, PrepareError, Prepared, Presence, Record, detach, end_left_by_dead, living_pids, supervise,
 };
 
-/// Starts it, and returns when all of it serves; with `--foreground` when it is stopped.
+/// Starts the cluster, and returns when all of it serves; with `--foreground` when it is stopped.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {
     let run_dir = settings.run_dir()?;
-    // Whoever mistyped it leaves no directory behind.
+    // First, so that a mistyped name leaves no directory behind.
     let _named = args.balancer.as_ref().map(BalancerName::kind).transpose()?;
     run_dir.create()?;
     match Presence::of(&run_dir).await? {
@@ -54,7 +54,7 @@ fn launch(settings: &Settings, args: &args::Start) -> Result<Launch, Failure> {
     })
 }
 
-/// What a dead supervisor was running, which is what can be adopted.
+/// What a dead supervisor was running, and what can therefore be adopted.
 fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<Launch, Failure> {
     let was = &record.launch;
     if let Some(balancer) = &args.balancer
@@ -71,7 +71,7 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
         ));
     }
     let only = if args.only == was.only { was.only } else { None };
-    // A supervisor of an earlier version gave none.
+    // A supervisor of an earlier version recorded none.
     let run_id = if was.run_id.is_known() {
         was.run_id.clone()
     } else {
@@ -97,7 +97,7 @@ async fn begin(
     let prepared = match Prepared::new(launch.clone(), run_dir.clone(), &living_pids(record)).await {
         Err(taken @ PrepareError::Taken(_)) => {
             return match Presence::of(run_dir).await? {
-                // Another `start` was faster, and it is our own ports that are taken.
+                // Another `start` was faster, and the busy ports are our own.
                 Presence::Running(client) => join(settings, printer, args, run_dir, &client).await,
                 _ => Err(taken.into()),
             };
@@ -111,7 +111,7 @@ async fn begin(
     }
     let complaints = Complaints::of(prepared.cluster(), run_dir);
     let exit = detached(settings, printer, args, run_dir, &launch).await?;
-    // Not before: where something fails, that alone is to be read.
+    // Not earlier: if a step fails, only its error is to be shown.
     warn(printer, &prepared);
     for complaint in complaints.map(Complaints::made).into_iter().flatten() {
         printer.warning(&complaint);
@@ -119,7 +119,7 @@ async fn begin(
     Ok(exit)
 }
 
-/// Says what the profile wants and does not get.
+/// Warns of what the profile requests and does not get.
 fn warn(printer: &Printer, prepared: &Prepared) {
     for warning in prepared.warnings() {
         printer.warning(&report::warning(warning));
@@ -137,7 +137,7 @@ async fn in_front(printer: &Printer, run_dir: &RunDir, launch: Launch) -> Outcom
         None => Ok(()),
     };
     supervisor.await.map_err(Failure::new)??;
-    // A signal may have ended it before it served; that is no failure.
+    // A signal can have ended it before it served; that is not a failure.
     if let Err(NotServing {
         undone: true,
         failure,
@@ -172,7 +172,7 @@ async fn detached(
     };
     if let Err(failure) = progress::attend("start", &client, run_dir, printer).await {
         if failure.undone {
-            // Nothing of what was begun is left when we return.
+            // Nothing that was begun is left when this returns.
             let _ended = supervisor.ended().await;
         }
         return Err(failure.into());
@@ -180,7 +180,7 @@ async fn detached(
     serves(settings, printer, &client, "is running").await
 }
 
-/// What runs already: whatever of it does not is started.
+/// Joins a running cluster: starts the parts that do not run yet.
 async fn join(
     settings: &Settings,
     printer: &Printer,
@@ -189,7 +189,7 @@ async fn join(
     client: &Client,
 ) -> Outcome {
     if client.call(&GetProgress).await?.rollout == Rollout::Running {
-        // Another `start`, or a restart, is not done yet.
+        // Another `start` or a restart is still in progress.
         progress::attend("start", client, run_dir, printer).await?;
     }
     let status = client.call(&GetStatus).await?;
@@ -223,7 +223,7 @@ fn runs_another_profile(settings: &Settings, run_dir: &RunDir) -> Result<bool, F
     Ok(record.is_some_and(|record| !source.says_the_same_as(&record.launch.source)))
 }
 
-/// Whether a half that is wanted was not started.
+/// Whether a wanted half of the cluster was not started.
 fn lacks(status: &Status, only: Option<Only>) -> bool {
     let no_balancer = status
         .balancer
@@ -233,7 +233,7 @@ fn lacks(status: &Status, only: Option<Only>) -> bool {
     (no_balancer && only != Some(Only::Nodes)) || (no_node && only != Some(Only::Balancer))
 }
 
-/// Says what serves where.
+/// Prints which addresses are served.
 async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &str) -> Outcome {
     let status = client.call(&GetStatus).await?;
     if settings.json {
@@ -241,7 +241,7 @@ async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &s
     } else {
         printer.data(&report::serving(&status, how))?;
     }
-    // Only nodes that somebody else runs are not waited for.
+    // External nodes are not waited for.
     for node in status
         .nodes
         .iter()

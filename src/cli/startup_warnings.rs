@@ -1,4 +1,4 @@
-//! What nodes of erlmcp warn of in their logs while they start: they serve, and not as they should.
+//! Warnings in the logs of erlmcp nodes while they start: the nodes serve, but not as they should.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use super::log_file::LogFile;
 use crate::platform::RunDir;
 use crate::profile::Cluster;
 
-/// More lines than a start makes.
+/// More lines than a start writes.
 const LINES: usize = 1_000;
 
-/// The log of one node, as nodes are alike, from a moment on.
+/// The log of one node from a moment on; one is enough, because the nodes are alike.
 pub(super) struct Complaints {
     node: String,
     path: PathBuf,
-    /// None when there was no log.
+    /// `None` when there was no log.
     log: Option<LogFile>,
 }
 
 impl Complaints {
-    /// From now on, of a cluster of erlmcp nodes.
+    /// Starts to collect warnings, if the cluster has erlmcp nodes.
     pub(super) fn of(cluster: &Cluster, run_dir: &RunDir) -> Option<Complaints> {
         cluster.erlmcp.as_ref()?;
         let node = cluster.nodes.first()?.name.clone();
@@ -27,7 +27,7 @@ impl Complaints {
         Some(Complaints { node, path, log })
     }
 
-    /// What was said since.
+    /// The warnings since then.
     pub(super) fn made(self) -> Vec<String> {
         let lines = match self.log {
             Some(mut log) => log.news(),
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_said_from_then_on_is_told() {
+    fn only_later_warnings_are_collected() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
         fs::create_dir_all(run_dir.logs()).unwrap();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_nodes_are_not_listened_to() {
+    fn logs_of_other_nodes_are_ignored() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Complaints::of(&cluster("beam"), &RunDir::at(dir.path())).is_none());
     }

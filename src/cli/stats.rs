@@ -1,4 +1,4 @@
-//! `stats`: the balancer's own view.
+//! `stats`: the balancer's own statistics.
 
 use super::exit::Exit;
 use super::failure::Outcome;
@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::api::{Client, GetStats};
 use crate::report;
 
-/// Shows it.
+/// Shows the statistics.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
     let stats = client.call(&GetStats).await?;

@@ -1,4 +1,4 @@
-//! `status`: who is up, who holds how many connections, is it even.
+//! `status`: which nodes are up, how many connections each holds, and whether that is even.
 
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
@@ -9,7 +9,7 @@ use crate::platform::RunDir;
 use crate::report;
 use crate::supervisor::Record;
 
-/// Shows it.
+/// Shows the status.
 pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     let run_dir = settings.run_dir()?;
     let (status, exit) = match ask(&run_dir).await {
@@ -28,7 +28,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     Ok(exit)
 }
 
-/// The exit code that a state is.
+/// The exit code of a state.
 pub(super) const fn judge(state: ClusterState) -> Exit {
     match state {
         ClusterState::Healthy => Exit::Done,
@@ -36,8 +36,8 @@ pub(super) const fn judge(state: ClusterState) -> Exit {
     }
 }
 
-/// The status of a cluster without supervisor. What a killed one has left may
-/// still serve, and nobody can tell.
+/// The status of a cluster without supervisor. Children of a killed supervisor may still serve, but
+/// their state is unknown.
 pub(super) fn stopped(settings: &Settings, run_dir: &RunDir) -> (Status, Exit) {
     let mut status = Status::down(&settings.name(run_dir));
     let doubt = match Record::read(run_dir) {

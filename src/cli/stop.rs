@@ -13,13 +13,14 @@ use crate::api::{Client, ClientError, StopOrder};
 use crate::platform::{Identity, Lock, Process, RunDir};
 use crate::supervisor::{Presence, Record, stop_orphans, sweep};
 
-/// What the supervisor gets beyond the connections' grace, to end every child the hard way if need be.
+/// The time that the supervisor gets after the connections' grace, to kill every child if
+/// necessary.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Between two looks at whether the supervisor has gone.
+/// The time between two checks whether the supervisor has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Stops it, and returns when it is gone.
+/// Stops the cluster, and returns when the supervisor has ended.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Stop) -> Outcome {
     let run_dir = settings.run_dir()?;
     let stopped = end(&run_dir, printer, args).await?;
@@ -31,17 +32,19 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Sto
 
 // Private
 
-/// Stops what runs; whether anything did.
+/// Stops what runs. Returns whether anything did.
 async fn end(run_dir: &RunDir, printer: &Printer, args: &args::Stop) -> Result<bool, Failure> {
     match Presence::of(run_dir).await? {
         Presence::Running(client) => {
-            // Not known when the state file is gone or broken; its socket and its lock then have to tell.
+            // Unknown when the state file is missing or broken; then only the socket and the lock
+            // show whether it runs.
             let supervisor = Record::read(run_dir)
                 .ok()
                 .flatten()
                 .map(|record| record.supervisor());
             match client.call(&StopOrder { grace: args.grace }).await {
-                // It may have been killed in the middle of it: what it has left is looked for below.
+                // It may have been killed while it stopped: remaining processes are searched for
+                // below.
                 Err(ClientError::Ended) => {}
                 ordered => ordered?,
             }
@@ -76,7 +79,7 @@ async fn end_orphans(
     Ok(())
 }
 
-/// Waits until nobody listens, the last file is removed, and the process has ended.
+/// Waits until nothing listens on the socket, the last file is removed, and the process has ended.
 async fn gone(run_dir: &RunDir, supervisor: Option<Identity>) -> io::Result<()> {
     let socket = run_dir.control_socket();
     while !matches!(Client::connect(&socket).await, Err(ClientError::NotRunning(_)))

@@ -1,14 +1,14 @@
-//! Names that are not there, and the ones that were probably meant.
+//! Unknown names, and suggestions of the names that were probably meant.
 
 use super::failure::Failure;
 use crate::api::{Client, GetStatus};
 use crate::base::units::excerpt;
 use crate::profile::closest;
 
-/// Names that a hint lists; a reader looks through no more.
+/// The most names that a hint lists; more would not be read.
 const MAX_LISTED: usize = 20;
 
-/// The usage error about a `name` that is none of the `known` ones of its `kind`.
+/// The usage error for a `name` that is not among the `known` names of its `kind`.
 pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.into_iter().collect();
     let failure = Failure::usage(format!("unknown {kind} `{}`", excerpt(name)));
@@ -19,7 +19,7 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item 
     }
 }
 
-/// Whether `name` is a node of the cluster that runs.
+/// Checks that `name` is a node of the running cluster.
 ///
 /// # Errors
 /// When it is not: a usage error, with the name that was probably meant.
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_near_one_is_suggested_or_all_are_told() {
+    fn the_closest_name_is_suggested_or_all_are_listed() {
         let hint = |name| unknown("node", name, ["erlmcp1", "erlmcp2"]).hint.unwrap();
         assert_eq!(hint("erlmcp3"), "did you mean `erlmcp2`?");
         assert_eq!(hint("zebra"), "available: `erlmcp1`, `erlmcp2`");

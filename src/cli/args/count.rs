@@ -1,4 +1,4 @@
-//! Counts that are typed.
+//! Counts on the command line.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -11,7 +11,7 @@ use crate::base::units::{Count, Period, excerpt};
 use crate::load_test::Protocol;
 use crate::load_test::results::FailoverMode;
 
-/// Flags that only a test takes, not `--compare`.
+/// Flags that only apply to a test, not to `--compare`.
 const TESTING: [&str; 12] = [
     "connections",
     "hold",
@@ -39,14 +39,15 @@ pub(in crate::cli) struct LoadTest {
     /// What clients speak [default: the scheme of `--target`, else tcp]
     #[arg(long, value_name = "tcp|http|ws|sse", value_parser = protocol())]
     pub(in crate::cli) protocol: Option<Protocol>,
-    /// Test this address instead of the cluster's own balancer; also `tcp://HOST:PORT`, `http://HOST:PORT/PATH` and `ws://..`
+    /// Test this address instead of the cluster's own balancer; also `tcp://HOST:PORT`,
+    /// `http://HOST:PORT/PATH` and `ws://..`
     #[arg(long, value_name = "HOST:PORT|URL")]
     pub(in crate::cli) target: Option<String>,
     /// New connections per second at most [default: as many as the target accepts]
     #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
     pub(in crate::cli) rate: Option<f64>,
-    /// Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or
-    /// what the cluster's limits allow]
+    /// Pings per second over all connections while they are held, on a schedule that does not wait
+    /// for answers [default: 1000, or what the cluster's limits allow]
     #[arg(long, value_name = "N", value_parser = not_negative, allow_negative_numbers = true)]
     pub(in crate::cli) messages_per_second: Option<f64>,
     /// Addresses of 127.0.0.0/8 that clients connect from [default: one for each]
@@ -88,7 +89,7 @@ fn failover_mode() -> impl TypedValueParser<Value = FailoverMode> {
     })
 }
 
-/// A number per second, and not none.
+/// A number per second above zero.
 fn positive(text: &str) -> Result<f64, String> {
     match not_negative(text)? {
         number if number > 0.0 => Ok(number),
@@ -96,7 +97,7 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number per second that a schedule can be made of.
+/// A number per second that a schedule can be computed from.
 fn not_negative(text: &str) -> Result<f64, String> {
     const MAX_PER_SECOND: f64 = 10_000_000.0;
 

@@ -38,11 +38,11 @@ pub(super) struct Cli {
 }
 
 impl Cli {
-    /// Reads a whole command line. A flag that may be repeated counts wherever it stands: of those at different verbs, clap by
-    /// itself keeps the last ones and forgets the others.
+    /// Reads a whole command line. A flag that may be repeated counts wherever it stands: clap
+    /// alone keeps only the last ones when they are given both before and after the command's name.
     ///
     /// # Errors
-    /// When it makes no sense, and when it asks for help.
+    /// When it is invalid, and when it asks for help.
     pub(super) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
         let line: Vec<OsString> = line.into_iter().collect();
         let mut cli = Cli::try_parse_from(&line)?;
@@ -96,7 +96,7 @@ pub(super) struct Global {
     pub(super) no_color: bool,
 }
 
-/// What is to be done.
+/// The command.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Start the nodes and the balancer, and return when all of them serve
@@ -275,7 +275,8 @@ pub(super) struct Doctor {
     /// Fix what can be fixed from here, and print how to undo it; needs root
     #[arg(long)]
     pub(super) fix: bool,
-    /// Show what N connections need, and whether they fit, instead of the profile's `limits.maxconn`
+    /// Show what N connections need, and whether they fit, instead of the profile's
+    /// `limits.maxconn`
     #[arg(long, value_name = "N", value_parser = count(1..=MANY), allow_negative_numbers = true)]
     pub(super) connections: Option<u32>,
 }
@@ -287,7 +288,7 @@ pub(super) struct Profile {
     pub(super) verb: ProfileVerb,
 }
 
-/// What is to be done with profiles.
+/// The command on profiles.
 #[derive(Debug, Subcommand)]
 pub(super) enum ProfileVerb {
     /// List the embedded profiles
@@ -344,7 +345,7 @@ pub(super) struct Completions {
 
 // Private
 
-/// The values of every `--set` of a `line` that makes sense: so none is another flag's value.
+/// The values of every `--set` of a valid `line`, in which no `--set` is the value of another flag.
 fn sets(line: &[OsString]) -> Vec<String> {
     let mut sets = Vec::new();
     let mut words = line.iter().map(|word| word.to_string_lossy());
@@ -398,12 +399,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_continuous_view_does_not_spin() {
+    fn a_continuous_view_needs_an_interval() {
         for (interval, good) in [("0", false), ("99ms", false), ("100ms", true), ("5", true)] {
             let line = ["clusterctl", "health", "--continuous", interval];
             assert_eq!(Cli::try_parse_from(line).is_ok(), good, "{interval}");

@@ -1,10 +1,10 @@
-//! Periods that are typed.
+//! Periods on the command line.
 
 use std::time::Duration;
 
 use crate::base::units::{Period, UnitError, excerpt};
 
-/// A period that leaves time to read, and for everything else.
+/// An interval that leaves time to read the output and for other work.
 pub(super) fn interval(text: &str) -> Result<Period, String> {
     const SHORTEST: Duration = Duration::from_millis(100);
 

@@ -11,30 +11,30 @@ use super::super::settings::Settings;
 use crate::erlang::distribution::syntax::{Json, flat, parse, pretty};
 use crate::erlang::distribution::{Atom, Call, Connection, Error, Identity, Output, Raised, Term, Why};
 
-/// Columns of a terminal that nobody has enlarged.
+/// The columns of a terminal in its usual size.
 const COLUMNS: usize = 80;
 
-/// A call as it was typed, and found to make sense.
+/// A call as it was typed, checked for syntax.
 pub(super) struct Typed {
     module: Atom,
     function: Atom,
-    /// Read again once it is known which node's pids they may have.
+    /// Parsed again once the node is known, because pids in it depend on the node.
     arguments: String,
 }
 
-/// What `--json` prints.
+/// The `--json` output.
 #[derive(Serialize)]
 struct Answer<'a> {
     node: &'a str,
-    /// What the call has printed.
+    /// The text that the call has printed.
     output: &'a str,
-    /// Bytes that it has printed beyond what is kept.
+    /// Bytes of that text beyond what is kept.
     output_lost: usize,
-    /// Prints that are missing.
+    /// The number of prints that are missing.
     prints_lost: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Json<'a>>,
-    /// The same in Erlang's syntax.
+    /// The result in Erlang's syntax.
     #[serde(skip_serializing_if = "Option::is_none")]
     term: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,10 +58,10 @@ enum Trouble<'a> {
 }
 
 impl Typed {
-    /// What was typed.
+    /// Reads the call that was typed.
     ///
     /// # Errors
-    /// When it is no call.
+    /// When it is not a valid call.
     pub(super) fn read(typed: &args::Call) -> Result<Typed, Failure> {
         let arguments = typed.arguments.clone().unwrap_or_else(|| "[]".to_owned());
         let read = Typed {
@@ -148,7 +148,7 @@ impl Typed {
         lines.join("\n")
     }
 
-    /// What is called, and where.
+    /// The function and the node of the call.
     fn name(&self, node: &Identity) -> String {
         let (module, function) = (Term::Atom(self.module.clone()), Term::Atom(self.function.clone()));
         let (module, function) = (flat(&module, node), flat(&function, node));
@@ -170,7 +170,7 @@ fn name(typed: &str) -> Result<Atom, Failure> {
     Atom::new(typed).map_err(|error| Failure::usage(format!("`{typed}` is not a valid name: {error}")))
 }
 
-/// A node for what is only tried.
+/// The identity of a node, for syntax checks only.
 fn nowhere() -> Identity {
     Identity {
         name: Atom::default(),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_one_list_and_none_is_an_empty_one() {
+    fn arguments_are_one_list_which_may_be_left_out() {
         assert!(read("lists", None).is_ok());
         assert!(read("lists", Some("[<0.1.0>, [1,2]]")).is_ok());
         let (error, hint) = read("lists", Some("{1}")).err().unwrap();

@@ -1,4 +1,4 @@
-//! `erlang`: asks a BEAM node, over Erlang's own distribution protocol.
+//! `erlang`: queries a BEAM node over Erlang's own distribution protocol.
 
 mod call;
 mod target;
@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::erlang::distribution::Connection;
 use crate::report;
 
-/// Asks, and shows the answer.
+/// Queries the node, and shows the answer.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Erlang) -> Outcome {
     let deadline = Instant::now() + args.timeout.duration();
     let ask = async || -> Result<Connection, Failure> {
@@ -39,7 +39,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Erl
             show(settings, printer, &nodes, report::erlang_nodes)
         }
         Question::Call(typed) => {
-            // What is typed is judged before anybody is asked.
+            // The arguments are checked before any node is contacted.
             let call = call::Typed::read(typed)?;
             call.run(settings, printer, ask().await?, deadline).await
         }

@@ -1,4 +1,4 @@
-//! Where the node is that is asked, and its cookie.
+//! The address of the node to query, and its cookie.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::platform::RunDir;
 use crate::profile;
 use crate::supervisor::Record;
 
-/// The node that was named: one of the cluster's, or any by its full name.
+/// The named node: one of the cluster's, or any node by its full name.
 pub(super) async fn of(
     settings: &Settings,
     args: &args::Erlang,
@@ -36,12 +36,12 @@ pub(super) async fn of(
 
 // Private
 
-/// A node of the cluster that runs.
+/// A node of the running cluster.
 fn member(settings: &Settings, args: &args::Erlang) -> Result<Target, Failure> {
     let run_dir = settings.run_dir()?;
     let record = Record::read(&run_dir).map_err(Failure::new)?;
     let record = record.filter(|record| record.supervisor().is_alive() || !record.living().is_empty());
-    // Whatever profile was named: that is what can be asked.
+    // Whichever profile was named, the running cluster is the one to query.
     let cluster = match record {
         Some(record) => profile::load(&record.launch.source)?,
         None => return Err(nothing_runs(&run_dir)),
@@ -79,7 +79,7 @@ fn nothing_runs(run_dir: &RunDir) -> Failure {
     )
 }
 
-/// A node that is none of ours: epmd on its host knows its port, unless we are told.
+/// A node of another cluster. The epmd on its host knows its port, unless it was given.
 async fn foreign(args: &args::Erlang, name: &str, host: &str, deadline: Instant) -> Result<Target, Failure> {
     let node = full_name(&args.node)?;
     let cookie = match &args.cookie_file {
@@ -103,7 +103,7 @@ fn full_name(name: &str) -> Result<Atom, Failure> {
         .map_err(|error| Failure::usage(format!("`{}` is not a node name: {error}", excerpt(name))))
 }
 
-/// An address of a host, of IPv4 if it has one: that is what nodes listen on unless told otherwise.
+/// An address of a host, preferably IPv4: nodes listen on IPv4 by default.
 async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
     let shown = excerpt(host);
     let unknown = |why: &str| {
@@ -121,7 +121,7 @@ async fn resolve(host: &str, deadline: Instant) -> Result<IpAddr, Failure> {
     first.copied().ok_or_else(|| unknown("it has no address"))
 }
 
-/// As `erl` has it.
+/// The port of epmd, as `erl` determines it.
 fn epmd_port() -> Result<u16, Failure> {
     match std::env::var("ERL_EPMD_PORT") {
         Ok(port) => port.parse().map_err(|_| {

@@ -12,7 +12,7 @@ use crate::cli::settings::Settings;
 use crate::load_test::Results;
 use crate::report;
 
-/// Shows how the second differs from the first.
+/// Shows how the second test differs from the first.
 pub(super) fn run(settings: &Settings, printer: &Printer, files: &[PathBuf]) -> Outcome {
     let [before, after] = files else {
         return Err(Failure::usage("`--compare` takes two files"));
@@ -31,7 +31,7 @@ pub(super) fn run(settings: &Settings, printer: &Printer, files: &[PathBuf]) -> 
 
 // Private
 
-/// Both, for programs.
+/// Both tests, for `--json`.
 #[derive(Serialize)]
 struct Both<'a> {
     a: &'a Results,

@@ -1,4 +1,4 @@
-//! `load-test`: opens connections for real, holds them, and shows whether the load is even.
+//! `load-test`: opens real connections, holds them, and shows whether the load is even.
 
 mod compare;
 mod report_file;
@@ -20,13 +20,13 @@ use crate::report;
 
 use report_file::Paper;
 
-/// Tests, and shows what was found.
+/// Runs the test, and shows the result.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest) -> Outcome {
     if let Some(files) = &args.compare {
         return compare::run(settings, printer, files);
     }
     let stop = shutdown::on_signal_or_hangup().map_err(Failure::new)?;
-    // First: who names a place that cannot be written need not wait for the end to learn so.
+    // First, so that a path that cannot be written is reported at once and not after the test.
     let paper = args.report.as_deref().map(Paper::ready).transpose()?;
     let order = tokio::select! {
         order = target::order(settings, printer, args) => order?,

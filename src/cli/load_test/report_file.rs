@@ -1,5 +1,6 @@
-//! The file that a report is written to: tried before the test, and there only when it is whole. What is no regular file, such
-//! as a device or a pipe, stays what it is and is written to.
+//! The file that a report is written to: checked before the test, and replaced only when the report
+//! is complete. A file that is not regular, such as a device or a pipe, is not replaced but written
+//! to.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,30 +11,31 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 
-/// Where a report will be.
+/// The file of a report.
 #[derive(Debug)]
 pub(super) struct Paper {
     path: PathBuf,
     file: File,
-    /// The file beside the wanted one, which gets its name when it is written, and goes away if it is not. `None` where the
-    /// wanted one is written to.
+    /// The unfinished file next to the wanted one. It is renamed when the report is written, and
+    /// removed if it is not. `None` where the wanted file itself is written to.
     draft: Option<PathBuf>,
 }
 
 impl Paper {
-    /// Sees to it that there can be a file at `path`.
+    /// Checks that the file at `path` can be written.
     ///
     /// # Errors
-    /// When there cannot.
+    /// When it cannot be written.
     pub(super) fn ready(path: &Path) -> Result<Paper, Failure> {
         let cannot = |error: io::Error| not_written(path, error).exit(Exit::Unclear);
-        // Where a link leads to, the file is.
+        // The file is where a link leads to.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let draft = match fs::metadata(&path) {
             Ok(there) if there.is_dir() => return Err(cannot(io::ErrorKind::IsADirectory.into())),
             Ok(there) if !there.is_file() => None,
             Ok(_) => {
-                // Its directory may be writable where it is not: what is protected is not replaced.
+                // The directory may be writable while the file is not: a protected file is not
+                // replaced.
                 File::options().write(true).open(&path).map_err(cannot)?;
                 Some(draft(&path).map_err(cannot)?)
             }
@@ -41,7 +43,7 @@ impl Paper {
         };
         let file = match &draft {
             Some(draft) => File::create(draft),
-            // A pipe that nobody reads would make us wait: it is an error.
+            // A pipe without a reader would block: it is an error.
             None => File::options()
                 .write(true)
                 .custom_flags(libc::O_NONBLOCK)
@@ -51,10 +53,10 @@ impl Paper {
         Ok(Paper { path, file, draft })
     }
 
-    /// Writes the report; where it is.
+    /// Writes the report, and returns its path.
     ///
     /// # Errors
-    /// When it cannot be written: nothing is left of it then, and what was there before is as it was.
+    /// When it cannot be written: then no part of it is left, and the former file is unchanged.
     pub(super) fn write(mut self, text: &str) -> Result<PathBuf, Failure> {
         let written = self
             .file
@@ -73,7 +75,7 @@ impl Paper {
 impl Drop for Paper {
     fn drop(&mut self) {
         if let Some(draft) = &self.draft {
-            // Gone already when it has got its name.
+            // It no longer exists once it was renamed.
             let _gone = fs::remove_file(draft);
         }
     }
@@ -81,7 +83,7 @@ impl Drop for Paper {
 
 // Private
 
-/// The name of a file beside `path`.
+/// The name of a file next to `path`.
 fn draft(path: &Path) -> io::Result<PathBuf> {
     let mut name = OsString::from(".");
     name.push(path.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_there_whole_or_not_at_all() {
+    fn a_report_is_complete_or_missing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.html");
         fs::write(&path, "before").unwrap();
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_stays_what_it_is() {
+    fn a_file_that_is_not_regular_is_written_to() {
         let dir = tempfile::tempdir().unwrap();
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         fs::write(&file, "before").unwrap();
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_told_before() {
+    fn a_path_that_cannot_be_written_is_refused_before_the_test() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("no/such/report.html")] {
             let failure = Paper::ready(&path).unwrap_err();

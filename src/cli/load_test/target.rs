@@ -1,4 +1,4 @@
-//! What is to be tested: the cluster's own balancer, or whatever listens somewhere.
+//! The target of the test: the cluster's own balancer, or any listener.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,10 +18,10 @@ use crate::platform::Host;
 use crate::profile::{self, BalancerKind, Runtime, Sticky};
 use crate::render;
 
-/// What the arguments say, planned for this host.
+/// The test that the arguments describe, planned for this host.
 ///
 /// # Errors
-/// When there is nothing to test, or the test does not fit.
+/// When there is nothing to test, or the test does not fit on this host.
 pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
     let aim = match &args.target {
         Some(target) => Aim::at(settings, target, args.protocol).await?,
@@ -62,7 +62,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
 
 // Private
 
-/// What is tested.
+/// The target of a test.
 struct Aim {
     target: SocketAddr,
     authority: String,
@@ -76,7 +76,7 @@ struct Aim {
 }
 
 impl Aim {
-    /// Whatever listens at `target`.
+    /// The listener at `target`.
     async fn at(settings: &Settings, target: &str, protocol: Option<Protocol>) -> Result<Aim, Failure> {
         let target = Target::read(target, protocol)
             .map_err(|error| Failure::usage(error.to_string()).hint(error.hint.clone()))?;
@@ -102,7 +102,7 @@ impl Aim {
         })
     }
 
-    /// The balancer of the cluster that runs.
+    /// The balancer of the running cluster.
     async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Aim, Failure> {
         let protocol = args.protocol.unwrap_or(Protocol::Tcp);
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
@@ -143,7 +143,7 @@ impl Aim {
         })
     }
 
-    /// What the arguments ask for, towards it.
+    /// The demand that the arguments describe, for this target.
     fn demand(&self, args: &LoadTest) -> Demand {
         let cluster = self.cluster.as_ref();
         Demand {
@@ -159,14 +159,15 @@ impl Aim {
         }
     }
 
-    /// Whether it can be connected from every address of 127.0.0.0/8.
+    /// Whether every address of 127.0.0.0/8 can connect to it.
     fn is_on_loopback(&self) -> bool {
         matches!(self.target.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }
 }
 
-/// The cluster's status, once what a test of before has left is over: a node that is held back after a failure would be missing in
-/// the distribution, and come back in the middle; a hundred thousand connections take the kernel some seconds to close.
+/// The cluster's status, once the effects of a previous test are over. A node that is held down
+/// after a failure would be missing in the distribution, and come back during the test; and the
+/// kernel needs some seconds to close a hundred thousand connections.
 async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Result<Status, Failure> {
     const POLL_INTERVAL: Duration = Duration::from_millis(250);
     const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -177,7 +178,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
         let status = supervisor.call(&GetStatus).await.map_err(unreached)?;
         let Distribution { capacity, total, .. } = status.distribution;
         let room = capacity.saturating_sub(total);
-        // There would be room if all were gone, and they go.
+        // There would be room without the connections that are closing now.
         let closing = (room..capacity).contains(&(u64::from(connections) - 1))
             && taken.is_none_or(|taken| total < taken);
         let held = status.nodes.iter().find(|node| node.state == NodeState::HeldBack);
@@ -203,7 +204,7 @@ fn takes_clients(node: &Node) -> bool {
     node.state == NodeState::Up
 }
 
-/// How a node stands, in words.
+/// The state of a node, in words.
 fn standing(node: &Node) -> String {
     match &node.reason {
         Some(reason) if node.state == NodeState::HeldBack || reason.starts_with(node.state.name()) => {
@@ -214,7 +215,7 @@ fn standing(node: &Node) -> String {
     }
 }
 
-/// What the cluster has room for, and by what its plan is bounded.
+/// The connections that the cluster has room for, and the limit in its plan that bounds them.
 fn room(status: &Status, profile: &profile::Cluster) -> Room {
     let Distribution { capacity, total, .. } = status.distribution;
     let wanted = profile.limits.maxconn;
@@ -294,7 +295,8 @@ fn cluster(
             .map(|node| node.name.clone())
             .collect(),
         on_this_host: profile.runtime != Runtime::External,
-        // A session's id is known only to those who keep it: who comes back without one is new.
+        // Only a client that keeps a session's id is sticky by it: one that comes back without it
+        // is new.
         sticky: matches!(route.sticky, Sticky::Source | Sticky::Cookie),
         chosen_by: balancer.and_then(|balancer| balancer.chosen_by.get(protocol.listener()).copied()),
         processes: balancer.map_or(1, |balancer| {
@@ -305,7 +307,7 @@ fn cluster(
     })
 }
 
-/// Whether `node` is one that can be made to fail, and others are there for its clients.
+/// Checks that `node` can be made to fail, and that other nodes are available to its clients.
 fn may_fail(status: &Status, runtime: Runtime, node: &str) -> Result<(), Failure> {
     let Some(known) = status.nodes.iter().find(|known| known.name == node) else {
         return Err(suggestions::unknown(
@@ -345,9 +347,9 @@ fn does_not_fit(warning: plan::Warning) -> Failure {
         .hint(warning.fix)
 }
 
-/// Where in the pool of addresses a test begins: it moves on by eight addresses a millisecond, and is around after half an hour.
-/// So a test has none of those of one before, who may still be known to a table of sticky clients, and some of them may have
-/// been moved by a failure.
+/// Where in the pool of addresses a test begins: it moves on by eight addresses a millisecond, and
+/// wraps around after half an hour. So a test shares no address with a recent one, whose clients
+/// may still be in a table of sticky clients, some of them moved by a failure.
 fn seed() -> u32 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

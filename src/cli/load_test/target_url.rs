@@ -1,10 +1,10 @@
-//! What `--target` names: `HOST:PORT`, or a URL of a protocol that the load test speaks.
+//! The value of `--target`: `HOST:PORT`, or a URL of a protocol that the load test supports.
 
 use crate::base::units::excerpt;
 use crate::load_test::Protocol;
 use crate::profile::closest;
 
-/// The schemes, and what they mean.
+/// The schemes and their protocols.
 const SCHEMES: [(&str, Protocol); 4] = [
     ("tcp", Protocol::Tcp),
     ("http", Protocol::Http),
@@ -12,7 +12,7 @@ const SCHEMES: [(&str, Protocol); 4] = [
     ("sse", Protocol::Sse),
 ];
 
-/// The port of HTTP where a URL names none.
+/// The port of HTTP where a URL has none.
 const HTTP_PORT: u16 = 80;
 
 /// A target.
@@ -24,11 +24,11 @@ pub(super) struct Target {
     /// Host and port as they were written, for the Host header.
     pub(super) authority: String,
     pub(super) protocol: Protocol,
-    /// Where requests go.
+    /// The path of the requests.
     pub(super) path: String,
 }
 
-/// A text that names no target.
+/// A text that is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a target: {why}")]
 pub(super) struct TargetError {
@@ -38,10 +38,11 @@ pub(super) struct TargetError {
 }
 
 impl Target {
-    /// Reads `text`; `protocol` is what was asked for beside it, and `tcp` where neither says.
+    /// Reads `text`; `protocol` is the one that `--protocol` names. Without that and without a
+    /// scheme it is `tcp`.
     ///
     /// # Errors
-    /// When it is not a target, or one of another protocol.
+    /// When it is not a target, or a target of another protocol.
     pub(super) fn read(text: &str, protocol: Option<Protocol>) -> Result<Target, TargetError> {
         let error = |why: &str, hint: String| TargetError {
             text: excerpt(text),
@@ -110,7 +111,7 @@ impl Target {
 
 // Private
 
-/// The protocol of a `scheme`; else what was probably meant.
+/// The protocol of a `scheme`; else the error with the scheme that was probably meant.
 fn named(scheme: &str) -> Result<Protocol, String> {
     let known = SCHEMES.iter().find(|(known, _)| *known == scheme);
     known.map(|(_, protocol)| *protocol).ok_or_else(|| {
@@ -121,7 +122,7 @@ fn named(scheme: &str) -> Result<Protocol, String> {
     })
 }
 
-/// The parts of an authority; the port may be left out where there is a `default`.
+/// The parts of an authority; the port can be left out where there is a `default`.
 fn host_and_port(authority: &str, default: Option<u16>) -> Result<(&str, u16), &'static str> {
     let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, port) = bracketed.split_once(']').ok_or("`]` is missing")?;
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_target_says_why() {
+    fn an_invalid_target_is_refused_with_a_reason() {
         for (text, protocol, why, hint) in [
             ("", None, "it has no host", "it is `HOST:PORT`"),
             ("localhost", None, "it has no port", "it is `HOST:PORT`"),

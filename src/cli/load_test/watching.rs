@@ -11,7 +11,7 @@ use crate::report;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Shows every glance, as long as there are any; where no terminal is, nothing.
+/// Shows every glance until they end; shows nothing without a terminal.
 pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer: &Printer) {
     let line = Line(if printer.shows_progress {
         ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
@@ -27,11 +27,11 @@ pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer:
             line.0.set_message(report::load_test_progress(glance));
         }
     }
-    // The test has what it needs to say more.
+    // The rest of the output belongs to the test.
     std::future::pending::<()>().await;
 }
 
-/// A line that is gone when nobody looks any more.
+/// A line that is erased when this value is dropped.
 struct Line(ProgressBar);
 
 impl Drop for Line {

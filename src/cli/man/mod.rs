@@ -11,7 +11,7 @@ use super::failure::Outcome;
 use super::printer::Printer;
 use text::{Headings, explanation};
 
-/// Prints it.
+/// Prints the manual page.
 pub(super) fn run(printer: &Printer) -> Outcome {
     printer.data(&page())?;
     Ok(Exit::Done)
@@ -29,7 +29,7 @@ fn page() -> String {
 
     let mut page = Roff::new();
     page.control("TH", [name.as_str(), "1", "", version.as_str(), ""]);
-    // Ragged, and no word divided: command lines are to be copied.
+    // Left-aligned and without hyphenation, so that command lines can be copied.
     page.control("ad", ["l"]);
     page.control("nh", []);
     page.control("SH", ["NAME"]);
@@ -53,7 +53,8 @@ fn page() -> String {
     page.render()
 }
 
-/// One command, and those below it. Taken before it is built, a command has its own options only, not the global ones.
+/// Describes one command, and those below it. Called before clap builds the command, so that it has
+/// only its own options and not the global ones.
 fn describe(page: &mut Roff, verb: &Command, path: &str) {
     let mut built = verb
         .clone()
@@ -74,7 +75,7 @@ fn describe(page: &mut Roff, verb: &Command, path: &str) {
     }
 }
 
-/// How `command` is written, such as `clusterctl stop [OPTIONS]`.
+/// The usage of `command`, such as `clusterctl stop [OPTIONS]`.
 fn usage(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
     usage.trim_start_matches("Usage:").trim().to_owned()
@@ -91,10 +92,10 @@ fn arguments(page: &mut Roff, command: &Command) {
     }
 }
 
-/// What `argument` is for, and what it may be.
+/// The purpose of `argument`, and its possible values.
 fn meaning(argument: &Arg) -> String {
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    // A switch has them too, and nobody wants to read `[default: false]`.
+    // A switch has them too, but `[default: false]` is not useful.
     let takes_values = argument.get_action().takes_values();
     let defaults = argument
         .get_default_values()
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_has_its_place() {
+    fn every_command_has_a_section() {
         let page = page();
         for verb in super::super::command().get_subcommands() {
             let heading = format!(".SS \"clusterctl {}", verb.get_name());
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_all_commands_are_told_once() {
+    fn options_of_all_commands_are_listed_once() {
         assert_eq!(page().matches("port\\-offset <N>").count(), 1);
     }
 }

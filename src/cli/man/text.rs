@@ -1,16 +1,16 @@
 //! The texts after a command's help, as roff.
 //!
-//! They are paragraphs, and lists under a heading that ends with a colon. An item stands left, what it means two or
-//! more blanks to its right, or far to the right on the next line.
+//! They consist of paragraphs, and of lists under a heading that ends with a colon. An item stands
+//! on the left; its meaning follows after two or more blanks, or far to the right on the next line.
 
 use clap_mangen::roff::{Roff, bold, roman};
 
-/// What becomes of a list's heading.
+/// How a list's heading is rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Headings {
-    /// A section of the page.
+    /// As a section of the page.
     Sections,
-    /// A line within a section.
+    /// As a line within a section.
     Paragraphs,
 }
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_told_from_a_paragraph() {
+    fn a_list_is_distinguished_from_a_paragraph() {
         let text = "Starts it: at once.\n\nExamples:\n  a b      what it does\n  long\n                 what that does";
         insta::assert_snapshot!(roff(text, Headings::Paragraphs), @r"
         .PP
