@@ -1,10 +1,10 @@
 //! The word that was probably meant.
 
-/// Below this likeness (Jaro-Winkler; 1 is the same) a suggestion is a guess.
+/// Below this similarity (Jaro-Winkler; 1 means equal) a suggestion is a guess.
 const ALIKE: f64 = 0.8;
 
-/// The word most like `written`, whatever the case, if any is. Of words that are equally like it, the last one: who
-/// types `erlmcp5` has counted too far.
+/// The word most similar to `written`, ignoring case, if any is similar enough. Of equally similar
+/// words, the last one: a user who types `erlmcp5` has counted too far.
 pub fn closest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     words
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word_or_none() {
+    fn the_most_similar_word_or_none() {
         let known = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
         assert_eq!(closest("erlmcp5", known), Some("erlmcp4"));
         assert_eq!(closest("ERLMCP2", known), Some("erlmcp2"));

@@ -1,4 +1,5 @@
-//! A consistent cluster: if you hold one, its names are unique, its ports do not collide, its numbers make sense.
+//! A consistent cluster: the type guarantees that names are unique, ports do not collide, and
+//! numbers are valid.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -14,39 +15,39 @@ use super::placeholders::{Part, parts};
 pub struct Cluster {
     /// Its name.
     pub name: String,
-    /// What a bare `start` runs.
+    /// The balancer that `start` runs by default.
     pub balancer: BalancerKind,
-    /// What its nodes are made of.
+    /// The kind of its nodes.
     pub runtime: Runtime,
     /// The program of runtime `command`, and its arguments, with their placeholders.
     pub command: Vec<String>,
     /// How the nodes of runtime `erlang` run.
     pub erlang: Erlang,
-    /// What runtime `command` runs instead of a program.
+    /// The erlmcp that runtime `command` runs instead of a program.
     pub erlmcp: Option<Erlmcp>,
     /// Its nodes; at least one.
     pub nodes: Vec<Node>,
     /// What happens when a node dies.
     pub restart: Restart,
-    /// Where clients connect.
+    /// The addresses that clients connect to.
     pub listen: Listeners,
     /// How connections are spread.
     pub routing: Routing,
-    /// What is too much.
+    /// Limits per client address and for the whole cluster.
     pub limits: Limits,
     /// The balancer's health checks.
     pub health: HealthCheck,
-    /// How long to wait for what.
+    /// The timeouts.
     pub timeouts: Timeouts,
     /// The certificate for the HTTPS listener.
     pub tls: Option<Certificate>,
-    /// What is called good.
+    /// The values that count as good.
     pub targets: Targets,
-    /// Programs that are not searched for.
+    /// Programs with a given path.
     pub binaries: Binaries,
 }
 
-/// The erlmcp that nodes are made of.
+/// The erlmcp that the nodes run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Erlmcp {
     /// A checkout or release.
@@ -68,17 +69,17 @@ pub struct Node {
     pub tcp: SocketAddr,
     /// MCP over HTTP.
     pub http: Option<SocketAddr>,
-    /// Where other BEAM nodes connect to it, if it is one of ours.
+    /// The address at which other BEAM nodes connect to it, if it is one of our own.
     pub distribution: Option<SocketAddr>,
-    /// Share of the load relative to the others.
+    /// Its share of the load, relative to the other nodes.
     pub weight: u16,
     /// Connections that it should hold.
     pub target: u32,
-    /// Connections that it may hold.
+    /// Connections that it can hold.
     pub maxconn: u32,
 }
 
-/// Where clients connect. Listeners that this cluster cannot serve are `None`.
+/// The addresses that clients connect to. Listeners that this cluster cannot serve are `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listeners {
     /// Addresses of the client listeners; at least one.
@@ -93,7 +94,7 @@ pub struct Listeners {
     pub sse: Option<u16>,
     /// MCP over HTTPS.
     pub https: Option<u16>,
-    /// Ports of those that the profile wants and the balancer does not serve.
+    /// The ports of listeners that the profile has and the balancer does not serve.
     pub unserved: Vec<u16>,
     /// The balancer's own statistics page.
     pub stats: Option<SocketAddr>,
@@ -106,19 +107,20 @@ pub struct Listeners {
 /// The certificate of the HTTPS listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Certificate {
-    /// PEM files of the user's.
+    /// The user's own PEM files.
     Files {
         /// The certificate chain.
         certificate: PathBuf,
         /// Its private key.
         key: PathBuf,
     },
-    /// A pair of our own, made when the cluster starts and gone when it stops.
+    /// Our own pair, made when the cluster starts and removed when it stops.
     SelfSigned,
 }
 
 impl Cluster {
-    /// The same behind a balancer of `kind`, which may not serve every listener: those are `None` then.
+    /// This cluster behind a balancer of `kind`, which need not serve every listener: those that it
+    /// does not serve become `None`.
     #[must_use]
     pub fn behind(mut self, kind: BalancerKind) -> Cluster {
         let Listeners {
@@ -145,7 +147,7 @@ impl Cluster {
         self.nodes.iter().find(|node| node.name == name)
     }
 
-    /// Whether its nodes speak HTTP; if not, there are no HTTP listeners.
+    /// Whether its nodes support HTTP; if not, there are no HTTP listeners.
     #[must_use]
     pub fn has_http(&self) -> bool {
         self.nodes.iter().all(|node| node.http.is_some())
@@ -153,8 +155,8 @@ impl Cluster {
 }
 
 impl Node {
-    /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`, `{http_port}`. What else stands in
-    /// braces stays.
+    /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`,
+    /// `{http_port}`. Other text in braces is kept.
     #[must_use]
     pub fn fill(&self, argument: &str) -> String {
         let value = |name: &str| match name {

@@ -1,4 +1,4 @@
-//! What two profiles say differently.
+//! The differences between two profiles.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,15 @@ use super::problem::Problems;
 use super::resolve::effective;
 use super::source::Source;
 
-/// One value that differs. Texts are YAML on one line; `None` where one of them says nothing.
+/// One value that differs. Texts are YAML on one line; `None` where the profile does not have the
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The value's path, as `--set` takes it.
     pub path: String,
-    /// What it was.
+    /// The old value.
     pub was: Option<String>,
-    /// What it is.
+    /// The new value.
     pub is: Option<String>,
 }
 
@@ -27,7 +28,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Every value that differs between what `old` and `new` say in effect, by path.
+/// Every value that differs between the effective values of `old` and `new`, by path.
 ///
 /// # Errors
 /// With everything that is wrong with one of them.
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_path() {
+    fn differences_are_listed_by_path() {
         let changes = difference(
             &source(&[]),
             &source(&["limits.maxconn=500", "listen.address=[127.0.0.1]"]),
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_differs_in_nothing() {
+    fn equal_profiles_have_no_difference() {
         assert_eq!(difference(&source(&[]), &source(&["nodes.count=4"])).unwrap(), []);
     }
 }

@@ -1,4 +1,4 @@
-//! A profile as it is written: the shape of the YAML, before anything is known to make sense.
+//! A profile as it is written: the shape of the YAML, before its values are checked.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -18,29 +18,29 @@ use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
 pub(super) struct Document {
     /// Name of the cluster, and of its run directory.
     pub cluster: String,
-    /// What a bare `start` runs.
+    /// The balancer that `start` runs by default.
     pub balancer: BalancerKind,
     /// The cluster's members.
     pub nodes: Nodes,
-    /// Where clients connect.
+    /// The addresses that clients connect to.
     pub listen: Listen,
     /// How connections are spread.
     pub routing: Routing,
-    /// What is too much.
+    /// Limits per client address and for the whole cluster.
     pub limits: Limits,
     /// The balancer's health checks.
     pub health: HealthCheck,
-    /// How long to wait for what.
+    /// The timeouts.
     pub timeouts: Timeouts,
     /// The certificate for the HTTPS listener.
     pub tls: Option<Tls>,
-    /// What is called good.
+    /// The values that count as good.
     pub targets: Targets,
-    /// Programs that are not searched for.
+    /// Programs with a given path.
     pub binaries: Binaries,
 }
 
-/// What a node is made of.
+/// The kind of the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Runtime {
@@ -58,7 +58,7 @@ pub enum Runtime {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nodes {
-    /// What a node is made of.
+    /// The kind of the nodes.
     pub runtime: Runtime,
     /// How many nodes.
     #[serde(deserialize_with = "whole")]
@@ -68,19 +68,19 @@ pub(super) struct Nodes {
     pub name: String,
     /// Address that the nodes listen on.
     pub address: IpAddr,
-    /// TCP port of the first node; the next ones follow.
+    /// TCP port of the first node; the other nodes get the next ones.
     pub tcp_port: u16,
-    /// HTTP port of the first node; null for nodes without HTTP.
+    /// HTTP port of the first node, the other nodes get the next ones; null for nodes without HTTP.
     pub http_port: Option<u16>,
     /// Connections that one node should hold.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub target: u32,
-    /// Connections that one node may hold.
+    /// Connections that one node can hold.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub maxconn: u32,
-    /// Share of the load relative to the others, 0 to 256.
+    /// Share of the load relative to the other nodes, 0 to 256.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub weight: u16,
@@ -92,7 +92,7 @@ pub(super) struct Nodes {
     pub path: Option<PathBuf>,
     /// The Erlang expressions by which such a node begins to serve.
     pub eval: String,
-    /// A configuration of Erlang applications for such nodes, laid over ours: what it sets counts.
+    /// A configuration of Erlang applications for such nodes, laid over ours: its values win.
     pub config: Option<PathBuf>,
     /// The nodes of runtime `external`.
     pub members: Vec<Member>,
@@ -104,7 +104,7 @@ pub(super) struct Nodes {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erlang {
-    /// Distribution port of the first node, on loopback; the next ones follow.
+    /// Distribution port of the first node, on loopback; the other nodes get the next ones.
     pub distribution_port: u16,
     /// How long schedulers look for work before they sleep.
     pub busy_wait: BusyWait,
@@ -112,9 +112,9 @@ pub struct Erlang {
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub fullsweep_after: u16,
-    /// Silence of a client after which its process is made as small as can be.
+    /// Silence of a client after which its process hibernates.
     pub idle_after: Period,
-    /// More arguments for `erl`.
+    /// More arguments of `erl`.
     pub arguments: Vec<String>,
 }
 
@@ -122,13 +122,13 @@ pub struct Erlang {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BusyWait {
-    /// Not at all: right where nodes share processors.
+    /// Not at all: best where nodes share processors.
     None,
-    /// Hardly.
+    /// Very shortly.
     VeryShort,
     /// Shortly.
     Short,
-    /// As long as OTP thinks right.
+    /// OTP's default.
     Medium,
     /// Long.
     Long,
@@ -137,7 +137,7 @@ pub enum BusyWait {
 }
 
 impl BusyWait {
-    /// As `erl` wants it.
+    /// The value of the flag of `erl`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -152,7 +152,7 @@ impl BusyWait {
 }
 
 impl Document {
-    /// Whether every node speaks HTTP; if not, there are no HTTP listeners.
+    /// Whether every node supports HTTP; if not, there are no HTTP listeners.
     pub(super) fn has_http(&self) -> bool {
         match self.nodes.runtime {
             Runtime::External => self.nodes.members.iter().all(|member| member.http_port.is_some()),
@@ -160,14 +160,14 @@ impl Document {
         }
     }
 
-    /// The HTTPS port: a certificate alone is enough to have one.
+    /// The HTTPS port: with a certificate it has a default.
     pub(super) fn https(&self) -> Option<u16> {
         self.listen.https.or(self.tls.as_ref().map(|_| 8443))
     }
 }
 
 impl Nodes {
-    /// Whether they are Erlang nodes, as far as we know.
+    /// Whether the nodes are known to be Erlang nodes.
     pub(super) fn are_beam(&self) -> bool {
         match self.runtime {
             Runtime::Erlang => true,
@@ -207,9 +207,9 @@ pub struct Restart {
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub give_up_after: u32,
-    /// Calm after which the count begins anew.
+    /// Time without a restart after which the count starts again.
     pub forget_after: Period,
-    /// Silence after which a node is killed.
+    /// Time without an answer after which a node is killed.
     pub hung_after: Period,
 }
 
@@ -249,7 +249,7 @@ pub struct Routing {
     pub websocket: Route,
     /// Event streams.
     pub sse: Route,
-    /// Sticky clients remembered.
+    /// The table of sticky clients.
     pub table: Table,
     /// Name of the cookie that names a client's node.
     pub cookie: String,
@@ -261,29 +261,30 @@ pub struct Routing {
 pub struct Route {
     /// Which node a new client gets.
     pub algorithm: Algorithm,
-    /// What brings a known client back to its node.
+    /// How a known client is routed back to its node.
     pub sticky: Sticky,
 }
 
 impl HealthCheck {
-    /// Time between two checks while an opinion changes.
+    /// Time between two checks while the state is about to change.
     #[must_use]
     pub fn fast_interval(self) -> Period {
         self.interval.min(Period::from(Duration::from_secs(1)))
     }
 }
 
-/// What brings a known client back to its node.
+/// How a known client is routed back to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sticky {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// Its address. Over HTTP its MCP session comes first.
+    /// By its address. Over HTTP its MCP session comes first.
     Source,
-    /// A cookie that the balancer sets, after its MCP session; HTTP only.
+    /// By a cookie that the balancer sets; its MCP session comes first; HTTP only.
     Cookie,
-    /// Its MCP session: the balancer adds the node's name to the `Mcp-Session-Id` that the node gave; HTTP only.
+    /// By its MCP session: the balancer adds the node's name to the `Mcp-Session-Id` that the node
+    /// gave; HTTP only.
     McpSession,
 }
 
@@ -291,13 +292,13 @@ pub enum Sticky {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// Entries at most; the oldest make room.
+    /// The most entries; the oldest are removed first.
     pub size: Count,
-    /// Time after a client's last connection until it is forgotten.
+    /// Time after a client's last connection until its entry is removed.
     pub expire: Period,
 }
 
-/// What is too much.
+/// Limits per client address and for the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -309,7 +310,7 @@ pub struct Limits {
     pub per_ip: PerIp,
 }
 
-/// Limits of one client address; IPv6 clients are counted by /64. 0 is no limit.
+/// Limits of one client address; IPv6 clients are counted by /64. 0 means no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PerIp {
@@ -333,23 +334,23 @@ pub struct PerIp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// What is asked.
+    /// The kind of check.
     pub kind: HealthKind,
     /// Time between two checks.
     pub interval: Period,
-    /// Time for an answer.
+    /// Time limit for an answer.
     pub timeout: Period,
-    /// Good answers until a node is up.
+    /// Good answers in a row until a node is up.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub rise: u16,
-    /// Bad answers until a node is down.
+    /// Bad answers in a row until a node is down.
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub fall: u16,
 }
 
-/// What a health check asks.
+/// The kind of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthKind {
@@ -359,27 +360,27 @@ pub enum HealthKind {
     Tcp,
     /// A JSON-RPC line must be answered by a JSON-RPC line.
     Mcp,
-    /// `GET /health` must be answered by a 2xx; nodes without HTTP are asked as `mcp`.
+    /// `GET /health` must be answered by a 2xx; nodes without HTTP are checked with `mcp`.
     Http,
 }
 
-/// How long to wait for what.
+/// The timeouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
-    /// Balancer to node.
+    /// For the balancer to connect to a node.
     pub connect: Period,
     /// Silence of a client.
     pub client: Period,
     /// Silence of a node.
     pub server: Period,
-    /// Waiting for a node below its maxconn.
+    /// Waiting for a node with fewer connections than its maxconn.
     pub queue: Period,
-    /// The answer to a check.
+    /// For the answer to a check.
     pub check: Period,
-    /// A client's whole request header.
+    /// For a client's whole request header.
     pub http_request: Period,
-    /// Between two requests.
+    /// Between two requests of one client.
     pub keep_alive: Period,
     /// Silence of a WebSocket, or of an answer that is a stream.
     pub tunnel: Period,
@@ -400,7 +401,7 @@ pub(super) struct Tls {
     pub self_signed: bool,
 }
 
-/// What is called good.
+/// The values that count as good.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Targets {
@@ -410,17 +411,17 @@ pub struct Targets {
     pub band: Percent,
     /// `(max - min) / mean` of connections per node.
     pub variance: Percent,
-    /// The same of p99 latencies.
+    /// `(max - min) / mean` of the nodes' p99 latencies.
     pub latency_variance: Percent,
-    /// Latency that 99 of 100 probes keep.
+    /// Latency that 99 of 100 probes must not exceed.
     pub p99: Period,
-    /// Time from a node's death until its clients are elsewhere.
+    /// Time from a node's death until its clients are on other nodes.
     pub failover: Period,
     /// A failover that takes longer raises an alert.
     pub failover_alert: Period,
 }
 
-/// Programs that are not searched for.
+/// Programs with a given path; the others are searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binaries {

@@ -1,4 +1,4 @@
-//! Everything of a cluster that listens, with its address and port.
+//! All addresses and ports of a cluster that something listens on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,18 +8,19 @@ use crate::base::units::excerpt;
 /// One address and port that something listens on.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    /// The value that says so.
+    /// The path of the value in the profile.
     pub(super) path: String,
-    /// Who listens there, in words.
+    /// What listens there, in words.
     pub(super) who: String,
-    /// Where.
+    /// Its address.
     pub(super) ip: IpAddr,
-    /// The port as it will be, which may be too large to be one.
+    /// The final port, which can be too large to be valid.
     pub(super) port: u32,
 }
 
 impl Endpoint {
-    /// Whether both cannot listen at the same time. IPv4 and IPv6 never meet: sockets are made IPv6-only.
+    /// Whether both cannot listen at the same time. IPv4 and IPv6 never collide: sockets are
+    /// IPv6-only.
     pub(super) fn meets(&self, other: &Endpoint) -> bool {
         self.port == other.port && overlap(self.ip, other.ip)
     }
@@ -88,7 +89,7 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
         found.push(Endpoint { path, who, ip, port });
     };
     if nodes.runtime == Runtime::External {
-        // They run elsewhere, and do not move with this cluster.
+        // They run elsewhere, and the offset does not apply to them.
         for (index, member) in nodes.members.iter().enumerate() {
             for (key, port) in [
                 ("tcp_port", Some(member.tcp_port)),
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wildcard_meets_every_address_of_its_family() {
+    fn a_wildcard_collides_with_every_address_of_its_family() {
         for (a, b, meet) in [
             ("0.0.0.0", "127.0.0.1", true),
             ("::", "::1", true),

@@ -2,7 +2,7 @@
 
 use serde_yaml::Value;
 
-/// `words` as a list, quoted where YAML would read something else.
+/// `words` as a list, with quotes where YAML would read a different value.
 pub(super) fn list(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     format!("[{}]", words.join(", "))
@@ -12,7 +12,7 @@ pub(super) fn list(words: &[String]) -> String {
 pub(super) fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+=@%".contains(c);
     let is_itself = || serde_yaml::from_str::<Value>(text).is_ok_and(|read| read.as_str() == Some(text));
-    // Other parsers take these for booleans.
+    // Other parsers read these as booleans.
     let is_boolean = || {
         matches!(
             text.to_ascii_lowercase().as_str(),

@@ -1,4 +1,4 @@
-//! One text that a profile is made of, read as YAML: the defaults, a file, or a `--set`.
+//! One of the texts of a profile, read as YAML: the defaults, a file, or a `--set`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use super::problem::{Mark, Problem, Text};
 use super::spans::{Place, Places, join};
 use crate::base::units::excerpt;
 
-/// No profile is longer, and the time to refuse one stays short.
+/// Larger profiles are refused, so that reading one stays fast.
 pub(super) const MAX_BYTES: usize = 1 << 20;
 
-/// What some editors put in front of a text in UTF-8.
+/// Some editors put this in front of a text in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A map of some of a profile's keys, and where they were written.
+/// A map with some of a profile's keys, and where they were written.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     pub(super) text: Arc<Text>,
@@ -25,7 +25,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Reads a whole file. A byte order mark in front of it is not part of it.
+    /// Reads a whole file. A byte order mark at its beginning is ignored.
     pub(super) fn file(name: &str, content: &str) -> Result<Layer, Vec<Problem>> {
         let content = content.trim_start_matches(BYTE_ORDER_MARK);
         let text = Text::new(name, content);
@@ -120,7 +120,7 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Pro
     Ok((value, places))
 }
 
-/// The placeholder in the same line that a parser stumbles over: in a list, braces begin a map.
+/// The placeholder in the line of a parser's error: in a list, braces begin a map.
 fn placeholder_at(content: &str, at: usize) -> Option<&'static str> {
     const PLACEHOLDERS: [&str; 5] = ["{tcp_port}", "{http_port}", "{name}", "{n}", "{address}"];
 
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_is_a_nested_map_and_knows_where_its_keys_stand() {
+    fn a_set_is_a_nested_map_with_the_positions_of_its_keys() {
         let layer = Layer::set("nodes.restart={give_up_after: 3}").unwrap();
         assert_eq!(
             serde_yaml::to_string(&layer.value).unwrap().trim(),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_moves_nothing() {
+    fn a_byte_order_mark_shifts_no_position() {
         let layer = Layer::file("p.yaml", "\u{feff}cluster: a\r\nnodes: {count: 2}\r\n").unwrap();
         assert_eq!(layer.places.get("cluster").unwrap().key, 0..7);
         let count = layer.places.get("nodes.count").unwrap().value.clone();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_enormous_text_is_refused_at_once() {
+    fn a_too_large_text_is_refused_at_once() {
         let problems = Layer::file("huge.yaml", &"a".repeat(MAX_BYTES + 1)).unwrap_err();
         assert_eq!(problems[0].message, "the profile is larger than 1 MiB");
     }

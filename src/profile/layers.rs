@@ -1,4 +1,4 @@
-//! The texts that a profile is made of, the later ones over the earlier ones.
+//! The texts of a profile, the later ones laid over the earlier ones.
 
 use serde_yaml::{Mapping, Value};
 
@@ -6,12 +6,12 @@ use super::layer::Layer;
 use super::problem::Mark;
 use super::spans::parent;
 
-/// At least one layer; the first is the defaults.
+/// At least one layer; the first one is the defaults.
 #[derive(Clone, Debug)]
 pub(super) struct Layers(pub(super) Vec<Layer>);
 
 impl Layers {
-    /// All layers as one map: maps are merged, lists and single values replace.
+    /// All layers merged into one map: maps are merged, lists and single values replace.
     pub(super) fn merged(&self) -> Value {
         let mut merged = Value::Mapping(Mapping::new());
         for layer in &self.0 {
@@ -20,7 +20,7 @@ impl Layers {
         merged
     }
 
-    /// What the defaults say about `path`.
+    /// The default value of `path`.
     pub(super) fn default_of(&self, path: &str) -> Option<&Value> {
         let mut value = &self.0.first()?.value;
         for key in path.split('.') {
@@ -29,7 +29,7 @@ impl Layers {
         Some(value)
     }
 
-    /// Points at the value that counts for `path`, or at what encloses it where nothing was written.
+    /// Points at the effective value of `path`, or at what encloses it where it was not written.
     pub(super) fn mark(&self, path: &str, label: impl Into<String>) -> Option<Mark> {
         let (layer, path) = self.written(path)?;
         let layer = &self.0[layer];
@@ -43,19 +43,20 @@ impl Layers {
         Some(Mark::new(&layer.text, range.clone(), label))
     }
 
-    /// The value of `path` itself as it is written, quotes and all.
+    /// The value of `path` itself as it is written, including quotes.
     pub(super) fn written_value(&self, path: &str) -> Option<&str> {
         let layer = self.0.iter().rfind(|layer| layer.places.get(path).is_some())?;
         let place = layer.places.get(path)?;
         layer.text.content.get(place.value.clone()).map(str::trim)
     }
 
-    /// The layer whose value counts for `path`: 0 for the defaults.
+    /// The number of the layer with the effective value of `path`: 0 for the defaults.
     pub(super) fn origin(&self, path: &str) -> usize {
         self.written(path).map_or(0, |(layer, _)| layer)
     }
 
-    /// The topmost layer that says something about `path`, else about what encloses it; and which of these.
+    /// The topmost layer that contains `path`, or else what encloses it; and the path that it
+    /// contains.
     fn written<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
         let mut path = path;
         loop {
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_points_at_the_layer_that_counts() {
+    fn a_mark_points_at_the_effective_layer() {
         let layers = layers(&["a: {b: 1}\n", "a: {b: 22}\n", "c: 1\n"]);
         let mark = layers.mark("a.b", "").unwrap();
         assert_eq!((mark.text.name.as_str(), mark.range), ("1", 7..9));

@@ -1,4 +1,4 @@
-//! What would have been right where a value has the wrong type.
+//! Suggestions for values of a wrong type.
 
 use serde_yaml::Value;
 
@@ -8,13 +8,13 @@ use super::rules::range_of;
 use super::schema::{at, properties, schema, words};
 use super::shell::{self, CommandLine};
 
-/// Longer values are not written out again.
+/// Longer values are not repeated in a hint.
 const MAX_CHARS: usize = 200;
 
-/// Lists of a program's words.
+/// Lists of a program's arguments.
 const COMMANDS: [&str; 2] = ["nodes.command", "nodes.erlang.arguments"];
 
-/// A hint for the value `found` of `path`, which `expected`, in the parser's words, was to be.
+/// A hint for the value `found` of `path`, where the parser `expected` another type.
 pub(super) fn hint(layers: &Layers, path: &str, found: &Value, expected: &str) -> Option<String> {
     let hint = match expected {
         "a sequence" => list(path, found),
@@ -73,9 +73,9 @@ fn list(path: &str, found: &Value) -> Option<String> {
 
 fn text(layers: &Layers, path: &str, found: &Value) -> Option<String> {
     let written = match found {
-        // As it is written: `1.10` is not `1.1`.
+        // The text as it is written: `1.10` is not `1.1`.
         Value::Number(_) | Value::Bool(_) => layers.written_value(path)?.to_owned(),
-        // `{port}` is a map to YAML.
+        // For YAML, `{port}` is a map.
         Value::Mapping(map) => match map.iter().next()? {
             (Value::String(name), Value::Null) if map.len() == 1 => format!("{{{name}}}"),
             _ => return None,
@@ -102,7 +102,7 @@ fn map(path: &str, found: &Value) -> Option<String> {
 }
 
 fn number(found: &Value) -> Option<String> {
-    // In quotes, or with a zero in front.
+    // In quotes, or with a leading zero.
     let port: u16 = found.as_str()?.trim().parse().ok()?;
     Some(format!("write it as a number: `{port}`"))
 }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_is_what_would_have_been_right() {
+    fn a_hint_contains_the_correct_value() {
         for (set, hint) in [
             (
                 "nodes.command=python3 x.py",

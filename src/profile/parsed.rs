@@ -1,4 +1,4 @@
-//! A document together with where each of its values was written: what the rules look at.
+//! A document with the positions of its values, which the rules check.
 
 use super::document::Document;
 use super::layer::Layer;
@@ -9,15 +9,15 @@ use super::source::{DEFAULT, Source, embedded};
 use super::typed;
 use super::unknown_keys::take_unknown;
 
-/// Everything that a source says; not yet known to make sense.
+/// Everything that a source contains; not yet checked.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
-    /// As written, ports not yet shifted.
+    /// As written, with ports not yet shifted.
     pub(super) document: Document,
     /// Added to every port that this cluster listens on.
     pub(super) port_offset: u16,
     layers: Layers,
-    /// The first of the layers that are `--set`s.
+    /// The first layer that is a `--set`.
     first_set: usize,
 }
 
@@ -25,7 +25,8 @@ impl Written {
     /// Lays the texts of `source` over each other.
     ///
     /// # Errors
-    /// With what is no YAML in any of them; else with all keys that no profile has and all values of a wrong type.
+    /// With the syntax errors of all texts; without any, with all unknown keys and all values of a
+    /// wrong type.
     pub(super) fn read(source: &Source) -> Result<Written, Vec<Problem>> {
         let mut layers = texts(source)?;
         let schema = schema();
@@ -64,12 +65,12 @@ impl Written {
         self.layers.mark(path, label)
     }
 
-    /// Which text the value of `path` comes from; 0 is the defaults, later texts are higher.
+    /// The number of the layer with the value of `path`; 0 is the defaults, later texts are higher.
     pub(super) fn origin(&self, path: &str) -> usize {
         self.layers.origin(path)
     }
 
-    /// Whether a `--set` says `path`.
+    /// Whether a `--set` sets `path`.
     pub(super) fn is_from_command_line(&self, path: &str) -> bool {
         self.origin(path) >= self.first_set
     }

@@ -1,11 +1,12 @@
-//! What a node's command leaves open: `{name}` and the others, filled in for each node.
+//! The placeholders of a node's command: `{name}` and others, filled in for each node.
 //!
-//! A word in braces is a placeholder. `{{word}}` is the text `{word}`, and `${word}` is a shell's variable.
+//! A word in braces is a placeholder. `{{word}}` is the text `{word}`, and `${word}` is a shell's
+//! variable.
 
-/// The placeholders there are.
+/// All placeholders.
 pub(super) const KNOWN: [&str; 5] = ["name", "n", "address", "tcp_port", "http_port"];
 
-/// What others call them.
+/// Other names for them that users may expect.
 const ALIASES: [(&str, &str); 8] = [
     ("port", "`{tcp_port}` or `{http_port}`"),
     ("host", "`{address}`"),
@@ -20,9 +21,9 @@ const ALIASES: [(&str, &str); 8] = [
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
-    /// What is passed on as it is.
+    /// Text that is passed on unchanged.
     Text(&'a str),
-    /// A word that stood in braces.
+    /// A word in braces.
     Placeholder(&'a str),
 }
 
@@ -53,7 +54,7 @@ pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// What was probably meant by the placeholder `name`, which there is not.
+/// The placeholder that was probably meant by the unknown `name`.
 pub(super) fn meant(name: &str) -> Option<String> {
     let written = name.to_lowercase().replace('-', "_");
     if let Some((_, meant)) = ALIASES.iter().find(|(alias, _)| *alias == written) {

@@ -1,4 +1,5 @@
-//! What is wrong with a profile: all of it at once, each with its place, the offending line and a hint.
+//! Everything that is wrong with a profile, reported at once: each problem with its position, the
+//! line and a hint.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,16 +14,16 @@ const MAX_SHOWN: usize = 20;
 #[derive(Clone, Debug)]
 pub struct Problems(pub(super) Vec<Problem>);
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) message: String,
-    /// Where it is wrong, and what is to be said there. The first is the main one.
+    /// The positions of the problem, each with a label. The first is the main one.
     pub(super) marks: Vec<Mark>,
     pub(super) hint: Option<String>,
 }
 
-/// A range in one of the texts that a profile is made of.
+/// A range in one of the texts of a profile.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) text: Arc<Text>,
@@ -30,7 +31,7 @@ pub(super) struct Mark {
     pub(super) label: String,
 }
 
-/// One of the texts that a profile is made of: a file, the defaults, or a `--set`.
+/// One of the texts of a profile: a file, the defaults, or a `--set`.
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) name: String,
@@ -50,7 +51,7 @@ impl Problem {
         Problem::new(message).mark(Some(mark))
     }
 
-    /// Adds a place; the first one added is the main one.
+    /// Adds a position; the first one added is the main one.
     #[must_use]
     pub(super) fn mark(mut self, mark: Option<Mark>) -> Problem {
         self.marks.extend(mark);
@@ -65,12 +66,12 @@ impl Problem {
 }
 
 impl Mark {
-    /// A mark on one line of `text`, and inside of it, wherever `range` reaches.
+    /// A mark within one line of `text`, even if `range` is longer.
     pub(super) fn new(text: &Arc<Text>, range: Range<usize>, label: impl Into<String>) -> Mark {
         let content = text.content.as_str();
         let start = content.floor_char_boundary(range.start);
         let end = content.floor_char_boundary(range.end).max(start);
-        // Not looked for beyond the range: a line may be as long as the text.
+        // The search ends with the range, because a line can be as long as the text.
         let line_end = content[start..end].find(['\n', '\r']);
         let end = line_end.map_or(end, |length| start + length);
         Mark {
@@ -91,7 +92,7 @@ impl Text {
 }
 
 impl Problems {
-    /// Each problem's message alone, without place and hint.
+    /// Each problem's message alone, without position and hint.
     pub fn messages(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|problem| problem.message.as_str())
     }
@@ -100,7 +101,8 @@ impl Problems {
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
-    /// Every problem as a snippet of the text that it stands in, `hint:` below; of very many, the first ones.
+    /// Every problem as a snippet of its text, with `hint:` below; if there are very many, only the
+    /// first ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().take(MAX_SHOWN).enumerate() {
             if index > 0 {

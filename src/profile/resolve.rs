@@ -1,4 +1,4 @@
-//! From a source to the cluster, and to the text of what it says in effect.
+//! From a source to the cluster, and to the text of its effective values.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +10,7 @@ use super::problem::Problems;
 use super::rules;
 use super::source::{Source, embedded};
 
-/// Reads a profile, laid over the defaults, and holds it against every rule.
+/// Reads a profile, lays it over the defaults, and checks every rule.
 ///
 /// # Errors
 /// With everything that is wrong with it.
@@ -18,10 +18,11 @@ pub fn load(source: &Source) -> Result<Cluster, Problems> {
     settled(source).map(cluster)
 }
 
-/// What a profile says in effect: all of its keys, as YAML. An embedded profile without changes is its own text.
+/// The effective values of a profile: all of its keys, as YAML. An embedded profile without changes
+/// is printed as its own text.
 ///
 /// # Errors
-/// As [`load`].
+/// With everything that is wrong with it.
 pub fn show(source: &Source) -> Result<String, Problems> {
     let document = settled(source)?;
     let unchanged = source.sets.is_empty() && source.port_offset == 0;
@@ -31,17 +32,17 @@ pub fn show(source: &Source) -> Result<String, Problems> {
     Ok(serde_yaml::to_string(&document).unwrap_or_default())
 }
 
-/// What a profile says in effect, as a value.
+/// The effective values of a profile, as a value.
 ///
 /// # Errors
-/// As [`load`].
+/// With everything that is wrong with it.
 pub(super) fn effective(source: &Source) -> Result<serde_yaml::Value, Problems> {
     Ok(serde_yaml::to_value(settled(source)?).unwrap_or_default())
 }
 
 // Private
 
-/// The document that breaks no rule, with its ports shifted and its paths made absolute.
+/// The document that passes all rules, with its ports shifted and its paths made absolute.
 fn settled(source: &Source) -> Result<Document, Problems> {
     let written = Written::read(source).map_err(Problems)?;
     let problems = rules::broken(&written);
@@ -57,7 +58,8 @@ fn settled(source: &Source) -> Result<Document, Problems> {
     Ok(document)
 }
 
-/// Adds `offset` to every port that this cluster opens; a rule has seen to it that they stay ports.
+/// Adds `offset` to every port that this cluster opens; a rule has checked that they stay valid
+/// ports.
 fn shift(document: &mut Document, offset: u16) {
     let listen = &mut document.listen;
     for port in [
@@ -78,7 +80,8 @@ fn shift(document: &mut Document, offset: u16) {
     nodes.erlang.distribution_port = nodes.erlang.distribution_port.saturating_add(offset);
 }
 
-/// Begins relative paths where they were written: `directory` tells it for each key.
+/// Makes relative paths absolute: `directory` returns for each key the directory of the text that
+/// contains it.
 fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     let Document {
         tls, binaries, nodes, ..
@@ -111,12 +114,12 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     }
 }
 
-/// Whether it is a program's name, to be searched for.
+/// Whether it is only a program's name, which has to be searched for.
 fn is_bare(path: &Path) -> bool {
     path.components().count() == 1 && matches!(path.components().next(), Some(Component::Normal(_)))
 }
 
-/// `directory` and `path`, without the `.` in between.
+/// `directory` and `path`, without a `.` in between.
 fn join(directory: &Path, path: &Path) -> PathBuf {
     directory.join(path).components().collect()
 }

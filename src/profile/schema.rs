@@ -1,4 +1,4 @@
-//! What a profile may contain, as a JSON schema: for editors, and for the search of keys that no profile has.
+//! The JSON schema of a profile: for editors, and to find unknown keys.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,8 @@ use super::document::Document;
 use super::source::{DEFAULT, embedded};
 use super::spans::join;
 
-/// The JSON schema of a profile that a user writes: no key is required, no other is allowed, the defaults are told.
+/// The JSON schema of a profile that a user writes: no key is required, unknown keys are not
+/// allowed, and the defaults are included.
 #[must_use]
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
@@ -48,7 +49,7 @@ pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     alternatives(schema).find_map(|schema| schema.get("properties")?.as_object())
 }
 
-/// The words that `schema` allows, in its order.
+/// The words that `schema` allows, in their order.
 pub(super) fn words(schema: &Value) -> Vec<&str> {
     let variants = schema
         .get("oneOf")
@@ -83,7 +84,8 @@ fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
     std::iter::once(schema).chain(others.into_iter().flatten())
 }
 
-/// Whatever the defaults have may be left out. Items of lists stay as they are: lists replace, so each item is whole.
+/// Makes every key optional that has a default. Items of lists stay unchanged: lists replace, so
+/// each item must be complete.
 fn relax(schema: &mut Value, default: Option<&Value>) {
     let Some(object) = schema.as_object_mut() else {
         return;
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_required_and_nothing_else_is_allowed() {
+    fn no_key_is_required_and_unknown_keys_are_not_allowed() {
         let schema = schema();
         for path in paths(&schema).iter().map(String::as_str).chain([""]) {
             let mut at = &schema;
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_defaults_and_what_keys_mean() {
+    fn contains_defaults_and_descriptions() {
         let schema = schema();
         let count = child(child(&schema, "nodes").unwrap(), "count").unwrap();
         assert_eq!(count["default"], json!(4));
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_members_config_lies_over_ours() {
+    fn a_members_config_is_laid_over_ours() {
         let schema = schema();
         let config = at(&schema, "nodes.config").unwrap()["description"]
             .as_str()
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_must_be_whole() {
+    fn a_member_must_be_complete() {
         let schema = schema();
         let members = child(child(&schema, "nodes").unwrap(), "members").unwrap();
         assert!(items(members).unwrap().get("required").is_some());

@@ -1,11 +1,11 @@
-//! A command line split into words, by the rules of the POSIX shell.
+//! Splits a command line into words, by the rules of the POSIX shell.
 
 /// A command line, as a shell reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CommandLine {
     /// A program and its arguments, without their quotes.
     Words(Vec<String>),
-    /// It has pipes, variables, patterns or the like, which only a shell understands.
+    /// It has pipes, variables, patterns or similar parts, which only a shell can interpret.
     NeedsShell,
     /// A quote is not closed, or nothing follows the last backslash.
     Unfinished,
@@ -25,7 +25,7 @@ pub(super) fn split(line: &str) -> CommandLine {
                 return CommandLine::NeedsShell;
             }
             '~' if word.is_none() => return CommandLine::NeedsShell,
-            // Variables of the program's environment.
+            // Environment variables of the program.
             '=' if words.is_empty() && word.as_deref().is_some_and(is_variable) => {
                 return CommandLine::NeedsShell;
             }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_shell_understands_is_left_to_it() {
+    fn shell_syntax_is_left_to_the_shell() {
         for line in [
             "a | b",
             "a && b",

@@ -1,4 +1,4 @@
-//! Where a profile comes from: a name or a file, `--set` overrides, a port offset.
+//! The source of a profile: a name or a file, `--set` overrides, a port offset.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -22,7 +22,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
 /// The profile that every other one is laid over.
 pub const DEFAULT: &str = "default";
 
-/// Everything that a profile is made from; recorded by `start`, so that later commands need only the run directory.
+/// Everything that a profile is made from. `start` records it, so that later commands need only the
+/// run directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The embedded profile's name, or the file's path.
@@ -33,18 +34,19 @@ pub struct Source {
     pub sets: Vec<String>,
     /// Added to every port.
     pub port_offset: u16,
-    /// The directory in which `name` and the paths in `sets` begin: the working directory when they were given.
+    /// The directory of `name` and of the relative paths in `sets`: the working directory when they
+    /// were given.
     #[serde(default)]
     pub directory: PathBuf,
 }
 
-/// A profile that cannot be read at all.
+/// A profile that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Neither an embedded profile nor a file.
     #[error("no profile `{}`: neither an embedded profile nor a file", excerpt(.name))]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
         /// The embedded profile that was probably meant.
         near: Option<&'static str>,
@@ -65,15 +67,15 @@ pub enum SourceError {
         /// What it is.
         encoding: &'static str,
     },
-    /// The file is not a file.
+    /// The path is not a regular file.
     #[error("profile `{}` is {what}, not a file", excerpt(.path))]
     NotAFile {
-        /// Where it is.
+        /// The path.
         path: String,
         /// What it is.
         what: &'static str,
     },
-    /// The file is no text.
+    /// The file is not valid UTF-8.
     #[error("{}:{line}:{column}: not UTF-8", excerpt(.path))]
     NotUtf8 {
         /// The file.
@@ -92,10 +94,10 @@ impl Source {
         (&self.text, &self.sets, self.port_offset) == (&other.text, &other.sets, other.port_offset)
     }
 
-    /// Reads the same profile anew, from where it came, with the same overrides.
+    /// Reads the same profile again from its source, with the same overrides.
     ///
     /// # Errors
-    /// When it is not there any more, or unreadable or no UTF-8.
+    /// When it no longer exists, cannot be read or is not UTF-8.
     pub fn read_again(&self) -> Result<Source, SourceError> {
         let name = match embedded(&self.name) {
             Some(_) => self.name.clone(),
@@ -107,12 +109,12 @@ impl Source {
         })
     }
 
-    /// Reads the embedded profile or the file called `name`, without overrides.
+    /// Reads the embedded profile or the file `name`, without overrides.
     ///
-    /// Of an enormous file it reads no more than [`load`](super::load) needs to refuse it.
+    /// Of a very large file it reads no more than [`load`](super::load) needs to refuse it.
     ///
     /// # Errors
-    /// When there is no such profile, or the file is unreadable or no UTF-8.
+    /// When the profile does not exist, cannot be read or is not UTF-8.
     pub fn read(name: &str) -> Result<Source, SourceError> {
         let text = match embedded(name) {
             Some(text) => text.to_owned(),
@@ -133,7 +135,7 @@ impl Source {
         })
     }
 
-    /// The directory in which relative paths of the profile, or of the command line, begin.
+    /// The base directory for relative paths of the profile, or of the command line.
     pub(super) fn directory_of(&self, command_line: bool) -> PathBuf {
         let file = Path::new(&self.name).parent();
         match file.filter(|_| !command_line && embedded(&self.name).is_none()) {
@@ -152,7 +154,7 @@ pub fn embedded(name: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
-/// What a profile is for: the comment in its first line.
+/// The purpose of a profile: the comment in its first line.
 #[must_use]
 pub fn summary(text: &str) -> &str {
     let first = text.lines().next().unwrap_or_default();
@@ -196,7 +198,7 @@ fn file(path: &str) -> Result<String, SourceError> {
     let cut = bytes.len() > MAX_BYTES;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        // The cut may have hit a character; what is too large is refused as that.
+        // The cut may be in the middle of a character; a text that is too large is refused as such.
         Err(error) if cut && error.utf8_error().error_len().is_none() => {
             let mut text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             text.push('\n');
@@ -215,7 +217,8 @@ fn file(path: &str) -> Result<String, SourceError> {
     }
 }
 
-/// The encoding of a text that is not UTF-8, as its byte order mark tells, or the zeros beside its first character.
+/// The encoding of a text that is not UTF-8, according to its byte order mark, or to the zeros next
+/// to its first character.
 fn other_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_file_is_named() {
+    fn paths_other_than_files_are_refused_by_kind() {
         let dir = tempfile::tempdir().unwrap();
         let error = Source::read(&dir.path().display().to_string()).unwrap_err();
         assert!(
@@ -304,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn every_embedded_profile_says_what_it_is_for() {
+    fn every_embedded_profile_has_a_summary() {
         for (name, text) in EMBEDDED {
             assert!(!summary(text).is_empty(), "{name}");
         }

@@ -1,6 +1,6 @@
-//! Where each key and value of a YAML text stands, so that errors can point at it.
+//! The positions of all keys and values of a YAML text, so that errors can point at them.
 //!
-//! Paths are written as serde's errors write them: `nodes.members[0].tcp_port`.
+//! Paths are written as in serde's errors: `nodes.members[0].tcp_port`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,28 +9,28 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use crate::base::units::excerpt;
 
-/// Nesting beyond this is no profile, and would overflow the stack.
+/// A profile is never nested deeper; more would overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-/// A longer path is no profile's, and a text could make millions of them.
+/// A profile has no longer path, and a text could contain millions of them.
 const MAX_PATH: usize = 256;
 
 /// The byte ranges of a text's keys and values, by path.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     by_path: BTreeMap<String, Place>,
-    /// Keys that stand twice in one map: where the first and where the second stands.
+    /// Duplicate keys of one map: the path, and the ranges of the first and the second.
     pub(super) duplicates: Vec<(String, Range<usize>, Range<usize>)>,
 }
 
-/// Where one key and its value stand.
+/// The ranges of one key and its value.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) key: Range<usize>,
     pub(super) value: Range<usize>,
 }
 
-/// A text that is no YAML: what is wrong, and at which byte.
+/// A text that is not YAML: what is wrong, and at which byte.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
     pub(super) message: String,
@@ -38,7 +38,7 @@ pub(super) struct SyntaxError {
 }
 
 impl Places {
-    /// Walks through `text`.
+    /// Collects the positions in `text`.
     pub(super) fn of(text: &str) -> Result<Places, SyntaxError> {
         let mut walk = Walk {
             text,
@@ -50,12 +50,13 @@ impl Places {
         Ok(walk.places)
     }
 
-    /// Where exactly `path` stands.
+    /// The position of exactly `path`.
     pub(super) fn get(&self, path: &str) -> Option<&Place> {
         self.by_path.get(path)
     }
 
-    /// The same places where this text is a part of a longer one that begins at its byte `offset`, as the value of `path`.
+    /// The same positions, if this text is a part of a longer one that begins at its byte `offset`,
+    /// as the value of `path`.
     pub(super) fn moved(self, offset: usize, path: &str) -> Places {
         let there = |range: Range<usize>| range.start + offset..range.end + offset;
         Places {
@@ -78,7 +79,7 @@ impl Places {
         }
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds a position that was found elsewhere.
     pub(super) fn insert(&mut self, path: String, place: Place) {
         self.by_path.insert(path, place);
     }
@@ -108,7 +109,7 @@ struct Walk<'a> {
     text: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     places: Places,
-    /// Where each character begins; the parser counts characters.
+    /// The byte offset of each character, because the parser counts characters.
     offsets: Vec<usize>,
 }
 
@@ -134,7 +135,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Walks through the value that `event` begins; returns where it stands.
+    /// Walks through the value that `event` begins; returns its range.
     fn value(
         &mut self,
         event: &Event<'a>,
@@ -262,7 +263,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether it is a whole number that has no place in 64 bits.
+/// Whether it is a whole number that does not fit into 64 bits.
 fn is_too_large(written: &str) -> bool {
     let digits = written.strip_prefix(['-', '+']).unwrap_or(written);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_encloses_what_was_joined_to_it() {
+    fn a_parent_encloses_the_joined_child() {
         for (path, child) in [("", "a"), ("a", "b"), ("a.b", "[0]"), ("a[0]", "b")] {
             assert_eq!(parent(&join(path, child)), Some(path));
         }

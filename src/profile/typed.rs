@@ -1,4 +1,4 @@
-//! From a merged map to a typed document: wrong types in plain words.
+//! From a merged map to a typed document, with plain messages for wrong types.
 
 use serde_yaml::Value;
 
@@ -9,7 +9,7 @@ use super::mistyped;
 use super::problem::Problem;
 use crate::base::units::excerpt;
 
-/// Gives `layers`, merged, their types.
+/// Parses the merged `layers` as a document.
 ///
 /// # Errors
 /// With every value that is of the wrong type.
@@ -24,7 +24,8 @@ pub(super) fn document(layers: &Layers) -> Result<Document, Vec<Problem>> {
         };
         let path = error.path().to_string();
         problems.push(problem(layers, &merged, &path, &error.inner().to_string()));
-        // With the default in its place the next wrong value comes to light; a list is replaced as a whole.
+        // With the default in its place, the next wrong value is found; a list is replaced as a
+        // whole.
         let known = path.split('[').next().unwrap_or_default();
         if !restore(&mut merged, layers, known) {
             return Err(problems);
@@ -34,7 +35,7 @@ pub(super) fn document(layers: &Layers) -> Result<Document, Vec<Problem>> {
 
 // Private
 
-/// Puts the default of `path` back; whether that changed anything.
+/// Restores the default of `path`; returns whether that changed anything.
 fn restore(merged: &mut Value, layers: &Layers, path: &str) -> bool {
     let Some(default) = layers.default_of(path) else {
         return false;
@@ -52,7 +53,7 @@ fn restore(merged: &mut Value, layers: &Layers, path: &str) -> bool {
 }
 
 fn problem(layers: &Layers, merged: &Value, path: &str, error: &str) -> Problem {
-    // A map that is null is read as one without keys.
+    // A map that is null is read like an empty map.
     let null = error.starts_with("missing field") && !path.contains('[');
     let error = if null { "unit value, expected a map" } else { error };
     let found = at(merged, path).unwrap_or(&Value::Null);
@@ -84,9 +85,9 @@ fn at<'a>(merged: &'a Value, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-/// The parser's words, without those of its trade.
+/// The parser's message in plain words.
 fn plain(error: &str, found: &Value) -> String {
-    // These do not say what was written.
+    // These messages do not contain the value.
     let wanted = match error {
         "invalid IP address syntax" => "an IP address",
         "invalid socket address syntax" => "an address with a port, such as `127.0.0.1:8404` or `[::1]:8404`",
@@ -95,7 +96,7 @@ fn plain(error: &str, found: &Value) -> String {
     if let Some(text) = found.as_str().filter(|_| !wanted.is_empty()) {
         return format!("`{}` is not {wanted}", excerpt(text));
     }
-    // What was written comes first, however long it is.
+    // The value comes first, however long it is.
     let mut plain = match error.rsplit_once(", expected ") {
         Some((found, expected)) => format!("{}, expected {expected}", excerpt(found)),
         None => error.to_owned(),

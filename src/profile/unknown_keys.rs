@@ -1,4 +1,4 @@
-//! Keys that no profile has: all of them, each with the one that was probably meant.
+//! Unknown keys of a profile: all of them, each with the key that was probably meant.
 
 use serde_json::Value as Schema;
 use serde_yaml::Value;
@@ -10,7 +10,7 @@ use super::schema::{child, items, paths, properties};
 use super::spans::join;
 use crate::base::units::excerpt;
 
-/// Takes the keys that `schema` does not have out of `layer`, and says so of each.
+/// Removes the keys that `schema` does not have from `layer`, and returns a problem for each.
 pub(super) fn take_unknown(layer: &mut Layer, schema: &Schema) -> Vec<Problem> {
     let mut unknown = Vec::new();
     take(&mut layer.value, schema, "", &mut unknown);
@@ -22,7 +22,7 @@ pub(super) fn take_unknown(layer: &mut Layer, schema: &Schema) -> Vec<Problem> {
 
 // Private
 
-/// An unknown key: the path of its map, itself, and the keys of that map.
+/// An unknown key: the path of its map, the key, and the known keys of that map.
 type Unknown = (String, String, Vec<String>);
 
 fn take(value: &mut Value, schema: &Schema, path: &str, unknown: &mut Vec<Unknown>) {
@@ -77,7 +77,8 @@ fn problem(layer: &Layer, schema: &Schema, path: &str, key: &str, siblings: &[St
     Problem::at(Mark::new(&layer.text, range, ""), message).hint(hint)
 }
 
-/// The key that was probably meant: one like it in the same map, else the same one elsewhere.
+/// The key that was probably meant: a similar key of the same map, else the same key of another
+/// map.
 fn meant(schema: &Schema, path: &str, key: &str, siblings: &[String]) -> Option<String> {
     let written = key.replace('-', "_").to_lowercase();
     if let Some(sibling) = closest(&written, siblings.iter().map(String::as_str)) {
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn every_unknown_key_is_found_with_what_was_meant() {
+    fn every_unknown_key_is_found_with_a_suggestion() {
         for (text, key, meant) in [
             ("clusterr: a\n", "clusterr", "cluster"),
             ("nodes: {conut: 1}\n", "nodes.conut", "nodes.count"),
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_like_no_other_is_answered_with_all_of_them() {
+    fn a_key_without_a_similar_one_is_reported_with_all_keys() {
         assert_eq!(
             hints("binaries: {python: x}\n")[0].1,
             "available here: erl, haproxy, nginx"

@@ -1,4 +1,4 @@
-//! Addresses that can be listened on, and connected to.
+//! Addresses that can be listened on and connected to.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::profile::endpoints::overlap;
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
-/// Clients need an address, and none twice.
+/// Clients need an address, and none may appear twice.
 pub(super) fn listen(written: &Written) -> Vec<Problem> {
     const PATH: &str = "listen.address";
     let addresses = &written.document.listen.address;
@@ -38,7 +38,8 @@ pub(super) fn listen(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// A balancer connects to its nodes, so their addresses are single ones, and say everything that leads there.
+/// A balancer connects to its nodes, so their addresses must be single addresses, complete enough
+/// to connect to.
 pub(super) fn nodes(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let addresses = if nodes.runtime == Runtime::External {
@@ -66,7 +67,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
 
 // Private
 
-/// Why nobody can connect to the address, if so.
+/// Why it is impossible to connect to the address, if it is.
 fn unreachable(address: IpAddr) -> Option<&'static str> {
     match address.to_canonical() {
         any if any.is_unspecified() => Some("it means every address of a host"),

@@ -1,4 +1,4 @@
-//! What must hold between the values of a profile; one function per rule, each finds all that breaks it.
+//! Rules between the values of a profile; one function per rule, each finds all violations.
 
 mod addresses;
 mod names;
@@ -11,7 +11,7 @@ mod tls;
 use super::parsed::Written;
 use super::problem::Problem;
 
-/// A rule: what breaks it.
+/// A rule: it returns the violations.
 type Rule = fn(&Written) -> Vec<Problem>;
 
 const RULES: &[Rule] = &[
@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
 
 pub(super) use numbers::range_of;
 
-/// Everything that breaks a rule.
+/// The violations of all rules.
 pub(super) fn broken(written: &Written) -> Vec<Problem> {
     RULES.iter().flat_map(|rule| rule(written)).collect()
 }

@@ -12,7 +12,7 @@ use crate::profile::problem::Problem;
 const MAX_CHARS: usize = 64;
 const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and does not begin with `.` or `-`";
 
-/// A cluster's name is a directory's.
+/// A cluster's name is the name of a directory.
 pub(super) fn cluster(written: &Written) -> Vec<Problem> {
     let name = &written.document.cluster;
     if is_word(name) {
@@ -26,7 +26,7 @@ pub(super) fn cluster(written: &Written) -> Vec<Problem> {
     ]
 }
 
-/// Nodes' names are words, unique, and none of ours.
+/// Nodes' names must be words, unique, and not reserved.
 pub(super) fn nodes(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let mut problems = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// A cookie's name is a token of HTTP that needs no quotes in any balancer's configuration.
+/// A cookie's name must be a token of HTTP that needs no quotes in any balancer's configuration.
 pub(super) fn cookie(written: &Written) -> Vec<Problem> {
     let name = &written.document.routing.cookie;
     if is_word(name) {

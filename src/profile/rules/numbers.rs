@@ -1,4 +1,4 @@
-//! Numbers, durations and shares within the bounds where they mean something.
+//! Numbers, durations and shares must be within valid bounds.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use crate::profile::document::{Document, Runtime};
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
-/// Connections that no machine holds; sums of them fit every integer.
+/// More connections than any machine holds; sums of them fit every integer.
 const MANY: u64 = 10_000_000;
-/// What HAProxy counts connections with.
+/// The type with which HAProxy counts connections.
 const HAPROXY_INT: u64 = i32::MAX as u64;
-/// HAProxy's timers are 32 bits of milliseconds, with a sign.
+/// HAProxy's timers are signed 32-bit numbers of milliseconds.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Whole numbers, and what each may be.
+/// The paths of whole numbers, with their bounds.
 const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
     ("nodes.count", 1..=1_000),
     ("nodes.target", 1..=MANY),
@@ -32,13 +32,13 @@ const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
     ("health.fall", 1..=1_000),
 ];
 
-/// What the whole number of `path` may be.
+/// The bounds of the whole number at `path`.
 pub(in crate::profile) fn range_of(path: &str) -> Option<RangeInclusive<u64>> {
     let (_, range) = BOUNDS.iter().find(|(known, _)| *known == path)?;
     Some(range.clone())
 }
 
-/// Whole numbers.
+/// Whole numbers must be within their bounds.
 pub(super) fn bounds(written: &Written) -> Vec<Problem> {
     numbers(&written.document)
         .into_iter()
@@ -57,7 +57,7 @@ pub(super) fn bounds(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// Durations: none is zero, none is longer than HAProxy's timers.
+/// Durations must be above zero, and not longer than HAProxy's timers.
 pub(super) fn periods(written: &Written) -> Vec<Problem> {
     timed(&written.document)
         .into_iter()
@@ -75,7 +75,7 @@ pub(super) fn periods(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// Shares: nothing is ever below 0 %.
+/// Shares must be above 0 %, because no measured value is below that.
 pub(super) fn shares(written: &Written) -> Vec<Problem> {
     let targets = &written.document.targets;
     let shares: [(&str, Percent); 4] = [
@@ -91,7 +91,7 @@ pub(super) fn shares(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// A node can hold what it should hold.
+/// A node's maximum must not be below its target.
 pub(super) fn target(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.target <= nodes.maxconn {
@@ -114,7 +114,7 @@ pub(super) fn target(written: &Written) -> Vec<Problem> {
     ]
 }
 
-/// All nodes together hold no more than can be counted.
+/// All nodes together must not hold more than can be counted.
 pub(super) fn sum(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let count = match nodes.runtime {

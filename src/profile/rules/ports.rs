@@ -1,4 +1,4 @@
-//! Ports that exist, and that only one wants.
+//! Ports must be valid, and used only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::profile::endpoints::{Endpoint, endpoints};
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
-/// Port 0 is none.
+/// Port 0 is not a port to listen on.
 pub(super) fn zero(written: &Written) -> Vec<Problem> {
     once_per_path(endpoints(&written.document, 0), |endpoint| endpoint.port == 0)
         .into_iter()
@@ -23,7 +23,7 @@ pub(super) fn zero(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// No port passes 65535, neither by counting nor by the offset.
+/// No port exceeds 65535, neither by counting up nor by the offset.
 pub(super) fn range(written: &Written) -> Vec<Problem> {
     let offset = written.port_offset;
     let too_large = |endpoint: &Endpoint| endpoint.port > u32::from(u16::MAX);
@@ -39,7 +39,8 @@ pub(super) fn range(written: &Written) -> Vec<Problem> {
         .collect()
 }
 
-/// No two listen on the same port of the same address. Who collides with several is told of the first.
+/// No two listeners have the same port of the same address. A listener that collides with several
+/// others is reported with the first of them.
 pub(super) fn collisions(written: &Written) -> Vec<Problem> {
     let mut by_port: BTreeMap<u32, Vec<Endpoint>> = BTreeMap::new();
     for endpoint in endpoints(&written.document, written.port_offset) {
@@ -54,7 +55,7 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
             let Some(b) = earlier.into_iter().find(|b| a.meets(b) && a.path != b.path) else {
                 continue;
             };
-            // One cause is told once, though it may show at every node.
+            // One cause is reported once, though it can occur at every node.
             if told.insert((&a.path, &b.path)) {
                 problems.push(collision(written, a, b));
             }
@@ -63,7 +64,7 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// Something must be listened on.
+/// At least one listener is needed.
 pub(super) fn something(written: &Written) -> Vec<Problem> {
     let document = &written.document;
     let listen = &document.listen;
@@ -93,7 +94,7 @@ fn once_per_path(endpoints: Vec<Endpoint>, wrong: impl Fn(&Endpoint) -> bool) ->
 }
 
 fn collision(written: &Written, a: &Endpoint, b: &Endpoint) -> Problem {
-    // What was written last is the likelier mistake.
+    // The value that was written last is more likely to be the mistake.
     let (last, first) = if written.origin(&a.path) >= written.origin(&b.path) {
         (a, b)
     } else {

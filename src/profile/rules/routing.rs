@@ -1,4 +1,4 @@
-//! What can be asked of which traffic.
+//! Which algorithms and kinds of stickiness are possible for which traffic.
 
 use crate::profile::algorithm::Algorithm;
 use crate::profile::document::Sticky;

@@ -1,4 +1,4 @@
-//! What nodes are made of, and what each kind needs.
+//! The kinds of nodes, and what each kind needs.
 
 use crate::base::units::excerpt;
 use crate::profile::closest;
@@ -26,7 +26,7 @@ pub(super) fn command(written: &Written) -> Vec<Problem> {
     ]
 }
 
-/// A command leaves open only what can be filled in.
+/// A command contains only known placeholders.
 pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let mut problems = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
             }
         }
     }
-    // Erlang has tuples of one word, so only a near miss is a mistake there.
+    // Erlang has tuples of one word, so only a near miss is a mistake in it.
     for part in parts(&nodes.eval) {
         if let Part::Placeholder(name) = part
             && nodes.path.is_some()
@@ -71,7 +71,7 @@ pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// A node is either a program or an erlmcp, and serves what it opens.
+/// A node is either a program or an erlmcp, and serves the ports that it opens.
 pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.runtime != Runtime::Command || nodes.path.is_none() {
@@ -97,7 +97,7 @@ pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// Runtime `external` needs members, all with HTTP or none.
+/// Runtime `external` needs members, all with HTTP or all without.
 pub(super) fn members(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.runtime != Runtime::External {
@@ -125,7 +125,8 @@ pub(super) fn members(written: &Written) -> Vec<Problem> {
     ]
 }
 
-/// Whoever writes `members` or `command` wants them used: a runtime that was left at its default was forgotten.
+/// A profile with `members` or `command` wants them used: a runtime that was left at its default
+/// was forgotten.
 pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let command = nodes.command.is_some();
@@ -153,7 +154,7 @@ pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
     problems
 }
 
-/// What stands on a command line is no secret.
+/// A cookie on a command line is not secret.
 pub(super) fn cookie(written: &Written) -> Vec<Problem> {
     let arguments = &written.document.nodes.erlang.arguments;
     if !arguments.iter().any(|argument| argument == "-setcookie") {

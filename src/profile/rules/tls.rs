@@ -1,9 +1,9 @@
-//! A certificate and the listener that shows it.
+//! A certificate and the listener that uses it.
 
 use crate::profile::parsed::Written;
 use crate::profile::problem::Problem;
 
-/// Both files, or neither and a pair of our own.
+/// Either both files are given, or neither of them and `self_signed`.
 pub(super) fn certificate(written: &Written) -> Vec<Problem> {
     let Some(tls) = &written.document.tls else {
         return Vec::new();

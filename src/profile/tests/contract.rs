@@ -1,4 +1,4 @@
-//! The paths of a profile are a contract, and the default profile holds it.
+//! The paths of a profile are a contract, and the default profile keeps it.
 
 use serde_yaml::Value;
 
@@ -58,7 +58,7 @@ fn skeleton() -> Value {
     serde_yaml::from_str(SKELETON).unwrap()
 }
 
-/// Every path of `value`, maps and what is in them alike.
+/// Every path of `value`, both of maps and of their values.
 fn paths(value: &Value, path: &str, found: &mut Vec<(String, Value)>) {
     if !path.is_empty() {
         found.push((path.to_owned(), value.clone()));

@@ -1,11 +1,11 @@
-//! Texts that nobody means: told what is wrong, at a place inside of them, and never a panic.
+//! Malformed texts: each gives an error with a position inside the text, and never a panic.
 
 use proptest::prelude::*;
 
 use super::{file, problems, sets};
 use crate::profile::{DEFAULT, Source, embedded, load};
 
-/// Loads `source`; whatever is wrong has a place inside its text, and can be printed.
+/// Loads `source`; every error has a position inside its text, and can be printed.
 fn survives(source: &Source) {
     let Err(problems) = load(source) else { return };
     assert!(!problems.0.is_empty());

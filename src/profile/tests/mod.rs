@@ -1,4 +1,4 @@
-//! Profiles as users write them: what they become, and what they are told.
+//! Profiles as users write them: the resulting cluster or the messages.
 
 mod contract;
 mod hostile;

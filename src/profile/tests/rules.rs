@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{cluster, file, problems, sets};
 use crate::profile::Certificate;
 
-/// Each set breaks exactly one rule, and the message says what.
+/// Each set breaks exactly one rule, and the message names it.
 #[test]
 fn broken_rules() {
     for (set, message) in [
@@ -87,7 +87,7 @@ fn broken_rules() {
 }
 
 #[test]
-fn no_node_takes_the_name_of_a_log_of_ours() {
+fn a_node_must_not_have_the_name_of_our_own_logs() {
     for name in ["haproxy", "nginx", "builtin", "supervisor"] {
         let name = format!("nodes.name={name}");
         assert!(
@@ -100,7 +100,7 @@ fn no_node_takes_the_name_of_a_log_of_ours() {
 }
 
 #[test]
-fn all_broken_rules_are_told_at_once() {
+fn all_broken_rules_are_reported_at_once() {
     let text = "cluster: a b\nnodes: {count: 0, weigt: 1}\nhealth: {rise: 0, fall: 0}\nnode: 1\n";
     assert_eq!(
         problems(&file(text)).messages().collect::<Vec<_>>(),
@@ -116,7 +116,7 @@ fn all_broken_rules_are_told_at_once() {
 }
 
 #[test]
-fn all_wrong_types_are_told_at_once() {
+fn all_wrong_types_are_reported_at_once() {
     let text = "nodes: {count: many, http_port: 70000}\nlisten: [1]\nhealth: {kind: mpc}\n";
     assert_eq!(
         problems(&file(text)).messages().collect::<Vec<_>>(),
@@ -168,7 +168,7 @@ fn every_whole_number_but_a_port_is_a_count() {
 }
 
 #[test]
-fn mistyped_placeholders_are_found_with_what_was_meant() {
+fn mistyped_placeholders_are_found_with_suggestions() {
     for (sets_of, message, hint) in [
         (
             vec!["nodes.command=[a, --port, '{port}']"],
@@ -260,7 +260,7 @@ fn ports_that_collide() {
 #[test]
 fn ports_that_do_not_collide() {
     for free in [
-        // Another address, another family, a listener that is not there.
+        // Another address, another family, a listener that is switched off.
         &["listen.stats=127.0.0.2:9001"][..],
         &["listen.address=['::']", "nodes.http_port=8080"],
         &["listen.address=[127.0.0.1]", "listen.stats=127.0.0.2:8080"],
@@ -333,7 +333,7 @@ fn external_members_replace_the_counted_nodes_and_do_not_move() {
 }
 
 #[test]
-fn a_node_is_a_program_or_an_erlmcp_and_opens_what_it_has() {
+fn a_node_is_a_program_or_an_erlmcp_and_opens_its_own_ports() {
     let erlmcp = |more: &[&str]| {
         let source = sets(&[&["nodes.runtime=command", "nodes.path=erlmcp"], more].concat());
         problems(&source)

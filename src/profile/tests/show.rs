@@ -9,7 +9,7 @@ fn an_embedded_profile_is_shown_as_it_was_written() {
 }
 
 #[test]
-fn what_is_shown_means_the_same() {
+fn the_shown_profile_has_the_same_meaning() {
     let mut source = sets(&[
         "nodes.count=2",
         "limits.per_ip.exempt=[10.0.0.0/8]",

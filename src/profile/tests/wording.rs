@@ -1,4 +1,4 @@
-//! What users read.
+//! The messages that users read.
 
 use insta::assert_snapshot;
 
@@ -23,7 +23,7 @@ fn colliding_ports_are_both_shown() {
 }
 
 #[test]
-fn unknown_keys_are_answered_with_what_was_meant() {
+fn unknown_keys_are_reported_with_suggestions() {
     let problems = problems(&file("nodes:\n  conut: 3\ncount: 2\n"));
     assert_snapshot!(problems, @r#"
     error: unknown key `nodes.conut`
@@ -166,7 +166,7 @@ fn a_value_against_a_default() {
        |
       ::: profile default:20:12
        |
-    20 |   maxconn: 35000                      # its hard limit: what is left to it when one of four dies, plus 5 %
+    20 |   maxconn: 35000                      # its hard limit: its share when one of four nodes is dead, plus 5 %
        |            ^^^^^
     hint: set `nodes.maxconn` a third above `nodes.target`, so that three of four nodes can hold all connections
     "#);
