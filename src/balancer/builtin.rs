@@ -1,4 +1,4 @@
-//! The data plane inside this binary.
+//! The balancer inside this binary.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use crate::platform::{Program, RunDir, self_exe};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::{self, HealthTarget};
 
-/// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only, so far.
+/// This binary as a load balancer: `clusterctl dataplane`. It serves TCP only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Builtin {
     path: PathBuf,
 }
 
 impl Builtin {
-    /// The one in the binary that runs.
+    /// The balancer in the running binary.
     #[must_use]
     pub fn new() -> Builtin {
         Builtin { path: self_exe() }
@@ -57,7 +57,7 @@ impl Balancer for Builtin {
         } = deployment;
         let config = render::dataplane(cluster, plan, run_dir).ok_or(FilesError::NothingServed)?;
         let content = format!(
-            "# {}: MCP clients on {} nodes. Made by clusterctl from the profile; edit that, not this.\n\n{}",
+            "# {}: MCP clients on {} nodes. Made by clusterctl from the profile: edit the profile, not this file.\n\n{}",
             cluster.name,
             cluster.nodes.len(),
             config.to_yaml()
@@ -123,7 +123,7 @@ impl Balancer for Builtin {
         render::health_targets(cluster, node)
     }
 
-    /// Without lists: who drains here gets nobody, sticky or not.
+    /// Without lists: a node that drains here gets no client at all, not even sticky ones.
     fn orders(&self, cluster: &Cluster, _run_dir: &RunDir) -> Orders {
         Orders::new(cluster, None)
     }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_files_are_what_it_reads() {
+    async fn the_balancer_reads_its_own_files() {
         let (cluster, plan, run_dir) = prepared();
         let (builtin, templates) = (Builtin::new(), Templates::embedded());
         let deployment = Deployment {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_its_tcp_backend_is_told_of_nodes() {
+    fn only_its_tcp_backend_gets_the_nodes_health() {
         let (cluster, ..) = prepared();
         let targets = Builtin::new().health_targets(&cluster, "erlmcp1");
         let backends: Vec<_> = targets.iter().map(|target| target.backend).collect();

@@ -1,4 +1,4 @@
-//! Certificate chain and private key in one text, which is what balancers read.
+//! Certificate chain and private key in one text, as balancers require it.
 
 use std::fs;
 use std::io;
@@ -7,11 +7,11 @@ use std::path::Path;
 use super::files::FilesError;
 use crate::profile::Certificate;
 
-/// The pair that `certificate` means. One of our own is made once, and found again at `path` when a balancer is
-/// reloaded or restarted, so that clients which trust it go on trusting.
+/// The pair for `certificate`. Our own pair is made once, and is found again at `path` when a
+/// balancer is reloaded or restarted, so that clients that trust it continue to do so.
 ///
 /// # Errors
-/// When a file cannot be read, or no pair be made.
+/// When a file cannot be read, or a pair cannot be made.
 pub(super) fn pem(certificate: &Certificate, path: &Path) -> Result<String, FilesError> {
     match certificate {
         Certificate::Files { certificate, key } => {
@@ -37,7 +37,7 @@ fn read(path: &Path) -> Result<String, FilesError> {
     })
 }
 
-/// For this host by all the names that a client on it may use.
+/// A certificate for this host, with all names that a client on it can use.
 fn self_signed() -> Result<String, FilesError> {
     let hostname = nix::unistd::gethostname()
         .ok()

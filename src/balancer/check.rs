@@ -6,13 +6,13 @@ use std::process::Output;
 use super::files::FilesError;
 use crate::profile::BalancerKind;
 
-/// A configuration that the binary was not asked about, or refused.
+/// A configuration that could not be checked, or was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// There is none.
+    /// The files could not be made.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// It could not be asked.
+    /// The binary could not be run.
     #[error("cannot check the configuration with `{program}`: {source}")]
     NotRun {
         /// The binary.
@@ -20,20 +20,20 @@ pub enum CheckError {
         /// Why.
         source: io::Error,
     },
-    /// It refused.
+    /// The binary rejected the configuration.
     #[error("{program} rejects the configuration:\n{words}")]
     Refused {
         /// The balancer.
         kind: BalancerKind,
         /// The binary.
         program: String,
-        /// Its own words.
+        /// Its messages.
         words: String,
     },
 }
 
 impl CheckError {
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -46,7 +46,7 @@ impl CheckError {
     }
 }
 
-/// What HAProxy meant by its words: `Ok` with its warnings, or its reasons for refusing.
+/// The meaning of HAProxy's output: `Ok` with its warnings, or its reasons for rejecting.
 pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
     let words = String::from_utf8_lossy(&output.stderr);
     let lines = words.lines().filter(|line| !line.starts_with("[NOTICE]"));
@@ -59,7 +59,7 @@ pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
     Err(lines.map(said).collect::<Vec<_>>().join("\n"))
 }
 
-/// What nginx meant by its words: `Ok` with its warnings, or its reasons for refusing.
+/// The meaning of nginx's output: `Ok` with its warnings, or its reasons for rejecting.
 pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
     let words = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<String> = words.lines().filter_map(nginx_said).collect();
@@ -74,7 +74,8 @@ pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
 
 // Private
 
-/// `nginx: [warn] why`, or `2026/11/26 13:01:31 [warn] 104#104: why` when it is told to say it on stderr at once.
+/// The message of a line `nginx: [warn] why`, or `2026/11/26 13:01:31 [warn] 104#104: why` when
+/// nginx logs to stderr at once.
 fn nginx_said(line: &str) -> Option<String> {
     let (_, rest) = line.split_once('[')?;
     let (level, why) = rest.split_once("] ")?;
@@ -90,7 +91,7 @@ fn nginx_said(line: &str) -> Option<String> {
     }
 }
 
-/// `[WARNING]  (123) : config : why` without the pid of a process that is gone.
+/// A line `[WARNING]  (123) : config : why` without the pid, because that process has ended.
 fn said(line: &str) -> String {
     match line.split_once(" : ") {
         Some((level, why)) if level.starts_with('[') => {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_are_told_from_notices() {
+    fn warnings_are_distinguished_from_notices() {
         let words =
             "[NOTICE]   (7) : haproxy version is 2.6.12\n[WARNING]  (7) : config : missing timeouts\n";
         assert_eq!(
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nginx_says_it_in_its_own_way() {
+    fn messages_of_nginx_are_read() {
         let fine = "nginx: the configuration file /x/nginx.conf syntax is ok\nnginx: configuration file /x/nginx.conf test is successful\n";
         assert!(nginx_verdict(&output(0, fine)).unwrap().is_empty());
         let warned = format!("nginx: [warn] 20000 worker_connections exceed the limit\n{fine}");
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_all_its_words() {
+    fn a_rejection_keeps_all_its_messages() {
         let words = "[NOTICE]   (7) : haproxy version is 2.6.12\n[ALERT]    (7) : config : unknown keyword 'x'\nmore\n";
         assert_eq!(
             verdict(&output(1, words)).unwrap_err(),

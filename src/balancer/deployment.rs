@@ -1,4 +1,4 @@
-//! What a balancer is described for.
+//! The cluster that a balancer serves.
 
 use std::collections::BTreeSet;
 
@@ -7,30 +7,31 @@ use crate::platform::RunDir;
 use crate::profile::Cluster;
 use crate::render::Templates;
 
-/// A cluster that is to be served: as planned for this host, in its run directory.
+/// A cluster to serve: as planned for this host, in its run directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Deployment<'a> {
-    /// The nodes, and what is wanted of them.
+    /// The nodes and their settings.
     pub cluster: &'a Cluster,
-    /// What this host allows.
+    /// The plan for this host.
     pub plan: &'a Plan,
-    /// Where its files are.
+    /// The directory of its files.
     pub run_dir: &'a RunDir,
-    /// What configurations are made of.
+    /// The templates of the configuration.
     pub templates: &'a Templates,
 }
 
-/// The nodes that get nothing new, by name.
+/// The nodes that get no new clients, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Away {
-    /// By an operator's order.
+    /// The nodes that an operator's order drained.
     pub drained: BTreeSet<String>,
-    /// Because they do not serve, or shall not yet. A balancer with checks of its own is to begin so, and then goes by those.
+    /// The nodes that do not serve, or must not serve yet. A balancer with its own checks starts
+    /// with them down, and then uses its checks.
     pub down: BTreeSet<String>,
 }
 
 impl Away {
-    /// Those that were `drained`, with no doubt about others.
+    /// The nodes that were `drained`, while all others count as up.
     #[must_use]
     pub fn drained(drained: impl IntoIterator<Item = String>) -> Away {
         Away {
@@ -39,7 +40,7 @@ impl Away {
         }
     }
 
-    /// All of them, for whatever reason.
+    /// All of these nodes, whatever the reason.
     #[must_use]
     pub fn all(&self) -> BTreeSet<String> {
         self.drained.union(&self.down).cloned().collect()

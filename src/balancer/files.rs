@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use crate::render::RenderError;
 
-/// A file that a balancer reads; for this user's eyes only, because keys may be in it.
+/// A file that a balancer reads. Only this user can read it, because it may contain keys.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConfigFile {
-    /// Where it will be.
+    /// Its path.
     pub path: PathBuf,
-    /// What is in it.
+    /// Its content.
     pub content: String,
 }
 
@@ -28,7 +28,7 @@ pub enum FilesError {
         /// Why.
         source: io::Error,
     },
-    /// The profile wants nothing that the balancer serves.
+    /// The profile has no listener that the balancer can serve.
     #[error("no listener is left to serve: the built-in balancer serves TCP only, and `listen.tcp` is null")]
     NothingServed,
     /// nginx cannot balance TCP.
@@ -36,16 +36,16 @@ pub enum FilesError {
     NoStreamModule {
         /// The binary.
         program: PathBuf,
-        /// The module that was looked for.
+        /// The module that was searched for.
         module: PathBuf,
     },
-    /// No certificate can be made.
+    /// A certificate cannot be made.
     #[error("cannot make a self-signed certificate: {0}")]
     SelfSigned(#[from] rcgen::Error),
 }
 
 impl FilesError {
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -66,7 +66,7 @@ impl FilesError {
 }
 
 impl std::fmt::Debug for ConfigFile {
-    /// Without its content: that may be a private key.
+    /// Without the content, which can be a private key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigFile")
             .field("path", &self.path)

@@ -1,4 +1,4 @@
-//! Finds a balancer's binary, and asks it who it is.
+//! Finds a balancer's binary, and queries its version and features.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use crate::platform::executable::{self, Missing};
 use crate::profile::{BalancerKind, Binaries};
 use crate::render::{HaproxyBuild, NginxBuild};
 
-/// Saying who one is takes milliseconds.
+/// Printing a version takes milliseconds.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A balancer that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// It is not there.
+    /// The binary is missing.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// It does not run.
+    /// The binary cannot be executed.
     #[error("cannot run `{}`: {source}", .path.display())]
     Unusable {
         /// The balancer.
@@ -33,7 +33,7 @@ pub enum FindError {
         /// Why.
         source: io::Error,
     },
-    /// It runs, and is something else.
+    /// The binary is another program.
     #[error("`{}` is not {kind}", .path.display())]
     Stranger {
         /// The balancer.
@@ -41,7 +41,7 @@ pub enum FindError {
         /// The file.
         path: PathBuf,
     },
-    /// It does not know what the configuration needs.
+    /// The binary is too old for the configuration.
     #[error("`{}` is version {version}, and at least {}.{} is needed", .path.display(), .oldest.0, .oldest.1)]
     TooOld {
         /// The balancer.
@@ -50,10 +50,10 @@ pub enum FindError {
         path: PathBuf,
         /// Its version.
         version: String,
-        /// The oldest branch that will do.
+        /// The oldest supported branch.
         oldest: (u16, u16),
     },
-    /// It lacks something that we cannot do without.
+    /// The binary lacks a module that the configuration needs.
     #[error("`{}` was built without {module}", .path.display())]
     Lacking {
         /// The balancer.
@@ -66,7 +66,7 @@ pub enum FindError {
 }
 
 impl FindError {
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let name_it = |kind: &BalancerKind| format!("set its path with `--set binaries.{kind}=PATH`");
@@ -86,11 +86,11 @@ impl FindError {
     }
 }
 
-/// Finds the binary of the balancer `kind`: the one that the profile names, else the first in PATH, `/usr/sbin` or
-/// `/usr/local/sbin`. The built-in one is this very binary.
+/// Finds the binary of the balancer `kind`: the one that the profile names, else the first in PATH,
+/// `/usr/sbin` or `/usr/local/sbin`. The built-in balancer is this very binary.
 ///
 /// # Errors
-/// When there is none, or none that will do.
+/// When there is no usable binary.
 pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Balancer>, FindError> {
     match kind {
         BalancerKind::Builtin => Ok(Box::new(Builtin::new())),
@@ -140,7 +140,7 @@ async fn nginx(binaries: &Binaries) -> Result<Nginx, FindError> {
         });
     }
     if !build.status {
-        // By it we see that workers answer, and how many clients they have.
+        // The status page shows that workers answer, and how many clients they have.
         return Err(FindError::Lacking {
             kind,
             path,
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A program that says `words`, whatever it is asked.
+    /// A program that prints `words`, whatever its arguments are.
     fn saying(words: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("haproxy");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_does_not_run_or_is_something_else_is_told_apart() {
+    async fn a_broken_binary_and_another_program_are_distinguished() {
         let directory = tempfile::tempdir().unwrap();
         let text = directory.path().join("text");
         std::fs::write(&text, "no program").unwrap();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_old_one_is_refused_with_both_versions() {
+    async fn an_old_version_is_refused_with_both_versions() {
         let (_directory, path) = saying("HA-Proxy version 2.2.9-2 2021/01/01");
         let error = error(&path).await;
         let text = error.to_string();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_built_in_one_is_this_binary() {
+    async fn the_built_in_balancer_is_this_binary() {
         let found = find(BalancerKind::Builtin, &Binaries::default()).await.unwrap();
         assert_eq!(
             (found.kind(), found.version()),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn installed_nginx_is_found_and_must_be_whole_and_new_enough() {
+    async fn installed_nginx_is_found_and_must_be_complete_and_new_enough() {
         let found = find(BalancerKind::Nginx, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Nginx);
         let complaint = async |words: &str| {

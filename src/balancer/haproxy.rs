@@ -20,13 +20,14 @@ use crate::render::{self, HaproxyBuild, HealthTarget};
 /// The oldest branch that understands our configuration: `localpeer` came with 2.4.
 pub(super) const OLDEST: (u16, u16) = (2, 4);
 
-/// A younger process has not taught its stick tables to the next one.
+/// A younger process may not have sent all of its stick tables to its successor.
 const SETTLED_AGE: Duration = Duration::from_secs(6);
 
 /// A check reads a few files; 100 backends take it well under a second.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An HAProxy binary. It runs without a master process of its own (`-W`): the supervisor is that.
+/// An HAProxy binary. It runs without its own master process (`-W`), because the supervisor has
+/// that role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Haproxy {
     path: PathBuf,
@@ -34,7 +35,7 @@ pub struct Haproxy {
 }
 
 impl Haproxy {
-    /// The binary at `path`, which said that it was built as `build`.
+    /// The binary at `path`, with the features in `build`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, build: HaproxyBuild) -> Haproxy {
         Haproxy {
@@ -42,7 +43,7 @@ impl Haproxy {
             build,
         }
     }
-    /// What it was built with.
+    /// The binary's version and features.
     #[must_use]
     pub const fn build(&self) -> &HaproxyBuild {
         &self.build
@@ -150,9 +151,10 @@ impl Balancer for Haproxy {
         let args = ["-db".as_ref(), "-f".as_ref(), config.as_os_str()];
         let mut program = Program::new(&self.path).args(args).with_huge_pages();
         program.nofile = Some(plan.balancer.nofile);
-        // It accepts some milliseconds before the old one has taught it the stick tables (ten reloads at 860 connections
-        // a second: 69 of 62,786 were balanced anew), and its predecessor's socket is gone at once: what that one still
-        // holds can only be counted and ended by the kernel.
+        // The new process accepts some milliseconds before it has received the stick tables from
+        // the old one (ten reloads at 860 connections a second: 69 of 62,786 were balanced again).
+        // Its predecessor's socket is gone at once: only the kernel can still count and end the old
+        // process's connections.
         let listeners = match replacing {
             _ if which != Instance::Only => Some(run_dir.haproxy_listeners_socket(which)),
             Some(_) => Some(run_dir.haproxy_socket(which)),
@@ -162,7 +164,7 @@ impl Balancer for Haproxy {
             program = program.arg("-x").arg(listeners);
         }
         match replacing {
-            // Takes every pid that follows, so it comes last.
+            // Takes every pid that follows it, so it comes last.
             Some(replaced) => program.args(["-sf".to_owned(), replaced.to_string()]),
             None => program,
         }

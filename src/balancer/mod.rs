@@ -1,5 +1,5 @@
-//! The balancers, described: what files they read, how they are checked and served. They are only described here;
-//! the supervisor does.
+//! Descriptions of the balancers: which files they read, how they are checked and served. This
+//! module only describes them; the supervisor runs them.
 
 mod builtin;
 mod certificate;
@@ -35,66 +35,69 @@ use crate::platform::{Program, RunDir};
 use crate::profile::{BalancerKind, Cluster};
 use crate::render::HealthTarget;
 
-/// Who puts a new configuration in force.
+/// Which process puts a new configuration in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadBy {
-    /// A new process, which takes the listeners over; the old one ends with its last connection.
+    /// A new process, which takes over the listeners; the old process ends with its last
+    /// connection.
     Successor {
-        /// How old a process has to be to hand over all that it knows.
+        /// How old a process has to be to transfer all of its state.
         settled: Duration,
     },
-    /// The process that runs: told so by its runtime API, it reads its files again.
+    /// The running process: it reads its files again after a command of its runtime API.
     Itself,
-    /// New workers of the process that runs, which starts them on this signal; the old ones end with their last
-    /// connection. It has no runtime API: orders reach it this way, too.
+    /// New workers of the running process, which starts them on this signal; the old workers end
+    /// with their last connection. This balancer has no runtime API: changes of nodes reach it in
+    /// the same way.
     Workers(Signal),
 }
 
-/// One load balancer. Each is a drop-in for the others.
+/// One load balancer. Each can replace the others.
 pub trait Balancer: Send + Sync {
-    /// Which one.
+    /// The kind of this balancer.
     fn kind(&self) -> BalancerKind;
 
     /// The binary.
     fn path(&self) -> &Path;
 
-    /// The binary's version, as it says itself.
+    /// The version that the binary reports.
     fn version(&self) -> &str;
 
-    /// The files that it reads, for a fresh start with no node drained or down. The first one is its configuration.
+    /// The files that it reads, for a first start with no node drained or down. The first file is
+    /// its configuration.
     ///
-    /// For any other start, those of [`Balancer::order_files`] are to be written after them. A process that takes over
-    /// from an old one finds more in the state file if the old one's `show servers state` is written there just
-    /// before: weights, and who is down. Afterwards [`Balancer::order_files`] are due again, or a later start would
-    /// believe what was true then.
+    /// For any other start, the files of [`Balancer::order_files`] have to be written after them. A
+    /// process that takes over from an old one finds more in the state file if the old one's `show
+    /// servers state` is written to it just before: weights, and which nodes are down. Afterwards
+    /// [`Balancer::order_files`] have to be written again, because a later start would use the
+    /// outdated states.
     ///
     /// # Errors
-    /// When a template cannot be filled, or a certificate not read.
+    /// When a template cannot be filled, or a certificate cannot be read.
     fn files(&self, deployment: Deployment<'_>) -> Result<Vec<ConfigFile>, FilesError>;
 
-    /// Those of the files that say which nodes get nothing new, to be written before an order is given, and before a process
-    /// is started: so each knows of it before its first connection.
-    ///
-    /// # Errors
-    /// When a template cannot be filled.
+    /// The files that list the nodes without new clients. They are written before an order is sent,
+    /// and before a process is started, so that every process knows the order before its first
+    /// connection.
     fn order_files(&self, deployment: Deployment<'_>, away: &Away) -> Result<Vec<ConfigFile>, FilesError>;
 
-    /// Lets the real binary check the files, in a private directory of its own; nothing else is touched. Returns
-    /// what it warns of, which should be nothing.
+    /// Lets the real binary check the files in a private directory; nothing else is touched.
+    /// Returns its warnings, of which there should be none.
     ///
     /// # Errors
-    /// When there are no files, it cannot be run, or refuses them.
+    /// When the files cannot be made, or the binary cannot be run or rejects them.
     fn check<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<Vec<String>, CheckError>>;
 
-    /// How the instance with this index is run, in front, reading its files in the run directory. It takes the listeners
-    /// over from the process `replacing`, which then ends with its last connection; none for a fresh start, or when
-    /// there are no [successors](ReloadBy::Successor).
+    /// The program of the instance with this index, which runs in the foreground and reads its
+    /// files in the run directory. It takes over the listeners from the process `replacing`, which
+    /// then ends with its last connection; `None` for a first start, or without
+    /// [successors](ReloadBy::Successor).
     fn serve(&self, deployment: Deployment<'_>, instance: usize, replacing: Option<u32>) -> Program;
 
-    /// Who puts a new configuration in force, once its files are written.
+    /// Which process puts a new configuration in force, once its files are written.
     fn reload(&self) -> ReloadBy;
 
-    /// After this signal it accepts nothing more, and ends with its last connection.
+    /// After this signal it accepts no more connections, and ends with its last one.
     fn drain_signal(&self) -> Signal {
         self.kind().facts().drain_signal
     }
@@ -104,15 +107,17 @@ pub trait Balancer: Send + Sync {
         Signal::SIGTERM
     }
 
-    /// The runtime API of each instance; none for a balancer without one.
+    /// The runtime API sockets, one of each instance; empty for a balancer without a runtime API.
     fn sockets(&self, deployment: Deployment<'_>) -> Vec<PathBuf>;
 
-    /// Where the instance with this index asks for its listeners, when several share them.
+    /// The socket from which the instance with this index gets its listeners, when several
+    /// instances share them.
     fn handover(&self, _deployment: Deployment<'_>, _instance: usize) -> Option<PathBuf> {
         None
     }
 
-    /// Where a balancer without runtime API serves its status page to us.
+    /// The socket on which a balancer without a runtime API serves its status page to the
+    /// supervisor.
     fn status_socket(&self, _run_dir: &RunDir) -> Option<PathBuf> {
         None
     }
@@ -126,7 +131,7 @@ pub trait Balancer: Send + Sync {
     /// deals clients out by turns or by load, over all of them.
     fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy>;
 
-    /// The servers that a node's health has to be told to over the runtime API.
+    /// The servers that must be updated over the runtime API when a node's health changes.
     fn health_targets(&self, cluster: &Cluster, node: &str) -> Vec<HealthTarget>;
 
     /// The frontends of its own pages, by name.
@@ -134,6 +139,6 @@ pub trait Balancer: Send + Sync {
         Vec::new()
     }
 
-    /// How nodes are drained, made ready and cut over the runtime API.
+    /// How nodes are drained, made ready and disconnected over the runtime API.
     fn orders(&self, cluster: &Cluster, run_dir: &RunDir) -> Orders;
 }

@@ -29,10 +29,11 @@ const STREAM_MODULE: &str = "ngx_stream_module.so";
 /// A check reads one file, and tries to listen.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An nginx binary. Its master stays in front, and is the supervisor's child; the workers are the master's.
+/// An nginx binary. Its master process runs in the foreground as the supervisor's child; the
+/// workers are the master's children.
 ///
-/// It has no runtime API: what changes is written to its file, and read by new workers. The old ones keep their connections, and end
-/// with the last of them.
+/// It has no runtime API: changes are written to its file, which new workers read. The old workers
+/// keep their connections, and end with the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nginx {
     path: PathBuf,
@@ -40,7 +41,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// The binary at `path`, which said that it was built as `build`; its modules and its user are looked for.
+    /// The binary at `path`, with the features in `build`; searches for its modules and its user.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, build: NginxBuild) -> Nginx {
         let module = build.modules.join(STREAM_MODULE);
@@ -81,7 +82,8 @@ impl Nginx {
         })
     }
 
-    /// nginx itself, with its files in `run_dir`. It complains on stderr even before it has read them.
+    /// nginx itself, with its files in `run_dir`. It writes errors to stderr even before it has
+    /// read them.
     fn program(&self, run_dir: &RunDir) -> Program {
         let program = Program::new(&self.path)
             .arg("-p")
@@ -98,7 +100,7 @@ impl Nginx {
     async fn checked(&self, deployment: Deployment<'_>) -> Result<Vec<String>, CheckError> {
         let trial = Trial::of(self, deployment)?;
         let mut program = self.program(trial.run_dir()).arg("-t");
-        // It warns of a limit that is lower than what it is to have.
+        // nginx warns if its limit is lower than the one that the configuration sets.
         program.nofile = Some(deployment.plan.balancer.nofile);
         let output = program
             .output(CHECK_TIMEOUT)
@@ -180,7 +182,8 @@ impl Balancer for Nginx {
 
 // Private
 
-/// Whom workers run as where root starts them: nobody, in the group that is called so, or `nogroup` on Debian.
+/// The user of the workers when root starts them: `nobody`, with the group of the same name, or
+/// `nogroup` on Debian.
 fn user() -> Option<String> {
     const NOBODY: &str = "nobody";
     if !geteuid().is_root() || !matches!(User::from_name(NOBODY), Ok(Some(_))) {

@@ -1,13 +1,14 @@
-//! Draining by the runtime API, HAProxy's own or one like it.
+//! Draining by the runtime API, HAProxy's own or a compatible one.
 //!
-//! A server in state `drain` is given nothing by the balancing algorithm, but HAProxy keeps sending it whom it knows:
-//! by cookie, by session, by address. So the configuration looks at two lists of drained nodes whenever it recognises a
-//! client, and balances those anew whom it would send to one of them. A list and a state take effect with the very next
-//! connection; nothing that is remembered has to be forgotten, so there is no moment in which a connection on its way
-//! could make it be remembered again, and no table that an older process teaches a new one can undo a drain. When the
-//! node is ready again, clients that were away come back to it.
+//! The balancing algorithm sends no clients to a server in state `drain`, but HAProxy still sends
+//! it the clients that it recognises by cookie, session or address. So the configuration checks two
+//! lists of drained nodes whenever it recognises a client, and balances a client again that would
+//! be sent to one of them. A list and a state take effect with the very next connection. No table
+//! entry has to be removed, so an open connection cannot restore an entry at the wrong moment, and
+//! a table that an older process sends to a new one cannot undo a drain. When the node is ready
+//! again, its former clients come back to it.
 //!
-//! Every order may be given again, to a process that has followed it before or that knows nothing yet.
+//! Every order can be repeated, to a process that has already carried it out or to a new one.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,7 +18,8 @@ use crate::haproxy_api::{Flag, RuntimeError, ServerHealth, ServerLine, ServerSta
 use crate::profile::Cluster;
 use crate::render::{Server, servers};
 
-/// How the nodes of one cluster are drained, made ready and cut, in one balancer process at a time.
+/// How the nodes of one cluster are drained, made ready and disconnected, in one balancer process
+/// at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orders {
     nodes: Vec<Known>,
@@ -31,7 +33,7 @@ pub(super) struct Lists {
     pub(super) ids: PathBuf,
 }
 
-/// What a node is known by.
+/// The names and numbers of a node at the balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     name: String,
@@ -41,7 +43,8 @@ pub(super) struct Known {
 }
 
 impl Orders {
-    /// For a balancer that looks at `lists`; without, its state `drain` alone must be enough.
+    /// The orders for a balancer with `lists`; without lists its state `drain` alone must be
+    /// sufficient.
     pub(super) fn new(cluster: &Cluster, lists: Option<Lists>) -> Orders {
         let known = |node: &crate::profile::Node| Known {
             name: node.name.clone(),
@@ -55,16 +58,19 @@ impl Orders {
         }
     }
 
-    /// From now on `node` gets no new connection, and no request of a client that it served before. What it has, it
-    /// keeps. Nothing is done for a node that is not the cluster's.
+    /// From now on `node` gets no new connections, and no requests of clients that it served
+    /// before. Its open connections stay. Does nothing for a node that does not belong to the
+    /// cluster.
     ///
     /// # Errors
-    /// When the balancer cannot be told or refuses; then part of it may be done, and it is to be given again.
+    /// When the balancer cannot be reached or refuses; the order may then be half done, and has to
+    /// be repeated.
     pub async fn drain(&self, socket: &Socket, node: &str) -> Result<(), RuntimeError> {
         let Some(node) = self.known(node) else {
             return Ok(());
         };
-        // State first or lists first makes no difference: who slips in between is recognised, and then listed.
+        // The order of state and lists does not matter: a client that arrives in between is
+        // recognised, and its node is on the list later.
         for server in node.servers.iter().filter(|server| !server.tracks) {
             socket
                 .set_state(server.backend, &server.server, ServerState::Drain)
@@ -77,17 +83,17 @@ impl Orders {
         Ok(())
     }
 
-    /// Undoes a drain of `node` that an order to this cluster began. What others set at the balancer stays as it is: a process
-    /// that is met for the first time may carry that.
+    /// Undoes a drain of `node` that was ordered with `clusterctl`. Settings that were made
+    /// directly at the balancer stay: a process that is seen for the first time may have some.
     ///
     /// # Errors
-    /// When the balancer cannot be asked or refuses; then part of it may be done.
+    /// When the balancer cannot be reached or refuses; the order may then be half done.
     pub async fn undrain(&self, socket: &Socket, node: &str) -> Result<(), RuntimeError> {
         let Some(node) = self.known(node) else {
             return Ok(());
         };
         let is_ours = match &self.lists {
-            // The order that drained it put it on the list.
+            // The order that drained the node put it on the list.
             Some(lists) => {
                 let listed = socket.list(&lists.names).await?;
                 listed.is_none_or(|names| names.contains(&node.name))
@@ -111,12 +117,13 @@ impl Orders {
         Ok(())
     }
 
-    /// `node` takes its share again: what others set at the balancer and stands in the way is taken back, and returned. `before` is
-    /// what was wanted of the node so far: a drain by an order is not counted.
+    /// Gives `node` its share of new clients again: settings that were made directly at the
+    /// balancer and prevent this are undone, and returned. `before` is the wanted state of the node
+    /// so far: a drain by an order does not count as such a setting.
     ///
     /// # Errors
-    /// When the balancer cannot be asked or refuses; then part of it may be done. A server that was deleted cannot be brought
-    /// back, and is left out.
+    /// When the balancer cannot be reached or refuses; the order may then be half done. A server
+    /// that was deleted cannot be restored, and is left out.
     pub async fn ready(
         &self,
         socket: &Socket,
@@ -146,11 +153,13 @@ impl Orders {
         Ok(found)
     }
 
-    /// Ends every connection that this process has to `node`. Those of a process that was replaced by a reload and only
-    /// finishes its connections are out of its reach: [`crate::platform::sock_diag::destroy_to`] ends them.
+    /// Ends every connection of this process to `node`. It does not reach connections of a process
+    /// that was replaced by a reload and only finishes them:
+    /// [`crate::platform::sock_diag::destroy_to`] ends those.
     ///
     /// # Errors
-    /// As with [`Orders::drain`].
+    /// When the balancer cannot be reached or refuses; the order may then be half done, and has to
+    /// be repeated.
     pub async fn cut(&self, socket: &Socket, node: &str) -> Result<(), RuntimeError> {
         for server in self.known(node).map_or(&[][..], |node| &node.servers) {
             socket.shutdown_sessions(server.backend, &server.server).await?;
@@ -166,8 +175,8 @@ impl Orders {
 }
 
 impl Known {
-    /// Takes back what keeps new connections from a server, of which the balancer says `line`. Its health only where it is to be
-    /// up.
+    /// Undoes what keeps new connections from a server, according to its `line` from the balancer.
+    /// Its health is changed only if it is to be up.
     async fn restore(
         &self,
         socket: &Socket,
@@ -176,7 +185,7 @@ impl Known {
         up: bool,
     ) -> Result<(), RuntimeError> {
         let (backend, name) = (server.backend, server.server.as_str());
-        // Servers that track others, too: one may have been drained by itself.
+        // Including servers that track others: a tracking server can be drained by itself.
         socket.set_state(backend, name, ServerState::Ready).await?;
         if line.weight != u32::from(self.weight) {
             socket.set_weight(backend, name, self.weight.into()).await?;

@@ -1,7 +1,8 @@
-//! Overrides: what a balancer does with a node that neither an order to this cluster nor a probe explains. They are set at the
-//! balancer by other means: hatop, socat, a script.
+//! Overrides: settings of a node at a balancer that neither an order to this cluster nor a probe
+//! explains. They are made at the balancer by other means: hatop, socat, a script.
 //!
-//! Comparing is pure: it holds the lines of `show servers state` against what the supervisor wants.
+//! The comparison is pure: it compares the lines of `show servers state` with what the supervisor
+//! wants.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,12 +14,12 @@ use super::orders::Orders;
 use crate::haproxy_api::{Flag, Row, RuntimeError, ServerLine, Socket};
 use crate::render::{Server, backend_behind};
 
-/// One setting at a balancer, of a node in one of its backends.
+/// One setting of a node at a balancer, in one of its backends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Override {
-    /// What was set; the strictest first.
+    /// The setting that was changed.
     pub setting: Setting,
-    /// The backend; of nginx, the upstream.
+    /// The backend; for nginx, the upstream.
     pub backend: String,
     /// Whether the server only follows the one that it tracks, in another backend.
     pub inherited: bool,
@@ -26,30 +27,32 @@ pub struct Override {
     pub node: String,
 }
 
-/// What was set. In order of strictness, the strictest first.
+/// A setting that was changed. Ordered by strictness, the strictest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
     /// The server is down, although the node answers our probes.
     Down {
-        /// What the balancer's own last check found, when that failed; `None` when its health was set by a command.
+        /// The result of the balancer's own last check, if that failed; `None` when the health was
+        /// set by a command.
         check: Option<String>,
     },
-    /// `del server`: the backend does not have it any more.
+    /// `del server`: the server is no longer in the backend.
     Deleted,
     /// `disable server`, `set server .. state maint`.
     Maintenance,
-    /// The configuration file was edited, and the edited one names it no longer as a server, or as one that is down.
+    /// The configuration file was edited: it no longer contains the node as a server, or contains
+    /// it as a server that is down.
     Unlisted {
         /// The file's name.
         file: String,
         /// Whether the upstream is one for TCP; else it is for HTTP.
         tcp: bool,
     },
-    /// `set server .. addr`: its clients reach another address.
+    /// `set server .. addr`: its clients are sent to another address.
     Address {
-        /// Where the balancer connects.
+        /// The address that the balancer connects to.
         is: SocketAddr,
-        /// Where the node is.
+        /// The address of the node.
         planned: SocketAddr,
     },
     /// `set server .. state drain`.
@@ -60,7 +63,7 @@ pub enum Setting {
     NoWeight,
     /// `set server .. state ready` on a node that an order to this cluster drained.
     Undrained,
-    /// `set weight`: it gets another share than the profile gives it.
+    /// `set weight`: its share differs from the profile's.
     Weight {
         /// Its weight now.
         is: u32,
@@ -69,28 +72,29 @@ pub enum Setting {
     },
 }
 
-/// What the supervisor wants a balancer to do with a node.
+/// The state of a node that the supervisor wants at a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// Whether an order drained it.
     pub drained: bool,
-    /// Whether the balancer was told that it is up; not when it was told nothing, or that it is down.
+    /// Whether the balancer was set to up; false when nothing was sent yet, or that the node is
+    /// down.
     pub up: bool,
 }
 
-/// What a balancer process says of its servers and frontends.
+/// The servers and frontends of a balancer process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
     servers: Vec<ServerLine>,
-    /// `show stat`, of frontends and servers.
+    /// The rows of `show stat` for frontends and servers.
     rows: Vec<Row>,
 }
 
 impl Inspection {
-    /// Asks the process behind `socket`.
+    /// Queries the process behind `socket`.
     ///
     /// # Errors
-    /// When it cannot be asked, or its answer makes no sense.
+    /// When it cannot be reached, or its answer is invalid.
     pub async fn read(socket: &Socket) -> Result<Inspection, RuntimeError> {
         Ok(Inspection {
             servers: socket.servers().await?,
@@ -98,8 +102,8 @@ impl Inspection {
         })
     }
 
-    /// Which frontends accept no connections: any that is paused by `disable frontend`, and of the `frontends` that the configuration has also those
-    /// that `shutdown frontend` ended.
+    /// The frontends that accept no connections: those that `disable frontend` paused, and of the
+    /// `frontends` in the configuration also those that `shutdown frontend` ended.
     pub fn closed_frontends(&self, frontends: impl IntoIterator<Item = &'static str>) -> BTreeSet<String> {
         let is_open = |frontend: &str| {
             let row = self.row(frontend, "FRONTEND");
@@ -127,7 +131,8 @@ impl Inspection {
         lines.find(|line| line.backend == backend && line.server == server)
     }
 
-    /// What the balancer's own check of the server found, when it failed: `L4CON`, `L7TOUT`, `L7STS/500`.
+    /// The result of the balancer's own check of the server, if it failed: `L4CON`, `L7TOUT`,
+    /// `L7STS/500`.
     fn failed_check(&self, backend: &str, server: &str) -> Option<String> {
         let row = self.row(backend, server)?;
         let status = row.text("check_status").trim_start_matches("* ");
@@ -140,7 +145,7 @@ impl Inspection {
 }
 
 impl Orders {
-    /// What the process that says `inspection` does with `node` beyond what is `expected`.
+    /// The settings of `node` in the process of `inspection` beyond what is `expected`.
     #[must_use]
     pub fn overrides(&self, inspection: &Inspection, node: &str, expected: Expected) -> BTreeSet<Override> {
         let Some(known) = self.known(node) else {
@@ -166,7 +171,7 @@ impl Orders {
 }
 
 impl Override {
-    /// Whether it concerns the traffic of `backend`, in HAProxy's names.
+    /// Whether it concerns the traffic of `backend`, which is a name of HAProxy's configuration.
     #[must_use]
     pub fn is_in(&self, backend: &str) -> bool {
         match self.setting {
@@ -177,7 +182,7 @@ impl Override {
 }
 
 impl Setting {
-    /// Whether it keeps new connections from the node.
+    /// Whether it keeps new connections away from the node.
     #[must_use]
     pub const fn takes_out(&self) -> bool {
         !matches!(self, Setting::Undrained | Setting::Weight { .. })
@@ -204,7 +209,8 @@ impl fmt::Display for Setting {
 
 // Private
 
-/// What stands in a server's line beyond what is expected, the strictest of it, and whether it comes from the tracked server.
+/// The strictest setting in a server's line that is not expected, and whether it comes from the
+/// tracked server.
 fn compare(
     line: &ServerLine,
     server: &Server,
@@ -285,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_ordered_is_not_an_override() {
+    fn an_ordered_setting_is_not_an_override() {
         assert_eq!(setting(&line(|_| {}), UP), None);
         assert_eq!(setting(&line(|it| it.drain = Flag::Set), DRAINED), None);
         assert_eq!(setting(&line(|it| it.drain = Flag::Inherited), DRAINED), None);
@@ -295,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_ordered_is_one_the_strictest_first() {
+    fn other_settings_are_overrides_the_strictest_first() {
         let set = |change: fn(&mut ServerLine)| setting(&line(change), UP).unwrap();
         assert_eq!(set(|it| it.maintenance = Flag::Set), Setting::Maintenance);
         assert_eq!(set(|it| it.is_stopped = true), Setting::Down { check: None });
@@ -318,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_node_that_is_served_is_undrained() {
+    fn a_drained_node_that_is_ready_is_undrained() {
         assert_eq!(setting(&line(|_| {}), DRAINED), Some(Setting::Undrained));
         assert_eq!(setting(&line(|it| it.weight = 0), DRAINED), None);
         assert_eq!(setting(&line(|it| it.is_stopping = true), DRAINED), None);
     }
 
     #[test]
-    fn a_server_that_follows_another_one_says_so() {
+    fn a_tracking_server_is_reported_as_such() {
         let follower = Server {
             tracks: true,
             ..planned()
@@ -337,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_check_is_named_and_a_good_one_is_not() {
+    fn a_failed_check_is_named_and_a_passed_one_is_not() {
         let rows = |columns: &str| Inspection {
             servers: Vec::new(),
             rows: Row::parse(&format!(

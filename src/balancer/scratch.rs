@@ -1,4 +1,4 @@
-//! A private directory that is gone when it is dropped.
+//! A private directory that is removed when the value is dropped.
 
 use std::fs::{DirBuilder, remove_dir_all};
 use std::io;
@@ -17,7 +17,7 @@ impl Scratch {
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = std::env::temp_dir().join(format!("clusterctl-check-{pid}-{number}"));
-            // Never one that is already there: somebody else could have put it there for us.
+            // Never an existing directory: another user could have made it.
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Scratch(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -33,7 +33,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // An error here cannot be reported.
         let _ = remove_dir_all(&self.0);
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_gone_with_its_content() {
+    fn the_directory_is_removed_with_its_content() {
         let scratch = Scratch::new().unwrap();
         let path = scratch.path().to_owned();
         std::fs::write(path.join("file"), "").unwrap();

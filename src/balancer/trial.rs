@@ -1,4 +1,4 @@
-//! A balancer's files, written where nothing else is touched, for its binary to check them.
+//! A balancer's files, written to a separate directory for its binary to check.
 
 use crate::platform::atomic_file;
 use std::fs;
@@ -9,17 +9,18 @@ use super::scratch::Scratch;
 use super::{Balancer, Deployment};
 use crate::platform::RunDir;
 
-/// The files in a private directory, which is gone when this is dropped.
+/// The files in a private directory, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Trial {
     _scratch: Scratch,
     there: RunDir,
-    /// The directory that the files are meant for.
+    /// The directory that the files are intended for.
     meant: String,
 }
 
 impl Trial {
-    /// Writes the files of `balancer` for `deployment`, as they are in a directory of their own: so they refer to one another there.
+    /// Writes the files of `balancer` for `deployment` to a separate directory, in which they refer
+    /// to one another.
     pub(super) fn of(balancer: &dyn Balancer, deployment: Deployment<'_>) -> Result<Trial, CheckError> {
         let not_run = |source| not_run(balancer, source);
         let scratch = Scratch::new().map_err(not_run)?;
@@ -40,17 +41,17 @@ impl Trial {
         })
     }
 
-    /// Where they are.
+    /// The directory of the files.
     pub(super) fn run_dir(&self) -> &RunDir {
         &self.there
     }
 
-    /// What the binary said, as if the files were where they are meant to be.
+    /// The binary's output, with the paths that the files are intended for.
     pub(super) fn said(&self, words: &str) -> String {
         words.replace(&self.there.path().display().to_string(), &self.meant)
     }
 
-    /// The refusal of `balancer`, which calls itself `program`, in its `words`.
+    /// The error for a rejection by `balancer`: `program` with its messages, `words`.
     pub(super) fn refused(&self, balancer: &dyn Balancer, program: &dyn ToString, words: &str) -> CheckError {
         CheckError::Refused {
             kind: balancer.kind(),
@@ -60,7 +61,7 @@ impl Trial {
     }
 }
 
-/// The binary of `balancer` could not be asked.
+/// The error for a binary of `balancer` that could not be run.
 pub(super) fn not_run(balancer: &dyn Balancer, source: io::Error) -> CheckError {
     CheckError::NotRun {
         program: balancer.path().display().to_string(),

@@ -1,4 +1,4 @@
-//! `cluster.config`, by which BEAM nodes know one another and themselves.
+//! `cluster.config`, which gives BEAM nodes their own settings and the names of the other nodes.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use super::templates::{RenderError, Templates};
 use crate::plan::Plan;
 use crate::profile::Cluster;
 
-/// Renders the nodes' configuration, a list of Erlang terms as `erl -config` reads it.
+/// Renders the nodes' configuration, a list of Erlang terms for `erl -config`.
 ///
 /// # Errors
 /// When a template override cannot be read, parsed or filled.
@@ -49,7 +49,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// An address and port as Erlang writes them: `{{127,0,0,1}, 9001}`.
+/// An address and port in Erlang's syntax: `{{127,0,0,1}, 9001}`.
 fn term(at: SocketAddr) -> String {
     let parts: Vec<String> = match at.ip() {
         IpAddr::V4(ip) => ip.octets().iter().map(u8::to_string).collect(),

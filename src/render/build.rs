@@ -1,26 +1,27 @@
-//! Which HAProxy it is, and what it was built with.
+//! The version and the compiled-in features of HAProxy.
 
 use std::fmt;
 
-/// What `haproxy -vv` says about the binary, as far as the configuration depends on it.
+/// The output of `haproxy -vv`, as far as the configuration depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HaproxyBuild {
-    /// The whole version, as `2.6.12-1+deb12u4`.
+    /// The whole version, such as `2.6.12-1+deb12u4`.
     pub version: String,
-    /// Its first two numbers, as `(2, 6)`: the branch, by which features are told.
+    /// The first two numbers of the version, such as `(2, 6)`: the branch, which determines the
+    /// features.
     pub branch: (u16, u16),
     /// Whether it has the Prometheus exporter.
     pub prometheus: bool,
-    /// Whether it speaks TLS.
+    /// Whether it supports TLS.
     pub tls: bool,
 }
 
 impl HaproxyBuild {
-    /// Reads the output of `haproxy -vv`; `None` when that is not HAProxy's.
+    /// Reads the output of `haproxy -vv`; `None` when the output is not HAProxy's.
     #[must_use]
     pub fn parse(output: &str) -> Option<HaproxyBuild> {
         let first = output.lines().next()?;
-        // Up to 2.3 it called itself `HA-Proxy`.
+        // Up to 2.3 its name was `HA-Proxy`.
         let rest = first
             .strip_prefix("HAProxy version ")
             .or_else(|| first.strip_prefix("HA-Proxy version "))?;
@@ -40,12 +41,13 @@ impl HaproxyBuild {
         })
     }
 
-    /// Whether an answer can change the timeout of its own rest.
+    /// Whether a response rule can change the timeout for the rest of that response.
     pub(super) fn has_response_timeouts(&self) -> bool {
         self.branch >= (2, 9)
     }
 
-    /// Whether its compressor passes each part of an answer on whole; before, the last bytes of a part wait for the next one.
+    /// Whether its compressor passes each part of a response on completely; in older versions the
+    /// last bytes of a part wait for the next part.
     pub(super) fn has_compression_flush(&self) -> bool {
         self.branch >= (2, 9)
     }
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_are_no_haproxy() {
+    fn other_programs_are_not_haproxy() {
         for output in [
             "",
             "nginx version: nginx/1.22.1",

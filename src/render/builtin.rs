@@ -1,4 +1,5 @@
-//! `dataplane.yaml` from a cluster and its plan: one frontend and one backend for TCP, by HAProxy's names.
+//! `dataplane.yaml` from a cluster and its plan: one frontend and one backend for TCP, with the
+//! same names as in HAProxy's configuration.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use crate::dataplane_config::{
     DataplaneTimeouts,
 };
 
-/// The built-in data plane's configuration in `run_dir`; `None` when there is nothing that it serves.
+/// The built-in balancer's configuration in `run_dir`; `None` when the profile has nothing that it
+/// can serve.
 #[must_use]
 pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dataplane> {
     let port = cluster.listen.tcp?;
@@ -50,7 +52,8 @@ pub fn dataplane(cluster: &Cluster, plan: &Plan, run_dir: &RunDir) -> Option<Dat
     })
 }
 
-/// What decides which node a new client gets from the built-in balancer; none where it deals clients out.
+/// What decides which node a new client gets from the built-in balancer; `None` where it
+/// distributes clients one by one.
 #[must_use]
 pub fn chosen_by_builtin(cluster: &Cluster) -> Option<ChosenBy> {
     cluster.routing.tcp.algorithm.facts().hashes.map(ChosenBy::from)
@@ -142,12 +145,12 @@ mod tests {
             (DataplaneQuestion::Mcp, None)
         );
         assert_eq!(config.check_source, Some(crate::plan::PROBE_SOURCE));
-        // Who is sticky does not wait for a server that comes back slowly.
+        // A sticky client does not wait for a server whose weight is still increasing.
         assert!(backend.sticky.is_some() && backend.slowstart.is_zero());
     }
 
     #[test]
-    fn a_profiles_wishes_are_kept() {
+    fn settings_of_the_profile_are_kept() {
         let mut cluster = cluster();
         cluster.routing.tcp.sticky = Sticky::None;
         cluster.health.kind = HealthKind::Http;
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_tcp_listener_there_is_nothing_to_serve() {
+    fn without_a_tcp_listener_nothing_is_served() {
         let mut cluster = cluster();
         cluster.listen.tcp = None;
         let plan = plan(&cluster, BalancerKind::Builtin, &Host::read());

@@ -1,4 +1,4 @@
-//! The errors that a balancer answers itself, as templates print them.
+//! The errors that a balancer itself answers with, for the templates.
 
 use serde::Serialize;
 
@@ -8,9 +8,9 @@ use crate::mcp::GatewayError;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ErrorView {
     status: u16,
-    /// Seconds.
+    /// The `Retry-After` header in seconds.
     retry_after: Option<u8>,
-    /// The body, which has no single quote.
+    /// The body; it contains no single quote.
     json: String,
 }
 

@@ -17,20 +17,20 @@ use super::per_ip::PerIpView;
 use super::pool::{BackendView, Pool};
 use super::templates::{RenderError, Templates};
 
-/// HAProxy's timers are 31 bits of milliseconds, and longer ones are refused.
+/// HAProxy's timers have 31 bits of milliseconds; longer periods are refused.
 const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
 
 /// The name of the TCP listener.
 pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
-/// Of MCP over HTTP and HTTPS.
+/// The name of the listener of MCP over HTTP and HTTPS.
 pub(super) const HTTP_FRONTEND: &str = "mcp_frontend_http";
-/// Of the listener for `WebSockets` alone.
+/// The name of the listener of `WebSockets` only.
 pub(super) const WEBSOCKET_FRONTEND: &str = "mcp_frontend_websocket";
-/// Of the listener for event streams alone.
+/// The name of the listener of event streams only.
 pub(super) const SSE_FRONTEND: &str = "mcp_frontend_sse";
 
-/// Renders the configuration of the instance with this `index`, for a binary that was built as `build` says, running in
-/// `run_dir`.
+/// Renders the configuration of the instance with this `index`, running in `run_dir`, for a binary
+/// with the features in `build`.
 ///
 /// # Errors
 /// When a template override cannot be read, parsed or filled.
@@ -46,29 +46,29 @@ pub fn haproxy(
     templates.render("haproxy.cfg.tera", &view)
 }
 
-/// A period that HAProxy takes.
+/// The period, limited to what HAProxy accepts.
 pub(super) fn timer(period: Period) -> Period {
     Period::from(period.duration().min(LONGEST_TIMER))
 }
 
 // Private
 
-/// All that the template prints.
+/// Everything that the template prints.
 #[derive(Debug, Serialize)]
 struct View {
     cluster: String,
-    /// Which of several it is.
+    /// The number of this process, if there are several.
     shard: Option<ShardView>,
     node_count: usize,
     maxconn: u32,
     threads: u16,
     run_dir: RunDirView,
     timeouts: Timeouts,
-    /// What HAProxy answers itself.
+    /// The errors that HAProxy itself answers with.
     errors: Vec<ErrorView>,
     health: HealthView,
     tls: bool,
-    /// The page of statistics; none of one of several processes.
+    /// The address of the statistics page; `None` for one of several processes.
     stats: Option<String>,
     prometheus: bool,
     status: Option<StatusView>,
@@ -81,11 +81,11 @@ struct View {
 struct ShardView {
     number: u16,
     of: u16,
-    /// Where it gets its listeners.
+    /// The socket from which it gets its listeners.
     listeners: String,
 }
 
-/// What HAProxy keeps in the run directory.
+/// HAProxy's files in the run directory.
 #[derive(Debug, Serialize)]
 struct RunDirView {
     socket: String,
@@ -93,17 +93,17 @@ struct RunDirView {
     peers: String,
 }
 
-/// `default-server` settings of health checks.
+/// The `default-server` settings of health checks.
 #[derive(Debug, Serialize)]
 struct HealthView {
     inter: Period,
-    /// Between two checks while an opinion changes.
+    /// The interval of checks while the state is about to change.
     fastinter: Period,
     rise: u16,
     fall: u16,
 }
 
-/// `/health` of the whole cluster.
+/// The `/health` page of the whole cluster.
 #[derive(Debug, Serialize)]
 struct StatusView {
     bind: String,
@@ -121,9 +121,9 @@ struct FrontendView {
     timeout_client: Option<Period>,
     limits: Option<PerIpView>,
     tls: bool,
-    /// The one path it serves.
+    /// The only path that it serves.
     only_path: Option<&'static str>,
-    /// Whether the path decides which backend serves.
+    /// Whether the path decides on the backend.
     by_path: bool,
     backend: &'static str,
 }
@@ -181,7 +181,8 @@ impl View {
     }
 }
 
-/// The frontends of HAProxy's own pages. Statistics of several processes are gathered, and are no page of one of them.
+/// The frontends of HAProxy's own pages. With several processes there are none: their statistics
+/// are merged, and no single process has a page with all of them.
 #[must_use]
 pub fn pages(cluster: &Cluster, plan: &Plan) -> Vec<&'static str> {
     let statistics = cluster.listen.stats.filter(|_| plan.balancer.instances == 1);
@@ -222,7 +223,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
     };
     let all = [
         FrontendView {
-            title: "MCP over TCP. HAProxy sees bytes here, so messages inside a connection are not limited.",
+            title: "MCP over TCP. HAProxy sees only bytes here, so the messages of a connection are not limited.",
             binds: binds(listen.tcp),
             mode: "tcp",
             limits: PerIpView::new(cluster, false),
@@ -233,7 +234,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             binds: [binds(listen.http), secure].concat(),
             tls,
             ..http(
-                "MCP over HTTP: WebSockets and event streams are told from requests, and go to backends of their own.",
+                "MCP over HTTP: WebSockets, event streams and other requests each go to their own backend.",
                 HTTP_FRONTEND,
                 None,
                 Pool::Http,
@@ -260,7 +261,8 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
         .collect()
 }
 
-/// An address to listen on. IPv6 sockets take IPv6 only, so that `0.0.0.0` and `::` do not collide.
+/// An address to listen on. IPv6 sockets accept only IPv6, so that `0.0.0.0` and `::` do not
+/// collide.
 fn bind(at: SocketAddr) -> String {
     match at {
         SocketAddr::V4(_) => at.to_string(),

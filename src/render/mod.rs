@@ -1,4 +1,4 @@
-//! A cluster and its plan, as configuration text. A view model decides, a template prints.
+//! Renders a cluster and its plan as configuration text. A view model decides, a template prints.
 
 mod beam;
 mod build;

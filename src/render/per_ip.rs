@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use crate::profile::Cluster;
 
-/// What a frontend refuses. A limit of 0 in the profile is no limit.
+/// What a frontend refuses. A limit of 0 in the profile means no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct PerIpView {
     /// Entries of the counting table.
     table_size: String,
     /// The counters it keeps.
     store: String,
-    /// Networks without limits, separated by blanks; none when empty.
+    /// Networks without limits, separated by blanks; `None` when there are none.
     exempt: String,
     /// Connections at the same time.
     connections: Option<u32>,
@@ -22,7 +22,8 @@ pub(super) struct PerIpView {
 }
 
 impl PerIpView {
-    /// For a frontend that reads requests (`http`) or only bytes; `None` when nothing is limited there.
+    /// The limits of a frontend that reads requests (`http`) or only bytes; `None` when nothing is
+    /// limited there.
     pub(super) fn new(cluster: &Cluster, http: bool) -> Option<PerIpView> {
         let per_ip = &cluster.limits.per_ip;
         let limit = |number: u32| (number > 0).then_some(number);
@@ -59,7 +60,7 @@ mod tests {
     use crate::profile::{DEFAULT, Source, load};
 
     #[test]
-    fn only_what_is_limited_is_counted() {
+    fn only_limited_values_are_counted() {
         let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
         let view = PerIpView::new(&cluster, true).unwrap();
         assert_eq!(view.store, "conn_cur,conn_rate(1s),gpc0,gpc0_rate(1s)");

@@ -1,4 +1,4 @@
-//! The backends: the nodes as HAProxy sees them, once per kind of traffic.
+//! The backends: the nodes as servers of HAProxy, once per kind of traffic.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,11 +19,11 @@ use super::streams;
 pub(super) const COMPRESSED: &str =
     "application/json text/plain text/html text/css text/csv text/xml text/markdown text/javascript";
 
-/// The greatest weight that a server can have in HAProxy.
+/// The greatest weight of a server in HAProxy.
 const MAX_WEIGHT: u16 = 256;
 
-/// A server of a backend that has to be told when a node's health changes. Backends that track another one's servers
-/// follow by themselves, and refuse to be told.
+/// A server of a backend that must be updated when a node's health changes. Backends that track
+/// another backend's servers follow by themselves, and reject such updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthTarget {
     /// The backend.
@@ -39,15 +39,16 @@ pub struct Server {
     pub backend: &'static str,
     /// The server: the node's name.
     pub server: String,
-    /// Where it is, if the node is the cluster's.
+    /// Its address, if the node belongs to the cluster.
     pub address: Option<SocketAddr>,
     /// Its weight in HAProxy's configuration.
     pub weight: u16,
-    /// Whether it follows another backend's server of the same name, in health and in what is wanted of it.
+    /// Whether it tracks another backend's server of the same name, in its health and in its
+    /// administrative state.
     pub tracks: bool,
 }
 
-/// Every server that a node is, those that others track first.
+/// The servers of a node in all backends, the tracked ones first.
 #[must_use]
 pub fn servers(cluster: &Cluster, node: &str) -> Vec<Server> {
     let mut servers: Vec<Server> = Pool::all(cluster)
@@ -86,12 +87,12 @@ pub(super) struct BackendView {
     algorithm: &'static str,
     /// Whether the algorithm hashes, so that the kind of hash matters.
     hashed: bool,
-    /// Silence that a stream may keep.
+    /// The longest silence of a stream.
     tunnel: Option<Period>,
-    /// Where its connections to nodes come from; the kernel's choice when there is none.
+    /// The source address of its connections to nodes; the kernel's choice when there is none.
     source: Option<IpAddr>,
     sticky: Vec<String>,
-    /// What lets streams through among other answers.
+    /// The lines that let streams pass among other answers.
     streams: Vec<String>,
     compress: Option<&'static str>,
     check: Vec<String>,
@@ -106,7 +107,7 @@ struct ServerView {
     options: String,
 }
 
-/// The servers that a node's health has to be told to.
+/// The servers that must be updated when a node's health changes.
 #[must_use]
 pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
     servers(cluster, node)
@@ -116,7 +117,7 @@ pub fn health_targets(cluster: &Cluster, node: &str) -> Vec<HealthTarget> {
         .collect()
 }
 
-/// Time in which a server that is up again gets back to its full share.
+/// The time in which a server that is up again gets back to its full share.
 pub(super) const SLOWSTART: Duration = Duration::from_secs(10);
 
 /// The name of the backend behind a listener, by the listener's key in the profile.
@@ -125,7 +126,8 @@ pub fn backend_behind(listener: &str) -> &'static str {
     Pool::behind(listener).name()
 }
 
-/// What decides which node a new client of a listener gets from HAProxy; none where one process deals clients out.
+/// What decides which node a new client of a listener gets from HAProxy; `None` where one process
+/// distributes clients one by one.
 #[must_use]
 pub fn chosen_by_haproxy(cluster: &Cluster, plan: &Plan, listener: &str) -> Option<ChosenBy> {
     let hashes = Pool::behind(listener).route(cluster).algorithm.facts().hashes;
@@ -145,7 +147,7 @@ pub fn frontend_behind(listener: &str) -> &'static str {
 }
 
 impl Pool {
-    /// The one behind a listener, by the listener's key in the profile.
+    /// The pool behind a listener, by the listener's key in the profile.
     pub(super) fn behind(listener: &str) -> Pool {
         match listener {
             "tcp" => Pool::Tcp,
@@ -155,7 +157,7 @@ impl Pool {
         }
     }
 
-    /// Those that the cluster's listeners need.
+    /// The pools that the cluster's listeners need.
     pub(super) fn all(cluster: &Cluster) -> Vec<Pool> {
         let mut pools = Vec::new();
         if cluster.listen.tcp.is_some() {
@@ -174,7 +176,7 @@ impl Pool {
         pools
     }
 
-    /// The backend's name, the reference document's.
+    /// The backend's name; it is the one in the reference document.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Pool::Tcp => "mcp_cluster_tcp",
@@ -184,7 +186,7 @@ impl Pool {
         }
     }
 
-    /// Its section.
+    /// The section of this backend.
     pub(super) fn view(
         self,
         cluster: &Cluster,
@@ -198,8 +200,8 @@ impl Pool {
             title: match self {
                 Pool::Tcp => "Nodes by TCP: one JSON-RPC message per line.",
                 Pool::Http => "Nodes by HTTP: requests and their answers.",
-                Pool::WebSocket => "Nodes by HTTP: WebSockets, which live long.",
-                Pool::Sse => "Nodes by HTTP: event streams, which live long and are never buffered.",
+                Pool::WebSocket => "Nodes by HTTP: WebSockets, which stay open for long.",
+                Pool::Sse => "Nodes by HTTP: event streams, which stay open for long and are never buffered.",
             },
             name: self.name(),
             mode: if self == Pool::Tcp { "tcp" } else { "http" },
@@ -230,7 +232,7 @@ impl Pool {
         }
     }
 
-    /// The pool whose checks speak for this one too.
+    /// The pool whose checks also determine the health of this one's servers.
     const fn tracked(self) -> Option<Pool> {
         match self {
             Pool::Tcp | Pool::Http => None,
@@ -244,7 +246,7 @@ impl Pool {
         }
         match self.question(cluster) {
             HealthKind::Mcp => vec![
-                "# One JSON-RPC line must be answered by one: a hung process accepts connections, too."
+                "# One JSON-RPC line is sent and one expected: a hung process accepts connections, too."
                     .to_owned(),
                 "option tcp-check".to_owned(),
                 format!("tcp-check send '{PING}'"),
@@ -259,7 +261,7 @@ impl Pool {
         }
     }
 
-    /// What this pool's checks ask.
+    /// The kind of this pool's checks.
     fn question(self, cluster: &Cluster) -> HealthKind {
         match cluster.health.kind {
             HealthKind::Auto if self == Pool::Tcp => HealthKind::Mcp,
@@ -269,7 +271,8 @@ impl Pool {
         }
     }
 
-    /// One of several instances has an address for all of its backends, a single one has one for each.
+    /// The source address: one of several instances has one address for all of its backends, a
+    /// single instance has one for each backend.
     fn source(self, plan: &Plan, index: usize) -> Option<IpAddr> {
         let BalancerPlan {
             instances, sources, ..
@@ -278,7 +281,8 @@ impl Pool {
         sources.get(which).copied()
     }
 
-    /// In another order in each instance: the first client of each would meet the same node, and so the first of all.
+    /// The servers, in a different order in each instance: otherwise the first client of every
+    /// instance would get the same node.
     fn servers(self, cluster: &Cluster, plan: &Plan, index: usize) -> Vec<ServerView> {
         let mut rows: Vec<_> = cluster
             .nodes
@@ -299,8 +303,9 @@ impl Pool {
             .collect()
     }
 
-    /// The node's weight as a server. A server has 16 points for each unit of its weight on the ring of a consistent hash, and shares
-    /// differ the less the more points there are: of four servers by 9.6 % with weight 100, by 2.6 % with 256.
+    /// The node's weight as a server. On the ring of a consistent hash a server has 16 points for
+    /// each unit of its weight, and shares are the more even the more points there are: with four
+    /// servers they differ by 9.6 % at weight 100, and by 2.6 % at 256.
     fn weight(self, cluster: &Cluster, node: &Node) -> u16 {
         if self.route(cluster).algorithm.facts().hashes.is_none() {
             return node.weight;

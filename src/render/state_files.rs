@@ -1,4 +1,5 @@
-//! What a balancer reads when it starts so that drained nodes are drained, and dead ones down, from its first connection on.
+//! The files that a balancer reads when it starts, so that drained nodes are drained, and dead ones
+//! down, from its first connection on.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,9 +7,9 @@ use std::fmt::Write as _;
 use super::pool::servers;
 use crate::profile::{Cluster, Node};
 
-/// Drained by an administrator, as HAProxy numbers it (`SRV_ADMF_FDRAIN`).
+/// Drained by an administrator: HAProxy's number for it (`SRV_ADMF_FDRAIN`).
 const DRAINED: u8 = 8;
-/// Down and up, as HAProxy numbers them (`SRV_ST_STOPPED`, `SRV_ST_RUNNING`).
+/// Down and up: HAProxy's numbers for them (`SRV_ST_STOPPED`, `SRV_ST_RUNNING`).
 const STOPPED: u8 = 0;
 const RUNNING: u8 = 2;
 
@@ -17,7 +18,7 @@ const RUNNING: u8 = 2;
 pub fn drained_names(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
     list(
         "Drained nodes",
-        "clients are not brought back to them",
+        "sticky clients are moved to other nodes",
         nodes(cluster, drained).map(|node| node.name.clone()),
     )
 }
@@ -27,22 +28,26 @@ pub fn drained_names(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
 pub fn drained_ids(cluster: &Cluster, drained: &BTreeSet<String>) -> String {
     list(
         "Server ids of drained nodes",
-        "clients are not brought back to them",
+        "sticky clients are moved to other nodes",
         nodes(cluster, drained).map(|node| node.number.to_string()),
     )
 }
 
-/// The list of names of those that are down.
+/// The list of names of the nodes that are down.
 #[must_use]
 pub fn down_names(cluster: &Cluster, down: &BTreeSet<String>) -> String {
     let names = nodes(cluster, down).map(|node| node.name.clone());
-    list("Nodes that do not answer", "a check raises them", names)
+    list(
+        "Nodes that do not answer",
+        "they are up again after their first good checks",
+        names,
+    )
 }
 
-/// A server state file that knows only who is drained, and who is down until a check says otherwise. Without a file HAProxy
-/// warns.
+/// A server state file that contains only which nodes are drained, and which are down until a check
+/// succeeds. Without a file HAProxy prints a warning.
 ///
-/// Its format, version 1, is told by HAProxy's management guide at `show servers state`.
+/// Its format, version 1, is described in HAProxy's management guide at `show servers state`.
 #[must_use]
 pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTreeSet<String>) -> String {
     let mut text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight \
@@ -58,7 +63,8 @@ pub fn server_states(cluster: &Cluster, drained: &BTreeSet<String>, down: &BTree
             let Some(address) = server.address else {
                 continue;
             };
-            // Up as far as anybody knows yet, unless it is down, and checked; who tracks another one is not.
+            // A server is up as far as is known yet, unless it is down, and is checked; a server
+            // that tracks another one is not checked.
             let check = if server.tracks {
                 "1 0 2 0".to_owned()
             } else if is_down {
@@ -127,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_down_is_so_drained_or_not() {
+    fn a_node_that_is_down_is_marked_down_drained_or_not() {
         let cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
         let drained = BTreeSet::from(["erlmcp2".to_owned()]);
         let down = BTreeSet::from(["erlmcp2".to_owned(), "erlmcp3".to_owned()]);

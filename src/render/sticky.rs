@@ -1,10 +1,13 @@
-//! What brings a client back to its node, as lines of a HAProxy backend: its session first, then its cookie, then its address.
+//! How a client is routed back to its node, as lines of a HAProxy backend: by its session first,
+//! then by its cookie, then by its address.
 //!
-//! A session carries its node: clients get `Mcp-Session-Id` as `ID~NODE`, and nodes get `ID`. So no balancer remembers sessions, and
-//! each process, also one that has just started, routes all of them alike. HAProxy evaluates `use-server` before it looks at
-//! the cookie, and looks at its stick tables last.
+//! A session's id contains its node: clients get `Mcp-Session-Id` as `ID~NODE`, and nodes get `ID`.
+//! So a balancer does not store sessions, and each process, even one that has just started, routes
+//! all of them the same way. HAProxy evaluates `use-server` before it evaluates the cookie, and
+//! searches its stick tables last.
 //!
-//! A node that is drained stands on two lists, of names and of server ids; HAProxy itself would go on sending its clients there.
+//! A drained node is in two lists, of names and of server ids; HAProxy itself would continue to
+//! send sticky clients to the node.
 
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Sticky};
@@ -12,14 +15,16 @@ use crate::profile::{Cluster, Sticky};
 use super::haproxy::{timer, word};
 use super::pool::Pool;
 
-/// Names of one `acl` line: HAProxy takes 64 words a line.
+/// Names on one `acl` line: HAProxy accepts 64 words a line.
 const NAMES_PER_LINE: usize = 16;
 
 impl Pool {
-    /// What clients of this kind are recognised by, the first one that knows the client's node wins.
+    /// What clients of this kind are recognised by; the first that identifies the client's node
+    /// wins.
     ///
-    /// Where anything is sticky, a session comes first: its node is the only one that can answer. Event streams belong to the
-    /// session that requests have begun, so they follow the cookie of those too.
+    /// Where any stickiness is configured, a session comes first: only its node can answer. Event
+    /// streams belong to a session that requests have begun, so they also follow the cookie of
+    /// those requests.
     pub(super) fn followed(self, cluster: &Cluster) -> Vec<Sticky> {
         let own = self.route(cluster).sticky;
         let requests = cluster.routing.http.sticky;
@@ -36,7 +41,8 @@ impl Pool {
         followed
     }
 
-    /// Whether this pool's nodes name themselves in the ids of sessions: all that speak HTTP do, if any of them is recognised by it.
+    /// Whether this pool's nodes are named in the ids of sessions: if any pool recognises clients
+    /// by them, all pools that use HTTP do.
     pub(super) fn names_sessions(self, cluster: &Cluster) -> bool {
         let by_session = |pool: Pool| pool.followed(cluster).contains(&Sticky::McpSession);
         self != Pool::Tcp
@@ -49,7 +55,7 @@ impl Pool {
     pub(super) fn sticky(self, cluster: &Cluster, run_dir: &RunDir) -> Vec<String> {
         let followed = self.followed(cluster);
         let names = word(&run_dir.haproxy_drained_names());
-        // HAProxy evaluates `http-request` first, and wants it to stand first.
+        // HAProxy evaluates `http-request` rules first, and warns unless they are written first.
         let (mut rules, mut choices) = (Vec::new(), Vec::new());
         if self.names_sessions(cluster) {
             rules.extend(session_ids(cluster));
@@ -77,8 +83,9 @@ impl Pool {
 
     // Private
 
-    /// A client's address, unless its entry names a drained node: then the client is balanced, and its entry overwritten. A request that
-    /// something else has routed leaves the entry alone: other clients of that address go by it.
+    /// Routes by the client's address, unless its entry names a drained node: then the client is
+    /// balanced, and its entry overwritten. A request that was routed in another way leaves the
+    /// entry alone, because other clients of that address depend on it.
     fn by_address(self, cluster: &Cluster, run_dir: &RunDir, followed: &[Sticky]) -> Vec<String> {
         let table = cluster.routing.table;
         let ids = word(&run_dir.haproxy_drained_ids());
@@ -111,8 +118,9 @@ impl Pool {
 const BY_SESSION: &str = "session_is_ours !session_is_drained";
 const BY_COOKIE: &str = "{ var(txn.cookie),length gt 0 }";
 
-/// A session's id on its way to the node and back. The last `~` parts it from the node's name, which has none; what follows another
-/// `~`, or names no node of this cluster, belongs to the id.
+/// The rules that translate a session's id on its way to the node and back. The last `~` separates
+/// it from the node's name, which contains none; what follows another `~`, or is not the name of a
+/// node of this cluster, belongs to the id.
 fn session_ids(cluster: &Cluster) -> Vec<String> {
     let names: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
     let acls = names.chunks(NAMES_PER_LINE).map(|names| {
@@ -124,7 +132,7 @@ fn session_ids(cluster: &Cluster) -> Vec<String> {
     let sent = "req.fhdr(Mcp-Session-Id,1)";
     let given = "res.fhdr(Mcp-Session-Id,1)";
     let mut lines = vec![
-        "# A session's node is in its id: clients get ID~NODE, and nodes get ID.".to_owned(),
+        "# The id of a session contains its node: clients get ID~NODE, and nodes get ID.".to_owned(),
         format!("http-request set-var(txn.session_id) {sent},field(-2,~,0)"),
         format!(
             "http-request set-var(txn.session_node) {sent},field(-1,~) if {{ var(txn.session_id),length gt 0 }}"
@@ -138,11 +146,12 @@ fn session_ids(cluster: &Cluster) -> Vec<String> {
     lines
 }
 
-/// What is done about a cookie that names a node. HAProxy removes it from the request once it has looked.
+/// The rules for a cookie that names a node. HAProxy removes it from the request after evaluating
+/// it.
 fn cookie_rules(cookie: &str, drained_names: &str) -> [String; 3] {
     let pattern = cookie.replace('.', "\\.");
     [
-        "# A cookie that names a drained node is emptied, so that the client gets another one.".to_owned(),
+        "# A cookie that names a drained node is emptied, so that the client gets a new one.".to_owned(),
         format!(
             "http-request replace-header Cookie '^(.*; *)?{pattern}=[^;]*(.*)$' '\\1{cookie}=\\2' \
              if {{ req.cook({cookie}) -m str -f {drained_names} }}"
@@ -181,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_named_by_all_or_by_none() {
+    fn all_pools_name_nodes_in_session_ids_or_none_does() {
         for (http, sse, named) in [
             (Sticky::None, Sticky::Source, false),
             (Sticky::None, Sticky::McpSession, true),
@@ -196,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn many_names_stand_on_several_lines() {
+    fn many_names_are_split_over_several_lines() {
         let mut cluster = cluster(Sticky::Cookie, Sticky::Source);
         cluster.routing.http = Route {
             algorithm: Algorithm::Roundrobin,

@@ -1,7 +1,8 @@
-//! How HAProxy lets an answer of unknown length through: at once, and with as much silence as a stream may keep.
+//! How HAProxy passes an answer of unknown length on: at once, and with a timeout for streams.
 //!
-//! Any answer to an HTTP request may be such a stream. HAProxy decides about compression before it sees the answer and,
-//! before 2.9, about timeouts too: then the `Accept` header of the request has to tell.
+//! Any answer to an HTTP request can be such a stream. HAProxy decides about compression before it
+//! receives the answer and, before 2.9, about timeouts too: in these cases the `Accept` header of
+//! the request decides.
 
 use crate::profile::Timeouts;
 
@@ -12,7 +13,7 @@ use super::haproxy::timer;
 const EVENT_STREAM: &str = "text/event-stream text/* */*";
 /// Parts of an `Accept` header that allow JSON.
 const JSON: &str = "application/json application/*";
-/// Values of `Accept-Encoding` that HAProxy answers with gzip.
+/// Values of `Accept-Encoding` for which HAProxy uses gzip.
 const GZIP: &str = "^([gG][zZ][iI][pP]|[*])[[:blank:]]*(;.*|)$";
 
 /// The rules for streams in the backend for HTTP requests.
@@ -30,17 +31,17 @@ pub(super) fn rules(timeouts: Timeouts, build: &HaproxyBuild) -> Vec<String> {
 fn for_streams(timeouts: Timeouts) -> Vec<String> {
     let tunnel = timer(timeouts.tunnel);
     vec![
-        "# An answer without a length is a stream, which may be silent for long.".to_owned(),
+        "# An answer without a length is a stream, which can be silent for long.".to_owned(),
         format!("http-response set-timeout server {tunnel} unless {{ res.hdr(Content-Length) -m found }}"),
     ]
 }
 
 fn for_requests_that_accept_streams(timeouts: Timeouts) -> Vec<String> {
-    // An answer that is not a stream must not get less time.
+    // An answer that is not a stream must not get a shorter timeout.
     let longer = timer(timeouts.tunnel.max(timeouts.server));
     let accepted = accepts(EVENT_STREAM);
     vec![
-        "# The answer may be a stream, which may be silent for long: before 2.9 an answer cannot change its timeout."
+        "# The answer can be a silent stream: before HAProxy 2.9 the timeout has to be set with the request."
             .to_owned(),
         format!("http-request set-timeout server {longer} if {accepted}"),
     ]
@@ -49,12 +50,12 @@ fn for_requests_that_accept_streams(timeouts: Timeouts) -> Vec<String> {
 fn uncompressed(build: &HaproxyBuild) -> Vec<String> {
     let (why, accepted) = if build.has_compression_flush() {
         (
-            "# Not compressed is what may be a stream: that is decided before the answer comes.",
+            "# Possible streams are not compressed: compression is decided before the answer arrives.",
             accepts(EVENT_STREAM),
         )
     } else {
         (
-            "# Not compressed is what may be a stream: before 2.9 the end of an event would wait for the next event.",
+            "# Possible streams are not compressed: before 2.9 the end of an event would wait for the next one.",
             accepts(&format!("{EVENT_STREAM} {JSON}")),
         )
     };
@@ -64,8 +65,8 @@ fn uncompressed(build: &HaproxyBuild) -> Vec<String> {
     ]
 }
 
-/// The condition that a request accepts one of these types. It holds for every `Accept` header line, in any case, and
-/// for a request without one, which accepts everything.
+/// The condition that a request accepts one of these types. It holds for every `Accept` header
+/// line, in any case, and for a request without one, which accepts everything.
 fn accepts(types: &str) -> String {
     format!("{{ req.hdr(Accept) -m sub -i {types} }} or !{{ req.hdr(Accept) -m found }}")
 }
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn before_2_9_the_request_tells() {
+    fn before_2_9_the_request_decides() {
         for version in ["2.4.0", "2.6.12-1+deb12u4", "2.8.5"] {
             assert_eq!(
                 ruled(version, "5m", "1h"),
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn from_2_9_on_the_answer_tells() {
+    fn from_2_9_on_the_answer_decides() {
         for version in ["2.9.0", "3.0.11-1+deb13u4", "3.5-dev5-ac24b6"] {
             assert_eq!(
                 ruled(version, "5m", "1h"),
@@ -117,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_accepts_streams_never_gets_less_time_than_others() {
+    fn a_request_that_accepts_streams_never_gets_a_shorter_timeout() {
         let first = |version| ruled(version, "5m", "1m")[0].clone();
         assert!(first("2.6.12").starts_with("http-request set-timeout server 5m "));
         assert!(first("3.0.11").starts_with("http-response set-timeout server 1m "));
     }
 
     #[test]
-    fn timers_are_within_what_haproxy_takes() {
+    fn timers_are_within_the_limits_of_haproxy() {
         for version in ["2.6.12", "3.0.11"] {
             let rule = &ruled(version, "365d", "365d")[0];
             assert!(rule.contains(" set-timeout server 576h "), "{rule}");

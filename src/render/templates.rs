@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tera::{Context, ErrorKind, Tera};
 
-/// The embedded templates: file name, text.
+/// The embedded templates: file name and text.
 const EMBEDDED: &[(&str, &str)] = &[
     (
         "haproxy.cfg.tera",
@@ -37,18 +37,18 @@ pub enum RenderError {
         /// Why.
         source: io::Error,
     },
-    /// A template is wrong, in its syntax or in what it asks for.
+    /// A template has a syntax error, or uses a value that does not exist.
     #[error("{place}: {why}")]
     Template {
         /// File and line, as `DIR/haproxy.cfg.tera:12`.
         place: String,
-        /// What is wrong there.
+        /// What is wrong.
         why: String,
     },
 }
 
 impl RenderError {
-    /// What to do about it.
+    /// How to fix it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -61,13 +61,13 @@ impl RenderError {
 }
 
 impl Templates {
-    /// The templates inside this binary.
+    /// The templates in this binary.
     #[must_use]
     pub fn embedded() -> Templates {
         Templates::default()
     }
 
-    /// Those in `directory`; files that are not there are taken from inside this binary.
+    /// The templates in `directory`; files that are missing there are taken from this binary.
     #[must_use]
     pub fn overridden_by(directory: impl Into<PathBuf>) -> Templates {
         Templates {
@@ -75,7 +75,7 @@ impl Templates {
         }
     }
 
-    /// Fills the template called `name` with what `view` says.
+    /// Fills the template `name` with the values of `view`.
     ///
     /// # Errors
     /// When an override cannot be read, or the template cannot be parsed or filled.
@@ -83,7 +83,7 @@ impl Templates {
         let (file, text) = self.find(name)?;
         let broken = |error: &tera::Error| explain(&file, error);
         let mut tera = Tera::default();
-        // As it is written first, so that errors are found where they stand.
+        // First the unchanged text, so that errors are reported at their real position.
         for text in [text.as_str(), &without_tag_lines(&text)] {
             tera.add_raw_template(name, text)
                 .map_err(|error| broken(&error))?;
@@ -99,9 +99,10 @@ impl Templates {
         if let Some(directory) = &self.directory {
             let path = directory.join(name);
             match std::fs::read_to_string(&path) {
-                // A balancer takes a byte order mark for a word.
+                // A balancer would read a byte order mark as a part of the first word.
                 Ok(text) => return Ok((path, text.trim_start_matches('\u{feff}').to_owned())),
-                // The directory itself must be there: a wrong name must not silently mean the built-in templates.
+                // The directory itself must exist: a wrong name must not silently select the
+                // embedded templates.
                 Err(source) if source.kind() == io::ErrorKind::NotFound && directory.is_dir() => {}
                 Err(source) => return Err(RenderError::Unreadable { path, source }),
             }
@@ -118,8 +119,8 @@ impl Templates {
 
 // Private
 
-/// Lines that hold nothing but a tag leave no empty line behind: their line break moves into the tag, where it counts
-/// for the line numbers of messages and prints nothing.
+/// Lines that contain only a tag leave no empty line: their line break moves into the tag, where it
+/// counts for the line numbers of messages and prints nothing.
 fn without_tag_lines(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -141,7 +142,7 @@ fn explain(file: &Path, error: &tera::Error) -> RenderError {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
             (Some(report.span().start_line), report.message().to_owned())
         }
-        // Unknown filters and functions come as a report that is text already.
+        // Tera reports unknown filters and functions as text only.
         other => read_report(&other.to_string()),
     };
     let place = match line {
@@ -151,7 +152,8 @@ fn explain(file: &Path, error: &tera::Error) -> RenderError {
     RenderError::Template { place, why }
 }
 
-/// The line and the message of a report as Tera prints it: `error: MESSAGE`, then ` --> FILE:LINE:COLUMN`.
+/// The line and the message of a report that Tera prints: `error: MESSAGE`, then ` -->
+/// FILE:LINE:COLUMN`.
 fn read_report(text: &str) -> (Option<usize>, String) {
     let first = text.lines().next().unwrap_or_default();
     let line = text.lines().find_map(|line| {
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_override_is_named_with_its_line() {
+    fn a_broken_override_is_reported_with_its_line() {
         let syntax = rendered("one\ntwo\n{{ name\n").unwrap_err();
         assert!(syntax.starts_with("DIR/haproxy.cfg.tera:"), "{syntax}");
         let tag = rendered("one\n\n{% if %}\n").unwrap_err();
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_without_the_file_leaves_the_embedded_one_but_must_exist() {
+    fn a_missing_file_uses_the_embedded_template_and_the_directory_must_exist() {
         let directory = tempfile::tempdir().unwrap();
         let view = View { name: "a" };
         let error = Templates::overridden_by(directory.path())

@@ -1,4 +1,4 @@
-//! Whose client is whose: by cookie, by session, by address.
+//! Which node a client belongs to: by cookie, by session, by address.
 
 use std::net::IpAddr;
 
@@ -11,20 +11,22 @@ use crate::plan::ChosenBy;
 use crate::profile::{Cluster, HashKey, Node, Sticky};
 use crate::render::pool::Pool;
 
-/// So often is a client whose node is away asked again, by another hash of its address: each time among all nodes, so that who was
-/// given to a node that serves stays with it, whoever else comes and goes.
+/// How often another node is chosen for a client whose node is away, each time by another hash of
+/// its address. Each choice is made among all nodes: so a client whose chosen node serves stays
+/// with it, whichever other nodes go away or come back.
 const DEPTH: usize = 5;
 
 /// One `split_clients` block.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct SplitView {
-    /// What is hashed: the client's address, and what makes the hash another one.
+    /// The text that is hashed: the client's address, and a number that makes the hash a different
+    /// one.
     key: String,
     variable: String,
     shares: Vec<ShareView>,
 }
 
-/// One line of it.
+/// One line of such a block.
 #[derive(Clone, Debug, Serialize)]
 struct ShareView {
     percent: String,
@@ -39,7 +41,7 @@ pub(super) struct MapView {
     rows: Vec<(String, String)>,
 }
 
-/// The blocks that find out which node a client belongs to, or `None` where it belongs to nobody.
+/// The blocks that determine which node a client belongs to; empty where clients belong to no node.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct HomeView {
     splits: Vec<SplitView>,
@@ -47,7 +49,7 @@ pub(super) struct HomeView {
 }
 
 impl MapView {
-    /// The keys are padded, so that columns align.
+    /// Makes the block. The keys are padded, so that columns align.
     fn new(key: &str, variable: String, rows: impl IntoIterator<Item = (String, String)>) -> MapView {
         let rows: Vec<(String, String)> = rows.into_iter().collect();
         let width = rows.iter().map(|(from, _)| from.len()).max().unwrap_or(0);
@@ -61,13 +63,14 @@ impl MapView {
 }
 
 impl HomeView {
-    /// Whether clients of this kind belong to nobody.
+    /// Whether clients of this kind belong to no node.
     pub(super) const fn is_empty(&self) -> bool {
         self.maps.is_empty()
     }
 }
 
-/// What decides which node a new client of a listener gets: one that nothing else says a node of.
+/// What decides which node a new client of a listener gets, if neither a cookie nor a session names
+/// one.
 pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
     if by_address(pool, cluster) {
         return Some(ChosenBy::Address);
@@ -75,7 +78,8 @@ pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
     pool.route(cluster).algorithm.facts().hashes.map(ChosenBy::from)
 }
 
-/// The blocks of one kind of traffic. At the end of them `$mcp_KIND_upstream` is where a client is served.
+/// The blocks of one kind of traffic. They end with `$mcp_KIND_upstream`, the upstream that serves
+/// the client.
 pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
     let mut view = HomeView::default();
     let kind = kind(pool);
@@ -97,7 +101,7 @@ pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
     let node = if let [only] = told.as_slice() {
         only.clone()
     } else {
-        // The first that says something.
+        // The first variable that is not empty.
         let variable = format!("mcp_{kind}_node");
         let first = format!("mcp_{kind}_first");
         view.maps.push(MapView::new(
@@ -121,7 +125,7 @@ pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
     view
 }
 
-/// Nodes by a pattern of what they are told by.
+/// A `map` from patterns, one for each node, to the names of the nodes.
 pub(super) fn named<'a>(
     nodes: impl Iterator<Item = &'a Node>,
     key: &str,
@@ -133,18 +137,18 @@ pub(super) fn named<'a>(
     MapView::new(key, variable.to_owned(), [default].into_iter().chain(rows))
 }
 
-/// A pattern for a cookie called `name` that names `node`.
+/// A pattern for a cookie `name` whose value is `node`.
 pub(super) fn cookie_of(name: &str, node: &Node) -> String {
     format!("~(?:^|; *){}={}(?:;|$)", literal(name), literal(&node.name))
 }
 
-/// A value as one word.
+/// A value as a single word.
 pub(super) fn quote(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The address that a connection to a node comes from: each of `sources` in its turn, as a hash is fair; the kernel's choice when there
-/// are none.
+/// The source address of a connection to a node: a hash spreads the connections evenly over
+/// `sources`; if there are none, the kernel chooses.
 pub(super) fn sources(sources: &[IpAddr]) -> Option<SplitView> {
     let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
     let weights: Vec<(&str, u64)> = names.iter().map(|name| (name.as_str(), 1)).collect();
@@ -170,8 +174,8 @@ fn by_address(pool: Pool, cluster: &Cluster) -> bool {
     by_algorithm || pool.followed(cluster).contains(&Sticky::Source)
 }
 
-/// Asks for `$mcp_KIND_home`: once where every node serves; else as often as there is an answer among all nodes, and at last among those
-/// that serve.
+/// Adds the blocks of `$mcp_KIND_home`. If every node serves, that is one choice; else [`DEPTH`]
+/// choices among all nodes, and a last one among the serving nodes.
 fn address_home(kind: &str, members: Members<'_>, view: &mut HomeView) {
     let weights = |nodes: &mut dyn Iterator<Item = &Node>| -> Vec<(String, u64)> {
         nodes
@@ -206,7 +210,7 @@ fn address_home(kind: &str, members: Members<'_>, view: &mut HomeView) {
         split(salt, format!("mcp_{kind}_choice_{}", salt + 1), &all);
     }
     split(DEPTH, format!("mcp_{kind}_choice_{}", DEPTH + 1), &serving);
-    // The last choice first: each is what the one before it falls back on.
+    // The last choice first, because each one falls back on the next.
     for choice in (1..=DEPTH).rev() {
         let next = match choice {
             DEPTH => format!("$mcp_{kind}_choice_{}", DEPTH + 1),

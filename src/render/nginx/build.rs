@@ -1,44 +1,45 @@
-//! Which nginx it is, and what it was built with.
+//! The version and the compiled-in features of nginx.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where nginx is, unless it was built for another place.
+/// The default prefix of nginx.
 const PREFIX: &str = "/usr/local/nginx";
 
-/// What `nginx -V` says about the binary, as far as the configuration depends on it.
+/// The output of `nginx -V`, as far as the configuration depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a part that a binary has or lacks"
 )]
 pub struct NginxBuild {
-    /// The whole version, as `1.22.1`.
+    /// The whole version, such as `1.22.1`.
     pub version: String,
-    /// Its first three numbers, as `(1, 22, 1)`, by which features are told.
+    /// The first three numbers of the version, such as `(1, 22, 1)`, which determine the features.
     pub release: (u16, u16, u16),
-    /// Whether TCP is balanced by the binary itself; if not, a module may be there that does it.
+    /// Whether the binary itself can balance TCP; if not, a module may be installed for it.
     pub stream: bool,
-    /// Where its dynamic modules are.
+    /// The directory of its dynamic modules.
     pub modules: PathBuf,
-    /// Whether it speaks TLS.
+    /// Whether it supports TLS.
     pub tls: bool,
-    /// Whether it speaks HTTP/2.
+    /// Whether it supports HTTP/2.
     pub http2: bool,
     /// Whether it has a status page.
     pub status: bool,
-    /// Kinds of servers that it could ask and we do not, each of which wants a directory nevertheless: `fastcgi`..
+    /// Protocols of upstream servers that we do not use, but that need a directory nevertheless,
+    /// such as `fastcgi`.
     pub gateways: Vec<&'static str>,
 }
 
 impl NginxBuild {
-    /// Reads the output of `nginx -V`; `None` when that is not nginx's.
+    /// Reads the output of `nginx -V`; `None` when the output is not nginx's.
     #[must_use]
     pub fn parse(output: &str) -> Option<NginxBuild> {
         let named = output
             .lines()
             .find_map(|line| line.strip_prefix("nginx version: "))?;
-        // What is made of nginx has another name and the same numbers: `openresty/1.21.4.1`.
+        // Derived programs have another name and the same numbers: `openresty/1.21.4.1`.
         let version = named.split_once('/')?.1.split_whitespace().next()?.to_owned();
         let mut numbers = version.split(['.', '-']).map(str::parse);
         let mut number = || numbers.next()?.ok();
@@ -69,18 +70,18 @@ impl NginxBuild {
         })
     }
 
-    /// Whether `-e` says where it complains before it has read its configuration.
+    /// Whether `-e` sets the log for errors that occur before the configuration is read.
     #[must_use]
     pub fn has_error_log_option(&self) -> bool {
         self.release >= (1, 19, 5)
     }
 
-    /// Whether one end of a TCP connection may be closed before the other.
+    /// Whether one end of a TCP connection can be closed before the other.
     pub(super) fn has_half_close(&self) -> bool {
         self.release >= (1, 21, 4)
     }
 
-    /// Whether HTTP/2 is a directive; before, it is a word of `listen`.
+    /// Whether HTTP/2 is a directive; in older versions it is a parameter of `listen`.
     pub(super) fn has_http2_directive(&self) -> bool {
         self.release >= (1, 25, 1)
     }
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_built_by_hand_and_one_by_another_name_are_read() {
+    fn custom_builds_and_derived_programs_are_read() {
         let build = NginxBuild::parse(
             "nginx version: nginx/1.31.5 (mine)\nconfigure arguments: --with-stream --without-http_scgi_module\n",
         )
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn features_come_with_versions() {
+    fn features_depend_on_the_version() {
         let at = |version: &str| NginxBuild::parse(&format!("nginx version: nginx/{version}")).unwrap();
         let features = |version| {
             let build = at(version);
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_are_no_nginx() {
+    fn other_programs_are_not_nginx() {
         for output in [
             "",
             "HAProxy version 2.6.12",

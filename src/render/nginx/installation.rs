@@ -1,27 +1,28 @@
-//! An nginx as it is on this host.
+//! The nginx that is installed on this host.
 
 use std::path::PathBuf;
 
 use super::build::NginxBuild;
 
-/// A binary, and what the configuration has to know of where it runs.
+/// A binary, and what the configuration depends on besides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NginxInstallation {
-    /// What it is.
+    /// Its version and features.
     pub build: NginxBuild,
     /// How it balances TCP.
     pub stream: StreamModule,
-    /// Whom its workers run as: `nobody nogroup`; as whoever starts it when that is not root.
+    /// The user and group of its workers, such as `nobody nogroup`; `None` when nginx is not
+    /// started by root, because they then run as the user that starts it.
     pub user: Option<String>,
 }
 
-/// What balances TCP.
+/// The code that balances TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamModule {
-    /// The binary itself.
+    /// It is part of the binary.
     BuiltIn,
-    /// A module that it loads.
+    /// It is a module that the binary loads.
     Loaded(PathBuf),
-    /// Nothing: there is no module where it was looked for.
+    /// It is missing: there is no module at this path.
     Missing(PathBuf),
 }

@@ -5,24 +5,26 @@ use serde::Serialize;
 use crate::profile::Cluster;
 use crate::render::pool::Pool;
 
-/// Room for what is known of one client: its counter takes 64 to 128 bytes, and the zone has its own books.
+/// Bytes per client: its counter takes 64 to 128 bytes, and the zone has its own overhead.
 const BYTES_PER_CLIENT: u64 = 160;
 const MEGABYTE: u64 = 1 << 20;
 
-/// What is limited, and for whom. A limit of 0 in the profile is no limit.
+/// The limits, and the networks that are exempt. A limit of 0 in the profile means no limit.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct LimitsView {
     /// Networks without limits.
     exempt: Vec<String>,
     /// Connections of one address at the same time.
     connections: Option<u32>,
-    /// Room for the addresses with connections.
+    /// The size of the zone for addresses with connections.
     connections_zone: String,
-    /// New connections of one address per second; HTTP only, where they are told by their first request.
+    /// New connections of one address per second. HTTP only, where the first request of a
+    /// connection identifies a new one.
     connection_rate: Option<u32>,
     /// Requests of one address per second; HTTP only.
     message_rate: Option<u32>,
-    /// Room for the addresses with requests: those heard of longest ago make room.
+    /// The size of the zone for addresses with requests: the addresses with the oldest requests are
+    /// removed first.
     rate_zone: String,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct LimitsView {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct RateView {
     zone: &'static str,
-    /// So many are let through at once.
+    /// How many requests are let through at once.
     burst: u32,
 }
 
@@ -55,7 +57,7 @@ impl LimitsView {
 }
 
 impl RateView {
-    /// For the listener of `pool`'s kind of traffic.
+    /// The zone for the listener of `pool`'s kind of traffic.
     pub(super) fn new(cluster: &Cluster, pool: Pool) -> Option<RateView> {
         let burst = cluster.limits.per_ip.message_rate;
         let zone = match pool {
@@ -68,7 +70,7 @@ impl RateView {
     }
 }
 
-/// Of a zone for so many clients.
+/// The size of a zone for this number of clients.
 pub(super) fn size(clients: u64) -> String {
     format!("{}m", (clients * BYTES_PER_CLIENT).div_ceil(MEGABYTE).max(1))
 }
@@ -79,7 +81,7 @@ mod tests {
     use crate::profile::{DEFAULT, Source, load};
 
     #[test]
-    fn a_limit_of_none_is_no_limit() {
+    fn a_limit_of_zero_means_no_limit() {
         let mut cluster = load(&Source::read(DEFAULT).unwrap()).unwrap();
         let tcp = LimitsView::new(&cluster, false).unwrap();
         assert_eq!(

@@ -1,7 +1,8 @@
 //! `nginx.conf`.
 //!
-//! nginx has no runtime API and no active checks: who is away stands in the file, which is written anew with every change. So it is
-//! kept to what the next reader of it, a person at night, wants to see of the cluster as it is now.
+//! nginx has no runtime API and no active checks: the file lists which nodes are away, and is
+//! written again with every change. So it is kept readable: a person who reads it at night sees the
+//! cluster in its current state.
 
 mod affinity;
 mod build;
@@ -34,15 +35,17 @@ use crate::plan::{ChosenBy, Plan};
 use crate::platform::RunDir;
 use crate::profile::{Cluster, Node, Sticky, Timeouts};
 
-/// The log of what has become of requests and connections.
+/// The name of the access log, which records the outcome of requests and connections.
 pub const NGINX_ACCESS_LOG: &str = "nginx-access";
 
-/// Descriptors of a worker that are no connections: logs, pipes to the master and to one another, epoll.
+/// Descriptors of a worker that are not connections: logs, pipes to the master and to other
+/// workers, epoll.
 const OWN: u64 = 64;
-/// A timer beyond this helps nobody.
+/// The longest timer; a longer one has no use.
 const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
 
-/// Renders `nginx.conf` for the binary that is `installed`, running in `run_dir`, with the nodes in `away` getting nothing new.
+/// Renders `nginx.conf` for the binary that is `installed`, running in `run_dir`; the nodes in
+/// `away` get no new clients.
 ///
 /// # Errors
 /// When a template override cannot be read, parsed or filled.
@@ -58,8 +61,8 @@ pub fn nginx(
     templates.render("nginx.conf.tera", &View::new(members, installed, run_dir))
 }
 
-/// What decides which node a new client of a listener gets from nginx, by the listener's key in the profile; none where nginx
-/// deals clients out.
+/// What decides which node a new client of a listener gets from nginx, by the listener's key in the
+/// profile; `None` where nginx distributes clients one by one.
 #[must_use]
 pub fn chosen_by_nginx(cluster: &Cluster, listener: &str) -> Option<ChosenBy> {
     affinity::chosen_by(Pool::behind(listener), cluster)
@@ -67,7 +70,7 @@ pub fn chosen_by_nginx(cluster: &Cluster, listener: &str) -> Option<ChosenBy> {
 
 // Private
 
-/// All that the template prints.
+/// Everything that the template prints.
 #[derive(Debug, Serialize)]
 struct View {
     cluster: String,
@@ -79,18 +82,19 @@ struct View {
     nofile: u64,
     worker_connections: u64,
     run_dir: RunDirView,
-    /// Kinds of servers that we do not ask, whose directories must be somewhere nevertheless.
+    /// Protocols of upstream servers that we do not use, but whose directories must exist
+    /// nevertheless.
     gateways: Vec<&'static str>,
     timeouts: TimeoutsView,
     status: StatusView,
     away: Vec<String>,
-    /// Where connections to nodes come from.
+    /// The source addresses of connections to nodes.
     sources: Option<SplitView>,
     stream: Option<StreamView>,
     http: HttpView,
 }
 
-/// What nginx keeps in the run directory.
+/// nginx's files in the run directory.
 #[derive(Debug, Serialize)]
 struct RunDirView {
     pid: String,
@@ -103,7 +107,7 @@ struct RunDirView {
 #[derive(Debug, Serialize)]
 struct TimeoutsView {
     connect: Period,
-    /// Silence of a client, or of a node, on a TCP connection.
+    /// The longest silence of a client, or of a node, on a TCP connection.
     tcp: Period,
     client: Period,
     server: Period,
@@ -112,7 +116,7 @@ struct TimeoutsView {
     tunnel: Period,
 }
 
-/// `/health` of the whole cluster.
+/// The `/health` page of the whole cluster.
 #[derive(Debug, Serialize)]
 struct StatusView {
     bind: Option<String>,
@@ -134,20 +138,21 @@ struct StreamView {
 /// MCP over HTTP.
 #[derive(Debug, Serialize)]
 struct HttpView {
-    /// What nginx answers itself.
+    /// The errors that nginx itself answers with.
     errors: ErrorsView,
     limits: Option<LimitsView>,
     /// The cookie that names the client's node.
     cookie: Option<CookieView>,
-    /// Whether sessions are kept together by what we add to their ids.
+    /// How sessions are routed to their nodes by the node's name in their ids; `None` if they are
+    /// not.
     sessions: Option<SessionsView>,
-    /// Which node has answered.
+    /// The node that has answered.
     served: Option<MapView>,
     compress: String,
     pools: Vec<PoolView>,
     servers: Vec<ServerView>,
     tls: bool,
-    /// Whether HTTP/2 is a directive; else it is a word of `listen`.
+    /// Whether HTTP/2 is a directive; else it is a parameter of `listen`.
     http2: bool,
 }
 
@@ -160,7 +165,7 @@ struct CookieView {
 #[derive(Debug, Serialize)]
 struct SessionsView {
     home: MapView,
-    /// A pattern for the id of a session that one of our nodes has named.
+    /// A pattern for session ids that contain the name of one of our nodes.
     named: String,
 }
 
@@ -171,7 +176,7 @@ struct PoolView {
     kind: &'static str,
     home: HomeView,
     upstreams: Vec<UpstreamView>,
-    /// Where a client is served: a variable, or the upstream of the whole cluster.
+    /// The upstream that serves a client: a variable, or the upstream of the whole cluster.
     upstream: String,
 }
 
@@ -281,7 +286,7 @@ impl HttpView {
             cookie,
             sessions,
             served,
-            // HTML always is, and nginx wants that left unsaid.
+            // nginx always compresses HTML, and warns if HTML is in the list.
             compress: COMPRESSED.replace(" text/html", ""),
             pools: views,
             tls: servers.iter().any(ServerView::is_secure),
@@ -300,8 +305,8 @@ impl PoolView {
             title: match pool {
                 Pool::Tcp => "Nodes by TCP: one JSON-RPC message per line.",
                 Pool::Http => "Nodes by HTTP: requests and their answers.",
-                Pool::WebSocket => "Nodes by HTTP: WebSockets, which live long.",
-                Pool::Sse => "Nodes by HTTP: event streams, which live long.",
+                Pool::WebSocket => "Nodes by HTTP: WebSockets, which stay open for long.",
+                Pool::Sse => "Nodes by HTTP: event streams, which stay open for long.",
             },
             kind,
             upstreams: upstream::upstreams(pool, members, their_own),
@@ -315,18 +320,19 @@ impl PoolView {
     }
 }
 
-/// A period that nginx takes.
+/// The period, limited to what nginx accepts.
 fn timer(period: Period) -> Period {
     Period::from(period.duration().clamp(Duration::from_millis(1), LONGEST_TIMER))
 }
 
-/// A pattern for `ID~NAME`, where `id` and `name` are patterns. Newer versions of nginx join a header that was sent twice by `, `; the
-/// first one counts, as in older ones. An id has no blanks.
+/// A pattern for `ID~NAME`, where `id` and `name` are patterns. Newer versions of nginx join a
+/// header that was sent twice by `, `; the first one counts, as in older versions. An id contains
+/// no blanks.
 fn session(id: &str, name: &str) -> String {
     format!("~^{id}~{name}(?:, .*)?$")
 }
 
-/// A pattern for the id of a session that was named by any of `nodes`.
+/// A pattern for session ids that contain the name of any of `nodes`.
 fn session_of_any(nodes: &[Node]) -> String {
     let names: Vec<String> = nodes.iter().map(|node| literal(&node.name)).collect();
     session("(?<mcp_session_id>[!-~]+)", &format!("(?:{})", names.join("|")))

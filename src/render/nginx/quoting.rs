@@ -1,14 +1,14 @@
-//! Words of nginx's configuration language.
+//! Quoting in nginx's configuration language.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::units::Period;
 
-/// Parameters of a `map`, which are no values of the mapped variable.
+/// Parameters of a `map`; as keys they have to be escaped.
 const PARAMETERS: &[&str] = &["default", "hostnames", "include", "volatile"];
 
-/// A path as one word.
+/// A path as a single word.
 pub(super) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
@@ -35,7 +35,7 @@ pub(super) fn literal(text: &str) -> String {
     literal
 }
 
-/// A time that is told in whole seconds, rounded up.
+/// A duration in whole seconds, rounded up.
 pub(super) fn seconds(duration: Duration) -> Period {
     let seconds = duration.as_millis().div_ceil(1000).max(1);
     Period::from(Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX)))
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_parameters_are_told_from_them() {
+    fn values_that_equal_parameters_are_escaped() {
         assert_eq!(
             (key("default").as_str(), key("erlmcp1").as_str()),
             ("\\default", "erlmcp1")
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_whole_and_some() {
+    fn seconds_are_whole_and_at_least_one() {
         let rounded = |millis| seconds(Duration::from_millis(millis)).to_string();
         assert_eq!(
             (rounded(1), rounded(6_000), rounded(6_001)),

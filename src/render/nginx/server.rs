@@ -1,4 +1,4 @@
-//! The listeners for HTTP, and what is at which path.
+//! The listeners for HTTP, and their paths.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,32 +13,32 @@ use crate::plan::Plan;
 use crate::profile::Sticky;
 use crate::render::pool::Pool;
 
-/// Waiting clients that the kernel keeps for each worker; it takes `net.core.somaxconn` at most.
+/// The accept queue that each worker requests; the kernel limits it to `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
 /// A `server` block for clients.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ServerView {
     title: &'static str,
-    /// What `listen` is told.
+    /// The parameters of its `listen` directives.
     binds: Vec<String>,
     secure: bool,
     rate: Option<RateView>,
-    /// Whether path and headers decide what kind of traffic it is.
+    /// Whether path and headers decide on the kind of traffic.
     by_path: bool,
     locations: Vec<LocationView>,
 }
 
 /// A `location` block that passes requests on.
 #[derive(Clone, Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "a template asks for each of them")]
+#[expect(clippy::struct_excessive_bools, reason = "a template reads each of them")]
 struct LocationView {
     at: &'static str,
-    /// Where it is passed.
+    /// The upstream that gets the requests.
     upstream: String,
-    /// Silence of a node, where that is not the `timeouts.server` of requests.
+    /// The longest silence of a node, if that is not the `timeouts.server` of requests.
     silence: Option<Period>,
-    /// Whether its clients may be silent for as long.
+    /// Whether clients can be silent for as long.
     tunnel: bool,
     upgrade: bool,
     compress: bool,
@@ -52,8 +52,9 @@ impl ServerView {
     }
 }
 
-/// What `listen` is told for `port` on every address of ours. Each worker has a listener of its own, so that the kernel deals clients
-/// out evenly, and one that is full keeps nobody waiting who could go elsewhere.
+/// The parameters of `listen` for `port` on each of our addresses. Each worker has its own
+/// listener, so that the kernel spreads clients evenly. A full worker then holds up only the
+/// clients on its own listener.
 pub(super) fn binds(plan: &Plan, port: Option<u16>) -> Vec<String> {
     let at = |port| {
         plan.addresses.iter().map(move |ip: &IpAddr| {
@@ -64,7 +65,7 @@ pub(super) fn binds(plan: &Plan, port: Option<u16>) -> Vec<String> {
     port.into_iter().flat_map(at).collect()
 }
 
-/// Those that the profile wants, as far as there is a pool behind them.
+/// The `server` blocks that the profile requests and that have a pool behind them.
 pub(super) fn servers(
     members: Members<'_>,
     build: &NginxBuild,
@@ -87,7 +88,7 @@ pub(super) fn servers(
         cookie: pool.followed(cluster).contains(&Sticky::Cookie),
         sessions: pool.names_sessions(cluster),
     };
-    // Its answer may be a stream; one that is not must not get less time.
+    // The answer can be a stream; an answer that is not must not get a shorter timeout.
     let may_be_a_stream = LocationView {
         silence: Some(timeouts.tunnel.max(timeouts.server)),
         ..location("@http_stream", Pool::Http)
@@ -105,7 +106,7 @@ pub(super) fn servers(
         .collect();
     let all = [
         ServerView {
-            title: "MCP over HTTP: WebSockets and event streams are told from requests.",
+            title: "MCP over HTTP: WebSockets, event streams and other requests are distinguished.",
             secure: !secure.is_empty(),
             binds: [binds(plan, listen.http), secure].concat(),
             rate: RateView::new(cluster, Pool::Http),

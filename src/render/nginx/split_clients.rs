@@ -1,21 +1,21 @@
-//! Shares of the clients, in hundredths of a percent, as `split_clients` takes them.
+//! Shares of the clients in hundredths of a percent, the unit of `split_clients`.
 
 use std::fmt::Write;
 
-/// What all shares are together.
+/// The sum of all shares.
 const WHOLE: u64 = 10_000;
 
-/// What one of several gets.
+/// The share of one of several names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Share<'a> {
-    /// Who.
+    /// The name that gets the share.
     pub(super) name: &'a str,
-    /// How much: `25%`, `33.34%`; `*` for the last one, who gets the rest.
+    /// Its size: `25%`, `33.34%`; `*` for the last one, which gets the rest.
     pub(super) percent: String,
 }
 
-/// Divides the whole by weight, as exactly as hundredths of a percent can; who has a weight gets one of them at least, and who has
-/// none is left out.
+/// Divides the whole by weight, as exactly as hundredths of a percent permit. Each name with a
+/// weight gets at least one hundredth; names without a weight are left out.
 pub(super) fn shares<'a>(weights: &[(&'a str, u64)]) -> Vec<Share<'a>> {
     let weights: Vec<_> = weights.iter().filter(|(_, weight)| *weight > 0).collect();
     let sum: u64 = weights.iter().map(|(_, weight)| weight).sum();
@@ -23,7 +23,7 @@ pub(super) fn shares<'a>(weights: &[(&'a str, u64)]) -> Vec<Share<'a>> {
         .iter()
         .map(|(_, weight)| (WHOLE * weight / sum).max(1))
         .collect();
-    // What rounding has left goes to those who have lost most by it.
+    // The remainder of rounding goes to the names that lost most by it.
     let mut by_loss: Vec<usize> = (0..parts.len()).collect();
     by_loss.sort_by_key(|index| std::cmp::Reverse(WHOLE * weights[*index].1 % sum));
     let left = WHOLE.saturating_sub(parts.iter().sum());
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_with_a_weight_goes_without_and_nobody_without_gets_any() {
+    fn every_name_with_a_weight_gets_a_share_and_no_other() {
         assert_eq!(told(&[("a", 1), ("b", 0), ("c", 100_000)]), ["0.01% a", "* c"]);
         assert_eq!(told(&[("a", 7)]), ["* a"]);
         assert_eq!(told(&[("a", 0)]), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! The upstreams: all nodes together, and each of them for the clients that are its own.
+//! The upstreams: one with all nodes, and one for each node with its own clients.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::profile::{Cluster, Node};
 use crate::render::pool::Pool;
 
-/// A node's clients find that many others in its place while it is dead and nginx has not been told.
+/// How many other nodes serve a node's clients while it is dead and nginx does not know it yet.
 const BACKUPS: usize = 3;
 
 /// An `upstream` block. Its zone is shared by all workers, so that they count together.
@@ -17,7 +17,7 @@ const BACKUPS: usize = 3;
 pub(super) struct UpstreamView {
     name: String,
     zone: String,
-    /// How one of its servers is chosen; by turns when there is no word for it.
+    /// How one of its servers is chosen; `None` for round robin, which has no directive.
     method: Option<String>,
     servers: Vec<ServerView>,
 }
@@ -32,17 +32,17 @@ struct ServerView {
     node: String,
 }
 
-/// What nodes are to be seen as.
+/// The nodes with their current state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Members<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) plan: &'a Plan,
-    /// Names of those that get nothing new.
+    /// Names of the nodes that get no new clients.
     pub(super) away: &'a BTreeSet<String>,
 }
 
 impl Members<'_> {
-    /// Those that get clients.
+    /// The nodes that get clients.
     pub(super) fn serving(&self) -> impl Iterator<Item = &Node> {
         let nodes = self.cluster.nodes.iter();
         nodes.filter(|node| node.weight > 0 && !self.away.contains(&node.name))
@@ -54,7 +54,7 @@ pub(super) fn whole(pool: Pool) -> String {
     format!("erlmcp_{}_cluster", kind(pool))
 }
 
-/// What the kind of traffic is called, in names and in the access log.
+/// The name of the kind of traffic, in identifiers and in the access log.
 pub(super) const fn kind(pool: Pool) -> &'static str {
     match pool {
         Pool::Tcp => "tcp",
@@ -64,8 +64,8 @@ pub(super) const fn kind(pool: Pool) -> &'static str {
     }
 }
 
-/// The upstreams of one kind of traffic: that of the whole cluster, then, where clients have a node of `their_own`, one for each
-/// node that serves.
+/// The upstreams of one kind of traffic: that of the whole cluster and, if clients have `their_own`
+/// node, one for each serving node.
 pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Vec<UpstreamView> {
     let cluster = members.cluster;
     let all: Vec<(&Node, String)> = cluster
@@ -129,8 +129,10 @@ fn options(pool: Pool, node: &Node, members: Members<'_>) -> String {
             health.fall,
             super::quoting::seconds(health.interval.duration())
         ),
-        // nginx would also count what says nothing of the node: an answer with a header that is too long, or one connection that it
-        // closes. Sessions would move to nodes that do not know them, and then nobody would serve. The supervisor's probes decide.
+        // nginx would also count failures that do not concern the node: an answer with a header
+        // that is too long, or a single connection that the node closes. Sessions would move to
+        // nodes that do not know them, and finally no node would serve. The supervisor's probes
+        // decide instead.
         Pool::Http | Pool::WebSocket | Pool::Sse => "max_fails=0".to_owned(),
     };
     let mut options = format!(

@@ -91,7 +91,7 @@ fn what_the_reference_asks_for_is_there() {
 fn who_is_away_stands_in_the_file_and_every_line_is_about_something() {
     let config = rendered("1.22.1", &["erlmcp2"]);
     assert!(
-        config.contains("# Away now, and given nothing new: erlmcp2.\n"),
+        config.contains("# Away, without new clients: erlmcp2.\n"),
         "{config}"
     );
     assert!(config.contains(
