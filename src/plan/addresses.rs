@@ -9,15 +9,15 @@ use crate::profile::{Cluster, Runtime};
 /// One address that the cluster binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// Whose it is: a key of the profile, as `listen.tcp`, or a node's name.
+    /// What binds it: a key of the profile such as `listen.tcp`, or a node's name.
     pub owner: String,
     /// The address.
     pub address: SocketAddr,
 }
 
 impl Plan {
-    /// The addresses on which several instances of the balancer listen together. The page with statistics is none of them: it is
-    /// about all of them.
+    /// The addresses on which several instances of the balancer listen together. The statistics
+    /// page is not among them: there is a single one for all instances.
     #[must_use]
     pub fn shared(&self, cluster: &Cluster) -> Vec<SocketAddr> {
         if self.balancer.instances == 1 {
@@ -29,7 +29,7 @@ impl Plan {
         clients.chain(cluster.listen.status).collect()
     }
 
-    /// Everything that `cluster` binds on this host: what must be free before its start.
+    /// All addresses that `cluster` binds on this host, which must be free before its start.
     #[must_use]
     pub fn bound(&self, cluster: &Cluster) -> Vec<Bound> {
         let listeners = cluster.listen.ports().flat_map(|(key, port)| {
@@ -61,7 +61,8 @@ impl Plan {
     }
 }
 
-/// The listen addresses that `host` has; all of them where that would leave none, so that binding says what is wrong.
+/// The listen addresses that `host` has; all of them if it has none, so that the error of binding
+/// shows what is wrong.
 pub(super) fn usable(cluster: &Cluster, host: &Host) -> Vec<IpAddr> {
     let all = &cluster.listen.addresses;
     let usable: Vec<IpAddr> = all

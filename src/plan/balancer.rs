@@ -1,11 +1,13 @@
 //! How many connections one balancer process can have.
 //!
-//! The built-in one has as many workers, each with a descriptor table of its own, as hold what is wanted.
+//! The built-in balancer has enough workers, each with its own descriptor table, for all wanted
+//! connections.
 //!
-//! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses to start when they
-//! exceed the hard limit: two per connection, three per thread (epoll and a wake-up pipe), one per listener, one per
-//! health check, and some of its own. Where one process is not enough there are several, which share the listeners. nginx has
-//! workers, which are planned like those of the built-in one.
+//! HAProxy sums up its descriptors when it starts (`global.maxsock`; measured with 2.6) and refuses
+//! to start when they exceed the hard limit: two per connection, three per thread (epoll and a
+//! wake-up pipe), one per listener, one per health check, and some of its own. Where one process is
+//! not enough there are several, which share the listeners. nginx has workers, which are planned
+//! like those of the built-in balancer.
 
 use std::net::IpAddr;
 
@@ -14,23 +16,24 @@ use super::{BalancerPlan, NodePlan, sources};
 use crate::platform::Host;
 use crate::profile::{BalancerKind, Cluster, ScaledBy};
 
-/// More threads are refused by HAProxy before 2.7.
+/// HAProxy before 2.7 refuses more threads.
 const MAX_THREADS: u16 = 64;
 const PER_CONNECTION: u64 = 2;
 const PER_THREAD: u64 = 3;
 /// Backends in which each node is checked: TCP, HTTP, WebSocket, event streams.
 const BACKENDS: u16 = 4;
-/// More of them would be a misunderstanding.
+/// An upper limit; more instances are never useful.
 const MAX_INSTANCES: u16 = 64;
-/// Of the descriptors that the supervisor may have, what listeners of several instances may take: one in so many.
+/// The listeners of several instances get one in this many of the supervisor's descriptors.
 const FOR_LISTENERS: u64 = 4;
-/// HAProxy's reserve (10), its runtime API (1 and 10 clients), the peers section (4), and as many again for what other
-/// versions and template overrides add.
+/// HAProxy's reserve (10), its runtime API (1 and 10 clients), the peers section (4), and the same
+/// number again for what other versions and template overrides add.
 const OWN: u64 = 50;
-/// A limit that is far from being reached costs nothing, unless it is so high that a program sizes its tables by it.
+/// A limit that is never reached costs nothing, unless it is so high that a program sizes its
+/// tables by it.
 const PLENTY: u64 = 1 << 20;
 
-/// Plans the balancer of `kind` before `nodes`.
+/// Plans the balancer of `kind` in front of `nodes`.
 pub(super) fn plan(
     cluster: &Cluster,
     kind: BalancerKind,
@@ -46,7 +49,8 @@ pub(super) fn plan(
     plan(cluster, kind, addresses, nodes, host)
 }
 
-/// The `RLIMIT_NOFILE` with which the balancer of `kind` has all that the profile wants.
+/// The `RLIMIT_NOFILE` with which the balancer of `kind` can serve everything that the profile
+/// requests.
 pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], threads: u16) -> u64 {
     let connections = u64::from(cluster.limits.maxconn) * PER_CONNECTION;
     match kind.facts().scales_by {
@@ -58,7 +62,8 @@ pub(super) fn descriptors(cluster: &Cluster, kind: BalancerKind, addresses: &[Ip
 
 // Private
 
-/// One process, or as many as hold what is wanted and a [quarter](BalancerPlan::with_headroom) more.
+/// One process, or enough processes for the wanted connections and a
+/// [quarter](BalancerPlan::with_headroom) more.
 fn processes(
     cluster: &Cluster,
     kind: BalancerKind,
@@ -94,8 +99,9 @@ fn processes(
     }
 }
 
-/// One process, whose backends connect from addresses of their own where one of them would need too many ports to a node:
-/// three of them share the nodes' HTTP ports, and so shall not share their own.
+/// One process whose backends have their own source addresses if one of them would need too many
+/// ports to a node: three backends share the nodes' HTTP ports, and so must not share source ports
+/// as well.
 fn from_backends(
     mut process: BalancerPlan,
     cluster: &Cluster,
@@ -125,7 +131,7 @@ fn process(cluster: &Cluster, kind: BalancerKind, addresses: &[IpAddr], host: &H
     }
 }
 
-/// One process with a descriptor table for each worker, one for each processor at least.
+/// One process with a descriptor table for each worker; at least one worker for each processor.
 fn threads(
     cluster: &Cluster,
     kind: BalancerKind,
@@ -153,7 +159,7 @@ fn threads(
     }
 }
 
-/// One master, and workers with descriptors of their own, one for each processor at least.
+/// One master, and workers with their own descriptors; at least one worker for each processor.
 fn workers(
     cluster: &Cluster,
     kind: BalancerKind,
@@ -168,7 +174,7 @@ fn workers(
     BalancerPlan {
         kind,
         maxconn,
-        // A worker makes room for all that it may have, when it starts.
+        // A worker allocates memory for its whole limit when it starts.
         nofile: tables
             .nofile
             .min(Tables::least_of(tables.workers, wanted, own, Filled::ByHash)),
@@ -220,7 +226,8 @@ mod tests {
     use super::*;
     use crate::platform::Program;
 
-    /// A configuration with as many listeners, checks and threads as the default profile's, without a port.
+    /// A configuration with as many listeners, checks and threads as the default profile's, but
+    /// without ports.
     fn config(dir: &Path, maxconn: u32, threads: u16) -> String {
         let dir = dir.display();
         let mut text = format!(
@@ -253,7 +260,7 @@ mod tests {
         haproxy.nofile = Some(nofile);
         let mut process = haproxy.spawn(&dir.path().join("log")).unwrap();
         let identity = process.identity();
-        // HAProxy looks at its limits before it binds, so one that answers is content with them.
+        // HAProxy checks its limits before it binds, so a process that answers has accepted them.
         let answers = || UnixStream::connect(dir.path().join("api.sock")).is_ok();
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut started = answers();
@@ -269,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn backends_have_addresses_of_their_own_where_ports_are_few() {
+    fn backends_have_separate_addresses_where_ports_are_few() {
         let nodes = NodePlan {
             nofile: 20_000,
             workers: 3,
@@ -289,7 +296,7 @@ mod tests {
             );
             (plan.sources.len(), plan.addresses())
         };
-        // The TCP backend has but one of them.
+        // The TCP backend has only one of them.
         assert_eq!(planned(32_768..=60_999), (4, 1));
         assert_eq!(planned(60_000..=60_010), (4, 1));
         assert_eq!(planned(0..=u16::MAX), (4, 1));
@@ -313,7 +320,7 @@ mod tests {
         assert!(plan.sources.is_empty());
     }
 
-    /// HAProxy of the default profile where a process may have `nofile` descriptors.
+    /// HAProxy of the default profile on a host where a process can have `nofile` descriptors.
     fn instances(nofile: u64, cpus: u16) -> BalancerPlan {
         let host = Host {
             nofile,
@@ -332,13 +339,13 @@ mod tests {
     }
 
     #[test]
-    fn several_processes_hold_what_one_cannot_and_a_quarter_more() {
+    fn several_processes_hold_all_connections_and_a_quarter_more() {
         let plan = instances(20_000, 2);
         assert_eq!((plan.instances, plan.threads, plan.nofile), (13, 1, 20_000));
         assert!((9_930..9_980).contains(&plan.maxconn), "{}", plan.maxconn);
         assert!(plan.holds() >= 100_000, "{}", plan.holds());
         assert_eq!((plan.sources.len(), plan.addresses()), (13, 13));
-        // With an address for each, none for each backend.
+        // Each instance has an address, and so its backends have none.
         assert_eq!(plan.sources.first(), Some(&"127.0.0.2".parse().unwrap()));
         let plan = instances(110_000, 8);
         assert_eq!((plan.instances, plan.threads, plan.sources.len()), (3, 2, 3));
@@ -348,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_processes_than_the_supervisor_can_listen_for() {
+    fn the_supervisors_descriptors_limit_the_number_of_processes() {
         let plan = instances(400, 2);
         assert_eq!((plan.instances, plan.addresses()), (10, 1));
         assert!(plan.holds() < 1_500, "{}", plan.holds());
@@ -369,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_not_lowered() {
+    fn a_fitting_maxconn_is_not_lowered() {
         let cluster = cluster();
         let enough = descriptors(&cluster, BalancerKind::Haproxy, &cluster.listen.addresses, 8);
         let at = |nofile| {
@@ -379,7 +386,8 @@ mod tests {
         assert_eq!((at(enough), at(enough - 1)), (100_000, 99_999));
     }
 
-    /// The built-in balancer of the default profile where a table may have `nofile` descriptors.
+    /// The built-in balancer of the default profile on a host where a table can have `nofile`
+    /// descriptors.
     fn threaded(nofile: u64) -> BalancerPlan {
         let (cluster, host) = (
             cluster().behind(BalancerKind::Builtin),
@@ -412,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_workers_need_is_enough() {
+    fn the_descriptors_that_workers_need_are_enough() {
         let cluster = cluster().behind(BalancerKind::Builtin);
         let enough = descriptors(&cluster, BalancerKind::Builtin, &cluster.listen.addresses, 2);
         assert_eq!(

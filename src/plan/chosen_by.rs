@@ -4,13 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::profile::HashKey;
 
-/// What a new client's node is computed from, where a balancer does not deal clients out by turns or by load.
+/// What determines a new client's node, where a balancer does not distribute clients by turns or by
+/// load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChosenBy {
-    /// The client's address: each address is a choice of its own, with all connections that come from it.
+    /// The client's address: all connections from one address get the same node.
     Address,
-    /// The client's address decides which of several balancer processes it meets; each deals its own clients out.
+    /// The client's address determines which of several balancer processes it gets; each process
+    /// distributes its own clients.
     Process,
     /// The URI of its request.
     Uri,

@@ -5,26 +5,27 @@ use crate::profile::{BalancerKind, Cluster, Runtime};
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// Of the kernel, for the four sockets of a proxied connection.
+/// Memory of the kernel for the four sockets of a proxied connection.
 const KERNEL: u64 = 16 * KIB;
-/// Of the kernel, for the two ends of a connection that is proxied by nobody of ours.
+/// Memory of the kernel for the two ends of a connection that does not pass our own balancer.
 const KERNEL_DIRECT: u64 = 8 * KIB;
-/// Of the load generator, for each connection.
+/// Memory of the load generator for each connection.
 const GENERATOR: u64 = 2 * KIB;
-/// Of a process that has no connections yet.
+/// Memory of a process without connections.
 const PROCESS: u64 = 32 * MIB;
 
 /// Connections through a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Load {
-    /// Through the balancer.
+    /// Connections through the balancer.
     pub(super) total: u32,
-    /// On each node, when they are spread evenly.
+    /// Connections on each node when they are spread evenly.
     pub(super) per_node: u32,
 }
 
 impl Load {
-    /// Entries of the connection tracking table for each: client to balancer, balancer to node.
+    /// Entries of the connection tracking table for each connection: client to balancer, and
+    /// balancer to node.
     pub(super) const TRACKED: u64 = 2;
 
     /// `total` connections over the nodes of `cluster`.
@@ -36,7 +37,7 @@ impl Load {
         }
     }
 
-    /// Bytes of memory that they need behind a balancer of `kind`, kernel included.
+    /// Bytes of memory that they need with a balancer of `kind`, including the kernel's.
     pub(super) fn memory(self, cluster: &Cluster, kind: BalancerKind) -> u64 {
         let processes = 2 + cluster.nodes.len() as u64;
         processes * PROCESS + u64::from(self.total) * per_connection(cluster.runtime, kind)
@@ -57,8 +58,9 @@ impl Load {
     }
 }
 
-/// Bytes of memory that `connections` of a load test add on this host: the generator, the kernel, and `parties` of ours that
-/// run already. Elsewhere than on loopback the other end is another host's.
+/// Bytes of memory that `connections` of a load test add on this host: for the generator, the
+/// kernel, and those `parties` of ours that already run. If the target is not on loopback, the
+/// other end is on another host.
 pub(super) fn of_a_test(
     connections: u32,
     parties: Option<(BalancerKind, Runtime)>,
@@ -86,7 +88,7 @@ fn per_client(parties: Option<(BalancerKind, Runtime)>, on_loopback: bool) -> u6
 fn per_connection(runtime: Runtime, kind: BalancerKind) -> u64 {
     let node = match runtime {
         Runtime::Embedded => 4 * KIB,
-        // Measured with BEAM: 13 kB of an idle connection.
+        // Measured with BEAM: an idle connection takes 13 kB.
         Runtime::Erlang | Runtime::Command => 16 * KIB,
         Runtime::External => 0,
     };
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_thousand_connections_need_some_three_gigabytes() {
+    fn a_hundred_thousand_connections_need_about_three_gigabytes() {
         let load = Load::of(&cluster(), 100_000);
         assert_eq!((load.per_node, load.tracked()), (25_000, 200_000));
         for kind in [BalancerKind::Haproxy, BalancerKind::Builtin] {

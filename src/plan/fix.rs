@@ -1,4 +1,4 @@
-//! Shell commands that change what this host allows.
+//! Shell commands that change the limits of this host.
 
 use std::fmt::Write;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::Remedy;
 use crate::platform::Host;
 
-/// What `fs.nr_open` is unless changed: no limit on descriptors can be above it.
+/// The default of `fs.nr_open`: no limit on descriptors can be above it.
 const NR_OPEN: u64 = 1 << 20;
 
 /// Sets kernel parameters until the next boot.
@@ -26,7 +26,7 @@ pub(super) fn nofile(host: &Host, wanted: u64) -> String {
         return sysctl(host, &[("fs.nr_open", wanted.to_string())]);
     }
     if host.root {
-        // Root without the right to raise limits is root in a container.
+        // Root without the capability to raise limits is root in a container.
         return format!(
             "raise the limit where this container or service is defined: `docker run --ulimit nofile={wanted}:{wanted}`, \
              or `LimitNOFILE={wanted}` in the systemd unit"
@@ -44,8 +44,8 @@ pub(super) fn nofile(host: &Host, wanted: u64) -> String {
     )
 }
 
-/// The same for a program, where it helps and harms nobody: where root may not raise limits, or above `fs.nr_open`, a
-/// limit that is configured keeps everybody from logging in.
+/// The remedy that raises the limit, where it helps and does no harm. If root cannot raise limits,
+/// or for a limit above `fs.nr_open`, there is none: a configured limit would prevent all logins.
 pub(super) fn nofile_remedy(host: &Host, wanted: u64) -> Option<Remedy> {
     let limit = wanted.next_multiple_of(1024);
     (!host.root && limit <= NR_OPEN).then_some(Remedy::Descriptors { limit })
@@ -60,7 +60,8 @@ pub(super) fn nproc(wanted: u64) -> String {
     )
 }
 
-/// The kernel parameter that reserves `ports` beside what is reserved already; setting it replaces all of it.
+/// The kernel parameter that reserves `ports` in addition to the ports that are reserved already;
+/// setting it replaces the whole list.
 pub(super) fn reserved(host: &Host, ports: &[u16]) -> (&'static str, String) {
     let mut all: Vec<u16> = host.reserved.iter().cloned().flatten().collect();
     all.extend(ports);
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn reserving_keeps_what_is_reserved() {
+    fn reserving_keeps_the_reserved_ports() {
         let host = Host {
             reserved: vec![5_000..=5_001, 9_000..=9_000],
             ..big_host()
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptor_limits_are_raised_where_it_can_be_done() {
+    fn descriptor_limits_are_raised_where_possible() {
         let fix = nofile(&big_host(), 200_001);
         assert!(fix.contains("prlimit --pid $$ --nofile=200704:200704") && !fix.contains("nr_open"));
         assert!(nofile(&big_host(), 2_000_000).contains("fs.nr_open=2000896"));

@@ -1,4 +1,4 @@
-//! From what a profile wants and what this host allows to what will be done. Pure.
+//! Plans what will run, from what a profile requests and what this host allows. Pure.
 
 mod addresses;
 mod balancer;
@@ -25,7 +25,7 @@ pub use generator::{Demand, GeneratorPlan, POOL as CLIENT_SOURCES, Room, generat
 pub use remedy::Remedy;
 pub use sources::PROBE_SOURCE;
 
-/// What will be done.
+/// How a cluster will run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The balancer.
@@ -34,44 +34,46 @@ pub struct Plan {
     pub nodes: NodePlan,
     /// The listen addresses that this host has; at least one.
     pub addresses: Vec<IpAddr>,
-    /// Connections that all this can hold.
+    /// The connections that all of it can hold.
     pub capacity: u32,
-    /// What the profile wants and this host or balancer does not give.
+    /// What the profile requests and this host or balancer does not provide.
     pub warnings: Vec<Warning>,
 }
 
 /// How the balancer runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BalancerPlan {
-    /// Which one.
+    /// The kind of balancer.
     pub kind: BalancerKind,
     /// Connections that each instance accepts.
     pub maxconn: u32,
-    /// `RLIMIT_NOFILE` of each instance; of each thread where threads have descriptor tables of their own.
+    /// `RLIMIT_NOFILE` of each instance; of each thread where threads have their own descriptor
+    /// tables.
     pub nofile: u64,
     /// Threads of each instance.
     pub threads: u16,
     /// Processes that share the listeners.
     pub instances: u16,
-    /// Addresses from which nodes are connected to; the kernel's choice when empty. Those of HAProxy are one for each
-    /// instance, or of a single one, one for each backend: TCP, HTTP, WebSocket, event streams.
+    /// The source addresses of connections to nodes; the kernel's choice when empty. For HAProxy
+    /// one for each instance or, with a single instance, one for each backend: TCP, HTTP,
+    /// WebSocket, event streams.
     pub sources: Vec<IpAddr>,
-    /// The address that checks come from; the kernel's choice when there is none.
+    /// The source address of checks; the kernel's choice when there is none.
     pub check_source: Option<IpAddr>,
 }
 
 /// How each node runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodePlan {
-    /// `RLIMIT_NOFILE` of each node; 0 for nodes that are never spawned.
+    /// `RLIMIT_NOFILE` of each node; 0 for nodes that are never started.
     pub nofile: u64,
-    /// Worker threads, each with a descriptor table of its own; 0 for nodes that have none of ours.
+    /// Worker threads, each with its own descriptor table; 0 for nodes other than our own.
     pub workers: u16,
     /// Connections that each node can hold; at most the profile's `nodes.maxconn`.
     pub maxconn: u32,
 }
 
-/// A wish that is not granted, or not wholly.
+/// A request of the profile that is not fulfilled, or only in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// What will be different.
@@ -80,13 +82,13 @@ pub struct Warning {
     pub why: String,
     /// The command or setting that changes it.
     pub fix: Option<String>,
-    /// What of it a program can do.
+    /// What `doctor --fix` can do about it.
     pub remedies: Vec<Remedy>,
 }
 
 /// Plans `cluster`, which is [behind](Cluster::behind) a balancer of `kind`, on `host`.
 ///
-/// What does not fit is planned smaller, and said to be by a warning.
+/// What does not fit is planned smaller, with a warning.
 #[must_use]
 pub fn plan(cluster: &Cluster, kind: BalancerKind, host: &Host) -> Plan {
     let addresses = addresses::usable(cluster, host);
@@ -118,15 +120,16 @@ impl BalancerPlan {
         (0..usize::from(self.instances)).map(|index| self.instance(index))
     }
 
-    /// Of several instances, each is planned for a quarter more than its share of `connections`: clients are dealt out by
-    /// a hash of their addresses, which is uneven where they are few (simulated for 100,000 connections from 1,000 to 2,000
-    /// addresses: one of 11 instances of 9,900 overflowed in most runs, one of 13 never).
+    /// The connections for which one instance is planned when there are several: a quarter more
+    /// than its share. Clients are spread by a hash of their addresses, which is uneven for few
+    /// addresses (simulated for 100,000 connections from 1,000 to 2,000 addresses: one of 11
+    /// instances of 9,900 overflowed in most runs, one of 13 never).
     #[must_use]
     pub fn with_headroom(connections: u32) -> u64 {
         u64::from(connections) * 5 / 4
     }
 
-    /// Connections that all instances together hold.
+    /// The connections that all instances hold together.
     #[must_use]
     pub fn holds(&self) -> u32 {
         match self.instances {
@@ -138,7 +141,7 @@ impl BalancerPlan {
         }
     }
 
-    /// The share of one instance in what a node takes of `connections`.
+    /// One instance's share of the `connections` of a node.
     #[must_use]
     pub fn share(&self, connections: u32) -> u32 {
         match self.instances {
@@ -152,8 +155,8 @@ impl BalancerPlan {
         }
     }
 
-    /// Addresses from which one node's port is connected to: those that are told, else one. Of each backend of a single HAProxy
-    /// there is one.
+    /// The number of source addresses for one node's port: the listed ones, or else one. A single
+    /// HAProxy has one for each backend.
     #[must_use]
     pub fn addresses(&self) -> u32 {
         let told = u32::try_from(self.sources.len()).unwrap_or(u32::MAX).max(1);
@@ -178,7 +181,7 @@ impl fmt::Display for Warning {
 /// What the balancer accepts, or what the nodes can take from it if that is less.
 fn capacity(cluster: &Cluster, plan: &Plan, host: &Host) -> u32 {
     let balancer = plan.balancer.holds().min(cluster.limits.maxconn);
-    // One address has so many ports to a node.
+    // The ports of one address to a node.
     let ports = host.ephemeral_ports().saturating_mul(plan.balancer.addresses());
     let nodes = cluster
         .nodes
@@ -199,7 +202,7 @@ mod tests {
         load(&Source::read(DEFAULT).unwrap()).unwrap()
     }
 
-    /// A host that grants every wish of the default profile.
+    /// A host that fulfils every request of the default profile.
     pub(super) fn big_host() -> Host {
         Host {
             cpus: 8,
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_big_host_holds_what_the_profile_wants() {
+    fn a_big_host_holds_what_the_profile_requests() {
         let plan = plan(&cluster(), BalancerKind::Haproxy, &big_host());
         assert_eq!((plan.balancer.maxconn, plan.capacity), (100_000, 100_000));
         assert_eq!((plan.balancer.instances, plan.balancer.threads), (1, 8));
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_very_low_descriptor_limit_lowers_the_capacity_and_says_so() {
+    fn a_very_low_descriptor_limit_lowers_the_capacity_with_a_warning() {
         let host = Host {
             nofile: 1_024,
             ..big_host()
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn no_host_makes_planning_fail() {
+    fn planning_succeeds_on_every_host() {
         let nothing = Host {
             cpus: 0,
             memory_total: 0,

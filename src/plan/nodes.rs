@@ -5,11 +5,13 @@ use super::tables::{Filled, Tables};
 use crate::platform::Host;
 use crate::profile::{Cluster, Runtime};
 
-/// Descriptors of a table that are no connections: listeners, epoll, logs, probes, what was inherited.
+/// Descriptors of a table that are not connections: listeners, epoll, logs, probes, inherited ones.
 const HEADROOM: u64 = 64;
-/// The same of a BEAM node, with its scheduler's and distribution's own, and with those who ask it something.
+/// Descriptors of a BEAM node that are not connections, including those of its schedulers, of the
+/// distribution, and of clients that query it.
 const BEAM_HEADROOM: u64 = 128;
-/// For programs of which we know nothing: they may need files of their own beside two descriptors per connection.
+/// The limit for unknown programs: they may need files in addition to two descriptors per
+/// connection.
 const UNKNOWN: u64 = 1 << 16;
 
 /// Plans each node of `cluster`.
@@ -27,12 +29,12 @@ pub(super) fn plan(cluster: &Cluster, host: &Host) -> NodePlan {
     }
 }
 
-/// Connections that the profile wants each node to be able to hold.
+/// The connections that each node must be able to hold according to the profile.
 pub(super) fn wanted(cluster: &Cluster) -> u32 {
     cluster.nodes.iter().map(|node| node.maxconn).max().unwrap_or(0)
 }
 
-/// Descriptors that one table of a node needs for all that the profile wants.
+/// The descriptors that one table of a node needs for everything that the profile requests.
 pub(super) fn descriptors(cluster: &Cluster) -> u64 {
     let connections = u64::from(wanted(cluster));
     match cluster.runtime {
@@ -44,7 +46,7 @@ pub(super) fn descriptors(cluster: &Cluster) -> u64 {
 
 // Private
 
-/// Workers for all connections, but one for each of the processors that are this node's share.
+/// Enough workers for all connections, but at least one for each processor of this node's share.
 fn embedded(wanted: u32, nodes: usize, host: &Host) -> NodePlan {
     let by_processors = u64::from(host.cpus).div_ceil(nodes.max(1) as u64);
     let Tables {
@@ -91,7 +93,7 @@ mod tests {
         assert_eq!((plan.workers, plan.maxconn), (26, 35_000));
         let plan = planned(Runtime::Embedded, 1_024);
         assert_eq!((plan.workers, plan.maxconn), (64, 64 * 432));
-        // More of them would fill the tables with what each needs for itself.
+        // More workers would fill the tables with what each needs for itself.
         let plan = planned(Runtime::Embedded, 256);
         assert_eq!((plan.workers, plan.maxconn), (16, 16 * 72));
         let plan = planned(Runtime::Embedded, 20);
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_has_one_table_and_never_an_endless_one() {
+    fn a_program_has_one_table_with_a_finite_limit() {
         let plan = planned(Runtime::Command, 20_000);
         assert_eq!((plan.workers, plan.maxconn, plan.nofile), (0, 19_936, 20_000));
         let plan = planned(Runtime::Command, u64::MAX);
@@ -113,12 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn nodes_elsewhere_have_limits_of_their_own() {
+    fn external_nodes_get_no_limits() {
         assert_eq!(planned(Runtime::External, 256).maxconn, 35_000);
     }
 
     #[test]
-    fn what_a_node_needs_is_enough() {
+    fn the_descriptors_that_a_node_needs_are_enough() {
         for runtime in [Runtime::Embedded, Runtime::Command] {
             let mut cluster = cluster();
             cluster.runtime = runtime;

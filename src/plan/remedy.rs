@@ -1,4 +1,5 @@
-//! What mends a finding, for a program to do: the half of `fix` that is not for people. Pure.
+//! Changes that fix a finding and that a program can make: the counterpart of `fix`, which is text
+//! for people. Pure.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +19,13 @@ pub enum Remedy {
         /// The value.
         value: String,
     },
-    /// Ports are given to no outgoing connection, beside those that are reserved already.
+    /// Ports are reserved, in addition to those that are already: the kernel gives them to no
+    /// outgoing connection.
     Reserve {
         /// The ports.
         ports: Vec<u16>,
     },
-    /// Users may have more descriptors.
+    /// Users get a higher limit on descriptors.
     Descriptors {
         /// The hard limit of each process.
         limit: u64,
@@ -40,7 +42,7 @@ impl Remedy {
         reserve.into_iter().chain(settings).collect()
     }
 
-    /// The kernel parameter that is set, and its value; none for what is no kernel parameter.
+    /// The kernel parameter that is set, and its value; `None` for other remedies.
     #[must_use]
     pub fn setting(&self, host: &Host) -> Option<(&'static str, String)> {
         match self {
@@ -51,8 +53,8 @@ impl Remedy {
     }
 }
 
-/// `remedies` of several findings as one list, in the order in which they are applied: each setting once, and ports
-/// reserved before the kernel may give them away.
+/// The `remedies` of several findings as one list, in the order in which they are applied: each
+/// setting once, and ports are reserved before the range of ephemeral ports grows.
 #[must_use]
 pub fn gathered<'a>(remedies: impl IntoIterator<Item = &'a Remedy>) -> Vec<Remedy> {
     let mut reserved = BTreeSet::new();
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_reserved_beside_those_that_are() {
+    fn ports_are_reserved_in_addition_to_the_reserved_ones() {
         let host = Host {
             reserved: vec![5_000..=5_001],
             ..big_host()

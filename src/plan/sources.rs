@@ -1,5 +1,5 @@
-//! The loopback addresses that we connect from, where nodes are on loopback: what connects to a node can be told by it, and
-//! each has ports of its own.
+//! The loopback source addresses that we use if nodes are on loopback: they identify the side that
+//! connects to a node, and each has its own ports.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,17 +7,18 @@ use super::NodePlan;
 use crate::platform::Host;
 use crate::profile::Cluster;
 
-/// Probes and checks of nodes on loopback come from here, so that they are not counted as clients.
+/// The source of probes and checks of nodes on loopback, so that they are not counted as clients.
 pub const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
 
-/// The address after `127.0.0.1`, which is everybody's.
+/// The address after `127.0.0.1`, which all programs use.
 const FIRST: u32 = 0x7f00_0002;
-/// More would be a misunderstanding: 256 of them have some 7,000,000 ports.
+/// An upper limit: 256 addresses have about 7,000,000 ports.
 const MAX_SOURCES: u32 = 256;
 
-/// Addresses for the connections to the nodes, so many that each uses at most half of its ports to a node: beyond half,
-/// finding a free one takes the kernel thousands of steps. Where one address is not enough there is one for each of the
-/// `workers` (or backends), so that they do not meet at the same ports. Empty where the kernel's own choice will do.
+/// The source addresses of the connections to the nodes: enough for each to use at most half of its
+/// ports to a node, because beyond half the kernel takes thousands of steps to find a free one. If
+/// one address is not enough, there is one for each of the `workers` (or backends), so that they do
+/// not compete for the same ports. Empty if the kernel's own choice is sufficient.
 pub(super) fn pool(
     cluster: &Cluster,
     nodes: &NodePlan,
@@ -39,7 +40,7 @@ pub(super) fn pool(
         .collect()
 }
 
-/// Where the balancer's checks come from; the kernel's choice when nodes are elsewhere.
+/// The source address of the balancer's checks; the kernel's choice when nodes are not on loopback.
 pub(super) fn of_checks(cluster: &Cluster) -> Option<IpAddr> {
     on_loopback(cluster).then_some(PROBE_SOURCE)
 }
@@ -51,7 +52,7 @@ fn on_loopback(cluster: &Cluster) -> bool {
     addresses(cluster).all(|ip| ip.is_ipv4() && ip.is_loopback())
 }
 
-/// Of the nodes, for TCP and for HTTP.
+/// The addresses of the nodes, for TCP and for HTTP.
 fn addresses(cluster: &Cluster) -> impl Iterator<Item = IpAddr> {
     let of = |node: &crate::profile::Node| [Some(node.tcp), node.http].into_iter().flatten();
     cluster.nodes.iter().flat_map(of).map(|address| address.ip())
@@ -62,7 +63,7 @@ mod tests {
     use super::super::tests::{big_host, cluster};
     use super::*;
 
-    /// As Linux has it by default: 28,232 ports.
+    /// A host with Linux's default range: 28,232 ports.
     fn host() -> Host {
         Host {
             ephemeral: 32_768..=60_999,
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_keep_their_addresses_and_nodes_elsewhere_are_left_to_the_kernel() {
+    fn nodes_keep_their_addresses_and_the_kernel_chooses_for_other_hosts() {
         let mut cluster = cluster();
         cluster.nodes[0].tcp = "127.0.0.2:9001".parse().unwrap();
         assert_eq!(
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn hardly_any_ports_make_no_endless_pool() {
+    fn few_ports_give_a_finite_pool() {
         let none = Host {
             ephemeral: 1..=1,
             ..host()

@@ -1,38 +1,42 @@
-//! Threads with descriptor tables of their own ([`crate::workers`]), which hold together what one table cannot.
+//! Threads with their own descriptor tables ([`crate::workers`]), which together hold what one
+//! table cannot.
 
 use crate::platform::Host;
 
-/// More threads help nobody.
+/// More threads bring no benefit.
 pub(super) const MAX_WORKERS: u64 = 64;
 
-/// Descriptors of one worker's runtime, which every table has.
+/// Descriptors of one worker's runtime, which are open in every table.
 const RUNTIME: u64 = 6;
-/// Enough for any worker. Without a finite limit some programs (BEAM is one) make tables of gigabytes.
+/// Enough for any worker. Without a finite limit some programs (such as BEAM) allocate tables of
+/// gigabytes.
 const PLENTY: u64 = 1 << 20;
 
-/// Workers and what they hold.
+/// The workers and what they hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tables {
-    /// `RLIMIT_NOFILE` of each.
+    /// `RLIMIT_NOFILE` of each worker.
     pub(super) nofile: u64,
-    /// How many; at least one.
+    /// The number of workers; at least one.
     pub(super) workers: u16,
-    /// Descriptors of connections in all of them.
+    /// Descriptors of connections in all tables together.
     pub(super) held: u64,
 }
 
-/// Who fills the tables.
+/// What fills the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filled {
-    /// The kernel, which spreads connections over the listeners of the workers by a hash, not evenly: to three quarters.
+    /// The kernel, which spreads connections over the listeners of the workers by a hash, and so
+    /// unevenly: tables are planned to be filled to three quarters.
     ByHash,
-    /// The program itself, each with as many as the others: to nine tenths.
+    /// The program itself, evenly: tables are planned to be filled to nine tenths.
     Evenly,
 }
 
 impl Tables {
-    /// As few workers as hold `wanted` descriptors of connections, but at least `least`, and at most 64. Where no number of
-    /// them holds all, the one that holds most. `own` is what is open in each table besides.
+    /// The smallest number of workers that hold `wanted` descriptors of connections, but at least
+    /// `least`, and at most 64. If no number is enough, the number that holds the most. `own` is
+    /// the number of other descriptors in each table.
     pub(super) fn plan(wanted: u64, own: u64, least: u64, filled: Filled, host: &Host) -> Tables {
         let nofile = host.nofile.min(PLENTY);
         let held = |workers: u64| {
@@ -50,7 +54,8 @@ impl Tables {
         }
     }
 
-    /// The `RLIMIT_NOFILE` with which as many workers as there may be hold `wanted` descriptors of connections.
+    /// The `RLIMIT_NOFILE` with which the greatest number of workers holds `wanted` descriptors of
+    /// connections.
     pub(super) fn least_nofile(wanted: u64, own: u64, filled: Filled) -> u64 {
         Tables::least_of(
             u16::try_from(MAX_WORKERS).unwrap_or(u16::MAX),
@@ -60,17 +65,18 @@ impl Tables {
         )
     }
 
-    /// The `RLIMIT_NOFILE` with which so many `workers` hold `wanted` descriptors of connections.
+    /// The `RLIMIT_NOFILE` with which this number of `workers` holds `wanted` descriptors of
+    /// connections.
     pub(super) fn least_of(workers: u16, wanted: u64, own: u64, filled: Filled) -> u64 {
         let (workers, (part, whole)) = (u64::from(workers.max(1)), filled.share());
-        // Rounded as `plan` does: a table holds whole connections only.
+        // Rounded as in `plan`: a table holds whole connections only.
         let held = wanted.div_ceil(workers);
         (held * whole).div_ceil(part) + RUNTIME * workers + own
     }
 }
 
 impl Filled {
-    /// To how much of it a table is planned to be filled.
+    /// The share of a table that is planned to be filled.
     const fn share(self) -> (u64, u64) {
         match self {
             Filled::ByHash => (3, 4),

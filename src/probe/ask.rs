@@ -1,4 +1,4 @@
-//! Asking.
+//! Sends a check and reads the answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::platform;
 const MAX_ANSWER: usize = 64 * 1024;
 
 impl Probe {
-    /// Asks once. Returns the time that the answer took, connecting included.
+    /// Sends one check. Returns the time until the answer, connecting included.
     pub async fn ask(&self) -> Result<Duration, Failure> {
         let target = self.target;
         let began = Instant::now();
@@ -60,7 +60,7 @@ async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> 
         target,
         why: why.to_owned(),
     };
-    // A full node sends an error at once and closes, so an answer may be there although a write
+    // A full node sends an error at once and closes, so an answer can be there although a write
     // failed.
     let _sent = stream.write_all(format!("{PING}\n").as_bytes()).await;
     let mut lines = Lines::default();
@@ -83,7 +83,7 @@ async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> 
     }
 }
 
-/// The status line is all that counts.
+/// Only the status line counts.
 async fn http(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
     let no_answer = |why: &str| Failure::Answer {
         target,
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_is_no_answer() {
+    async fn an_endless_answer_is_a_failure() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -208,12 +208,12 @@ mod tests {
         let failure = probe(target, Question::Mcp).ask().await.unwrap_err();
         assert_eq!(
             failure.to_string(),
-            format!("{target} gives no sensible answer: too long")
+            format!("no valid answer from {target}: too long")
         );
     }
 
     #[tokio::test]
-    async fn nobody_there_is_not_the_same_as_nobody_answering() {
+    async fn a_refused_connection_differs_from_a_missing_answer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = listener.local_addr().unwrap();
         let hung = Probe {
@@ -240,15 +240,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_no_way_leads_to_is_the_nodes_trouble() {
-        // Link-local, without its link.
+    async fn an_unreachable_address_is_the_nodes_failure() {
+        // A link-local address without an interface.
         let failure = probe("[fe80::1]:9".parse().unwrap(), Question::Mcp).ask().await;
         let failure = failure.unwrap_err();
         assert_eq!((failure.word(), failure.blames_node()), ("L4CON", true));
     }
 
     #[tokio::test]
-    async fn our_own_trouble_is_not_the_nodes() {
+    async fn a_local_failure_is_not_the_nodes() {
         let foreign = Probe {
             source: Some("192.0.2.1".parse().unwrap()),
             ..probe("127.0.0.1:9".parse().unwrap(), Question::Tcp)

@@ -40,7 +40,7 @@ pub enum Failure {
         question: Question,
     },
     /// The connection was closed without an answer, or the answer is invalid.
-    #[error("{target} gives no sensible answer: {why}")]
+    #[error("no valid answer from {target}: {why}")]
     Answer {
         /// The checked address.
         target: SocketAddr,

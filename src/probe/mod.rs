@@ -13,15 +13,15 @@ pub use failure::Failure;
 pub use question::{Question, Service};
 pub use standing::{Rules, Standing};
 
-/// One question to one node.
+/// One check of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Where.
+    /// The address to check.
     pub target: SocketAddr,
-    /// What.
+    /// The kind of check.
     pub question: Question,
     /// The source address, which distinguishes these connections from clients'.
     pub source: Option<IpAddr>,
-    /// Time for the whole of it.
+    /// The time limit of the whole check.
     pub timeout: Duration,
 }

@@ -9,9 +9,9 @@ use crate::profile::{HealthKind, Node};
 pub enum Question {
     /// Whether a connection is accepted. A hung process passes.
     Tcp,
-    /// One JSON-RPC line, answered by a JSON-RPC line; an error is a sign of life too.
+    /// Sends one JSON-RPC line, and expects a JSON-RPC line; an error is a sign of life too.
     Mcp,
-    /// `GET /health`, answered by a 2xx.
+    /// Sends `GET /health`, and expects a 2xx.
     Http,
 }
 
@@ -68,7 +68,7 @@ mod tests {
     use {HealthKind as K, Question as Q, Service as S};
 
     #[test]
-    fn each_kind_asks_what_the_table_says() {
+    fn each_kind_checks_what_the_table_lists() {
         let tcp: SocketAddr = "127.0.0.1:9001".parse().unwrap();
         let http: SocketAddr = "127.0.0.1:8081".parse().unwrap();
         let node = Node {

@@ -1,11 +1,11 @@
-//! A node's health, by its last check results.
+//! A node's health according to its last check results.
 
-/// How many answers in a row change a node's standing; at least one each.
+/// How many results in a row change a node's health; at least one each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Good ones until it is up.
+    /// Good results until it is up.
     pub rise: u16,
-    /// Bad ones until it is down.
+    /// Bad results until it is down.
     pub fall: u16,
 }
 
@@ -24,23 +24,23 @@ pub struct Rules {
 pub enum Standing {
     /// It answers.
     Up {
-        /// Bad answers in a row; fewer than `fall`.
+        /// Bad results in a row; fewer than `fall`.
         failed: u16,
     },
-    /// It does not.
+    /// It does not answer.
     Down {
-        /// Good answers in a row; fewer than `rise`.
+        /// Good results in a row; fewer than `rise`.
         passed: u16,
     },
 }
 
 impl Standing {
-    /// Up without doubt.
+    /// Up, with no bad result.
     pub const UP: Standing = Standing::Up { failed: 0 };
-    /// Down without hope.
+    /// Down, with no good result.
     pub const DOWN: Standing = Standing::Down { passed: 0 };
 
-    /// The standing after one more answer.
+    /// The health after one more result.
     #[must_use]
     pub const fn after(self, good: bool, rules: Rules) -> Standing {
         match self {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_bad_ones_and_it_is_down_two_good_ones_and_it_is_up() {
+    fn two_bad_results_take_it_down_and_two_good_ones_bring_it_up() {
         let rules = Rules { rise: 2, fall: 2 };
         let mut standing = Standing::UP;
         let mut seen = Vec::new();
@@ -86,7 +86,7 @@ mod tests {
         /// The definition, computed from the history: the health changes exactly when the last
         /// `fall` (or `rise`) results since the last change all contradict it.
         #[test]
-        fn it_changes_when_enough_answers_in_a_row_say_so(
+        fn it_changes_after_enough_equal_results_in_a_row(
             answers in prop::collection::vec(any::<bool>(), 0..100),
             rise in 0u16..5,
             fall in 0u16..5,

@@ -1,4 +1,4 @@
-//! The checks, one after the other.
+//! The single checks.
 
 use super::{BinarySeen, Finding, Level, Resource, Seen};
 use crate::plan::BalancerPlan;
@@ -8,7 +8,7 @@ use crate::plan::rules::{self, Case};
 use crate::platform::{Holder, Host};
 use crate::profile::ScaledBy;
 
-/// Whether all connections fit: not where `tightest` allows fewer.
+/// Whether all connections fit; not if `tightest` allows fewer.
 pub(super) fn connections(case: &Case, tightest: Option<&Resource>) -> Finding {
     let total = case.load.total;
     let kind = case.plan.balancer.kind;
@@ -42,7 +42,7 @@ pub(super) fn connections(case: &Case, tightest: Option<&Resource>) -> Finding {
     }
 }
 
-/// Whether a program is there and fit.
+/// Whether a program is installed and usable.
 pub(super) fn binary(seen: &BinarySeen) -> Finding {
     let detail = match (&seen.path, &seen.problem) {
         (None, None) if seen.needed => "not found".to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn binary(seen: &BinarySeen) -> Finding {
     let level = match seen.needed {
         _ if fit => Level::Ok,
         true => Level::Fail,
-        // A program that nobody needs may be missing; one that is broken is worth a word.
+        // A program that is not needed can be missing; a broken one deserves a warning.
         false if seen.problem.is_some() => Level::Warn,
         false => Level::Ok,
     };
@@ -73,7 +73,7 @@ pub(super) fn binary(seen: &BinarySeen) -> Finding {
     }
 }
 
-/// One finding for each port that a stranger holds, or one for all of them.
+/// One finding for each port that another program holds, or one for all free ports.
 pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
     let bound = case.plan.bound(case.cluster);
     let is_own = |holder: &Holder| holder.pid.is_some_and(|pid| seen.own_pids.contains(&pid));
@@ -106,7 +106,7 @@ pub(super) fn ports(case: &Case, seen: &Seen) -> Vec<Finding> {
     vec![Finding::ok("ports", detail)]
 }
 
-/// What the kernel and the machine give.
+/// The limits of the kernel and the machine.
 pub(super) fn limits(case: &Case) -> Vec<Finding> {
     let Host {
         cpus,
@@ -186,7 +186,7 @@ pub(super) fn limits(case: &Case) -> Vec<Finding> {
 
 // Private
 
-/// Where there are as many descriptors in each of several tables, how many those are.
+/// If several tables each have this many descriptors, the text that gives the number of tables.
 fn each_table(case: &Case) -> String {
     let BalancerPlan {
         kind,
@@ -202,7 +202,7 @@ fn each_table(case: &Case) -> String {
     }
 }
 
-/// Where there are as many ports at each of several addresses, how many those are.
+/// If several addresses each have this many ports, the text that gives the number of addresses.
 fn each_address(case: &Case) -> String {
     match case.plan.balancer.addresses() {
         0 | 1 => String::new(),

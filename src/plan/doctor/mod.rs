@@ -1,4 +1,4 @@
-//! Whether this host is fit for a cluster: every check with its finding, and what to do about it.
+//! Whether this host can run a cluster: every check with its finding, and how to fix it.
 
 mod checks;
 mod resources;
@@ -16,13 +16,13 @@ use crate::profile::Cluster;
 
 pub use resources::Resource;
 
-/// What was looked up for the checks.
+/// The facts that the checks need.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// The programs that clusters are made of.
+    /// The programs that clusters run.
     pub binaries: Vec<BinarySeen>,
-    /// Those of our addresses that somebody listens on: [`platform::ports::holders`](crate::platform::ports::holders)
-    /// of [`Plan::bound`].
+    /// Those of our addresses that are in use:
+    /// [`platform::ports::holders`](crate::platform::ports::holders) of [`Plan::bound`].
     pub holders: Vec<(SocketAddr, Holder)>,
     /// The processes of this cluster, if it runs.
     pub own_pids: Vec<u32>,
@@ -33,28 +33,28 @@ pub struct Seen {
 pub struct BinarySeen {
     /// Its name.
     pub name: &'static str,
-    /// Where it is, if it is.
+    /// Its path, if it is installed.
     pub path: Option<PathBuf>,
-    /// Its version, if it says.
+    /// Its version, if that is known.
     pub version: Option<String>,
     /// Whether this cluster needs it.
     pub needed: bool,
-    /// What to do where it cannot serve, such as the command that installs it.
+    /// How to make it usable, for example the command that installs it.
     pub fix: String,
-    /// Why it cannot serve: too old, or does not run.
+    /// Why it cannot serve: too old, or not executable.
     pub problem: Option<String>,
 }
 
-/// What a number of connections takes, and whether this host gives it.
+/// What a number of connections needs, and whether this host has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prospect {
-    /// How many.
+    /// The number of connections.
     pub connections: u32,
     /// Whether all of them fit.
     pub fits: bool,
     /// Each resource.
     pub plan: Vec<Resource>,
-    /// What [`examine`] finds, and first of all whether they fit.
+    /// The findings of [`examine`], preceded by the finding whether they fit.
     pub findings: Vec<Finding>,
 }
 
@@ -63,30 +63,30 @@ pub struct Prospect {
 pub struct Finding {
     /// What was checked.
     pub check: String,
-    /// How it is.
+    /// Its result.
     pub level: Level,
     /// What was found.
     pub detail: String,
-    /// What to do about it.
+    /// How to fix it.
     pub fix: Option<String>,
-    /// What of it `doctor --fix` can do.
+    /// What `doctor --fix` can do about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<Remedy>,
 }
 
-/// How a check went.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As wanted.
+    /// Nothing is wrong.
     Ok,
-    /// The cluster starts, and is less than the profile wants.
+    /// The cluster starts, but with less than the profile requests.
     Warn,
-    /// The cluster does not start, or cannot hold what was asked for.
+    /// The cluster does not start, or cannot hold the requested connections.
     Fail,
 }
 
-/// Checks everything, for all connections that the profile wants.
+/// Checks everything for all connections that the profile requests.
 #[must_use]
 pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<Finding> {
     let case = case(cluster, plan, host);
@@ -96,8 +96,8 @@ pub fn examine(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Vec<
     findings
 }
 
-/// The same for somebody who wants to know whether the profile's `limits.maxconn` connections fit: where they do not, that is
-/// to mend.
+/// Checks everything for a user who asks whether the profile's `limits.maxconn` connections fit: if
+/// they do not, that is a failure.
 #[must_use]
 pub fn prospect(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Prospect {
     let case = case(cluster, plan, host);
@@ -116,7 +116,7 @@ pub fn prospect(cluster: &Cluster, plan: &Plan, host: &Host, seen: &Seen) -> Pro
 
 // Private
 
-/// All connections that the profile wants.
+/// The case with all connections that the profile requests.
 fn case<'a>(cluster: &'a Cluster, plan: &'a Plan, host: &'a Host) -> Case<'a> {
     Case {
         cluster,
@@ -137,7 +137,7 @@ impl Finding {
         }
     }
 
-    /// What a rule of the plan says about `check`, or else that `detail` is fine.
+    /// The finding of `check`: the warning of a rule of the plan, or else `detail`.
     fn of(check: &str, warning: Option<Warning>, detail: String) -> Finding {
         match warning {
             None => Finding::ok(check, detail),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fit_host_passes_every_check() {
+    fn a_suitable_host_passes_every_check() {
         let seen = Seen {
             binaries: vec![haproxy()],
             ..Seen::default()
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_comes_with_a_fix() {
+    fn every_problem_has_a_fix() {
         let host = Host {
             cpus: 1,
             memory_available: 1 << 20,
@@ -219,8 +219,8 @@ mod tests {
             .iter()
             .filter(|finding| finding.level == Level::Ok)
             .collect();
-        // HAProxy serves every listener; nodes make up for few descriptors with threads, and HAProxy for few ports with an
-        // address for each of its processes.
+        // HAProxy serves every listener; nodes compensate for few descriptors with threads, and
+        // HAProxy for few ports with an address for each of its processes.
         assert_eq!(fine.len(), 4, "{fine:#?}");
         assert!(
             findings
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_balancer_makes_up_for_few_descriptors_and_ports() {
+    fn the_built_in_balancer_compensates_for_few_descriptors_and_ports() {
         let host = Host {
             cpus: 2,
             nofile: 20_000,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn haproxy_makes_up_for_few_descriptors_and_ports_by_more_processes() {
+    fn haproxy_compensates_for_few_descriptors_and_ports_with_more_processes() {
         let host = Host {
             cpus: 2,
             nofile: 20_000,
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_to_fit_does_and_one_more_does_not() {
+    fn the_reported_maximum_fits_and_one_more_does_not() {
         let small = Host {
             cpus: 2,
             nofile: 20_000,
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_held_by_a_stranger_fails_and_names_it() {
+    fn a_port_held_by_another_program_is_a_failure_that_names_it() {
         let mut seen = Seen {
             holders: vec![holder(7)],
             ..Seen::default()

@@ -5,15 +5,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Demand, Warning};
 use crate::profile::PerIp;
 
-/// Those of 127.16.0.0 to 127.239.255.255; the others of 127.0.0.0/8 are the nodes', the balancer's, the probes'.
+/// The number of addresses from 127.16.0.0 to 127.239.255.255; the other addresses of 127.0.0.0/8
+/// belong to the nodes, the balancer and the probes.
 pub const POOL: u32 = 0x00e0_0000;
 
-/// Addresses that the connections will come from; 0 for the kernel's choice.
+/// The number of source addresses; 0 for the kernel's choice.
 pub(super) fn planned(demand: &Demand) -> u32 {
     if demand.on_loopback { count(demand) } else { 0 }
 }
 
-/// How many addresses those are, the kernel's choice being one.
+/// The number of source addresses, where the kernel's choice counts as one.
 pub(super) fn count(demand: &Demand) -> u32 {
     if demand.on_loopback {
         available(demand).min(demand.connections).max(1)
@@ -22,7 +23,7 @@ pub(super) fn count(demand: &Demand) -> u32 {
     }
 }
 
-/// Addresses that there would be for any number of connections.
+/// The number of source addresses that are available for any number of connections.
 pub(super) fn available(demand: &Demand) -> u32 {
     match demand.sources {
         _ if !demand.on_loopback => 1,
@@ -40,7 +41,7 @@ pub(super) fn exempt(limits: &PerIp) -> bool {
         .any(|network| network.prefix() <= 8 && network.contains(localhost))
 }
 
-/// So many addresses, as text.
+/// A number of addresses as text.
 pub(super) fn told(addresses: u32) -> String {
     match addresses {
         1 => "1 source address".to_owned(),
@@ -48,7 +49,7 @@ pub(super) fn told(addresses: u32) -> String {
     }
 }
 
-/// Several addresses can be had on IPv4 loopback only.
+/// Several source addresses are possible only on IPv4 loopback.
 pub(super) fn obtainable(demand: &Demand) -> Result<(), Warning> {
     match demand.sources {
         Some(asked) if asked > 1 && !demand.on_loopback => Err(Warning {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_gives_one_address_for_each_connection_or_as_many_as_asked() {
+    fn loopback_gives_one_address_for_each_connection_or_the_requested_number() {
         assert_eq!(planned(&demand(7)), 7);
         let asked = |sources| Demand {
             sources: Some(sources),
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_exempts_the_whole_pool_exempts_us() {
+    fn only_networks_that_cover_the_whole_pool_exempt_the_test() {
         let limits = |network: &str| PerIp {
             exempt: [network.parse().unwrap()].into(),
             ..demand(1).per_ip.unwrap()

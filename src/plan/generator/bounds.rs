@@ -1,18 +1,19 @@
-//! What bounds the connections of a load test: each rule tells the most it allows, and why.
+//! The bounds on the connections of a load test: each rule returns the most that it allows, and
+//! why.
 
 use super::{Demand, OWN, Room, Warning, addresses};
 use crate::plan::tables::{Filled, Tables};
 use crate::plan::{demand, fix};
 use crate::platform::Host;
 
-/// Ports of the widest range that the kernel may be told to use: 1024 to 65535.
+/// Ports of the widest range that the kernel can use: 1024 to 65535.
 const WIDEST: u32 = 65_536 - 1_024;
 
 /// The most connections that one rule allows.
 struct Bound {
     most: u32,
     why: String,
-    /// The setting that allows more.
+    /// The setting that would allow more.
     more: String,
 }
 
@@ -53,7 +54,7 @@ impl Bound {
     }
 }
 
-/// What the cluster still has room for.
+/// The room that the cluster still has.
 fn room(demand: &Demand) -> Option<Bound> {
     let Room { connections, why } = demand.room.as_ref()?;
     Some(Bound {
@@ -66,7 +67,7 @@ fn room(demand: &Demand) -> Option<Bound> {
     })
 }
 
-/// Half of the connections that the cluster allows an address, but one if that is allowed at all.
+/// Half of the connections that the cluster allows an address, but at least one if it allows any.
 fn per_ip(demand: &Demand) -> Option<Bound> {
     let limit = demand.limits()?.connections;
     if limit == 0 {
@@ -89,7 +90,7 @@ fn per_ip(demand: &Demand) -> Option<Bound> {
     })
 }
 
-/// What all tables of this process hold together.
+/// The descriptors of all tables of this process together.
 fn descriptors(demand: &Demand, host: &Host) -> Bound {
     let wanted = u64::from(demand.connections) * u64::from(demand.sockets());
     let Tables { workers, held, .. } = Tables::plan(wanted, OWN, 1, Filled::Evenly, host);
@@ -103,8 +104,8 @@ fn descriptors(demand: &Demand, host: &Host) -> Bound {
     }
 }
 
-/// Ports from each address to the target. Beyond half of them finding a free one is slow, which is put up with only where
-/// there is no other address.
+/// Ports from each address to the target. If more than half of them are in use, the kernel finds a
+/// free one slowly; this is accepted only if there is no other address.
 fn ports(demand: &Demand, host: &Host) -> Bound {
     let all = host.ephemeral_ports();
     let addresses = addresses::available(demand);
@@ -127,13 +128,13 @@ fn ports(demand: &Demand, host: &Host) -> Bound {
     }
 }
 
-/// Connections from all addresses that have so many `ports` each.
+/// Connections from all addresses, if each has this many `ports`.
 fn connections(demand: &Demand, ports: u32) -> u32 {
     let usable = if demand.on_loopback { ports / 2 } else { ports };
     addresses::available(demand).saturating_mul((usable / demand.sockets()).max(1))
 }
 
-/// Entries of the connection tracking table: two for each connection through a balancer of ours.
+/// Entries of the connection tracking table: two for each connection through our own balancer.
 fn tracking(demand: &Demand, host: &Host) -> Option<Bound> {
     let table = host.conntrack?;
     let free = table.max.saturating_sub(table.count);
@@ -153,7 +154,7 @@ fn tracking(demand: &Demand, host: &Host) -> Option<Bound> {
     })
 }
 
-/// Memory of everybody who takes part on this host, kernel included.
+/// Memory of all processes on this host that take part, including the kernel's.
 fn memory(demand: &Demand, host: &Host) -> Bound {
     let available = host.memory_available;
     let needed = demand::of_a_test(demand.connections, demand.parties, demand.on_loopback);
@@ -172,7 +173,7 @@ fn memory(demand: &Demand, host: &Host) -> Bound {
     }
 }
 
-/// Where addresses were counted by hand, more of them help.
+/// The hint for more addresses, if their number was given.
 fn more_addresses(demand: &Demand) -> &'static str {
     match demand.sources {
         Some(_) if demand.on_loopback => "more `--sources`, or ",
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_million_connections_are_refused_with_what_fits() {
+    fn ten_million_connections_are_refused_with_the_maximum() {
         insta::assert_snapshot!(refused(&demand(10_000_000), &host()), @r"
         10000000 connections do not fit: the cluster has room for 100000 more: limits.maxconn is 100000
         fix: `clusterctl load-test 100000`, or a larger cluster: `clusterctl doctor --connections 10000000` shows what it needs

@@ -1,7 +1,8 @@
 //! How a load test runs on this host. Pure.
 //!
-//! What bounds the connections is in [`bounds`], what bounds how fast they come and speak in [`paces`]; each rule is a
-//! function. The tightest bound is the one that is told, so that what its fix names does fit.
+//! [`bounds`] limits the number of connections, [`paces`] the rates of new connections and of
+//! messages; each rule is a function. The tightest bound is the one that is reported, so that the
+//! number in its fix does fit.
 
 mod addresses;
 mod bounds;
@@ -14,59 +15,64 @@ use crate::profile::{BalancerKind, PerIp, Runtime};
 
 pub use addresses::POOL;
 
-/// Descriptors of a worker that are no connections: epoll, wake-ups, logs, what was inherited, a name that is looked up.
+/// Descriptors of a worker that are not connections: epoll, wake-ups, logs, inherited ones, and one
+/// for a name lookup.
 const OWN: u64 = 64;
 
-/// What a load test is to do.
+/// The request for a load test.
 #[derive(Clone, Debug)]
 pub struct Demand {
-    /// Connections that it is to hold.
+    /// The connections to hold.
     pub connections: u32,
-    /// Whether each needs a second descriptor now and then, as over SSE.
+    /// Whether each connection sometimes needs a second descriptor, as over SSE.
     pub errands: bool,
-    /// Whether the target is on IPv4 loopback, where every address of 127.0.0.0/8 can be connected from.
+    /// Whether the target is on IPv4 loopback, so that every address of 127.0.0.0/8 can connect to
+    /// it.
     pub on_loopback: bool,
-    /// Source addresses that are asked for: as many on loopback. `None`: one for each connection on loopback, the kernel's choice
-    /// elsewhere.
+    /// The requested number of source addresses on loopback. `None`: one for each connection on
+    /// loopback, the kernel's choice elsewhere.
     pub sources: Option<u32>,
-    /// New connections per second that are asked for; `None`: as many as the target accepts.
+    /// The requested new connections per second; `None`: as many as the target accepts.
     pub rate: Option<f64>,
-    /// Messages per second over all connections that are asked for; `None`: as many as usual, or as are allowed.
+    /// The requested messages per second over all connections; `None`: the usual number, or what is
+    /// allowed.
     pub messages_per_second: Option<f64>,
-    /// What the cluster allows each address; `None` for a target that is none of ours.
+    /// What the cluster allows each address; `None` for a target that is not our own.
     pub per_ip: Option<PerIp>,
-    /// What the cluster can hold beside what it holds now; `None` for a target that is none of ours.
+    /// What the cluster can hold beside its current connections; `None` for a target that is not
+    /// our own.
     pub room: Option<Room>,
-    /// What the connections go to on this host, where that is known: it costs memory too. `None` for a target that is none of
-    /// ours.
+    /// The balancer and the nodes on this host that the connections go to, because they need memory
+    /// too. `None` for a target that is not our own.
     pub parties: Option<(BalancerKind, Runtime)>,
 }
 
-/// What a cluster has room for.
+/// The room that a cluster has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Connections beside those that it holds now.
+    /// Connections in addition to the current ones.
     pub connections: u32,
-    /// Why there are no more.
+    /// What limits them.
     pub why: String,
 }
 
 /// How a load test will run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GeneratorPlan {
-    /// Threads, each with a descriptor table of its own.
+    /// Threads, each with its own descriptor table.
     pub workers: u16,
     /// `RLIMIT_NOFILE` of each table.
     pub nofile: u64,
     /// Source addresses; 0 for the kernel's choice.
     pub sources: u32,
-    /// New connections per second at most; `None` for as many as the target accepts.
+    /// The most new connections per second; `None` for as many as the target accepts.
     pub rate: Option<f64>,
     /// Messages per second, over all connections.
     pub messages_per_second: f64,
 }
 
-/// Plans a load test, within half of what the cluster allows each address, so that two tests at once stay within all of it.
+/// Plans a load test, within half of what the cluster allows each address, so that two tests at
+/// once stay within the limits.
 ///
 /// # Errors
 /// With what does not fit, why, and what would help.
@@ -85,7 +91,8 @@ pub fn generator(demand: &Demand, host: &Host) -> Result<GeneratorPlan, Warning>
     })
 }
 
-/// Workers for `connections` of so many `sockets` each: one for each processor, but none without a connection.
+/// Workers for `connections` with this many `sockets` each: at least one for each processor, but
+/// none without a connection.
 pub(super) fn tables(connections: u32, sockets: u32, host: &Host) -> Tables {
     let connections = u64::from(connections.max(1));
     let least = u64::from(host.cpus).min(connections);
@@ -93,12 +100,12 @@ pub(super) fn tables(connections: u32, sockets: u32, host: &Host) -> Tables {
 }
 
 impl Demand {
-    /// Sockets that one connection is at most at one time.
+    /// The most sockets that one connection has at one time.
     const fn sockets(&self) -> u32 {
         if self.errands { 2 } else { 1 }
     }
 
-    /// What the cluster allows each of our addresses; `None` where that is everything.
+    /// The cluster's limits for each of our addresses; `None` where there are none.
     fn limits(&self) -> Option<&PerIp> {
         let limits = self.per_ip.as_ref()?;
         (!self.on_loopback || !addresses::exempt(limits)).then_some(limits)
@@ -114,7 +121,7 @@ mod tests {
     use crate::plan::demand;
     use crate::platform::host::Conntrack;
 
-    /// As in a container of ours: few descriptors, the ports of Linux's default.
+    /// A host like our container: few descriptors, and Linux's default range of ports.
     pub(super) fn host() -> Host {
         Host {
             cpus: 2,
@@ -124,7 +131,7 @@ mod tests {
         }
     }
 
-    /// Of the default profile.
+    /// The room of a cluster of the default profile.
     pub(super) fn room(connections: u32) -> Room {
         Room {
             connections,
@@ -132,7 +139,7 @@ mod tests {
         }
     }
 
-    /// Of a cluster of the default profile on loopback.
+    /// A demand on a cluster of the default profile on loopback.
     pub(super) fn demand(connections: u32) -> Demand {
         Demand {
             connections,
@@ -240,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Half of `limit`, but one where one is allowed; endless where there is no limit.
+    /// Half of `limit`, but at least one if it allows any; infinite where there is no limit.
     fn half(limit: u32) -> f64 {
         match limit {
             0 => f64::INFINITY,
@@ -253,7 +260,7 @@ mod tests {
         fn whatever_is_planned_keeps_every_limit(demand in demands(), host in hosts()) {
             let Ok(plan) = generator(&demand, &host) else { return Ok(()) };
             let sockets = u64::from(demand.connections) * u64::from(demand.sockets());
-            // Descriptors, dealt out evenly, with some left.
+            // Descriptors: spread evenly, with some left.
             prop_assert!(plan.workers >= 1 && u32::from(plan.workers) <= demand.connections);
             let table = u64::from(demand.connections).div_ceil(plan.workers.into()) * u64::from(demand.sockets());
             prop_assert!(table + OWN <= plan.nofile && plan.nofile <= host.nofile, "{table} in {plan:?}");
@@ -274,7 +281,7 @@ mod tests {
                 prop_assert!(fresh <= half(limits.connection_rate) + 1e-6 || limits.connection_rate < 6, "{fresh}: {limits:?}");
             }
             prop_assert!(demand.rate.is_none_or(|asked| plan.rate.is_some_and(|rate| rate <= asked)));
-            // What others hold, and the kernel.
+            // The connections of others, and the kernel.
             prop_assert!(demand.room.is_none_or(|room| demand.connections <= room.connections));
             prop_assert!(host.conntrack.is_none_or(|table| table.count + sockets <= table.max));
             prop_assert!(demand::of_a_test(demand.connections, demand.parties, demand.on_loopback) <= host.memory_available);
@@ -290,7 +297,7 @@ mod tests {
             prop_assert!(connections < demand.connections);
             let quiet = |connections| Demand { connections, messages_per_second: Some(0.0), rate: None, ..demand.clone() };
             prop_assert!(generator(&quiet(connections), &host).is_ok(), "{fix}");
-            // One more is really too many.
+            // One more connection does not fit.
             prop_assert!(generator(&quiet(connections + 1), &host).is_err(), "{fix}");
         }
     }

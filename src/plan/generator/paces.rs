@@ -1,16 +1,18 @@
-//! What bounds how fast a load test may connect and speak, where the cluster counts that for each address.
+//! How fast a load test can connect and send, where the cluster has limits per address.
 
 use super::{Demand, Warning, addresses};
 
-/// Connections that one client over SSE makes while it joins: the stream, and an errand for each of two messages.
+/// Connections that one client over SSE makes while it joins: the stream, and one for each of two
+/// messages.
 const ERRANDS_OF_JOINING: f64 = 3.0;
 /// Messages of a client that joins: `initialize` and `notifications/initialized`.
 const MESSAGES_OF_JOINING: f64 = 2.0;
 
-/// Messages per second where nobody has asked for a number.
+/// The default number of messages per second.
 const USUAL: f64 = 1_000.0;
 
-/// Messages per second of an address: at most half of what it may send; an errand is a new connection, too.
+/// Messages per second: at most half of what each address is allowed to send; over SSE a message is
+/// a new connection, too.
 pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
     let wanted = demand.messages_per_second.unwrap_or(USUAL);
     let Some(limits) = demand.limits() else {
@@ -46,7 +48,8 @@ pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
     })
 }
 
-/// New connections per second: what is asked for, or as many as leave each address within half of what it may make.
+/// New connections per second: the requested number, or as many as keep each address within half of
+/// its limit.
 pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
     let Some(most) = most_openings(demand) else {
         return Ok(demand.rate);
@@ -69,13 +72,13 @@ pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
 
 // Private
 
-/// `None` where all of them can be made at once.
+/// The most new connections per second; `None` where all connections can be made at once.
 fn most_openings(demand: &Demand) -> Option<f64> {
     let limits = demand.limits()?;
     let connections = if demand.errands { ERRANDS_OF_JOINING } else { 1.0 };
     let addresses = addresses::count(demand);
     let clients = demand.connections.div_ceil(addresses);
-    // A client on an address of its own joins once, however fast the others do.
+    // A client with its own address joins once, however fast the others do.
     let each = [
         half(limits.connection_rate).map(|half| half / connections),
         half(limits.message_rate).map(|half| half / MESSAGES_OF_JOINING),
@@ -86,12 +89,12 @@ fn most_openings(demand: &Demand) -> Option<f64> {
     (clients > 1 && each < f64::from(clients)).then(|| each * f64::from(addresses))
 }
 
-/// Half of a limit per second, but one where one is allowed; `None` where there is no limit.
+/// Half of a limit per second, but at least one if it allows any; `None` where there is no limit.
 fn half(limit: u32) -> Option<f64> {
     (limit > 0).then(|| f64::from(limit / 2).max(1.0))
 }
 
-/// A rate as text, not above it.
+/// A rate as text, rounded down.
 fn told(rate: f64) -> String {
     if rate >= 1.0 {
         rate.floor().to_string()
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
     use crate::profile::PerIp;
 
-    /// Two addresses that may make 40 connections and send 100 messages per second each.
+    /// Two addresses that are each allowed 40 connections and 100 messages per second.
     fn two(connections: u32) -> Demand {
         Demand {
             sources: Some(2),
@@ -120,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn each_address_makes_half_of_what_it_may() {
+    fn each_address_makes_half_of_the_allowed_connections() {
         assert_eq!(openings(&two(1_000)).unwrap(), Some(40.0));
-        // All at once are no more than that.
+        // All connections at once stay within the limit.
         assert_eq!(openings(&two(40)).unwrap(), None);
         assert_eq!(openings(&demand(100_000)).unwrap(), None);
         let errands = Demand {
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_kept_or_refused() {
+    fn a_requested_rate_is_kept_or_refused() {
         let asked = |rate| Demand {
             rate: Some(rate),
             ..two(1_000)
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn each_address_says_half_of_what_it_may() {
+    fn each_address_sends_half_of_the_allowed_messages() {
         let saying = |messages| Demand {
             messages_per_second: Some(messages),
             ..two(10)

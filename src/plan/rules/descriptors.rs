@@ -5,7 +5,7 @@ use crate::plan::tables::MAX_WORKERS;
 use crate::plan::{BalancerPlan, balancer, fix, nodes};
 use crate::profile::ScaledBy;
 
-/// The balancer has fewer connections than the profile wants.
+/// The balancer has fewer connections than the profile requests.
 pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     let (planned, wanted) = (case.plan.balancer.holds(), case.cluster.limits.maxconn);
     let BalancerPlan {
@@ -35,7 +35,7 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     })
 }
 
-/// The nodes have fewer connections than the profile wants.
+/// The nodes have fewer connections than the profile requests.
 pub(in crate::plan) fn node_descriptors(case: &Case) -> Option<Warning> {
     let (planned, wanted) = (case.plan.nodes.maxconn, nodes::wanted(case.cluster));
     let needed = nodes::descriptors(case.cluster);

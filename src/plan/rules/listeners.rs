@@ -3,7 +3,7 @@
 use super::{Case, Warning};
 use crate::profile::BalancerKind;
 
-/// Ports on which nobody listens, although the profile wants it.
+/// Ports of the profile that the balancer does not serve.
 pub(in crate::plan) fn unserved(case: &Case) -> Option<Warning> {
     let ports: Vec<String> = case
         .cluster

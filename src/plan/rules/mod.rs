@@ -1,4 +1,4 @@
-//! What this host or balancer does not give: one rule a function.
+//! What this host or balancer does not provide; one function per rule.
 
 mod descriptors;
 mod listeners;
@@ -17,17 +17,17 @@ pub(super) use network::{MIN_BACKLOG, accept_queue, addresses, our_ports, source
 pub(super) use rates::{connection_rate, message_rate};
 pub(super) use resources::{cores, memory, threads, threads_needed};
 
-/// What a rule looks at.
+/// The input of a rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) plan: &'a Plan,
     pub(super) host: &'a Host,
-    /// The connections that are to be held.
+    /// The connections to hold.
     pub(super) load: Load,
 }
 
-/// What is different from the profile's wishes, for the connections that fit.
+/// What differs from the requests of the profile, for the connections that fit.
 pub(super) fn warnings(cluster: &Cluster, plan: &Plan, host: &Host) -> Vec<Warning> {
     let case = Case {
         cluster,
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_big_host_lacks_only_what_haproxy_lacks() {
+    fn a_big_host_has_only_the_warnings_of_haproxy() {
         let warnings = warnings(&big_host());
         assert_eq!(
             warnings,
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn short_queues_little_memory_and_few_threads_are_said() {
+    fn short_queues_little_memory_and_few_threads_are_reported() {
         let host = Host {
             somaxconn: 128,
             memory_available: 1 << 30,

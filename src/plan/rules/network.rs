@@ -3,9 +3,9 @@
 use super::{Case, Warning};
 use crate::plan::{Remedy, fix};
 
-/// An accept queue below this overflows when clients come back all at once.
+/// An accept queue below this overflows when all clients reconnect at once.
 pub(in crate::plan) const MIN_BACKLOG: u32 = 1024;
-/// The lowest port that the kernel may be told to give to outgoing connections.
+/// The lowest port that the kernel can use for outgoing connections.
 const LOWEST_EPHEMERAL: u32 = 1024;
 
 /// Addresses that this host does not have.
@@ -28,12 +28,12 @@ pub(in crate::plan) fn addresses(case: &Case) -> Option<Warning> {
                 ("net.ipv6.conf.lo.disable_ipv6", "0".to_owned()),
             ],
         )),
-        // Somebody has switched it off, and will have had reasons.
+        // An administrator has switched it off, probably with a reason.
         remedies: Vec::new(),
     })
 }
 
-/// Ports of ours that an outgoing connection may have taken when we start.
+/// Our own ports that an outgoing connection can take before we start.
 pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
     let mut ports: Vec<u16> = case
         .plan
@@ -63,8 +63,8 @@ pub(in crate::plan) fn our_ports(case: &Case) -> Option<Warning> {
     })
 }
 
-/// Ports that the balancer has for its own connections to one node. The kernel tries the ports of one parity first,
-/// and beyond them scans thousands for each connection.
+/// The balancer's ports for connections to one node. The kernel tries the ports of one parity
+/// first, and beyond them scans thousands for each connection.
 pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
     let addresses = case.plan.balancer.addresses();
     let ports = case.host.ephemeral_ports().saturating_mul(addresses);
@@ -126,7 +126,8 @@ pub(in crate::plan) fn tracking(case: &Case) -> Option<Warning> {
 
 // Private
 
-/// A wider range of ports, in which ours are reserved; or more nodes, where the widest range is too small.
+/// A wider range of ports, in which our own are reserved; or more nodes, if the widest range is too
+/// small.
 fn widen(case: &Case) -> (String, Vec<Remedy>) {
     let wanted = case.load.per_node;
     let lowest = 65_536_u32
@@ -198,7 +199,7 @@ mod tests {
             ..big_host()
         };
         assert_eq!(planned(&wide).warnings.len(), 1);
-        // What does not fit anyway needs no ports.
+        // Connections that do not fit anyway need no ports.
         let small = Host {
             nofile: 20_000,
             ..host
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_widened_range_leaves_our_ports_out_or_asks_for_nodes() {
+    fn a_widened_range_leaves_our_ports_out_or_more_nodes_are_needed() {
         let mut cluster = cluster();
         cluster.limits.maxconn = 116_000;
         let host = Host {

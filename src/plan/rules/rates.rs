@@ -1,8 +1,8 @@
-//! Limits that a balancer cannot keep.
+//! Limits that a balancer cannot enforce.
 
 use super::{Case, Warning};
 
-/// Messages per second inside raw TCP, which only some balancers count.
+/// Only the built-in balancer counts messages per second inside raw TCP.
 pub(in crate::plan) fn message_rate(case: &Case) -> Option<Warning> {
     let wanted = case.cluster.limits.per_ip.message_rate > 0;
     let why = case.plan.balancer.kind.facts().no_tcp_message_rate;
@@ -36,7 +36,7 @@ mod tests {
     use crate::profile::BalancerKind;
 
     #[test]
-    fn what_a_balancer_cannot_limit_depends_on_the_balancer() {
+    fn the_missing_limits_depend_on_the_balancer() {
         let rates = |kind| {
             let mut cluster = cluster().behind(kind);
             cluster.listen.unserved.clear();

@@ -5,10 +5,10 @@ use crate::plan::demand::Load;
 use crate::plan::fix;
 use crate::profile::Runtime;
 
-/// Threads of a process of ours beside its workers, and those of whatever else this user runs.
+/// Threads of one of our processes besides its workers, and those of other programs of this user.
 const OTHER_THREADS: u64 = 16;
 
-/// Memory for every connection, kernel included.
+/// Memory for every connection, including the kernel's.
 pub(in crate::plan) fn memory(case: &Case) -> Option<Warning> {
     let kind = case.plan.balancer.kind;
     let needed = case.load.memory(case.cluster, kind);
@@ -40,7 +40,7 @@ pub(in crate::plan) fn threads(case: &Case) -> Option<Warning> {
     })
 }
 
-/// Processes and threads of the whole cluster, roughly.
+/// The approximate number of processes and threads of the whole cluster.
 pub(in crate::plan) fn threads_needed(case: &Case) -> u64 {
     let balancer = u64::from(case.plan.balancer.threads) * u64::from(case.plan.balancer.instances);
     let per_node = u64::from(case.plan.nodes.workers) + OTHER_THREADS;
@@ -51,7 +51,7 @@ pub(in crate::plan) fn threads_needed(case: &Case) -> u64 {
     balancer + nodes * per_node + u64::from(case.host.cpus) + OTHER_THREADS
 }
 
-/// Everything on one processor.
+/// Everything shares one processor.
 pub(in crate::plan) fn cores(case: &Case) -> Option<Warning> {
     (case.host.cpus < 2).then(|| Warning {
         what: "the balancer and all nodes share one processor".to_owned(),

@@ -4,7 +4,7 @@ use super::Resource;
 use crate::plan::demand::{self, Load};
 use crate::plan::rules::{self, Case};
 
-/// Memory of the cluster and of a load test, kernel included.
+/// Memory of the cluster and of a load test, including the kernel's.
 pub(super) fn memory(case: &Case) -> Resource {
     let parties = Some((case.plan.balancer.kind, case.cluster.runtime));
     let idle = Load::of(case.cluster, 0).memory(case.cluster, case.plan.balancer.kind);

@@ -1,4 +1,5 @@
-//! What a number of connections takes of each resource, what this host gives, and what will be done about it.
+//! How much of each resource a number of connections needs, how much this host has, and what will
+//! be done.
 
 mod descriptors;
 mod machine;
@@ -17,29 +18,30 @@ use machine::{memory, threads};
 use network::{accept_queue, clients, source_ports, tracking};
 use nodes::{node_descriptors, nodes};
 
-/// One resource, for so many connections.
+/// One resource, for the requested number of connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resource {
-    /// What it is.
+    /// Its name.
     pub resource: &'static str,
-    /// How much of it they need.
+    /// How much of it the connections need.
     pub needed: String,
-    /// How much of it there is.
+    /// How much of it is available.
     pub given: String,
     /// What will be done.
     pub action: String,
-    /// Fails where they do not fit, warns where they do with a loss. To programs: whether it is as wanted.
+    /// A failure if the connections do not fit, a warning if they fit with a loss. In JSON: whether
+    /// everything is as requested.
     #[serde(rename = "ok", serialize_with = "is_ok")]
     pub level: Level,
-    /// Connections that it allows.
+    /// The number of connections that it allows.
     #[serde(skip)]
     pub(super) most: u64,
-    /// What gives more of it.
+    /// How to get more of it.
     #[serde(skip)]
     pub(super) fix: Option<String>,
 }
 
-/// All of them; the first sums the others up.
+/// All resources; the first one sums up the others.
 pub(super) fn all(case: &Case) -> Vec<Resource> {
     let mut rows = vec![
         balancer_descriptors(case),
@@ -57,7 +59,7 @@ pub(super) fn all(case: &Case) -> Vec<Resource> {
     rows
 }
 
-/// The one that allows the fewest connections, if that is too few.
+/// The resource that allows the fewest connections, if that is too few.
 pub(super) fn tightest<'a>(case: &Case, rows: &'a [Resource]) -> Option<&'a Resource> {
     let wanted = u64::from(case.load.total);
     rows.iter()
@@ -68,7 +70,7 @@ pub(super) fn tightest<'a>(case: &Case, rows: &'a [Resource]) -> Option<&'a Reso
 // Private
 
 impl Resource {
-    /// Of which there is enough.
+    /// A resource of which there is enough.
     fn new(
         resource: &'static str,
         needed: &impl ToString,
@@ -86,7 +88,7 @@ impl Resource {
         }
     }
 
-    /// The same where no more than `most` connections fit.
+    /// This resource, limited to `most` connections.
     fn for_at_most(mut self, most: u64, case: &Case, fix: Option<String>) -> Resource {
         self.most = most;
         if most < u64::from(case.load.total) {
@@ -96,7 +98,7 @@ impl Resource {
         self
     }
 
-    /// The same where `lacking` says what is lost.
+    /// This resource, with a warning if something is `lacking`.
     fn with_a_loss(mut self, lacking: bool) -> Resource {
         if lacking {
             self.level = self.level.max(Level::Warn);

@@ -5,7 +5,7 @@ use crate::plan::demand::Load;
 use crate::plan::rules::{self, Case};
 use crate::profile::Runtime;
 
-/// What the profile allows each node, and what is left when one of them dies.
+/// What the profile allows each node, and the capacity when one of them is dead.
 pub(super) fn nodes(case: &Case) -> Resource {
     let Load { total, per_node } = case.load;
     let nodes = &case.cluster.nodes;
