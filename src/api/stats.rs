@@ -97,7 +97,7 @@ pub struct FirstByte {
 
 // Private
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_none(silent: &u16) -> bool {
     *silent == 0
 }

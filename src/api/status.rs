@@ -92,7 +92,8 @@ impl BalancerState {
 /// Addresses that a client on this host can connect to. Missing listeners are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// The listeners by their key in the profile: `tcp`, `http`, `websocket`, `sse`, `https`, `stats`, `status`.
+    /// The listeners by their key in the profile: `tcp`, `http`, `websocket`, `sse`, `https`,
+    /// `stats`, `status`.
     #[serde(flatten)]
     pub listeners: BTreeMap<String, SocketAddr>,
     /// The runtime API socket of the first process.
@@ -116,8 +117,8 @@ pub struct Node {
     pub answers: bool,
     /// Its process; null when this cluster runs none.
     pub pid: Option<u32>,
-    /// Whether it is an external node, which this cluster neither starts nor stops: nothing is known of its process. Left
-    /// out when it is not.
+    /// Whether it is an external node, which this cluster neither starts nor stops: nothing is
+    /// known of its process. Left out when it is not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
     /// The former name of `external`, until version 0.2.

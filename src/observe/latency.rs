@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn of_few_samples_nothing_is_judged() {
+    fn few_samples_are_not_judged() {
         let (fast, few) = (samples(100, 1), samples(99, 500));
         assert_eq!(of([("a", &fast), ("b", &few)]).class, LatencyClass::Excellent);
         assert!(of([("a", &Samples::default())]).nodes.is_empty());
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_was_given_up_counts_with_what_it_took() {
+    fn a_probe_without_an_answer_counts_with_its_timeout() {
         let mut node = samples(100, 4);
         for took in [5_000, 5_000, 1] {
             node.add(Sample {

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_up_while_it_answers_whatever_else_it_does() {
+    fn a_node_is_up_while_it_answers_in_every_state() {
         for (state, up) in [
             (NodeState::HeldBack, 1),
             (NodeState::Drained, 1),

@@ -17,7 +17,8 @@ pub struct NginxView<'a> {
     pub nodes: &'a [Node],
     /// For each node, the keys of listeners whose clients others keep from it.
     pub out_of: &'a [BTreeSet<&'static str>],
-    /// Connections at the listener of each kind, in the order of [`Kind::ALL`], as the kernel counts them.
+    /// Connections at the listener of each kind, in the order of [`Kind::ALL`], as the kernel
+    /// counts them.
     pub at_listeners: [u64; Kind::ALL.len()],
     /// Its status page; the counts include the request for the page.
     pub page: StubStatus,
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_supervisor_says_who_is_up_and_the_kernel_who_has_what() {
+    fn states_come_from_the_supervisor_and_counts_from_the_kernel() {
         let stats = stats_of(&[]);
         let tcp = |name| row(&stats, "erlmcp_tcp_cluster", name);
         let told = |name| {
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_tells_is_said_to_be_untold() {
+    fn missing_figures_are_marked_as_missing() {
         let stats = stats_of(&[]);
         let untold = |proxy, name| &row(&stats, proxy, name).untold;
         assert!(!untold("erlmcp_tcp_cluster", "erlmcp1").contains(&Figure::Sessions));
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_tells_what_has_ended() {
+    fn ended_sessions_come_from_the_log() {
         let stats = stats_of(&[
             r#"{"kind":"tcp","time":"1000.5","status":200,"bytes_in":5,"upstream":"127.0.0.1:9001","connect":"0.001","first_byte":"0.003"}"#,
             r#"{"kind":"tcp","time":"1000.7","status":503}"#,

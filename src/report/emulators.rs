@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_mesh_is_one_line_and_what_is_missing_is_named() {
+    fn a_complete_mesh_is_one_line_and_missing_connections_are_named() {
         assert!(mesh(&[node(1, NodeState::Up, 0), node(2, NodeState::Up, 0)]).is_empty());
         assert!(mesh(&[beam(1, &[]), beam(2, &[])]).is_empty());
         let whole = [beam(1, &["erlmcp2@localhost"]), beam(2, &["erlmcp1@localhost"])];

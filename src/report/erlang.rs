@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_told_by_kind_with_shares() {
+    fn memory_is_listed_by_kind_with_shares() {
         let vitals = vitals();
         insta::assert_snapshot!(plain(&erlang_memory(&vitals)), @r"
         30.0 MB in use, by OTP 25, up 2h 5m
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_are_told_by_what_they_hold() {
+    fn processes_are_listed_by_size() {
         let process = |name: &str, memory, queue| Process {
             pid: "<0.80.0>".into(),
             name: name.into(),

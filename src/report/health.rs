@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn of_nodes_elsewhere_no_resources_are_made_up() {
+    fn external_nodes_have_no_resources() {
         let mut report = Health {
             status: busy(),
             ..Health::down("erlmcp")
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_cluster_has_little_to_say() {
+    fn a_stopped_cluster_has_a_short_text() {
         insta::assert_snapshot!(plain(&health(&Health::down("erlmcp"), None)), @r"
         === erlmcp Load Balancer & Cluster Health ===
 

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_operator_wanted_is_neither_good_nor_bad() {
+    fn effects_of_an_order_are_neither_good_nor_bad() {
         let share = Share::of(&busy().nodes, &busy().distribution);
         for state in [NodeState::Draining, NodeState::Drained, NodeState::Stopped] {
             assert_eq!(Standing::of(&node(1, state, 9), share), Standing::Away);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_fills_makes_nobodys_share_smaller() {
+    fn a_filling_node_does_not_reduce_the_share_of_others() {
         let mut nodes = [133, 0, 134, 133].map(|count| node(1, NodeState::Up, count));
         let distribution = Distribution {
             mean: 100.0,

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_that_fails_has_the_last_word() {
+    fn a_failed_child_is_shown_with_its_log() {
         let rollout = Rollout::Failed {
             error: "exited with code 1".into(),
             child: Some("erlmcp2".into()),

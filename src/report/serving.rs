@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_serves_is_said_with_its_addresses() {
+    fn serving_listeners_are_listed_with_their_addresses() {
         insta::assert_snapshot!(plain(&serving(&busy(), "is running")), @r"
         erlmcp is running: 4 of 4 nodes up behind haproxy
           MCP over TCP   127.0.0.1:8000

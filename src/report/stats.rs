@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_stand_under_one_another() {
+    fn numbers_are_aligned() {
         let rows = vec![row("erlmcp1", "UP", 25_000), row("BACKEND", "UP", 7)];
         insta::assert_snapshot!(stats(&Stats { rows, ..Stats::default() }), @r"
         proxy            name     status  check    now    max    total  rate/s      in      out  denied  errors
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nginx_does_not_tell_is_no_number() {
+    fn figures_that_nginx_does_not_report_are_not_numbers() {
         let untold = StatsRow {
             untold: vec![Figure::Sessions, Figure::SessionsMax, Figure::Queued],
             ..row("erlmcp1", "UP", 0)

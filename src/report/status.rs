@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_cluster_is_not_judged_and_a_dead_node_says_why() {
+    fn an_idle_cluster_is_not_judged_and_a_dead_node_has_a_reason() {
         let mut sick = idle();
         sick.nodes[1].state = NodeState::Failed;
         sick.nodes[1].restarts = 10;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_cluster_says_so() {
+    fn a_stopped_cluster_is_shown_as_stopped() {
         insta::assert_snapshot!(plain(&status(&down())), @r"
         === erlmcp Load Balancer & Cluster Health ===
 

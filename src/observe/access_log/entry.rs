@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_with_no_node_left_is_no_server() {
+    fn an_upstream_without_a_node_is_not_a_server() {
         let line = r#"{"kind":"http","status":"502","upstream":"erlmcp_http_cluster","connect":"-"}"#;
         let entry = parsed(line);
         assert_eq!(entry.attempts, [attempt("", false)]);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_told_from_failures() {
+    fn limits_are_distinguished_from_failures() {
         let denied = |line: &str| parsed(line).is_denied();
         assert!(denied(r#"{"kind":"http","status":"429"}"#));
         assert!(denied(r#"{"kind":"tcp","status":"503"}"#));
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_hide_a_request() {
+    fn invalid_utf8_does_not_hide_a_request() {
         let mut line = br#"{"kind":"http","status":"200","uri":"/"#.to_vec();
         line.extend(b"\xff\xfe\"}");
         assert_eq!(Entry::parse(&line).unwrap().status, 200);
     }
 
     #[test]
-    fn what_is_no_line_is_none() {
+    fn an_invalid_line_is_none() {
         for line in [
             "",
             "{}",

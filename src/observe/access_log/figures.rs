@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_and_a_clock_set_back_begin_anew() {
+    fn the_rate_starts_again_after_a_pause_or_a_clock_change() {
         assert_eq!(rate(&[10, 10, 20]).at(20), 0);
         let set_back = rate(&[99_999, 10, 10, 11]);
         assert_eq!((set_back.at(11), set_back.at(12)), (2, 1));

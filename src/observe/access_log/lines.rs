@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_is_one_strange_line_and_hides_no_other() {
+    fn a_line_that_is_too_long_is_one_malformed_line() {
         let long = "x".repeat(LONGEST + 1);
         let text = format!("{{\"kind\":\"tcp\"}}\n{long}\n{{\"kind\":\"tcp\"}}\n");
         for size in [1_000, 65_536, text.len()] {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_strange_unless_it_is_whole() {
+    fn a_line_without_end_is_malformed_unless_it_is_complete() {
         assert_eq!(read([&b"{\"kind\":\"tcp\"}\n{\"kin"[..]]), (1, 1));
         assert_eq!(read([&b"{\"kind\":\"tcp\"}"[..]]), (1, 0));
     }

@@ -9,7 +9,7 @@
 //! | `bytes_in`, `bytes_out` | from and to the client |
 //! | `duration` | of the request or session, in seconds |
 //! | `upstream` | the nodes that were tried, in turn: `127.0.0.1:9001, 127.0.0.1:9002` |
-//! | `connect`, `first_byte` | of each of them, the time to connect and to its first byte, in seconds; `-` for never |
+//! | `connect`, `first_byte` | for each node, seconds to connect and to first byte; `-`: never |
 //!
 //! Clients choose part of the file's content, and the file may be cut anywhere: any content is read
 //! without a panic, and malformed lines are counted.

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_left_to_try_is_the_upstreams_error() {
+    fn an_upstream_without_a_node_has_the_error() {
         let all = tally(&[r#"{"kind":"http","status":502,"upstream":"erlmcp_http_cluster","connect":"-"}"#]);
         let http = all.of(Kind::Http);
         assert_eq!(
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_turned_away_has_reached_no_node() {
+    fn a_refused_client_counts_at_no_node() {
         let all = tally(&[
             r#"{"kind":"http","status":429}"#,
             r#"{"kind":"tcp","status":503}"#,
@@ -227,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_make_no_sense_are_counted_and_no_more() {
+    fn malformed_lines_are_only_counted() {
         let all = tally(&["{\"kind\":\"ht", "", "{\"kind\":\"http\"}"]);
         assert_eq!((all.strange(), all.of(Kind::Http).front.sessions), (2, 1));
     }
 
     #[test]
-    fn what_was_before_does_not_count() {
+    fn earlier_lines_do_not_count() {
         let mut all = Tally::since(1_000.5);
         for time in ["1000.499", "1000.500", "-"] {
             all.add_line(format!(r#"{{"kind":"tcp","time":"{time}"}}"#).as_bytes());

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing_however_it_is_written() {
+    fn an_empty_value_is_empty_in_every_form() {
         for json in ["\"\"", "\"-\"", "null", "true", "[1, [2]]", "{\"a\": {}}"] {
             let word = word(json);
             assert_eq!(

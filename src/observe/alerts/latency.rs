@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_all_slow_is_told_of_none() {
+    fn a_common_cause_raises_one_alert_for_all_nodes() {
         assert_eq!(
             alerts_of(50, 60),
             ["slow - all nodes are slow: p99 50.0 to 60.0 ms (target: <20ms); is this host busy?"]

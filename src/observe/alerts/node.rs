@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_death_is_told_until_the_node_gets_clients_again() {
+    fn a_death_is_reported_until_the_node_gets_clients_again() {
         let died = || failure(FailoverCause::Died, "killed by SIGKILL");
         assert_eq!(
             alerts_of_one(node(NodeState::Starting, 1), died()),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hang_is_told_with_what_is_known() {
+    fn a_hang_is_reported_with_its_known_cause() {
         let mut hung = node(NodeState::Down, 1);
         let facts = || failure(FailoverCause::Hung, "");
         assert_eq!(
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_order_explains_raises_none() {
+    fn effects_of_an_order_raise_no_alert() {
         for state in [NodeState::Draining, NodeState::Drained, NodeState::Stopped] {
             assert!(
                 alerts_of_one(node(state, 1), NodeFacts::default()).is_empty(),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_others_took_out_is_told_with_the_reason() {
+    fn a_node_that_others_took_out_is_reported_with_the_reason() {
         for state in [NodeState::Maintenance, NodeState::Drained, NodeState::Down] {
             let mut out = node(state, 1);
             out.reason = Some("maintenance, set over the balancer's socket".into());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_was_given_up_and_one_whose_clients_wait_are_told() {
+    fn a_failed_node_and_an_overdue_failover_are_reported() {
         let mut given_up = node(NodeState::Failed, 1);
         given_up.reason = Some("exit code 1".into());
         let mut facts = failure(FailoverCause::Died, "exit code 1");

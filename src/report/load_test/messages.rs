@@ -64,7 +64,7 @@ mod tests {
     use crate::load_test::results::{Messages, Quantiles};
 
     #[test]
-    fn only_what_there_was_is_told() {
+    fn only_parts_that_apply_are_shown() {
         let mut results = failed_over();
         results.messages = Messages {
             due: 20_001,

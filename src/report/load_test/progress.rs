@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_told() {
+    fn only_known_values_are_shown() {
         let mut now = Glance {
             phase: Phase::Ramp,
             elapsed: Duration::from_secs(3),

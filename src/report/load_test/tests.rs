@@ -63,7 +63,7 @@ fn a_passed_test_reads_as_in_the_reference() {
 }
 
 #[test]
-fn a_failover_is_told_step_by_step() {
+fn a_failover_is_reported_step_by_step() {
     insta::assert_snapshot!(plain(&load_test(&failed_over())), @r"
     === erlmcp Load Balancer & Cluster Load Test ===
 
@@ -133,7 +133,7 @@ fn a_failover_is_told_step_by_step() {
 }
 
 #[test]
-fn what_failed_says_why() {
+fn a_failed_test_is_reported_with_the_reason() {
     insta::assert_snapshot!(plain(&load_test(&broken())), @r"
     === erlmcp Load Balancer & Cluster Load Test ===
 
@@ -218,7 +218,7 @@ fn what_failed_says_why() {
 }
 
 #[test]
-fn a_cluster_with_others_on_it_is_judged_with_them() {
+fn a_cluster_with_other_clients_is_judged_with_them() {
     insta::assert_snapshot!(plain(&load_test(&shared())), @r"
     === erlmcp Load Balancer & Cluster Load Test ===
 
@@ -285,7 +285,7 @@ fn a_cluster_with_others_on_it_is_judged_with_them() {
 }
 
 #[test]
-fn of_a_strange_target_only_what_was_measured_is_told() {
+fn for_an_unknown_target_only_measurements_are_shown() {
     insta::assert_snapshot!(plain(&load_test(&foreign())), @r"
     === MCP Load Balancer & Cluster Load Test ===
 
@@ -331,7 +331,7 @@ fn of_a_strange_target_only_what_was_measured_is_told() {
 }
 
 #[test]
-fn what_chance_explains_has_passed_and_says_so() {
+fn a_result_within_chance_passes_with_a_remark() {
     let text = plain(&load_test(&by_chance()));
     for line in [
         "  erlmcp1: UP (266 connections) ✓ (target: 250 ± 45)",

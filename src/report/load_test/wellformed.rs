@@ -78,7 +78,7 @@ fn references(text: &str) -> Result<(), String> {
 }
 
 #[test]
-fn what_is_not_well_formed_is_found() {
+fn malformed_text_is_found() {
     assert_eq!(check("<!DOCTYPE html><a b=\"1\"><c/>x &lt; y</a>"), Ok(()));
     for wrong in [
         "<a>",

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_percentage_of_nothing() {
+    fn a_change_from_zero_has_no_percentage() {
         assert_eq!(line(0.0, 1.0, false).percent(), "");
         assert_eq!(line(10.0, 9.0, false).percent(), "-10.0%");
     }

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_got_worse_is_told_from_noise() {
+    fn a_worse_value_is_distinguished_from_noise() {
         let mut after = broken();
         after.ramp.seconds = 6.1;
         after.nodes[1].latency.p50_ms *= 1.04;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tests_are_told_to_be_others() {
+    fn different_tests_are_reported_as_such() {
         let mut after = passed();
         after.test.protocol = Protocol::Ws;
         after.test.balancer = None;

@@ -60,7 +60,7 @@ fn nothing_is_fetched_and_nothing_runs() {
 }
 
 #[test]
-fn a_name_from_the_network_is_no_markup() {
+fn a_name_from_the_network_is_not_markup() {
     let name = "<script>alert('&\"')</script>";
     let mut results = failed_over();
     results.nodes[0].name = name.into();
