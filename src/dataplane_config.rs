@@ -22,7 +22,7 @@ pub struct Dataplane {
     pub maxconn: u32,
     /// The runtime API's UNIX socket.
     pub socket: PathBuf,
-    /// Where sticky clients are kept while the process is not there; nowhere when null.
+    /// Where sticky clients are stored while the process does not run; not stored when null.
     #[serde(default)]
     pub memory: Option<PathBuf>,
     /// File with the names of servers that start drained, one a line; `#` begins a comment. A
@@ -118,7 +118,7 @@ pub struct DataplaneBackend {
 pub struct DataplaneCheck {
     /// Time between two checks.
     pub interval: Period,
-    /// The same while an opinion changes.
+    /// Time between two checks while the state is about to change.
     pub fast_interval: Period,
     /// Time for an answer.
     pub timeout: Period,

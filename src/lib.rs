@@ -1,7 +1,7 @@
 //! `clusterctl` generates, starts and supervises a load balancer and a cluster of MCP nodes.
 //!
-//! The house is built in layers. A module imports only from lower layers, and siblings do not know one another;
-//! `tests/architecture.rs` keeps it so.
+//! The crate is built in layers. A module imports only from lower layers, and not from its own;
+//! `tests/architecture.rs` checks this.
 //!
 //! | layer | modules |
 //! | --- | --- |

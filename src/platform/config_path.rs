@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_quoted_is_named() {
+    fn characters_that_cannot_be_quoted_are_named() {
         for (path, name) in [
             (&b"/run/a$b"[..], "`$`"),
             (b"/run/a,b", "`,`"),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_quoted_is_left_alone() {
+    fn characters_that_can_be_quoted_are_accepted() {
         let path = "/run/a b!\"#%&'()*+-.:<=>?@[\\]^_`{|}~\u{1}\u{1b}\u{7f}\u{e9}\u{1f600}";
         assert_eq!(inexpressible(Path::new(path)), None);
     }

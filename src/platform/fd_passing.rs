@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_is_the_same_socket() {
+    fn the_received_descriptor_is_the_same_socket() {
         let (here, there) = UnixStream::pair().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         send(&here, b"one", &[listener.as_fd()]).unwrap();
