@@ -28,7 +28,7 @@ pub enum Code {
     InvalidParams = -32602,
     /// A fault of the server itself.
     InternalError = -32603,
-    /// The server is at its limit. The same code as a balancer's for nodes that are all full.
+    /// The server is at its limit. The same code as a balancer's when all nodes are full.
     Unavailable = GatewayError::Unavailable as i32,
     /// The session does not exist, or no longer. The servers of the official SDKs use the same
     /// code.

@@ -51,7 +51,7 @@ pub struct Request<'a> {
 #[serde(transparent)]
 pub struct Params<'a>(#[serde(borrow)] Option<&'a RawValue>);
 
-/// The parameters of `notifications/cancelled`: the client does not need the answer any more.
+/// The parameters of `notifications/cancelled`: the client no longer wants the answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelledParams<'a> {

@@ -8,31 +8,31 @@ use super::{Id, Level};
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "method", content = "params")]
 pub enum Notification<'a> {
-    /// A line for the client's log.
+    /// A message for the client's log.
     #[serde(rename = "notifications/message")]
     Message {
         /// Its severity.
         level: Level,
         /// The name of the sender.
         logger: &'a str,
-        /// The text.
+        /// The message.
         data: &'a str,
     },
     /// The progress of a request.
     #[serde(rename = "notifications/progress")]
     Progress {
-        /// The token that the client sent with the request.
+        /// The token that the client gave with the request.
         #[serde(rename = "progressToken")]
         token: &'a Id,
-        /// The part that is done; it grows.
+        /// The work done so far; grows.
         progress: f64,
-        /// The total.
+        /// The whole work.
         total: f64,
     },
 }
 
 impl Notification<'_> {
-    /// The JSON text, on one line, without its end.
+    /// The notification as text, on one line, without its end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         #[derive(Serialize)]

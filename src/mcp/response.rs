@@ -1,4 +1,4 @@
-//! Responses to requests.
+//! The response to a request.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -14,7 +14,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A successful response.
+    /// The response with a result.
     #[must_use]
     pub fn success(id: Id, result: &impl Serialize) -> Response {
         match to_raw_value(result) {
@@ -26,7 +26,7 @@ impl Response {
         }
     }
 
-    /// An error response.
+    /// The response with an error.
     #[must_use]
     pub fn error(id: Id, error: RpcError) -> Response {
         Response {
@@ -35,13 +35,13 @@ impl Response {
         }
     }
 
-    /// The error.
+    /// The error, if it has one.
     #[must_use]
     pub fn failure(&self) -> Option<&RpcError> {
         self.outcome.as_ref().err()
     }
 
-    /// The JSON text, on one line, without its end.
+    /// The response as text, on one line, without its end.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // Raw JSON, strings and numbers only: serialization cannot fail.

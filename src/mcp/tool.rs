@@ -11,7 +11,7 @@ use super::{Id, Params};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tool {
-    /// Its name.
+    /// Its name in calls.
     pub name: &'static str,
     /// What it does, for the model.
     pub description: &'static str,
@@ -51,7 +51,7 @@ impl CallParams<'_> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallResult {
-    /// The content for the model.
+    /// The content that the model sees.
     pub content: Vec<Content>,
     /// Whether the result is a failure.
     pub is_error: bool,
@@ -69,7 +69,7 @@ pub enum Content {
 }
 
 impl CallResult {
-    /// A successful result.
+    /// The result of a tool that succeeded.
     #[must_use]
     pub fn text(text: impl Into<String>) -> CallResult {
         CallResult {
@@ -78,7 +78,8 @@ impl CallResult {
         }
     }
 
-    /// A failure; `why` is for the model, which may try again with other arguments.
+    /// The result of a tool that failed; `why` is for the model, which can try again with other
+    /// arguments.
     #[must_use]
     pub fn failure(why: impl Into<String>) -> CallResult {
         CallResult {

@@ -27,7 +27,7 @@ impl Version {
     /// The newest.
     pub const NEWEST: Version = Version::V2025_11_25;
 
-    /// The name in messages and headers.
+    /// The revision as it is written in messages and headers.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Accepts connections, even when descriptors run out.
+//! Accepts connections even when descriptors or memory run out.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::base::telemetry::Throttle;
 use crate::platform;
 
-/// The pause in which the kernel may recover from a lack of memory.
+/// The pause that lets the kernel recover from a lack of memory.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// Time between two log lines about the same problem.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);

@@ -46,7 +46,7 @@ impl<Order> Inbox<Order> {
         let first = {
             let mut inbox = self.lock();
             let Some(orders) = inbox.as_mut() else {
-                // Dropping an order may post another one, even to this inbox.
+                // Dropping an order can post another one, even to this inbox.
                 drop(inbox);
                 return drop(order);
             };
@@ -64,7 +64,7 @@ impl<Order> Inbox<Order> {
         self.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The side from which its worker reads.
+    /// The worker's end of the inbox.
     #[must_use]
     pub fn desk(self: &Arc<Self>) -> Desk<Order> {
         Desk(Arc::clone(self))
