@@ -333,7 +333,7 @@ fn a_target_is_an_address_or_a_url() {
         .stderr;
     assert!(refused.contains("at `/nope`: HTTP status 404"), "{refused}");
     assert!(
-        refused.ends_with("hint: is it served at another path? `--target http://HOST:PORT/PATH`\n"),
+        refused.ends_with("hint: set the path: `--target http://HOST:PORT/PATH`\n"),
         "{refused}"
     );
 }
