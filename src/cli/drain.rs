@@ -10,7 +10,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::reply::NodeReply;
 use super::settings::Settings;
-use super::suggestions::known_node;
+use super::suggestions::about_node;
 use crate::api::{Client, ClientError, DrainOrder, GetStatus, Node, NodeState};
 use crate::platform::RunDir;
 
@@ -23,7 +23,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Drain) -> Outcome {
     let run_dir = settings.run_dir()?;
     let client = Client::connect(&run_dir.control_socket()).await?;
-    known_node(&client, &args.node).await?;
     let order = DrainOrder {
         node: args.node.clone(),
         deadline: Some(args.deadline),
@@ -34,7 +33,8 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Dra
     match client.call(&order).await {
         // The next supervisor may not know the order: it is sent to that one again.
         Err(ClientError::Ended) if args.wait => again(&run_dir, &order, args.deadline.duration()).await?,
-        ordered => ordered?,
+        Err(error) => return Err(about_node(&client, &args.node, error).await),
+        Ok(()) => {}
     }
     if args.wait {
         wait(printer, &run_dir, args).await?;

@@ -8,18 +8,19 @@ use super::progress;
 use super::reply::NodeReply;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
-use super::suggestions::known_node;
+use super::suggestions::about_node;
 use crate::api::{Client, Node, ReadyOrder};
 
 /// Gives the node new connections again; waits until it serves, if the drain had stopped it.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Ready) -> Outcome {
     let client = Client::connect(&settings.run_dir()?.control_socket()).await?;
-    known_node(&client, &args.node).await?;
-    let ready = client
-        .call(&ReadyOrder {
-            node: args.node.clone(),
-        })
-        .await?;
+    let order = ReadyOrder {
+        node: args.node.clone(),
+    };
+    let ready = match client.call(&order).await {
+        Ok(ready) => ready,
+        Err(error) => return Err(about_node(&client, &args.node, error).await),
+    };
     for sentence in &ready.took_back {
         printer.note(&format!("took back: {sentence}"));
     }

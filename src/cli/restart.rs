@@ -8,20 +8,21 @@ use super::progress;
 use super::reply::RestartReply;
 use super::serving::{all_serve, settled};
 use super::settings::Settings;
-use super::suggestions::known_node;
+use super::suggestions::about_node;
 use crate::api::{Client, Node, RestartOrder};
 
 /// Restarts, and waits until the nodes serve again.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Restart) -> Outcome {
     let run_dir = settings.run_dir()?;
     let client = Client::connect(&run_dir.control_socket()).await?;
-    if let Some(name) = &args.node {
-        known_node(&client, name).await?;
-    }
     let order = RestartOrder {
         node: args.node.clone(),
     };
-    client.call(&order).await?;
+    match (client.call(&order).await, &args.node) {
+        (Ok(()), _) => {}
+        (Err(error), Some(name)) => return Err(about_node(&client, name, error).await),
+        (Err(error), None) => return Err(error.into()),
+    }
     progress::attend("restart", &client, &run_dir, printer).await?;
     let is_meant = |node: &Node| args.node.as_ref().is_none_or(|name| *name == node.name);
     let status = settled(&client, is_meant).await?;

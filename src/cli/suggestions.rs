@@ -1,7 +1,7 @@
 //! Unknown names, and suggestions of the names that were probably meant.
 
 use super::failure::Failure;
-use crate::api::{Client, GetStatus};
+use crate::api::{Client, ClientError, GetStatus};
 use crate::base::units::excerpt;
 use crate::profile::closest;
 
@@ -19,16 +19,16 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl IntoIterator<Item 
     }
 }
 
-/// Checks that `name` is a node of the running cluster.
-///
-/// # Errors
-/// When it is not: a usage error, with the name that was probably meant.
-pub(super) async fn known_node(client: &Client, name: &str) -> Result<(), Failure> {
-    let nodes = client.call(&GetStatus).await?.nodes;
-    if nodes.iter().any(|node| node.name == name) {
-        return Ok(());
+/// The failure of an order about the node `name`: when the supervisor refused the order and the
+/// cluster has no such node, a usage error with the name that was probably meant.
+pub(super) async fn about_node(client: &Client, name: &str, error: ClientError) -> Failure {
+    if let ClientError::Refused(_) = error
+        && let Ok(status) = client.call(&GetStatus).await
+        && !status.nodes.iter().any(|node| node.name == name)
+    {
+        return unknown("node", name, status.nodes.iter().map(|node| node.name.as_str()));
     }
-    Err(unknown("node", name, nodes.iter().map(|node| node.name.as_str())))
+    error.into()
 }
 
 // Private

@@ -280,7 +280,8 @@ fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
     assert!((900..2_000).contains(&made), "{made}");
     let said = log(&cluster, "erlmcp1");
     assert_eq!(
-        said.matches("nodes with new names are refused from now on").count(),
+        said.matches("nodes with new names are refused from now on")
+            .count(),
         1,
         "{said}"
     );
