@@ -1,5 +1,5 @@
-//! `dataplane.yaml`: what the built-in data plane reads. No template makes it: it is this type,
-//! serialised.
+//! `dataplane.yaml`: the configuration of the built-in balancer. It is not made from a template: it
+//! is this type, serialised.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::units::Period;
 use crate::profile::{Algorithm, PerIp, Table};
 
-/// The configuration of the data plane.
+/// The configuration of the built-in balancer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dataplane {
@@ -46,7 +46,7 @@ pub struct Dataplane {
     /// when null.
     #[serde(default)]
     pub check_source: Option<IpAddr>,
-    /// How long to wait for what.
+    /// The timeouts.
     pub timeouts: DataplaneTimeouts,
     /// Where clients connect; at least one.
     pub frontends: Vec<DataplaneFrontend>,
@@ -54,7 +54,7 @@ pub struct Dataplane {
     pub backends: Vec<DataplaneBackend>,
 }
 
-/// How long to wait for what.
+/// The timeouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataplaneTimeouts {
@@ -81,7 +81,7 @@ pub struct DataplaneFrontend {
     pub maxconn: u32,
     /// The backend that serves.
     pub backend: String,
-    /// Limits per client address; 0 is no limit.
+    /// Limits per client address; 0 means no limit.
     pub limits: PerIp,
 }
 
@@ -93,7 +93,7 @@ pub struct DataplaneBackend {
     pub name: String,
     /// Which server a new client gets; `uri` is refused.
     pub algorithm: Algorithm,
-    /// The table that brings a client back to its server, by address; disabled when null.
+    /// The table of sticky clients, by address; disabled when null.
     #[serde(default)]
     pub sticky: Option<Table>,
     /// Clients of this backend that may wait for a server below its maxconn; more are refused.
@@ -136,11 +136,11 @@ pub struct DataplaneServer {
     pub name: String,
     /// Its number in `show stat`, unique in its backend; from 1.
     pub id: u32,
-    /// Where it is.
+    /// Its address.
     pub address: SocketAddr,
-    /// Share of the load relative to the others, 0 to 256.
+    /// Its share of the load relative to the other servers, 0 to 256.
     pub weight: u16,
-    /// Concurrent connections; 0 is no limit.
+    /// The most concurrent connections; 0 means no limit.
     pub maxconn: u32,
     /// The kind of check.
     pub question: DataplaneQuestion,
@@ -155,9 +155,9 @@ pub struct DataplaneServer {
 pub enum DataplaneQuestion {
     /// Whether a connection is accepted.
     Tcp,
-    /// One JSON-RPC line, to be answered by one.
+    /// Sends one JSON-RPC line, and expects a JSON-RPC line.
     Mcp,
-    /// `GET /health`, to be answered by a 2xx.
+    /// Sends `GET /health`, and expects a 2xx.
     Http,
 }
 
@@ -167,7 +167,7 @@ pub enum DataplaneError {
     /// The text is not YAML, or a key is missing or unknown.
     #[error("{0}")]
     Syntax(String),
-    /// It contradicts itself; all that was found, a line each.
+    /// It contradicts itself; all contradictions, a line each.
     #[error("{}", .0.join("\n"))]
     Senseless(Vec<String>),
 }
@@ -188,7 +188,7 @@ impl Dataplane {
         }
     }
 
-    /// As text that [`Dataplane::parse`] reads.
+    /// The text, which [`Dataplane::parse`] can read.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         // Only maps with keys that are not text cannot be written, and there are none.

@@ -123,7 +123,8 @@ impl Balancer for Builtin {
         render::health_targets(cluster, node)
     }
 
-    /// Without lists: a node that drains here gets no client at all, not even sticky ones.
+    /// The orders without lists: a node that drains here gets no client at all, not even sticky
+    /// ones.
     fn orders(&self, cluster: &Cluster, _run_dir: &RunDir) -> Orders {
         Orders::new(cluster, None)
     }

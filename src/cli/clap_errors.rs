@@ -38,7 +38,7 @@ fn is_bare(error: &clap::Error) -> bool {
     }
 }
 
-/// The same error with long excerpts of the command line shortened.
+/// The error with long excerpts of the command line shortened.
 fn shortened(mut error: clap::Error) -> clap::Error {
     for kind in [
         ContextKind::InvalidArg,

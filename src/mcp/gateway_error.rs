@@ -24,7 +24,7 @@ pub enum GatewayError {
 }
 
 impl GatewayError {
-    /// All of them, by status.
+    /// All errors, by status.
     pub const ALL: [GatewayError; 4] = [
         GatewayError::TooManyRequests,
         GatewayError::NodeFailed,

@@ -16,7 +16,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// All of them, oldest first.
+    /// All supported revisions, oldest first.
     pub const ALL: [Version; 4] = [
         Version::V2024_11_05,
         Version::V2025_03_26,

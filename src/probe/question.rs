@@ -35,7 +35,7 @@ impl std::fmt::Display for Question {
 }
 
 impl Question {
-    /// What a profile's `health.kind` means for one service of `node`: where to ask what.
+    /// The address and the kind of check that a profile's `health.kind` means for a service of `node`.
     ///
     /// | kind | for TCP | for HTTP |
     /// | --- | --- | --- |

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
-/// More than a person reads at once; and each one costs a walk through its text.
+/// The most problems that are shown: a person reads no more at once, and each one costs a walk
+/// through its text.
 const MAX_SHOWN: usize = 20;
 
 /// Everything that is wrong with a profile; never empty.

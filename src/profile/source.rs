@@ -64,7 +64,7 @@ pub enum SourceError {
     Encoded {
         /// The file.
         path: String,
-        /// What it is.
+        /// The other encoding.
         encoding: &'static str,
     },
     /// The path is not a regular file.
@@ -72,7 +72,7 @@ pub enum SourceError {
     NotAFile {
         /// The path.
         path: String,
-        /// What it is.
+        /// The kind of file.
         what: &'static str,
     },
     /// The file is not valid UTF-8.

@@ -55,7 +55,7 @@ impl Places {
         self.by_path.get(path)
     }
 
-    /// The same positions, if this text is a part of a longer one that begins at its byte `offset`,
+    /// These positions, shifted for a longer text that contains this one from its byte `offset` on,
     /// as the value of `path`.
     pub(super) fn moved(self, offset: usize, path: &str) -> Places {
         let there = |range: Range<usize>| range.start + offset..range.end + offset;

@@ -62,7 +62,7 @@ pub enum WorkersError {
         /// Why.
         source: io::Error,
     },
-    /// One has panicked; the others continue.
+    /// A worker has panicked; the others continue.
     #[error("worker {number} has panicked")]
     Panicked {
         /// Its number.

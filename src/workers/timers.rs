@@ -201,7 +201,7 @@ mod tests {
         Arm(u32, u64),
         Disarm(u32),
         Wait(u64),
-        /// Until the time that the wheel returns.
+        /// Sleeps until the time that the wheel returns.
         Sleep,
     }
 

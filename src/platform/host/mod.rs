@@ -69,7 +69,7 @@ impl Host {
         }
     }
 
-    /// The same host for a user other than root that has this process's limits.
+    /// This host for a user other than root that has this process's limits.
     ///
     /// Where even root cannot raise limits there is no difference: the limit is the host's or the
     /// container's.

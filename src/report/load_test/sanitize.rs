@@ -11,7 +11,7 @@ const SENTENCE: usize = 1_000;
 /// digits.
 const LARGEST: f64 = 1e12;
 
-/// The same results without control characters, endless texts, and invalid or impossible numbers.
+/// The results without control characters, endless texts, and invalid or impossible numbers.
 pub(super) fn tame(results: &Results) -> Results {
     let mut results = results.clone();
     texts(&mut results);
