@@ -11,9 +11,9 @@ use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
 use crate::probe::{Failure, Probe, Question};
 
 /// For a server that is not checked: time between two looks at whether checks were enabled.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a server without checks stays ejected.
-const TRIAL: Duration = Duration::from_secs(10);
+const EJECTION_TIME: Duration = Duration::from_secs(10);
 /// The first checks of all servers are spread over this part of an interval.
 const SPREAD: u32 = 8;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         let off = lock(&server.check).off || server.state().admin().maint;
         let Some(check) = pool.check().filter(|_| !off) else {
             try_again(&plane, &backend, &server);
-            wait = IDLE;
+            wait = IDLE_INTERVAL;
             continue;
         };
         let began = Instant::now();
@@ -50,7 +50,7 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 /// Readmits a server that was ejected long enough ago; one more failure ejects it again.
 fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
-    if ejected_for.is_some_and(|elapsed| elapsed >= TRIAL) {
+    if ejected_for.is_some_and(|elapsed| elapsed >= EJECTION_TIME) {
         let _client_may_be_gone = plane.happens(backend, server, Event::Tried, "another chance");
         server.on_probation(backend.pool().config.eject_after);
     }

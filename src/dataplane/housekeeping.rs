@@ -16,14 +16,14 @@ use super::topology::Layout;
 use crate::platform::usage::usage;
 
 /// Time between two rounds.
-const ROUND: Duration = Duration::from_secs(1);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The largest part of the time that saving sticky clients may take.
 const SHARE: u32 = 20;
 
 /// Does this work until it is dropped.
 pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut ticks = tokio::time::interval(ROUND);
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut bytes, mut used, mut at) = (0, usage(std::process::id()), Instant::now());
     let mut saved = Saved::default();

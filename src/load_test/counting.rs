@@ -19,18 +19,18 @@ use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
 
 /// How long counts may differ: the three do not see the end of a connection at the same moment.
-const SETTLING: Duration = Duration::from_secs(3);
-const AGAIN: Duration = Duration::from_millis(200);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Counts until the three agree, the time is over, or `stop` is requested.
 pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &CancellationToken) -> Counts {
-    let deadline = Instant::now() + SETTLING;
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
         let counts = count_once(order, crew, names).await;
         if counts.agree != Some(false) || Instant::now() > deadline || stop.is_cancelled() {
             return counts;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 

@@ -23,7 +23,7 @@ use super::worker::Common;
 /// Time between two polls of the workers.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two polls while clients of a failed node are not served.
-const CLOSE_LOOK: Duration = Duration::from_millis(20);
+const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Time between two points of the timeline, in seconds, at first.
 const MOMENT: f64 = 0.2;
 /// A failover begins when this fraction of the hold is over: a third.
@@ -31,7 +31,7 @@ const FAILS_AFTER: u32 = 3;
 /// A failover is given up after this many times its target.
 const GIVE_UP: u32 = 4;
 /// How late a client's timeout may be: timers are that coarse.
-const COARSENESS: Duration = Duration::from_millis(500);
+const TIMER_RESOLUTION: Duration = Duration::from_millis(500);
 /// Clients that reconnect: one of a hundred, within these bounds, and at most all.
 const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
 
@@ -234,7 +234,7 @@ impl<'a> Director<'a> {
             if Instant::now() > limit || self.ends_early(&standing) {
                 break;
             }
-            self.wait(CLOSE_LOOK).await;
+            self.wait(CLOSE_POLL_INTERVAL).await;
         }
         self.crew.tell(|_| Command::FailureIsOver);
         victims.failing.go_on();
@@ -248,11 +248,11 @@ impl<'a> Director<'a> {
         loop {
             let standing = self.look().await;
             // A little longer than a client's own timeout, which then counts the error itself.
-            let limit = self.order.patience + COARSENESS;
+            let limit = self.order.patience + TIMER_RESOLUTION;
             if standing.asking == 0 || begin.elapsed() > limit || self.ends_early(&standing) {
                 return;
             }
-            self.wait(CLOSE_LOOK).await;
+            self.wait(CLOSE_POLL_INTERVAL).await;
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> Director<'a> {
         self.crew.sample(wanted);
         let begin = Instant::now();
         loop {
-            self.wait(CLOSE_LOOK).await;
+            self.wait(CLOSE_POLL_INTERVAL).await;
             let standing = self.look().await;
             if standing.sampling == 0 || begin.elapsed() > self.order.patience || self.ends_early(&standing) {
                 return wanted;

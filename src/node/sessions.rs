@@ -14,9 +14,9 @@ const MAX: usize = 65_536;
 /// How many of the longest idle sessions end to make room, so that the search for them is rare.
 const ROOM: usize = MAX / 16;
 /// Sessions end after this idle time: as long as balancers remember a client's node.
-const IDLE: Duration = Duration::from_mins(30);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 /// Time between two sweeps for expired sessions.
-const SWEEP: Duration = Duration::from_mins(1);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The id of a session: 128 random bits, 32 hexadecimal digits. Every client that knows it may use
 /// the session.
@@ -74,7 +74,7 @@ impl Sessions {
 impl Table {
     fn open(&mut self, id: SessionId, client: Arc<Client>, now: Instant) {
         let swept = *self.swept.get_or_insert(now);
-        if now.saturating_duration_since(swept) >= SWEEP {
+        if now.saturating_duration_since(swept) >= SWEEP_INTERVAL {
             self.swept = Some(now);
             self.end_all(|session| session.is_over(now));
         }
@@ -120,7 +120,7 @@ impl Table {
 
 impl Session {
     fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.used) >= IDLE
+        now.saturating_duration_since(self.used) >= IDLE_TIMEOUT
     }
 }
 
@@ -170,10 +170,10 @@ mod tests {
         let (mut table, began) = (Table::default(), Instant::now());
         let client = Arc::new(Client::default());
         table.open(id(1), Arc::clone(&client), began);
-        let soon = began + IDLE / 2;
+        let soon = began + IDLE_TIMEOUT / 2;
         assert!(table.find(id(1), soon).is_some());
-        assert!(table.find(id(1), soon + IDLE / 2).is_some());
-        assert!(table.find(id(1), soon + IDLE * 3 / 2).is_none());
+        assert!(table.find(id(1), soon + IDLE_TIMEOUT / 2).is_some());
+        assert!(table.find(id(1), soon + IDLE_TIMEOUT * 3 / 2).is_none());
         assert!(!client.outbox.put("x"));
         assert!(!table.end(id(1)));
     }
@@ -182,8 +182,8 @@ mod tests {
     fn sessions_without_requests_end_too() {
         let (mut table, began) = (Table::default(), Instant::now());
         table.open(id(1), Arc::default(), began);
-        table.open(id(2), Arc::default(), began + IDLE / 2);
-        table.open(id(3), Arc::default(), began + IDLE);
+        table.open(id(2), Arc::default(), began + IDLE_TIMEOUT / 2);
+        table.open(id(3), Arc::default(), began + IDLE_TIMEOUT);
         assert_eq!(table.sessions.len(), 2);
     }
 

@@ -26,7 +26,7 @@ use crate::mcp::{Code, Id, Lines, Response, RpcError};
 /// messages.
 const MAX_UNSENT: usize = 64 * 1024;
 /// How long a client that is refused within a message may take to read the reason.
-const LINGER: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves one connection until the client closes it or the node shuts down. Requests that were
 /// received are answered in both cases.
@@ -116,7 +116,7 @@ impl Session<'_> {
         }
         self.stream.shutdown().await?;
         if self.input == Input::Broken {
-            let _late = tokio::time::timeout(LINGER, self.discard()).await;
+            let _late = tokio::time::timeout(CLOSE_TIMEOUT, self.discard()).await;
         }
         Ok(())
     }

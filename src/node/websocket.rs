@@ -25,9 +25,9 @@ use crate::mcp::MAX_MESSAGE;
 /// The size of a connection's read buffer, in bytes. Most messages are smaller.
 const BUFFER: usize = 2 * 1024;
 /// Time between two pings on an idle connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a client may take to close after it was sent a close frame.
-const LINGER: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves one connection, of which `read` is already received, until the client closes it or the
 /// node shuts down. Requests that were received are answered in both cases.
@@ -85,7 +85,7 @@ impl Session<'_> {
                     None => return Ok(()),
                 },
                 () = &mut shutdown, if open => open = false,
-                () = tokio::time::sleep(KEEP_ALIVE) => self.socket.send(Message::Ping(Bytes::new())).await?,
+                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => self.socket.send(Message::Ping(Bytes::new())).await?,
             }
         }
         self.close(CloseCode::Away, "the node ends").await
@@ -129,7 +129,7 @@ impl Session<'_> {
         // Closing with unread input would reset the connection, and the client might never see the
         // reason.
         let mut waste = vec![0; 16 * 1024];
-        let _late = tokio::time::timeout(LINGER, async {
+        let _late = tokio::time::timeout(CLOSE_TIMEOUT, async {
             while stream.read(&mut waste).await.is_ok_and(|read| read > 0) {}
         })
         .await;

@@ -18,7 +18,7 @@ use super::pool::{BackendView, Pool};
 use super::templates::{RenderError, Templates};
 
 /// HAProxy's timers have 31 bits of milliseconds; longer periods are refused.
-const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
+const MAX_TIMER: Duration = Duration::from_hours(24 * 24);
 
 /// The name of the TCP listener.
 pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
@@ -48,7 +48,7 @@ pub fn haproxy(
 
 /// The period, limited to what HAProxy accepts.
 pub(super) fn timer(period: Period) -> Period {
-    Period::from(period.duration().min(LONGEST_TIMER))
+    Period::from(period.duration().min(MAX_TIMER))
 }
 
 // Private

@@ -13,7 +13,7 @@ use super::supervise::{SuperviseError, lock};
 use crate::platform::{Identity, Process, RunDir, control_group};
 
 /// After this many SIGKILLs, one second apart, a process is taken to be stuck in the kernel.
-const KILLS: u32 = 10;
+const MAX_KILLS: u32 = 10;
 /// The time that each process gets after SIGTERM.
 const TERM_GRACE: Duration = Duration::from_secs(5);
 
@@ -111,7 +111,7 @@ async fn end_child(
         return Ok(());
     };
     let mut kills = 0;
-    while kills < KILLS {
+    while kills < MAX_KILLS {
         let (signal, time) = stop_sequence.next_signal();
         kills += u32::from(signal == Signal::SIGKILL);
         let until = Instant::now() + time;

@@ -13,7 +13,7 @@ use super::rollout::ChildId;
 use crate::api::{Progress, Refusal};
 
 /// How long the supervisor keeps a failure for the command that started the cluster.
-const FAILURE_KEPT: Duration = Duration::from_secs(5);
+const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 
 /// A shutdown in progress.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl ClusterShutdown {
     pub(super) fn is_over(&self, now: Instant) -> bool {
         match self.phase {
             Phase::Gone { since } => {
-                self.failure.is_none() || self.is_reported || now >= since + FAILURE_KEPT
+                self.failure.is_none() || self.is_reported || now >= since + FAILURE_LIFETIME
             }
             Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => false,
         }
@@ -84,7 +84,7 @@ impl ClusterShutdown {
     /// When time changes the shutdown next.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Gone { since } => Some(since + FAILURE_KEPT),
+            Phase::Gone { since } => Some(since + FAILURE_LIFETIME),
             Phase::Begun | Phase::Balancers | Phase::Nodes | Phase::LeftBehind => None,
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(ending.take_failure(), None);
         ending.phase = Phase::Gone { since: now };
         assert!(!ending.is_over(now));
-        assert!(ending.is_over(now + FAILURE_KEPT));
+        assert!(ending.is_over(now + FAILURE_LIFETIME));
         assert!(ending.take_failure().is_some());
         assert!(ending.is_over(now));
     }

@@ -9,7 +9,7 @@ use crate::cli::printer::Printer;
 use crate::load_test::Glance;
 use crate::report;
 
-const TICK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows every glance until they end; shows nothing without a terminal.
 pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer: &Printer) {
@@ -21,7 +21,7 @@ pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer:
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         line.0.set_style(style);
     }
-    line.0.enable_steady_tick(TICK);
+    line.0.enable_steady_tick(POLL_INTERVAL);
     while glances.changed().await.is_ok() {
         if let Some(glance) = glances.borrow_and_update().as_ref() {
             line.0.set_message(report::load_test_progress(glance));

@@ -12,7 +12,7 @@ use crate::dataplane::frontend::Frontend;
 use crate::platform;
 
 /// Idle time after which the kernel probes whether a client is still connected.
-const KEEPALIVE: Duration = Duration::from_mins(1);
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A listening socket of the worker.
@@ -46,7 +46,7 @@ impl Listener {
         let options = SockRef::from(&socket);
         options.set_tcp_nodelay(true)?;
         let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE)
+            .with_time(KEEPALIVE_IDLE)
             .with_interval(KEEPALIVE_INTERVAL);
         options.set_tcp_keepalive(&keepalive)?;
         Ok(Listener {

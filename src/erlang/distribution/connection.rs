@@ -20,7 +20,7 @@ use super::term::{Atom, Identity, Pid, Reference, Term};
 use super::wire::{Wire, WireError};
 
 /// How long a node may take to end the process of a call that is given up, and to confirm it.
-const ENDING: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The address and the credentials of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl Connection {
         };
         // Closing the connection would not end a process that traps exits.
         self.wire.send(&signal::kill(&self.pid(), process));
-        let answer = timeout(ENDING, self.answer(ongoing, output)).await;
+        let answer = timeout(CLOSE_TIMEOUT, self.answer(ongoing, output)).await;
         match answer.unwrap_or_else(|_| ongoing.late()) {
             Err(Why::Raised(raised)) if raised.reason.is_atom("killed") => Err(cause.of_call(true)),
             Err(Why::Unfinished(_)) => Err(cause.of_call(false)),

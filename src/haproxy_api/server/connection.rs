@@ -25,7 +25,7 @@ pub(super) const DENIED: &str = "Permission denied\n";
 /// The idle time that ends a conversation, unless `set timeout cli` changes it.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// The longest timeout that can be set; HAProxy's limit.
-const MOST_PATIENCE: Duration = Duration::from_millis(i32::MAX as u64);
+const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Serves one client until the conversation ends.
 pub(super) async fn converse<S: Subject>(
@@ -208,7 +208,7 @@ fn patience(words: &Words) -> Result<Duration, &'static str> {
     };
     match seconds {
         0 => Err(INVALID),
-        seconds => Ok(Duration::from_secs(seconds).min(MOST_PATIENCE)),
+        seconds => Ok(Duration::from_secs(seconds).min(MAX_TIMEOUT)),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::node::outbox::Reader;
 
 /// Time between two keep-alive comments on an idle stream. Well below the minute after which idle
 /// connections are usually cut.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A stream of events, as a body.
 pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
@@ -41,7 +41,7 @@ pub(super) fn told(
             let bytes = tokio::select! {
                 json = reader.next() => message(&json?),
                 () = shutdown.cancelled() => return None,
-                () = tokio::time::sleep(KEEP_ALIVE) => {
+                () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => {
                     if !wanted() {
                         return None;
                     }
@@ -65,7 +65,7 @@ pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
                 let all: Vec<Bytes> = late.chain([json.into()]).map(|json| message(&json)).collect();
                 return Some((frame(all.concat().into()), (reader, None)));
             }
-            () = tokio::time::sleep(KEEP_ALIVE) => keep_alive(),
+            () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => keep_alive(),
         };
         Some((frame(bytes), (reader, Some(answer))))
     }))
@@ -144,7 +144,7 @@ mod tests {
         let outbox = Arc::<Outbox>::default();
         let telling = Arc::clone(&outbox);
         let later: Later<Vec<u8>> = Box::pin(async move {
-            tokio::time::sleep(KEEP_ALIVE * 3 / 2).await;
+            tokio::time::sleep(KEEP_ALIVE_INTERVAL * 3 / 2).await;
             telling.put("1");
             b"2".to_vec()
         });

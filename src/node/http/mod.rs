@@ -34,7 +34,7 @@ use reply::{HttpReply, Refusal, json_reply, not_allowed, refusal};
 /// Time for a request's header, and between two requests. It is longer than balancers keep idle
 /// connections to servers, so that the balancers close them and no request meets a closing
 /// connection.
-const HEADER: Duration = Duration::from_secs(75);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// hyper's buffer per connection, in bytes; it bounds a request's header.
 const BUFFER: usize = 64 * 1024;
 
@@ -81,7 +81,7 @@ impl Connection<'_> {
         let service = service_fn(|request| async { Ok::<_, Infallible>(self.respond(request).await) });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER)
+            .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(BUFFER)
             .keep_alive(!self.full)
             .serve_connection(TokioIo::new(stream), service)

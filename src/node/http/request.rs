@@ -12,7 +12,7 @@ use crate::mcp::{self, MAX_MESSAGE, Version};
 use crate::node::origin::may_ask;
 
 /// The timeout for a request's body.
-const BODY: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read, in bytes, so that its sender can read the reason.
 const MAX_DISCARD: usize = 4 * MAX_MESSAGE;
 
@@ -62,7 +62,7 @@ pub(super) async fn text(request: Request<Incoming>) -> Result<Vec<u8>, Refusal>
             "Content-Type: not application/json",
         ));
     }
-    tokio::time::timeout(BODY, read(request))
+    tokio::time::timeout(BODY_TIMEOUT, read(request))
         .await
         .map_err(|_| refusal(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
 }

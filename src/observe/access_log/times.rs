@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 /// Longer times count as this one.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_TIME: Duration = Duration::from_hours(1);
 /// nginx's clock has milliseconds; more digits would be invented.
 const DIGITS: u8 = 2;
 
@@ -19,7 +19,7 @@ impl Times {
         let histogram = match &mut self.0 {
             Some(histogram) => histogram,
             // These bounds and digits are valid, so this does not fail.
-            none => match Histogram::new_with_bounds(1, millis(LONGEST), DIGITS) {
+            none => match Histogram::new_with_bounds(1, millis(MAX_TIME), DIGITS) {
                 Ok(new) => none.insert(new),
                 Err(_) => return,
             },
@@ -53,7 +53,7 @@ mod tests {
         (1..=100).for_each(|millis| times.add(Duration::from_millis(millis)));
         times.add(Duration::from_hours(24));
         assert_eq!((times.quantile(0.5), times.quantile(0.9)), (Some(51), Some(91)));
-        assert!(times.quantile(1.0).unwrap() >= millis(LONGEST));
+        assert!(times.quantile(1.0).unwrap() >= millis(MAX_TIME));
     }
 
     #[test]

@@ -13,7 +13,7 @@ const MANY: u64 = 10_000_000;
 /// The type with which HAProxy counts connections.
 const HAPROXY_INT: u64 = i32::MAX as u64;
 /// HAProxy's timers are signed 32-bit numbers of milliseconds.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+const MAX_PERIOD: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The paths of whole numbers, with their bounds.
 const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
@@ -65,7 +65,7 @@ pub(super) fn periods(written: &Written) -> Vec<Problem> {
             if period.is_zero() {
                 let problem = written.problem(path, format!("`{path}` cannot be zero"));
                 Some(problem.hint("durations are `500ms`, `5s`, `2m`, `1h`"))
-            } else if period.duration() > LONGEST {
+            } else if period.duration() > MAX_PERIOD {
                 let problem = written.problem(path, format!("`{path}` cannot be {period}"));
                 Some(problem.hint("HAProxy's longest timeout is 24 days"))
             } else {

@@ -42,7 +42,7 @@ pub const NGINX_ACCESS_LOG: &str = "nginx-access";
 /// workers, epoll.
 const OWN: u64 = 64;
 /// The longest timer; a longer one has no use.
-const LONGEST_TIMER: Duration = Duration::from_hours(24 * 24);
+const MAX_TIMER: Duration = Duration::from_hours(24 * 24);
 
 /// Renders `nginx.conf` for the binary that is `installed`, running in `run_dir`; the nodes in
 /// `away` get no new clients.
@@ -322,7 +322,7 @@ impl PoolView {
 
 /// The period, limited to what nginx accepts.
 fn timer(period: Period) -> Period {
-    Period::from(period.duration().clamp(Duration::from_millis(1), LONGEST_TIMER))
+    Period::from(period.duration().clamp(Duration::from_millis(1), MAX_TIMER))
 }
 
 /// A pattern for `ID~NAME`, where `id` and `name` are patterns. Newer versions of nginx join a

@@ -23,7 +23,7 @@ use crate::supervisor::logs::tail::tail;
 /// A master that has not finished by then never will.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between two looks at the workers.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// The log level with which a master reports that it cannot reload; the old workers then stay.
 const COMPLAINT: &str = "[emerg]";
 /// The number of log lines that are read, more than a master writes at once.
@@ -58,7 +58,7 @@ pub(in crate::supervisor) async fn reload_workers(
                 RELOAD_TIMEOUT.as_secs()
             ));
         }
-        sleep(LOOK_AGAIN).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 

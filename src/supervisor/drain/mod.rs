@@ -164,6 +164,6 @@ impl Core {
     /// Whether a drain has stopped the node, and it was not started since.
     fn is_still_stopped_by_drain(&self, index: usize) -> bool {
         let child = self.children.get(ChildId::Node(index));
-        self.is_stopped_by_drain(index) && child.is_some_and(Child::rests)
+        self.is_stopped_by_drain(index) && child.is_some_and(Child::is_stopping_or_stopped)
     }
 }

@@ -1,12 +1,12 @@
 //! Whether a node answers, judged from probes in flight side by side.
 //!
 //! ```text
-//!            an answer             nothing answered for SILENCE while PROBES were asked
-//!  Unknown ────────────▶ Answering ──────────────────────────────────────────────────────▶ Silent
-//!     │                     ▲                                                              │ ▲
-//!     │                     └──────────────────────────────────────────────────────────────┘ │
-//!     │                                          RISE answers in a row                       │
-//!     └──────────────────────────────────────────────────────────────────────────────────────┘
+//!            an answer               MIN_UNANSWERED probes in SILENCE_TIMEOUT
+//!  Unknown ────────────▶ Answering ──────────────────────────────────────────▶ Silent
+//!     │                     ▲                                                  │ ▲
+//!     │                     └──────────────────────────────────────────────────┘ │
+//!     │                                     RISE answers in a row                │
+//!     └──────────────────────────────────────────────────────────────────────────┘
 //!                             the same silence
 //! ```
 //!
@@ -16,9 +16,9 @@
 use std::time::{Duration, Instant};
 
 /// How long a node must answer nothing to count as silent.
-const SILENCE: Duration = Duration::from_secs(3);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How many probes must have been sent in that time.
-const PROBES: u32 = 3;
+const MIN_UNANSWERED: u32 = 3;
 /// Answers in a row that end a silence.
 const RISE: u32 = 2;
 
@@ -26,7 +26,7 @@ const RISE: u32 = 2;
 pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(1);
 /// A prober that is later than this does not trust its own results.
 pub(in crate::supervisor) const MAX_TICK_DELAY: Duration = Duration::from_millis(500);
-/// Timeout of a probe; longer than `SILENCE`, so that slow answers count.
+/// Timeout of a probe; longer than `SILENCE_TIMEOUT`, so that slow answers count.
 pub(in crate::supervisor) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The liveness of one port of one node.
@@ -106,7 +106,7 @@ impl Liveness {
         }
         let silence = now.saturating_duration_since(self.last_answer);
         let is_silent = matches!(self.state, State::Silent { .. });
-        if !is_silent && silence >= SILENCE && self.asked_since >= PROBES {
+        if !is_silent && silence >= SILENCE_TIMEOUT && self.asked_since >= MIN_UNANSWERED {
             self.state = State::Silent {
                 since: now,
                 answers: 0,
@@ -185,7 +185,7 @@ mod tests {
         assert!(!answering.is_unknown() && answering.silent_since().is_none());
         let mut silent = Liveness::unknown(now);
         (0..3).for_each(|_| silent.asked());
-        silent.judge(now + SILENCE, false);
+        silent.judge(now + SILENCE_TIMEOUT, false);
         assert!(!silent.is_unknown() && silent.silent_since().is_some());
     }
 
@@ -197,7 +197,7 @@ mod tests {
                 liveness.asked();
                 liveness.not_asked();
             }
-            liveness.judge(now + SILENCE, false);
+            liveness.judge(now + SILENCE_TIMEOUT, false);
             liveness.silent_since().is_some()
         };
         assert!(judged(Liveness::unknown(now)));
@@ -209,12 +209,12 @@ mod tests {
         let now = Instant::now();
         let mut liveness = Liveness::answering(now);
         (0..3).for_each(|_| liveness.asked());
-        liveness.judge(now + SILENCE, false);
-        liveness.answered(now + SILENCE);
+        liveness.judge(now + SILENCE_TIMEOUT, false);
+        liveness.answered(now + SILENCE_TIMEOUT);
         liveness.failed();
-        liveness.answered(now + SILENCE);
+        liveness.answered(now + SILENCE_TIMEOUT);
         assert!(liveness.silent_since().is_some());
-        liveness.answered(now + SILENCE);
+        liveness.answered(now + SILENCE_TIMEOUT);
         assert!(liveness.silent_since().is_none());
     }
 
@@ -223,8 +223,8 @@ mod tests {
         let now = Instant::now();
         let mut liveness = Liveness::answering(now);
         (0..9).for_each(|_| liveness.asked());
-        liveness.judge(now + SILENCE * 3, true);
-        liveness.judge(now + SILENCE * 3, false);
+        liveness.judge(now + SILENCE_TIMEOUT * 3, true);
+        liveness.judge(now + SILENCE_TIMEOUT * 3, false);
         assert!(liveness.silent_since().is_none());
     }
 }

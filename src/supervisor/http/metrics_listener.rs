@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at the same time. The supervisor needs its descriptors for its children.
-const PLACES: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 /// Timeout for a whole request header, and between two requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Wait after a failed accept; the usual cause is a lack of descriptors.
@@ -28,7 +28,7 @@ pub(in crate::supervisor) async fn serve(
     end: CancellationToken,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
-    let places = Arc::new(Semaphore::new(PLACES));
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -75,7 +75,7 @@ mod tests {
         let pages = Router::new().route("/metrics", get(|| async { "up 1" }));
         let serving = tokio::spawn(serve(address, pages, end.clone()));
         let mut idle = Vec::new();
-        for _ in 0..PLACES {
+        for _ in 0..MAX_CONNECTIONS {
             let stream = loop {
                 match TcpStream::connect(address).await {
                     Ok(stream) => break stream,

@@ -12,7 +12,7 @@ use crate::supervisor::nginx::access_log;
 /// Time between two checks of the sizes.
 pub(in crate::supervisor) const INTERVAL: Duration = Duration::from_secs(10);
 /// A log that is larger becomes `NAME.log.1`, which replaces the previous one.
-pub(in crate::supervisor) const LARGE: u64 = 10 * 1024 * 1024;
+pub(in crate::supervisor) const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Rotates every log in `run_dir` that has grown large, except the one that its
 /// [reader](access_log) rotates. Lines written while a log is copied may be lost.
@@ -23,7 +23,7 @@ pub(in crate::supervisor) fn rotate(run_dir: &RunDir) {
     let read_along = run_dir.log(access_log::NAME);
     let paths = entries.flatten().map(|entry| entry.path());
     for path in paths.filter(|path| *path != read_along) {
-        let large = fs::metadata(&path).is_ok_and(|log| log.is_file() && log.len() > LARGE);
+        let large = fs::metadata(&path).is_ok_and(|log| log.is_file() && log.len() > MAX_BYTES);
         if large
             && path.extension().is_some_and(|extension| extension == "log")
             && let Err(error) = copy_and_truncate(&path, || Ok(()))
@@ -65,7 +65,7 @@ mod tests {
         let log = run_dir.log("erlmcp1");
         let mut writer = OpenOptions::new().append(true).create(true).open(&log).unwrap();
         writer
-            .write_all(&vec![b'x'; usize::try_from(LARGE).unwrap() + 1])
+            .write_all(&vec![b'x'; usize::try_from(MAX_BYTES).unwrap() + 1])
             .unwrap();
         fs::write(run_dir.log("erlmcp2"), "small").unwrap();
         rotate(&run_dir);
@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&log).unwrap(), "after\n");
         assert_eq!(
             fs::metadata(run_dir.logs().join("erlmcp1.log.1")).unwrap().len(),
-            LARGE + 1
+            MAX_BYTES + 1
         );
         assert!(!run_dir.logs().join("erlmcp2.log.1").exists());
     }

@@ -23,9 +23,9 @@ pub(in crate::supervisor) use crate::render::NGINX_ACCESS_LOG as NAME;
 /// Time between two reads of the file.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The most that one read covers: the work of about a second, 200,000 lines.
-const MOST_AT_ONCE: u64 = 64 * 1024 * 1024;
+const MAX_UNREAD_BYTES: u64 = 64 * 1024 * 1024;
 /// The size of one block that is read.
-const BLOCK: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// The log, and the counts from it.
 pub(in crate::supervisor) struct AccessLog(Mutex<Reader>);
@@ -162,7 +162,7 @@ impl Reader {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        if self.position <= rotate::LARGE {
+        if self.position <= rotate::MAX_BYTES {
             return Ok(());
         }
         let path = self.path.clone();
@@ -186,8 +186,8 @@ impl Reader {
     /// Reads on from the last position, to the end or up to the most that one read covers. Returns
     /// whether the end was reached.
     fn read(&mut self, file: &mut File) -> io::Result<bool> {
-        let until = file.seek(SeekFrom::Start(self.position))? + MOST_AT_ONCE;
-        let mut block = vec![0; BLOCK];
+        let until = file.seek(SeekFrom::Start(self.position))? + MAX_UNREAD_BYTES;
+        let mut block = vec![0; BLOCK_BYTES];
         while self.position < until {
             let count = file.read(&mut block)?;
             if count == 0 {
@@ -263,14 +263,14 @@ mod tests {
     #[test]
     fn rotation_loses_nothing_that_was_counted() {
         let filler = format!("{{\"kind\":\"tcp\",\"uri\":\"{}\"}}\n", "x".repeat(8_000));
-        let lines = usize::try_from(rotate::LARGE).unwrap() / filler.len() + 1;
+        let lines = usize::try_from(rotate::MAX_BYTES).unwrap() / filler.len() + 1;
         let (_dir, path) = log("");
         let mut reader = Reader::at_end(path.clone());
         append(&path, &filler.repeat(lines));
         let all = u64::try_from(lines).unwrap();
         assert_eq!(sessions(&mut reader), all);
         assert_eq!(fs::metadata(&path).unwrap().len(), 0);
-        assert!(fs::metadata(rotate::former(&path)).unwrap().len() > rotate::LARGE);
+        assert!(fs::metadata(rotate::former(&path)).unwrap().len() > rotate::MAX_BYTES);
         append(&path, LINE);
         assert_eq!(sessions(&mut reader), all + 1);
     }

@@ -164,12 +164,12 @@ impl Core {
 /// The names, or only the first when there are many: nginx has a backend for the clients of each
 /// node.
 fn listed(names: &[&str]) -> String {
-    const SHOWN: usize = 4;
+    const MAX_LISTED: usize = 4;
     match names {
         [_, _, _, _, _, ..] => format!(
             "{} and {} more",
-            names[..SHOWN - 1].join(", "),
-            names.len() - SHOWN + 1
+            names[..MAX_LISTED - 1].join(", "),
+            names.len() - MAX_LISTED + 1
         ),
         _ => names.join(", "),
     }

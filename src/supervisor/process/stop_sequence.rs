@@ -18,9 +18,9 @@ impl StopSequence {
     /// The next signal, and the time until the one after it.
     pub(in crate::supervisor) fn next_signal(&mut self) -> (Signal, Duration) {
         // A process that SIGKILL does not end is stuck in the kernel; SIGKILL is then sent again.
-        const AFTER_KILL: Duration = Duration::from_secs(1);
+        const KILL_INTERVAL: Duration = Duration::from_secs(1);
         if self.0.is_empty() {
-            (Signal::SIGKILL, AFTER_KILL)
+            (Signal::SIGKILL, KILL_INTERVAL)
         } else {
             self.0.remove(0)
         }

@@ -33,11 +33,11 @@ use tokio_util::sync::CancellationToken;
 /// The most connections to one listener; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
 /// The timeout for a request's header, and between two requests.
-const HEADER: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest header, in bytes.
 const BUFFER: usize = 16 * 1_024;
 /// The longest life of a connection; a client that needs more opens a new one.
-const LIFETIME: Duration = Duration::from_mins(5);
+const MAX_CONNECTION_AGE: Duration = Duration::from_mins(5);
 /// How long an answer may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// The pause after an error of accept.
@@ -114,14 +114,14 @@ async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shu
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
+        .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     // Errors are clients that have left or do not speak HTTP; hyper has answered them.
     tokio::select! {
         _ended = connection.as_mut() => return,
-        () = tokio::time::sleep(LIFETIME) => {}
+        () = tokio::time::sleep(MAX_CONNECTION_AGE) => {}
         () = shutdown.cancelled() => {}
     }
     connection.as_mut().graceful_shutdown();

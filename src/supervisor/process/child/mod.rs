@@ -40,7 +40,7 @@ pub(in crate::supervisor) struct Child {
 }
 
 /// A process that has not answered for this long after its start never will.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The state of a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Child {
     pub(in crate::supervisor) fn adopted(process: Identity, restarts: u32, now: Instant) -> Child {
         let state = State::Starting {
             process,
-            until: Some(now + START_PATIENCE),
+            until: Some(now + START_TIMEOUT),
         };
         Child {
             state,
@@ -152,12 +152,12 @@ impl Child {
     /// A balancer instance whose place another one has taken: it ends with its last connection.
     pub(in crate::supervisor) fn retired(process: Identity, now: Instant) -> Child {
         /// Longest life of a tunnel; after it, the instance is stopped.
-        const LONGEST: Duration = Duration::from_hours(24);
+        const MAX_TUNNEL: Duration = Duration::from_hours(24);
         let stop_sequence = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         let state = State::Stopping {
             process,
             stop_sequence,
-            until: now + LONGEST,
+            until: now + MAX_TUNNEL,
             then: Then::StayStopped,
         };
         Child {
@@ -179,7 +179,7 @@ impl Child {
     }
 
     /// Whether it has ended or is being stopped, and is not to be started again.
-    pub(in crate::supervisor) fn rests(&self) -> bool {
+    pub(in crate::supervisor) fn is_stopping_or_stopped(&self) -> bool {
         matches!(
             self.state,
             State::Stopped
@@ -246,7 +246,7 @@ impl Child {
             Event::Spawned(process) => {
                 self.state = State::Starting {
                     process,
-                    until: Some(now + START_PATIENCE),
+                    until: Some(now + START_TIMEOUT),
                 };
                 None
             }
@@ -279,7 +279,7 @@ impl Child {
                 Some(Action::Signal(process, Signal::SIGKILL))
             }
             Event::Ended(reason) => {
-                let mute = || format!("did not answer within {} s", START_PATIENCE.as_secs());
+                let mute = || format!("did not answer within {} s", START_TIMEOUT.as_secs());
                 self.dead(until.map_or_else(mute, |_| reason), None, now, policy)
             }
             Event::Stop(stop_sequence, then) => Some(self.next_signal(process, stop_sequence, now, then)),

@@ -15,7 +15,7 @@ use crate::supervisor::process::stop_sequence::StopSequence;
 pub(in crate::supervisor) const LEFT_BEHIND_GRACE: Duration = Duration::from_secs(2);
 
 /// After this many SIGKILLs, one second apart, a process is taken to be stuck in the kernel.
-const KILLS: u32 = 10;
+const MAX_KILLS: u32 = 10;
 /// Time between two checks of processes that are to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -39,7 +39,7 @@ pub(in crate::supervisor) async fn end(
             return Ok(());
         }
         if Instant::now() >= until {
-            if kills == KILLS {
+            if kills == MAX_KILLS {
                 let text = format!("{} does not end, even after SIGKILL", names(&left));
                 return Err(io::Error::other(text));
             }
