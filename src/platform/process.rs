@@ -38,7 +38,7 @@ impl Identity {
     /// The process that has `pid` now.
     #[must_use]
     pub fn of(pid: u32) -> Option<Identity> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let stat = stat(pid)?;
         let mut fields = fields_after_name(&stat)?;
         let state = fields.next()?;
         let start_time = fields.nth(18)?.parse().ok()?;
@@ -148,6 +148,13 @@ impl Process {
     }
 }
 
+/// The text of `/proc/PID/stat`. The kernel cuts the name in it after 15 bytes, possibly inside a
+/// character.
+pub(super) fn stat(pid: u32) -> Option<String> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(String::from_utf8_lossy(&stat).into_owned())
+}
+
 /// The fields of `/proc/PID/stat` from the third one, the state, to the end: see
 /// `proc_pid_stat(5)`. The second field is the name in parentheses, which can itself contain spaces
 /// and parentheses.
@@ -174,6 +181,8 @@ fn gone_is_fine(result: nix::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::super::Program;
     use super::*;
 
@@ -201,6 +210,19 @@ mod tests {
         assert!(adopted.ended().await.unwrap().is_none());
         child.ended().await.unwrap();
         assert!(Process::adopt(identity).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_process_whose_name_is_cut_inside_a_character_is_alive() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("узел1-сервер");
+        fs::write(&path, "#!/bin/sh\nsleep 60\n:\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut process = Program::new(&path).spawn(&dir.path().join("log")).unwrap();
+        assert!(fs::read_to_string(format!("/proc/{}/stat", process.identity().pid)).is_err());
+        assert!(process.identity().is_alive());
+        process.identity().signal_group(Signal::SIGKILL).unwrap();
+        process.ended().await.unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::mark::Origin;
-use super::process::{Identity, fields_after_name};
+use super::process::{Identity, fields_after_name, stat};
 
 /// One process that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +35,9 @@ pub fn process_table() -> Vec<Entry> {
 // Private
 
 fn entry(pid: u32) -> Option<Entry> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let origin = Origin::of(pid);
     let control_groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    parse(pid, &stat, origin, &control_groups)
+    parse(pid, &stat(pid)?, origin, &control_groups)
 }
 
 fn parse(pid: u32, stat: &str, origin: Origin, control_groups: &str) -> Option<Entry> {

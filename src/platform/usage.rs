@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::param::{clock_ticks_per_second, page_size};
 
-use super::process::{Identity, fields_after_name};
+use super::process::{Identity, fields_after_name, stat};
 
 /// What a process has used up to one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,7 @@ impl Usage {
 /// What process `pid` has used until now; `None` when it does not exist.
 #[must_use]
 pub fn usage(pid: u32) -> Option<Usage> {
-    parse(
-        &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
-        clock_ticks_per_second(),
-        page_size() as u64,
-    )
+    parse(&stat(pid)?, clock_ticks_per_second(), page_size() as u64)
 }
 
 /// How long ago a process started; `None` when the kernel does not report it.

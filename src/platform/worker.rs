@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use super::process::{Identity, fields_after_name};
+use super::process::{Identity, fields_after_name, stat};
 
 /// A child of a process that need not be ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +53,7 @@ pub fn suspended(master: Identity) -> Vec<u32> {
 // Private
 
 fn is_suspended(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    fields_after_name(&stat).is_some_and(|mut fields| fields.next() == Some("T"))
+    stat(pid).is_some_and(|stat| fields_after_name(&stat).and_then(|mut fields| fields.next()) == Some("T"))
 }
 
 /// Reads the kernel's own lists: one for each thread, with the children that the thread has made.
@@ -84,8 +83,7 @@ fn by_parent(pid: u32) -> Vec<u32> {
 }
 
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    fields_after_name(&stat)?.nth(1)?.parse().ok()
+    fields_after_name(&stat(pid)?)?.nth(1)?.parse().ok()
 }
 
 /// `None` for a process that has ended.
