@@ -47,6 +47,7 @@ use mio::Poll;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::dataplane_config::DataplaneError;
 use crate::haproxy_api::server as haproxy_server;
@@ -61,7 +62,6 @@ use reload::Reload;
 use runtime_api::Speaker;
 use server::lock;
 use shared::Plane;
-use tokio_util::sync::CancellationToken;
 use topology::Layout;
 use worker::{About, Worker};
 

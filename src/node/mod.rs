@@ -27,6 +27,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::platform::listen::Claim;
 use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
@@ -34,7 +36,6 @@ use crate::workers::{self, WorkersError};
 use mcp_server::Mcp;
 use places::Places;
 use sessions::Sessions;
-use tokio_util::sync::CancellationToken;
 use worker::Shared;
 
 pub use faults::{Faults, NoPort, Port};

@@ -22,10 +22,9 @@ mod vocabulary;
 
 use std::io;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use answer::Level;
@@ -38,12 +37,12 @@ pub use line::{Words, parse};
 pub use subject::{Order, Refusal, ServerRef, Subject};
 pub use totals::Totals;
 
+use crate::platform::listen::{Excess, serve_each};
+
 /// The most conversations at the same time; further clients wait to be accepted.
 const MAX_CONVERSATIONS: usize = 64;
 /// How long answers may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
-/// The pause after an error of accept.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Serves the socket until the shutdown. Clients have `level`, and can lower their own.
 ///
@@ -57,33 +56,14 @@ pub async fn serve<S: Subject>(
 ) -> io::Result<()> {
     let listener = door.listener()?;
     let path: Arc<std::path::Path> = door.path().into();
-    let places = Arc::new(Semaphore::new(MAX_CONVERSATIONS));
-    let mut conversations = JoinSet::new();
-    loop {
-        while conversations.try_join_next().is_some() {}
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (listener.accept().await, place)
-            } => accepted,
-        };
-        match accepted {
-            (Ok((stream, _)), Ok(place)) => {
-                let (subject, path, shutdown) = (Arc::clone(&subject), Arc::clone(&path), shutdown.clone());
-                conversations.spawn(async move {
-                    connection::converse(stream, &subject, level, &path, &shutdown).await;
-                    drop(place);
-                });
-            }
-            (Err(error), _) => {
-                tracing::warn!("cannot accept on `{}`: {error}", path.display());
-                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
-            }
-            // The semaphore is never closed.
-            (Ok(_), Err(_)) => break,
-        }
-    }
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
+    let place = path.display().to_string();
+    let serve = |stream| {
+        let (subject, path, shutdown) = (Arc::clone(&subject), Arc::clone(&path), shutdown.clone());
+        async move { connection::converse(stream, &subject, level, &path, &shutdown).await }
+    };
+    let mut conversations =
+        serve_each(&place, accept, MAX_CONVERSATIONS, Excess::Waits, &shutdown, serve).await;
     drop(door);
     // They see the shutdown, too; a client that does not read its answer is dropped.
     let _left = tokio::time::timeout(SHUTDOWN_GRACE, async {

@@ -3,6 +3,7 @@
 
 mod group;
 mod places;
+mod serve;
 mod steering;
 
 use std::io;
@@ -12,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 pub use group::Group;
 pub use places::Places;
+pub use serve::{Excess, serve_each};
 
 /// The requested length of the accept queue; the kernel reduces it to `net.core.somaxconn`.
 const BACKLOG: i32 = 65_535;

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,15 +11,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use crate::platform::listen::{Excess, serve_each};
 
 /// Connections at the same time. The supervisor needs its descriptors for its children.
 const MAX_CONNECTIONS: usize = 64;
 /// Timeout for a whole request header, and between two requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Wait after a failed accept; the usual cause is a lack of descriptors.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Serves `pages` on `address` until the shutdown is ordered.
 pub(in crate::supervisor) async fn serve(
@@ -28,34 +27,19 @@ pub(in crate::supervisor) async fn serve(
     end: CancellationToken,
 ) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = end.cancelled() => return Ok(()),
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
-            continue;
-        };
-        // When all places are taken, a new connection is closed at once.
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            continue;
-        };
-        let (pages, end) = (TowerToHyperService::new(pages.clone()), end.clone());
-        tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), pages);
-            tokio::select! {
-                // An error of a client's connection does not matter here.
-                _ = connection => {}
-                () = end.cancelled() => {}
-            }
-            drop(place);
-        });
-    }
+    let pages = TowerToHyperService::new(pages);
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
+    let serve = |stream| {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(REQUEST_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), pages.clone());
+        // An error of a client's connection does not matter here.
+        async { drop(connection.await) }
+    };
+    let place = address.to_string();
+    let _closed = serve_each(&place, accept, MAX_CONNECTIONS, Excess::IsClosed, &end, serve).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -33,9 +33,8 @@ impl StatsPage {
     pub(in crate::supervisor) fn serve(address: SocketAddr, spec: Arc<ArcSwap<Spec>>) -> StatsPage {
         let pages = Router::new().fallback(page).with_state(spec);
         let serving = tokio::spawn(async move {
-            // Dropped with the task, which closes the connections.
+            // The connections end with this task.
             let end = CancellationToken::new();
-            let _guard = end.drop_guard_ref();
             let mut failing = None;
             while let Err(error) = metrics_listener::serve(address, pages.clone(), end.clone()).await {
                 let why = error.to_string();

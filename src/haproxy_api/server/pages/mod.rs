@@ -12,6 +12,7 @@ use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -21,14 +22,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::commands::{Format, Question};
 use super::subject::Subject;
+use crate::platform::listen::{Excess, serve_each};
 use answer::Page;
-use tokio_util::sync::CancellationToken;
 
 /// The most connections to one listener; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -40,8 +40,6 @@ const BUFFER: usize = 16 * 1_024;
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(5);
 /// How long an answer may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
-/// The pause after an error of accept.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The pages of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,35 +60,16 @@ pub async fn serve<S: Subject>(
     subject: Arc<S>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
+    let address = listener.local_addr()?.to_string();
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (listener.accept().await, place)
-            } => accepted,
-        };
-        match accepted {
-            (Ok((stream, _)), Ok(place)) => {
-                let (subject, shutdown) = (Arc::clone(&subject), shutdown.clone());
-                connections.spawn(async move {
-                    converse(stream, site, &subject, &shutdown).await;
-                    drop(place);
-                });
-            }
-            (Err(error), _) => {
-                tracing::warn!("cannot accept HTTP connections: {error}");
-                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
-            }
-            // The semaphore is never closed.
-            (Ok(_), Err(_)) => break,
-        }
-    }
+    let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
+    let serve = |stream| {
+        let (subject, shutdown) = (Arc::clone(&subject), shutdown.clone());
+        async move { converse(stream, site, &subject, &shutdown).await }
+    };
+    let mut connections =
+        serve_each(&address, accept, MAX_CONNECTIONS, Excess::Waits, &shutdown, serve).await;
     drop(listener);
     while connections.join_next().await.is_some() {}
     Ok(())
