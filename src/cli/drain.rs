@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
 use super::printer::Printer;
+use super::progress_line::ProgressLine;
 use super::reply::NodeReply;
 use super::settings::Settings;
 use super::suggestions::about_node;
@@ -78,12 +77,18 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
             Duration::ZERO
         };
     let deadline = Instant::now() + patience;
-    let view = View::new(printer);
+    let line = ProgressLine::new(printer);
+    // Elsewhere than on a terminal, each change has a line of its own.
+    let show = |text: String| {
+        if line.show(text.clone()) && !printer.shows_progress {
+            printer.note(&text);
+        }
+    };
     let mut last = None;
     loop {
         match look(run_dir, &args.node).await {
             Ok(node) if is_done(&node, args) => {
-                view.end();
+                drop(line);
                 let how = if node.state == NodeState::Stopped {
                     "empty and stopped"
                 } else {
@@ -93,7 +98,6 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
                 return Ok(());
             }
             Ok(node) if node.state == NodeState::Up => {
-                view.end();
                 return Err(Failure::because(format!("`{}` was made ready again", args.node)));
             }
             // The node was made ready again directly at the balancer.
@@ -102,7 +106,6 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
                 reason: Some(reason),
                 ..
             }) => {
-                view.end();
                 return Err(
                     Failure::because(format!("`{}` cannot become empty: {reason}", args.node))
                         .hint(format!("`clusterctl drain {}` drains it again", args.node)),
@@ -112,15 +115,14 @@ async fn wait(printer: &Printer, run_dir: &RunDir, args: &args::Drain) -> Result
                 // A draining node gets no new connections: a higher count is a health check of the
                 // balancer.
                 let left = last.map_or(node.connections, |last| node.connections.min(last));
-                view.show(&format!("{} draining: {}", args.node, connections(left)));
+                show(format!("{} draining: {}", args.node, connections(left)));
                 last = Some(left);
             }
             Err(error @ ClientError::Refused(_)) => return Err(error.into()),
             // The order outlives the supervisor, and the next supervisor continues with it.
-            Err(_) => view.show("the supervisor is gone; waiting for another one"),
+            Err(_) => show("the supervisor is gone; waiting for another one".to_owned()),
         }
         if Instant::now() >= deadline {
-            view.end();
             let left = last.map_or_else(|| "an unknown number of connections".to_owned(), connections);
             return Err(
                 Failure::because(format!("`{}` still has {left}", args.node)).hint(
@@ -153,39 +155,4 @@ async fn look(run_dir: &RunDir, name: &str) -> Result<Node, ClientError> {
 
 fn connections(count: u64) -> String {
     format!("{count} connection{}", if count == 1 { "" } else { "s" })
-}
-
-/// A line that changes on a terminal; on other outputs one line for each change.
-struct View<'a> {
-    printer: &'a Printer,
-    line: ProgressBar,
-}
-
-impl View<'_> {
-    fn new(printer: &Printer) -> View<'_> {
-        let line = if printer.shows_progress {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
-        } else {
-            ProgressBar::hidden()
-        };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            line.set_style(style);
-        }
-        line.enable_steady_tick(Duration::from_millis(100));
-        View { printer, line }
-    }
-
-    fn show(&self, text: &str) {
-        if self.line.message() == text {
-            return;
-        }
-        self.line.set_message(text.to_owned());
-        if !self.printer.shows_progress {
-            self.printer.note(text);
-        }
-    }
-
-    fn end(&self) {
-        self.line.finish_and_clear();
-    }
 }

@@ -26,6 +26,7 @@ mod preview;
 mod printer;
 mod profile;
 mod progress;
+mod progress_line;
 mod ready;
 mod reload;
 mod render;

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::printer::Printer;
+use super::progress_line::{TICK, style, target};
 use crate::api::{Client, ClientError, GetProgress, GetStatus, Progress, Rollout, Step, StepState};
 use crate::platform::RunDir;
 use crate::report;
@@ -129,14 +130,9 @@ struct View<'a> {
 
 impl View<'_> {
     fn new(printer: &Printer) -> View<'_> {
-        let target = if printer.shows_progress {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         View {
             printer,
-            lines: MultiProgress::with_draw_target(target),
+            lines: MultiProgress::with_draw_target(target(printer)),
             children: Vec::new(),
         }
     }
@@ -149,7 +145,7 @@ impl View<'_> {
                 None => {
                     let line = self
                         .lines
-                        .add(ProgressBar::new_spinner().with_style(template("{spinner} {msg}")));
+                        .add(ProgressBar::new_spinner().with_style(style("{spinner} {msg}")));
                     self.children.push((step.clone(), line));
                 }
             }
@@ -164,7 +160,7 @@ impl View<'_> {
             StepState::Waiting => line.set_message(text),
             StepState::Starting => {
                 line.set_message(text);
-                line.enable_steady_tick(POLL_INTERVAL);
+                line.enable_steady_tick(TICK);
             }
             StepState::Ready | StepState::Adopted | StepState::Failed => {
                 // A failure is reported by the error at the end.
@@ -172,15 +168,11 @@ impl View<'_> {
                     self.printer.note(&text);
                 }
                 // Its mark replaces the spinner.
-                line.set_style(template("{msg}"));
+                line.set_style(style("{msg}"));
                 line.finish_with_message(text);
             }
         }
     }
-}
-
-fn template(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn failed(progress: &Progress) -> NotServing {
