@@ -1,35 +1,26 @@
 //! The resources that a number of connections needs, and those that this host has.
 
-use super::column::align;
 use super::doctor::{doctor, mark};
+use super::table;
 use crate::plan::doctor::{Prospect, Resource};
 
 /// A line for each resource, then every finding.
 #[must_use]
 pub fn prospect(prospect: &Prospect) -> String {
-    format!("{}\n{}", table(&prospect.plan), doctor(&prospect.findings))
+    format!("{}\n{}", lines(&prospect.plan), doctor(&prospect.findings))
 }
 
 // Private
 
-fn table(resources: &[Resource]) -> String {
-    let column = |title: &str, text: fn(&Resource) -> &str| {
-        let cells = resources.iter().map(|row| text(row).to_owned());
-        align(&[title.to_owned()].into_iter().chain(cells).collect::<Vec<_>>())
-    };
-    let columns = [
-        column("resource", |row| row.resource),
-        column("needed", |row| &row.needed),
-        column("given", |row| &row.given),
-        column("what is done", |row| &row.action),
-    ];
+fn lines(resources: &[Resource]) -> String {
+    let cells = |row: &Resource| [row.resource, &row.needed, &row.given, &row.action].map(str::to_owned);
+    let header = ["resource", "needed", "given", "what is done"];
     let marks = [" ".to_owned()]
         .into_iter()
         .chain(resources.iter().map(|row| mark(row.level)));
-    let lines = marks.enumerate().map(|(line, mark)| {
-        let cells: Vec<_> = columns.iter().map(|column| column[line].as_str()).collect();
-        format!("{mark} {}", cells.join("  ").trim_end())
-    });
+    let lines = marks
+        .zip(table::lines(header, resources.iter().map(cells), header.len()))
+        .map(|(mark, line)| format!("{mark} {line}"));
     lines.chain([String::new()]).collect::<Vec<_>>().join("\n")
 }
 

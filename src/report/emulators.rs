@@ -1,41 +1,31 @@
 //! BEAM nodes: the state of each, and whether all are connected to one another.
 
-use super::column::align;
-use super::{numbers, style};
+use super::{numbers, style, table};
 use crate::api::Node;
 use crate::erlang::distribution::Vitals;
 
 /// One line for each node, with its state.
 pub(super) fn emulators(nodes: &[Node]) -> Vec<String> {
-    let beams: Vec<(&Node, &Vitals)> = beams(nodes).collect();
-    let column = |text: fn(&Node, &Vitals) -> String| {
-        let texts: Vec<String> = beams.iter().map(|(node, vitals)| text(node, vitals)).collect();
-        align(&texts)
+    let row = |(node, vitals): (&Node, &Vitals)| {
+        let memory = &vitals.memory;
+        let kinds = [
+            ("processes", memory.processes),
+            ("binaries", memory.binary),
+            ("ets", memory.ets),
+            ("code", memory.code),
+        ];
+        let kinds = kinds.map(|(kind, bytes)| format!("{kind} {}", numbers::bytes(bytes)));
+        vec![
+            format!("{}:", node.name),
+            format!("OTP {}", vitals.otp_release),
+            numbers::bytes(memory.total),
+            format!("({})", kinds.join(", ")),
+            format!("{} of {} processes", vitals.processes, vitals.process_limit),
+            format!("{} of {} ports", vitals.ports, vitals.port_limit),
+            format!("run queue {}", vitals.run_queue),
+        ]
     };
-    let columns = [
-        column(|node, _| format!("{}:", node.name)),
-        column(|_, vitals| format!("OTP {}", vitals.otp_release)),
-        column(|_, vitals| numbers::bytes(vitals.memory.total)),
-        column(|_, vitals| {
-            let memory = &vitals.memory;
-            let kinds = [
-                ("processes", memory.processes),
-                ("binaries", memory.binary),
-                ("ets", memory.ets),
-                ("code", memory.code),
-            ];
-            let kinds = kinds.map(|(kind, bytes)| format!("{kind} {}", numbers::bytes(bytes)));
-            format!("({})", kinds.join(", "))
-        }),
-        column(|_, vitals| format!("{} of {} processes", vitals.processes, vitals.process_limit)),
-        column(|_, vitals| format!("{} of {} ports", vitals.ports, vitals.port_limit)),
-        column(|_, vitals| format!("run queue {}", vitals.run_queue)),
-    ];
-    let line = |index: usize| {
-        let parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
-        parts.join("  ").trim_end().to_owned()
-    };
-    (0..beams.len()).map(line).collect()
+    table::rows(beams(nodes).map(row))
 }
 
 /// Whether all running nodes report that they are connected to all others. Nothing where no node is

@@ -3,7 +3,7 @@
 use super::column::align;
 use super::emulators::{emulators, mesh};
 use super::status::{heading, node_lines, section, totals, warnings};
-use super::{numbers, style};
+use super::{numbers, style, table};
 use crate::api::{Alert, Alike, Endpoints, Health, Latency, LatencyClass, Node, NodeLatency};
 
 /// The cluster in the form of the reference's health check, with everything else that is known.
@@ -76,33 +76,30 @@ enum Detail {
 }
 
 fn resource_lines(nodes: &[Node], latency: &Latency, detail: Detail) -> Vec<String> {
-    let column = |text: fn(&Node) -> String| align(&nodes.iter().map(text).collect::<Vec<_>>());
-    let mut columns = vec![
-        column(|node| format!("{}:", node.name)),
-        column(|node| match node.pid {
-            Some(pid) => format!("pid {pid}"),
-            None if node.external => "external".to_owned(),
-            None => "no process".to_owned(),
-        }),
-        column(|node| format!("up {}", numbers::age(node.uptime_seconds))),
-        column(|node| numbers::bytes(node.memory_bytes)),
-        column(|node| format!("{:.1}% cpu", node.cpu_percent)),
-        column(|node| numbers::counted(node.restarts.into(), "restart")),
-    ];
-    if nodes.iter().all(|node| node.external) {
+    let all_external = nodes.iter().all(|node| node.external);
+    let row = |node: &Node| {
+        let mut cells = vec![format!("{}:", node.name)];
+        if all_external || detail == Detail::All {
+            cells.push(match node.pid {
+                Some(pid) => format!("pid {pid}"),
+                None if node.external => "external".to_owned(),
+                None => "no process".to_owned(),
+            });
+        }
         // Nothing is known of external processes.
-        columns.truncate(2);
-    } else if detail == Detail::Main {
-        columns.remove(1);
-    }
-    let line = |(index, node): (usize, &Node)| {
-        let mut parts: Vec<&str> = columns.iter().map(|column| column[index].as_str()).collect();
+        if !all_external {
+            cells.extend([
+                format!("up {}", numbers::age(node.uptime_seconds)),
+                numbers::bytes(node.memory_bytes),
+                format!("{:.1}% cpu", node.cpu_percent),
+                numbers::counted(node.restarts.into(), "restart"),
+            ]);
+        }
         let answers = latency.nodes.iter().find(|answers| answers.name == node.name);
-        let answers = answers.map_or(String::new(), |answers| percentiles(answers, detail));
-        parts.push(&answers);
-        parts.join("  ").trim_end().to_owned()
+        cells.push(answers.map_or(String::new(), |answers| percentiles(answers, detail)));
+        cells
     };
-    nodes.iter().enumerate().map(line).collect()
+    table::rows(nodes.iter().map(row))
 }
 
 fn percentiles(answers: &NodeLatency, detail: Detail) -> String {
