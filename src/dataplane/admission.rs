@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_taken_in_both_and_given_back_to_both() {
+    fn a_slot_is_taken_in_both_and_returned_to_both() {
         let process = Arc::new(Process::new(2));
         let (one, other) = (frontend(1), frontend(9));
         let first = Admission::take(&process, &one).unwrap();

@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_holds_whoever_tries_at_the_same_time() {
+    fn a_limit_holds_for_concurrent_threads() {
         const LIMIT: u32 = 3;
         let (gauge, inside) = (Gauge::default(), AtomicU32::new(0));
         let work = || {

@@ -111,7 +111,7 @@ mod tests {
         }
 
         #[test]
-        fn what_passes_is_the_longest_prefix_that_may(stream in stream(), most in 0u32..20) {
+        fn the_longest_permitted_prefix_passes(stream in stream(), most in 0u32..20) {
             let mut lines = Lines::default();
             let taken = lines.take(&stream, |_| most);
             prop_assert_eq!(taken.messages as usize, messages(&stream[..taken.bytes]));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_no_messages() {
+    fn blank_lines_are_not_messages() {
         assert_eq!(all(b"\r\n\n \t\r\n").messages, 0);
         assert_eq!(all(b"{}\r\n\r\n{}\n{").messages, 3);
         let asked = Lines::default().take(b"\r\n", |_| {

@@ -299,7 +299,7 @@ mod tests {
         }
 
         #[test]
-        fn again_is_no_sooner_and_no_later(start in start(), waits in waits(), limits in [1u32..40, 1u32..40]) {
+        fn the_next_permitted_time_is_exact(start in start(), waits in waits(), limits in [1u32..40, 1u32..40]) {
             let rate = Rate::default();
             let mut now = start;
             for (wait, limit) in waits.into_iter().zip(limits.into_iter().cycle()) {

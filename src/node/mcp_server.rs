@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn notices_reach_the_client_that_wants_them() {
+    async fn notices_reach_the_client_that_subscribed() {
         let asker = Asker::alone(Arc::default());
         let mut reader = asker.client.outbox.open(Arc::default());
         let notify =

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_of_this_machine_and_allowed_hosts_may() {
+    fn local_and_allowed_origins_are_accepted() {
         let allowed = ["mcp.example.org".to_owned()];
         for (origin, may) in [
             ("http://localhost:3000", true),

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_free_again_when_its_connection_ends() {
+    fn a_slot_is_free_again_when_its_connection_ends() {
         let places = Places::new(2);
         let first = places.take().unwrap();
         let _second = places.take().unwrap();

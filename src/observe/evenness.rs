@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_node_that_is_off_is_out_of_band() {
+    fn only_the_deviating_node_is_out_of_band() {
         assert_eq!(out_of_band(&nodes(&[133, 0, 133, 134])), [0]);
         assert_eq!(out_of_band(&nodes(&[100, 100, 100, 300])), [300]);
         assert_eq!(

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_samples_make_room() {
+    fn the_oldest_samples_are_replaced() {
         let mut node = samples(KEPT, 1);
         (0..KEPT).for_each(|_| node.add(answered(9)));
         let latency = of([("a", &node)]);

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn haproxys_rows_become_the_apis() {
+    fn haproxys_rows_become_rows_of_the_api() {
         let answer = include_str!("../../tests/golden/haproxy-2.6.12/show_stat.csv");
         let stats = stats(&Row::parse(answer).unwrap());
         let names: Vec<&str> = stats.rows.iter().map(|row| row.name.as_str()).collect();
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_figures_do_no_harm() {
+    fn absurd_values_do_no_harm() {
         let most = u64::MAX;
         let rows = Row::parse(&format!("# dreq,dcon,check_status,\n{most},{most},* L7OK,\n")).unwrap();
         let stats = stats(&rows);

@@ -19,7 +19,7 @@ mod tests {
     use crate::report::style;
 
     #[test]
-    fn colour_takes_no_room() {
+    fn colour_has_no_width() {
         let aligned = align(&["✗ a".to_owned(), style::green("abcd")]);
         assert_eq!(aligned, ["✗ a ".to_owned(), style::green("abcd")]);
     }

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_finding_comes_with_its_fix() {
+    fn every_finding_is_shown_with_its_fix() {
         let findings = [
             finding("haproxy", Level::Ok, "2.6.12 at /usr/sbin/haproxy", None),
             finding(

@@ -147,7 +147,7 @@ mod tests {
     use crate::api::AlertKind;
 
     #[test]
-    fn everything_that_is_known() {
+    fn a_full_health_report() {
         let answers = |number: u16, p99_ms| NodeLatency {
             name: format!("erlmcp{number}"),
             p50_ms: 0.25,

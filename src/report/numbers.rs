@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_of_something() {
+    fn a_share_of_nothing_is_unknown() {
         assert_eq!(share(99_999, 100_000), Some(99));
         assert_eq!(share(1, 0), None);
     }

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_words() {
+    fn every_state_has_a_text() {
         let text = |state| {
             plain(&step(&Step {
                 name: "erlmcp1".into(),

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_was_away_fills_up_and_the_others_hold_their_share() {
+    fn a_returning_node_fills_and_the_others_are_judged_without_it() {
         let mut filling = busy();
         for (node, connections) in filling.nodes.iter_mut().zip([133, 0, 134, 133]) {
             node.connections = connections;

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_counted_than_there_are_sessions() {
+    fn counts_are_limited_by_the_number_of_sessions() {
         let by = |tcp, http| ConnectionsBy { tcp, http };
         assert_eq!(at_most(by(3, 2), 9), by(3, 2));
         assert_eq!(at_most(by(3, 2), 4), by(3, 1));

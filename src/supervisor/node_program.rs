@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn other_runtimes_have_none() {
+    fn other_runtimes_have_no_program_to_check() {
         let cluster = load(&Source::read("default").unwrap()).unwrap();
         assert_eq!(find(&cluster).unwrap(), None);
     }

@@ -171,7 +171,7 @@ mod tests {
     use crate::api::Rollout;
 
     #[test]
-    fn a_failure_is_told_once_nothing_runs_and_then_it_is_over() {
+    fn a_failure_is_reported_when_nothing_runs_and_then_the_shutdown_is_over() {
         let now = Instant::now();
         let mut ending = ClusterShutdown::failed(Progress {
             rollout: Rollout::Running,

@@ -99,7 +99,7 @@ fn served(inbox: &Inbox, serial: u64) -> Lease {
 }
 
 #[test]
-fn many_threads_share_few_places_and_nobody_is_forgotten() {
+fn many_threads_share_few_slots_and_no_client_is_forgotten() {
     let servers = [server(1, 2), server(2, 1)];
     let backend = backend(&servers);
     let held = [AtomicU32::new(0), AtomicU32::new(0)];
@@ -137,7 +137,7 @@ fn many_threads_share_few_places_and_nobody_is_forgotten() {
 }
 
 #[test]
-fn a_worker_that_has_ended_keeps_no_place() {
+fn a_worker_that_has_ended_keeps_no_slot() {
     let servers = [server(1, 1)];
     let backend = backend(&servers);
     let poll = Poll::new().unwrap();

@@ -62,7 +62,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_is_less_loaded_than_the_chosen_one(candidates in candidates()) {
+        fn no_server_is_less_loaded_than_the_chosen_one(candidates in candidates()) {
             let chosen = Leastconn::default().pick(&candidates);
             prop_assert_eq!(chosen.is_none(), candidates.iter().all(|it| it.weight == 0));
             if let Some(chosen) = chosen.map(|place| candidates[place]) {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn great_figures_do_not_overflow() {
+    fn large_counts_do_not_overflow() {
         let full = |weight, id| Candidate {
             weight,
             sessions: u32::MAX,

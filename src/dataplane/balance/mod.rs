@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_weight_nobody_is_chosen() {
+    fn without_weight_no_server_is_chosen() {
         let client = "10.0.0.1".parse().unwrap();
         let idle = |weight, id| Candidate {
             weight,

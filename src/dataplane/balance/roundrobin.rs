@@ -202,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn nobody_gets_far_from_its_share(weights in weights()) {
+        fn no_server_gets_far_from_its_share(weights in weights()) {
             let candidates = servers(&weights);
             let mut roundrobin = Roundrobin::default();
             let mut behind = Behind::default();
@@ -214,7 +214,7 @@ mod tests {
         }
 
         #[test]
-        fn nor_do_weights_that_change_send_it_there(
+        fn shares_stay_close_while_weights_change(
             changes in (1usize..16).prop_flat_map(|servers| {
                 let weight = prop_oneof![2 => Just(0u32), 2 => 0u32..=256, 1 => 0u32..=256 * 256];
                 prop::collection::vec((prop::collection::vec(weight, servers), 1usize..20), 1..40)

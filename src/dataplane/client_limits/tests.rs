@@ -127,7 +127,7 @@ fn other_limits_find_what_was_counted() {
 }
 
 #[test]
-fn clients_that_come_and_go_leave_nothing() {
+fn clients_that_come_and_go_leave_no_entries() {
     let visitors = Visitors::new(limits(10, 10, 10));
     let mut now = visitors.limits.birth;
     for client in 0..60_000 {

@@ -140,7 +140,7 @@ fn one_direction_may_end_long_before_the_other() {
 }
 
 #[test]
-fn who_answers_and_breaks_off_is_heard_to_the_end() {
+fn an_answer_before_a_reset_is_delivered_whole() {
     let (mut client, mut server) = (Fake::default(), Fake::default());
     server.breaks_after = Some(0);
     server.input = [bytes("no, thanks"), Input::Reset].into();
@@ -152,7 +152,7 @@ fn who_answers_and_breaks_off_is_heard_to_the_end() {
 }
 
 #[test]
-fn who_refuses_before_it_is_there_leaves_the_client_to_another() {
+fn a_server_that_refuses_before_connecting_leaves_the_client_untouched() {
     let (mut client, mut gone) = (Fake::default(), Fake::default());
     client.input = [bytes("hello"), Input::End].into();
     let mut relay = Relay::default();
@@ -231,7 +231,7 @@ fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
 }
 
 #[test]
-fn a_connection_in_rest_owns_nothing() {
+fn an_idle_connection_owns_no_buffer() {
     let (mut client, mut server) = (Fake::default(), Fake::default());
     client.input = [bytes("something to say")].into();
     server.room = [3, 0, 2].into();

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn health_and_what_is_wanted_do_not_know_one_another() {
+    fn health_and_administrative_state_are_independent() {
         let bad = checked(false);
         let seen = words(&[
             Event::Told(ServerHealth::Up),
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_revive_who_was_told_to_be_down() {
+    fn checks_raise_a_server_set_down() {
         let good = checked(true);
         let bad = checked(false);
         assert_eq!(words(&[bad]), ["DOWN"]);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_was_ejected_is_tried() {
+    fn only_an_ejected_server_is_raised_by_a_try() {
         assert_eq!(words(&[Event::Ejected, Event::Tried]), ["DOWN", "UP"]);
         let told = Event::Told(ServerHealth::Down);
         assert_eq!(words(&[told, Event::Tried]), ["DOWN", "DOWN"]);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_before_somebody_spoke_is_old_news() {
+    fn a_check_begun_before_health_was_set_is_ignored() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
         let mut state = State::new(ServerState::Ready, began).after(Event::Told(ServerHealth::Down), at(10));

@@ -164,7 +164,7 @@ fn a_full_table_holds_its_bound_and_nearly_all_of_its_last_clients() {
 }
 
 #[test]
-fn a_change_is_seen_and_a_look_is_none() {
+fn lookups_do_not_count_as_changes() {
     let table = StickyTable::new(10_000, EXPIRE);
     let now = table.birth;
     let mut seen = vec![table.changed()];

@@ -77,7 +77,7 @@ async fn garbage_does_not_end_a_connection() {
 }
 
 #[tokio::test]
-async fn a_message_may_come_byte_by_byte() {
+async fn a_message_can_arrive_byte_by_byte() {
     let node = Running::start();
     let mut client = node.connect().await;
     for byte in format!("{}\r\n", request(1, "ping", json!({}))).into_bytes() {

@@ -148,7 +148,7 @@ async fn only_handshakes_of_allowed_pages_are_accepted() {
 }
 
 #[tokio::test]
-async fn it_takes_one_place_and_a_full_node_has_none() {
+async fn a_websocket_takes_one_slot_and_a_full_node_refuses() {
     let node = Running::start_with(|settings| settings.max_connections = 1);
     let mut guest = Guest::of(&node).await;
     match Guest::with(&node, &[]).await {

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_is_the_failed_nodes_and_not_the_clients() {
+    fn a_retry_counts_as_an_error_of_the_node_not_of_the_client() {
         let all = tally(&[
             r#"{"kind":"tcp","status":200,"bytes_out":5,"upstream":"127.0.0.1:9001, 127.0.0.1:9002","connect":"-, 0.001"}"#,
             r#"{"kind":"http","status":200,"upstream":"127.0.0.1:8081, 127.0.0.1:8082","connect":"0.000, 0.001"}"#,

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn less_than_a_millisecond_is_none() {
+    fn times_below_a_millisecond_are_zero() {
         let mut times = Times::default();
         times.add(Duration::ZERO);
         assert_eq!(times.quantile(0.99), Some(0));

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_numbers_are_alike() {
+    fn quoted_and_bare_numbers_are_equal() {
         for json in ["7", "\"7\"", "\" 7 \""] {
             assert_eq!(word(json).count(), 7, "{json}");
         }

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_fills_raises_no_alert_about_any() {
+    fn a_filling_node_does_not_count_as_uneven() {
         let mut nodes = up(&[133, 0, 134, 133]);
         nodes[1].filling_seconds = Some(12);
         assert!(alerts_of(nodes.clone(), &Facts::default()).is_empty());

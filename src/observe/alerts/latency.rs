@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn fast_nodes_raise_none_however_far_apart() {
+    fn fast_nodes_raise_no_alert_however_far_apart() {
         assert!(alerts_of(2, 5).is_empty() && alerts_of(15, 16).is_empty());
     }
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slow_answer_of_few_is_chance() {
+    fn one_slow_answer_of_few_raises_no_alert() {
         let mut few = samples(98, 1);
         few.add(super::super::super::testing::answered(500));
         assert!(alerts_of_latency(&latency([("a", &few)])).is_empty());

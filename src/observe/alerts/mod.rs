@@ -132,7 +132,7 @@ mod tests {
     use crate::api::NodeState;
 
     #[test]
-    fn a_calm_cluster_raises_none() {
+    fn a_healthy_cluster_raises_no_alert() {
         let nodes = vec![node(NodeState::Up, 100), node(NodeState::Up, 100)];
         assert!(alerts_of(nodes, &Facts::default()).is_empty());
     }

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_cannot_paint_the_terminal_or_never_end() {
+    fn names_lose_control_characters_and_are_shortened() {
         let mut results = failed_over();
         results.nodes[0].name = "\x1b[31mred\n".into();
         results.nodes[1].name = "ü".repeat(201);

@@ -30,7 +30,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_word_is_lost_and_no_line_too_long(words in prop::collection::vec("[a-zäöü]{1,120}", 0..40)) {
+        fn wrapping_loses_no_word_and_exceeds_no_line(words in prop::collection::vec("[a-zäöü]{1,120}", 0..40)) {
             let text = wrapped(&words.join(" "));
             let kept: Vec<&str> = text.split_whitespace().collect();
             prop_assert_eq!(kept, words);

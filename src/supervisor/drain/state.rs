@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_drain_asks_for_nothing_more() {
+    fn a_drain_without_options_has_no_further_steps() {
         let now = SystemTime::now();
         let mut drain = Drain::new(&order(Some("1s"), false, false), now);
         assert!(!drain.counts());
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_at_the_deadline_is_closed_and_then_the_node_stopped() {
+    fn connections_are_closed_at_the_deadline_and_then_the_node_stops() {
         let now = SystemTime::now();
         let later = now + Duration::from_secs(1);
         let mut drain = Drain::new(&order(Some("1s"), true, true), now);

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_failover_of_a_node_goes_on_until_it_is_over() {
+    fn only_the_last_failover_of_a_node_is_ongoing() {
         let (mut failovers, now) = (Failovers::default(), Instant::now());
         assert!(failovers.running("erlmcp1").is_none());
         for node in ["erlmcp1", "erlmcp2"] {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_fails_again_has_one_failover_on_its_way() {
+    fn a_node_that_fails_again_has_one_ongoing_failover() {
         let (mut failovers, now) = (Failovers::default(), Instant::now());
         failovers.begin("erlmcp1", died(now));
         failovers.begin("erlmcp1", died(now));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten() {
+    fn the_oldest_failovers_are_dropped() {
         let (mut failovers, now) = (Failovers::default(), Instant::now());
         for number in 0..MAX_FAILOVERS + 2 {
             failovers.begin(&format!("node{number}"), died(now));

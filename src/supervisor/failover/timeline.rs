@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_since_the_last_sign_of_life_and_told_once() {
+    fn times_count_from_the_last_answer_and_are_logged_once() {
         let began = Instant::now();
         let at = |millis| began + Duration::from_millis(millis);
         let wall = UNIX_EPOCH + Duration::from_millis(1_003_100);

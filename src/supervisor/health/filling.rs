@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_node_that_is_well_and_not_drained_gets_clients() {
+    fn only_a_healthy_undrained_node_gets_clients() {
         let state = |health, drained| {
             gets_clients(DesiredState {
                 health,

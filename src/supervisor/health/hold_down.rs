@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_never_cut_is_held_back_since_it_failed() {
+    fn a_node_that_was_never_cut_is_held_back_since_it_failed() {
         let began = Instant::now();
         let until = began + HOLD;
         let held = after(began, &[(0, Event::Failed), (150, Event::Answers)]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_that_is_heard_of_late_counts_all_the_same() {
+    fn a_cut_after_the_node_answers_restarts_the_hold_down() {
         let began = Instant::now();
         let until = began + Duration::from_millis(400) + HOLD;
         let held = after(
@@ -148,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_comes_late_is_not_held_back() {
+    fn a_node_that_answers_late_is_not_held_back() {
         let hung = [(0, Event::Failed), (5, Event::Cut), (30_000, Event::Answers)];
         assert_eq!(after(Instant::now(), &hung), HoldDown::Free);
     }
 
     #[test]
-    fn one_that_fails_while_it_is_held_back_begins_anew() {
+    fn a_failure_while_held_back_restarts_the_hold_down() {
         let began = Instant::now();
         let until = began + Duration::from_secs(3) + HOLD;
         let again = after(
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_or_need_ends_it_before_and_after_it_answers() {
+    fn an_order_or_need_ends_the_hold_down_at_any_time() {
         for event in [Event::Ordered, Event::Needed] {
             let began = Instant::now();
             assert_eq!(after(began, &[(0, Event::Failed), (1, event)]), HoldDown::Free);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_always_takes_clients() {
+    fn some_node_always_takes_clients() {
         let now = Instant::now();
         let (free, away) = (HoldDown::Free, HoldDown::Away { until: now });
         let held = HoldDown::Held { until: now };
@@ -207,7 +207,7 @@ mod tests {
     proptest! {
         /// A node is free only if it never failed, was released, or has waited for its time.
         #[test]
-        fn nobody_who_failed_comes_back_before_its_time(
+        fn a_failed_node_never_returns_early(
             steps in prop::collection::vec((event(), 0u64..4_000), 0..40),
         ) {
             let mut now = Instant::now();

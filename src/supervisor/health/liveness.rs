@@ -171,13 +171,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slow_node_is_never_called_silent(millis in 0u64..=2_950) {
+        fn a_slow_node_is_never_silent(millis in 0u64..=2_950) {
             prop_assert_eq!(silent_after(Some(Duration::from_millis(millis))), None);
         }
     }
 
     #[test]
-    fn a_first_answer_or_a_first_silence_ends_ignorance() {
+    fn a_first_answer_or_silence_ends_the_unknown_state() {
         let now = Instant::now();
         let mut answering = Liveness::unknown(now);
         assert!(answering.is_unknown() && answering.silent_since().is_none());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_asked_is_silent_only_if_it_was_never_heard() {
+    fn an_unprobed_node_is_silent_only_if_it_never_answered() {
         let now = Instant::now();
         let judged = |mut liveness: Liveness| {
             for _ in 0..9 {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prober_that_ran_late_blames_itself() {
+    fn a_late_prober_does_not_count_as_a_silent_node() {
         let now = Instant::now();
         let mut liveness = Liveness::answering(now);
         (0..9).for_each(|_| liveness.asked());

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_answered_or_failed_to_is_met_and_who_is_ill_says_why() {
+    fn a_first_result_is_recorded_and_a_failure_has_a_reason() {
         let now = Instant::now();
         let mut probes = NodeProbes::new(vec![probe(1)], now);
         assert!(probes.has_no_result() && probes.probe_failure().is_none());
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_asked_for_the_first_time_is_as_well_as_the_others() {
+    fn a_newly_probed_port_inherits_the_health_of_the_others() {
         let now = Instant::now();
         let mut well = NodeProbes::new(vec![probe(1)], now);
         well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);

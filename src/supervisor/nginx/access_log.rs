@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_one_tells_what_is_written_from_now_on() {
+    fn a_new_reader_counts_only_new_lines() {
         let (_dir, path) = log(LINE);
         let mut reader = Reader::at_end(path.clone());
         assert_eq!(sessions(&mut reader), 0);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_not_there_yet_is_waited_for() {
+    fn a_missing_log_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("nginx-access.log");
         let mut reader = Reader::at_end(path.clone());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_runs_tells_what_was_since_it_started() {
+    fn a_reader_since_a_time_counts_both_files_from_it() {
         let (_dir, path) = log("{\"kind\":\"tcp\",\"time\":99.9}\n{\"kind\":\"tcp\",\"time\":\"100.1\"}\n");
         fs::write(rotate::former(&path), "{\"kind\":\"tcp\",\"time\":100}\n").unwrap();
         let mut reader = Reader::since(path, UNIX_EPOCH + Duration::from_secs(100));
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn who_else_moves_or_empties_it_is_noticed() {
+    fn a_log_moved_or_emptied_by_others_is_read_on() {
         let (_dir, path) = log("");
         let mut reader = Reader::at_end(path.clone());
         append(&path, &LINE.repeat(2));

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_down_or_commented_out_or_gone_is_taken_out() {
+    fn a_server_down_commented_out_or_removed_is_taken_out() {
         let edits = [
             (
                 "server 127.0.0.1:8081 weight=1;",

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn while_nothing_new_counts_what_is_gone_is_still_forgotten() {
+    fn missed_settings_are_forgotten_without_new_sightings() {
         let began = Instant::now();
         let mut sightings = Sightings::new();
         sightings.saw(1, &BTreeSet::from(["maint", "weight"]), began);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recalled_counts_until_it_is_not_seen() {
+    fn recalled_settings_count_until_a_look_without_them() {
         let began = Instant::now();
         let mut sightings = Sightings::new();
         sightings.restore(1, "maint");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn places_do_not_know_one_another() {
+    fn places_are_tracked_separately() {
         let began = Instant::now();
         let later = began + CONFIRM_AFTER;
         let mut sightings = Sightings::new();

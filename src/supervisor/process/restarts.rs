@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_of_calm_begins_anew() {
+    fn a_minute_without_deaths_resets_the_count() {
         let (mut restarts, now) = (Restarts::default(), Instant::now());
         for _ in 0..10 {
             restarts.next(None, now, &policy());

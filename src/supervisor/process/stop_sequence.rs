@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ends_in_sigkill_again_and_again() {
+    fn sigkill_is_repeated_until_the_end() {
         let mut stop_sequence = StopSequence(vec![(Signal::SIGTERM, Duration::from_secs(2))]);
         assert_eq!(
             stop_sequence.next_signal(),

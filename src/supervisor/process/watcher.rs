@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_are_told_in_words() {
+    fn exit_statuses_are_described() {
         assert_eq!(ending(ExitStatus::from_raw(3 << 8)), "exited with code 3");
         assert_eq!(ending(ExitStatus::from_raw(9)), "killed by SIGKILL");
     }

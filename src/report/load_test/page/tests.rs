@@ -32,7 +32,7 @@ fn charts(page: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_chart_stands_alone() {
+fn every_chart_is_a_complete_document() {
     let page = page(&failed_over());
     let charts = charts(&page);
     for (svg, id) in charts
@@ -183,7 +183,7 @@ fn failover() -> BoxedStrategy<Option<Failover>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_was_measured_has_a_page(
+    fn any_results_make_a_page(
         nodes in nodes(),
         all in quantiles(),
         timeline in timeline(),

@@ -98,7 +98,7 @@ fn a_hung_child_is_killed_and_restarted_with_its_reason() {
 }
 
 #[test]
-fn stopping_climbs_the_ladder_to_sigkill() {
+fn stopping_escalates_to_sigkill() {
     let mut now = Instant::now();
     let mut child = running(now);
     let mut signals = Vec::new();
@@ -150,7 +150,7 @@ fn events() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn whatever_happened_a_stop_and_its_end_lead_to_rest(history in prop::collection::vec(events(), 0..40)) {
+    fn a_stop_and_an_exit_always_lead_to_stopped(history in prop::collection::vec(events(), 0..40)) {
         let now = Instant::now();
         let mut child = Child::new();
         for event in history {

@@ -83,7 +83,7 @@ fn host() -> Host {
 }
 
 #[test]
-fn who_is_marked_is_found_wherever_it_is() {
+fn marked_processes_are_found_anywhere() {
     let host = host();
     let (one, two) = (host.marked("one"), host.marked("two"));
     let host = host.with(31, 10, one.clone()).with(32, 1, one).with(33, 1, two);
@@ -101,7 +101,7 @@ fn another_run_of_the_same_name_is_not_touched() {
 }
 
 #[test]
-fn without_a_mark_the_tree_and_the_groups_tell() {
+fn unmarked_processes_are_found_by_tree_and_groups() {
     let host = host()
         .with(31, 10, Origin::Unknown)
         .with(32, 31, Origin::Unknown)
@@ -117,7 +117,7 @@ fn without_a_mark_the_tree_and_the_groups_tell() {
 }
 
 #[test]
-fn who_was_found_before_its_parent_ended_stays_known() {
+fn a_process_found_before_its_parent_ended_stays_known() {
     let host = host().with(31, 1, Origin::Unknown);
     let of = Of::One {
         name: "one".into(),
@@ -129,7 +129,7 @@ fn who_was_found_before_its_parent_ended_stays_known() {
 }
 
 #[test]
-fn a_command_of_ours_and_what_it_starts_are_apart() {
+fn clusterctl_commands_and_their_children_are_excluded() {
     let host = host();
     let one = host.marked("one");
     let nested = marked(&RunId::random().unwrap(), "one");
@@ -154,7 +154,7 @@ fn an_epmd_ends_with_the_run_only() {
 }
 
 #[test]
-fn what_other_processes_of_the_same_name_have_started_is_spared() {
+fn children_of_other_processes_with_the_same_name_are_spared() {
     let host = host();
     let one = host.marked("one");
     let host = host
@@ -166,7 +166,7 @@ fn what_other_processes_of_the_same_name_have_started_is_spared() {
 }
 
 #[test]
-fn a_group_whose_number_is_another_process_s_is_not_ours() {
+fn a_reused_group_id_is_not_ours() {
     let mut host = host();
     host.table[1].process.start_time = 2;
     host.table[1].origin = Origin::Unknown;
