@@ -1,5 +1,6 @@
-//! The house's rules, kept: layers import downwards, siblings do not know one another, and what is dangerous or loud stays
-//! in its room.
+//! The architecture rules as tests: layers import downwards only, modules of one layer do not
+//! import one another, and unsafe code, child processes and printing stay in the modules that are
+//! allowed to use them.
 
 #![expect(
     clippy::unwrap_used,
@@ -48,7 +49,7 @@ fn every_file_lies_in_a_module_with_a_layer() {
 }
 
 #[test]
-fn the_map_for_readers_has_the_same_layers() {
+fn the_architecture_page_lists_the_same_layers() {
     let map = std::fs::read_to_string(src().join("../ARCHITECTURE.md")).unwrap();
     let rows = map.lines().filter_map(|line| {
         let mut cells = line.split('|').map(str::trim).skip(1);
@@ -61,7 +62,7 @@ fn the_map_for_readers_has_the_same_layers() {
 }
 
 #[test]
-fn the_map_for_readers_names_files_that_exist() {
+fn the_architecture_page_names_files_that_exist() {
     let map = std::fs::read_to_string(src().join("../ARCHITECTURE.md")).unwrap();
     let quoted = map.split('`').skip(1).step_by(2);
     let is_file = |name: &&str| {
@@ -75,7 +76,7 @@ fn the_map_for_readers_names_files_that_exist() {
     let places = ["", "src", "src/supervisor", "src/dataplane"].map(|place| root.join(place));
     for file in files {
         let is_there = places.iter().any(|place| place.join(file).exists());
-        // Within a walk, a file of the folder that was just named stands without it.
+        // Within a walk, a file of the folder named just before appears without its folder.
         let is_below = || self::files(&src()).iter().any(|path| path.ends_with(file));
         assert!(is_there || is_below(), "{file}");
     }

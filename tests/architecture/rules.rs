@@ -1,8 +1,9 @@
-//! The rules, as functions of a file's code.
+//! The rules, checked on the code of one file.
 
 use crate::source::words;
 
-/// The layers, the lowest first, by the paths of their modules. Modules of one layer do not know one another.
+/// The layers, lowest first, by the paths of their modules. Modules of one layer do not import one
+/// another.
 const LAYERS: [&[&str]; 7] = [
     &["base"],
     &["platform", "profile", "mcp", "erlang::distribution"],
@@ -20,7 +21,7 @@ const LAYERS: [&[&str]; 7] = [
     &["cli"],
 ];
 
-/// What may be said in one module only.
+/// Words that may appear in one module only, with that module.
 const ROOMS: [(&str, &str); 10] = [
     ("unsafe", "platform"),
     ("Command::new", "platform"),
@@ -45,15 +46,15 @@ pub(crate) fn all_layers() -> impl Iterator<Item = (usize, String)> {
     layers.flat_map(|(number, modules)| modules.iter().map(move |module| (number, (*module).to_owned())))
 }
 
-/// The module with a layer that a path lies in, the path given as its names from the crate's root on; its first name if
-/// there is none.
+/// The module with a layer that contains a path. The path is given as its names from the crate's
+/// root on. Without such a module: the path's first name.
 pub(crate) fn module_in_layers(path: &[&str]) -> String {
     let prefixes = (1..=path.len()).rev().map(|length| path[..length].join("::"));
     let known = prefixes.into_iter().find(|prefix| layer(prefix).is_some());
     known.unwrap_or_else(|| path.first().copied().unwrap_or_default().to_owned())
 }
 
-/// What is wrong with `code`, a file of `module` without comments and strings.
+/// The violations in `code`, a file of `module` without comments and strings.
 pub(crate) fn violations(module: &str, code: &str) -> Vec<String> {
     let mut imports = imports(code);
     imports.dedup();
@@ -70,12 +71,13 @@ pub(crate) fn violations(module: &str, code: &str) -> Vec<String> {
 
 // Private
 
-/// Whether `module` may import `import`. A module without layer may import nothing, and nobody may import it.
+/// Whether `module` may import `import`. A module without a layer can neither import nor be
+/// imported.
 fn is_below(import: &str, module: &str) -> bool {
     layer(import).is_some_and(|import| layer(module).is_some_and(|module| import < module))
 }
 
-/// The modules that `crate::` paths lead to, those in groups included.
+/// The modules that `crate::` paths refer to, those in groups included.
 fn imports(code: &str) -> Vec<String> {
     let words = words(code);
     let starts = words
@@ -88,7 +90,7 @@ fn imports(code: &str) -> Vec<String> {
         .collect()
 }
 
-/// The path that `words` begin with, or each path of the group that they begin with or that ends the path.
+/// The path at the start of `words`; for a group, each of its paths.
 fn paths<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
     let mut start = Vec::new();
     let mut rest = words;
@@ -99,7 +101,7 @@ fn paths<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
             name if name.starts_with(|first: char| first.is_alphabetic() || first == '_') => start.push(name),
             _ => break,
         }
-        // Names stand apart by `::`; anything else ends the path.
+        // `::` separates names; anything else ends the path.
         if *name != "::" && tail.first() != Some(&"::") {
             break;
         }
@@ -108,7 +110,7 @@ fn paths<'a>(words: &[&'a str]) -> Vec<Vec<&'a str>> {
     vec![start]
 }
 
-/// The paths of a group behind `start`; `words` begin after its brace.
+/// The paths of a group after `start`; `words` begin after its brace.
 fn in_group<'a>(start: &[&'a str], words: &[&'a str]) -> Vec<Vec<&'a str>> {
     let mut found = Vec::new();
     let mut depth = 1;
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn downwards_is_fine() {
+    fn downward_imports_are_allowed() {
         assert!(said("plan", "use crate::base::units::Period; use crate::plan::Plan;").is_empty());
         assert!(
             said(
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn upwards_and_sideways_are_found() {
+    fn upward_and_sideways_imports_are_refused() {
         assert_eq!(
             said("plan", "use crate::cli::run;"),
             ["`plan` must not know `cli`"]
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_looked_into() {
+    fn paths_in_import_groups_are_found() {
         let group = "use crate::{base::{Period, Count}, report::{self, paint}, probe};";
         assert_eq!(
             said("plan", group),
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_strings_are_no_code() {
+    fn comments_and_strings_are_not_code() {
         let text = r##"
             //! [`crate::cli`] is unsafe
             /* crate::cli /* nested */ unsafe */
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dangerous_or_loud_stays_in_its_room() {
+    fn unsafe_code_processes_and_printing_stay_in_their_modules() {
         assert_eq!(
             said("node", "unsafe { f() }"),
             ["`unsafe` belongs into `platform`"]
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_without_layer_is_nobodys_neighbour() {
+    fn a_module_without_a_layer_neither_imports_nor_is_imported() {
         assert_eq!(
             said("attic", "use crate::base::units;"),
             ["`attic` must not know `base`"]

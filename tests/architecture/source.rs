@@ -1,4 +1,4 @@
-//! Just enough of Rust's grammar to tell code from comments and strings.
+//! Just enough of Rust's grammar to separate code from comments and strings.
 
 /// `text` with a space instead of each comment, string and character literal.
 pub(crate) fn code_of(text: &str) -> String {
@@ -8,7 +8,7 @@ pub(crate) fn code_of(text: &str) -> String {
         let length = literal(rest, code.chars().last());
         if length > 0 {
             code.push(' ');
-            // Lines stay lines.
+            // Line breaks are kept.
             code.extend(rest[..length].chars().filter(|c| *c == '\n'));
             rest = &rest[length..];
         } else {
@@ -19,7 +19,7 @@ pub(crate) fn code_of(text: &str) -> String {
     code
 }
 
-/// Names, `::`, and every other character that is no space.
+/// Names, `::`, and every other character that is not a space.
 pub(crate) fn words(code: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = code.trim_start();
@@ -42,7 +42,8 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Bytes of the comment or literal that `text` begins with; 0 when it begins with code. `before` it stands there.
+/// The length in bytes of the comment or literal at the start of `text`; 0 for code. `before` is
+/// the preceding character.
 fn literal(text: &str, before: Option<char>) -> usize {
     if text.starts_with("//") {
         return text.find('\n').unwrap_or(text.len());
@@ -92,7 +93,7 @@ fn raw_string(text: &str, prefix: usize) -> usize {
         .map_or(text.len(), |at| start + at + end.len())
 }
 
-/// Up to the next quote that no backslash stands before.
+/// The length up to the next quote without a backslash before it.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = true;
     for (index, c) in text.char_indices() {

@@ -11,16 +11,17 @@ use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, http
 
 behind_each_balancer!(all_views_agree_in_every_state);
 
-/// All views agree so many times in a row, while the states last.
+/// How many times in a row all views must agree.
 const LOOKS: usize = 3;
 
-/// A node that is not ready while `slow-NAME` is there, and exits at once while `broken-NAME` is.
+/// A node that is not ready while the file `slow-NAME` exists, and exits at once while
+/// `broken-NAME` exists.
 const SCRIPT: &str = r#"
 while [ -e "${0%/*}/slow-$1" ]; do sleep 0.1; done
 [ ! -e "${0%/*}/broken-$1" ] || exit 1
 exec "$BIN" node --name "$1" --tcp "127.0.0.1:$2" --http "127.0.0.1:$3""#;
 
-/// What each view says at about the same time.
+/// What each view shows at about the same time.
 #[derive(Debug)]
 struct Views {
     status: Value,
@@ -29,11 +30,11 @@ struct Views {
     health_code: i32,
     /// `/metrics` of the supervisor.
     metrics: String,
-    /// Backend, node and state by `clusterctl stats`.
+    /// Backend, node and state from `clusterctl stats`.
     stats: Vec<Server>,
-    /// The same by the balancer's own page; nginx has none.
+    /// Backend, node and state from the balancer's own page; nginx has none.
     page: Vec<Server>,
-    /// `/health` for load balancers before this one.
+    /// `/health` for load balancers in front of this one.
     ready: String,
 }
 
@@ -76,7 +77,7 @@ impl Views {
         })
     }
 
-    /// The state of each node by `status`.
+    /// The state of each node in `status`.
     fn states(&self) -> Vec<(&str, &str)> {
         let nodes = self.status["nodes"].as_array().unwrap().iter();
         nodes
@@ -84,7 +85,7 @@ impl Views {
             .collect()
     }
 
-    /// What does not agree with the states of `status`.
+    /// The views that disagree with the states of `status`.
     fn differences(&self) -> Vec<String> {
         let mut differences = Vec::new();
         let mut check = |what: &str, is: String, expected: String| {
@@ -140,7 +141,8 @@ impl Views {
         differences
     }
 
-    /// Whether `/health` counts a node in this state. nginx's number stands in the file that others have edited.
+    /// Whether `/health` counts a node in this state. nginx's number is in the file that others
+    /// have edited.
     fn is_counted_up(&self, state: &str) -> bool {
         state == "up" || (state == "maintenance" && self.page.is_empty())
     }
@@ -149,7 +151,7 @@ impl Views {
     fn servers(&self, node: &str) -> impl Iterator<Item = Server> {
         let rows = self.stats.iter().chain(&self.page);
         let rows = rows.filter(move |server| server.node == node).cloned();
-        // On their way to another state servers have a count behind them.
+        // On their way to another state, servers have a check count after the state.
         let rows = rows.map(|server| Server {
             word: server.word.split(' ').next().unwrap_or_default().to_owned(),
             ..server
@@ -157,7 +159,7 @@ impl Views {
         rows.collect::<Vec<_>>().into_iter()
     }
 
-    /// Whether the node answers, and its state, by the metrics.
+    /// Whether the node answers, and its state, in the metrics.
     fn metric(&self, node: &str) -> String {
         let label = format!("node=\"{node}\"");
         let lines = || self.metrics.lines().filter(|line| line.contains(&label));
@@ -178,13 +180,14 @@ impl Server {
     }
 }
 
-/// What the metrics say of a node in this state.
+/// What the metrics show for a node in this state.
 fn metric(state: &str) -> String {
     let answers = !["down", "starting", "stopped", "failed"].contains(&state);
     format!("{} {state}", u8::from(answers))
 }
 
-/// What the balancer says in `backend` of a node in this state, which others have taken out for TCP if at all.
+/// The state that the balancer shows in `backend` for a node in this state. Nodes taken out by
+/// others are taken out for TCP only.
 fn word(state: &str, backend: &str) -> &'static str {
     match state {
         "maintenance" if backend.contains("tcp") => "MAINT",
@@ -213,7 +216,7 @@ fn servers_in_csv(answer: &str) -> Vec<Server> {
         .collect()
 }
 
-/// Waits until the nodes have these states in all views, and looks whether that stays so.
+/// Waits until the nodes have these states in all views, then checks that the states last.
 fn agree(cluster: &TestCluster, states: [&str; 4]) {
     let is_so = |views: &Views| views.states().iter().map(|(_, state)| *state).eq(states);
     let mut last = None;
@@ -233,7 +236,8 @@ fn agree(cluster: &TestCluster, states: [&str; 4]) {
         if is_so(&views) && differences.is_empty() {
             looks += 1;
         } else {
-            // While the balancer checks a drained node, the node has a connection, and is draining.
+            // A check of a drained node is a connection, and the node is draining until the check
+            // ends.
             assert!(
                 states.contains(&"drained"),
                 "{states:?}: {differences:?} in {views:#?}"
@@ -243,7 +247,7 @@ fn agree(cluster: &TestCluster, states: [&str; 4]) {
     });
 }
 
-/// A mark for the script.
+/// The path of a mark file for the script.
 fn mark(cluster: &TestCluster, name: &str) -> std::path::PathBuf {
     let path = cluster.dir().join(name);
     File::create(&path).unwrap();
@@ -268,7 +272,7 @@ fn all_views_of_several_processes_agree_in_every_state() {
 }
 
 fn each_state(cluster: TestCluster) {
-    // A node that failed is held back until it is restarted: each state lasts until the test ends it.
+    // A failed node is held back until it is restarted, so each state lasts until the test ends it.
     let cluster = cluster
         .scripted(SCRIPT)
         .set("health={interval: 1s, rise: 100}")
@@ -288,7 +292,7 @@ fn each_state(cluster: TestCluster) {
     signal(hung, Signal::SIGCONT);
     agree(&cluster, ["drained", "held-back", "starting", "up"]);
 
-    // It is drained for the balancer, too, although it failed a short while ago.
+    // The balancer treats it as drained, too, although it failed a short while ago.
     cluster.ok(&["drain", "erlmcp2"]);
     agree(&cluster, ["drained", "drained", "starting", "up"]);
 
@@ -305,7 +309,7 @@ fn each_state(cluster: TestCluster) {
     agree(&cluster, ["stopped", "up", "failed", "up"]);
 }
 
-/// Takes the node out for TCP, as others may at this balancer.
+/// Takes the node out for TCP, as other tools can at this balancer.
 fn take_out(cluster: &TestCluster, node: &str) {
     if cluster.balancer() == "nginx" {
         cluster.mark_down_in_nginx_conf(node);

@@ -1,4 +1,5 @@
-//! Alerts: one failure raises those that name its node, and they end with it; an order raises none.
+//! Alerts: one failure raises only the alerts that name its node, and they end with it. An order
+//! raises none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,13 +10,13 @@ use serde_json::Value;
 use crate::harness::{TestCluster, behind_each_balancer, eventually, signal};
 
 behind_each_balancer! {
-    a_death_is_told_of_its_node_only_and_ends,
-    a_hang_is_told_of_its_node_only_counts_as_latency_and_ends,
-    what_an_order_explains_raises_no_alert,
+    a_death_raises_one_alert_that_ends,
+    a_hang_raises_one_alert_counts_as_latency_and_ends,
+    an_order_raises_no_alert,
 }
 
-/// A cluster that holds nodes back for 2 s, and on which no machine is too slow. nginx places the few clients of a test by a hash
-/// of their addresses, however uneven that is.
+/// A cluster that holds nodes back for 2 s and accepts any latency. nginx places the few clients of
+/// a test by a hash of their addresses, so it accepts any unevenness, too.
 fn cluster(balancer: &'static str) -> TestCluster {
     let cluster = TestCluster::behind(balancer)
         .set("health.interval=1s")
@@ -26,7 +27,7 @@ fn cluster(balancer: &'static str) -> TestCluster {
     }
 }
 
-/// The health, unless the supervisor does not answer because it is just starting or ending.
+/// The health; `None` while the supervisor starts or ends.
 fn health(cluster: &TestCluster) -> Option<Value> {
     serde_json::from_str(&cluster.run(&["health", "--json"]).stdout).ok()
 }
@@ -53,7 +54,7 @@ impl Drop for Over<'_> {
     }
 }
 
-fn a_death_is_told_of_its_node_only_and_ends(balancer: &'static str) {
+fn a_death_raises_one_alert_that_ends(balancer: &'static str) {
     let cluster = cluster(balancer).started();
     let mut held = cluster.clients(240);
     assert_eq!(alerts(&health(&cluster).unwrap()), []);
@@ -66,7 +67,7 @@ fn a_death_is_told_of_its_node_only_and_ends(balancer: &'static str) {
         );
         (!alerts.is_empty()).then_some(())
     });
-    // Its clients settle on the others.
+    // Its clients move to the other nodes.
     for (host, held) in (1..=240).zip(&mut held) {
         if held.1 == "erlmcp2" {
             *held = cluster.client(host);
@@ -81,10 +82,10 @@ fn a_death_is_told_of_its_node_only_and_ends(balancer: &'static str) {
         );
         (alerts.is_empty() && health["nodes"][1]["state"] == "up").then_some(health)
     });
-    // It is as empty as the others are full, which is nothing to raise an alert about.
+    // The node is empty while the others are full, which must not raise an alert.
     let node = &health["nodes"][1];
     assert_eq!(node["connections"], 0);
-    // Behind nginx it has its share at the first count: any is as even as this test wants it there.
+    // Behind nginx it has its share at the first count: the test accepts any share there.
     if balancer != "nginx" {
         assert!(node["filling_seconds"].is_u64(), "{node}");
         assert_eq!(health["distribution"]["verdict"], "fail");
@@ -97,14 +98,14 @@ fn a_death_is_told_of_its_node_only_and_ends(balancer: &'static str) {
         (cluster.node("erlmcp2")["state"] == "up" && health["state"] == "healthy").then_some(health)
     });
     assert_eq!(alerts(&health), []);
-    // With no client on any node, all begin alike.
+    // Without clients, all nodes start alike.
     drop(held);
     eventually("it to be as full as the others", || {
         cluster.node("erlmcp2")["filling_seconds"].is_null().then_some(())
     });
 }
 
-fn a_hang_is_told_of_its_node_only_counts_as_latency_and_ends(balancer: &'static str) {
+fn a_hang_raises_one_alert_counts_as_latency_and_ends(balancer: &'static str) {
     let cluster = cluster(balancer).started();
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGSTOP);
@@ -141,7 +142,7 @@ fn a_hang_is_told_of_its_node_only_counts_as_latency_and_ends(balancer: &'static
     });
 }
 
-fn what_an_order_explains_raises_no_alert(balancer: &'static str) {
+fn an_order_raises_no_alert(balancer: &'static str) {
     let cluster = cluster(balancer);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -152,7 +153,7 @@ fn what_an_order_explains_raises_no_alert(balancer: &'static str) {
             }
             seen
         });
-        // Also when this fails: the scope waits for its threads.
+        // Set also when this fails: the scope waits for its threads.
         let over = Over(&is_over);
         cluster.start(&[]);
         let held = cluster.clients(240);

@@ -1,4 +1,5 @@
-//! Bad input and bad days: a clear word, the right exit code, nothing left behind.
+//! Bad input and bad conditions: a clear message, the right exit code, no processes or files left
+//! behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,14 +10,14 @@ use nix::sys::signal::Signal;
 use crate::harness::{Client, Ran, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer! {
-    a_node_that_exits_at_once_is_shown_with_its_last_words,
+    a_node_that_exits_at_once_is_shown_with_its_last_output,
     a_node_that_never_answers_fails_the_start_at_the_deadline,
-    stale_files_are_no_obstacle,
+    stale_files_do_not_prevent_a_start,
     a_supervisor_in_front_ends_with_its_signal,
-    a_node_that_dies_again_and_again_is_given_up,
+    a_node_that_keeps_dying_is_given_up,
 }
 
-/// Nothing runs, and nothing is said to run.
+/// Nothing runs, and `status` reports nothing as running.
 fn assert_nothing_left(cluster: &TestCluster) {
     assert!(cluster.processes().is_empty());
     for name in ["state.json", "control.sock", cluster.socket(), "lock"] {
@@ -36,7 +37,7 @@ fn assert_says(ran: &Ran, code: i32, parts: &[&str]) {
     );
 }
 
-/// A file of one test's, executable.
+/// Writes an executable file for one test.
 fn script(cluster: &TestCluster, name: &str, text: &str) -> String {
     let path = cluster.dir().join(name);
     fs::write(&path, text).unwrap();
@@ -45,7 +46,7 @@ fn script(cluster: &TestCluster, name: &str, text: &str) -> String {
 }
 
 #[test]
-fn a_missing_haproxy_is_said_with_how_to_install_it() {
+fn a_missing_haproxy_is_reported_with_the_install_command() {
     let cluster = TestCluster::new().set("binaries.haproxy=/nonexistent");
     let refused = cluster.run(&["start", "haproxy"]);
     assert_says(
@@ -70,7 +71,7 @@ fn an_old_haproxy_is_refused_by_its_version() {
 }
 
 #[test]
-fn haproxys_own_words_are_shown_when_it_refuses_its_configuration() {
+fn haproxys_error_is_shown_when_it_refuses_the_configuration() {
     let cluster = TestCluster::new();
     let templates = cluster.dir().join("templates");
     fs::create_dir(&templates).unwrap();
@@ -91,7 +92,7 @@ fn a_broken_template_is_named_with_its_line() {
     assert_nothing_left(&cluster);
 }
 
-fn a_node_that_exits_at_once_is_shown_with_its_last_words(balancer: &'static str) {
+fn a_node_that_exits_at_once_is_shown_with_its_last_output(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     let node = script(
         &cluster,
@@ -118,7 +119,7 @@ fn a_node_that_never_answers_fails_the_start_at_the_deadline(balancer: &'static 
 }
 
 #[test]
-fn a_program_that_cannot_be_run_is_said() {
+fn a_program_that_cannot_be_run_is_reported() {
     let cluster = TestCluster::new();
     let args = [
         "--set",
@@ -132,7 +133,7 @@ fn a_program_that_cannot_be_run_is_said() {
 }
 
 #[test]
-fn a_run_directory_that_cannot_be_is_refused() {
+fn an_impossible_run_directory_is_refused() {
     let cluster = TestCluster::new();
     let file = cluster.dir().join("file");
     fs::write(&file, "").unwrap();
@@ -149,7 +150,7 @@ fn a_run_directory_that_cannot_be_is_refused() {
     assert!(!long.exists());
 }
 
-fn stale_files_are_no_obstacle(balancer: &'static str) {
+fn stale_files_do_not_prevent_a_start(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     fs::create_dir_all(cluster.run_dir()).unwrap();
     drop(UnixListener::bind(cluster.run_dir().join("control.sock")).unwrap());
@@ -158,14 +159,15 @@ fn stale_files_are_no_obstacle(balancer: &'static str) {
     cluster.start(&[]);
     let state = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
     cluster.ok(&["stop"]);
-    // The state of a cluster that died with its host: pids that are gone, or other processes by now.
+    // The state of a cluster that died with its host: its pids are gone or belong to other
+    // processes.
     fs::write(cluster.run_dir().join("state.json"), state).unwrap();
     cluster.start(&[]);
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
 #[test]
-fn a_broken_state_file_is_said_and_kept() {
+fn a_broken_state_file_is_reported_and_kept() {
     let cluster = TestCluster::new();
     fs::create_dir_all(cluster.run_dir()).unwrap();
     fs::write(cluster.run_dir().join("state.json"), "{").unwrap();
@@ -210,7 +212,7 @@ fn broken_profiles_are_refused_with_file_line_and_column() {
 }
 
 #[test]
-fn usage_errors_are_two_and_suggest() {
+fn usage_errors_exit_with_2_and_suggest() {
     let cluster = TestCluster::new();
     for (args, part) in [
         (&["start", "haprox"][..], "haproxy"),
@@ -247,13 +249,13 @@ fn a_supervisor_in_front_ends_with_its_signal(balancer: &'static str) {
     assert_nothing_left(&cluster);
 }
 
-fn a_node_that_dies_again_and_again_is_given_up(balancer: &'static str) {
+fn a_node_that_keeps_dying_is_given_up(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer)
         .set("nodes.restart={backoff: 10ms..20ms, give_up_after: 2}")
         .started();
     let mut killed = 0;
     for _ in 0..=2 {
-        // Another one: the supervisor may not have noticed yet that the last one is gone.
+        // A new process: the supervisor may not have noticed yet that the last one has ended.
         let pid = eventually("the node to run", || {
             let node = cluster.node("erlmcp1");
             let pid = (node["state"] == "up").then(|| u32::try_from(node["pid"].as_u64().unwrap()).unwrap());
@@ -278,7 +280,7 @@ fn a_node_that_dies_again_and_again_is_given_up(balancer: &'static str) {
 }
 
 #[test]
-fn a_full_disk_under_its_log_ends_no_node() {
+fn a_full_disk_under_the_log_does_not_end_a_node() {
     let cluster = TestCluster::new();
     let address = cluster.address(9001);
     let full = fs::File::options().write(true).open("/dev/full").unwrap();

@@ -1,4 +1,5 @@
-//! The built-in balancer, where it differs from the others: what it does not serve, what it remembers, how it reloads.
+//! The built-in balancer, where it differs from the others: what it does not serve, what it keeps
+//! over a restart, how it reloads.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,28 +14,28 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestCluster, eventually, signal};
 
-/// The client of address `host`, and the node that serves it.
+/// The client with address `host`, and the node that serves it.
 fn client(cluster: &TestCluster, host: u8) -> std::io::Result<(Client, String)> {
     let mut client = Client::connect(Ipv4Addr::new(127, 9, 0, host), cluster.address(8000))?;
     let node = client.node()?;
     Ok((client, node))
 }
 
-/// The nodes of clients 1 to `count`, who leave again.
+/// The nodes of clients 1 to `count`, which disconnect again.
 fn homes(cluster: &TestCluster, count: u8) -> Vec<String> {
     (1..=count).map(|host| client(cluster, host).unwrap().1).collect()
 }
 
-/// Which node each of as many clients gets once the balancer serves again.
+/// The node of each of `count` clients once the balancer serves again.
 fn homes_again(cluster: &TestCluster, count: u8) -> Vec<String> {
     eventually("the balancer to serve", || client(cluster, 1).ok());
     homes(cluster, count)
 }
 
 #[test]
-fn a_bare_start_runs_it_and_says_what_it_does_not_serve() {
+fn a_bare_start_runs_builtin_and_names_what_it_does_not_serve() {
     let cluster = TestCluster::behind("builtin");
-    // Nobody's business: it serves no HTTP.
+    // No effect on the built-in balancer: it serves no HTTP.
     let _held = TcpListener::bind(cluster.address(8080)).unwrap();
     let started = cluster.run(&["start"]);
     assert_eq!(started.code, 0, "{}", started.stderr);
@@ -62,7 +63,7 @@ fn a_bare_start_runs_it_and_says_what_it_does_not_serve() {
 }
 
 #[test]
-fn its_own_checks_and_the_nodes_are_told_apart_from_clients() {
+fn health_checks_do_not_count_as_clients() {
     let cluster = TestCluster::behind("builtin")
         .set("health.interval=50ms")
         .started();
@@ -79,7 +80,7 @@ fn its_own_checks_and_the_nodes_are_told_apart_from_clients() {
 }
 
 #[test]
-fn a_low_limit_of_descriptors_is_made_up_for_by_threads() {
+fn a_low_descriptor_limit_is_compensated_by_more_threads() {
     const HELD: u32 = 1_500;
     clusterctl::platform::descriptors::raise_limit().unwrap();
     let cluster = TestCluster::behind("builtin")
@@ -114,7 +115,7 @@ fn a_low_limit_of_descriptors_is_made_up_for_by_threads() {
 }
 
 #[test]
-fn who_is_sticky_is_remembered_by_whoever_comes_after() {
+fn sticky_entries_survive_a_restart() {
     let cluster = TestCluster::behind("builtin").started();
     let before = homes(&cluster, 40);
     cluster.ok(&["restart"]);
@@ -135,10 +136,10 @@ fn who_is_sticky_is_remembered_by_whoever_comes_after() {
 }
 
 #[test]
-fn a_killed_one_is_followed_by_one_that_remembers() {
+fn sticky_entries_survive_a_kill() {
     let cluster = TestCluster::behind("builtin").started();
     let before = homes(&cluster, 40);
-    // From time to time it writes down who is sticky.
+    // The built-in balancer regularly writes its sticky entries to a file.
     let known = SystemTime::now();
     eventually("its memory", || {
         client(&cluster, 41).unwrap();
@@ -155,7 +156,7 @@ fn a_killed_one_is_followed_by_one_that_remembers() {
 }
 
 #[test]
-fn a_reload_happens_within_the_process_and_nobody_notices() {
+fn a_reload_happens_within_the_process_and_loses_no_connection() {
     let cluster = TestCluster::behind("builtin")
         .set("limits.per_ip.connections=90")
         .started();
@@ -163,7 +164,7 @@ fn a_reload_happens_within_the_process_and_nobody_notices() {
     cluster.ok(&["drain", "erlmcp1"]);
     let pid = cluster.balancer_pid();
 
-    // New connections all the while, none of which may fail.
+    // New connections during the whole reload; none may fail.
     let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let load = {
         let (stop, made, target) = (stop.clone(), made.clone(), cluster.address(8000));
@@ -216,7 +217,7 @@ fn a_reload_happens_within_the_process_and_nobody_notices() {
 }
 
 #[test]
-fn what_a_reload_changes_is_in_force_at_once() {
+fn reloaded_settings_apply_at_once() {
     let cluster = TestCluster::behind("builtin").started();
     cluster.ok(&["reload", "--set", "limits.per_ip.connections=2"]);
     let held = [client(&cluster, 1).unwrap(), client(&cluster, 1).unwrap()];
@@ -228,7 +229,7 @@ fn what_a_reload_changes_is_in_force_at_once() {
 }
 
 #[test]
-fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force_and_on_disk() {
+fn a_failed_reload_leaves_the_old_configuration_in_force_and_on_disk() {
     let cluster = TestCluster::behind("builtin")
         .set("limits.maxconn=1000")
         .started();
@@ -236,7 +237,7 @@ fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force_and_on_disk() {
     let (pid, before) = (cluster.balancer_pid(), config());
     cluster.ok(&["drain", "erlmcp2"]);
     for (set, part) in [
-        // Makes sense, and cannot be bound: that address is no host's.
+        // A valid configuration that cannot be bound: no host has this address.
         ("listen.address=[192.0.2.1]", "192.0.2.1:"),
         ("listen.stats=127.0.0.1:8406", "cannot be changed by a reload"),
         ("limits.maxconn=300000", "beyond what the running threads hold"),

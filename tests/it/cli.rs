@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
-/// A command line in a run directory of its own.
+/// A command line with a run directory of its own.
 #[must_use]
 struct Typed {
     run_dir: TempDir,
@@ -33,13 +33,13 @@ impl Typed {
         assert_cmd::Command::from(self.command()).assert().code(code)
     }
 
-    /// Stdout, when it ends with `code` and says nothing on stderr.
+    /// Stdout; the exit code must be `code` and stderr empty.
     fn shows(&self, code: i32) -> String {
         let assert = self.ends(code).stderr("");
         String::from_utf8(assert.get_output().stdout.clone()).unwrap()
     }
 
-    /// Stderr, when it ends with `code` and has no data.
+    /// Stderr; the exit code must be `code` and stdout empty.
     fn refuses(&self, code: i32) -> String {
         let assert = self.ends(code).stdout("");
         String::from_utf8(assert.get_output().stderr.clone()).unwrap()
@@ -60,7 +60,7 @@ fn binary() -> &'static Path {
 }
 
 #[test]
-fn help_is_data_and_shows_every_command() {
+fn help_goes_to_stdout_and_shows_every_command() {
     let help = clusterctl("--help").shows(0);
     for verb in [
         "start", "stop", "restart", "status", "health", "stats", "logs", "render", "check", "doctor",
@@ -77,7 +77,7 @@ fn help_is_data_and_shows_every_command() {
 }
 
 #[test]
-fn usage_errors_end_with_2_and_a_hint() {
+fn usage_errors_exit_with_2_and_a_hint() {
     for (line, error, hint) in [
         (
             "strat",
@@ -152,7 +152,7 @@ fn a_run_dir_needs_no_profile() {
 }
 
 #[test]
-fn what_needs_a_running_cluster_says_how_to_get_one() {
+fn commands_that_need_a_running_cluster_hint_at_start() {
     for line in ["stats", "restart", "restart erlmcp1"] {
         let said = clusterctl(line).refuses(1);
         assert!(
@@ -202,7 +202,7 @@ fn completions_and_manual_are_printed() {
 }
 
 #[test]
-fn mending_needs_root() {
+fn doctor_fix_needs_root() {
     let said = as_nobody(&["doctor", "--fix", "--port-offset", "25000"]);
     assert_eq!(said.status.code(), Some(1));
     assert!(said.stdout.is_empty());
@@ -214,7 +214,7 @@ fn mending_needs_root() {
 }
 
 #[test]
-fn a_host_is_examined_for_as_many_connections_as_one_likes() {
+fn doctor_accepts_any_number_of_connections() {
     let asked = |connections: &str| {
         let run_dir = tempfile::tempdir().unwrap();
         let line = [
@@ -234,7 +234,7 @@ fn a_host_is_examined_for_as_many_connections_as_one_likes() {
         assert_eq!(said["connections"].to_string(), connections);
         (said, output.status.code())
     };
-    // Its exit code is that of the ports, which others may hold.
+    // Its exit code is that of the ports check, and others may hold the ports.
     let (one, _) = asked("1");
     assert_eq!(one["fits"], true);
     assert_eq!(one["findings"][0]["level"], "ok");
@@ -258,12 +258,12 @@ fn a_host_is_examined_for_as_many_connections_as_one_likes() {
     );
 }
 
-/// Runs the binary as a user who may do nothing.
+/// Runs the binary as the unprivileged user `nobody`.
 fn as_nobody(args: &[&str]) -> std::process::Output {
     if !nix::unistd::geteuid().is_root() {
         return Command::new(binary()).args(args).output().unwrap();
     }
-    // A copy, for that user may not look into everybody's directories.
+    // A copy, because that user cannot read all directories.
     let dir = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
@@ -279,7 +279,7 @@ fn as_nobody(args: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_output_pipe_is_not_an_error() {
     let typed = clusterctl("completions zsh");
     let mut child = typed
         .command()

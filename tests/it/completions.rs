@@ -1,4 +1,4 @@
-//! The committed completions are those that the binary prints.
+//! The committed completions equal those that the binary prints.
 
 use clap_complete::Shell;
 

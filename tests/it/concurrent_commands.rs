@@ -1,4 +1,4 @@
-//! Commands that meet: at once, interrupted, or on what another one has not finished.
+//! Commands that overlap: at the same time, interrupted, or after one that has not finished.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -9,14 +9,14 @@ use nix::sys::signal::Signal;
 use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer! {
-    of_two_starts_at_once_both_find_it_running,
+    two_starts_at_once_both_find_the_cluster_running,
     a_stop_during_a_start_ends_both,
-    an_interrupted_start_says_that_it_goes_on,
-    stop_sweeps_up_after_a_host_that_went_down,
-    stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun,
+    an_interrupted_start_reports_that_the_cluster_goes_on_starting,
+    stop_cleans_up_after_a_host_crash,
+    stop_succeeds_although_the_supervisor_is_killed_meanwhile,
 }
 
-fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
+fn two_starts_at_once_both_find_the_cluster_running(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     let starts = [(); 3].map(|()| cluster.beside(&["start", balancer]).spawn().unwrap());
     for start in starts {
@@ -26,7 +26,8 @@ fn of_two_starts_at_once_both_find_it_running(balancer: &'static str) {
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
-/// Stops what `start` starts, as soon as there is a file called `sign` in the run directory: both commands end as they should.
+/// Stops what `start` starts, as soon as the run directory has a file called `sign`: both commands
+/// must end as documented.
 pub(crate) fn stopped_while_it_starts(cluster: &TestCluster, start: &[&str], sign: &str) {
     let start = cluster.beside(start).spawn().unwrap();
     eventually("a supervisor", || {
@@ -55,9 +56,9 @@ fn a_stop_during_a_start_ends_both(balancer: &'static str) {
     assert_eq!(left, expected);
 }
 
-fn an_interrupted_start_says_that_it_goes_on(balancer: &'static str) {
+fn an_interrupted_start_reports_that_the_cluster_goes_on_starting(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
-    // Its nodes take their time, so that there is some to interrupt it.
+    // The nodes start slowly, so that there is time to interrupt the start.
     let node = cluster.dir().join("node");
     let script = format!(
         "#!/bin/sh\nsleep 2\nexec {} node --name \"$1\" --tcp \"$2\" --http \"$3\"\n",
@@ -103,7 +104,7 @@ fn stop_returns_when_the_supervisor_has_ended() {
     assert!(!cluster.run_dir().join("lock").exists());
 }
 
-fn stop_sweeps_up_after_a_host_that_went_down(balancer: &'static str) {
+fn stop_cleans_up_after_a_host_crash(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     cluster.kill_supervisor();
     for pid in cluster.processes() {
@@ -115,7 +116,7 @@ fn stop_sweeps_up_after_a_host_that_went_down(balancer: &'static str) {
     assert!(!cluster.run_dir().join("state.json").exists());
 }
 
-fn stop_finishes_what_a_supervisor_that_is_killed_meanwhile_had_begun(balancer: &'static str) {
+fn stop_succeeds_although_the_supervisor_is_killed_meanwhile(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let supervisor = cluster.supervisor_pid();
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(8000)).unwrap();

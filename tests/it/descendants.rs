@@ -1,4 +1,5 @@
-//! What children start ends with them, wherever it is by then; and a port that another process holds is not theirs.
+//! Descendants of children end with them, in whichever group or session they are. A port held by
+//! another process does not make that process a descendant.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -12,23 +13,23 @@ use nix::sys::signal::Signal;
 use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer! {
-    a_session_of_its_own_ends_with_its_node,
-    what_a_killed_supervisor_left_ends_too,
+    a_descendant_in_its_own_session_ends_with_its_node,
+    descendants_left_by_a_killed_supervisor_end_too,
 }
 
 /// A node that serves, for scripts.
 const NODE: &str = "$BIN node --name $1 --tcp 127.0.0.1:$2 --http 127.0.0.1:$3";
-/// A process that SIGTERM does not end.
+/// A process that ignores SIGTERM.
 const DEAF: &str = "sh -c 'trap \"\" TERM; while :; do sleep 1; done'";
 
-/// A cluster of two nodes that `script` runs.
+/// A cluster of two nodes that run `script`.
 fn scripted(balancer: &'static str, script: &str) -> TestCluster {
     TestCluster::behind(balancer)
         .scripted(script)
         .set("nodes.count=2")
 }
 
-/// The processes of this cluster that are marked as a child's, the balancer's included.
+/// The cluster's processes that carry a child's mark, the balancer's included.
 fn marked(cluster: &TestCluster, child: &str) -> Vec<u32> {
     let run_dir = format!("CLUSTERCTL_RUN_DIR={}", cluster.run_dir().display());
     let mark = format!("CLUSTERCTL_CHILD=erlmcp/{child}");
@@ -56,7 +57,7 @@ fn nothing_is_left(cluster: &TestCluster) {
     }
 }
 
-fn a_session_of_its_own_ends_with_its_node(balancer: &'static str) {
+fn a_descendant_in_its_own_session_ends_with_its_node(balancer: &'static str) {
     let cluster = scripted(balancer, &format!("setsid {NODE} & wait")).started();
     let before = marked(&cluster, "erlmcp1");
     let other = marked(&cluster, "erlmcp2");
@@ -82,11 +83,11 @@ fn a_session_of_its_own_ends_with_its_node(balancer: &'static str) {
     nothing_is_left(&cluster);
 }
 
-fn what_a_killed_supervisor_left_ends_too(balancer: &'static str) {
+fn descendants_left_by_a_killed_supervisor_end_too(balancer: &'static str) {
     let cluster = scripted(balancer, &format!("(setsid {NODE} &) ; exec sleep 600")).started();
     cluster.kill_supervisor();
     let first = marked(&cluster, "erlmcp1");
-    // The wrapper of the one has gone with the supervisor, and its server serves on.
+    // The wrapper of `erlmcp2` dies like the supervisor, and its server goes on serving.
     signal(cluster_pid(&cluster, "erlmcp2"), Signal::SIGKILL);
     cluster.start(&[]);
     assert_eq!(marked(&cluster, "erlmcp1"), first);
@@ -100,7 +101,7 @@ fn what_a_killed_supervisor_left_ends_too(balancer: &'static str) {
     nothing_is_left(&cluster);
 }
 
-/// The pid of a child whose supervisor is dead.
+/// The pid of a child after its supervisor has died.
 fn cluster_pid(cluster: &TestCluster, name: &str) -> u32 {
     let text = fs::read_to_string(cluster.run_dir().join("state.json")).unwrap();
     let state: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -111,7 +112,7 @@ fn cluster_pid(cluster: &TestCluster, name: &str) -> u32 {
 
 #[test]
 fn a_descendant_that_ignores_sigterm_is_killed() {
-    // The first time only: the cluster's own end is to be quick.
+    // Only the first time, so that the cluster itself ends quickly.
     let once = format!("mkdir \"$0-$1\" 2>/dev/null && setsid {DEAF} &");
     let cluster = scripted("builtin", &format!("setsid {NODE} &\n{once}\nwait")).started();
     let before = marked(&cluster, "erlmcp1");
@@ -124,7 +125,7 @@ fn a_descendant_that_ignores_sigterm_is_killed() {
 }
 
 #[test]
-fn all_that_children_of_a_killed_supervisor_left_ends_though_none_lives() {
+fn descendants_end_although_supervisor_and_children_were_killed() {
     let cluster = scripted("builtin", &format!("setsid {NODE} & wait")).started();
     cluster.kill_supervisor();
     for child in ["erlmcp1", "erlmcp2", "builtin"] {
@@ -188,7 +189,7 @@ fn a_cluster_of_the_same_name_is_left_alone() {
 }
 
 #[test]
-fn a_command_that_a_node_has_started_is_not_a_part_of_it() {
+fn a_clusterctl_command_started_by_a_node_survives_its_restart() {
     let follow = "setsid $BIN logs supervisor -f >\"${0%/*}/followed-$1\" 2>&1 &";
     let cluster = scripted("builtin", &format!("{follow} setsid {NODE} & wait")).started();
     let pid = eventually("a command that follows the log", || followers(&cluster).next());
@@ -256,7 +257,7 @@ fn a_node_whose_port_is_taken_waits_and_names_the_holder() {
     );
     drop(held);
     cluster.ok(&["restart", "erlmcp1"]);
-    // One that dies meets the same, and serves when the port is free.
+    // A node that dies finds the port taken as well, and serves when it is free.
     let pid = cluster.node_pid("erlmcp1");
     signal(pid, Signal::SIGSTOP);
     signal(pid, Signal::SIGKILL);
@@ -276,14 +277,15 @@ fn a_node_whose_port_is_taken_waits_and_names_the_holder() {
 }
 
 #[test]
-fn a_stranger_that_answers_in_its_place_is_not_taken_for_a_node() {
+fn a_foreign_process_on_a_node_port_is_not_taken_for_the_node() {
     let cluster = scripted("builtin", "exec sleep 600").set("nodes.http_port=18081");
     let addresses = [9001, 9002].map(|port| cluster.address(port));
     let mut starting = cluster.beside(&["start", "builtin"]).spawn().unwrap();
     eventually("both nodes to run", || {
         (marked(&cluster, "erlmcp1").len() + marked(&cluster, "erlmcp2").len() == 2).then_some(())
     });
-    // This process is older than the nodes, and answers any line. Other tests need the ports afterwards.
+    // This process is older than the nodes, and answers any line. Other tests need the ports
+    // afterwards.
     let is_over = Arc::new(AtomicBool::new(false));
     let mut answering = Vec::new();
     for address in addresses {
@@ -335,8 +337,8 @@ fn answer_lines(stream: std::net::TcpStream) {
 }
 
 #[test]
-fn as_pid_1_it_reaps_what_wrappers_leave() {
-    // Each start leaves a process whose parent has ended: it ends as an orphan.
+fn as_pid_1_the_supervisor_reaps_orphans() {
+    // Each start leaves a process whose parent has ended: an orphan.
     let cluster = scripted("builtin", &format!("(sleep 0.1 &) ; setsid {NODE} & wait"));
     let inner = cluster.beside(&["start", "builtin", "--foreground"]);
     let mut namespace = std::process::Command::new("unshare");

@@ -9,17 +9,17 @@ use serde_json::json;
 use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer! {
-    a_drained_node_gets_nothing_new_and_keeps_what_it_has,
+    a_drained_node_gets_no_new_connections_and_keeps_its_own,
     waiting_ends_with_the_last_connection_or_at_the_deadline,
-    what_is_left_at_the_deadline_is_closed_and_the_node_stopped,
+    connections_left_at_the_deadline_are_closed_and_the_node_stops,
     the_last_node_needs_force,
     orders_outlive_the_balancer_and_the_supervisor,
-    a_supervisor_killed_while_somebody_waits_goes_on_in_the_next,
-    a_stopped_node_rests_until_it_is_made_ready,
-    what_was_there_before_a_reload_is_closed_too,
+    a_drain_wait_continues_under_the_next_supervisor,
+    a_stopped_node_stays_stopped_until_ready,
+    connections_from_before_a_reload_are_closed_too,
 }
 
-fn a_drained_node_gets_nothing_new_and_keeps_what_it_has(balancer: &'static str) {
+fn a_drained_node_gets_no_new_connections_and_keeps_its_own(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let mut held = cluster.clients(200);
     cluster.ok(&["drain", "erlmcp1"]);
@@ -57,7 +57,7 @@ fn waiting_ends_with_the_last_connection_or_at_the_deadline(balancer: &'static s
     cluster.ok(&["drain", "erlmcp2", "--wait", "--deadline", "1m"]);
 }
 
-fn what_is_left_at_the_deadline_is_closed_and_the_node_stopped(balancer: &'static str) {
+fn connections_left_at_the_deadline_are_closed_and_the_node_stops(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let mut held = cluster.clients(8);
     let pid = cluster.node_pid("erlmcp3");
@@ -117,7 +117,7 @@ fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
     cluster.ok(&["drain", "erlmcp4"]);
     let balancer = cluster.balancer_pid();
     signal(balancer, Signal::SIGKILL);
-    // From its very first connection on.
+    // From the first connection on.
     for host in 1..=40 {
         let node = eventually("the balancer to serve", || {
             Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000))
@@ -141,9 +141,9 @@ fn orders_outlive_the_balancer_and_the_supervisor(balancer: &'static str) {
     });
 }
 
-fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next(balancer: &'static str) {
+fn a_drain_wait_continues_under_the_next_supervisor(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    // So many that each node has some, whoever deals them out.
+    // Enough connections that each node has some with every algorithm.
     let held = cluster.clients(40);
     let mut waiting = std::process::Command::new(env!("CARGO_BIN_EXE_clusterctl"))
         .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
@@ -160,7 +160,7 @@ fn a_supervisor_killed_while_somebody_waits_goes_on_in_the_next(balancer: &'stat
     assert_eq!(cluster.node("erlmcp1")["state"], "stopped");
 }
 
-fn a_stopped_node_rests_until_it_is_made_ready(balancer: &'static str) {
+fn a_stopped_node_stays_stopped_until_ready(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let state = || cluster.node("erlmcp2")["state"].clone();
     cluster.ok(&["drain", "erlmcp2", "--wait", "--stop"]);
@@ -179,7 +179,7 @@ fn a_stopped_node_rests_until_it_is_made_ready(balancer: &'static str) {
     assert_eq!(state(), "up");
 }
 
-fn what_was_there_before_a_reload_is_closed_too(balancer: &'static str) {
+fn connections_from_before_a_reload_are_closed_too(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let mut held = cluster.clients(8);
     cluster.ok(&["reload", "--set", "limits.per_ip.connections=90"]);
@@ -201,7 +201,7 @@ fn connections_that_no_client_uses_do_not_keep_a_node_from_being_empty() {
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line).unwrap();
     assert!(line.contains(" 200 "), "{line}");
-    // The balancer keeps its side for the next request.
+    // The balancer keeps its connection for the next request.
     drop(stream);
     for node in ["erlmcp1", "erlmcp2", "erlmcp3"] {
         cluster.ok(&["drain", node, "--wait", "--deadline", "2s"]);

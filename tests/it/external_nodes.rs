@@ -1,4 +1,4 @@
-//! Nodes that run elsewhere: each in a network namespace of its own, behind a cable that can be unplugged.
+//! External nodes: each in a network namespace of its own, behind a cable that can be unplugged.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,38 +11,38 @@ use serde_json::{Value, json};
 use crate::harness::{Client, TestCluster, behind_each_balancer, behind_those_with_http, eventually, signal};
 
 behind_each_balancer! {
-    nodes_elsewhere_are_balanced_counted_drained_and_never_touched,
-    an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back,
-    who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does,
-    where_nobody_answers_a_start_ends_and_who_answers_first_serves,
+    external_nodes_are_balanced_counted_and_drained_but_not_managed,
+    an_unplugged_node_is_detected_loses_its_clients_and_comes_back,
+    a_node_that_never_answered_is_down_with_a_reason_and_gets_no_clients,
+    a_start_succeeds_without_any_answering_node_and_the_first_to_answer_serves,
 }
 
 behind_those_with_http! {
-    nodes_elsewhere_serve_http,
+    external_nodes_serve_http,
 }
 
-/// How far apart the ports of two tests are, by which their networks are told apart, too.
+/// The distance between the ports of two tests. It also gives each test its own networks.
 const SLOT: u16 = 1_100;
 
-/// A host: a network namespace, and a cable to it. Gone with its node when dropped.
+/// A host: a network namespace with a cable to it. Dropping it removes it and its node.
 struct Host {
     name: String,
     cable: String,
     address: Ipv4Addr,
-    /// Where its node logs.
+    /// The log of its node.
     log: PathBuf,
     node: Option<Child>,
 }
 
 impl Host {
-    /// The host `number` of those that `cluster` may have.
+    /// The host `number` of `cluster`.
     fn new(cluster: &TestCluster, number: u8) -> Host {
         let slot = u8::try_from(cluster.port(0) / SLOT).unwrap();
         let (name, cable) = (format!("cctl{slot}-{number}"), format!("cctl{slot}-{number}"));
-        // Addresses that are nobody's: those for tests of networks (RFC 2544).
+        // Addresses that are reserved for network tests (RFC 2544).
         let ours = Ipv4Addr::new(198, 18, slot, number * 4 + 1);
         let address = Ipv4Addr::new(198, 18, slot, number * 4 + 2);
-        // What a killed test has left.
+        // Removes what a killed test has left.
         let _nothing_or_so = Command::new("ip").args(["netns", "del", &name]).output();
         ip(&["netns", "add", &name]);
         ip(&[
@@ -69,7 +69,7 @@ impl Host {
         }
     }
 
-    /// With a node called `node`, which serves.
+    /// Starts a node called `node` and waits until it serves.
     fn serving(mut self, node: &str) -> Host {
         self.serve(node);
         self
@@ -91,7 +91,7 @@ impl Host {
         eventually("the node to serve", || self.client().ok());
     }
 
-    /// A client of its node itself.
+    /// A client connected to its node directly.
     fn client(&self) -> std::io::Result<Client> {
         Client::connect(Ipv4Addr::UNSPECIFIED, SocketAddr::from((self.address, 9001)))
     }
@@ -103,7 +103,7 @@ impl Host {
         }
     }
 
-    /// From now on nothing reaches it, and nobody is told.
+    /// Drops all packets from now on, without any error to either side.
     fn unplug(&self) {
         ip(&["-n", &self.name, "link", "set", "eth0", "down"]);
     }
@@ -124,7 +124,7 @@ impl Drop for Host {
     }
 }
 
-/// An address that no way leads to: to connect there is an invalid argument.
+/// An address without a route: `connect` to it fails with an invalid argument.
 struct Nowhere(Ipv4Addr);
 
 impl Nowhere {
@@ -156,7 +156,7 @@ fn ip(args: &[&str]) {
     );
 }
 
-/// A running cluster of nodes on hosts of their own, called `a`, `b`, ..
+/// A running cluster with each node on its own host; the nodes are called `a`, `b`, ..
 fn cluster(balancer: &'static str, names: &[&str]) -> (TestCluster, Vec<Host>) {
     let cluster = TestCluster::behind(balancer);
     let hosts: Vec<Host> = (0..)
@@ -169,7 +169,7 @@ fn cluster(balancer: &'static str, names: &[&str]) -> (TestCluster, Vec<Host>) {
         .zip(hosts.iter().map(|host| host.address))
         .collect();
     let cluster = of_members(cluster, &members).started();
-    // Nobody waits for nodes elsewhere.
+    // A start does not wait for external nodes.
     eventually("all nodes to be up", || {
         (cluster.status()["state"] == "healthy").then_some(())
     });
@@ -187,7 +187,7 @@ fn of_members(cluster: TestCluster, members: &[(&str, Ipv4Addr)]) -> TestCluster
         .set(&format!("nodes.members=[{}]", members.join(", ")))
 }
 
-/// A client of its own address, and the node that serves it.
+/// A client with its own address, and the node that serves it.
 fn client(cluster: &TestCluster, host: u8) -> (Client, String) {
     cluster.client_from(Ipv4Addr::new(127, 9, 0, host))
 }
@@ -196,7 +196,7 @@ fn on(held: &[(Client, String)], node: &str) -> u64 {
     held.iter().filter(|(_, name)| name == node).count() as u64
 }
 
-fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'static str) {
+fn external_nodes_are_balanced_counted_and_drained_but_not_managed(balancer: &'static str) {
     let (cluster, hosts) = cluster(balancer, &["a", "b"]);
     let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
     assert!(on(&held, "a") > 5 && on(&held, "b") > 5);
@@ -250,13 +250,13 @@ fn nodes_elsewhere_are_balanced_counted_drained_and_never_touched(balancer: &'st
     }
 }
 
-fn an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back(balancer: &'static str) {
+fn an_unplugged_node_is_detected_loses_its_clients_and_comes_back(balancer: &'static str) {
     let (cluster, hosts) = cluster(balancer, &["a", "b"]);
     let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
     assert!(on(&held, "a") > 5 && on(&held, "b") > 5);
     hosts[0].unplug();
     for (client, node) in &mut held {
-        // Whoever was on it waits for an answer until it is cut off, and nobody else is.
+        // Clients of the unplugged node wait until they are cut off; all others are answered.
         assert_eq!(client.call("ping", &json!({})).is_ok(), node == "b", "{node}");
     }
     assert_eq!(cluster.node("a")["state"], "down");
@@ -268,7 +268,7 @@ fn an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back(bal
     eventually("it to be up again", || {
         (cluster.node("a")["state"] == "up").then_some(())
     });
-    // Whoever came while it was held back is at home on the other one.
+    // Clients that connected while it was held back are sticky to the other node.
     let mut unknown = 41..=u8::MAX;
     eventually("it to be used again", || {
         let held_back = cluster.node("a")["reason"] != Value::Null;
@@ -278,7 +278,7 @@ fn an_unplugged_node_is_found_its_clients_settle_elsewhere_and_it_comes_back(bal
     assert!(log.contains("failover: hung"), "{log}");
 }
 
-fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(balancer: &'static str) {
+fn a_node_that_never_answered_is_down_with_a_reason_and_gets_no_clients(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     let serving = Host::new(&cluster, 0).serving("a");
     // Stopped, it accepts and never answers.
@@ -293,7 +293,7 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
     let cluster = of_members(cluster, &members);
     let started = std::thread::scope(|scope| {
         let started = scope.spawn(|| cluster.run(&["start", balancer]));
-        // Not even the first ones who come. (Earlier, there is whom nginx tries its configuration with.)
+        // Not even the first clients. (Until its processes run, nginx may test its configuration.)
         while !started.is_finished() && cluster.processes().is_empty() {
             std::thread::yield_now();
         }
@@ -338,7 +338,7 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
         logs.stderr
     );
     all_on_a(41..=60);
-    // Whoever comes after a supervisor knows no more than it did, and a balancer that is started again no less.
+    // A new supervisor, and a balancer that is started again, must keep that state.
     cluster.kill_supervisor();
     cluster.start(&[]);
     all_on_a(61..=80);
@@ -351,9 +351,9 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
         (balancer["state"] == "running" && balancer["pids"][0] != killed).then_some(())
     });
     all_on_a(101..=120);
-    // Those who look whether it lives are nobody to wait for.
+    // Connections of probes do not delay the drain.
     cluster.ok(&["drain", "late", "--wait", "--deadline", "30s"]);
-    // The drain is undone, but it does not serve: that is not claimed.
+    // The drain is undone, but the node does not serve, and `ready` reports that.
     let ready = cluster.run(&["ready", "late"]);
     assert!(
         ready.code == 1
@@ -369,7 +369,7 @@ fn who_has_never_answered_gets_nobody_and_is_down_with_its_reason_until_it_does(
     });
 }
 
-fn where_nobody_answers_a_start_ends_and_who_answers_first_serves(balancer: &'static str) {
+fn a_start_succeeds_without_any_answering_node_and_the_first_to_answer_serves(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     let mut hosts = [Host::new(&cluster, 0), Host::new(&cluster, 1)];
     let members = [("a", hosts[0].address), ("b", hosts[1].address)];
@@ -386,7 +386,7 @@ fn where_nobody_answers_a_start_ends_and_who_answers_first_serves(balancer: &'st
     }
 }
 
-fn nodes_elsewhere_serve_http(balancer: &'static str) {
+fn external_nodes_serve_http(balancer: &'static str) {
     let (cluster, _hosts) = cluster(balancer, &["a", "b"]);
     let test = cluster.run(&["load-test", "40", "2", "--protocol", "http"]);
     assert!(

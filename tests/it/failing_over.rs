@@ -25,10 +25,10 @@ behind_each_balancer! {
 }
 
 behind_those_that_remember! {
-    clients_of_a_killed_node_settle_elsewhere_before_it_gets_any,
+    clients_of_a_killed_node_move_before_it_gets_new_ones,
 }
 
-/// A cluster whose last node is run with the arguments `fault`.
+/// A cluster whose last node runs with the arguments `fault`.
 fn with_a_fault(balancer: &'static str, fault: &str) -> TestCluster {
     use std::os::unix::fs::PermissionsExt;
 
@@ -67,7 +67,7 @@ fn failover(cluster: &TestCluster) -> String {
     })
 }
 
-/// What the supervisor tells of its failovers.
+/// The failovers that the supervisor reports.
 fn failovers(cluster: &TestCluster) -> Failovers {
     let socket = cluster.run_dir().join("control.sock");
     let ask = async {
@@ -83,13 +83,13 @@ fn failovers(cluster: &TestCluster) -> Failovers {
 
 fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
     let began = Instant::now();
-    // So long that its clients are elsewhere before it is back, also on a busy machine.
+    // Long enough that its clients are on other nodes before it is back, also on a busy machine.
     let cluster = TestCluster::behind(balancer)
         .set("nodes.restart.backoff=2s..30s")
         .started();
     let mut held: Vec<(Client, String)> = (1..=40).map(|host| client(&cluster, host)).collect();
     kill(&cluster, "erlmcp1");
-    // Everybody comes back at once, those who were sticky to the dead node included.
+    // All clients reconnect at once, those that were sticky to the dead node included.
     for host in 1..=40 {
         client(&cluster, host);
     }
@@ -104,7 +104,7 @@ fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
     for part in ["died", "detected=", "cut=", "elsewhere=", "back="] {
         assert!(logged.contains(part), "{part}: {logged}");
     }
-    // The same is told to whoever asks.
+    // The API reports the same.
     let told = failovers(&cluster);
     let [failover] = told.failovers.as_slice() else {
         panic!("{told:?}");
@@ -127,11 +127,11 @@ fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
     );
 }
 
-/// Ends the node by SIGKILL, and waits until nobody listens for it any more.
+/// Kills the node with SIGKILL, and waits until nothing listens on its ports.
 fn kill(cluster: &TestCluster, node: &str) {
     let pid = cluster.node_pid(node);
     signal(pid, Signal::SIGKILL);
-    // Its first thread may be gone before the others, which hold the listeners.
+    // Its first thread may end before the others, which hold the listeners.
     eventually("its last thread's end", || {
         (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(())
     });
@@ -144,7 +144,7 @@ fn is_held_back(node: &Value) -> bool {
         && reason.ends_with(" s: its former clients find another node first")
 }
 
-fn clients_of_a_killed_node_settle_elsewhere_before_it_gets_any(balancer: &'static str) {
+fn clients_of_a_killed_node_move_before_it_gets_new_ones(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let (mut former, mut others): (Vec<_>, Vec<_>) = (1..=200)
         .map(|host| (host, client(&cluster, host)))
@@ -158,7 +158,7 @@ fn clients_of_a_killed_node_settle_elsewhere_before_it_gets_any(balancer: &'stat
     let mut was_held = false;
     eventually("it to get clients again", || {
         let before: Vec<String> = former.iter().map(|(_, (_, node))| node.clone()).collect();
-        // They come back again and again, and are at home where they were served first.
+        // They reconnect repeatedly, and are sticky to the node that served them first.
         for (host, held) in &mut former {
             *held = client(&cluster, *host);
         }
@@ -183,7 +183,7 @@ fn clients_of_a_killed_node_settle_elsewhere_before_it_gets_any(balancer: &'stat
     for (_, (client, node)) in &mut others {
         assert!(client.call("ping", &json!({})).is_ok(), "{node} was cut");
     }
-    // Those who left stay where they are, and those who are new get it.
+    // Former clients stay where they are, and new clients get the node.
     for (host, (_, node)) in &former {
         assert_ne!(node, "erlmcp1");
         assert_eq!(client(&cluster, *host).1, *node);
@@ -233,7 +233,8 @@ fn a_hang_is_found_and_its_connections_are_cut(balancer: &'static str) {
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGSTOP);
     for (client, node) in &mut held {
-        // A client of the hung node waits for its answer until it is cut off; all others are served.
+        // A client of the hung node waits for its answer until it is cut off; all others are
+        // served.
         assert_eq!(
             client.call("ping", &json!({})).is_ok(),
             node != "erlmcp2",
@@ -243,7 +244,7 @@ fn a_hang_is_found_and_its_connections_are_cut(balancer: &'static str) {
     for host in 1..=24 {
         assert_ne!(client(&cluster, host).1, "erlmcp2");
     }
-    // Hung for so long, it is killed and restarted.
+    // After hanging for so long, it is killed and restarted.
     eventually("the hung node's end", || (!is_alive(pid)).then_some(()));
     let node = eventually("the node to be back", || {
         Some(cluster.node("erlmcp2")).filter(|node| node["state"] == "up")
@@ -253,7 +254,7 @@ fn a_hang_is_found_and_its_connections_are_cut(balancer: &'static str) {
 }
 
 #[test]
-fn a_node_whose_http_hangs_is_down_although_its_tcp_lives() {
+fn a_node_whose_http_hangs_is_down_although_its_tcp_answers() {
     let cluster = with_a_fault("haproxy", "--mute http");
     let refused = cluster.run(&["start", "haproxy", "--timeout", "3s"]);
     assert_eq!(refused.code, 1, "a node that does not answer is not ready");
@@ -297,7 +298,7 @@ fn a_balancer_that_hangs_is_seen_killed_and_restarted(balancer: &'static str) {
         .set("nodes.restart.hung_after=3s")
         .started();
     let pid = cluster.balancer_pid();
-    // With its workers, if it has some.
+    // With its workers, if it has any.
     kill_group(pid, Signal::SIGSTOP);
     eventually("the balancer to be called failed", || {
         (cluster.status()["balancer"]["state"] == "failed").then_some(())

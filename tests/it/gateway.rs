@@ -1,4 +1,5 @@
-//! What every balancer for HTTP does with a request besides passing it on, as checks that each of them calls.
+//! What every HTTP balancer does with a request besides passing it on. Each balancer's tests call
+//! these checks.
 
 use std::net::Ipv4Addr;
 
@@ -9,10 +10,11 @@ use crate::haproxy::nodes;
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 7, 1);
 
-/// What clients send to `/mcp`.
+/// The request that clients send to `/mcp`.
 pub(crate) const METHODS: [&str; 3] = ["POST", "GET", "DELETE"];
 
-/// Nodes get `X-Forwarded-Proto` on every listener: what the client's balancer has set, else `http`.
+/// Nodes get `X-Forwarded-Proto` on every listener: the value that the client's balancer has set,
+/// else `http`.
 pub(crate) async fn forwards_the_scheme_of_plain_http(cluster: &Cluster) {
     let listen = &cluster.listen;
     for (port, path) in [
@@ -35,7 +37,7 @@ pub(crate) async fn forwards_the_scheme_of_plain_http(cluster: &Cluster) {
     }
 }
 
-/// Headers of either direction may be long, and have any name that HTTP allows.
+/// Headers in either direction can be long, and have any name that HTTP allows.
 pub(crate) async fn passes_long_and_unusual_headers(cluster: &Cluster) {
     let port = cluster.listen.http.unwrap();
     let long = format!("X-Long: {}", "y".repeat(9000));
@@ -66,12 +68,13 @@ pub(crate) async fn of_closing_nodes() -> impl FnOnce(&mut Cluster) {
     all_at(nodes::closing().await)
 }
 
-/// A cluster whose nodes never answer, and are waited for shortly.
+/// A cluster whose nodes never answer, with a short timeout.
 pub(crate) async fn of_silent_nodes() -> impl FnOnce(&mut Cluster) {
     all_at(nodes::silent().await)
 }
 
-/// The balancer answers these methods by itself: a status, and the same number as JSON-RPC code.
+/// The balancer answers these methods by itself, with a status and the same number as JSON-RPC
+/// code.
 pub(crate) async fn answers_itself(cluster: &Cluster, methods: &[&str], status: u16, retry_after: bool) {
     for method in methods {
         let port = cluster.listen.http.unwrap();

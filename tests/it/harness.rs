@@ -1,4 +1,4 @@
-//! A cluster of one test's own: its own run directory, its own ports, gone when the test ends.
+//! A cluster for one test: its own run directory, its own ports, removed when the test ends.
 
 use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -15,19 +15,20 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longer than anything takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Ports of different tests are so far apart; those of a cluster of BEAM nodes go from 8000 to 9104.
+/// The distance between the ports of two tests; those of a cluster of BEAM nodes go from 8000 to
+/// 9104.
 const STEP: u16 = 1_110;
-/// More would reach into the ephemeral ports.
+/// More ranges would reach into the ephemeral ports.
 const SLOTS: u16 = 21;
 
 /// A range of ports that no other test uses.
 #[must_use]
 pub struct Ports {
     offset: u16,
-    /// Keeps them ours.
+    /// Locks the range.
     _slot: File,
 }
 
@@ -43,18 +44,18 @@ impl Ports {
     }
 }
 
-/// A cluster of one test's own.
+/// A cluster for one test.
 #[must_use]
 pub struct TestCluster {
     dir: TempDir,
     ports: Ports,
     balancer: &'static str,
     args: Vec<String>,
-    /// Descriptors that a process may have; as many as the host gives when none.
+    /// The limit of descriptors of a process; the host's limit when none.
     nofile: Option<u32>,
 }
 
-/// What a command printed, and how it ended.
+/// The output and exit code of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub stdout: String,
@@ -68,8 +69,9 @@ impl TestCluster {
         TestCluster::behind("haproxy")
     }
 
-    /// A cluster of the default profile behind `balancer`. With `TEST_NODES=beam` in the environment its nodes are BEAM
-    /// nodes, so that whatever is tried with nodes of ours can be tried with those.
+    /// A cluster of the default profile behind `balancer`. With `TEST_NODES=beam` in the
+    /// environment its nodes are BEAM nodes, so that the tests of our own nodes also run with
+    /// those.
     pub fn behind(balancer: &'static str) -> TestCluster {
         let cluster = TestCluster::bare(balancer);
         match std::env::var("TEST_NODES") {
@@ -99,7 +101,7 @@ impl TestCluster {
         .in_one_process()
     }
 
-    /// HAProxy as three processes, because one cannot have enough descriptors.
+    /// HAProxy as three processes, as on a host where one process cannot have enough descriptors.
     pub fn sharded() -> TestCluster {
         let mut cluster = TestCluster::new()
             .set("limits.maxconn=600")
@@ -110,7 +112,8 @@ impl TestCluster {
         cluster
     }
 
-    /// On a host with few descriptors HAProxy would be many processes, which most tests are not about.
+    /// On a host with few descriptors HAProxy would run as several processes, which most tests are
+    /// not about.
     fn in_one_process(self) -> TestCluster {
         match self.balancer {
             "haproxy" => self.set("limits.maxconn=9500"),
@@ -118,8 +121,8 @@ impl TestCluster {
         }
     }
 
-    /// However unevenly a few clients lie behind nginx, which places them by a hash of their addresses, a load test is to
-    /// pass.
+    /// Accepts any unevenness in a load test: nginx places a few clients unevenly, by a hash of
+    /// their addresses.
     pub fn judged_by_others(self) -> TestCluster {
         match self.balancer {
             "nginx" => self.set("targets.variance=200%"),
@@ -127,8 +130,8 @@ impl TestCluster {
         }
     }
 
-    /// Of nodes that the shell `script` runs, by `$1`, `$2` and `$3`: the node's name and ports. `$BIN` is the program under
-    /// test, and the script lies in the cluster's directory.
+    /// A cluster of nodes that the shell `script` runs with the node's name and ports as `$1`, `$2`
+    /// and `$3`. `$BIN` is the program under test, and the script is in the cluster's directory.
     pub fn scripted(self, script: &str) -> TestCluster {
         let cluster = self.set("nodes.runtime=command");
         let path = cluster.dir().join("node.sh");
@@ -174,7 +177,7 @@ impl TestCluster {
         SocketAddr::from(([127, 0, 0, 1], self.port(base)))
     }
 
-    /// A command on this cluster, not run yet.
+    /// A command on this cluster, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
         let (program, first) = self.program();
         let mut command = Command::new(program);
@@ -189,7 +192,7 @@ impl TestCluster {
         command
     }
 
-    /// A command on this cluster, to be watched while it runs.
+    /// A command on this cluster, to be observed while it runs.
     pub fn beside(&self, args: &[&str]) -> std::process::Command {
         let (program, first) = self.program();
         let mut command = std::process::Command::new(program);
@@ -227,18 +230,18 @@ impl TestCluster {
         ran.stdout
     }
 
-    /// The cluster, started.
+    /// The started cluster.
     pub fn started(self) -> TestCluster {
         self.start(&[]);
         self
     }
 
-    /// Starts it behind its balancer, with more arguments.
+    /// Starts the cluster behind its balancer, with more arguments.
     pub fn start(&self, args: &[&str]) -> String {
         self.ok(&[&["start", self.balancer], args].concat())
     }
 
-    /// The balancer that it starts behind.
+    /// The balancer of the cluster.
     pub fn balancer(&self) -> &'static str {
         self.balancer
     }
@@ -252,7 +255,7 @@ impl TestCluster {
         }
     }
 
-    /// The name of its balancer's runtime socket, or of what stands for it.
+    /// The name of its balancer's runtime socket, or of its substitute.
     pub fn socket(&self) -> &'static str {
         match self.balancer {
             "builtin" => "dataplane.sock",
@@ -261,12 +264,12 @@ impl TestCluster {
         }
     }
 
-    /// Kills the supervisor, which leaves its children behind.
+    /// Kills the supervisor; its children go on.
     pub fn kill_supervisor(&self) {
         let supervisor = self.supervisor_pid();
         signal(supervisor, Signal::SIGKILL);
         eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
-        // Its first thread may be gone before the others, which hold the socket.
+        // Its first thread may end before the others, which hold the socket.
         eventually("nobody at its socket", || {
             UnixStream::connect(self.run_dir().join("control.sock"))
                 .is_err()
@@ -308,14 +311,14 @@ impl TestCluster {
             .collect()
     }
 
-    /// The supervisor's pid, as the kernel knows it from its socket.
+    /// The pid of the supervisor, as the kernel reports it for the socket.
     pub fn supervisor_pid(&self) -> u32 {
         let stream = UnixStream::connect(self.run_dir().join("control.sock")).unwrap();
         let peer = nix::sys::socket::getsockopt(&stream, nix::sys::socket::sockopt::PeerCredentials).unwrap();
         peer.pid().unsigned_abs()
     }
 
-    /// Every process of this cluster that lives.
+    /// Every living process of this cluster.
     pub fn processes(&self) -> Vec<u32> {
         let Ok(text) = std::fs::read_to_string(self.run_dir().join("state.json")) else {
             return Vec::new();
@@ -328,7 +331,7 @@ impl TestCluster {
             .collect()
     }
 
-    /// What the balancer makes of the node as a server of TCP clients: `UP`, `DOWN`..
+    /// The state of the node as a TCP server of the balancer: `UP`, `DOWN`..
     pub fn standing(&self, node: &str) -> String {
         let stats: Value = serde_json::from_str(&self.ok(&["stats", "--json"])).unwrap();
         let rows = stats["rows"].as_array().unwrap();
@@ -340,7 +343,7 @@ impl TestCluster {
         row["status"].as_str().unwrap().to_owned()
     }
 
-    /// Connections of each node.
+    /// The number of connections of the node.
     pub fn connections(&self, node: &str) -> u64 {
         self.node(node)["connections"].as_u64().unwrap()
     }
@@ -352,12 +355,12 @@ impl TestCluster {
         (client, node)
     }
 
-    /// The same from one of 256 addresses.
+    /// A client from one of 256 addresses, and the node that serves it.
     pub fn client(&self, host: u8) -> (Client, String) {
         self.client_from([127, 4, 0, host])
     }
 
-    /// As many of them.
+    /// `count` clients, and the nodes that serve them.
     pub fn clients(&self, count: u8) -> Vec<(Client, String)> {
         (1..=count).map(|host| self.client(host)).collect()
     }
@@ -369,7 +372,7 @@ impl TestCluster {
         std::io::read_to_string(stream).unwrap()
     }
 
-    /// Edits nginx.conf as others might: the node is down for TCP. Returns what was written there before.
+    /// Edits nginx.conf as others can: the node is down for TCP. Returns the former content.
     pub fn mark_down_in_nginx_conf(&self, node: &str) -> String {
         let path = self.run_dir().join("nginx.conf");
         let written = std::fs::read_to_string(&path).unwrap();
@@ -400,7 +403,7 @@ impl TestCluster {
 impl Drop for TestCluster {
     fn drop(&mut self) {
         let stopped = self.command(&["stop", "--grace", "0"]).output();
-        // What `stop` leaves is an error of its own in the tests of `stop`; here only nothing must stay behind.
+        // The tests of `stop` check what it leaves; here the processes are only removed.
         for pid in self.processes() {
             signal(pid, Signal::SIGKILL);
         }
@@ -421,7 +424,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// Each test once behind each balancer: functions that take its name.
+/// Runs each test once behind each balancer. Tests are functions that take its name.
 macro_rules! behind_each_balancer {
     ($($test:ident),+ $(,)?) => {
         mod haproxy {
@@ -437,7 +440,7 @@ macro_rules! behind_each_balancer {
 }
 pub(crate) use behind_each_balancer;
 
-/// The same, behind those that serve HTTP.
+/// Runs each test once behind each balancer that serves HTTP.
 macro_rules! behind_those_with_http {
     ($($test:ident),+ $(,)?) => {
         mod with_http {
@@ -452,7 +455,8 @@ macro_rules! behind_those_with_http {
 }
 pub(crate) use behind_those_with_http;
 
-/// The same, behind those that remember where each client was. nginx computes it.
+/// Runs each test once behind each balancer that remembers the node of each client. nginx computes
+/// it instead.
 macro_rules! behind_those_that_remember {
     ($($test:ident),+ $(,)?) => {
         mod remembering {
@@ -513,7 +517,7 @@ pub fn connect_from(source: IpAddr, target: SocketAddr) -> std::io::Result<TcpSt
     Ok(socket.into())
 }
 
-/// The answer to a GET request for `path`, head and body.
+/// The response to a GET request for `path`, head and body.
 pub fn http_get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
@@ -524,7 +528,7 @@ pub fn http_get(address: SocketAddr, path: &str) -> String {
     std::io::read_to_string(stream).unwrap()
 }
 
-/// Waits until `attempt` gives something.
+/// Waits until `attempt` returns a value.
 pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -536,16 +540,17 @@ pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Sends a signal to a process. One that stops it has done so when this returns.
+/// Sends a signal to a process. After a stop signal, the process has stopped when this returns.
 pub fn signal(pid: u32, signal: Signal) {
-    // One that is gone already needs none.
+    // No signal is needed when the process has ended already.
     let _gone = kill(Pid::from_raw(pid.cast_signed()), signal);
     if signal == Signal::SIGSTOP {
         wait_until_stopped(pid);
     }
 }
 
-/// Sends a signal to the process group that `leader` leads. One that stops the leader has done so when this returns.
+/// Sends a signal to the process group that `leader` leads. After a stop signal, the leader has
+/// stopped when this returns.
 pub fn kill_group(leader: u32, signal: Signal) {
     let _gone = nix::sys::signal::killpg(Pid::from_raw(leader.cast_signed()), signal);
     if signal == Signal::SIGSTOP {
@@ -572,7 +577,7 @@ pub fn is_alive(pid: u32) -> bool {
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
-/// The state of the process or thread that a `stat` file of /proc is about.
+/// The state of a process or thread in its `stat` file of /proc.
 fn state_in(stat: &Path) -> Option<char> {
     let stat = std::fs::read_to_string(stat).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
@@ -582,7 +587,7 @@ fn pid_of(value: &Value) -> u32 {
     u32::try_from(value.as_u64().unwrap_or_else(|| panic!("no pid: {value}"))).unwrap()
 }
 
-/// A range of ports that no other test uses: tests of one run may be processes of their own.
+/// A range of ports that no other test uses: the tests of one run may be separate processes.
 fn free_slot() -> Option<(u16, File)> {
     let dir = std::env::temp_dir().join("clusterctl-test-ports");
     std::fs::create_dir_all(&dir).unwrap();

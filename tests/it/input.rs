@@ -1,4 +1,4 @@
-//! What users write: profiles, paths, programs and values, right and wrong.
+//! User input: profiles, paths, programs and values, valid and invalid.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::harness::TestCluster;
 
-/// A directory to work in; the run directory is in it.
+/// A working directory that contains the run directory.
 struct Desk(TempDir);
 
 impl Desk {
@@ -41,7 +41,7 @@ impl Desk {
             .unwrap()
     }
 
-    /// Stderr of what is refused.
+    /// Stderr of a command that must be refused.
     fn refused(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let text = String::from_utf8(output.stderr).unwrap();
@@ -107,7 +107,7 @@ fn a_profile_may_come_through_a_pipe() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    // Its warnings are painted, and where nothing shows colours they have none.
+    // The warnings are coloured, but not on an output without colours.
     let warned = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(warned.contains("\n         fix: `"), "{warned}");
 }
@@ -149,7 +149,8 @@ fn counts_have_suffixes_everywhere() {
     assert!(doctor.contains("1000"), "{doctor}");
 }
 
-/// Every command that would run or render something refuses such a directory, behind every balancer, and makes none.
+/// Every command that would run or render something refuses such a directory, behind every
+/// balancer, and does not create it.
 #[test]
 fn a_run_directory_that_no_configuration_can_name_is_refused() {
     let desk = Desk::new();
@@ -247,7 +248,7 @@ fn a_program_that_cannot_run_is_named_before_anything_starts() {
 #[test]
 fn a_long_value_is_not_repeated() {
     let desk = Desk::new();
-    // The kernel takes no longer argument than 128 kB.
+    // The kernel limits an argument to 128 kB.
     let long = "x".repeat(100_000);
     let set = format!("cluster=[{long}]");
     let key = format!("{long}=1");

@@ -1,4 +1,4 @@
-//! `--json`: what every command prints to stdout is JSON, or it refuses.
+//! `--json`: every command prints JSON to stdout or refuses the flag.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::TestCluster;
 
-/// Commands whose output is no data.
+/// Commands whose output is not data.
 const REFUSING: [&str; 5] = ["completions", "dataplane", "man", "node", "supervise"];
-/// Commands that print one JSON value, each with the arguments of this test.
+/// Commands that print one JSON value, each with its arguments in this test.
 const PRINTING: [(&str, &[&str]); 15] = [
     ("check", &[]),
     ("doctor", &[]),
@@ -31,7 +31,7 @@ fn printed(cluster: &TestCluster, args: &[&str]) -> Value {
     let run = cluster.run(&[args, &["--json"]].concat());
     let value =
         serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {run:?}"));
-    // A profile's keys have a schema, and are documented there.
+    // The keys of a profile have a schema, and are documented there.
     if args[0] != "profile" {
         let documented = documented_words();
         for field in fields(&value) {
@@ -75,7 +75,7 @@ fn every_command_is_known_to_this_test() {
 }
 
 #[test]
-fn commands_print_json_on_stdout_and_say_what_they_did() {
+fn commands_print_json_results_on_stdout() {
     let cluster = TestCluster::behind("builtin");
     let print = |name: &str| {
         let (_, args) = PRINTING.iter().find(|(printing, _)| *printing == name).unwrap();
@@ -116,7 +116,7 @@ fn commands_print_json_on_stdout_and_say_what_they_did() {
 }
 
 #[test]
-fn what_prints_no_data_refuses() {
+fn commands_without_data_refuse_json() {
     let cluster = TestCluster::behind("builtin");
     for args in [
         &["completions", "bash"][..],

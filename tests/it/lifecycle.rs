@@ -11,16 +11,16 @@ use crate::harness::{Client, TestCluster, behind_each_balancer, eventually, is_a
 behind_each_balancer! {
     start_serves_and_stop_leaves_nothing,
     clients_are_spread_evenly_and_stick,
-    starting_twice_says_so,
+    a_second_start_reports_the_running_cluster,
     a_killed_node_is_restarted_and_the_balancer_knows,
     a_stopped_node_is_found_hung_and_comes_back,
     a_killed_balancer_is_restarted,
-    a_new_supervisor_adopts_what_a_killed_one_left,
-    stop_ends_what_a_killed_supervisor_left,
-    two_clusters_live_side_by_side,
+    a_new_supervisor_adopts_the_children_of_a_killed_one,
+    stop_ends_the_children_of_a_killed_supervisor,
+    two_clusters_run_side_by_side,
     a_second_cluster_on_the_same_ports_is_refused,
     restart_replaces_one_node_or_everything,
-    halves_can_be_started_one_after_the_other,
+    nodes_and_balancer_can_be_started_separately,
 }
 
 fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
@@ -109,7 +109,7 @@ fn clients_are_spread_evenly_and_stick(balancer: &'static str) {
         .map(|node| cluster.connections(node))
         .into();
     if balancer == "nginx" {
-        // By a hash of the address: what a few clients get is chance.
+        // The share of a few clients is random: nginx hashes their addresses.
         assert!(shares.iter().all(|share| (25..=75).contains(share)), "{status}");
     } else {
         assert_eq!(shares, [50, 50, 50, 50], "{status}");
@@ -121,7 +121,7 @@ fn clients_are_spread_evenly_and_stick(balancer: &'static str) {
     assert!(shown.contains(&expected), "{shown}");
 }
 
-fn starting_twice_says_so(balancer: &'static str) {
+fn a_second_start_reports_the_running_cluster(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let pids = cluster.processes();
     let again = cluster.run(&["start", balancer]);
@@ -146,7 +146,7 @@ fn a_killed_node_is_restarted_and_the_balancer_knows(balancer: &'static str) {
     }
     signal(pid, Signal::SIGKILL);
     eventually("the balancer to see it go down", || {
-        // Also when it is back, for as long as it is held back.
+        // Also while it is held back after its return.
         cluster.standing("erlmcp2").starts_with("DOWN").then_some(())
     });
     let node = eventually("the node to be back", || {
@@ -178,7 +178,7 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
         Some(cluster.node("erlmcp3")).filter(|node| node["state"] != "down")
     });
     assert_eq!((&node["pid"], &node["state"]), (&json!(pid), &json!("held-back")));
-    // Its clients were cut off, and have a while to find another one.
+    // Its clients were cut off, and need some time to find another node.
     let reason = node["reason"].as_str().unwrap_or_default();
     assert!(reason.starts_with("held back for "), "{node}");
     assert_eq!(cluster.status()["state"], "degraded");
@@ -212,7 +212,7 @@ fn a_killed_balancer_is_restarted(balancer: &'static str) {
     );
 }
 
-fn a_new_supervisor_adopts_what_a_killed_one_left(balancer: &'static str) {
+fn a_new_supervisor_adopts_the_children_of_a_killed_one(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let mut client = Client::connect(Ipv4Addr::new(127, 3, 0, 1), cluster.address(8000)).unwrap();
     let home = client.node().unwrap();
@@ -237,14 +237,14 @@ fn a_new_supervisor_adopts_what_a_killed_one_left(balancer: &'static str) {
     assert_eq!(cluster.processes(), pids);
     assert_eq!(cluster.status()["state"], "healthy");
     assert_eq!(client.node().unwrap(), home);
-    // An adopted child is kept alive like any other.
+    // An adopted child is supervised like any other.
     signal(cluster.node_pid("erlmcp4"), Signal::SIGKILL);
     eventually("the node to be back", || {
         (cluster.node("erlmcp4")["restarts"] == 1).then_some(())
     });
 }
 
-fn stop_ends_what_a_killed_supervisor_left(balancer: &'static str) {
+fn stop_ends_the_children_of_a_killed_supervisor(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let pids = cluster.processes();
     cluster.kill_supervisor();
@@ -253,7 +253,7 @@ fn stop_ends_what_a_killed_supervisor_left(balancer: &'static str) {
     assert!(!cluster.run_dir().join("state.json").exists());
 }
 
-fn two_clusters_live_side_by_side(balancer: &'static str) {
+fn two_clusters_run_side_by_side(balancer: &'static str) {
     let (one, other) = (
         TestCluster::behind(balancer).started(),
         TestCluster::behind(balancer).set("cluster=other").started(),
@@ -300,7 +300,7 @@ fn restart_replaces_one_node_or_everything(balancer: &'static str) {
     assert!(unknown.stderr.contains("did you mean"), "{}", unknown.stderr);
 }
 
-fn halves_can_be_started_one_after_the_other(balancer: &'static str) {
+fn nodes_and_balancer_can_be_started_separately(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer);
     cluster.ok(&["start", balancer, "--only", "nodes"]);
     assert_eq!(cluster.processes().len(), 4);
@@ -311,7 +311,7 @@ fn halves_can_be_started_one_after_the_other(balancer: &'static str) {
 }
 
 #[test]
-fn a_half_that_cannot_join_is_taken_back_and_the_other_is_kept_alive() {
+fn a_balancer_that_cannot_start_leaves_running_nodes_supervised() {
     let cluster = TestCluster::new();
     cluster.ok(&["start", "haproxy", "--only", "nodes"]);
     let held = TcpListener::bind(cluster.address(8002)).unwrap();

@@ -1,4 +1,4 @@
-//! Everything tried from outside, in one binary: the real haproxy, real nodes, the real command.
+//! All integration tests in one binary, with the real haproxy, real nodes, and the real command.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]

@@ -1,4 +1,5 @@
-//! A node holds what the profile wants of it, in little memory and beyond one descriptor table.
+//! A node holds as many connections as the profile requires, in little memory and beyond one
+//! descriptor table.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,10 +10,10 @@ use clusterctl::platform::sock_diag::count_established;
 use crate::harness::{Client, eventually};
 
 const CONNECTIONS: u64 = 25_000;
-/// Each opens its part: one process's descriptor table may be too small for all.
+/// Each client process opens a part: one descriptor table may be too small for all connections.
 const CLIENTS: u64 = 4;
 
-/// Opens connections from addresses of its own, says so, and holds them until its input ends.
+/// Opens connections from its own addresses, prints `held`, and holds them until its input ends.
 const CLIENT: &str = r#"
 import resource, socket, sys
 port, client, count = (int(argument) for argument in sys.argv[1:])
@@ -28,7 +29,7 @@ print("held", flush=True)
 sys.stdin.read()
 "#;
 
-/// Ends with the test.
+/// Kills the process when the test ends.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -72,7 +73,7 @@ fn a_node_holds_25_000_idle_connections_in_less_than_100_mb() {
         .unwrap();
     let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(kilobytes < 100_000, "{kilobytes} kB");
-    // It still has a place, and an answer, for one more.
+    // The node still accepts and answers one more client.
     assert_eq!(
         Client::connect(Ipv4Addr::LOCALHOST, address)
             .unwrap()

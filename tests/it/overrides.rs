@@ -1,4 +1,5 @@
-//! Settings at the balancer that others than this cluster's supervisor made are shown, count, and are taken back by `ready`.
+//! Settings made at the balancer by others than this cluster's supervisor are shown, change the
+//! state, and are reset by `ready`.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,19 +16,19 @@ use crate::harness::{
 const NODES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
 
 behind_each_balancer! {
-    a_balancer_that_others_told_to_end_is_replaced_and_keeps_its_connections,
+    a_balancer_ended_by_others_is_replaced_and_keeps_its_connections,
 }
 
 behind_those_that_remember! {
-    nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back,
-    a_drain_that_others_undid_is_not_called_drained,
-    weight_address_and_health_set_by_others_are_shown_and_taken_back,
-    another_weight_is_shown_and_taken_back,
-    a_node_that_others_took_out_is_not_the_last_that_serves,
-    a_frontend_that_others_stopped_is_shown_and_opened_by_ready,
-    a_socket_that_is_gone_is_shown_and_made_again_by_a_reload,
-    a_new_supervisor_leaves_what_others_set,
-    a_restart_says_that_others_keep_the_node_out,
+    nodes_disabled_by_others_are_not_up_and_ready_enables_them,
+    a_drain_undone_by_others_is_not_shown_as_drained,
+    weight_address_and_health_set_by_others_are_shown_and_reset,
+    a_weight_set_by_others_is_shown_and_reset,
+    draining_a_node_taken_out_by_others_needs_no_force,
+    a_frontend_stopped_by_others_is_shown_and_opened_by_ready,
+    a_missing_socket_is_shown_and_created_again_by_a_reload,
+    a_new_supervisor_keeps_settings_made_by_others,
+    a_restart_reports_that_others_keep_the_node_out,
 }
 
 fn state_of(cluster: &TestCluster, node: &str) -> (String, String) {
@@ -44,7 +45,7 @@ fn reason_when(cluster: &TestCluster, node: &str, state: &str) -> String {
     })
 }
 
-/// One command per node, over the balancer's socket, by other hands.
+/// A command over the balancer's socket, as another tool sends it.
 fn others_say(cluster: &TestCluster, command: &str) {
     let answer = cluster.ask_balancer(command);
     assert!(!answer.contains("No such"), "{answer}");
@@ -56,7 +57,7 @@ fn is_healthy(cluster: &TestCluster) {
     });
 }
 
-fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balancer: &'static str) {
+fn nodes_disabled_by_others_are_not_up_and_ready_enables_them(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for node in NODES {
         others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
@@ -68,7 +69,7 @@ fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balanc
             "maintenance, set over the balancer's socket in mcp_cluster_tcp"
         );
     }
-    // builtin serves TCP alone; HAProxy's HTTP listeners go on.
+    // builtin serves TCP alone; HAProxy's HTTP listeners are not affected.
     let state = if balancer == "builtin" { "down" } else { "degraded" };
     assert_eq!(cluster.status()["state"], state);
     assert_eq!(cluster.run(&["status"]).code, 1);
@@ -109,7 +110,7 @@ fn nodes_that_others_disabled_are_not_called_up_and_ready_takes_that_back(balanc
     is_healthy(&cluster);
 }
 
-fn a_drain_that_others_undid_is_not_called_drained(balancer: &'static str) {
+fn a_drain_undone_by_others_is_not_shown_as_drained(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     cluster.ok(&["drain", "erlmcp3"]);
     assert_eq!(
@@ -128,7 +129,7 @@ fn a_drain_that_others_undid_is_not_called_drained(balancer: &'static str) {
     );
     assert_eq!(state_of(&cluster, "erlmcp3").0, "draining");
     assert_eq!(cluster.status()["state"], "degraded");
-    // The same order, given again, is carried out again.
+    // The same order is carried out again when it is repeated.
     cluster.ok(&["drain", "erlmcp3"]);
     assert_eq!(
         state_of(&cluster, "erlmcp3"),
@@ -142,14 +143,14 @@ fn a_drain_that_others_undid_is_not_called_drained(balancer: &'static str) {
     );
 }
 
-fn weight_address_and_health_set_by_others_are_shown_and_taken_back(balancer: &'static str) {
+fn weight_address_and_health_set_by_others_are_shown_and_reset(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 0");
     others_say(
         &cluster,
         "set server mcp_cluster_tcp/erlmcp2 addr 127.0.0.1 port 9",
     );
-    // Its own checks would soon raise it again.
+    // HAProxy's own checks would soon set the health to up.
     others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp3");
     others_say(&cluster, "set server mcp_cluster_tcp/erlmcp3 health down");
     let reason = reason_when(&cluster, "erlmcp1", "drained");
@@ -182,7 +183,7 @@ fn weight_address_and_health_set_by_others_are_shown_and_taken_back(balancer: &'
     is_healthy(&cluster);
 }
 
-fn another_weight_is_shown_and_taken_back(balancer: &'static str) {
+fn a_weight_set_by_others_is_shown_and_reset(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 1");
     let shown = "erlmcp1 has weight 1 instead of 100 in mcp_cluster_tcp, set over the balancer's socket";
@@ -202,7 +203,7 @@ fn another_weight_is_shown_and_taken_back(balancer: &'static str) {
     is_healthy(&cluster);
 }
 
-fn a_node_that_others_took_out_is_not_the_last_that_serves(balancer: &'static str) {
+fn draining_a_node_taken_out_by_others_needs_no_force(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for node in NODES {
         others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
@@ -210,13 +211,13 @@ fn a_node_that_others_took_out_is_not_the_last_that_serves(balancer: &'static st
     for node in NODES {
         reason_when(&cluster, node, "maintenance");
     }
-    // It has no clients over TCP that it could leave alone, and others serve those over HTTP.
+    // The node serves no TCP clients any more, and other nodes serve those over HTTP.
     cluster.ok(&["drain", "erlmcp1"]);
 }
 
 /// HAProxy gives such a server only the clients that are bound to it.
 #[test]
-fn a_server_that_others_let_stop_is_not_up() {
+fn a_server_set_to_stopping_by_others_is_not_up() {
     let cluster = TestCluster::behind("haproxy").started();
     others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp2");
     others_say(&cluster, "set server mcp_cluster_tcp/erlmcp2 health stopping");
@@ -230,7 +231,7 @@ fn a_server_that_others_let_stop_is_not_up() {
 }
 
 #[test]
-fn a_status_page_that_others_stopped_is_shown_and_opened_by_ready() {
+fn a_status_page_stopped_by_others_is_shown_and_opened_by_ready() {
     let cluster = TestCluster::behind("haproxy").started();
     others_say(&cluster, "disable frontend mcp_status");
     eventually("the stopped status page to be shown", || {
@@ -247,7 +248,7 @@ fn a_status_page_that_others_stopped_is_shown_and_opened_by_ready() {
     is_healthy(&cluster);
 }
 
-fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'static str) {
+fn a_frontend_stopped_by_others_is_shown_and_opened_by_ready(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     others_say(&cluster, "disable frontend mcp_frontend_tcp");
     let shown = eventually("the frontend to be missed", || {
@@ -272,7 +273,7 @@ fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'stati
         "{ready:?}"
     );
     cluster.client(1);
-    // What was shut down cannot be enabled again, but is opened by a reload.
+    // A frontend that was shut down cannot be enabled, but a reload opens it.
     others_say(&cluster, "shutdown frontend mcp_frontend_tcp");
     eventually("the frontend to be missed again", || {
         cluster.status()["balancer"]["overrides"][0].as_str().map(drop)
@@ -281,7 +282,7 @@ fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'stati
     cluster.client(2);
     is_healthy(&cluster);
     if balancer == "haproxy" {
-        // The page that tells other balancers and monitoring whether the cluster is up.
+        // The page that shows other balancers and monitoring whether the cluster is up.
         others_say(&cluster, "shutdown frontend mcp_status");
         eventually("the page to be missed", || {
             let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
@@ -294,7 +295,7 @@ fn a_frontend_that_others_stopped_is_shown_and_opened_by_ready(balancer: &'stati
     }
 }
 
-fn a_socket_that_is_gone_is_shown_and_made_again_by_a_reload(balancer: &'static str) {
+fn a_missing_socket_is_shown_and_created_again_by_a_reload(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let (mut held, _) = cluster.client(1);
     let pid = cluster.balancer_pid();
@@ -315,14 +316,14 @@ fn a_socket_that_is_gone_is_shown_and_made_again_by_a_reload(balancer: &'static 
     cluster.ok(&["drain", "erlmcp2"]);
 }
 
-fn a_new_supervisor_leaves_what_others_set(balancer: &'static str) {
+fn a_new_supervisor_keeps_settings_made_by_others(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
     reason_when(&cluster, "erlmcp1", "maintenance");
     cluster.ok(&["drain", "erlmcp2"]);
     cluster.kill_supervisor();
     cluster.start(&[]);
-    // It goes by what the former one found until it has looked for itself.
+    // It uses the findings of the former supervisor until it has looked itself.
     let (state, reason) = state_of(&cluster, "erlmcp1");
     assert_eq!(state, "maintenance");
     assert!(reason.ends_with("in mcp_cluster_tcp"), "{reason}");
@@ -332,7 +333,7 @@ fn a_new_supervisor_leaves_what_others_set(balancer: &'static str) {
     );
 }
 
-fn a_restart_says_that_others_keep_the_node_out(balancer: &'static str) {
+fn a_restart_reports_that_others_keep_the_node_out(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
     reason_when(&cluster, "erlmcp1", "maintenance");
@@ -353,7 +354,7 @@ fn a_restart_says_that_others_keep_the_node_out(balancer: &'static str) {
     assert_eq!(cluster.status()["state"], "healthy");
 }
 
-fn a_balancer_that_others_told_to_end_is_replaced_and_keeps_its_connections(balancer: &'static str) {
+fn a_balancer_ended_by_others_is_replaced_and_keeps_its_connections(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let (mut held, _) = cluster.client(1);
     let pid = cluster.balancer_pid();
@@ -417,7 +418,7 @@ fn an_edited_nginx_conf_is_shown_and_written_again_by_ready() {
 }
 
 #[test]
-fn one_of_several_processes_that_others_set_is_named() {
+fn a_setting_in_one_of_several_processes_names_the_process() {
     let cluster = TestCluster::sharded().started();
     let sockets = cluster.status()["balancer"]["stats_sockets"].clone();
     let say = |socket: &Value, command: &str| {
@@ -444,7 +445,7 @@ fn one_of_several_processes_that_others_set_is_named() {
 }
 
 #[test]
-fn suspended_processes_of_nginx_are_shown_and_what_they_do_not_follow() {
+fn suspended_nginx_processes_are_shown_with_the_effect() {
     let cluster = TestCluster::behind("nginx").started();
     let master = cluster.balancer_pids()[0];
     let workers = children(master);

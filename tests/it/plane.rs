@@ -1,4 +1,4 @@
-//! The data plane alone, as a process of one test's own, seen from outside.
+//! The data plane alone, as a process for one test, seen from outside.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,47 +17,47 @@ use tempfile::TempDir;
 
 use crate::harness::{self, PATIENCE};
 
-/// The data plane before some servers; runs until it is dropped.
+/// The data plane in front of some servers; runs until it is dropped.
 #[must_use]
 pub struct Plane {
-    /// Where clients connect.
+    /// The address for clients.
     pub address: SocketAddr,
     pub config: Dataplane,
     child: Child,
     dir: TempDir,
     nofile: Option<u32>,
-    /// Connections that only asked whether it serves.
+    /// Connections that only probed whether it serves.
     pub probes: u64,
 }
 
 impl Plane {
-    /// Starts it before `servers`: two workers, round robin, no limits that are met.
+    /// Starts it in front of `servers`: two workers, round robin, limits that no test reaches.
     pub fn start(servers: &[SocketAddr]) -> Plane {
         Plane::with(servers, |_| {})
     }
 
-    /// The same with another configuration.
+    /// Starts it in front of `servers` with a changed configuration.
     pub fn with(servers: &[SocketAddr], change: impl FnOnce(&mut Dataplane)) -> Plane {
         Plane::build(servers, None, change)
     }
 
-    /// The same with so few descriptors a worker.
+    /// Starts it in front of `servers` with `nofile` descriptors for each worker.
     pub fn with_descriptors(servers: &[SocketAddr], nofile: u32) -> Plane {
         Plane::build(servers, Some(nofile), |_| {})
     }
 
-    /// Writes a changed configuration, which nobody reads yet.
+    /// Writes a changed configuration, without a reload.
     pub fn configure(&mut self, change: impl FnOnce(&mut Dataplane)) {
         change(&mut self.config);
         self.write(&self.config.to_yaml());
     }
 
-    /// Writes something in place of the configuration.
+    /// Writes any text in place of the configuration.
     pub fn write(&self, text: &str) {
         fs::write(self.dir.path().join("dataplane.yaml"), text).unwrap();
     }
 
-    /// A file of its own.
+    /// A file in its directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -66,18 +66,18 @@ impl Plane {
         Socket::new(self.config.socket.clone())
     }
 
-    /// Asks the runtime API; its whole answer.
+    /// Sends a command to the runtime API; the whole answer.
     pub fn ask(&self, command: &str) -> String {
         self.answer(command)
             .unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Gives an order, which must be carried out.
+    /// Sends an order that must be carried out.
     pub fn order(&self, command: &str) {
         assert_eq!(self.ask(command).trim(), "", "{command}");
     }
 
-    /// Lets it read its configuration again, which must make sense.
+    /// Reloads the configuration, which must be valid.
     pub fn reload(&self) {
         assert_eq!(self.ask("reload").trim(), "Success=1");
     }
@@ -87,7 +87,7 @@ impl Plane {
         self.row(server).number(column).unwrap_or(0)
     }
 
-    /// What is said of `server`.
+    /// The row of `server`.
     pub fn row(&self, server: &str) -> Row {
         let rows = Row::parse(&self.ask("show stat")).unwrap();
         rows.into_iter()
@@ -102,7 +102,7 @@ impl Plane {
         });
     }
 
-    /// Waits until a server is said to be `wanted`.
+    /// Waits until the status of a server is `wanted`.
     pub fn waits_for_status(&self, server: &str, wanted: &str) {
         harness::eventually(&format!("{server} is {wanted}"), || {
             (self.row(server).text("status") == wanted).then_some(())
@@ -118,30 +118,30 @@ impl Plane {
         harness::eventually("the data plane ends", || self.child.try_wait().unwrap())
     }
 
-    /// Starts it again after it has ended, as it is configured.
+    /// Starts it again after it has ended, with the same configuration.
     pub fn start_again(&mut self) {
         self.child = spawn(&self.dir, self.nofile);
         self.serves();
     }
 
-    /// What it has told so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.file("log")).unwrap_or_default()
     }
 
-    /// Waits until it has told `what`.
+    /// Waits until the log contains `what`.
     pub fn tells(&self, what: &str) {
         harness::eventually(&format!("the log says `{what}`"), || {
             self.log().contains(what).then_some(())
         });
     }
 
-    /// What it has used so far.
+    /// Its resource usage so far.
     pub fn usage(&self) -> Usage {
         usage(self.child.id()).unwrap()
     }
 
-    /// Its network sockets, those of every worker's descriptor table.
+    /// Its network sockets, in the descriptor tables of all workers.
     pub fn sockets(&self) -> usize {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let links = tasks
@@ -153,7 +153,7 @@ impl Plane {
         links.collect::<BTreeSet<PathBuf>>().len()
     }
 
-    /// Memory that is its own, in bytes.
+    /// Its private memory, in bytes.
     pub fn memory(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).unwrap();
         let anonymous = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
@@ -188,7 +188,7 @@ impl Plane {
             TcpStream::connect(self.address).ok()
         });
         self.probes += 1;
-        // So that this one is before all others.
+        // Waits so that this connection is counted before all others.
         harness::eventually("the first client is counted", || {
             (self.figure("FRONTEND", "stot") > 0).then_some(())
         });
@@ -214,8 +214,8 @@ impl Drop for Plane {
     }
 }
 
-/// An address that nobody listens on, nor will: of 127.64.0.0/10 it is this call's own, as another test may be given any
-/// port of 127.0.0.1 at any time.
+/// An address that nothing listens on, now or later: each call has its own address of
+/// 127.64.0.0/10, because another test may be given any port of 127.0.0.1 at any time.
 pub fn free_address() -> SocketAddr {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);

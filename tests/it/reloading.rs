@@ -27,7 +27,7 @@ fn a_reload_takes_over_without_losing_a_connection() {
     cluster.ok(&["drain", "erlmcp1"]);
     let old = cluster.balancer_pid();
 
-    // New connections all the while, none of which may fail.
+    // New connections during the whole reload; none may fail.
     let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let load = {
         let (stop, made, target) = (stop.clone(), made.clone(), cluster.address(8000));
@@ -77,7 +77,7 @@ fn a_reload_takes_over_without_losing_a_connection() {
 }
 
 #[test]
-fn a_reload_that_cannot_be_leaves_the_old_configuration_in_force() {
+fn a_failed_reload_leaves_the_old_configuration_in_force() {
     let cluster = TestCluster::new().started();
     let (pid, config) = (
         cluster.balancer_pid(),
@@ -115,7 +115,7 @@ fn an_instance_that_fails_to_take_over_leaves_the_old_one_serving() {
         cluster.balancer_pid(),
         fs::read(cluster.run_dir().join("haproxy.cfg")).unwrap(),
     );
-    // Passes the check, and cannot be bound: that address is no host's.
+    // Passes the check, and cannot be bound: no host has this address.
     let refused = cluster.run(&["reload", "--set", "listen.stats=192.0.2.1:8404"]);
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(refused.stderr.contains("192.0.2.1:"), "{}", refused.stderr);
@@ -151,11 +151,11 @@ fn reloads_in_a_row_are_carried_out_together() {
 }
 
 #[test]
-fn a_supervisor_killed_while_an_instance_takes_over_leaves_none_unknown() {
+fn every_instance_is_found_after_a_supervisor_kill_during_a_takeover() {
     use std::os::unix::fs::PermissionsExt;
 
     let cluster = TestCluster::new();
-    // Takes its time to take over.
+    // Takes over slowly.
     let slow = cluster.dir().join("haproxy");
     let script = "#!/bin/sh\ncase \" $* \" in *' -x '*) sleep 1;; esac\nexec /usr/sbin/haproxy \"$@\"\n";
     fs::write(&slow, script).unwrap();

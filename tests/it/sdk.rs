@@ -1,5 +1,5 @@
-//! The official MCP SDKs, through the balancer: they connect, call tools, are notified, and begin anew when their node
-//! is drained.
+//! The official MCP SDKs, through the balancer: they connect, call tools, get notifications, and
+//! start a new session when their node is drained.
 //!
 //! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that `tests/sdk` names. Nothing
 //! is written elsewhere, package managers' caches included.
@@ -14,14 +14,14 @@ use serde_json::Value;
 use crate::harness::{TestCluster, behind_those_with_http};
 
 behind_those_with_http! {
-    python_clients_talk_to_one_node_by_every_transport,
-    typescript_clients_talk_to_one_node_by_every_transport,
-    python_clients_of_a_drained_node_begin_anew_elsewhere,
-    typescript_clients_of_a_drained_node_begin_anew_elsewhere,
+    python_clients_stay_on_one_node_over_every_transport,
+    typescript_clients_stay_on_one_node_over_every_transport,
+    python_clients_of_a_drained_node_start_a_new_session_on_another,
+    typescript_clients_of_a_drained_node_start_a_new_session_on_another,
     a_websocket_stays_with_its_drained_node,
 }
 
-fn python_clients_talk_to_one_node_by_every_transport(balancer: &'static str) {
+fn python_clients_stay_on_one_node_over_every_transport(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for (transport, port, path) in [
         ("http", 8080, "/mcp"),
@@ -32,7 +32,7 @@ fn python_clients_talk_to_one_node_by_every_transport(balancer: &'static str) {
     }
 }
 
-fn typescript_clients_talk_to_one_node_by_every_transport(balancer: &'static str) {
+fn typescript_clients_stay_on_one_node_over_every_transport(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for (transport, scheme, port, path) in [
         ("http", "http", 8080, "/mcp"),
@@ -48,7 +48,7 @@ fn typescript_clients_talk_to_one_node_by_every_transport(balancer: &'static str
     }
 }
 
-fn python_clients_of_a_drained_node_begin_anew_elsewhere(balancer: &'static str) {
+fn python_clients_of_a_drained_node_start_a_new_session_on_another(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     survive_a_drain(
         &cluster,
@@ -56,7 +56,7 @@ fn python_clients_of_a_drained_node_begin_anew_elsewhere(balancer: &'static str)
     );
 }
 
-fn typescript_clients_of_a_drained_node_begin_anew_elsewhere(balancer: &'static str) {
+fn typescript_clients_of_a_drained_node_start_a_new_session_on_another(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     survive_a_drain(
         &cluster,
@@ -98,7 +98,8 @@ fn talk(client: &mut Client) {
     );
 }
 
-/// One session, its node drained, and another session; then the first node is drained no more, and nobody moves.
+/// One session, its node drained, and another session; then the first node is made ready, and no
+/// client moves.
 fn survive_a_drain(cluster: &TestCluster, client: &mut Client) {
     let before = client.conversation();
     let node = before["node"].as_str().unwrap();
@@ -115,7 +116,7 @@ fn survive_a_drain(cluster: &TestCluster, client: &mut Client) {
     );
 }
 
-/// A program that talks by an SDK when it is told to.
+/// A program that holds a conversation through an SDK for each line of its input.
 struct Client {
     process: Child,
     answers: BufReader<ChildStdout>,
@@ -165,7 +166,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk")
 }
 
-/// The Python that has the SDK.
+/// The Python interpreter that has the SDK.
 fn python() -> PathBuf {
     let home = installed("python", &["requirements.txt"], |home| {
         must(
@@ -185,7 +186,7 @@ fn python() -> PathBuf {
     home.join("bin/python")
 }
 
-/// The script beside the SDK: modules are looked for where the script is.
+/// The script, copied beside the SDK: modules are resolved from the script's directory.
 fn typescript() -> PathBuf {
     let home = installed("typescript", &["package.json", "client.mjs"], |home| {
         for file in ["package.json", "client.mjs"] {
@@ -207,8 +208,8 @@ fn typescript() -> PathBuf {
     home.join("client.mjs")
 }
 
-/// The directory in which an SDK is installed; done again when one of `files` has changed. Tests may be processes of
-/// their own, and only one of them installs.
+/// The directory in which an SDK is installed; installed again when one of `files` has changed.
+/// Tests may be separate processes, and only one of them installs.
 fn installed(name: &str, files: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk").join(name);
     fs::create_dir_all(&home).unwrap();

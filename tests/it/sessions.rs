@@ -1,7 +1,7 @@
-//! What clients with MCP sessions are promised, behind every balancer for HTTP.
+//! The promises to clients with MCP sessions, behind every HTTP balancer.
 //!
-//! The nodes are small servers: one that gets `Begin: ID` gives that id to a session, and each answer says whether the node knows
-//! the session of the request.
+//! The nodes are small servers: one that gets `Begin: ID` gives that id to a session, and each
+//! answer contains whether the node knows the session of the request.
 
 use std::net::Ipv4Addr;
 
@@ -17,26 +17,26 @@ pub(crate) struct Entrance {
     websocket: u16,
 }
 
-/// A session as its client knows it.
+/// A session on the client's side.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    /// The header line that names it.
+    /// The header line with its id.
     pub(crate) header: String,
     pub(crate) node: String,
-    /// The id that the node gave.
+    /// The id given by the node.
     id: String,
-    /// The header line for the cookie that came with it.
+    /// The header line for the cookie of the first answer.
     cookie: Option<String>,
 }
 
-/// How a request was answered.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) node: String,
     pub(crate) known: bool,
     /// Whether the client got a cookie.
     pub(crate) sets_cookie: bool,
-    /// The id that the node got.
+    /// The id that reached the node.
     id: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Entrance {
         }
     }
 
-    /// Begins a session that its node calls `id`.
+    /// Begins a session to which its node gives the id `id`.
     pub(crate) async fn begin(self, number: u8, id: &str) -> Session {
         let begin = format!("Begin: {id}");
         let text = get(address(number), self.http, "/mcp", &[&begin]).await;
@@ -115,7 +115,8 @@ impl Answer {
     }
 }
 
-/// Ids of any length and with any character that MCP allows are kept apart, and nodes get them as they gave them.
+/// Ids of any length and with any character that MCP allows are kept apart, and each node gets its
+/// ids as it gave them.
 pub(crate) async fn any_id_is_kept(at: Entrance) {
     let prefix = "p".repeat(299);
     let mut ids: Vec<String> = (1..=8).map(|number| format!("{prefix}{number}")).collect();
@@ -141,7 +142,8 @@ pub(crate) async fn any_id_is_kept(at: Entrance) {
     }
 }
 
-/// A client with one cookie jar has two sessions: each request reaches its session's node, and the jar stays as it is.
+/// A client with one cookie jar has two sessions: each request reaches its session's node, and the
+/// jar does not change.
 pub(crate) async fn two_sessions_share_a_cookie_jar(at: Entrance) {
     for round in 0..5 {
         let sessions = at.two(&format!("jar{round}")).await;
@@ -158,7 +160,7 @@ pub(crate) async fn two_sessions_share_a_cookie_jar(at: Entrance) {
     }
 }
 
-/// An id that names none of the nodes is the client's own affair: it is passed on as it is, and routes nothing.
+/// An id without the name of a node passes unchanged and routes nothing.
 pub(crate) async fn foreign_ids_pass_untouched(at: Entrance) {
     for id in [
         "x",
@@ -182,7 +184,7 @@ pub(crate) async fn foreign_ids_pass_untouched(at: Entrance) {
     }
     let answer = at.ask(1, &["Mcp-Session-Id: ", "Cookie: SERVERID=erlmcp3"]).await;
     assert_eq!(answer.node, "erlmcp3");
-    // The first of several counts.
+    // The first of several lines counts.
     let twice = ["Mcp-Session-Id: a~erlmcp2", "Mcp-Session-Id: b~erlmcp3"];
     let answer = at.ask(1, &twice).await;
     assert_eq!(
@@ -191,7 +193,7 @@ pub(crate) async fn foreign_ids_pass_untouched(at: Entrance) {
     );
 }
 
-/// Whatever a session's client asks, and at whichever listener, it reaches the session's node.
+/// Every kind of request in a session reaches the session's node, at every listener.
 pub(crate) async fn every_kind_of_request_reaches_the_session(at: Entrance) {
     for session in at.two("kinds").await {
         for method in ["POST", "DELETE"] {
@@ -218,7 +220,8 @@ pub(crate) async fn every_kind_of_request_reaches_the_session(at: Entrance) {
     }
 }
 
-/// The node of this session gets nothing new: the next request reaches another one, which does not know the session.
+/// The session's node gets no new connections: the next request reaches another node, which does
+/// not know the session.
 pub(crate) async fn is_served_by_others(at: Entrance, session: &Session) {
     for number in 1..=20 {
         let answer = at.ask(number, &[&session.header]).await;

@@ -1,4 +1,5 @@
-//! HAProxy as several processes, because one cannot have enough descriptors: everything as with one.
+//! HAProxy as several processes, because one cannot have enough descriptors: everything works as
+//! with one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestCluster, eventually, http_get, is_alive, signal};
 
-/// Processes of [`TestCluster::sharded`].
+/// The number of processes of [`TestCluster::sharded`].
 const SHARDS: usize = 3;
 
 /// A client that is connected and served.
@@ -40,7 +41,7 @@ impl Held {
         self.client.call("ping", &json!({})).is_ok()
     }
 
-    /// The same client once more, as soon as it is served.
+    /// The same client, connected again as soon as it is served.
     fn again(&self, cluster: &TestCluster) -> Held {
         eventually("a place for who comes again", || {
             Held::new(cluster, self.source).ok()
@@ -48,7 +49,7 @@ impl Held {
     }
 }
 
-/// Those who live, and those who were cut off.
+/// Clients that are still connected, and clients that were cut off.
 fn parted(held: Vec<Held>) -> (Vec<Held>, Vec<Held>) {
     let (mut living, mut cut) = (Vec::new(), Vec::new());
     for mut one in held {
@@ -67,7 +68,8 @@ fn healthy(cluster: &TestCluster) {
     });
 }
 
-/// Connects all the while, each time from another address; who was not served is counted.
+/// Connects all the while, each time from another address, and counts the clients that were not
+/// served.
 struct Load {
     stop: Arc<AtomicBool>,
     made: Arc<AtomicU32>,
@@ -92,7 +94,7 @@ impl Load {
         Load { stop, made, running }
     }
 
-    /// Some more have been served.
+    /// Waits until some more clients have been served.
     fn goes_on(&self) {
         let now = self.made.load(Ordering::Relaxed);
         eventually("more connections", || {
@@ -120,13 +122,13 @@ fn clients_are_even_and_counted_and_stick() {
     assert_eq!(cluster.balancer_pids().len(), SHARDS);
 
     let held = Held::many(&cluster, CLIENTS);
-    // A check of one of the processes may be counted for its moment.
+    // A check of one of the processes may be counted for a moment.
     let status = eventually("all of them, and nobody else", || {
         Some(cluster.status()).filter(|status| status["distribution"]["total"] == CLIENTS)
     });
     for node in status["nodes"].as_array().unwrap() {
         let count = node["connections"].as_u64().unwrap();
-        // In each process in turn: at most one more than another for each of them.
+        // Round robin in each process: at most one more than another node for each process.
         assert!((56..=64).contains(&count), "{status}");
     }
     let told: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
@@ -145,7 +147,7 @@ fn clients_are_even_and_counted_and_stick() {
         (sessions["erlmcp2"] == cluster.connections("erlmcp2")).then_some(())
     });
 
-    // The page is one, about all of them.
+    // One page covers all processes.
     let page = http_get(cluster.address(8404), "/stats;csv");
     let row = page
         .lines()
@@ -162,7 +164,7 @@ fn clients_are_even_and_counted_and_stick() {
     for (source, node) in homes {
         assert_eq!(Held::new(&cluster, source).unwrap().node, node, "{source}");
     }
-    // A load test counts them all, too.
+    // A load test counts the clients of all processes, too.
     let tested = cluster.run(&["load-test", "200", "1", "--json"]);
     let results: Value = serde_json::from_str(&tested.stdout).unwrap();
     assert_eq!(results["counts"]["balancer"]["total"], 200, "{}", tested.stderr);
@@ -195,7 +197,7 @@ fn a_drain_reaches_every_process() {
 }
 
 #[test]
-fn only_the_clients_of_a_killed_process_come_again() {
+fn only_the_clients_of_a_killed_process_reconnect() {
     let cluster = TestCluster::sharded().started();
     let held = Held::many(&cluster, 120);
     let pids = cluster.balancer_pids();
@@ -210,7 +212,7 @@ fn only_the_clients_of_a_killed_process_come_again() {
     }
     healthy(&cluster);
     let refused = load.ends();
-    // It has one connection at a time, and that may have been the dead one's.
+    // The load has one connection at a time, and that may have been to the dead process.
     assert!(refused.len() <= 1, "{refused:?}");
     assert!(living.iter_mut().all(Held::lives));
     let now = cluster.balancer_pids();
@@ -234,7 +236,7 @@ fn clients_of_a_stopped_process_are_given_to_the_others_until_it_is_replaced() {
         one.again(&cluster);
     }
     eventually("another in its place", || {
-        // What hangs has its socket still.
+        // A stopped process still has its socket.
         let warnings = cluster.status()["warnings"].to_string();
         assert!(!warnings.contains("is gone"), "{warnings}");
         (!is_alive(pids[0]) && cluster.balancer_pids().len() == SHARDS).then_some(())
@@ -255,7 +257,7 @@ fn an_adopting_supervisor_can_still_replace_a_process() {
     let pids = cluster.balancer_pids();
     cluster.kill_supervisor();
     assert!(held.iter_mut().all(Held::lives));
-    // One dies while nobody looks after it: its clients go to the others.
+    // A process dies without a supervisor: its clients go to the others.
     signal(pids[2], Signal::SIGKILL);
     let (mut held, cut) = parted(held);
     let again: Vec<Held> = cut.iter().map(|one| one.again(&cluster)).collect();
@@ -312,7 +314,7 @@ fn a_reload_that_fails_in_the_first_process_leaves_all_as_they_are() {
     let pids = cluster.balancer_pids();
     let config = |number: usize| fs::read(cluster.run_dir().join(format!("haproxy-{number}.cfg"))).unwrap();
     let configs = [1, 2, 3].map(config);
-    // Passes the check, and cannot be bound: that address is no host's.
+    // Passes the check, and cannot be bound: no host has this address.
     let templates = cluster.dir().join("templates");
     fs::create_dir(&templates).unwrap();
     let template = include_str!("../../templates/haproxy.cfg.tera");
@@ -333,7 +335,7 @@ fn a_reload_that_fails_in_the_first_process_leaves_all_as_they_are() {
 }
 
 #[test]
-fn a_process_that_dies_in_a_reload_is_no_obstacle() {
+fn a_reload_succeeds_although_a_process_dies() {
     let cluster = TestCluster::sharded().started();
     let pids = cluster.balancer_pids();
     let reload = cluster

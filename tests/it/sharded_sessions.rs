@@ -1,4 +1,5 @@
-//! MCP sessions behind HAProxy as several processes: each of them sends a session's requests to the session's node.
+//! MCP sessions behind HAProxy as several processes: each process sends a session's requests to the
+//! session's node.
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -8,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestCluster, connect_from};
 
-/// A session as its client knows it.
+/// A session on the client's side.
 #[derive(Debug)]
 struct Session {
-    /// As the client got it: `ID~NODE`.
+    /// The id that the client got: `ID~NODE`.
     id: String,
-    /// The cookie that came with it.
+    /// The cookie of the first answer.
     cookie: String,
 }
 
-/// An answer to a POST request.
+/// The answer to a POST request.
 #[derive(Debug)]
 struct Answer {
     head: String,
@@ -75,7 +76,7 @@ fn two_sessions_in_one_cookie_jar_stay_with_their_nodes() {
     reach_their_nodes(&cluster, &sessions);
 }
 
-/// Asks in each session, with each cookie that the jar may have, at each process.
+/// Asks in each session, with each cookie that the jar can have, at each process.
 fn reach_their_nodes(cluster: &TestCluster, sessions: &[Session]) {
     let before = requests_per_process(cluster);
     for (jar, session) in sessions
@@ -91,7 +92,7 @@ fn reach_their_nodes(cluster: &TestCluster, sessions: &[Session]) {
             let text = answer.body["result"]["content"][0]["text"].as_str().unwrap();
             let who: Value = serde_json::from_str(text).unwrap();
             assert_eq!(who["node"], session.node());
-            // The jar stays as it is.
+            // The jar does not change.
             assert_eq!(answer.header("set-cookie"), None);
         }
     }
@@ -107,7 +108,7 @@ fn address(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 8, 0, number)
 }
 
-/// Requests over HTTP that each process has had.
+/// HTTP requests that each process has served.
 fn requests_per_process(cluster: &TestCluster) -> Vec<u64> {
     let status = cluster.status();
     let sockets = status["balancer"]["stats_sockets"].as_array().unwrap().iter();
@@ -124,7 +125,7 @@ fn requests_per_process(cluster: &TestCluster) -> Vec<u64> {
         .collect()
 }
 
-/// A JSON-RPC request on a connection of its own; its answer.
+/// A JSON-RPC request on a connection of its own, and its answer.
 fn post(cluster: &TestCluster, source: Ipv4Addr, headers: &str, method: &str, params: &Value) -> Answer {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
     let mut stream = connect_from(source.into(), cluster.address(8080)).unwrap();

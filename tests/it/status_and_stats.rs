@@ -1,4 +1,4 @@
-//! What the cluster says of itself.
+//! `status`, `stats` and the other views of a running cluster.
 
 use std::io::Write;
 
@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::harness::{TestCluster, behind_each_balancer, eventually, http_get};
 
-behind_each_balancer!(a_running_cluster_shows_itself);
+behind_each_balancer!(a_running_cluster_shows_its_state);
 
-fn a_running_cluster_shows_itself(balancer: &'static str) {
+fn a_running_cluster_shows_its_state(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
 
     let health: Value = serde_json::from_str(&eventually("every node to be probed", || {
@@ -100,7 +100,7 @@ fn curl_speaks_to_the_control_socket() {
 }
 
 #[test]
-fn what_would_run_is_rendered_and_checked_without_running() {
+fn configurations_are_rendered_and_checked_without_a_running_cluster() {
     let cluster = TestCluster::new();
     let config = cluster.ok(&["render", "haproxy"]);
     for part in [

@@ -1,4 +1,5 @@
-//! Any answer may be a stream: its parts come when the node sends them, and it may be silent for long.
+//! Any answer may be a stream: its parts arrive when the node sends them, and it may be silent for
+//! long.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) struct Request<'a> {
     pub(crate) then: &'a str,
 }
 
-/// A client that prints what it gets, when it gets it.
+/// A client that prints what it receives at once.
 pub(crate) struct Curl {
     process: Process,
     output: PathBuf,
@@ -40,7 +41,7 @@ pub(crate) struct Curl {
 }
 
 impl<'a> Request<'a> {
-    /// A request as MCP clients send it, whose answer is silent for a while and then goes on.
+    /// A request as MCP clients send it. Its answer is silent for a while and then goes on.
     pub(crate) const fn of_mcp(method: &'a str, answer: &'a str) -> Request<'a> {
         Request {
             method,
@@ -51,7 +52,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// All requests for streams, by what they accept.
+    /// All requests for streams, for the given `Accept` headers.
     pub(crate) fn all(accepted: &[&'a [&'a str]]) -> Vec<Request<'a>> {
         let mut requests = Vec::new();
         for accept in accepted {
@@ -97,7 +98,7 @@ impl<'a> Request<'a> {
             .args(["--header".to_owned(), format!("Answer-With: {}", self.answer)])
             .args(["--header".to_owned(), format!("Then: {}", self.then)]);
         if self.accept.is_empty() {
-            // Without this, curl sends one of its own.
+            // Without this, curl adds its own header.
             curl = curl.args(["--header", "Accept:"]);
         }
         for accept in self.accept {
@@ -125,7 +126,7 @@ impl Curl {
         eventually(words, async || printed().contains(words)).await;
     }
 
-    /// Waits until its request has ended; all that it printed.
+    /// Waits until its request has ended; everything that it printed.
     pub(crate) async fn ended(mut self) -> String {
         let waited = tokio::time::timeout(Duration::from_secs(20), self.process.ended()).await;
         assert!(waited.is_ok(), "not ended: {}", self.printed());
@@ -135,12 +136,12 @@ impl Curl {
 
 impl Drop for Curl {
     fn drop(&mut self) {
-        // An error is one that has ended.
+        // It may have ended already.
         let _ = self.process.identity().signal(Signal::SIGKILL);
     }
 }
 
-/// Requests may be silent for a second, which streams are for longer.
+/// Requests may be silent for a second, and streams are silent for longer.
 pub(crate) fn impatient(cluster: &mut Cluster) {
     let second = Duration::from_secs(1).into();
     assert!(SILENCE > Duration::from_secs(1));
@@ -148,19 +149,19 @@ pub(crate) fn impatient(cluster: &mut Cluster) {
     (timeouts.client, timeouts.server, timeouts.keep_alive) = (second, second, second);
     timeouts.tunnel = Duration::from_mins(1).into();
     cluster.tls = Some(Certificate::SelfSigned);
-    // All clients have one address.
+    // All clients have the same address.
     let limits = &mut cluster.limits.per_ip;
     (limits.connections, limits.connection_rate, limits.message_rate) = (0, 0, 0);
 }
 
-/// A balancer before nodes, as tests ask it.
+/// A balancer in front of nodes, as the tests reach it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Served<'a> {
     /// The port of its HTTP listener.
     pub(crate) http: u16,
     /// The port of its HTTPS listener.
     pub(crate) https: u16,
-    /// The certificate of that.
+    /// The certificate of the HTTPS listener.
     pub(crate) authority: &'a Path,
 }
 
@@ -186,7 +187,8 @@ impl Served<'_> {
         }
     }
 
-    /// A node sends the first part of its answer, and nothing more: what waits for the next part never comes.
+    /// A node sends the first part of its answer and nothing more, so a part that waits for the
+    /// next one never arrives.
     pub(crate) async fn a_part_does_not_wait_for_the_next(self) {
         let accepted = [&ACCEPT_STREAMS[..], &[&["application/json"]]].concat();
         let requests = Request::all(&accepted).into_iter();
@@ -194,13 +196,13 @@ impl Served<'_> {
         self.all_print(r#""part":"first"}"#, &silent).await;
     }
 
-    /// Streams go on after a silence that is too long for other answers.
+    /// A stream goes on after a silence that is too long for other answers.
     pub(crate) async fn streams_may_be_silent(self, accepted: &[&[&str]]) {
         self.all_print(r#""part":"second"}"#, &Request::all(accepted))
             .await;
     }
 
-    /// A node that does not begin to answer is given up.
+    /// A request whose node does not begin to answer is given up.
     pub(crate) async fn requests_may_not_wait_for_ever(self, accept: &[&str]) {
         let request = Request {
             accept,
@@ -209,7 +211,7 @@ impl Served<'_> {
         self.all_print(" 504 ", &[request]).await;
     }
 
-    /// A stream that breaks off at the node breaks off at the client.
+    /// A stream that the node breaks off is broken off at the client, too.
     pub(crate) async fn a_stream_ends_with_its_node(self) {
         for answer in ["events", "json"] {
             let request = Request::of_mcp("POST", answer).then("death");

@@ -1,4 +1,4 @@
-//! What they say of themselves.
+//! Information that BEAM nodes report about themselves.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::harness::{TestCluster, eventually, signal};
 
 const NAMES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
 
-/// The nodes that each says it is connected to; nothing of one that does not say.
+/// The nodes that each node reports as connected; a node that does not answer is missing.
 fn connected(node: &Value) -> Option<BTreeSet<String>> {
     let names = node["erlang"]["connected"].as_array()?;
     Some(
@@ -29,7 +29,7 @@ fn is_whole(cluster: &TestCluster) -> bool {
 }
 
 #[test]
-fn status_health_and_metrics_tell_how_emulators_are_and_whether_the_mesh_is_whole() {
+fn status_health_and_metrics_show_emulators_and_the_mesh() {
     let cluster = TestCluster::of_beams("builtin").started();
     eventually("a whole mesh", || is_whole(&cluster).then_some(()));
     assert!(
@@ -55,7 +55,7 @@ fn status_health_and_metrics_tell_how_emulators_are_and_whether_the_mesh_is_whol
     let expected = r#"clusterctl_node_erlang_run_queue{cluster="erlmcp",node="erlmcp4"} "#;
     assert!(page.contains(expected), "{page}");
 
-    // One that hangs says nothing; one that was restarted is connected again.
+    // A hung node does not answer; a restarted one is connected again.
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGSTOP);
     eventually("a node that says nothing", || {
@@ -67,7 +67,7 @@ fn status_health_and_metrics_tell_how_emulators_are_and_whether_the_mesh_is_whol
 }
 
 #[test]
-fn a_node_of_the_cluster_is_asked_by_its_name() {
+fn a_node_of_the_cluster_is_queried_by_its_name() {
     let cluster = TestCluster::of_beams("builtin").set("nodes.count=2");
     let before = cluster.run(&["erlang", "erlmcp1", "memory"]);
     assert_eq!(before.code, 1, "{}", before.stdout);

@@ -1,4 +1,4 @@
-//! What a node says over HTTP.
+//! The HTTP interface of a BEAM node.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -9,10 +9,10 @@ use crate::harness::TestCluster;
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
 
-/// Everything that comes back for `bytes`, after which nothing more is said.
+/// Everything that the node sends in answer to `bytes`, until it closes the connection.
 fn told(cluster: &TestCluster, bytes: &[u8]) -> String {
     let mut stream = connect(cluster, 8081);
-    // It may have ended the conversation before all of it was said.
+    // The node may have closed the connection before all bytes were sent.
     let _reset_or_not = stream
         .write_all(bytes)
         .and_then(|()| stream.shutdown(Shutdown::Write));
@@ -47,7 +47,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn health_is_told() {
+fn health_is_served() {
     let cluster = one_node();
     let pid = cluster.node_pid("erlmcp1");
     let answer = told(&cluster, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -68,7 +68,7 @@ fn health_is_told() {
 }
 
 #[test]
-fn a_session_is_named_found_and_ended() {
+fn a_session_is_created_found_and_ended() {
     let cluster = one_node();
     let answer = told(&cluster, post("", INITIALIZE).as_bytes());
     let session = header(&answer, "Mcp-Session-Id")
@@ -137,7 +137,7 @@ fn a_body_may_come_in_chunks() {
 }
 
 #[test]
-fn what_it_does_not_serve_is_refused_with_the_reason() {
+fn unsupported_requests_are_refused_with_the_reason() {
     let cluster = one_node();
     let many: Vec<String> = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
     for (asked, status) in [
@@ -228,7 +228,7 @@ fn what_it_does_not_serve_is_refused_with_the_reason() {
         let answer = told(&cluster, asked);
         assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     }
-    // What it has to say of a crash comes a little later, but before its end.
+    // A crash report is logged a little later, but before the node ends.
     cluster.ok(&["stop"]);
     let said = log(&cluster, "erlmcp1");
     assert!(

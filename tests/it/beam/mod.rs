@@ -1,4 +1,5 @@
-//! BEAM nodes, on the real Erlang. `TEST_NODES=beam cargo test` tries everything else with them, too.
+//! BEAM nodes, on the real Erlang. `TEST_NODES=beam cargo test` runs all other tests with them,
+//! too.
 
 mod asking;
 mod http;
@@ -10,7 +11,7 @@ use std::net::{Ipv4Addr, TcpStream};
 
 use crate::harness::{PATIENCE, TestCluster};
 
-/// One node, alone, that is silent about its clients.
+/// One node alone, with logging of its clients disabled.
 fn one_node() -> TestCluster {
     let cluster = TestCluster::of_beams("builtin").set("nodes.count=1");
     cluster.ok(&["start", "--only", "nodes"]);
@@ -24,7 +25,7 @@ fn connect(cluster: &TestCluster, base: u16) -> TcpStream {
     stream
 }
 
-/// What the node called `name` has logged.
+/// The log of the node called `name`.
 fn log(cluster: &TestCluster, name: &str) -> String {
     let log = std::fs::read(cluster.run_dir().join(format!("logs/{name}.log"))).unwrap();
     String::from_utf8_lossy(&log).into_owned()

@@ -1,4 +1,4 @@
-//! A cluster of them, from `start` to `stop`.
+//! A cluster of BEAM nodes, from `start` to `stop`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,13 +15,13 @@ behind_each_balancer! {
     a_killed_node_is_restarted_and_its_clients_served_elsewhere,
     a_node_that_halts_leaves_a_dump_and_is_restarted,
     a_stopped_node_is_found_hung_and_comes_back,
-    a_drained_node_keeps_what_it_has_and_stops_when_it_is_empty,
-    a_new_supervisor_adopts_them_with_their_cookie,
+    a_drained_node_keeps_its_connections_and_stops_when_empty,
+    a_new_supervisor_adopts_nodes_with_their_cookie,
 }
 
 const NAMES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
 
-/// Every process that has the cluster's own home, whoever started it.
+/// Every process with the cluster's home directory, whichever process started it.
 fn at_home(cluster: &TestCluster) -> Vec<u32> {
     let home = format!("HOME={}", cluster.run_dir().join("erlang/home").display());
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -47,13 +47,13 @@ fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
     }
     assert!(served.keys().eq(NAMES), "{served:?}");
     for name in NAMES {
-        // A check of the balancer may be on its way, too.
+        // A check of the balancer may be in progress, too.
         eventually("the clients' connections alone", || {
             (cluster.connections(name) == u64::from(served[name])).then_some(())
         });
     }
 
-    // Each has a process for port programs beside it.
+    // Each emulator has a helper process for port programs.
     let beams = at_home(&cluster);
     assert!(beams.len() >= NAMES.len(), "{beams:?}");
     let path = cluster.run_dir().join("erlang/home/.erlang.cookie");
@@ -84,19 +84,19 @@ fn start_serves_and_stop_leaves_nothing(balancer: &'static str) {
 }
 
 #[test]
-fn they_listen_for_one_another_on_loopback_only() {
+fn distribution_listens_on_loopback_only() {
     let cluster = TestCluster::of_beams("builtin");
     cluster.ok(&["start", "--only", "nodes"]);
     for number in 0..4 {
         let port = cluster.port(9101 + number);
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-        // An address of this host, and not the one that they listen on.
+        // Another address of this host than the one that they listen on.
         assert!(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 2), port)).is_err());
     }
 }
 
 #[test]
-fn two_clusters_of_the_same_names_do_not_meet() {
+fn clusters_with_the_same_names_do_not_connect() {
     let (a, b) = (
         TestCluster::of_beams("builtin").started(),
         TestCluster::of_beams("builtin").started(),
@@ -132,7 +132,7 @@ fn a_killed_node_is_restarted_and_its_clients_served_elsewhere(balancer: &'stati
         let answer = client.call("ping", &serde_json::json!({}));
         assert_eq!(answer.is_ok(), node != "erlmcp2", "{node}");
     }
-    // Whoever came before stays where he is: another one each time.
+    // Earlier clients are sticky, so each attempt uses another address.
     let mut address = Ipv4Addr::new(127, 5, 0, 0);
     eventually("a client on that node", || {
         address = Ipv4Addr::from_bits(address.to_bits() + 1);
@@ -165,7 +165,8 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
     });
     assert_eq!(cluster.status()["state"], "degraded");
     for host in 1..=40 {
-        // The balancer may be hearing of it just now, and end what it has begun there.
+        // The balancer may be marking the node down just now, which closes connections that it
+        // opened there.
         let served = eventually("another node", || {
             let mut client = Client::connect(Ipv4Addr::new(127, 4, 0, host), cluster.address(8000)).ok()?;
             client.node().ok()
@@ -179,7 +180,7 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
     assert_eq!(cluster.node_pid("erlmcp1"), pid);
 }
 
-fn a_drained_node_keeps_what_it_has_and_stops_when_it_is_empty(balancer: &'static str) {
+fn a_drained_node_keeps_its_connections_and_stops_when_empty(balancer: &'static str) {
     let cluster = TestCluster::of_beams(balancer).started();
     let mut held = cluster.clients(40);
     let pid = cluster.node_pid("erlmcp4");
@@ -201,7 +202,7 @@ fn a_drained_node_keeps_what_it_has_and_stops_when_it_is_empty(balancer: &'stati
     });
 }
 
-fn a_new_supervisor_adopts_them_with_their_cookie(balancer: &'static str) {
+fn a_new_supervisor_adopts_nodes_with_their_cookie(balancer: &'static str) {
     let cluster = TestCluster::of_beams(balancer).started();
     let mut held = cluster.clients(8);
     let pids: Vec<u32> = NAMES.iter().map(|name| cluster.node_pid(name)).collect();

@@ -1,4 +1,4 @@
-//! What a node says over TCP.
+//! The TCP interface of a BEAM node.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{connect, log, one_node};
 use crate::harness::TestCluster;
 
-/// A conversation by lines.
+/// A connection that is read and written by lines.
 struct Lines(BufReader<TcpStream>);
 
 impl Lines {
@@ -32,10 +32,10 @@ impl Lines {
         self.hear()
     }
 
-    /// What comes until the node ends the conversation.
+    /// Everything that the node sends until it closes the connection.
     fn rest(mut self) -> String {
         let mut rest = String::new();
-        // It may end it by a reset: it has not read what we have said last.
+        // The node may reset the connection, because it has not read the last bytes sent.
         let _reset_or_not = self.0.read_to_string(&mut rest);
         rest
     }
@@ -116,7 +116,7 @@ fn the_methods_of_mcp_are_answered() {
 }
 
 #[test]
-fn messages_come_in_any_pieces_and_notifications_get_nothing() {
+fn messages_may_arrive_in_pieces_and_notifications_get_no_answer() {
     let cluster = one_node();
     let mut lines = Lines::with(&cluster);
     for piece in [
@@ -129,7 +129,7 @@ fn messages_come_in_any_pieces_and_notifications_get_nothing() {
     }
     assert_eq!(lines.hear()["id"], 1);
     assert_eq!(lines.hear()["id"], 2);
-    // A client that has said all it has to say still gets its answer.
+    // A client that has closed its sending side still gets its answer.
     for end in ["\n", ""] {
         let mut lines = Lines::with(&cluster);
         lines.say(format!("{{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}}{end}").as_bytes());
@@ -139,7 +139,7 @@ fn messages_come_in_any_pieces_and_notifications_get_nothing() {
 }
 
 #[test]
-fn what_it_answers_is_no_multiple_of_what_it_is_asked() {
+fn an_answer_is_never_much_larger_than_its_request() {
     let cluster = one_node();
     let mut lines = Lines::with(&cluster);
     let many = |count: usize| format!("[{}1]", "1,".repeat(count - 1)).into_bytes();
@@ -148,7 +148,7 @@ fn what_it_answers_is_no_multiple_of_what_it_is_asked() {
         let answer = lines.ask(&many(count));
         assert_eq!(answer["error"]["message"], "a batch of more than 100", "{answer}");
     }
-    // One letter, to a reader.
+    // One letter for a human reader.
     let method = format!("e{}", "\u{301}".repeat(100_000));
     let answer = lines.ask(
         json!({"jsonrpc": "2.0", "id": 1, "method": method})
@@ -160,13 +160,13 @@ fn what_it_answers_is_no_multiple_of_what_it_is_asked() {
 }
 
 #[test]
-fn a_message_that_is_too_long_is_refused_and_others_are_not_concerned() {
+fn a_message_that_is_too_long_is_refused_and_other_clients_are_served() {
     let cluster = one_node();
     let mut other = Lines::with(&cluster);
     let mut lines = Lines::with(&cluster);
     let megabyte = vec![b'x'; 1 << 20];
     for _ in 0..17 {
-        // It need not read all of it.
+        // The node need not read all of it.
         if lines.0.get_mut().write_all(&megabyte).is_err() {
             break;
         }
@@ -180,7 +180,7 @@ fn a_message_that_is_too_long_is_refused_and_others_are_not_concerned() {
     assert_eq!(log(&cluster, "erlmcp1"), "");
 }
 
-/// Some are JSON, some are not.
+/// A mix of valid and invalid JSON.
 const TEXTS: &[&str] = &[
     "null",
     "true",
@@ -254,7 +254,7 @@ const TEXTS: &[&str] = &[
     "\u{b}1",
 ];
 
-/// No UTF-8, in strings and elsewhere.
+/// Invalid UTF-8, in strings and elsewhere.
 const BYTES: &[&[u8]] = &[
     b"\"\xff\"",
     b"\"\xc0\x80\"",
@@ -264,7 +264,7 @@ const BYTES: &[&[u8]] = &[
 ];
 
 #[test]
-fn it_takes_for_json_what_is_json() {
+fn valid_json_is_accepted_and_anything_else_refused() {
     let cluster = one_node();
     let mut lines = Lines::with(&cluster);
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth)).into_bytes();
@@ -286,7 +286,7 @@ fn it_takes_for_json_what_is_json() {
         assert_eq!(answer["id"] == 7, is_json, "{shown}: {answer}");
         assert_eq!(answer["error"]["code"] == -32700, !is_json, "{shown}: {answer}");
     }
-    // No JSON is too much for it, but long numbers are not read.
+    // JSON of any size is accepted, but long numbers are not parsed.
     let long = format!(
         r#"{{"jsonrpc":"2.0","id":7,"method":"ping","params":{}}}"#,
         "1".repeat(1_000)
@@ -303,7 +303,7 @@ fn it_takes_for_json_what_is_json() {
 }
 
 #[test]
-fn whatever_text_it_is_told_it_says_back() {
+fn any_text_is_echoed_unchanged() {
     let cluster = one_node();
     let lines = std::cell::RefCell::new(Lines::with(&cluster));
     let config = ProptestConfig {
@@ -321,7 +321,7 @@ fn whatever_text_it_is_told_it_says_back() {
 }
 
 #[test]
-fn bytes_of_any_kind_do_not_harm_it() {
+fn arbitrary_bytes_do_no_harm() {
     let cluster = one_node();
     let config = ProptestConfig {
         failure_persistence: None,

@@ -1,4 +1,4 @@
-//! Bad days of BEAM nodes, and of those who have no Erlang.
+//! Failures of BEAM nodes, and hosts without a suitable Erlang.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use super::{connect, log, one_node};
 use crate::concurrent_commands::stopped_while_it_starts;
 use crate::harness::{Client, TestCluster, eventually};
 
-/// A cluster whose `erl` and `erlc` are those texts; `start` is refused.
+/// A cluster with these texts as its `erl` and `erlc` programs. `start` is refused.
 fn refused_with(erl: &str, erlc: &str) -> String {
     let mut cluster = TestCluster::of_beams("builtin");
     for (name, text) in [("erl", erl), ("erlc", erlc)] {
@@ -30,7 +30,7 @@ fn refused_with(erl: &str, erlc: &str) -> String {
 }
 
 #[test]
-fn without_an_erlang_that_will_do_nothing_is_started() {
+fn nothing_starts_without_a_suitable_erlang() {
     let old = refused_with("echo 'Erlang (BEAM) emulator version 12.3' >&2", "");
     assert!(
         old.contains("is OTP 24, but OTP 25 or newer is required"),
@@ -51,7 +51,7 @@ fn without_an_erlang_that_will_do_nothing_is_started() {
 }
 
 #[test]
-fn a_start_that_is_stopped_says_so_although_nodes_take_their_time_to_end() {
+fn a_stopped_start_is_reported_although_nodes_end_slowly() {
     let cluster = TestCluster::of_beams("builtin");
     stopped_while_it_starts(&cluster, &["start"], "state.json");
 }
@@ -71,7 +71,7 @@ fn a_taken_distribution_port_is_named_before_anything_is_started() {
 }
 
 #[test]
-fn a_cookie_on_the_command_line_and_a_name_that_is_none_are_refused() {
+fn a_cookie_argument_and_an_invalid_name_are_refused() {
     for (setting, said) in [
         (
             "nodes.erlang.arguments=[-setcookie, x]",
@@ -89,7 +89,7 @@ fn a_cookie_on_the_command_line_and_a_name_that_is_none_are_refused() {
 }
 
 #[test]
-fn arguments_of_the_users_own_reach_the_node() {
+fn user_arguments_reach_the_node() {
     let cluster = TestCluster::of_beams("builtin")
         .set("nodes.count=1")
         .set("nodes.erlang.arguments=[-mcp_node, greeting, '\"hello\"']")
@@ -111,7 +111,7 @@ fn arguments_of_the_users_own_reach_the_node() {
     );
 }
 
-/// What a connection is told until it ends.
+/// Everything that a connection receives until it ends.
 fn told(mut stream: TcpStream) -> String {
     let mut text = String::new();
     // It may be cut short.
@@ -120,7 +120,7 @@ fn told(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
+fn a_full_node_refuses_clients_with_a_message_and_stays_up() {
     let cluster = TestCluster::of_beams("builtin")
         .set("nodes.count=1")
         .set("nodes.target=20")
@@ -134,7 +134,7 @@ fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
     };
     let mut held: Vec<Client> = Vec::new();
     eventually("twenty clients that are served", || {
-        // Whoever looks whether the node lives has a place for a moment, too.
+        // A health probe holds a slot for a moment, too.
         let mut client = Client::connect(Ipv4Addr::LOCALHOST, at).unwrap();
         held.extend(is_served(&mut client).then_some(client));
         (held.len() == 20).then_some(())
@@ -157,7 +157,7 @@ fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
         "{health}"
     );
     assert!(ask("POST /mcp").starts_with("HTTP/1.1 503 "));
-    // Of those who come and say nothing only a few are kept, and not for long.
+    // Of clients that connect and send nothing, only a few are kept, and not for long.
     let silent: Vec<TcpStream> = (0..100).map(|_| connect(&cluster, 8081)).collect();
     for stream in silent {
         assert_eq!(told(stream), "");
@@ -175,7 +175,7 @@ fn who_comes_to_a_full_node_is_told_and_it_stays_up() {
 }
 
 #[test]
-fn connections_that_are_ended_from_within_leave_their_places() {
+fn connections_ended_by_the_emulator_free_their_slots() {
     let cluster = one_node();
     let mut held: Vec<Client> = (0..30)
         .map(|_| Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap())
@@ -201,7 +201,7 @@ fn connections_that_are_ended_from_within_leave_their_places() {
     assert_eq!(client.node().unwrap(), "erlmcp1");
 }
 
-/// The first packet of a handshake: of a node that is to be given a name at `host`.
+/// The first packet of a handshake, from a node that asks for a name at `host`.
 fn nameless(host: &[u8]) -> Vec<u8> {
     const FLAGS: u64 = 0xd_f7ff_fffc | 1 << 33;
     let size = u16::try_from(host.len()).unwrap();
@@ -210,7 +210,7 @@ fn nameless(host: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn garbage_on_the_distribution_port_harms_nobody() {
+fn garbage_on_the_distribution_port_does_no_harm() {
     let cluster = one_node();
     let pid = cluster.node_pid("erlmcp1");
     for garbage in [
@@ -221,7 +221,7 @@ fn garbage_on_the_distribution_port_harms_nobody() {
         b"\xff\xffN",
         &[0xff; 10_000],
         &[0; 10_000],
-        // An atom has 255 characters at most, and no node was ever called so.
+        // An atom has 255 characters at most, so no node can have this name.
         &nameless(&[b'a'; 250]),
         &nameless(&[b'a'; 300]),
         &nameless(&[b'a'; 16_000]),
@@ -229,16 +229,17 @@ fn garbage_on_the_distribution_port_harms_nobody() {
         b"\0\x10N\0\0\0\0\0\0\0\0\0\0\0\0\xff\xffa",
     ] {
         let mut stream = connect(&cluster, 9101);
-        // It may hang up at once.
+        // It may close the connection at once.
         let _reset_or_not = stream.write_all(garbage);
     }
-    // One that could be one is answered.
+    // A possible name is answered.
     let mut stream = connect(&cluster, 9101);
     stream.write_all(&nameless(b"localhost")).unwrap();
     let mut answer = [0; 9];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer[2..], b"snamed:");
-    // Others wait for what never comes, but not all of them; afterwards others have their turn.
+    // Connections that send nothing more are kept, but not all of them; afterwards others get a
+    // slot.
     let silent: Vec<_> = (0..200).map(|_| connect(&cluster, 9101)).collect();
     for stream in silent.into_iter().rev() {
         assert_eq!(told(stream), "");
@@ -253,7 +254,7 @@ fn garbage_on_the_distribution_port_harms_nobody() {
 }
 
 #[test]
-fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
+fn unknown_node_names_do_not_fill_the_atom_table() {
     let cluster = one_node();
     let atoms = || -> u64 {
         let call = [
@@ -272,11 +273,11 @@ fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
         stream
             .write_all(&nameless(format!("stranger{number}").as_bytes()))
             .unwrap();
-        // It may be answered, or not.
+        // It may or may not be answered.
         let _reset_or_not = stream.read(&mut [0; 64]);
     }
     let made = atoms() - before;
-    // Those who asked it before have taken some of the 1,000.
+    // The connections above have used some of the 1,000.
     assert!((900..2_000).contains(&made), "{made}");
     let said = log(&cluster, "erlmcp1");
     assert_eq!(
@@ -288,7 +289,7 @@ fn names_that_nobody_has_heard_of_do_not_fill_a_node() {
 }
 
 #[test]
-fn a_node_without_descriptors_says_so_and_goes_on() {
+fn a_node_without_descriptors_logs_it_and_goes_on() {
     let cluster = one_node();
     let pid = cluster.node_pid("erlmcp1");
     let limit = std::process::Command::new("prlimit")
@@ -305,7 +306,7 @@ fn a_node_without_descriptors_says_so_and_goes_on() {
     drop(held);
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
-    // It still hears other nodes.
+    // Other nodes are still accepted.
     cluster.ok(&["erlang", "erlmcp1", "memory"]);
     let node = cluster.node("erlmcp1");
     assert_eq!(

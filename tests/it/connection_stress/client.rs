@@ -1,4 +1,4 @@
-//! A client with bad habits, that looks at every byte.
+//! A client with varied and faulty behaviour that checks every byte.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::node::BREAK;
 use crate::harness::PATIENCE;
 
-/// Bytes lie between two repetitions; [`BREAK`] is none of them.
+/// Bytes between two repetitions; [`BREAK`] is not one of them.
 const PERIOD: u64 = 251;
 
 /// Connects again and again.
@@ -27,22 +27,22 @@ pub(super) struct Client {
     shared: &'static Shared,
 }
 
-/// What it does with a connection.
+/// What the client does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Habit {
-    /// Sends much, ends its side, and takes everything back.
+    /// Sends much, closes its sending side, and reads everything back.
     Talks,
-    /// The same, but takes it slowly.
+    /// Sends much, closes its sending side, and reads everything back slowly.
     ReadsSlowly,
     /// Sends little, waits, and sends more.
     Idles,
-    /// Ends its side before it has said anything.
+    /// Closes its sending side before it sends anything.
     EndsAtOnce,
-    /// Closes before it has said anything.
+    /// Closes the connection before it sends anything.
     Leaves,
-    /// Breaks off in the middle.
+    /// Resets the connection in the middle.
     Resets,
-    /// Is broken off by the node.
+    /// Makes the node reset the connection.
     IsReset,
 }
 
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    /// Goes on until it is enough, or something is wrong.
+    /// Goes on until the end of the test or an error.
     pub(super) async fn run(mut self) {
         while !self.shared.enough.load(SeqCst) {
             let habit = self.dice.pick(&[
@@ -106,7 +106,7 @@ impl Client {
             }
             Habit::Leaves => Ok(()),
             Habit::Resets => {
-                // Whether it is taken or not: it is not waited for.
+                // The result does not matter: the client does not wait for it.
                 let _taken = stream.try_write(&vec![1; usize::try_from(length).unwrap()]);
                 SockRef::from(&stream).set_linger(Some(Duration::ZERO))
             }
@@ -121,7 +121,7 @@ impl Client {
     }
 }
 
-/// Sends a little and takes it back.
+/// Sends a little and reads it back.
 async fn ask(stream: &mut TcpStream, length: usize) -> io::Result<()> {
     stream.write_all(&vec![1; length]).await?;
     let mut got = vec![0; length];
@@ -133,7 +133,8 @@ async fn ask(stream: &mut TcpStream, length: usize) -> io::Result<()> {
     }
 }
 
-/// Sends so many bytes and ends its side, while it takes everything back, with a pause after each of the first reads.
+/// Sends so many bytes, closes its sending side, and reads everything back, with a pause after each
+/// of the first reads.
 async fn exchange(mut stream: TcpStream, length: u64, pause: Duration) -> io::Result<()> {
     let (mut from, mut to) = stream.split();
     let sending = async {
@@ -157,7 +158,7 @@ async fn exchange(mut stream: TcpStream, length: u64, pause: Duration) -> io::Re
                 .zip(&buffer[..read])
                 .find(|(at, byte)| byte_at(taken + at) != **byte)
             {
-                // Never excused, so told at once.
+                // Always an error, so reported at once.
                 panic!("byte {} is {}", taken + wrong.0, wrong.1);
             }
             taken += read as u64;

@@ -1,4 +1,4 @@
-//! Chance that can be had again: the same seed, the same throws.
+//! Reproducible random numbers: the same seed gives the same sequence.
 
 /// Marsaglia's xorshift.
 #[derive(Debug)]
@@ -6,7 +6,7 @@ pub(super) struct Dice(u64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Dice {
-        // Not zero, which would stay zero; and far from its neighbours.
+        // Not zero, which would stay zero, and far from the values of neighbouring seeds.
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         for _ in 0..8 {
             dice.throw();
@@ -19,7 +19,7 @@ impl Dice {
         self.throw() % most
     }
 
-    /// One of `all`.
+    /// A random element of `all`.
     pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         let index = self.below(all.len() as u64);
         all[usize::try_from(index).unwrap()]

@@ -1,7 +1,7 @@
-//! Connections of every bad habit, while servers come and go: what the data plane carries stays whole, what it counts adds
-//! up, and afterwards it is as small as before.
+//! Clients with every kind of behaviour, while servers come and go: the data plane carries every
+//! stream whole, its counters add up, and afterwards it is as small as before.
 //!
-//! Ten seconds; `CLUSTERCTL_CHURN=30m` makes it that long.
+//! Runs for ten seconds; `CLUSTERCTL_CHURN=30m` changes that.
 
 mod client;
 mod dice;
@@ -26,15 +26,17 @@ use crate::plane::Plane;
 
 /// Clients at the same time.
 const CLIENTS: u64 = 48;
-/// The time is cut into so many parts; after each, all clients are gone for a moment.
+/// The number of parts that the time is cut into; after each part, all clients are gone for a
+/// moment.
 const PARTS: u32 = 4;
-/// What memory may differ by from part to part: what the allocator keeps, and what tables remember. In bytes.
+/// The difference allowed between the parts' memory, in bytes: what the allocator keeps and what
+/// tables remember.
 const SLACK: u64 = 6 << 20;
 
-/// What clients and operator tell one another, and the test.
+/// State shared by the clients, the operator and the test.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Clients that are connected go on to their end, and no others come.
+    /// Connected clients go on to their end, and no new ones connect.
     enough: AtomicBool,
     /// Connections that were opened.
     opened: AtomicU64,
@@ -42,7 +44,7 @@ struct Shared {
     whole: AtomicU64,
     /// Counts up before and after each order that may cut connections.
     cuts: AtomicU64,
-    /// What should not have happened.
+    /// Errors found.
     faults: Mutex<Vec<String>>,
 }
 
@@ -105,10 +107,11 @@ fn length() -> Duration {
     }
 }
 
-/// Waits until it has counted every one of `opened` connections, and has no more sockets than `sockets`.
+/// Waits until it has counted every one of `opened` connections, and has no more sockets than
+/// `sockets`.
 fn rests(plane: &Plane, opened: u64, sockets: usize) {
     let opened = opened + plane.probes;
-    // A client that left at once may still wait to be accepted.
+    // A client that disconnected at once may still be in the accept queue.
     plane.waits_for("FRONTEND", "stot", opened);
     let rows = eventually("the data plane is at rest", || {
         let rows = Row::parse(&plane.ask("show stat")).unwrap();
@@ -122,7 +125,7 @@ fn rests(plane: &Plane, opened: u64, sockets: usize) {
         .filter_map(|row| row.number("stot"))
         .sum();
     let all = plane.figure("BACKEND", "stot");
-    // Who was on the way to a server that went down is sent to another one, and counts there, too.
+    // A client on its way to a server that went down is sent to another one, and counts there, too.
     let twice = plane.figure("BACKEND", "wredis");
     assert!(all <= opened && served <= all + twice, "{rows:?}");
 }

@@ -1,4 +1,4 @@
-//! Nodes that send back what they get, and end when their client has ended.
+//! Nodes that echo what they receive, and close when their client has closed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A connection that begins with this is broken by the node.
+/// The node resets a connection that begins with this byte.
 pub(super) const BREAK: u8 = 0xff;
 
-/// They serve while this test runs.
+/// The nodes serve while the test runs.
 pub(super) struct Nodes {
     pub(super) addresses: Vec<SocketAddr>,
 }
@@ -33,7 +33,7 @@ impl Nodes {
 async fn serve(listener: TcpListener) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        // An error is a client that is gone.
+        // The client may be gone.
         tokio::spawn(echo(stream));
     }
 }
@@ -46,7 +46,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
             return stream.shutdown().await;
         }
         if buffer[0] == BREAK {
-            // Closed with bytes that cannot be sent any more, it is reset.
+            // A connection closed with unread bytes is reset.
             return SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
         stream.write_all(&buffer[..read]).await?;

@@ -1,4 +1,4 @@
-//! An operator who does not leave servers alone.
+//! An operator that keeps changing the state of servers.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use clusterctl::haproxy_api::Socket;
 use super::Shared;
 use super::dice::Dice;
 
-/// Orders, each about any server but the first, which always serves.
+/// Orders for any server but the first, which always serves.
 const ORDERS: [&str; 10] = [
     "set server nodes/SERVER state drain",
     "set server nodes/SERVER state ready",
@@ -21,14 +21,14 @@ const ORDERS: [&str; 10] = [
     "shutdown sessions server nodes/SERVER",
     "clear table nodes",
 ];
-/// What brings a server back.
+/// The order that makes a server serve again.
 const AMENDS: [&str; 3] = [
     "set server nodes/SERVER state ready",
     "set server nodes/SERVER health up",
     "set server nodes/SERVER weight 100",
 ];
 
-/// Gives orders.
+/// Sends orders to the data plane.
 pub(super) struct Operator {
     dice: Dice,
     runtime: Socket,
@@ -44,7 +44,7 @@ impl Operator {
         }
     }
 
-    /// Goes on until it is enough, and puts everything right.
+    /// Sends orders until the end of the test, then makes all servers serve again.
     pub(super) async fn run(mut self) {
         while !self.shared.enough.load(SeqCst) {
             tokio::time::sleep(Duration::from_millis(self.dice.below(150))).await;

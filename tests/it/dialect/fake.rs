@@ -1,4 +1,4 @@
-//! A data plane that is nothing but figures, and remembers what it was told.
+//! A data plane that consists only of figures, and records the orders it gets.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use clusterctl::profile::Algorithm;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-/// Figures, and the orders that came.
+/// Figures, and the orders received.
 pub struct Fake {
     process: ProcessFigures,
     proxies: Mutex<Proxies>,
@@ -38,7 +38,7 @@ impl Fake {
         self
     }
 
-    /// What HAProxy was when `tests/golden` was captured, as far as it was TCP.
+    /// The state of HAProxy when `tests/golden` was captured, as far as it was TCP.
     pub fn golden() -> Fake {
         let process = ProcessFigures {
             node: "testnode".to_owned(),

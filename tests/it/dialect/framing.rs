@@ -1,4 +1,4 @@
-//! Where answers end, who may what, and what is told to a data plane, over a real socket.
+//! The end of answers, access levels, and orders to a data plane, over a real socket.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn an_answer_ends_with_an_empty_line_and_the_connection() {
 }
 
 #[test]
-fn without_its_end_a_line_is_no_command() {
+fn a_line_without_its_end_is_not_a_command() {
     let talker = talker();
     assert_eq!(talker.send("show cli level"), "");
     assert_eq!(talker.send("show cli level\nshow cli"), "admin\n\n");
@@ -38,7 +38,7 @@ fn without_its_end_a_line_is_no_command() {
 }
 
 #[test]
-fn a_prompt_makes_it_a_conversation() {
+fn prompt_keeps_the_connection_open_for_more_commands() {
     let talker = talker();
     let mut stream = talker.connect();
     for (said, answered) in [
@@ -56,7 +56,7 @@ fn a_prompt_makes_it_a_conversation() {
 }
 
 #[test]
-fn levels_can_be_lowered_and_are_kept() {
+fn access_levels_can_be_lowered_and_are_kept() {
     let talker = talker();
     assert_eq!(
         talker.ask("user;show cli level;disable server be/s1;show sess;operator"),
@@ -79,7 +79,7 @@ fn levels_can_be_lowered_and_are_kept() {
 }
 
 #[test]
-fn messages_say_how_grave_they_are_when_asked_to() {
+fn messages_carry_their_severity_on_request() {
     let talker = talker();
     assert_eq!(
         talker.ask("set severity-output number;get weight be/s1;get weight x"),
@@ -170,7 +170,7 @@ fn sessions_are_shown() {
 }
 
 #[test]
-fn what_it_lacks_is_answered_as_unknown() {
+fn unsupported_commands_are_answered_as_unknown() {
     let talker = talker();
     for command in [
         "show pools",
@@ -197,7 +197,7 @@ fn garbage_does_not_stop_it() {
     stream.read_to_end(&mut answer).unwrap();
     assert!(answer.starts_with(b"Unknown command"));
     assert_eq!(talker.ask("show cli level"), "admin\n\n");
-    // More than are served at once: the last one is served when others have gone.
+    // More than are served at once: the last one is served when others have ended.
     let many: Vec<_> = (0..100).map(|_| talker.connect()).collect();
     let asked = std::thread::scope(|scope| {
         let asked = scope.spawn(|| talker.ask("show cli level"));
@@ -208,7 +208,7 @@ fn garbage_does_not_stop_it() {
 }
 
 #[test]
-fn the_socket_goes_with_it() {
+fn a_served_socket_cannot_be_opened_twice() {
     let talker = talker();
     assert!(Door::open(talker.socket()).is_err());
     assert_eq!(talker.ask("show cli level"), "admin\n\n");

@@ -1,4 +1,5 @@
-//! Whole answers, byte for byte as HAProxy 2.6.12 gave them, but for what it knows and a TCP data plane does not.
+//! Whole answers, byte for byte as HAProxy 2.6.12 gave them, except for what HAProxy has and a TCP
+//! data plane does not.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use serde_json::Value;
 use super::fake::Fake;
 use super::talk::Talker;
 
-/// Of `show info`: what is another program's, and what counts HTTP requests, tasks and memory pools.
+/// Fields of `show info` that belong to another program, or that count HTTP requests, tasks and
+/// memory pools.
 const OTHER_FIGURES: [&str; 8] = [
     "Version",
     "Release_date",
@@ -19,7 +21,7 @@ const OTHER_FIGURES: [&str; 8] = [
     "PoolAlloc_bytes",
     "PoolUsed_bytes",
 ];
-/// Of `show stat`, for proxies of HTTP.
+/// Fields of `show stat` for HTTP proxies.
 const HTTP_COLUMNS: [&str; 15] = [
     "hrsp_1xx",
     "hrsp_2xx",
@@ -87,7 +89,7 @@ fn show_stat() {
     let (ours, theirs) = (ask("show stat"), golden!("show_stat.csv"));
     let names: Vec<&str> = theirs.lines().next().unwrap().split(',').collect();
     assert_eq!(ours.lines().next(), theirs.lines().next());
-    // The page that HAProxy makes a proxy of its own for has none here.
+    // HAProxy makes its statistics page a proxy of its own; here it is not one.
     let theirs: Vec<&str> = theirs
         .lines()
         .skip(1)

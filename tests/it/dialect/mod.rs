@@ -1,5 +1,5 @@
-//! HAProxy's runtime API and pages, as our data plane gives them: byte for byte as captured, and in the same shape as a
-//! real HAProxy that is asked the same.
+//! HAProxy's runtime API and pages as our own data plane gives them: byte for byte as captured, and
+//! in the same shape as those of a real HAProxy that gets the same questions.
 
 mod fake;
 mod framing;

@@ -35,7 +35,7 @@ fn body(answer: &str) -> &str {
 }
 
 #[test]
-fn statistics_are_a_page_and_csv_and_json() {
+fn statistics_are_served_as_html_csv_and_json() {
     let answers = golden(
         Site::Stats,
         &[
@@ -75,7 +75,7 @@ fn statistics_are_a_page_and_csv_and_json() {
 }
 
 #[test]
-fn names_do_no_harm() {
+fn names_are_escaped_in_pages_and_metrics() {
     let fake = Fake::golden();
     let mut proxies = clusterctl::haproxy_api::server::Subject::proxies(&fake);
     proxies.backends[0].servers[0].name = "<b a=\"'&".to_owned();
@@ -87,7 +87,7 @@ fn names_do_no_harm() {
 }
 
 #[test]
-fn only_reading_is_allowed() {
+fn only_reading_methods_are_allowed() {
     let answers = golden(
         Site::Stats,
         &["HEAD /stats;csv", "POST /stats", "DELETE /metrics"],
@@ -132,7 +132,7 @@ fn garbage_does_not_stop_it() {
 }
 
 #[test]
-fn metrics_can_be_asked_for_in_part() {
+fn metrics_can_be_filtered() {
     let answers = golden(
         Site::Stats,
         &[

@@ -1,21 +1,21 @@
-//! What is asked, and what of the answers must be the same.
+//! The commands to send, and which parts of the answers must be equal.
 
 /// How two answers are compared.
 #[derive(Clone, Copy, Debug)]
 pub enum Same {
     /// Every byte.
     Text,
-    /// What is before the first `: ` of each line.
+    /// The part before the first `: ` of each line.
     Names,
-    /// CSV: its header, its rows, and which columns of them are empty.
+    /// CSV: the header, the number of rows, and which columns are empty.
     Columns,
-    /// `typed`: all of a line but its value.
+    /// `typed`: the whole line except its value.
     Kinds,
-    /// A table's lines of words: how many words, and the first two.
+    /// The lines of a table: the number of words, and the first two words.
     Words,
 }
 
-/// Asked in this order.
+/// The commands, in the order in which they are sent.
 pub const SCRIPT: &[(&str, Same)] = &[
     ("show info", Same::Names),
     ("show info typed", Same::Kinds),
@@ -158,11 +158,11 @@ pub const SCRIPT: &[(&str, Same)] = &[
     ("disable frontend fe", Same::Text),
 ];
 
-/// Columns that are filled when a check has come so far, or only by connections that HAProxy keeps.
+/// Columns that are filled only once a check has run, or only by connections that HAProxy keeps.
 const TIMING: &[&str] = &["check_code", "last_chk", "throttle"];
 
 impl Same {
-    /// What is compared, line by line.
+    /// The parts to compare, line by line.
     pub fn shape(self, answer: &str) -> Vec<String> {
         let lines = answer.lines();
         match self {
@@ -202,7 +202,7 @@ fn columns(answer: &str) -> Vec<String> {
             .zip(line.split(','))
             .filter(|(name, value)| !value.is_empty() && !TIMING.contains(name));
         let told = filled.map(|(name, value)| match *name {
-            // What is always the same.
+            // The values of these columns are always the same.
             "pxname" | "svname" | "status" | "iid" | "sid" | "pid" | "type" | "mode" | "algo" | "act"
             | "bck" => {
                 format!("{name}={value}")

@@ -1,4 +1,5 @@
-//! One script, asked of a real HAProxy and of ours. What they say is the same, but for figures.
+//! One script, sent to a real HAProxy and to our data plane. The answers are equal except for the
+//! figures.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -21,7 +22,7 @@ use super::talk::{Talker, pages};
 use crate::harness::eventually;
 
 #[test]
-fn our_answers_have_haproxys_shape() {
+fn runtime_api_answers_have_haproxys_shape() {
     let servers = Servers::new();
     let ours = Talker::about(Arc::new(servers.figures()), Level::Admin);
     compare(&servers.haproxy(), &ours);
@@ -45,7 +46,7 @@ fn our_metrics_have_haproxys_names() {
     let theirs = get(port, "/metrics");
     let (port, _runtime, _trigger) = pages(Arc::new(servers.figures()), Site::Stats);
     let ours = get(port, "/metrics");
-    // Comments are compared whole, samples by names and labels. HAProxy's page is a frontend of HTTP.
+    // Comments are compared whole, samples by names and labels. HAProxy's page is an HTTP frontend.
     let http = ["http_", "intercepted"];
     let shape = |text: &str| -> Vec<String> {
         let lines = text
@@ -76,7 +77,7 @@ fn our_metrics_have_haproxys_names() {
     assert!(ours.len() > 400, "{}", ours.len());
 }
 
-/// Asks both the whole script; all that differs is told at once.
+/// Sends the whole script to both, and reports all differences at once.
 fn compare(haproxy: &Talker, ours: &Talker) {
     let mut differences = Vec::new();
     for (command, same) in SCRIPT {
@@ -118,7 +119,7 @@ impl Servers {
         self.haproxy_with("")
     }
 
-    /// HAProxy in front of them, when its checks have come to a result.
+    /// HAProxy in front of the servers, after its checks have a result.
     fn haproxy_with(&self, more: &str) -> Talker {
         let (one, three, dead, front) = (self.port(0), self.port(1), self.dead, self.front);
         let config = |socket: &Path| {
@@ -139,7 +140,7 @@ impl Servers {
         when_checked(haproxy)
     }
 
-    /// `clusterctl dataplane` in front of them, likewise.
+    /// `clusterctl dataplane` in front of the servers, after its checks have a result.
     fn dataplane(&self) -> Talker {
         let server = |name: &str, id, port, maxconn| DataplaneServer {
             name: name.to_owned(),
@@ -223,7 +224,7 @@ impl Servers {
         when_checked(Talker::process(program, &["dataplane", "--config"], config))
     }
 
-    /// The same, as figures.
+    /// The answer to `show stat` as figures.
     fn figures(&self) -> Fake {
         let mut two = checked(server("s2", 2, self.dead, 100, 100), "L4CON", 0);
         two.health = Health::Down;
@@ -256,7 +257,7 @@ impl Servers {
     }
 }
 
-/// The same, when its checks have come to a result: two servers live, one does not.
+/// The answer once the checks have a result: two servers up, one down.
 fn when_checked(talker: Talker) -> Talker {
     eventually("checks", || {
         let rows = talker.ask("show stat");
@@ -266,7 +267,7 @@ fn when_checked(talker: Talker) -> Talker {
     talker
 }
 
-/// HAProxy has one for each core, and says so.
+/// HAProxy runs one thread for each core, and reports it.
 fn threads() -> u16 {
     std::thread::available_parallelism()
         .unwrap()

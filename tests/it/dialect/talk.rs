@@ -1,4 +1,4 @@
-//! Somebody who answers on a stats socket: our `serve` about figures, or a process.
+//! A stats socket to talk to: our own `serve` with figures, or a process.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
@@ -14,14 +14,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::harness::{PATIENCE, eventually};
 
-/// It answers until it is dropped.
+/// Answers until it is dropped.
 pub struct Talker {
     socket: PathBuf,
     _dir: TempDir,
     _end: End,
 }
 
-/// What ends it.
+/// What to stop at the end.
 enum End {
     Order {
         _trigger: DropGuard,
@@ -57,7 +57,8 @@ impl Talker {
         }
     }
 
-    /// A process that is started by `program` with a configuration, and answers on `socket` of its directory.
+    /// A process that `program` starts with a configuration, and that answers on `socket` in its
+    /// directory.
     pub fn process(program: &Path, arguments: &[&str], config: impl FnOnce(&Path) -> String) -> Talker {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("s");
@@ -90,7 +91,8 @@ impl Talker {
         self.send(&format!("{line}\n"))
     }
 
-    /// All that is answered to `text` until the other side closes; ours closes for writing at once, as `socat` does.
+    /// Everything answered to `text` until the other side closes. Our own side closes for writing
+    /// at once, as `socat` does.
     pub fn send(&self, text: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(text.as_bytes()).unwrap();
@@ -116,7 +118,7 @@ impl Drop for End {
     }
 }
 
-/// Pages about `subject`, and their port; they end with the runtime that is returned.
+/// Pages about `subject`, and their port; they end with the returned runtime.
 pub fn pages(subject: Arc<impl Subject>, site: Site) -> (u16, tokio::runtime::Runtime, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Calls, and what can go wrong with them.
+//! Calls, and the ways in which they fail.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn a_node_without_epmd_makes_calls() {
         answer("erlang", "+", "[18446744073709551615,1]"),
         "18446744073709551616"
     );
-    // A value that is larger than one read, and its way back.
+    // A value that is larger than one read, in both directions.
     let many = answer("lists", "seq", "[1,200000]");
     assert!(many.starts_with("[1,2,3,") && many.ends_with(",200000]"));
     // Many calls on one connection.
@@ -53,7 +53,7 @@ fn a_node_without_epmd_makes_calls() {
 }
 
 #[test]
-fn we_are_hidden_and_have_a_name_of_the_nodes_making() {
+fn the_client_is_a_hidden_node_named_by_its_peer() {
     let node = Node::alone();
     let mut connection = node.connect();
     assert!(connection.own().name.text().ends_with("@localhost"));
@@ -87,7 +87,7 @@ fn a_node_that_epmd_knows_is_found() {
 }
 
 #[test]
-fn what_a_call_prints_is_heard_in_order() {
+fn output_of_a_call_arrives_in_order() {
     let node = Node::alone();
     let (answer, output) = node.call("io", "format", terms(r#"["~p and ~ts~n", [{a,1}, "smör"]]"#));
     assert_eq!(
@@ -105,7 +105,7 @@ fn what_a_call_prints_is_heard_in_order() {
         ],
     );
     assert_eq!((shown(answer).as_str(), output.text.as_str()), ("ok", ""));
-    // `i()` prints many lines, each by a request of its own.
+    // `i()` prints many lines, each by an I/O request of its own.
     let (answer, output) = node.call("c", "i", Vec::new());
     assert_eq!(shown(answer), "ok");
     let lines: Vec<&str> = output.text.lines().collect();
@@ -114,14 +114,14 @@ fn what_a_call_prints_is_heard_in_order() {
         "{}",
         output.text
     );
-    // Nobody types anything, and bad arguments are the caller's own fault.
+    // There is no input, and bad arguments are the caller's fault.
     assert_eq!(shown(node.call("io", "get_line", terms(r#"["> "]"#)).0), "eof");
     let error = shown(node.call("io", "format", terms(r#"["~p~n", []]"#)).0);
     assert!(error.contains("raised an error: "), "{error}");
 }
 
 #[test]
-fn exceptions_are_told_apart() {
+fn exception_classes_are_distinguished() {
     let node = Node::alone();
     let raised = |module, function, arguments| match node.call(module, function, terms(arguments)).0 {
         Err(Error {
@@ -153,7 +153,7 @@ fn exceptions_are_told_apart() {
     assert!(matches!(killed, Err(Error { why: Why::Raised(raised), .. }) if raised.class == Class::Killed));
 }
 
-/// Whether it took too long, and is known to have ended.
+/// Whether the call timed out and is known to have ended.
 fn is_late_and_ended(answer: &Result<Term, Error>) -> bool {
     let Err(error) = answer else {
         return false;
@@ -167,7 +167,7 @@ fn is_late_and_ended(answer: &Result<Term, Error>) -> bool {
 #[test]
 fn a_call_that_takes_too_long_leaves_nothing_behind() {
     let node = Node::alone();
-    // A busy machine may not have begun it by then.
+    // On a busy machine the call may not have begun by then.
     eventually("a call that is ended", || {
         let short = Duration::from_millis(300);
         let (answer, _) = node.call_within(short, "timer", "sleep", terms("[infinity]"));
@@ -194,9 +194,9 @@ fn a_call_that_traps_exits_is_ended_too() {
 }
 
 #[test]
-fn a_call_that_takes_no_end_of_input_for_an_answer_is_ended() {
+fn a_call_that_ignores_the_end_of_input_is_ended() {
     let node = Node::alone();
-    // `i()` of more than 100 processes asks whether to go on, until somebody says so.
+    // With more than 100 processes, `i()` asks whether to continue until it gets an answer.
     node.eval("[spawn(timer, sleep, [infinity]) || _ <- lists:seq(1, 200)], ok.");
     let (answer, output) = node.call("c", "i", Vec::new());
     let error = answer.unwrap_err();
@@ -210,7 +210,7 @@ fn a_call_that_takes_no_end_of_input_for_an_answer_is_ended() {
 }
 
 #[test]
-fn what_many_processes_print_at_once_is_heard() {
+fn output_of_many_processes_at_once_arrives() {
     const MANY: usize = 1000;
 
     let node = Node::alone();
@@ -228,7 +228,7 @@ fn what_many_processes_print_at_once_is_heard() {
 }
 
 #[test]
-fn what_is_printed_before_the_time_is_over_is_heard() {
+fn output_before_the_timeout_arrives() {
     let node = Node::alone();
     let forms = node.eval(
         r#"{ok, Tokens, _} = erl_scan:string("io:format(\"begun~n\"), timer:sleep(infinity)."),
@@ -245,7 +245,7 @@ fn what_is_printed_before_the_time_is_over_is_heard() {
 }
 
 #[test]
-fn a_wrong_cookie_is_said_to_be_one() {
+fn a_wrong_cookie_is_named_as_the_cause() {
     let node = Node::alone();
     let target = Target {
         cookie: Cookie::new(b"another").unwrap(),
@@ -260,7 +260,7 @@ fn a_wrong_cookie_is_said_to_be_one() {
 }
 
 #[test]
-fn another_node_is_not_taken_for_the_one_that_was_meant() {
+fn a_node_with_another_name_is_refused() {
     let node = Node::alone();
     let target = Target {
         node: Atom::new("erlmcp2@localhost").unwrap(),
@@ -271,7 +271,7 @@ fn another_node_is_not_taken_for_the_one_that_was_meant() {
 }
 
 #[test]
-fn a_dead_node_and_a_hung_one_are_told_apart() {
+fn dead_and_hung_nodes_are_distinguished() {
     let node = Node::alone();
     let target = node.target();
     let mut connection = node.connect();

@@ -1,4 +1,4 @@
-//! `clusterctl erlang`, as it is typed.
+//! `clusterctl erlang` on the command line.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::node::{NAME, Node};
 use crate::harness::{Ran, eventually};
 
-/// A command about a node, and what comes of it.
+/// A command about a node, and its result.
 fn ask(node: &Node, args: &[&str]) -> Ran {
     let port = node.address().port().to_string();
     let cookie = node.cookie_file();
@@ -31,7 +31,7 @@ fn run(node: &Node, args: &[&str]) -> Ran {
     Ran::from(output)
 }
 
-/// What a command that must succeed shows.
+/// The output of a command that must succeed.
 fn shown(node: &Node, args: &[&str]) -> String {
     let ran = ask(node, args);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
@@ -47,7 +47,7 @@ fn path(path: &Path) -> &str {
 }
 
 #[test]
-fn questions_are_answered_in_words_and_in_json() {
+fn queries_are_answered_as_text_and_json() {
     let node = Node::alone();
     let text = shown(&node, &["memory"]);
     assert!(
@@ -71,7 +71,7 @@ fn questions_are_answered_in_words_and_in_json() {
     assert!(json(&node, &["ports"])["by_name"]["tcp_inet"].as_u64().unwrap() >= 2);
 
     assert!(shown(&node, &["nodes"]).starts_with(&format!("{NAME}\n\nconnected  none\n")));
-    // The node sees a little later that we are gone, and remembers our name for a minute.
+    // The node notices the closed connection a little later, and keeps our name for a minute.
     eventually("nobody", || {
         let nodes = json(&node, &["nodes"]);
         assert_eq!((&nodes["node"], &nodes["connected"]), (&json!(NAME), &json!([])));
@@ -101,7 +101,7 @@ fn calls_are_made_and_their_results_shown() {
 }
 
 #[test]
-fn a_call_that_fails_says_how() {
+fn a_failed_call_shows_its_exception() {
     let node = Node::alone();
     let thrown = ask(&node, &["call", "erlang", "throw", "[{ball,1}]"]);
     assert_eq!((thrown.code, thrown.stdout.as_str()), (1, ""));
@@ -161,7 +161,7 @@ fn a_node_that_epmd_knows_needs_only_its_name() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_what_to_do() {
+fn errors_come_with_a_hint() {
     let node = Node::alone();
     let port = node.address().port().to_string();
     let wrong = node.home().join("wrong.cookie");
@@ -212,7 +212,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
             "`clusterctl start`",
         ),
         (
-            // No host has such a name: nobody is asked for it.
+            // No host can have such a name, so no lookup is made.
             &["erlang", "erlmcp1@no..where", "memory", "--port", "9100"],
             1,
             "error: cannot find the host `no..where`: ",

@@ -1,4 +1,4 @@
-//! A real BEAM node of one test's own.
+//! A real BEAM node for one test.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::harness::{PATIENCE, Ports, eventually, kill_group};
 pub const NAME: &str = "erlmcp1@localhost";
 const COOKIE: &str = "a-secret-of-this-test";
 
-/// A node, in a home of its own where its cookie is.
+/// A node with its own home directory, which contains its cookie.
 pub struct Node {
     home: TempDir,
     ports: Ports,
@@ -39,7 +39,7 @@ impl Node {
         Node::start(ports, None, &arguments.concat())
     }
 
-    /// A node at any port, which an epmd of its own knows.
+    /// A node at any port, registered with an epmd of its own.
     pub fn with_epmd() -> Node {
         let ports = Ports::new();
         let port = ports.port(9002).to_string();
@@ -100,7 +100,7 @@ impl Node {
         node
     }
 
-    /// Its distribution port, once it is there.
+    /// Its distribution port, once it is open.
     fn find(&self) -> Option<()> {
         let port = match self.epmd {
             Some(_) => self

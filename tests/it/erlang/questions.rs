@@ -1,4 +1,4 @@
-//! What is asked of nodes.
+//! Queries to nodes.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn a_nodes_vitals_make_sense() {
 }
 
 #[test]
-fn an_observer_keeps_its_connection_and_makes_it_anew() {
+fn an_observer_keeps_its_connection_and_reconnects() {
     let node = Node::alone();
     let mut observer = Observer::new(node.target());
     for _ in 0..10 {
@@ -77,7 +77,7 @@ fn ports_are_counted_by_name() {
     let mut connection = node.connect();
     let ports = node.run(connection.ports(node.soon())).unwrap();
     assert_eq!(ports.by_name.values().sum::<u64>(), ports.looked_at);
-    // Its own listener, that one, and ours.
+    // Its own listener, the one opened above, and our connection.
     assert!(ports.by_name["tcp_inet"] >= 3, "{ports:?}");
     assert!(
         ports.count >= ports.looked_at && ports.limit > ports.count,
@@ -86,7 +86,7 @@ fn ports_are_counted_by_name() {
 }
 
 #[test]
-fn nodes_are_told_without_us() {
+fn connected_nodes_are_listed_without_the_client_itself() {
     let node = Node::alone();
     let mut connection = node.connect();
     let nodes = node.run(connection.nodes(node.soon())).unwrap();

@@ -1,4 +1,4 @@
-//! Terms, as the real `term_to_binary`, `binary_to_term` and parser have them.
+//! Terms, compared with the real `term_to_binary`, `binary_to_term` and parser.
 
 use clusterctl::erlang::distribution::codec::{DecodeError, decode, encode};
 use clusterctl::erlang::distribution::syntax::{flat, parse, pretty};
@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::node::Node;
 use super::testing::{any_term, home, plain_term};
 
-/// Each with so many terms: one question of a node is about all of them.
+/// Terms in a batch: one query to the node covers all of them.
 const BATCH: usize = 50;
 const CASES: u32 = 20;
 
@@ -78,9 +78,10 @@ fn a_nodes_own_text_is_read() {
     });
 }
 
-/// What only a node can make: functions, what is alive, old ways to write, and what is refused.
+/// Terms that only a node can make: functions, live processes, old encodings, and encodings that
+/// are refused.
 #[test]
-fn what_only_a_node_makes_comes_back_unharmed() {
+fn terms_that_only_a_node_makes_come_back_unchanged() {
     let node = Node::alone();
     let mut connection = node.connect();
     let made = "Add = 7, Made = [fun(X) -> X + Add end, fun lists:seq/2, self(), make_ref(), hd(erlang:ports()), \
@@ -110,7 +111,7 @@ fn what_only_a_node_makes_comes_back_unharmed() {
 
 // Private
 
-/// Asks a question about `Cases`; its answers, one for each.
+/// Evaluates an expression over `Cases`; the answers, one for each case.
 type Ask<'a> = dyn Fn(&str, Vec<Term>) -> Vec<Term> + 'a;
 
 /// Tries many batches of terms with a node.
@@ -128,7 +129,7 @@ fn for_many(
     };
     let config = Config {
         cases: CASES,
-        // What fails is printed, and easily found again.
+        // Failures are printed, and found again quickly.
         failure_persistence: None,
         ..Config::default()
     };
@@ -137,7 +138,7 @@ fn for_many(
     assert!(tried.is_ok(), "{}", tried.unwrap_err());
 }
 
-/// The same with its maps in one order: a node has another one than we.
+/// The term with its maps in one order: the node orders them differently.
 fn sorted(term: Term) -> Term {
     let all = |terms: Vec<Term>| terms.into_iter().map(sorted).collect();
     match term {

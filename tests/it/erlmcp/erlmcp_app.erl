@@ -1,4 +1,4 @@
-%% The application, and its only supervisor.
+%% The application and its only supervisor.
 -module(erlmcp_app).
 -behaviour(application).
 -behaviour(supervisor).

@@ -1,4 +1,4 @@
-%% Passes the servers' answers on to whoever has a transport's name.
+%% Passes the servers' answers on to the process registered under a transport's name.
 -module(erlmcp_registry).
 -behaviour(gen_server).
 -export([start_link/0, register_server/3, bind_transport_to_server/2, route_to_transport/3]).

@@ -1,4 +1,5 @@
-%% One client's server, which speaks as erlmcp's does: nothing but errors before `initialize`, and two lines as its answer.
+%% The server of one client. It speaks as erlmcp's does: only errors before `initialize`, and two
+%% lines as its answer.
 -module(erlmcp_server).
 -behaviour(gen_server).
 -export([start_link/2]).

@@ -1,4 +1,4 @@
-%% As much of gproc as a server of erlmcp needs: names of processes, in a table of the application's.
+%% As much of gproc as a server of erlmcp needs: process names in a table of the application.
 -module(gproc).
 -behaviour(application).
 -export([reg/1, where/1]).

@@ -1,4 +1,5 @@
-//! Nodes from a checkout of erlmcp, which a stand-in is here: the modules that matter, with the same messages between them.
+//! Nodes from a checkout of erlmcp. A stand-in replaces the checkout: the modules that matter, with
+//! the same messages between them.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,11 +12,11 @@ use serde_json::json;
 use crate::harness::{Client, TestCluster, behind_each_balancer, eventually};
 
 behind_each_balancer! {
-    a_checkout_serves_and_an_error_is_a_sign_of_life,
+    a_checkout_serves_and_an_error_counts_as_alive,
     a_killed_nodes_clients_are_served_elsewhere,
 }
 
-/// The modules, and the application of each.
+/// The modules, with the application of each.
 const MODULES: [(&str, &str, &str); 4] = [
     ("gproc", "gproc", include_str!("gproc.erl")),
     ("erlmcp_core", "erlmcp_app", include_str!("erlmcp_app.erl")),
@@ -37,7 +38,7 @@ const APPLICATIONS: [(&str, &str); 2] = [
     ),
 ];
 
-/// A checkout, not compiled.
+/// A checkout that is not compiled.
 fn sources(cluster: &TestCluster) -> PathBuf {
     let checkout = cluster.dir().join("erlmcp");
     for (application, module, text) in MODULES {
@@ -92,14 +93,14 @@ fn started(balancer: &'static str) -> TestCluster {
     of(cluster, &checkout).started()
 }
 
-/// A start that must fail; what it said.
+/// A start that must fail; its stderr.
 fn refused(cluster: &TestCluster, args: &[&str]) -> String {
     let ran = cluster.run(&[&["start", "haproxy"], args].concat());
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     ran.stderr
 }
 
-fn a_checkout_serves_and_an_error_is_a_sign_of_life(balancer: &'static str) {
+fn a_checkout_serves_and_an_error_counts_as_alive(balancer: &'static str) {
     let cluster = started(balancer);
     let mut names = Vec::new();
     for host in 1..=20 {
@@ -111,7 +112,7 @@ fn a_checkout_serves_and_an_error_is_a_sign_of_life(balancer: &'static str) {
     names.sort();
     names.dedup();
     assert_eq!(names, ["erlmcp1", "erlmcp2"]);
-    // The line that follows the answer to `initialize` disturbs nobody.
+    // The line that follows the answer to `initialize` does not disturb a load test.
     let test = cluster.run(&["load-test", "100", "2"]);
     assert_eq!(test.code, 0, "{}{}", test.stdout, test.stderr);
     assert_eq!(cluster.status()["state"], "healthy");
@@ -121,10 +122,10 @@ fn a_checkout_serves_and_an_error_is_a_sign_of_life(balancer: &'static str) {
             .contains("all 2 nodes are connected to one another")
             .then_some(())
     });
-    the_cookie_is_for_nobody_else(&cluster);
+    the_cookie_file_is_private(&cluster);
 }
 
-fn the_cookie_is_for_nobody_else(cluster: &TestCluster) {
+fn the_cookie_file_is_private(cluster: &TestCluster) {
     let erlang = cluster.run_dir().join("erlang");
     let path = erlang.join("home/.erlang.cookie");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
@@ -158,7 +159,7 @@ fn a_killed_nodes_clients_are_served_elsewhere(balancer: &'static str) {
 }
 
 #[test]
-fn a_start_that_is_refused_before_anything_runs_leaves_no_cookie() {
+fn a_start_refused_before_anything_runs_leaves_no_cookie() {
     let cluster = TestCluster::new();
     let checkout = compiled(&cluster);
     let cluster = of(cluster, &checkout);
@@ -169,14 +170,15 @@ fn a_start_that_is_refused_before_anything_runs_leaves_no_cookie() {
     assert!(!cluster.run_dir().join("erlang").exists());
 }
 
-/// As erlmcp's own listener does, as published.
+/// The published listener of erlmcp behaves like this.
 #[test]
 fn a_listener_that_accepts_and_never_answers_is_found() {
     let cluster = TestCluster::new();
     let checkout = compiled(&cluster);
     let listen = "spawn(fun() -> {ok, _} = gen_tcp:listen({tcp_port}, [{ip, {127,0,0,1}}, {reuseaddr, true}]), receive never -> ok end end)";
     let cluster = of(cluster, &checkout).set(&format!("nodes.eval={listen}"));
-    // A probe waits 5 s for an answer, and on a busy machine the node takes some until it listens.
+    // A probe waits 5 s for an answer, and on a busy machine the node needs some time until it
+    // listens.
     let error = refused(&cluster, &["--timeout", "20s"]);
     let expected = format!(
         "{} accepts connections and never answers `ping`",
@@ -186,7 +188,7 @@ fn a_listener_that_accepts_and_never_answers_is_found() {
 }
 
 #[test]
-fn a_port_that_is_never_opened_is_told_with_the_last_that_was_logged() {
+fn a_port_that_never_opens_is_reported_with_the_last_log_lines() {
     let cluster = TestCluster::new();
     let checkout = compiled(&cluster);
     let cluster = of(cluster, &checkout).set("nodes.eval='io:put_chars(\"no listener today\\n\")'");
@@ -199,7 +201,7 @@ fn a_port_that_is_never_opened_is_told_with_the_last_that_was_logged() {
 }
 
 #[test]
-fn what_is_wrong_with_a_checkout_is_said() {
+fn problems_with_a_checkout_are_reported() {
     let cluster = TestCluster::new();
     let checkout = sources(&cluster);
     let cluster = of(cluster, &checkout);
@@ -219,7 +221,7 @@ fn what_is_wrong_with_a_checkout_is_said() {
         APPLICATIONS[1].1.replace("gproc]", "gproc, jose]"),
     )
     .unwrap();
-    // It serves as well as it can, and both start and log tell.
+    // The node serves without that application, and both `start` and the log warn.
     let started = cluster.run(&["start", "haproxy"]);
     assert_eq!(started.code, 0, "{}", started.stderr);
     let log = cluster.ok(&["logs", "erlmcp1"]);
@@ -237,11 +239,12 @@ fn what_is_wrong_with_a_checkout_is_said() {
     assert!(error.contains("needs a newer Erlang than OTP "), "{error}");
 }
 
-/// Makes the compiled module one of an Erlang that knows more instructions than any does.
+/// Changes the compiled module so that it needs more instructions than any Erlang has.
 fn of_the_future(beam: &Path) {
     let mut bytes = fs::read(beam).unwrap();
     let code = bytes.windows(4).position(|chunk| chunk == b"Code").unwrap();
-    // After the chunk's name and size: the header's size, the instruction set, and its highest instruction.
+    // After the chunk's name and size: the header's size, the instruction set, and the highest
+    // instruction.
     let highest = code + 4 + 4 + 4 + 4;
     bytes[highest..highest + 4].copy_from_slice(&u32::from(u16::MAX).to_be_bytes());
     fs::write(beam, bytes).unwrap();

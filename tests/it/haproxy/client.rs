@@ -1,4 +1,4 @@
-//! Clients with source addresses of their own.
+//! Clients with their own source addresses.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An open connection that speaks JSON-RPC lines.
+/// An open connection for JSON-RPC lines.
 pub(crate) struct Line(BufReader<TcpStream>);
 
 impl Line {
@@ -17,7 +17,7 @@ impl Line {
         Ok(Line(BufReader::new(connect(source, port).await?)))
     }
 
-    /// Which node answers; an error when the connection is closed instead.
+    /// The name of the node that answers; an error when the connection is closed instead.
     pub(crate) async fn node(&mut self) -> io::Result<String> {
         self.0
             .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
@@ -29,12 +29,12 @@ impl Line {
     }
 }
 
-/// Which node serves a new connection from `source`.
+/// The node that serves a new connection from `source`.
 pub(crate) async fn node_for(source: Ipv4Addr, port: u16) -> io::Result<String> {
     Line::open(source, port).await?.node().await
 }
 
-/// An HTTP connection with a request on it, read bit by bit.
+/// An HTTP connection with a request on it, read piece by piece.
 pub(crate) struct Stream {
     stream: TcpStream,
     read: Vec<u8>,
@@ -48,7 +48,7 @@ impl Stream {
         }
     }
 
-    /// Reads until `words` have come; everything that came.
+    /// Reads until `words` have arrived; everything received so far.
     pub(crate) async fn until(&mut self, words: &str) -> String {
         loop {
             let text = String::from_utf8_lossy(&self.read).into_owned();
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// Whether nothing comes for so long, not even the end.
+    /// Whether nothing arrives within `silence`, not even the end.
     pub(crate) async fn is_silent_for(&mut self, silence: Duration) -> bool {
         let waited = tokio::time::timeout(silence, self.stream.read_buf(&mut self.read)).await;
         waited.is_err()
@@ -71,7 +71,7 @@ impl Stream {
     }
 }
 
-/// The answer to `GET path` with more header lines, up to the end of the connection.
+/// The answer to `GET path` with more header lines, until the connection ends.
 pub(crate) async fn get(source: Ipv4Addr, port: u16, path: &str, headers: &[&str]) -> String {
     request(source, port, "GET", path, headers).await
 }
@@ -86,7 +86,7 @@ pub(crate) async fn request(
 ) -> String {
     let mut stream = requested(source, port, method, path, headers).await;
     let mut answer = Vec::new();
-    // What came before a reset counts, too.
+    // Bytes received before a reset count, too.
     let _ = patiently(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

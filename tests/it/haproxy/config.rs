@@ -1,4 +1,4 @@
-//! Every kind of profile makes a configuration that HAProxy accepts without a warning.
+//! HAProxy accepts the configuration of every kind of profile without a warning.
 
 use clusterctl::platform::atomic_file;
 use std::path::Path;
@@ -11,7 +11,7 @@ use clusterctl::render::Templates;
 
 use super::{default_cluster, deployment, installed, plan};
 
-/// Lets HAProxy check the default profile, changed.
+/// Lets HAProxy check the default profile with changes.
 async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
     let mut cluster = default_cluster();
     let mut plan = plan(&["0.0.0.0", "::"]);
@@ -36,7 +36,7 @@ async fn the_default_profile() {
 }
 
 #[tokio::test]
-async fn servers_start_slowly_only_where_nobody_is_sticky() {
+async fn slowstart_is_set_only_without_stickiness() {
     let mut cluster = default_cluster();
     cluster.routing.tcp.sticky = Sticky::None;
     let directory = tempfile::tempdir().unwrap();
@@ -53,7 +53,7 @@ async fn servers_start_slowly_only_where_nobody_is_sticky() {
 }
 
 #[tokio::test]
-async fn no_backend_for_http_waits_for_more_before_it_sends() {
+async fn http_backends_send_without_delay() {
     let cluster = default_cluster();
     let directory = tempfile::tempdir().unwrap();
     let haproxy = installed(&cluster).await;
@@ -135,7 +135,7 @@ async fn several_processes_differ_in_files_source_and_order() {
             assert!(files[index].content.contains(&file), "{file}");
         }
     }
-    // Together they hold what a node may have, and a quarter more.
+    // Together they allow the maximum of a node, and a quarter more.
     assert!(
         config(0).iter().any(|line| line.contains(" maxconn 167 ")),
         "{:#?}",
@@ -196,7 +196,7 @@ async fn every_algorithm_with_every_stickiness() {
             accepted(|cluster, _| {
                 let routing = &mut cluster.routing;
                 (routing.http, routing.sse, routing.websocket) = (route, route, route);
-                // Nothing but the address can be seen in bytes.
+                // Of a TCP client only the address is known.
                 if !algorithm.needs_http() && matches!(sticky, Sticky::None | Sticky::Source) {
                     routing.tcp = route;
                 }
@@ -297,7 +297,7 @@ async fn https_with_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_there_is_named() {
+async fn a_missing_certificate_is_named() {
     let mut cluster = default_cluster();
     cluster.tls = Some(Certificate::Files {
         certificate: "/nonexistent.pem".into(),
@@ -318,7 +318,7 @@ async fn a_certificate_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_in_haproxys_words_and_warnings_are_told() {
+async fn haproxys_errors_and_warnings_are_shown() {
     let directory = tempfile::tempdir().unwrap();
     let templates = Templates::overridden_by(directory.path());
     let template = directory.path().join("haproxy.cfg.tera");
@@ -349,7 +349,7 @@ async fn a_refusal_is_in_haproxys_words_and_warnings_are_told() {
     );
 }
 
-/// A certificate and its key, made by the openssl of this machine.
+/// A certificate and its key, made by this machine's openssl.
 async fn self_signed(directory: &Path) -> Certificate {
     let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
     let made = Program::new("/usr/bin/openssl")

@@ -1,4 +1,4 @@
-//! A drained node gets nothing new, whoever asks; what it has lives on.
+//! A drained node gets no new connections of any kind; its existing ones go on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -16,19 +16,19 @@ const BACKENDS: [&str; 4] = [
     "mcp_sse_backend",
 ];
 
-/// What was wanted of a node that is made ready again.
+/// The former state of a node that is made ready again.
 const DRAINED: Expected = Expected {
     drained: true,
     up: true,
 };
 
-/// The first of 300 addresses has number 0.
+/// The address `number` of 300, counted from 0.
 fn source(number: u16) -> Ipv4Addr {
     let [high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 0, 30 + high, low)
 }
 
-/// How many of 300 addresses each node serves by TCP.
+/// How many of 300 addresses each node serves over TCP.
 async fn served_by_tcp(running: &Running) -> BTreeMap<String, usize> {
     let mut served = BTreeMap::new();
     for number in 0..300 {
@@ -71,7 +71,8 @@ async fn sticky_tcp_clients_are_moved_once_and_held_connections_live_on() {
     for backend in BACKENDS {
         assert_eq!(running.state(backend, "erlmcp2").await, "DRAIN", "{backend}");
     }
-    // Moved clients stick to where they are now, also when the node is back; others are balanced over all again.
+    // Moved clients are sticky to their new node, also when the drained one is back; others are
+    // balanced over all nodes again.
     let moved = node_for(source(0), running.tcp()).await.unwrap();
     for _ in 0..2 {
         orders.ready(&running.socket, "erlmcp2", DRAINED).await.unwrap();
@@ -90,7 +91,7 @@ async fn sticky_tcp_clients_are_moved_once_and_held_connections_live_on() {
 }
 
 #[tokio::test]
-async fn connections_opened_during_a_drain_leave_no_trace_that_leads_back() {
+async fn connections_opened_during_a_drain_leave_no_sticky_entry() {
     let running = Running::start(|_| {}).await;
     let orders = running.orders();
     served_by_tcp(&running).await;
@@ -100,7 +101,7 @@ async fn connections_opened_during_a_drain_leave_no_trace_that_leads_back() {
 }
 
 #[tokio::test]
-async fn a_drained_nodes_cookie_is_replaced_by_anothers() {
+async fn a_drained_nodes_cookie_is_replaced_by_another_nodes() {
     let running = Running::start(|_| {}).await;
     let orders = running.orders();
     let cookies = [
@@ -129,7 +130,7 @@ async fn a_drained_nodes_cookie_is_replaced_by_anothers() {
             assert_ne!(served_by_http(&running, number, &stream).await, "erlmcp1");
         }
     }
-    // Others are not concerned.
+    // Other nodes are not affected.
     let other = "Cookie: XSERVERID=erlmcp1; SERVERID=erlmcp2";
     assert_eq!(served_by_http(&running, 1, &[other]).await, "erlmcp2");
     orders.ready(&running.socket, "erlmcp1", DRAINED).await.unwrap();
@@ -154,14 +155,14 @@ async fn a_cut_ends_the_nodes_connections_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_drain_outlives_the_process_that_was_told_of_it() {
+async fn a_drain_outlives_the_haproxy_process() {
     let mut running = Running::start(|_| {}).await;
     served_by_tcp(&running).await;
     let orders = running.orders();
     running.write_orders(&["erlmcp3"]);
     orders.drain(&running.socket, "erlmcp3").await.unwrap();
     running.kill_and_start_again().await;
-    // From its first moment, before anybody could tell it anything.
+    // Drained from its start on, before any order can arrive.
     for backend in BACKENDS {
         assert_eq!(running.state(backend, "erlmcp3").await, "DRAIN", "{backend}");
     }
@@ -170,7 +171,7 @@ async fn a_drain_outlives_the_process_that_was_told_of_it() {
         served_by_http(&running, 1, &["Cookie: SERVERID=erlmcp3"]).await,
         "erlmcp3"
     );
-    // And the new one takes orders as the old one did.
+    // The new process takes orders as the old one did.
     running.write_orders(&[]);
     orders.ready(&running.socket, "erlmcp3", DRAINED).await.unwrap();
     for backend in BACKENDS {
@@ -184,7 +185,7 @@ async fn a_drain_outlives_the_process_that_was_told_of_it() {
 }
 
 #[tokio::test]
-async fn what_was_drained_or_put_in_maintenance_by_hand_is_made_ready() {
+async fn ready_undoes_a_manual_drain_or_maintenance() {
     let running = Running::start(|_| {}).await;
     for (backend, state) in [
         ("mcp_sse_backend", ServerState::Drain),
@@ -203,7 +204,7 @@ async fn what_was_drained_or_put_in_maintenance_by_hand_is_made_ready() {
 }
 
 #[tokio::test]
-async fn nobodys_node_and_nobodys_balancer() {
+async fn an_unknown_node_is_ignored_and_a_missing_socket_is_an_error() {
     let running = Running::start(|_| {}).await;
     let orders = running.orders();
     orders.drain(&running.socket, "nobody").await.unwrap();

@@ -25,7 +25,7 @@ async fn sources_are_spread_evenly_and_each_sticks_to_its_node() {
     }
     for node in &running.cluster.nodes {
         let share = by_source.values().filter(|name| **name == node.name).count();
-        // Two threads take turns each by itself, and may be a turn apart.
+        // Each of two threads does its own round robin, so the shares may differ by a turn.
         assert!((8..=12).contains(&share), "{share} of 40 on {}", node.name);
     }
     for (number, node) in &by_source {
@@ -34,7 +34,7 @@ async fn sources_are_spread_evenly_and_each_sticks_to_its_node() {
 }
 
 #[tokio::test]
-async fn one_source_gets_no_more_connections_than_its_limit_and_another_is_not_concerned() {
+async fn connections_are_limited_per_source() {
     let running = Running::start(|cluster| {
         cluster.limits.per_ip.connections = 5;
         cluster.limits.per_ip.connection_rate = 0;
@@ -50,7 +50,7 @@ async fn one_source_gets_no_more_connections_than_its_limit_and_another_is_not_c
         node_for(source(1), running.tcp()).await.unwrap_err();
     }
     node_for(source(2), running.tcp()).await.unwrap();
-    // What was refused does not count: with one gone, there is room for one.
+    // Refused connections do not count: with one closed, there is room for one.
     held.pop();
     eventually("a freed place is given out", async || {
         node_for(source(1), running.tcp()).await.is_ok()
@@ -95,7 +95,7 @@ async fn requests_are_limited_by_429() {
 }
 
 #[tokio::test]
-async fn what_haproxy_answers_itself_is_an_error_of_json_rpc_by_its_status() {
+async fn haproxys_own_errors_are_json_rpc_errors_by_status() {
     let closing = Running::start(gateway::of_closing_nodes().await).await;
     gateway::answers_itself(&closing.cluster, &gateway::METHODS, 502, false).await;
     let silent = Running::start(gateway::of_silent_nodes().await).await;
@@ -154,7 +154,7 @@ async fn json_is_compressed_and_nodes_learn_the_clients_address() {
     let running = Running::start(|_| {}).await;
     let plain = get(source(7), running.http(), "/mcp", &[]).await;
     assert!(plain.contains("x-forwarded-for: 127.0.3.7"), "{plain}");
-    // Nothing that JSON allows is what a stream may be, for HAProxy of any version.
+    // An `Accept` of HTML excludes a stream, for every version of HAProxy.
     let headers = ["Accept-Encoding: gzip", "Accept: text/html"];
     let packed = get(source(7), running.http(), "/mcp", &headers).await;
     assert!(packed.contains("content-encoding: gzip"), "{packed}");
@@ -208,7 +208,7 @@ async fn upgrades_go_to_the_websocket_backend() {
 }
 
 #[tokio::test]
-async fn paths_that_nobody_serves_are_404_in_json() {
+async fn unknown_paths_are_404_in_json() {
     let running = Running::start(|_| {}).await;
     let listen = &running.cluster.listen;
     for (port, path) in [
@@ -225,7 +225,7 @@ async fn paths_that_nobody_serves_are_404_in_json() {
 }
 
 #[tokio::test]
-async fn its_pages_are_there() {
+async fn statistics_metrics_and_health_pages_are_served() {
     let running = Running::start(|_| {}).await;
     let listen = &running.cluster.listen;
     let stats = listen.stats.unwrap().port();
@@ -247,7 +247,7 @@ async fn its_pages_are_there() {
 }
 
 #[tokio::test]
-async fn a_node_told_down_loses_its_connections_and_gets_them_back_when_up() {
+async fn a_node_set_down_loses_its_connections_and_its_clients_return_when_up() {
     let running = Running::start(|_| {}).await;
     let mut line = Line::open(source(1), running.tcp()).await.unwrap();
     let node = line.node().await.unwrap();
@@ -289,7 +289,7 @@ async fn a_node_told_down_loses_its_connections_and_gets_them_back_when_up() {
 }
 
 #[tokio::test]
-async fn what_haproxy_refuses_is_an_error_in_its_words() {
+async fn a_refused_command_is_an_error_with_haproxys_text() {
     let running = Running::start(|_| {}).await;
     for (backend, server, words) in [
         ("nowhere", "erlmcp1", "No such backend."),
@@ -335,7 +335,7 @@ async fn a_reload_keeps_connections_clients_and_orders() {
 }
 
 #[tokio::test]
-async fn a_second_one_on_the_same_ports_does_not_start() {
+async fn a_second_process_on_the_same_ports_does_not_start() {
     let mut running = Running::start(|_| {}).await;
     assert!(running.second().await);
     let at = format!("for [127.0.0.1:{}]", running.tcp());

@@ -46,7 +46,7 @@ pub(crate) fn plan(addresses: &[&str]) -> Plan {
     }
 }
 
-/// What is served, by the embedded templates.
+/// The deployment, with the embedded templates.
 pub(crate) fn deployment<'a>(cluster: &'a Cluster, plan: &'a Plan, run_dir: &'a RunDir) -> Deployment<'a> {
     static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::embedded);
     Deployment {

@@ -1,4 +1,4 @@
-//! Small servers that stand for nodes: each says its name in every answer.
+//! Small servers in place of nodes: each sends its name in every answer.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Time that an event stream is silent before its second event.
+/// How long an event stream is silent before its second event.
 pub(crate) const SILENCE: Duration = Duration::from_millis(1500);
 
-/// Serves JSON-RPC lines under `name` until the test ends. A connection lives as long as its client.
+/// Serves JSON-RPC lines under `name` until the test ends. A connection stays open as long as its
+/// client's.
 pub(crate) async fn tcp(name: String) -> SocketAddr {
     serve(name, |name, stream| async move {
         let mut stream = BufReader::new(stream);
@@ -27,7 +28,8 @@ pub(crate) async fn tcp(name: String) -> SocketAddr {
     .await
 }
 
-/// Serves HTTP under `name` until the test ends. It knows the sessions that a request with `Begin: ID` has begun here.
+/// Serves HTTP under `name` until the test ends. It knows the sessions begun here by a request with
+/// `Begin: ID`.
 pub(crate) async fn http(name: String) -> SocketAddr {
     let sessions = Arc::new(Mutex::new(HashSet::new()));
     serve(name, move |name, mut stream| {
@@ -36,14 +38,14 @@ pub(crate) async fn http(name: String) -> SocketAddr {
             let Some(head) = head(&mut stream).await else {
                 return;
             };
-            // The client may be gone; then nobody misses the answer.
+            // The client may be gone and not need the answer.
             let _ = answer(&name, &head, &sessions, &mut stream).await;
         }
     })
     .await
 }
 
-/// Takes requests and closes the connection without an answer.
+/// Reads requests and closes the connection without an answer.
 pub(crate) async fn closing() -> SocketAddr {
     serve(String::new(), |_, mut stream| async move {
         let _request = head(&mut stream).await;
@@ -51,7 +53,7 @@ pub(crate) async fn closing() -> SocketAddr {
     .await
 }
 
-/// Takes requests and never answers.
+/// Reads requests and never answers.
 pub(crate) async fn silent() -> SocketAddr {
     serve(String::new(), |_, mut stream| async move {
         while head(&mut stream).await.is_some() {}
@@ -67,7 +69,8 @@ async fn answer(
 ) -> std::io::Result<()> {
     let lower = head.to_lowercase();
     if lower.contains("upgrade: websocket") {
-        // HAProxy holds the answer against the client's key, which is the one of RFC 6455, section 1.3.
+        // HAProxy checks the answer against the client's key, which is the one of RFC 6455, section
+        // 1.3.
         let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         stream.write_all(switched.as_bytes()).await?;
@@ -114,8 +117,8 @@ async fn answer(
     stream.write_all(whole.as_bytes()).await
 }
 
-/// A stream of `events`, or of JSON for any other `content`: a first part, and what comes `then`. The answer `nothing` is
-/// not even a head.
+/// A stream of `events`, or of JSON for any other `content`: a first part, then what `then` asks
+/// for. The content `nothing` sends not even a response head.
 async fn parts(name: &str, content: &str, then: &str, stream: &mut TcpStream) -> std::io::Result<()> {
     if content == "nothing" {
         return gone(stream).await;

@@ -1,4 +1,4 @@
-//! A reload: a new process takes the listeners over, and what the old one knew.
+//! A reload: a new process takes over the listeners and the state of the old one.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use clusterctl::platform::sock_diag::destroy_to;
 use super::client::{Line, node_for};
 use super::running::{Running, eventually};
 
-/// Younger processes have not learnt their predecessor's stick tables yet, and can teach none: HAProxy's peers wait 5
-/// seconds for one another (`PEER_RESYNC_TIMEOUT`). Reloads have to be so far apart.
+/// Processes younger than this have not received their predecessor's stick tables yet, and cannot
+/// pass them on: HAProxy's peers wait 5 seconds for one another (`PEER_RESYNC_TIMEOUT`). Reloads
+/// must be so far apart.
 const OLD_ENOUGH: Duration = Duration::from_secs(6);
 
 fn source(number: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 6, number)
 }
 
-/// Clients that connect, ask and leave, one after another, until they are stopped.
+/// Clients that connect, ask and disconnect, one after another, until they are stopped.
 struct Load {
     stop: Arc<AtomicBool>,
     served: Arc<AtomicU32>,
@@ -35,7 +36,7 @@ impl Load {
                 let mut errors = Vec::new();
                 let mut turn = number;
                 while !stop.load(Ordering::Relaxed) {
-                    // Each client takes turns among addresses of its own, and stays below their limits.
+                    // Each client uses its own addresses in turn, and stays below their limits.
                     turn = if turn > 240 { number } else { turn + 8 };
                     match node_for(Ipv4Addr::new(127, 0, 7, turn), port).await {
                         Ok(_) => served.fetch_add(1, Ordering::Relaxed),
@@ -57,7 +58,7 @@ impl Load {
         }
     }
 
-    /// How many were served, and the errors of the others.
+    /// The number of clients served, and the errors of the others.
     async fn ended(self) -> (u32, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
         let mut errors = Vec::new();
@@ -69,7 +70,7 @@ impl Load {
 }
 
 #[tokio::test]
-async fn reloads_under_load_refuse_cut_and_forget_nothing() {
+async fn reloads_under_load_lose_no_connection_and_no_sticky_entry() {
     let mut running = Running::start(|cluster| cluster.limits.per_ip.connection_rate = 0).await;
     let orders = running.orders();
     let mut held = Vec::new();
@@ -103,7 +104,7 @@ async fn reloads_under_load_refuse_cut_and_forget_nothing() {
     .await;
     for (number, line, node) in &mut held {
         assert_eq!(&line.node().await.unwrap(), node);
-        // And whoever comes again comes back, but to the drained node.
+        // Reconnecting clients return to their node, except to the drained one.
         let again = node_for(source(*number), running.tcp()).await.unwrap();
         assert_eq!(&again == node, node != "erlmcp4", "{again} after {node}");
     }
@@ -111,8 +112,8 @@ async fn reloads_under_load_refuse_cut_and_forget_nothing() {
 }
 
 #[tokio::test]
-async fn a_node_told_down_is_down_in_the_new_process_until_it_answers_a_check() {
-    // Enough good answers that none of what is asserted depends on speed.
+async fn a_node_set_down_is_down_in_the_new_process_until_it_answers_a_check() {
+    // Enough good answers that no assertion depends on speed.
     let mut running = Running::start(|cluster| cluster.health.rise = 4).await;
     for backend in ["mcp_cluster_tcp", "mcp_http_backend"] {
         running
@@ -136,7 +137,7 @@ async fn a_node_told_down_is_down_in_the_new_process_until_it_answers_a_check() 
 }
 
 #[tokio::test]
-async fn what_a_replaced_process_holds_is_ended_by_the_kernel_alone() {
+async fn connections_of_a_replaced_process_are_cut_through_the_kernel() {
     let mut running = Running::start(|_| {}).await;
     let mut held = Line::open(source(1), running.tcp()).await.unwrap();
     let name = held.node().await.unwrap();

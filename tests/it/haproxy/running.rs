@@ -1,4 +1,4 @@
-//! A running HAProxy with small nodes behind it; it ends with the test.
+//! A running HAProxy with small nodes behind it; both end with the test.
 
 use clusterctl::platform::atomic_file;
 use std::net::TcpListener;
@@ -77,17 +77,17 @@ impl Running {
         self.cluster.listen.http.unwrap()
     }
 
-    /// Where clients with sessions come.
+    /// The entrance for clients with sessions.
     pub(super) fn entrance(&self) -> Entrance {
         Entrance::new(&self.cluster.listen)
     }
 
-    /// Its certificate, when it has one.
+    /// Its certificate, if it has one.
     pub(super) fn certificate(&self) -> std::path::PathBuf {
         self.run_dir.certificate()
     }
 
-    /// Its processes' output so far.
+    /// The output of its processes so far.
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.run_dir.log("haproxy")).unwrap()
     }
@@ -101,7 +101,7 @@ impl Running {
         row.unwrap().state().to_owned()
     }
 
-    /// Starts a new process that takes over from the running one, as the supervisor will do.
+    /// Starts a new process that takes over from the running one, as the supervisor does.
     pub(super) async fn reload(&mut self) {
         let old = self.pid();
         self.write_files();
@@ -120,18 +120,18 @@ impl Running {
         .await;
     }
 
-    /// How its nodes are drained.
+    /// The orders that drain its nodes.
     pub(super) fn orders(&self) -> Orders {
         self.haproxy.orders(&self.cluster, &self.run_dir)
     }
 
-    /// Writes down which nodes are drained, as the supervisor will do before it tells.
+    /// Writes which nodes are drained to a file, as the supervisor does before it sends the order.
     pub(super) fn write_orders(&mut self, drained: &[&str]) {
         self.away = Away::drained(drained.iter().map(|name| (*name).to_owned()));
         self.write_files();
     }
 
-    /// Kills it, and starts another one that reads the same files.
+    /// Kills the process, and starts another one with the same files.
     pub(super) async fn kill_and_start_again(&mut self) {
         let mut killed = self.processes.pop().unwrap();
         killed.identity().signal(Signal::SIGKILL).unwrap();
@@ -140,7 +140,7 @@ impl Running {
         eventually("haproxy serves again", async || self.socket.info().await.is_ok()).await;
     }
 
-    /// Tries to start another one on the same ports, and tells whether it ends by itself.
+    /// Tries to start a second process on the same ports, and returns whether it ends by itself.
     pub(super) async fn second(&mut self) -> bool {
         self.spawn(None);
         let mut second = self.processes.pop().unwrap();

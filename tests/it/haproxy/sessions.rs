@@ -1,4 +1,4 @@
-//! Sessions stay with their nodes behind HAProxy, whatever becomes of its process.
+//! Sessions stay with their nodes behind HAProxy, whatever happens to its process.
 
 use clusterctl::balancer::Expected;
 use clusterctl::profile::Sticky;

@@ -1,4 +1,5 @@
-//! Long-lived traffic: event streams and `WebSockets` are let through as they come, for as long as they may be silent.
+//! Long-lived traffic: event streams and `WebSockets` pass without delay, and may be silent for as
+//! long as allowed.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ async fn the_first_event_does_not_wait_for_the_second() {
         let first = stream.until(" first\n").await;
         assert!(!first.contains("second"), "{path}: {first}");
         assert!(!first.contains("content-encoding"), "{path}: {first}");
-        // Longer than a request's answer may take.
+        // Longer than the timeout for the answer to a request.
         assert!(SILENCE > running.cluster.timeouts.server.duration());
         stream.until("second").await;
     }
@@ -74,7 +75,7 @@ async fn a_part_of_any_answer_does_not_wait_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_stream_may_be_silent_by_whatever_request_it_came() {
+async fn a_stream_may_be_silent_for_every_kind_of_request() {
     let (running, authority) = with_short_timeouts().await;
     let served = served(&running, &authority);
     served.streams_may_be_silent(&ACCEPT_STREAMS).await;
@@ -99,7 +100,7 @@ async fn a_stream_goes_on_after_a_reload() {
 }
 
 #[tokio::test]
-async fn what_may_be_a_stream_is_not_compressed_and_nodes_are_asked_for_other_encodings_still() {
+async fn possible_streams_are_not_compressed_and_other_encodings_still_reach_nodes() {
     let running = Running::start(|_| {}).await;
     let encodings = [
         "Accept-Encoding: br;q=1.0, GZIP;q=0.8, *;q=0.1",
@@ -139,7 +140,7 @@ async fn an_idle_websocket_outlives_a_requests_timeouts_in_both_directions() {
 }
 
 #[tokio::test]
-async fn everything_is_served_by_tls_with_a_pair_of_our_own() {
+async fn everything_is_served_over_tls_with_a_self_signed_certificate() {
     let running = Running::start(|cluster| {
         cluster.tls = Some(Certificate::SelfSigned);
         impatient(cluster);
@@ -169,7 +170,7 @@ async fn everything_is_served_by_tls_with_a_pair_of_our_own() {
     };
     for version in ["--http1.1", "--http2"] {
         let answer = curl(&[version], "/mcp").await;
-        // The node, too, is told.
+        // The node gets the scheme, too.
         assert!(answer.contains("x-forwarded-proto: https"), "{version}: {answer}");
         assert!(answer.contains("set-cookie: SERVERID="), "{version}: {answer}");
         let events = curl(&[version, "-H", EVENTS], "/mcp/sse").await;
@@ -181,7 +182,7 @@ async fn everything_is_served_by_tls_with_a_pair_of_our_own() {
     }
     let upgraded = curl(&upgrade, "/mcp/ws").await;
     assert!(upgraded.ends_with(" upgraded\n"), "{upgraded}");
-    // Plain HTTP beside it.
+    // Plain HTTP on another port.
     assert!(
         get(SOURCE, running.http(), "/mcp", &[])
             .await

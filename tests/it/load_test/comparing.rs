@@ -8,7 +8,7 @@ use super::target::{Mood, Target};
 use crate::harness::Ran;
 
 #[test]
-fn two_tests_are_compared_and_what_is_none_is_refused() {
+fn two_results_are_compared_and_other_files_refused() {
     let target = Target::that(Mood::Serves);
     let dir = tempfile::tempdir().unwrap();
     let (one, other, none) = (

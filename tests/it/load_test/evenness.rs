@@ -1,4 +1,5 @@
-//! Where a client's node is computed from its address: what chance explains passes, and what it does not fails.
+//! Balancers that compute a client's node from its address: unevenness that chance explains passes,
+//! any other fails.
 
 use std::fs;
 
@@ -8,10 +9,10 @@ use super::{of, verdict};
 use crate::harness::{TestCluster, behind_each_balancer};
 
 behind_each_balancer! {
-    a_hash_of_addresses_passes_as_even_as_chance_allows,
+    a_hash_of_addresses_passes_within_what_chance_allows,
 }
 
-/// The distribution's check.
+/// The check of the distribution.
 fn check(results: &Value) -> &Value {
     let checks = results["checks"].as_array().unwrap().iter();
     checks
@@ -20,8 +21,8 @@ fn check(results: &Value) -> &Value {
         .unwrap()
 }
 
-fn a_hash_of_addresses_passes_as_even_as_chance_allows(balancer: &'static str) {
-    // So that chance is beyond the target however even it happens to be.
+fn a_hash_of_addresses_passes_within_what_chance_allows(balancer: &'static str) {
+    // A target so strict that chance alone always exceeds it.
     let cluster = TestCluster::behind(balancer)
         .set("routing.tcp.algorithm=source")
         .set("targets.variance=0.1%")
@@ -45,7 +46,7 @@ fn a_hash_of_addresses_passes_as_even_as_chance_allows(balancer: &'static str) {
         "{ended}"
     );
     assert!(chance["p"].as_f64().unwrap() > 0.001, "{ended}");
-    // Of so few addresses, two are not on their nodes by the hash's merit.
+    // With so few addresses, the unevenness is not attributed to chance.
     let few = of(&cluster, "250 1 --sources 6 --json").ends();
     let few: Value = serde_json::from_str(&few.stdout).unwrap();
     assert_eq!(few["distribution"]["chance"]["addresses"], 6, "{few}");
@@ -54,7 +55,7 @@ fn a_hash_of_addresses_passes_as_even_as_chance_allows(balancer: &'static str) {
 
 #[test]
 fn a_skewed_hash_fails() {
-    // The first node is to get twice its share, which nginx is not told as a weight.
+    // The first node gets twice its share in the template, while its weight stays the same.
     let template = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/nginx.conf.tera"));
     let shares = "{% for share in split.shares %}\n        ";
     let skewed = template.unwrap().replace(

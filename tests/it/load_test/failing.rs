@@ -1,4 +1,4 @@
-//! A node that is made to fail in mid-hold, and what becomes of its clients.
+//! A node that the test makes fail in mid-hold, and its clients.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ behind_each_balancer! {
     a_stopped_node_is_found_and_goes_on,
 }
 
-/// In how much time is not asked here, where the machine may have much else to do.
+/// The length of the failover is not checked here: the machine may be busy.
 fn cluster_behind(balancer: &'static str) -> TestCluster {
     TestCluster::behind(balancer)
         .set("targets.failover=30s")
@@ -18,7 +18,7 @@ fn cluster_behind(balancer: &'static str) -> TestCluster {
 }
 
 fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
-    // The node is held back for 16 seconds: longer than the first test lasts.
+    // The node is held back for 16 seconds, longer than the first test lasts.
     let cluster = cluster_behind(balancer).set("health.rise=8").started();
     let ended = of(&cluster, "2000 7 --failover erlmcp2 --json").ends();
     let results = ended.results(0);
@@ -29,13 +29,13 @@ fn clients_of_a_killed_node_are_served_elsewhere(balancer: &'static str) {
         let connections = node["connections"].as_u64().unwrap();
         let share = match (node["name"].as_str().unwrap(), balancer) {
             ("erlmcp2", _) => 0..=0,
-            // By chance, some 30 more or less.
+            // Some 30 more or less, by chance.
             (_, "nginx") => 540..=800,
             _ => 650..=683,
         };
         assert!(share.contains(&connections), "{failover}");
     }
-    // The next one waits until the node gets clients again.
+    // The second test waits until the node gets clients again.
     let ended = of(&cluster, "400 1 --json").ends();
     let results = ended.results(0);
     assert!(ended.stderr.contains("waiting: erlmcp2 is held back"), "{ended}");
@@ -81,7 +81,7 @@ fn a_stopped_node_is_found_and_goes_on(balancer: &'static str) {
     assert!(is_alive(pid));
 }
 
-/// The failover that `results` tell of, with everything that there is to tell.
+/// The failover in `results`, which must have every field.
 fn complete<'a>(results: &'a Value, mode: &str) -> &'a Value {
     let failover = &results["failover"];
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Targets that are none, or stop to be one.
+//! Targets that do not serve MCP, or stop serving.
 
 use std::net::TcpListener;
 use std::thread;
@@ -8,7 +8,7 @@ use super::target::{Mood, Target};
 use super::{Ended, at, error, held};
 use crate::harness::eventually;
 
-/// Longer than any of these takes on a busy machine, and shorter than what nobody has bounded.
+/// Longer than any of these tests takes on a busy machine, and shorter than a wait without a limit.
 const BOUND: Duration = Duration::from_secs(30);
 
 fn free_address() -> std::net::SocketAddr {
@@ -39,7 +39,7 @@ fn a_target_that_never_answers_is_given_up() {
 }
 
 #[test]
-fn a_target_that_answers_garbage_is_none() {
+fn a_target_that_answers_garbage_is_refused() {
     let answers = [
         (
             Mood::Says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
@@ -69,10 +69,10 @@ fn a_target_that_answers_garbage_is_none() {
 
 const GARBAGE: Mood = Mood::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n");
 
-/// How a target stops to be one, of which kind the errors are then, and what is told of one.
+/// How a target stops serving, the kind of the errors that follow, and a part of their text.
 type Turn = (Mood, &'static str, &'static str);
 
-/// Tries all at once: most of what they do is to wait.
+/// Runs all tests at once: they mostly wait.
 fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
     thread::scope(|scope| {
         for (mood, kind, told) in turns {
@@ -84,7 +84,7 @@ fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
                 assert_eq!(results["outcome"], "failed", "{mood:?}: {ended}");
                 let (count, example) = error(&results, kind);
                 assert!(count > 0 && example.contains(told), "{mood:?}: {ended}");
-                // With whom and when.
+                // The example names the address and the time.
                 assert!(
                     example.contains(" from 127.") && example.ends_with(" s"),
                     "{mood:?}: {ended}"
@@ -97,7 +97,7 @@ fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
 }
 
 #[test]
-fn a_target_that_fails_in_mid_ramp_is_told_by_kind() {
+fn failures_in_mid_ramp_are_reported_by_kind() {
     let turns = [
         (Mood::Closes, "closed", "closed"),
         (Mood::ServesOnce, "closed", "closed"),
@@ -113,7 +113,7 @@ fn a_target_that_fails_in_mid_ramp_is_told_by_kind() {
 }
 
 #[test]
-fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
+fn failures_in_mid_hold_are_reported_by_kind() {
     let turns = [
         (Mood::Closes, "closed", "closed"),
         (Mood::Silent, "answer_timeout", "not answered"),
@@ -129,7 +129,7 @@ fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
             "60 6 --json --timeout 1s --messages-per-second 300",
         );
         held(target.address, 60);
-        // With so many pings on the schedule, the ramp is long over.
+        // With so many pings sent, the ramp is over.
         let answered = target.answered();
         eventually("pings", || (target.answered() > answered + 400).then_some(()));
         target.turn(then);
@@ -139,9 +139,9 @@ fn a_target_that_fails_in_mid_hold_is_told_by_kind() {
     });
 }
 
-// The hold is over long before a client has lost its patience.
+// The hold ends long before a client times out.
 #[test]
-fn a_target_that_answers_nothing_any_more_does_not_pass_by_ending_early() {
+fn a_target_that_stops_answering_does_not_pass_by_ending_early() {
     let target = Target::that(Mood::Serves);
     let test = at(
         target.address,

@@ -9,12 +9,12 @@ use super::target::{Mood, Target};
 use super::{Ended, at, established, held, of};
 use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive};
 
-/// Two seconds are promised; what a busy machine needs more is not judged here.
+/// The documentation gives two seconds; this test does not fail a busy machine that needs longer.
 const SOON: Duration = Duration::from_secs(30);
 
 behind_each_balancer! {
-    in_mid_ramp_there_is_a_report_so_far,
-    in_mid_hold_there_is_a_report_so_far,
+    an_interrupt_in_mid_ramp_prints_a_partial_report,
+    an_interrupt_in_mid_hold_prints_a_partial_report,
 }
 
 fn report_so_far(ended: &Ended) -> Value {
@@ -25,7 +25,7 @@ fn report_so_far(ended: &Ended) -> Value {
 }
 
 #[test]
-fn before_the_ramp_there_is_nothing_to_report() {
+fn an_interrupt_before_the_ramp_prints_no_report() {
     let target = Target::that(Mood::Silent);
     let test = at(target.address, "10 1 --timeout 60s");
     eventually("the first client", || (target.accepted() > 0).then_some(()));
@@ -37,7 +37,7 @@ fn before_the_ramp_there_is_nothing_to_report() {
     );
 }
 
-fn in_mid_ramp_there_is_a_report_so_far(balancer: &'static str) {
+fn an_interrupt_in_mid_ramp_prints_a_partial_report(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let test = of(&cluster, "1000 5 --rate 50 --json");
     eventually("some connections", || {
@@ -52,7 +52,7 @@ fn in_mid_ramp_there_is_a_report_so_far(balancer: &'static str) {
     });
 }
 
-fn in_mid_hold_there_is_a_report_so_far(balancer: &'static str) {
+fn an_interrupt_in_mid_hold_prints_a_partial_report(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let dir = tempfile::tempdir().unwrap();
     let report = dir.path().join("report.html");
@@ -60,7 +60,7 @@ fn in_mid_hold_there_is_a_report_so_far(balancer: &'static str) {
     held(cluster.address(8000), 500);
     let ended = test.interrupted();
     let results = report_so_far(&ended);
-    // The kernel has all connections a moment before the last clients are served.
+    // The kernel counts all connections a moment before the last clients are served.
     let served = results["held"].as_u64().unwrap();
     assert!((450..=500).contains(&served), "{ended}");
     assert_eq!(results["errors"], Value::Array(Vec::new()), "{ended}");
@@ -71,7 +71,7 @@ fn in_mid_hold_there_is_a_report_so_far(balancer: &'static str) {
 }
 
 #[test]
-fn while_a_target_is_silent_in_mid_hold_it_ends_too() {
+fn an_interrupt_ends_the_hold_of_a_silent_target() {
     let target = Target::that(Mood::Serves);
     let test = at(target.address, "60 60 --json --timeout 60s");
     eventually("all connections", || (target.accepted() > 60).then_some(()));
@@ -84,7 +84,7 @@ fn while_a_target_is_silent_in_mid_hold_it_ends_too() {
 }
 
 #[test]
-fn a_node_that_was_stopped_goes_on() {
+fn a_stopped_node_is_continued_after_an_interrupt() {
     let cluster = TestCluster::behind("builtin").started();
     let pid = cluster.node_pid("erlmcp2");
     let is_stopped = || {
@@ -93,7 +93,7 @@ fn a_node_that_was_stopped_goes_on() {
     };
     let test = of(&cluster, "400 9 --failover erlmcp2 --failover-mode stop --json");
     eventually("the node to be stopped", || is_stopped().then_some(()));
-    // As when its terminal is closed.
+    // The signal that a closed terminal sends.
     let ended = test.told(Signal::SIGHUP);
     let results = report_so_far(&ended);
     assert_eq!(results["failover"]["node"], "erlmcp2", "{ended}");

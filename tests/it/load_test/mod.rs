@@ -1,4 +1,4 @@
-//! `clusterctl load-test` as a user runs it: against clusters that are well, and against targets that are not.
+//! `clusterctl load-test` as a user runs it: against healthy and failing clusters and targets.
 
 mod comparing;
 mod evenness;
@@ -26,12 +26,12 @@ use tempfile::TempDir;
 
 use crate::harness::{Ran, TestCluster, eventually, signal};
 
-/// A load test on its way. It ends with the Rust test at the latest.
+/// A running load test. It ends with the Rust test at the latest.
 #[must_use]
 struct Running {
     child: Option<Child>,
     since: Instant,
-    /// Where no cluster runs.
+    /// A run directory without a cluster.
     _nowhere: Option<TempDir>,
 }
 
@@ -49,7 +49,7 @@ fn of(cluster: &TestCluster, line: &str) -> Running {
     Running::begun(cluster.beside(&args), None)
 }
 
-/// A load test of a target that is no cluster's.
+/// A load test of a target that does not belong to a cluster.
 fn at(target: impl std::fmt::Display, line: &str) -> Running {
     let nowhere = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_clusterctl"));
@@ -75,7 +75,7 @@ impl Running {
         self.child.as_ref().unwrap().id()
     }
 
-    /// What it ends with, by itself.
+    /// Waits until the load test ends by itself.
     fn ends(mut self) -> Ended {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         let Ran { stdout, stderr, code } = Ran::from(output);
@@ -87,12 +87,12 @@ impl Running {
         }
     }
 
-    /// What it ends with when Ctrl-C is pressed now, and how long that takes.
+    /// Interrupts the load test as Ctrl-C does. `took` is the time from the signal to its end.
     fn interrupted(self) -> Ended {
         self.told(Signal::SIGINT)
     }
 
-    /// What it ends with when it gets `told` now, and how long that takes.
+    /// Sends a signal to the load test. `took` is the time from the signal to its end.
     fn told(mut self, told: Signal) -> Ended {
         self.since = Instant::now();
         signal(self.pid(), told);
@@ -110,13 +110,13 @@ impl Drop for Running {
 }
 
 impl Ended {
-    /// Its results, when it ended with `code`.
+    /// Its results; the exit code must be `code`.
     fn results(&self, code: i32) -> Value {
         assert_eq!(self.code, code, "{self}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
-    /// What it says on stderr, when it was refused, in less time than a test takes.
+    /// Its stderr; it must be refused, in less time than a test takes.
     fn refusal(&self) -> &str {
         assert_eq!((self.code, self.stdout.as_str()), (2, ""), "{self}");
         assert!(self.stderr.starts_with("error: "), "{self}");
@@ -146,7 +146,7 @@ fn verdict<'a>(results: &'a Value, check: &str) -> &'a str {
         .unwrap()
 }
 
-/// How often something of `kind` went wrong, and one example.
+/// The number of errors of `kind`, and one example.
 fn error<'a>(results: &'a Value, kind: &str) -> (u64, &'a str) {
     let errors = results["errors"].as_array().unwrap();
     let of_kind: Vec<&Value> = errors.iter().filter(|error| error["kind"] == kind).collect();
@@ -159,12 +159,13 @@ fn error<'a>(results: &'a Value, kind: &str) -> (u64, &'a str) {
     )
 }
 
-/// Established connections to an address of this host, as the kernel counts them, those of probes left out.
+/// Established connections to an address of this host, as the kernel counts them, without those of
+/// probes.
 fn established(address: SocketAddr) -> u64 {
     count_established(&[address], &[PROBE_SOURCE]).unwrap()[0]
 }
 
-/// Waits until so many connections are held at `address`.
+/// Waits until `count` connections are established at `address`.
 fn held(address: SocketAddr, connections: u64) {
     eventually("all connections", || {
         (established(address) == connections).then_some(())

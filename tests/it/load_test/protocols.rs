@@ -1,4 +1,4 @@
-//! What clients speak besides TCP.
+//! The protocols of clients besides TCP.
 
 use super::{of, verdict};
 use crate::harness::{TestCluster, behind_those_with_http, eventually};
@@ -8,7 +8,8 @@ behind_those_with_http! {
 }
 
 fn http_websockets_and_streams_are_tested(balancer: &'static str) {
-    // Of so few, some more on one node are many; and who has the fewest streams is asked while messages are under way.
+    // With so few clients a small difference is large in percent, and the balancer chooses by
+    // streams while messages are on their way.
     let cluster = TestCluster::behind(balancer)
         .set("targets.variance=25")
         .judged_by_others()
@@ -26,14 +27,14 @@ fn http_websockets_and_streams_are_tested(balancer: &'static str) {
         assert_eq!(results["counts"]["to_target"], 300, "{ended}");
         assert_ne!(verdict(&results, "sticky"), "failed", "{ended}");
         assert!(results["messages"]["answered"].as_u64().unwrap() > 300, "{ended}");
-        // Nothing on its way waits for what comes after it.
+        // No message waits for the next one.
         let fastest = results["latency"]["all"]["min_ms"].as_f64().unwrap();
         assert!(fastest < 100.0, "{ended}");
     }
 }
 
 #[test]
-fn streams_that_clients_have_left_are_gone_from_the_balancer() {
+fn streams_that_clients_have_closed_are_closed_at_the_balancer() {
     let cluster = TestCluster::new().started();
     let ended = of(&cluster, "100 1 --json --protocol sse").ends();
     assert_eq!(
@@ -49,7 +50,7 @@ fn streams_that_clients_have_left_are_gone_from_the_balancer() {
 }
 
 #[test]
-fn what_a_balancer_does_not_serve_is_refused_with_one_that_does() {
+fn an_unserved_protocol_is_refused_and_a_balancer_that_serves_it_named() {
     let cluster = TestCluster::behind("builtin").started();
     let ended = of(&cluster, "10 1 --protocol http").ends();
     let refusal = ended.refusal();

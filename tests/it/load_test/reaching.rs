@@ -1,4 +1,4 @@
-//! Where a target is, and how fast its clients come.
+//! The address of a target, and the rate of its clients.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ fn one_client_is_enough_for_a_test() {
         (&1.into(), &().into()),
         "{ended}"
     );
-    // One before it, and one more when it comes back.
+    // One connection before the test, and one more when the client returns.
     assert_eq!(target.accepted(), 3);
 }
 
@@ -33,13 +33,13 @@ fn a_target_may_have_a_name_or_an_ipv6_address() {
 }
 
 #[test]
-fn no_more_clients_come_than_the_rate_says() {
+fn clients_connect_no_faster_than_the_rate() {
     let target = Target::that(Mood::Serves);
     let test = at(target.address, "100 1 --rate 20 --json");
     eventually("the first client", || (target.accepted() > 0).then_some(()));
     let began = Instant::now();
     eventually("the last client", || (target.accepted() > 100).then_some(()));
-    // 99 of them are 50 ms apart; on a busy machine the first one may have been seen late.
+    // 99 of them are 50 ms apart; on a busy machine the first one may have been noticed late.
     assert!(began.elapsed() > Duration::from_secs(2), "{:?}", began.elapsed());
     let ended = test.ends();
     let results = ended.results(0);

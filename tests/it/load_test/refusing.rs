@@ -1,4 +1,4 @@
-//! What is refused before a connection is opened.
+//! Command lines that are refused before a connection is opened.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use super::{Running, at, established, of};
 use crate::harness::TestCluster;
 
 #[test]
-fn without_a_cluster_there_is_nothing_to_test() {
+fn a_test_without_a_running_cluster_is_refused() {
     let nowhere = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_clusterctl"));
     command
@@ -23,7 +23,7 @@ fn without_a_cluster_there_is_nothing_to_test() {
 }
 
 #[test]
-fn none_and_too_many_connections_are_refused() {
+fn zero_and_too_many_connections_are_refused() {
     let target = Target::that(Mood::Serves);
     let none = at(target.address, "0 1").ends();
     assert!(
@@ -41,7 +41,7 @@ fn none_and_too_many_connections_are_refused() {
 }
 
 #[test]
-fn a_node_that_is_none_cannot_fail() {
+fn an_unknown_node_to_fail_is_refused() {
     let cluster = TestCluster::behind("builtin").started();
     let ended = of(&cluster, "10 1 --failover erlmcp9").ends();
     assert!(
@@ -55,7 +55,7 @@ fn a_node_that_is_none_cannot_fail() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     for target in ["nowhere.invalid:80", "127.0.0.1", "127.0.0.1:99999", ":80", "::1"] {
         let ended = at(target, "10 1 --timeout 2s").ends();
         let refusal = ended.refusal();

@@ -50,14 +50,14 @@ fn a_report_is_one_page_with_four_charts() {
         (page.matches("<svg ").count(), page.matches("</svg>").count()),
         (4, 4)
     );
-    // It needs nothing but itself.
+    // The page refers to nothing outside of it.
     for foreign in ["<script", "<link", "src=", "@import", "url(http"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told_before_anything_is_opened() {
+fn an_unwritable_report_path_is_refused_before_connecting() {
     let target = Target::that(Mood::Serves);
     let dir = tempfile::tempdir().unwrap();
     for place in [
@@ -77,9 +77,9 @@ fn a_place_that_cannot_be_written_is_told_before_anything_is_opened() {
     assert!(names_in(dir.path()).is_empty());
 }
 
-/// The shell lets no file of it grow beyond a few blocks, which is as full as a disk can be.
+/// The shell limits the size of files to a few blocks, which acts like a full disk.
 #[test]
-fn on_a_full_disk_results_are_still_printed_and_nothing_half_is_left() {
+fn on_a_full_disk_results_are_printed_and_no_partial_report_is_left() {
     let target = Target::that(Mood::Serves);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.html");

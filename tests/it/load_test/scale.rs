@@ -1,4 +1,4 @@
-//! `tests/scale/run`, which proves the full size elsewhere, at a size that fits here.
+//! `tests/scale/run`, which proves the full size on a larger machine, at a size that fits here.
 
 use std::fs;
 use std::process::Command;
@@ -6,11 +6,11 @@ use std::process::Command;
 use crate::harness::{Ran, TestCluster};
 
 #[test]
-fn the_proof_at_full_size_can_be_run() {
-    // Not started: only its ports are needed.
+fn the_full_size_script_runs_at_a_small_size() {
+    // The cluster is not started: only its ports are needed.
     let cluster = TestCluster::behind("builtin");
     let charts = cluster.dir().join("charts");
-    // In how much time a failover is over is not asked here, where the machine may have much else to do.
+    // The length of the failover is not checked here: the machine may be busy.
     let args = format!("--port-offset {} --set targets.failover=30s", cluster.port(0));
     let script = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scale/run"))
         .arg("--quick")
@@ -39,7 +39,7 @@ fn the_proof_at_full_size_can_be_run() {
         let [_, name, value, _] = cells[..] else {
             panic!("{row}");
         };
-        // Nothing that was looked for is missing.
+        // Every value of the table was found.
         assert!(
             !name.is_empty() && !value.is_empty() && !value.contains("- "),
             "{row}"
@@ -52,6 +52,6 @@ fn the_proof_at_full_size_can_be_run() {
             "{drawn}"
         );
     }
-    // It has cleaned up.
+    // The script has cleaned up.
     assert_eq!(fs::read_dir(cluster.dir()).unwrap().count(), 1);
 }

@@ -31,7 +31,7 @@ fn two_tests_at_once_do_not_disturb_each_other(balancer: &'static str) {
     });
 }
 
-// Connections of the other come all the time while this one's are counted.
+// Connections of the other test arrive all the time while those of this one are counted.
 #[test]
 fn a_test_that_ends_is_not_disturbed_by_one_that_begins() {
     let cluster = TestCluster::behind("builtin").started();

@@ -1,4 +1,4 @@
-//! The small run: thousands of connections, and who counts them how.
+//! The small run: thousands of connections, and the counts of each side.
 
 use clusterctl::plan::PROBE_SOURCE;
 use clusterctl::platform::sock_diag::count_established;
@@ -6,7 +6,7 @@ use clusterctl::platform::sock_diag::count_established;
 use super::{established, of, verdict};
 use crate::harness::{TestCluster, behind_each_balancer, eventually};
 
-/// As many as the small run has.
+/// The size of the small run.
 const CONNECTIONS: u64 = 10_000;
 
 behind_each_balancer! {
@@ -20,7 +20,7 @@ fn thousands_are_held_spread_evenly_and_counted_alike(balancer: &'static str) {
     assert!(connections > 1_000, "{connections}");
     let test = of(&cluster, &format!("{connections} 10 --json"));
 
-    // Its word is not taken for it.
+    // An independent count by the kernel.
     let nodes = [9001, 9002, 9003, 9004].map(|port| cluster.address(port));
     let counted = eventually("all connections", || {
         let at_nodes = count_established(&nodes, &[PROBE_SOURCE]).unwrap();
@@ -41,7 +41,7 @@ fn thousands_are_held_spread_evenly_and_counted_alike(balancer: &'static str) {
     for count in ["generator", "balancer", "kernel"] {
         assert_eq!(counts[count]["total"], connections, "{counts}");
         if (count, balancer) == ("balancer", "nginx") {
-            // It knows only how many there are in all.
+            // nginx knows only the total.
             continue;
         }
         let nodes = counts[count]["nodes"].as_array().unwrap().iter();
@@ -51,7 +51,7 @@ fn thousands_are_held_spread_evenly_and_counted_alike(balancer: &'static str) {
     let most = match balancer {
         "builtin" => 0.5,
         "haproxy" => 2.0,
-        // Of 10,000 clients; with 100,000 it is a third of that.
+        // For 10,000 clients; with 100,000 it is a third of that.
         _ => 12.0,
     };
     let variance = results["distribution"]["variance_percent"].as_f64().unwrap();

@@ -1,4 +1,4 @@
-//! A server that plays an MCP node over TCP: well, and then not any more.
+//! A server that acts as an MCP node over TCP, and fails on demand.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,31 +9,31 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// How often a connection looks whether it is to behave otherwise.
+/// How often a connection checks whether its behaviour has changed.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How it behaves.
+/// The behaviour of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mood {
     /// Answers.
     Serves,
     /// Answers, the first time, then closes.
     ServesOnce,
-    /// Listens, and says nothing.
+    /// Listens, and never answers.
     Silent,
-    /// Ends every connection.
+    /// Closes every connection.
     Closes,
-    /// Ends every connection, and listens no more.
+    /// Closes every connection, and stops listening.
     Refuses,
-    /// Answers with this, whatever it hears.
+    /// Answers every line with these bytes.
     Says(&'static [u8]),
-    /// Answers with bytes that are no text.
+    /// Answers with bytes that are not text.
     Noise,
     /// Answers with a line that has no end.
     Endless,
 }
 
-/// A server of this test's own.
+/// A server for one test.
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     shared: Arc<Shared>,
@@ -42,30 +42,30 @@ pub(super) struct Target {
 struct Shared {
     /// Connections that were accepted.
     accepted: AtomicU64,
-    /// Lines that were answered while it serves.
+    /// Lines that were answered as a node answers them.
     answered: AtomicU64,
-    /// So many of them are served, whatever the mood is.
+    /// The number of first connections that are served, whatever the mood is.
     served: AtomicU64,
     mood: Mutex<Mood>,
 }
 
 impl Target {
-    /// One that behaves so.
+    /// A target that behaves like `mood`.
     pub(super) fn that(mood: Mood) -> Target {
         Target::at("127.0.0.1:0", 0, mood)
     }
 
-    /// One that serves the first connections, and treats all others otherwise.
+    /// A target that serves the `first` connections and behaves like `then` for all others.
     pub(super) fn that_serves(first: u64, then: Mood) -> Target {
         Target::at("127.0.0.1:0", first, then)
     }
 
-    /// One that serves all, at an address.
+    /// A target at an address, which serves all connections.
     pub(super) fn on(address: &str) -> Target {
         Target::at(address, 0, Mood::Serves)
     }
 
-    /// From now on everybody is treated so.
+    /// Changes the behaviour for all connections.
     pub(super) fn turn(&self, mood: Mood) {
         *self.shared.mood.lock().unwrap() = mood;
         self.shared.served.store(0, Ordering::SeqCst);
@@ -101,7 +101,7 @@ impl Target {
 }
 
 impl Shared {
-    /// How the connection with this number is treated now.
+    /// The current behaviour for the connection with this number.
     fn mood(&self, number: u64) -> Mood {
         if number < self.served.load(Ordering::SeqCst) {
             Mood::Serves
@@ -111,7 +111,7 @@ impl Shared {
     }
 }
 
-/// Until it refuses.
+/// Accepts connections until the target refuses them.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
         let number = shared.accepted.fetch_add(1, Ordering::SeqCst);
@@ -119,7 +119,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let (stream, shared) = (stream.unwrap(), Arc::clone(shared));
-        // An error is a client that is gone.
+        // The client may be gone.
         let treating = move || drop(treat(stream, number, &shared));
         thread::Builder::new()
             .stack_size(256 << 10)
@@ -139,7 +139,7 @@ fn treat(mut stream: TcpStream, number: u64, shared: &Shared) -> std::io::Result
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error),
         }
-        // Not before it has read: what is not would make a reset of it.
+        // Only after a read: unread bytes would turn the close into a reset.
         if matches!(shared.mood(number), Mood::Closes | Mood::Refuses) {
             return Ok(());
         }
@@ -163,7 +163,7 @@ fn treat(mut stream: TcpStream, number: u64, shared: &Shared) -> std::io::Result
     }
 }
 
-/// What a node answers; nothing to what is no question.
+/// The answer of a node; empty for a line that is not a request.
 fn answer(line: &[u8]) -> Vec<u8> {
     let Ok(asked) = serde_json::from_slice::<Value>(line) else {
         return Vec::new();

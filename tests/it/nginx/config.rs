@@ -1,4 +1,4 @@
-//! Every kind of profile makes a configuration that nginx accepts without a warning.
+//! nginx accepts the configuration of every kind of profile without a warning.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -13,12 +13,12 @@ use clusterctl::render::Templates;
 use super::running::planned;
 use crate::haproxy::{default_cluster, deployment};
 
-/// Lets nginx check the default profile, changed.
+/// Lets nginx check the default profile with changes.
 async fn accepted(change: impl FnOnce(&mut Cluster, &mut Plan)) {
     let mut cluster = default_cluster().behind(BalancerKind::Nginx);
     let mut plan = planned(&["0.0.0.0", "::"]);
     change(&mut cluster, &mut plan);
-    // Tests at once must not take one another's ports, not even for a check.
+    // Tests that run at the same time must not take one another's ports, not even for a check.
     let listen = &mut cluster.listen;
     for port in [
         &mut listen.tcp,
@@ -131,13 +131,13 @@ async fn names_that_mean_something_to_nginx() {
 }
 
 #[tokio::test]
-async fn an_ordinary_user_may_check_it_too() {
+async fn an_ordinary_user_can_check_it_too() {
     if !nix::unistd::geteuid().is_root() {
-        // Then all other tests have shown it.
+        // Without root, all other tests have checked this already.
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    // Built below the home of somebody else, who lets nobody in.
+    // A copy: the build may be below another user's home, which others cannot read.
     let binary = directory.path().join("clusterctl");
     std::fs::copy(env!("CARGO_BIN_EXE_clusterctl"), &binary).unwrap();
     std::fs::set_permissions(
@@ -170,7 +170,7 @@ async fn an_ordinary_user_may_check_it_too() {
 }
 
 #[tokio::test]
-async fn what_nginx_refuses_is_told_in_its_words() {
+async fn nginxs_error_is_shown_when_it_refuses_the_configuration() {
     let cluster = default_cluster().behind(BalancerKind::Nginx);
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(

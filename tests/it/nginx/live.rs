@@ -28,7 +28,7 @@ async fn homes(running: &Running) -> BTreeMap<u8, String> {
 }
 
 #[tokio::test]
-async fn a_node_that_is_away_gives_its_share_to_all_others_and_nobody_else_moves() {
+async fn clients_of_an_absent_node_spread_over_all_others_and_other_clients_stay() {
     let running = Running::start(|_| {}).await;
     let before = homes(&running).await;
     for node in &running.cluster.nodes {
@@ -59,7 +59,7 @@ async fn a_node_that_is_away_gives_its_share_to_all_others_and_nobody_else_moves
 }
 
 #[tokio::test]
-async fn what_is_held_outlives_the_workers_that_took_it() {
+async fn held_connections_survive_reloads() {
     let running = Running::start(|_| {}).await;
     let mut held = Vec::new();
     for number in 1..=40 {
@@ -75,7 +75,7 @@ async fn what_is_held_outlives_the_workers_that_took_it() {
 }
 
 #[tokio::test]
-async fn one_source_gets_no_more_connections_than_its_limit_and_another_is_not_concerned() {
+async fn connections_are_limited_per_source() {
     let running = Running::start(|cluster| {
         cluster.limits.per_ip.connections = 5;
         cluster
@@ -195,7 +195,7 @@ async fn any_answer_may_be_a_stream() {
         authority: &authority,
     };
     served.a_part_does_not_wait_for_the_next().await;
-    // Of several `Accept` lines nginx before 1.23 sees the first one only.
+    // nginx before 1.23 uses only the first of several `Accept` lines.
     let [first, _, others @ ..] = &ACCEPT_STREAMS;
     let accepted = [&[*first][..], others].concat();
     served.streams_may_be_silent(&accepted).await;
@@ -245,7 +245,7 @@ async fn an_idle_websocket_outlives_a_requests_timeouts() {
 }
 
 #[tokio::test]
-async fn upgrades_are_told_from_requests() {
+async fn upgrades_are_distinguished_from_requests() {
     let running = Running::start(|_| {}).await;
     let upgrade = [
         "Connection: Upgrade",
@@ -270,7 +270,7 @@ async fn upgrades_are_told_from_requests() {
 }
 
 #[tokio::test]
-async fn paths_that_nobody_serves_are_404_in_json() {
+async fn unknown_paths_are_404_in_json() {
     let running = Running::start(|_| {}).await;
     let listen = &running.cluster.listen;
     for (port, path) in [
@@ -287,7 +287,7 @@ async fn paths_that_nobody_serves_are_404_in_json() {
 }
 
 #[tokio::test]
-async fn with_every_node_away_that_is_what_is_said() {
+async fn with_every_node_away_health_is_down() {
     let running = Running::start(|_| {}).await;
     let status = running.cluster.listen.status.unwrap().port();
     let health = get(source(1), status, "/health", &[]).await;
@@ -311,7 +311,7 @@ async fn with_every_node_away_that_is_what_is_said() {
 }
 
 #[tokio::test]
-async fn what_nginx_answers_itself_is_an_error_of_json_rpc_by_its_status() {
+async fn nginxs_own_errors_are_json_rpc_errors_by_status() {
     let closing = Running::start(gateway::of_closing_nodes().await).await;
     gateway::answers_itself(&closing.cluster, &["POST"], 502, false).await;
     let silent = Running::start(gateway::of_silent_nodes().await).await;
@@ -325,12 +325,12 @@ async fn nodes_get_the_scheme_of_each_listener() {
 }
 
 #[tokio::test]
-async fn its_status_page_is_what_monitoring_knows() {
+async fn the_status_page_has_the_stub_status_format() {
     let running = Running::start(|_| {}).await;
     let status = running.cluster.listen.status.unwrap().port();
     let page = get(source(1), status, "/nginx_status", &[]).await;
     let (_, body) = page.split_once("\r\n\r\n").unwrap();
-    // The shape of ngx_http_stub_status_module.
+    // The format of ngx_http_stub_status_module.
     let shape: String = body
         .split(|c: char| c.is_ascii_digit())
         .filter(|part| !part.is_empty())
@@ -342,7 +342,7 @@ async fn its_status_page_is_what_monitoring_knows() {
 }
 
 #[tokio::test]
-async fn tls_carries_http_2_and_nodes_are_told() {
+async fn tls_carries_http_2_and_nodes_get_the_scheme() {
     let running = Running::start(|cluster| cluster.tls = Some(Certificate::SelfSigned)).await;
     let port = running.cluster.listen.https.unwrap();
     let curl = Program::new("/usr/bin/curl")

@@ -1,4 +1,4 @@
-//! A running nginx with small nodes behind it; it ends with the test.
+//! A running nginx with small nodes behind it; both end with the test.
 
 use clusterctl::balancer::{Away, Balancer, Deployment, find};
 use clusterctl::haproxy_api::StatusPage;
@@ -77,18 +77,18 @@ impl Running {
         self.cluster.listen.http.unwrap()
     }
 
-    /// Where clients with sessions come.
+    /// The entrance for clients with sessions.
     pub(super) fn entrance(&self) -> Entrance {
         Entrance::new(&self.cluster.listen)
     }
 
-    /// What it has said so far, and what it has been asked.
+    /// Its error log and its access log.
     pub(super) fn logs(&self) -> [String; 2] {
         ["nginx", "nginx-access"]
             .map(|name| std::fs::read_to_string(self.run_dir.log(name)).unwrap_or_default())
     }
 
-    /// From now on the nodes of these names get nothing new.
+    /// Reloads nginx so that the nodes with these names get no new connections.
     pub(super) async fn take_away(&self, names: &[&str]) {
         let old = self.workers();
         let away = Away {
@@ -109,7 +109,7 @@ impl Running {
         self.serves().await;
     }
 
-    /// Those that accept connections.
+    /// The workers that accept connections.
     fn workers(&self) -> Vec<u32> {
         let workers = Worker::of(self.master.identity()).into_iter();
         let accepting = workers.filter(|worker| worker.title == "nginx: worker process");

@@ -1,4 +1,4 @@
-//! What is written for an nginx depends on what it is.
+//! The rendered configuration depends on the version of nginx.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn build(version: &str, arguments: &str) -> NginxBuild {
     NginxBuild::parse(&output).unwrap()
 }
 
-/// What is written for `version`, with TLS and these nodes away.
+/// The configuration for `version`, with TLS and with these nodes away.
 fn rendered(version: &str, away: &[&str]) -> String {
     let mut cluster = default_cluster().behind(BalancerKind::Nginx);
     cluster.listen.https = Some(8443);
@@ -43,7 +43,7 @@ fn rendered(version: &str, away: &[&str]) -> String {
 }
 
 #[test]
-fn newer_directives_are_used_where_there_are_any() {
+fn newer_directives_are_used_where_nginx_has_them() {
     let has = |version, words: &str| rendered(version, &[]).contains(words);
     for (words, old, new) in [
         ("proxy_half_close on;", "1.20.2", "1.22.1"),
@@ -62,7 +62,7 @@ fn newer_directives_are_used_where_there_are_any() {
 }
 
 #[test]
-fn what_the_reference_asks_for_is_there() {
+fn all_required_directives_are_rendered() {
     let config = rendered("1.22.1", &[]);
     for words in [
         "upstream erlmcp_tcp_cluster {\n        zone erlmcp_tcp_cluster ",
@@ -88,7 +88,7 @@ fn what_the_reference_asks_for_is_there() {
 }
 
 #[test]
-fn who_is_away_stands_in_the_file_and_every_line_is_about_something() {
+fn absent_nodes_are_marked_and_the_file_has_no_empty_parts() {
     let config = rendered("1.22.1", &["erlmcp2"]);
     assert!(
         config.contains("# Away, without new clients: erlmcp2.\n"),

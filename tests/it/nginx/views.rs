@@ -1,4 +1,4 @@
-//! What the real nginx lets see of itself: `stats`, `status`, `logs`, and the counts of a load test.
+//! What the real nginx shows: `stats`, `status`, `logs`, and the counts of a load test.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ fn row(stats: &Value, proxy: &str, name: &str) -> Value {
         .clone()
 }
 
-/// One figure of all nodes.
+/// The sum of one figure over all nodes.
 fn over_nodes(stats: &Value, proxy: &str, figure: &str) -> u64 {
     let names = (1..=4).map(|number| format!("erlmcp{number}"));
     names
@@ -38,7 +38,7 @@ fn clients(cluster: &TestCluster, count: u8) -> Vec<Client> {
     (1..=count).map(client).collect()
 }
 
-/// The answers' statuses of so many requests for `/health`, one after the other.
+/// The statuses of the answers to `count` requests for `/health`, one after the other.
 fn statuses(cluster: &TestCluster, count: usize) -> Vec<String> {
     let mut stream = TcpStream::connect(cluster.address(8080)).unwrap();
     let head = "GET /health HTTP/1.1\r\nHost: localhost\r\n";
@@ -69,7 +69,7 @@ fn its_rows_have_haproxys_shape_and_the_kernels_counts() {
     assert_eq!(row(&seen, "mcp_frontend_tcp", "FRONTEND")["sessions"], 8);
     assert_eq!(over_nodes(&seen, "erlmcp_tcp_cluster", "sessions"), 8);
     assert_eq!(row(&seen, "erlmcp_tcp_cluster", "BACKEND")["sessions_total"], 8);
-    // Another question of ours may be on its way at the same time.
+    // A query of `status` may be counted at the same time.
     eventually("nginx to count the same", || {
         (stats(&cluster)["nginx"]["connections"] == 8).then_some(())
     });
@@ -98,7 +98,7 @@ fn its_rows_have_haproxys_shape_and_the_kernels_counts() {
 }
 
 #[test]
-fn requests_are_counted_where_they_went_and_so_is_who_was_turned_away() {
+fn requests_and_denied_clients_are_counted() {
     let cluster = TestCluster::behind("nginx").started();
     assert_eq!(statuses(&cluster, 3), ["200", "200", "200"]);
     let front = |stats: &Value| row(stats, "mcp_frontend_http", "FRONTEND");
@@ -108,10 +108,10 @@ fn requests_are_counted_where_they_went_and_so_is_who_was_turned_away() {
     });
     assert_eq!(over_nodes(&seen, "erlmcp_http_cluster", "sessions_total"), 3);
     assert_eq!(front(&seen)["denied"], 0);
-    // Its log tells of what is wrong, which nothing is.
+    // Its log contains only problems, and there are none.
     assert_eq!(cluster.ok(&["logs", "nginx"]), "");
 
-    // More than a hundred a second and whatever burst there is.
+    // More than a hundred a second plus the burst.
     let answers = statuses(&cluster, 900);
     let denied = answers.iter().filter(|status| *status == "429").count();
     assert!(
@@ -126,7 +126,7 @@ fn requests_are_counted_where_they_went_and_so_is_who_was_turned_away() {
 }
 
 #[test]
-fn nodes_are_shown_as_the_supervisor_has_told_nginx() {
+fn nodes_are_shown_in_the_state_given_to_nginx() {
     let cluster = TestCluster::behind("nginx").started();
     cluster.ok(&["drain", "erlmcp2", "--wait"]);
     let seen = stats(&cluster);
@@ -142,7 +142,7 @@ fn nodes_are_shown_as_the_supervisor_has_told_nginx() {
 }
 
 #[test]
-fn neither_a_full_log_nor_another_supervisor_loses_what_was_counted() {
+fn counts_survive_a_full_log_and_a_new_supervisor() {
     const TOO_LARGE: usize = 11 * 1024 * 1024;
     let cluster = TestCluster::behind("nginx").started();
     drop(clients(&cluster, 5));
@@ -166,7 +166,7 @@ fn neither_a_full_log_nor_another_supervisor_loses_what_was_counted() {
     eventually("two more", || (total(&cluster) == Some(7)).then_some(()));
 
     cluster.kill_supervisor();
-    // The log goes on meanwhile.
+    // nginx goes on writing its log meanwhile.
     drop(clients(&cluster, 3));
     cluster.start(&[]);
     eventually("those of before and those between", || {
@@ -177,7 +177,7 @@ fn neither_a_full_log_nor_another_supervisor_loses_what_was_counted() {
 #[test]
 fn a_load_test_counts_by_its_status_page_even_when_workers_were_replaced() {
     let cluster = TestCluster::behind("nginx").started();
-    // On another listener, it is no connection of the test.
+    // A connection on another listener does not belong to the test.
     let stranger = TcpStream::connect(cluster.address(8080)).unwrap();
     let test = cluster
         .beside(&["load-test", "1000", "4", "--json"])
@@ -186,7 +186,7 @@ fn a_load_test_counts_by_its_status_page_even_when_workers_were_replaced() {
     eventually("all connections", || {
         (cluster.status()["distribution"]["total"] == 1_000).then_some(())
     });
-    // Each is a reload; workers of before live as long as their connections.
+    // Each order is a reload; old workers stay as long as their connections.
     cluster.ok(&["drain", "erlmcp4"]);
     cluster.ok(&["ready", "erlmcp4"]);
     let output = test.wait_with_output().unwrap();

@@ -1,4 +1,4 @@
-//! Which server a client gets, and gets again.
+//! The server of a client, at its first and later connections.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpStream};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::plane::Plane;
 
-/// Sticky for long.
+/// Sticky entries that last longer than a test.
 pub(super) fn table() -> Table {
     Table {
         size: "100k".parse().unwrap(),
@@ -17,13 +17,13 @@ pub(super) fn table() -> Table {
     }
 }
 
-/// Client `number`'s address.
+/// The address of client `number`.
 fn source(number: u32) -> Ipv4Addr {
     let [_, _, high, low] = number.to_be_bytes();
     Ipv4Addr::new(127, 20 + high, low, 1)
 }
 
-/// Which server each of so many clients gets; all leave when it is known.
+/// The server of each client; all clients disconnect afterwards.
 fn homes(plane: &Plane, clients: impl Iterator<Item = u32>) -> BTreeMap<u32, u8> {
     let home = |number| (number, byte(&client_from(source(number), plane.address)).unwrap());
     clients.map(home).collect()
@@ -37,7 +37,7 @@ fn weights_are_exact_over_all_workers() {
             server.weight = weight;
         }
     });
-    // The harness asked once.
+    // The harness has sent one probe.
     let asked = [1, 2, 3, 4].map(|number| plane.figure(&format!("node{number}"), "stot"));
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -104,7 +104,7 @@ fn ten_thousand_connections_of_a_thousand_addresses_are_sticky_and_even() {
     let first = homes(&plane, 0..1_000);
     for number in 1..=4 {
         let share = first.values().filter(|home| **home == number).count();
-        // The harness came once too.
+        // The harness has sent one probe, too.
         assert!((249..=251).contains(&share), "{share} of 1000 at {number}");
     }
     std::thread::scope(|scope| {
@@ -129,7 +129,7 @@ fn ten_thousand_connections_of_a_thousand_addresses_are_sticky_and_even() {
 }
 
 #[test]
-fn sticky_clients_stay_so_over_reload_restart_and_murder() {
+fn sticky_entries_survive_reload_restart_and_kill() {
     let mut plane = Plane::with(&speakers::<3>(), |config| {
         config.backends[0].sticky = Some(table());
         config.memory = Some(config.socket.with_file_name("memory"));

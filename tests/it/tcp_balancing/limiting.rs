@@ -1,4 +1,4 @@
-//! What one client address may have.
+//! Limits per client address.
 
 use std::net::{Ipv6Addr, TcpStream};
 
@@ -7,11 +7,11 @@ use clusterctl::profile::PerIp;
 use super::*;
 use crate::plane::Plane;
 
-/// Before one speaker, with the limits changed.
+/// In front of one speaker, with changed limits.
 fn limited(change: impl FnOnce(&mut PerIp)) -> Plane {
     let plane = Plane::with(&speakers::<1>(), |config| {
         change(&mut config.frontends[0].limits);
-        // The harness asks from here.
+        // The harness probes from this address.
         config.frontends[0]
             .limits
             .exempt
@@ -21,7 +21,7 @@ fn limited(change: impl FnOnce(&mut PerIp)) -> Plane {
     plane
 }
 
-/// Whether a client gets in.
+/// Whether a client is accepted.
 fn enters(client: &TcpStream) -> bool {
     byte(client).is_ok()
 }
@@ -80,7 +80,7 @@ fn messages_beyond_the_limit_wait_and_none_is_lost() {
         client.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(rest(&client).unwrap(), lines.as_bytes());
     });
-    // 20 each second: the last ones come in the third.
+    // 20 each second: the last ones arrive in the third second.
     assert!(took > Duration::from_secs(1), "{took:?}");
     assert!(plane.figure("FRONTEND", "dreq") > 0);
     assert_eq!(plane.log().matches("messages are held back").count(), 1);
@@ -102,7 +102,7 @@ fn answers_flow_while_messages_wait() {
         say(&server, "answer");
         assert_eq!(bytes(&client, 6), b"answer");
     }
-    // Who breaks off does not wait until it is let through.
+    // A reset does not wait until the client's messages are let through.
     reset(client);
     eventually("the server is told", || {
         SockRef::from(&server).take_error().unwrap()

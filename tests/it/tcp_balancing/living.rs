@@ -1,4 +1,4 @@
-//! The process: full, idle, pestered, and at its end.
+//! The process when it is full, idle, under many short connections, and at its end.
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 
@@ -7,7 +7,8 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::plane::Plane;
 
-/// Processor time that may be used while nothing is to be done: one thread that spins beside two busy processes gets twice as much.
+/// The processor time allowed while there is nothing to do: one spinning thread beside two busy
+/// processes gets twice as much.
 const NEXT_TO_NOTHING: Duration = Duration::from_millis(300);
 
 /// Processor time used by `plane` within two seconds.
@@ -52,7 +53,7 @@ fn more_clients_than_descriptors_wait_for_others_to_leave() {
     });
     let used = used_in_two_seconds(&plane);
     assert!(used < NEXT_TO_NOTHING, "it spins: {used:?}");
-    // Whoever is served leaves, until all have been.
+    // Served clients disconnect, until all have been served.
     eventually("all are served", || {
         clients.retain(|client| {
             client.set_nonblocking(true).unwrap();
@@ -68,7 +69,7 @@ fn more_clients_than_descriptors_wait_for_others_to_leave() {
 }
 
 #[test]
-fn a_thousand_idle_connections_cost_nothing() {
+fn a_thousand_idle_connections_use_no_processor_time() {
     let [listener] = listeners();
     let plane = Plane::start(&addresses(std::slice::from_ref(&listener)));
     drop(accept(&listener));
@@ -84,9 +85,9 @@ fn a_thousand_idle_connections_cost_nothing() {
 }
 
 #[test]
-fn ten_thousand_that_only_look_in_leave_nothing_behind() {
+fn ten_thousand_short_connections_leave_nothing_behind() {
     let plane = Plane::with(&speakers::<2>(), |config| {
-        // So that a rush is a rush.
+        // With a small limit, many clients wait at the same time.
         config.backends[0].servers[1].maxconn = 10;
     });
     let at_rest = plane.sockets();
@@ -112,7 +113,7 @@ fn ten_thousand_that_only_look_in_leave_nothing_behind() {
 }
 
 #[test]
-fn who_never_says_a_word_is_left_alone_until_its_time_is_up() {
+fn a_silent_client_is_kept_until_its_timeout() {
     let [listener] = listeners();
     let plane = Plane::with(&addresses(std::slice::from_ref(&listener)), |config| {
         config.timeouts.client = "1s".parse().unwrap();
@@ -128,7 +129,7 @@ fn who_never_says_a_word_is_left_alone_until_its_time_is_up() {
 }
 
 #[test]
-fn drained_it_leaves_its_address_to_another_and_ends_with_its_last_connection() {
+fn a_drained_process_frees_its_address_and_ends_with_its_last_connection() {
     let mut plane = Plane::start(&speakers::<1>());
     plane.waits_for("FRONTEND", "scur", 0);
     let last = client(plane.address);
@@ -149,7 +150,7 @@ fn drained_it_leaves_its_address_to_another_and_ends_with_its_last_connection() 
 }
 
 #[test]
-fn terminated_it_ends_at_once() {
+fn a_terminated_process_ends_at_once() {
     let mut plane = Plane::start(&speakers::<1>());
     let clients: Vec<TcpStream> = (0..10).map(|_| client(plane.address)).collect();
     assert!(clients.iter().all(|client| byte(client).is_ok()));

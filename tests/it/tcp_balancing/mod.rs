@@ -1,4 +1,4 @@
-//! The data plane as a TCP load balancer: what clients and servers see of one another through it.
+//! The data plane as a TCP load balancer, seen by its clients and servers.
 
 mod choosing;
 mod limiting;
@@ -16,7 +16,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::harness::{PATIENCE, eventually};
 
-/// Servers that a test plays itself.
+/// Listeners of servers that the test itself plays.
 fn listeners<const COUNT: usize>() -> [TcpListener; COUNT] {
     std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap())
 }
@@ -25,7 +25,8 @@ fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().map(|it| it.local_addr().unwrap()).collect()
 }
 
-/// Servers that say their number, each in a byte, then whatever they hear, until the client has ended.
+/// Servers that send their number as one byte, then echo what they receive, until the client has
+/// closed.
 fn speakers<const COUNT: usize>() -> [SocketAddr; COUNT] {
     let mut number = 0;
     listeners().map(|listener: TcpListener| {
@@ -42,7 +43,7 @@ fn speak(listener: TcpListener, number: u8) {
         for stream in listener.incoming() {
             let speaking = move || {
                 let mut stream = stream.unwrap();
-                // An error is a client that is gone.
+                // The client may be gone.
                 let _gone = stream
                     .write_all(&[number])
                     .and_then(|()| io::copy(&mut stream.try_clone()?, &mut stream));
@@ -60,39 +61,39 @@ fn client(target: SocketAddr) -> TcpStream {
     client_from(Ipv4Addr::LOCALHOST, target)
 }
 
-/// A client at another address.
+/// A client with another source address.
 fn client_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, None).unwrap();
-    // A port that rests after a connection serves again.
+    // Allows a port in the TIME_WAIT state.
     socket.set_reuse_address(true).unwrap();
     socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
     socket.connect_timeout(&target.into(), PATIENCE).unwrap();
     patient(socket.into())
 }
 
-/// What arrives at a server within a test's patience.
+/// The next connection at a server.
 fn accept(listener: &TcpListener) -> TcpStream {
-    // What a read may take, an accept may take too.
+    // The read timeout limits `accept`, too.
     SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
     let (stream, _) = listener.accept().unwrap();
     patient(stream)
 }
 
-/// Nothing that it does takes for ever.
+/// Sets a timeout for every read and write.
 fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
-/// The next byte: of a speaker, its number.
+/// The next byte; from a speaker, its number.
 fn byte(stream: &TcpStream) -> io::Result<u8> {
     let mut byte = [0];
     let mut stream = stream;
     stream.read_exact(&mut byte).map(|()| byte[0])
 }
 
-/// So many bytes.
+/// The next `count` bytes.
 fn bytes(stream: &TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     let mut stream = stream;
@@ -100,7 +101,7 @@ fn bytes(stream: &TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// All that comes until the other side ends.
+/// All bytes until the other side closes.
 fn rest(stream: &TcpStream) -> io::Result<Vec<u8>> {
     let mut rest = Vec::new();
     let mut stream = stream;
@@ -113,13 +114,13 @@ fn say(stream: &TcpStream, bytes: impl AsRef<[u8]>) {
     stream.write_all(bytes.as_ref()).unwrap();
 }
 
-/// Breaks a connection: the other side gets an RST.
+/// Resets a connection: the other side gets an RST.
 fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
 }
 
-/// How a stream ended, without bytes before.
+/// How a stream ended; no bytes may come before.
 fn ending(stream: &TcpStream) -> Result<(), io::ErrorKind> {
     let mut stream = stream;
     match stream.read(&mut [0]) {
@@ -131,7 +132,7 @@ fn ending(stream: &TcpStream) -> Result<(), io::ErrorKind> {
 
 const RESET: Result<(), io::ErrorKind> = Err(io::ErrorKind::ConnectionReset);
 
-/// Whether nothing is to be read for a moment, though the stream goes on.
+/// Whether the stream is open and has nothing to read for a moment.
 fn is_silent(stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
     let silent = matches!(
@@ -142,7 +143,7 @@ fn is_silent(stream: &TcpStream) -> bool {
     silent
 }
 
-/// What `task` takes.
+/// The duration of `task`.
 fn time(task: impl FnOnce()) -> Duration {
     let began = Instant::now();
     task();

@@ -1,4 +1,4 @@
-//! Another configuration, while connections live on.
+//! Reloads of the configuration while connections go on.
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use super::*;
 use crate::plane::{Plane, free_address};
 
-/// A client that is served, and by whom.
+/// A client that is served, and the number of its server.
 fn served(plane: &Plane) -> (TcpStream, u8) {
     let client = client(plane.address);
     let number = byte(&client).unwrap();
@@ -37,7 +37,7 @@ fn listeners_come_and_go() {
 }
 
 #[test]
-fn what_is_put_in_front_of_others_leaves_them_as_they_are() {
+fn proxies_inserted_before_others_leave_them_unchanged() {
     let [first, second] = speakers();
     let mut plane = Plane::start(&[first, second]);
     let (before, _) = served(&plane);
@@ -52,7 +52,7 @@ fn what_is_put_in_front_of_others_leaves_them_as_they_are() {
         config.backends.insert(0, backend);
     });
     plane.reload();
-    // What an order said holds, and what was carried is.
+    // The order still applies, and the open connection goes on.
     assert!((0..20).all(|_| served(&plane).1 == 2));
     lives(&before);
 }
@@ -93,14 +93,14 @@ fn weights_limits_and_algorithm_change() {
     plane.waits_for("FRONTEND", "scur", 2);
     plane.configure(|config| config.frontends[0].limits.connections = 1);
     plane.reload();
-    // Those before were not counted.
+    // Connections from before the limit were not counted.
     let (_first, _) = served(&plane);
     assert!(byte(&client(plane.address)).is_err());
     held.iter().for_each(lives);
 }
 
 #[test]
-fn a_broken_file_changes_nothing_and_is_told() {
+fn a_broken_file_changes_nothing_and_is_reported() {
     let plane = Plane::start(&speakers::<2>());
     let (before, _) = served(&plane);
     for broken in ["", "cluster: [", "cluster: only\n"] {
@@ -139,7 +139,7 @@ fn under_load_no_connection_is_lost() {
     let target = plane.address;
     std::thread::scope(|scope| {
         let load = || {
-            // The bound is for a test that fails.
+            // The bound ends a test that fails.
             for _ in 0..5_000 {
                 if enough.load(SeqCst) {
                     return;

@@ -1,4 +1,4 @@
-//! Servers that fail, come back, or are told to rest.
+//! Servers that fail, come back, or are drained.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::plane::{Plane, free_address};
 
 #[test]
-fn a_server_that_refuses_is_passed_over() {
+fn a_server_that_refuses_is_skipped() {
     let [alive] = speakers();
     let plane = Plane::start(&[free_address(), free_address(), alive]);
     for _ in 0..20 {
@@ -20,9 +20,9 @@ fn a_server_that_refuses_is_passed_over() {
 }
 
 #[test]
-fn a_server_that_no_way_leads_to_is_passed_over_and_ejected() {
+fn an_unreachable_server_is_skipped_and_ejected() {
     let [alive] = speakers();
-    // Link-local, without its link: an invalid argument to `connect`.
+    // A link-local address without its interface: an invalid argument to `connect`.
     let plane = Plane::start(&["[fe80::1]:9".parse().unwrap(), alive]);
     eventually("it is ejected", || {
         assert_eq!(byte(&client(plane.address)).unwrap(), 1);
@@ -31,7 +31,7 @@ fn a_server_that_no_way_leads_to_is_passed_over_and_ejected() {
 }
 
 #[test]
-fn who_is_down_from_the_first_moment_gets_nobody_until_it_is_said_to_be_up() {
+fn a_server_down_from_the_start_gets_no_clients_until_set_up() {
     let plane = Plane::with(&speakers::<2>(), |config| {
         let down = config.socket.with_file_name("down");
         std::fs::write(&down, "# Why.\nnode1\n").unwrap();
@@ -47,7 +47,7 @@ fn who_is_down_from_the_first_moment_gets_nobody_until_it_is_said_to_be_up() {
 }
 
 #[test]
-fn a_source_address_that_is_none_of_ours_costs_no_client() {
+fn a_source_address_of_another_host_fails_no_client() {
     let plane = Plane::with(&speakers::<2>(), |config| {
         config.sources = ["203.0.113.9", "127.0.0.2"].map(|it| it.parse().unwrap()).into();
     });
@@ -59,7 +59,7 @@ fn a_source_address_that_is_none_of_ours_costs_no_client() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_passed_over() {
+fn a_server_that_does_not_answer_is_skipped() {
     let [silent] = listeners();
     let [alive] = speakers();
     let plane = Plane::with(&[silent.local_addr().unwrap(), alive], |config| {
@@ -73,7 +73,7 @@ fn a_server_that_does_not_answer_is_passed_over() {
 }
 
 #[test]
-fn without_any_server_clients_are_sent_away() {
+fn clients_are_refused_without_any_server() {
     let plane = Plane::start(&[free_address(), free_address()]);
     let clients: Vec<TcpStream> = (0..50).map(|_| client(plane.address)).collect();
     for client in &clients {
@@ -84,11 +84,11 @@ fn without_any_server_clients_are_sent_away() {
 }
 
 #[test]
-fn an_only_server_that_is_restarted_costs_no_client() {
+fn restarting_the_only_server_fails_no_client() {
     let address = free_address();
     let plane = Plane::start(&[address]);
     let client = client(plane.address);
-    // Back after it was seen to be gone.
+    // The server returns after it was found gone.
     plane.waits_for("node1", "lastsess", 0);
     eventually("the server is asked", || {
         (plane.figure("node1", "econ") > 0).then_some(())
@@ -98,7 +98,7 @@ fn an_only_server_that_is_restarted_costs_no_client() {
 }
 
 #[test]
-fn a_server_that_fails_in_a_row_is_ejected_and_later_given_another_chance() {
+fn a_server_that_fails_repeatedly_is_ejected_and_tried_again_later() {
     let (address, [alive]) = (free_address(), speakers());
     let plane = Plane::with(&[address, alive], |config| config.backends[0].eject_after = 3);
     eventually("it is ejected", || {
@@ -125,7 +125,7 @@ fn a_server_that_fails_in_a_row_is_ejected_and_later_given_another_chance() {
 }
 
 #[test]
-fn who_was_told_to_be_down_stays_down() {
+fn a_server_set_down_stays_down() {
     let servers = speakers::<2>();
     let plane = Plane::with(&servers, |config| config.backends[0].eject_after = 1);
     plane.order("set server nodes/node1 health down");
@@ -204,7 +204,7 @@ fn drain_leaves_connections_and_takes_no_sticky_clients() {
     say(&first, "!");
     assert_eq!(byte(&first).unwrap(), b'!');
     plane.order(&format!("set server nodes/node{home} state ready"));
-    // Its home is the other one now.
+    // The client is sticky to the other server now.
     let later = client_from([127, 9, 0, 1], plane.address);
     assert_ne!(byte(&later).unwrap(), home);
 }
@@ -225,7 +225,7 @@ fn maintenance_and_weight_0_take_no_clients() {
 }
 
 #[test]
-fn weight_0_for_all_sends_clients_away() {
+fn weight_0_for_all_refuses_clients() {
     let plane = Plane::start(&speakers::<1>());
     plane.order("set server nodes/node1 weight 0");
     assert!(rest(&client(plane.address)).unwrap_or_default().is_empty());

@@ -1,4 +1,4 @@
-//! Bytes, ends and breaks, from either side to the other.
+//! Bytes, half-closes and resets, in both directions.
 
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -30,7 +30,7 @@ fn pair() -> Pair {
 }
 
 #[test]
-fn a_client_that_has_ended_still_hears_all() {
+fn a_half_closed_client_still_gets_everything() {
     let Pair {
         client,
         server,
@@ -49,7 +49,7 @@ fn a_client_that_has_ended_still_hears_all() {
 }
 
 #[test]
-fn a_server_that_has_ended_still_hears_all() {
+fn a_half_closed_server_still_gets_everything() {
     let Pair {
         client,
         server,
@@ -79,7 +79,7 @@ fn a_request_and_its_end_before_the_server_answers_are_not_lost() {
     client.shutdown(Shutdown::Write).unwrap();
     plane.waits_for("FRONTEND", "stot", 2);
     drop(held);
-    // Whoever filled the backlog comes first, and the harness' own question.
+    // The connections that filled the backlog come first, and the probe of the harness.
     let heard = eventually("the question arrives", || {
         let server = accept(&listener);
         let heard = rest(&server).unwrap();
@@ -91,7 +91,7 @@ fn a_request_and_its_end_before_the_server_answers_are_not_lost() {
 }
 
 #[test]
-fn a_server_may_speak_first() {
+fn a_server_can_send_first() {
     let Pair {
         client,
         server,
@@ -102,7 +102,7 @@ fn a_server_may_speak_first() {
 }
 
 #[test]
-fn single_bytes_go_at_once() {
+fn single_bytes_are_sent_at_once() {
     let Pair {
         client,
         server,
@@ -135,7 +135,7 @@ fn urgent_bytes_stop_nothing() {
 }
 
 #[test]
-fn a_client_that_breaks_off_breaks_the_servers_end() {
+fn a_client_reset_resets_the_server_side() {
     let Pair {
         client,
         server,
@@ -148,7 +148,7 @@ fn a_client_that_breaks_off_breaks_the_servers_end() {
 }
 
 #[test]
-fn a_server_that_breaks_off_breaks_the_clients_end() {
+fn a_server_reset_resets_the_client_side() {
     let Pair {
         client,
         server,
@@ -163,7 +163,7 @@ fn a_server_that_breaks_off_breaks_the_clients_end() {
 }
 
 #[test]
-fn a_client_that_breaks_off_after_its_end_breaks_the_servers_end() {
+fn a_client_reset_after_a_half_close_resets_the_server_side() {
     let Pair {
         client,
         server,
@@ -171,7 +171,7 @@ fn a_client_that_breaks_off_after_its_end_breaks_the_servers_end() {
     } = pair();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(ending(&server), Ok(()));
-    // Closed with bytes that it has not read, it is reset.
+    // A connection that is closed with unread bytes is reset.
     say(&server, "unread");
     eventually("the bytes arrive", || {
         (client.peek(&mut [0; 6]).unwrap() == 6).then_some(())
@@ -183,7 +183,7 @@ fn a_client_that_breaks_off_after_its_end_breaks_the_servers_end() {
 }
 
 #[test]
-fn a_server_that_breaks_off_after_its_end_breaks_the_clients_end() {
+fn a_server_reset_after_a_half_close_resets_the_client_side() {
     let Pair {
         client,
         server,
@@ -199,7 +199,7 @@ fn a_server_that_breaks_off_after_its_end_breaks_the_clients_end() {
 }
 
 #[test]
-fn a_client_that_breaks_off_is_told_to_a_server_that_does_not_read() {
+fn a_client_reset_reaches_a_server_that_does_not_read() {
     let Pair {
         client,
         server,
@@ -213,14 +213,14 @@ fn a_client_that_breaks_off_is_told_to_a_server_that_does_not_read() {
 }
 
 #[test]
-fn an_answer_is_heard_though_its_server_closes_with_unread_input() {
+fn an_answer_arrives_although_its_server_closes_with_unread_input() {
     let Pair {
         client,
         server,
         plane,
     } = pair();
     say(&client, vec![b'q'; 100_000]);
-    // So that there is something unread.
+    // Some bytes must be unread.
     assert_eq!(byte(&server).unwrap(), b'q');
     say(&server, "answer");
     drop(server);
@@ -247,7 +247,7 @@ fn much_goes_both_ways_at_once_past_slow_readers() {
                 stream.shutdown(Shutdown::Write).unwrap();
             });
         }
-        // Nobody reads until nothing more goes.
+        // Neither side reads until no more bytes can be sent.
         let mut sent = 0;
         eventually("nothing more is taken", || {
             let row = plane.row("FRONTEND");
@@ -295,7 +295,7 @@ fn fill(stream: &TcpStream) {
     stream.set_nonblocking(false).unwrap();
 }
 
-/// Connections that the listener's backlog has room for; until they are gone, no other is answered.
+/// Connections that fill the listener's backlog; until they are closed, no other is answered.
 pub(super) fn fill_backlog(listener: &TcpListener) -> Vec<TcpStream> {
     SockRef::from(listener).listen(0).unwrap();
     let address = listener.local_addr().unwrap();
@@ -306,7 +306,7 @@ pub(super) fn fill_backlog(listener: &TcpListener) -> Vec<TcpStream> {
     held
 }
 
-/// Bytes that nowhere repeat soon, the same for the same seed.
+/// Bytes without a short repetition, the same for the same seed.
 struct Pattern(u64);
 
 impl Pattern {

@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use super::*;
 use crate::plane::Plane;
 
-/// One server that takes so many clients; four workers, so that most slots are freed by another one than they are given to.
+/// One server with this `maxconn`. With four workers, most slots are freed by another worker than
+/// the one that uses them next.
 fn narrow(maxconn: u32) -> Plane {
     let plane = Plane::with(&speakers::<1>(), |config| {
         config.workers = 4;
@@ -35,7 +36,7 @@ fn queued(plane: &Plane, count: u64) -> Vec<TcpStream> {
 }
 
 #[test]
-fn who_came_first_is_served_first() {
+fn the_queue_is_first_in_first_out() {
     let plane = narrow(1);
     let mut last = served(&plane);
     for client in queued(&plane, 12) {
@@ -49,7 +50,7 @@ fn who_came_first_is_served_first() {
 }
 
 #[test]
-fn what_a_waiting_client_said_is_not_lost() {
+fn bytes_of_a_waiting_client_are_not_lost() {
     let plane = narrow(1);
     let first = served(&plane);
     let second = queued(&plane, 1).remove(0);
@@ -60,7 +61,7 @@ fn what_a_waiting_client_said_is_not_lost() {
 }
 
 #[test]
-fn a_full_queue_sends_clients_away() {
+fn a_full_queue_refuses_clients() {
     let plane = Plane::with(&speakers::<1>(), |config| {
         config.backends[0].servers[0].maxconn = 1;
         config.backends[0].queue = 2;
@@ -73,7 +74,7 @@ fn a_full_queue_sends_clients_away() {
 }
 
 #[test]
-fn patience_in_the_queue_has_an_end() {
+fn waiting_in_the_queue_times_out() {
     let plane = Plane::with(&speakers::<1>(), |config| {
         config.backends[0].servers[0].maxconn = 1;
         config.timeouts.queue = "300ms".parse().unwrap();
@@ -88,7 +89,7 @@ fn patience_in_the_queue_has_an_end() {
 }
 
 #[test]
-fn who_breaks_off_leaves_the_queue() {
+fn a_client_that_disconnects_leaves_the_queue() {
     let plane = narrow(1);
     let first = served(&plane);
     let mut queue = queued(&plane, 3);
@@ -102,7 +103,7 @@ fn who_breaks_off_leaves_the_queue() {
 }
 
 #[test]
-fn more_room_is_used_at_once() {
+fn a_raised_maxconn_serves_the_queue_at_once() {
     let plane = narrow(1);
     let _first = served(&plane);
     let queue = queued(&plane, 4);
@@ -116,7 +117,7 @@ fn more_room_is_used_at_once() {
 }
 
 #[test]
-fn who_waits_for_a_server_that_is_drained_gets_another_one() {
+fn a_client_waiting_for_a_drained_server_gets_another() {
     let plane = Plane::with(&speakers::<2>(), |config| {
         config.backends[0].sticky = Some(super::choosing::table());
         config.backends[0].servers[0].maxconn = 1;
