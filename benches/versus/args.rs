@@ -1,4 +1,4 @@
-//! What is to be run.
+//! The command line.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::contender::Contender;
 #[derive(Debug, Parser)]
 #[command(name = "versus")]
 pub(crate) struct Args {
-    /// What is compared.
+    /// What to compare.
     #[arg(default_value = "tcp")]
     pub(crate) what: What,
 
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// How often everybody has a turn.
+    /// Rounds; in each round every balancer has a turn.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1.5)]
     seconds: f64,
 
-    /// Messages per second at the fixed rate; a share of what the slowest does at most when not given.
+    /// Messages per second at the fixed rate; by default a share of the slowest balancer's maximum.
     #[arg(long)]
     pub(crate) rate: Option<f64>,
 
@@ -42,34 +42,35 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 
-    /// Said by `cargo bench`.
+    /// Passed by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// What is compared.
+/// What to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum What {
-    /// TCP, everybody in turn.
+    /// TCP, all balancers in turn.
     Tcp,
     /// Streams over HTTP: how long events take.
     Streams,
-    /// How ours alone holds 100,000 connections, where a process may have 20,000 descriptors.
+    /// How our own data plane alone holds 100,000 connections, with 20,000 descriptors for each
+    /// process.
     Held,
 }
 
 impl Args {
-    /// Whether `chapter` is to be measured.
+    /// Whether to measure `chapter`.
     pub(crate) fn wants(&self, chapter: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == chapter)
     }
 
-    /// How often everybody has a turn.
+    /// The number of rounds.
     pub(crate) fn rounds(&self) -> usize {
         if self.quick { 1 } else { self.rounds.max(1) }
     }
 
-    /// How long a turn is.
+    /// The length of a turn.
     pub(crate) fn turn(&self) -> Duration {
         if self.quick {
             Duration::from_millis(400)

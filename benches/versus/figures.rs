@@ -1,31 +1,31 @@
-//! What was measured, and what it says.
+//! Measured values, and their comparison.
 
 use std::collections::BTreeMap;
 
 use crate::contender::Contender;
 use crate::row::{Row, Target};
 
-/// All figures, one of every round.
+/// All values of a figure, one from each round.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     rounds: BTreeMap<(Row, Contender), Vec<f64>>,
-    /// The share of the machine that others used meanwhile, in percent.
+    /// The share of the machine that other processes used meanwhile, in percent.
     pub(crate) others: f64,
 }
 
-/// Ours against the peer that counts.
+/// Our own value compared with a peer's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ratio {
-    /// That peer.
+    /// The peer.
     pub(crate) peer: Contender,
-    /// Ours divided by the peer's in the same round; the median of that.
+    /// The median over all rounds of our own value divided by the peer's.
     pub(crate) value: f64,
-    /// Whether it is as good as it must be; none when it need not be anything.
+    /// Whether it reaches the target; none without a target.
     pub(crate) reached: Option<bool>,
 }
 
 impl Figures {
-    /// Adds the next round's.
+    /// Adds the value of the next round.
     pub(crate) fn add(&mut self, row: Row, contender: Contender, value: f64) {
         self.rounds.entry((row, contender)).or_default().push(value);
     }
@@ -35,7 +35,7 @@ impl Figures {
         median(self.rounds.get(&(row, contender))?)
     }
 
-    /// How far the rounds lie from their median: half of them no more than this share of it.
+    /// The spread around the median: half of the rounds differ by no more than this share of it.
     pub(crate) fn noise(&self, row: Row, contender: Contender) -> Option<f64> {
         let values = self.rounds.get(&(row, contender))?;
         let middle = median(values)?;
@@ -43,7 +43,7 @@ impl Figures {
         median(&off)
     }
 
-    /// Ours against the better peer, or the one that the target names.
+    /// Our own value compared with the better peer, or with the peer that the target names.
     pub(crate) fn ratio(&self, row: Row) -> Option<Ratio> {
         let peer = match row.target() {
             Target::AtMostHaproxy(_) => Contender::Haproxy,
@@ -77,7 +77,7 @@ impl Figures {
     }
 }
 
-/// The value in the middle; between the two in the middle when they are even.
+/// The middle value; for an even count, the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! As many connections as a cluster is to hold, through one process that has few descriptors.
+//! As many connections as a cluster has to hold, through one process with few descriptors.
 
 use std::fmt::Display;
 use std::io::{self, Error};
@@ -20,23 +20,23 @@ use crate::contender::{Running, Site, config, free_ports};
 use crate::load::Sources;
 use crate::process::Process;
 
-/// What a process may have, whatever this host allows.
+/// The descriptor limit of a process, whatever this host allows.
 const DESCRIPTORS: u64 = 20_000;
 /// Threads of the data plane, each with a descriptor table of its own.
 const WORKERS: u16 = 14;
-/// Threads that open connections, likewise.
+/// Threads that open connections, each with a descriptor table of its own.
 const CLIENTS: u16 = 7;
-/// Connections that each opens at the same time.
+/// Connections that each thread opens at the same time.
 const AT_ONCE: usize = 32;
 /// Connections from each address.
 const FROM_EACH: u32 = 10;
-/// For one connection to be opened and answered.
+/// The time limit for one connection to be opened and answered.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For all of them.
+/// The time limit for all connections.
 const ALL: Duration = Duration::from_mins(2);
 const PING: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
 
-/// Holds `count` connections; what there is to tell about it.
+/// Holds `count` connections; returns the result.
 pub(crate) fn hold(count: u32) -> io::Result<impl Display> {
     setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -109,7 +109,8 @@ fn start_plane(nodes: &[SocketAddr], dir: &Path) -> io::Result<Running> {
     });
     config.workers = WORKERS;
     config.maxconn = 110_000;
-    // One address has ports for some 14,000 connections to a node before the search for a free one takes long.
+    // One address has ports for some 14,000 connections to a node before the search for a free one
+    // takes long.
     config.sources = (2..)
         .take(usize::from(WORKERS))
         .map(|last| IpAddr::from([127, 0, 0, last]))
@@ -117,14 +118,15 @@ fn start_plane(nodes: &[SocketAddr], dir: &Path) -> io::Result<Running> {
     Running::builtin(&config, dir, || std::net::TcpStream::connect(listen).map(drop))
 }
 
-/// What became of a client's connections.
+/// The result of a client's connections.
 #[derive(Clone, Copy, Debug, Default)]
 struct Outcome {
     held: u32,
     alive: u32,
 }
 
-/// Opens its share of `count` connections, waits until everybody has, and looks after them again.
+/// Opens its share of `count` connections, waits until all threads have done so, and checks the
+/// connections again.
 async fn client(worker: Worker, count: u32, target: SocketAddr, meeting: Arc<Barrier>) -> Outcome {
     let (first, step) = (usize::from(worker.number), usize::from(CLIENTS));
     let sources = Sources::new(count.div_ceil(FROM_EACH), FROM_EACH);
@@ -140,7 +142,7 @@ async fn client(worker: Worker, count: u32, target: SocketAddr, meeting: Arc<Bar
             held.extend(opened.ok());
             std::future::ready(())
         });
-    // Those that are late are missing in the count.
+    // Late connections are missing in the count.
     let _late = tokio::time::timeout(ALL, opening).await;
     meeting.wait().await;
     meeting.wait().await;
@@ -165,7 +167,7 @@ async fn open(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Asks for a sign of life.
+/// Sends a ping and waits for the answer.
 async fn ping(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(PING).await?;
     let mut answer = [0; 512];

@@ -1,12 +1,16 @@
-//! The built-in data plane against HAProxy and nginx: same machine, same nodes, same features, everybody in turn.
+//! Compares the built-in data plane with HAProxy and nginx: same machine, same nodes, same
+//! features, in turn.
 //!
-//! `cargo bench --bench versus -- tcp` measures what its processes use for what clients get. Nothing is pinned to a
-//! processor: clients, nodes and balancer share the machine, as they do in a cluster on one host. Because that is noisy,
-//! contenders take turns in every round, and medians are told.
+//! `cargo bench --bench versus -- tcp` measures what the balancers' processes use for the work that
+//! they do. Nothing is pinned to a processor: clients, nodes and balancer share the machine, as
+//! they do in a cluster on one host. Because that is noisy, contenders take turns in every round,
+//! and medians are printed.
 //!
-//! `cargo bench --bench versus -- streams` measures how long events take through HAProxy and nginx as clusterctl configures them.
+//! `cargo bench --bench versus -- streams` measures how long events take through HAProxy and nginx
+//! as clusterctl configures them.
 //!
-//! `cargo bench --bench versus -- held` has one process of ours hold 100,000 connections with 20,000 descriptors a table.
+//! `cargo bench --bench versus -- held` lets one process of our own hold 100,000 connections with
+//! 20,000 descriptors for each table.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells")]
 

@@ -1,17 +1,17 @@
-//! What a balancer uses, asked from outside.
+//! The resources of a balancer, measured from outside.
 
 use std::time::Duration;
 
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// Measures a balancer's processes.
+/// Measures the processes of a balancer.
 pub(crate) struct Meter {
     pids: Vec<Pid>,
 }
 
 impl Meter {
-    /// For the processes `pids`.
+    /// A meter of the processes `pids`.
     pub(crate) const fn new(pids: Vec<Pid>) -> Meter {
         Meter { pids }
     }
@@ -21,8 +21,8 @@ impl Meter {
         &self.pids
     }
 
-    /// Processor time that they have used, user and system, by the nanosecond: the kernel's own clock of a process, which
-    /// has all its threads in it, those that have ended included.
+    /// Processor time that they have used, user and system, to the nanosecond: the kernel's own
+    /// clock of a process, which includes all its threads, ended ones too.
     pub(crate) fn cpu(&self) -> Duration {
         let clocks = self.pids.iter().filter_map(|pid| {
             let clock = clock_getcpuclockid(*pid).ok()?;
@@ -31,8 +31,8 @@ impl Meter {
         clocks.map(Duration::from).sum()
     }
 
-    /// Memory that they have made, in bytes; what several share counts once. Not what is mapped from files: the kernel
-    /// takes and gives that as it likes.
+    /// Their anonymous memory, in bytes; shared memory counts once. Without pages mapped from
+    /// files, which the kernel loads and drops as it likes.
     pub(crate) fn memory(&self) -> u64 {
         let each = self.pids.iter().filter_map(|pid| {
             let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;

@@ -1,5 +1,5 @@
-//! The nodes behind every balancer: they send back what they get. One thread serves them all, so that most of the
-//! machine is left to the balancer.
+//! The nodes behind every balancer: they echo what they receive. One thread serves them all, so
+//! that most of the machine is left to the balancer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use std::thread;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-/// How many there are.
+/// The number of nodes.
 const NODES: usize = 4;
-/// What is read at once.
+/// The size of a read.
 const BUFFER: usize = 256 * 1024;
 
-/// Starts the nodes, which serve until this process ends; their addresses.
+/// Starts the nodes, which serve until this process ends; returns their addresses.
 pub(crate) fn start() -> io::Result<Vec<SocketAddr>> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listeners = (0..NODES).map(|_| TcpListener::bind(any));
@@ -32,13 +32,13 @@ pub(crate) fn start() -> io::Result<Vec<SocketAddr>> {
 struct Nodes {
     poll: Poll,
     listeners: Vec<TcpListener>,
-    /// By token, the listeners' tokens left out.
+    /// Connections by token, without the listeners' tokens.
     echoes: Vec<Option<Echo>>,
     free: Vec<usize>,
     buffer: Vec<u8>,
 }
 
-/// A connection, and what it has not taken yet.
+/// A connection, and the bytes that it has not taken yet.
 struct Echo {
     stream: TcpStream,
     unsent: Vec<u8>,
@@ -72,7 +72,7 @@ impl Nodes {
                         let Some(echo) = &mut self.echoes[index] else {
                             continue;
                         };
-                        // An error is a client that is gone.
+                        // The client may be gone.
                         let goes_on = echo.answer(&mut self.buffer, event.is_read_closed());
                         if !goes_on.unwrap_or(false) {
                             self.echoes[index] = None;
@@ -107,8 +107,8 @@ impl Nodes {
 }
 
 impl Echo {
-    /// Sends back what there is. Returns whether there may be more later. `ended` is whether the client has ended its
-    /// side: only then a read is made to find nothing.
+    /// Echoes the bytes available. Returns whether more may come. `ended` is whether the client has
+    /// closed its sending side: only then a read that finds nothing is made.
     fn answer(&mut self, buffer: &mut [u8], ended: bool) -> io::Result<bool> {
         loop {
             if !self.unsent.is_empty() {

@@ -1,20 +1,20 @@
-//! What others do on this machine meanwhile: figures of a busy one are worth less.
+//! The load of other processes on this machine: measurements of a busy machine are worth less.
 
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Begins to watch the others.
+/// Measures the processor time of other processes.
 pub(crate) struct Noise {
     begun: Instant,
-    /// Processor time that was used by anybody.
+    /// Processor time of all processes.
     all: Duration,
-    /// That of this process and of those measured.
+    /// Processor time of this process and of the measured ones.
     ours: Duration,
 }
 
 impl Noise {
-    /// From now on; `contenders` have used so much processor time.
+    /// Starts to measure; `contenders` have used this much processor time so far.
     pub(crate) fn begin(contenders: Duration) -> Noise {
         Noise {
             begun: Instant::now(),
@@ -23,7 +23,7 @@ impl Noise {
         }
     }
 
-    /// The share of the machine that others have used until now, in percent.
+    /// The share of the machine that other processes have used so far, in percent.
     pub(crate) fn share(&self, contenders: Duration) -> f64 {
         let ours = (own() + contenders).saturating_sub(self.ours);
         let others = all().saturating_sub(self.all).saturating_sub(ours);
@@ -40,7 +40,8 @@ fn own() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// `cpu  user nice system idle iowait irq softirq steal ..` in `/proc/stat`, in hundredths of a second: all but idling.
+/// `cpu  user nice system idle iowait irq softirq steal ..` in `/proc/stat`, in hundredths of a
+/// second: everything but idle time.
 fn all() -> Duration {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = text.split_ascii_whitespace().skip(1).take(8);

@@ -1,4 +1,4 @@
-//! A program that runs beside us, and ends with us.
+//! A child process that ends with this one.
 
 use std::fs::File;
 use std::io;
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What one has to begin, and to end.
+/// The time limit to start and to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// It runs until this is dropped.
+/// Runs until this is dropped.
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts it; what it says goes to the file `log`.
+    /// Starts it; its output goes to the file `log`.
     #[expect(clippy::disallowed_methods, reason = "runs what it measures as a user does")]
     pub(crate) fn start(program: &Path, args: &[String], log: &Path) -> io::Result<Process> {
         let log = File::create(log)?;
@@ -30,7 +30,7 @@ impl Process {
         Ok(Process(child))
     }
 
-    /// Waits until `serves` says yes.
+    /// Waits until `serves` returns true.
     pub(crate) fn wait_until(&mut self, serves: impl Fn() -> io::Result<()>) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = serves() {
@@ -45,7 +45,7 @@ impl Process {
         Ok(())
     }
 
-    /// It and its children.
+    /// Its pid and those of its children.
     pub(crate) fn all(&self) -> Vec<Pid> {
         let own = self.0.id();
         let listed = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
@@ -64,11 +64,11 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Asks it to end, and sees to it.
+    /// Sends SIGTERM, and SIGKILL if that does not end it.
     fn drop(&mut self) {
         let all = self.all();
         let deadline = Instant::now() + PATIENCE;
-        // An error is a process that is gone already.
+        // The process may be gone already.
         let _gone = kill(all[0], Signal::SIGTERM);
         while !self.has_ended() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));

@@ -1,49 +1,49 @@
-//! What is measured, and what of it is a promise.
+//! The figures, and the target of each.
 
 /// A figure of every contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Row {
-    /// The balancer's processor time for 64 bytes to and fro.
+    /// The balancer's processor time to echo 64 bytes.
     EchoCpu,
-    /// Its processor time for a client that connects, asks once and closes.
+    /// The balancer's processor time for a client that connects, asks once and closes.
     ConnectCpu,
-    /// What 8 streams get through and back.
+    /// The throughput of 8 streams, there and back.
     Bulk,
-    /// Its processor time for that.
+    /// The balancer's processor time for that throughput.
     BulkCpu,
-    /// Its memory for a connection that is only held.
+    /// The balancer's memory for an idle connection.
     Memory,
     /// Connections that are held and answer.
     Held,
-    /// Half of the messages at a fixed rate are faster.
+    /// The median latency of messages at a fixed rate.
     Median,
-    /// One in a hundred of them is slower.
+    /// The 99th percentile of that latency.
     P99,
-    /// Messages as fast as they go.
+    /// Messages per second without a rate limit.
     Echoes,
-    /// Clients as fast as they go.
+    /// Clients per second without a rate limit.
     Connects,
-    /// System calls for a message.
+    /// System calls per message.
     EchoCalls,
-    /// System calls for a client.
+    /// System calls per client.
     ConnectCalls,
 }
 
-/// What ours must reach.
+/// The target of our own data plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
-    /// At most so many times what the better peer needs.
+    /// At most this multiple of the better peer's value.
     AtMost(f64),
-    /// At most so many times what HAProxy needs.
+    /// At most this multiple of HAProxy's value.
     AtMostHaproxy(f64),
-    /// At least so many times what the better peer does.
+    /// At least this multiple of the better peer's value.
     AtLeast(f64),
-    /// Nothing: it is told for information.
+    /// No target: printed for information.
     None,
 }
 
 impl Row {
-    /// All, as they are printed.
+    /// All figures, in the order of the output.
     pub(crate) const ALL: [Row; 12] = [
         Row::EchoCpu,
         Row::ConnectCpu,
@@ -77,7 +77,7 @@ impl Row {
         }
     }
 
-    /// What ours must reach.
+    /// The target.
     pub(crate) const fn target(self) -> Target {
         match self {
             Row::EchoCpu | Row::ConnectCpu => Target::AtMost(0.95),
@@ -96,7 +96,7 @@ impl Row {
 }
 
 impl Target {
-    /// Whether `ratio`, ours by the peer's, reaches it; none when there is nothing to reach.
+    /// Whether `ratio`, our own value divided by the peer's, reaches it; none without a target.
     pub(crate) fn is_reached(self, ratio: f64) -> Option<bool> {
         match self {
             Target::AtMost(most) | Target::AtMostHaproxy(most) => Some(ratio <= most),
@@ -105,7 +105,7 @@ impl Target {
         }
     }
 
-    /// As it is printed.
+    /// The text of the output.
     pub(crate) fn told(self) -> String {
         match self {
             Target::AtMost(most) | Target::AtMostHaproxy(most) => format!("<= {most:.2}"),

@@ -7,17 +7,17 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What either needs to attach to all threads.
+/// The time that either needs to attach to all threads.
 const ATTACHING: Duration = Duration::from_millis(500);
 
-/// A count that goes on.
+/// A running count.
 pub(crate) struct Count {
     child: Child,
     find: fn(&str) -> Option<u64>,
 }
 
 impl Count {
-    /// Begins to count what `pids` call. None where neither tool works.
+    /// Begins to count the system calls of `pids`. None where neither tool works.
     pub(crate) fn begin(pids: &[Pid]) -> Option<Count> {
         let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
         let list = list.join(",");
@@ -26,7 +26,7 @@ impl Count {
         Count::of("perf", &perf, in_perf).or_else(|| Count::of("strace", &strace, in_strace))
     }
 
-    /// Ends it; the calls that were counted.
+    /// Ends the count and returns it.
     pub(crate) fn end(self) -> Option<u64> {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).ok()?;
         let output = self.child.wait_with_output().ok()?;
@@ -38,7 +38,7 @@ impl Count {
     fn of(tool: &str, args: &[&str], find: fn(&str) -> Option<u64>) -> Option<Count> {
         let mut child = spawned(tool, args).ok()?;
         std::thread::sleep(ATTACHING);
-        // One that may not attach has ended by now.
+        // A tool without permission to attach has ended by now.
         match child.try_wait() {
             Ok(None) => Some(Count { child, find }),
             _ => None,

@@ -1,4 +1,4 @@
-//! TCP: what is done with whom, and when.
+//! TCP: the order of the measurements.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,11 +18,11 @@ use crate::syscalls::Count;
 /// Connections whose memory is measured, and addresses that they come from.
 const HELD: usize = 8_000;
 const HELD_FROM_EACH: u32 = 10;
-/// Memory is measured so often: it hardly varies.
+/// Rounds of the memory measurement, whose results hardly vary.
 const MEMORY_ROUNDS: usize = 3;
-/// What a balancer gets to become idle.
+/// The time for a balancer to become idle.
 const SETTLE: Duration = Duration::from_secs(1);
-/// The fixed rate, as a share of what the slowest does at most.
+/// The fixed rate, as a share of the slowest balancer's maximum.
 const PACE: f64 = 0.4;
 /// Addresses that clients come from.
 const ADDRESSES: u32 = 10_000;
@@ -58,7 +58,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// All that is done with balancers which run side by side.
+    /// All measurements of balancers that run side by side.
     fn traffic(&mut self) -> io::Result<()> {
         let running: Vec<Running> = self
             .contenders
@@ -101,7 +101,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What connections cost that do nothing. Every balancer is a fresh one: what others have left in its pools would hide it.
+    /// The cost of idle connections. Every balancer is a fresh one: leftovers in its pools would
+    /// hide the cost.
     fn memory(&mut self) -> io::Result<()> {
         let rounds = self.args.rounds().min(MEMORY_ROUNDS);
         for _ in (0..rounds).filter(|_| self.args.wants("memory")) {
@@ -122,7 +123,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// System calls, counted while others are not measured: counting costs.
+    /// System calls, counted while nothing else is measured, because counting takes time.
     fn calls(&mut self, it: &Running) -> io::Result<()> {
         for (row, load) in [
             (Row::EchoCalls, load::echo::run as Load),
@@ -141,7 +142,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Gives everybody a turn in every round, another one the first in each.
+    /// In every round each balancer has a turn, with a different one first.
     fn in_turns(
         &mut self,
         chapter: &str,
@@ -166,7 +167,7 @@ impl Bench<'_> {
         load(it.address, &mut self.sources, Window::new(self.args.turn(), &cpu))
     }
 
-    /// Messages per second that all can stand.
+    /// The rate in messages per second that all balancers can serve.
     fn pace(&self) -> Option<f64> {
         if self.args.rate.is_some() {
             return self.args.rate;

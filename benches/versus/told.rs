@@ -1,4 +1,4 @@
-//! The result, for people and for programs.
+//! The output, as text and as JSON.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::figures::Figures;
 use crate::row::Row;
 
-/// A table for people.
+/// A text table.
 pub(crate) fn table(figures: &Figures) -> String {
     let mut text = format!("{:41}", "");
     for contender in Contender::ALL {
@@ -34,7 +34,7 @@ pub(crate) fn table(figures: &Figures) -> String {
     text
 }
 
-/// The same as JSON.
+/// The results as JSON.
 pub(crate) fn json(figures: &Figures) -> Value {
     let rows = Row::ALL.map(|row| {
         let medians = Contender::ALL.map(|contender| {

@@ -1,4 +1,4 @@
-//! Ours, by the configuration type that it reads.
+//! The built-in data plane, configured with the type that it reads.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(super) fn command(config: &Dataplane, dir: &Path) -> io::Result<(PathBuf, Ve
     Ok((env!("CARGO_BIN_EXE_clusterctl").into(), args.into()))
 }
 
-/// What it is told.
+/// Its configuration.
 pub(crate) fn config(site: &Site) -> Dataplane {
     let seconds = |seconds| Period::from(Duration::from_secs(seconds));
     let servers = (1..).zip(site.nodes).map(|(id, node)| DataplaneServer {
@@ -59,7 +59,7 @@ pub(crate) fn config(site: &Site) -> Dataplane {
             limits: PerIp {
                 connections: 1_000_000,
                 connection_rate: 1_000_000,
-                // The others count no messages.
+                // The other balancers do not count messages.
                 message_rate: 0,
                 exempt: [].into(),
             },

@@ -1,4 +1,4 @@
-//! HAProxy, as our own template sets it up for TCP, with limits that nothing here reaches.
+//! HAProxy, configured for TCP like our own template, with limits that the load never reaches.
 
 use std::fmt::Write;
 use std::io;

@@ -1,4 +1,4 @@
-//! Who is compared: three balancers, the same nodes behind each, the same features switched on.
+//! The contenders: three balancers, the same nodes behind each, the same features enabled.
 
 mod builtin;
 mod haproxy;
@@ -19,40 +19,40 @@ pub(crate) use builtin::config;
 
 /// Threads or workers of each.
 const THREADS: u16 = 2;
-/// Client connections that each is configured for.
+/// The number of client connections that each is configured for.
 const MAXCONN: u32 = 9_000;
 
 /// A balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Contender {
-    /// Ours.
+    /// The built-in data plane.
     Builtin,
-    /// The mark to beat.
+    /// The peer to beat.
     Haproxy,
     /// nginx with its stream module.
     Nginx,
 }
 
-/// A balancer that runs, until this is dropped.
+/// A running balancer; dropping it stops it.
 pub(crate) struct Running {
-    /// Who it is.
+    /// Which balancer it is.
     pub(crate) contender: Contender,
-    /// Where it takes clients.
+    /// The address for clients.
     pub(crate) address: SocketAddr,
     process: Process,
 }
 
-/// What a balancer is told: where to listen, where its nodes are, and a directory of its own.
+/// The settings of a balancer: where to listen, where its nodes are, and a directory of its own.
 pub(crate) struct Site<'a> {
     pub(crate) listen: SocketAddr,
-    /// For its statistics, where it has some.
+    /// The address of its statistics, if it has any.
     pub(crate) stats: SocketAddr,
     pub(crate) nodes: &'a [SocketAddr],
     pub(crate) dir: &'a Path,
 }
 
 impl Contender {
-    /// All, ours first.
+    /// All, the built-in one first.
     pub(crate) const ALL: [Contender; 3] = [Contender::Builtin, Contender::Haproxy, Contender::Nginx];
 
     /// Its name.
@@ -64,7 +64,7 @@ impl Contender {
         }
     }
 
-    /// Starts it before `nodes`, with its files in `dir`, and waits until it serves.
+    /// Starts it in front of `nodes`, with its files in `dir`, and waits until it serves.
     pub(crate) fn start(self, nodes: &[SocketAddr], dir: &Path) -> io::Result<Running> {
         let dir = dir.join(self.name());
         std::fs::create_dir_all(&dir)?;
@@ -86,7 +86,7 @@ impl Contender {
 }
 
 impl Running {
-    /// Ours, as `config` says, once `serves` says that it does.
+    /// The built-in data plane with `config`, once `serves` returns true.
     pub(crate) fn builtin(
         config: &Dataplane,
         dir: &Path,
@@ -103,7 +103,7 @@ impl Running {
         )
     }
 
-    /// Measures it.
+    /// A meter of its processes.
     pub(crate) fn meter(&self) -> Meter {
         Meter::new(self.process.all())
     }
@@ -130,9 +130,9 @@ impl Running {
     }
 }
 
-/// Addresses that nobody listens on.
+/// Addresses that nothing listens on.
 pub(crate) fn free_ports<const N: usize>() -> io::Result<[SocketAddr; N]> {
-    // All are held until the last is known, so that they differ.
+    // All are bound until the last is known, so that they differ.
     let held = std::iter::repeat_with(|| std::net::TcpListener::bind("127.0.0.1:0"))
         .take(N)
         .collect::<io::Result<Vec<_>>>()?;

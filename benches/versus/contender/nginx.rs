@@ -1,4 +1,5 @@
-//! nginx with its stream module. It counts nothing and limits no rate of connections here, which only helps it.
+//! nginx with its stream module. Here it does not count anything or limit the rate of connections,
+//! which only helps it.
 
 use std::fmt::Write;
 use std::io;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{MAXCONN, Site, THREADS, program};
 
-/// Where Debian has the stream module, if it is not built in.
+/// Debian's path of the stream module, if it is not built in.
 const STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// How to start it.
@@ -39,7 +40,7 @@ fn text(site: &Site) -> String {
         // Writing to a string cannot fail.
         let _written = writeln!(servers, "        server {node} max_conns=35000 max_fails=10;");
     }
-    // Two descriptors a connection.
+    // Two descriptors for each connection.
     let connections = 2 * MAXCONN;
     format!(
         "\

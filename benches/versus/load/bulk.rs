@@ -1,4 +1,4 @@
-//! A few streams that send as much as they can and take it all back.
+//! A few streams that send as much as they can and read it all back.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use super::{PATIENCE, Sample, Sources, Window, many_connected};
 
 /// Streams at the same time.
 const STREAMS: usize = 8;
-/// What is sent or taken at once.
+/// The size of a read or write.
 const CHUNK: usize = 256 * 1024;
 
 /// Runs until `window` is over. An operation is a byte that came back.
@@ -41,7 +41,7 @@ pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window)
 
 // Private
 
-/// Repeats `act` until it would block; the bytes that it moved.
+/// Repeats `act` until it would block; returns the bytes that it moved.
 fn until_blocked(mut act: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     let mut moved = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Clients that connect, send one message, take the answer and close.
+//! Clients that connect, send one message, read the answer and close.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -48,7 +48,7 @@ struct Client {
 #[derive(Clone, Copy)]
 enum State {
     Connecting,
-    /// So many bytes of the answer are missing.
+    /// The number of missing bytes of the answer.
     Asked(usize),
 }
 
@@ -64,7 +64,7 @@ impl Client {
         })
     }
 
-    /// Goes on as far as it can; whether the answer is complete.
+    /// Reads and writes until it would block; returns whether the answer is complete.
     fn go_on(&mut self) -> io::Result<bool> {
         match self.state {
             State::Connecting => match self.stream.write(&MESSAGE) {

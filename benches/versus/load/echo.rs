@@ -1,4 +1,4 @@
-//! Small messages to and fro, each sent when the one before has come back.
+//! Small messages in both directions, each sent when the answer to the one before has arrived.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use super::{Sources, connected, echo_once};
 pub(crate) struct Held(Vec<TcpStream>);
 
 impl Held {
-    /// Opens as many as `count`, each from the next address, until one fails.
+    /// Opens `count` connections, each from the next address, until one fails.
     pub(crate) fn open(count: usize, target: SocketAddr, sources: &mut Sources) -> Held {
         let opened = sources.take(count).map_while(|source| {
             let mut stream = connected(source, target).ok()?;
@@ -18,7 +18,7 @@ impl Held {
         Held(opened.collect())
     }
 
-    /// How many still answer.
+    /// The number of connections that still answer.
     pub(crate) fn alive(&mut self) -> usize {
         let answers = self.0.iter_mut().map(echo_once);
         answers.flatten().count()

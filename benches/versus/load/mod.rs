@@ -1,5 +1,5 @@
-//! What clients do to a balancer. One thread, so that most of the machine is left to the balancer; every connection, or
-//! nearly, from an address of its own, so that its tables are used.
+//! Load from clients. One thread, so that most of the machine is left to the balancer; almost every
+//! connection has an address of its own, so that the balancer's tables are used.
 
 pub(crate) mod bulk;
 pub(crate) mod connects;
@@ -18,19 +18,19 @@ use socket2::{Domain, Socket, Type};
 pub(crate) use sources::Sources;
 pub(crate) use window::{Sample, Window};
 
-/// What is sent and comes back.
+/// The message, sent and echoed.
 const MESSAGE: [u8; 64] = [b'm'; 64];
-/// For anything to happen at all.
+/// The time limit of any operation.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Connects once, and sends a message to and fro.
+/// Connects once, sends a message and reads it back.
 pub(crate) fn one_echo(target: SocketAddr) -> io::Result<()> {
     echo_once(&mut connected(Ipv4Addr::LOCALHOST, target)?)
 }
 
 // Private
 
-/// A connection from `source`. It blocks, for a bounded time.
+/// A blocking connection from `source`, with timeouts.
 fn connected(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;

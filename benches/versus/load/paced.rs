@@ -1,5 +1,5 @@
-//! Small messages at a fixed rate, whatever comes back: a message that had to wait for its turn has waited, too, so
-//! that a balancer which stalls cannot hide it (coordinated omission).
+//! Small messages at a fixed rate, independent of the answers. A message's latency counts from the
+//! time at which it was due, so that a balancer that stalls cannot hide it (coordinated omission).
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,13 +17,13 @@ use super::{MESSAGE, Sources, many_connected};
 
 /// Connections at the same time, used in turn.
 const CONNECTIONS: usize = 64;
-/// What the last answers get to come.
+/// The time allowed for the last answers.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The share of the messages, one in so many, that only warms up.
+/// One in so many messages belongs to the warm-up.
 const WARM_UP: usize = 10;
 
-/// Sends `rate` messages per second for `length`. How long each took from the moment at which it was due, in order of
-/// sending; one that never came back has taken until the end.
+/// Sends `rate` messages per second for `length`. Returns the latency of each message from the time
+/// at which it was due, in sending order; a message without an answer has a latency until the end.
 pub(crate) fn run(
     target: SocketAddr,
     sources: &mut Sources,
@@ -46,15 +46,15 @@ struct Paced {
     begun: Instant,
     sent: usize,
     answered: usize,
-    /// By message; the longest there is until it is answered.
+    /// The latency of each message; the maximum until it is answered.
     latencies: Vec<Duration>,
 }
 
 struct Client {
     stream: TcpStream,
-    /// Messages that are out, oldest first.
+    /// Messages on their way, oldest first.
     out: VecDeque<usize>,
-    /// Bytes of the oldest one's answer that have come.
+    /// Bytes received of the oldest message's answer.
     got: usize,
 }
 
@@ -110,7 +110,8 @@ impl Paced {
             for event in &events {
                 match event.token() {
                     Token(CONNECTIONS) => {
-                        // How often it expired does not matter: the clock tells what is due.
+                        // The number of expirations does not matter: the clock decides which
+                        // messages are due.
                         let _count = self.timer.wait();
                         self.send()?;
                     }
@@ -121,7 +122,7 @@ impl Paced {
         Ok(())
     }
 
-    /// Sends what is due.
+    /// Sends the messages that are due.
     fn send(&mut self) -> io::Result<()> {
         while self.sent < self.latencies.len() && self.begun.elapsed() >= self.due(self.sent) {
             let client = &mut self.clients[self.sent % CONNECTIONS];
@@ -163,7 +164,7 @@ impl Paced {
     }
 }
 
-/// When a message is to be sent, from the beginning.
+/// The time from the beginning at which a message is due.
 fn due(interval: Duration, message: usize) -> Duration {
     interval.mul_f64(u32::try_from(message).map_or(f64::MAX, f64::from))
 }

@@ -1,8 +1,8 @@
-//! Where clients come from.
+//! Source addresses of clients.
 
 use std::net::Ipv4Addr;
 
-/// Loopback addresses, from 127.16.0.1 on, in turn and without end.
+/// Loopback addresses from 127.16.0.1 on, in turn and without end.
 pub(crate) struct Sources {
     next: u32,
     count: u32,
@@ -22,7 +22,7 @@ impl Iterator for Sources {
     fn next(&mut self) -> Option<Ipv4Addr> {
         let number = self.next / self.uses % self.count;
         self.next = self.next.wrapping_add(1);
-        // Neither .0 nor .255, which some take for a network or a broadcast.
+        // Neither .0 nor .255, which some software takes for a network or a broadcast.
         let [_, high, middle, _] = (number / 250).to_be_bytes().map(u32::from).map(|it| it % 256);
         let low = number / 250 % 256;
         let second = 16 + (high * 256 + middle) % 200;

@@ -1,25 +1,25 @@
-//! The time in which it counts.
+//! The time in which operations count.
 
 use std::time::{Duration, Instant};
 
-/// What connections get to come into swing.
+/// The warm-up time of connections.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// Tells the processor time that the balancer has used until now.
+/// Returns the processor time that the balancer has used so far.
 type Cpu<'a> = &'a dyn Fn() -> Duration;
 
-/// What was done in a window.
+/// The operations of a window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
     /// Operations: messages, connections or bytes.
     pub(crate) operations: u64,
-    /// How long it took.
+    /// The length of the window.
     pub(crate) elapsed: Duration,
     /// Processor time of the balancer.
     pub(crate) cpu: Duration,
 }
 
-/// Time in which operations count; before it, things warm up.
+/// The time in which operations count; before it is the warm-up.
 pub(crate) struct Window<'a> {
     cpu: Cpu<'a>,
     length: Duration,
@@ -28,7 +28,7 @@ pub(crate) struct Window<'a> {
     operations: u64,
 }
 
-/// When it was opened.
+/// When the window was opened.
 #[derive(Clone, Copy)]
 struct Open {
     at: Instant,
@@ -50,7 +50,7 @@ impl Sample {
 }
 
 impl<'a> Window<'a> {
-    /// One of `length`, that begins after things have warmed up.
+    /// A window of `length` that begins after the warm-up.
     pub(crate) fn new(length: Duration, cpu: Cpu<'a>) -> Window<'a> {
         Window {
             cpu,
@@ -61,7 +61,7 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// One of `length` that begins at once.
+    /// A window of `length` that begins at once.
     pub(crate) fn cold(length: Duration, cpu: Cpu<'a>) -> Window<'a> {
         Window {
             begins: Instant::now(),
@@ -69,14 +69,14 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Counts operations, if it is time.
+    /// Counts operations if the window is open.
     pub(crate) fn count(&mut self, operations: usize) {
         if self.open.is_some() {
             self.operations += operations as u64;
         }
     }
 
-    /// Looks at the clock. When the window is over: what was done in it.
+    /// Reads the clock. After the end of the window: the operations in it.
     pub(crate) fn tick(&mut self) -> Option<Sample> {
         let now = Instant::now();
         match self.open {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::kind::{self, Kind};
 
-/// The first events of a stream only warm up.
+/// The first events of a stream belong to the warm-up.
 const WARM_UP: usize = 5;
-/// How long a stream may take to begin.
+/// The time limit for a stream to begin.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Clients that each read one stream; they end when this is dropped.
@@ -45,7 +45,7 @@ impl Clients {
         Ok(clients)
     }
 
-    /// How long each event took that came within `length`. Times count from `clock`.
+    /// The latency of each event that arrived within `length`. Times count from `clock`.
     pub(crate) fn latencies(mut self, clock: Instant, length: Duration) -> io::Result<Vec<Duration>> {
         let (sender, receiver) = mpsc::channel();
         for stream in self.0.iter_mut().filter_map(|client| client.stdout.take()) {
@@ -71,7 +71,7 @@ impl Clients {
 impl Drop for Clients {
     fn drop(&mut self) {
         for client in &mut self.0 {
-            // An error is a client that has ended already.
+            // The client may have ended already.
             let _killed = client.kill();
             let _reaped = client.wait();
         }

@@ -10,7 +10,7 @@ use super::Path;
 use super::kind::Kind;
 use crate::figures::median;
 
-/// The 99th percentile must not exceed it, in milliseconds.
+/// The limit for the 99th percentile, in milliseconds.
 const P99_TARGET: f64 = 5.0;
 
 /// The latencies of every round.
@@ -33,7 +33,7 @@ impl StreamFigures {
         self.rounds.entry((kind, path)).or_default().push(figures);
     }
 
-    /// A table for people.
+    /// A text table.
     pub(crate) fn table(&self) -> String {
         let paths = self.paths();
         let mut text = format!("{:36}", "event latency: p50, p99 [ms]");
@@ -61,7 +61,7 @@ impl StreamFigures {
         text
     }
 
-    /// The same as JSON.
+    /// The results as JSON.
     pub(crate) fn json(&self) -> Value {
         let rows = self.rounds.keys().map(|(kind, path)| {
             let [p50, p99] = self.medians(*kind, *path).unwrap_or([f64::NAN; 2]);

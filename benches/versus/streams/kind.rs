@@ -11,17 +11,17 @@ pub(crate) struct Kind {
     pub(crate) gzip: bool,
 }
 
-/// What a stream is made of.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Content {
-    /// One JSON value a line.
+    /// One JSON value per line.
     Json,
     /// Server-sent events.
     Events,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub(crate) fn all() -> Vec<Kind> {
         let mut all = Vec::new();
         for method in ["POST", "GET"] {
@@ -58,7 +58,7 @@ impl Content {
         }
     }
 
-    /// An event that says when it was sent.
+    /// An event with the time at which it was sent.
     pub(crate) fn event(self, sent: u128) -> String {
         match self {
             Content::Json => format!("{{\"sent\":{sent}}}\n"),
@@ -67,7 +67,7 @@ impl Content {
     }
 }
 
-/// When the event on this line was sent.
+/// The time at which the event on this line was sent.
 pub(crate) fn sent(line: &str) -> Option<u128> {
     let (_, number) = line.split_once("\"sent\":")?;
     number.strip_suffix('}')?.parse().ok()

@@ -1,6 +1,8 @@
-//! Streams over HTTP: how long an event takes through HAProxy and nginx, as clusterctl configures them, and without them.
+//! Streams over HTTP: how long an event takes through HAProxy and nginx, as clusterctl configures
+//! them, and without them.
 //!
-//! Clients are curl, which also unpacks what is compressed. Its own time is in every figure, in the direct ones too.
+//! Clients are curl, which also decompresses. Its own time is included in every figure, also
+//! without a balancer.
 
 mod client;
 mod figures;
@@ -28,12 +30,12 @@ const STREAMS: usize = 8;
 /// Time between two events of a stream.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Where events come from.
+/// The server that the clients connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Path {
-    /// From a node itself.
+    /// A node directly.
     Direct,
-    /// Through a balancer.
+    /// A balancer in front of the nodes.
     Through(Contender),
 }
 

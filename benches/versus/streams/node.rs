@@ -1,4 +1,5 @@
-//! Nodes that answer every request by a stream without an end, each event of which says when it was sent.
+//! Nodes that answer every request with an endless stream; each event contains the time at which it
+//! was sent.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,10 +9,11 @@ use std::time::Instant;
 use super::INTERVAL;
 use super::kind::Content;
 
-/// How many there are.
+/// The number of nodes.
 const NODES: usize = 2;
 
-/// Starts the nodes, which serve until this process ends; their addresses. Times count from `clock`.
+/// Starts the nodes, which serve until this process ends; returns their addresses. Times count from
+/// `clock`.
 pub(crate) fn start(clock: Instant) -> io::Result<Vec<SocketAddr>> {
     let listeners = (0..NODES).map(|_| TcpListener::bind("127.0.0.1:0"));
     let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
@@ -19,7 +21,7 @@ pub(crate) fn start(clock: Instant) -> io::Result<Vec<SocketAddr>> {
     for listener in listeners {
         thread::Builder::new().name("node".to_owned()).spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // An error is a client that has left.
+                // The client may have disconnected.
                 thread::spawn(move || answer(stream, clock));
             }
         })?;

@@ -17,19 +17,19 @@ use tokio::runtime::Runtime;
 
 use crate::contender::free_ports;
 
-/// How long a balancer may take to serve.
+/// The time limit for a balancer to serve.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// It runs until this is dropped.
 pub(crate) struct Rendered {
     address: SocketAddr,
     process: Process,
-    // After the process, which is watched in it.
+    // Dropped after the process, which is controlled by it.
     _runtime: Runtime,
 }
 
 impl Rendered {
-    /// Starts it before `nodes`, with its files in `dir`, and waits until it serves.
+    /// Starts it in front of `nodes`, with its files in `dir`, and waits until it serves.
     pub(crate) fn start(kind: BalancerKind, nodes: &[SocketAddr], dir: &Path) -> io::Result<Rendered> {
         let runtime = Runtime::new()?;
         let _guard = runtime.enter();
@@ -67,7 +67,7 @@ impl Rendered {
         Ok(rendered)
     }
 
-    /// Where it takes clients.
+    /// The address for clients.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -75,14 +75,14 @@ impl Rendered {
 
 impl Drop for Rendered {
     fn drop(&mut self) {
-        // An error is a process that has ended already.
+        // The process may have ended already.
         let _gone = self.process.identity().signal_group(Signal::SIGKILL);
     }
 }
 
 // Private
 
-/// The default profile, with HTTP only, and without limits of one client.
+/// The default profile with HTTP only, and without limits per client.
 fn cluster(kind: BalancerKind, nodes: &[SocketAddr], port: u16) -> io::Result<Cluster> {
     let source = Source::read(DEFAULT).map_err(io::Error::other)?;
     let mut cluster = load(&source).map_err(io::Error::other)?.behind(kind);
