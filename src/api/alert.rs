@@ -33,13 +33,15 @@ pub enum AlertKind {
     NodeSetOutside,
     /// The clients of a node that failed were not served elsewhere within `targets.failover_alert`.
     FailoverOverdue,
-    /// A node holds far more or fewer connections than the others: beyond `targets.band` of the mean.
+    /// A node holds far more or fewer connections than the others: beyond `targets.band` of the
+    /// mean.
     OutOfBand,
     /// The variance of connections is not below `targets.variance`.
     Uneven,
     /// The p99 of a node, or of all nodes, is above `targets.p99`.
     Slow,
-    /// A node is much slower than another one: the variance of the p99 is not below `targets.latency_variance`.
+    /// A node is much slower than another one: the variance of the p99 is not below
+    /// `targets.latency_variance`.
     LatencyUneven,
 }
 

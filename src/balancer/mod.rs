@@ -127,8 +127,8 @@ pub trait Balancer: Send + Sync {
         None
     }
 
-    /// What decides which node a new client of a listener gets, by the listener's key in the profile; none where the balancer
-    /// deals clients out by turns or by load, over all of them.
+    /// What decides which node a new client of a listener gets, by the listener's key in the
+    /// profile; none where the balancer deals clients out by turns or by load, over all of them.
     fn chosen_by(&self, deployment: Deployment<'_>, listener: &str) -> Option<ChosenBy>;
 
     /// The servers that must be updated over the runtime API when a node's health changes.

@@ -1,4 +1,5 @@
-//! What every module may use: units, statistics, the end of a process, its log, and the Prometheus format.
+//! What every module may use: units, statistics, the end of a process, its log, and the Prometheus
+//! format.
 
 pub mod prometheus;
 pub mod shutdown;

@@ -59,7 +59,7 @@ impl Load {
 }
 
 /// Bytes of memory that `connections` of a load test add on this host: for the generator, the
-/// kernel, and those `parties` of ours that already run. If the target is not on loopback, the
+/// kernel, and those own `parties` that already run. If the target is not on loopback, the
 /// other end is on another host.
 pub(super) fn of_a_test(
     connections: u32,

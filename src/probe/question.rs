@@ -35,7 +35,8 @@ impl std::fmt::Display for Question {
 }
 
 impl Question {
-    /// The address and the kind of check that a profile's `health.kind` means for a service of `node`.
+    /// The address and the kind of check that a profile's `health.kind` means for a service of
+    /// `node`.
     ///
     /// | kind | for TCP | for HTTP |
     /// | --- | --- | --- |

@@ -1,4 +1,5 @@
-//! `status`, `health`, the metrics and the balancer's own pages agree about every node, in each of its states.
+//! `status`, `health`, the metrics and the balancer's own pages agree about every node, in each of
+//! its states.
 
 use std::fs::File;
 use std::io::Write;

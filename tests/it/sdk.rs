@@ -1,8 +1,8 @@
 //! The official MCP SDKs, through the balancer: they connect, call tools, get notifications, and
 //! start a new session when their node is drained.
 //!
-//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that `tests/sdk` names. Nothing
-//! is written elsewhere, package managers' caches included.
+//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that
+//! `tests/sdk` names. Nothing is written elsewhere, package managers' caches included.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

@@ -35,7 +35,7 @@ const LAST_CHANCE: Standing = Standing::Up { failed: u16::MAX };
 /// Two independent axes: health, and the administrative state.
 ///
 /// ```text
-///   health:  Up ◀── rise good checks, told up, tried ──▶ Down ◀── fall bad checks, told down, ejected
+///   health:  Up ◀── rise good checks, set up, tried ──▶ Down ◀── fall bad checks, set down, ejected
 ///   wanted:  ready ◀─▶ drain ◀─▶ maint          (the last command counts)
 /// ```
 ///

@@ -8,7 +8,8 @@ use crate::supervisor::core::Core;
 use crate::supervisor::overrides::Overridden;
 use crate::supervisor::rollout::ChildId;
 
-/// Time for an instance to accept the desired states. The answer to an order does not wait longer, either.
+/// Time for an instance to accept the desired states. The answer to an order does not wait longer,
+/// either.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Since when each instance that is out of sync has been so.

@@ -79,7 +79,8 @@ pub(in crate::supervisor) struct SyncTarget {
 
 impl SyncTarget {
     /// The instance accepted the desired state of the node; an event is sent only if it differs
-    /// from what was `accepted` before. `undone` lists the overrides by others that this has undone.
+    /// from what was `accepted` before. `undone` lists the overrides by others that this has
+    /// undone.
     pub(in crate::supervisor) async fn accepted(
         &self,
         accepted: &mut DesiredStates,
@@ -207,8 +208,8 @@ pub(in crate::supervisor) fn request_until_served(node: String, spec: &Arc<Spec>
 
 // Private
 
-/// The updates still to send after `accepted`, downs first, then drains. A node that is held back is
-/// sent again each time.
+/// The updates still to send after `accepted`, downs first, then drains. A node that is held back
+/// is sent again each time.
 fn changes<'a>(wanted: &'a DesiredStates, accepted: &DesiredStates) -> Vec<(&'a String, &'a DesiredState)> {
     let mut changes: Vec<(&String, &DesiredState)> = wanted
         .iter()

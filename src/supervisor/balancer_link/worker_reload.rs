@@ -6,8 +6,8 @@
 //!     └── the master complains, ends, or takes too long: the old configuration stays in force
 //! ```
 //!
-//! Between the first new worker and the last old one both accept (nginx 1.22: for 100 ms), so an order is in force only
-//! at the end of it.
+//! Between the first new worker and the last old one both accept (nginx 1.22: for 100 ms), so an
+//! order is in force only at the end of it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -62,7 +62,8 @@ pub(in crate::supervisor) async fn reload_workers(
     }
 }
 
-/// Whether every worker of `master` that accepts connections has started after the file at `path` was written.
+/// Whether every worker of `master` that accepts connections has started after the file at `path`
+/// was written.
 pub(in crate::supervisor) fn is_in_force(master: Identity, path: &Path) -> bool {
     let written = std::fs::metadata(path).and_then(|file| file.modified());
     let Some(since) = written

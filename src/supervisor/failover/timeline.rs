@@ -137,7 +137,8 @@ impl Failover {
 }
 
 impl fmt::Display for Failover {
-    /// `died, detected=0ms cut=3ms elsewhere=8ms back=180ms`; stages that have not come are left out.
+    /// `died, detected=0ms cut=3ms elsewhere=8ms back=180ms`; stages that have not come are left
+    /// out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = match self.cause {
             FailoverCause::Died => "died",

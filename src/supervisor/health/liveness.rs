@@ -54,7 +54,7 @@ impl Liveness {
         }
     }
 
-    /// A node that has not been heard from yet.
+    /// A node that has not answered yet.
     pub(in crate::supervisor) fn unknown(now: Instant) -> Liveness {
         Liveness {
             state: State::Unknown,

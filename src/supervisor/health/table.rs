@@ -160,8 +160,8 @@ impl HealthTable {
             .min()
     }
 
-    /// The nodes that must take clients because no other node does; `is_taken_out` tells which nodes
-    /// others keep from clients.
+    /// The nodes that must take clients because no other node does; `is_taken_out` tells which
+    /// nodes others keep from clients.
     pub(in crate::supervisor) fn needed(&self, is_taken_out: impl Fn(usize) -> bool) -> Vec<usize> {
         // A node that others took out does not stand in for one that is held back.
         let nodes = self.nodes.iter().enumerate();

@@ -1,4 +1,5 @@
-//! The stats of a balancer without runtime API: nginx's status page, its access log, the kernel's counts, our own view.
+//! The stats of a balancer without runtime API: nginx's status page, its access log, the kernel's
+//! counts, our own view.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

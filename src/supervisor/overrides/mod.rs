@@ -387,7 +387,8 @@ impl Inspector {
                 inspection,
                 edited: self.edited().await,
             },
-            // With any other error the process does listen: a hung process, for one, has a full queue.
+            // With any other error the process does listen: a hung process, for one, has a full
+            // queue.
             Ok(Err(RuntimeError::NotRunning { source, .. })) if readiness::is_absent(&source) => {
                 // A process that ends leaves its socket file; a socket that was removed has no
                 // file.

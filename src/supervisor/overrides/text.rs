@@ -88,12 +88,14 @@ impl Core {
             .collect()
     }
 
-    /// The keys of listeners that accept no connections at any instance, because others stopped them.
+    /// The keys of listeners that accept no connections at any instance, because others stopped
+    /// them.
     pub(in crate::supervisor) fn closed_listeners(&self) -> BTreeSet<&'static str> {
         self.listeners_where(|key, finding| matches!(finding, Finding::ClosedFrontend(closed) if closed == frontend_behind(key)))
     }
 
-    /// The keys of listeners whose clients no instance sends to the node any more, because others took it out.
+    /// The keys of listeners whose clients no instance sends to the node any more, because others
+    /// took it out.
     pub(in crate::supervisor) fn taken_out_of(&self, index: usize) -> BTreeSet<&'static str> {
         let name = &self.spec.cluster.nodes[index].name;
         self.listeners_where(|key, finding| match finding {

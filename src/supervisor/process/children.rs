@@ -196,8 +196,8 @@ impl Children {
         self.not_ready.remove(&id);
     }
 
-    /// The instance's process accepts no connections any more and keeps those it has: it is retired,
-    /// and the instance can be started again. Returns that process, if there is one.
+    /// The instance's process accepts no connections any more and keeps those it has: it is
+    /// retired, and the instance can be started again. Returns that process, if there is one.
     pub(in crate::supervisor) fn retire(&mut self, instance: usize, now: Instant) -> Option<Identity> {
         let child = self.by_id.get_mut(&ChildId::Balancer(instance))?;
         let old = child.process()?;

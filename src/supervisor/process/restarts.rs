@@ -45,7 +45,8 @@ impl Restarts {
     }
 }
 
-/// The wait before restart number `nth` in a row, counted from 0: doubled each time, within the policy's range.
+/// The wait before restart number `nth` in a row, counted from 0: doubled each time, within the
+/// policy's range.
 fn backoff(nth: u32, policy: &Restart) -> Duration {
     let (from, to) = (policy.backoff.from.duration(), policy.backoff.to.duration());
     from.saturating_mul(1u32.checked_shl(nth).unwrap_or(u32::MAX))

@@ -65,8 +65,8 @@ impl Rolling {
         }
     }
 
-    /// Leaves everything as it is. Returns the new process that is to be killed, if there is one, and
-    /// the replies that are still to be sent.
+    /// Leaves everything as it is. Returns the new process that is to be killed, if there is one,
+    /// and the replies that are still to be sent.
     pub(in crate::supervisor) fn abandon(self) -> (Option<Identity>, Vec<Reply>) {
         let successor = self.step.and_then(|(_, phase)| phase.successor());
         (successor, self.replies)

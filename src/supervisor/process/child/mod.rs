@@ -14,7 +14,8 @@
 //! A process that is being stopped counts as ended when everything that it has started has ended,
 //! too.
 //!
-//! An operator's start leads from every state to running, an operator's stop from every state to `Stopped`.
+//! An operator's start leads from every state to running, an operator's stop from every state to
+//! `Stopped`.
 
 #[cfg(test)]
 mod tests;

@@ -19,8 +19,8 @@ const MAX_KILLS: u32 = 10;
 /// Time between two checks of processes that are to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Ends `descendants`: waits for `first`, then carries out the stop sequence `stop_sequence`, until none
-/// is left.
+/// Ends `descendants`: waits for `first`, then carries out the stop sequence `stop_sequence`, until
+/// none is left.
 ///
 /// # Errors
 /// When some, which are named, are still there after all that, or a signal is refused.
