@@ -31,9 +31,10 @@ fn every_file_keeps_the_rules() {
         .filter_map(|path| Some((path, module_of(path)?)))
         .flat_map(|(path, module)| {
             let text = std::fs::read_to_string(path).unwrap();
-            let said = violations(&module, &code_of(&text));
-            said.into_iter()
-                .map(|said| format!("{}: {said}", path.display()))
+            let found = violations(&module, &code_of(&text));
+            found
+                .into_iter()
+                .map(|violation| format!("{}: {violation}", path.display()))
                 .collect::<Vec<_>>()
         })
         .collect();

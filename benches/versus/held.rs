@@ -31,7 +31,7 @@ const AT_ONCE: usize = 32;
 /// Connections from each address.
 const FROM_EACH: u32 = 10;
 /// The time limit for one connection to be opened and answered.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit for all connections.
 const ALL: Duration = Duration::from_mins(2);
 const PING: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n";
@@ -157,7 +157,7 @@ async fn client(worker: Worker, count: u32, target: SocketAddr, meeting: Arc<Bar
 }
 
 async fn open(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
-    let opened = tokio::time::timeout(PATIENCE, async {
+    let opened = tokio::time::timeout(TIMEOUT, async {
         let mut stream = connect::connect(target, Some(source.into())).await?;
         ping(&mut stream).await?;
         Ok(stream)
@@ -173,7 +173,7 @@ async fn ping(stream: &mut TcpStream) -> io::Result<()> {
     let mut answer = [0; 512];
     let mut got = 0;
     while !answer[..got].ends_with(b"\n") {
-        let read = tokio::time::timeout(PATIENCE, stream.read(&mut answer[got..])).await??;
+        let read = tokio::time::timeout(TIMEOUT, stream.read(&mut answer[got..])).await??;
         if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -12,7 +12,7 @@
 //! `cargo bench --bench versus -- held` lets one process of our own hold 100,000 connections with
 //! 20,000 descriptors for each table.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that tells")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "prints its results")]
 
 mod args;
 mod contender;

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The time limit to start and to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs until this is dropped.
 pub(crate) struct Process(Child);
@@ -32,7 +32,7 @@ impl Process {
 
     /// Waits until `serves` returns true.
     pub(crate) fn wait_until(&mut self, serves: impl Fn() -> io::Result<()>) -> io::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while let Err(error) = serves() {
             if let Some(status) = self.0.try_wait()? {
                 return Err(io::Error::other(format!("ended with {status}")));
@@ -67,7 +67,7 @@ impl Drop for Process {
     /// Sends SIGTERM, and SIGKILL if that does not end it.
     fn drop(&mut self) {
         let all = self.all();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         // The process may be gone already.
         let _gone = kill(all[0], Signal::SIGTERM);
         while !self.has_ended() && Instant::now() < deadline {

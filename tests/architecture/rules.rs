@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Words that may appear in one module only, with that module.
-const ROOMS: [(&str, &str); 10] = [
+const ALLOWED_IN: [(&str, &str); 10] = [
     ("unsafe", "platform"),
     ("Command::new", "platform"),
     ("print!", "cli"),
@@ -62,11 +62,11 @@ pub(crate) fn violations(module: &str, code: &str) -> Vec<String> {
         .iter()
         .filter(|import| *import != module && !is_below(import, module));
     let imported = forbidden.map(|import| format!("`{module}` must not know `{import}`"));
-    let rooms = ROOMS
+    let misplaced = ALLOWED_IN
         .iter()
-        .filter(|(said, room)| *room != module && says(code, said));
-    let said = rooms.map(|(said, room)| format!("`{said}` belongs into `{room}`"));
-    imported.chain(said).collect()
+        .filter(|(words, allowed)| *allowed != module && contains_words(code, words));
+    let misplaced = misplaced.map(|(words, allowed)| format!("`{words}` belongs into `{allowed}`"));
+    imported.chain(misplaced).collect()
 }
 
 // Private
@@ -133,9 +133,9 @@ fn in_group<'a>(start: &[&'a str], words: &[&'a str]) -> Vec<Vec<&'a str>> {
     found
 }
 
-fn says(code: &str, what: &str) -> bool {
+fn contains_words(code: &str, what: &str) -> bool {
     let what = words(what);
-    words(code).windows(what.len()).any(|said| said == what)
+    words(code).windows(what.len()).any(|found| found == what)
 }
 
 #[cfg(test)]
@@ -143,15 +143,15 @@ mod tests {
     use super::*;
     use crate::source::code_of;
 
-    fn said(module: &str, text: &str) -> Vec<String> {
+    fn violations_in(module: &str, text: &str) -> Vec<String> {
         violations(module, &code_of(text))
     }
 
     #[test]
     fn downward_imports_are_allowed() {
-        assert!(said("plan", "use crate::base::units::Period; use crate::plan::Plan;").is_empty());
+        assert!(violations_in("plan", "use crate::base::units::Period; use crate::plan::Plan;").is_empty());
         assert!(
-            said(
+            violations_in(
                 "cli",
                 "fn f() { crate::report::status(&crate::api::Status::down(\"\")) }"
             )
@@ -162,26 +162,26 @@ mod tests {
     #[test]
     fn upward_and_sideways_imports_are_refused() {
         assert_eq!(
-            said("plan", "use crate::cli::run;"),
+            violations_in("plan", "use crate::cli::run;"),
             ["`plan` must not know `cli`"]
         );
         assert_eq!(
-            said("plan", "fn f() { crate::probe::ask() }"),
+            violations_in("plan", "fn f() { crate::probe::ask() }"),
             ["`plan` must not know `probe`"]
         );
         assert_eq!(
-            said("plan", "use crate :: api\n::Status;"),
+            violations_in("plan", "use crate :: api\n::Status;"),
             ["`plan` must not know `api`"]
         );
         assert!(
-            said(
+            violations_in(
                 "erlang::beam",
                 "use crate::erlang::{otp::Otp, distribution::Term};"
             )
             .is_empty()
         );
         assert_eq!(
-            said(
+            violations_in(
                 "erlang::otp",
                 "use crate::erlang::{distribution::{Term, Pid}, beam};"
             ),
@@ -193,7 +193,7 @@ mod tests {
     fn paths_in_import_groups_are_found() {
         let group = "use crate::{base::{Period, Count}, report::{self, paint}, probe};";
         assert_eq!(
-            said("plan", group),
+            violations_in("plan", group),
             ["`plan` must not know `report`", "`plan` must not know `probe`"]
         );
     }
@@ -206,9 +206,9 @@ mod tests {
             const A: &str = "crate::cli \" unsafe"; const B: &str = r#"crate::cli " unsafe"#; const C: char = '"';
             fn f<'a>(_: &'a str) -> u8 { b'"' }
         "##;
-        assert!(said("plan", text).is_empty());
+        assert!(violations_in("plan", text).is_empty());
         assert_eq!(
-            said("plan", &format!("{text} use crate::cli;")),
+            violations_in("plan", &format!("{text} use crate::cli;")),
             ["`plan` must not know `cli`"]
         );
     }
@@ -216,31 +216,34 @@ mod tests {
     #[test]
     fn unsafe_code_processes_and_printing_stay_in_their_modules() {
         assert_eq!(
-            said("node", "unsafe { f() }"),
+            violations_in("node", "unsafe { f() }"),
             ["`unsafe` belongs into `platform`"]
         );
         assert_eq!(
-            said("node", "std::process::Command::new(p)"),
+            violations_in("node", "std::process::Command::new(p)"),
             ["`Command::new` belongs into `platform`"]
         );
         assert_eq!(
-            said("report", "println!(\"\")"),
+            violations_in("report", "println!(\"\")"),
             ["`println!` belongs into `cli`"]
         );
         assert_eq!(
-            said("report", "fn f() -> anyhow::Result<()>"),
+            violations_in("report", "fn f() -> anyhow::Result<()>"),
             ["`anyhow` belongs into `cli`"]
         );
-        assert!(said("platform", "unsafe { Command::new(p) }").is_empty());
-        assert!(said("node", "#[expect(unsafe_code)] fn f() { command() }").is_empty());
+        assert!(violations_in("platform", "unsafe { Command::new(p) }").is_empty());
+        assert!(violations_in("node", "#[expect(unsafe_code)] fn f() { command() }").is_empty());
     }
 
     #[test]
     fn a_module_without_a_layer_neither_imports_nor_is_imported() {
         assert_eq!(
-            said("attic", "use crate::base::units;"),
+            violations_in("attic", "use crate::base::units;"),
             ["`attic` must not know `base`"]
         );
-        assert_eq!(said("cli", "use crate::attic;"), ["`cli` must not know `attic`"]);
+        assert_eq!(
+            violations_in("cli", "use crate::attic;"),
+            ["`cli` must not know `attic`"]
+        );
     }
 }

@@ -25,7 +25,7 @@ fn assert_nothing_left(cluster: &TestCluster) {
     }
 }
 
-fn assert_says(ran: &Ran, code: i32, parts: &[&str]) {
+fn assert_fails_with(ran: &Ran, code: i32, parts: &[&str]) {
     assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
     for part in parts {
         assert!(ran.stderr.contains(part), "`{part}` is not in:\n{}", ran.stderr);
@@ -49,7 +49,7 @@ fn script(cluster: &TestCluster, name: &str, text: &str) -> String {
 fn a_missing_haproxy_is_reported_with_the_install_command() {
     let cluster = TestCluster::new().set("binaries.haproxy=/nonexistent");
     let refused = cluster.run(&["start", "haproxy"]);
-    assert_says(
+    assert_fails_with(
         &refused,
         1,
         &["/nonexistent", "hint: ", "apt-get install -y haproxy"],
@@ -66,7 +66,7 @@ fn an_old_haproxy_is_refused_by_its_version() {
         "#!/bin/sh\necho 'HAProxy version 1.8.30 2021/04/12'\n",
     );
     let refused = cluster.run(&["start", "haproxy", "--set", &format!("binaries.haproxy={old}")]);
-    assert_says(&refused, 1, &["1.8.30", "hint: "]);
+    assert_fails_with(&refused, 1, &["1.8.30", "hint: "]);
     assert_nothing_left(&cluster);
 }
 
@@ -77,7 +77,7 @@ fn haproxys_error_is_shown_when_it_refuses_the_configuration() {
     fs::create_dir(&templates).unwrap();
     fs::write(templates.join("haproxy.cfg.tera"), "global\n    maxcon 5\n").unwrap();
     let refused = cluster.run(&["start", "haproxy", "--templates", templates.to_str().unwrap()]);
-    assert_says(&refused, 1, &["unknown keyword 'maxcon'"]);
+    assert_fails_with(&refused, 1, &["unknown keyword 'maxcon'"]);
     assert_nothing_left(&cluster);
 }
 
@@ -88,7 +88,7 @@ fn a_broken_template_is_named_with_its_line() {
     fs::create_dir(&templates).unwrap();
     fs::write(templates.join("haproxy.cfg.tera"), "global\n\n{% if %}\n").unwrap();
     let refused = cluster.run(&["start", "haproxy", "--templates", templates.to_str().unwrap()]);
-    assert_says(&refused, 1, &["haproxy.cfg.tera:3"]);
+    assert_fails_with(&refused, 1, &["haproxy.cfg.tera:3"]);
     assert_nothing_left(&cluster);
 }
 
@@ -101,7 +101,7 @@ fn a_node_that_exits_at_once_is_shown_with_its_last_output(balancer: &'static st
     );
     let set = format!("nodes.command=[{node}, '{{name}}']");
     let refused = cluster.run(&["start", balancer, "--set", "nodes.runtime=command", "--set", &set]);
-    assert_says(&refused, 1, &["exited with code 3", ": no licence found"]);
+    assert_fails_with(&refused, 1, &["exited with code 3", ": no licence found"]);
     assert_nothing_left(&cluster);
 }
 
@@ -114,7 +114,7 @@ fn a_node_that_never_answers_fails_the_start_at_the_deadline(balancer: &'static 
         "nodes.command=[/bin/sleep, '600']",
     ];
     let refused = cluster.run(&[&["start", balancer, "--timeout", "1s"], &args[..]].concat());
-    assert_says(&refused, 1, &["erlmcp1", "did not answer in time"]);
+    assert_fails_with(&refused, 1, &["erlmcp1", "did not answer in time"]);
     assert_nothing_left(&cluster);
 }
 
@@ -128,7 +128,7 @@ fn a_program_that_cannot_be_run_is_reported() {
         "nodes.command=[/nonexistent/node]",
     ];
     let refused = cluster.run(&[&["start", "haproxy"], &args[..]].concat());
-    assert_says(&refused, 1, &["cannot run: `/nonexistent/node`"]);
+    assert_fails_with(&refused, 1, &["cannot run: `/nonexistent/node`"]);
     assert_nothing_left(&cluster);
 }
 
@@ -143,10 +143,10 @@ fn an_impossible_run_directory_is_refused() {
         "--run-dir",
         file.join("run").to_str().unwrap(),
     ]);
-    assert_says(&refused, 1, &["cannot use run directory", "file/run"]);
+    assert_fails_with(&refused, 1, &["cannot use run directory", "file/run"]);
     let long = cluster.dir().join("x".repeat(120));
     let refused = cluster.run(&["start", "haproxy", "--run-dir", long.to_str().unwrap()]);
-    assert_says(&refused, 1, &["is too long", "hint: "]);
+    assert_fails_with(&refused, 1, &["is too long", "hint: "]);
     assert!(!long.exists());
 }
 
@@ -172,7 +172,7 @@ fn a_broken_state_file_is_reported_and_kept() {
     fs::create_dir_all(cluster.run_dir()).unwrap();
     fs::write(cluster.run_dir().join("state.json"), "{").unwrap();
     for command in [&["start", "haproxy"][..], &["stop"]] {
-        assert_says(&cluster.run(command), 1, &["state.json", "hint: "]);
+        assert_fails_with(&cluster.run(command), 1, &["state.json", "hint: "]);
     }
     assert_eq!(
         fs::read_to_string(cluster.run_dir().join("state.json")).unwrap(),
@@ -205,7 +205,7 @@ fn broken_profiles_are_refused_with_file_line_and_column() {
         fs::write(&path, text).unwrap();
         for command in [&["start", "haproxy"][..], &["check"], &["render"]] {
             let refused = cluster.run(&[command, &["--profile", path.to_str().unwrap()]].concat());
-            assert_says(&refused, 1, parts);
+            assert_fails_with(&refused, 1, parts);
         }
     }
     assert_nothing_left(&cluster);

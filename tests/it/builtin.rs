@@ -57,7 +57,7 @@ fn a_bare_start_runs_builtin_and_names_what_it_does_not_serve() {
     assert!(
         warnings
             .iter()
-            .any(|told| told.as_str().unwrap().contains(&warning)),
+            .any(|text| text.as_str().unwrap().contains(&warning)),
         "{warnings:?}"
     );
 }

@@ -120,8 +120,11 @@ fn usage_errors_exit_with_2_and_a_hint() {
             .stdout("")
             .get_output()
             .clone();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.starts_with(error) && said.contains(hint), "{line}: {said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with(error) && stderr.contains(hint),
+            "{line}: {stderr}"
+        );
     }
     assert!(clusterctl("").refuses(2).contains("Usage:"));
     assert!(
@@ -154,10 +157,10 @@ fn a_run_dir_needs_no_profile() {
 #[test]
 fn commands_that_need_a_running_cluster_hint_at_start() {
     for line in ["stats", "restart", "restart erlmcp1"] {
-        let said = clusterctl(line).refuses(1);
+        let stderr = clusterctl(line).refuses(1);
         assert!(
-            said.starts_with("error: the cluster is not running\nhint: "),
-            "{line}: {said}"
+            stderr.starts_with("error: the cluster is not running\nhint: "),
+            "{line}: {stderr}"
         );
     }
     assert_eq!(clusterctl("stop").refuses(0), "nothing is running\n");
@@ -173,9 +176,9 @@ fn logs_are_shown_when_nothing_runs() {
         clusterctl("logs erlmcp1").log("erlmcp1", "one\ntwo\n").shows(0),
         "one\ntwo\n"
     );
-    let said = clusterctl("logs erlmcp5").log("erlmcp4", "").refuses(2);
+    let stderr = clusterctl("logs erlmcp5").log("erlmcp4", "").refuses(2);
     assert_eq!(
-        said,
+        stderr,
         "error: unknown log `erlmcp5`\nhint: did you mean `erlmcp4`?\n"
     );
     assert!(clusterctl("logs").refuses(1).starts_with("error: no log at "));
@@ -203,10 +206,10 @@ fn completions_and_manual_are_printed() {
 
 #[test]
 fn doctor_fix_needs_root() {
-    let said = as_nobody(&["doctor", "--fix", "--port-offset", "25000"]);
-    assert_eq!(said.status.code(), Some(1));
-    assert!(said.stdout.is_empty());
-    let error = String::from_utf8(said.stderr).unwrap();
+    let output = as_nobody(&["doctor", "--fix", "--port-offset", "25000"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let error = String::from_utf8(output.stderr).unwrap();
     assert!(
         error.starts_with("error: `doctor --fix` needs root\nhint: `sudo clusterctl doctor --fix`"),
         "{error}"
@@ -230,9 +233,9 @@ fn doctor_accepts_any_number_of_connections() {
             .env("CLUSTERCTL_RUN_DIR", run_dir.path())
             .output()
             .unwrap();
-        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(said["connections"].to_string(), connections);
-        (said, output.status.code())
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["connections"].to_string(), connections);
+        (report, output.status.code())
     };
     // Its exit code is that of the ports check, and others may hold the ports.
     let (one, _) = asked("1");
@@ -288,9 +291,9 @@ fn a_closed_output_pipe_is_not_an_error() {
         .spawn()
         .unwrap();
     drop(child.stdout.take());
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -303,7 +306,7 @@ fn output_that_cannot_be_written_is_an_error() {
         .stderr(Stdio::piped())
         .output()
         .unwrap();
-    let said = String::from_utf8(ended.stderr).unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(1));
-    assert!(said.starts_with("error: cannot write the output: "), "{said}");
+    assert!(stderr.starts_with("error: cannot write the output: "), "{stderr}");
 }

@@ -35,11 +35,11 @@ pub(crate) fn stopped_while_it_starts(cluster: &TestCluster, start: &[&str], sig
     });
     cluster.ok(&["stop"]);
     let output = start.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        told.contains("error: the cluster was stopped before the start was done"),
-        "{told}"
+        stderr.contains("error: the cluster was stopped before the start was done"),
+        "{stderr}"
     );
 }
 
@@ -84,11 +84,11 @@ fn an_interrupted_start_reports_that_the_cluster_goes_on_starting(balancer: &'st
     });
     signal(start.id(), Signal::SIGINT);
     let output = start.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(
-        told.contains("error: interrupted, but the start continues\nhint: "),
-        "{told}"
+        stderr.contains("error: interrupted, but the start continues\nhint: "),
+        "{stderr}"
     );
     eventually("a healthy cluster", || {
         (cluster.status()["state"] == "healthy").then_some(())

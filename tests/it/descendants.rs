@@ -313,10 +313,13 @@ fn a_foreign_process_on_a_node_port_is_not_taken_for_the_node() {
         answering.push((address, accepting));
     }
     let ended = eventually("the start to fail", || starting.try_wait().unwrap());
-    let said = std::io::read_to_string(starting.stderr.take().unwrap()).unwrap();
-    assert_eq!(ended.code(), Some(1), "{said}");
+    let stderr = std::io::read_to_string(starting.stderr.take().unwrap()).unwrap();
+    assert_eq!(ended.code(), Some(1), "{stderr}");
     let holder = format!("(pid {}), which was there before", std::process::id());
-    assert!(said.contains("is held by") && said.contains(&holder), "{said}");
+    assert!(
+        stderr.contains("is held by") && stderr.contains(&holder),
+        "{stderr}"
+    );
     is_over.store(true, Ordering::SeqCst);
     for (address, accepting) in answering {
         drop(std::net::TcpStream::connect(address));

@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestCluster, behind_each_balancer, behind_those_with_http, eventually, signal};
+use crate::harness::{
+    Client, TestCluster, behind_each_balancer, behind_each_http_balancer, eventually, signal,
+};
 
 behind_each_balancer! {
     external_nodes_are_balanced_counted_and_drained_but_not_managed,
@@ -17,7 +19,7 @@ behind_each_balancer! {
     a_start_succeeds_without_any_answering_node_and_the_first_to_answer_serves,
 }
 
-behind_those_with_http! {
+behind_each_http_balancer! {
     external_nodes_serve_http,
 }
 
@@ -377,7 +379,7 @@ fn a_start_succeeds_without_any_answering_node_and_the_first_to_answer_serves(ba
     assert_eq!(cluster.status()["state"], "down");
     assert_eq!(cluster.status()["balancer"]["state"], "running");
     hosts[1].serve("b");
-    eventually("the balancer to have heard of it", || {
+    eventually("the balancer to use the node", || {
         let known = cluster.node("b");
         (known["state"] == "up" && known["reason"] == Value::Null).then_some(())
     });

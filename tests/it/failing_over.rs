@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, TestCluster, behind_each_balancer, behind_those_that_remember, eventually, is_alive, kill_group,
+    Client, TestCluster, behind_each_balancer, behind_each_sticky_table, eventually, is_alive, kill_group,
     signal,
 };
 
@@ -24,7 +24,7 @@ behind_each_balancer! {
     a_balancer_that_hangs_is_seen_killed_and_restarted,
 }
 
-behind_those_that_remember! {
+behind_each_sticky_table! {
     clients_of_a_killed_node_move_before_it_gets_new_ones,
 }
 
@@ -105,9 +105,9 @@ fn a_death_is_seen_at_once_and_no_new_connection_fails(balancer: &'static str) {
         assert!(logged.contains(part), "{part}: {logged}");
     }
     // The API reports the same.
-    let told = failovers(&cluster);
-    let [failover] = told.failovers.as_slice() else {
-        panic!("{told:?}");
+    let reported = failovers(&cluster);
+    let [failover] = reported.failovers.as_slice() else {
+        panic!("{reported:?}");
     };
     assert_eq!(
         (failover.node.as_str(), failover.cause),
@@ -204,11 +204,11 @@ fn an_order_lets_a_node_that_is_held_back_serve(balancer: &'static str) {
     });
     cluster.ok(&["restart", "erlmcp1"]);
     assert_eq!(cluster.node("erlmcp1")["state"], "up");
-    eventually("a balancer that has heard of it", || {
+    eventually("the balancer to be in sync", || {
         cluster.node("erlmcp1")["reason"].is_null().then_some(())
     });
-    eventually("the balancer to be told", || {
-        cluster.standing("erlmcp1").starts_with("UP").then_some(())
+    eventually("the balancer to get the state", || {
+        cluster.balancer_state("erlmcp1").starts_with("UP").then_some(())
     });
 }
 
@@ -300,7 +300,7 @@ fn a_balancer_that_hangs_is_seen_killed_and_restarted(balancer: &'static str) {
     let pid = cluster.balancer_pid();
     // With its workers, if it has any.
     kill_group(pid, Signal::SIGSTOP);
-    eventually("the balancer to be called failed", || {
+    eventually("the balancer to fail", || {
         (cluster.status()["balancer"]["state"] == "failed").then_some(())
     });
     let status = eventually("another balancer", || {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longer than any step takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The distance between the ports of two tests; those of a cluster of BEAM nodes go from 8000 to
 /// 9104.
@@ -123,7 +123,7 @@ impl TestCluster {
 
     /// Accepts any unevenness in a load test: nginx places a few clients unevenly, by a hash of
     /// their addresses.
-    pub fn judged_by_others(self) -> TestCluster {
+    pub fn with_any_evenness(self) -> TestCluster {
         match self.balancer {
             "nginx" => self.set("targets.variance=200%"),
             _ => self,
@@ -188,7 +188,7 @@ impl TestCluster {
             .args(["--port-offset", &self.ports.offset.to_string()])
             .args(&self.args)
             .args(args)
-            .timeout(PATIENCE);
+            .timeout(TIMEOUT);
         command
     }
 
@@ -270,7 +270,7 @@ impl TestCluster {
         signal(supervisor, Signal::SIGKILL);
         eventually("the supervisor's end", || (!is_alive(supervisor)).then_some(()));
         // Its first thread may end before the others, which hold the socket.
-        eventually("nobody at its socket", || {
+        eventually("a closed control socket", || {
             UnixStream::connect(self.run_dir().join("control.sock"))
                 .is_err()
                 .then_some(())
@@ -332,7 +332,7 @@ impl TestCluster {
     }
 
     /// The state of the node as a TCP server of the balancer: `UP`, `DOWN`..
-    pub fn standing(&self, node: &str) -> String {
+    pub fn balancer_state(&self, node: &str) -> String {
         let stats: Value = serde_json::from_str(&self.ok(&["stats", "--json"])).unwrap();
         let rows = stats["rows"].as_array().unwrap();
         let row = rows.iter().find(|row| {
@@ -441,7 +441,7 @@ macro_rules! behind_each_balancer {
 pub(crate) use behind_each_balancer;
 
 /// Runs each test once behind each balancer that serves HTTP.
-macro_rules! behind_those_with_http {
+macro_rules! behind_each_http_balancer {
     ($($test:ident),+ $(,)?) => {
         mod with_http {
             mod haproxy {
@@ -453,13 +453,13 @@ macro_rules! behind_those_with_http {
         }
     };
 }
-pub(crate) use behind_those_with_http;
+pub(crate) use behind_each_http_balancer;
 
 /// Runs each test once behind each balancer that remembers the node of each client. nginx computes
 /// it instead.
-macro_rules! behind_those_that_remember {
+macro_rules! behind_each_sticky_table {
     ($($test:ident),+ $(,)?) => {
-        mod remembering {
+        mod with_sticky_table {
             mod haproxy {
                 $(#[test] fn $test() { super::super::$test("haproxy"); })+
             }
@@ -469,7 +469,7 @@ macro_rules! behind_those_that_remember {
         }
     };
 }
-pub(crate) use behind_those_that_remember;
+pub(crate) use behind_each_sticky_table;
 
 /// An MCP client over TCP.
 pub struct Client {
@@ -512,8 +512,8 @@ impl Client {
 pub fn connect_from(source: IpAddr, target: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(target), socket2::Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(source, 0).into())?;
-    socket.connect_timeout(&target.into(), PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect_timeout(&target.into(), TIMEOUT)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     Ok(socket.into())
 }
 
@@ -530,12 +530,12 @@ pub fn http_get(address: SocketAddr, path: &str) -> String {
 
 /// Waits until `attempt` returns a value.
 pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(result) = attempt() {
             return result;
         }
-        assert!(Instant::now() < deadline, "never happened: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -147,14 +147,17 @@ fn a_killed_node_is_restarted_and_the_balancer_knows(balancer: &'static str) {
     signal(pid, Signal::SIGKILL);
     eventually("the balancer to see it go down", || {
         // Also while it is held back after its return.
-        cluster.standing("erlmcp2").starts_with("DOWN").then_some(())
+        cluster
+            .balancer_state("erlmcp2")
+            .starts_with("DOWN")
+            .then_some(())
     });
     let node = eventually("the node to be back", || {
         Some(cluster.node("erlmcp2")).filter(|node| node["state"] == "up" && node["pid"] != pid)
     });
     assert_eq!(node["restarts"], 1);
     eventually("the balancer to use it again", || {
-        cluster.standing("erlmcp2").starts_with("UP").then_some(())
+        cluster.balancer_state("erlmcp2").starts_with("UP").then_some(())
     });
     for (mut client, node) in others {
         let answer = client.call("ping", &json!({}));
@@ -166,12 +169,15 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     let pid = cluster.node_pid("erlmcp3");
     signal(pid, Signal::SIGSTOP);
-    eventually("the node to be called down", || {
+    eventually("the node to be down", || {
         (cluster.node("erlmcp3")["state"] == "down").then_some(())
     });
     assert_eq!(cluster.status()["state"], "degraded");
-    eventually("the balancer to be told", || {
-        cluster.standing("erlmcp3").starts_with("DOWN").then_some(())
+    eventually("the balancer to get the state", || {
+        cluster
+            .balancer_state("erlmcp3")
+            .starts_with("DOWN")
+            .then_some(())
     });
     signal(pid, Signal::SIGCONT);
     let node = eventually("the node to answer", || {
@@ -183,9 +189,9 @@ fn a_stopped_node_is_found_hung_and_comes_back(balancer: &'static str) {
     assert!(reason.starts_with("held back for "), "{node}");
     assert_eq!(cluster.status()["state"], "degraded");
     eventually("the balancer to give it clients again", || {
-        cluster.standing("erlmcp3").starts_with("UP").then_some(())
+        cluster.balancer_state("erlmcp3").starts_with("UP").then_some(())
     });
-    eventually("the status to say so", || {
+    eventually("the node to be up", || {
         (cluster.node("erlmcp3")["state"] == "up").then_some(())
     });
     assert_eq!(cluster.node("erlmcp3")["reason"], Value::Null);
@@ -227,12 +233,12 @@ fn a_new_supervisor_adopts_the_children_of_a_killed_one(balancer: &'static str) 
     );
     assert_eq!(client.node().unwrap(), home);
 
-    let said = cluster.run(&["start", balancer]);
+    let restarted = cluster.run(&["start", balancer]);
     assert!(
-        said.code == 0 && said.stderr.contains("adopted"),
+        restarted.code == 0 && restarted.stderr.contains("adopted"),
         "{}{}",
-        said.stdout,
-        said.stderr
+        restarted.stdout,
+        restarted.stderr
     );
     assert_eq!(cluster.processes(), pids);
     assert_eq!(cluster.status()["state"], "healthy");

@@ -94,10 +94,10 @@ fn holder(address: SocketAddr, client: u64) -> Ended {
         .stdout(Stdio::piped())
         .spawn();
     let mut child = Ended(child.unwrap());
-    let mut said = String::new();
+    let mut line = String::new();
     BufReader::new(child.0.stdout.take().unwrap())
-        .read_line(&mut said)
+        .read_line(&mut line)
         .unwrap();
-    assert_eq!(said, "held\n");
+    assert_eq!(line, "held\n");
     child
 }

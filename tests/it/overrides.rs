@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Client, TestCluster, behind_each_balancer, behind_those_that_remember, eventually, signal,
+    Client, TestCluster, behind_each_balancer, behind_each_sticky_table, eventually, signal,
 };
 
 const NODES: [&str; 4] = ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"];
@@ -19,7 +19,7 @@ behind_each_balancer! {
     a_balancer_ended_by_others_is_replaced_and_keeps_its_connections,
 }
 
-behind_those_that_remember! {
+behind_each_sticky_table! {
     nodes_disabled_by_others_are_not_up_and_ready_enables_them,
     a_drain_undone_by_others_is_not_shown_as_drained,
     weight_address_and_health_set_by_others_are_shown_and_reset,
@@ -46,7 +46,7 @@ fn reason_when(cluster: &TestCluster, node: &str, state: &str) -> String {
 }
 
 /// A command over the balancer's socket, as another tool sends it.
-fn others_say(cluster: &TestCluster, command: &str) {
+fn set_by_others(cluster: &TestCluster, command: &str) {
     let answer = cluster.ask_balancer(command);
     assert!(!answer.contains("No such"), "{answer}");
 }
@@ -60,7 +60,7 @@ fn is_healthy(cluster: &TestCluster) {
 fn nodes_disabled_by_others_are_not_up_and_ready_enables_them(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for node in NODES {
-        others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
+        set_by_others(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
     }
     for node in NODES {
         let reason = reason_when(&cluster, node, "maintenance");
@@ -118,7 +118,7 @@ fn a_drain_undone_by_others_is_not_shown_as_drained(balancer: &'static str) {
         ("drained".to_owned(), String::new())
     );
     assert_eq!(cluster.status()["state"], "healthy");
-    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp3 state ready");
+    set_by_others(&cluster, "set server mcp_cluster_tcp/erlmcp3 state ready");
     let reason = eventually("the difference to be shown", || {
         let (_, reason) = state_of(&cluster, "erlmcp3");
         (!reason.is_empty()).then_some(reason)
@@ -145,14 +145,14 @@ fn a_drain_undone_by_others_is_not_shown_as_drained(balancer: &'static str) {
 
 fn weight_address_and_health_set_by_others_are_shown_and_reset(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 0");
-    others_say(
+    set_by_others(&cluster, "set weight mcp_cluster_tcp/erlmcp1 0");
+    set_by_others(
         &cluster,
         "set server mcp_cluster_tcp/erlmcp2 addr 127.0.0.1 port 9",
     );
     // HAProxy's own checks would soon set the health to up.
-    others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp3");
-    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp3 health down");
+    set_by_others(&cluster, "disable health mcp_cluster_tcp/erlmcp3");
+    set_by_others(&cluster, "set server mcp_cluster_tcp/erlmcp3 health down");
     let reason = reason_when(&cluster, "erlmcp1", "drained");
     assert_eq!(
         reason,
@@ -185,7 +185,7 @@ fn weight_address_and_health_set_by_others_are_shown_and_reset(balancer: &'stati
 
 fn a_weight_set_by_others_is_shown_and_reset(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    others_say(&cluster, "set weight mcp_cluster_tcp/erlmcp1 1");
+    set_by_others(&cluster, "set weight mcp_cluster_tcp/erlmcp1 1");
     let shown = "erlmcp1 has weight 1 instead of 100 in mcp_cluster_tcp, set over the balancer's socket";
     eventually("the weight to be shown", || {
         let overrides = cluster.status()["balancer"]["overrides"].to_string();
@@ -206,7 +206,7 @@ fn a_weight_set_by_others_is_shown_and_reset(balancer: &'static str) {
 fn draining_a_node_taken_out_by_others_needs_no_force(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
     for node in NODES {
-        others_say(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
+        set_by_others(&cluster, &format!("disable server mcp_cluster_tcp/{node}"));
     }
     for node in NODES {
         reason_when(&cluster, node, "maintenance");
@@ -219,8 +219,8 @@ fn draining_a_node_taken_out_by_others_needs_no_force(balancer: &'static str) {
 #[test]
 fn a_server_set_to_stopping_by_others_is_not_up() {
     let cluster = TestCluster::behind("haproxy").started();
-    others_say(&cluster, "disable health mcp_cluster_tcp/erlmcp2");
-    others_say(&cluster, "set server mcp_cluster_tcp/erlmcp2 health stopping");
+    set_by_others(&cluster, "disable health mcp_cluster_tcp/erlmcp2");
+    set_by_others(&cluster, "set server mcp_cluster_tcp/erlmcp2 health stopping");
     let reason = reason_when(&cluster, "erlmcp2", "drained");
     assert_eq!(
         reason,
@@ -233,7 +233,7 @@ fn a_server_set_to_stopping_by_others_is_not_up() {
 #[test]
 fn a_status_page_stopped_by_others_is_shown_and_opened_by_ready() {
     let cluster = TestCluster::behind("haproxy").started();
-    others_say(&cluster, "disable frontend mcp_status");
+    set_by_others(&cluster, "disable frontend mcp_status");
     eventually("the stopped status page to be shown", || {
         let overrides = cluster.status()["balancer"]["overrides"].to_string();
         overrides
@@ -250,7 +250,7 @@ fn a_status_page_stopped_by_others_is_shown_and_opened_by_ready() {
 
 fn a_frontend_stopped_by_others_is_shown_and_opened_by_ready(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    others_say(&cluster, "disable frontend mcp_frontend_tcp");
+    set_by_others(&cluster, "disable frontend mcp_frontend_tcp");
     let shown = eventually("the frontend to be missed", || {
         let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
         Some(shown)
@@ -274,7 +274,7 @@ fn a_frontend_stopped_by_others_is_shown_and_opened_by_ready(balancer: &'static 
     );
     cluster.client(1);
     // A frontend that was shut down cannot be enabled, but a reload opens it.
-    others_say(&cluster, "shutdown frontend mcp_frontend_tcp");
+    set_by_others(&cluster, "shutdown frontend mcp_frontend_tcp");
     eventually("the frontend to be missed again", || {
         cluster.status()["balancer"]["overrides"][0].as_str().map(drop)
     });
@@ -283,7 +283,7 @@ fn a_frontend_stopped_by_others_is_shown_and_opened_by_ready(balancer: &'static 
     is_healthy(&cluster);
     if balancer == "haproxy" {
         // The page that shows other balancers and monitoring whether the cluster is up.
-        others_say(&cluster, "shutdown frontend mcp_status");
+        set_by_others(&cluster, "shutdown frontend mcp_status");
         eventually("the page to be missed", || {
             let shown = cluster.status()["balancer"]["overrides"][0].as_str()?.to_owned();
             shown
@@ -318,7 +318,7 @@ fn a_missing_socket_is_shown_and_created_again_by_a_reload(balancer: &'static st
 
 fn a_new_supervisor_keeps_settings_made_by_others(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
+    set_by_others(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
     reason_when(&cluster, "erlmcp1", "maintenance");
     cluster.ok(&["drain", "erlmcp2"]);
     cluster.kill_supervisor();
@@ -335,7 +335,7 @@ fn a_new_supervisor_keeps_settings_made_by_others(balancer: &'static str) {
 
 fn a_restart_reports_that_others_keep_the_node_out(balancer: &'static str) {
     let cluster = TestCluster::behind(balancer).started();
-    others_say(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
+    set_by_others(&cluster, "disable server mcp_cluster_tcp/erlmcp1");
     reason_when(&cluster, "erlmcp1", "maintenance");
     let restart = cluster.run(&["restart", "erlmcp1"]);
     assert_eq!(restart.code, 1);

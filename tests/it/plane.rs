@@ -15,7 +15,7 @@ use clusterctl::platform::usage::{Usage, usage};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::harness::{self, PATIENCE};
+use crate::harness::{self, TIMEOUT};
 
 /// The data plane in front of some servers; runs until it is dropped.
 #[must_use]
@@ -130,7 +130,7 @@ impl Plane {
     }
 
     /// Waits until the log contains `what`.
-    pub fn tells(&self, what: &str) {
+    pub fn waits_for_log(&self, what: &str) {
         harness::eventually(&format!("the log says `{what}`"), || {
             self.log().contains(what).then_some(())
         });
@@ -196,7 +196,7 @@ impl Plane {
 
     fn answer(&self, command: &str) -> std::io::Result<String> {
         let mut stream = UnixStream::connect(&self.config.socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         writeln!(stream, "{command}")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

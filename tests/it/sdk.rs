@@ -1,7 +1,7 @@
 //! The official MCP SDKs, through the balancer: they connect, call tools, get notifications, and
 //! start a new session when their node is drained.
 //!
-//! Each SDK is installed once, below Cargo's directory for tests' files, in the versions that
+//! Each SDK is installed once, below Cargo's directory for test files, in the versions that
 //! `tests/sdk` names. Nothing is written elsewhere, package managers' caches included.
 
 use std::fs::{self, File};
@@ -11,9 +11,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{TestCluster, behind_those_with_http};
+use crate::harness::{TestCluster, behind_each_http_balancer};
 
-behind_those_with_http! {
+behind_each_http_balancer! {
     python_clients_stay_on_one_node_over_every_transport,
     typescript_clients_stay_on_one_node_over_every_transport,
     python_clients_of_a_drained_node_start_a_new_session_on_another,
@@ -71,7 +71,7 @@ fn a_websocket_stays_with_its_drained_node(balancer: &'static str) {
     cluster.ok(&["drain", node.as_str().unwrap()]);
     let after = client.conversation();
     assert_eq!(
-        (&after["anew"], &after["node"]),
+        (&after["new_session"], &after["node"]),
         (&Value::Bool(false), &node),
         "{after}"
     );
@@ -93,7 +93,7 @@ fn talk(client: &mut Client) {
     assert!(first["notice"].to_string().contains("hear, hear"), "{first}");
     let second = client.conversation();
     assert_eq!(
-        (&second["anew"], &second["node"]),
+        (&second["new_session"], &second["node"]),
         (&Value::Bool(false), &first["node"])
     );
 }
@@ -105,12 +105,12 @@ fn survive_a_drain(cluster: &TestCluster, client: &mut Client) {
     let node = before["node"].as_str().unwrap();
     cluster.ok(&["drain", node]);
     let after = client.conversation();
-    assert_eq!(after["anew"], true, "{after}");
+    assert_eq!(after["new_session"], true, "{after}");
     assert_ne!(after["node"], node, "{after}");
     cluster.ok(&["ready", node]);
     let again = client.conversation();
     assert_eq!(
-        (&again["anew"], &again["node"]),
+        (&again["new_session"], &again["node"]),
         (&Value::Bool(false), &after["node"]),
         "{again}"
     );

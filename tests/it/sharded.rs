@@ -43,7 +43,7 @@ impl Held {
 
     /// The same client, connected again as soon as it is served.
     fn again(&self, cluster: &TestCluster) -> Held {
-        eventually("a place for who comes again", || {
+        eventually("the client to be served again", || {
             Held::new(cluster, self.source).ok()
         })
     }
@@ -123,7 +123,7 @@ fn clients_are_even_and_counted_and_stick() {
 
     let held = Held::many(&cluster, CLIENTS);
     // A check of one of the processes may be counted for a moment.
-    let status = eventually("all of them, and nobody else", || {
+    let status = eventually("all of them, and no other clients", || {
         Some(cluster.status()).filter(|status| status["distribution"]["total"] == CLIENTS)
     });
     for node in status["nodes"].as_array().unwrap() {
@@ -131,8 +131,8 @@ fn clients_are_even_and_counted_and_stick() {
         // Round robin in each process: at most one more than another node for each process.
         assert!((56..=64).contains(&count), "{status}");
     }
-    let told: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
-    let rows = told["rows"].as_array().unwrap();
+    let stats: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
+    let rows = stats["rows"].as_array().unwrap();
     let sessions: BTreeMap<&str, u64> = rows
         .iter()
         .filter(|row| row["proxy"] == "mcp_cluster_tcp")
@@ -141,7 +141,7 @@ fn clients_are_even_and_counted_and_stick() {
     assert_eq!(
         (sessions.len(), sessions["BACKEND"]),
         (5, u64::from(CLIENTS)),
-        "{told}"
+        "{stats}"
     );
     eventually("the same by the kernel", || {
         (sessions["erlmcp2"] == cluster.connections("erlmcp2")).then_some(())
@@ -182,7 +182,7 @@ fn a_drain_reaches_every_process() {
         (cluster.node("erlmcp2")["state"] == "draining").then_some(())
     });
     eventually("the order in every process", || {
-        (cluster.standing("erlmcp2") == "DRAIN").then_some(())
+        (cluster.balancer_state("erlmcp2") == "DRAIN").then_some(())
     });
     for one in away {
         let source = one.source;
@@ -193,7 +193,7 @@ fn a_drain_reaches_every_process() {
     assert!(drained.status.success(), "{drained:?}");
     assert!(others.iter_mut().all(Held::lives));
     cluster.ok(&["ready", "erlmcp2"]);
-    assert_eq!(cluster.standing("erlmcp2"), "UP");
+    assert_eq!(cluster.balancer_state("erlmcp2"), "UP");
 }
 
 #[test]
@@ -342,7 +342,9 @@ fn a_reload_succeeds_although_a_process_dies() {
         .beside(&["reload", "--set", "limits.per_ip.connections=90"])
         .spawn()
         .unwrap();
-    eventually("the first one's successor", || (!is_alive(pids[0])).then_some(()));
+    eventually("the first process to be replaced", || {
+        (!is_alive(pids[0])).then_some(())
+    });
     signal(pids[2], Signal::SIGKILL);
     let reloaded = reload.wait_with_output().unwrap();
     assert!(reloaded.status.success(), "{reloaded:?}");

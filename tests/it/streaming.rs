@@ -142,7 +142,7 @@ impl Drop for Curl {
 }
 
 /// Requests may be silent for a second, and streams are silent for longer.
-pub(crate) fn impatient(cluster: &mut Cluster) {
+pub(crate) fn short_timeouts(cluster: &mut Cluster) {
     let second = Duration::from_secs(1).into();
     assert!(SILENCE > Duration::from_secs(1));
     let timeouts = &mut cluster.timeouts;

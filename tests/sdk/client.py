@@ -1,7 +1,7 @@
 """Holds a conversation with an MCP server by the official SDK: client.py http|sse URL.
 
-Each line on standard input is a wish for one more conversation, in the same session if it still exists. Each is
-answered by a line of JSON: who served it, which tools there were, what was notified, whether a new session was needed.
+Each line on standard input starts one more conversation, in the same session if it still exists. Each is answered
+by a line of JSON: the node that served it, the tools, the notification, and whether a new session was needed.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-PATIENCE = 20
+TIMEOUT_SECONDS = 20
 
 
 class Conversation:
@@ -21,12 +21,12 @@ class Conversation:
         self.client = None
         self.notices = asyncio.Queue()
 
-    async def hear(self, params):
+    async def received(self, params):
         await self.notices.put(params.data)
 
     async def connect(self):
         connect = {"http": streamable_http_client, "sse": sse_client}[self.transport]
-        self.client = Client(connect(self.url), logging_callback=self.hear, read_timeout_seconds=PATIENCE)
+        self.client = Client(connect(self.url), logging_callback=self.received, read_timeout_seconds=TIMEOUT_SECONDS)
         await self.client.__aenter__()
 
     async def leave(self):
@@ -36,38 +36,38 @@ class Conversation:
         try:
             await client.__aexit__(None, None, None)
         except Exception as error:
-            # What is left of a session whose node is gone.
+            # The session's node is gone.
             print(f"left: {error!r}", file=sys.stderr)
 
-    async def say(self, tool, **arguments):
+    async def call(self, tool, **arguments):
         result = await self.client.call_tool(tool, arguments)
         assert not result.is_error, result
         return result.content[0].text
 
-    async def hold(self):
+    async def converse(self):
         tools = [tool.name for tool in (await self.client.list_tools()).tools]
-        assert await self.say("echo", message="häé") == "häé"
-        nodes = {json.loads(await self.say("whoami"))["node"] for _ in range(5)}
+        assert await self.call("echo", message="häé") == "häé"
+        nodes = {json.loads(await self.call("whoami"))["node"] for _ in range(5)}
         assert len(nodes) == 1, nodes
-        await self.say("notify", message="hear, hear")
-        notice = await asyncio.wait_for(self.notices.get(), PATIENCE)
+        await self.call("notify", message="hear, hear")
+        notice = await asyncio.wait_for(self.notices.get(), TIMEOUT_SECONDS)
         return {"node": nodes.pop(), "tools": tools, "notice": notice}
 
-    async def hold_somehow(self):
+    async def converse_in_any_session(self):
         if self.client is not None:
             try:
-                return {**await self.hold(), "anew": False}
+                return {**await self.converse(), "new_session": False}
             except Exception as error:
-                print(f"anew: {error!r}", file=sys.stderr)
+                print(f"new session after: {error!r}", file=sys.stderr)
                 await self.leave()
         await self.connect()
-        return {**await self.hold(), "anew": True}
+        return {**await self.converse(), "new_session": True}
 
 
 async def main():
     conversation = Conversation(*sys.argv[1:])
     while await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(await conversation.hold_somehow()), flush=True)
+        print(json.dumps(await conversation.converse_in_any_session()), flush=True)
     await conversation.leave()
 
 

@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
-use super::{MESSAGE, PATIENCE, Sample, Sources, Window};
+use super::{MESSAGE, Sample, Sources, TIMEOUT, Window};
 
 /// Clients at the same time.
 const CLIENTS: usize = 32;
@@ -24,7 +24,7 @@ pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window)
         if let Some(sample) = window.tick() {
             return Ok(sample);
         }
-        poll.poll(&mut events, Some(PATIENCE))?;
+        poll.poll(&mut events, Some(TIMEOUT))?;
         if events.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use mio::{Events, Interest, Poll, Token};
 
-use super::{MESSAGE, PATIENCE, Sample, Sources, Window, many_connected};
+use super::{MESSAGE, Sample, Sources, TIMEOUT, Window, many_connected};
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 64;
@@ -26,7 +26,7 @@ pub(crate) fn run(target: SocketAddr, sources: &mut Sources, mut window: Window)
         if let Some(sample) = window.tick() {
             return Ok(sample);
         }
-        poll.poll(&mut events, Some(PATIENCE))?;
+        poll.poll(&mut events, Some(TIMEOUT))?;
         if events.is_empty() {
             return Err(ErrorKind::TimedOut.into());
         }

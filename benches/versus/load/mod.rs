@@ -21,7 +21,7 @@ pub(crate) use window::{Sample, Window};
 /// The message, sent and echoed.
 const MESSAGE: [u8; 64] = [b'm'; 64];
 /// The time limit of any operation.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connects once, sends a message and reads it back.
 pub(crate) fn one_echo(target: SocketAddr) -> io::Result<()> {
@@ -35,8 +35,8 @@ fn connected(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     socket.set_tcp_nodelay(true)?;
-    socket.connect_timeout(&target.into(), PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect_timeout(&target.into(), TIMEOUT)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
     Ok(socket.into())
 }
 

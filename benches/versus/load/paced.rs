@@ -18,7 +18,7 @@ use super::{MESSAGE, Sources, many_connected};
 /// Connections at the same time, used in turn.
 const CONNECTIONS: usize = 64;
 /// The time allowed for the last answers.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// One in so many messages belongs to the warm-up.
 const WARM_UP: usize = 10;
 
@@ -94,7 +94,7 @@ impl Paced {
             begun: Instant::now(),
             sent: 0,
             answered: 0,
-            latencies: vec![length + PATIENCE; messages],
+            latencies: vec![length + TIMEOUT; messages],
         })
     }
 
@@ -104,9 +104,9 @@ impl Paced {
         let every = TimeSpec::from_duration(self.interval);
         self.timer
             .set(Expiration::Interval(every), TimerSetTimeFlags::empty())?;
-        let deadline = self.begun + self.due(self.latencies.len()) + PATIENCE;
+        let deadline = self.begun + self.due(self.latencies.len()) + TIMEOUT;
         while self.answered < self.latencies.len() && Instant::now() < deadline {
-            self.poll.poll(&mut events, Some(PATIENCE))?;
+            self.poll.poll(&mut events, Some(TIMEOUT))?;
             for event in &events {
                 match event.token() {
                     Token(CONNECTIONS) => {

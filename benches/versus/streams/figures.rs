@@ -18,8 +18,8 @@ const P99_TARGET: f64 = 5.0;
 pub(crate) struct StreamFigures {
     /// The 50th and the 99th percentile of each round, in milliseconds.
     rounds: BTreeMap<(Kind, Path), Vec<[f64; 2]>>,
-    /// The share of the machine that other processes used meanwhile, balancers and clients
-    /// included, in percent.
+    /// The share of the machine that other processes used meanwhile, balancers and clients included,
+    /// in percent.
     pub(crate) others: f64,
 }
 

@@ -58,7 +58,7 @@ fn status_health_and_metrics_show_emulators_and_the_mesh() {
     // A hung node does not answer; a restarted one is connected again.
     let pid = cluster.node_pid("erlmcp2");
     signal(pid, Signal::SIGSTOP);
-    eventually("a node that says nothing", || {
+    eventually("a node that does not answer", || {
         connected(&cluster.node("erlmcp2")).is_none().then_some(())
     });
     signal(pid, Signal::SIGKILL);

@@ -10,7 +10,7 @@ const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;
 
 /// Everything that the node sends in answer to `bytes`, until it closes the connection.
-fn told(cluster: &TestCluster, bytes: &[u8]) -> String {
+fn answer_to(cluster: &TestCluster, bytes: &[u8]) -> String {
     let mut stream = connect(cluster, 8081);
     // The node may have closed the connection before all bytes were sent.
     let _reset_or_not = stream
@@ -50,7 +50,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 fn health_is_served() {
     let cluster = one_node();
     let pid = cluster.node_pid("erlmcp1");
-    let answer = told(&cluster, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    let answer = answer_to(&cluster, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(
         answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"),
         "{answer}"
@@ -60,7 +60,7 @@ fn health_is_served() {
         (&body["status"], &body["node"], &body["pid"]),
         (&"ok".into(), &"erlmcp1".into(), &pid.into())
     );
-    let answer = told(&cluster, b"HEAD /health HTTP/1.0\r\n\r\n");
+    let answer = answer_to(&cluster, b"HEAD /health HTTP/1.0\r\n\r\n");
     assert!(
         answer.ends_with("\r\n\r\n") && answer.contains("Content-Length: "),
         "{answer}"
@@ -70,7 +70,7 @@ fn health_is_served() {
 #[test]
 fn a_session_is_created_found_and_ended() {
     let cluster = one_node();
-    let answer = told(&cluster, post("", INITIALIZE).as_bytes());
+    let answer = answer_to(&cluster, post("", INITIALIZE).as_bytes());
     let session = header(&answer, "Mcp-Session-Id")
         .unwrap_or_else(|| panic!("{answer}"))
         .to_owned();
@@ -79,12 +79,12 @@ fn a_session_is_created_found_and_ended() {
         "{session}"
     );
     let with = format!("mcp-session-id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
-    assert!(told(&cluster, post(&with, PING).as_bytes()).starts_with("HTTP/1.1 200 "));
+    assert!(answer_to(&cluster, post(&with, PING).as_bytes()).starts_with("HTTP/1.1 200 "));
     let notification = post(&with, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-    assert!(told(&cluster, notification.as_bytes()).starts_with("HTTP/1.1 202 "));
+    assert!(answer_to(&cluster, notification.as_bytes()).starts_with("HTTP/1.1 202 "));
     let end = request("DELETE", "/mcp", &with, "");
-    assert!(told(&cluster, end.as_bytes()).starts_with("HTTP/1.1 204 "));
-    let over = told(&cluster, post(&with, PING).as_bytes());
+    assert!(answer_to(&cluster, end.as_bytes()).starts_with("HTTP/1.1 204 "));
+    let over = answer_to(&cluster, post(&with, PING).as_bytes());
     assert!(
         over.starts_with("HTTP/1.1 404 ") && over.contains("-32001"),
         "{over}"
@@ -101,14 +101,14 @@ fn a_connection_carries_many_requests() {
         post("Connection: close\r\n", PING),
     ]
     .concat();
-    let answer = told(&cluster, format!("{three}GET /never HTTP/1.1\r\n\r\n").as_bytes());
+    let answer = answer_to(&cluster, format!("{three}GET /never HTTP/1.1\r\n\r\n").as_bytes());
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
     assert_eq!(answer.matches("HTTP/1.1").count(), 3, "{answer}");
     let large = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{}"}}}}}}"#,
         "x".repeat(2_000_000)
     );
-    let answer = told(&cluster, post("Expect: 100-continue\r\n", &large).as_bytes());
+    let answer = answer_to(&cluster, post("Expect: 100-continue\r\n", &large).as_bytes());
     assert!(
         answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK"),
         "{}",
@@ -126,7 +126,7 @@ fn a_body_may_come_in_chunks() {
         second.len()
     );
     let two = [chunked(&pieces), post("Connection: keep-alive, Close\r\n", PING)].concat();
-    let answer = told(&cluster, format!("{two}GET /never HTTP/1.1\r\n\r\n").as_bytes());
+    let answer = answer_to(&cluster, format!("{two}GET /never HTTP/1.1\r\n\r\n").as_bytes());
     assert_eq!(
         answer.matches(r#"{"id":1,"jsonrpc":"2.0","result":{}}"#).count(),
         2,
@@ -202,7 +202,7 @@ fn unsupported_requests_are_refused_with_the_reason() {
         ),
         ("GET /health HTTP/2.0\r\n\r\n".into(), 505),
     ] {
-        let answer = told(&cluster, asked.as_bytes());
+        let answer = answer_to(&cluster, asked.as_bytes());
         let shown = &asked[..asked.len().min(120)];
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
@@ -225,14 +225,14 @@ fn unsupported_requests_are_refused_with_the_reason() {
         format!("GET /{long} HTTP/1.1\r\n\r\n").as_bytes(),
         format!("GET /health HTTP/1.1\r\nX: {long}\r\n\r\n").as_bytes(),
     ] {
-        let answer = told(&cluster, asked);
+        let answer = answer_to(&cluster, asked);
         assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     }
     // A crash report is logged a little later, but before the node ends.
     cluster.ok(&["stop"]);
-    let said = log(&cluster, "erlmcp1");
+    let log_text = log(&cluster, "erlmcp1");
     assert!(
-        !said.contains("CRASH") && !said.contains("Error in process"),
-        "{said}"
+        !log_text.contains("CRASH") && !log_text.contains("Error in process"),
+        "{log_text}"
     );
 }

@@ -9,7 +9,7 @@ mod troubles;
 
 use std::net::{Ipv4Addr, TcpStream};
 
-use crate::harness::{PATIENCE, TestCluster};
+use crate::harness::{TIMEOUT, TestCluster};
 
 /// One node alone, with logging of its clients disabled.
 fn one_node() -> TestCluster {
@@ -21,7 +21,7 @@ fn one_node() -> TestCluster {
 /// A connection to the port that is `base` in an unshifted profile.
 fn connect(cluster: &TestCluster, base: u16) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, cluster.port(base))).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 

@@ -17,19 +17,19 @@ impl Lines {
         Lines(BufReader::new(connect(cluster, 9001)))
     }
 
-    fn say(&mut self, bytes: &[u8]) {
+    fn send(&mut self, bytes: &[u8]) {
         self.0.get_mut().write_all(bytes).unwrap();
     }
 
-    fn hear(&mut self) -> Value {
+    fn receive(&mut self) -> Value {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
     }
 
     fn ask(&mut self, text: &[u8]) -> Value {
-        self.say(&[text, b"\n"].concat());
-        self.hear()
+        self.send(&[text, b"\n"].concat());
+        self.receive()
     }
 
     /// Everything that the node sends until it closes the connection.
@@ -125,14 +125,14 @@ fn messages_may_arrive_in_pieces_and_notifications_get_no_answer() {
         ":\"ping\"}\r",
         "\n{\"jsonrpc\":\"2.0\",\"id\":9,\"result\":{}}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}\n\n",
     ] {
-        lines.say(piece.as_bytes());
+        lines.send(piece.as_bytes());
     }
-    assert_eq!(lines.hear()["id"], 1);
-    assert_eq!(lines.hear()["id"], 2);
+    assert_eq!(lines.receive()["id"], 1);
+    assert_eq!(lines.receive()["id"], 2);
     // A client that has closed its sending side still gets its answer.
     for end in ["\n", ""] {
         let mut lines = Lines::with(&cluster);
-        lines.say(format!("{{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}}{end}").as_bytes());
+        lines.send(format!("{{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}}{end}").as_bytes());
         lines.0.get_ref().shutdown(Shutdown::Write).unwrap();
         assert_eq!(lines.rest(), "{\"id\":3,\"jsonrpc\":\"2.0\",\"result\":{}}\n");
     }
@@ -330,9 +330,9 @@ fn arbitrary_bytes_do_no_harm() {
     proptest!(config, |(mut bytes in proptest::collection::vec(any::<u8>(), 0..2_000))| {
         let mut lines = Lines::with(&cluster);
         bytes.push(b'\n');
-        lines.say(&bytes);
+        lines.send(&bytes);
         let answer = {
-            lines.say(b"{\"jsonrpc\":\"2.0\",\"id\":\"after\",\"method\":\"ping\"}\n");
+            lines.send(b"{\"jsonrpc\":\"2.0\",\"id\":\"after\",\"method\":\"ping\"}\n");
             lines.0.get_ref().shutdown(Shutdown::Write).unwrap();
             lines.rest()
         };

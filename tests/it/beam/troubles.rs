@@ -72,7 +72,7 @@ fn a_taken_distribution_port_is_named_before_anything_is_started() {
 
 #[test]
 fn a_cookie_argument_and_an_invalid_name_are_refused() {
-    for (setting, said) in [
+    for (setting, expected) in [
         (
             "nodes.erlang.arguments=[-setcookie, x]",
             "`-setcookie` would show the cookie to every user of this host",
@@ -84,7 +84,7 @@ fn a_cookie_argument_and_an_invalid_name_are_refused() {
         let cluster = TestCluster::of_beams("builtin").set(setting);
         let ran = cluster.run(&["check"]);
         assert_eq!(ran.code, 1, "{setting}: {}", ran.stdout);
-        assert!(ran.stderr.contains(said), "{setting}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{setting}: {}", ran.stderr);
     }
 }
 
@@ -112,7 +112,7 @@ fn user_arguments_reach_the_node() {
 }
 
 /// Everything that a connection receives until it ends.
-fn told(mut stream: TcpStream) -> String {
+fn received(mut stream: TcpStream) -> String {
     let mut text = String::new();
     // It may be cut short.
     let _reset_or_not = stream.read_to_string(&mut text);
@@ -140,7 +140,7 @@ fn a_full_node_refuses_clients_with_a_message_and_stays_up() {
         (held.len() == 20).then_some(())
     });
     for _ in 0..50 {
-        let refusal = told(connect(&cluster, 9001));
+        let refusal = received(connect(&cluster, 9001));
         assert!(
             refusal.contains(r#""error":{"code":503,"message":"too many connections"}"#),
             "{refusal}"
@@ -149,7 +149,7 @@ fn a_full_node_refuses_clients_with_a_message_and_stays_up() {
     let ask = |head: &str| {
         let mut stream = connect(&cluster, 8081);
         write!(stream, "{head} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        told(stream)
+        received(stream)
     };
     let health = ask("GET /health");
     assert!(
@@ -160,18 +160,21 @@ fn a_full_node_refuses_clients_with_a_message_and_stays_up() {
     // Of clients that connect and send nothing, only a few are kept, and not for long.
     let silent: Vec<TcpStream> = (0..100).map(|_| connect(&cluster, 8081)).collect();
     for stream in silent {
-        assert_eq!(told(stream), "");
+        assert_eq!(received(stream), "");
     }
     assert!(ask("GET /health").starts_with("HTTP/1.1 200 "));
     assert!(held.iter_mut().all(|client| client.node().is_ok()));
     drop(held);
-    eventually("a place", || {
+    eventually("a free slot", || {
         is_served(&mut Client::connect(Ipv4Addr::LOCALHOST, at).unwrap()).then_some(())
     });
     let node = cluster.node("erlmcp1");
     assert_eq!((&node["pid"], &node["restarts"]), (&pid.into(), &0.into()));
-    let said = log(&cluster, "erlmcp1");
-    assert!(said.contains("the limit of 20 connections is reached"), "{said}");
+    let log_text = log(&cluster, "erlmcp1");
+    assert!(
+        log_text.contains("the limit of 20 connections is reached"),
+        "{log_text}"
+    );
 }
 
 #[test]
@@ -192,10 +195,10 @@ fn connections_ended_by_the_emulator_free_their_slots() {
         ];
         cluster.ok(&call);
     }
-    eventually("none but who asks", || {
+    eventually("only the asking connection", || {
         let mut stream = connect(&cluster, 8081);
         write!(stream, "GET /health HTTP/1.0\r\n\r\n").unwrap();
-        told(stream).contains(r#""connections":1"#).then_some(())
+        received(stream).contains(r#""connections":1"#).then_some(())
     });
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
@@ -242,12 +245,12 @@ fn garbage_on_the_distribution_port_does_no_harm() {
     // slot.
     let silent: Vec<_> = (0..200).map(|_| connect(&cluster, 9101)).collect();
     for stream in silent.into_iter().rev() {
-        assert_eq!(told(stream), "");
+        assert_eq!(received(stream), "");
     }
     cluster.ok(&["erlang", "erlmcp1", "memory"]);
     let mut client = Client::connect(Ipv4Addr::LOCALHOST, cluster.address(9001)).unwrap();
     assert_eq!(client.node().unwrap(), "erlmcp1");
-    eventually("an untroubled node", || {
+    eventually("a node that answers", || {
         let node = cluster.node("erlmcp1");
         (node["state"] == "up" && node["pid"] == pid && node["restarts"] == 0).then_some(())
     });
@@ -279,12 +282,13 @@ fn unknown_node_names_do_not_fill_the_atom_table() {
     let made = atoms() - before;
     // The connections above have used some of the 1,000.
     assert!((900..2_000).contains(&made), "{made}");
-    let said = log(&cluster, "erlmcp1");
+    let log_text = log(&cluster, "erlmcp1");
     assert_eq!(
-        said.matches("nodes with new names are refused from now on")
+        log_text
+            .matches("nodes with new names are refused from now on")
             .count(),
         1,
-        "{said}"
+        "{log_text}"
     );
 }
 
@@ -298,7 +302,7 @@ fn a_node_without_descriptors_logs_it_and_goes_on() {
         .unwrap();
     assert!(limit.success());
     let held: Vec<TcpStream> = (0..100).map(|_| connect(&cluster, 9001)).collect();
-    eventually("a word of it", || {
+    eventually("a line in the log", || {
         log(&cluster, "erlmcp1")
             .contains("too many open files")
             .then_some(())

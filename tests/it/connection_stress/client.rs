@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::Shared;
 use super::dice::Dice;
 use super::node::BREAK;
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 
 /// Bytes between two repetitions; [`BREAK`] is not one of them.
 const PERIOD: u64 = 251;
@@ -70,7 +70,7 @@ impl Client {
                 Habit::IsReset,
             ]);
             let cuts = self.shared.cuts.load(SeqCst);
-            let outcome = timeout(PATIENCE, self.visit(habit)).await;
+            let outcome = timeout(TIMEOUT, self.visit(habit)).await;
             let outcome = outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             match outcome {
                 Ok(()) => {

@@ -189,7 +189,7 @@ pub fn server(name: &str, id: u32, port: u16, weight: u16, maxconn: u32) -> Serv
 
 /// The server, with a check whose last result is `status`.
 pub fn checked(server: ServerFigures, status: &'static str, health: u32) -> ServerFigures {
-    let (code, said) = match status {
+    let (code, text) = match status {
         "L7OK" => (Some(200), ""),
         "L4CON" => (None, "Connection refused"),
         _ => (None, ""),
@@ -199,7 +199,7 @@ pub fn checked(server: ServerFigures, status: &'static str, health: u32) -> Serv
         status,
         code,
         duration: Some(if code.is_some() { 2 } else { 0 }),
-        said: said.to_owned(),
+        said: text.to_owned(),
         health,
         rise: 2,
         fall: 3,

@@ -41,12 +41,12 @@ fn a_line_without_its_end_is_not_a_command() {
 fn prompt_keeps_the_connection_open_for_more_commands() {
     let talker = talker();
     let mut stream = talker.connect();
-    for (said, answered) in [
+    for (sent, answered) in [
         ("prompt\n", "\n> "),
         ("show cli level\n", "admin\n\n> "),
         ("set timeout cli 60\n", "\n> "),
     ] {
-        stream.write_all(said.as_bytes()).unwrap();
+        stream.write_all(sent.as_bytes()).unwrap();
         let mut answer = vec![0; answered.len()];
         stream.read_exact(&mut answer).unwrap();
         assert_eq!(String::from_utf8(answer).unwrap(), answered);

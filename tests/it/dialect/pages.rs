@@ -8,12 +8,12 @@ use clusterctl::haproxy_api::server::pages::Site;
 
 use super::fake::Fake;
 use super::talk::pages;
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 
 /// One request, and the whole answer.
 fn ask(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(
         stream,
         "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -50,7 +50,7 @@ fn statistics_are_served_as_html_csv_and_json() {
     assert!(answers[0].starts_with("HTTP/1.1 302 "), "{}", answers[0]);
     assert!(answers[0].contains("location: /stats\r\n"));
     assert!(answers[1].contains("content-type: text/html"), "{}", answers[1]);
-    for said in [
+    for expected in [
         "testnode",
         "tcpb",
         "127.0.0.1:28471",
@@ -59,7 +59,7 @@ fn statistics_are_served_as_html_csv_and_json() {
         "Connection refused",
         "refresh",
     ] {
-        assert!(answers[1].contains(said), "{said}: {}", answers[1]);
+        assert!(answers[1].contains(expected), "{expected}: {}", answers[1]);
     }
     let golden = include_str!("../../golden/haproxy-2.6.12/show_stat.csv");
     assert_eq!(body(&answers[2]).lines().next(), golden.lines().next());
@@ -124,7 +124,7 @@ fn the_cluster_is_up_while_a_server_is() {
 fn garbage_does_not_stop_it() {
     let (port, _runtime, _trigger) = pages(Arc::new(Fake::golden()), Site::Status);
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.write_all(&[0xff; 512]).unwrap();
     stream.write_all(b"\r\n\r\n").unwrap();
     let _whatever = stream.read_to_end(&mut Vec::new());

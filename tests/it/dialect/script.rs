@@ -201,7 +201,7 @@ fn columns(answer: &str) -> Vec<String> {
             .iter()
             .zip(line.split(','))
             .filter(|(name, value)| !value.is_empty() && !TIMING.contains(name));
-        let told = filled.map(|(name, value)| match *name {
+        let shown = filled.map(|(name, value)| match *name {
             // The values of these columns are always the same.
             "pxname" | "svname" | "status" | "iid" | "sid" | "pid" | "type" | "mode" | "algo" | "act"
             | "bck" => {
@@ -209,7 +209,7 @@ fn columns(answer: &str) -> Vec<String> {
             }
             name => name.to_owned(),
         });
-        told.collect::<Vec<_>>().join(" ")
+        shown.collect::<Vec<_>>().join(" ")
     });
     std::iter::once(header.to_owned()).chain(rows).collect()
 }

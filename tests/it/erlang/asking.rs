@@ -288,7 +288,7 @@ fn dead_and_hung_nodes_are_distinguished() {
     signal(node.pid(), Signal::SIGKILL);
     let lost = node.run(connection.eval("1.", &[], node.soon())).unwrap_err();
     assert!(matches!(lost.why, Why::Closed), "{lost}");
-    eventually("nobody at its port", || {
+    eventually("a closed port", || {
         std::net::TcpStream::connect(node.address())
             .is_err()
             .then_some(())

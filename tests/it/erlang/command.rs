@@ -25,7 +25,7 @@ fn run(node: &Node, args: &[&str]) -> Ran {
         .env("CLUSTERCTL_RUN_DIR", node.home().join("run"))
         .env("HOME", node.home())
         .env("ERL_EPMD_PORT", node.epmd_address().port().to_string())
-        .timeout(crate::harness::PATIENCE)
+        .timeout(crate::harness::TIMEOUT)
         .output()
         .unwrap();
     Ran::from(output)
@@ -72,7 +72,7 @@ fn queries_are_answered_as_text_and_json() {
 
     assert!(shown(&node, &["nodes"]).starts_with(&format!("{NAME}\n\nconnected  none\n")));
     // The node notices the closed connection a little later, and keeps our name for a minute.
-    eventually("nobody", || {
+    eventually("no connected node", || {
         let nodes = json(&node, &["nodes"]);
         assert_eq!((&nodes["node"], &nodes["connected"]), (&json!(NAME), &json!([])));
         (nodes["hidden"] == json!([])).then_some(())
@@ -86,9 +86,9 @@ fn calls_are_made_and_their_results_shown() {
     assert_eq!(shown(&node, &["call", "erlang", "node"]), format!("{NAME}\n"));
     let printed = shown(&node, &["call", "io", "format", r#"["~ts: ~p~n",["smör",{a}]]"#]);
     assert_eq!(printed, "smör: {a}\nok\n");
-    let said = json(&node, &["call", "io", "format", r#"["~s",["x"]]"#]);
+    let printed = json(&node, &["call", "io", "format", r#"["~s",["x"]]"#]);
     assert_eq!(
-        said,
+        printed,
         json!({"node": NAME, "output": "x", "output_lost": 0, "prints_lost": 0, "result": "ok", "term": "ok"})
     );
     let pid = shown(&node, &["call", "erlang", "whereis", "[init]"]);
@@ -118,13 +118,13 @@ fn a_failed_call_shows_its_exception() {
         failed.stderr
     );
     let failed = ask(&node, &["call", "lists", "nth", "[2,[a]]", "--json"]);
-    let said: Value = serde_json::from_str(&failed.stdout).unwrap();
+    let printed: Value = serde_json::from_str(&failed.stdout).unwrap();
     assert_eq!(failed.code, 1);
     assert_eq!(
-        (&said["error"]["class"], &said["error"]["reason"]),
+        (&printed["error"]["class"], &printed["error"]["reason"]),
         (&json!("error"), &json!("function_clause"))
     );
-    assert_eq!(said["result"], Value::Null);
+    assert_eq!(printed["result"], Value::Null);
     let late = ask(
         &node,
         &["call", "timer", "sleep", "[infinity]", "--timeout", "2s"],
@@ -145,13 +145,8 @@ fn a_failed_call_shows_its_exception() {
 fn a_node_that_epmd_knows_needs_only_its_name() {
     let node = Node::with_epmd();
     // The cookie is the one in the home directory.
-    let said = run(&node, &["erlang", NAME, "call", "erlang", "node"]);
-    assert_eq!(
-        (said.code, said.stdout),
-        (0, format!("{NAME}\n")),
-        "{}",
-        said.stderr
-    );
+    let ran = run(&node, &["erlang", NAME, "call", "erlang", "node"]);
+    assert_eq!((ran.code, ran.stdout), (0, format!("{NAME}\n")), "{}", ran.stderr);
     let unknown = run(&node, &["erlang", "nobody@localhost", "memory"]);
     assert!(
         unknown.stderr.contains("does not know a node `nobody`\nhint: "),
@@ -237,17 +232,17 @@ fn errors_come_with_a_hint() {
             "one list in Erlang's syntax",
         ),
     ] {
-        let said = run(&node, args);
+        let ran = run(&node, args);
         assert_eq!(
-            (said.code, said.stdout.as_str()),
+            (ran.code, ran.stdout.as_str()),
             (code, ""),
             "{args:?}: {}",
-            said.stderr
+            ran.stderr
         );
         assert!(
-            said.stderr.starts_with(error) && said.stderr.contains(hint),
+            ran.stderr.starts_with(error) && ran.stderr.contains(hint),
             "{args:?}: {}",
-            said.stderr
+            ran.stderr
         );
     }
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::harness::{PATIENCE, Ports, eventually, kill_group};
+use crate::harness::{Ports, TIMEOUT, eventually, kill_group};
 
 pub const NAME: &str = "erlmcp1@localhost";
 const COOKIE: &str = "a-secret-of-this-test";
@@ -149,7 +149,7 @@ impl Node {
 
     pub fn soon(&self) -> Instant {
         let _in_its_time = self.runtime.enter();
-        Instant::now() + PATIENCE
+        Instant::now() + TIMEOUT
     }
 
     pub fn connect(&self) -> Connection {
@@ -158,7 +158,7 @@ impl Node {
 
     /// What a call returns, and what it prints.
     pub fn call(&self, module: &str, function: &str, arguments: Vec<Term>) -> (Result<Term, Error>, Output) {
-        self.call_within(PATIENCE, module, function, arguments)
+        self.call_within(TIMEOUT, module, function, arguments)
     }
 
     pub fn call_within(

@@ -6,13 +6,13 @@ use clusterctl::erlang::distribution::{Observer, Term};
 use nix::sys::signal::Signal;
 
 use super::node::{NAME, Node};
-use crate::harness::{PATIENCE, eventually, kill_group};
+use crate::harness::{TIMEOUT, eventually, kill_group};
 
 #[test]
 fn a_nodes_vitals_make_sense() {
     let node = Node::alone();
     let mut observer = Observer::new(node.target());
-    let vitals = node.run(observer.vitals(PATIENCE)).unwrap();
+    let vitals = node.run(observer.vitals(TIMEOUT)).unwrap();
     let memory = vitals.memory;
     assert_eq!(memory.total, memory.processes + memory.system);
     assert!(memory.atom + memory.binary + memory.code + memory.ets < memory.system);
@@ -27,14 +27,14 @@ fn an_observer_keeps_its_connection_and_reconnects() {
     let node = Node::alone();
     let mut observer = Observer::new(node.target());
     for _ in 0..10 {
-        node.run(observer.vitals(PATIENCE)).unwrap();
+        node.run(observer.vitals(TIMEOUT)).unwrap();
     }
     let mut another = node.connect();
     let own = [("Own", Term::Atom(another.own().name.clone()))];
     let cut = "[erlang:disconnect_node(Node) || Node <- nodes(hidden), Node =/= Own].";
     let cut = node.run(another.eval(cut, &own, node.soon())).unwrap();
     assert_eq!(cut, Term::List(vec![Term::atom("true")]), "it has one connection");
-    node.run(observer.vitals(PATIENCE)).unwrap();
+    node.run(observer.vitals(TIMEOUT)).unwrap();
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn connected_nodes_are_listed_without_the_client_itself() {
 fn an_observer_gives_up_in_time() {
     let node = Node::alone();
     let mut observer = Observer::new(node.target());
-    node.run(observer.vitals(PATIENCE)).unwrap();
+    node.run(observer.vitals(TIMEOUT)).unwrap();
     kill_group(node.pid(), Signal::SIGSTOP);
     let error = node.run(observer.vitals(Duration::from_millis(200))).unwrap_err();
     assert!(error.to_string().ends_with("does not answer in time"), "{error}");
     kill_group(node.pid(), Signal::SIGCONT);
-    node.run(observer.vitals(PATIENCE)).unwrap();
+    node.run(observer.vitals(TIMEOUT)).unwrap();
 }

@@ -88,7 +88,7 @@ fn of(cluster: TestCluster, checkout: &Path) -> TestCluster {
 }
 
 fn started(balancer: &'static str) -> TestCluster {
-    let cluster = TestCluster::behind(balancer).judged_by_others();
+    let cluster = TestCluster::behind(balancer).with_any_evenness();
     let checkout = compiled(&cluster);
     of(cluster, &checkout).started()
 }

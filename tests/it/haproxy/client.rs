@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An open connection for JSON-RPC lines.
 pub(crate) struct Line(BufReader<TcpStream>);
@@ -23,7 +23,7 @@ impl Line {
             .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n")
             .await?;
         let mut line = String::new();
-        patiently(self.0.read_line(&mut line)).await?;
+        with_timeout(self.0.read_line(&mut line)).await?;
         let answer: serde_json::Value = serde_json::from_str(&line).map_err(io::Error::from)?;
         Ok(answer["result"].as_str().unwrap_or_default().to_owned())
     }
@@ -55,7 +55,7 @@ impl Stream {
             if text.contains(words) {
                 return text;
             }
-            let more = patiently(self.stream.read_buf(&mut self.read)).await.unwrap();
+            let more = with_timeout(self.stream.read_buf(&mut self.read)).await.unwrap();
             assert_ne!(more, 0, "ended before `{words}`: {text}");
         }
     }
@@ -87,7 +87,7 @@ pub(crate) async fn request(
     let mut stream = requested(source, port, method, path, headers).await;
     let mut answer = Vec::new();
     // Bytes received before a reset count, too.
-    let _ = patiently(stream.read_to_end(&mut answer)).await;
+    let _ = with_timeout(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -113,8 +113,8 @@ async fn connect(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
         .await
 }
 
-async fn patiently<T>(wait: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(PATIENCE, wait)
+async fn with_timeout<T>(wait: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(TIMEOUT, wait)
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }

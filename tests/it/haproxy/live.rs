@@ -52,7 +52,7 @@ async fn connections_are_limited_per_source() {
     node_for(source(2), running.tcp()).await.unwrap();
     // Refused connections do not count: with one closed, there is room for one.
     held.pop();
-    eventually("a freed place is given out", async || {
+    eventually("a freed slot is used", async || {
         node_for(source(1), running.tcp()).await.is_ok()
     })
     .await;
@@ -233,7 +233,7 @@ async fn statistics_metrics_and_health_pages_are_served() {
     assert!(page.contains("mcp_cluster_tcp"), "{page}");
     assert!(
         !page.contains("action_form"),
-        "nobody may change anything: {page}"
+        "the page must be read-only: {page}"
     );
     let csv = get(source(1), stats, "/stats;csv", &[]).await;
     assert!(csv.contains("# pxname,svname,"), "{csv}");

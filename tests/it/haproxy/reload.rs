@@ -84,7 +84,7 @@ async fn reloads_under_load_lose_no_connection_and_no_sticky_entry() {
     let load = Load::on(running.tcp());
     for _ in 0..2 {
         let socket = running.socket.clone();
-        eventually("the process is old enough to teach", async || {
+        eventually("the process can pass on its stick tables", async || {
             socket.info().await.is_ok_and(|info| info.uptime > OLD_ENOUGH)
         })
         .await;
@@ -97,7 +97,7 @@ async fn reloads_under_load_lose_no_connection_and_no_sticky_entry() {
     assert!(served > 1000, "{served}");
     assert!(errors.is_empty(), "{} of {served}: {errors:?}", errors.len());
     let socket = running.socket.clone();
-    eventually("the new process has learnt", async || {
+    eventually("the new process has the stick tables", async || {
         let table = socket.ask("show table mcp_cluster_tcp").await.unwrap();
         (1..=60).all(|number| table.contains(&format!("127.0.6.{number} ")))
     })
@@ -127,7 +127,7 @@ async fn a_node_set_down_is_down_in_the_new_process_until_it_answers_a_check() {
         assert_eq!(running.state(backend, "erlmcp2").await, "DOWN", "{backend}");
     }
     let socket = running.socket.clone();
-    eventually("its own checks revive it", async || {
+    eventually("its own checks set it up", async || {
         let rows = socket.stat().await.unwrap();
         rows.iter()
             .filter(|row| row.name() == "erlmcp2")

@@ -25,7 +25,7 @@ const UPGRADE: [&str; 5] = [
 ];
 
 /// Requests may be silent for a second, streams for longer than any test.
-fn impatient(cluster: &mut Cluster) {
+fn short_timeouts(cluster: &mut Cluster) {
     let second = Duration::from_secs(1).into();
     let timeouts = &mut cluster.timeouts;
     (timeouts.client, timeouts.server, timeouts.keep_alive) = (second, second, second);
@@ -34,7 +34,7 @@ fn impatient(cluster: &mut Cluster) {
 
 #[tokio::test]
 async fn the_first_event_does_not_wait_for_the_second() {
-    let running = Running::start(impatient).await;
+    let running = Running::start(short_timeouts).await;
     let listen = &running.cluster.listen;
     for (port, path) in [
         (listen.http.unwrap(), "/mcp"),
@@ -53,7 +53,7 @@ async fn the_first_event_does_not_wait_for_the_second() {
 
 /// A running HAProxy whose requests may be silent for a second only.
 async fn with_short_timeouts() -> (Running, PathBuf) {
-    let running = Running::start(streaming::impatient).await;
+    let running = Running::start(streaming::short_timeouts).await;
     let authority = running.certificate();
     (running, authority)
 }
@@ -125,7 +125,7 @@ async fn possible_streams_are_not_compressed_and_other_encodings_still_reach_nod
 
 #[tokio::test]
 async fn an_idle_websocket_outlives_a_requests_timeouts_in_both_directions() {
-    let running = Running::start(impatient).await;
+    let running = Running::start(short_timeouts).await;
     let listen = &running.cluster.listen;
     for (port, path) in [
         (listen.http.unwrap(), "/mcp/ws"),
@@ -143,7 +143,7 @@ async fn an_idle_websocket_outlives_a_requests_timeouts_in_both_directions() {
 async fn everything_is_served_over_tls_with_a_self_signed_certificate() {
     let running = Running::start(|cluster| {
         cluster.tls = Some(Certificate::SelfSigned);
-        impatient(cluster);
+        short_timeouts(cluster);
     })
     .await;
     let port = running.https();

@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 
 use super::at;
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use crate::harness::Ran;
 
 #[test]
 fn two_results_are_compared_and_other_files_refused() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let dir = tempfile::tempdir().unwrap();
     let (one, other, none) = (
         dir.path().join("one.json"),
@@ -48,9 +48,9 @@ fn two_results_are_compared_and_other_files_refused() {
             "{}",
             refused.stderr
         );
-        let told = format!("error: cannot read `{}`: ", wrong.display());
+        let expected = format!("error: cannot read `{}`: ", wrong.display());
         assert!(
-            refused.stderr.starts_with(&told) && refused.stderr.contains("\nhint: "),
+            refused.stderr.starts_with(&expected) && refused.stderr.contains("\nhint: "),
             "{}",
             refused.stderr
         );

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use super::{Ended, at, error, held};
 use crate::harness::eventually;
 
@@ -30,7 +30,7 @@ fn a_target_that_refuses_is_named_with_the_reason() {
 
 #[test]
 fn a_target_that_never_answers_is_given_up() {
-    let target = Target::that(Mood::Silent);
+    let target = Target::that(Behaviour::Silent);
     let ended = at(target.address, "10 1 --timeout 1s").ends();
     let refusal = ended.refusal();
     assert!(refusal.contains("not answered within 1s"), "{refusal}");
@@ -42,55 +42,57 @@ fn a_target_that_never_answers_is_given_up() {
 fn a_target_that_answers_garbage_is_refused() {
     let answers = [
         (
-            Mood::Says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+            Behaviour::Answers(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
             "HTTP/1.1 400 Bad Request",
         ),
-        (Mood::Noise, "not MCP: `....`"),
-        (Mood::Endless, "no end of a line within 1 MiB"),
-        (Mood::Closes, "closed"),
-        (Mood::Says(b"{}\n"), "{}"),
+        (Behaviour::Noise, "not MCP: `....`"),
+        (Behaviour::Endless, "no end of a line within 1 MiB"),
+        (Behaviour::Closes, "closed"),
+        (Behaviour::Answers(b"{}\n"), "{}"),
         (
-            Mood::Says(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":503,\"message\":\"full\"}}\n"),
+            Behaviour::Answers(
+                b"{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":503,\"message\":\"full\"}}\n",
+            ),
             "full",
         ),
     ];
-    for (mood, told) in answers {
-        let target = Target::that(mood);
+    for (behaviour, expected) in answers {
+        let target = Target::that(behaviour);
         let ended = at(target.address, "10 1 --timeout 5s").ends();
         let refusal = ended.refusal();
-        assert!(refusal.contains(told), "{mood:?}: {refusal}");
+        assert!(refusal.contains(expected), "{behaviour:?}: {refusal}");
         assert!(
             refusal.lines().all(|line| line.chars().count() < 400),
             "{refusal}"
         );
-        assert!(refusal.contains("\nhint: "), "{mood:?}: {refusal}");
+        assert!(refusal.contains("\nhint: "), "{behaviour:?}: {refusal}");
     }
 }
 
-const GARBAGE: Mood = Mood::Says(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+const GARBAGE: Behaviour = Behaviour::Answers(b"HTTP/1.1 400 Bad Request\r\n\r\n");
 
 /// How a target stops serving, the kind of the errors that follow, and a part of their text.
-type Turn = (Mood, &'static str, &'static str);
+type Turn = (Behaviour, &'static str, &'static str);
 
 /// Runs all tests at once: they mostly wait.
-fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
+fn each(turns: &[Turn], test: impl Fn(Behaviour) -> Ended + Sync) {
     thread::scope(|scope| {
-        for (mood, kind, told) in turns {
+        for (behaviour, kind, expected) in turns {
             let test = &test;
             scope.spawn(move || {
-                let ended = test(*mood);
-                assert!(ended.took < BOUND, "{mood:?}: {ended}");
+                let ended = test(*behaviour);
+                assert!(ended.took < BOUND, "{behaviour:?}: {ended}");
                 let results = ended.results(1);
-                assert_eq!(results["outcome"], "failed", "{mood:?}: {ended}");
+                assert_eq!(results["outcome"], "failed", "{behaviour:?}: {ended}");
                 let (count, example) = error(&results, kind);
-                assert!(count > 0 && example.contains(told), "{mood:?}: {ended}");
+                assert!(count > 0 && example.contains(expected), "{behaviour:?}: {ended}");
                 // The example names the address and the time.
                 assert!(
                     example.contains(" from 127.") && example.ends_with(" s"),
-                    "{mood:?}: {ended}"
+                    "{behaviour:?}: {ended}"
                 );
                 let memory = results["memory"]["generator_bytes"].as_u64().unwrap();
-                assert!(memory < 256 << 20, "{mood:?}: {ended}");
+                assert!(memory < 256 << 20, "{behaviour:?}: {ended}");
             });
         }
     });
@@ -99,12 +101,12 @@ fn each(turns: &[Turn], test: impl Fn(Mood) -> Ended + Sync) {
 #[test]
 fn failures_in_mid_ramp_are_reported_by_kind() {
     let turns = [
-        (Mood::Closes, "closed", "closed"),
-        (Mood::ServesOnce, "closed", "closed"),
-        (Mood::Silent, "answer_timeout", "`initialize` not answered"),
+        (Behaviour::Closes, "closed", "closed"),
+        (Behaviour::ServesOnce, "closed", "closed"),
+        (Behaviour::Silent, "answer_timeout", "`initialize` not answered"),
         (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
-        (Mood::Endless, "garbage", "no end of a line within 1 MiB"),
-        (Mood::Refuses, "refused", "refused"),
+        (Behaviour::Endless, "garbage", "no end of a line within 1 MiB"),
+        (Behaviour::Refuses, "refused", "refused"),
     ];
     each(&turns, |then| {
         let target = Target::that_serves(20, then);
@@ -115,15 +117,15 @@ fn failures_in_mid_ramp_are_reported_by_kind() {
 #[test]
 fn failures_in_mid_hold_are_reported_by_kind() {
     let turns = [
-        (Mood::Closes, "closed", "closed"),
-        (Mood::Silent, "answer_timeout", "not answered"),
+        (Behaviour::Closes, "closed", "closed"),
+        (Behaviour::Silent, "answer_timeout", "not answered"),
         (GARBAGE, "garbage", "HTTP/1.1 400 Bad Request"),
-        (Mood::Noise, "garbage", "not MCP: `....`"),
-        (Mood::Endless, "garbage", "no end of a line within 1 MiB"),
-        (Mood::Refuses, "refused", "refused"),
+        (Behaviour::Noise, "garbage", "not MCP: `....`"),
+        (Behaviour::Endless, "garbage", "no end of a line within 1 MiB"),
+        (Behaviour::Refuses, "refused", "refused"),
     ];
     each(&turns, |then| {
-        let target = Target::that(Mood::Serves);
+        let target = Target::that(Behaviour::Serves);
         let test = at(
             target.address,
             "60 6 --json --timeout 1s --messages-per-second 300",
@@ -142,14 +144,14 @@ fn failures_in_mid_hold_are_reported_by_kind() {
 // The hold ends long before a client times out.
 #[test]
 fn a_target_that_stops_answering_does_not_pass_by_ending_early() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let test = at(
         target.address,
         "60 10 --json --timeout 5s --messages-per-second 300",
     );
     held(target.address, 60);
     eventually("pings", || (target.answered() > 60 + 30).then_some(()));
-    target.turn(Mood::Silent);
+    target.turn(Behaviour::Silent);
     let ended = test.ends();
     let results = ended.results(1);
     let unanswered = results["messages"]["unanswered"].as_u64().unwrap();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use super::{Ended, at, established, held, of};
 use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive};
 
 /// The documentation gives two seconds; this test does not fail a busy machine that needs longer.
-const SOON: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 behind_each_balancer! {
     an_interrupt_in_mid_ramp_prints_a_partial_report,
@@ -18,7 +18,7 @@ behind_each_balancer! {
 }
 
 fn report_so_far(ended: &Ended) -> Value {
-    assert!(ended.took < SOON, "{ended}");
+    assert!(ended.took < END_TIMEOUT, "{ended}");
     let results = ended.results(1);
     assert_eq!(results["outcome"], "interrupted", "{ended}");
     results
@@ -26,11 +26,11 @@ fn report_so_far(ended: &Ended) -> Value {
 
 #[test]
 fn an_interrupt_before_the_ramp_prints_no_report() {
-    let target = Target::that(Mood::Silent);
+    let target = Target::that(Behaviour::Silent);
     let test = at(target.address, "10 1 --timeout 60s");
     eventually("the first client", || (target.accepted() > 0).then_some(()));
     let ended = test.interrupted();
-    assert!(ended.took < SOON, "{ended}");
+    assert!(ended.took < END_TIMEOUT, "{ended}");
     assert_eq!(
         (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
         (130, "", "error: interrupted\n")
@@ -72,11 +72,11 @@ fn an_interrupt_in_mid_hold_prints_a_partial_report(balancer: &'static str) {
 
 #[test]
 fn an_interrupt_ends_the_hold_of_a_silent_target() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let test = at(target.address, "60 60 --json --timeout 60s");
     eventually("all connections", || (target.accepted() > 60).then_some(()));
     held(target.address, 60);
-    target.turn(Mood::Silent);
+    target.turn(Behaviour::Silent);
     report_so_far(&test.interrupted());
     eventually("no connection", || {
         (established(target.address) == 0).then_some(())
@@ -94,7 +94,7 @@ fn a_stopped_node_is_continued_after_an_interrupt() {
     let test = of(&cluster, "400 9 --failover erlmcp2 --failover-mode stop --json");
     eventually("the node to be stopped", || is_stopped().then_some(()));
     // The signal that a closed terminal sends.
-    let ended = test.told(Signal::SIGHUP);
+    let ended = test.signalled(Signal::SIGHUP);
     let results = report_so_far(&ended);
     assert_eq!(results["failover"]["node"], "erlmcp2", "{ended}");
     assert!(!is_stopped() && is_alive(pid));

@@ -89,13 +89,13 @@ impl Running {
 
     /// Interrupts the load test as Ctrl-C does. `took` is the time from the signal to its end.
     fn interrupted(self) -> Ended {
-        self.told(Signal::SIGINT)
+        self.signalled(Signal::SIGINT)
     }
 
     /// Sends a signal to the load test. `took` is the time from the signal to its end.
-    fn told(mut self, told: Signal) -> Ended {
+    fn signalled(mut self, sent: Signal) -> Ended {
         self.since = Instant::now();
-        signal(self.pid(), told);
+        signal(self.pid(), sent);
         self.ends()
     }
 }

@@ -1,9 +1,9 @@
 //! The protocols of clients besides TCP.
 
 use super::{of, verdict};
-use crate::harness::{TestCluster, behind_those_with_http, eventually};
+use crate::harness::{TestCluster, behind_each_http_balancer, eventually};
 
-behind_those_with_http! {
+behind_each_http_balancer! {
     http_websockets_and_streams_are_tested,
 }
 
@@ -12,7 +12,7 @@ fn http_websockets_and_streams_are_tested(balancer: &'static str) {
     // streams while messages are on their way.
     let cluster = TestCluster::behind(balancer)
         .set("targets.variance=25")
-        .judged_by_others()
+        .with_any_evenness()
         .started();
     for protocol in ["http", "ws", "sse"] {
         let line = format!("300 2 --json --messages-per-second 300 --protocol {protocol}");

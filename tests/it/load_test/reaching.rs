@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::at;
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use crate::harness::eventually;
 
 #[test]
 fn one_client_is_enough_for_a_test() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let ended = at(target.address, "1 1 --json").ends();
     let results = ended.results(0);
     assert_eq!(
@@ -34,7 +34,7 @@ fn a_target_may_have_a_name_or_an_ipv6_address() {
 
 #[test]
 fn clients_connect_no_faster_than_the_rate() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let test = at(target.address, "100 1 --rate 20 --json");
     eventually("the first client", || (target.accepted() > 0).then_some(()));
     let began = Instant::now();

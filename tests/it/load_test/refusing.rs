@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use super::{Running, at, established, of};
 use crate::harness::TestCluster;
 
@@ -24,7 +24,7 @@ fn a_test_without_a_running_cluster_is_refused() {
 
 #[test]
 fn zero_and_too_many_connections_are_refused() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let none = at(target.address, "0 1").ends();
     assert!(
         none.refusal().contains("'0'") || none.refusal().contains("`0`"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::target::{Mood, Target};
+use super::target::{Behaviour, Target};
 use super::{Running, at, of};
 use crate::harness::TestCluster;
 
@@ -58,7 +58,7 @@ fn a_report_is_one_page_with_four_charts() {
 
 #[test]
 fn an_unwritable_report_path_is_refused_before_connecting() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let dir = tempfile::tempdir().unwrap();
     for place in [
         dir.path().join("no/such/report.html"),
@@ -67,9 +67,9 @@ fn an_unwritable_report_path_is_refused_before_connecting() {
     ] {
         let ended = at(target.address, &format!("10 1 --report {}", place.display())).ends();
         let refusal = ended.refusal();
-        let told = format!("cannot write the report `{}`: ", place.display());
+        let expected = format!("cannot write the report `{}`: ", place.display());
         assert!(
-            refusal.contains(&told) && refusal.contains("\nhint: "),
+            refusal.contains(&expected) && refusal.contains("\nhint: "),
             "{refusal}"
         );
     }
@@ -80,7 +80,7 @@ fn an_unwritable_report_path_is_refused_before_connecting() {
 /// The shell limits the size of files to a few blocks, which acts like a full disk.
 #[test]
 fn on_a_full_disk_results_are_printed_and_no_partial_report_is_left() {
-    let target = Target::that(Mood::Serves);
+    let target = Target::that(Behaviour::Serves);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("report.html");
     fs::write(&path, "before").unwrap();

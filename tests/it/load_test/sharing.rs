@@ -8,7 +8,7 @@ behind_each_balancer! {
 }
 
 fn two_tests_at_once_do_not_disturb_each_other(balancer: &'static str) {
-    let cluster = TestCluster::behind(balancer).judged_by_others().started();
+    let cluster = TestCluster::behind(balancer).with_any_evenness().started();
     let long = of(&cluster, "300 12 --json");
     held(cluster.address(8000), 300);
     let short = of(&cluster, "200 2 --json").ends();

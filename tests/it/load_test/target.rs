@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// How often a connection checks whether its behaviour has changed.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The behaviour of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Behaviour {
     /// Answers.
     Serves,
     /// Answers, the first time, then closes.
@@ -26,7 +26,7 @@ pub(super) enum Mood {
     /// Closes every connection, and stops listening.
     Refuses,
     /// Answers every line with these bytes.
-    Says(&'static [u8]),
+    Answers(&'static [u8]),
     /// Answers with bytes that are not text.
     Noise,
     /// Answers with a line that has no end.
@@ -44,30 +44,30 @@ struct Shared {
     accepted: AtomicU64,
     /// Lines that were answered as a node answers them.
     answered: AtomicU64,
-    /// The number of first connections that are served, whatever the mood is.
+    /// The number of first connections that are served, whatever the behaviour is.
     served: AtomicU64,
-    mood: Mutex<Mood>,
+    behaviour: Mutex<Behaviour>,
 }
 
 impl Target {
-    /// A target that behaves like `mood`.
-    pub(super) fn that(mood: Mood) -> Target {
-        Target::at("127.0.0.1:0", 0, mood)
+    /// A target that behaves like `behaviour`.
+    pub(super) fn that(behaviour: Behaviour) -> Target {
+        Target::at("127.0.0.1:0", 0, behaviour)
     }
 
     /// A target that serves the `first` connections and behaves like `then` for all others.
-    pub(super) fn that_serves(first: u64, then: Mood) -> Target {
+    pub(super) fn that_serves(first: u64, then: Behaviour) -> Target {
         Target::at("127.0.0.1:0", first, then)
     }
 
     /// A target at an address, which serves all connections.
     pub(super) fn on(address: &str) -> Target {
-        Target::at(address, 0, Mood::Serves)
+        Target::at(address, 0, Behaviour::Serves)
     }
 
     /// Changes the behaviour for all connections.
-    pub(super) fn turn(&self, mood: Mood) {
-        *self.shared.mood.lock().unwrap() = mood;
+    pub(super) fn turn(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().unwrap() = behaviour;
         self.shared.served.store(0, Ordering::SeqCst);
     }
 
@@ -83,7 +83,7 @@ impl Target {
 
     // Private
 
-    fn at(address: &str, served: u64, mood: Mood) -> Target {
+    fn at(address: &str, served: u64, behaviour: Behaviour) -> Target {
         let listener = TcpListener::bind(address).unwrap();
         let target = Target {
             address: listener.local_addr().unwrap(),
@@ -91,7 +91,7 @@ impl Target {
                 accepted: AtomicU64::new(0),
                 answered: AtomicU64::new(0),
                 served: AtomicU64::new(served),
-                mood: Mutex::new(mood),
+                behaviour: Mutex::new(behaviour),
             }),
         };
         let shared = Arc::clone(&target.shared);
@@ -102,11 +102,11 @@ impl Target {
 
 impl Shared {
     /// The current behaviour for the connection with this number.
-    fn mood(&self, number: u64) -> Mood {
+    fn behaviour(&self, number: u64) -> Behaviour {
         if number < self.served.load(Ordering::SeqCst) {
-            Mood::Serves
+            Behaviour::Serves
         } else {
-            *self.mood.lock().unwrap()
+            *self.behaviour.lock().unwrap()
         }
     }
 }
@@ -115,7 +115,7 @@ impl Shared {
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
         let number = shared.accepted.fetch_add(1, Ordering::SeqCst);
-        if shared.mood(number) == Mood::Refuses {
+        if shared.behaviour(number) == Behaviour::Refuses {
             return;
         }
         let (stream, shared) = (stream.unwrap(), Arc::clone(shared));
@@ -129,33 +129,33 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 fn treat(mut stream: TcpStream, number: u64, shared: &Shared) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(LOOK))?;
-    let mut heard = Vec::new();
+    stream.set_read_timeout(Some(POLL_INTERVAL))?;
+    let mut received = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(read) => heard.extend_from_slice(&buffer[..read]),
+            Ok(read) => received.extend_from_slice(&buffer[..read]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error),
         }
         // Only after a read: unread bytes would turn the close into a reset.
-        if matches!(shared.mood(number), Mood::Closes | Mood::Refuses) {
+        if matches!(shared.behaviour(number), Behaviour::Closes | Behaviour::Refuses) {
             return Ok(());
         }
-        while let Some(end) = heard.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = heard.drain(..=end).collect();
-            match shared.mood(number) {
-                Mood::Serves => {
+        while let Some(end) = received.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = received.drain(..=end).collect();
+            match shared.behaviour(number) {
+                Behaviour::Serves => {
                     stream.write_all(&answer(&line))?;
                     shared.answered.fetch_add(1, Ordering::SeqCst);
                 }
-                Mood::ServesOnce => return stream.write_all(&answer(&line)),
-                Mood::Silent => {}
-                Mood::Closes | Mood::Refuses => return Ok(()),
-                Mood::Says(what) => stream.write_all(what)?,
-                Mood::Noise => stream.write_all(&[0x00, 0xff, 0xfe, 0x80, b'\n'])?,
-                Mood::Endless => loop {
+                Behaviour::ServesOnce => return stream.write_all(&answer(&line)),
+                Behaviour::Silent => {}
+                Behaviour::Closes | Behaviour::Refuses => return Ok(()),
+                Behaviour::Answers(what) => stream.write_all(what)?,
+                Behaviour::Noise => stream.write_all(&[0x00, 0xff, 0xfe, 0x80, b'\n'])?,
+                Behaviour::Endless => loop {
                     stream.write_all(&[b'x'; 4096])?;
                 },
             }

@@ -101,7 +101,7 @@ async fn connections_are_limited_per_source() {
         held.push(line);
     }
     held.remove(0);
-    eventually("a freed place is given out", async || {
+    eventually("a freed slot is used", async || {
         node_for(source(1), running.tcp()).await.is_ok()
     })
     .await;
@@ -143,10 +143,10 @@ async fn a_cookie_brings_a_client_back_until_its_node_is_away() {
     let streamed = get(source(9), running.http(), "/mcp", &headers).await;
     assert!(streamed.contains(&format!("data: {name} first")), "{streamed}");
     running.take_away(&[name]).await;
-    let anew = get(source(1), running.http(), "/mcp", &[&cookie]).await;
-    assert!(anew.starts_with("HTTP/1.1 200 "), "{anew}");
-    assert!(!anew.contains(&format!(r#""node":"{name}""#)), "{anew}");
-    assert!(anew.contains("Set-Cookie: SERVERID=erlmcp"), "{anew}");
+    let elsewhere = get(source(1), running.http(), "/mcp", &[&cookie]).await;
+    assert!(elsewhere.starts_with("HTTP/1.1 200 "), "{elsewhere}");
+    assert!(!elsewhere.contains(&format!(r#""node":"{name}""#)), "{elsewhere}");
+    assert!(elsewhere.contains("Set-Cookie: SERVERID=erlmcp"), "{elsewhere}");
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn an_event_is_passed_on_at_once_and_a_stream_may_be_silent_for_long() {
 
 #[tokio::test]
 async fn any_answer_may_be_a_stream() {
-    let running = Running::start(streaming::impatient).await;
+    let running = Running::start(streaming::short_timeouts).await;
     let authority = running.run_dir.certificate();
     let served = Served {
         http: running.http(),
@@ -205,7 +205,7 @@ async fn any_answer_may_be_a_stream() {
 
 #[tokio::test]
 async fn a_stream_goes_on_in_the_worker_that_took_it() {
-    let running = Running::start(streaming::impatient).await;
+    let running = Running::start(streaming::short_timeouts).await;
     let url = format!("http://localhost:{}/mcp", running.http());
     let streams = ["GET", "POST"].map(|method| Request::of_mcp(method, "events").send(&url, None));
     for stream in &streams {
@@ -219,7 +219,7 @@ async fn a_stream_goes_on_in_the_worker_that_took_it() {
 
 #[tokio::test]
 async fn an_idle_websocket_outlives_a_requests_timeouts() {
-    let running = Running::start(streaming::impatient).await;
+    let running = Running::start(streaming::short_timeouts).await;
     let upgrade = [
         "Connection: Upgrade",
         "Upgrade: websocket",

@@ -103,12 +103,12 @@ fn absent_nodes_are_marked_and_the_file_has_no_empty_parts() {
     );
     assert!(!config.contains("upstream erlmcp_tcp_to_erlmcp2 "), "{config}");
     assert!(!config.contains("\n\n\n"), "{config}");
-    let nobody = rendered("1.22.1", &["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"]);
+    let all_away = rendered("1.22.1", &["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"]);
     assert!(
-        nobody.contains(r#"return 503 '{"status":"down","nodes_up":0,"nodes":4}'"#),
-        "{nobody}"
+        all_away.contains(r#"return 503 '{"status":"down","nodes_up":0,"nodes":4}'"#),
+        "{all_away}"
     );
-    assert!(nobody.contains("proxy_pass erlmcp_tcp_cluster;"), "{nobody}");
+    assert!(all_away.contains("proxy_pass erlmcp_tcp_cluster;"), "{all_away}");
 }
 
 #[test]

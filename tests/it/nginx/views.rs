@@ -159,7 +159,7 @@ fn counts_survive_a_full_log_and_a_new_supervisor() {
     let filler = filler.repeat(TOO_LARGE / filler.len() + 1);
     let mut writer = File::options().append(true).open(&log).unwrap();
     writer.write_all(filler.as_bytes()).unwrap();
-    eventually("the log to begin anew", || {
+    eventually("the log to be rotated", || {
         (log.metadata().unwrap().len() < 1_000_000).then_some(())
     });
     drop(clients(&cluster, 2));
@@ -169,7 +169,7 @@ fn counts_survive_a_full_log_and_a_new_supervisor() {
     // nginx goes on writing its log meanwhile.
     drop(clients(&cluster, 3));
     cluster.start(&[]);
-    eventually("those of before and those between", || {
+    eventually("all connections in the counts", || {
         (total(&cluster) == Some(10)).then_some(())
     });
 }

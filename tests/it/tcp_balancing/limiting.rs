@@ -39,8 +39,8 @@ fn connections_at_once_are_limited_by_address() {
     held.pop();
     eventually("there is room again", || enters(&come(1)).then_some(()));
     assert!(plane.figure("FRONTEND", "dcon") >= 20);
-    let told = plane.log().matches("connections are refused").count();
-    assert_eq!(told, 1, "all within ten seconds");
+    let warnings = plane.log().matches("connections are refused").count();
+    assert_eq!(warnings, 1, "all within ten seconds");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn exempt_networks_have_no_limits() {
         .collect();
     for client in &held {
         assert!(enters(client));
-        say(client, "a\nb\nc\nd\n");
+        send(client, "a\nb\nc\nd\n");
         assert_eq!(bytes(client, 8), b"a\nb\nc\nd\n");
     }
 }
@@ -76,7 +76,7 @@ fn messages_beyond_the_limit_wait_and_none_is_lost() {
     assert!(enters(&client));
     let lines = "message\n".repeat(50);
     let took = time(|| {
-        say(&client, &lines);
+        send(&client, &lines);
         client.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(rest(&client).unwrap(), lines.as_bytes());
     });
@@ -95,16 +95,16 @@ fn answers_flow_while_messages_wait() {
     drop(accept(&listener));
     let client = client_from([127, 9, 0, 1], plane.address);
     let server = accept(&listener);
-    say(&client, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    send(&client, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
     plane.waits_for("FRONTEND", "bin", 18);
     assert_eq!(bytes(&server, 2), b"1\n");
     for _ in 0..50 {
-        say(&server, "answer");
+        send(&server, "answer");
         assert_eq!(bytes(&client, 6), b"answer");
     }
     // A reset does not wait until the client's messages are let through.
     reset(client);
-    eventually("the server is told", || {
+    eventually("the reset reaches the server", || {
         SockRef::from(&server).take_error().unwrap()
     });
 }

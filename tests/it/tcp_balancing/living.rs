@@ -79,7 +79,7 @@ fn a_thousand_idle_connections_use_no_processor_time() {
     let used = used_in_two_seconds(&plane);
     assert!(used < NEXT_TO_NOTHING, "it is busy: {used:?}");
     for (client, server) in &held {
-        say(client, "?");
+        send(client, "?");
         assert_eq!(byte(server).unwrap(), b'?');
     }
 }
@@ -139,7 +139,7 @@ fn a_drained_process_frees_its_address_and_ends_with_its_last_connection() {
     let elsewhere = client(plane.address);
     drop(accept(&another));
     assert_eq!(ending(&elsewhere), Ok(()));
-    say(&last, "!");
+    send(&last, "!");
     assert_eq!(byte(&last).unwrap(), b'!');
     // Its socket and pages are free for another process, too.
     eventually("the socket is gone", || {

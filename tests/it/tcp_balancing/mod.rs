@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 /// Listeners of servers that the test itself plays.
 fn listeners<const COUNT: usize>() -> [TcpListener; COUNT] {
@@ -67,22 +67,22 @@ fn client_from(source: impl Into<IpAddr>, target: SocketAddr) -> TcpStream {
     // Allows a port in the TIME_WAIT state.
     socket.set_reuse_address(true).unwrap();
     socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
-    socket.connect_timeout(&target.into(), PATIENCE).unwrap();
-    patient(socket.into())
+    socket.connect_timeout(&target.into(), TIMEOUT).unwrap();
+    with_timeouts(socket.into())
 }
 
 /// The next connection at a server.
 fn accept(listener: &TcpListener) -> TcpStream {
     // The read timeout limits `accept`, too.
-    SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
+    SockRef::from(listener).set_read_timeout(Some(TIMEOUT)).unwrap();
     let (stream, _) = listener.accept().unwrap();
-    patient(stream)
+    with_timeouts(stream)
 }
 
 /// Sets a timeout for every read and write.
-fn patient(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+fn with_timeouts(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -109,7 +109,7 @@ fn rest(stream: &TcpStream) -> io::Result<Vec<u8>> {
     Ok(rest)
 }
 
-fn say(stream: &TcpStream, bytes: impl AsRef<[u8]>) {
+fn send(stream: &TcpStream, bytes: impl AsRef<[u8]>) {
     let mut stream = stream;
     stream.write_all(bytes.as_ref()).unwrap();
 }
@@ -125,7 +125,7 @@ fn ending(stream: &TcpStream) -> Result<(), io::ErrorKind> {
     let mut stream = stream;
     match stream.read(&mut [0]) {
         Ok(0) => Ok(()),
-        Ok(_) => panic!("bytes came instead of an end"),
+        Ok(_) => panic!("bytes arrived instead of an end"),
         Err(error) => Err(error.kind()),
     }
 }
@@ -139,7 +139,7 @@ fn is_silent(stream: &TcpStream) -> bool {
         stream.peek(&mut [0]).map_err(|error| error.kind()),
         Err(io::ErrorKind::WouldBlock)
     );
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     silent
 }
 

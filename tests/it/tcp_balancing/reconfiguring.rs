@@ -17,7 +17,7 @@ fn served(plane: &Plane) -> (TcpStream, u8) {
 }
 
 fn lives(client: &TcpStream) {
-    say(client, "!");
+    send(client, "!");
     assert_eq!(byte(client).unwrap(), b'!');
 }
 
@@ -109,7 +109,7 @@ fn a_broken_file_changes_nothing_and_is_reported() {
         assert!(!answer.trim().is_empty(), "{broken:?} was taken");
     }
     plane.signal(Signal::SIGHUP);
-    plane.tells("the configuration was not read again");
+    plane.waits_for_log("the configuration was not read again");
     assert_ne!(served(&plane).1, served(&plane).1, "both serve");
     lives(&before);
 }

@@ -55,7 +55,7 @@ fn a_source_address_of_another_host_fails_no_client() {
         byte(&client(plane.address)).unwrap();
     }
     assert_eq!(plane.figure("BACKEND", "econ"), 0);
-    plane.tells("cannot connect to a server");
+    plane.waits_for_log("cannot connect to a server");
 }
 
 #[test]
@@ -110,7 +110,11 @@ fn a_server_that_fails_repeatedly_is_ejected_and_tried_again_later() {
     for _ in 0..10 {
         assert_eq!(byte(&client(plane.address)).unwrap(), 1);
     }
-    assert_eq!(plane.figure("node1", "econ"), errors, "it is still asked");
+    assert_eq!(
+        plane.figure("node1", "econ"),
+        errors,
+        "the server still gets connections"
+    );
     plane.waits_for_status("node1", "no check");
     // One more failure is enough now.
     eventually("it is ejected again", || {
@@ -172,7 +176,7 @@ fn down_cuts_at_once_and_only_there() {
         if *number == 1 {
             assert!(rest(client).unwrap_or_default().is_empty());
         } else {
-            say(client, "!");
+            send(client, "!");
             assert_eq!(byte(client).unwrap(), b'!');
         }
     }
@@ -201,7 +205,7 @@ fn drain_leaves_connections_and_takes_no_sticky_clients() {
         let elsewhere = client_from([127, 9, 0, 1], plane.address);
         assert_ne!(byte(&elsewhere).unwrap(), home);
     }
-    say(&first, "!");
+    send(&first, "!");
     assert_eq!(byte(&first).unwrap(), b'!');
     plane.order(&format!("set server nodes/node{home} state ready"));
     // The client is sticky to the other server now.

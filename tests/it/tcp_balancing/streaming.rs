@@ -36,11 +36,11 @@ fn a_half_closed_client_still_gets_everything() {
         server,
         plane,
     } = pair();
-    say(&client, "question");
+    send(&client, "question");
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&server).unwrap(), b"question");
     for _ in 0..3 {
-        say(&server, "answer");
+        send(&server, "answer");
         assert_eq!(bytes(&client, 6), b"answer");
     }
     drop(server);
@@ -55,11 +55,11 @@ fn a_half_closed_server_still_gets_everything() {
         server,
         plane,
     } = pair();
-    say(&server, "goodbye");
+    send(&server, "goodbye");
     server.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&client).unwrap(), b"goodbye");
     for _ in 0..3 {
-        say(&client, "last words");
+        send(&client, "last words");
         assert_eq!(bytes(&server, 10), b"last words");
     }
     drop(client);
@@ -75,18 +75,18 @@ fn a_request_and_its_end_before_the_server_answers_are_not_lost() {
         config.backends[0].eject_after = 0;
     });
     let client = client(plane.address);
-    say(&client, "question");
+    send(&client, "question");
     client.shutdown(Shutdown::Write).unwrap();
     plane.waits_for("FRONTEND", "stot", 2);
     drop(held);
     // The connections that filled the backlog come first, and the probe of the harness.
-    let heard = eventually("the question arrives", || {
+    let received = eventually("the question arrives", || {
         let server = accept(&listener);
-        let heard = rest(&server).unwrap();
-        say(&server, "answer");
-        (!heard.is_empty()).then_some(heard)
+        let received = rest(&server).unwrap();
+        send(&server, "answer");
+        (!received.is_empty()).then_some(received)
     });
-    assert_eq!(heard, b"question");
+    assert_eq!(received, b"question");
     assert_eq!(rest(&client).unwrap(), b"answer");
 }
 
@@ -97,7 +97,7 @@ fn a_server_can_send_first() {
         server,
         plane: _plane,
     } = pair();
-    say(&server, "welcome");
+    send(&server, "welcome");
     assert_eq!(bytes(&client, 7), b"welcome");
 }
 
@@ -109,9 +109,9 @@ fn single_bytes_are_sent_at_once() {
         plane: _plane,
     } = pair();
     for byte_sent in 0..200 {
-        say(&client, [byte_sent]);
+        send(&client, [byte_sent]);
         assert_eq!(byte(&server).unwrap(), byte_sent);
-        say(&server, [!byte_sent]);
+        send(&server, [!byte_sent]);
         assert_eq!(byte(&client).unwrap(), !byte_sent);
     }
 }
@@ -123,13 +123,13 @@ fn urgent_bytes_stop_nothing() {
         server,
         plane: _plane,
     } = pair();
-    say(&client, "before");
+    send(&client, "before");
     SockRef::from(&client).send_out_of_band(b"!").unwrap();
-    say(&client, "after");
+    send(&client, "after");
     client.shutdown(Shutdown::Write).unwrap();
-    let heard = String::from_utf8(rest(&server).unwrap()).unwrap();
-    assert_eq!(heard.replace('!', ""), "beforeafter");
-    say(&server, "answer");
+    let received = String::from_utf8(rest(&server).unwrap()).unwrap();
+    assert_eq!(received.replace('!', ""), "beforeafter");
+    send(&server, "answer");
     drop(server);
     assert_eq!(rest(&client).unwrap(), b"answer");
 }
@@ -154,7 +154,7 @@ fn a_server_reset_resets_the_client_side() {
         server,
         plane,
     } = pair();
-    say(&client, "question");
+    send(&client, "question");
     assert_eq!(bytes(&server, 8), b"question");
     reset(server);
     assert_eq!(ending(&client), RESET);
@@ -172,7 +172,7 @@ fn a_client_reset_after_a_half_close_resets_the_server_side() {
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(ending(&server), Ok(()));
     // A connection that is closed with unread bytes is reset.
-    say(&server, "unread");
+    send(&server, "unread");
     eventually("the bytes arrive", || {
         (client.peek(&mut [0; 6]).unwrap() == 6).then_some(())
     });
@@ -219,10 +219,10 @@ fn an_answer_arrives_although_its_server_closes_with_unread_input() {
         server,
         plane,
     } = pair();
-    say(&client, vec![b'q'; 100_000]);
+    send(&client, vec![b'q'; 100_000]);
     // Some bytes must be unread.
     assert_eq!(byte(&server).unwrap(), b'q');
-    say(&server, "answer");
+    send(&server, "answer");
     drop(server);
     assert_eq!(bytes(&client, 6), b"answer");
     assert!(rest(&client).unwrap_or_default().is_empty());
@@ -254,18 +254,18 @@ fn much_goes_both_ways_at_once_past_slow_readers() {
             let now = row.number("bin").unwrap() + row.number("bout").unwrap();
             (std::mem::replace(&mut sent, now) == now && now > 0).then_some(())
         });
-        assert!(sent < LENGTH, "{sent} bytes were taken for nobody");
+        assert!(sent < LENGTH, "{sent} bytes were taken without a reader");
         assert!(plane.memory() < before + (2 << 20), "bytes pile up");
         for (stream, seed) in [(&client, 2), (&server, 1)] {
             scope.spawn(move || {
                 let mut expected = Pattern::new(seed);
-                let (mut heard, mut wanted) = (vec![0; 50_000], vec![0; 50_000]);
+                let (mut received, mut wanted) = (vec![0; 50_000], vec![0; 50_000]);
                 let mut total = 0;
                 loop {
                     let mut stream = stream;
-                    let read = stream.read(&mut heard).unwrap();
+                    let read = stream.read(&mut received).unwrap();
                     expected.read_exact(&mut wanted[..read]).unwrap();
-                    assert!(heard[..read] == wanted[..read], "wrong bytes after {total}");
+                    assert!(received[..read] == wanted[..read], "wrong bytes after {total}");
                     total += read as u64;
                     if read == 0 {
                         break;

@@ -54,7 +54,7 @@ fn bytes_of_a_waiting_client_are_not_lost() {
     let plane = narrow(1);
     let first = served(&plane);
     let second = queued(&plane, 1).remove(0);
-    say(&second, "question");
+    send(&second, "question");
     second.shutdown(std::net::Shutdown::Write).unwrap();
     drop(first);
     assert_eq!(rest(&second).unwrap(), b"\x01question");
