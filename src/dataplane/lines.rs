@@ -93,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_may_be_cut_anywhere(stream in stream(), cuts in prop::collection::vec(1usize..20, 1..40)) {
+        fn reads_can_be_cut_anywhere(stream in stream(), cuts in prop::collection::vec(1usize..20, 1..40)) {
             let mut lines = Lines::default();
             let mut rest = stream.as_slice();
             let mut counted = 0;
@@ -122,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_held_back_follows_without_loss(
+        fn held_back_bytes_follow_without_loss(
             stream in stream(), allowed in prop::collection::vec(0u32..4, 1..20), read in 1usize..50,
         ) {
             let mut lines = Lines::default();

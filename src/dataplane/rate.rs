@@ -261,7 +261,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_haproxys(start in start(), waits in waits()) {
+        fn the_shown_rate_equals_haproxys(start in start(), waits in waits()) {
             let (rate, mut reference) = (Rate::default(), Reference { events: vec![], begin: start });
             let mut now = start;
             for wait in waits {

@@ -213,13 +213,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(remembered in remembered()) {
+        fn written_files_are_read_back(remembered in remembered()) {
             let reading = read(&written(&remembered, NOW), NOW);
             prop_assert_eq!(reading, Some(Reading { remembered, passed_over: 0 }));
         }
 
         #[test]
-        fn what_is_cut_off_costs_only_what_is_behind(remembered in remembered(), at in any::<prop::sample::Index>()) {
+        fn a_cut_file_loses_only_the_entries_after_the_cut(remembered in remembered(), at in any::<prop::sample::Index>()) {
             let text = written(&remembered, NOW);
             // The last line may lack only its end.
             let cut = at.index(text.len());

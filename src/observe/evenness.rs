@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_counts_as_even_where_nodes_are_computed() {
+    fn unevenness_within_chance_is_even_where_nodes_are_computed() {
         let targets = cluster().targets;
         let mut status = nodes(&[112, 93, 105, 90]);
         let is_even = |status: &Status| Comparison::of(status).unwrap().is_even(&targets);

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_files_are_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let run_dir = RunDir::at(dir.path());
         assert_eq!(Record::read(&run_dir).unwrap(), None);

@@ -94,7 +94,7 @@ fn a_profile_in_another_encoding_is_named() {
 }
 
 #[test]
-fn a_profile_may_come_through_a_pipe() {
+fn a_profile_can_be_read_from_a_pipe() {
     let desk = Desk::new();
     let output = Command::new("bash")
         .args(["-c", "exec \"$0\" check --profile <(echo 'cluster: piped')"])
@@ -185,7 +185,7 @@ fn a_run_directory_that_no_configuration_can_name_is_refused() {
 }
 
 #[test]
-fn a_template_may_have_a_byte_order_mark() {
+fn a_template_can_have_a_byte_order_mark() {
     let desk = Desk::new();
     let template = include_str!("../../templates/haproxy.cfg.tera");
     fs::create_dir(desk.path().join("templates")).unwrap();
@@ -197,7 +197,7 @@ fn a_template_may_have_a_byte_order_mark() {
 }
 
 #[test]
-fn a_run_directory_may_have_every_other_character() {
+fn a_run_directory_can_have_every_other_character() {
     let desk = Desk::new();
     let path = desk.path().join("a b\"c'd\\e#f%[g]{h}*?é:@~");
     for balancer in ["haproxy", "nginx"] {

@@ -203,7 +203,7 @@ impl Served<'_> {
     }
 
     /// A request whose node does not begin to answer is given up.
-    pub(crate) async fn requests_may_not_wait_for_ever(self, accept: &[&str]) {
+    pub(crate) async fn requests_without_an_answer_time_out(self, accept: &[&str]) {
         let request = Request {
             accept,
             ..Request::of_mcp("POST", "nothing")

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_drained_for_long_takes_no_more_than_its_turn() {
+    fn a_server_drained_for_long_takes_no_more_than_its_turn() {
         let mut roundrobin = Roundrobin::default();
         for _ in 0..10_000 {
             assert_ne!(roundrobin.pick(&servers(&[0, 100, 100])), Some(0));

@@ -115,7 +115,7 @@ fn bytes(text: &str) -> Input {
 }
 
 #[test]
-fn one_direction_may_end_long_before_the_other() {
+fn one_direction_can_end_long_before_the_other() {
     let (mut client, mut server) = (Fake::default(), Fake::default());
     client.input = [bytes("question"), Input::End].into();
     let mut relay = Relay::default();
@@ -199,7 +199,7 @@ fn a_client_that_resets_after_its_end_is_noticed() {
 }
 
 #[test]
-fn what_the_gate_holds_back_passes_later_and_nothing_is_read_meanwhile() {
+fn held_back_bytes_pass_later_and_nothing_is_read_meanwhile() {
     let (mut client, mut server) = (Fake::default(), Fake::default());
     client.input = [bytes("abcdef"), bytes("ghi"), Input::End].into();
     let mut gate = Stingy {

@@ -45,7 +45,7 @@ fn clients() -> impl Strategy<Value = HashMap<IpAddr, u32>> {
 
 proptest! {
     #[test]
-    fn it_remembers_what_a_list_does(steps in steps(), size in 0usize..20) {
+    fn the_table_finds_the_same_entries_as_a_list(steps in steps(), size in 0usize..20) {
         let table = StickyTable::new(size as u64, EXPIRE);
         let mut now = table.birth;
         // The longest unused first.
@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn what_it_exports_it_imports(clients in clients()) {
+    fn exported_entries_can_be_imported(clients in clients()) {
         let (old, new) = (StickyTable::new(2_000, EXPIRE), StickyTable::new(2_000, EXPIRE * 2));
         let now = old.birth + EXPIRE;
         for (&client, &server) in &clients {

@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_not_matter_how_a_file_is_cut(
+        fn counts_do_not_depend_on_where_reads_are_cut(
             lines in proptest::collection::vec(
                 prop_oneof![Just("{\"kind\":\"tcp\"}"), Just("garbage"), Just("{}")],
                 0..20,

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_of_many_and_none_of_none() {
+    fn quantiles_exist_only_with_values() {
         let mut times = Times::default();
         assert_eq!(times.quantile(0.5), None);
         (1..=100).for_each(|millis| times.add(Duration::from_millis(millis)));

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_touches_no_server_takes_none_out() {
+    fn an_edit_of_other_lines_takes_no_server_out() {
         let edited = WRITTEN.replace("listen 8080", "listen 8080 backlog=9");
         assert_eq!(upstream_servers(&edited), upstream_servers(WRITTEN));
     }

@@ -118,7 +118,7 @@ fn a_connection_carries_many_requests() {
 }
 
 #[test]
-fn a_body_may_come_in_chunks() {
+fn a_chunked_body_is_read() {
     let cluster = one_node();
     let (first, second) = PING.split_at(7);
     let pieces = format!(

@@ -109,7 +109,7 @@ fn clusters_with_the_same_names_do_not_connect() {
 }
 
 #[test]
-fn nodes_may_listen_on_ipv6() {
+fn nodes_can_listen_on_ipv6() {
     let cluster = TestCluster::of_beams("builtin")
         .set("nodes.count=2")
         .set("nodes.address=::1")

@@ -116,7 +116,7 @@ fn the_methods_of_mcp_are_answered() {
 }
 
 #[test]
-fn messages_may_arrive_in_pieces_and_notifications_get_no_answer() {
+fn messages_can_arrive_in_pieces_and_notifications_get_no_answer() {
     let cluster = one_node();
     let mut lines = Lines::with(&cluster);
     for piece in [

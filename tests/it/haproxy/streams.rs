@@ -79,7 +79,9 @@ async fn a_stream_may_be_silent_for_every_kind_of_request() {
     let (running, authority) = with_short_timeouts().await;
     let served = served(&running, &authority);
     served.streams_may_be_silent(&ACCEPT_STREAMS).await;
-    served.requests_may_not_wait_for_ever(&["application/json"]).await;
+    served
+        .requests_without_an_answer_time_out(&["application/json"])
+        .await;
     served.a_stream_ends_with_its_node().await;
 }
 

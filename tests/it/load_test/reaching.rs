@@ -21,7 +21,7 @@ fn one_client_is_enough_for_a_test() {
 }
 
 #[test]
-fn a_target_may_have_a_name_or_an_ipv6_address() {
+fn a_target_can_have_a_name_or_an_ipv6_address() {
     let named = Target::on("localhost:0");
     let ended = at(format!("localhost:{}", named.address.port()), "20 1 --json").ends();
     assert_eq!(ended.results(0)["held"], 20, "{ended}");

@@ -199,7 +199,9 @@ async fn any_answer_may_be_a_stream() {
     let [first, _, others @ ..] = &ACCEPT_STREAMS;
     let accepted = [&[*first][..], others].concat();
     served.streams_may_be_silent(&accepted).await;
-    served.requests_may_not_wait_for_ever(&["application/json"]).await;
+    served
+        .requests_without_an_answer_time_out(&["application/json"])
+        .await;
     served.a_stream_ends_with_its_node().await;
 }
 

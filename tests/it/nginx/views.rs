@@ -51,7 +51,7 @@ fn statuses(cluster: &TestCluster, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn its_rows_have_haproxys_shape_and_the_kernels_counts() {
+fn rows_of_nginx_have_haproxys_shape_and_the_kernels_counts() {
     let cluster = TestCluster::behind("nginx").started();
     let held = clients(&cluster, 8);
     let seen = stats(&cluster);
