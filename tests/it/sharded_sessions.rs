@@ -90,8 +90,8 @@ fn reach_their_nodes(cluster: &TestCluster, sessions: &[Session]) {
                 "{session:?}: {answer:?}"
             );
             let text = answer.body["result"]["content"][0]["text"].as_str().unwrap();
-            let answer: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(answer["node"], session.node());
+            let tool: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(tool["node"], session.node());
             // The jar does not change.
             assert_eq!(answer.header("set-cookie"), None);
         }
