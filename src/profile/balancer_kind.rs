@@ -34,7 +34,7 @@ pub struct BalancerFacts {
     pub scales_by: ScaledBy,
     /// Memory of one connection, tables of sticky clients included. Measured, rounded up.
     pub bytes_per_connection: u64,
-    /// Whether it serves HTTP, WebSockets and event streams beside TCP.
+    /// Whether it serves HTTP, WebSocket and event streams beside TCP.
     pub serves_http: bool,
     /// Whether it counts the sessions of each server, and serves a page of them.
     pub counts_servers: bool,

@@ -131,8 +131,8 @@ fn clients_are_even_and_counted_and_stick() {
         // Round robin in each process: at most one more than another node for each process.
         assert!((56..=64).contains(&count), "{status}");
     }
-    let stats: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
-    let rows = stats["rows"].as_array().unwrap();
+    let shown: Value = serde_json::from_str(&cluster.ok(&["stats", "--json"])).unwrap();
+    let rows = shown["rows"].as_array().unwrap();
     let sessions: BTreeMap<&str, u64> = rows
         .iter()
         .filter(|row| row["proxy"] == "mcp_cluster_tcp")
@@ -141,7 +141,7 @@ fn clients_are_even_and_counted_and_stick() {
     assert_eq!(
         (sessions.len(), sessions["BACKEND"]),
         (5, u64::from(CLIENTS)),
-        "{stats}"
+        "{shown}"
     );
     eventually("the same by the kernel", || {
         (sessions["erlmcp2"] == cluster.connections("erlmcp2")).then_some(())

@@ -102,7 +102,7 @@ impl Core {
                 self.restart_now(instance, now);
             }
             Some((instance, _)) => {
-                self.start_without_handover(instance, &format!("the new instance {how}"), now)
+                self.start_without_handover(instance, &format!("the new instance {how}"), now);
             }
             None => {}
         }
