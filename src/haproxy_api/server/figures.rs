@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::profile::Algorithm;
 
 /// The process: `show info`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProcessFigures {
     /// The cluster's name.
     pub node: String,
@@ -60,7 +62,7 @@ pub struct Proxies {
 }
 
 /// Whether a frontend accepts connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum FrontendState {
     /// It accepts connections.
     #[default]
@@ -72,7 +74,7 @@ pub enum FrontendState {
 }
 
 /// A frontend.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FrontendFigures {
     /// Its name.
     pub name: String,
@@ -113,7 +115,7 @@ pub struct FrontendFigures {
 }
 
 /// The traffic of a server or a backend.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Traffic {
     /// Clients in the queue now.
     pub queued: u32,

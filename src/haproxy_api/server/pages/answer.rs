@@ -61,6 +61,11 @@ impl Page {
         page.with(StatusCode::METHOD_NOT_ALLOWED)
     }
 
+    /// The page cannot be made.
+    pub(super) fn failed(why: &str) -> Page {
+        Page::text(format!("cannot render the page: {why}\n")).with(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     pub(super) fn with(mut self, status: StatusCode) -> Page {
         self.status = status;
         self
@@ -87,5 +92,17 @@ impl Page {
             header: None,
             body,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_cannot_be_rendered_is_an_error_in_plain_text() {
+        let response = Page::failed("no such value").into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
     }
 }

@@ -1,7 +1,10 @@
-//! The statistics page for people: complete, without anything to load from other places.
+//! The statistics page for people: the template `templates/stats.html.tera`, filled.
 
-use std::fmt::Write as _;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use serde::Serialize;
+use tera::{Context, Kwargs, State, Tera};
 
 use super::super::figures::{
     BackendFigures, CheckFigures, FrontendFigures, ProcessFigures, Proxies, ServerFigures, Traffic,
@@ -13,313 +16,386 @@ use super::number::{bytes, grouped, time};
 /// Seconds after which a browser reloads the page.
 const REFRESH: u32 = 5;
 
+/// The template's name; by its suffix all values are escaped for HTML.
+const NAME: &str = "stats.html";
+
+/// The template, parsed once.
+static TEMPLATE: LazyLock<Result<Tera, tera::Error>> = LazyLock::new(|| {
+    let mut tera = Tera::default();
+    tera.register_filter("grouped", |number: u64, _: Kwargs, _: &State| grouped(number));
+    tera.register_filter("bytes", |number: u64, _: Kwargs, _: &State| bytes(number));
+    tera.register_filter("time", |seconds: u64, _: Kwargs, _: &State| {
+        time(Duration::from_secs(seconds))
+    });
+    tera.add_raw_templates([
+        ("stats.css", include_str!("../../../../templates/stats.css")),
+        (NAME, include_str!("../../../../templates/stats.html.tera")),
+    ])?;
+    Ok(tera)
+});
+
 /// The page; browsers reload it if `refresh` is set.
-pub(super) fn page(process: &ProcessFigures, proxies: &Proxies, refresh: bool) -> String {
-    let mut page = String::with_capacity(16 * 1_024);
-    let node = escaped(&process.node);
-    let renew = if refresh {
-        format!("<meta http-equiv=\"refresh\" content=\"{REFRESH}\">")
-    } else {
-        String::new()
-    };
-    let _infallible = write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{node}: statistics</title>\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">{renew}\
-         <link rel=\"icon\" href=\"data:,\"><style>{}</style></head><body>\
-         <header><h1>{node}</h1><p>pid {}, up for {}</p><nav><a href=\"/stats;csv\">CSV</a>\
-         <a href=\"/stats;json\">JSON</a><a href=\"/metrics\">Metrics</a>{}</nav></header><main>",
-        include_str!("style.css"),
-        process.pid,
-        time(process.uptime),
-        if refresh {
-            "<a href=\"/stats;norefresh\">Hold</a>"
-        } else {
-            "<a href=\"/stats\">Follow</a>"
-        },
-    );
-    tiles(process, proxies, &mut page);
-    frontends(&proxies.frontends, &mut page);
-    for backend in &proxies.backends {
-        self::backend(backend, &mut page);
+///
+/// # Errors
+/// When the template cannot be parsed or filled, as text.
+pub(super) fn page(process: &ProcessFigures, proxies: &Proxies, refresh: bool) -> Result<String, String> {
+    let tera = TEMPLATE.as_ref().map_err(ToString::to_string)?;
+    let view = View::new(process, proxies, refresh);
+    Context::from_serialize(&view)
+        .and_then(|context| tera.render(NAME, &context))
+        .map_err(|error| error.to_string())
+}
+
+/// The values of the template.
+#[derive(Serialize)]
+struct View<'a> {
+    process: &'a ProcessFigures,
+    /// Connections that were refused, at all frontends.
+    denied: u64,
+    usable: u32,
+    servers: usize,
+    frontends: Vec<FrontendView<'a>>,
+    backends: Vec<BackendView<'a>>,
+    /// Seconds until a browser reloads the page, if it does.
+    refresh: Option<u32>,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct FrontendView<'a> {
+    state: &'static str,
+    figures: &'a FrontendFigures,
+}
+
+#[derive(Serialize)]
+struct BackendView<'a> {
+    name: &'a str,
+    state: &'static str,
+    algorithm: &'static str,
+    usable: u32,
+    servers: usize,
+    /// Each server, then the whole backend.
+    rows: Vec<Row<'a>>,
+}
+
+/// A server, or a whole backend.
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    /// A server's address, which may be empty; none for a backend.
+    address: Option<String>,
+    state: String,
+    last_change: u64,
+    check: String,
+    check_note: String,
+    weight: u32,
+    weight_note: String,
+    traffic: &'a Traffic,
+    /// The number of sessions that fills the bar; 0 for no bar.
+    limit: u32,
+    times_down: u64,
+    downtime: u64,
+}
+
+impl<'a> View<'a> {
+    fn new(process: &'a ProcessFigures, proxies: &'a Proxies, refresh: bool) -> View<'a> {
+        let frontends = proxies.frontends.iter().map(|figures| FrontendView {
+            state: state::frontend_word(figures.state),
+            figures,
+        });
+        View {
+            process,
+            denied: proxies.frontends.iter().map(|it| it.denied_connections).sum(),
+            usable: proxies.backends.iter().map(state::usable).sum(),
+            servers: proxies.backends.iter().map(|it| it.servers.len()).sum(),
+            frontends: frontends.collect(),
+            backends: proxies.backends.iter().map(BackendView::new).collect(),
+            refresh: refresh.then_some(REFRESH),
+            version: VERSION,
+        }
     }
-    let _infallible = writeln!(
-        page,
-        "</main><footer>clusterctl speaks HAProxy's dialect, {VERSION}.{}</footer></body></html>",
-        if refresh {
-            format!(" Renewed every {REFRESH} seconds.")
-        } else {
-            String::new()
-        },
-    );
-    page
+}
+
+impl<'a> BackendView<'a> {
+    fn new(backend: &'a BackendFigures) -> BackendView<'a> {
+        let sessions = backend.servers.iter().map(|it| it.traffic.sessions);
+        let busiest = sessions.max().unwrap_or(0);
+        let servers = backend.servers.iter().map(|it| Row::server(it, busiest));
+        BackendView {
+            name: &backend.name,
+            state: state::backend_word(backend),
+            algorithm: backend.algorithm.name(),
+            usable: state::usable(backend),
+            servers: backend.servers.len(),
+            rows: servers.chain([Row::sum(backend)]).collect(),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// A server without a limit of its own is compared with the `busiest` one.
+    fn server(server: &'a ServerFigures, busiest: u32) -> Row<'a> {
+        let address = server.address.map(|address| address.to_string());
+        let (check, check_note) = check(server.check.as_ref());
+        let slow_start = server
+            .throttle
+            .map(|share| format!("{share} % of {}", server.user_weight));
+        Row {
+            name: &server.name,
+            address: Some(address.unwrap_or_default()),
+            state: state::word(server),
+            last_change: server.last_change,
+            check,
+            check_note,
+            weight: server.weight.into(),
+            weight_note: slow_start.unwrap_or_default(),
+            traffic: &server.traffic,
+            limit: if server.maxconn > 0 {
+                server.maxconn
+            } else {
+                busiest
+            },
+            times_down: server.times_down,
+            downtime: server.downtime,
+        }
+    }
+
+    fn sum(backend: &'a BackendFigures) -> Row<'a> {
+        Row {
+            name: "all",
+            address: None,
+            state: state::backend_word(backend).to_owned(),
+            last_change: backend.last_change,
+            check: String::new(),
+            check_note: String::new(),
+            weight: state::weight(backend),
+            weight_note: String::new(),
+            traffic: &backend.traffic,
+            limit: 0,
+            times_down: backend.times_down,
+            downtime: backend.downtime,
+        }
+    }
 }
 
 // Private
 
-fn tiles(process: &ProcessFigures, proxies: &Proxies, page: &mut String) {
-    let servers = || proxies.backends.iter().flat_map(|backend| &backend.servers);
-    let up = servers().filter(|server| state::is_usable(server)).count();
-    let denied: u64 = proxies.frontends.iter().map(|it| it.denied_connections).sum();
-    page.push_str("<div class=\"tiles\">");
-    let (now, most) = (u64::from(process.connections), u64::from(process.maxconn));
-    tile(
-        &grouped(now),
-        &format!("connections of {}{}", grouped(most), track(now, most)),
-        page,
-    );
-    tile(
-        &grouped(u64::from(process.connection_rate)),
-        &format!(
-            "new per second, peak {}",
-            grouped(u64::from(process.connection_rate_max))
-        ),
-        page,
-    );
-    tile(
-        &grouped(process.connections_total),
-        &format!("connections so far, {} refused", grouped(denied)),
-        page,
-    );
-    tile(
-        &format!("{}/s", bytes(process.bytes_out_rate)),
-        &format!("sent, {} so far", bytes(process.bytes_out)),
-        page,
-    );
-    tile(
-        &format!("{up} of {}", servers().count()),
-        "servers take new clients",
-        page,
-    );
-    tile(
-        &format!("{} %", process.idle_percent),
-        &format!("idle, {} threads", process.threads),
-        page,
-    );
-    page.push_str("</div>");
-}
-
-fn tile(value: &str, about: &str, page: &mut String) {
-    let _infallible = write!(
-        page,
-        "<div class=\"tile\"><b>{value}</b><span>{about}</span></div>"
-    );
-}
-
-fn frontends(frontends: &[FrontendFigures], page: &mut String) {
-    page.push_str(
-        "<section><div><h2>Frontends</h2></div><div class=\"wide\"><table><tr><th>Frontend</th>\
-         <th class=\"left\">State</th><th>Sessions</th><th>Most</th><th>Total</th><th>New/s</th><th>Bytes in</th>\
-         <th>Bytes out</th><th>Refused</th><th>Held back</th></tr>",
-    );
-    for it in frontends {
-        let listen: Vec<String> = it.listen.iter().map(ToString::to_string).collect();
-        let (now, limit) = (u64::from(it.sessions), u64::from(it.sessions_limit));
-        let _infallible = write!(
-            page,
-            "<tr><td>{}{}</td><td class=\"left\">{}</td><td>{}{}</td><td>{}</td><td>{}</td>\
-             <td>{}<small>peak {}</small></td><td>{}</td><td>{}</td>{}{}</tr>",
-            escaped(&it.name),
-            if listen.is_empty() {
-                String::new()
-            } else {
-                format!("<small>{} → {}</small>", listen.join(" "), escaped(&it.backend))
-            },
-            pill(state::frontend_word(it.state)),
-            grouped(now),
-            track(now, limit),
-            grouped(u64::from(it.sessions_max)),
-            grouped(it.sessions_total),
-            grouped(u64::from(it.session_rate)),
-            grouped(u64::from(it.session_rate_max)),
-            bytes(it.bytes_in),
-            bytes(it.bytes_out),
-            bad(it.denied_connections, "connections"),
-            bad(it.denied_messages, "messages"),
-        );
-    }
-    page.push_str("</table></div></section>");
-}
-
-fn backend(backend: &BackendFigures, page: &mut String) {
-    let _infallible = write!(
-        page,
-        "<section><div><h2>{}</h2>{}<span class=\"note\">{}, {} of {} servers take new clients</span></div>\
-         <div class=\"wide\"><table><tr><th>Server</th><th class=\"left\">State</th><th class=\"left\">Check</th>\
-         <th>Weight</th><th>Queue</th><th>Sessions</th><th>Most</th><th>Total</th><th>New/s</th><th>Bytes in</th>\
-         <th>Bytes out</th><th>Errors</th><th>Was down</th></tr>",
-        escaped(&backend.name),
-        pill(state::backend_word(backend)),
-        backend.algorithm.name(),
-        state::usable(backend),
-        backend.servers.len(),
-    );
-    let busiest = backend
-        .servers
-        .iter()
-        .map(|it| u64::from(it.traffic.sessions))
-        .max()
-        .unwrap_or(0);
-    for it in &backend.servers {
-        let address = it.address.map(|address| address.to_string()).unwrap_or_default();
-        let line = Line {
-            class: "",
-            name: format!("{}<small>{address}</small>", escaped(&it.name)),
-            state: since(&state::word(it), it.last_change),
-            check: check(it.check.as_ref()),
-            weight: weight(it),
-            traffic: &it.traffic,
-            // Without a limit of its own, compared with the busiest server.
-            limit: if it.maxconn > 0 {
-                u64::from(it.maxconn)
-            } else {
-                busiest
-            },
-            downs: it.times_down,
-            downtime: it.downtime,
-        };
-        line.write(page);
-    }
-    let sum = Line {
-        class: " class=\"sum\"",
-        name: "all".to_owned(),
-        state: since(state::backend_word(backend), backend.last_change),
-        check: String::new(),
-        weight: state::weight(backend).to_string(),
-        traffic: &backend.traffic,
-        limit: 0,
-        downs: backend.times_down,
-        downtime: backend.downtime,
-    };
-    sum.write(page);
-    page.push_str("</table></div></section>");
-}
-
-/// The line of a server, or of a whole backend.
-struct Line<'a> {
-    class: &'static str,
-    name: String,
-    state: String,
-    check: String,
-    weight: String,
-    traffic: &'a Traffic,
-    limit: u64,
-    downs: u64,
-    downtime: u64,
-}
-
-impl Line<'_> {
-    fn write(&self, page: &mut String) {
-        let it = self.traffic;
-        let errors = it.connect_errors + it.server_aborts;
-        let now = u64::from(it.sessions);
-        let _infallible = write!(
-            page,
-            "<tr{}><td>{}</td><td class=\"left\">{}</td><td class=\"left check\">{}</td><td>{}</td>\
-             <td>{}<small>peak {}</small></td><td>{}{}</td><td>{}</td><td>{}</td>\
-             <td>{}<small>peak {}</small></td><td>{}</td><td>{}</td>{}<td>{}<small>{}</small></td></tr>",
-            self.class,
-            self.name,
-            self.state,
-            self.check,
-            self.weight,
-            grouped(u64::from(it.queued)),
-            grouped(u64::from(it.queued_max)),
-            grouped(now),
-            track(now, self.limit),
-            grouped(u64::from(it.sessions_max)),
-            grouped(it.sessions_total),
-            grouped(u64::from(it.session_rate)),
-            grouped(u64::from(it.session_rate_max)),
-            bytes(it.bytes_in),
-            bytes(it.bytes_out),
-            bad(
-                errors,
-                &format!("{} tried again", grouped(it.retries + it.redispatches))
-            ),
-            times(self.downs),
-            seconds(self.downtime),
-        );
-    }
-}
-
-fn weight(server: &ServerFigures) -> String {
-    match server.throttle {
-        Some(share) => format!(
-            "{}<small>{share} % of {}</small>",
-            server.weight, server.user_weight
-        ),
-        None => server.weight.to_string(),
-    }
-}
-
-fn check(check: Option<&CheckFigures>) -> String {
+/// The last result of a server's checks, and a note on it.
+fn check(check: Option<&CheckFigures>) -> (String, String) {
     let Some(check) = check else {
-        return "<small>not checked</small>".to_owned();
+        return (String::new(), "not checked".to_owned());
     };
     if !check.enabled {
-        return "<small>paused</small>".to_owned();
+        return (String::new(), "paused".to_owned());
     }
-    let took = check
+    let word = state::check_word(check);
+    let result = check
         .duration
-        .map(|millis| format!(" in {millis} ms"))
-        .unwrap_or_default();
-    let said = if check.said.is_empty() {
-        state::check_sentence(check).to_owned()
+        .map_or_else(|| word.to_owned(), |millis| format!("{word} in {millis} ms"));
+    let note = if check.said.is_empty() {
+        state::check_sentence(check)
     } else {
-        escaped(&check.said)
+        &check.said
     };
-    format!("{}{took}<small>{said}</small>", state::check_word(check))
+    (result, note.to_owned())
 }
 
-fn since(word: &str, age: u64) -> String {
-    format!("{}<small>for {}</small>", pill(word), seconds(age))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::haproxy_api::server::FrontendState;
+    use crate::profile::Algorithm;
 
-/// A state in its colour; one that is about to change is marked.
-fn pill(word: &str) -> String {
-    let class = match word.split(' ').next().unwrap_or_default() {
-        _ if word.contains('/') => "wait",
-        "UP" | "OPEN" => "up",
-        "DOWN" | "STOP" => "down",
-        "DRAIN" | "NOLB" => "rest",
-        "MAINT" | "PAUSED" => "wait",
-        _ => "none",
-    };
-    format!("<span class=\"pill {class}\">{word}</span>")
-}
-
-/// A bar that shows the utilization.
-fn track(now: u64, most: u64) -> String {
-    if most == 0 {
-        return String::new();
+    fn process() -> ProcessFigures {
+        ProcessFigures {
+            node: "a<b>&'c\"".to_owned(),
+            pid: 7,
+            uptime: Duration::from_secs(90_061),
+            threads: 2,
+            connections: 1_234,
+            maxconn: 25_000,
+            connections_total: 1_234_567,
+            connection_rate: 6,
+            connection_rate_max: 1_000,
+            bytes_out: 5_400_000_000,
+            bytes_out_rate: 999,
+            idle_percent: 97,
+            ..ProcessFigures::default()
+        }
     }
-    let share = (now.saturating_mul(100) / most).min(100);
-    format!("<span class=\"track\"><i style=\"width:{share}%\"></i></span>")
-}
 
-/// A number that should be 0.
-fn bad(number: u64, about: &str) -> String {
-    let class = if number > 0 { " class=\"bad\"" } else { "" };
-    format!("<td{class}>{}<small>{about}</small></td>", grouped(number))
-}
-
-fn times(number: u64) -> String {
-    match number {
-        0 => "never".to_owned(),
-        1 => "once".to_owned(),
-        number => format!("{} times", grouped(number)),
+    fn frontend(name: &str) -> FrontendFigures {
+        FrontendFigures {
+            name: name.to_owned(),
+            backend: "be&1".to_owned(),
+            listen: vec!["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()],
+            sessions: 50,
+            sessions_limit: 40,
+            denied_connections: 1_001,
+            ..FrontendFigures::default()
+        }
     }
-}
 
-fn seconds(number: u64) -> String {
-    time(Duration::from_secs(number))
-}
+    fn server(name: &str) -> ServerFigures {
+        ServerFigures {
+            name: name.to_owned(),
+            address: Some("127.0.0.1:81".parse().unwrap()),
+            user_weight: 100,
+            weight: 100,
+            check: Some(CheckFigures {
+                enabled: true,
+                status: "L7OK",
+                duration: Some(0),
+                health: 4,
+                rise: 2,
+                fall: 3,
+                ..CheckFigures::default()
+            }),
+            ..ServerFigures::default()
+        }
+    }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    fn backend(name: &str, servers: Vec<ServerFigures>) -> BackendFigures {
+        BackendFigures {
+            name: name.to_owned(),
+            id: 4,
+            algorithm: Algorithm::Leastconn,
+            traffic: Traffic::default(),
+            sessions_limit: 0,
+            last_change: 59,
+            downtime: 61,
+            times_down: 1,
+            servers,
+        }
+    }
+
+    /// The page of `proxies`, without white space between its elements.
+    fn shown(proxies: &Proxies) -> String {
+        let page = page(&process(), proxies, true).unwrap();
+        let lines: Vec<&str> = page.lines().map(str::trim).collect();
+        lines.concat()
+    }
+
+    fn with_server(server: ServerFigures) -> String {
+        shown(&Proxies {
+            frontends: Vec::new(),
+            backends: vec![backend("be", vec![server])],
+        })
+    }
+
+    #[track_caller]
+    fn contains(page: &str, part: &str) {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+
+    #[test]
+    fn the_embedded_template_parses_and_needs_no_figures() {
+        assert!(TEMPLATE.is_ok(), "{:?}", TEMPLATE.as_ref().err());
+        page(&ProcessFigures::default(), &Proxies::default(), false).unwrap();
+    }
+
+    #[test]
+    fn the_head_has_the_process_and_how_to_hold_the_page() {
+        let following = shown(&Proxies::default());
+        for part in [
+            "<title>a&lt;b&gt;&amp;&#39;c&quot;: statistics</title>",
+            "<p>pid 7, up for 1 d 1 h</p>",
+            "<meta http-equiv=\"refresh\" content=\"5\">",
+            ">Hold</a>",
+            "<b>1,234</b><span>connections of 25,000<span class=\"track\"><i style=\"width:4%\"></i></span></span>",
+            "<b>999 B/s</b><span>sent, 5.4 GB so far</span>",
+            "<b>0 of 0</b><span>servers take new clients</span>",
+            " Renewed every 5 seconds.</footer>",
+        ] {
+            contains(&following, part);
+        }
+        let held = page(&process(), &Proxies::default(), false).unwrap();
+        contains(&held, ">Follow</a>");
+        assert!(
+            !held.contains("http-equiv") && !held.contains("Renewed"),
+            "{held}"
+        );
+    }
+
+    #[test]
+    fn a_frontend_has_its_addresses_and_its_share_of_the_limit() {
+        let page = shown(&Proxies {
+            frontends: vec![frontend("<fe>")],
+            backends: Vec::new(),
+        });
+        for part in [
+            "<td>&lt;fe&gt;<small>127.0.0.1:80 [::1]:80 → be&amp;1</small></td>",
+            "<td class=\"left\"><span class=\"pill up\">OPEN</span></td>",
+            "<td>50<span class=\"track\"><i style=\"width:100%\"></i></span></td>",
+            "<td class=\"bad\">1,001<small>connections</small></td><td>0<small>messages</small></td>",
+        ] {
+            contains(&page, part);
+        }
+        let silent = shown(&Proxies {
+            frontends: vec![FrontendFigures {
+                listen: Vec::new(),
+                sessions_limit: 0,
+                state: FrontendState::Paused,
+                ..frontend("fe")
+            }],
+            backends: Vec::new(),
+        });
+        contains(
+            &silent,
+            "<td>fe</td><td class=\"left\"><span class=\"pill wait\">PAUSED</span></td><td>50</td>",
+        );
+    }
+
+    #[test]
+    fn a_server_has_its_state_check_and_weight() {
+        let page = with_server(server("a\"b"));
+        for part in [
+            "<tr><td>a&quot;b<small>127.0.0.1:81</small></td>",
+            "<span class=\"pill up\">UP</span><small>for 0 s</small>",
+            "<td class=\"left check\">L7OK in 0 ms<small>Layer7 check passed</small></td><td>100</td>",
+            "<td>never<small>0 s</small></td>",
+            "<tr class=\"sum\"><td>all</td>",
+            "<td class=\"left check\"></td><td>100</td>",
+            "<td>once<small>1 min 1 s</small></td>",
+        ] {
+            contains(&page, part);
+        }
+        let starting = with_server(ServerFigures {
+            weight: 50,
+            throttle: Some(50),
+            times_down: 1_000,
+            ..server("s")
+        });
+        contains(&starting, "<td>50<small>50 % of 100</small></td>");
+        contains(&starting, "<td>1,000 times<small>");
+        let unchecked = with_server(ServerFigures {
+            check: None,
+            ..server("s")
+        });
+        contains(&unchecked, "<span class=\"pill none\">no check</span>");
+        contains(
+            &unchecked,
+            "<td class=\"left check\"><small>not checked</small></td>",
+        );
+    }
+
+    #[test]
+    fn a_servers_state_has_its_colour() {
+        for (state, class) in [
+            ("UP", "up"),
+            ("UP 1/3", "wait"),
+            ("UP (2/3)", "wait"),
+            ("DOWN", "down"),
+            ("DRAIN", "rest"),
+            ("NOLB", "rest"),
+            ("MAINT (via b)", "wait"),
+            ("", "none"),
+        ] {
+            let page = with_server(ServerFigures {
+                reported_state: Some(state.to_owned()),
+                ..server("s")
+            });
+            contains(&page, &format!("<span class=\"pill {class}\">{state}</span>"));
+        }
+    }
 }

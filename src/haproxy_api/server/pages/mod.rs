@@ -133,7 +133,10 @@ fn stats<S: Subject>(options: &str, plane: &S) -> Page {
         Format::Json => Page::json(question.answer(&plane.proxies())),
         Format::Plain { .. } if !options.contains(&"csv") => {
             let refresh = !options.contains(&"norefresh");
-            Page::html(html::page(&plane.process(), &plane.proxies(), refresh))
+            match html::page(&plane.process(), &plane.proxies(), refresh) {
+                Ok(page) => Page::html(page),
+                Err(why) => Page::failed(&why),
+            }
         }
         Format::Plain { .. } | Format::Typed { .. } => Page::text(question.answer(&plane.proxies())),
     }
