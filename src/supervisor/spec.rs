@@ -16,7 +16,7 @@ use super::rollout::ChildId;
 use super::state_file::Launch;
 use crate::balancer::{Balancer, ConfigFile, Deployment};
 use crate::base::units::Period;
-use crate::erlang::beam::Nodes;
+use crate::erlang::beam;
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
 use crate::probe::{Probe, Question, Service};
@@ -247,13 +247,9 @@ impl Spec {
 
     fn node_program(&self, node: &Node) -> Program {
         let mut program = match &self.node_runtime {
-            NodeRuntime::Beam(otp) => Nodes {
-                otp,
-                cluster: &self.cluster,
-                plan: &self.plan,
-                run_dir: &self.run_dir,
+            NodeRuntime::Beam(otp) => {
+                beam::program(node, otp, &self.cluster, &self.plan.nodes, &self.run_dir)
             }
-            .program(node),
             NodeRuntime::Erlmcp(erlmcp) => erlmcp.program(node, &self.cluster.nodes, &self.plan.nodes),
             NodeRuntime::Command => self.command(node),
             // External nodes are never run here.

@@ -17,7 +17,7 @@ mod code;
 mod program;
 mod target;
 
-pub use program::Nodes;
+pub use program::program;
 pub use target::target;
 
 use code::NODE;
