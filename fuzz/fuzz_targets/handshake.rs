@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
     let (mut handshake, _) = Handshake::begin(manner, own, Cookie::new(b"secret").unwrap(), 7);
     while let [length, following @ ..] = rest {
         let (message, after) = following.split_at(usize::from(*length).min(following.len()));
-        match handshake.hear(message) {
+        match handshake.handle(message) {
             Ok(Step::Go(next, answers)) => {
                 assert!(answers.len() <= 2);
                 handshake = next;

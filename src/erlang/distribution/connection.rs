@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::cookie::Cookie;
 use super::error::{Cause, Error, Why};
 use super::flags::Flags;
-use super::group_leader::{self, Asker, Heard, Output};
-use super::handshake::{Handshake, HandshakeError, Manner, Peer, Step};
+use super::group_leader::{self, Asker, Output, Request};
+use super::handshake::{Handshake, HandshakeError, HandshakeMode, Peer, Step};
 use super::outcome;
-use super::pending_call::Ongoing;
+use super::pending_call::PendingCall;
 use super::prints::Prints;
 use super::signal::{self, Call, Signal};
 use super::term::{Atom, Identity, Pid, Reference, Term};
@@ -55,7 +55,7 @@ impl Connection {
     /// # Errors
     /// If the handshake fails, or is not complete at the deadline.
     pub async fn open(target: &Target, deadline: Instant) -> Result<Connection, Error> {
-        let opened = timeout_at(deadline, meet(target))
+        let opened = timeout_at(deadline, connect(target))
             .await
             .unwrap_or(Err(Why::Timeout));
         opened.map_err(|why| Error {
@@ -84,13 +84,13 @@ impl Connection {
     /// # Errors
     /// If there is no answer by the deadline, or the call ended in an exception.
     pub async fn call(&mut self, call: &Call, output: &mut Output, deadline: Instant) -> Result<Term, Error> {
-        let mut ongoing = Ongoing::new(self.request(call));
-        let answer = timeout_at(deadline, self.answer(&mut ongoing, output)).await;
-        let answer = match answer.unwrap_or_else(|_| ongoing.late()) {
-            Err(Why::Unfinished(unfinished)) => self.end(unfinished.cause, &mut ongoing, output).await,
+        let mut pending = PendingCall::new(self.request(call));
+        let answer = timeout_at(deadline, self.answer(&mut pending, output)).await;
+        let answer = match answer.unwrap_or_else(|_| pending.late()) {
+            Err(Why::Unfinished(unfinished)) => self.end(unfinished.cause, &mut pending, output).await,
             answer => answer,
         };
-        output.prints_lost += ongoing.prints.len();
+        output.prints_lost += pending.prints.len();
         answer.map_err(|why| self.error(why))
     }
 
@@ -125,24 +125,24 @@ impl Connection {
 
     /// The result of the call, once the output that was being formatted by then has arrived.
     /// Cancel-safe.
-    async fn answer(&mut self, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
+    async fn answer(&mut self, pending: &mut PendingCall, output: &mut Output) -> Result<Term, Why> {
         loop {
-            if let Some(outcome) = ongoing.outcome.take_if(|_| ongoing.prints.is_empty()) {
+            if let Some(outcome) = pending.outcome.take_if(|_| pending.prints.is_empty()) {
                 return outcome;
             }
             let message = self.wire.next().await?;
             match Signal::read(&message)? {
                 Signal::Down(of, reason) => {
                     let outcome = outcome::of_process(reason, &of, &self.peer.node);
-                    self.ended(&of, outcome, ongoing, output);
+                    self.ended(&of, outcome, pending, output);
                 }
-                Signal::Spawned(of, Term::Atom(why)) if of == ongoing.id => {
+                Signal::Spawned(of, Term::Atom(why)) if of == pending.id => {
                     return Err(Why::NotStarted(why.text().to_owned()));
                 }
-                Signal::Spawned(of, process) if of == ongoing.id => ongoing.process = Some(process),
+                Signal::Spawned(of, process) if of == pending.id => pending.process = Some(process),
                 Signal::Message(content) => match outcome::of_rex(content, &self.peer.node) {
-                    Ok((of, outcome)) => self.ended(&of, outcome, ongoing, output),
-                    Err(content) => self.hear(content, message.len(), ongoing, output)?,
+                    Ok((of, outcome)) => self.ended(&of, outcome, pending, output),
+                    Err(content) => self.handle_request(content, message.len(), pending, output)?,
                 },
                 Signal::Unlink(unlink) => self.wire.send(&signal::unlink_ack(unlink)),
                 Signal::Spawned(..) | Signal::Other => {}
@@ -152,14 +152,19 @@ impl Connection {
 
     /// Ends a call that is given up, and waits for the confirmation; returns its result if that
     /// arrives first.
-    async fn end(&mut self, cause: Cause, ongoing: &mut Ongoing, output: &mut Output) -> Result<Term, Why> {
-        let Some(process) = ongoing.process.clone() else {
+    async fn end(
+        &mut self,
+        cause: Cause,
+        pending: &mut PendingCall,
+        output: &mut Output,
+    ) -> Result<Term, Why> {
+        let Some(process) = pending.process.clone() else {
             return Err(cause.of_call(false));
         };
         // Closing the connection would not end a process that traps exits.
         self.wire.send(&signal::kill(&self.pid(), process));
-        let answer = timeout(CLOSE_TIMEOUT, self.answer(ongoing, output)).await;
-        match answer.unwrap_or_else(|_| ongoing.late()) {
+        let answer = timeout(CLOSE_TIMEOUT, self.answer(pending, output)).await;
+        match answer.unwrap_or_else(|_| pending.late()) {
             Err(Why::Raised(raised)) if raised.reason.is_atom("killed") => Err(cause.of_call(true)),
             Err(Why::Unfinished(_)) => Err(cause.of_call(false)),
             answer => answer,
@@ -171,41 +176,41 @@ impl Connection {
         &mut self,
         id: &Reference,
         outcome: Result<Term, Why>,
-        ongoing: &mut Ongoing,
+        pending: &mut PendingCall,
         output: &mut Output,
     ) {
-        if *id == ongoing.id {
-            ongoing.outcome = Some(outcome);
-        } else if let Some(asker) = ongoing.prints.ended(id) {
+        if *id == pending.id {
+            pending.outcome = Some(outcome);
+        } else if let Some(asker) = pending.prints.ended(id) {
             let answer = match outcome {
                 Ok(text) => output.take(&text),
                 Err(_) => group_leader::refusal("format"),
             };
             self.reply(asker, answer);
-            self.format(&mut ongoing.prints);
+            self.format(&mut pending.prints);
         }
     }
 
     /// Handles what may be a request to the group leader, in a message of `size` bytes.
-    fn hear(
+    fn handle_request(
         &mut self,
         content: Term,
         size: usize,
-        ongoing: &mut Ongoing,
+        pending: &mut PendingCall,
         output: &mut Output,
     ) -> Result<(), Why> {
-        match group_leader::hear(content, output) {
-            Some(Heard::Answer(asker, answer)) => {
+        match group_leader::handle(content, output) {
+            Some(Request::Answer(asker, answer)) => {
                 let is_end_of_input = answer.is_atom("eof");
                 self.reply(asker, answer);
                 if is_end_of_input {
-                    ongoing.has_no_input()?;
+                    pending.has_no_input()?;
                 }
             }
             // A process that prints forever must not delay the result.
-            Some(Heard::Format(..)) if ongoing.outcome.is_some() => output.prints_lost += 1,
-            Some(Heard::Format(asker, call)) => match ongoing.prints.wait(asker, call, size) {
-                Ok(()) => self.format(&mut ongoing.prints),
+            Some(Request::Format(..)) if pending.outcome.is_some() => output.prints_lost += 1,
+            Some(Request::Format(asker, call)) => match pending.prints.wait(asker, call, size) {
+                Ok(()) => self.format(&mut pending.prints),
                 Err(asker) => {
                     output.prints_lost += 1;
                     self.reply(asker, group_leader::refusal("system_limit"));
@@ -264,14 +269,14 @@ impl Connection {
 // Private
 
 /// Tries one manner after the other, until the node accepts one.
-async fn meet(target: &Target) -> Result<Connection, Why> {
-    for manner in [Manner::Nameless, Manner::Named, Manner::Old] {
+async fn connect(target: &Target) -> Result<Connection, Why> {
+    for mode in [HandshakeMode::Nameless, HandshakeMode::Named, HandshakeMode::Old] {
         let stream = TcpStream::connect(target.address)
             .await
             .map_err(Why::Unreachable)?;
         stream.set_nodelay(true).map_err(Why::Network)?;
         let mut wire = Wire::new(stream);
-        if let Some(peer) = introduce(target, manner, &mut wire).await? {
+        if let Some(peer) = run_handshake(target, mode, &mut wire).await? {
             if peer.node.name != target.node {
                 return Err(Why::Another(peer.node.name.text().to_owned()));
             }
@@ -287,30 +292,30 @@ async fn meet(target: &Target) -> Result<Connection, Why> {
 }
 
 /// Runs a handshake; `None` if the node may accept another manner.
-async fn introduce(target: &Target, manner: Manner, wire: &mut Wire) -> Result<Option<Peer>, Why> {
+async fn run_handshake(target: &Target, mode: HandshakeMode, wire: &mut Wire) -> Result<Option<Peer>, Why> {
     let random = || getrandom::u32().map_err(|error| Why::Network(error.into()));
     let own = Identity {
         name: own_name(&target.node),
         // Must not be 0.
         creation: random()? | 1,
     };
-    let (mut handshake, first) = Handshake::begin(manner, own, target.cookie.clone(), random()?);
-    wire.say(&first);
+    let (mut handshake, first) = Handshake::begin(mode, own, target.cookie.clone(), random()?);
+    wire.queue(&first);
     loop {
-        let message: Bytes = match wire.heard().await {
+        let message: Bytes = match wire.next_message().await {
             Ok(message) => message,
-            Err(WireError::Closed) if handshake.is_unheard() => return Ok(None),
+            Err(WireError::Closed) if handshake.is_unanswered() => return Ok(None),
             Err(WireError::Closed) if handshake.is_judged() => return Err(Why::CookieRefused),
             Err(WireError::Cut | WireError::TooLong(_)) => {
                 return Err(HandshakeError::Strange("it sent half a message").into());
             }
             Err(error) => return Err(error.into()),
         };
-        match handshake.hear(&message) {
+        match handshake.handle(&message) {
             Ok(Step::Go(next, answers)) => {
                 handshake = next;
                 for answer in &answers {
-                    wire.say(answer);
+                    wire.queue(answer);
                 }
             }
             Ok(Step::Done(peer)) => return Ok(Some(peer)),

@@ -125,10 +125,10 @@ mod tests {
 
     #[tokio::test]
     async fn other_answers_have_no_port() {
-        let said = async |answer| asked(answer).await.0.unwrap_err().to_string();
-        assert!(said(b"w\x01").await.ends_with("does not know a node `abc`"));
-        assert!(said(b"").await.ends_with("is not epmd"));
-        assert!(said(b"HTTP/1.1 400").await.ends_with("is not epmd"));
+        let failure = async |answer| asked(answer).await.0.unwrap_err().to_string();
+        assert!(failure(b"w\x01").await.ends_with("does not know a node `abc`"));
+        assert!(failure(b"").await.ends_with("is not epmd"));
+        assert!(failure(b"HTTP/1.1 400").await.ends_with("is not epmd"));
     }
 
     #[tokio::test]
@@ -141,7 +141,7 @@ mod tests {
             Err(EpmdError::Timeout(_))
         ));
         drop(listener);
-        let nobody = port_of("abc", address, soon()).await;
-        assert!(matches!(nobody, Err(EpmdError::Unreachable { .. })));
+        let unreachable = port_of("abc", address, soon()).await;
+        assert!(matches!(unreachable, Err(EpmdError::Unreachable { .. })));
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Asker {
 
 /// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Heard {
+pub(super) enum Request {
     /// The answer to send.
     Answer(Asker, Term),
     /// The call that returns the text.
@@ -45,7 +45,7 @@ impl Asker {
 }
 
 /// Handles a message; `None` if it is not a request.
-pub(super) fn hear(message: Term, output: &mut Output) -> Option<Heard> {
+pub(super) fn handle(message: Term, output: &mut Output) -> Option<Request> {
     let Term::Tuple(parts) = message else {
         return None;
     };
@@ -55,8 +55,8 @@ pub(super) fn hear(message: Term, output: &mut Output) -> Option<Heard> {
     }
     let asker = Asker { process, name };
     Some(match formatted(&request) {
-        Some(call) => Heard::Format(asker, call),
-        None => Heard::Answer(asker, answer(&request, output)),
+        Some(call) => Request::Format(asker, call),
+        None => Request::Answer(asker, answer(&request, output)),
     })
 }
 
@@ -163,9 +163,9 @@ mod tests {
     fn heard(request: &str) -> (String, String) {
         let mut output = Output::default();
         let request = format!("{{io_request,<0.1.0>,me,{request}}}");
-        let said = match hear(parse(&request, &home()).unwrap(), &mut output).unwrap() {
-            Heard::Answer(_, answer) => flat(&answer, &home()),
-            Heard::Format(_, call) => format!("{}:{}", call.module.text(), call.function.text()),
+        let said = match handle(parse(&request, &home()).unwrap(), &mut output).unwrap() {
+            Request::Answer(_, answer) => flat(&answer, &home()),
+            Request::Format(_, call) => format!("{}:{}", call.module.text(), call.function.text()),
         };
         (said, output.text)
     }
@@ -200,7 +200,7 @@ mod tests {
         let mut output = Output::default();
         for message in ["ok", "{io_request,a,b,c}", "{io_reply,<0.1.0>,b,c}"] {
             assert_eq!(
-                hear(parse(message, &home()).unwrap(), &mut output),
+                handle(parse(message, &home()).unwrap(), &mut output),
                 None,
                 "{message}"
             );

@@ -25,7 +25,7 @@ use super::term::{Atom, Identity};
 
 /// The form of the client's first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub enum HandshakeMode {
     /// Version 6; the node assigns a name, which it reuses later: OTP 24 and newer.
     Nameless,
     /// Version 6, with a name of the client's choice: OTP 23.
@@ -48,7 +48,7 @@ pub struct Peer {
 /// A handshake in progress.
 #[derive(Clone, Debug)]
 pub struct Handshake {
-    manner: Manner,
+    mode: HandshakeMode,
     own: Identity,
     cookie: Cookie,
     /// The client's challenge.
@@ -93,17 +93,17 @@ enum Awaiting {
 impl Handshake {
     /// A handshake, and its first message. For a nameless one, `own` has the host only.
     #[must_use]
-    pub fn begin(manner: Manner, own: Identity, cookie: Cookie, challenge: u32) -> (Handshake, Vec<u8>) {
+    pub fn begin(mode: HandshakeMode, own: Identity, cookie: Cookie, challenge: u32) -> (Handshake, Vec<u8>) {
         let name = own.name.text();
-        let (name, flags) = match manner {
-            Manner::Nameless => {
+        let (name, flags) = match mode {
+            HandshakeMode::Nameless => {
                 let host = name.split_once('@').map_or(name, |(_, host)| host);
                 (host, Flags::OURS.and(Flags::NAME_ME))
             }
-            Manner::Named | Manner::Old => (name, Flags::OURS),
+            HandshakeMode::Named | HandshakeMode::Old => (name, Flags::OURS),
         };
-        let message = match manner {
-            Manner::Nameless | Manner::Named => [
+        let message = match mode {
+            HandshakeMode::Nameless | HandshakeMode::Named => [
                 &b"N"[..],
                 &flags.0.to_be_bytes(),
                 &own.creation.to_be_bytes(),
@@ -111,10 +111,10 @@ impl Handshake {
                 name.as_bytes(),
             ]
             .concat(),
-            Manner::Old => [&b"n\0\x05"[..], &flags.low().to_be_bytes(), name.as_bytes()].concat(),
+            HandshakeMode::Old => [&b"n\0\x05"[..], &flags.low().to_be_bytes(), name.as_bytes()].concat(),
         };
         let handshake = Handshake {
-            manner,
+            mode,
             own,
             cookie,
             challenge,
@@ -125,7 +125,7 @@ impl Handshake {
 
     /// Whether no message has arrived yet: a node that closes now may accept another manner.
     #[must_use]
-    pub fn is_unheard(&self) -> bool {
+    pub fn is_unanswered(&self) -> bool {
         matches!(self.awaiting, Awaiting::Status)
     }
 
@@ -136,13 +136,13 @@ impl Handshake {
     }
 
     /// Handles the node's next message.
-    pub fn hear(self, message: &[u8]) -> Result<Step, HandshakeError> {
+    pub fn handle(self, message: &[u8]) -> Result<Step, HandshakeError> {
         match self.awaiting {
             Awaiting::Status => self.status(message),
             Awaiting::Challenge => self.challenged(message),
             Awaiting::Proof { ref node, flags } => {
                 let node = node.clone();
-                let digest = message.strip_prefix(b"a").ok_or(STRANGE_PROOF)?;
+                let digest = message.strip_prefix(b"a").ok_or(BAD_PROOF)?;
                 if digest != digest_of(&self.cookie, self.challenge) {
                     return Err(HandshakeError::Cookie);
                 }
@@ -155,15 +155,15 @@ impl Handshake {
     // Private
 
     fn status(mut self, message: &[u8]) -> Result<Step, HandshakeError> {
-        let status = message.strip_prefix(b"s").ok_or(STRANGE_STATUS)?;
+        let status = message.strip_prefix(b"s").ok_or(BAD_STATUS)?;
         let mut answers = Vec::new();
         if let Some(named) = status.strip_prefix(b"named:") {
-            let (name, rest) = split_name(named).ok_or(STRANGE_STATUS)?;
-            let (creation, _) = split_u32(rest).ok_or(STRANGE_STATUS)?;
+            let (name, rest) = split_name(named).ok_or(BAD_STATUS)?;
+            let (creation, _) = split_u32(rest).ok_or(BAD_STATUS)?;
             self.own = Identity { name, creation };
         } else {
             match status {
-                b"ok" | b"ok_simultaneous" if self.manner == Manner::Nameless => {
+                b"ok" | b"ok_simultaneous" if self.mode == HandshakeMode::Nameless => {
                     return Err(HandshakeError::GivesNoName);
                 }
                 b"ok" | b"ok_simultaneous" => {}
@@ -174,7 +174,7 @@ impl Handshake {
                         String::from_utf8_lossy(status).into_owned(),
                     ));
                 }
-                _ => return Err(STRANGE_STATUS),
+                _ => return Err(BAD_STATUS),
             }
         }
         self.awaiting = Awaiting::Challenge;
@@ -182,9 +182,9 @@ impl Handshake {
     }
 
     fn challenged(mut self, message: &[u8]) -> Result<Step, HandshakeError> {
-        let (node, flags, challenge) = challenge_of(message).ok_or(STRANGE_CHALLENGE)?;
+        let (node, flags, challenge) = challenge_of(message).ok_or(BAD_CHALLENGE)?;
         let mut answers = Vec::new();
-        if self.manner == Manner::Old && message.starts_with(b"N") {
+        if self.mode == HandshakeMode::Old && message.starts_with(b"N") {
             // The half that did not fit into the first message.
             let high = Flags::OURS.high().to_be_bytes();
             answers.push([&b"c"[..], &high, &self.own.creation.to_be_bytes()].concat());
@@ -199,9 +199,9 @@ impl Handshake {
 
 // Private
 
-const STRANGE_STATUS: HandshakeError = HandshakeError::Strange("its first message is not a status");
-const STRANGE_CHALLENGE: HandshakeError = HandshakeError::Strange("its second message is not a challenge");
-const STRANGE_PROOF: HandshakeError = HandshakeError::Strange("its last message is not a digest");
+const BAD_STATUS: HandshakeError = HandshakeError::Strange("its first message is not a status");
+const BAD_CHALLENGE: HandshakeError = HandshakeError::Strange("its second message is not a challenge");
+const BAD_PROOF: HandshakeError = HandshakeError::Strange("its last message is not a digest");
 
 fn length(name: &str) -> [u8; 2] {
     // 255 characters of 4 bytes at most.
@@ -264,12 +264,12 @@ mod tests {
         Cookie::new(b"secret").unwrap()
     }
 
-    fn begun(manner: Manner) -> (Handshake, Vec<u8>) {
-        Handshake::begin(manner, own(), cookie(), 42)
+    fn begun(mode: HandshakeMode) -> (Handshake, Vec<u8>) {
+        Handshake::begin(mode, own(), cookie(), 42)
     }
 
     fn go(handshake: Handshake, message: &[u8]) -> (Handshake, Vec<Vec<u8>>) {
-        match handshake.hear(message).unwrap() {
+        match handshake.handle(message).unwrap() {
             Step::Go(next, answers) => (next, answers),
             Step::Done(peer) => panic!("{peer:?}"),
         }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_current_node_assigns_a_name() {
-        let (handshake, name) = begun(Manner::Nameless);
+        let (handshake, name) = begun(HandshakeMode::Nameless);
         assert_eq!(name[0], b'N');
         assert!(name.ends_with(b"\0\x09localhost"));
         let (handshake, answers) = go(handshake, b"snamed:\0\x04xy@b\0\0\0\x06");
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(&answers[0][..5], b"r\0\0\0\x2a");
         assert_eq!(answers[0][5..], digest.to_be_bytes());
         assert!(handshake.is_judged());
-        match handshake.hear(&proof()).unwrap() {
+        match handshake.handle(&proof()).unwrap() {
             Step::Done(peer) => {
                 assert_eq!(peer.own.name.text(), "xy@b");
                 assert_eq!(peer.own.creation, 6);
@@ -312,23 +312,23 @@ mod tests {
 
     #[test]
     fn a_node_that_assigns_no_names_needs_another_manner() {
-        let (handshake, _) = begun(Manner::Nameless);
-        assert_eq!(handshake.hear(b"sok").unwrap_err(), HandshakeError::GivesNoName);
-        let (handshake, name) = begun(Manner::Named);
+        let (handshake, _) = begun(HandshakeMode::Nameless);
+        assert_eq!(handshake.handle(b"sok").unwrap_err(), HandshakeError::GivesNoName);
+        let (handshake, name) = begun(HandshakeMode::Named);
         assert!(name.ends_with(b"clusterctl-7@localhost"));
         let (handshake, answers) = go(handshake, b"salive");
         assert_eq!(answers, [b"strue"]);
-        assert!(!handshake.is_unheard());
+        assert!(!handshake.is_unanswered());
     }
 
     #[test]
     fn an_old_node_gets_messages_of_version_5() {
-        let (handshake, name) = begun(Manner::Old);
+        let (handshake, name) = begun(HandshakeMode::Old);
         assert_eq!(&name[..3], b"n\0\x05");
         let (handshake, _) = go(handshake, b"sok");
         let (handshake, answers) = go(handshake, b"n\0\x05\0\x01\0\0\0\0\0\x09a@b");
         assert_eq!(answers.len(), 1, "no complement");
-        match handshake.hear(&proof()).unwrap() {
+        match handshake.handle(&proof()).unwrap() {
             Step::Done(peer) => assert!(!peer.flags.has(Flags::SPAWN)),
             Step::Go(..) => panic!("not done"),
         }
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_node_that_turns_out_to_be_newer_gets_the_rest() {
-        let (handshake, _) = begun(Manner::Old);
+        let (handshake, _) = begun(HandshakeMode::Old);
         let (handshake, _) = go(handshake, b"sok");
         let (_, answers) = go(handshake, &challenge());
         assert_eq!(answers[0], [b'c', 0, 0, 0, 5, 0, 0, 0, 3]);
@@ -346,12 +346,12 @@ mod tests {
     #[test]
     fn each_failure_has_its_error() {
         let at = |messages: &[&[u8]]| {
-            let (mut handshake, _) = begun(Manner::Named);
+            let (mut handshake, _) = begun(HandshakeMode::Named);
             for message in &messages[..messages.len() - 1] {
                 handshake = go(handshake, message).0;
             }
             handshake
-                .hear(messages[messages.len() - 1])
+                .handle(messages[messages.len() - 1])
                 .unwrap_err()
                 .to_string()
         };
@@ -379,11 +379,11 @@ mod tests {
                 ],
                 0..5,
             ),
-            manner in prop_oneof![Just(Manner::Nameless), Just(Manner::Named), Just(Manner::Old)],
+            mode in prop_oneof![Just(HandshakeMode::Nameless), Just(HandshakeMode::Named), Just(HandshakeMode::Old)],
         ) {
-            let (mut handshake, _) = begun(manner);
+            let (mut handshake, _) = begun(mode);
             for message in messages {
-                match handshake.hear(&message) {
+                match handshake.handle(&message) {
                     Ok(Step::Go(next, _)) => handshake = next,
                     _ => break,
                 }

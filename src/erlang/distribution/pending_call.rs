@@ -12,7 +12,7 @@ const MAX_ENDS_OF_INPUT: usize = 100;
 
 /// A call that the node is asked to make.
 #[derive(Debug)]
-pub(super) struct Ongoing {
+pub(super) struct PendingCall {
     /// The reference of its answer.
     pub(super) id: Reference,
     /// Its process, once the node has reported it. Nodes before OTP 23 never do.
@@ -26,9 +26,9 @@ pub(super) struct Ongoing {
     ends_of_input: usize,
 }
 
-impl Ongoing {
-    pub(super) fn new(id: Reference) -> Ongoing {
-        Ongoing {
+impl PendingCall {
+    pub(super) fn new(id: Reference) -> PendingCall {
+        PendingCall {
             id,
             process: None,
             outcome: None,

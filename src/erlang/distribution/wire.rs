@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// The most bytes of one read: memory grows with what arrives, not with the announced length.
-const READ: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 
 /// A message without content: a sign of life.
 const TICK: [u8; 4] = [0; 4];
@@ -61,8 +61,8 @@ impl Wire {
         }
     }
 
-    /// Queues a message of the handshake; [`Wire::heard`] sends it.
-    pub(super) fn say(&mut self, message: &[u8]) {
+    /// Queues a message of the handshake; [`Wire::next_message`] sends it.
+    pub(super) fn queue(&mut self, message: &[u8]) {
         // These messages are short.
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
         self.outgoing.extend(length.to_be_bytes());
@@ -70,7 +70,7 @@ impl Wire {
     }
 
     /// Sends the queue; returns the next message of the handshake.
-    pub(super) async fn heard(&mut self) -> Result<Bytes, WireError> {
+    pub(super) async fn next_message(&mut self) -> Result<Bytes, WireError> {
         self.flush().await?;
         self.frame::<2>().await
     }
@@ -121,7 +121,8 @@ impl Wire {
     /// Reads until `count` bytes are available.
     async fn fill(&mut self, count: usize) -> Result<(), WireError> {
         while self.incoming.len() < count {
-            self.incoming.reserve((count - self.incoming.len()).min(READ));
+            self.incoming
+                .reserve((count - self.incoming.len()).min(READ_SIZE));
             if self.stream.read_buf(&mut self.incoming).await? == 0 {
                 return Err(if self.incoming.is_empty() {
                     WireError::Closed

@@ -44,12 +44,12 @@ pub enum LoadingError {
         source: io::Error,
     },
     /// It runs, but its output is unexpected.
-    #[error("unexpected output of `{}`: {said}", .path.display())]
+    #[error("unexpected output of `{}`: {output}", .path.display())]
     Stranger {
         /// The file.
         path: PathBuf,
         /// Its output.
-        said: String,
+        output: String,
     },
     /// It is older than the checkout.
     #[error("erlmcp in `{}` needs a newer Erlang than OTP {}, which `{}` is", .checkout.path.display(), .otp.release, .otp.erl.display())]
@@ -138,10 +138,10 @@ pub(super) async fn ask(
             path: otp.erl.clone(),
             source,
         })?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    judge_server(otp, &said, checkout, wanted)?;
-    let stranger = || stranger(otp, &said);
-    match (config, answer(&said, "config ").ok_or_else(stranger)?) {
+    let output = String::from_utf8_lossy(&output.stdout);
+    check_server(otp, &output, checkout, wanted)?;
+    let unexpected = || unexpected(otp, &output);
+    match (config, answer(&output, "config ").ok_or_else(unexpected)?) {
         (Some(path), why) if why != "ok" => Err(LoadingError::Config {
             path: path.to_owned(),
             why: why.to_owned(),
@@ -152,9 +152,9 @@ pub(super) async fn ask(
 
 // Private
 
-fn judge_server(otp: &Otp, said: &str, checkout: &Checkout, wanted: bool) -> Result<(), LoadingError> {
+fn check_server(otp: &Otp, output: &str, checkout: &Checkout, wanted: bool) -> Result<(), LoadingError> {
     let path = || checkout.path.clone();
-    match answer(said, "server ").ok_or_else(|| stranger(otp, said))? {
+    match answer(output, "server ").ok_or_else(|| unexpected(otp, output))? {
         "newer" => Err(LoadingError::TooOld {
             otp: otp.clone(),
             checkout: checkout.clone(),
@@ -165,14 +165,14 @@ fn judge_server(otp: &Otp, said: &str, checkout: &Checkout, wanted: bool) -> Res
     }
 }
 
-fn answer<'a>(said: &'a str, to: &str) -> Option<&'a str> {
-    said.lines().find_map(|line| line.strip_prefix(to))
+fn answer<'a>(output: &'a str, to: &str) -> Option<&'a str> {
+    output.lines().find_map(|line| line.strip_prefix(to))
 }
 
-fn stranger(otp: &Otp, said: &str) -> LoadingError {
+fn unexpected(otp: &Otp, output: &str) -> LoadingError {
     LoadingError::Stranger {
         path: otp.erl.clone(),
-        said: said.lines().next_back().unwrap_or("nothing").to_owned(),
+        output: output.lines().next_back().unwrap_or("nothing").to_owned(),
     }
 }
 
@@ -189,13 +189,13 @@ mod tests {
         }
     }
 
-    fn verdict(said: &str, wanted: bool) -> String {
+    fn verdict(output: &str, wanted: bool) -> String {
         let otp = Otp {
             erl: "/usr/bin/erl".into(),
             release: 25,
             version: "13.1.5".to_owned(),
         };
-        match judge_server(&otp, said, &checkout(), wanted) {
+        match check_server(&otp, output, &checkout(), wanted) {
             Ok(()) => "well".to_owned(),
             Err(error) => error.to_string(),
         }
@@ -227,7 +227,7 @@ mod tests {
         checkout.libs.push(dir.path().to_owned());
         // A module with a name of OTP must not replace the one of OTP.
         std::fs::write(dir.path().join("lists.beam"), "").unwrap();
-        for (text, complaint) in [
+        for (text, expected) in [
             ("[{kernel, []}].", None),
             ("[].\n[].", Some("is not a configuration: not one list")),
             (
@@ -236,10 +236,10 @@ mod tests {
             ),
         ] {
             std::fs::write(&config, text).unwrap();
-            let said = ask(&otp, &checkout, Some(&config), false).await;
-            let said = said.err().map(|error| error.to_string());
-            assert_eq!(said.is_some(), complaint.is_some(), "{said:?}");
-            assert!(said.unwrap_or_default().contains(complaint.unwrap_or_default()));
+            let output = ask(&otp, &checkout, Some(&config), false).await;
+            let output = output.err().map(|error| error.to_string());
+            assert_eq!(output.is_some(), expected.is_some(), "{output:?}");
+            assert!(output.unwrap_or_default().contains(expected.unwrap_or_default()));
         }
         let error = ask(&otp, &checkout, None, true).await.unwrap_err();
         assert!(matches!(error, LoadingError::NoServer(_)), "{error}");

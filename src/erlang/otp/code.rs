@@ -50,12 +50,12 @@ pub enum CodeError {
         source: io::Error,
     },
     /// The compiler reports errors.
-    #[error("`{}` cannot compile the node:\n{said}", .path.display())]
+    #[error("`{}` cannot compile the node:\n{output}", .path.display())]
     Refused {
         /// The compiler.
         path: PathBuf,
         /// Its output.
-        said: String,
+        output: String,
     },
 }
 
@@ -160,14 +160,14 @@ impl Code {
         if output.status.success() && self.modules.iter().all(is_there) {
             return Ok(());
         }
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).trim_end().to_owned();
+        let output = [output.stdout, output.stderr].concat();
+        let output = String::from_utf8_lossy(&output).trim_end().to_owned();
         Err(CodeError::Refused {
             path: erlc.to_owned(),
-            said: if said.is_empty() {
+            output: if output.is_empty() {
                 "it ended without output, and compiled nothing".to_owned()
             } else {
-                said
+                output
             },
         })
     }
@@ -177,10 +177,10 @@ impl Code {
 fn sweep(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {
-        let whose = path
+        let owner = path
             .to_str()
             .and_then(|path| path.strip_suffix(NEW)?.strip_suffix('.')?.rsplit_once('.'));
-        if let Some((_, pid)) = whose
+        if let Some((_, pid)) = owner
             && let Ok(pid) = pid.parse::<u32>()
             && !Path::new("/proc").join(pid.to_string()).exists()
         {

@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn errors_give_the_position() {
-        for (text, said) in [
+        for (text, expected) in [
             ("", "character 1: a term is missing"),
             ("[1,2", "character 5: `]` is missing"),
             ("[1,2}", "character 5: `}` where `]` was expected"),
@@ -419,7 +419,7 @@ mod tests {
             (r#""\x{d800}""#, "character 3: invalid character escape"),
             (r"$\x", "character 3: invalid character escape"),
         ] {
-            assert_eq!(read(text).unwrap_err().to_string(), said, "{text}");
+            assert_eq!(read(text).unwrap_err().to_string(), expected, "{text}");
         }
         assert!(read(&"[".repeat(100_000)).unwrap_err().what.contains("levels"));
         assert!(read(&"9".repeat(100_000)).unwrap_err().what.contains("digits"));

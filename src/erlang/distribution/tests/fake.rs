@@ -70,30 +70,30 @@ impl Fake {
 
 impl Peer {
     /// The next message of the handshake.
-    pub(super) async fn hear(&mut self) -> Vec<u8> {
+    pub(super) async fn read_message(&mut self) -> Vec<u8> {
         let length = self.stream.read_u16().await.unwrap();
         self.read(length.into()).await
     }
 
     /// Sends a message of the handshake.
-    pub(super) async fn say(&mut self, message: &[u8]) {
+    pub(super) async fn write_message(&mut self, message: &[u8]) {
         let length = u16::try_from(message.len()).unwrap().to_be_bytes();
         self.stream.write_all(&[&length, message].concat()).await.unwrap();
     }
 
     /// A current handshake, up to its own challenge.
     pub(super) async fn begin(&mut self) {
-        let name = self.hear().await;
+        let name = self.read_message().await;
         assert!(
             name.starts_with(b"N") && name.ends_with(b"\0\x07nowhere"),
             "{name:?}"
         );
-        self.say(b"snamed:\0\x0aus@nowhere\0\0\0\x01").await;
+        self.write_message(b"snamed:\0\x0aus@nowhere\0\0\0\x01").await;
         self.challenge(Fake::FLAGS).await;
     }
 
     /// A whole handshake.
-    pub(super) async fn meet(&mut self) {
+    pub(super) async fn accept_handshake(&mut self) {
         self.begin().await;
         self.prove().await;
     }
@@ -110,7 +110,7 @@ impl Peer {
             &length,
             name,
         ];
-        self.say(&challenge.concat()).await;
+        self.write_message(&challenge.concat()).await;
     }
 
     /// The challenge of version 5, by a node with few capabilities.
@@ -123,17 +123,17 @@ impl Peer {
             &CHALLENGE.to_be_bytes(),
             name.text().as_bytes(),
         ];
-        self.say(&challenge.concat()).await;
+        self.write_message(&challenge.concat()).await;
     }
 
     /// Checks the client's proof, and sends its own.
     pub(super) async fn prove(&mut self) {
-        let reply = self.hear().await;
+        let reply = self.read_message().await;
         let (challenge, digest) = reply.strip_prefix(b"r").unwrap().split_at(4);
         assert_eq!(digest, digest_of(CHALLENGE));
         self.challenged = u32::from_be_bytes(challenge.try_into().unwrap());
         let digest = digest_of(self.challenged);
-        self.say(&[&b"a"[..], &digest].concat()).await;
+        self.write_message(&[&b"a"[..], &digest].concat()).await;
     }
 
     /// The next message.
@@ -143,7 +143,7 @@ impl Peer {
     }
 
     /// The next message as terms; an empty list if it has no second term.
-    pub(super) async fn heard(&mut self) -> (Term, Term) {
+    pub(super) async fn receive(&mut self) -> (Term, Term) {
         let frame = self.frame().await;
         let (control, rest) = decode(frame.strip_prefix(b"p").unwrap()).unwrap();
         let content = decode(rest).map_or(Term::List(Vec::new()), |(content, _)| content);
@@ -151,13 +151,13 @@ impl Peer {
     }
 
     /// The first term of the next message, as text.
-    pub(super) async fn heard_signal(&mut self) -> String {
-        flat(&self.heard().await.0, &Fake::node())
+    pub(super) async fn receive_signal(&mut self) -> String {
+        flat(&self.receive().await.0, &Fake::node())
     }
 
     /// The next message, which requests a call; returns the reference of its answer.
     pub(super) async fn request(&mut self) -> Term {
-        let (control, arguments) = self.heard().await;
+        let (control, arguments) = self.receive().await;
         let parts = control.as_tuple().unwrap();
         assert_eq!(parts[0], Term::Integer(29));
         assert_eq!(parts[1], arguments.as_list().unwrap()[0]);
@@ -172,9 +172,9 @@ impl Peer {
     }
 
     /// Waits for the message that kills the process of the call, and skips messages to others.
-    pub(super) async fn told_to_kill(&mut self) {
+    pub(super) async fn expect_kill(&mut self) {
         loop {
-            let (control, content) = self.heard().await;
+            let (control, content) = self.receive().await;
             let control = flat(&control, &Fake::node());
             if control.starts_with("{26,") {
                 assert!(control.ends_with(",<0.7.0>}"), "{control}");

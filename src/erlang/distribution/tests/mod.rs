@@ -99,7 +99,7 @@ async fn other_services_are_reported_as_such() {
         refusal(http, soon()).await,
         format!("{strange}it sent half a message")
     );
-    let garbage = async |mut peer: Peer| peer.say(b"\xff\xff").await;
+    let garbage = async |mut peer: Peer| peer.write_message(b"\xff\xff").await;
     assert_eq!(
         refusal(garbage, soon()).await,
         format!("{strange}its first message is not a status")
@@ -119,13 +119,13 @@ async fn silence_ends_at_the_deadline() {
         late
     );
     let half = async |mut peer: Peer| {
-        peer.hear().await;
-        peer.say(b"snamed:\0\x09us@nowher\0\0\0\x01").await;
+        peer.read_message().await;
+        peer.write_message(b"snamed:\0\x09us@nowher\0\0\0\x01").await;
         nothing_more().await;
     };
     assert_eq!(refusal(half, at_once()).await, late);
     let in_the_end = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         nothing_more().await;
     };
     assert_eq!(failure(in_the_end, at_once()).await, late);
@@ -135,22 +135,22 @@ async fn silence_ends_at_the_deadline() {
 async fn a_peer_has_to_know_the_cookie_too() {
     let pretender = async |mut peer: Peer| {
         peer.begin().await;
-        peer.hear().await;
-        peer.say(b"a0123456789abcdef").await;
+        peer.read_message().await;
+        peer.write_message(b"a0123456789abcdef").await;
         nothing_more().await;
     };
     assert_eq!(refusal(pretender, soon()).await, "has another cookie");
     let judge = async |mut peer: Peer| {
         peer.begin().await;
-        peer.hear().await;
+        peer.read_message().await;
     };
     assert_eq!(refusal(judge, soon()).await, "refuses the cookie");
-    let allows_nobody = async |mut peer: Peer| {
-        peer.hear().await;
-        peer.say(b"snot_allowed").await;
+    let rejects_every_peer = async |mut peer: Peer| {
+        peer.read_message().await;
+        peer.write_message(b"snot_allowed").await;
     };
     assert_eq!(
-        refusal(allows_nobody, soon()).await,
+        refusal(rejects_every_peer, soon()).await,
         "refuses the connection: `not_allowed`"
     );
 }
@@ -158,13 +158,13 @@ async fn a_peer_has_to_know_the_cookie_too() {
 #[tokio::test]
 async fn a_flood_ends_at_the_deadline() {
     let flood = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let link = peer.signal("{1,<0.1.0>,<0.2.0>}", None);
         while peer.stream.write_all(&link).await.is_ok() {}
     };
     assert_eq!(failure(flood, at_once()).await, "does not answer in time");
     let ticks = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         while peer.stream.write_all(&[0; 4096]).await.is_ok() {}
     };
     assert_eq!(failure(ticks, at_once()).await, "does not answer in time");
@@ -172,40 +172,40 @@ async fn a_flood_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn messages_that_cannot_be_decoded_are_refused() {
-    let says = |bytes: &'static [u8]| {
+    let writes = |bytes: &'static [u8]| {
         async move |mut peer: Peer| {
-            peer.meet().await;
+            peer.accept_handshake().await;
             peer.stream.write_all(bytes).await.unwrap();
             nothing_more().await;
         }
     };
     let unreadable = "sent a message that cannot be decoded: ";
     assert_eq!(
-        failure(says(b"\x7f\0\0\0"), soon()).await,
+        failure(writes(b"\x7f\0\0\0"), soon()).await,
         format!("{unreadable}a message of 2130706432 bytes, more than 16777216")
     );
     assert_eq!(
-        failure(says(b"\0\0\0\x03\x83\x44\0"), soon()).await,
+        failure(writes(b"\0\0\0\x03\x83\x44\0"), soon()).await,
         format!("{unreadable}a message that begins with byte 131")
     );
     assert_eq!(
-        failure(says(b"\0\0\0\x02p\x83"), soon()).await,
+        failure(writes(b"\0\0\0\x02p\x83"), soon()).await,
         format!("{unreadable}a term ends too early")
     );
-    let leaves = async |mut peer: Peer| peer.meet().await;
-    assert_eq!(failure(leaves, soon()).await, "has closed the connection");
+    let closes = async |mut peer: Peer| peer.accept_handshake().await;
+    assert_eq!(failure(closes, soon()).await, "has closed the connection");
 }
 
 #[tokio::test]
 async fn ticks_and_unlinks_are_answered_while_a_call_is_made() {
     let answers = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         peer.stream.write_all(&[0; 4]).await.unwrap();
         assert_eq!(peer.frame().await, b"", "no tick");
         let unlink = peer.signal("{35,7,<0.1.0>,<0.2.0>}", None);
         peer.stream.write_all(&unlink).await.unwrap();
-        assert_eq!(peer.heard_signal().await, "{36,7,<0.2.0>,<0.1.0>}");
+        assert_eq!(peer.receive_signal().await, "{36,7,<0.2.0>,<0.1.0>}");
         peer.down(&id, "return", "fine").await;
         nothing_more().await;
     };
@@ -216,7 +216,7 @@ async fn ticks_and_unlinks_are_answered_while_a_call_is_made() {
 #[tokio::test]
 async fn a_call_that_cannot_start_is_reported() {
     let full = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         let mut parts = vec![Term::Integer(31), id, Term::Integer(0), Term::Integer(0)];
         parts.push(Term::atom("system_limit"));
@@ -232,12 +232,12 @@ async fn a_call_that_cannot_start_is_reported() {
 #[tokio::test]
 async fn a_node_of_otp_23_gets_a_name_of_the_client() {
     let answers = async |mut peer: Peer| {
-        let name = peer.hear().await;
+        let name = peer.read_message().await;
         if !name.windows(11).any(|word| word == b"clusterctl-") {
-            peer.say(b"sok").await;
+            peer.write_message(b"sok").await;
             return;
         }
-        peer.say(b"sok").await;
+        peer.write_message(b"sok").await;
         peer.challenge(Fake::FLAGS).await;
         peer.prove().await;
         let id = peer.request().await;
@@ -254,14 +254,14 @@ async fn a_node_of_otp_23_gets_a_name_of_the_client() {
 async fn a_node_before_otp_23_is_called_by_its_rex_server() {
     let answers = |result: &'static str| {
         async move |mut peer: Peer| {
-            let name = peer.hear().await;
+            let name = peer.read_message().await;
             if !name.starts_with(b"n\0\x05") {
                 return;
             }
-            peer.say(b"sok").await;
+            peer.write_message(b"sok").await;
             peer.old_challenge().await;
             peer.prove().await;
-            let (control, request) = peer.heard().await;
+            let (control, request) = peer.receive().await;
             assert!(flat(&control, &Fake::node()).ends_with(",'',rex}"));
             let [call, from, what] = request.as_tuple().unwrap() else {
                 panic!("{request:?}");
@@ -293,10 +293,10 @@ async fn a_node_before_otp_23_is_called_by_its_rex_server() {
 #[tokio::test]
 async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
     let obeys = async |mut peer: Peer, in_time: &Cell<bool>| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         peer.begun(&id).await;
-        peer.told_to_kill().await;
+        peer.expect_kill().await;
         in_time.set(true);
         peer.killed(&id).await;
         nothing_more().await;
@@ -307,10 +307,10 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
     assert!(text.ends_with(" s; the call was killed"), "{text}");
     assert_eq!(error.hint().unwrap(), "a longer `--timeout` waits for it");
     let hangs = async |mut peer: Peer, in_time: &Cell<bool>| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         peer.begun(&id).await;
-        peer.told_to_kill().await;
+        peer.expect_kill().await;
         in_time.set(true);
         nothing_more().await;
     };
@@ -323,10 +323,10 @@ async fn a_call_that_has_begun_and_takes_too_long_is_ended() {
 #[tokio::test]
 async fn an_answer_that_comes_before_the_end_is_taken() {
     let is_done = async |mut peer: Peer, in_time: &Cell<bool>| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         peer.begun(&id).await;
-        peer.told_to_kill().await;
+        peer.expect_kill().await;
         in_time.set(true);
         peer.down(&id, "return", "fine").await;
         nothing_more().await;
@@ -338,7 +338,7 @@ async fn an_answer_that_comes_before_the_end_is_taken() {
 #[tokio::test]
 async fn a_call_that_never_stops_asking_for_input_is_ended() {
     let asks = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         peer.begun(&id).await;
         let asks = "{io_request,<0.7.0>,me,{get_line,unicode,\"> \"}}";
@@ -346,7 +346,7 @@ async fn a_call_that_never_stops_asking_for_input_is_ended() {
         let mut ends = 0;
         loop {
             peer.stream.write_all(&request).await.unwrap();
-            let (control, answer) = peer.heard().await;
+            let (control, answer) = peer.receive().await;
             if flat(&control, &Fake::node()).starts_with("{26,") {
                 break;
             }
@@ -377,7 +377,7 @@ async fn of_many_prints_the_node_formats_some_at_a_time() {
     const PRINTED: usize = 250;
 
     let prints = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         print(&mut peer, PRINTED, "x").await;
         let mut formats = Vec::new();
@@ -386,7 +386,7 @@ async fn of_many_prints_the_node_formats_some_at_a_time() {
         }
         for begun in 100..=PRINTED {
             peer.down(&formats.pop().unwrap(), "return", "\"x\"").await;
-            let (_, reply) = peer.heard().await;
+            let (_, reply) = peer.receive().await;
             assert!(flat(&reply, &Fake::node()).ends_with(",ok}"), "{reply:?}");
             if begun < PRINTED {
                 formats.push(peer.request().await);
@@ -413,7 +413,7 @@ async fn prints_that_are_lost_are_counted() {
     const LOST: usize = 6;
 
     let prints = async |mut peer: Peer| {
-        peer.meet().await;
+        peer.accept_handshake().await;
         let id = peer.request().await;
         print(&mut peer, 100, "x").await;
         let mut formats = Vec::new();
@@ -423,7 +423,7 @@ async fn prints_that_are_lost_are_counted() {
         // Three of them fit into the queue.
         print(&mut peer, 5, &"x".repeat(LARGE)).await;
         for _ in 0..2 {
-            let (_, reply) = peer.heard().await;
+            let (_, reply) = peer.receive().await;
             let reply = flat(&reply, &Fake::node());
             assert!(reply.ends_with(",{error,system_limit}}"), "{reply}");
         }
