@@ -44,7 +44,7 @@ impl Client {
     }
 
     /// Queues a log message, if the client wants its level. Returns whether it may ever be read.
-    pub(super) fn tell(&self, level: Level, logger: &str, text: &str) -> bool {
+    pub(super) fn notify(&self, level: Level, logger: &str, text: &str) -> bool {
         if level < self.known().level {
             return false;
         }
@@ -123,12 +123,12 @@ mod tests {
     #[tokio::test]
     async fn a_client_receives_messages_of_its_level() {
         let client = Client::default();
-        assert!(client.tell(Level::Info, "n", "x"));
-        assert!(!client.tell(Level::Debug, "n", "x"));
+        assert!(client.notify(Level::Info, "n", "x"));
+        assert!(!client.notify(Level::Debug, "n", "x"));
         client.set_level(Level::Error);
-        assert!(!client.tell(Level::Warning, "n", "x"));
-        assert!(client.tell(Level::Emergency, "n", "x"));
-        assert!(!Client::passing().tell(Level::Info, "n", "x"));
+        assert!(!client.notify(Level::Warning, "n", "x"));
+        assert!(client.notify(Level::Emergency, "n", "x"));
+        assert!(!Client::passing().notify(Level::Info, "n", "x"));
     }
 
     #[tokio::test]

@@ -48,7 +48,7 @@ impl Mcp {
         match message {
             Message::Request(request) => Some(self.respond(request, asker)),
             Message::Notification { method, params } => {
-                hear(&method, params, asker);
+                handle_notification(&method, params, asker);
                 None
             }
             Message::Response => None,
@@ -121,7 +121,7 @@ impl Mcp {
 // Private
 
 /// Handles a client's notification.
-fn hear(method: &str, params: Params<'_>, asker: &Asker) {
+fn handle_notification(method: &str, params: Params<'_>, asker: &Asker) {
     // An invalid cancellation is ignored, and the request is answered.
     if method == "notifications/cancelled"
         && let Some(id) = params
@@ -311,10 +311,10 @@ mod tests {
             |arguments: Value| request("tools/call", &json!({"name": "notify", "arguments": arguments}));
         let answer = ask_as(&asker, notify(json!({"message": "hello"}))).await;
         assert_eq!(answer["result"]["isError"], false);
-        let told: Value = serde_json::from_slice(&reader.take().unwrap()).unwrap();
-        assert_eq!(told["method"], "notifications/message");
+        let received: Value = serde_json::from_slice(&reader.take().unwrap()).unwrap();
+        assert_eq!(received["method"], "notifications/message");
         assert_eq!(
-            told["params"],
+            received["params"],
             json!({"level": "info", "logger": "erlmcp1", "data": "hello"})
         );
 
@@ -340,11 +340,11 @@ mod tests {
             &json!({"name": "sleep", "arguments": {"seconds": 4}, "_meta": {"progressToken": "t"}}),
         );
         assert_eq!(ask_as(&asker, sleep.clone()).await["result"]["isError"], false);
-        let told: Vec<Value> = std::iter::from_fn(|| reader.take())
+        let received: Vec<Value> = std::iter::from_fn(|| reader.take())
             .map(|json| serde_json::from_slice::<Value>(&json).unwrap()["params"].clone())
             .collect();
         let far = |seconds: f64| json!({"progressToken": "t", "progress": seconds, "total": 4.0});
-        assert_eq!(told, [far(1.0), far(2.0), far(3.0)]);
+        assert_eq!(received, [far(1.0), far(2.0), far(3.0)]);
 
         let cancel =
             json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});

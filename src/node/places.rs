@@ -49,12 +49,12 @@ impl Places {
             return place;
         }
         state.refused.fetch_add(1, Ordering::Relaxed);
-        let told = state
+        let reported = state
             .log
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .after(Instant::now());
-        if let Some(times) = told {
+        if let Some(times) = reported {
             tracing::warn!(
                 max_connections = state.max,
                 times,

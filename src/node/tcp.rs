@@ -38,7 +38,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
     let mut session = Session {
         shared,
         stream,
-        told: client.outbox.open(Arc::default()),
+        notifications: client.outbox.open(Arc::default()),
         asker: Asker::alone(client),
         lines: Lines::default(),
         unsent: BytesMut::new(),
@@ -65,7 +65,7 @@ struct Session<'a> {
     stream: TcpStream,
     asker: Asker,
     /// Messages to the client besides its answers.
-    told: Reader,
+    notifications: Reader,
     lines: Lines,
     unsent: BytesMut,
     in_flight: InFlight,
@@ -107,7 +107,7 @@ impl Session<'_> {
                     self.receive()?;
                 }
                 json = self.in_flight.next() => self.put(&json),
-                json = self.told.next() => match json {
+                json = self.notifications.next() => match json {
                     Some(json) => self.put(&json),
                     None => return Ok(()),
                 },
@@ -152,7 +152,7 @@ impl Session<'_> {
                 }
             };
             let answer = self.shared.answer(&line, &self.asker);
-            while let Some(json) = self.told.take() {
+            while let Some(json) = self.notifications.take() {
                 self.put(&json);
             }
             match answer {

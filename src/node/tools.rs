@@ -158,7 +158,7 @@ fn notify(NotifyArguments { message, level }: &NotifyArguments, node: &str, aske
     if message.len() > MAX_NOTICE {
         return CallResult::failure("notices have at most 4096 bytes");
     }
-    if asker.client.tell(*level, node, message) {
+    if asker.client.notify(*level, node, message) {
         CallResult::text("notified")
     } else {
         CallResult::failure("not sent: there is no session, or its level is above this one")

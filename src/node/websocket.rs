@@ -43,7 +43,7 @@ pub(super) async fn serve(shared: &Shared, stream: TcpStream, read: Vec<u8>) {
     let mut session = Session {
         shared,
         socket,
-        told: client.outbox.open(Arc::clone(&bell)),
+        notifications: client.outbox.open(Arc::clone(&bell)),
         asker: Asker::alone(client),
         in_flight: InFlight::default(),
     };
@@ -61,7 +61,7 @@ struct Session<'a> {
     socket: WebSocketStream<TcpStream>,
     asker: Asker,
     /// Messages to the client besides its answers.
-    told: Reader,
+    notifications: Reader,
     in_flight: InFlight,
 }
 
@@ -79,9 +79,9 @@ impl Session<'_> {
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return self.refuse(error).await,
                 },
-                json = self.in_flight.next() => self.say(json.into()).await?,
-                json = self.told.next() => match json {
-                    Some(json) => self.say(json).await?,
+                json = self.in_flight.next() => self.send(json.into()).await?,
+                json = self.notifications.next() => match json {
+                    Some(json) => self.send(json).await?,
                     None => return Ok(()),
                 },
                 () = &mut shutdown, if open => open = false,
@@ -93,20 +93,20 @@ impl Session<'_> {
 
     async fn answer(&mut self, text: &Utf8Bytes) -> Result<(), Error> {
         let answer = self.shared.answer(text.as_bytes(), &self.asker);
-        while let Some(json) = self.told.take() {
-            self.say(json).await?;
+        while let Some(json) = self.notifications.take() {
+            self.send(json).await?;
         }
         match answer {
             Answer::Nothing => {}
             Answer::Now(json) | Answer::Welcome(json) | Answer::Malformed(json) => {
-                self.say(json.into()).await?;
+                self.send(json.into()).await?;
             }
             Answer::Later(json) => self.in_flight.push(text.len(), json),
         }
         Ok(())
     }
 
-    async fn say(&mut self, json: Bytes) -> Result<(), Error> {
+    async fn send(&mut self, json: Bytes) -> Result<(), Error> {
         let text = Utf8Bytes::try_from(json).map_err(|error| Error::Utf8(error.to_string()))?;
         self.socket.send(Message::Text(text)).await
     }

@@ -25,7 +25,7 @@ pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallib
 
 /// `first`, then the messages of `reader`, until there are no more, the node ends, or the stream is
 /// no longer wanted: `wanted` is checked at intervals.
-pub(super) fn told(
+pub(super) fn notifications(
     first: Option<Bytes>,
     reader: Reader,
     shutdown: CancellationToken,
@@ -116,7 +116,7 @@ mod tests {
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
         let first = Some(event("endpoint", b"/x"));
-        let mut events = told(
+        let mut events = notifications(
             first,
             outbox.open(Arc::default()),
             CancellationToken::new(),
@@ -134,7 +134,7 @@ mod tests {
     async fn the_shutdown_ends_a_stream() {
         let outbox = Arc::<Outbox>::default();
         let shutdown = CancellationToken::new();
-        let mut events = told(None, outbox.open(Arc::default()), shutdown.clone(), || true);
+        let mut events = notifications(None, outbox.open(Arc::default()), shutdown.clone(), || true);
         shutdown.cancel();
         assert_eq!(next(&mut events).await, None);
     }
@@ -142,10 +142,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_the_last_event_of_its_stream() {
         let outbox = Arc::<Outbox>::default();
-        let telling = Arc::clone(&outbox);
+        let sender = Arc::clone(&outbox);
         let later: Later<Vec<u8>> = Box::pin(async move {
             tokio::time::sleep(KEEP_ALIVE_INTERVAL * 3 / 2).await;
-            telling.put("1");
+            sender.put("1");
             b"2".to_vec()
         });
         let mut events = answer(outbox.open(Arc::default()), later);

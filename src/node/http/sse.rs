@@ -67,7 +67,7 @@ fn get(connection: &Connection<'_>) -> Result<HttpReply, Refusal> {
     let endpoint = event("endpoint", format!("/mcp/sse?sessionId={id}").as_bytes());
     let reader = client.outbox.open(Arc::clone(&connection.bell));
     let wanted = move || streaming.is_wanted();
-    Ok(event_reply(events::told(
+    Ok(event_reply(events::notifications(
         Some(endpoint),
         reader,
         shared.shutdown.clone(),

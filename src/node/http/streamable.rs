@@ -93,7 +93,7 @@ fn get(connection: &Connection<'_>, headers: &HeaderMap) -> Result<HttpReply, Re
     let sessions = Arc::clone(shared);
     // A session is in use while its stream is open.
     let wanted = move || sessions.sessions.find(id).is_some();
-    Ok(event_reply(events::told(
+    Ok(event_reply(events::notifications(
         None,
         reader,
         shared.shutdown.clone(),

@@ -10,7 +10,7 @@ async fn a_slow_node_answers_later() {
     let node = Running::start_with(|settings| settings.faults.delay = delay);
     let mut client = node.connect().await;
     for id in 0..3 {
-        client.tell(&request(id, "ping", json!({}))).await;
+        client.send_message(&request(id, "ping", json!({}))).await;
     }
     for id in 0..3 {
         assert_eq!(client.line().await.unwrap()["id"], id);

@@ -61,7 +61,7 @@ impl Running {
         let welcome = async {
             loop {
                 let mut client = self.connect().await;
-                client.tell(&request("p", "ping", json!({}))).await;
+                client.send_message(&request("p", "ping", json!({}))).await;
                 // A refusal may also be seen as a reset.
                 if client.line().await.is_some_and(|line| line["id"] == "p") {
                     return client;
@@ -89,7 +89,7 @@ impl Client {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    async fn tell(&mut self, message: &Value) {
+    async fn send_message(&mut self, message: &Value) {
         self.send(&line(message)).await;
     }
 
@@ -105,7 +105,7 @@ impl Client {
     }
 
     async fn ask(&mut self, message: &Value) -> Value {
-        self.tell(message).await;
+        self.send_message(message).await;
         self.line().await.unwrap()
     }
 

@@ -48,8 +48,8 @@ async fn a_conversation() {
     assert_eq!(answer["result"]["protocolVersion"], "2024-11-05");
     let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     assert_eq!(guest.post(&initialized).await, 202);
-    let told = guest.ask(&call(2, "notify", json!({"message": "hello"}))).await;
-    assert_eq!(told["params"]["data"], "hello");
+    let received = guest.ask(&call(2, "notify", json!({"message": "hello"}))).await;
+    assert_eq!(received["params"]["data"], "hello");
     assert_eq!(guest.events.message().await.unwrap()["id"], 2);
 
     let sleep = call(3, "sleep", json!({"milliseconds": 30}));

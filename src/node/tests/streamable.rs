@@ -127,22 +127,22 @@ async fn ending_a_session_ends_its_stream() {
 async fn get_and_delete_need_a_session() {
     let node = Running::start();
     let guest = Guest::introduced_to(&node).await;
-    let nobody = Guest {
+    let stranger = Guest {
         session: String::new(),
         ..guest
     };
-    let ping = nobody.post(&request(1, "ping", json!({}))).await;
+    let ping = stranger.post(&request(1, "ping", json!({}))).await;
     assert_eq!(ping.status(), 200);
     assert!(!ping.headers().contains_key("mcp-session-id"));
-    let answer = nobody.post(&call(2, "notify", json!({"message": "x"}))).await;
+    let answer = stranger.post(&call(2, "notify", json!({"message": "x"}))).await;
     assert_eq!(answer.json::<Value>().await.unwrap()["result"]["isError"], true);
     for method in [Method::GET, Method::DELETE] {
-        assert_eq!(nobody.request(method).send().await.unwrap().status(), 400);
+        assert_eq!(stranger.request(method).send().await.unwrap().status(), 400);
     }
     for session in ["x", "ä", &"0".repeat(32), &"f".repeat(10_000)] {
         let stranger = Guest {
             session: session.to_owned(),
-            url: nobody.url.clone(),
+            url: stranger.url.clone(),
         };
         assert_eq!(stranger.post(&request(1, "ping", json!({}))).await.status(), 404);
     }

@@ -118,7 +118,7 @@ async fn a_sleep_does_not_delay_other_requests() {
     let node = Running::start();
     let mut sleeper = node.connect().await;
     let sleep = call("s", "sleep", json!({"seconds": 300}));
-    sleeper.tell(&sleep).await;
+    sleeper.send_message(&sleep).await;
     sleeper.ping().await;
     node.connect().await.ping().await;
     let short = call("short", "sleep", json!({"milliseconds": 1}));
@@ -251,7 +251,7 @@ async fn reset_connections_free_their_places() {
         for _ in 0..10 {
             let mut client = node.welcome().await;
             if round % 2 == 1 {
-                client.tell(&sleep).await;
+                client.send_message(&sleep).await;
             }
             clients.push(client);
         }
@@ -271,7 +271,7 @@ async fn the_shutdown_closes_idle_connections_and_answers_requests() {
     let mut busy = node.connect().await;
     idle.ping().await;
     let sleep = call("s", "sleep", json!({"milliseconds": 100}));
-    busy.tell(&sleep).await;
+    busy.send_message(&sleep).await;
     busy.ping().await;
     node.end.cancel();
     assert_eq!(idle.line().await, None);

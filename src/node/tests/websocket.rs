@@ -67,8 +67,8 @@ async fn a_conversation() {
     guest
         .send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
         .await;
-    let told = guest.ask(&call(2, "notify", json!({"message": "hello"}))).await;
-    assert_eq!(told["params"]["data"], "hello");
+    let received = guest.ask(&call(2, "notify", json!({"message": "hello"}))).await;
+    assert_eq!(received["params"]["data"], "hello");
     assert_eq!(guest.message().await["id"], 2);
 
     let mut sleep = call(3, "sleep", json!({"milliseconds": 40}));
