@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 
 use arbitrary::Arbitrary;
-use clusterctl::dataplane::relay::{End, Gate, Outlook, Relay, Side, Step};
+use clusterctl::dataplane::relay::{End, Gate, InputState, Relay, Side, Step};
 use libfuzzer_sys::fuzz_target;
 
 /// The most steps before the relay counts as endless: more than all bytes, blocks and edges of a
@@ -235,7 +235,7 @@ fn note(relay: &mut Relay, edge: &Edge) {
     readiness.readable |= edge.readable;
     readiness.writable |= edge.writable;
     if edge.ending {
-        readiness.outlook = readiness.outlook.max(Outlook::Ending);
+        readiness.input = readiness.input.max(InputState::Ending);
     }
 }
 

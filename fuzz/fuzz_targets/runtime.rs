@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clusterctl::profile::Algorithm;
 use clusterctl::haproxy_api::server::{
-    BackendFigures, CheckFigures, Door, FrontendFigures, Level, Order, ProcessFigures, Proxies, Refusal,
+    ApiListener, BackendFigures, CheckFigures, FrontendFigures, Level, Order, ProcessFigures, Proxies, Refusal,
     ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic, serve,
 };
 use clusterctl::base::shutdown;
@@ -38,10 +38,10 @@ impl House {
         // The directory stays behind with its one socket: a fuzzer has no end at which it could be
         // removed.
         let path = tempfile::tempdir().unwrap().keep().join("runtime.sock");
-        let door = Door::open(&path).unwrap();
+        let listener = ApiListener::open(&path).unwrap();
         let (trigger, shutdown) = shutdown::channel();
         std::mem::forget(trigger);
-        runtime.spawn(serve(door, Arc::new(Fake), Level::Admin, shutdown));
+        runtime.spawn(serve(listener, Arc::new(Fake), Level::Admin, shutdown));
         House { runtime, path }
     }
 

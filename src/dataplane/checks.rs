@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::backend::Backend;
 use super::server::{Event, Server, lock, rules};
-use super::shared::Plane;
+use super::shared::Shared;
 use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
 use crate::probe::{Failure, Probe, Question};
 
@@ -15,12 +15,12 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a server without checks stays ejected.
 const EJECTION_TIME: Duration = Duration::from_secs(10);
 /// The first checks of all servers are spread over this part of an interval.
-const SPREAD: u32 = 8;
+const START_SLOTS: u32 = 8;
 
 /// Checks a server as long as it belongs to its backend.
-pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Server>) {
+pub(super) async fn run(shared: Arc<Shared>, backend: Arc<Backend>, server: Arc<Server>) {
     // Spreads the checks of many servers over time, but runs the first one soon.
-    let mut wait = Duration::from_millis(u64::from(server.id % SPREAD) * 20);
+    let mut wait = Duration::from_millis(u64::from(server.id % START_SLOTS) * 20);
     loop {
         tokio::time::sleep(wait).await;
         let pool = backend.pool();
@@ -29,14 +29,14 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
         }
         let off = lock(&server.check).off || server.state().admin().maint;
         let Some(check) = pool.check().filter(|_| !off) else {
-            try_again(&plane, &backend, &server);
+            readmit(&shared, &backend, &server);
             wait = IDLE_INTERVAL;
             continue;
         };
         let began = Instant::now();
-        let answer = ask(&plane, &server, check).await;
-        judge(&plane, &backend, &server, check, (&answer, began));
-        let interval = if server.state().doubts() {
+        let answer = ask(&shared, &server, check).await;
+        record(&shared, &backend, &server, check, (&answer, began));
+        let interval = if server.state().is_changing() {
             check.fast_interval
         } else {
             check.interval
@@ -48,18 +48,18 @@ pub(super) async fn run(plane: Arc<Plane>, backend: Arc<Backend>, server: Arc<Se
 // Private
 
 /// Readmits a server that was ejected long enough ago; one more failure ejects it again.
-fn try_again(plane: &Plane, backend: &Arc<Backend>, server: &Arc<Server>) {
+fn readmit(shared: &Shared, backend: &Arc<Backend>, server: &Arc<Server>) {
     let ejected_for = server.state().ejected_for(Instant::now());
     if ejected_for.is_some_and(|elapsed| elapsed >= EJECTION_TIME) {
-        let _client_may_be_gone = plane.happens(backend, server, Event::Tried, "another chance");
-        server.on_probation(backend.pool().config.eject_after);
+        let _client_may_be_gone = shared.apply_event(backend, server, Event::Readmitted, "another chance");
+        server.set_probation(backend.pool().config.eject_after);
     }
 }
 
-async fn ask(plane: &Plane, server: &Server, check: DataplaneCheck) -> Result<Duration, Failure> {
+async fn ask(shared: &Shared, server: &Server, check: DataplaneCheck) -> Result<Duration, Failure> {
     let config = server.config();
     let target = config.check_address.unwrap_or_else(|| server.address());
-    let source = plane.layout().config.check_source;
+    let source = shared.topology().config.check_source;
     let probe = Probe {
         target,
         question: match config.question {
@@ -73,12 +73,12 @@ async fn ask(plane: &Plane, server: &Server, check: DataplaneCheck) -> Result<Du
     probe.ask().await
 }
 
-fn judge(
-    plane: &Plane,
+fn record(
+    shared: &Shared,
     backend: &Arc<Backend>,
     server: &Arc<Server>,
     check: DataplaneCheck,
-    (answer, asked): (&Result<Duration, Failure>, Instant),
+    (answer, sent_at): (&Result<Duration, Failure>, Instant),
 ) {
     let question = server.config().question;
     let good = answer.is_ok();
@@ -94,8 +94,8 @@ fn judge(
             Err(Failure::Status { status, .. }) => Some(*status),
             _ => None,
         };
-        last.duration = Some(u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX));
-        last.said = answer.as_ref().err().map(said).unwrap_or_default();
+        last.duration = Some(u64::try_from(sent_at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        last.detail = answer.as_ref().err().map(detail).unwrap_or_default();
         if !good && server.state().holds() {
             last.failed += 1;
         }
@@ -106,15 +106,15 @@ fn judge(
     }
     let event = Event::Checked {
         good,
-        asked,
+        sent_at,
         rules: rules(check),
     };
     let reason = lock(&server.check).status;
-    let _client_may_be_gone = plane.happens(backend, server, event, reason);
+    let _client_may_be_gone = shared.apply_event(backend, server, event, reason);
 }
 
 /// The text of `last_chk`: the reason, without what other columns contain.
-fn said(failure: &Failure) -> String {
+fn detail(failure: &Failure) -> String {
     let why = match failure {
         Failure::Local { why, .. } | Failure::Connect { why, .. } | Failure::Answer { why, .. } => why,
         Failure::ConnectTimeout { .. } | Failure::AnswerTimeout { .. } | Failure::Status { .. } => "",

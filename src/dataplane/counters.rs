@@ -48,7 +48,7 @@ pub(crate) struct Mean {
 
 /// The traffic of a server or a backend, except for bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     pub(crate) queued: Gauge,
     pub(crate) sessions: Gauge,
     pub(crate) total: AtomicU64,
@@ -182,14 +182,14 @@ impl PeakRate {
 }
 
 impl Mean {
-    const OVER: u64 = 1024;
+    const WINDOW: u64 = 1024;
 
     /// Adds a value. Values that other threads add at the same moment may be lost, which hardly
     /// changes the mean.
     pub(crate) fn add(&self, value: u64) {
         let sum = self.sum.load(Relaxed);
         self.sum
-            .store(sum - sum.div_ceil(Self::OVER).min(sum) + value, Relaxed);
+            .store(sum - sum.div_ceil(Self::WINDOW).min(sum) + value, Relaxed);
         let value = u32::try_from(value).unwrap_or(u32::MAX);
         if value > self.max.load(Relaxed) {
             self.max.fetch_max(value, Relaxed);
@@ -197,7 +197,7 @@ impl Mean {
     }
 
     pub(crate) fn get(&self) -> u32 {
-        u32::try_from(self.sum.load(Relaxed).div_ceil(Self::OVER)).unwrap_or(u32::MAX)
+        u32::try_from(self.sum.load(Relaxed).div_ceil(Self::WINDOW)).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn max(&self) -> u32 {
@@ -205,7 +205,7 @@ impl Mean {
     }
 }
 
-impl Tally {
+impl Counters {
     /// Counts the begin of a session.
     pub(crate) fn begun(&self, now: u64) {
         self.sessions.up();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::backend::Backend;
-use super::client_limits::{Refused, Visit, Visitors};
+use super::client_limits::{ClientLease, ClientLimits, Refused};
 use super::clock::Clock;
 use super::counters::{Bytes, Gauge, PeakRate, count};
 use super::server::lock;
@@ -24,7 +24,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) struct Frontend {
     pub(crate) name: String,
     pub(crate) id: u32,
-    pub(crate) visitors: Visitors,
+    pub(crate) client_limits: ClientLimits,
     pub(crate) sessions: Gauge,
     pub(crate) bytes: Bytes,
     route: ArcSwap<Route>,
@@ -59,7 +59,7 @@ impl Frontend {
         Frontend {
             name: name.to_owned(),
             id,
-            visitors: Visitors::new(limits),
+            client_limits: ClientLimits::new(limits),
             sessions: Gauge::default(),
             bytes: Bytes::new(workers),
             route: ArcSwap::from_pointee(route),
@@ -80,7 +80,7 @@ impl Frontend {
     pub(crate) fn reconfigure(&self, route: Route, maxconn: u32, limits: PerIp) {
         self.route.store(Arc::new(route));
         self.set_maxconn(maxconn);
-        self.visitors.set_limits(limits);
+        self.client_limits.set_limits(limits);
     }
 
     /// The addresses to listen on, and the backend.
@@ -121,11 +121,11 @@ impl Frontend {
     }
 
     /// Enters a client for a slot that was reserved. Refusals are counted, and logged at intervals.
-    pub(crate) fn enter(&self, client: IpAddr, now: u64, clock: &Clock) -> Result<Visit, Refused> {
+    pub(crate) fn enter(&self, client: IpAddr, now: u64, clock: &Clock) -> Result<ClientLease, Refused> {
         count(&self.accepted);
         self.accept_rate.tick(now);
-        let visit = self.visitors.enter(client, clock.instant(now));
-        match &visit {
+        let client_lease = self.client_limits.enter(client, clock.instant(now));
+        match &client_lease {
             Ok(_) => {
                 count(&self.begun);
                 self.begin_rate.tick(now);
@@ -142,7 +142,7 @@ impl Frontend {
                 }
             }
         }
-        visit
+        client_lease
     }
 
     /// Records that messages of a client have to wait.

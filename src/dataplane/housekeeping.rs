@@ -9,19 +9,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::backend::Backend;
-use super::runtime_api::{Pulse, sent};
-use super::shared::Plane;
+use super::runtime_api::{LastSecond, sent};
+use super::shared::Shared;
 use super::sticky_file::{self, Remembered};
-use super::topology::Layout;
+use super::topology::Topology;
 use crate::platform::usage::usage;
 
 /// Time between two rounds.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// The largest part of the time that saving sticky clients may take.
-const SHARE: u32 = 20;
+const MAX_SAVE_SHARE: u32 = 20;
 
 /// Does this work until it is dropped.
-pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
+pub(super) async fn run(shared: Arc<Shared>, last_second: &LastSecond) {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -32,37 +32,37 @@ pub(super) async fn keep(plane: Arc<Plane>, pulse: &Pulse) {
         let now = Instant::now();
         let elapsed = now.saturating_duration_since(at);
         let (bytes_before, used_before) = (bytes, used);
-        bytes = sent(&plane);
+        bytes = sent(&shared);
         used = usage(std::process::id());
         at = now;
-        pulse
+        last_second
             .bytes_rate
             .store(bytes.saturating_sub(bytes_before), Relaxed);
         if let (Some(now), Some(before)) = (used, used_before) {
             let busy = now.cpu_percent_since(before, elapsed);
-            pulse
+            last_second
                 .idle
                 .store(idle(busy, u32::try_from(processors).unwrap_or(1)), Relaxed);
         }
-        let layout = plane.layout();
-        for frontend in &layout.frontends {
-            frontend.visitors.sweep(now);
+        let topology = shared.topology();
+        for frontend in &topology.frontends {
+            frontend.client_limits.sweep(now);
         }
-        for sticky in layout
+        for sticky in topology
             .backends
             .iter()
             .filter_map(|backend| backend.pool().sticky.clone())
         {
             sticky.sweep(now);
         }
-        saved.again(layout).await;
+        saved.save_if_due(topology).await;
     }
 }
 
 /// Loads the file at `path` into the sticky tables.
-pub(super) fn remember(layout: &Layout, path: &Path) {
+pub(super) fn restore_sticky(topology: &Topology, path: &Path) {
     let remembered = sticky_file::load(path, SystemTime::now());
-    for backend in &layout.backends {
+    for backend in &topology.backends {
         let pool = backend.pool();
         let Some(sticky) = &pool.sticky else { continue };
         let clients: Vec<(IpAddr, u32, Duration)> = remembered
@@ -83,11 +83,13 @@ pub(super) fn remember(layout: &Layout, path: &Path) {
 }
 
 /// Writes the sticky tables to the configured file, if there is one.
-pub(super) fn save(layout: &Layout) {
-    let Some(path) = &layout.config.memory else { return };
+pub(super) fn save(topology: &Topology) {
+    let Some(path) = &topology.config.memory else {
+        return;
+    };
     let now = Instant::now();
     let mut remembered = Vec::new();
-    for backend in &layout.backends {
+    for backend in &topology.backends {
         let pool = backend.pool();
         let Some(sticky) = &pool.sticky else { continue };
         let name = |id| pool.server(id).map(|server| server.name.clone());
@@ -111,7 +113,7 @@ struct Saved {
 }
 
 impl Saved {
-    async fn again(&mut self, layout: Arc<Layout>) {
+    async fn save_if_due(&mut self, topology: Arc<Topology>) {
         let began = Instant::now();
         if self.not_before.is_some_and(|at| began < at) {
             return;
@@ -120,17 +122,20 @@ impl Saved {
             let changed = backend.pool().sticky.as_ref()?.changed();
             Some((backend.name.clone(), changed))
         };
-        let changes: BTreeMap<String, u64> = layout.backends.iter().filter_map(changes).collect();
+        let changes: BTreeMap<String, u64> = topology.backends.iter().filter_map(changes).collect();
         if changes == self.changes {
             return;
         }
         self.changes = changes;
         // A slow disk must not keep checks and the runtime API waiting.
-        if tokio::task::spawn_blocking(move || save(&layout)).await.is_err() {
+        if tokio::task::spawn_blocking(move || save(&topology))
+            .await
+            .is_err()
+        {
             tracing::error!("saving sticky clients has panicked");
         }
         let now = Instant::now();
-        self.not_before = Some(now + now.saturating_duration_since(began) * SHARE);
+        self.not_before = Some(now + now.saturating_duration_since(began) * MAX_SAVE_SHARE);
     }
 }
 

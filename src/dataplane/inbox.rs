@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 
 use super::backend::{Lease, Notify};
 use super::server::Server;
-use super::topology::Layout;
+use super::topology::Topology;
 use crate::haproxy_api::server::SessionFigures;
 
 /// An order to a worker.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// The configuration in force. The answer comes when the worker listens on its addresses.
-    Layout(Arc<Layout>, oneshot::Sender<io::Result<()>>),
+    Topology(Arc<Topology>, oneshot::Sender<io::Result<()>>),
     /// A session in the queue has got a server.
     Served {
         /// The session's place.
@@ -25,9 +25,9 @@ pub(crate) enum Order {
         lease: Lease,
     },
     /// End all sessions of a server.
-    Cut(Arc<Server>, oneshot::Sender<()>),
+    ShutdownSessions(Arc<Server>, oneshot::Sender<()>),
     /// End one session. The answer is whether it existed.
-    End(u64, oneshot::Sender<bool>),
+    ShutdownSession(u64, oneshot::Sender<bool>),
     /// List the sessions.
     List(oneshot::Sender<Vec<SessionFigures>>),
     /// Accept nothing more, and end with the last session.

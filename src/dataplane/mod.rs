@@ -52,18 +52,18 @@ use tokio_util::sync::CancellationToken;
 use crate::dataplane_config::DataplaneError;
 use crate::haproxy_api::server as haproxy_server;
 use crate::haproxy_api::server::pages::{self, Site};
-use crate::haproxy_api::server::{Door, DoorError, Level};
+use crate::haproxy_api::server::{ApiListener, ApiListenerError, Level};
 use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
 
 use clock::Clock;
 use inbox::Inbox;
 use reload::Reload;
-use runtime_api::Speaker;
+use runtime_api::RuntimeApi;
 use server::lock;
-use shared::Plane;
-use topology::Layout;
-use worker::{About, Worker};
+use shared::Shared;
+use topology::Topology;
+use worker::{EventSource, Worker};
 
 /// The reason why the data plane cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ pub enum ServeError {
     System(#[from] io::Error),
     /// The socket of the runtime API cannot be opened.
     #[error(transparent)]
-    Door(#[from] DoorError),
+    ApiListener(#[from] ApiListenerError),
     /// Its threads failed.
     #[error(transparent)]
     Workers(#[from] WorkersError),
@@ -123,54 +123,55 @@ pub async fn run(path: &Path) -> Result<(), ServeError> {
     let nofile = descriptors::raise_limit()?;
     let claims = reload::claims(&config, &BTreeMap::new())?;
     let clock = Clock::new();
-    let away = reload::away(&config);
+    let out_of_service = reload::out_of_service(&config);
     let workers = config.workers;
-    let layout = Layout::new(config, None, &away, &clock);
+    let topology = Topology::new(config, None, &out_of_service, &clock);
 
     // Created here, in the descriptor table that all workers copy, so that a thread that wakes a
     // worker uses a valid descriptor number.
     let polls: Vec<Poll> = (0..workers).map(|_| Poll::new()).collect::<Result<_, _>>()?;
-    let inbox = |(number, poll): (u16, &Poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?));
+    let inbox =
+        |(number, poll): (u16, &Poll)| Ok(Arc::new(Inbox::new(number, poll, EventSource::Inbox.into())?));
     let inboxes = (0..).zip(&polls).map(inbox).collect::<io::Result<_>>()?;
-    if let Some(memory) = &layout.config.memory {
-        housekeeping::remember(&layout, memory);
+    if let Some(memory) = &topology.config.memory {
+        housekeeping::restore_sticky(&topology, memory);
     }
-    let plane = Arc::new(Plane::new(clock, layout, inboxes, nofile));
+    let shared = Arc::new(Shared::new(clock, topology, inboxes, nofile));
     let mut signals = Signals::new()?;
-    let (running, mut working) = start(&plane, polls, workers);
+    let (running, mut starting) = start(&shared, polls, workers);
     for _ in 0..workers {
-        working.recv().await;
+        starting.recv().await;
     }
     // Opened only now: descriptors that are open when workers leave the table stay open in their
     // tables.
-    let config = plane.layout().config.clone();
-    let door = Door::open(&config.socket)?;
+    let config = shared.topology().config.clone();
+    let listener = ApiListener::open(&config.socket)?;
     let pages = [(config.stats, Site::Stats), (config.status, Site::Status)]
         .into_iter()
         .filter_map(|(address, site)| Some(page(address?).map(|listener| (listener, site))))
         .collect::<Result<Vec<_>, _>>()?;
-    let speaker = Arc::new(Speaker::new(Arc::clone(&plane), Reload::new(path)));
-    speaker.begin(claims).await?;
+    let api = Arc::new(RuntimeApi::new(Arc::clone(&shared), Reload::new(path)));
+    api.begin(claims).await?;
     tracing::info!(workers, pid = std::process::id(), "the data plane serves");
     let end = CancellationToken::new();
-    let mut speaking = JoinSet::new();
-    speaking.spawn(haproxy_server::serve(
-        door,
-        Arc::clone(&speaker),
+    let mut serving = JoinSet::new();
+    serving.spawn(haproxy_server::serve(
+        listener,
+        Arc::clone(&api),
         Level::Admin,
         end.clone(),
     ));
     for (listener, site) in pages {
-        speaking.spawn(pages::serve(listener, site, Arc::clone(&speaker), end.clone()));
+        serving.spawn(pages::serve(listener, site, Arc::clone(&api), end.clone()));
     }
     let outcome = tokio::select! {
         outcome = running => outcome.unwrap_or(Ok(Vec::new())),
-        () = signals.obey(&speaker, &end) => Ok(Vec::new()),
-        () = housekeeping::keep(Arc::clone(&plane), &speaker.pulse) => Ok(Vec::new()),
+        () = signals.run(&api, &end) => Ok(Vec::new()),
+        () = housekeeping::run(Arc::clone(&shared), &api.last_second) => Ok(Vec::new()),
     };
     end.cancel();
-    housekeeping::save(&plane.layout());
-    while speaking.join_next().await.is_some() {}
+    housekeeping::save(&shared.topology());
+    while serving.join_next().await.is_some() {}
     for result in outcome? {
         result?;
     }
@@ -188,22 +189,22 @@ fn page(address: SocketAddr) -> Result<TcpListener, ServeError> {
 type Running = tokio::task::JoinHandle<Result<Vec<io::Result<()>>, WorkersError>>;
 
 /// Starts the workers; each reports when it is ready.
-fn start(plane: &Arc<Plane>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::UnboundedReceiver<u16>) {
-    let (says, working) = mpsc::unbounded_channel();
-    let plane = Arc::clone(plane);
+fn start(shared: &Arc<Shared>, polls: Vec<Poll>, workers: u16) -> (Running, mpsc::UnboundedReceiver<u16>) {
+    let (started, starting) = mpsc::unbounded_channel();
+    let shared = Arc::clone(shared);
     let polls: Vec<_> = polls.into_iter().map(|poll| Mutex::new(Some(poll))).collect();
     let work = move |worker: workers::Worker| {
-        let plane = Arc::clone(&plane);
+        let shared = Arc::clone(&shared);
         let poll = polls
             .get(usize::from(worker.number))
             .and_then(|poll| lock(poll).take());
-        let _main_waits = says.send(worker.number);
+        let _main_waits = started.send(worker.number);
         async move {
             let poll = poll.ok_or(io::ErrorKind::NotFound)?;
-            Worker::new(worker.number, worker.table, poll, plane).run()
+            Worker::new(worker.number, worker.table, poll, shared).run()
         }
     };
-    (tokio::spawn(workers::run(workers, work)), working)
+    (tokio::spawn(workers::run(workers, work)), starting)
 }
 
 /// The signals that the process handles.
@@ -225,19 +226,19 @@ impl Signals {
     }
 
     /// Returns when the process must end at once. A drain sends `end` to the socket and the pages.
-    async fn obey(&mut self, speaker: &Arc<Speaker>, end: &CancellationToken) {
+    async fn run(&mut self, api: &Arc<RuntimeApi>, end: &CancellationToken) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.drain.recv() => {
                     tracing::info!("no connection is accepted any more");
-                    speaker.stopping.store(true, Relaxed);
-                    speaker.drain().await;
+                    api.stopping.store(true, Relaxed);
+                    api.drain().await;
                     end.cancel();
                 }
                 _ = self.reload.recv() => {
-                    if let Err(error) = speaker.reload().await {
+                    if let Err(error) = api.reload().await {
                         tracing::error!(%error, "the configuration was not read again");
                     }
                 }

@@ -35,12 +35,12 @@ pub(crate) struct Passed {
 }
 
 /// A second.
-const PERIOD: u64 = 1_000;
+const PERIOD_MS: u64 = 1_000;
 
-const TWO_PERIODS: u64 = 2 * PERIOD;
+const TWO_PERIODS_MS: u64 = 2 * PERIOD_MS;
 
 /// How far the clock readings of threads may differ when they are used, in milliseconds.
-const SKEW: u64 = 60_000;
+const MAX_SKEW_MS: u64 = 60_000;
 
 /// Bits of a count, of which there are two.
 const COUNT_BITS: u32 = 19;
@@ -83,7 +83,7 @@ impl Rate {
                 previous: previous @ 0..=1,
                 ..
             } => previous,
-            now => now.thousandths(now_ms) / PERIOD,
+            now => now.thousandths(now_ms) / PERIOD_MS,
         };
         u32::try_from(rate).unwrap_or(u32::MAX)
     }
@@ -149,9 +149,9 @@ impl Periods {
     /// The state at `now_ms`: if a period is over, the next one has begun.
     fn at(self, now_ms: u64) -> Periods {
         let later = match self.age(now_ms) {
-            0..PERIOD => self,
-            PERIOD..TWO_PERIODS => Periods {
-                begin: time(self.begin + PERIOD),
+            0..PERIOD_MS => self,
+            PERIOD_MS..TWO_PERIODS_MS => Periods {
+                begin: time(self.begin + PERIOD_MS),
                 current: 0,
                 previous: self.current,
             },
@@ -170,12 +170,16 @@ impl Periods {
     /// thread that began the period, the age is 0.
     fn age(self, now_ms: u64) -> u64 {
         let age = time(now_ms.wrapping_sub(self.begin));
-        if age > time(u64::MAX) - SKEW { 0 } else { age }
+        if age > time(u64::MAX) - MAX_SKEW_MS {
+            0
+        } else {
+            age
+        }
     }
 
     /// The rate in thousandths.
     fn thousandths(self, now_ms: u64) -> u64 {
-        self.previous * (PERIOD - self.age(now_ms)) + self.current * PERIOD
+        self.previous * (PERIOD_MS - self.age(now_ms)) + self.current * PERIOD_MS
     }
 
     /// How many more events fit while the rate is below `limit`.
@@ -183,26 +187,26 @@ impl Periods {
         if limit == 0 || limit > Rate::MAX {
             return u32::MAX;
         }
-        let room = (u64::from(limit) * PERIOD).saturating_sub(self.thousandths(now_ms));
-        u32::try_from(room.div_ceil(PERIOD)).unwrap_or(u32::MAX)
+        let room = (u64::from(limit) * PERIOD_MS).saturating_sub(self.thousandths(now_ms));
+        u32::try_from(room.div_ceil(PERIOD_MS)).unwrap_or(u32::MAX)
     }
 
     /// When there is room again, if there are no further events.
     fn next_room(self, limit: u32, now_ms: u64) -> u64 {
         let limit = u64::from(limit);
-        let left = PERIOD - self.age(now_ms);
+        let left = PERIOD_MS - self.age(now_ms);
         // The rest of a count that may still be seen: the rate is below the limit while `count *
         // rest < room * PERIOD`.
         let rest = |count: u64, room: u64| {
-            (room * PERIOD)
+            (room * PERIOD_MS)
                 .div_ceil(count.max(1))
                 .saturating_sub(1)
-                .min(PERIOD)
+                .min(PERIOD_MS)
         };
         let wait = if self.current < limit {
             left.saturating_sub(rest(self.previous, limit - self.current))
         } else {
-            left + PERIOD - rest(self.current, limit)
+            left + PERIOD_MS - rest(self.current, limit)
         };
         now_ms + wait.max(1)
     }

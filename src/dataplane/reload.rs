@@ -13,8 +13,8 @@ use super::backend::Backend;
 use super::checks;
 use super::inbox::Order;
 use super::server::Server;
-use super::shared::Plane;
-use super::topology::{Away, Layout};
+use super::shared::Shared;
+use super::topology::{OutOfService, Topology};
 use crate::dataplane_config::Dataplane;
 use crate::haproxy_api::server::FrontendState;
 use crate::platform::listen::Claim;
@@ -23,12 +23,12 @@ use crate::platform::listen::Claim;
 #[derive(Debug)]
 pub(super) struct Reload {
     path: PathBuf,
-    held: Mutex<Held>,
+    state: Mutex<ReloadState>,
 }
 
 /// The state besides that of the workers.
 #[derive(Debug, Default)]
-struct Held {
+struct ReloadState {
     /// The addresses that this process has bound.
     claims: BTreeMap<SocketAddr, Claim>,
     /// Servers that are checked.
@@ -39,14 +39,14 @@ impl Reload {
     pub(super) fn new(path: &Path) -> Reload {
         Reload {
             path: path.to_owned(),
-            held: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
     /// Reads the configuration again and applies it, completely or not at all.
-    pub(super) async fn run(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
-        let mut held = self.held.lock().await;
-        let old = plane.layout();
+    pub(super) async fn run(&self, shared: &Arc<Shared>) -> Result<(), ServeError> {
+        let mut state = self.state.lock().await;
+        let old = shared.topology();
         let config = read(&self.path)?;
         if config.workers != old.config.workers {
             tracing::warn!(
@@ -67,16 +67,16 @@ impl Reload {
                 tracing::warn!("the new address of `{what}` applies at the next start");
             }
         }
-        let added = claims(&config, &held.claims)?;
-        held.claims.extend(added);
-        let away = away(&config);
-        let layout = Layout::new(config, Some(&old), &away, &plane.clock);
+        let added = claims(&config, &state.claims)?;
+        state.claims.extend(added);
+        let out_of_service = out_of_service(&config);
+        let topology = Topology::new(config, Some(&old), &out_of_service, &shared.clock);
         // As in a new process: frontends that were stopped by the runtime API are open again.
-        for frontend in &layout.frontends {
+        for frontend in &topology.frontends {
             frontend.set_state(FrontendState::Open);
         }
-        plane.set_layout(Arc::new(layout));
-        in_force(plane, &mut held).await?;
+        shared.set_topology(Arc::new(topology));
+        activate(shared, &mut state).await?;
         tracing::info!(config = %self.path.display(), "the configuration was read again");
         Ok(())
     }
@@ -84,22 +84,22 @@ impl Reload {
     /// Applies the configuration for the first time.
     pub(super) async fn begin(
         &self,
-        plane: &Arc<Plane>,
+        shared: &Arc<Shared>,
         first: Vec<(SocketAddr, Claim)>,
     ) -> Result<(), ServeError> {
-        let mut held = self.held.lock().await;
-        held.claims.extend(first);
-        in_force(plane, &mut held).await
+        let mut state = self.state.lock().await;
+        state.claims.extend(first);
+        activate(shared, &mut state).await
     }
 
     /// Makes workers listen on the addresses of open frontends.
-    pub(super) async fn listen(&self, plane: &Arc<Plane>) -> Result<(), ServeError> {
-        in_force(plane, &mut *self.held.lock().await).await
+    pub(super) async fn listen(&self, shared: &Arc<Shared>) -> Result<(), ServeError> {
+        activate(shared, &mut *self.state.lock().await).await
     }
 
     /// Releases the addresses, so that another process can bind them.
-    pub(super) async fn give_up(&self) {
-        self.held.lock().await.claims.clear();
+    pub(super) async fn release_addresses(&self) {
+        self.state.lock().await.claims.clear();
     }
 }
 
@@ -118,11 +118,11 @@ pub(super) fn read(path: &Path) -> Result<Dataplane, ServeError> {
 /// Binds those addresses of `config` that are not yet bound.
 pub(super) fn claims(
     config: &Dataplane,
-    held: &BTreeMap<SocketAddr, Claim>,
+    state: &BTreeMap<SocketAddr, Claim>,
 ) -> Result<Vec<(SocketAddr, Claim)>, ServeError> {
     let addresses = config.frontends.iter().flat_map(|frontend| &frontend.listen);
     addresses
-        .filter(|address| !held.contains_key(*address))
+        .filter(|address| !state.contains_key(*address))
         .map(|address| match Claim::new(*address) {
             Ok(claim) => Ok((*address, claim)),
             Err(source) => Err(ServeError::Bind {
@@ -134,8 +134,8 @@ pub(super) fn claims(
 }
 
 /// The servers that begin drained, and those that begin down.
-pub(super) fn away(config: &Dataplane) -> Away {
-    Away {
+pub(super) fn out_of_service(config: &Dataplane) -> OutOfService {
+    OutOfService {
         drained: names(config.drained.as_deref(), "drained"),
         down: names(config.down.as_deref(), "down"),
     }
@@ -163,37 +163,37 @@ fn names(path: Option<&Path>, what: &str) -> BTreeSet<String> {
 }
 
 /// Sends the layout to the workers, and starts the checks of new servers.
-async fn in_force(plane: &Arc<Plane>, held: &mut Held) -> Result<(), ServeError> {
-    let layout = plane.layout();
+async fn activate(shared: &Arc<Shared>, state: &mut ReloadState) -> Result<(), ServeError> {
+    let topology = shared.topology();
     let mut outcome = Ok(());
-    for answer in plane.ask(|done| Order::Layout(Arc::clone(&layout), done)) {
+    for answer in shared.ask(|done| Order::Topology(Arc::clone(&topology), done)) {
         if let Ok(Err(source)) = answer.await {
             outcome = Err(ServeError::Listen(source));
         }
     }
-    let wanted: BTreeSet<SocketAddr> = layout
+    let wanted: BTreeSet<SocketAddr> = topology
         .frontends
         .iter()
         .filter(|frontend| frontend.state() != FrontendState::Stopped)
         .flat_map(|frontend| frontend.route().listen.clone())
         .collect();
-    held.claims.retain(|address, _| wanted.contains(address));
-    held.checked.retain(|server| server.strong_count() > 0);
-    for backend in &layout.backends {
+    state.claims.retain(|address, _| wanted.contains(address));
+    state.checked.retain(|server| server.strong_count() > 0);
+    for backend in &topology.backends {
         for server in &backend.pool().servers {
             let known = |it: &Weak<Server>| it.ptr_eq(&Arc::downgrade(server));
-            if !held.checked.iter().any(known) {
-                held.checked.push(Arc::downgrade(server));
-                check(plane, backend, server);
+            if !state.checked.iter().any(known) {
+                state.checked.push(Arc::downgrade(server));
+                check(shared, backend, server);
             }
         }
     }
     outcome
 }
 
-fn check(plane: &Arc<Plane>, backend: &Arc<Backend>, server: &Arc<Server>) {
+fn check(shared: &Arc<Shared>, backend: &Arc<Backend>, server: &Arc<Server>) {
     tokio::spawn(checks::run(
-        Arc::clone(plane),
+        Arc::clone(shared),
         Arc::clone(backend),
         Arc::clone(server),
     ));

@@ -11,45 +11,45 @@ use super::clock::Clock;
 use super::inbox::{Inbox, Order};
 use super::process::Process;
 use super::server::{Event, Server};
-use super::topology::Layout;
+use super::topology::Topology;
 use crate::workers::Table;
 
 /// Descriptors of a table that do not belong to sessions: listeners, epoll, logs, inherited ones.
-const RESERVE: u64 = 64;
+const RESERVED_DESCRIPTORS: u64 = 64;
 /// Descriptors of one session.
-const PER_SESSION: u64 = 2;
+const DESCRIPTORS_PER_SESSION: u64 = 2;
 
 /// Data that all threads share.
 #[derive(Debug)]
-pub(crate) struct Plane {
+pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) process: Arc<Process>,
-    layout: ArcSwap<Layout>,
+    topology: ArcSwap<Topology>,
     inboxes: Vec<Arc<Inbox>>,
     /// `RLIMIT_NOFILE`.
     nofile: u64,
 }
 
-impl Plane {
-    pub(crate) fn new(clock: Clock, layout: Layout, inboxes: Vec<Arc<Inbox>>, nofile: u64) -> Plane {
-        Plane {
+impl Shared {
+    pub(crate) fn new(clock: Clock, topology: Topology, inboxes: Vec<Arc<Inbox>>, nofile: u64) -> Shared {
+        Shared {
             clock,
-            process: Arc::new(Process::new(layout.config.maxconn)),
-            layout: ArcSwap::from_pointee(layout),
+            process: Arc::new(Process::new(topology.config.maxconn)),
+            topology: ArcSwap::from_pointee(topology),
             inboxes,
             nofile,
         }
     }
 
     /// The configuration in force.
-    pub(crate) fn layout(&self) -> Arc<Layout> {
-        self.layout.load_full()
+    pub(crate) fn topology(&self) -> Arc<Topology> {
+        self.topology.load_full()
     }
 
     /// Replaces the layout. The workers are notified separately.
-    pub(crate) fn set_layout(&self, layout: Arc<Layout>) {
-        self.process.reconfigure(layout.config.maxconn);
-        self.layout.store(layout);
+    pub(crate) fn set_topology(&self, topology: Arc<Topology>) {
+        self.process.reconfigure(topology.config.maxconn);
+        self.topology.store(topology);
     }
 
     /// `RLIMIT_NOFILE`.
@@ -76,22 +76,22 @@ impl Plane {
             Table::Own => 1,
             Table::Shared => self.inboxes.len().max(1) as u64,
         };
-        let room = self.nofile.saturating_sub(RESERVE) / PER_SESSION / shared_by;
+        let room = self.nofile.saturating_sub(RESERVED_DESCRIPTORS) / DESCRIPTORS_PER_SESSION / shared_by;
         usize::try_from(room).unwrap_or(usize::MAX).max(1)
     }
 
     /// Applies `event` to a server, for `reason`: the change is logged, its sessions end when it
-    /// goes down, and free places go to waiting clients. The returned `Cut` can be awaited until
-    /// the sessions have ended.
-    pub(crate) fn happens(
+    /// goes down, and free places go to waiting clients. The returned `EndingSessions` can be
+    /// awaited until the sessions have ended.
+    pub(crate) fn apply_event(
         &self,
         backend: &Arc<Backend>,
         server: &Arc<Server>,
         event: Event,
         reason: &str,
-    ) -> Cut {
-        let Some(change) = server.happens(event, &self.clock) else {
-            return Cut::default();
+    ) -> EndingSessions {
+        let Some(change) = server.apply_event(event, &self.clock) else {
+            return EndingSessions::default();
         };
         let (was, is) = (change.was.word(), change.is.word());
         tracing::info!(
@@ -102,23 +102,23 @@ impl Plane {
             reason,
             "server"
         );
-        let cut = if change.was.holds() && !change.is.holds() {
-            self.cut(server)
+        let ending = if change.was.holds() && !change.is.holds() {
+            self.shutdown_sessions(server)
         } else {
-            Cut::default()
+            EndingSessions::default()
         };
-        match backend.look() {
+        match backend.update_availability() {
             Some(true) => tracing::info!(backend = backend.name, "a server is up again"),
             Some(false) => tracing::error!(backend = backend.name, "no server is up"),
             None => {}
         }
         backend.serve_waiting();
-        cut
+        ending
     }
 
     /// Ejects a server after too many connection failures in a row.
     pub(crate) fn eject(&self, backend: &Arc<Backend>, server: &Arc<Server>, error: &io::Error) {
-        let _client_may_be_gone = self.happens(
+        let _client_may_be_gone = self.apply_event(
             backend,
             server,
             Event::Ejected,
@@ -127,8 +127,8 @@ impl Plane {
     }
 
     /// Ends all sessions of a server.
-    pub(crate) fn cut(&self, server: &Arc<Server>) -> Cut {
-        Cut(self.ask(|done| Order::Cut(Arc::clone(server), done)))
+    pub(crate) fn shutdown_sessions(&self, server: &Arc<Server>) -> EndingSessions {
+        EndingSessions(self.ask(|done| Order::ShutdownSessions(Arc::clone(server), done)))
     }
 
     /// Sends an order to every worker, and returns their pending answers.
@@ -145,9 +145,9 @@ impl Plane {
 /// Sessions that end, in all workers.
 #[derive(Debug, Default)]
 #[must_use = "await it to know when they have ended"]
-pub(crate) struct Cut(Vec<oneshot::Receiver<()>>);
+pub(crate) struct EndingSessions(Vec<oneshot::Receiver<()>>);
 
-impl Cut {
+impl EndingSessions {
     /// Waits until they have ended.
     pub(crate) async fn done(self) {
         for worker in self.0 {

@@ -20,7 +20,7 @@ const FIRST_ID: u32 = 2;
 
 /// The configuration in force.
 #[derive(Debug)]
-pub(crate) struct Layout {
+pub(crate) struct Topology {
     pub(crate) config: Dataplane,
     pub(crate) frontends: Vec<Arc<Frontend>>,
     pub(crate) backends: Vec<Arc<Backend>>,
@@ -29,7 +29,7 @@ pub(crate) struct Layout {
 
 /// The names of servers that do not begin up and ready.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Away {
+pub(crate) struct OutOfService {
     pub(crate) drained: BTreeSet<String>,
     pub(crate) down: BTreeSet<String>,
 }
@@ -43,9 +43,14 @@ pub(crate) struct Times {
     pub(crate) queue: u64,
 }
 
-impl Layout {
+impl Topology {
     /// The layout of `config`, with the parts of `old` that it keeps.
-    pub(crate) fn new(config: Dataplane, old: Option<&Layout>, away: &Away, clock: &Clock) -> Layout {
+    pub(crate) fn new(
+        config: Dataplane,
+        old: Option<&Topology>,
+        out_of_service: &OutOfService,
+        clock: &Clock,
+    ) -> Topology {
         let (frontend_ids, backend_ids) = ids(&config, old);
         let backends: Vec<Arc<Backend>> = config
             .backends
@@ -53,7 +58,7 @@ impl Layout {
             .zip(backend_ids)
             .map(|(described, id)| {
                 let known = old.and_then(|old| old.backend(&described.name));
-                backend(described, id, known, &config, away, clock)
+                backend(described, id, known, &config, out_of_service, clock)
             })
             .collect();
         let frontends = config
@@ -70,7 +75,7 @@ impl Layout {
             .collect();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let timeouts = config.timeouts;
-        Layout {
+        Topology {
             times: Times {
                 connect: ms(timeouts.connect.duration()),
                 // Bytes that one side sends are activity of the other, too.
@@ -118,7 +123,7 @@ impl Layout {
 
 /// Numbers of frontends and of backends. Those that stay keep their number, at any position: a new
 /// one in front must not cost the others their connections, sticky clients and counters.
-fn ids(config: &Dataplane, old: Option<&Layout>) -> (Vec<u32>, Vec<u32>) {
+fn ids(config: &Dataplane, old: Option<&Topology>) -> (Vec<u32>, Vec<u32>) {
     let frontend = |it: &DataplaneFrontend| old?.frontend(&it.name).map(|known| known.id);
     let backend = |it: &DataplaneBackend| old?.backend(&it.name).map(|known| known.id);
     let frontends: Vec<Option<u32>> = config.frontends.iter().map(frontend).collect();
@@ -171,7 +176,7 @@ fn backend(
     id: u32,
     known: Option<&Arc<Backend>>,
     config: &Dataplane,
-    away: &Away,
+    out_of_service: &OutOfService,
     clock: &Clock,
 ) -> Arc<Backend> {
     let before = known.map(|known| known.pool());
@@ -184,15 +189,15 @@ fn backend(
             known.reconfigure(server);
             Arc::clone(known)
         } else {
-            let wanted = if away.drained.contains(&server.name) {
+            let wanted = if out_of_service.drained.contains(&server.name) {
                 ServerState::Drain
             } else {
                 ServerState::Ready
             };
             let new = Server::new(server.clone(), wanted, config.workers, Instant::now());
-            if away.down.contains(&server.name) {
+            if out_of_service.down.contains(&server.name) {
                 // It has no sessions that would have to end.
-                let _change = new.happens(Event::Told(ServerHealth::Down), clock);
+                let _change = new.apply_event(Event::HealthSet(ServerHealth::Down), clock);
             }
             Arc::new(new)
         };

@@ -56,7 +56,7 @@ impl Crew {
         let places: Vec<_> = polls
             .into_iter()
             .zip(&inboxes)
-            .map(|(poll, inbox)| Mutex::new(Some((poll, inbox.desk()))))
+            .map(|(poll, inbox)| Mutex::new(Some((poll, inbox.reader()))))
             .collect();
         let (common, count) = (Arc::clone(common), common.workers);
         let work = move |worker: workers::Worker| {
@@ -64,8 +64,8 @@ impl Crew {
             let place = place.and_then(|place| place.lock().unwrap_or_else(PoisonError::into_inner).take());
             let common = Arc::clone(&common);
             async move {
-                let (poll, desk) = place.ok_or(io::ErrorKind::NotFound)?;
-                Worker::new(worker.number, poll, desk, common)?.run()
+                let (poll, inbox) = place.ok_or(io::ErrorKind::NotFound)?;
+                Worker::new(worker.number, poll, inbox, common)?.run()
             }
         };
         Ok(Crew {

@@ -117,7 +117,7 @@ impl<T: Send + 'static> Member<T> {
 
     /// A worker that has died does not receive it; the wait for its result reports that.
     fn go(&self) {
-        let _heard = self.go.send(());
+        let _received = self.go.send(());
     }
 }
 

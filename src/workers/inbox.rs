@@ -18,7 +18,7 @@ pub struct Inbox<Order> {
 /// The worker's side of its inbox. Dropping it closes the inbox, so that no sender waits for an
 /// answer in vain.
 #[derive(Debug)]
-pub struct Desk<Order>(Arc<Inbox<Order>>);
+pub struct InboxReader<Order>(Arc<Inbox<Order>>);
 
 impl<Order> Inbox<Order> {
     /// The inbox of `worker`, which waits in `poll` and gets an event with `token` for new orders.
@@ -66,8 +66,8 @@ impl<Order> Inbox<Order> {
 
     /// The worker's end of the inbox.
     #[must_use]
-    pub fn desk(self: &Arc<Self>) -> Desk<Order> {
-        Desk(Arc::clone(self))
+    pub fn reader(self: &Arc<Self>) -> InboxReader<Order> {
+        InboxReader(Arc::clone(self))
     }
 
     // Private
@@ -83,7 +83,7 @@ impl<Order> Inbox<Order> {
     }
 }
 
-impl<Order> Desk<Order> {
+impl<Order> InboxReader<Order> {
     /// Takes all orders that have arrived.
     #[must_use]
     pub fn take(&self) -> Vec<Order> {
@@ -91,7 +91,7 @@ impl<Order> Desk<Order> {
     }
 }
 
-impl<Order> Drop for Desk<Order> {
+impl<Order> Drop for InboxReader<Order> {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -107,11 +107,11 @@ mod tests {
     fn a_dropped_reader_drops_the_orders() {
         let poll = Poll::new().unwrap();
         let inbox = Arc::new(Inbox::new(0, &poll, Token(0)).unwrap());
-        let desk = inbox.desk();
+        let reader = inbox.reader();
         let (reply, mut answer) = oneshot::channel::<()>();
         inbox.post(reply);
         assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-        drop(desk);
+        drop(reader);
         assert_eq!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
         let (reply, mut answer) = oneshot::channel::<()>();
         inbox.post(reply);

@@ -26,7 +26,7 @@ mod inbox;
 mod timers;
 
 pub use accept::Acceptor;
-pub use inbox::{Desk, Inbox};
+pub use inbox::{Inbox, InboxReader};
 pub use timers::Wheel;
 
 use std::io;

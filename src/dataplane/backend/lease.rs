@@ -18,9 +18,9 @@ impl Lease {
     /// Takes a place. The backend's lock is held, and the server has room.
     pub(super) fn new(backend: Arc<Backend>, server: Arc<Server>, clock: &Clock) -> Lease {
         server.take();
-        server.tally.begun(clock.now());
-        count(&server.tally.chosen);
-        count(&backend.tally.chosen);
+        server.counters.begun(clock.now());
+        count(&server.counters.chosen);
+        count(&backend.counters.chosen);
         Lease { backend, server }
     }
 
@@ -32,7 +32,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.server.tally.sessions.down();
+        self.server.counters.sessions.down();
         self.server.give_back();
         self.backend.serve_waiting();
     }

@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 
 use super::balance::{Balance, Candidate};
 use super::clock::Clock;
-use super::counters::Tally;
+use super::counters::Counters;
 use super::server::{Server, lock};
 use super::sticky::StickyTable;
 use crate::dataplane_config::{DataplaneBackend, DataplaneCheck};
@@ -33,13 +33,13 @@ pub(crate) use queue::{Notify, Waiter};
 pub(crate) struct Backend {
     pub(crate) name: String,
     pub(crate) id: u32,
-    pub(crate) tally: Tally,
+    pub(crate) counters: Counters,
     clock: Clock,
     pool: ArcSwap<Pool>,
-    core: Mutex<Core>,
+    choice: Mutex<Choice>,
     /// Length of the queue, readable without the lock.
     waiting: AtomicU32,
-    presence: Mutex<Presence>,
+    availability: Mutex<Availability>,
     /// HAProxy's `fullconn`, only for display.
     fullconn: AtomicU32,
 }
@@ -54,7 +54,7 @@ pub(crate) struct Pool {
 
 /// The data that the lock guards.
 #[derive(Debug)]
-struct Core {
+struct Choice {
     balance: Balance,
     queue: Queue,
     /// A buffer that is reused for each choice.
@@ -63,7 +63,7 @@ struct Core {
 
 /// Whether any server is up, and since when.
 #[derive(Debug)]
-struct Presence {
+struct Availability {
     up: bool,
     since: Instant,
     down: Duration,
@@ -103,15 +103,15 @@ impl Backend {
         Backend {
             name: pool.config.name.clone(),
             id,
-            tally: Tally::default(),
+            counters: Counters::default(),
             clock,
-            core: Mutex::new(Core {
+            choice: Mutex::new(Choice {
                 balance: Balance::new(pool.config.algorithm),
                 queue: Queue::default(),
                 candidates: Vec::new(),
             }),
             waiting: AtomicU32::new(0),
-            presence: Mutex::new(Presence {
+            availability: Mutex::new(Availability {
                 up: true,
                 since: Instant::now(),
                 down: Duration::ZERO,
@@ -125,7 +125,7 @@ impl Backend {
     /// Applies a new configuration.
     pub(crate) fn reconfigure(self: &Arc<Self>, pool: Pool, fullconn: u32) {
         if self.pool().config.algorithm != pool.config.algorithm {
-            lock(&self.core).balance = Balance::new(pool.config.algorithm);
+            lock(&self.choice).balance = Balance::new(pool.config.algorithm);
         }
         self.fullconn.store(fullconn, Relaxed);
         self.pool.store(Arc::new(pool));
@@ -147,17 +147,17 @@ impl Backend {
     ) -> Assigned {
         let pool = self.pool.load();
         let mut waiter = Some(waiter);
-        let mut given = Assigned::Nothing;
+        let mut assigned = Assigned::Nothing;
         let mut choose = |known: Option<u32>| {
             let known = known
                 .and_then(|id| pool.server(id))
                 .filter(|server| server.serves() && !tried.contains(&server.id));
             let waiter = waiter.take()?;
-            given = match known {
+            assigned = match known {
                 Some(server) => self.take(server, waiter),
                 None => self.pick(&pool, client, tried, waiter),
             };
-            match &given {
+            match &assigned {
                 Assigned::Server(lease) => Some(lease.server().id),
                 Assigned::Wait => known.map(|server| server.id),
                 Assigned::Nothing => None,
@@ -165,27 +165,27 @@ impl Backend {
         };
         match &pool.sticky {
             Some(table) => {
-                table.settle(client, Instant::now(), |known| choose(known).map(|id| (id, ())));
+                table.assign(client, Instant::now(), |known| choose(known).map(|id| (id, ())));
             }
             None => {
                 choose(None);
             }
         }
-        if matches!(given, Assigned::Wait) {
+        if matches!(assigned, Assigned::Wait) {
             // A place may have become free before the queue was visible. This cannot run earlier,
             // because the client's entry was locked.
             self.serve_waiting();
         }
-        given
+        assigned
     }
 
     /// Removes the waiter from the queue; returns whether it was queued.
-    pub(crate) fn leave(&self, worker: u16, serial: u64) -> bool {
-        let mut core = lock(&self.core);
-        let waiter = core.queue.remove(worker, serial);
-        self.waiting.store(core.queue.len(), SeqCst);
+    pub(crate) fn remove_waiter(&self, worker: u16, serial: u64) -> bool {
+        let mut choice = lock(&self.choice);
+        let waiter = choice.queue.remove(worker, serial);
+        self.waiting.store(choice.queue.len(), SeqCst);
         if let Some(waiter) = &waiter {
-            self.left(waiter);
+            self.dequeued(waiter);
         }
         waiter.is_some()
     }
@@ -194,70 +194,72 @@ impl Backend {
     pub(crate) fn serve_waiting(self: &Arc<Self>) {
         while self.waiting.load(SeqCst) > 0 {
             let pool = self.pool.load();
-            let mut core = lock(&self.core);
-            let Some((at, server)) = core.servable(&pool, self.clock.now()) else {
+            let mut choice = lock(&self.choice);
+            let Some((at, server)) = choice.servable(&pool, self.clock.now()) else {
                 return;
             };
-            let Some(waiter) = core.queue.take(at) else { return };
-            self.waiting.store(core.queue.len(), SeqCst);
-            self.left(&waiter);
+            let Some(waiter) = choice.queue.take(at) else {
+                return;
+            };
+            self.waiting.store(choice.queue.len(), SeqCst);
+            self.dequeued(&waiter);
             let lease = Lease::new(Arc::clone(self), Arc::clone(server), &self.clock);
-            drop(core);
+            drop(choice);
             if let Some(table) = &pool.sticky {
-                table.settle(waiter.client, Instant::now(), |_| Some((server.id, ())));
+                table.assign(waiter.client, Instant::now(), |_| Some((server.id, ())));
             }
             waiter.served(lease);
         }
     }
 
     /// Notes whether any server is up, after one has changed.
-    pub(crate) fn look(&self) -> Option<bool> {
+    pub(crate) fn update_availability(&self) -> Option<bool> {
         let up = self
             .pool
             .load()
             .servers
             .iter()
             .any(|server| server.state().holds());
-        let mut presence = lock(&self.presence);
-        if presence.up == up {
+        let mut availability = lock(&self.availability);
+        if availability.up == up {
             return None;
         }
         let now = Instant::now();
-        let lasted = now.saturating_duration_since(presence.since);
+        let lasted = now.saturating_duration_since(availability.since);
         if up {
-            presence.down += lasted;
+            availability.down += lasted;
         } else {
-            presence.times_down += 1;
+            availability.times_down += 1;
         }
-        presence.up = up;
-        presence.since = now;
+        availability.up = up;
+        availability.since = now;
         Some(up)
     }
 
     /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
-        self.tally.clear(all);
+        self.counters.clear(all);
         if all {
-            lock(&self.presence).times_down = 0;
+            lock(&self.availability).times_down = 0;
         }
     }
 
     /// The figures for the runtime API.
     pub(crate) fn figures(&self) -> BackendFigures {
         let pool = self.pool();
-        let presence = lock(&self.presence);
-        let since = Instant::now().saturating_duration_since(presence.since);
-        let down = if presence.up {
-            presence.down
+        let availability = lock(&self.availability);
+        let since = Instant::now().saturating_duration_since(availability.since);
+        let down = if availability.up {
+            availability.down
         } else {
-            presence.down + since
+            availability.down + since
         };
         let sum = |of: fn(&Server) -> u64| pool.servers.iter().map(|server| of(server)).sum();
         BackendFigures {
             name: self.name.clone(),
             id: self.id,
             algorithm: pool.config.algorithm,
-            traffic: self.tally.figures(
+            traffic: self.counters.figures(
                 self.clock.now(),
                 sum(|server| server.bytes.up()),
                 sum(|server| server.bytes.down()),
@@ -265,7 +267,7 @@ impl Backend {
             sessions_limit: self.fullconn.load(Relaxed),
             last_change: since.as_secs(),
             downtime: down.as_secs(),
-            times_down: presence.times_down,
+            times_down: availability.times_down,
             servers: pool
                 .servers
                 .iter()
@@ -278,12 +280,12 @@ impl Backend {
 
     /// A place at `server`, or in its queue. A new client never overtakes a waiting one.
     fn take(self: &Arc<Self>, server: &Arc<Server>, waiter: impl FnOnce() -> Waiter) -> Assigned {
-        let mut core = lock(&self.core);
-        if core.queue.len() == 0 && server.has_room() {
-            return self.given(server);
+        let mut choice = lock(&self.choice);
+        if choice.queue.len() == 0 && server.has_room() {
+            return self.assigned(server);
         }
         let limit = self.pool.load().config.queue;
-        self.joins(&mut core, limit, waiter, Some(server))
+        self.enqueue(&mut choice, limit, waiter, Some(server))
     }
 
     /// A place at the server that the algorithm chooses, or before all of them.
@@ -294,57 +296,57 @@ impl Backend {
         tried: &[u32],
         waiter: impl FnOnce() -> Waiter,
     ) -> Assigned {
-        let mut core = lock(&self.core);
-        if core.queue.len() == 0
-            && let Some(server) = core.choose(pool, client, tried, self.clock.now())
+        let mut choice = lock(&self.choice);
+        if choice.queue.len() == 0
+            && let Some(server) = choice.choose(pool, client, tried, self.clock.now())
         {
-            return self.given(server);
+            return self.assigned(server);
         }
         let serves = |server: &Arc<Server>| server.serves() && !tried.contains(&server.id);
         if !pool.servers.iter().any(serves) {
             return Assigned::Nothing;
         }
-        self.joins(&mut core, pool.config.queue, waiter, None)
+        self.enqueue(&mut choice, pool.config.queue, waiter, None)
     }
 
-    fn given(self: &Arc<Self>, server: &Arc<Server>) -> Assigned {
+    fn assigned(self: &Arc<Self>, server: &Arc<Server>) -> Assigned {
         Assigned::Server(Lease::new(Arc::clone(self), Arc::clone(server), &self.clock))
     }
 
     /// Adds one client to the queue, if it has room.
-    fn joins(
+    fn enqueue(
         &self,
-        core: &mut Core,
+        choice: &mut Choice,
         limit: u32,
         waiter: impl FnOnce() -> Waiter,
         server: Option<&Arc<Server>>,
     ) -> Assigned {
-        if core.queue.len() >= limit {
+        if choice.queue.len() >= limit {
             return Assigned::Nothing;
         }
         let mut waiter = waiter();
         waiter.server = server.cloned();
-        self.tally.queued.up();
+        self.counters.queued.up();
         if let Some(server) = server {
-            server.tally.queued.up();
+            server.counters.queued.up();
         }
-        core.queue.put(waiter);
-        self.waiting.store(core.queue.len(), SeqCst);
+        choice.queue.put(waiter);
+        self.waiting.store(choice.queue.len(), SeqCst);
         Assigned::Wait
     }
 
-    fn left(&self, waiter: &Waiter) {
-        self.tally.queued.down();
+    fn dequeued(&self, waiter: &Waiter) {
+        self.counters.queued.down();
         if let Some(server) = &waiter.server {
-            server.tally.queued.down();
+            server.counters.queued.down();
         }
-        self.tally
+        self.counters
             .queue_time
             .add(self.clock.now().saturating_sub(waiter.since));
     }
 }
 
-impl Core {
+impl Choice {
     /// The algorithm's choice among the servers that serve, have room and are not in `tried`.
     fn choose<'a>(
         &mut self,

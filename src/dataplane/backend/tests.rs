@@ -68,7 +68,7 @@ fn work(worker: u16, backend: &Arc<Backend>, held: &[AtomicU32; 2]) {
         let lease = match backend.assign(client, &[], waiter) {
             Assigned::Server(lease) => lease,
             Assigned::Nothing => panic!("one server always serves, and the queue is long"),
-            Assigned::Wait if serial % 7 == 0 && backend.leave(worker, serial) => continue,
+            Assigned::Wait if serial % 7 == 0 && backend.remove_waiter(worker, serial) => continue,
             Assigned::Wait => served(&inbox, serial),
         };
         let nth = usize::try_from(lease.server().id).unwrap() - 1;
@@ -109,7 +109,7 @@ fn many_threads_share_few_slots_and_no_client_is_forgotten() {
         // queue.
         scope.spawn(|| {
             for state in [ServerState::Drain, ServerState::Ready].into_iter().cycle() {
-                servers[1].happens(Event::Wanted(state), &backend.clock);
+                servers[1].apply_event(Event::AdminStateSet(state), &backend.clock);
                 backend.serve_waiting();
                 if done.load(SeqCst) {
                     break;
@@ -127,10 +127,13 @@ fn many_threads_share_few_slots_and_no_client_is_forgotten() {
         done.store(true, SeqCst);
         assert!(outcomes.iter().all(Result::is_ok));
     });
-    assert_eq!((backend.waiting.load(SeqCst), backend.tally.queued.get()), (0, 0));
+    assert_eq!(
+        (backend.waiting.load(SeqCst), backend.counters.queued.get()),
+        (0, 0)
+    );
     for server in &servers {
         assert_eq!(
-            (server.candidate(0).sessions, server.tally.sessions.get()),
+            (server.candidate(0).sessions, server.counters.sessions.get()),
             (0, 0)
         );
     }
@@ -159,7 +162,7 @@ fn a_worker_that_has_ended_keeps_no_slot() {
     drop(first);
     // The second waiter has got the place, but its notification is never read; the third is
     // notified too late.
-    drop(inbox.desk());
+    drop(inbox.reader());
     assert!(servers[0].has_room());
-    assert_eq!(backend.tally.queued.get(), 0);
+    assert_eq!(backend.counters.queued.get(), 0);
 }

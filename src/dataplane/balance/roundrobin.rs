@@ -32,7 +32,7 @@ struct Turn {
 }
 
 /// Fine weights per weight unit, so that converting to another total rounds off almost nothing.
-const FINE: u32 = 16;
+const FINE_BITS: u32 = 16;
 
 impl Roundrobin {
     pub(super) fn pick(&mut self, candidates: &[Candidate]) -> Option<usize> {
@@ -40,8 +40,8 @@ impl Roundrobin {
         if total == 0 {
             return None;
         }
-        self.measure_by(total);
-        self.seat(candidates);
+        self.set_total(total);
+        self.sync_entries(candidates);
         let mut place = 0;
         let mut best: Option<(usize, usize)> = None;
         for (nth, candidate) in candidates.iter().enumerate() {
@@ -62,7 +62,7 @@ impl Roundrobin {
     // Private
 
     /// Converts every server's unpaid share to a new total.
-    fn measure_by(&mut self, total: i64) {
+    fn set_total(&mut self, total: i64) {
         if self.total != total && self.total != 0 {
             for turn in &mut self.turns {
                 let owed = i128::from(turn.owed) * i128::from(total) / i128::from(self.total);
@@ -75,14 +75,14 @@ impl Roundrobin {
     /// Adds an entry for each new candidate, with an unpaid share of 0. Then removes the entries
     /// that are not candidates now, so that there are never more entries than there were
     /// candidates; their unpaid shares are spread over all.
-    fn seat(&mut self, candidates: &[Candidate]) {
+    fn sync_entries(&mut self, candidates: &[Candidate]) {
         let mut place = 0;
-        let all_seated = candidates.iter().all(|candidate| {
+        let all_known = candidates.iter().all(|candidate| {
             let found = self.find(candidate.id, place);
             place = found.map_or(0, |found| found + 1);
             found.is_some()
         });
-        if all_seated {
+        if all_known {
             return;
         }
         let known = std::mem::take(&mut self.turns);
@@ -116,7 +116,7 @@ impl Roundrobin {
 }
 
 fn fine(candidate: &Candidate) -> i64 {
-    i64::from(candidate.weight) << FINE
+    i64::from(candidate.weight) << FINE_BITS
 }
 
 #[cfg(test)]

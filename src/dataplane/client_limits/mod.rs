@@ -25,7 +25,7 @@ const MIN_SWEPT: usize = 32;
 /// doubled since the last sweep, so a table never has more than about twice the clients of the last
 /// two seconds.
 #[derive(Debug)]
-pub(crate) struct Visitors {
+pub(crate) struct ClientLimits {
     shards: Box<[Mutex<Shard>]>,
     limits: Arc<Limits>,
     /// A secret, so that clients cannot choose addresses that share a shard.
@@ -34,9 +34,9 @@ pub(crate) struct Visitors {
 
 /// One connection of a client; dropping this ends it.
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub(crate) struct ClientLease {
     /// `None` for clients without limits.
-    visitor: Option<Arc<Visitor>>,
+    entry: Option<Arc<ClientEntry>>,
 }
 
 /// The reason why a client is refused.
@@ -48,7 +48,7 @@ pub(crate) enum Refused {
     TooFast,
 }
 
-/// How many messages [`Visit::admit`] lets pass.
+/// How many messages [`ClientLease::admit`] lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
     /// How many messages may pass; they are counted.
@@ -59,7 +59,7 @@ pub(crate) struct Admitted {
 
 /// A client's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct VisitorFigures {
+pub(crate) struct ClientFigures {
     /// Its address; of an IPv6 client the /64.
     pub(crate) client: IpAddr,
     /// Its connections.
@@ -81,13 +81,13 @@ struct Limits {
 
 #[derive(Debug, Default)]
 struct Shard {
-    visitors: HashTable<Arc<Visitor>>,
+    entries: HashTable<Arc<ClientEntry>>,
     /// How many clients were left after the last sweep.
     swept: usize,
 }
 
 #[derive(Debug)]
-struct Visitor {
+struct ClientEntry {
     client: Ipv6Addr,
     connections: AtomicU32,
     connection_rate: Rate,
@@ -95,10 +95,10 @@ struct Visitor {
     limits: Arc<Limits>,
 }
 
-impl Visitors {
+impl ClientLimits {
     /// An empty table with these `limits`.
-    pub(crate) fn new(limits: PerIp) -> Visitors {
-        Visitors {
+    pub(crate) fn new(limits: PerIp) -> ClientLimits {
+        ClientLimits {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             limits: Arc::new(Limits {
                 message_rate: AtomicU32::new(limits.message_rate),
@@ -122,49 +122,47 @@ impl Visitors {
     ///
     /// # Errors
     /// If a limit is reached.
-    pub(crate) fn enter(&self, client: IpAddr, now: Instant) -> Result<Visit, Refused> {
+    pub(crate) fn enter(&self, client: IpAddr, now: Instant) -> Result<ClientLease, Refused> {
         let limits = self.limits.per_ip.load();
         if !apply(&limits, client) {
-            return Ok(Visit { visitor: None });
+            return Ok(ClientLease { entry: None });
         }
         let client = network(client);
         let hash = address::hash(client, self.seed);
         let now_ms = self.limits.ms(now);
         let mut shard = self.shard(hash);
-        let known = shard.visitors.find(hash, |visitor| visitor.client == client);
-        if let Some(visitor) = known {
-            if !visitor.connection_rate.has_room(limits.connection_rate, now_ms) {
+        let known = shard.entries.find(hash, |entry| entry.client == client);
+        if let Some(entry) = known {
+            if !entry.connection_rate.has_room(limits.connection_rate, now_ms) {
                 return Err(Refused::TooFast);
             }
-            let connections = visitor.connections.load(Ordering::Relaxed);
+            let connections = entry.connections.load(Ordering::Relaxed);
             if limits.connections > 0 && connections >= limits.connections {
                 return Err(Refused::TooMany);
             }
         }
-        let visitor = known.cloned().unwrap_or_else(|| {
-            let visitor = Arc::new(Visitor::new(client, Arc::clone(&self.limits)));
-            shard.insert(Arc::clone(&visitor), hash, now_ms, |client| {
+        let entry = known.cloned().unwrap_or_else(|| {
+            let entry = Arc::new(ClientEntry::new(client, Arc::clone(&self.limits)));
+            shard.insert(Arc::clone(&entry), hash, now_ms, |client| {
                 address::hash(client, self.seed)
             });
-            visitor
+            entry
         });
         // It grows only here, under the shard's lock.
-        visitor.connections.fetch_add(1, Ordering::Relaxed);
-        visitor.connection_rate.tick(now_ms);
-        Ok(Visit {
-            visitor: Some(visitor),
-        })
+        entry.connections.fetch_add(1, Ordering::Relaxed);
+        entry.connection_rate.tick(now_ms);
+        Ok(ClientLease { entry: Some(entry) })
     }
 
     /// The figures of every client in the table.
-    pub(crate) fn entries(&self, now: Instant) -> Vec<VisitorFigures> {
+    pub(crate) fn entries(&self, now: Instant) -> Vec<ClientFigures> {
         let now_ms = self.limits.ms(now);
-        let mut entries = Vec::new();
+        let mut all = Vec::new();
         for shard in self.every_shard() {
-            let present = shard.visitors.iter().filter(|visitor| !visitor.is_gone(now_ms));
-            entries.extend(present.map(|visitor| visitor.figures(now_ms)));
+            let present = shard.entries.iter().filter(|entry| !entry.is_gone(now_ms));
+            all.extend(present.map(|entry| entry.figures(now_ms)));
         }
-        entries
+        all
     }
 
     /// Removes the clients that have left. The limits do not need it; it frees memory after a rush.
@@ -177,7 +175,7 @@ impl Visitors {
 
     /// The number of clients in the table, including some that have left.
     pub(crate) fn len(&self) -> usize {
-        self.every_shard().map(|shard| shard.visitors.len()).sum()
+        self.every_shard().map(|shard| shard.entries.len()).sum()
     }
 
     // Private
@@ -193,19 +191,19 @@ impl Visitors {
     }
 }
 
-impl Visit {
+impl ClientLease {
     /// How many of `messages` may pass now. When only some may, the caller holds the others back
     /// until the returned time, and then calls again.
     pub(crate) fn admit(&self, messages: u32, now: Instant) -> Admitted {
-        let Some(visitor) = &self.visitor else {
+        let Some(entry) = &self.entry else {
             return Admitted {
                 passed: messages,
                 again_at: None,
             };
         };
-        let limits = &visitor.limits;
+        let limits = &entry.limits;
         let limit = limits.message_rate.load(Ordering::Relaxed);
-        let passed = visitor.message_rate.admit(messages, limit, limits.ms(now));
+        let passed = entry.message_rate.admit(messages, limit, limits.ms(now));
         Admitted {
             passed: passed.events,
             again_at: passed.again_at.map(|ms| limits.birth + Duration::from_millis(ms)),
@@ -214,16 +212,16 @@ impl Visit {
 
     /// Whether messages are limited, so that they must be counted.
     pub(crate) fn counts_messages(&self) -> bool {
-        self.visitor
+        self.entry
             .as_ref()
-            .is_some_and(|visitor| visitor.limits.message_rate.load(Ordering::Relaxed) > 0)
+            .is_some_and(|entry| entry.limits.message_rate.load(Ordering::Relaxed) > 0)
     }
 }
 
-impl Drop for Visit {
+impl Drop for ClientLease {
     fn drop(&mut self) {
-        if let Some(visitor) = &self.visitor {
-            visitor.connections.fetch_sub(1, Ordering::Relaxed);
+        if let Some(entry) = &self.entry {
+            entry.connections.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -239,31 +237,31 @@ impl Limits {
 impl Shard {
     fn insert(
         &mut self,
-        visitor: Arc<Visitor>,
+        entry: Arc<ClientEntry>,
         hash: u64,
         now_ms: u64,
         rehash: impl Fn(Ipv6Addr) -> u64 + Copy,
     ) {
-        if self.visitors.len() >= 2 * self.swept + MIN_SWEPT {
+        if self.entries.len() >= 2 * self.swept + MIN_SWEPT {
             self.sweep(now_ms, rehash);
         }
-        self.visitors
-            .insert_unique(hash, visitor, |visitor| rehash(visitor.client));
+        self.entries
+            .insert_unique(hash, entry, |entry| rehash(entry.client));
     }
 
     fn sweep(&mut self, now_ms: u64, rehash: impl Fn(Ipv6Addr) -> u64) {
-        self.visitors.retain(|visitor| !visitor.is_gone(now_ms));
-        self.swept = self.visitors.len();
-        if self.visitors.capacity() > 4 * (self.swept + MIN_SWEPT) {
-            self.visitors
-                .shrink_to(2 * self.swept, |visitor| rehash(visitor.client));
+        self.entries.retain(|entry| !entry.is_gone(now_ms));
+        self.swept = self.entries.len();
+        if self.entries.capacity() > 4 * (self.swept + MIN_SWEPT) {
+            self.entries
+                .shrink_to(2 * self.swept, |entry| rehash(entry.client));
         }
     }
 }
 
-impl Visitor {
-    fn new(client: Ipv6Addr, limits: Arc<Limits>) -> Visitor {
-        Visitor {
+impl ClientEntry {
+    fn new(client: Ipv6Addr, limits: Arc<Limits>) -> ClientEntry {
+        ClientEntry {
             client,
             connections: AtomicU32::new(0),
             connection_rate: Rate::default(),
@@ -279,8 +277,8 @@ impl Visitor {
             && self.message_rate.is_quiet(now_ms)
     }
 
-    fn figures(&self, now_ms: u64) -> VisitorFigures {
-        VisitorFigures {
+    fn figures(&self, now_ms: u64) -> ClientFigures {
+        ClientFigures {
             client: IpAddr::V6(self.client).to_canonical(),
             connections: self.connections.load(Ordering::Relaxed),
             connection_rate: self.connection_rate.per_second(now_ms),

@@ -88,12 +88,12 @@ pub struct Readiness {
     /// A write may be accepted.
     pub writable: bool,
     /// The expected input.
-    pub outlook: Outlook,
+    pub input: InputState,
 }
 
 /// The expected input of an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outlook {
+pub enum InputState {
     /// Any amount.
     #[default]
     Open,
@@ -117,7 +117,7 @@ pub struct Relay {
 #[derive(Debug, Default)]
 struct Direction {
     flow: Flow,
-    stuck: Option<Box<Stuck>>,
+    pending: Option<Box<Pending>>,
     /// Whether the gate has refused bytes.
     held: bool,
     /// Bytes read so far.
@@ -134,7 +134,7 @@ enum Flow {
 
 /// Bytes that were read and are not sent yet.
 #[derive(Debug)]
-struct Stuck {
+struct Pending {
     bytes: Vec<u8>,
     sent: usize,
     /// How many bytes the gate has admitted.
@@ -164,15 +164,15 @@ impl Relay {
         // When a side is no longer read, a read cannot report its failure. If a client breaks the
         // connection, its bytes need not arrive, but its server must be notified although it is not
         // read; the bytes of a broken server may still be wanted by its client.
-        for (readiness, deaf, side) in [
+        for (readiness, unread, side) in [
             (
                 &self.client,
-                self.up.flow != Flow::Open || self.up.stuck.is_some(),
+                self.up.flow != Flow::Open || self.up.pending.is_some(),
                 Side::Client,
             ),
             (&self.server, self.down.flow != Flow::Open, Side::Server),
         ] {
-            if readiness.outlook == Outlook::Failed && deaf {
+            if readiness.input == InputState::Failed && unread {
                 return Step::Broken(side, io::ErrorKind::ConnectionReset);
             }
         }
@@ -219,7 +219,7 @@ impl Relay {
 
     /// Resets the server's side for another server, which gets all that the client has sent. Only
     /// valid while no server has taken any bytes.
-    pub fn begin_anew(&mut self) {
+    pub fn restart(&mut self) {
         self.server = Readiness::default();
         self.up.flow = Flow::Open;
         // Its end was perhaps read already, and can be read again.
@@ -228,8 +228,8 @@ impl Relay {
 
     /// Whether bytes of the client wait for the server.
     #[must_use]
-    pub const fn has_said(&self) -> bool {
-        self.up.stuck.is_some()
+    pub const fn has_pending(&self) -> bool {
+        self.up.pending.is_some()
     }
 
     /// The known state of an end.
@@ -262,11 +262,11 @@ impl Relay {
     /// that another server may take the client.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        let unsent = self
-            .up
-            .stuck
-            .as_ref()
-            .map_or(0, |stuck| if stuck.sent == 0 { stuck.bytes.len() } else { 0 });
+        let unsent =
+            self.up.pending.as_ref().map_or(
+                0,
+                |pending| if pending.sent == 0 { pending.bytes.len() } else { 0 },
+            );
         self.up.bytes == unsent as u64 && self.down.bytes == 0 && self.down.flow == Flow::Open
     }
 }
@@ -285,8 +285,8 @@ impl Direction {
         last: bool,
     ) -> Stop {
         for _ in 0..ROUNDS {
-            if self.stuck.is_some() && self.flow != Flow::Closed {
-                match self.unstick(target, to, gate) {
+            if self.pending.is_some() && self.flow != Flow::Closed {
+                match self.send_pending(target, to, gate) {
                     Ok(()) => {}
                     Err(stop) => return self.stopped(stop, target),
                 }
@@ -318,7 +318,7 @@ impl Direction {
             };
             // A read that did not fill the buffer has emptied the socket: later bytes trigger a new
             // edge.
-            source.readable = read == buffer.len() || source.outlook != Outlook::Open;
+            source.readable = read == buffer.len() || source.input != InputState::Open;
             self.bytes += read as u64;
             if let Err(stop) = self.forward(&buffer[..read], target, to, gate) {
                 return self.stopped(stop, target);
@@ -351,7 +351,7 @@ impl Direction {
         }
         let refused = sent.is_err();
         let sent = sent.unwrap_or(0);
-        self.stuck = Some(Box::new(Stuck {
+        self.pending = Some(Box::new(Pending {
             bytes: bytes[sent..].to_vec(),
             sent: 0,
             admitted: admitted - sent,
@@ -367,29 +367,29 @@ impl Direction {
     }
 
     /// Sends the stuck bytes, as far as the target takes them.
-    fn unstick<T: End>(
+    fn send_pending<T: End>(
         &mut self,
         target: &mut Readiness,
         to: &mut T,
         gate: &mut impl Gate,
     ) -> Result<(), Stop> {
-        while let Some(stuck) = &mut self.stuck {
-            if stuck.sent == stuck.admitted {
+        while let Some(pending) = &mut self.pending {
+            if pending.sent == pending.admitted {
                 if self.held {
                     return Err(Stop::Held);
                 }
-                stuck.admitted += gate
-                    .admit(&stuck.bytes[stuck.sent..])
-                    .min(stuck.bytes.len() - stuck.sent);
-                self.held = stuck.sent == stuck.admitted;
+                pending.admitted += gate
+                    .admit(&pending.bytes[pending.sent..])
+                    .min(pending.bytes.len() - pending.sent);
+                self.held = pending.sent == pending.admitted;
                 continue;
             }
             if !target.writable {
                 return Err(Stop::Waits);
             }
-            stuck.sent += send(target, to, &stuck.bytes[stuck.sent..stuck.admitted])?;
-            if stuck.sent == stuck.bytes.len() {
-                self.stuck = None;
+            pending.sent += send(target, to, &pending.bytes[pending.sent..pending.admitted])?;
+            if pending.sent == pending.bytes.len() {
+                self.pending = None;
             }
         }
         Ok(())
@@ -400,7 +400,7 @@ impl Direction {
         if matches!(stop, Stop::Refused) {
             self.flow = Flow::Closed;
             target.readable = true;
-            target.outlook = target.outlook.max(Outlook::Ending);
+            target.input = target.input.max(InputState::Ending);
         }
         stop
     }

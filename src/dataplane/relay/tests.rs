@@ -99,8 +99,8 @@ fn run(relay: &mut Relay, client: &mut Fake, server: &mut Fake, gate: &mut impl 
             return step;
         }
         let idle = client.input.is_empty() && server.input.is_empty();
-        let stuck = relay.up.stuck.is_some() || relay.down.stuck.is_some();
-        if idle && step == Step::Waits && !stuck {
+        let pending = relay.up.pending.is_some() || relay.down.pending.is_some();
+        if idle && step == Step::Waits && !pending {
             return step;
         }
         if step == Step::Held {
@@ -159,7 +159,7 @@ fn a_server_that_refuses_before_connecting_leaves_the_client_untouched() {
     relay.client.readable = true;
     // The server is not connected yet: the client's bytes are kept.
     let step = relay.transfer(&mut client, &mut gone, &mut [0; 8], &mut OpenGate);
-    assert_eq!((step, relay.has_said()), (Step::Waits, true));
+    assert_eq!((step, relay.has_pending()), (Step::Waits, true));
     gone.breaks_after = Some(0);
     gone.input = [Input::End].into();
     relay.server.writable = true;
@@ -168,7 +168,7 @@ fn a_server_that_refuses_before_connecting_leaves_the_client_untouched() {
         (step, client.finished, relay.is_untouched()),
         (Step::More, false, true)
     );
-    relay.begin_anew();
+    relay.restart();
     let mut server = Fake {
         input: [bytes("welcome"), Input::End].into(),
         ..Fake::default()
@@ -193,7 +193,7 @@ fn a_client_that_resets_after_its_end_is_noticed() {
         run(&mut relay, &mut client, &mut server, &mut OpenGate),
         Step::Waits
     );
-    relay.client.outlook = Outlook::Failed;
+    relay.client.input = InputState::Failed;
     let step = relay.transfer(&mut client, &mut server, &mut [0; 8], &mut OpenGate);
     assert_eq!(step, Step::Broken(Side::Client, io::ErrorKind::ConnectionReset));
 }
@@ -238,7 +238,7 @@ fn an_idle_connection_owns_no_buffer() {
     let mut relay = Relay::default();
     run(&mut relay, &mut client, &mut server, &mut OpenGate);
     assert_eq!(server.written, b"something to say");
-    assert!(relay.up.stuck.is_none() && relay.down.stuck.is_none());
+    assert!(relay.up.pending.is_none() && relay.down.pending.is_none());
     assert!(size_of::<Relay>() <= 64, "{}", size_of::<Relay>());
 }
 
@@ -306,6 +306,6 @@ proptest! {
         } else {
             prop_assert_eq!(told, (client_ends, server_ends));
         }
-        prop_assert!(relay.up.stuck.is_none() && relay.down.stuck.is_none());
+        prop_assert!(relay.up.pending.is_none() && relay.down.pending.is_none());
     }
 }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 
 use super::balance::Candidate;
 use super::clock::Clock;
-use super::counters::{Bytes, Tally};
+use super::counters::{Bytes, Counters};
 use crate::dataplane_config::{DataplaneCheck, DataplaneServer};
 use crate::haproxy_api::ServerState;
 use crate::haproxy_api::server::{CheckFigures, ServerFigures};
@@ -20,16 +20,16 @@ use crate::probe::Rules;
 pub(crate) use state::{Event, State};
 
 /// How long an unexpected disconnect puts a server in doubt, in ms.
-const DOUBT: u64 = 20;
+const SUSPECT_MS: u64 = 20;
 /// The number of parts of a weight unit, so that slow starts are smooth.
-const PARTS: u32 = 256;
+const PARTS_PER_WEIGHT: u32 = 256;
 
 /// A server. Choosing a server reads atomics; changing one goes through its state.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) id: u32,
-    pub(crate) tally: Tally,
+    pub(crate) counters: Counters,
     pub(crate) bytes: Bytes,
     pub(crate) check: Mutex<LastCheck>,
     config: ArcSwap<DataplaneServer>,
@@ -48,7 +48,7 @@ pub(crate) struct Server {
     /// Connection failures in a row.
     failures: AtomicU16,
     /// When it last broke a connection, in ms of the clock; 0 means never.
-    broke: AtomicU64,
+    last_abort: AtomicU64,
 }
 
 /// The result of the last check.
@@ -59,7 +59,7 @@ pub(crate) struct LastCheck {
     pub(crate) status: &'static str,
     pub(crate) code: Option<u16>,
     pub(crate) duration: Option<u64>,
-    pub(crate) said: String,
+    pub(crate) detail: String,
     /// Failed checks while it was up.
     pub(crate) failed: u64,
 }
@@ -77,7 +77,7 @@ impl Server {
         Server {
             name: config.name.clone(),
             id: config.id,
-            tally: Tally::default(),
+            counters: Counters::default(),
             bytes: Bytes::new(workers),
             check: Mutex::default(),
             address: Mutex::new(config.address),
@@ -90,7 +90,7 @@ impl Server {
             slowstart: AtomicU64::new(0),
             taken: AtomicU32::new(0),
             failures: AtomicU16::new(0),
-            broke: AtomicU64::new(0),
+            last_abort: AtomicU64::new(0),
         }
     }
 
@@ -140,7 +140,7 @@ impl Server {
     }
 
     /// Applies `event`; returns the change, if there is one.
-    pub(crate) fn happens(&self, event: Event, clock: &Clock) -> Option<Change> {
+    pub(crate) fn apply_event(&self, event: Event, clock: &Clock) -> Option<Change> {
         let mut state = lock(&self.state);
         let was = *state;
         let is = was.after(event, Instant::now());
@@ -195,19 +195,19 @@ impl Server {
     }
 
     /// Records that the server broke a connection unexpectedly at `now`.
-    pub(crate) fn broke_off(&self, now: u64) {
-        self.broke.store(now.max(1), Relaxed);
+    pub(crate) fn aborted(&self, now: u64) {
+        self.last_abort.store(now.max(1), Relaxed);
     }
 
     /// Whether it may be dying: a process that is killed closes its connections one after the
     /// other, and for some milliseconds others are still accepted, to be closed next.
-    pub(crate) fn is_doubtful(&self, now: u64) -> bool {
-        let broke = self.broke.load(Relaxed);
-        broke != 0 && now.saturating_sub(broke) <= DOUBT
+    pub(crate) fn is_suspect(&self, now: u64) -> bool {
+        let last_abort = self.last_abort.load(Relaxed);
+        last_abort != 0 && now.saturating_sub(last_abort) <= SUSPECT_MS
     }
 
     /// Makes the next failed connection the one that reaches `limit`.
-    pub(crate) fn on_probation(&self, limit: u16) {
+    pub(crate) fn set_probation(&self, limit: u16) {
         self.failures.store(limit.saturating_sub(1), Relaxed);
     }
 
@@ -219,7 +219,7 @@ impl Server {
 
     /// Resets the maxima; if `all`, the sums too.
     pub(crate) fn clear(&self, all: bool) {
-        self.tally.clear(all);
+        self.counters.clear(all);
         if all {
             self.bytes.clear();
             lock(&self.state).forget_times_down();
@@ -233,7 +233,7 @@ impl Server {
         let instant = Instant::now();
         let user_weight = self.weight.load(Relaxed);
         let parts = self.parts(now);
-        let full = u32::from(user_weight) * PARTS;
+        let full = u32::from(user_weight) * PARTS_PER_WEIGHT;
         ServerFigures {
             name: self.name.clone(),
             id: self.id,
@@ -242,11 +242,11 @@ impl Server {
             admin: state.admin(),
             initial_weight: self.config.load().weight,
             user_weight,
-            weight: u16::try_from(parts.div_ceil(PARTS)).unwrap_or(user_weight),
+            weight: u16::try_from(parts.div_ceil(PARTS_PER_WEIGHT)).unwrap_or(user_weight),
             throttle: (state.serves() && parts < full)
                 .then(|| u8::try_from(u64::from(parts) * 100 / u64::from(full)).unwrap_or(100)),
             maxconn: self.maxconn.load(Relaxed),
-            traffic: self.tally.figures(now, self.bytes.up(), self.bytes.down()),
+            traffic: self.counters.figures(now, self.bytes.up(), self.bytes.down()),
             last_change: state.since(instant).as_secs(),
             downtime: state.downtime(instant).as_secs(),
             times_down: state.times_down(),
@@ -255,7 +255,7 @@ impl Server {
                 status: last.status,
                 code: last.code,
                 duration: last.duration,
-                said: last.said,
+                detail: last.detail,
                 health: state.health_count(rules(check)),
                 rise: check.rise,
                 fall: check.fall,
@@ -269,7 +269,7 @@ impl Server {
 
     /// Its weight in parts, reduced during a slow start.
     fn parts(&self, now: u64) -> u32 {
-        let full = u32::from(self.weight.load(Relaxed)) * PARTS;
+        let full = u32::from(self.weight.load(Relaxed)) * PARTS_PER_WEIGHT;
         let (began, takes) = (self.started.load(Relaxed), self.slowstart.load(Relaxed));
         let elapsed = now.saturating_sub(began);
         if began == 0 || elapsed >= takes || full == 0 {

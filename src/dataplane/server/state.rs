@@ -15,18 +15,18 @@ pub(crate) enum Event {
         /// Whether it succeeded.
         good: bool,
         /// When the check was sent.
-        asked: Instant,
+        sent_at: Instant,
         /// The limits for checks to change the health.
         rules: Rules,
     },
     /// The supervisor or an operator set the health explicitly.
-    Told(ServerHealth),
+    HealthSet(ServerHealth),
     /// Too many connections in a row have failed.
     Ejected,
     /// An ejected server gets clients again.
-    Tried,
+    Readmitted,
     /// An administrator set the administrative state.
-    Wanted(ServerState),
+    AdminStateSet(ServerState),
 }
 
 /// Up until the next failed check, whatever the rules.
@@ -49,7 +49,7 @@ pub(crate) struct State {
     /// When it was ejected, if it is down because of that.
     ejected: Option<Instant>,
     /// When the health was last set explicitly.
-    told: Option<Instant>,
+    health_set_at: Option<Instant>,
     /// When it last began or ceased to get clients.
     changed: Instant,
     down_since: Option<Instant>,
@@ -64,7 +64,7 @@ impl State {
             standing: LAST_CHANCE,
             wanted,
             ejected: None,
-            told: None,
+            health_set_at: None,
             changed: now,
             down_since: None,
             down_before: Duration::ZERO,
@@ -78,9 +78,12 @@ impl State {
         let mut next = self;
         match event {
             Event::Checked { .. } if self.wanted == ServerState::Maint => {}
-            Event::Checked { asked, .. } if self.told.is_some_and(|told| asked < told) => {}
+            Event::Checked { sent_at, .. }
+                if self
+                    .health_set_at
+                    .is_some_and(|health_set_at| sent_at < health_set_at) => {}
             Event::Checked { good, rules, .. } => next.standing = self.standing.after(good, rules),
-            Event::Told(ServerHealth::Down) => {
+            Event::HealthSet(ServerHealth::Down) => {
                 next.standing = Standing::DOWN;
                 next.ejected = None;
             }
@@ -89,17 +92,17 @@ impl State {
                 next.ejected = Some(now);
             }
             // The health may have been set explicitly in the meantime.
-            Event::Tried if self.ejected.is_none() => {}
-            Event::Tried | Event::Told(ServerHealth::Up) => next.standing = Standing::UP,
-            Event::Wanted(wanted) => {
+            Event::Readmitted if self.ejected.is_none() => {}
+            Event::Readmitted | Event::HealthSet(ServerHealth::Up) => next.standing = Standing::UP,
+            Event::AdminStateSet(wanted) => {
                 if self.wanted == ServerState::Maint && wanted != ServerState::Maint {
                     next.standing = LAST_CHANCE;
                 }
                 next.wanted = wanted;
             }
         }
-        if let Event::Told(_) = event {
-            next.told = Some(now);
+        if let Event::HealthSet(_) = event {
+            next.health_set_at = Some(now);
         }
         if next.standing.is_up() {
             next.ejected = None;
@@ -146,7 +149,7 @@ impl State {
     }
 
     /// Whether the health is about to change: the next check comes sooner.
-    pub(crate) fn doubts(&self) -> bool {
+    pub(crate) fn is_changing(&self) -> bool {
         !matches!(
             self.standing,
             Standing::Up { failed: 0 } | Standing::Down { passed: 0 }
@@ -220,7 +223,7 @@ mod tests {
     fn checked(good: bool) -> Event {
         Event::Checked {
             good,
-            asked: Instant::now() + Duration::from_hours(1),
+            sent_at: Instant::now() + Duration::from_hours(1),
             rules: RULES,
         }
     }
@@ -239,15 +242,15 @@ mod tests {
     fn health_and_administrative_state_are_independent() {
         let bad = checked(false);
         let seen = words(&[
-            Event::Told(ServerHealth::Up),
+            Event::HealthSet(ServerHealth::Up),
             bad,
-            Event::Wanted(ServerState::Drain),
+            Event::AdminStateSet(ServerState::Drain),
             bad,
-            Event::Wanted(ServerState::Ready),
-            Event::Told(ServerHealth::Up),
-            Event::Wanted(ServerState::Maint),
+            Event::AdminStateSet(ServerState::Ready),
+            Event::HealthSet(ServerHealth::Up),
+            Event::AdminStateSet(ServerState::Maint),
             bad,
-            Event::Wanted(ServerState::Drain),
+            Event::AdminStateSet(ServerState::Drain),
             bad,
         ]);
         assert_eq!(
@@ -264,23 +267,23 @@ mod tests {
         let bad = checked(false);
         assert_eq!(words(&[bad]), ["DOWN"]);
         assert_eq!(
-            words(&[Event::Told(ServerHealth::Down), good, good]),
+            words(&[Event::HealthSet(ServerHealth::Down), good, good]),
             ["DOWN", "DOWN", "UP"]
         );
     }
 
     #[test]
     fn only_an_ejected_server_is_raised_by_a_try() {
-        assert_eq!(words(&[Event::Ejected, Event::Tried]), ["DOWN", "UP"]);
-        let told = Event::Told(ServerHealth::Down);
-        assert_eq!(words(&[told, Event::Tried]), ["DOWN", "DOWN"]);
+        assert_eq!(words(&[Event::Ejected, Event::Readmitted]), ["DOWN", "UP"]);
+        let health_set_at = Event::HealthSet(ServerHealth::Down);
+        assert_eq!(words(&[health_set_at, Event::Readmitted]), ["DOWN", "DOWN"]);
         assert_eq!(
-            words(&[Event::Ejected, told, Event::Tried]),
+            words(&[Event::Ejected, health_set_at, Event::Readmitted]),
             ["DOWN", "DOWN", "DOWN"]
         );
-        let up = Event::Told(ServerHealth::Up);
+        let up = Event::HealthSet(ServerHealth::Up);
         assert_eq!(
-            words(&[Event::Ejected, up, told, Event::Tried]),
+            words(&[Event::Ejected, up, health_set_at, Event::Readmitted]),
             ["DOWN", "UP", "DOWN", "DOWN"]
         );
     }
@@ -289,13 +292,14 @@ mod tests {
     fn a_check_begun_before_health_was_set_is_ignored() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        let mut state = State::new(ServerState::Ready, began).after(Event::Told(ServerHealth::Down), at(10));
-        let mut word_after = |asked| {
+        let mut state =
+            State::new(ServerState::Ready, began).after(Event::HealthSet(ServerHealth::Down), at(10));
+        let mut word_after = |sent_at| {
             let rules = Rules { rise: 1, fall: 1 };
             state = state.after(
                 Event::Checked {
                     good: true,
-                    asked: at(asked),
+                    sent_at: at(sent_at),
                     rules,
                 },
                 at(20),
@@ -315,7 +319,7 @@ mod tests {
             (3, ServerHealth::Up),
             (5, ServerHealth::Down),
         ] {
-            state = state.after(Event::Told(health), at(second));
+            state = state.after(Event::HealthSet(health), at(second));
         }
         assert_eq!(state.downtime(at(6)), Duration::from_secs(3));
         assert_eq!(

@@ -60,7 +60,7 @@ impl StickyTable {
     /// use, which is remembered from now on; when it returns none, the table stays unchanged. The
     /// client's shard is locked meanwhile, so that two first connections of one client get the same
     /// server: `choose` must be short, and must not call this table.
-    pub(crate) fn settle<T>(
+    pub(crate) fn assign<T>(
         &self,
         client: IpAddr,
         now: Instant,

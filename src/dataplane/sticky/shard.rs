@@ -14,11 +14,11 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Tick(u32);
 
 impl Tick {
-    const LENGTH: Duration = Duration::from_millis(100);
+    const DURATION: Duration = Duration::from_millis(100);
 
     /// The last one before or at `time`.
     pub(super) fn before(time: Duration) -> Tick {
-        let ticks = time.as_millis() / Tick::LENGTH.as_millis();
+        let ticks = time.as_millis() / Tick::DURATION.as_millis();
         Tick(u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 
@@ -28,7 +28,7 @@ impl Tick {
     }
 
     pub(super) fn since_birth(self) -> Duration {
-        Tick::LENGTH * self.0
+        Tick::DURATION * self.0
     }
 }
 

@@ -15,7 +15,7 @@ fn four(client: u32) -> IpAddr {
 
 /// Uses `server` for `client`, whatever was remembered; returns the remembered server.
 fn put(table: &StickyTable, client: IpAddr, server: u32, now: Instant) -> Option<u32> {
-    table.settle(client, now, |remembered| Some((server, remembered)))?
+    table.assign(client, now, |remembered| Some((server, remembered)))?
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ proptest! {
                 Step::Settle(client, server) => {
                     let known = list.iter().position(|it| it.0 == client && it.2 > now);
                     let remembered = known.map(|at| list[at].1);
-                    let chosen = table.settle(four(client), now, |found| {
+                    let chosen = table.assign(four(client), now, |found| {
                         assert_eq!(found, remembered);
                         server.map(|server| (server, server))
                     });
@@ -175,7 +175,7 @@ fn lookups_do_not_count_as_changes() {
     table.forget(four(1));
     seen.push(table.changed());
     assert!(seen.is_sorted_by(|one, other| one < other), "{seen:?}");
-    assert_eq!(table.settle(four(1), now, |_| None::<(u32, ())>), None);
+    assert_eq!(table.assign(four(1), now, |_| None::<(u32, ())>), None);
     table.sweep(now);
     assert_eq!(table.changed(), seen[3]);
 }
@@ -193,7 +193,7 @@ fn first_connections_of_one_client_at_once_get_one_server() {
                     start.wait();
                     (0..CLIENTS)
                         .map(|client| {
-                            let server = table.settle(four(client), table.birth, |remembered| {
+                            let server = table.assign(four(client), table.birth, |remembered| {
                                 let server =
                                     remembered.unwrap_or_else(|| turns.fetch_add(1, Ordering::Relaxed));
                                 Some((server, server))
@@ -214,6 +214,6 @@ fn first_connections_of_one_client_at_once_get_one_server() {
 fn a_table_without_room_still_lets_clients_through() {
     let table = StickyTable::new(0, EXPIRE);
     assert_eq!(put(&table, four(1), 1, table.birth), None);
-    assert_eq!(table.settle(four(1), table.birth, |it| Some((2, it))), Some(None));
+    assert_eq!(table.assign(four(1), table.birth, |it| Some((2, it))), Some(None));
     assert_eq!((table.len(), table.size()), (0, 0));
 }

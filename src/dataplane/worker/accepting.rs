@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 
 use super::listener::Accepted;
 use super::session::{Done, Phase, Session};
-use super::{About, SAYS, Worker};
+use super::{EventSource, READABLE, Worker};
 use crate::dataplane::admission::Admission;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{Relay, Side};
@@ -23,7 +23,7 @@ impl Worker {
     pub(super) fn accept(&mut self, index: u32) {
         if let Some(Some(listener)) = self.listeners.get_mut(index as usize) {
             listener.ready = true;
-            self.accept_some(index);
+            self.accept_batch(index);
         }
     }
 
@@ -41,53 +41,53 @@ impl Worker {
                 .and_then(Option::as_ref)
                 .is_some_and(ready)
             {
-                self.accept_some(index);
+                self.accept_batch(index);
             }
         }
     }
 
     // Private
 
-    fn accept_some(&mut self, index: u32) {
+    fn accept_batch(&mut self, index: u32) {
         for _ in 0..MAX_ACCEPTS_PER_TURN {
             let Some(Some(listener)) = self.listeners.get_mut(index as usize) else {
                 return;
             };
             if self.places.count() >= self.room {
-                return self.look_again(RETRY_AFTER_MS);
+                return self.accept_later(RETRY_AFTER_MS);
             }
-            let Some(admission) = Admission::take(&self.plane.process, &listener.frontend) else {
-                return self.look_again(RETRY_AFTER_MS);
+            let Some(admission) = Admission::take(&self.shared.process, &listener.frontend) else {
+                return self.accept_later(RETRY_AFTER_MS);
             };
             match listener.accept() {
-                Accepted::Client(stream, from) => self.welcome(admission, stream, from),
+                Accepted::Client(stream, from) => self.start_session(admission, stream, from),
                 Accepted::Gone => {}
-                Accepted::Nobody => return,
+                Accepted::Empty => return,
                 Accepted::Full(error) => {
-                    self.complain("cannot accept: clients wait", &error);
-                    return self.look_again(RETRY_AFTER_MS);
+                    self.warn_throttled("cannot accept: clients wait", &error);
+                    return self.accept_later(RETRY_AFTER_MS);
                 }
             }
         }
-        self.look_again(0);
+        self.accept_later(0);
     }
 
-    fn look_again(&mut self, after: u64) {
+    fn accept_later(&mut self, after: u64) {
         let at = self.now + after;
         self.accept_at = Some(self.accept_at.map_or(at, |before| before.min(at)));
     }
 
     /// Handles an accepted client. A refused one is closed, and its slot is free again.
-    fn welcome(&mut self, admission: Admission, stream: TcpStream, from: std::net::SocketAddr) {
+    fn start_session(&mut self, admission: Admission, stream: TcpStream, from: std::net::SocketAddr) {
         let frontend = admission.frontend();
         let ip = from.ip().to_canonical();
-        self.plane.process.accepted(self.now);
-        let Ok(visit) = frontend.enter(ip, self.now, &self.plane.clock) else {
+        self.shared.process.accepted(self.now);
+        let Ok(client_lease) = frontend.enter(ip, self.now, &self.shared.clock) else {
             return;
         };
-        self.plane.process.begun(self.now);
+        self.shared.process.begun(self.now);
         let backend = Arc::clone(&frontend.route().backend);
-        backend.tally.begun(self.now);
+        backend.counters.begun(self.now);
         self.serial += 1;
         let mut session = Box::new(Session {
             index: self.places.vacant(),
@@ -96,30 +96,30 @@ impl Worker {
             backend,
             from,
             client: stream,
-            visit,
+            client_lease,
             phase: Phase::New,
             relay: Relay::default(),
             lines: Lines::default(),
             began: self.now,
-            moved: self.now,
+            last_active: self.now,
             counted: (0, 0),
             tried: Vec::new(),
             attempts: 0,
-            in_line: false,
+            is_runnable: false,
             done: Done::default(),
         });
         session.relay.client.writable = true;
         if let Err(error) = self.watch(&mut session) {
-            self.complain("cannot watch a client", &error);
-            return self.end(session, super::Why::NoServer);
+            self.warn_throttled("cannot watch a client", &error);
+            return self.end(session, super::EndReason::NoServer);
         }
         self.assign(session);
     }
 
     fn watch(&mut self, session: &mut Session) -> io::Result<()> {
-        let about = About::Session(session.index, Side::Client);
+        let event_source = EventSource::Session(session.index, Side::Client);
         self.poll
             .registry()
-            .register(&mut session.client, about.into(), SAYS)
+            .register(&mut session.client, event_source.into(), READABLE)
     }
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::session::{Phase, Session, Why};
-use super::{About, SAYS, SAYS_OR_TAKES, Worker};
+use super::session::{EndReason, Phase, Session};
+use super::{EventSource, READABLE, READABLE_OR_WRITABLE, Worker};
 use crate::dataplane::backend::{Assigned, Lease, Waiter};
 use crate::dataplane::counters::count;
-use crate::dataplane::relay::{Outlook, Side, Step};
+use crate::dataplane::relay::{InputState, Side, Step};
 use crate::platform;
 
 /// The most connection attempts for one client; HAProxy's `retries 3`.
@@ -21,7 +21,7 @@ const MAX_CONNECTS: u8 = 4;
 const RETRY_AFTER_MS: u64 = 300;
 
 /// How long a possibly dying server must stay connected, in ms.
-const PROOF_MS: u64 = 20;
+const VERIFY_MS: u64 = 20;
 /// Age at which a session counts as long-lived, in ms.
 const SETTLED_AGE_MS: u64 = 10_000;
 
@@ -29,7 +29,7 @@ impl Worker {
     /// Finds a server for a session without one.
     pub(super) fn assign(&mut self, mut session: Box<Session>) {
         let waiter = || Waiter {
-            worker: self.plane.inbox(self.number).clone(),
+            worker: self.shared.inbox(self.number).clone(),
             index: session.index,
             serial: session.serial,
             client: session.client_ip(),
@@ -41,10 +41,11 @@ impl Worker {
             Assigned::Server(lease) => self.connect(session, lease),
             Assigned::Wait => {
                 session.phase = Phase::Waiting;
-                self.timers.arm(session.index, self.now + self.layout.times.queue);
+                self.timers
+                    .arm(session.index, self.now + self.topology.times.queue);
                 self.places.put(session);
             }
-            Assigned::Nothing if session.tried.is_empty() => self.end(session, Why::NoServer),
+            Assigned::Nothing if session.tried.is_empty() => self.end(session, EndReason::NoServer),
             Assigned::Nothing => {
                 session.phase = Phase::Pausing;
                 self.timers.arm(session.index, self.now + RETRY_AFTER_MS);
@@ -59,13 +60,13 @@ impl Worker {
         // If the client has already sent bytes, this saves a round trip.
         session.relay.client.readable = true;
         if let (Step::Broken(..), _) = self.relay(&mut session) {
-            return self.end(session, Why::Client);
+            return self.end(session, EndReason::Client);
         }
-        let eager = session.relay.has_said() && !lease.server().is_doubtful(self.now);
+        let eager = session.relay.has_pending() && !lease.server().is_suspect(self.now);
         let target = lease.server().address();
         let failures = usize::from(session.attempts - 1);
         let source = self
-            .layout
+            .topology
             .source(self.number, session.serial, failures, target.ip());
         match platform::connect::begin(target, source, eager) {
             Ok(server) => {
@@ -74,7 +75,7 @@ impl Worker {
                     lease,
                     since: self.now,
                 };
-                session.done.prompt = !eager;
+                session.done.nodelay = !eager;
                 if eager {
                     self.try_at_once(session);
                 } else {
@@ -82,19 +83,19 @@ impl Worker {
                 }
             }
             Err(error) if platform::connect::is_ours(&error) => {
-                self.complain("cannot connect to a server", &error);
+                self.warn_throttled("cannot connect to a server", &error);
                 // Another source address may work. If not, the cause may be this server only.
                 if failures > 0 {
                     session.tried.push(lease.server().id);
                 }
                 drop(lease);
-                self.try_again(session);
+                self.reassign(session);
             }
             Err(error) => {
                 session.tried.push(lease.server().id);
-                self.blame(&session, &lease, &error);
+                self.count_failure(&session, &lease, &error);
                 drop(lease);
-                self.try_again(session);
+                self.reassign(session);
             }
         }
     }
@@ -104,7 +105,7 @@ impl Worker {
         let Phase::Connecting { server, lease, .. } = &session.phase else {
             return self.places.put(session);
         };
-        let doubtful = lease.server().is_doubtful(self.now);
+        let suspect = lease.server().is_suspect(self.now);
         let error = if closed {
             server.take_error().unwrap_or_else(Some)
         } else {
@@ -112,7 +113,7 @@ impl Worker {
         };
         match error {
             Some(error) => self.failed(session, &error),
-            None if doubtful => self.put_to_proof(session),
+            None if suspect => self.verify_connection(session),
             None if session.relay.server.writable => self.connected(session),
             None => self.places.put(session),
         }
@@ -124,11 +125,11 @@ impl Worker {
             std::mem::replace(&mut session.phase, Phase::New)
         {
             session.tried.push(lease.server().id);
-            session.relay.begin_anew();
-            session.done.server_asked = false;
-            self.blame(&session, &lease, error);
+            session.relay.restart();
+            session.done.server_writability = false;
+            self.count_failure(&session, &lease, error);
         }
-        self.try_again(session);
+        self.reassign(session);
     }
 
     // Private
@@ -138,7 +139,7 @@ impl Worker {
     fn try_at_once(&mut self, mut session: Box<Session>) {
         session.relay.server.writable = true;
         match self.relay(&mut session).0 {
-            _ if !session.relay.has_said() => match self.watch_server(&mut session, SAYS) {
+            _ if !session.relay.has_pending() => match self.watch_server(&mut session, READABLE) {
                 Ok(()) => self.connected(session),
                 Err(error) => self.failed(session, &error),
             },
@@ -146,7 +147,7 @@ impl Worker {
                 session.relay.server.writable = false;
                 self.wait_for_answer(session);
             }
-            Step::Broken(Side::Client, _) => self.end(session, Why::Client),
+            Step::Broken(Side::Client, _) => self.end(session, EndReason::Client),
             Step::More | Step::Done | Step::Broken(Side::Server, _) => {
                 self.failed(session, &io::ErrorKind::ConnectionRefused.into());
             }
@@ -155,31 +156,34 @@ impl Worker {
 
     /// Waits until the server has answered, or the time is over.
     fn wait_for_answer(&mut self, mut session: Box<Session>) {
-        if let Err(error) = self.watch_server(&mut session, SAYS_OR_TAKES) {
+        if let Err(error) = self.watch_server(&mut session, READABLE_OR_WRITABLE) {
             return self.failed(session, &error);
         }
-        session.done.server_asked = true;
+        session.done.server_writability = true;
         self.timers
-            .arm(session.index, self.now + self.layout.times.connect);
+            .arm(session.index, self.now + self.topology.times.connect);
         self.places.put(session);
     }
 
     fn watch_server(&self, session: &mut Session, interest: Interest) -> io::Result<()> {
-        let about = About::Session(session.index, Side::Server);
+        let event_source = EventSource::Session(session.index, Side::Server);
         match session.phase.server_mut() {
-            Some(server) => self.poll.registry().register(server, about.into(), interest),
+            Some(server) => self
+                .poll
+                .registry()
+                .register(server, event_source.into(), interest),
             None => Ok(()),
         }
     }
 
     /// A possibly dying server has accepted: it gets no bytes before it has stayed connected for a
     /// moment, so that another server can take the client otherwise.
-    fn put_to_proof(&mut self, session: Box<Session>) {
-        if session.relay.server.outlook != Outlook::Open {
+    fn verify_connection(&mut self, session: Box<Session>) {
+        if session.relay.server.input != InputState::Open {
             return self.failed(session, &io::ErrorKind::ConnectionReset.into());
         }
         if session.relay.server.writable {
-            self.timers.arm(session.index, self.now + PROOF_MS);
+            self.timers.arm(session.index, self.now + VERIFY_MS);
         }
         self.places.put(session);
     }
@@ -190,37 +194,37 @@ impl Worker {
         {
             lease.server().connected();
             let took = self.now.saturating_sub(since);
-            lease.server().tally.connect_time.add(took);
-            session.backend.tally.connect_time.add(took);
-            session.moved = self.now;
+            lease.server().counters.connect_time.add(took);
+            session.backend.counters.connect_time.add(took);
+            session.last_active = self.now;
             session.phase = Phase::Relaying { server, lease };
         }
         session.relay.reopen();
         self.timers.arm(
             session.index,
-            self.now + SETTLED_AGE_MS.min(self.layout.times.idle),
+            self.now + SETTLED_AGE_MS.min(self.topology.times.idle),
         );
-        self.go_on(session);
+        self.resume(session);
     }
 
-    fn try_again(&mut self, mut session: Box<Session>) {
+    fn reassign(&mut self, mut session: Box<Session>) {
         session.phase = Phase::New;
         self.timers.disarm(session.index);
         if session.attempts >= MAX_CONNECTS {
-            return self.end(session, Why::NoServer);
+            return self.end(session, EndReason::NoServer);
         }
-        count(&session.backend.tally.redispatches);
+        count(&session.backend.counters.redispatches);
         self.assign(session);
     }
 
     /// Counts a failure, and ejects the server when it exceeds the limit.
-    fn blame(&mut self, session: &Session, lease: &Lease, error: &io::Error) {
+    fn count_failure(&mut self, session: &Session, lease: &Lease, error: &io::Error) {
         let server = lease.server();
-        server.tally.connect_errors.fetch_add(1, Relaxed);
-        session.backend.tally.connect_errors.fetch_add(1, Relaxed);
-        count(&server.tally.redispatches);
+        server.counters.connect_errors.fetch_add(1, Relaxed);
+        session.backend.counters.connect_errors.fetch_add(1, Relaxed);
+        count(&server.counters.redispatches);
         if server.failed(session.backend.pool().config.eject_after) {
-            self.plane.eject(&session.backend, server, error);
+            self.shared.eject(&session.backend, server, error);
         }
     }
 }

@@ -6,18 +6,18 @@ use mio::net::TcpStream;
 use socket2::SockRef;
 
 use super::Worker;
-use super::session::{Phase, Session, Why};
+use super::session::{EndReason, Phase, Session};
 use crate::dataplane::counters::count;
 
 impl Worker {
     /// Ends a session: counts it, and signals the kind of end to each side. Dropping the session
     /// closes its sockets and returns its place at the server (`Lease`, which may serve a waiting
     /// client), in the process and in the frontend (`Admission`).
-    pub(super) fn end(&mut self, session: Box<Session>, why: Why) {
+    pub(super) fn end(&mut self, session: Box<Session>, why: EndReason) {
         self.timers.disarm(session.index);
         self.places.vacate(session.index);
         if matches!(session.phase, Phase::Waiting) {
-            session.backend.leave(self.number, session.serial);
+            session.backend.remove_waiter(self.number, session.serial);
         }
         tracing::debug!(
             client = %session.from,
@@ -28,28 +28,28 @@ impl Worker {
             ?why,
             "session ended"
         );
-        let backend = &session.backend.tally;
+        let backend = &session.backend.counters;
         let took = self.now.saturating_sub(session.began);
         backend.total_time.add(took);
         if let Phase::Connecting { server, lease, .. } | Phase::Relaying { server, lease } = &session.phase {
-            let tally = &lease.server().tally;
-            tally.total_time.add(took);
+            let counters = &lease.server().counters;
+            counters.total_time.add(took);
             match why {
-                Why::Client => count(&tally.client_aborts),
-                Why::Server => count(&tally.server_aborts),
+                EndReason::Client => count(&counters.client_aborts),
+                EndReason::Server => count(&counters.server_aborts),
                 _ => {}
             }
             match why {
                 // Each side gets what the other side did.
-                Why::Server => reset(&session.client),
+                EndReason::Server => reset(&session.client),
                 // The client aborted, or the server may be stopped and never close its connection.
-                Why::Client | Why::Ordered | Why::TooLong => reset(server),
-                Why::Finished | Why::NoServer => {}
+                EndReason::Client | EndReason::Ordered | EndReason::TooLong => reset(server),
+                EndReason::Finished | EndReason::NoServer => {}
             }
         }
         match why {
-            Why::Client => count(&backend.client_aborts),
-            Why::Server => count(&backend.server_aborts),
+            EndReason::Client => count(&backend.client_aborts),
+            EndReason::Server => count(&backend.server_aborts),
             _ => {}
         }
         backend.sessions.down();

@@ -2,22 +2,22 @@
 
 use std::time::Instant;
 
-use crate::dataplane::client_limits::Visit;
+use crate::dataplane::client_limits::ClientLease;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::Gate;
 
 /// Admits as many lines as the client may send now.
 pub(super) struct LineGate<'a> {
-    visit: &'a Visit,
+    client_lease: &'a ClientLease,
     lines: &'a mut Lines,
     now: Instant,
     again_at: Option<Instant>,
 }
 
 impl LineGate<'_> {
-    pub(super) fn new<'a>(visit: &'a Visit, lines: &'a mut Lines, now: Instant) -> LineGate<'a> {
+    pub(super) fn new<'a>(client_lease: &'a ClientLease, lines: &'a mut Lines, now: Instant) -> LineGate<'a> {
         LineGate {
-            visit,
+            client_lease,
             lines,
             now,
             again_at: None,
@@ -33,9 +33,9 @@ impl LineGate<'_> {
 impl Gate for LineGate<'_> {
     fn admit(&mut self, bytes: &[u8]) -> usize {
         let mut again_at = None;
-        let (visit, now) = (self.visit, self.now);
+        let (client_lease, now) = (self.client_lease, self.now);
         let passed = self.lines.take(bytes, |lines| {
-            let admitted = visit.admit(lines, now);
+            let admitted = client_lease.admit(lines, now);
             again_at = admitted.again_at;
             admitted.passed
         });

@@ -31,7 +31,7 @@ pub(super) enum Accepted {
     /// A client.
     Client(TcpStream, SocketAddr),
     /// No client is waiting.
-    Nobody,
+    Empty,
     /// The client has disconnected already; there may be others.
     Gone,
     /// No descriptor or memory is free for another client.
@@ -63,7 +63,7 @@ impl Listener {
             Ok((stream, from)) => Accepted::Client(stream, from),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready = false;
-                Accepted::Nobody
+                Accepted::Empty
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Accepted::Gone,
             Err(error) => match error.raw_os_error() {

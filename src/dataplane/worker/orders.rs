@@ -6,30 +6,30 @@ use std::sync::Arc;
 use mio::Interest;
 
 use super::listener::Listener;
-use super::session::{Phase, Session, Why};
-use super::{About, Worker};
+use super::session::{EndReason, Phase, Session};
+use super::{EventSource, Worker};
 use crate::dataplane::backend::Lease;
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::inbox::Order;
 use crate::dataplane::server::Server;
-use crate::dataplane::topology::Layout;
+use crate::dataplane::topology::Topology;
 use crate::haproxy_api::server::FrontendState;
 
 impl Worker {
     /// Carries out all orders in the inbox. An answer is dropped if its receiver has gone.
     pub(super) fn read_orders(&mut self) {
-        for order in self.desk.take() {
+        for order in self.inbox.take() {
             match order {
-                Order::Layout(layout, done) => {
-                    let _gone = done.send(self.lay_out(layout));
+                Order::Topology(topology, done) => {
+                    let _gone = done.send(self.apply_topology(topology));
                 }
                 Order::Served { index, serial, lease } => self.served(index, serial, lease),
-                Order::Cut(server, done) => {
-                    self.cut(&server);
+                Order::ShutdownSessions(server, done) => {
+                    self.shutdown_sessions(&server);
                     let _gone = done.send(());
                 }
-                Order::End(id, found) => {
-                    let _gone = found.send(self.end_one(id));
+                Order::ShutdownSession(id, found) => {
+                    let _gone = found.send(self.shutdown_session(id));
                 }
                 Order::List(list) => {
                     let figures = |session: &Session| session.figures(self.number, self.now);
@@ -45,10 +45,10 @@ impl Worker {
 
     // Private
 
-    /// Listens on the addresses of `layout`, and closes the other listeners.
-    fn lay_out(&mut self, layout: Arc<Layout>) -> io::Result<()> {
+    /// Listens on the addresses of `topology`, and closes the other listeners.
+    fn apply_topology(&mut self, topology: Arc<Topology>) -> io::Result<()> {
         let stays = |listener: &Listener| {
-            layout.frontends.iter().any(|frontend| {
+            topology.frontends.iter().any(|frontend| {
                 Arc::ptr_eq(frontend, &listener.frontend)
                     && frontend.state() != FrontendState::Stopped
                     && frontend.route().listen.contains(&listener.address)
@@ -61,11 +61,11 @@ impl Worker {
         }
         let mut outcome = Ok(());
         if !self.draining {
-            for frontend in &layout.frontends {
+            for frontend in &topology.frontends {
                 outcome = outcome.and(self.listen(frontend));
             }
         }
-        self.layout = layout;
+        self.topology = topology;
         outcome
     }
 
@@ -74,8 +74,8 @@ impl Worker {
             return Ok(());
         }
         for address in &frontend.route().listen {
-            let there = |listener: &Listener| listener.address == *address;
-            if self.listeners.iter().flatten().any(there) {
+            let same_address = |listener: &Listener| listener.address == *address;
+            if self.listeners.iter().flatten().any(same_address) {
                 continue;
             }
             let mut listener = Listener::bind(Arc::clone(frontend), *address)?;
@@ -84,10 +84,10 @@ impl Worker {
                 self.listeners.push(None);
                 self.listeners.len() - 1
             });
-            let about = About::Listener(u32::try_from(place).unwrap_or(u32::MAX));
+            let event_source = EventSource::Listener(u32::try_from(place).unwrap_or(u32::MAX));
             self.poll
                 .registry()
-                .register(&mut listener.socket, about.into(), Interest::READABLE)?;
+                .register(&mut listener.socket, event_source.into(), Interest::READABLE)?;
             self.listeners[place] = Some(listener);
         }
         Ok(())
@@ -108,30 +108,30 @@ impl Worker {
     }
 
     /// Ends all sessions of a server; sessions that are still connecting to it get another server.
-    fn cut(&mut self, server: &Arc<Server>) {
+    fn shutdown_sessions(&mut self, server: &Arc<Server>) {
         let has = |session: &&Session| {
             session
                 .lease()
                 .is_some_and(|lease| Arc::ptr_eq(lease.server(), server))
         };
-        let cut: Vec<u32> = self
+        let affected: Vec<u32> = self
             .places
             .iter()
             .filter(has)
             .map(|session| session.index)
             .collect();
-        for index in cut {
+        for index in affected {
             match self.places.take(index) {
                 Some(session) if matches!(session.phase, Phase::Connecting { .. }) => {
                     self.failed(session, &io::ErrorKind::ConnectionAborted.into());
                 }
-                Some(session) => self.end(session, Why::Ordered),
+                Some(session) => self.end(session, EndReason::Ordered),
                 None => {}
             }
         }
     }
 
-    fn end_one(&mut self, id: u64) -> bool {
+    fn shutdown_session(&mut self, id: u64) -> bool {
         let found = self.places.iter().find(|session| session.id(self.number) == id);
         let Some(session) = found
             .map(|session| session.index)
@@ -139,7 +139,7 @@ impl Worker {
         else {
             return false;
         };
-        self.end(session, Why::Ordered);
+        self.end(session, EndReason::Ordered);
         true
     }
 }

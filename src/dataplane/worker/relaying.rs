@@ -2,21 +2,21 @@
 
 use std::time::Instant;
 
-use super::session::{Phase, Session, Why};
-use super::{About, SAYS_OR_TAKES, Worker};
-use crate::dataplane::relay::{Outlook, Side, Step};
+use super::session::{EndReason, Phase, Session};
+use super::{EventSource, READABLE_OR_WRITABLE, Worker};
+use crate::dataplane::relay::{InputState, Side, Step};
 
 /// Idle time, in ms, after which a close by the server is unexpected and not the normal end of an
 /// exchange.
-const CALM_MS: u64 = 10;
+const UNEXPECTED_CLOSE_IDLE_MS: u64 = 10;
 
 impl Worker {
     /// Moves the available bytes of a session with both ends.
-    pub(super) fn go_on(&mut self, mut session: Box<Session>) {
+    pub(super) fn resume(&mut self, mut session: Box<Session>) {
         let was_left = session.relay.is_left_by_server();
-        let was_calm = session.moved + CALM_MS <= self.now;
-        if !session.done.prompt {
-            be_prompt(&mut session);
+        let was_idle = session.last_active + UNEXPECTED_CLOSE_IDLE_MS <= self.now;
+        if !session.done.nodelay {
+            disable_nagle(&mut session);
         }
         let (step, again_at) = self.relay(&mut session);
         if !matches!(session.phase, Phase::Relaying { .. }) {
@@ -24,39 +24,39 @@ impl Worker {
         }
         if let Some(at) = again_at {
             session.frontend().held(session.client_ip());
-            let at = self.plane.clock.at(at).max(self.now + 1);
+            let at = self.shared.clock.at(at).max(self.now + 1);
             self.timers.arm(session.index, at);
         }
         let is_left = session.relay.is_left_by_server() && !was_left;
         if let Some(lease) = session.lease()
-            && was_calm
+            && was_idle
             && (is_left || matches!(step, Step::Broken(Side::Server, _)))
         {
-            lease.server().broke_off(self.now);
+            lease.server().aborted(self.now);
         }
         match step {
             Step::Waits | Step::Held => self.places.put(session),
             Step::More => {
-                if !session.in_line {
-                    session.in_line = true;
-                    self.line.push(session.index);
+                if !session.is_runnable {
+                    session.is_runnable = true;
+                    self.runnable.push(session.index);
                 }
                 self.places.put(session);
             }
-            Step::Done => self.end(session, Why::Finished),
+            Step::Done => self.end(session, EndReason::Finished),
             // The server accepted and closed the connection before any byte moved: another one may
             // take the client.
             Step::Broken(Side::Server, kind) if session.relay.is_untouched() => {
                 self.failed(session, &kind.into());
             }
-            Step::Broken(Side::Server, _) => self.end(session, Why::Server),
-            Step::Broken(Side::Client, _) => self.end(session, Why::Client),
+            Step::Broken(Side::Server, _) => self.end(session, EndReason::Server),
+            Step::Broken(Side::Client, _) => self.end(session, EndReason::Client),
         }
     }
 
     /// Moves the available bytes, and counts them.
     pub(super) fn relay(&mut self, session: &mut Session) -> (Step, Option<Instant>) {
-        let outcome = session.pass_on(&mut self.buffer, self.plane.clock.instant(self.now));
+        let outcome = session.transfer(&mut self.buffer, self.shared.clock.instant(self.now));
         let moved = (session.relay.bytes_up(), session.relay.bytes_down());
         let (up, down) = (moved.0 - session.counted.0, moved.1 - session.counted.1);
         if up + down > 0
@@ -65,9 +65,9 @@ impl Worker {
             lease.server().bytes.add(self.number, up, down);
             session.frontend().bytes.add(self.number, up, down);
             session.counted = moved;
-            session.moved = self.now;
+            session.last_active = self.now;
         }
-        self.ask_who_is_full(session);
+        self.watch_writability(session);
         outcome
     }
 
@@ -75,37 +75,37 @@ impl Worker {
 
     /// Registers for writability of an end that does not take more. The registration reports at
     /// once if it already does.
-    fn ask_who_is_full(&mut self, session: &mut Session) {
+    fn watch_writability(&mut self, session: &mut Session) {
         let registry = self.poll.registry();
         let mut outcome = Ok(());
-        if !session.relay.client.writable && !session.done.client_asked {
-            session.done.client_asked = true;
-            let about = About::Session(session.index, Side::Client);
-            outcome = registry.reregister(&mut session.client, about.into(), SAYS_OR_TAKES);
+        if !session.relay.client.writable && !session.done.client_writability {
+            session.done.client_writability = true;
+            let event_source = EventSource::Session(session.index, Side::Client);
+            outcome = registry.reregister(&mut session.client, event_source.into(), READABLE_OR_WRITABLE);
         }
         if let Phase::Relaying { server, .. } = &mut session.phase
             && !session.relay.server.writable
-            && !session.done.server_asked
+            && !session.done.server_writability
         {
-            session.done.server_asked = true;
-            let about = About::Session(session.index, Side::Server);
-            outcome = outcome.and(registry.reregister(server, about.into(), SAYS_OR_TAKES));
+            session.done.server_writability = true;
+            let event_source = EventSource::Session(session.index, Side::Server);
+            outcome = outcome.and(registry.reregister(server, event_source.into(), READABLE_OR_WRITABLE));
         }
         if let Err(error) = outcome {
-            self.complain("cannot watch a connection", &error);
+            self.warn_throttled("cannot watch a connection", &error);
         }
     }
 }
 
 /// Switches Nagle's delay off towards the server when the client sends more than it sent before the
 /// server was connected; most clients do not.
-fn be_prompt(session: &mut Session) {
+fn disable_nagle(session: &mut Session) {
     let client = &session.relay.client;
     if client.readable
-        && client.outlook == Outlook::Open
+        && client.input == InputState::Open
         && let Some(server) = session.phase.server()
     {
-        session.done.prompt = true;
+        session.done.nodelay = true;
         // This fails only on a broken connection, and the next use reports that.
         let _set = server.set_nodelay(true);
     }

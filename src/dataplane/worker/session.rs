@@ -20,7 +20,7 @@ use mio::net::TcpStream;
 use super::gate::LineGate;
 use crate::dataplane::admission::Admission;
 use crate::dataplane::backend::{Backend, Lease};
-use crate::dataplane::client_limits::Visit;
+use crate::dataplane::client_limits::ClientLease;
 use crate::dataplane::frontend::Frontend;
 use crate::dataplane::lines::Lines;
 use crate::dataplane::relay::{End, OpenGate, Relay, Step};
@@ -37,14 +37,14 @@ pub(super) struct Session {
     pub(super) backend: Arc<Backend>,
     pub(super) from: SocketAddr,
     pub(super) client: TcpStream,
-    pub(super) visit: Visit,
+    pub(super) client_lease: ClientLease,
     pub(super) phase: Phase,
     pub(super) relay: Relay,
     pub(super) lines: Lines,
     /// When it was accepted.
     pub(super) began: u64,
     /// The time of the last byte in either direction.
-    pub(super) moved: u64,
+    pub(super) last_active: u64,
     /// Bytes already added to the counters, up and down.
     pub(super) counted: (u64, u64),
     /// Servers whose connection attempts have failed.
@@ -52,7 +52,7 @@ pub(super) struct Session {
     /// Connection attempts so far.
     pub(super) attempts: u8,
     /// Whether it is in the list of sessions with more to do.
-    pub(super) in_line: bool,
+    pub(super) is_runnable: bool,
     /// Steps that are done only once.
     pub(super) done: Done,
 }
@@ -61,11 +61,11 @@ pub(super) struct Session {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Done {
     /// Events of the client include writability.
-    pub(super) client_asked: bool,
+    pub(super) client_writability: bool,
     /// Events of the server include writability.
-    pub(super) server_asked: bool,
+    pub(super) server_writability: bool,
     /// Nagle's delay is off towards the server.
-    pub(super) prompt: bool,
+    pub(super) nodelay: bool,
 }
 
 /// The phase of a session.
@@ -89,7 +89,7 @@ pub(super) enum Phase {
 
 /// The reason of a session's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum EndReason {
     /// Both sides have sent their end.
     Finished,
     /// The client broke the connection.
@@ -134,18 +134,18 @@ impl Session {
     }
 
     /// Passes bytes on through `buffer`. Also returns when to continue if messages are held back.
-    pub(super) fn pass_on(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
+    pub(super) fn transfer(&mut self, buffer: &mut [u8], now: Instant) -> (Step, Option<Instant>) {
         let Session {
             client,
             relay,
             phase,
-            visit,
+            client_lease,
             lines,
             ..
         } = self;
         let (mut client, mut server) = (Socket(Some(client)), Socket(phase.server()));
-        if visit.counts_messages() {
-            let mut gate = LineGate::new(visit, lines, now);
+        if client_lease.counts_messages() {
+            let mut gate = LineGate::new(client_lease, lines, now);
             let step = relay.transfer(&mut client, &mut server, buffer, &mut gate);
             (step, gate.again_at())
         } else {
@@ -185,7 +185,7 @@ impl Session {
                 _ => None,
             },
             age: since(self.began),
-            idle: since(self.moved),
+            idle: since(self.last_active),
             bytes_in: self.relay.bytes_up(),
             bytes_out: self.relay.bytes_down(),
         }
@@ -197,20 +197,20 @@ struct Socket<'a>(Option<&'a TcpStream>);
 
 impl End for Socket<'_> {
     fn receive(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        self.there()?.read(room)
+        self.stream()?.read(room)
     }
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.there()?.write(bytes)
+        self.stream()?.write(bytes)
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.there()?.shutdown(Shutdown::Write)
+        self.stream()?.shutdown(Shutdown::Write)
     }
 }
 
 impl<'a> Socket<'a> {
-    fn there(&self) -> io::Result<&'a TcpStream> {
+    fn stream(&self) -> io::Result<&'a TcpStream> {
         self.0.ok_or_else(|| io::ErrorKind::WouldBlock.into())
     }
 }

@@ -5,7 +5,7 @@ use super::session::Session;
 
 /// Places, numbered from 0.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct SessionSlab {
     held: Vec<Option<Box<Session>>>,
     vacant: Vec<u32>,
     /// Vacated since the current batch of events was collected.
@@ -13,8 +13,8 @@ pub(super) struct Places {
     count: usize,
 }
 
-impl Places {
-    /// A vacant place, for [`Places::put`].
+impl SessionSlab {
+    /// A vacant place, for [`SessionSlab::put`].
     pub(super) fn vacant(&mut self) -> u32 {
         self.count += 1;
         self.vacant.pop().unwrap_or_else(|| {

@@ -6,7 +6,7 @@ use crate::dataplane::relay::Side;
 
 /// The subject of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum About {
+pub(crate) enum EventSource {
     /// An end of the session at a place.
     Session(u32, Side),
     /// A listener, by its place.
@@ -15,26 +15,26 @@ pub(crate) enum About {
     Inbox,
 }
 
-impl From<About> for Token {
-    fn from(about: About) -> Token {
-        let (index, kind) = match about {
-            About::Session(index, Side::Client) => (index, 0),
-            About::Session(index, Side::Server) => (index, 1),
-            About::Listener(index) => (index, 2),
-            About::Inbox => (0, 3),
+impl From<EventSource> for Token {
+    fn from(event_source: EventSource) -> Token {
+        let (index, kind) = match event_source {
+            EventSource::Session(index, Side::Client) => (index, 0),
+            EventSource::Session(index, Side::Server) => (index, 1),
+            EventSource::Listener(index) => (index, 2),
+            EventSource::Inbox => (0, 3),
         };
         Token((index as usize) << 2 | kind)
     }
 }
 
-impl From<Token> for About {
-    fn from(Token(number): Token) -> About {
+impl From<Token> for EventSource {
+    fn from(Token(number): Token) -> EventSource {
         let index = u32::try_from(number >> 2).unwrap_or(u32::MAX);
         match number & 3 {
-            0 => About::Session(index, Side::Client),
-            1 => About::Session(index, Side::Server),
-            2 => About::Listener(index),
-            _ => About::Inbox,
+            0 => EventSource::Session(index, Side::Client),
+            1 => EventSource::Session(index, Side::Server),
+            2 => EventSource::Listener(index),
+            _ => EventSource::Inbox,
         }
     }
 }

@@ -8,7 +8,7 @@ pub struct Refused(pub String);
 
 /// Sentences with these beginnings are not refusals (`set server .. addr` and the `add` and `del`
 /// commands).
-const DONE: &[&str] = &[
+const SUCCESS_PREFIXES: &[&str] = &[
     "IP changed",
     "port changed",
     "no need to change",
@@ -17,7 +17,7 @@ const DONE: &[&str] = &[
 ];
 
 /// The answer to a query, unless it is one of the sentences that refuse queries.
-pub(super) fn told(answer: &str) -> Result<&str, Refused> {
+pub(super) fn checked(answer: &str) -> Result<&str, Refused> {
     let first = answer.lines().next().unwrap_or_default();
     let refused = ["Unknown command", "Permission denied", "No such ", "Can't find "];
     if refused.iter().any(|sentence| first.starts_with(sentence)) {
@@ -31,7 +31,7 @@ pub(super) fn done(answer: &str) -> Result<(), Refused> {
     let first = answer.lines().find(|line| !line.trim().is_empty());
     match first {
         None => Ok(()),
-        Some(line) if DONE.iter().any(|sentence| line.starts_with(sentence)) => Ok(()),
+        Some(line) if SUCCESS_PREFIXES.iter().any(|sentence| line.starts_with(sentence)) => Ok(()),
         Some(line) => Err(Refused(line.trim().to_owned())),
     }
 }
@@ -69,9 +69,9 @@ mod tests {
     #[test]
     fn an_unknown_command_is_refused_with_its_first_line() {
         let error =
-            told("Unknown command, but maybe one of the following ones is a better match:\n  show ..\n\n");
+            checked("Unknown command, but maybe one of the following ones is a better match:\n  show ..\n\n");
         assert!(error.unwrap_err().to_string().starts_with("Unknown command"));
-        assert!(told("Can't find backend.\n\n").is_err());
-        assert_eq!(told("Name: HAProxy\n\n").unwrap(), "Name: HAProxy\n\n");
+        assert!(checked("Can't find backend.\n\n").is_err());
+        assert_eq!(checked("Name: HAProxy\n\n").unwrap(), "Name: HAProxy\n\n");
     }
 }

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use super::error::RuntimeError;
 use super::socket::Socket;
-use crate::haproxy_api::server::{Door, DoorError};
+use crate::haproxy_api::server::{ApiListener, ApiListenerError};
 use crate::platform::fd_passing::{self, MAX_DESCRIPTORS};
 
 /// HAProxy waits this long for each message.
@@ -49,9 +49,9 @@ type Listeners = Vec<Arc<TcpListener>>;
 
 impl Handover {
     /// Opens the socket at `path`, with no listeners to hand over yet.
-    pub fn open(path: &Path) -> Result<Handover, DoorError> {
-        let door = Door::open(path)?;
-        let listener = door.listener().map_err(|source| DoorError::Listen {
+    pub fn open(path: &Path) -> Result<Handover, ApiListenerError> {
+        let socket = ApiListener::open(path)?;
+        let listener = socket.listener().map_err(|source| ApiListenerError::Listen {
             path: path.to_owned(),
             source,
         })?;
@@ -59,7 +59,7 @@ impl Handover {
         let all = Arc::clone(&listeners);
         let giving = tokio::spawn(async move {
             // Removed when this task ends.
-            let door = door;
+            let socket = socket;
             while let Ok((stream, _)) = listener.accept().await {
                 let all = all.load_full();
                 let given = match stream.into_std() {
@@ -67,7 +67,7 @@ impl Handover {
                     Err(error) => Ok(Err(error)),
                 };
                 if let Ok(Err(error)) = given {
-                    tracing::warn!(socket = %door.path().display(), "listeners were not handed over: {error}");
+                    tracing::warn!(socket = %socket.path().display(), "listeners were not handed over: {error}");
                 }
             }
         });
@@ -140,9 +140,9 @@ fn take(mut stream: &UnixStream) -> io::Result<Vec<OwnedFd>> {
     let number = usize::try_from(i32::from_ne_bytes(number)).map_err(io::Error::other)?;
     let mut fds = Vec::new();
     // Names of namespaces and interfaces are not used.
-    let mut told = vec![0; MAX_DESCRIPTORS * NO_OPTIONS.len()];
+    let mut options = vec![0; MAX_DESCRIPTORS * NO_OPTIONS.len()];
     while fds.len() < number {
-        let (length, more) = fd_passing::receive(stream, &mut told)?;
+        let (length, more) = fd_passing::receive(stream, &mut options)?;
         if length == 0 {
             break;
         }

@@ -88,8 +88,8 @@ fn rule(column: &str) -> Rule {
 
 /// `None` if a row's value is not a number.
 fn one(rows: &[&Row], column: &str, rule: &Rule) -> Option<String> {
-    let told = rows.iter().filter(|row| !row.text(column).is_empty());
-    let numbers = told.clone().map(|row| row.text(column).parse::<i64>().ok());
+    let reporting = rows.iter().filter(|row| !row.text(column).is_empty());
+    let numbers = reporting.clone().map(|row| row.text(column).parse::<i64>().ok());
     let numbers: Vec<i64> = numbers.collect::<Option<_>>()?;
     let number = match rule {
         Rule::Typical => None,
@@ -100,7 +100,7 @@ fn one(rows: &[&Row], column: &str, rule: &Rule) -> Option<String> {
             happened.or(numbers.first()).copied()
         }
         Rule::Mean => {
-            let sessions = told.map(|row| i128::from(row.number("stot").unwrap_or(0)));
+            let sessions = reporting.map(|row| i128::from(row.number("stot").unwrap_or(0)));
             let weighted: Vec<(i128, i128)> = sessions.zip(numbers.into_iter().map(i128::from)).collect();
             let all: i128 = weighted.iter().map(|(sessions, _)| sessions).sum();
             let sum: i128 = weighted.iter().map(|(sessions, time)| sessions * time).sum();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::answer::{done, told};
+use super::answer::{checked, done};
 use super::error::RuntimeError;
 use super::info::Info;
 use super::row::Row;
@@ -47,13 +47,13 @@ impl Socket {
     }
 
     /// [`Socket::ask`] with another timeout.
-    pub(super) async fn ask_within(&self, command: &str, patience: Duration) -> Result<String, RuntimeError> {
+    pub(super) async fn ask_within(&self, command: &str, limit: Duration) -> Result<String, RuntimeError> {
         if command.contains(['\n', '\r', ';']) {
             return Err(RuntimeError::NotOneCommand {
                 command: command.to_owned(),
             });
         }
-        tokio::time::timeout(patience, self.exchange(command))
+        tokio::time::timeout(limit, self.exchange(command))
             .await
             .unwrap_or_else(|_| {
                 Err(RuntimeError::Silent {
@@ -92,7 +92,7 @@ impl Socket {
     /// Sends a query whose answer is never empty.
     pub(super) async fn question(&self, command: &str) -> Result<String, RuntimeError> {
         let answer = self.ask(command).await?;
-        told(&answer).map_err(|source| RuntimeError::refused(command, source))?;
+        checked(&answer).map_err(|source| RuntimeError::refused(command, source))?;
         Ok(answer)
     }
 
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn patience_ends() {
+    async fn a_query_times_out() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let _listener = UnixListener::bind(&path).unwrap();

@@ -88,7 +88,7 @@ impl Answer {
     }
 
     /// The text to send.
-    pub(super) fn tell(self, output: SeverityOutput) -> String {
+    pub(super) fn render(self, output: SeverityOutput) -> String {
         match (self.severity, output) {
             (Some(severity), SeverityOutput::Number) => format!("[{}]: {}", severity as u8, self.text),
             (Some(severity), SeverityOutput::Word) => format!("[{}]: {}", severity.word(), self.text),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{Answer, Level, Severity, SeverityOutput};
 use super::commands::{carry_out, strtol};
 use super::help::help;
-use super::line::{Intake, Words};
+use super::line::{InputBuffer, Words};
 use super::subject::Subject;
 use super::vocabulary::{Command, Verb};
 
@@ -28,31 +28,31 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Serves one client until the conversation ends.
-pub(super) async fn converse<S: Subject>(
+pub(super) async fn serve_connection<S: Subject>(
     mut stream: UnixStream,
-    plane: &Arc<S>,
+    subject: &Arc<S>,
     granted: Level,
     path: &Path,
     shutdown: &CancellationToken,
 ) {
-    let mut conversation = Conversation::new(plane, granted, path);
+    let mut session = Session::new(subject, granted, path);
     // A client that leaves while it is answered is not an error.
-    let _gone = conversation.hold(&mut stream, shutdown).await;
+    let _gone = session.run(&mut stream, shutdown).await;
     finish(stream).await;
 }
 
 // Private
 
 /// The state of a conversation.
-struct Conversation<'a, S> {
-    plane: &'a Arc<S>,
+struct Session<'a, S> {
+    subject: &'a Arc<S>,
     path: &'a Path,
     /// The socket's level.
     granted: Level,
     /// The client's own, which it can lower.
     level: Level,
     severity: SeverityOutput,
-    patience: Duration,
+    idle_timeout: Duration,
     interactive: bool,
     modes: Modes,
     over: bool,
@@ -65,84 +65,84 @@ struct Modes {
     experimental: bool,
 }
 
-impl<'a, S: Subject> Conversation<'a, S> {
-    fn new(plane: &'a Arc<S>, granted: Level, path: &'a Path) -> Conversation<'a, S> {
-        Conversation {
-            plane,
+impl<'a, S: Subject> Session<'a, S> {
+    fn new(subject: &'a Arc<S>, granted: Level, path: &'a Path) -> Session<'a, S> {
+        Session {
+            subject,
             path,
             granted,
             level: granted,
             severity: SeverityOutput::None,
-            patience: IDLE_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
             interactive: false,
             modes: Modes::default(),
             over: false,
         }
     }
 
-    async fn hold(&mut self, stream: &mut UnixStream, shutdown: &CancellationToken) -> io::Result<()> {
-        let mut intake = Intake::default();
+    async fn run(&mut self, stream: &mut UnixStream, shutdown: &CancellationToken) -> io::Result<()> {
+        let mut buffer = InputBuffer::default();
         let mut piece = [0; 4_096];
         let mut answered = false;
         loop {
-            while let Some(words) = intake.next_command() {
-                let answer = self.obey(&words).await.tell(self.severity);
+            while let Some(words) = buffer.next_command() {
+                let answer = self.execute(&words).await.render(self.severity);
                 if self.over {
                     return Ok(());
                 }
                 let end = if self.interactive { "\n> " } else { "\n" };
-                self.tell(stream, &answer).await?;
-                self.tell(stream, end).await?;
+                self.write(stream, &answer).await?;
+                self.write(stream, end).await?;
                 answered = true;
             }
-            let room = intake.room().min(piece.len());
+            let room = buffer.room().min(piece.len());
             if room == 0 {
                 return Ok(());
             }
-            let asked_all = answered && !self.interactive && intake.is_empty();
+            let asked_all = answered && !self.interactive && buffer.is_empty();
             let read = if asked_all {
                 // More may have arrived in the meantime; this does not wait for it.
                 stream.try_read(&mut piece[..room]).unwrap_or(0)
             } else {
                 tokio::select! {
-                    read = timeout(self.patience, stream.read(&mut piece[..room])) => read??,
+                    read = timeout(self.idle_timeout, stream.read(&mut piece[..room])) => read??,
                     () = shutdown.cancelled() => return Ok(()),
                 }
             };
             if read == 0 {
                 return Ok(());
             }
-            intake.feed(&piece[..read]);
+            buffer.feed(&piece[..read]);
         }
     }
 
-    async fn tell(&self, stream: &mut UnixStream, text: &str) -> io::Result<()> {
+    async fn write(&self, stream: &mut UnixStream, text: &str) -> io::Result<()> {
         // While the client reads parts of a large answer, it is alive.
         for piece in text.as_bytes().chunks(64 * 1_024) {
-            timeout(self.patience, stream.write_all(piece)).await??;
+            timeout(self.idle_timeout, stream.write_all(piece)).await??;
         }
         Ok(())
     }
 
-    async fn obey(&mut self, words: &Words) -> Answer {
+    async fn execute(&mut self, words: &Words) -> Answer {
         let Some(command) = Command::find(words) else {
             return help(words);
         };
         if self.level < command.level {
             return Answer::refusal(DENIED);
         }
-        let about_the_plane = carry_out(command.verb, words, self.granted, self.level, self.plane).await;
-        about_the_plane.unwrap_or_else(|| self.agree(command.verb, words))
+        let from_subject = carry_out(command.verb, words, self.granted, self.level, self.subject).await;
+        from_subject.unwrap_or_else(|| self.change_mode(command.verb, words))
     }
 
     /// Executes a command about the conversation itself.
-    fn agree(&mut self, verb: Verb, words: &Words) -> Answer {
+    fn change_mode(&mut self, verb: Verb, words: &Words) -> Answer {
         match verb {
             Verb::Help => return help(words),
             Verb::Prompt => self.interactive = !self.interactive,
             Verb::Quit => self.over = true,
-            Verb::Operator => self.lower(Level::Operator),
-            Verb::User => self.lower(Level::User),
+            Verb::Operator => self.lower_level(Level::Operator),
+            Verb::User => self.lower_level(Level::User),
             Verb::Expert => return switch(&mut self.modes.expert, "expert-mode", words.at(1)),
             Verb::Experimental => {
                 return switch(&mut self.modes.experimental, "experimental-mode", words.at(1));
@@ -160,8 +160,8 @@ impl<'a, S: Subject> Conversation<'a, S> {
                 "string" => self.severity = SeverityOutput::Word,
                 _ => return Answer::refusal("one of 'none', 'number', 'string' is a required argument\n"),
             },
-            Verb::SetTimeout => match patience(words) {
-                Ok(patience) => self.patience = patience,
+            Verb::SetTimeout => match idle_timeout(words) {
+                Ok(idle_timeout) => self.idle_timeout = idle_timeout,
                 Err(why) => return Answer::refusal(why),
             },
             _ => {}
@@ -169,7 +169,7 @@ impl<'a, S: Subject> Conversation<'a, S> {
         Answer::done()
     }
 
-    fn lower(&mut self, level: Level) {
+    fn lower_level(&mut self, level: Level) {
         self.level = level;
         self.modes = Modes::default();
     }
@@ -187,7 +187,7 @@ fn switch(mode: &mut bool, name: &str, wanted: &str) -> Answer {
 
 /// `set timeout cli DELAY`: seconds, or another unit of HAProxy's. It counts whole seconds, and
 /// less than one is zero.
-fn patience(words: &Words) -> Result<Duration, &'static str> {
+fn idle_timeout(words: &Words) -> Result<Duration, &'static str> {
     const INVALID: &str = "Invalid timeout value.\n";
     if words.at(2) != "cli" {
         return Err("'set timeout' only supports 'cli'.\n");

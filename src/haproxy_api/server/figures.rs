@@ -218,7 +218,7 @@ pub struct CheckFigures {
     /// How long the last check took, in ms.
     pub duration: Option<u64>,
     /// Further details of the last check (`last_chk`); empty if it succeeded.
-    pub said: String,
+    pub detail: String,
     /// `check_health`, as HAProxy counts: 0 to rise - 1 is down, rise to rise + fall - 1 is up.
     pub health: u32,
     /// Successful checks until it is up.

@@ -7,9 +7,9 @@ use super::line::Words;
 use super::vocabulary::{COMMANDS, Command};
 
 /// The number of a command's words that are compared.
-const WORDS: usize = 5;
+const MAX_WORDS: usize = 5;
 /// The most suggestions.
-const GUESSES: usize = 5;
+const MAX_SUGGESTIONS: usize = 5;
 
 /// The lines that `words` may be the beginning of; all without any words. If only the first words
 /// are those of a command, the suggestions.
@@ -44,7 +44,7 @@ fn list(first: &str, words: &Words) -> Answer {
     let mut meant = if words.at(known).is_empty() {
         Vec::new()
     } else {
-        guesses(&candidates, words, known)
+        suggestions(&candidates, words, known)
     };
     if meant.is_empty() {
         meant = candidates;
@@ -63,8 +63,8 @@ fn list(first: &str, words: &Words) -> Answer {
 }
 
 /// Suggestions for the words after the `known` ones, the best first: HAProxy's `cli_gen_usage_msg`.
-fn guesses<'a>(candidates: &[&'a Command], words: &Words, known: usize) -> Vec<&'a Command> {
-    let typed: Vec<&str> = words.from(known).take(WORDS - known.min(WORDS)).collect();
+fn suggestions<'a>(candidates: &[&'a Command], words: &Words, known: usize) -> Vec<&'a Command> {
+    let typed: Vec<&str> = words.from(known).take(MAX_WORDS - known.min(MAX_WORDS)).collect();
     let mut near: Vec<(u32, &Command)> = candidates
         .iter()
         .filter_map(|command| {
@@ -75,7 +75,7 @@ fn guesses<'a>(candidates: &[&'a Command], words: &Words, known: usize) -> Vec<&
         })
         .collect();
     near.sort_by_key(|(distance, _)| *distance);
-    near.truncate(GUESSES);
+    near.truncate(MAX_SUGGESTIONS);
     let Some(&(best, _)) = near.first() else {
         return Vec::new();
     };
@@ -118,14 +118,14 @@ mod tests {
     use super::super::line::parse;
     use super::*;
 
-    fn said(line: &str) -> String {
+    fn answer_to(line: &str) -> String {
         let words = parse(format!("{line}\n").as_bytes()).remove(0);
-        help(&words).tell(SeverityOutput::None)
+        help(&words).render(SeverityOutput::None)
     }
 
     /// The first words of the lines, without the three that are always there.
     fn meant(line: &str) -> Vec<String> {
-        let text = said(line);
+        let text = answer_to(line);
         let lines: Vec<&str> = text.lines().skip(1).collect();
         lines[..lines.len() - 3]
             .iter()
@@ -137,7 +137,7 @@ mod tests {
     fn suggestions_are_those_of_haproxy() {
         // Captured from HAProxy; all similar commands of HAProxy exist here, too.
         assert_eq!(
-            said("set maxconn foo"),
+            answer_to("set maxconn foo"),
             "Unknown command, but maybe one of the following ones is a better match:\n  \
                set maxconn frontend <frontend> <value> : change a frontend's maxconn setting\n  \
                set maxconn global <value>              : change the per-process maxconn setting\n  \
@@ -162,8 +162,10 @@ mod tests {
 
     #[test]
     fn an_empty_command_lists_all() {
-        assert!(said("").starts_with("Unknown command. Please enter one of the following commands only:\n"));
-        assert!(said("help").starts_with("The following commands are valid at this level:\n"));
+        assert!(
+            answer_to("").starts_with("Unknown command. Please enter one of the following commands only:\n")
+        );
+        assert!(answer_to("help").starts_with("The following commands are valid at this level:\n"));
         assert_eq!(meant(""), meant("help"));
         assert!(meant("help").len() > 30);
     }

@@ -40,14 +40,14 @@ impl Figure {
 
 /// All figures of the process.
 pub(super) fn fields(process: &ProcessFigures) -> Vec<Field> {
-    let told = FIGURES.iter().map(|figure| Field {
+    let fields = FIGURES.iter().map(|figure| Field {
         position: figure.position,
         name: figure.name,
         tag: figure.tag,
         help: figure.help,
         value: figure.value(process),
     });
-    told.filter(|field| !field.value.is_absent()).collect()
+    fields.filter(|field| !field.value.is_absent()).collect()
 }
 
 #[rustfmt::skip]

@@ -18,9 +18,9 @@ pub struct Words(Vec<String>);
 /// end is ignored.
 #[must_use]
 pub fn parse(input: &[u8]) -> Vec<Words> {
-    let mut intake = Intake::default();
-    intake.feed(input);
-    std::iter::from_fn(|| intake.next_command()).collect()
+    let mut buffer = InputBuffer::default();
+    buffer.feed(input);
+    std::iter::from_fn(|| buffer.next_command()).collect()
 }
 
 impl Words {
@@ -49,13 +49,13 @@ impl<'a> FromIterator<&'a str> for Words {
 
 /// The input of a client that was not executed yet.
 #[derive(Debug, Default)]
-pub(super) struct Intake {
+pub(super) struct InputBuffer {
     held: Vec<u8>,
     /// A command that waits for the end of its payload.
     waiting: Option<Words>,
 }
 
-impl Intake {
+impl InputBuffer {
     /// Adds input.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
@@ -152,28 +152,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn said(input: &str) -> Vec<Vec<String>> {
+    fn parsed(input: &str) -> Vec<Vec<String>> {
         parse(input.as_bytes()).into_iter().map(|words| words.0).collect()
     }
 
     #[test]
     fn a_line_is_words_and_semicolons_part_commands() {
-        assert_eq!(said("  show \t stat \r\n"), [["show", "stat"]]);
-        assert_eq!(said("a;b\n"), [["a"], ["b"]]);
-        assert_eq!(said("a;\n"), [vec!["a"], vec![]]);
-        assert_eq!(said("a;b\nc"), [["a"], ["b"]]);
+        assert_eq!(parsed("  show \t stat \r\n"), [["show", "stat"]]);
+        assert_eq!(parsed("a;b\n"), [["a"], ["b"]]);
+        assert_eq!(parsed("a;\n"), [vec!["a"], vec![]]);
+        assert_eq!(parsed("a;b\nc"), [["a"], ["b"]]);
     }
 
     #[test]
     fn a_backslash_escapes_the_next_character() {
-        assert_eq!(said("a\\;b c\\ d\n"), [["a;b", "c d"]]);
-        assert_eq!(said("a\\\\b e\\f\n"), [["a\\b", "ef"]]);
-        assert_eq!(said("a\\\\;b\n"), [["a\\"], ["b"]]);
+        assert_eq!(parsed("a\\;b c\\ d\n"), [["a;b", "c d"]]);
+        assert_eq!(parsed("a\\\\b e\\f\n"), [["a\\b", "ef"]]);
+        assert_eq!(parsed("a\\\\;b\n"), [["a\\"], ["b"]]);
     }
 
     #[test]
     fn a_payload_lasts_until_an_empty_line() {
-        assert_eq!(said("a b <<\nx;y\nz\n\nc\n"), [vec!["a", "b"], vec!["c"]]);
+        assert_eq!(parsed("a b <<\nx;y\nz\n\nc\n"), [vec!["a", "b"], vec!["c"]]);
     }
 
     proptest! {
@@ -198,11 +198,11 @@ mod tests {
         ) {
             let cut = cut.min(input.len());
             let (first, second) = input.as_bytes().split_at(cut);
-            let mut intake = Intake::default();
+            let mut buffer = InputBuffer::default();
             let mut pieces = Vec::new();
             for piece in [first, second] {
-                intake.feed(piece);
-                pieces.extend(std::iter::from_fn(|| intake.next_command()));
+                buffer.feed(piece);
+                pieces.extend(std::iter::from_fn(|| buffer.next_command()));
             }
             prop_assert_eq!(pieces, parse(input.as_bytes()));
         }

@@ -13,7 +13,7 @@ const BACKLOG: i32 = 128;
 
 /// A socket at a path, which is removed when this is dropped.
 #[derive(Debug)]
-pub struct Door {
+pub struct ApiListener {
     listener: UnixListener,
     path: PathBuf,
     /// Identifies the socket, so that a successor's is not removed.
@@ -22,7 +22,7 @@ pub struct Door {
 
 /// The socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum ApiListenerError {
     /// Another process answers there.
     #[error("another process answers on `{}`", .0.display())]
     Taken(PathBuf),
@@ -39,19 +39,21 @@ pub enum DoorError {
     },
 }
 
-impl Door {
+impl ApiListener {
     /// Listens at `path`, for this user and root only. Replaces the socket of a process that has
     /// ended.
     ///
     /// # Errors
     /// If another process answers there, another file is there, or the socket cannot be created.
-    pub fn open(path: &Path) -> Result<Door, DoorError> {
+    pub fn open(path: &Path) -> Result<ApiListener, ApiListenerError> {
         match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => return Err(DoorError::NoSocket(path.to_owned())),
-            Ok(_) if is_answered(path) => return Err(DoorError::Taken(path.to_owned())),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(ApiListenerError::NoSocket(path.to_owned()));
+            }
+            Ok(_) if is_answered(path) => return Err(ApiListenerError::Taken(path.to_owned())),
             _ => {}
         }
-        listen(path).map_err(|source| DoorError::Listen {
+        listen(path).map_err(|source| ApiListenerError::Listen {
             path: path.to_owned(),
             source,
         })
@@ -69,7 +71,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for ApiListener {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
             // A socket that stays behind is replaced by the next process.
@@ -82,7 +84,7 @@ impl Drop for Door {
 
 /// Created under another name and then renamed: it is never visible half-made, or open to all
 /// users.
-fn listen(path: &Path) -> io::Result<Door> {
+fn listen(path: &Path) -> io::Result<ApiListener> {
     let mut half = path.as_os_str().to_owned();
     half.push(format!(".{}", std::process::id()));
     let half = PathBuf::from(half);
@@ -92,7 +94,7 @@ fn listen(path: &Path) -> io::Result<Door> {
     fs::set_permissions(&half, fs::Permissions::from_mode(0o600))?;
     socket.listen(BACKLOG)?;
     fs::rename(&half, path)?;
-    Ok(Door {
+    Ok(ApiListener {
         listener: socket.into(),
         path: path.to_owned(),
         inode: fs::symlink_metadata(path)?.ino(),
@@ -115,15 +117,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         drop(UnixListener::bind(&path).unwrap());
-        let door = Door::open(&path).unwrap();
+        let listener = ApiListener::open(&path).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let error = Door::open(&path).unwrap_err();
+        let error = ApiListener::open(&path).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("another process answers on `{}`", path.display())
         );
-        drop(door);
+        drop(listener);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -132,7 +134,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(Door::open(&path), Err(DoorError::NoSocket(_))));
+        assert!(matches!(
+            ApiListener::open(&path),
+            Err(ApiListenerError::NoSocket(_))
+        ));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -140,9 +145,9 @@ mod tests {
     fn a_successors_socket_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let old = Door::open(&path).unwrap();
+        let old = ApiListener::open(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        let _new = Door::open(&path).unwrap();
+        let _new = ApiListener::open(&path).unwrap();
         drop(old);
         assert!(path.exists());
     }

@@ -7,11 +7,11 @@ mod answer;
 mod columns;
 mod commands;
 mod connection;
-mod door;
 mod figures;
 mod help;
 mod info;
 mod line;
+mod listener;
 mod metric;
 pub mod pages;
 mod state;
@@ -28,19 +28,19 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use answer::Level;
-pub use door::{Door, DoorError};
 pub use figures::{
     AdminState, BackendFigures, CheckFigures, FrontendFigures, FrontendState, Health, ProcessFigures,
     Proxies, ServerFigures, SessionFigures, TableEntry, TableFigures, Traffic,
 };
 pub use line::{Words, parse};
+pub use listener::{ApiListener, ApiListenerError};
 pub use subject::{Order, Refusal, ServerRef, Subject};
 pub use totals::Totals;
 
 use crate::platform::listen::{Excess, serve_each};
 
 /// The most conversations at the same time; further clients wait to be accepted.
-const MAX_CONVERSATIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 /// How long answers may still be sent after the shutdown began.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
@@ -49,22 +49,22 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// # Errors
 /// If the current runtime cannot watch the socket.
 pub async fn serve<S: Subject>(
-    door: Door,
+    socket: ApiListener,
     subject: Arc<S>,
     level: Level,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let listener = door.listener()?;
-    let path: Arc<std::path::Path> = door.path().into();
+    let listener = socket.listener()?;
+    let path: Arc<std::path::Path> = socket.path().into();
     let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
     let place = path.display().to_string();
     let serve = |stream| {
         let (subject, path, shutdown) = (Arc::clone(&subject), Arc::clone(&path), shutdown.clone());
-        async move { connection::converse(stream, &subject, level, &path, &shutdown).await }
+        async move { connection::serve_connection(stream, &subject, level, &path, &shutdown).await }
     };
     let mut conversations =
-        serve_each(&place, accept, MAX_CONVERSATIONS, Excess::Waits, &shutdown, serve).await;
-    drop(door);
+        serve_each(&place, accept, MAX_CONNECTIONS, Excess::Waits, &shutdown, serve).await;
+    drop(socket);
     // They see the shutdown, too; a client that does not read its answer is dropped.
     let _left = tokio::time::timeout(SHUTDOWN_GRACE, async {
         while conversations.join_next().await.is_some() {}

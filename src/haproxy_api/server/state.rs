@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn states_include_their_progress() {
-        for (health, level, drain, said) in [
+        for (health, level, drain, expected) in [
             (Health::Up, 4, false, "UP"),
             (Health::Up, 2, false, "UP 1/3"),
             (Health::Up, 4, true, "DRAIN"),
@@ -225,7 +225,7 @@ mod tests {
             (Health::Down, 0, false, "DOWN"),
             (Health::Down, 1, true, "DOWN 1/2"),
         ] {
-            assert_eq!(word(&server(health, level, drain)), said);
+            assert_eq!(word(&server(health, level, drain)), expected);
         }
         let unchecked = ServerFigures::default();
         assert_eq!(word(&unchecked), "no check");

@@ -185,7 +185,7 @@ fn check(row: &Row) -> CheckFigures {
             .unwrap_or_default(),
         code: row.number("check_code").and_then(|code| u16::try_from(code).ok()),
         duration: row.number("check_duration"),
-        said: row.text("last_chk").to_owned(),
+        detail: row.text("last_chk").to_owned(),
         health: small(row, "check_health"),
         rise: u16::try_from(large(row, "check_rise")).unwrap_or(u16::MAX),
         fall: u16::try_from(large(row, "check_fall")).unwrap_or(u16::MAX),

@@ -124,7 +124,7 @@ impl Command {
     /// How many of its words match the beginning of `words`.
     pub(super) fn matching(&self, words: &Words) -> usize {
         let same = self.words.iter().zip(words.from(0));
-        same.take_while(|(own, said)| *own == said).count()
+        same.take_while(|(own, typed)| *own == typed).count()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::load_test::command::{Command, Reading};
 impl Worker {
     /// Executes the commands in the inbox.
     pub(super) fn obey(&mut self) {
-        for command in self.desk.take() {
+        for command in self.inbox.take() {
             // A director that has gone needs no answer.
             match command {
                 // Messages answered before this worker knew of the hold were not counted, so none

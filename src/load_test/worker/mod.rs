@@ -29,7 +29,7 @@ use super::pace::{Carousel, Pace};
 use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
-use crate::workers::{Desk, Wheel};
+use crate::workers::{InboxReader, Wheel};
 
 use alarm::Alarm;
 use client::{Phase, Seat};
@@ -63,7 +63,7 @@ pub(super) struct Common {
 pub(super) struct Worker {
     number: u16,
     common: Arc<Common>,
-    desk: Desk<Command>,
+    inbox: InboxReader<Command>,
     poll: Poll,
     alarm: Alarm,
     seats: Vec<Seat>,
@@ -140,7 +140,7 @@ impl Worker {
     pub(super) fn new(
         number: u16,
         poll: Poll,
-        desk: Desk<Command>,
+        inbox: InboxReader<Command>,
         common: Arc<Common>,
     ) -> io::Result<Worker> {
         // Clients are dealt out in turn.
@@ -158,7 +158,7 @@ impl Worker {
             number,
             alarm: Alarm::new(poll.registry())?,
             poll,
-            desk,
+            inbox,
             seats: (0..share).map(|_| Seat::default()).collect(),
             timers: Wheel::new(common.now() / 1_000),
             fresh: 0,

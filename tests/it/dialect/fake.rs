@@ -199,7 +199,7 @@ pub fn checked(server: ServerFigures, status: &'static str, health: u32) -> Serv
         status,
         code,
         duration: Some(if code.is_some() { 2 } else { 0 }),
-        said: text.to_owned(),
+        detail: text.to_owned(),
         health,
         rise: 2,
         fall: 3,

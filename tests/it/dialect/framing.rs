@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use clusterctl::haproxy_api::server::{Door, Level, Order, ServerRef, TableEntry};
+use clusterctl::haproxy_api::server::{ApiListener, Level, Order, ServerRef, TableEntry};
 use clusterctl::haproxy_api::{ServerHealth, ServerState};
 
 use super::fake::Fake;
@@ -210,7 +210,7 @@ fn garbage_does_not_stop_it() {
 #[test]
 fn a_served_socket_cannot_be_opened_twice() {
     let talker = talker();
-    assert!(Door::open(talker.socket()).is_err());
+    assert!(ApiListener::open(talker.socket()).is_err());
     assert_eq!(talker.ask("show cli level"), "admin\n\n");
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use clusterctl::haproxy_api::server::pages::{self, Site};
-use clusterctl::haproxy_api::server::{self, Door, Level, Subject};
+use clusterctl::haproxy_api::server::{self, ApiListener, Level, Subject};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -42,7 +42,7 @@ impl Talker {
             .unwrap();
         let shutdown = CancellationToken::new();
         runtime.spawn(server::serve(
-            Door::open(&socket).unwrap(),
+            ApiListener::open(&socket).unwrap(),
             subject,
             level,
             shutdown.clone(),

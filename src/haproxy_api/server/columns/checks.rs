@@ -58,7 +58,7 @@ pub(super) static CHECKS: &[Column] = &[
         .server(|it| last_session(&it.server.traffic))
         .backend(|it| last_session(&it.backend.traffic)),
     column("last_chk", "MOP", "Short description of the latest health check report for this server (see also check_desc)")
-        .server(|it| it.checked(|check| name(&check.said))),
+        .server(|it| it.checked(|check| name(&check.detail))),
     column("last_agt", "MGP", "Short description of the latest agent check report for this server (see also agent_desc)"),
     column("qtime", "MaP", "Time spent in the queue, in milliseconds, averaged over the 1024 last requests (backend/server)")
         .metric("queue_time_average_seconds", Seconds, &[Server, Backend])

@@ -204,9 +204,9 @@ impl Column {
 
 impl ServerRow<'_> {
     /// A value of its checks, while they are enabled.
-    fn checked(&self, tell: impl FnOnce(&CheckFigures) -> Value) -> Value {
+    fn checked(&self, value: impl FnOnce(&CheckFigures) -> Value) -> Value {
         match &self.server.check {
-            Some(check) if check.enabled => tell(check),
+            Some(check) if check.enabled => value(check),
             _ => Value::Absent,
         }
     }

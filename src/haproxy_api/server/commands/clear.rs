@@ -6,12 +6,12 @@ use super::super::answer::{Answer, Level};
 use super::super::connection::DENIED;
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
-use super::{Told, order};
+use super::{Reply, order};
 
-pub(super) async fn counters<S: Subject>(words: &Words, level: Level, plane: &Arc<S>) -> Told {
+pub(super) async fn counters<S: Subject>(words: &Words, level: Level, subject: &Arc<S>) -> Reply {
     let all = words.at(2) == "all";
     if all && level < Level::Admin {
         return Err(Answer::refusal(DENIED));
     }
-    order(plane, Order::ClearCounters { all }).await
+    order(subject, Order::ClearCounters { all }).await
 }

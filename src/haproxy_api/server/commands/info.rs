@@ -8,8 +8,8 @@ use super::super::line::Words;
 use super::super::subject::Subject;
 use super::stat::Format;
 
-pub(super) fn show<S: Subject>(words: &Words, plane: &S) -> Answer {
-    let fields = fields(&plane.process());
+pub(super) fn show<S: Subject>(words: &Words, subject: &S) -> Answer {
+    let fields = fields(&subject.process());
     let mut text = String::new();
     match Format::wanted(words.from(2)) {
         Format::Json => {

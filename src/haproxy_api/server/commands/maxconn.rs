@@ -6,22 +6,22 @@ use super::super::answer::Answer;
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::find::{atoi, strtol};
-use super::{Told, find, order};
+use super::{Reply, find, order};
 
-pub(super) async fn global<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
+pub(super) async fn global<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
     if words.at(3).is_empty() {
         return Err(Answer::refusal("Expects an integer value.\n"));
     }
     // 0 restores the configured limit; so does every word that is not a number.
     let maxconn = limit(atoi(words.at(3)).max(0));
-    if maxconn > plane.process().hard_maxconn {
+    if maxconn > subject.process().hard_maxconn {
         return Err(Answer::refusal("Value out of range.\n"));
     }
-    order(plane, Order::GlobalMaxconn(maxconn)).await
+    order(subject, Order::GlobalMaxconn(maxconn)).await
 }
 
-pub(super) async fn frontend<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let proxies = plane.proxies();
+pub(super) async fn frontend<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let proxies = subject.proxies();
     let frontend = find::frontend(&proxies, words.at(3))?;
     if words.at(4).is_empty() {
         return Err(Answer::refusal("Integer value expected.\n"));
@@ -31,14 +31,14 @@ pub(super) async fn frontend<S: Subject>(words: &Words, plane: &Arc<S>) -> Told 
         return Err(Answer::refusal("Value out of range.\n"));
     }
     order(
-        plane,
+        subject,
         Order::FrontendMaxconn(frontend.name.clone(), limit(maxconn)),
     )
     .await
 }
 
-pub(super) async fn server<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let proxies = plane.proxies();
+pub(super) async fn server<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let proxies = subject.proxies();
     let server = find::server(&proxies, words.at(3))?;
     let maxconn = match strtol(words.at(4)) {
         _ if words.at(4).is_empty() => return Err(Answer::refusal("Require <maxconn>.\n")),
@@ -46,7 +46,7 @@ pub(super) async fn server<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
         Some((maxconn, "")) => maxconn,
         Some(_) => return Err(Answer::refusal("Trailing garbage in maxconn string")),
     };
-    order(plane, Order::ServerMaxconn(server.place(), limit(maxconn))).await
+    order(subject, Order::ServerMaxconn(server.place(), limit(maxconn))).await
 }
 
 // Private

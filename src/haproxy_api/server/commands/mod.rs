@@ -31,61 +31,61 @@ pub(super) async fn carry_out<S: Subject>(
     words: &Words,
     granted: Level,
     level: Level,
-    plane: &Arc<S>,
+    subject: &Arc<S>,
 ) -> Option<Answer> {
-    let told = match verb {
-        Verb::ClearCounters => clear::counters(words, level, plane).await,
-        Verb::ClearTable => table::clear(words, granted, level, plane).await,
-        Verb::DisableFrontend => frontend::disable(words, plane).await,
-        Verb::EnableFrontend => frontend::enable(words, plane).await,
-        Verb::ShutdownFrontend => frontend::shut_down(words, plane).await,
-        Verb::DisableAgent => server::agent(words, false, &**plane),
-        Verb::EnableAgent => server::agent(words, true, &**plane),
-        Verb::DisableHealth => server::checks(words, false, plane).await,
-        Verb::EnableHealth => server::checks(words, true, plane).await,
-        Verb::DisableServer => server::disable(words, plane).await,
-        Verb::EnableServer => server::enable(words, plane).await,
-        Verb::SetServer => server::set(words, plane).await,
-        Verb::GetWeight => weight::get(words, &**plane),
-        Verb::SetWeight => weight::set(words, words.at(3), plane).await,
-        Verb::SetMaxconnFrontend => maxconn::frontend(words, plane).await,
-        Verb::SetMaxconnGlobal => maxconn::global(words, plane).await,
-        Verb::SetMaxconnServer => maxconn::server(words, plane).await,
-        Verb::ShowBackend => Ok(show::backends(&**plane)),
+    let reply = match verb {
+        Verb::ClearCounters => clear::counters(words, level, subject).await,
+        Verb::ClearTable => table::clear(words, granted, level, subject).await,
+        Verb::DisableFrontend => frontend::disable(words, subject).await,
+        Verb::EnableFrontend => frontend::enable(words, subject).await,
+        Verb::ShutdownFrontend => frontend::shut_down(words, subject).await,
+        Verb::DisableAgent => server::agent(words, false, &**subject),
+        Verb::EnableAgent => server::agent(words, true, &**subject),
+        Verb::DisableHealth => server::checks(words, false, subject).await,
+        Verb::EnableHealth => server::checks(words, true, subject).await,
+        Verb::DisableServer => server::disable(words, subject).await,
+        Verb::EnableServer => server::enable(words, subject).await,
+        Verb::SetServer => server::set(words, subject).await,
+        Verb::GetWeight => weight::get(words, &**subject),
+        Verb::SetWeight => weight::set(words, words.at(3), subject).await,
+        Verb::SetMaxconnFrontend => maxconn::frontend(words, subject).await,
+        Verb::SetMaxconnGlobal => maxconn::global(words, subject).await,
+        Verb::SetMaxconnServer => maxconn::server(words, subject).await,
+        Verb::ShowBackend => Ok(show::backends(&**subject)),
         Verb::ShowEnv => show::environment(words),
-        Verb::ShowErrors => show::errors(words, &**plane),
-        Verb::ShowInfo => Ok(info::show(words, &**plane)),
+        Verb::ShowErrors => show::errors(words, &**subject),
+        Verb::ShowInfo => Ok(info::show(words, &**subject)),
         Verb::ShowSchema => Ok(show::schema()),
-        Verb::ShowServersConn => servers::connections(words, &**plane),
-        Verb::ShowServersState => servers::states(words, &**plane),
-        Verb::ShowSess => sessions::show(words, plane).await,
-        Verb::ShowStat => stat::show(words, granted, &**plane),
-        Verb::ShowTable => table::show(words, granted, level, &**plane),
+        Verb::ShowServersConn => servers::connections(words, &**subject),
+        Verb::ShowServersState => servers::states(words, &**subject),
+        Verb::ShowSess => sessions::show(words, subject).await,
+        Verb::ShowStat => stat::show(words, granted, &**subject),
+        Verb::ShowTable => table::show(words, granted, level, &**subject),
         Verb::ShowVersion => Ok(show::version()),
-        Verb::ShutdownSession => sessions::shut_down(words, plane).await,
-        Verb::ShutdownSessions => sessions::shut_down_of_server(words, plane).await,
-        Verb::Reload => reload(plane).await,
+        Verb::ShutdownSession => sessions::shut_down(words, subject).await,
+        Verb::ShutdownSessions => sessions::shut_down_of_server(words, subject).await,
+        Verb::Reload => reload(subject).await,
         _ => return None,
     };
-    Some(told.unwrap_or_else(|refused| refused))
+    Some(reply.unwrap_or_else(|refused| refused))
 }
 
 /// Figures and messages, or the refusal.
-type Told = Result<Answer, Answer>;
+type Reply = Result<Answer, Answer>;
 
 // Private
 
 /// Executes an order whose answer is empty if it succeeds.
-async fn order<S: Subject>(plane: &Arc<S>, order: Order) -> Told {
-    match Arc::clone(plane).order(order).await {
+async fn order<S: Subject>(subject: &Arc<S>, order: Order) -> Reply {
+    match Arc::clone(subject).order(order).await {
         Ok(()) => Ok(Answer::done()),
         Err(refusal) => Err(Answer::refusal(format!("{refusal}\n"))),
     }
 }
 
 /// The answer is that of HAProxy's master.
-async fn reload<S: Subject>(plane: &Arc<S>) -> Told {
-    match Arc::clone(plane).order(Order::Reload).await {
+async fn reload<S: Subject>(subject: &Arc<S>) -> Reply {
+    match Arc::clone(subject).order(Order::Reload).await {
         Ok(()) => Ok(Answer::figures("Success=1\n")),
         Err(refusal) => Ok(Answer::figures(format!("Success=0\n--\n{refusal}\n"))),
     }

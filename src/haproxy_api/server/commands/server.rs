@@ -8,18 +8,18 @@ use super::super::answer::{Answer, Severity};
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::find::{Found, strtol};
-use super::{Told, find, order, weight};
+use super::{Reply, find, order, weight};
 use crate::haproxy_api::{ServerHealth, ServerState};
 
 const USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | \
                      check-addr | check-port | fqdn | health | ssl | state | weight\n";
 
-pub(super) async fn set<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let proxies = plane.proxies();
+pub(super) async fn set<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let proxies = subject.proxies();
     let server = find::server(&proxies, words.at(2))?;
     let value = words.at(4);
     match words.at(3) {
-        "weight" => weight::set(words, value, plane).await,
+        "weight" => weight::set(words, value, subject).await,
         "state" => {
             let state = match value {
                 "ready" => ServerState::Ready,
@@ -27,7 +27,7 @@ pub(super) async fn set<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
                 "maint" => ServerState::Maint,
                 _ => return refused("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"),
             };
-            order(plane, Order::State(server.place(), state)).await
+            order(subject, Order::State(server.place(), state)).await
         }
         "health" => {
             let health = match value {
@@ -36,12 +36,12 @@ pub(super) async fn set<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
                 // `stopping` is not supported: `state drain` does the same.
                 _ => return refused("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
             };
-            order(plane, Order::Health(server.place(), health)).await
+            order(subject, Order::Health(server.place(), health)).await
         }
         "addr" if value.is_empty() => {
             refused("set server <b>/<s> addr requires an address and optionally a port.\n")
         }
-        "addr" => move_to(&server, words, plane).await,
+        "addr" => move_to(&server, words, subject).await,
         "agent" | "agent-send" => refused("agent checks are not enabled on this server.\n"),
         "agent-addr" if value.is_empty() => {
             refused("set server <b>/<s> agent-addr requires an address and optionally a port.\n")
@@ -64,30 +64,30 @@ pub(super) async fn set<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
     }
 }
 
-pub(super) async fn disable<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let server = find::server(&plane.proxies(), words.at(2))?.place();
-    order(plane, Order::State(server, ServerState::Maint)).await
+pub(super) async fn disable<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let server = find::server(&subject.proxies(), words.at(2))?.place();
+    order(subject, Order::State(server, ServerState::Maint)).await
 }
 
-pub(super) async fn enable<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let server = find::server(&plane.proxies(), words.at(2))?.place();
-    order(plane, Order::State(server, ServerState::Ready)).await
+pub(super) async fn enable<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let server = find::server(&subject.proxies(), words.at(2))?.place();
+    order(subject, Order::State(server, ServerState::Ready)).await
 }
 
 /// `enable health`, `disable health`.
-pub(super) async fn checks<S: Subject>(words: &Words, enabled: bool, plane: &Arc<S>) -> Told {
-    let proxies = plane.proxies();
+pub(super) async fn checks<S: Subject>(words: &Words, enabled: bool, subject: &Arc<S>) -> Reply {
+    let proxies = subject.proxies();
     let server = find::server(&proxies, words.at(2))?;
     match server.server.check {
         None if enabled => refused("Health check was not configured on this server, cannot enable.\n"),
         None => Ok(Answer::done()),
-        Some(_) => order(plane, Order::Checks(server.place(), enabled)).await,
+        Some(_) => order(subject, Order::Checks(server.place(), enabled)).await,
     }
 }
 
 /// `enable agent`, `disable agent`; agents are not supported.
-pub(super) fn agent<S: Subject>(words: &Words, enabled: bool, plane: &S) -> Told {
-    find::server(&plane.proxies(), words.at(2))?;
+pub(super) fn agent<S: Subject>(words: &Words, enabled: bool, subject: &S) -> Reply {
+    find::server(&subject.proxies(), words.at(2))?;
     if enabled {
         refused("Agent was not configured on this server, cannot enable.\n")
     } else {
@@ -97,27 +97,27 @@ pub(super) fn agent<S: Subject>(words: &Words, enabled: bool, plane: &S) -> Told
 
 // Private
 
-fn refused(why: &str) -> Told {
+fn refused(why: &str) -> Reply {
     Err(Answer::refusal(why))
 }
 
-fn warned(why: &str) -> Told {
+fn warned(why: &str) -> Reply {
     Err(Answer::message(Severity::Warning, why))
 }
 
 /// `set server b/s addr A [port P]`.
-async fn move_to<S: Subject>(server: &Found<'_>, words: &Words, plane: &Arc<S>) -> Told {
+async fn move_to<S: Subject>(server: &Found<'_>, words: &Words, subject: &Arc<S>) -> Reply {
     let port = (words.at(5) == "port").then(|| words.at(6));
     let now = server
         .server
         .address
         .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-    let (wanted, mut said) = moved(now, words.at(4), port);
+    let (wanted, mut message) = moved(now, words.at(4), port);
     if wanted != now {
-        order(plane, Order::Address(server.place(), wanted)).await?;
+        order(subject, Order::Address(server.place(), wanted)).await?;
     }
-    said.push_str(" by 'stats socket command'\n");
-    Ok(Answer::message(Severity::Warning, said))
+    message.push_str(" by 'stats socket command'\n");
+    Ok(Answer::message(Severity::Warning, message))
 }
 
 /// The new address of a server that was at `now`, and the answer about it: HAProxy's
@@ -127,23 +127,23 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
     let Ok(ip) = address.parse::<IpAddr>() else {
         return (now, format!("Invalid addr '{address}'"));
     };
-    let mut said = if ip == now.ip() {
+    let mut message = if ip == now.ip() {
         "no need to change the addr".to_owned()
     } else {
         wanted.set_ip(ip);
         format!("IP changed from '{}' to '{address}'", now.ip())
     };
     let Some(port) = port else {
-        return (wanted, said);
+        return (wanted, message);
     };
-    said.push_str(", ");
+    message.push_str(", ");
     match strtol(port) {
         None => {
-            let _infallible = write!(said, "problem converting port '{port}' to an int");
+            let _infallible = write!(message, "problem converting port '{port}' to an int");
         }
         // Ports relative to the client's: HAProxy refuses them for servers whose checks have no
         // port of their own.
-        Some(_) if port.starts_with(['+', '-']) => said.push_str(
+        Some(_) if port.starts_with(['+', '-']) => message.push_str(
             "can't change <port> to port map because it is incompatible with current health check port \
              configuration (use 'port' statement from the 'server' directive.",
         ),
@@ -152,14 +152,14 @@ fn moved(now: SocketAddr, address: &str, port: Option<&str>) -> (SocketAddr, Str
             let [.., high, low] = number.to_be_bytes();
             let number = u16::from_be_bytes([high, low]);
             if number == now.port() {
-                said.push_str("no need to change the port");
+                message.push_str("no need to change the port");
             } else {
                 wanted.set_port(number);
-                let _infallible = write!(said, "port changed from '{}' to '{number}'", now.port());
+                let _infallible = write!(message, "port changed from '{}' to '{number}'", now.port());
             }
         }
     }
-    (wanted, said)
+    (wanted, message)
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn addresses_change_in_haproxys_words() {
         let now: SocketAddr = "127.0.0.1:28471".parse().unwrap();
-        for (address, port, wanted, said) in [
+        for (address, port, wanted, message) in [
             (
                 "127.0.0.1",
                 Some("28471"),
@@ -199,7 +199,7 @@ mod tests {
         ] {
             assert_eq!(
                 moved(now, address, port),
-                (wanted.parse().unwrap(), said.to_owned())
+                (wanted.parse().unwrap(), message.to_owned())
             );
         }
     }

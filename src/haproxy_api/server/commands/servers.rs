@@ -7,7 +7,7 @@ use super::super::figures::{BackendFigures, Health, Proxies, ServerFigures};
 use super::super::line::Words;
 use super::super::state;
 use super::super::subject::Subject;
-use super::{Told, find};
+use super::{Reply, find};
 
 const STATE: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight \
                      srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health \
@@ -16,8 +16,8 @@ const STATE: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state sr
 const CONNECTIONS: &str = "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb \
                            safe_nb idle_lim idle_cur idle_per_thr";
 
-pub(super) fn states<S: Subject>(words: &Words, plane: &S) -> Told {
-    let proxies = plane.proxies();
+pub(super) fn states<S: Subject>(words: &Words, subject: &S) -> Reply {
+    let proxies = subject.proxies();
     let mut text = STATE.to_owned();
     for backend in backends(&proxies, words.at(3))? {
         for server in &backend.servers {
@@ -28,9 +28,9 @@ pub(super) fn states<S: Subject>(words: &Words, plane: &S) -> Told {
 }
 
 /// A TCP connection is never kept idle for the next client.
-pub(super) fn connections<S: Subject>(words: &Words, plane: &S) -> Told {
-    let proxies = plane.proxies();
-    let threads = plane.process().threads;
+pub(super) fn connections<S: Subject>(words: &Words, subject: &S) -> Reply {
+    let proxies = subject.proxies();
+    let threads = subject.process().threads;
     let mut text = format!("{CONNECTIONS}[{threads}]\n");
     for backend in backends(&proxies, words.at(3))? {
         for server in &backend.servers {

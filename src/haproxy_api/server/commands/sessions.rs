@@ -9,10 +9,10 @@ use super::super::answer::Answer;
 use super::super::figures::SessionFigures;
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
-use super::{Told, find, order};
+use super::{Reply, find, order};
 
-pub(super) async fn show<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let sessions = Arc::clone(plane).sessions().await;
+pub(super) async fn show<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let sessions = Arc::clone(subject).sessions().await;
     let mut text = String::new();
     match (words.at(2), pointer(words.at(2))) {
         ("all", _) => sessions.iter().for_each(|session| in_full(session, &mut text)),
@@ -26,22 +26,22 @@ pub(super) async fn show<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
     Ok(Answer::figures(text))
 }
 
-pub(super) async fn shut_down<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
+pub(super) async fn shut_down<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
     let id = pointer(words.at(2));
     if id == 0 {
         return Err(Answer::refusal("Session pointer expected (use 'show sess').\n"));
     }
-    let sessions = Arc::clone(plane).sessions().await;
+    let sessions = Arc::clone(subject).sessions().await;
     if sessions.iter().any(|session| session.id == id) {
-        order(plane, Order::ShutdownSession(id)).await
+        order(subject, Order::ShutdownSession(id)).await
     } else {
         Err(Answer::refusal("No such session (use 'show sess').\n"))
     }
 }
 
-pub(super) async fn shut_down_of_server<S: Subject>(words: &Words, plane: &Arc<S>) -> Told {
-    let server = find::server(&plane.proxies(), words.at(3))?.place();
-    order(plane, Order::ShutdownSessions(server)).await
+pub(super) async fn shut_down_of_server<S: Subject>(words: &Words, subject: &Arc<S>) -> Reply {
+    let server = find::server(&subject.proxies(), words.at(3))?.place();
+    order(subject, Order::ShutdownSessions(server)).await
 }
 
 // Private
@@ -110,12 +110,12 @@ fn human(time: Duration) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let parts = [(days, 'd'), (hours, 'h'), (minutes, 'm'), (seconds % 60, 's')];
     let first = parts.iter().position(|(number, _)| *number > 0).unwrap_or(3);
-    let told = parts.iter().enumerate().skip(first).take(2);
-    let told = told.filter(|(index, (number, _))| *number > 0 || *index == first);
-    let told: Vec<String> = told
+    let shown = parts.iter().enumerate().skip(first).take(2);
+    let shown = shown.filter(|(index, (number, _))| *number > 0 || *index == first);
+    let shown: Vec<String> = shown
         .map(|(_, (number, unit))| format!("{number}{unit}"))
         .collect();
-    told.concat()
+    shown.concat()
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn times_have_two_units() {
-        for (seconds, said) in [
+        for (seconds, expected) in [
             (0, "0s"),
             (59, "59s"),
             (60, "1m"),
@@ -132,7 +132,7 @@ mod tests {
             (3_600, "1h"),
             (90_061, "1d1h"),
         ] {
-            assert_eq!(human(Duration::from_secs(seconds)), said);
+            assert_eq!(human(Duration::from_secs(seconds)), expected);
         }
     }
 

@@ -7,15 +7,15 @@ use super::super::answer::{Answer, Severity};
 use super::super::info::VERSION;
 use super::super::line::Words;
 use super::super::subject::Subject;
-use super::Told;
+use super::Reply;
 
 pub(super) fn version() -> Answer {
     Answer::message(Severity::Info, format!("{VERSION}\n"))
 }
 
-pub(super) fn backends<S: Subject>(plane: &S) -> Answer {
+pub(super) fn backends<S: Subject>(subject: &S) -> Answer {
     let mut text = "# name\n".to_owned();
-    for backend in plane.proxies().backends {
+    for backend in subject.proxies().backends {
         let _infallible = writeln!(text, "{}", backend.name);
     }
     Answer::figures(text)
@@ -26,24 +26,24 @@ pub(super) fn schema() -> Answer {
     Answer::figures(include_str!("schema.json"))
 }
 
-pub(super) fn environment(words: &Words) -> Told {
-    let told = |name: &str, value: &str| format!("{name}={value}\n");
+pub(super) fn environment(words: &Words) -> Reply {
+    let line = |name: &str, value: &str| format!("{name}={value}\n");
     let wanted = words.at(2);
     let mut variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     if wanted.is_empty() {
-        let all = variables.map(|(name, value)| told(&name, &value.to_string_lossy()));
+        let all = variables.map(|(name, value)| line(&name, &value.to_string_lossy()));
         return Ok(Answer::figures(all.collect::<String>()));
     }
     match variables.find(|(name, _)| name == wanted) {
-        Some((name, value)) => Ok(Answer::figures(told(&name, &value.to_string_lossy()))),
+        Some((name, value)) => Ok(Answer::figures(line(&name, &value.to_string_lossy()))),
         None => Err(Answer::refusal("Variable not found\n")),
     }
 }
 
 /// Messages are not inspected, so there are never any errors.
-pub(super) fn errors<S: Subject>(words: &Words, plane: &S) -> Told {
-    let proxies = plane.proxies();
+pub(super) fn errors<S: Subject>(words: &Words, subject: &S) -> Reply {
+    let proxies = subject.proxies();
     let wanted = words.at(2);
     let frontends = proxies.frontends.iter().map(|it| &it.name);
     let mut names = frontends.chain(proxies.backends.iter().map(|it| &it.name));

@@ -6,7 +6,7 @@ use super::super::figures::{Proxies, ServerFigures};
 use super::super::line::Words;
 use super::super::state;
 use super::super::subject::Subject;
-use super::Told;
+use super::Reply;
 use super::find::atoi;
 
 /// The format of figures; `described` adds a sentence to each.
@@ -148,7 +148,7 @@ impl Only {
     }
 }
 
-pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told {
+pub(super) fn show<S: Subject>(words: &Words, granted: Level, subject: &S) -> Reply {
     let mut words: Vec<&str> = words.from(2).collect();
     if words.first() == Some(&"domain") {
         if words.get(1) != Some(&"proxy") {
@@ -156,7 +156,7 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, plane: &S) -> Told
         }
         words.drain(..2);
     }
-    let proxies = plane.proxies();
+    let proxies = subject.proxies();
     let mut question = Question::new(&words, granted >= Level::Operator);
     if let [proxy, kinds, server, ..] = words[..] {
         let only = Only {

@@ -9,10 +9,10 @@ use super::super::connection::DENIED;
 use super::super::figures::{TableEntry, TableFigures};
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
-use super::{Told, find, order};
+use super::{Reply, find, order};
 
 /// The most conditions of one filter.
-const CONDITIONS: usize = 4;
+const MAX_CONDITIONS: usize = 4;
 
 /// The data types of HAProxy's tables.
 const DATA: &[&str] = &[
@@ -73,13 +73,13 @@ enum Operator {
     Greater,
 }
 
-pub(super) fn show<S: Subject>(words: &Words, granted: Level, level: Level, plane: &S) -> Told {
+pub(super) fn show<S: Subject>(words: &Words, granted: Level, level: Level, subject: &S) -> Reply {
     if words.at(2).is_empty() {
         // In HAProxy's list the last configured table is first.
-        let heads = plane.tables().iter().rev().map(head).collect::<String>();
+        let heads = subject.tables().iter().rev().map(head).collect::<String>();
         return Ok(Answer::figures(heads));
     }
-    let (table, entries) = named(words, plane)?;
+    let (table, entries) = named(words, subject)?;
     let filter = Filter::read(
         words,
         level,
@@ -99,20 +99,25 @@ pub(super) fn show<S: Subject>(words: &Words, granted: Level, level: Level, plan
     if shown.is_empty() && matches!(filter, Filter::Key(_)) {
         return Ok(Answer::done());
     }
-    let server_names = server_names(&table.name, plane);
+    let server_names = server_names(&table.name, subject);
     for (index, entry) in shown {
         line(index, entry, &server_names, &mut text);
     }
     Ok(Answer::figures(text))
 }
 
-pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, level: Level, plane: &Arc<S>) -> Told {
+pub(super) async fn clear<S: Subject>(
+    words: &Words,
+    granted: Level,
+    level: Level,
+    subject: &Arc<S>,
+) -> Reply {
     const USAGE: &str =
         "Required arguments: <table> \"data.<store_data_type>\" <operator> <value> or <table> key <key>\n";
     if words.at(2).is_empty() {
         return Err(Answer::refusal(USAGE));
     }
-    let (table, entries) = named(words, &**plane)?;
+    let (table, entries) = named(words, &**subject)?;
     let filter = Filter::read(words, level, &entries, USAGE)?;
     if granted < Level::Operator {
         return Ok(Answer::done());
@@ -126,7 +131,7 @@ pub(super) async fn clear<S: Subject>(words: &Words, granted: Level, level: Leve
         return Ok(Answer::done());
     }
     let table = table.name;
-    order(plane, Order::ClearTable { table, keys }).await
+    order(subject, Order::ClearTable { table, keys }).await
 }
 
 impl Filter {
@@ -203,11 +208,11 @@ impl Operator {
 
 // Private
 
-fn named<S: Subject>(words: &Words, plane: &S) -> Result<(TableFigures, Vec<TableEntry>), Answer> {
+fn named<S: Subject>(words: &Words, subject: &S) -> Result<(TableFigures, Vec<TableEntry>), Answer> {
     let name = words.at(2);
-    let table = plane.tables().into_iter().find(|table| table.name == name);
+    let table = subject.tables().into_iter().find(|table| table.name == name);
     table
-        .zip(plane.entries(name))
+        .zip(subject.entries(name))
         .ok_or_else(|| Answer::refusal("No such table\n"))
 }
 
@@ -215,7 +220,7 @@ fn named<S: Subject>(words: &Words, plane: &S) -> Result<(TableFigures, Vec<Tabl
 fn conditions(words: &Words, entries: &[TableEntry]) -> Result<Vec<Condition>, Answer> {
     let mut conditions = Vec::new();
     let mut at = 3;
-    while conditions.len() < CONDITIONS && !words.at(at).is_empty() {
+    while conditions.len() < MAX_CONDITIONS && !words.at(at).is_empty() {
         let number = conditions.len() + 1;
         let wrong = |what: &str| Answer::refusal(format!("Filter entry #{number}: {what}\n"));
         // HAProxy skips the first five letters in all conditions but the first one.
@@ -267,8 +272,8 @@ fn head(table: &TableFigures) -> String {
 }
 
 /// The names of the servers in a backend's table, by their numbers.
-fn server_names<S: Subject>(backend: &str, plane: &S) -> Vec<(u64, String)> {
-    let proxies = plane.proxies();
+fn server_names<S: Subject>(backend: &str, subject: &S) -> Vec<(u64, String)> {
+    let proxies = subject.proxies();
     let servers = find::backend(&proxies, backend).map(|it| &it.servers);
     let names = servers.into_iter().flatten();
     names

@@ -6,21 +6,21 @@ use super::super::answer::Answer;
 use super::super::line::Words;
 use super::super::subject::{Order, Subject};
 use super::find::strtol;
-use super::{Told, find, order};
+use super::{Reply, find, order};
 
-pub(super) fn get<S: Subject>(words: &Words, plane: &S) -> Told {
-    let proxies = plane.proxies();
+pub(super) fn get<S: Subject>(words: &Words, subject: &S) -> Reply {
+    let proxies = subject.proxies();
     let server = find::server(&proxies, words.at(2))?.server;
     let (now, initial) = (server.user_weight, server.initial_weight);
     Ok(Answer::figures(format!("{now} (initial {initial})\n")))
 }
 
 /// Sets the weight of the server that is the third word.
-pub(super) async fn set<S: Subject>(words: &Words, weight: &str, plane: &Arc<S>) -> Told {
-    let proxies = plane.proxies();
+pub(super) async fn set<S: Subject>(words: &Words, weight: &str, subject: &Arc<S>) -> Reply {
+    let proxies = subject.proxies();
     let server = find::server(&proxies, words.at(2))?;
     let weight = weight_of(weight, server.server.initial_weight).map_err(Answer::refusal)?;
-    order(plane, Order::Weight(server.place(), weight)).await
+    order(subject, Order::Weight(server.place(), weight)).await
 }
 
 // Private

@@ -51,7 +51,7 @@ impl Page {
     }
 
     /// The request is not valid.
-    pub(super) fn senseless() -> Page {
+    pub(super) fn bad_request() -> Page {
         Page::json(r#"{"error":"bad request"}"#.to_owned()).with(StatusCode::BAD_REQUEST)
     }
 

@@ -14,7 +14,7 @@ use super::super::state;
 use super::number::{bytes, grouped, time};
 
 /// Seconds after which a browser reloads the page.
-const REFRESH: u32 = 5;
+const REFRESH_SECONDS: u32 = 5;
 
 /// The template's name; by its suffix all values are escaped for HTML.
 const NAME: &str = "stats.html";
@@ -110,7 +110,7 @@ impl<'a> View<'a> {
             servers: proxies.backends.iter().map(|it| it.servers.len()).sum(),
             frontends: frontends.collect(),
             backends: proxies.backends.iter().map(BackendView::new).collect(),
-            refresh: refresh.then_some(REFRESH),
+            refresh: refresh.then_some(REFRESH_SECONDS),
             version: VERSION,
         }
     }
@@ -192,10 +192,10 @@ fn check(check: Option<&CheckFigures>) -> (String, String) {
     let result = check
         .duration
         .map_or_else(|| word.to_owned(), |millis| format!("{word} in {millis} ms"));
-    let note = if check.said.is_empty() {
+    let note = if check.detail.is_empty() {
         state::check_sentence(check)
     } else {
-        &check.said
+        &check.detail
     };
     (result, note.to_owned())
 }

@@ -34,14 +34,14 @@ struct Scope<'a> {
 
 /// The metrics that `query` requests: all, or those of `scope=server`, with or without servers in
 /// maintenance. Single listeners are not counted, as in HAProxy without `option socket-stats`.
-pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
+pub(super) fn page<S: Subject>(query: &str, subject: &S) -> Page {
     let Some(scope) = Scope::read(query) else {
-        return Page::senseless();
+        return Page::bad_request();
     };
     let mut text = String::with_capacity(64 * 1_024);
-    let proxies = plane.proxies();
+    let proxies = subject.proxies();
     if scope.wants("global") {
-        process(plane, &mut text);
+        process(subject, &mut text);
     }
     if scope.wants("frontend") {
         let rows: Vec<Row<'_>> = proxies.frontends.iter().map(Row::Frontend).collect();
@@ -60,7 +60,7 @@ pub(super) fn page<S: Subject>(query: &str, plane: &S) -> Page {
         );
     }
     if scope.wants("sticktable") {
-        tables(plane, &mut text);
+        tables(subject, &mut text);
     }
     Page::metrics(text)
 }
@@ -94,8 +94,8 @@ impl<'a> Scope<'a> {
 /// A sample: labels beside the owner's, and its value.
 type Sample = (Option<(&'static str, &'static str)>, String);
 
-fn process<S: Subject>(plane: &S, text: &mut String) {
-    let figures = plane.process();
+fn process<S: Subject>(subject: &S, text: &mut String) {
+    let figures = subject.process();
     for figure in FIGURES {
         let Some(metric) = &figure.metric else {
             continue;
@@ -117,13 +117,13 @@ fn owned(owner: Owner, prefix: &str, rows: &[Row<'_>], text: &mut String) {
             continue;
         };
         let name = format!("haproxy_{prefix}_{}", metric.name);
-        let mut told = false;
+        let mut has_header = false;
         for row in rows {
             for (label, value) in samples(column, row, metric.kind) {
-                if !told {
+                if !has_header {
                     let help = metric.help.unwrap_or(column.help);
                     head(text, &name, metric.kind.word(), help);
-                    told = true;
+                    has_header = true;
                 }
                 let labels: Vec<_> = owners(row).into_iter().chain(label).collect();
                 sample(text, &name, &labels, value);
@@ -132,7 +132,7 @@ fn owned(owner: Owner, prefix: &str, rows: &[Row<'_>], text: &mut String) {
     }
 }
 
-fn tables<S: Subject>(plane: &S, text: &mut String) {
+fn tables<S: Subject>(subject: &S, text: &mut String) {
     type Value = fn(&TableFigures) -> u64;
     let metrics: [(&str, &str, Value); 2] = [
         ("haproxy_sticktable_size", "Stick table size.", |table| table.size),
@@ -142,7 +142,7 @@ fn tables<S: Subject>(plane: &S, text: &mut String) {
             |table| table.used,
         ),
     ];
-    let tables = plane.tables();
+    let tables = subject.tables();
     for (name, help, value) in metrics.iter().filter(|_| !tables.is_empty()) {
         head(text, name, Kind::Gauge.word(), help);
         for table in tables.iter().rev() {

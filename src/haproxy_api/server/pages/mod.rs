@@ -66,7 +66,7 @@ pub async fn serve<S: Subject>(
     let accept = |cx: &mut Context<'_>| listener.poll_accept(cx).map_ok(|(stream, _)| stream);
     let serve = |stream| {
         let (subject, shutdown) = (Arc::clone(&subject), shutdown.clone());
-        async move { converse(stream, site, &subject, &shutdown).await }
+        async move { serve_connection(stream, site, &subject, &shutdown).await }
     };
     let mut connections =
         serve_each(&address, accept, MAX_CONNECTIONS, Excess::Waits, &shutdown, serve).await;
@@ -87,9 +87,14 @@ pub fn shown<S: Subject>(site: Site, method: &Method, uri: &Uri, subject: &S) ->
 // Private
 
 /// Serves one connection.
-async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shutdown: &CancellationToken) {
+async fn serve_connection<S: Subject>(
+    stream: TcpStream,
+    site: Site,
+    subject: &Arc<S>,
+    shutdown: &CancellationToken,
+) {
     let service = service_fn(|request: Request<Incoming>| async move {
-        Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**plane))
+        Ok::<_, Infallible>(shown(site, request.method(), request.uri(), &**subject))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -108,36 +113,36 @@ async fn converse<S: Subject>(stream: TcpStream, site: Site, plane: &Arc<S>, shu
 }
 
 impl Site {
-    fn page<S: Subject>(self, path: &str, query: Option<&str>, plane: &S) -> Page {
+    fn page<S: Subject>(self, path: &str, query: Option<&str>, subject: &S) -> Page {
         match (self, path) {
             (Site::Stats, "/") => Page::moved("/stats"),
-            (Site::Stats, "/metrics") => metrics::page(query.unwrap_or_default(), plane),
+            (Site::Stats, "/metrics") => metrics::page(query.unwrap_or_default(), subject),
             (Site::Stats, path) => match path.split_once("/stats") {
                 Some(("", options)) if options.is_empty() || options.starts_with(';') => {
-                    stats(options, plane)
+                    stats(options, subject)
                 }
                 _ => Page::not_found(),
             },
-            (Site::Status, "/health") => status::health(&plane.proxies()),
-            (Site::Status, "/nginx_status") => status::like_nginx(plane),
+            (Site::Status, "/health") => status::health(&subject.proxies()),
+            (Site::Status, "/nginx_status") => status::like_nginx(subject),
             (Site::Status, _) => Page::not_found(),
         }
     }
 }
 
 /// `/stats;csv`, and HAProxy's other options after a semicolon.
-fn stats<S: Subject>(options: &str, plane: &S) -> Page {
+fn stats<S: Subject>(options: &str, subject: &S) -> Page {
     let options: Vec<&str> = options.split(';').collect();
     let question = Question::new(&options, true);
     match question.format {
-        Format::Json => Page::json(question.answer(&plane.proxies())),
+        Format::Json => Page::json(question.answer(&subject.proxies())),
         Format::Plain { .. } if !options.contains(&"csv") => {
             let refresh = !options.contains(&"norefresh");
-            match html::page(&plane.process(), &plane.proxies(), refresh) {
+            match html::page(&subject.process(), &subject.proxies(), refresh) {
                 Ok(page) => Page::html(page),
                 Err(why) => Page::failed(&why),
             }
         }
-        Format::Plain { .. } | Format::Typed { .. } => Page::text(question.answer(&plane.proxies())),
+        Format::Plain { .. } | Format::Typed { .. } => Page::text(question.answer(&subject.proxies())),
     }
 }

@@ -20,10 +20,10 @@ pub(super) fn health(proxies: &Proxies) -> Page {
 }
 
 /// The format of nginx's `stub_status`. A request is a connection that was served.
-pub(super) fn like_nginx<S: Subject>(plane: &S) -> Page {
-    let process = plane.process();
+pub(super) fn like_nginx<S: Subject>(subject: &S) -> Page {
+    let process = subject.process();
     let accepted = process.connections_total;
-    let denied: u64 = plane
+    let denied: u64 = subject
         .proxies()
         .frontends
         .iter()

@@ -48,7 +48,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
 fn worker(common: &Arc<Common>) -> (Arc<Inbox<Command>>, Worker) {
     let poll = Poll::new().unwrap();
     let inbox = Arc::new(Inbox::new(0, &poll, About::Inbox.into()).unwrap());
-    let worker = Worker::new(0, poll, inbox.desk(), Arc::clone(common)).unwrap();
+    let worker = Worker::new(0, poll, inbox.reader(), Arc::clone(common)).unwrap();
     (inbox, worker)
 }
 
@@ -242,7 +242,7 @@ fn a_worker_without_clients_ends_on_command() {
     };
     let poll = Poll::new().unwrap();
     let inbox = Arc::new(Inbox::new(1, &poll, About::Inbox.into()).unwrap());
-    let worker = Worker::new(1, poll, inbox.desk(), Arc::new(few)).unwrap();
+    let worker = Worker::new(1, poll, inbox.reader(), Arc::new(few)).unwrap();
     for command in [
         Command::Hold(0),
         Command::Sample(1),
