@@ -2,13 +2,13 @@
 //!
 //! The first byte selects the protocol, the second how much of a valid beginning comes first, the
 //! third how many of the following bytes determine the cuts of the rest. The rest is the input, on
-//! the connection and on an errand's.
+//! the connection and on a side request's.
 
 #![no_main]
 
 use std::sync::Arc;
 
-use clusterctl::load_test::conversation::{Conversation, Heard, Keepsake, Site};
+use clusterctl::load_test::conversation::{CarriedState, Conversation, Received, TargetUrl};
 use clusterctl::load_test::{Kind, Protocol};
 use libfuzzer_sys::fuzz_target;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -28,35 +28,36 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What was received, and the errors: on the connection, on the errand, and when both end then.
-type Played = (Vec<Heard>, [Option<Kind>; 3], Kind);
+/// What was received, and the errors: on the connection, on the side request, and when both end
+/// then.
+type Played = (Vec<Received>, [Option<Kind>; 3], Kind);
 
 fn play(protocol: Protocol, known: u8, words: &[u8], cuts: &[u8]) -> Played {
     let authority = "127.0.0.1:80".into();
-    let mut client = Conversation::new(&Arc::new(Site { protocol, authority, path: protocol.path().to_owned() }), Keepsake::default());
-    let mut heard = Vec::new();
+    let mut client = Conversation::new(&Arc::new(TargetUrl { protocol, authority, path: protocol.path().to_owned() }), CarriedState::default());
+    let mut received = Vec::new();
     let beginning = beginning(protocol, client.unsent());
     for word in &beginning[..usize::from(known) % (beginning.len() + 1)] {
         client.sent(client.unsent().len());
-        client.hear(word.as_bytes(), &mut heard).unwrap();
+        client.receive(word.as_bytes(), &mut received).unwrap();
     }
-    if !heard.is_empty() {
+    if !received.is_empty() {
         client.ask(7);
     }
-    client.errand();
+    client.side_request();
     let on_connection = pieces(words, cuts)
         .into_iter()
-        .try_for_each(|piece| client.hear(piece, &mut heard));
-    let on_errand = pieces(words, cuts)
+        .try_for_each(|piece| client.receive(piece, &mut received));
+    let on_side_request = pieces(words, cuts)
         .into_iter()
-        .try_for_each(|piece| client.errand_hears(piece).map(drop));
-    let ends = [on_connection, on_errand, client.errand_ended()];
-    let ends = ends.map(|end| end.err().map(|trouble| trouble.kind));
-    (heard, ends, client.ended().kind)
+        .try_for_each(|piece| client.receive_side_request(piece).map(drop));
+    let ends = [on_connection, on_side_request, client.side_request_ended()];
+    let ends = ends.map(|end| end.err().map(|failure| failure.kind));
+    (received, ends, client.ended().kind)
 }
 
-/// The answers of a valid server to a client that has sent `said`.
-fn beginning(protocol: Protocol, said: &[u8]) -> Vec<String> {
+/// The answers of a valid server to a client that has written `sent`.
+fn beginning(protocol: Protocol, sent: &[u8]) -> Vec<String> {
     match protocol {
         Protocol::Tcp => vec![format!("{WELCOME}\n")],
         Protocol::Http => {
@@ -65,8 +66,8 @@ fn beginning(protocol: Protocol, said: &[u8]) -> Vec<String> {
             vec![welcome, ACCEPTED.to_owned()]
         }
         Protocol::Ws => {
-            let said = str::from_utf8(said).unwrap();
-            let (_, key) = said.split_once("Sec-WebSocket-Key: ").unwrap();
+            let sent = str::from_utf8(sent).unwrap();
+            let (_, key) = sent.split_once("Sec-WebSocket-Key: ").unwrap();
             let accept = derive_accept_key(key.split_once("\r\n").unwrap().0.as_bytes());
             vec![format!("HTTP/1.1 101 Hi\r\nsec-websocket-accept: {accept}\r\n\r\n")]
         }

@@ -16,9 +16,9 @@ pub(crate) enum Command {
     /// Do not count messages due from then on, and send no more of them.
     HoldIsOver(u64),
     /// Begin no more connections; those already begun may complete.
-    Enough,
+    OpenNoMore,
     /// Report the current state.
-    Glance(oneshot::Sender<Reading>),
+    Report(oneshot::Sender<Reading>),
     /// Report the local addresses of the held connections.
     Locals(oneshot::Sender<Vec<SocketAddr>>),
     /// The clients of this node are about to lose it. The answer is their number.
@@ -39,13 +39,13 @@ pub(crate) struct Reading {
     /// Connections that are being made.
     pub(crate) opening: u32,
     /// Clients served, in total: a client that reconnects counts again.
-    pub(crate) welcomes: u64,
+    pub(crate) served: u64,
     /// Errors so far.
     pub(crate) errors: Errors,
     /// Messages answered since the last reading.
     pub(crate) recent: Times,
     /// Messages that are not answered yet.
-    pub(crate) asking: u32,
+    pub(crate) in_flight: u32,
     /// Clients of a failed node that no other node serves yet.
     pub(crate) homeless: u32,
     /// How many of them have lost their connection.

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::by_balancer::by_balancer;
-use super::crew::{Crew, Standing};
 use super::names::Names;
 use super::order::{Cluster, Order};
 use super::protocol::Protocol;
 use super::results::{Count, Counts, NodeCount};
+use super::worker_pool::{WorkerPool, WorkersState};
 use crate::base::stats::Draws;
 use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::{Callers, count_callers, count_established, count_to};
@@ -23,10 +23,15 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Counts until the three agree, the time is over, or `stop` is requested.
-pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &CancellationToken) -> Counts {
+pub(super) async fn count(
+    order: &Order,
+    pool: &WorkerPool,
+    names: &Names,
+    stop: &CancellationToken,
+) -> Counts {
     let deadline = Instant::now() + SETTLE_TIMEOUT;
     loop {
-        let counts = count_once(order, crew, names).await;
+        let counts = count_once(order, pool, names).await;
         if counts.agree != Some(false) || Instant::now() > deadline || stop.is_cancelled() {
             return counts;
         }
@@ -36,7 +41,7 @@ pub(super) async fn count(order: &Order, crew: &Crew, names: &Names, stop: &Canc
 
 /// How connections are distributed over the nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Laid {
+pub(super) struct Placement {
     /// The connections of this test.
     pub(super) own: Count,
     /// All connections, if other clients have some: a balancer that deals connections out in turn
@@ -49,18 +54,18 @@ pub(super) struct Laid {
 }
 
 /// How connections are distributed over the nodes now.
-pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
-    let counts = count_once(order, crew, names).await;
-    let addresses = addresses(&crew.locals().await);
+pub(super) async fn placement(order: &Order, pool: &WorkerPool, names: &Names) -> Placement {
+    let counts = count_once(order, pool, names).await;
+    let addresses = addresses(&pool.locals().await);
     match counts.kernel {
         // Over other protocols the kernel also counts connections that the balancer keeps.
-        Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Laid {
+        Some(all) if counts.others > 0 && order.protocol == Protocol::Tcp => Placement {
             others: all.total.saturating_sub(counts.generator.total),
             own: counts.generator,
             all,
             addresses,
         },
-        _ => Laid {
+        _ => Placement {
             own: counts.generator.clone(),
             all: counts.generator,
             others: 0,
@@ -70,13 +75,13 @@ pub(super) async fn laid(order: &Order, crew: &Crew, names: &Names) -> Laid {
 }
 
 /// What workers hold, by node: those of the cluster in its order, then all others.
-pub(super) fn held(order: &Order, standing: &Standing, names: &Names) -> Count {
+pub(super) fn held(order: &Order, state: &WorkersState, names: &Names) -> Count {
     let members = order.cluster.as_ref().map_or(&[][..], |cluster| &cluster.nodes);
     let place = |name: &str| members.iter().position(|member| member.name == name);
     let mut nodes: Vec<NodeCount> = names
         .all()
         .into_iter()
-        .zip(&standing.held)
+        .zip(&state.held)
         .map(|(name, held)| NodeCount {
             name,
             connections: (*held).into(),
@@ -88,9 +93,9 @@ pub(super) fn held(order: &Order, standing: &Standing, names: &Names) -> Count {
 
 // Private
 
-async fn count_once(order: &Order, crew: &Crew, names: &Names) -> Counts {
-    let generator = held(order, &crew.standing().await, names);
-    let locals: BTreeSet<SocketAddr> = crew.locals().await.into_iter().collect();
+async fn count_once(order: &Order, pool: &WorkerPool, names: &Names) -> Counts {
+    let generator = held(order, &pool.state().await, names);
+    let locals: BTreeSet<SocketAddr> = pool.locals().await.into_iter().collect();
     let locals = Arc::new(locals);
     let (target, nodes, ours) = (order.target, order.cluster.clone(), Arc::clone(&locals));
     let kernel = blocking(move || {

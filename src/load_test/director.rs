@@ -8,55 +8,55 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::Command;
 use super::counting;
-use super::crew::{Crew, Standing};
-use super::fault_injection::{self, Failing, FailingError};
+use super::fault_injection::{self, FaultError, InjectedFault};
 use super::memory::Meter;
 use super::order::{Cluster, Order};
-use super::outcome::{Found, Victims};
-use super::progress::Glance;
+use super::outcome::{Findings, Victims};
+use super::progress::Progress;
 use super::results::{FailoverMode, Moment, Phase, millis};
 use super::run::RunError;
 use super::timeline::Timeline;
 use super::times::Times;
 use super::worker::Common;
+use super::worker_pool::{WorkerPool, WorkersState};
 
 /// Time between two polls of the workers.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Time between two polls while clients of a failed node are not served.
 const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Time between two points of the timeline, in seconds, at first.
-const MOMENT: f64 = 0.2;
+const TIMELINE_STEP_SECONDS: f64 = 0.2;
 /// A failover begins when this fraction of the hold is over: a third.
-const FAILS_AFTER: u32 = 3;
+const FAILOVER_START_DIVISOR: u32 = 3;
 /// A failover is given up after this many times its target.
-const GIVE_UP: u32 = 4;
+const FAILOVER_TIMEOUT_FACTOR: u32 = 4;
 /// How late a client's timeout may be: timers are that coarse.
 const TIMER_RESOLUTION: Duration = Duration::from_millis(500);
 /// Clients that reconnect: one of a hundred, within these bounds, and at most all.
-const SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
+const RECONNECT_SAMPLE: std::ops::RangeInclusive<u32> = 100..=1_000;
 
 /// A running test.
 pub(super) struct Director<'a> {
     order: &'a Order,
     common: Arc<Common>,
-    crew: Crew,
+    pool: WorkerPool,
     timeline: Timeline,
-    glances: &'a watch::Sender<Option<Glance>>,
+    progress: &'a watch::Sender<Option<Progress>>,
     stop: &'a CancellationToken,
     phase: Phase,
     hold_ends: Option<Instant>,
     /// Messages answered since the last point of the timeline.
     recent: Times,
-    last: Last,
+    last: LastPoll,
     /// Further remarks for the report.
     notes: Vec<String>,
 }
 
 /// What the last poll found.
 #[derive(Clone, Copy, Debug)]
-struct Last {
+struct LastPoll {
     at: Instant,
-    welcomes: u64,
+    served: u64,
     rate: f64,
     p99_ms: Option<f64>,
 }
@@ -65,23 +65,23 @@ impl<'a> Director<'a> {
     /// Starts the workers, which begin with the ramp.
     pub(super) fn start(
         order: &'a Order,
-        glances: &'a watch::Sender<Option<Glance>>,
+        progress: &'a watch::Sender<Option<Progress>>,
         stop: &'a CancellationToken,
     ) -> Result<Director<'a>, RunError> {
         let common = Arc::new(Common::of(order));
         Ok(Director {
-            crew: Crew::start(&common).map_err(RunError::Start)?,
+            pool: WorkerPool::start(&common).map_err(RunError::Start)?,
             order,
             common,
-            timeline: Timeline::new(MOMENT),
-            glances,
+            timeline: Timeline::new(TIMELINE_STEP_SECONDS),
+            progress,
             stop,
             phase: Phase::Ramp,
             hold_ends: None,
             recent: Times::default(),
-            last: Last {
+            last: LastPoll {
                 at: Instant::now(),
-                welcomes: 0,
+                served: 0,
                 rate: 0.0,
                 p99_ms: None,
             },
@@ -90,32 +90,32 @@ impl<'a> Director<'a> {
     }
 
     /// Runs all phases, or ends early if stopped.
-    pub(super) async fn direct(mut self, meter: Meter) -> Result<Found, RunError> {
+    pub(super) async fn run(mut self, meter: Meter) -> Result<Findings, RunError> {
         let complete = self.ramp().await;
         if !complete {
-            self.crew.tell(|_| Command::Enough);
+            self.pool.send(|_| Command::OpenNoMore);
         }
-        let laid = counting::laid(self.order, &self.crew, &self.common.names).await;
+        let placement = counting::placement(self.order, &self.pool, &self.common.names).await;
         let mut victims = None;
         let mut held_for = Duration::ZERO;
         if complete {
             (held_for, victims) = self.hold().await;
         }
-        let counts = counting::count(self.order, &self.crew, &self.common.names, self.stop).await;
+        let counts = counting::count(self.order, &self.pool, &self.common.names, self.stop).await;
         let memory = meter.read(self.order, counts.generator.total).await;
         let sampled = if complete {
-            self.let_answer().await;
+            self.wait_for_answers().await;
             self.sample().await
         } else {
             0
         };
         self.phase = Phase::Close;
-        self.look().await;
+        self.poll().await;
         let was_stopped = self.stop.is_cancelled();
-        let tally = self.crew.end().await?;
-        Ok(Found {
+        let tally = self.pool.end().await?;
+        Ok(Findings {
             names: self.common.names.all(),
-            laid,
+            placement,
             hold: held_for,
             counts,
             memory,
@@ -134,26 +134,26 @@ impl<'a> Director<'a> {
     /// more clients.
     async fn ramp(&mut self) -> bool {
         let per_connection = self.order.rate.map_or(0.0, |rate| 2.0 / rate);
-        let limit = self.order.patience
+        let limit = self.order.timeout
             + Duration::from_secs_f64(per_connection.min(3_600.0))
             + Duration::from_secs(1);
         // The most connections so far, and since when.
-        let mut progress = (0, Instant::now());
+        let mut best = (0, Instant::now());
         loop {
-            let standing = self.look().await;
-            if standing.connected() >= self.order.connections {
+            let state = self.poll().await;
+            if state.connected() >= self.order.connections {
                 return true;
             }
             // Not the number of welcomes: a target that loses clients as fast as it serves them
             // makes no progress.
-            if standing.connected() > progress.0 {
-                progress = (standing.connected(), Instant::now());
+            if state.connected() > best.0 {
+                best = (state.connected(), Instant::now());
             }
-            if self.ends_early(&standing) {
+            if self.ends_early(&state) {
                 return false;
             }
-            if progress.1.elapsed() > limit {
-                let (made, asked) = (standing.connected(), self.order.connections);
+            if best.1.elapsed() > limit {
+                let (made, asked) = (state.connected(), self.order.connections);
                 let waited = limit.as_secs();
                 self.notes.push(format!(
                     "the ramp was given up: {made} of {asked} connections were made, and no more in {waited} s"
@@ -170,7 +170,7 @@ impl<'a> Director<'a> {
         let began = Instant::now();
         self.hold_ends = Some(began + self.order.hold);
         let from = self.common.now();
-        self.crew.tell(|_| Command::Hold(from));
+        self.pool.send(|_| Command::Hold(from));
         let order = self.order;
         let failover = order.cluster.as_ref().and_then(|cluster| {
             cluster
@@ -180,7 +180,7 @@ impl<'a> Director<'a> {
         });
         let mut victims = None;
         if let Some((cluster, node, mode)) = failover {
-            self.hold_until(began + order.hold / FAILS_AFTER).await;
+            self.hold_until(began + order.hold / FAILOVER_START_DIVISOR).await;
             if !self.stop.is_cancelled() {
                 victims = self
                     .fail(cluster, node, mode)
@@ -191,18 +191,18 @@ impl<'a> Director<'a> {
         }
         self.hold_until(began + order.hold).await;
         if let Some(victims) = &mut victims {
-            victims.failing.look().await;
+            victims.fault.poll().await;
         }
         let over = self.common.now();
-        self.crew.tell(|_| Command::HoldIsOver(over));
+        self.pool.send(|_| Command::HoldIsOver(over));
         self.hold_ends = None;
         (began.elapsed(), victims)
     }
 
     async fn hold_until(&mut self, end: Instant) {
         while Instant::now() < end {
-            let standing = self.look().await;
-            if self.ends_early(&standing) {
+            let state = self.poll().await;
+            if self.ends_early(&state) {
                 return;
             }
             self.wait(POLL_INTERVAL.min(end.saturating_duration_since(Instant::now())))
@@ -217,39 +217,39 @@ impl<'a> Director<'a> {
         cluster: &Cluster,
         node: &str,
         mode: FailoverMode,
-    ) -> Result<Victims, FailingError> {
+    ) -> Result<Victims, FaultError> {
         let process = fault_injection::process_of(cluster, node).await?;
-        let clients = self.crew.fail(self.common.names.id(node)).await;
+        let clients = self.pool.fail(self.common.names.id(node)).await;
         let at = self.common.now();
-        let failing = Failing::begin(cluster, node, mode, process)?;
-        let mut victims = Victims::new(node, mode, clients, at, failing);
-        let limit = Instant::now() + self.order.targets.failover.duration() * GIVE_UP;
+        let fault = InjectedFault::begin(cluster, node, mode, process)?;
+        let mut victims = Victims::new(node, mode, clients, at, fault);
+        let limit = Instant::now() + self.order.targets.failover.duration() * FAILOVER_TIMEOUT_FACTOR;
         loop {
-            victims.failing.look().await;
-            let standing = self.look().await;
-            if standing.homeless == 0 {
-                victims.after = Some(counting::held(self.order, &standing, &self.common.names).nodes);
+            victims.fault.poll().await;
+            let state = self.poll().await;
+            if state.homeless == 0 {
+                victims.after = Some(counting::held(self.order, &state, &self.common.names).nodes);
                 break;
             }
-            if Instant::now() > limit || self.ends_early(&standing) {
+            if Instant::now() > limit || self.ends_early(&state) {
                 break;
             }
             self.wait(CLOSE_POLL_INTERVAL).await;
         }
-        self.crew.tell(|_| Command::FailureIsOver);
-        victims.failing.go_on();
+        self.pool.send(|_| Command::FailureIsOver);
+        victims.fault.resume();
         Ok(victims)
     }
 
     /// Waits for the answers to what was sent in the hold: the last message must not count as
     /// unanswered.
-    async fn let_answer(&mut self) {
+    async fn wait_for_answers(&mut self) {
         let begin = Instant::now();
         loop {
-            let standing = self.look().await;
+            let state = self.poll().await;
             // A little longer than a client's own timeout, which then counts the error itself.
-            let limit = self.order.patience + TIMER_RESOLUTION;
-            if standing.asking == 0 || begin.elapsed() > limit || self.ends_early(&standing) {
+            let limit = self.order.timeout + TIMER_RESOLUTION;
+            if state.in_flight == 0 || begin.elapsed() > limit || self.ends_early(&state) {
                 return;
             }
             self.wait(CLOSE_POLL_INTERVAL).await;
@@ -259,25 +259,27 @@ impl<'a> Director<'a> {
     /// Makes some clients close their connection and reconnect; how many.
     async fn sample(&mut self) -> u32 {
         let asked = self.order.connections;
-        let wanted = (asked / 100).clamp(*SAMPLE.start(), *SAMPLE.end()).min(asked);
+        let wanted = (asked / 100)
+            .clamp(*RECONNECT_SAMPLE.start(), *RECONNECT_SAMPLE.end())
+            .min(asked);
         if self.stop.is_cancelled() || self.order.cluster.as_ref().is_some_and(|cluster| !cluster.sticky) {
             return 0;
         }
         self.phase = Phase::Sticky;
-        self.crew.sample(wanted);
+        self.pool.sample(wanted);
         let begin = Instant::now();
         loop {
             self.wait(CLOSE_POLL_INTERVAL).await;
-            let standing = self.look().await;
-            if standing.sampling == 0 || begin.elapsed() > self.order.patience || self.ends_early(&standing) {
+            let state = self.poll().await;
+            if state.sampling == 0 || begin.elapsed() > self.order.timeout || self.ends_early(&state) {
                 return wanted;
             }
         }
     }
 
     /// Whether there is nothing left to wait for: the test was interrupted, or a worker has died.
-    fn ends_early(&self, standing: &Standing) -> bool {
-        self.stop.is_cancelled() || standing.workers < self.order.workers
+    fn ends_early(&self, state: &WorkersState) -> bool {
+        self.stop.is_cancelled() || state.workers < self.order.workers
     }
 
     async fn wait(&self, time: Duration) {
@@ -288,42 +290,42 @@ impl<'a> Director<'a> {
     }
 
     /// Polls all workers and reports the progress.
-    async fn look(&mut self) -> Standing {
-        let standing = self.crew.standing().await;
+    async fn poll(&mut self) -> WorkersState {
+        let state = self.pool.state().await;
         let elapsed = self.common.began.elapsed();
-        self.last.see(&standing, Instant::now());
-        self.remember(&standing, elapsed);
-        self.glances.send_replace(Some(self.glance(&standing, elapsed)));
-        standing
+        self.last.update(&state, Instant::now());
+        self.record_point(&state, elapsed);
+        self.progress.send_replace(Some(self.progress(&state, elapsed)));
+        state
     }
 
     /// Adds a point to the timeline, if it is time for one.
-    fn remember(&mut self, standing: &Standing, elapsed: Duration) {
-        self.recent.merge(&standing.recent);
+    fn record_point(&mut self, state: &WorkersState, elapsed: Duration) {
+        self.recent.merge(&state.recent);
         if self.timeline.wants(elapsed.as_secs_f64(), self.phase) {
             self.timeline.add(Moment {
                 at_seconds: elapsed.as_secs_f64(),
                 phase: self.phase,
-                held: standing.held.clone(),
-                opening: standing.opening,
-                errors: standing.errors.count(),
+                held: state.held.clone(),
+                opening: state.opening,
+                errors: state.errors.count(),
                 p99_ms: std::mem::take(&mut self.recent).p99().map(millis),
             });
         }
     }
 
-    fn glance(&self, standing: &Standing, elapsed: Duration) -> Glance {
+    fn progress(&self, state: &WorkersState, elapsed: Duration) -> Progress {
         let names = self.common.names.all();
-        Glance {
+        Progress {
             phase: self.phase,
             elapsed,
             asked: self.order.connections,
-            connected: standing.connected(),
-            opening: standing.opening,
-            errors: standing.errors.count(),
+            connected: state.connected(),
+            opening: state.opening,
+            errors: state.errors.count(),
             rate_per_second: self.last.rate,
             p99_ms: self.last.p99_ms,
-            held: names.into_iter().zip(standing.held.iter().copied()).collect(),
+            held: names.into_iter().zip(state.held.iter().copied()).collect(),
             hold_left: self
                 .hold_ends
                 .map(|end| end.saturating_duration_since(Instant::now())),
@@ -331,20 +333,20 @@ impl<'a> Director<'a> {
     }
 }
 
-impl Last {
+impl LastPoll {
     /// Records the state at `now`. Two polls that are too close give no rate.
-    fn see(&mut self, standing: &Standing, now: Instant) {
+    fn update(&mut self, state: &WorkersState, now: Instant) {
         let since = now.saturating_duration_since(self.at);
         if since < POLL_INTERVAL {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "connections of a tenth of a second")]
-        let made = standing.welcomes.saturating_sub(self.welcomes) as f64;
-        *self = Last {
+        let made = state.served.saturating_sub(self.served) as f64;
+        *self = LastPoll {
             at: now,
-            welcomes: standing.welcomes,
+            served: state.served,
             rate: made / since.as_secs_f64(),
-            p99_ms: standing.recent.p99().map(millis).or(self.p99_ms),
+            p99_ms: state.recent.p99().map(millis).or(self.p99_ms),
         };
     }
 }

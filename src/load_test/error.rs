@@ -35,7 +35,7 @@ pub enum Kind {
 /// The error of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
-pub struct Trouble {
+pub struct LoadError {
     /// The kind.
     pub kind: Kind,
     /// A description for people.
@@ -62,19 +62,19 @@ impl Kind {
     }
 }
 
-impl Trouble {
+impl LoadError {
     /// An error of `kind`.
     #[must_use]
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Trouble {
-        Trouble {
+    pub fn new(kind: Kind, detail: impl Into<String>) -> LoadError {
+        LoadError {
             kind,
             detail: detail.into(),
         }
     }
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
+impl From<io::Error> for LoadError {
+    fn from(error: io::Error) -> LoadError {
         let kind = match error.raw_os_error() {
             Some(libc::ECONNREFUSED) => Kind::Refused,
             Some(libc::ECONNRESET | libc::EPIPE | libc::ECONNABORTED) => Kind::Reset,
@@ -83,6 +83,6 @@ impl From<io::Error> for Trouble {
             Some(libc::EMFILE | libc::ENFILE) => Kind::NoDescriptor,
             _ => Kind::System,
         };
-        Trouble::new(kind, error.to_string())
+        LoadError::new(kind, error.to_string())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::error::{Kind, Trouble};
+use super::error::{Kind, LoadError};
 use super::results::ErrorCount;
 
 /// Errors by kind. There are a dozen kinds, so this is small.
@@ -13,17 +13,17 @@ pub(crate) struct Errors(BTreeMap<Kind, (u64, String)>);
 impl Errors {
     /// Adds an error of the client at `address`, at `at` (microseconds since the test began). The
     /// first of each kind is kept as the example.
-    pub(crate) fn add(&mut self, trouble: &Trouble, address: Option<IpAddr>, at: u64) {
+    pub(crate) fn add(&mut self, failure: &LoadError, address: Option<IpAddr>, at: u64) {
         let example = || {
             let from = address.map_or(String::new(), |address| format!(" from {address}"));
             format!(
                 "{}{from}, at {}.{:01} s",
-                trouble.detail,
+                failure.detail,
                 at / 1_000_000,
                 at / 100_000 % 10
             )
         };
-        let (count, _) = self.0.entry(trouble.kind).or_insert_with(|| (0, example()));
+        let (count, _) = self.0.entry(failure.kind).or_insert_with(|| (0, example()));
         *count += 1;
     }
 
@@ -63,10 +63,10 @@ mod tests {
     #[test]
     fn each_kind_is_counted_and_shown_once() {
         let (mut all, mut more) = (Errors::default(), Errors::default());
-        let refused = Trouble::new(Kind::Refused, "connection refused");
+        let refused = LoadError::new(Kind::Refused, "connection refused");
         all.add(&refused, Some("127.16.0.1".parse().unwrap()), 1_250_000);
         more.add(&refused, None, 0);
-        more.add(&Trouble::new(Kind::Reset, "reset by peer"), None, 7_000_000);
+        more.add(&LoadError::new(Kind::Reset, "reset by peer"), None, 7_000_000);
         all.merge(&more);
         all.merge(&more);
         let by_kind = all.by_kind();

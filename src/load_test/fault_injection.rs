@@ -12,7 +12,7 @@ use crate::platform::Identity;
 
 /// The process of a node that was made to fail. A stopped process continues when this is dropped.
 #[derive(Debug)]
-pub(super) struct Failing {
+pub(super) struct InjectedFault {
     node: String,
     process: Identity,
     mode: FailoverMode,
@@ -20,12 +20,12 @@ pub(super) struct Failing {
     at_unix_us: u64,
     supervisor: Client,
     /// The last report of the supervisor.
-    told: Option<Failover>,
+    reported: Option<Failover>,
 }
 
 /// Why a node cannot be made to fail.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FailingError {
+pub(super) enum FaultError {
     /// The node does not run on this host, or is not running.
     #[error("it has no running process")]
     NoProcess,
@@ -38,60 +38,64 @@ pub(super) enum FailingError {
 }
 
 /// The process of `node`.
-pub(super) async fn process_of(cluster: &Cluster, node: &str) -> Result<Identity, FailingError> {
+pub(super) async fn process_of(cluster: &Cluster, node: &str) -> Result<Identity, FaultError> {
     let status = cluster.supervisor.call(&GetStatus).await?;
     let known = status.nodes.iter().find(|known| known.name == node);
     known
         .and_then(|node| Identity::of(node.pid?))
-        .ok_or(FailingError::NoProcess)
+        .ok_or(FaultError::NoProcess)
 }
 
-impl Failing {
+impl InjectedFault {
     /// Makes the process of `node` fail, now.
     pub(super) fn begin(
         cluster: &Cluster,
         node: &str,
         mode: FailoverMode,
         process: Identity,
-    ) -> Result<Failing, FailingError> {
+    ) -> Result<InjectedFault, FaultError> {
         let at_unix_us = unix_us(SystemTime::now());
         process.signal(match mode {
             FailoverMode::Kill => Signal::SIGKILL,
             FailoverMode::Stop => Signal::SIGSTOP,
         })?;
-        Ok(Failing {
+        Ok(InjectedFault {
             node: node.to_owned(),
             process,
             mode,
             at_unix_us,
             supervisor: cluster.supervisor.clone(),
-            told: None,
+            reported: None,
         })
     }
 
     /// Asks the supervisor for its current report.
-    pub(super) async fn look(&mut self) {
+    pub(super) async fn poll(&mut self) {
         let Ok(failovers) = self.supervisor.call(&GetFailovers).await else {
             return;
         };
         // The node's last sign of life may precede the stop a little: probes come once a second.
         let begin = self.at_unix_us.saturating_sub(2_000_000);
         let is_this = |failover: &Failover| failover.node == self.node && failover.began_unix_us >= begin;
-        self.told = failovers.failovers.into_iter().find(is_this).or(self.told.take());
+        self.reported = failovers
+            .failovers
+            .into_iter()
+            .find(is_this)
+            .or(self.reported.take());
     }
 
     /// When the supervisor detected the failure, in ms since the node was made to fail.
     pub(super) fn detected_ms(&self) -> Option<f64> {
-        self.since(|told| Some(told.detected_ms))
+        self.since(|reported| Some(reported.detected_ms))
     }
 
     /// When the node answered again, in ms since it was made to fail.
     pub(super) fn back_ms(&self) -> Option<f64> {
-        self.since(|told| told.back_ms)
+        self.since(|reported| reported.back_ms)
     }
 
     /// Continues a stopped process.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn resume(&mut self) {
         if self.mode == FailoverMode::Stop {
             // A process that was killed because it did not answer needs no more signals.
             let _gone = self.process.signal(Signal::SIGCONT);
@@ -103,16 +107,16 @@ impl Failing {
     /// Converts a time of the supervisor, which counts from the last sign of life, to one that
     /// counts from when the node was made to fail.
     fn since(&self, time: impl Fn(&Failover) -> Option<f64>) -> Option<f64> {
-        let told = self.told.as_ref()?;
+        let reported = self.reported.as_ref()?;
         #[expect(clippy::cast_precision_loss, reason = "within some seconds of each other")]
-        let later = (i128::from(told.began_unix_us) - i128::from(self.at_unix_us)) as f64 / 1_000.0;
-        Some((time(told)? + later).max(0.0))
+        let later = (i128::from(reported.began_unix_us) - i128::from(self.at_unix_us)) as f64 / 1_000.0;
+        Some((time(reported)? + later).max(0.0))
     }
 }
 
-impl Drop for Failing {
+impl Drop for InjectedFault {
     fn drop(&mut self) {
-        self.go_on();
+        self.resume();
     }
 }
 

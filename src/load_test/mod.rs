@@ -4,7 +4,7 @@
 //! ```text
 //!  director ──▶ worker 0 ┐    each: a thread with its own descriptor table, its own clients
 //!     ▲         worker 1 ┼──▶ the target
-//!     └──glance─worker n ┘
+//!     └progress─worker n ┘
 //!  phases: ramp ─▶ hold (with a failover, if one is asked for) ─▶ sticky ─▶ close ─▶ Results
 //! ```
 //!
@@ -15,7 +15,6 @@ mod by_balancer;
 mod command;
 pub mod conversation;
 mod counting;
-mod crew;
 mod director;
 mod error;
 mod error_counts;
@@ -24,13 +23,13 @@ mod memory;
 mod names;
 mod order;
 mod outcome;
-mod pace;
 mod preflight;
 mod progress;
 mod protocol;
 mod reading;
 pub mod results;
 mod run;
+mod schedule;
 mod sources;
 mod tally;
 #[cfg(test)]
@@ -39,14 +38,15 @@ mod timeline;
 mod times;
 mod verdict;
 mod worker;
+mod worker_pool;
 
-pub use crew::CrewError;
-pub use error::{Kind, Trouble};
+pub use error::{Kind, LoadError};
 pub use order::{Cluster, Member, Order};
-pub use progress::Glance;
+pub use progress::Progress;
 pub use protocol::Protocol;
 pub use reading::ReadError;
 pub use results::Results;
 pub use run::{RunError, run};
 pub use sources::Sources;
 pub use verdict::judge;
+pub use worker_pool::WorkerPoolError;

@@ -33,7 +33,7 @@ pub struct Order {
     /// The source addresses of clients.
     pub sources: Sources,
     /// The timeout for one connection to be made and served, and for one answer.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Threads, each with its own descriptor table.
     pub workers: u16,
     /// The cluster behind the target; `None` if the target does not belong to our own cluster.

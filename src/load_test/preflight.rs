@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::conversation::{Conversation, Heard, Keepsake, Site};
-use super::error::{Kind, Trouble};
+use super::conversation::{CarriedState, Conversation, Received, TargetUrl};
+use super::error::{Kind, LoadError};
 use crate::platform::connect::connect;
 
 /// Buffer for one read.
@@ -18,60 +18,60 @@ const BUFFER: usize = 16 * 1024;
 /// reports.
 ///
 /// # Errors
-/// If there is no answer within `patience`, or one that is not MCP.
-pub(super) async fn greet(
-    site: &Arc<Site>,
+/// If there is no answer within `timeout`, or one that is not MCP.
+pub(super) async fn check(
+    url: &Arc<TargetUrl>,
     target: SocketAddr,
     source: Option<IpAddr>,
-    patience: Duration,
-) -> Result<String, Trouble> {
-    let connecting = tokio::time::timeout(patience, connect(target, source)).await;
+    timeout: Duration,
+) -> Result<String, LoadError> {
+    let connecting = tokio::time::timeout(timeout, connect(target, source)).await;
     let stream = connecting
-        .map_err(|_| Trouble::new(Kind::ConnectTimeout, format!("not connected within {patience:?}")))??;
-    let talk = Conversation::new(site, Keepsake::default());
-    tokio::time::timeout(patience, introduced(stream, talk, target, source))
+        .map_err(|_| LoadError::new(Kind::ConnectTimeout, format!("not connected within {timeout:?}")))??;
+    let conversation = Conversation::new(url, CarriedState::default());
+    tokio::time::timeout(timeout, initialize(stream, conversation, target, source))
         .await
         .unwrap_or_else(|_| {
-            let detail = format!("connected, and `initialize` not answered within {patience:?}");
-            Err(Trouble::new(Kind::AnswerTimeout, detail))
+            let detail = format!("connected, and `initialize` not answered within {timeout:?}");
+            Err(LoadError::new(Kind::AnswerTimeout, detail))
         })
 }
 
 // Private
 
-async fn introduced(
+async fn initialize(
     mut stream: TcpStream,
-    mut talk: Conversation,
+    mut conversation: Conversation,
     target: SocketAddr,
     source: Option<IpAddr>,
-) -> Result<String, Trouble> {
+) -> Result<String, LoadError> {
     let mut buffer = vec![0; BUFFER];
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
-        while !talk.unsent().is_empty() {
-            let sent = stream.write(talk.unsent()).await?;
-            talk.sent(sent);
+        while !conversation.unsent().is_empty() {
+            let sent = stream.write(conversation.unsent()).await?;
+            conversation.sent(sent);
         }
-        if let Some(Heard::Welcome { node }) = heard.pop() {
+        if let Some(Received::Welcome { node }) = received.pop() {
             return Ok(node);
         }
-        if let Some(text) = talk.errand() {
-            let mut errand = connect(target, source).await?;
-            errand.write_all(&text).await?;
+        if let Some(text) = conversation.side_request() {
+            let mut side_request = connect(target, source).await?;
+            side_request.write_all(&text).await?;
             loop {
-                let read = errand.read(&mut buffer).await?;
+                let read = side_request.read(&mut buffer).await?;
                 if read == 0 {
-                    talk.errand_ended()?;
+                    conversation.side_request_ended()?;
                     break;
                 }
-                if talk.errand_hears(&buffer[..read])? {
+                if conversation.receive_side_request(&buffer[..read])? {
                     break;
                 }
             }
         }
         match stream.read(&mut buffer).await? {
-            0 => return Err(talk.ended()),
-            read => talk.hear(&buffer[..read], &mut heard)?,
+            0 => return Err(conversation.ended()),
+            read => conversation.receive(&buffer[..read], &mut received)?,
         }
     }
 }

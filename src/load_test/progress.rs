@@ -6,7 +6,7 @@ use super::results::Phase;
 
 /// The progress of a running test.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Glance {
+pub struct Progress {
     /// The current phase.
     pub phase: Phase,
     /// Time since the test began.

@@ -8,16 +8,16 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::Site;
-use super::crew::CrewError;
+use super::conversation::TargetUrl;
 use super::director::Director;
-use super::error::{Kind, Trouble};
+use super::error::{Kind, LoadError};
 use super::memory::Meter;
 use super::order::Order;
 use super::preflight;
-use super::progress::Glance;
+use super::progress::Progress;
 use super::protocol::Protocol;
 use super::results::Results;
+use super::worker_pool::WorkerPoolError;
 use crate::base::units::excerpt;
 use crate::platform::{descriptors, thread};
 
@@ -34,7 +34,7 @@ pub enum RunError {
         /// The path of requests.
         path: String,
         /// The reason.
-        source: Trouble,
+        source: LoadError,
     },
     /// The test was interrupted before anything was found.
     #[error("interrupted")]
@@ -44,7 +44,7 @@ pub enum RunError {
     Start(io::Error),
     /// Workers have died.
     #[error(transparent)]
-    Crew(#[from] CrewError),
+    WorkerPool(#[from] WorkerPoolError),
 }
 
 impl RunError {
@@ -80,19 +80,19 @@ impl RunError {
 /// Outside of a tokio runtime.
 pub async fn run(
     order: &Order,
-    glances: &watch::Sender<Option<Glance>>,
+    glances: &watch::Sender<Option<Progress>>,
     stop: &CancellationToken,
 ) -> Result<Results, RunError> {
     let began = SystemTime::now();
     thread::survive_large_files().map_err(RunError::Start)?;
     descriptors::raise_limit().map_err(RunError::Start)?;
-    let site = Arc::new(Site {
+    let url = Arc::new(TargetUrl {
         protocol: order.protocol,
         authority: order.authority.clone(),
         path: order.path.clone(),
     });
     let greeted = tokio::select! {
-        greeted = preflight::greet(&site, order.target, order.sources.of(0), order.patience) => greeted,
+        greeted = preflight::check(&url, order.target, order.sources.of(0), order.timeout) => greeted,
         () = stop.cancelled() => return Err(RunError::Interrupted),
     };
     greeted.map_err(|source| RunError::NotServed {
@@ -102,7 +102,7 @@ pub async fn run(
         source,
     })?;
     let meter = Meter::new();
-    let found = Director::start(order, glances, stop)?.direct(meter).await?;
+    let found = Director::start(order, glances, stop)?.run(meter).await?;
     Ok(found.results(order, began))
 }
 

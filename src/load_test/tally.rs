@@ -23,14 +23,14 @@ pub(crate) struct Tally {
     /// When the last client was served for the first time.
     pub(crate) last_first_welcome: u64,
     /// What happened to the clients of a failed node.
-    pub(crate) failover: Exodus,
+    pub(crate) failover: FailoverTally,
     /// What happened to the clients that reconnected.
-    pub(crate) sampled: Sampled,
+    pub(crate) sampled: ReconnectTally,
 }
 
 /// Clients that lose a node and move to others.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Exodus {
+pub(crate) struct FailoverTally {
     /// When each lost its connection.
     pub(crate) cut: Vec<u64>,
     /// When each was served again, and by which node.
@@ -43,7 +43,7 @@ pub(crate) struct Exodus {
 
 /// Clients that closed their connection and reconnected.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sampled {
+pub(crate) struct ReconnectTally {
     /// How many returned to the same node.
     pub(crate) same: u32,
     /// How many did not.
@@ -57,7 +57,7 @@ const EXAMPLES: usize = 10;
 
 impl Tally {
     /// Adds the time of a message to the node, answered or given up, in microseconds.
-    pub(crate) fn took(&mut self, node: NodeId, micros: u64) {
+    pub(crate) fn add_latency(&mut self, node: NodeId, micros: u64) {
         let place = usize::from(node);
         if self.nodes.len() <= place {
             self.nodes.resize_with(place + 1, Times::default);
@@ -89,8 +89,8 @@ impl Tally {
     }
 }
 
-impl Exodus {
-    fn merge(&mut self, other: Exodus) {
+impl FailoverTally {
+    fn merge(&mut self, other: FailoverTally) {
         self.cut.extend(other.cut);
         self.rehomed.extend(other.rehomed);
         self.errors.merge(&other.errors);
@@ -98,9 +98,9 @@ impl Exodus {
     }
 }
 
-impl Sampled {
+impl ReconnectTally {
     /// Adds a client that node `was` served before, and that `now` serves; `None` if not served.
-    pub(crate) fn came_back(&mut self, address: Option<IpAddr>, was: NodeId, now: Option<NodeId>) {
+    pub(crate) fn returned(&mut self, address: Option<IpAddr>, was: NodeId, now: Option<NodeId>) {
         if now == Some(was) {
             self.same += 1;
             return;
@@ -111,7 +111,7 @@ impl Sampled {
         }
     }
 
-    fn merge(&mut self, other: Sampled) {
+    fn merge(&mut self, other: ReconnectTally) {
         self.same += other.same;
         self.moved += other.moved;
         let room = EXAMPLES - self.examples.len();

@@ -13,25 +13,25 @@ use super::error_counts::Errors;
 use super::names::NodeId;
 use super::tally::Tally;
 use super::times::Times;
-use super::worker::{About, Common, Worker};
+use super::worker::{Common, EventSource, Worker};
 use crate::workers::{self, Inbox, WorkersError};
 
 /// Running workers; dropping this ends them.
-pub(super) struct Crew {
+pub(super) struct WorkerPool {
     inboxes: Vec<Arc<Inbox<Command>>>,
     running: JoinHandle<Result<Vec<io::Result<Tally>>, WorkersError>>,
 }
 
 /// The state of all workers.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct WorkersState {
     /// Connections of each node, by its number.
     pub(super) held: Vec<u32>,
     pub(super) opening: u32,
-    pub(super) welcomes: u64,
+    pub(super) served: u64,
     pub(super) errors: Errors,
     pub(super) recent: Times,
-    pub(super) asking: u32,
+    pub(super) in_flight: u32,
     pub(super) homeless: u32,
     pub(super) cut: u32,
     pub(super) sampling: u32,
@@ -39,18 +39,18 @@ pub(super) struct Standing {
     pub(super) workers: u16,
 }
 
-impl Crew {
+impl WorkerPool {
     /// Starts `common.workers` workers; they begin to make connections.
     ///
     /// If the kernel has no pollers for them.
-    pub(super) fn start(common: &Arc<Common>) -> io::Result<Crew> {
+    pub(super) fn start(common: &Arc<Common>) -> io::Result<WorkerPool> {
         // Created here, in the descriptor table that all workers copy: see `workers`.
         let polls: Vec<Poll> = (0..common.workers)
             .map(|_| Poll::new())
             .collect::<Result<_, _>>()?;
         let inboxes = (0..)
             .zip(&polls)
-            .map(|(number, poll)| Ok(Arc::new(Inbox::new(number, poll, About::Inbox.into())?)))
+            .map(|(number, poll)| Ok(Arc::new(Inbox::new(number, poll, EventSource::Inbox.into())?)))
             .collect::<io::Result<Vec<_>>>()?;
         // The inboxes of workers that are never started are dropped with them.
         let places: Vec<_> = polls
@@ -68,26 +68,26 @@ impl Crew {
                 Worker::new(worker.number, poll, inbox, common)?.run()
             }
         };
-        Ok(Crew {
+        Ok(WorkerPool {
             inboxes,
             running: tokio::spawn(workers::run(count, work)),
         })
     }
 
     /// Sends a command to every worker.
-    pub(super) fn tell(&self, command: impl Fn(u16) -> Command) {
+    pub(super) fn send(&self, command: impl Fn(u16) -> Command) {
         for inbox in &self.inboxes {
             inbox.post(command(inbox.worker()));
         }
     }
 
     /// The state of all. A worker that has died is left out; its end reports that.
-    pub(super) async fn standing(&self) -> Standing {
-        let mut standing = Standing::default();
-        for reading in self.ask(Command::Glance).await {
-            standing.add(&reading);
+    pub(super) async fn state(&self) -> WorkersState {
+        let mut state = WorkersState::default();
+        for reading in self.ask(Command::Report).await {
+            state.add(&reading);
         }
-        standing
+        state
     }
 
     /// The local addresses of the held connections.
@@ -106,15 +106,17 @@ impl Crew {
     /// Makes `clients` in all close their connection and reconnect.
     pub(super) fn sample(&self, clients: u32) {
         let workers = u32::try_from(self.inboxes.len()).unwrap_or(1).max(1);
-        self.tell(|worker| Command::Sample(clients.saturating_sub(worker.into()).div_ceil(workers)));
+        self.send(|worker| Command::Sample(clients.saturating_sub(worker.into()).div_ceil(workers)));
     }
 
     /// Closes everything; returns what all workers found.
     ///
     /// If a worker has died.
-    pub(super) async fn end(mut self) -> Result<Tally, CrewError> {
-        self.tell(|_| Command::End);
-        let tallies = (&mut self.running).await.map_err(|_| CrewError::Vanished)??;
+    pub(super) async fn end(mut self) -> Result<Tally, WorkerPoolError> {
+        self.send(|_| Command::End);
+        let tallies = (&mut self.running)
+            .await
+            .map_err(|_| WorkerPoolError::Vanished)??;
         let mut all = Tally::default();
         for tally in tallies {
             all.merge(tally?);
@@ -139,16 +141,16 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for WorkerPool {
     /// Dropping the crew stops all workers.
     fn drop(&mut self) {
-        self.tell(|_| Command::End);
+        self.send(|_| Command::End);
     }
 }
 
 /// Workers that did not finish.
 #[derive(Debug, thiserror::Error)]
-pub enum CrewError {
+pub enum WorkerPoolError {
     /// They cannot be started, or one has panicked.
     #[error(transparent)]
     Workers(#[from] WorkersError),
@@ -160,7 +162,7 @@ pub enum CrewError {
     Vanished,
 }
 
-impl Standing {
+impl WorkersState {
     /// Connections of all nodes.
     pub(super) fn connected(&self) -> u32 {
         self.held.iter().sum()
@@ -174,10 +176,10 @@ impl Standing {
             *sum += held;
         }
         self.opening += reading.opening;
-        self.welcomes += reading.welcomes;
+        self.served += reading.served;
         self.errors.merge(&reading.errors);
         self.recent.merge(&reading.recent);
-        self.asking += reading.asking;
+        self.in_flight += reading.in_flight;
         self.homeless += reading.homeless;
         self.cut += reading.cut;
         self.sampling += reading.sampling;

@@ -159,8 +159,12 @@ impl BalancerPlan {
     /// HAProxy has one for each backend.
     #[must_use]
     pub fn addresses(&self) -> u32 {
-        let told = u32::try_from(self.sources.len()).unwrap_or(u32::MAX).max(1);
-        if self.has_address_per_backend() { 1 } else { told }
+        let configured = u32::try_from(self.sources.len()).unwrap_or(u32::MAX).max(1);
+        if self.has_address_per_backend() {
+            1
+        } else {
+            configured
+        }
     }
 
     /// Whether the [`sources`](BalancerPlan::sources) are one for each backend.

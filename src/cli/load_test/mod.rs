@@ -32,11 +32,11 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
         order = target::order(settings, printer, args) => order?,
         () = stop.cancelled() => return Err(interrupted()),
     };
-    let (glances, glance) = watch::channel(None);
+    let (updates, progress) = watch::channel(None);
     let results = tokio::select! {
         biased;
-        results = load_test::run(&order, &glances, &stop) => results.map_err(not_run)?,
-        () = watching::watch(glance, printer) => return Err(interrupted()),
+        results = load_test::run(&order, &updates, &stop) => results.map_err(not_run)?,
+        () = watching::watch(progress, printer) => return Err(interrupted()),
     };
     if settings.json {
         printer.pretty_json(&results)?;

@@ -52,7 +52,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         rate,
         messages_per_second,
         sources,
-        patience: args.timeout.duration(),
+        timeout: args.timeout.duration(),
         workers,
         cluster: aim.cluster,
         targets: aim.profile.targets,
@@ -148,7 +148,7 @@ impl Aim {
         let cluster = self.cluster.as_ref();
         Demand {
             connections: args.connections,
-            errands: self.protocol == Protocol::Sse,
+            side_requests: self.protocol == Protocol::Sse,
             on_loopback: self.is_on_loopback(),
             sources: args.sources,
             rate: args.rate,
@@ -172,7 +172,7 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
     const POLL_INTERVAL: Duration = Duration::from_millis(250);
     const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-    let (began, mut told) = (Instant::now(), false);
+    let (began, mut noted) = (Instant::now(), false);
     let mut taken = None;
     loop {
         let status = supervisor.call(&GetStatus).await.map_err(unreached)?;
@@ -190,9 +190,9 @@ async fn settled(supervisor: &Client, printer: &Printer, connections: u32) -> Re
         if began.elapsed() > SETTLE_TIMEOUT {
             return Ok(status);
         }
-        if !told {
+        if !noted {
             printer.note(&format!("waiting: {why}"));
-            told = true;
+            noted = true;
         }
         taken = Some(total);
         tokio::time::sleep(POLL_INTERVAL).await;

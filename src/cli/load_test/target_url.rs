@@ -256,10 +256,10 @@ mod tests {
             ("http://h:1/#a", None, "its path has characters", "it is"),
             ("a b:1", None, "its host is not a name", "it is"),
         ] {
-            let (said, hinted) = read(text, protocol).unwrap_err();
+            let (message, hinted) = read(text, protocol).unwrap_err();
             assert!(
-                said.contains(why) && hinted.starts_with(hint),
-                "{text}: {said}: {hinted}"
+                message.contains(why) && hinted.starts_with(hint),
+                "{text}: {message}: {hinted}"
             );
         }
     }

@@ -4,15 +4,15 @@ use tokio::sync::watch;
 
 use crate::cli::printer::Printer;
 use crate::cli::progress_line::ProgressLine;
-use crate::load_test::Glance;
+use crate::load_test::Progress;
 use crate::report;
 
 /// Shows every glance until they end; shows nothing without a terminal.
-pub(super) async fn watch(mut glances: watch::Receiver<Option<Glance>>, printer: &Printer) {
+pub(super) async fn watch(mut updates: watch::Receiver<Option<Progress>>, printer: &Printer) {
     let line = ProgressLine::new(printer);
-    while glances.changed().await.is_ok() {
-        if let Some(glance) = glances.borrow_and_update().as_ref() {
-            line.show(report::load_test_progress(glance));
+    while updates.changed().await.is_ok() {
+        if let Some(progress) = updates.borrow_and_update().as_ref() {
+            line.show(report::load_test_progress(progress));
         }
     }
     // The rest of the output belongs to the test.

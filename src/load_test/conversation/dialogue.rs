@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use super::excerpt::excerpt;
 use super::message::{self, INITIALIZE_ID, Message, Refusal, Welcome};
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The longest name of a server or a version, in bytes.
 const MAX_NAME: usize = 255;
@@ -59,13 +59,13 @@ impl Dialogue {
     }
 
     /// The error if the server closes the connection in this state.
-    pub(super) fn ended(&self) -> Trouble {
+    pub(super) fn ended(&self) -> LoadError {
         let when = match self {
             Dialogue::Greeting => "before it answered `initialize`",
             Dialogue::Idle => "while nothing was asked",
             Dialogue::Asked(_) => "before it answered",
         };
-        Trouble::new(
+        LoadError::new(
             Kind::Closed,
             format!("the server has closed the connection {when}"),
         )
@@ -75,8 +75,8 @@ impl Dialogue {
     ///
     /// # Errors
     /// If it is not a valid message, is a refusal, or answers no pending request.
-    pub(super) fn hear<'a>(&mut self, text: &'a [u8]) -> Result<Meaning<'a>, Trouble> {
-        let garbage = || Trouble::new(Kind::Garbage, format!("not MCP: `{}`", excerpt(text)));
+    pub(super) fn receive<'a>(&mut self, text: &'a [u8]) -> Result<Meaning<'a>, LoadError> {
+        let garbage = || LoadError::new(Kind::Garbage, format!("not MCP: `{}`", excerpt(text)));
         match (Message::read(text).ok_or_else(garbage)?, &*self) {
             (Message::Result(Some(INITIALIZE_ID), result), Dialogue::Greeting) => {
                 let welcome = serde_json::from_str(result.get()).ok();
@@ -98,7 +98,7 @@ impl Dialogue {
             }
             (Message::Result(..) | Message::Error(..), _) => {
                 let detail = format!("an answer without a request: `{}`", excerpt(text));
-                Err(Trouble::new(Kind::Garbage, detail))
+                Err(LoadError::new(Kind::Garbage, detail))
             }
             (Message::Ping(id), _) if id.len() <= MAX_ID => Ok(Meaning::Pong(message::pong(id))),
             (Message::Ping(_), _) => Err(garbage()),
@@ -113,17 +113,17 @@ fn welcomed(welcome: Welcome<'_>) -> Option<Meaning<'_>> {
     let node = welcome.server_info.name;
     let version = welcome.protocol_version;
     // Headers repeat the version.
-    let speakable = version.bytes().all(|byte| byte.is_ascii_graphic());
-    (node.len() <= MAX_NAME && version.len() <= MAX_NAME && speakable)
+    let sendable = version.bytes().all(|byte| byte.is_ascii_graphic());
+    (node.len() <= MAX_NAME && version.len() <= MAX_NAME && sendable)
         .then_some(Meaning::Welcome { node, version })
 }
 
-fn denied(error: &str) -> Trouble {
+fn denied(error: &str) -> LoadError {
     let detail = match serde_json::from_str::<Refusal>(error) {
         Ok(refusal) => excerpt(refusal.message.as_bytes()),
         Err(_) => excerpt(error.as_bytes()),
     };
-    Trouble::new(Kind::Denied, format!("the server refused: {detail}"))
+    LoadError::new(Kind::Denied, format!("the server refused: {detail}"))
 }
 
 #[cfg(test)]
@@ -133,15 +133,15 @@ mod tests {
     const RESULT: &[u8] =
         br#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","serverInfo":{"name":"n1"}}}"#;
 
-    fn trouble(dialogue: &mut Dialogue, text: &str) -> (Kind, String) {
-        let trouble = dialogue.hear(text.as_bytes()).unwrap_err();
-        (trouble.kind, trouble.detail)
+    fn failure(dialogue: &mut Dialogue, text: &str) -> (Kind, String) {
+        let failure = dialogue.receive(text.as_bytes()).unwrap_err();
+        (failure.kind, failure.detail)
     }
 
     #[test]
     fn a_greeting_a_question_an_answer() {
         let mut dialogue = Dialogue::default();
-        let meaning = dialogue.hear(RESULT).unwrap();
+        let meaning = dialogue.receive(RESULT).unwrap();
         let (node, version) = ("n1".into(), "2025-06-18".into());
         assert_eq!(meaning, Meaning::Welcome { node, version });
         for (answer, refused) in [
@@ -149,7 +149,7 @@ mod tests {
             (r#"{"id":5,"error":{"code":1,"message":"no"}}"#, true),
         ] {
             dialogue.ask(5);
-            let meaning = dialogue.hear(answer.as_bytes()).unwrap();
+            let meaning = dialogue.receive(answer.as_bytes()).unwrap();
             assert_eq!(meaning, Meaning::Answer { id: 5, refused });
         }
     }
@@ -158,9 +158,9 @@ mod tests {
     fn unexpected_messages_are_skipped_and_a_ping_is_answered() {
         let mut dialogue = Dialogue::default();
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        assert_eq!(dialogue.hear(notification).unwrap(), Meaning::Nothing);
+        assert_eq!(dialogue.receive(notification).unwrap(), Meaning::Nothing);
         let meaning = dialogue
-            .hear(br#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#)
+            .receive(br#"{"jsonrpc":"2.0","id":"a","method":"ping"}"#)
             .unwrap();
         assert_eq!(
             meaning,
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_why() {
+    fn refusals_carry_the_reason() {
         let mut dialogue = Dialogue::default();
         assert_eq!(
-            trouble(
+            failure(
                 &mut dialogue,
                 r#"{"id":null,"error":{"code":503,"message":"too many\nconnections"}}"#
             ),
@@ -182,7 +182,7 @@ mod tests {
             )
         );
         assert_eq!(
-            trouble(&mut dialogue, r#"{"id":0,"error":"never"}"#),
+            failure(&mut dialogue, r#"{"id":0,"error":"never"}"#),
             (Kind::Denied, r#"the server refused: "never""#.to_owned())
         );
     }
@@ -190,19 +190,19 @@ mod tests {
     #[test]
     fn answers_without_a_request_are_errors() {
         let mut dialogue = Dialogue::default();
-        assert_eq!(trouble(&mut dialogue, r#"{"id":5,"result":{}}"#).0, Kind::Garbage);
-        dialogue.hear(RESULT).unwrap();
-        assert_eq!(trouble(&mut dialogue, r#"{"id":0,"result":{}}"#).0, Kind::Garbage);
+        assert_eq!(failure(&mut dialogue, r#"{"id":5,"result":{}}"#).0, Kind::Garbage);
+        dialogue.receive(RESULT).unwrap();
+        assert_eq!(failure(&mut dialogue, r#"{"id":0,"result":{}}"#).0, Kind::Garbage);
         dialogue.ask(5);
         for other in [
             r#"{"id":6,"result":{}}"#,
             r#"{"id":"5","result":{}}"#,
             r#"{"id":null,"error":{}}"#,
         ] {
-            assert_eq!(trouble(&mut dialogue, other).0, Kind::Garbage);
+            assert_eq!(failure(&mut dialogue, other).0, Kind::Garbage);
         }
         assert_eq!(
-            trouble(&mut dialogue, "SSH-2.0-OpenSSH\x07"),
+            failure(&mut dialogue, "SSH-2.0-OpenSSH\x07"),
             (Kind::Garbage, "not MCP: `SSH-2.0-OpenSSH.`".to_owned())
         );
     }
@@ -214,7 +214,7 @@ mod tests {
             format!(r#"{{"serverInfo":{{"name":"{}"}}}}"#, "x".repeat(256)),
         ] {
             let text = format!(r#"{{"id":0,"result":{result}}}"#);
-            assert_eq!(trouble(&mut Dialogue::default(), &text).0, Kind::Garbage);
+            assert_eq!(failure(&mut Dialogue::default(), &text).0, Kind::Garbage);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::excerpt::excerpt;
 use super::lines::Lines;
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The most data of one event, in bytes.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -31,9 +31,9 @@ impl Events {
     ///
     /// # Errors
     /// If it is too long.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Trouble> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, LoadError> {
         let too_long = |line: &[u8]| {
-            Trouble::new(
+            LoadError::new(
                 Kind::Garbage,
                 format!("no end of an event within 1 MiB: `{}`", excerpt(line)),
             )

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::excerpt::excerpt;
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The longest message that is read, in bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -39,7 +39,7 @@ impl Frames {
     ///
     /// # Errors
     /// If it is not a valid frame, or too long.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Trouble> {
+    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, LoadError> {
         while let Some((header, payload)) = self.frame(input)? {
             let whole = header.is_final;
             match (header.opcode, self.message.take()) {
@@ -80,7 +80,7 @@ impl Frames {
     // Private
 
     /// The next frame, of any kind.
-    fn frame(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, Vec<u8>)>, Trouble> {
+    fn frame(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, Vec<u8>)>, LoadError> {
         loop {
             let mut cursor = Cursor::new(&self.begun);
             let header =
@@ -149,15 +149,15 @@ fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn garbage(what: &str, bytes: &[u8]) -> Trouble {
-    Trouble::new(Kind::Garbage, format!("{what}: `{}`", excerpt(bytes)))
+fn garbage(what: &str, bytes: &[u8]) -> LoadError {
+    LoadError::new(Kind::Garbage, format!("{what}: `{}`", excerpt(bytes)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cut(stream: &[u8], size: usize) -> Result<Vec<Frame>, Trouble> {
+    fn cut(stream: &[u8], size: usize) -> Result<Vec<Frame>, LoadError> {
         let mut frames = Frames::default();
         let mut got = Vec::new();
         for mut piece in stream.chunks(size) {

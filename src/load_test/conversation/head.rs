@@ -1,7 +1,7 @@
 //! The fields of an HTTP response's head that a client needs.
 
 use super::excerpt::excerpt;
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The most headers that are parsed.
 const MAX_HEADERS: usize = 100;
@@ -34,8 +34,8 @@ impl Head {
     ///
     /// # Errors
     /// If it is not HTTP.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<(usize, Head)>, Trouble> {
-        let garbage = || Trouble::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)));
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<(usize, Head)>, LoadError> {
+        let garbage = || LoadError::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)));
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         let parsed = response.parse(bytes).map_err(|_| garbage())?;
@@ -81,9 +81,9 @@ impl Head {
             let media_type = value.split(';').next().unwrap_or_default().trim();
             self.events = media_type.eq_ignore_ascii_case("text/event-stream");
         } else if is("mcp-session-id") {
-            self.session = Some(speakable(value)?);
+            self.session = Some(sendable(value)?);
         } else if is("sec-websocket-accept") {
-            self.accept = Some(speakable(value)?);
+            self.accept = Some(sendable(value)?);
         } else if is("set-cookie") {
             self.cookies.push(value.into());
         }
@@ -94,9 +94,9 @@ impl Head {
 // Private
 
 /// A value that may be repeated in a header.
-fn speakable(value: &str) -> Option<Box<str>> {
-    let speakable = value.len() <= MAX_VALUE && value.bytes().all(|byte| byte.is_ascii_graphic());
-    speakable.then(|| value.into())
+fn sendable(value: &str) -> Option<Box<str>> {
+    let sendable = value.len() <= MAX_VALUE && value.bytes().all(|byte| byte.is_ascii_graphic());
+    sendable.then(|| value.into())
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use super::message::{INITIALIZE, INITIALIZED};
 use super::request::{header, post};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
-use super::{Heard, Site};
-use crate::load_test::error::{Kind, Trouble};
+use super::{Received, TargetUrl};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The longest answer that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -27,7 +27,7 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The client's side of the protocol.
 #[derive(Debug)]
 pub(super) struct Http {
-    site: Arc<Site>,
+    url: Arc<TargetUrl>,
     /// The bytes to write.
     pub(super) unsent: Unsent,
     /// The `Cookie` header's value.
@@ -58,9 +58,9 @@ enum Step {
 
 impl Http {
     /// The state of a client that has just connected.
-    pub(super) fn new(site: &Arc<Site>, cookie: Option<Box<str>>) -> Http {
+    pub(super) fn new(url: &Arc<TargetUrl>, cookie: Option<Box<str>>) -> Http {
         let mut http = Http {
-            site: Arc::clone(site),
+            url: Arc::clone(url),
             unsent: Unsent::default(),
             cookie,
             session: None,
@@ -81,7 +81,11 @@ impl Http {
     ///
     /// # Errors
     /// If they are not MCP, or a refusal.
-    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub(super) fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        received: &mut Vec<Received>,
+    ) -> Result<(), LoadError> {
         while let Some(part) = self.responses.next(&mut bytes)? {
             match part {
                 Part::Head(answer) => self.begin(answer)?,
@@ -92,7 +96,7 @@ impl Http {
                     if !body.trim_ascii().is_empty() {
                         self.read(&body)?;
                     }
-                    self.end(heard)?;
+                    self.end(received)?;
                 }
             }
         }
@@ -106,16 +110,16 @@ impl Http {
     }
 
     /// The error if the server closes the connection now.
-    pub(super) fn ended(&self) -> Trouble {
-        let foretold = self.closes.then(|| {
-            Trouble::new(
+    pub(super) fn ended(&self) -> LoadError {
+        let announced = self.closes.then(|| {
+            LoadError::new(
                 Kind::Closed,
                 "the server does not keep connections open: it answers with `Connection: close`",
             )
         });
         self.responses
             .ended()
-            .or(foretold)
+            .or(announced)
             .unwrap_or_else(|| self.dialogue.ended())
     }
 
@@ -139,15 +143,15 @@ impl Http {
             header("Mcp-Session-Id", self.session.as_deref()),
             header("Cookie", self.cookie.as_deref()),
         ];
-        let text = post(&self.site.authority, &self.site.path, headers.concat(), message);
+        let text = post(&self.url.authority, &self.url.path, headers.concat(), message);
         self.unsent.put(text.into_bytes());
         self.waits = true;
     }
 
-    fn begin(&mut self, head: Head) -> Result<(), Trouble> {
+    fn begin(&mut self, head: Head) -> Result<(), LoadError> {
         if !self.waits || head.status == 101 {
             let detail = format!("an unexpected HTTP response: status {}", head.status);
-            return Err(Trouble::new(Kind::Garbage, detail));
+            return Err(LoadError::new(Kind::Garbage, detail));
         }
         for set in &head.cookies {
             cookies::keep(&mut self.cookie, set);
@@ -161,7 +165,7 @@ impl Http {
     }
 
     /// Handles a piece of an answer.
-    fn take(&mut self, mut piece: &[u8]) -> Result<(), Trouble> {
+    fn take(&mut self, mut piece: &[u8]) -> Result<(), LoadError> {
         if let Some(mut events) = self.events.take() {
             while let Some(event) = events.next(&mut piece)? {
                 self.read(&event.data)?;
@@ -171,15 +175,15 @@ impl Http {
             self.body.extend_from_slice(piece);
         } else {
             let detail = format!("an answer of more than 1 MiB: `{}`", excerpt(&self.body));
-            return Err(Trouble::new(Kind::Garbage, detail));
+            return Err(LoadError::new(Kind::Garbage, detail));
         }
         Ok(())
     }
 
     /// Handles one message of the server. It is reported when the answer is complete, and the next
     /// request can be sent.
-    fn read(&mut self, text: &[u8]) -> Result<(), Trouble> {
-        match self.dialogue.hear(text)? {
+    fn read(&mut self, text: &[u8]) -> Result<(), LoadError> {
+        match self.dialogue.receive(text)? {
             Meaning::Nothing | Meaning::Pong(_) => {}
             Meaning::Answer { id, refused } => self.step = Step::Open(Some((id, refused))),
             Meaning::Welcome { node, version } => {
@@ -191,17 +195,17 @@ impl Http {
     }
 
     /// Handles the end of an answer.
-    fn end(&mut self, heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    fn end(&mut self, received: &mut Vec<Received>) -> Result<(), LoadError> {
         self.waits = false;
         match std::mem::replace(&mut self.step, Step::Open(None)) {
             Step::Greeting(Some(node)) => {
                 self.step = Step::Confirming(node);
                 self.post(INITIALIZED);
             }
-            Step::Confirming(node) => heard.push(Heard::Welcome { node }),
-            Step::Open(Some((id, refused))) => heard.push(Heard::Answer { id, refused }),
+            Step::Confirming(node) => received.push(Received::Welcome { node }),
+            Step::Open(Some((id, refused))) => received.push(Received::Answer { id, refused }),
             Step::Greeting(None) | Step::Open(None) => {
-                return Err(Trouble::new(
+                return Err(LoadError::new(
                     Kind::Garbage,
                     "an HTTP response without an MCP message",
                 ));

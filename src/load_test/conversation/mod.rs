@@ -30,7 +30,7 @@ mod ws;
 
 use std::sync::Arc;
 
-use super::error::Trouble;
+use super::error::LoadError;
 use super::protocol::Protocol;
 use http::Http;
 use sse::Sse;
@@ -40,7 +40,7 @@ use ws::Ws;
 
 /// The server that clients connect to: what all of them have in common.
 #[derive(Debug)]
-pub struct Site {
+pub struct TargetUrl {
     /// The protocol.
     pub protocol: Protocol,
     /// `HOST:PORT`, for the Host header.
@@ -51,7 +51,7 @@ pub struct Site {
 
 /// What the server's bytes meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Received {
     /// The server has sent its name (`serverInfo.name`), and the handshake is over.
     Welcome {
         /// The node's name.
@@ -68,18 +68,18 @@ pub enum Heard {
 
 /// What a client keeps from one connection to the next: nothing over TCP, cookies over HTTP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keepsake {
+pub struct CarriedState {
     /// The `Cookie` header's value.
     pub cookie: Option<Box<str>>,
 }
 
 /// One client's conversation.
 #[derive(Debug)]
-pub struct Conversation(Speech);
+pub struct Conversation(ByProtocol);
 
 /// One variant per protocol. Most tests hold TCP connections, so those are as small as possible.
 #[derive(Debug)]
-enum Speech {
+enum ByProtocol {
     Tcp(Tcp),
     Http(Box<Http>),
     Ws(Box<Ws>),
@@ -89,12 +89,12 @@ enum Speech {
 impl Conversation {
     /// The conversation of a client that has just connected, with what it kept.
     #[must_use]
-    pub fn new(site: &Arc<Site>, keepsake: Keepsake) -> Conversation {
-        Conversation(match site.protocol {
-            Protocol::Tcp => Speech::Tcp(Tcp::new()),
-            Protocol::Http => Speech::Http(Box::new(Http::new(site, keepsake.cookie))),
-            Protocol::Ws => Speech::Ws(Box::new(Ws::new(site, keepsake.cookie))),
-            Protocol::Sse => Speech::Sse(Box::new(Sse::new(site, keepsake.cookie))),
+    pub fn new(url: &Arc<TargetUrl>, carried_state: CarriedState) -> Conversation {
+        Conversation(match url.protocol {
+            Protocol::Tcp => ByProtocol::Tcp(Tcp::new()),
+            Protocol::Http => ByProtocol::Http(Box::new(Http::new(url, carried_state.cookie))),
+            Protocol::Ws => ByProtocol::Ws(Box::new(Ws::new(url, carried_state.cookie))),
+            Protocol::Sse => ByProtocol::Sse(Box::new(Sse::new(url, carried_state.cookie))),
         })
     }
 
@@ -102,10 +102,10 @@ impl Conversation {
     #[must_use]
     pub fn unsent(&self) -> &[u8] {
         match &self.0 {
-            Speech::Tcp(tcp) => tcp.unsent.bytes(),
-            Speech::Http(http) => http.unsent.bytes(),
-            Speech::Ws(ws) => ws.unsent.bytes(),
-            Speech::Sse(sse) => sse.unsent.bytes(),
+            ByProtocol::Tcp(tcp) => tcp.unsent.bytes(),
+            ByProtocol::Http(http) => http.unsent.bytes(),
+            ByProtocol::Ws(ws) => ws.unsent.bytes(),
+            ByProtocol::Sse(sse) => sse.unsent.bytes(),
         }
     }
 
@@ -114,85 +114,86 @@ impl Conversation {
         self.outgoing().sent(bytes);
     }
 
-    /// Handles bytes that were read from the connection, and adds what they meant to `heard`.
+    /// Handles bytes that were read from the connection, and adds what they meant to `received`.
     ///
     /// # Errors
     /// If they are not MCP over this protocol, or a refusal. Then the conversation is over.
-    pub fn hear(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub fn receive(&mut self, bytes: &[u8], received: &mut Vec<Received>) -> Result<(), LoadError> {
         match &mut self.0 {
-            Speech::Tcp(tcp) => tcp.hear(bytes, heard),
-            Speech::Http(http) => http.hear(bytes, heard),
-            Speech::Ws(ws) => ws.hear(bytes, heard),
-            Speech::Sse(sse) => sse.hear(bytes, heard),
+            ByProtocol::Tcp(tcp) => tcp.receive(bytes, received),
+            ByProtocol::Http(http) => http.receive(bytes, received),
+            ByProtocol::Ws(ws) => ws.receive(bytes, received),
+            ByProtocol::Sse(sse) => sse.receive(bytes, received),
         }
     }
 
     /// The error if the other end closes the connection now: usually
     /// [`Kind::Closed`](super::Kind::Closed), but it may have refused just before.
     #[must_use]
-    pub fn ended(&self) -> Trouble {
+    pub fn ended(&self) -> LoadError {
         match &self.0 {
-            Speech::Tcp(tcp) => tcp.ended(),
-            Speech::Http(http) => http.ended(),
-            Speech::Ws(ws) => ws.ended(),
-            Speech::Sse(sse) => sse.ended(),
+            ByProtocol::Tcp(tcp) => tcp.ended(),
+            ByProtocol::Http(http) => http.ended(),
+            ByProtocol::Ws(ws) => ws.ended(),
+            ByProtocol::Sse(sse) => sse.ended(),
         }
     }
 
     /// A message to send on a connection of its own, from the same source address to the same
     /// target: all bytes to write there. Only over SSE, and one at a time: the next one may begin
-    /// when [`Conversation::errand_hears`] has returned that this one is done, or after
-    /// [`Conversation::errand_ended`].
-    pub fn errand(&mut self) -> Option<Box<[u8]>> {
+    /// when [`Conversation::receive_side_request`] has returned that this one is done, or after
+    /// [`Conversation::side_request_ended`].
+    pub fn side_request(&mut self) -> Option<Box<[u8]>> {
         match &mut self.0 {
-            Speech::Sse(sse) => sse.errand(),
-            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => None,
+            ByProtocol::Sse(sse) => sse.side_request(),
+            ByProtocol::Tcp(_) | ByProtocol::Http(_) | ByProtocol::Ws(_) => None,
         }
     }
 
-    /// Handles bytes that were read from the errand's connection. Returns whether the answer is
-    /// complete, so that the connection can be closed.
+    /// Handles bytes that were read from the side request's connection. Returns whether the answer
+    /// is complete, so that the connection can be closed.
     ///
     /// # Errors
     /// If the answer is not a success.
-    pub fn errand_hears(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
+    pub fn receive_side_request(&mut self, bytes: &[u8]) -> Result<bool, LoadError> {
         match &mut self.0 {
-            Speech::Sse(sse) => sse.errand_hears(bytes),
-            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(true),
+            ByProtocol::Sse(sse) => sse.receive_side_request(bytes),
+            ByProtocol::Tcp(_) | ByProtocol::Http(_) | ByProtocol::Ws(_) => Ok(true),
         }
     }
 
-    /// Handles that the other end closed the errand's connection before the answer was complete.
+    /// Handles that the other end closed the side request's connection before the answer was
+    /// complete.
     ///
     /// # Errors
     /// If there was no successful answer.
-    pub fn errand_ended(&mut self) -> Result<(), Trouble> {
+    pub fn side_request_ended(&mut self) -> Result<(), LoadError> {
         match &mut self.0 {
-            Speech::Sse(sse) => sse.errand_ended(),
-            Speech::Tcp(_) | Speech::Http(_) | Speech::Ws(_) => Ok(()),
+            ByProtocol::Sse(sse) => sse.side_request_ended(),
+            ByProtocol::Tcp(_) | ByProtocol::Http(_) | ByProtocol::Ws(_) => Ok(()),
         }
     }
 
     /// Sends a `ping`. Only after the welcome, and one at a time.
     pub fn ask(&mut self, id: u64) {
         match &mut self.0 {
-            Speech::Tcp(tcp) => tcp.ask(id),
-            Speech::Http(http) => http.ask(id),
-            Speech::Ws(ws) => ws.ask(id),
-            Speech::Sse(sse) => sse.ask(id),
+            ByProtocol::Tcp(tcp) => tcp.ask(id),
+            ByProtocol::Http(http) => http.ask(id),
+            ByProtocol::Ws(ws) => ws.ask(id),
+            ByProtocol::Sse(sse) => sse.ask(id),
         }
     }
 
     /// What to keep for the next connection.
     #[must_use]
-    pub fn keepsake(&self) -> Keepsake {
+    pub fn carried_state(&self) -> CarriedState {
         let cookie = match &self.0 {
-            Speech::Tcp(_) => &None,
-            Speech::Http(http) => &http.cookie,
-            Speech::Ws(ws) => &ws.cookie,
-            Speech::Sse(sse) => &sse.cookie,
+            ByProtocol::Tcp(_) => &None,
+            ByProtocol::Http(http) => &http.cookie,
+            ByProtocol::Ws(ws) => &ws.cookie,
+            ByProtocol::Sse(sse) => &sse.cookie,
         };
-        Keepsake {
+        CarriedState {
             cookie: cookie.clone(),
         }
     }
@@ -201,10 +202,10 @@ impl Conversation {
     #[cfg(test)]
     fn held(&self) -> usize {
         let apart = match &self.0 {
-            Speech::Tcp(tcp) => tcp.held(),
-            Speech::Http(http) => size_of::<Http>() + http.held(),
-            Speech::Ws(ws) => size_of::<Ws>() + ws.held(),
-            Speech::Sse(sse) => size_of::<Sse>() + sse.held(),
+            ByProtocol::Tcp(tcp) => tcp.held(),
+            ByProtocol::Http(http) => size_of::<Http>() + http.held(),
+            ByProtocol::Ws(ws) => size_of::<Ws>() + ws.held(),
+            ByProtocol::Sse(sse) => size_of::<Sse>() + sse.held(),
         };
         size_of::<Conversation>() + apart
     }
@@ -213,10 +214,10 @@ impl Conversation {
 
     fn outgoing(&mut self) -> &mut Unsent {
         match &mut self.0 {
-            Speech::Tcp(tcp) => &mut tcp.unsent,
-            Speech::Http(http) => &mut http.unsent,
-            Speech::Ws(ws) => &mut ws.unsent,
-            Speech::Sse(sse) => &mut sse.unsent,
+            ByProtocol::Tcp(tcp) => &mut tcp.unsent,
+            ByProtocol::Http(http) => &mut http.unsent,
+            ByProtocol::Ws(ws) => &mut ws.unsent,
+            ByProtocol::Sse(sse) => &mut sse.unsent,
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use super::excerpt::excerpt;
 use super::head::Head;
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The longest head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -69,7 +69,7 @@ impl Responses {
     ///
     /// # Errors
     /// If it is not HTTP, or has an error status.
-    pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, Trouble> {
+    pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, LoadError> {
         while let Some(part) = self.part(input)? {
             match (part, &mut self.refusal) {
                 (Part::Head(head), _) if (100..200).contains(&head.status) && head.status != 101 => {
@@ -84,7 +84,7 @@ impl Responses {
                     let room = MAX_REFUSAL - refusal.body.len();
                     refusal.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
                 }
-                (_, Some(refusal)) => return Err(refusal.trouble()),
+                (_, Some(refusal)) => return Err(refusal.failure()),
             }
         }
         Ok(None)
@@ -96,14 +96,14 @@ impl Responses {
     }
 
     /// The error if the connection ends now, if it is more than the end of the connection.
-    pub(super) fn ended(&self) -> Option<Trouble> {
+    pub(super) fn ended(&self) -> Option<LoadError> {
         let begun = (!self.begun.is_empty()).then(|| {
-            Trouble::new(
+            LoadError::new(
                 Kind::Closed,
                 format!("closed within an answer: `{}`", excerpt(&self.begun)),
             )
         });
-        self.refusal.as_ref().map(|refusal| refusal.trouble()).or(begun)
+        self.refusal.as_ref().map(|refusal| refusal.failure()).or(begun)
     }
 
     /// Heap memory in bytes.
@@ -114,7 +114,7 @@ impl Responses {
 
     // Private
 
-    fn part<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, Trouble> {
+    fn part<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>, LoadError> {
         loop {
             match self.state {
                 State::Head => {
@@ -168,8 +168,8 @@ impl Responses {
         &mut self,
         input: &mut &[u8],
         most: usize,
-        read: impl Fn(&[u8]) -> Result<Option<(usize, T)>, Trouble>,
-    ) -> Result<Option<T>, Trouble> {
+        read: impl Fn(&[u8]) -> Result<Option<(usize, T)>, LoadError>,
+    ) -> Result<Option<T>, LoadError> {
         let before = self.begun.len();
         let piece = &input[..input.len().min(most - before)];
         // Nothing is complete before the end of a line, so parsing is not repeated for each byte,
@@ -201,20 +201,20 @@ impl Responses {
 }
 
 impl Refusal {
-    fn trouble(&self) -> Trouble {
+    fn failure(&self) -> LoadError {
         let Refusal { status, body } = self;
         let detail = match excerpt(body) {
             body if body.is_empty() => format!("HTTP status {status}"),
             body => format!("HTTP status {status}: `{body}`"),
         };
-        Trouble::new(Kind::HttpStatus, detail)
+        LoadError::new(Kind::HttpStatus, detail)
     }
 }
 
 // Private
 
-fn garbage(bytes: &[u8]) -> Trouble {
-    Trouble::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)))
+fn garbage(bytes: &[u8]) -> LoadError {
+    LoadError::new(Kind::Garbage, format!("not HTTP: `{}`", excerpt(bytes)))
 }
 
 /// At most this many bytes of the input.
@@ -225,7 +225,7 @@ fn take<'a>(input: &mut &'a [u8], most: u64) -> &'a [u8] {
     piece
 }
 
-fn size(bytes: &[u8]) -> Result<Option<(usize, u64)>, Trouble> {
+fn size(bytes: &[u8]) -> Result<Option<(usize, u64)>, LoadError> {
     match httparse::parse_chunk_size(bytes) {
         Ok(httparse::Status::Complete(found)) => Ok(Some(found)),
         Ok(httparse::Status::Partial) => Ok(None),
@@ -235,12 +235,12 @@ fn size(bytes: &[u8]) -> Result<Option<(usize, u64)>, Trouble> {
 
 /// A line, and whether it is empty.
 #[expect(clippy::unnecessary_wraps, reason = "as its likes, which can fail")]
-fn is_empty_line(bytes: &[u8]) -> Result<Option<(usize, bool)>, Trouble> {
+fn is_empty_line(bytes: &[u8]) -> Result<Option<(usize, bool)>, LoadError> {
     let end = memchr::memchr(b'\n', bytes);
     Ok(end.map(|end| (end + 1, bytes[..end].trim_ascii().is_empty())))
 }
 
-fn empty_line(bytes: &[u8]) -> Result<Option<(usize, ())>, Trouble> {
+fn empty_line(bytes: &[u8]) -> Result<Option<(usize, ())>, LoadError> {
     match is_empty_line(bytes)? {
         Some((_, false)) => Err(garbage(bytes)),
         line => Ok(line.map(|(length, _)| (length, ()))),
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     /// The parts of a stream that arrives in pieces of this size.
-    fn cut(stream: &str, size: usize) -> Result<String, Trouble> {
+    fn cut(stream: &str, size: usize) -> Result<String, LoadError> {
         let mut responses = Responses::default();
         let mut got = String::new();
         for mut piece in stream.as_bytes().chunks(size) {
@@ -268,7 +268,7 @@ mod tests {
             assert!(piece.is_empty());
         }
         match responses.ended() {
-            Some(trouble) => Err(trouble),
+            Some(failure) => Err(failure),
             None => Ok(got),
         }
     }
@@ -294,10 +294,10 @@ mod tests {
         let rest = "HTTP/1.0 503 Service Unavailable\r\n\r\n<h1>503</h1>";
         for stream in [ends, rest] {
             for size in 1..stream.len() {
-                let trouble = cut(stream, size).unwrap_err();
+                let failure = cut(stream, size).unwrap_err();
                 assert_eq!(
-                    trouble,
-                    Trouble::new(Kind::HttpStatus, "HTTP status 503: `<h1>503</h1>`")
+                    failure,
+                    LoadError::new(Kind::HttpStatus, "HTTP status 503: `<h1>503</h1>`")
                 );
             }
         }

@@ -1,5 +1,5 @@
-//! HTTP with SSE, of MCP 2024-11-05: a held stream of events, and for each message an errand, which
-//! is a connection of its own.
+//! HTTP with SSE, of MCP 2024-11-05: a held stream of events, and for each message a side request,
+//! which is a connection of its own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use super::message::{INITIALIZE, INITIALIZED};
 use super::request::{get, header, post};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
-use super::{Heard, Site};
-use crate::load_test::error::{Kind, Trouble};
+use super::{Received, TargetUrl};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The longest path to POST to, in bytes.
 const MAX_ENDPOINT: usize = 512;
-/// The most messages that wait for an errand.
-const MAX_ERRANDS: usize = 16;
+/// The most messages that wait for a side request.
+const MAX_SIDE_REQUESTS: usize = 16;
 
 /// The client's side of the protocol.
 #[derive(Debug)]
 pub(super) struct Sse {
-    site: Arc<Site>,
+    url: Arc<TargetUrl>,
     /// The bytes to write.
     pub(super) unsent: Unsent,
     /// The `Cookie` header's value.
@@ -34,29 +34,29 @@ pub(super) struct Sse {
     /// The path to POST to, once the server has sent it.
     endpoint: Option<Box<str>>,
     dialogue: Dialogue,
-    /// Messages that wait for an errand.
+    /// Messages that wait for a side request.
     messages: VecDeque<String>,
-    /// The parser of the errand's connection.
-    errand: Option<Box<Responses>>,
+    /// The parser of the side request's connection.
+    side_request: Option<Box<Responses>>,
 }
 
 impl Sse {
     /// The state of a client that has just connected.
-    pub(super) fn new(site: &Arc<Site>, cookie: Option<Box<str>>) -> Sse {
+    pub(super) fn new(url: &Arc<TargetUrl>, cookie: Option<Box<str>>) -> Sse {
         let headers = format!(
             "Accept: text/event-stream\r\n{}",
             header("Cookie", cookie.as_deref())
         );
         Sse {
-            site: Arc::clone(site),
-            unsent: Unsent::new(get(&site.authority, &site.path, headers).into_bytes()),
+            url: Arc::clone(url),
+            unsent: Unsent::new(get(&url.authority, &url.path, headers).into_bytes()),
             cookie,
             stream: Responses::default(),
             events: None,
             endpoint: None,
             dialogue: Dialogue::default(),
             messages: VecDeque::new(),
-            errand: None,
+            side_request: None,
         }
     }
 
@@ -64,7 +64,11 @@ impl Sse {
     ///
     /// # Errors
     /// If they are not MCP over SSE, or a refusal.
-    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub(super) fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        received: &mut Vec<Received>,
+    ) -> Result<(), LoadError> {
         while let Some(part) = self.stream.next(&mut bytes)? {
             match part {
                 Part::Head(answer) if answer.events && self.events.is_none() => {
@@ -73,15 +77,15 @@ impl Sse {
                 }
                 Part::Head(answer) => {
                     let detail = format!("not a stream of events: HTTP status {}", answer.status);
-                    return Err(Trouble::new(Kind::Garbage, detail));
+                    return Err(LoadError::new(Kind::Garbage, detail));
                 }
                 Part::Body(mut piece) => {
                     while let Some(event) = self.event(&mut piece)? {
-                        self.take(&event, heard)?;
+                        self.take(&event, received)?;
                     }
                 }
                 Part::End => {
-                    return Err(Trouble::new(
+                    return Err(LoadError::new(
                         Kind::Closed,
                         "the server has ended the stream of events",
                     ));
@@ -91,9 +95,9 @@ impl Sse {
         Ok(())
     }
 
-    /// The whole request of the next errand.
-    pub(super) fn errand(&mut self) -> Option<Box<[u8]>> {
-        if self.errand.is_some() {
+    /// The whole request of the next side request.
+    pub(super) fn side_request(&mut self) -> Option<Box<[u8]>> {
+        if self.side_request.is_some() {
             return None;
         }
         let endpoint = self.endpoint.as_deref()?;
@@ -102,49 +106,49 @@ impl Sse {
             "Connection: close\r\n{}",
             header("Cookie", self.cookie.as_deref())
         );
-        let request = post(&self.site.authority, endpoint, headers, &message);
-        self.errand = Some(Box::default());
+        let request = post(&self.url.authority, endpoint, headers, &message);
+        self.side_request = Some(Box::default());
         if self.messages.is_empty() {
             self.messages = VecDeque::new();
         }
         Some(request.into_bytes().into())
     }
 
-    /// Handles bytes that were read from the errand's connection. Returns whether the answer is
-    /// complete.
+    /// Handles bytes that were read from the side request's connection. Returns whether the answer
+    /// is complete.
     ///
     /// # Errors
     /// If it is not HTTP, or has an error status.
-    pub(super) fn errand_hears(&mut self, mut bytes: &[u8]) -> Result<bool, Trouble> {
-        while let Some(responses) = &mut self.errand {
+    pub(super) fn receive_side_request(&mut self, mut bytes: &[u8]) -> Result<bool, LoadError> {
+        while let Some(responses) = &mut self.side_request {
             match responses.next(&mut bytes)? {
                 None => return Ok(false),
                 Some(Part::Head(head)) if head.status == 101 => {
-                    return Err(Trouble::new(
+                    return Err(LoadError::new(
                         Kind::Garbage,
                         "an unexpected HTTP response: status 101",
                     ));
                 }
                 Some(Part::Head(head)) => self.keep(&head.cookies),
                 Some(Part::Body(_)) => {}
-                Some(Part::End) => self.errand = None,
+                Some(Part::End) => self.side_request = None,
             }
         }
         Ok(true)
     }
 
-    /// Handles the end of the errand's connection before the answer was complete.
+    /// Handles the end of the side request's connection before the answer was complete.
     ///
     /// # Errors
     /// If there was no successful answer.
-    pub(super) fn errand_ended(&mut self) -> Result<(), Trouble> {
-        let Some(responses) = self.errand.take() else {
+    pub(super) fn side_request_ended(&mut self) -> Result<(), LoadError> {
+        let Some(responses) = self.side_request.take() else {
             return Ok(());
         };
         match responses.ended() {
             _ if responses.ends_with_connection() => Ok(()),
-            Some(trouble) => Err(trouble),
-            None => Err(Trouble::new(
+            Some(failure) => Err(failure),
+            None => Err(LoadError::new(
                 Kind::Closed,
                 "the server has closed the connection of a message before it answered",
             )),
@@ -157,7 +161,7 @@ impl Sse {
     }
 
     /// The error if the server closes the connection now.
-    pub(super) fn ended(&self) -> Trouble {
+    pub(super) fn ended(&self) -> LoadError {
         self.stream.ended().unwrap_or_else(|| self.dialogue.ended())
     }
 
@@ -167,17 +171,17 @@ impl Sse {
         let texts = [&self.cookie, &self.endpoint];
         let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
         let events = self.events.as_ref().map_or(0, Events::held);
-        let errand = self
-            .errand
+        let side_request = self
+            .side_request
             .as_ref()
-            .map_or(0, |errand| size_of::<Responses>() + errand.held());
+            .map_or(0, |side_request| size_of::<Responses>() + side_request.held());
         let messages = self.messages.capacity() * size_of::<String>();
-        texts + events + errand + messages + self.unsent.held() + self.stream.held()
+        texts + events + side_request + messages + self.unsent.held() + self.stream.held()
     }
 
     // Private
 
-    fn event(&mut self, piece: &mut &[u8]) -> Result<Option<Event>, Trouble> {
+    fn event(&mut self, piece: &mut &[u8]) -> Result<Option<Event>, LoadError> {
         self.events.as_mut().map_or(Ok(None), |events| events.next(piece))
     }
 
@@ -187,31 +191,31 @@ impl Sse {
         }
     }
 
-    fn take(&mut self, event: &Event, heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    fn take(&mut self, event: &Event, received: &mut Vec<Received>) -> Result<(), LoadError> {
         match (event.endpoint, &self.endpoint) {
             (true, None) => {
                 let no_endpoint = || {
                     let detail = format!("an endpoint on another host: `{}`", excerpt(&event.data));
-                    Trouble::new(Kind::Garbage, detail)
+                    LoadError::new(Kind::Garbage, detail)
                 };
-                self.endpoint = Some(endpoint(&event.data, &self.site.authority).ok_or_else(no_endpoint)?);
+                self.endpoint = Some(endpoint(&event.data, &self.url.authority).ok_or_else(no_endpoint)?);
                 self.messages.push_back(INITIALIZE.to_owned());
                 Ok(())
             }
-            (false, Some(_)) => self.read(&event.data, heard),
-            (true, Some(_)) => Err(Trouble::new(Kind::Garbage, "a second endpoint")),
-            (false, None) => Err(Trouble::new(Kind::Garbage, "a message before the endpoint")),
+            (false, Some(_)) => self.read(&event.data, received),
+            (true, Some(_)) => Err(LoadError::new(Kind::Garbage, "a second endpoint")),
+            (false, None) => Err(LoadError::new(Kind::Garbage, "a message before the endpoint")),
         }
     }
 
     /// Handles one message of the server.
-    fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
-        match self.dialogue.hear(text)? {
+    fn read(&mut self, text: &[u8], received: &mut Vec<Received>) -> Result<(), LoadError> {
+        match self.dialogue.receive(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
-            Meaning::Pong(pong) if self.messages.len() < MAX_ERRANDS => self.messages.push_back(pong),
+            Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
+            Meaning::Pong(pong) if self.messages.len() < MAX_SIDE_REQUESTS => self.messages.push_back(pong),
             Meaning::Pong(_) => {
-                return Err(Trouble::new(
+                return Err(LoadError::new(
                     Kind::Garbage,
                     "the server sends requests and does not read the answers",
                 ));
@@ -219,7 +223,7 @@ impl Sse {
             Meaning::Welcome { node, .. } => {
                 let node = node.into_owned();
                 self.messages.push_back(INITIALIZED.to_owned());
-                heard.push(Heard::Welcome { node });
+                received.push(Received::Welcome { node });
             }
         }
         Ok(())
@@ -241,8 +245,8 @@ fn endpoint(data: &[u8], authority: &str) -> Option<Box<str>> {
     let path = path.split('#').next().unwrap_or_default();
     // Two slashes would begin another host.
     let is_path = path.starts_with('/') && !path.starts_with("//");
-    let speakable = path.len() <= MAX_ENDPOINT && path.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_path && speakable).then(|| path.into())
+    let sendable = path.len() <= MAX_ENDPOINT && path.bytes().all(|byte| byte.is_ascii_graphic());
+    (is_path && sendable).then(|| path.into())
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! JSON-RPC lines over TCP.
 
-use super::Heard;
+use super::Received;
 use super::dialogue::{Dialogue, Meaning};
 use super::excerpt::excerpt;
 use super::lines::{Lines, TooLong};
 use super::message::{INITIALIZE, INITIALIZED};
 use super::unsent::Unsent;
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The client's side of a TCP connection. Lines that arrive whole are parsed without a copy, and no
 /// memory is held while the connection is idle.
@@ -32,19 +32,23 @@ impl Tcp {
     ///
     /// # Errors
     /// If they are not MCP, or a refusal.
-    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub(super) fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        received: &mut Vec<Received>,
+    ) -> Result<(), LoadError> {
         while let Some(line) = self.lines.next(&mut bytes).map_err(too_long)? {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match self.dialogue.hear(&line)? {
+            match self.dialogue.receive(&line)? {
                 Meaning::Nothing => {}
                 Meaning::Welcome { node, .. } => {
                     let node = node.into_owned();
                     self.unsent.put(INITIALIZED.as_bytes());
-                    heard.push(Heard::Welcome { node });
+                    received.push(Received::Welcome { node });
                 }
-                Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
+                Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
                 Meaning::Pong(pong) => self.unsent.reply(pong.into_bytes())?,
             }
         }
@@ -57,10 +61,10 @@ impl Tcp {
     }
 
     /// The error if the server closes the connection now.
-    pub(super) fn ended(&self) -> Trouble {
+    pub(super) fn ended(&self) -> LoadError {
         match self.lines.begun() {
             b"" => self.dialogue.ended(),
-            begun => Trouble::new(
+            begun => LoadError::new(
                 Kind::Closed,
                 format!("closed within a message: `{}`", excerpt(begun)),
             ),
@@ -76,8 +80,8 @@ impl Tcp {
 
 // Private
 
-fn too_long(TooLong(line): TooLong) -> Trouble {
-    Trouble::new(
+fn too_long(TooLong(line): TooLong) -> LoadError {
+    LoadError::new(
         Kind::Garbage,
         format!("no end of a line within 1 MiB: `{}`", excerpt(&line)),
     )

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::load_test::error::{Kind, Trouble};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The most bytes that wait. A client sends little by itself, so a server that lets this much wait
 /// sends requests and does not read the answers.
@@ -52,9 +52,9 @@ impl Unsent {
     ///
     /// # Errors
     /// If too much is unsent already.
-    pub(super) fn reply(&mut self, text: Vec<u8>) -> Result<(), Trouble> {
+    pub(super) fn reply(&mut self, text: Vec<u8>) -> Result<(), LoadError> {
         if self.bytes.len() + text.len() > MAX_UNSENT_BYTES {
-            return Err(Trouble::new(
+            return Err(LoadError::new(
                 Kind::Garbage,
                 "the server sends requests and does not read the answers",
             ));

@@ -12,8 +12,8 @@ use super::message::{INITIALIZE, INITIALIZED};
 use super::request::{get, header};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
-use super::{Heard, Site};
-use crate::load_test::error::{Kind, Trouble};
+use super::{Received, TargetUrl};
+use crate::load_test::error::{Kind, LoadError};
 
 /// The client's side of the protocol.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Upgrade {
 
 impl Ws {
     /// The state of a client that has just connected.
-    pub(super) fn new(site: &Site, cookie: Option<Box<str>>) -> Ws {
+    pub(super) fn new(url: &TargetUrl, cookie: Option<Box<str>>) -> Ws {
         let key = generate_key();
         let headers = format!(
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -45,7 +45,7 @@ impl Ws {
             header("Cookie", cookie.as_deref())
         );
         Ws {
-            unsent: Unsent::new(get(&site.authority, &site.path, headers).into_bytes()),
+            unsent: Unsent::new(get(&url.authority, &url.path, headers).into_bytes()),
             cookie,
             upgrade: Some(Box::new(Upgrade {
                 accept: derive_accept_key(key.as_bytes()),
@@ -60,7 +60,11 @@ impl Ws {
     ///
     /// # Errors
     /// If they are not MCP over a WebSocket, or a refusal.
-    pub(super) fn hear(&mut self, mut bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    pub(super) fn receive(
+        &mut self,
+        mut bytes: &[u8],
+        received: &mut Vec<Received>,
+    ) -> Result<(), LoadError> {
         if let Some(upgrade) = &mut self.upgrade {
             match upgrade.responses.next(&mut bytes)? {
                 Some(Part::Head(answer)) => self.begin(&answer)?,
@@ -69,7 +73,7 @@ impl Ws {
         }
         while let Some(frame) = self.frames.next(&mut bytes)? {
             match frame {
-                Frame::Text(text) => self.read(&text, heard)?,
+                Frame::Text(text) => self.read(&text, received)?,
                 Frame::Ping(payload) => self.unsent.reply(frames::pong(&payload))?,
                 Frame::Close(why) => return Err(closed(&why)),
             }
@@ -83,7 +87,7 @@ impl Ws {
     }
 
     /// The error if the server closes the connection now.
-    pub(super) fn ended(&self) -> Trouble {
+    pub(super) fn ended(&self) -> LoadError {
         let refused = self
             .upgrade
             .as_ref()
@@ -104,11 +108,11 @@ impl Ws {
     // Private
 
     /// Handles the answer to the upgrade.
-    fn begin(&mut self, head: &Head) -> Result<(), Trouble> {
+    fn begin(&mut self, head: &Head) -> Result<(), LoadError> {
         let wanted = self.upgrade.take().map(|upgrade| upgrade.accept);
         if head.status != 101 || head.accept.as_deref() != wanted.as_deref() {
             let detail = format!("not a WebSocket handshake: HTTP status {}", head.status);
-            return Err(Trouble::new(Kind::Garbage, detail));
+            return Err(LoadError::new(Kind::Garbage, detail));
         }
         for set in &head.cookies {
             cookies::keep(&mut self.cookie, set);
@@ -118,15 +122,15 @@ impl Ws {
     }
 
     /// Handles one message of the server.
-    fn read(&mut self, text: &[u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
-        match self.dialogue.hear(text)? {
+    fn read(&mut self, text: &[u8], received: &mut Vec<Received>) -> Result<(), LoadError> {
+        match self.dialogue.receive(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer { id, refused } => heard.push(Heard::Answer { id, refused }),
+            Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
             Meaning::Pong(pong) => self.unsent.reply(frames::text(&pong))?,
             Meaning::Welcome { node, .. } => {
                 let node = node.into_owned();
                 self.unsent.put(frames::text(INITIALIZED));
-                heard.push(Heard::Welcome { node });
+                received.push(Received::Welcome { node });
             }
         }
         Ok(())
@@ -136,7 +140,7 @@ impl Ws {
 // Private
 
 /// The error for the server's close frame: two bytes of a code and a reason, or nothing.
-fn closed(why: &[u8]) -> Trouble {
+fn closed(why: &[u8]) -> LoadError {
     let detail = match why.split_first_chunk() {
         Some((code, reason)) => {
             let code = u16::from_be_bytes(*code);
@@ -144,5 +148,5 @@ fn closed(why: &[u8]) -> Trouble {
         }
         None => "the server has closed the WebSocket".to_owned(),
     };
-    Trouble::new(Kind::Closed, detail.trim_end())
+    LoadError::new(Kind::Closed, detail.trim_end())
 }

@@ -1,14 +1,14 @@
 //! How evenly connections were distributed over the nodes.
 
 use crate::base::stats::Spread;
-use crate::load_test::counting::Laid;
+use crate::load_test::counting::Placement;
 use crate::load_test::order::{Cluster, Member, Order};
 use crate::load_test::results::{Chance, Distribution, NodeCount};
 use crate::plan::ChosenBy;
 
 /// The distribution of the connections when all were made, over the nodes that take clients.
-pub(super) fn distribution(order: &Order, laid: &Laid) -> Distribution {
-    let nodes = judged(order, laid);
+pub(super) fn distribution(order: &Order, placement: &Placement) -> Distribution {
+    let nodes = judged(order, placement);
     let count = |node: &NodeCount| u32::try_from(node.connections).unwrap_or(u32::MAX);
     let values: Vec<f64> = nodes.iter().map(|node| f64::from(count(node))).collect();
     let spread = Spread::of(&values);
@@ -23,21 +23,24 @@ pub(super) fn distribution(order: &Order, laid: &Laid) -> Distribution {
         stddev: of_spread(|spread| spread.stddev, 0.0),
         jain: of_spread(|spread| spread.jain, 1.0),
         nodes,
-        others: laid.others,
+        others: placement.others,
         chosen_by: order.cluster.as_ref().and_then(|cluster| cluster.chosen_by),
-        chance: order.cluster.as_ref().and_then(|cluster| chance(cluster, laid)),
+        chance: order
+            .cluster
+            .as_ref()
+            .and_then(|cluster| chance(cluster, placement)),
     }
 }
 
 // Private
 
 /// The nodes that took clients when the test began. One without connections counts as well.
-fn judged(order: &Order, laid: &Laid) -> Vec<NodeCount> {
+fn judged(order: &Order, placement: &Placement) -> Vec<NodeCount> {
     let Some(cluster) = &order.cluster else {
-        return laid.all.nodes.clone();
+        return placement.all.nodes.clone();
     };
     let of = |name: &str| {
-        let node = laid.all.nodes.iter().find(|node| node.name == name);
+        let node = placement.all.nodes.iter().find(|node| node.name == name);
         node.map_or(0, |node| node.connections)
     };
     taking(cluster)
@@ -56,10 +59,10 @@ fn taking(cluster: &Cluster) -> impl Iterator<Item = &Member> {
 
 /// The chi-square test of this test's own connections, if addresses decide the node. The choices
 /// for other clients are not known.
-fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
+fn chance(cluster: &Cluster, placement: &Placement) -> Option<Chance> {
     let bearers: Vec<(f64, f64)> = taking(cluster)
         .map(|member| {
-            let own = laid.own.nodes.iter().find(|node| node.name == member.name);
+            let own = placement.own.nodes.iter().find(|node| node.name == member.name);
             let own = own.map_or(0, |node| u32::try_from(node.connections).unwrap_or(u32::MAX));
             (f64::from(own), f64::from(member.weight))
         })
@@ -72,10 +75,10 @@ fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
     #[expect(clippy::cast_precision_loss, reason = "no cluster has 2^52 nodes")]
     let nodes = bearers.len() as f64;
     let draws = match processes {
-        None => laid.addresses,
+        None => placement.addresses,
         // A process deals clients out in turn. Its last round may be partial and begins anywhere:
         // that varies no more than half a round of independent choices.
-        Some(processes) => laid.addresses.at_most(f64::from(processes) * nodes / 2.0),
+        Some(processes) => placement.addresses.at_most(f64::from(processes) * nodes / 2.0),
     };
     let test = draws.test(&bearers)?;
     let weight: f64 = bearers.iter().map(|(_, weight)| weight).sum();
@@ -91,11 +94,11 @@ fn chance(cluster: &Cluster, laid: &Laid) -> Option<Chance> {
         clippy::cast_sign_loss,
         reason = "a count of addresses, which are 32 bits"
     )]
-    let addresses = laid.addresses.count as u32;
+    let addresses = placement.addresses.count as u32;
     Some(Chance {
         addresses,
         processes,
-        least_expected: laid.addresses.count * least,
+        least_expected: placement.addresses.count * least,
         chi_square: test.statistic,
         degrees_of_freedom: test.degrees,
         p: test.p,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::load_test::fault_injection::Failing;
+use crate::load_test::fault_injection::InjectedFault;
 use crate::load_test::names::NodeId;
 use crate::load_test::order::Order;
 use crate::load_test::results::{Failover, FailoverMode, FailoverPoint, NodeCount, millis};
-use crate::load_test::tally::Exodus;
+use crate::load_test::tally::FailoverTally;
 
 /// Points of a failover's curve at most.
 const POINTS: usize = 200;
@@ -18,7 +18,7 @@ pub(in crate::load_test) struct Victims {
     clients: u32,
     /// Microseconds since the test began.
     at: u64,
-    pub(in crate::load_test) failing: Failing,
+    pub(in crate::load_test) fault: InjectedFault,
     /// All connections by node when all of them were served elsewhere.
     pub(in crate::load_test) after: Option<Vec<NodeCount>>,
 }
@@ -29,14 +29,14 @@ impl Victims {
         mode: FailoverMode,
         clients: u32,
         at: u64,
-        failing: Failing,
+        fault: InjectedFault,
     ) -> Victims {
         Victims {
             node: node.to_owned(),
             mode,
             clients,
             at,
-            failing,
+            fault,
             after: None,
         }
     }
@@ -45,7 +45,7 @@ impl Victims {
 /// The result, in times since the node was made to fail; `name` returns a node's name.
 pub(super) fn failover(
     victims: &Victims,
-    exodus: &Exodus,
+    exodus: &FailoverTally,
     order: &Order,
     name: impl Fn(NodeId) -> String,
 ) -> Failover {
@@ -62,12 +62,12 @@ pub(super) fn failover(
         mode: victims.mode,
         at_seconds: Duration::from_micros(victims.at).as_secs_f64(),
         clients: victims.clients,
-        detected_ms: victims.failing.detected_ms(),
+        detected_ms: victims.fault.detected_ms(),
         cut_p50_ms: of_rank(&cut, clients.div_ceil(2)),
         cut_p100_ms: of_rank(&cut, clients),
         rehomed_p50_ms: of_rank(&rehomed, clients.div_ceil(2)),
         rehomed_p100_ms: of_rank(&rehomed, clients),
-        back_ms: victims.failing.back_ms(),
+        back_ms: victims.fault.back_ms(),
         target_ms: millis(order.targets.failover.duration()),
         homeless: victims
             .clients
@@ -84,7 +84,7 @@ pub(super) fn failover(
 // Private
 
 /// The number of clients that each node has taken over.
-fn rehomed_to(exodus: &Exodus, name: impl Fn(NodeId) -> String) -> Vec<NodeCount> {
+fn rehomed_to(exodus: &FailoverTally, name: impl Fn(NodeId) -> String) -> Vec<NodeCount> {
     let mut counts: Vec<NodeCount> = Vec::new();
     for (_, node) in &exodus.rehomed {
         let name = name(*node);

@@ -6,14 +6,14 @@ mod latency;
 
 use std::time::{Duration, SystemTime};
 
-use super::counting::Laid;
+use super::counting::Placement;
 use super::names::NodeId;
 use super::order::Order;
 use super::results::{
     Asked, Count, Counts, HostFacts, Memory, Messages, Moved, NodeResult, Outcome, Quantiles, Ramp, Results,
     Sticky, VERSION,
 };
-use super::tally::{Sampled, Tally};
+use super::tally::{ReconnectTally, Tally};
 use super::timeline::Timeline;
 use super::times::Times;
 use super::verdict::judge;
@@ -25,11 +25,11 @@ use failover::failover;
 use latency::latency;
 
 /// The findings of a test.
-pub(super) struct Found {
+pub(super) struct Findings {
     /// The nodes' names, by number.
     pub(super) names: Vec<String>,
     /// How connections were distributed over the nodes when all were made.
-    pub(super) laid: Laid,
+    pub(super) placement: Placement,
     pub(super) hold: Duration,
     pub(super) counts: Counts,
     pub(super) memory: Memory,
@@ -43,7 +43,7 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
-impl Found {
+impl Findings {
     /// The results, judged.
     pub(super) fn results(self, order: &Order, began: SystemTime) -> Results {
         let nodes = self.node_order(order);
@@ -63,14 +63,14 @@ impl Found {
             test: asked(order),
             outcome: Outcome::Failed,
             checks: Vec::new(),
-            ramp: ramp(&self.tally, &self.laid.own),
+            ramp: ramp(&self.tally, &self.placement.own),
             held: u32::try_from(self.counts.generator.total).unwrap_or(u32::MAX),
             hold_seconds: self.hold.as_secs_f64(),
             nodes: nodes
                 .iter()
                 .map(|(place, name)| self.node(*place, name))
                 .collect(),
-            distribution: distribution(order, &self.laid),
+            distribution: distribution(order, &self.placement),
             messages: Messages {
                 sent_late: self.tally.sent_late.quantiles(),
                 ..self.tally.messages
@@ -117,7 +117,7 @@ impl Found {
         };
         NodeResult {
             name: name.to_owned(),
-            connected: of(&self.laid.own),
+            connected: of(&self.placement.own),
             held: of(&self.counts.generator),
             latency: place
                 .and_then(|place| self.tally.nodes.get(place))
@@ -171,7 +171,7 @@ fn ramp(tally: &Tally, connected: &Count) -> Ramp {
     }
 }
 
-fn sticky(found: &Sampled, sampled: u32, name: impl Fn(NodeId) -> String) -> Sticky {
+fn sticky(found: &ReconnectTally, sampled: u32, name: impl Fn(NodeId) -> String) -> Sticky {
     let moved = found.examples.iter().map(|(address, was, now)| Moved {
         address: *address,
         was: name(*was),

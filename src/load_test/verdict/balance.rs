@@ -241,8 +241,8 @@ mod tests {
         results.sticky = came(1_000, 999);
         assert_eq!(sticky(&results).verdict, Verdict::Failed);
         assert_eq!(sticky(&results).measured, "999 of 1000");
-        for nobody in [came(0, 0), None] {
-            results.sticky = nobody;
+        for none in [came(0, 0), None] {
+            results.sticky = none;
             assert_eq!(sticky(&results).verdict, Verdict::Skipped);
         }
     }

@@ -4,7 +4,7 @@ use super::super::protocol::Protocol;
 use super::super::results::{Check, CheckName, Count, Counts, ErrorCount, Results, Verdict};
 
 /// Kinds of errors that one line shows.
-const TOLD: usize = 3;
+const MAX_EXAMPLES: usize = 3;
 
 /// All requested connections must be held at the end. A test without any proves nothing.
 pub(super) fn connections(results: &Results) -> Check {
@@ -63,21 +63,21 @@ fn kinds(errors: &[ErrorCount]) -> Option<String> {
         [] => None,
         [only] => Some(only.clone()),
         several => {
-            let more = if several.len() > TOLD { ", .." } else { "" };
-            let told = &several[..several.len().min(TOLD)];
-            Some(format!("{total}: {}{more}", told.join(", ")))
+            let more = if several.len() > MAX_EXAMPLES { ", .." } else { "" };
+            let examples = &several[..several.len().min(MAX_EXAMPLES)];
+            Some(format!("{total}: {}{more}", examples.join(", ")))
         }
     }
 }
 
 fn by_three(counts: &Counts) -> String {
-    let told = |count: &Option<Count>| {
+    let shown = |count: &Option<Count>| {
         count
             .as_ref()
             .map_or("-".to_owned(), |count| count.total.to_string())
     };
     let ours = counts.generator.total;
-    let (balancer, kernel) = (told(&counts.balancer), told(&counts.kernel));
+    let (balancer, kernel) = (shown(&counts.balancer), shown(&counts.kernel));
     let all = format!("generator {ours}, balancer {balancer}, kernel {kernel}");
     let target = match counts.to_target {
         same if same == ours => String::new(),

@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::token::About;
+use super::token::EventSource;
 
 /// A timer of a poller.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Alarm {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         let fd = timer.as_fd().as_raw_fd();
-        registry.register(&mut SourceFd(&fd), About::Alarm.into(), Interest::READABLE)?;
+        registry.register(&mut SourceFd(&fd), EventSource::Alarm.into(), Interest::READABLE)?;
         Ok(Alarm { timer, at: None })
     }
 
@@ -46,7 +46,7 @@ impl Alarm {
     }
 
     /// Records that it has expired.
-    pub(super) fn went_off(&mut self) {
+    pub(super) fn expired(&mut self) {
         self.at = None;
     }
 }

@@ -9,21 +9,21 @@
 
 use mio::net::TcpStream;
 
-use crate::load_test::conversation::{Conversation, Keepsake};
+use crate::load_test::conversation::{CarriedState, Conversation};
 use crate::load_test::names::NodeId;
 
 /// One client.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Client {
     pub(super) phase: Phase,
     /// What it keeps from one connection to the next.
-    pub(super) keepsake: Keepsake,
+    pub(super) carried_state: CarriedState,
     /// The turn of its next message; `None` before it was served for the first time.
     pub(super) turn: Option<u64>,
     /// Connections in a row that were not made, or lost before anything was answered over them.
     pub(super) failures: u8,
     /// What its next welcome counts for.
-    pub(super) story: Story,
+    pub(super) tracking: Tracking,
     /// The node that served it last.
     pub(super) node: NodeId,
 }
@@ -35,70 +35,70 @@ pub(super) enum Phase {
     Waiting,
     /// It has a connection, and is not served yet.
     Opening {
-        line: Box<Line>,
+        connection: Box<Connection>,
         /// When it began, in microseconds since the test began.
         since: u64,
     },
     /// It is served.
     Held {
-        line: Box<Line>,
+        connection: Box<Connection>,
         /// When the message was due that is not answered yet, if there is one.
-        asked: Option<u64>,
+        pending: Option<u64>,
     },
 }
 
 /// Why a client's next connection matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Story {
+pub(super) enum Tracking {
     /// It does not matter.
-    Plain,
+    Normal,
     /// Its node is failing, or has failed.
     Failing {
         /// Whether it has lost its connection.
         cut: bool,
     },
     /// It has closed its connection, to check whether it returns to this node.
-    ComingBack(NodeId),
+    Returning(NodeId),
     /// Its node has failed, and another one serves it. A balancer that computes a client's node
     /// will send it back when its node is up again.
-    Away,
+    Moved,
 }
 
 /// A connection and its conversation.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Connection {
     pub(super) stream: TcpStream,
-    pub(super) talk: Conversation,
+    pub(super) conversation: Conversation,
     /// Whether the poller reports when it is writable.
-    pub(super) told_when_writable: bool,
-    pub(super) errand: Option<Box<Errand>>,
+    pub(super) watches_writability: bool,
+    pub(super) side_request: Option<Box<SideRequest>>,
 }
 
 /// A message on a connection of its own.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(super) struct SideRequest {
     pub(super) stream: TcpStream,
     pub(super) text: Box<[u8]>,
     pub(super) sent: usize,
 }
 
-impl Default for Seat {
-    fn default() -> Seat {
-        Seat {
+impl Default for Client {
+    fn default() -> Client {
+        Client {
             phase: Phase::Waiting,
-            keepsake: Keepsake::default(),
+            carried_state: CarriedState::default(),
             turn: None,
             failures: 0,
-            story: Story::Plain,
+            tracking: Tracking::Normal,
             node: NodeId::MAX,
         }
     }
 }
 
 impl Phase {
-    pub(super) fn line_mut(&mut self) -> Option<&mut Line> {
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
         match self {
-            Phase::Opening { line, .. } | Phase::Held { line, .. } => Some(line),
+            Phase::Opening { connection, .. } | Phase::Held { connection, .. } => Some(connection),
             Phase::Waiting => None,
         }
     }

@@ -1,12 +1,12 @@
 //! Executes the director's commands.
 
-use super::client::{Phase, Story};
+use super::client::{Phase, Tracking};
 use super::{NodeId, Worker};
 use crate::load_test::command::{Command, Reading};
 
 impl Worker {
     /// Executes the commands in the inbox.
-    pub(super) fn obey(&mut self) {
+    pub(super) fn handle_commands(&mut self) {
         for command in self.inbox.take() {
             // A director that has gone needs no answer.
             match command {
@@ -14,12 +14,12 @@ impl Worker {
                 // of that time are.
                 Command::Hold(from) => self.counting = Some((from.max(self.now), u64::MAX)),
                 Command::HoldIsOver(at) => self.counting = self.counting.map(|(from, _)| (from, at)),
-                Command::Enough => self.has_enough = true,
-                Command::Glance(reply) => drop(reply.send(self.reading())),
+                Command::OpenNoMore => self.opens_none = true,
+                Command::Report(reply) => drop(reply.send(self.reading())),
                 Command::Locals(reply) => drop(reply.send(self.locals())),
                 Command::Fail(node, reply) => drop(reply.send(self.fail(node))),
                 Command::FailureIsOver => self.node_fails = false,
-                Command::Sample(clients) => self.sample(clients),
+                Command::Sample(wanted) => self.sample(wanted),
                 Command::End => self.end(),
             }
         }
@@ -31,10 +31,10 @@ impl Worker {
         Reading {
             held: self.held.clone(),
             opening: self.opening,
-            welcomes: self.welcomes,
+            served: self.served,
             errors: self.tally.errors.clone(),
             recent: std::mem::take(&mut self.recent),
-            asking: self.asking,
+            in_flight: self.in_flight,
             homeless: self.homeless,
             cut: self.cut,
             sampling: self.sampling,
@@ -42,8 +42,8 @@ impl Worker {
     }
 
     fn locals(&self) -> Vec<std::net::SocketAddr> {
-        let held = self.seats.iter().filter_map(|seat| match &seat.phase {
-            Phase::Held { line, .. } => line.stream.local_addr().ok(),
+        let held = self.clients.iter().filter_map(|client| match &client.phase {
+            Phase::Held { connection, .. } => connection.stream.local_addr().ok(),
             _ => None,
         });
         held.collect()
@@ -51,9 +51,9 @@ impl Worker {
 
     fn fail(&mut self, node: NodeId) -> u32 {
         self.node_fails = true;
-        for seat in &mut self.seats {
-            if seat.node == node && matches!(seat.phase, Phase::Held { .. }) {
-                seat.story = Story::Failing { cut: false };
+        for client in &mut self.clients {
+            if client.node == node && matches!(client.phase, Phase::Held { .. }) {
+                client.tracking = Tracking::Failing { cut: false };
                 self.homeless += 1;
             }
         }
@@ -61,17 +61,17 @@ impl Worker {
     }
 
     /// Selects clients evenly, and so of all nodes.
-    fn sample(&mut self, clients: u32) {
-        let seats = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
-        let step = (seats / clients.max(1)).max(1) as usize;
+    fn sample(&mut self, wanted: u32) {
+        let clients = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+        let step = (clients / wanted.max(1)).max(1) as usize;
         // A client that waits for an answer is skipped in favour of its neighbour.
-        let all = (0..step).flat_map(|first| (0..seats).skip(first).step_by(step));
-        let mut left = clients;
-        for seat in all {
+        let all = (0..step).flat_map(|first| (0..clients).skip(first).step_by(step));
+        let mut left = wanted;
+        for client in all {
             if left == 0 {
                 return;
             }
-            left -= u32::from(self.give_up(seat));
+            left -= u32::from(self.disconnect(client));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A worker: one thread that serves its share of the clients with one poller.
 
 mod alarm;
-mod asking;
 mod client;
 mod commands;
 mod ending;
 mod opening;
+mod requests;
 mod socket_io;
 #[cfg(test)]
 mod tests;
@@ -21,19 +21,19 @@ use mio::event::Event;
 use mio::{Events, Poll};
 
 use super::command::Command;
-use super::conversation::{Heard, Site};
-use super::error::{Kind, Trouble};
+use super::conversation::{Received, TargetUrl};
+use super::error::{Kind, LoadError};
 use super::names::{Names, NodeId};
 use super::order::Order;
-use super::pace::{Carousel, Pace};
+use super::schedule::{Schedule, TurnCycle};
 use super::sources::Sources;
 use super::tally::Tally;
 use super::times::Times;
 use crate::workers::{InboxReader, Wheel};
 
 use alarm::Alarm;
-use client::{Phase, Seat};
-pub(super) use token::About;
+use client::{Client, Phase};
+pub(super) use token::EventSource;
 
 /// Buffer for one read.
 const BUFFER: usize = 64 * 1024;
@@ -45,7 +45,7 @@ const EVENTS: usize = 512;
 pub(super) struct Common {
     pub(super) began: Instant,
     pub(super) target: SocketAddr,
-    pub(super) site: Arc<Site>,
+    pub(super) url: Arc<TargetUrl>,
     pub(super) names: Names,
     pub(super) connections: u32,
     pub(super) workers: u16,
@@ -53,7 +53,7 @@ pub(super) struct Common {
     pub(super) rate: Option<f64>,
     pub(super) messages_per_second: f64,
     /// In microseconds.
-    pub(super) patience: u64,
+    pub(super) timeout: u64,
     /// Whether the balancer remembers each client's node. A balancer that computes it sends clients
     /// back that another node has served for a while.
     pub(super) is_remembered: bool,
@@ -66,21 +66,21 @@ pub(super) struct Worker {
     inbox: InboxReader<Command>,
     poll: Poll,
     alarm: Alarm,
-    seats: Vec<Seat>,
+    clients: Vec<Client>,
     /// Timers of the clients' phases, in milliseconds.
     timers: Wheel,
     /// The first seat that never had a connection.
-    fresh: u32,
+    next_new: u32,
     /// Seats that had one and need another at once.
-    again: VecDeque<u32>,
+    reconnects: VecDeque<u32>,
     /// Connections that are being made.
     opening: u32,
-    pace: Pace,
-    carousel: Carousel,
+    schedule: Schedule,
+    cycle: TurnCycle,
     /// The time in which due messages count: begin and end.
     counting: Option<(u64, u64)>,
     /// Requests that are not answered yet.
-    asking: u32,
+    in_flight: u32,
     /// Whether a node is failing, and its clients are followed.
     node_fails: bool,
     /// Clients whose story is not over: those of a failing node, how many of them were cut, and
@@ -89,15 +89,15 @@ pub(super) struct Worker {
     cut: u32,
     sampling: u32,
     held: Vec<u32>,
-    welcomes: u64,
+    served: u64,
     recent: Times,
     tally: Tally,
     /// The time of this turn, in microseconds since the test began.
     now: u64,
     buffer: Box<[u8]>,
-    heard: Vec<Heard>,
+    received: Vec<Received>,
     /// Whether it begins no more connections.
-    has_enough: bool,
+    opens_none: bool,
     ended: bool,
 }
 
@@ -107,7 +107,7 @@ impl Common {
         Common {
             began: Instant::now(),
             target: order.target,
-            site: Arc::new(Site {
+            url: Arc::new(TargetUrl {
                 protocol: order.protocol,
                 authority: order.authority.clone(),
                 path: order.path.clone(),
@@ -118,7 +118,7 @@ impl Common {
             sources: order.sources,
             rate: order.rate,
             messages_per_second: order.messages_per_second,
-            patience: micros(order.patience),
+            timeout: micros(order.timeout),
             is_remembered: order
                 .cluster
                 .as_ref()
@@ -159,27 +159,27 @@ impl Worker {
             alarm: Alarm::new(poll.registry())?,
             poll,
             inbox,
-            seats: (0..share).map(|_| Seat::default()).collect(),
+            clients: (0..share).map(|_| Client::default()).collect(),
             timers: Wheel::new(common.now() / 1_000),
-            fresh: 0,
-            again: VecDeque::new(),
+            next_new: 0,
+            reconnects: VecDeque::new(),
             opening: 0,
-            pace: Pace::new(messages_per_second, connections, number, workers),
-            carousel: Carousel::default(),
+            schedule: Schedule::new(messages_per_second, connections, number, workers),
+            cycle: TurnCycle::default(),
             counting: None,
-            asking: 0,
+            in_flight: 0,
             node_fails: false,
             homeless: 0,
             cut: 0,
             sampling: 0,
             held: Vec::new(),
-            welcomes: 0,
+            served: 0,
             recent: Times::default(),
             tally: Tally::default(),
             now: common.now(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
-            heard: Vec::new(),
-            has_enough: false,
+            received: Vec::new(),
+            opens_none: false,
             ended: false,
             common,
         })
@@ -196,19 +196,19 @@ impl Worker {
             // Connections begin between two batches of events, so that no event of a batch is about
             // a former connection of its seat.
             self.open_more();
-            self.ask_who_is_due();
+            self.send_due();
             self.set_alarm()?;
-            match self.poll.poll(&mut events, self.patience()) {
+            match self.poll.poll(&mut events, self.poll_timeout()) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             self.now = self.common.now();
             for event in &events {
-                self.attend(event);
+                self.handle_event(event);
             }
             self.timers.expire(self.now / 1_000, &mut expired);
-            for seat in expired.drain(..) {
-                self.overdue(seat);
+            for index in expired.drain(..) {
+                self.handle_timer(index);
             }
         }
         Ok(std::mem::take(&mut self.tally))
@@ -216,17 +216,17 @@ impl Worker {
 
     // Private
 
-    fn attend(&mut self, event: &Event) {
-        match About::from(event.token()) {
-            About::Line(seat) => self.line_has_news(seat, event),
-            About::Errand(seat) => self.errand_has_news(seat, event),
-            About::Inbox => self.obey(),
-            About::Alarm => self.alarm.went_off(),
+    fn handle_event(&mut self, event: &Event) {
+        match EventSource::from(event.token()) {
+            EventSource::Connection(index) => self.handle_client_event(index, event),
+            EventSource::SideRequest(index) => self.handle_side_request_event(index, event),
+            EventSource::Inbox => self.handle_commands(),
+            EventSource::Alarm => self.alarm.expired(),
         }
     }
 
     /// How long the worker may wait for events, apart from the alarm.
-    fn patience(&self) -> Option<Duration> {
+    fn poll_timeout(&self) -> Option<Duration> {
         if self.opens_more() {
             return Some(Duration::ZERO);
         }
@@ -242,44 +242,44 @@ impl Worker {
     }
 
     /// Handles the expired timer of a client's phase.
-    fn overdue(&mut self, seat: u32) {
-        let trouble = |kind, what| Some(Trouble::new(kind, what));
-        let trouble = match &mut self.seats[seat as usize].phase {
+    fn handle_timer(&mut self, index: u32) {
+        let failure = |kind, what| Some(LoadError::new(kind, what));
+        let failure = match &mut self.clients[index as usize].phase {
             Phase::Waiting => {
-                self.again.push_back(seat);
+                self.reconnects.push_back(index);
                 None
             }
-            Phase::Opening { line, .. } if line.stream.peer_addr().is_err() => {
-                trouble(Kind::ConnectTimeout, "not connected in time")
+            Phase::Opening { connection, .. } if connection.stream.peer_addr().is_err() => {
+                failure(Kind::ConnectTimeout, "not connected in time")
             }
-            Phase::Opening { .. } => trouble(
+            Phase::Opening { .. } => failure(
                 Kind::AnswerTimeout,
                 "connected, and `initialize` not answered in time",
             ),
-            Phase::Held { asked: Some(_), .. } => {
-                trouble(Kind::AnswerTimeout, "a ping was not answered in time")
+            Phase::Held { pending: Some(_), .. } => {
+                failure(Kind::AnswerTimeout, "a ping was not answered in time")
             }
-            Phase::Held { asked: None, .. } => None,
+            Phase::Held { pending: None, .. } => None,
         };
-        if let Some(trouble) = trouble {
-            self.lose(seat, &trouble);
+        if let Some(failure) = failure {
+            self.connection_lost(index, &failure);
         }
     }
 
     /// Starts the timer for what a client begins now.
-    fn arm(&mut self, seat: u32) {
+    fn arm(&mut self, index: u32) {
         self.timers
-            .arm(seat, self.now.saturating_add(self.common.patience) / 1_000);
+            .arm(index, self.now.saturating_add(self.common.timeout) / 1_000);
     }
 
-    /// The number of the client in `seat` among all clients.
-    fn client(&self, seat: u32) -> u32 {
-        seat * u32::from(self.common.workers) + u32::from(self.number)
+    /// The number of the client in `index` among all clients.
+    fn client_number(&self, index: u32) -> u32 {
+        index * u32::from(self.common.workers) + u32::from(self.number)
     }
 
-    /// The source address of the client in `seat`.
-    fn address(&self, seat: u32) -> Option<IpAddr> {
-        self.common.sources.of(self.client(seat))
+    /// The source address of the client in `index`.
+    fn address(&self, index: u32) -> Option<IpAddr> {
+        self.common.sources.of(self.client_number(index))
     }
 }
 

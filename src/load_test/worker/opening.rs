@@ -5,9 +5,9 @@ use std::io;
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::client::{Line, Phase};
-use super::token::About;
-use super::{Trouble, Worker};
+use super::client::{Connection, Phase};
+use super::token::EventSource;
+use super::{LoadError, Worker};
 use crate::load_test::conversation::Conversation;
 use crate::platform;
 
@@ -27,48 +27,48 @@ impl Worker {
             if !self.opens_more() {
                 return;
             }
-            let seat = if let Some(seat) = self.again.pop_front() {
-                seat
+            let index = if let Some(index) = self.reconnects.pop_front() {
+                index
             } else {
-                self.fresh += 1;
-                self.fresh - 1
+                self.next_new += 1;
+                self.next_new - 1
             };
-            self.begin(seat);
+            self.begin(index);
         }
     }
 
     /// Whether a connection could begin at once.
     pub(super) fn opens_more(&self) -> bool {
-        self.has_room() && (!self.again.is_empty() || self.may_begin())
+        self.has_room() && (!self.reconnects.is_empty() || self.may_begin())
     }
 
     /// When the next client that never had a connection may begin; `None` if that does not depend
     /// on time.
     pub(super) fn next_opening(&self) -> Option<u64> {
-        let waits = self.has_room() && self.has_fresh();
-        waits.then(|| self.turn_of(self.fresh)).flatten()
+        let waits = self.has_room() && self.has_new();
+        waits.then(|| self.turn_of(self.next_new)).flatten()
     }
 
-    /// Schedules a retry of the client in `seat`, each time after a longer pause.
-    pub(super) fn pause(&mut self, seat: u32) {
-        let failures = &mut self.seats[seat as usize].failures;
+    /// Schedules a retry of the client in `index`, each time after a longer pause.
+    pub(super) fn pause(&mut self, index: u32) {
+        let failures = &mut self.clients[index as usize].failures;
         let pause = RETRY_AFTER_MS << (*failures).min(DOUBLINGS);
         *failures = failures.saturating_add(1);
-        self.timers.arm(seat, self.now / 1_000 + pause);
+        self.timers.arm(index, self.now / 1_000 + pause);
     }
 
     // Private
 
     fn has_room(&self) -> bool {
-        self.opening < WINDOW && !self.has_enough
+        self.opening < WINDOW && !self.opens_none
     }
 
-    fn has_fresh(&self) -> bool {
-        (self.fresh as usize) < self.seats.len()
+    fn has_new(&self) -> bool {
+        (self.next_new as usize) < self.clients.len()
     }
 
     fn may_begin(&self) -> bool {
-        self.has_fresh() && self.turn_of(self.fresh).is_none_or(|turn| turn <= self.now)
+        self.has_new() && self.turn_of(self.next_new).is_none_or(|turn| turn <= self.now)
     }
 
     /// When a seat may begin its first connection, by the rate; `None` for any time.
@@ -77,58 +77,63 @@ impl Worker {
         clippy::cast_sign_loss,
         reason = "a positive number of microseconds; too many are as good as never"
     )]
-    fn turn_of(&self, seat: u32) -> Option<u64> {
+    fn turn_of(&self, index: u32) -> Option<u64> {
         let rate = self.common.rate?;
-        Some((f64::from(self.client(seat)) / rate * 1_000_000.0) as u64)
+        Some((f64::from(self.client_number(index)) / rate * 1_000_000.0) as u64)
     }
 
-    fn begin(&mut self, seat: u32) {
+    fn begin(&mut self, index: u32) {
         self.opening += 1;
         let since = self.common.now();
-        let keepsake = std::mem::take(&mut self.seats[seat as usize].keepsake);
-        let talk = Conversation::new(&self.common.site, keepsake);
+        let carried_state = std::mem::take(&mut self.clients[index as usize].carried_state);
+        let conversation = Conversation::new(&self.common.url, carried_state);
         // The first message also acknowledges the target's SYN-ACK, which saves a packet.
-        match platform::connect::begin(self.common.target, self.address(seat), true) {
+        match platform::connect::begin(self.common.target, self.address(index), true) {
             Ok(stream) => {
-                let line = Line {
+                let connection = Connection {
                     stream: TcpStream::from_std(stream),
-                    talk,
-                    told_when_writable: false,
-                    errand: None,
+                    conversation,
+                    watches_writability: false,
+                    side_request: None,
                 };
-                let line = Box::new(line);
-                self.seats[seat as usize].phase = Phase::Opening { line, since };
-                self.arm(seat);
-                self.greet(seat);
+                let connection = Box::new(connection);
+                self.clients[index as usize].phase = Phase::Opening { connection, since };
+                self.arm(index);
+                self.send_first(index);
             }
             Err(error) => {
-                self.seats[seat as usize].keepsake = talk.keepsake();
-                self.attempt_failed(seat, &error.into());
+                self.clients[index as usize].carried_state = conversation.carried_state();
+                self.attempt_failed(index, &error.into());
             }
         }
     }
 
     /// Sends the first message without waiting for the connection: on this host it is made by now.
-    fn greet(&mut self, seat: u32) {
-        let registered = self.seats[seat as usize].phase.line_mut().map_or(Ok(()), |line| {
-            // The kernel reports an error once, and this is the one with the reason.
-            let interest = if line.flush()? {
-                Interest::READABLE
-            } else {
-                line.told_when_writable = true;
-                Interest::READABLE | Interest::WRITABLE
-            };
-            self.poll
-                .registry()
-                .register(&mut line.stream, About::Line(seat).into(), interest)
-        });
+    fn send_first(&mut self, index: u32) {
+        let registered = self.clients[index as usize]
+            .phase
+            .connection_mut()
+            .map_or(Ok(()), |connection| {
+                // The kernel reports an error once, and this is the one with the reason.
+                let interest = if connection.flush()? {
+                    Interest::READABLE
+                } else {
+                    connection.watches_writability = true;
+                    Interest::READABLE | Interest::WRITABLE
+                };
+                self.poll.registry().register(
+                    &mut connection.stream,
+                    EventSource::Connection(index).into(),
+                    interest,
+                )
+            });
         if let Err(error) = registered {
-            self.lose(seat, &Trouble::from(error));
+            self.connection_lost(index, &LoadError::from(error));
         }
     }
 }
 
-impl Line {
+impl Connection {
     /// Writes the unsent bytes. Returns whether all were written.
     ///
     /// # Errors
@@ -136,9 +141,9 @@ impl Line {
     pub(super) fn flush(&mut self) -> io::Result<bool> {
         use std::io::Write;
 
-        while !self.talk.unsent().is_empty() {
-            match self.stream.write(self.talk.unsent()) {
-                Ok(sent) => self.talk.sent(sent),
+        while !self.conversation.unsent().is_empty() {
+            match self.stream.write(self.conversation.unsent()) {
+                Ok(sent) => self.conversation.sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

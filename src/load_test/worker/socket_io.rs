@@ -7,138 +7,147 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 
-use super::client::{Errand, Line, Phase, Story};
-use super::token::About;
-use super::{Heard, Trouble, Worker};
+use super::client::{Connection, Phase, SideRequest, Tracking};
+use super::token::EventSource;
+use super::{LoadError, Received, Worker};
 use crate::load_test::names::NodeId;
 use crate::platform;
 
 impl Worker {
     /// Handles an event of a client's connection.
-    pub(super) fn line_has_news(&mut self, seat: u32, event: &Event) {
+    pub(super) fn handle_client_event(&mut self, index: u32, event: &Event) {
         // Taken out of `self`, because handling it needs all of `self`.
-        let mut heard = std::mem::take(&mut self.heard);
-        let result = match self.seats[seat as usize].phase.line_mut() {
-            Some(line) => line.attend(event, &mut self.buffer, &mut heard),
+        let mut received = std::mem::take(&mut self.received);
+        let result = match self.clients[index as usize].phase.connection_mut() {
+            Some(connection) => connection.process(event, &mut self.buffer, &mut received),
             // An event of a connection that was closed in the meantime.
             None => Ok(()),
         };
-        for what in heard.drain(..) {
+        for what in received.drain(..) {
             match what {
-                Heard::Welcome { node } => self.welcome(seat, &node),
-                Heard::Answer { refused, .. } => self.answered(seat, refused),
+                Received::Welcome { node } => self.welcome(index, &node),
+                Received::Answer { refused, .. } => self.answered(index, refused),
             }
         }
-        self.heard = heard;
+        self.received = received;
         match result {
-            Ok(()) => self.speak(seat),
-            Err(trouble) => self.lose(seat, &trouble),
+            Ok(()) => self.write_unsent(index),
+            Err(failure) => self.connection_lost(index, &failure),
         }
     }
 
-    /// Handles an event of an errand's connection.
-    pub(super) fn errand_has_news(&mut self, seat: u32, event: &Event) {
-        let Some(line) = self.seats[seat as usize].phase.line_mut() else {
+    /// Handles an event of a side request's connection.
+    pub(super) fn handle_side_request_event(&mut self, index: u32, event: &Event) {
+        let Some(connection) = self.clients[index as usize].phase.connection_mut() else {
             return;
         };
-        let Some(mut errand) = line.errand.take() else {
+        let Some(mut side_request) = connection.side_request.take() else {
             return;
         };
-        match errand.attend(event, line, &mut self.buffer) {
-            Ok(ControlFlow::Continue(())) => line.errand = Some(errand),
-            Ok(ControlFlow::Break(())) => self.speak(seat),
-            Err(trouble) => self.lose(seat, &trouble),
+        match side_request.process(event, connection, &mut self.buffer) {
+            Ok(ControlFlow::Continue(())) => connection.side_request = Some(side_request),
+            Ok(ControlFlow::Break(())) => self.write_unsent(index),
+            Err(failure) => self.connection_lost(index, &failure),
         }
     }
 
     /// Writes a client's unsent bytes.
-    pub(super) fn speak(&mut self, seat: u32) {
-        let (target, source) = (self.common.target, self.address(seat));
-        let Some(line) = self.seats[seat as usize].phase.line_mut() else {
+    pub(super) fn write_unsent(&mut self, index: u32) {
+        let (target, source) = (self.common.target, self.address(index));
+        let Some(connection) = self.clients[index as usize].phase.connection_mut() else {
             return;
         };
-        let spoken = line.flush().and_then(|all| {
+        let written = connection.flush().and_then(|all| {
             if all {
                 Ok(())
             } else {
-                line.ask_when_writable(seat, self.poll.registry())
+                connection.watch_writability(index, self.poll.registry())
             }
         });
-        let sent_out = spoken.and_then(|()| {
-            if line.errand.is_none()
-                && let Some(text) = line.talk.errand()
+        let sent_out = written.and_then(|()| {
+            if connection.side_request.is_none()
+                && let Some(text) = connection.conversation.side_request()
             {
                 // Not eager: it is written once connected, and the target must not wait for that.
                 let stream = platform::connect::begin(target, source, false)?;
-                line.errand = Some(Errand::begun(stream, text, seat, self.poll.registry())?);
+                connection.side_request =
+                    Some(SideRequest::begun(stream, text, index, self.poll.registry())?);
             }
             Ok(())
         });
         if let Err(error) = sent_out {
-            self.lose(seat, &error.into());
+            self.connection_lost(index, &error.into());
         }
     }
 
     /// The number of connections to the node.
-    pub(super) fn held_by(&mut self, node: NodeId) -> &mut u32 {
-        let place = usize::from(node);
-        if self.held.len() <= place {
-            self.held.resize(place + 1, 0);
+    pub(super) fn connections_to(&mut self, node: NodeId) -> &mut u32 {
+        let node = usize::from(node);
+        if self.held.len() <= node {
+            self.held.resize(node + 1, 0);
         }
-        &mut self.held[place]
+        &mut self.held[node]
     }
 
     // Private
 
-    /// The client in `seat` is served by `node`.
-    fn welcome(&mut self, seat: u32, node: &str) {
+    /// The client in `index` is served by `node`.
+    fn welcome(&mut self, index: u32, node: &str) {
         let node = self.common.names.id(node);
-        let address = self.address(seat);
-        let place = &mut self.seats[seat as usize];
-        let (line, since) = match std::mem::replace(&mut place.phase, Phase::Waiting) {
-            Phase::Opening { line, since } => (line, since),
+        let address = self.address(index);
+        let client = &mut self.clients[index as usize];
+        let (connection, since) = match std::mem::replace(&mut client.phase, Phase::Waiting) {
+            Phase::Opening { connection, since } => (connection, since),
             other => {
-                place.phase = other;
+                client.phase = other;
                 return;
             }
         };
         // From now on messages are short and must not wait for more data.
-        let _fails_on_dead_ones = line.stream.set_nodelay(true);
-        place.phase = Phase::Held { line, asked: None };
-        place.node = node;
-        let (is_first, story) = (
-            place.turn.is_none(),
-            std::mem::replace(&mut place.story, Story::Plain),
+        let _fails_on_dead_ones = connection.stream.set_nodelay(true);
+        client.phase = Phase::Held {
+            connection,
+            pending: None,
+        };
+        client.node = node;
+        let (is_first, tracking) = (
+            client.turn.is_none(),
+            std::mem::replace(&mut client.tracking, Tracking::Normal),
         );
-        self.timers.disarm(seat);
+        self.timers.disarm(index);
         self.opening -= 1;
-        self.welcomes += 1;
-        *self.held_by(node) += 1;
+        self.served += 1;
+        *self.connections_to(node) += 1;
         if is_first {
             self.tally.handshake.add(self.now.saturating_sub(since));
             self.tally.last_first_welcome = self.now;
-            self.seats[seat as usize].turn = Some(self.pace.next_turn(seat, self.now));
+            self.clients[index as usize].turn = Some(self.schedule.next_turn(index, self.now));
         }
-        match story {
-            Story::Plain | Story::Away => {}
-            Story::Failing { .. } => {
-                self.seats[seat as usize].story = Story::Away;
+        match tracking {
+            Tracking::Normal | Tracking::Moved => {}
+            Tracking::Failing { .. } => {
+                self.clients[index as usize].tracking = Tracking::Moved;
                 self.homeless -= 1;
                 self.cut -= 1;
                 self.tally.failover.rehomed.push((self.now, node));
             }
-            Story::ComingBack(was) => {
+            Tracking::Returning(was) => {
                 self.sampling -= 1;
-                self.tally.sampled.came_back(address, was, Some(node));
+                self.tally.sampled.returned(address, was, Some(node));
             }
         }
-        self.catch_up(seat);
+        self.send_overdue(index);
     }
 }
 
-impl Line {
+impl Connection {
     /// Writes and reads as much as possible.
-    fn attend(&mut self, event: &Event, buffer: &mut [u8], heard: &mut Vec<Heard>) -> Result<(), Trouble> {
+    fn process(
+        &mut self,
+        event: &Event,
+        buffer: &mut [u8],
+        received: &mut Vec<Received>,
+    ) -> Result<(), LoadError> {
         if event.is_error()
             && let Some(error) = self.stream.take_error()?
         {
@@ -149,37 +158,37 @@ impl Line {
         }
         if event.is_readable() || event.is_read_closed() {
             let ended = read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
-                self.talk.hear(bytes, heard).map(|()| true)
+                self.conversation.receive(bytes, received).map(|()| true)
             })?;
             if ended {
-                return Err(self.talk.ended());
+                return Err(self.conversation.ended());
             }
         }
         Ok(())
     }
 
     /// Asks the poller to report when the connection is writable.
-    fn ask_when_writable(&mut self, seat: u32, registry: &Registry) -> io::Result<()> {
-        if self.told_when_writable {
+    fn watch_writability(&mut self, index: u32, registry: &Registry) -> io::Result<()> {
+        if self.watches_writability {
             return Ok(());
         }
-        self.told_when_writable = true;
+        self.watches_writability = true;
         let both = Interest::READABLE | Interest::WRITABLE;
-        registry.reregister(&mut self.stream, About::Line(seat).into(), both)
+        registry.reregister(&mut self.stream, EventSource::Connection(index).into(), both)
     }
 }
 
-impl Errand {
+impl SideRequest {
     fn begun(
         stream: std::net::TcpStream,
         text: Box<[u8]>,
-        seat: u32,
+        index: u32,
         registry: &Registry,
-    ) -> io::Result<Box<Errand>> {
+    ) -> io::Result<Box<SideRequest>> {
         let mut stream = TcpStream::from_std(stream);
         let both = Interest::READABLE | Interest::WRITABLE;
-        registry.register(&mut stream, About::Errand(seat).into(), both)?;
-        Ok(Box::new(Errand {
+        registry.register(&mut stream, EventSource::SideRequest(index).into(), both)?;
+        Ok(Box::new(SideRequest {
             stream,
             text,
             sent: 0,
@@ -187,12 +196,12 @@ impl Errand {
     }
 
     /// Writes and reads as much as possible; breaks when the answer is complete.
-    fn attend(
+    fn process(
         &mut self,
         event: &Event,
-        line: &mut Line,
+        connection: &mut Connection,
         buffer: &mut [u8],
-    ) -> Result<ControlFlow<()>, Trouble> {
+    ) -> Result<ControlFlow<()>, LoadError> {
         if event.is_error()
             && let Some(error) = self.stream.take_error()?
         {
@@ -211,12 +220,15 @@ impl Errand {
         }
         let mut done = false;
         let ended = read(&mut self.stream, event.is_read_closed(), buffer, |bytes| {
-            done = line.talk.errand_hears(bytes)?;
+            done = connection.conversation.receive_side_request(bytes)?;
             Ok(!done)
         })?;
         match (done, ended) {
             (true, _) => Ok(ControlFlow::Break(())),
-            (false, true) => line.talk.errand_ended().map(ControlFlow::Break),
+            (false, true) => connection
+                .conversation
+                .side_request_ended()
+                .map(ControlFlow::Break),
             (false, false) => Ok(ControlFlow::Continue(())),
         }
     }
@@ -224,19 +236,19 @@ impl Errand {
 
 // Private
 
-/// Reads everything available, to the end if the connection is `closed`, while `hear` wants more.
-/// Returns whether the end was reached.
+/// Reads everything available, to the end if the connection is `closed`, while `receive` wants
+/// more. Returns whether the end was reached.
 fn read(
     stream: &mut TcpStream,
     closed: bool,
     buffer: &mut [u8],
-    mut hear: impl FnMut(&[u8]) -> Result<bool, Trouble>,
-) -> Result<bool, Trouble> {
+    mut receive: impl FnMut(&[u8]) -> Result<bool, LoadError>,
+) -> Result<bool, LoadError> {
     loop {
         match stream.read(buffer) {
             Ok(0) => return Ok(true),
             Ok(read) => {
-                let more = hear(&buffer[..read])?;
+                let more = receive(&buffer[..read])?;
                 // Less than the buffer holds: there is no more now, except the end.
                 if !more || (read < buffer.len() && !closed) {
                     return Ok(false);

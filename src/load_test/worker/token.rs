@@ -4,37 +4,37 @@ use mio::Token;
 
 /// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum About {
+pub(crate) enum EventSource {
     /// The connection of the client in a seat.
-    Line(u32),
-    /// The connection of the client's errand.
-    Errand(u32),
+    Connection(u32),
+    /// The connection of the client's side request.
+    SideRequest(u32),
     /// The inbox.
     Inbox,
     /// The alarm: something is due.
     Alarm,
 }
 
-impl From<About> for Token {
-    fn from(about: About) -> Token {
-        let (seat, kind) = match about {
-            About::Line(seat) => (seat, 0),
-            About::Errand(seat) => (seat, 1),
-            About::Inbox => (0, 2),
-            About::Alarm => (0, 3),
+impl From<EventSource> for Token {
+    fn from(about: EventSource) -> Token {
+        let (index, kind) = match about {
+            EventSource::Connection(index) => (index, 0),
+            EventSource::SideRequest(index) => (index, 1),
+            EventSource::Inbox => (0, 2),
+            EventSource::Alarm => (0, 3),
         };
-        Token((seat as usize) << 2 | kind)
+        Token((index as usize) << 2 | kind)
     }
 }
 
-impl From<Token> for About {
-    fn from(Token(number): Token) -> About {
-        let seat = u32::try_from(number >> 2).unwrap_or(u32::MAX);
+impl From<Token> for EventSource {
+    fn from(Token(number): Token) -> EventSource {
+        let index = u32::try_from(number >> 2).unwrap_or(u32::MAX);
         match number & 3 {
-            0 => About::Line(seat),
-            1 => About::Errand(seat),
-            2 => About::Inbox,
-            _ => About::Alarm,
+            0 => EventSource::Connection(index),
+            1 => EventSource::SideRequest(index),
+            2 => EventSource::Inbox,
+            _ => EventSource::Alarm,
         }
     }
 }

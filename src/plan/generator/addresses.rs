@@ -42,7 +42,7 @@ pub(super) fn exempt(limits: &PerIp) -> bool {
 }
 
 /// A number of addresses as text.
-pub(super) fn told(addresses: u32) -> String {
+pub(super) fn counted(addresses: u32) -> String {
     match addresses {
         1 => "1 source address".to_owned(),
         many => format!("{many} source addresses"),

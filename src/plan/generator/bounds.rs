@@ -81,7 +81,7 @@ fn per_ip(demand: &Demand) -> Option<Bound> {
         most: addresses.saturating_mul(each),
         why: format!(
             "{} may have {limit} connections each (limits.per_ip.connections), and a test uses half of that",
-            addresses::told(addresses)
+            addresses::counted(addresses)
         ),
         more: format!(
             "{}`clusterctl start --set limits.per_ip.connections={needed}`",
@@ -114,7 +114,7 @@ fn ports(demand: &Demand, host: &Host) -> Bound {
         most: connections(demand, all),
         why: format!(
             "{} can use {share}{all} ports to the target each",
-            addresses::told(addresses)
+            addresses::counted(addresses)
         ),
         more: match connections(demand, WIDEST) {
             enough if enough >= demand.connections => format!(

@@ -25,7 +25,7 @@ pub struct Demand {
     /// The connections to hold.
     pub connections: u32,
     /// Whether each connection sometimes needs a second descriptor, as over SSE.
-    pub errands: bool,
+    pub side_requests: bool,
     /// Whether the target is on IPv4 loopback, so that every address of 127.0.0.0/8 can connect to
     /// it.
     pub on_loopback: bool,
@@ -102,7 +102,7 @@ pub(super) fn tables(connections: u32, sockets: u32, host: &Host) -> Tables {
 impl Demand {
     /// The most sockets that one connection has at one time.
     const fn sockets(&self) -> u32 {
-        if self.errands { 2 } else { 1 }
+        if self.side_requests { 2 } else { 1 }
     }
 
     /// The cluster's limits for each of our addresses; `None` where there are none.
@@ -143,7 +143,7 @@ mod tests {
     pub(super) fn demand(connections: u32) -> Demand {
         Demand {
             connections,
-            errands: false,
+            side_requests: false,
             on_loopback: true,
             sources: None,
             rate: None,
@@ -184,11 +184,11 @@ mod tests {
 
     #[test]
     fn a_second_socket_for_each_connection_takes_more_workers() {
-        let errands = Demand {
-            errands: true,
+        let side_requests = Demand {
+            side_requests: true,
             ..demand(100_000)
         };
-        assert_eq!(generator(&errands, &host()).unwrap().workers, 12);
+        assert_eq!(generator(&side_requests, &host()).unwrap().workers, 12);
     }
 
     fn limits() -> impl Strategy<Value = Option<PerIp>> {
@@ -211,7 +211,7 @@ mod tests {
     prop_compose! {
         fn demands()(
             connections in prop_oneof![1..50_u32, 1..200_000_u32, 1..20_000_000_u32],
-            errands: bool,
+            side_requests: bool,
             on_loopback: bool,
             sources in prop::option::of(1..2_000_u32),
             rate in prop::option::of(1.0..100_000_f64),
@@ -221,7 +221,7 @@ mod tests {
             ours: bool,
         ) -> Demand {
             Demand {
-                connections, errands, on_loopback, sources, rate, messages_per_second: Some(messages), per_ip,
+                connections, side_requests, on_loopback, sources, rate, messages_per_second: Some(messages), per_ip,
                 room: free.map(room),
                 parties: ours.then_some((BalancerKind::Builtin, Runtime::Embedded)),
             }
@@ -277,7 +277,7 @@ mod tests {
                 prop_assert!(plan.messages_per_second / f64::from(addresses) <= half(limits.message_rate));
                 let rate = plan.rate.unwrap_or(f64::INFINITY) / f64::from(addresses);
                 let all_at_once = f64::from(demand.connections.div_ceil(addresses));
-                let fresh = rate.min(all_at_once) * if demand.errands { 3.0 } else { 1.0 };
+                let fresh = rate.min(all_at_once) * if demand.side_requests { 3.0 } else { 1.0 };
                 prop_assert!(fresh <= half(limits.connection_rate) + 1e-6 || limits.connection_rate < 6, "{fresh}: {limits:?}");
             }
             prop_assert!(demand.rate.is_none_or(|asked| plan.rate.is_some_and(|rate| rate <= asked)));

@@ -4,7 +4,7 @@ use super::{Demand, Warning, addresses};
 
 /// Connections that one client over SSE makes while it joins: the stream, and one for each of two
 /// messages.
-const ERRANDS_OF_JOINING: f64 = 3.0;
+const SIDE_REQUESTS_OF_JOINING: f64 = 3.0;
 /// Messages of a client that joins: `initialize` and `notifications/initialized`.
 const MESSAGES_OF_JOINING: f64 = 2.0;
 
@@ -19,10 +19,10 @@ pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
         return Ok(wanted);
     };
     let addresses = addresses::count(demand);
-    let errands = demand
-        .errands
+    let side_requests = demand
+        .side_requests
         .then_some(("connection_rate", limits.connection_rate));
-    let tightest = [Some(("message_rate", limits.message_rate)), errands]
+    let tightest = [Some(("message_rate", limits.message_rate)), side_requests]
         .into_iter()
         .flatten()
         .filter_map(|(key, limit)| Some((key, limit, half(limit)?)))
@@ -39,7 +39,7 @@ pub(super) fn messages(demand: &Demand) -> Result<f64, Warning> {
         what: format!("{wanted} messages per second are too many"),
         why: format!(
             "{} may send {limit} each (limits.per_ip.{key}), and a test uses half of that: {most} in all",
-            addresses::told(addresses)
+            addresses::counted(addresses)
         ),
         fix: Some(format!(
             "`--messages-per-second {most}`, or `clusterctl start --set limits.per_ip.{key}={needed}`"
@@ -61,10 +61,10 @@ pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
             what: format!("{asked} new connections per second are too many"),
             why: format!(
                 "{} may make {} in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate",
-                addresses::told(addresses::count(demand)),
-                told(most)
+                addresses::counted(addresses::count(demand)),
+                rate_text(most)
             ),
-            fix: Some(format!("`--rate {}`, or more `--sources`", told(most))),
+            fix: Some(format!("`--rate {}`, or more `--sources`", rate_text(most))),
             remedies: Vec::new(),
         }),
     }
@@ -75,7 +75,11 @@ pub(super) fn openings(demand: &Demand) -> Result<Option<f64>, Warning> {
 /// The most new connections per second; `None` where all connections can be made at once.
 fn most_openings(demand: &Demand) -> Option<f64> {
     let limits = demand.limits()?;
-    let connections = if demand.errands { ERRANDS_OF_JOINING } else { 1.0 };
+    let connections = if demand.side_requests {
+        SIDE_REQUESTS_OF_JOINING
+    } else {
+        1.0
+    };
     let addresses = addresses::count(demand);
     let clients = demand.connections.div_ceil(addresses);
     // A client with its own address joins once, however fast the others do.
@@ -95,7 +99,7 @@ fn half(limit: u32) -> Option<f64> {
 }
 
 /// A rate as text, rounded down.
-fn told(rate: f64) -> String {
+fn rate_text(rate: f64) -> String {
     if rate >= 1.0 {
         rate.floor().to_string()
     } else {
@@ -128,11 +132,11 @@ mod tests {
         // All connections at once stay within the limit.
         assert_eq!(openings(&two(40)).unwrap(), None);
         assert_eq!(openings(&demand(100_000)).unwrap(), None);
-        let errands = Demand {
-            errands: true,
+        let side_requests = Demand {
+            side_requests: true,
             ..two(1_000)
         };
-        let rate = openings(&errands).unwrap().unwrap();
+        let rate = openings(&side_requests).unwrap().unwrap();
         assert!((rate - 40.0 / 3.0).abs() < 1e-9, "{rate}");
     }
 
@@ -147,27 +151,27 @@ mod tests {
         insta::assert_snapshot!(warning, @"5000 new connections per second are too many: 2 source addresses may make 40 in all within half of limits.per_ip.connection_rate and limits.per_ip.message_rate");
         assert_eq!(warning.fix.as_deref(), Some("`--rate 40`, or more `--sources`"));
         assert_eq!(
-            (told(40.0 / 3.0), told(2.0 / 3.0)),
+            (rate_text(40.0 / 3.0), rate_text(2.0 / 3.0)),
             ("13".to_owned(), "0.66".to_owned())
         );
     }
 
     #[test]
     fn each_address_sends_half_of_the_allowed_messages() {
-        let saying = |messages| Demand {
+        let demanding = |messages| Demand {
             messages_per_second: Some(messages),
             ..two(10)
         };
-        assert!(messages(&saying(100.0)).is_ok());
-        insta::assert_snapshot!(messages(&saying(101.0)).unwrap_err(), @"101 messages per second are too many: 2 source addresses may send 100 each (limits.per_ip.message_rate), and a test uses half of that: 100 in all");
-        let errands = Demand {
-            errands: true,
-            ..saying(100.0)
+        assert!(messages(&demanding(100.0)).is_ok());
+        insta::assert_snapshot!(messages(&demanding(101.0)).unwrap_err(), @"101 messages per second are too many: 2 source addresses may send 100 each (limits.per_ip.message_rate), and a test uses half of that: 100 in all");
+        let side_requests = Demand {
+            side_requests: true,
+            ..demanding(100.0)
         };
-        insta::assert_snapshot!(messages(&errands).unwrap_err(), @"100 messages per second are too many: 2 source addresses may send 40 each (limits.per_ip.connection_rate), and a test uses half of that: 40 in all");
+        insta::assert_snapshot!(messages(&side_requests).unwrap_err(), @"100 messages per second are too many: 2 source addresses may send 40 each (limits.per_ip.connection_rate), and a test uses half of that: 40 in all");
         let endless = Demand {
             per_ip: None,
-            ..saying(1e9)
+            ..demanding(1e9)
         };
         assert!(messages(&endless).is_ok());
     }

@@ -15,7 +15,7 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
         ..
     } = case.plan.balancer;
     let needed = balancer::descriptors(case.cluster, kind, &case.plan.addresses, threads);
-    let (all, whom) = match (kind.facts().scales_by, instances) {
+    let (all, allowed_for) = match (kind.facts().scales_by, instances) {
         (ScaledBy::Threads, _) => (format!("in each of {MAX_WORKERS} threads"), "a thread".to_owned()),
         (ScaledBy::Workers, _) => (
             format!("in each of {MAX_WORKERS} workers"),
@@ -27,7 +27,7 @@ pub(in crate::plan) fn balancer_descriptors(case: &Case) -> Option<Warning> {
     (planned < wanted).then(|| Warning {
         what: format!("maxconn is {planned} instead of {wanted}"),
         why: format!(
-            "{kind} needs two descriptors per connection, {needed} {all}, and this host allows {whom} {}",
+            "{kind} needs two descriptors per connection, {needed} {all}, and this host allows {allowed_for} {}",
             case.host.nofile
         ),
         fix: Some(fix::nofile(case.host, needed)),

@@ -72,14 +72,14 @@ pub(in crate::plan) fn source_ports(case: &Case) -> Option<Warning> {
     if wanted <= ports / 2 {
         return None;
     }
-    let who = match addresses {
+    let limit = match addresses {
         0 | 1 => "one source address has".to_owned(),
         many => format!("{many} source addresses have"),
     };
     let why = if wanted > ports {
-        format!("{who} only {ports} ports to a node")
+        format!("{limit} only {ports} ports to a node")
     } else {
-        format!("{who} {ports} ports to a node, and beyond half of them finding a free one is slow")
+        format!("{limit} {ports} ports to a node, and beyond half of them finding a free one is slow")
     };
     let (fix, remedies) = widen(case);
     Some(Warning {

@@ -1,28 +1,28 @@
 //! One line about a running test.
 
 use super::super::{numbers, style};
-use crate::load_test::Glance;
+use crate::load_test::Progress;
 use crate::load_test::results::Phase;
 
 /// `ramp: 40210 of 100000 connected, 512 opening, 12195/s, no error` and other values that are
 /// known by then.
 #[must_use]
-pub fn load_test_progress(glance: &Glance) -> String {
-    let opening = (glance.opening > 0).then(|| format!("{} opening", glance.opening));
-    let rate = (glance.phase == Phase::Ramp && glance.rate_per_second > 0.0)
-        .then(|| format!("{:.0}/s", glance.rate_per_second));
-    let errors = match glance.errors {
+pub fn load_test_progress(progress: &Progress) -> String {
+    let opening = (progress.opening > 0).then(|| format!("{} opening", progress.opening));
+    let rate = (progress.phase == Phase::Ramp && progress.rate_per_second > 0.0)
+        .then(|| format!("{:.0}/s", progress.rate_per_second));
+    let errors = match progress.errors {
         0 => "no error".to_owned(),
         errors => style::red(&numbers::counted(errors, "error")),
     };
-    let p99 = glance.p99_ms.map(|p99| format!("p99 {}", numbers::millis(p99)));
-    let left = glance
+    let p99 = progress.p99_ms.map(|p99| format!("p99 {}", numbers::millis(p99)));
+    let left = progress
         .hold_left
         .map(|left| format!("{} left", numbers::age(left.as_secs())));
-    let connected = format!("{} of {} connected", glance.connected, glance.asked);
+    let connected = format!("{} of {} connected", progress.connected, progress.asked);
     let parts = [Some(connected), opening, rate, Some(errors), p99, left];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    format!("{}: {}", phase(glance.phase), parts.join(", "))
+    format!("{}: {}", phase(progress.phase), parts.join(", "))
 }
 
 /// The phase of a test, as one word.
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn only_known_values_are_shown() {
-        let mut now = Glance {
+        let mut now = Progress {
             phase: Phase::Ramp,
             elapsed: Duration::from_secs(3),
             asked: 100_000,

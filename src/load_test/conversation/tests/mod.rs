@@ -8,8 +8,8 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::load_test::Kind;
-use play::{Step, client, play, shown, trouble};
-use scripts::{ANSWER, INITIALIZED, UNAVAILABLE, chunk, hears, json, transcript};
+use play::{Step, client, failure, play, shown};
+use scripts::{ANSWER, INITIALIZED, UNAVAILABLE, chunk, json, receives, transcript};
 
 #[test]
 fn clients_are_welcomed_and_answered_however_the_bytes_are_cut() {
@@ -21,8 +21,8 @@ fn clients_are_welcomed_and_answered_however_the_bytes_are_cut() {
             // As erlmcp over TCP, which does not know `ping`.
             let refused = protocol == Protocol::Tcp;
             assert_eq!(
-                played.heard,
-                [Heard::Welcome { node }, Heard::Answer { id: 7, refused }],
+                played.received,
+                [Received::Welcome { node }, Received::Answer { id: 7, refused }],
                 "{protocol} {size}"
             );
             let cookie = (protocol != Protocol::Tcp).then(|| "SERVERID=n1".into());
@@ -34,7 +34,7 @@ fn clients_are_welcomed_and_answered_however_the_bytes_are_cut() {
 #[test]
 fn messages_over_tcp() {
     let played = play(&mut client(Protocol::Tcp), &transcript(Protocol::Tcp), 10).unwrap();
-    insta::assert_snapshot!(shown(&played.said), @r#"
+    insta::assert_snapshot!(shown(&played.sent), @r#"
     {"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"clusterctl load-test","version":"VERSION"}}}
     {"jsonrpc":"2.0","method":"notifications/initialized"}
     {"jsonrpc":"2.0","id":"s1","result":{}}
@@ -45,7 +45,7 @@ fn messages_over_tcp() {
 #[test]
 fn messages_over_http() {
     let played = play(&mut client(Protocol::Http), &transcript(Protocol::Http), 10).unwrap();
-    insta::assert_snapshot!(shown(&played.said), @r#"
+    insta::assert_snapshot!(shown(&played.sent), @r#"
     POST /mcp HTTP/1.1
     Host: 127.0.0.1:80
     Content-Type: application/json
@@ -79,7 +79,7 @@ fn messages_over_http() {
 #[test]
 fn messages_over_sse() {
     let played = play(&mut client(Protocol::Sse), &transcript(Protocol::Sse), 10).unwrap();
-    insta::assert_snapshot!(shown(&played.said), @r#"
+    insta::assert_snapshot!(shown(&played.sent), @r#"
     GET /mcp/sse HTTP/1.1
     Host: 127.0.0.1:80
     Accept: text/event-stream
@@ -121,10 +121,10 @@ fn an_upgrade_is_requested_and_a_websocket_ping_answered() {
     let played = play(&mut client, &steps[..2], 10).unwrap();
     assert!(
         played
-            .said
+            .sent
             .starts_with("GET /mcp/ws HTTP/1.1\r\nHost: 127.0.0.1:80\r\n")
     );
-    let pong = play(&mut client, &steps[2..3], 10).unwrap().said;
+    let pong = play(&mut client, &steps[2..3], 10).unwrap().sent;
     assert_eq!(
         (pong.chars().count(), &pong[..'\u{8a}'.len_utf8()]),
         (6, "\u{8a}")
@@ -135,17 +135,17 @@ fn an_upgrade_is_requested_and_a_websocket_ping_answered() {
 fn an_answer_may_come_as_a_stream_of_events() {
     let mut steps = transcript(Protocol::Http);
     steps.pop();
-    steps.push(hears(
+    steps.push(receives(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
     ));
     steps.push(chunk(": keep-alive\n\n"));
     steps.push(chunk(&format!("event: message\ndata: {ANSWER}\n\n")));
     let mut client = client(Protocol::Http);
-    assert_eq!(play(&mut client, &steps, 7).unwrap().heard.len(), 1);
-    let played = play(&mut client, &[hears("0\r\n\r\n")], 7).unwrap();
+    assert_eq!(play(&mut client, &steps, 7).unwrap().received.len(), 1);
+    let played = play(&mut client, &[receives("0\r\n\r\n")], 7).unwrap();
     assert_eq!(
-        played.heard,
-        [Heard::Answer {
+        played.received,
+        [Received::Answer {
             id: 7,
             refused: false
         }]
@@ -157,11 +157,11 @@ fn an_http_error_status_is_reported_with_its_text() {
     let detail = "HTTP status 503: `<html><body><h1>503 Service Unavailable</h1>.No server is available to handle this request..</body><..`";
     for protocol in [Protocol::Http, Protocol::Ws, Protocol::Sse] {
         let refused = (Kind::HttpStatus, detail.to_owned());
-        assert_eq!(trouble(protocol, &[hears(UNAVAILABLE)]), refused, "{protocol}");
+        assert_eq!(failure(protocol, &[receives(UNAVAILABLE)]), refused, "{protocol}");
     }
     let mut steps = transcript(Protocol::Sse);
-    steps[2] = Step::ErrandHears(UNAVAILABLE.into());
-    assert_eq!(trouble(Protocol::Sse, &steps).0, Kind::HttpStatus);
+    steps[2] = Step::SideRequestReceives(UNAVAILABLE.into());
+    assert_eq!(failure(Protocol::Sse, &steps).0, Kind::HttpStatus);
 }
 
 #[test]
@@ -171,28 +171,28 @@ fn a_json_rpc_error_is_reported_with_its_message() {
         Kind::Denied,
         "the server refused: too many connections".to_owned(),
     );
-    assert_eq!(trouble(Protocol::Tcp, &[hears(format!("{full}\n"))]), refused);
-    assert_eq!(trouble(Protocol::Http, &[json("", full)]), refused);
+    assert_eq!(failure(Protocol::Tcp, &[receives(format!("{full}\n"))]), refused);
+    assert_eq!(failure(Protocol::Http, &[json("", full)]), refused);
 }
 
 #[test]
 fn other_protocols_are_garbage() {
-    let ssh = hears(&b"SSH-2.0-OpenSSH_9.2\r\n"[..]);
+    let ssh = receives(&b"SSH-2.0-OpenSSH_9.2\r\n"[..]);
     for protocol in Protocol::ALL {
         assert_eq!(
-            trouble(protocol, std::slice::from_ref(&ssh)).0,
+            failure(protocol, std::slice::from_ref(&ssh)).0,
             Kind::Garbage,
             "{protocol}"
         );
     }
     assert_eq!(
-        trouble(Protocol::Ws, &[hears(UNAVAILABLE.replace("503", "200"))]).0,
+        failure(Protocol::Ws, &[receives(UNAVAILABLE.replace("503", "200"))]).0,
         Kind::Garbage
     );
-    assert_eq!(trouble(Protocol::Sse, &[json("", INITIALIZED)]).0, Kind::Garbage);
+    assert_eq!(failure(Protocol::Sse, &[json("", INITIALIZED)]).0, Kind::Garbage);
     let mut twice = transcript(Protocol::Http);
     twice.push(json("", ANSWER));
-    assert_eq!(trouble(Protocol::Http, &twice).0, Kind::Garbage);
+    assert_eq!(failure(Protocol::Http, &twice).0, Kind::Garbage);
 }
 
 #[test]
@@ -204,24 +204,24 @@ fn the_error_of_a_close_depends_on_when_it_happens() {
     );
     let keeps_nothing = play(&mut client, &[json("connection: close\r\n", INITIALIZED)], 100).unwrap();
     let detail = "the server does not keep connections open: it answers with `Connection: close`";
-    assert_eq!(keeps_nothing.ended, Some(Trouble::new(Kind::Closed, detail)));
+    assert_eq!(keeps_nothing.ended, Some(LoadError::new(Kind::Closed, detail)));
     let close = [
         &transcript(Protocol::Ws)[..],
-        &[hears(&b"\x88\x06\x03\xe9bye."[..])],
+        &[receives(&b"\x88\x06\x03\xe9bye."[..])],
     ]
     .concat();
     let detail = "the server has closed the WebSocket: 1001 bye.".to_owned();
-    assert_eq!(trouble(Protocol::Ws, &close), (Kind::Closed, detail));
+    assert_eq!(failure(Protocol::Ws, &close), (Kind::Closed, detail));
 }
 
 #[test]
-fn an_errand_may_end_with_its_connection_but_not_before() {
+fn a_side_request_may_end_with_its_connection_but_not_before() {
     let steps = transcript(Protocol::Sse);
     let start = |answer: &'static str| {
         let mut client = client(Protocol::Sse);
         play(&mut client, &steps[..2], 100).unwrap();
-        assert_eq!(client.errand_hears(answer.as_bytes()), Ok(false));
-        client.errand_ended()
+        assert_eq!(client.receive_side_request(answer.as_bytes()), Ok(false));
+        client.side_request_ended()
     };
     assert_eq!(start("HTTP/1.0 202 Accepted\r\n\r\n"), Ok(()));
     assert_eq!(start("HTTP/1.1 202 Acc").unwrap_err().kind, Kind::Closed);
@@ -258,7 +258,7 @@ proptest! {
         let known = known.index(steps.len());
         // The next messages, with noise in them.
         let mut bytes = match &steps[known] {
-            Step::Hears(bytes) | Step::ErrandHears(bytes) => bytes.clone(),
+            Step::Receives(bytes) | Step::SideRequestReceives(bytes) => bytes.clone(),
             Step::Asks(_) => Vec::new(),
         };
         let place = place.index(bytes.len() + 1);
@@ -266,12 +266,12 @@ proptest! {
         let told = |size| {
             let mut client = client(protocol);
             play(&mut client, &steps[..known], size).unwrap();
-            let mut heard = Vec::new();
-            let on_stream = bytes.chunks(size).try_for_each(|piece| client.hear(piece, &mut heard));
-            let on_errand = bytes.chunks(size).try_for_each(|piece| client.errand_hears(piece).map(drop));
+            let mut received = Vec::new();
+            let on_stream = bytes.chunks(size).try_for_each(|piece| client.receive(piece, &mut received));
+            let on_side_request = bytes.chunks(size).try_for_each(|piece| client.receive_side_request(piece).map(drop));
             assert!(client.held() < 4000, "{}", client.held());
-            let ends = [on_stream, on_errand, client.errand_ended()].map(|end| end.err().map(|trouble| trouble.kind));
-            (heard, ends, client.ended().kind)
+            let ends = [on_stream, on_side_request, client.side_request_ended()].map(|end| end.err().map(|failure| failure.kind));
+            (received, ends, client.ended().kind)
         };
         prop_assert_eq!(told(size), told(usize::MAX));
     }

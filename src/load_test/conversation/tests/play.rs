@@ -9,9 +9,9 @@ use crate::load_test::Kind;
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// The client reads these bytes.
-    Hears(Vec<u8>),
-    /// The client reads these bytes on its errand.
-    ErrandHears(Vec<u8>),
+    Receives(Vec<u8>),
+    /// The client reads these bytes on its side request.
+    SideRequestReceives(Vec<u8>),
     /// The client sends a `ping`.
     Asks(u64),
 }
@@ -19,66 +19,66 @@ pub(super) enum Step {
 /// The outcome.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Played {
-    pub(super) heard: Vec<Heard>,
-    /// Requests and messages in sequence, including those on errands.
-    pub(super) said: String,
+    pub(super) received: Vec<Received>,
+    /// Requests and messages in sequence, including those on side requests.
+    pub(super) sent: String,
     pub(super) cookie: Option<Box<str>>,
-    pub(super) ended: Option<Trouble>,
+    pub(super) ended: Option<LoadError>,
 }
 
 pub(super) fn client(protocol: Protocol) -> Conversation {
     let authority = "127.0.0.1:80".into();
     let path = protocol.path().into();
-    let site = Site {
+    let url = TargetUrl {
         protocol,
         authority,
         path,
     };
-    Conversation::new(&Arc::new(site), Keepsake::default())
+    Conversation::new(&Arc::new(url), CarriedState::default())
 }
 
 /// Plays the steps; the client reads in pieces of this size.
-pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, Trouble> {
+pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, LoadError> {
     let mut played = Played::default();
     for step in steps {
         say(client, &mut played);
         match step {
             Step::Asks(id) => client.ask(*id),
-            Step::Hears(bytes) => {
-                let bytes = accepted(bytes, &played.said);
+            Step::Receives(bytes) => {
+                let bytes = accepted(bytes, &played.sent);
                 for piece in bytes.chunks(size) {
-                    client.hear(piece, &mut played.heard)?;
+                    client.receive(piece, &mut played.received)?;
                     say(client, &mut played);
                 }
             }
-            Step::ErrandHears(bytes) => {
-                let done = bytes.chunks(size).map(|piece| client.errand_hears(piece));
+            Step::SideRequestReceives(bytes) => {
+                let done = bytes.chunks(size).map(|piece| client.receive_side_request(piece));
                 assert!(done.last().unwrap()?);
             }
         }
     }
     say(client, &mut played);
-    played.cookie = client.keepsake().cookie;
+    played.cookie = client.carried_state().cookie;
     played.ended = Some(client.ended());
     Ok(played)
 }
 
-/// Writes what the client sends on its connection and on errands, which `> ` marks.
+/// Writes what the client sends on its connection and on side requests, which `> ` marks.
 pub(super) fn say(client: &mut Conversation, played: &mut Played) {
     // Byte by byte.
     while let Some(byte) = client.unsent().first() {
-        played.said.push(char::from(*byte));
+        played.sent.push(char::from(*byte));
         client.sent(1);
     }
-    if let Some(request) = client.errand() {
-        played.said.push_str("> ");
-        played.said.push_str(std::str::from_utf8(&request).unwrap());
+    if let Some(request) = client.side_request() {
+        played.sent.push_str("> ");
+        played.sent.push_str(std::str::from_utf8(&request).unwrap());
     }
 }
 
 /// Completes the handshake of a WebSocket, whose answer depends on the client's key.
-pub(super) fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
-    let key = said
+pub(super) fn accepted(bytes: &[u8], sent: &str) -> Vec<u8> {
+    let key = sent
         .split_once("Sec-WebSocket-Key: ")
         .and_then(|(_, rest)| rest.split_once("\r\n"));
     match (std::str::from_utf8(bytes), key) {
@@ -88,14 +88,14 @@ pub(super) fn accepted(bytes: &[u8], said: &str) -> Vec<u8> {
 }
 
 /// The sent text, with the version replaced.
-pub(super) fn shown(said: &str) -> String {
+pub(super) fn shown(sent: &str) -> String {
     let length = format!("Content-Length: {}", message::INITIALIZE.len());
-    said.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    sent.replace(env!("CARGO_PKG_VERSION"), "VERSION")
         .replace(&length, "Content-Length: LENGTH")
         .replace('\r', "")
 }
 
-pub(super) fn trouble(protocol: Protocol, steps: &[Step]) -> (Kind, String) {
-    let trouble = play(&mut client(protocol), steps, usize::MAX).unwrap_err();
-    (trouble.kind, trouble.detail)
+pub(super) fn failure(protocol: Protocol, steps: &[Step]) -> (Kind, String) {
+    let failure = play(&mut client(protocol), steps, usize::MAX).unwrap_err();
+    (failure.kind, failure.detail)
 }

@@ -29,7 +29,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
     Arc::new(Common {
         began: Instant::now(),
         target,
-        site: Arc::new(Site {
+        url: Arc::new(TargetUrl {
             protocol: Protocol::Tcp,
             authority: target.to_string(),
             path: Protocol::Tcp.path().to_owned(),
@@ -40,14 +40,14 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
         sources: Sources::NONE,
         rate: None,
         messages_per_second,
-        patience: micros(DEADLINE),
+        timeout: micros(DEADLINE),
         is_remembered: true,
     })
 }
 
 fn worker(common: &Arc<Common>) -> (Arc<Inbox<Command>>, Worker) {
     let poll = Poll::new().unwrap();
-    let inbox = Arc::new(Inbox::new(0, &poll, About::Inbox.into()).unwrap());
+    let inbox = Arc::new(Inbox::new(0, &poll, EventSource::Inbox.into()).unwrap());
     let worker = Worker::new(0, poll, inbox.reader(), Arc::clone(common)).unwrap();
     (inbox, worker)
 }
@@ -70,13 +70,13 @@ impl Working {
         working
     }
 
-    fn tell(&self, command: Command) {
+    fn send(&self, command: Command) {
         self.inbox.post(command);
     }
 
     fn reading(&self) -> Reading {
         let (reply, answer) = oneshot::channel();
-        self.tell(Command::Glance(reply));
+        self.send(Command::Report(reply));
         answer.blocking_recv().unwrap()
     }
 
@@ -98,15 +98,15 @@ impl Working {
     }
 
     fn end(self) -> Tally {
-        self.tell(Command::End);
+        self.send(Command::End);
         self.running.join().unwrap().unwrap()
     }
 
     /// The messages that are due in this time.
     fn due(&self, from: u64, until: u64) -> u64 {
-        let pace = Pace::new(self.common.messages_per_second, CLIENTS, 0, 1);
+        let schedule = Schedule::new(self.common.messages_per_second, CLIENTS, 0, 1);
         let of = |seat| {
-            let turns = (0..).map_while(move |turn| pace.due(seat, turn));
+            let turns = (0..).map_while(move |turn| schedule.due(seat, turn));
             turns
                 .take_while(|due| *due < until)
                 .filter(|due| *due >= from)
@@ -124,23 +124,23 @@ proptest! {
     fn a_message_is_answered_or_not_and_no_client_is_forgotten(seed: u64, settles: bool) {
         let server = Server::new(seed);
         let hasty = Common {
-            patience: 150_000,
+            timeout: 150_000,
             ..Arc::into_inner(common(server.address, 2_000.0)).unwrap()
         };
         let working = Working::begun(Arc::new(hasty));
         server.go_wild(true);
         let posted = working.common.now();
-        working.tell(Command::Hold(posted));
+        working.send(Command::Hold(posted));
         working.reading();
-        let heard = working.common.now();
-        let until = heard + 300_000;
+        let received = working.common.now();
+        let until = received + 300_000;
         working.comes_to(|reading| working.common.now() >= until && reading.errors.count() > 0);
-        working.tell(Command::HoldIsOver(until));
+        working.send(Command::HoldIsOver(until));
         server.go_wild(false);
         if settles {
-            working.comes_to(|reading| Working::serves_all(reading) && reading.asking == 0);
+            working.comes_to(|reading| Working::serves_all(reading) && reading.in_flight == 0);
         }
-        let (least, most) = (working.due(heard, until), working.due(posted, until));
+        let (least, most) = (working.due(received, until), working.due(posted, until));
         let tally = working.end();
         let messages = tally.messages;
         prop_assert!(least <= messages.due && messages.due <= most, "{least} {messages:?} {most}");
@@ -156,7 +156,7 @@ fn all_clients_of_a_node_that_fails_are_cut_and_served_again() {
     let server = Server::new(0);
     let working = Working::against(&server, 100.0);
     let (reply, clients) = oneshot::channel();
-    working.tell(Command::Fail(working.common.names.id("a"), reply));
+    working.send(Command::Fail(working.common.names.id("a"), reply));
     let clients = clients.blocking_recv().unwrap();
     assert_eq!(clients, CLIENTS / 2);
     server.close("a");
@@ -173,11 +173,11 @@ fn clients_of_other_nodes_that_lose_their_connection_during_a_failure_are_bystan
     let server = Server::new(0);
     let working = Working::against(&server, 0.0);
     let (reply, clients) = oneshot::channel();
-    working.tell(Command::Fail(working.common.names.id("another worker's"), reply));
+    working.send(Command::Fail(working.common.names.id("another worker's"), reply));
     assert_eq!(clients.blocking_recv(), Ok(0));
     server.close("b");
     working.comes_to(|reading| reading.errors.count() == 10);
-    working.tell(Command::FailureIsOver);
+    working.send(Command::FailureIsOver);
     server.close("a");
     working.comes_to(|reading| reading.errors.count() >= 20);
     assert_eq!(working.end().failover.bystanders, 10);
@@ -189,9 +189,9 @@ fn clients_that_come_back_are_counted_and_wait_for_no_other_end() {
     let working = Working::against(&server, 0.0);
     // This node is announced to fail, and never does: its clients leave it by themselves.
     let (reply, clients) = oneshot::channel();
-    working.tell(Command::Fail(working.common.names.id("a"), reply));
+    working.send(Command::Fail(working.common.names.id("a"), reply));
     assert_eq!(clients.blocking_recv(), Ok(CLIENTS / 2));
-    working.tell(Command::Sample(CLIENTS));
+    working.send(Command::Sample(CLIENTS));
     working.comes_to(|reading| reading.sampling == 0);
     let reading = working.reading();
     assert!(Working::serves_all(&reading), "{reading:?}");
@@ -206,11 +206,11 @@ fn a_client_that_is_lost_twice_still_comes_back() {
     let (_inbox, mut worker) = worker(&common(server.address, 0.0));
     worker.open_more();
     assert_eq!(worker.opening, CLIENTS);
-    let trouble = Trouble::new(Kind::Reset, "reset by peer");
+    let failure = LoadError::new(Kind::Reset, "reset by peer");
     for seat in 0..CLIENTS {
-        worker.lose(seat, &trouble);
+        worker.connection_lost(seat, &failure);
         // What it received was not answered, and then the connection ended, too.
-        worker.lose(seat, &trouble);
+        worker.connection_lost(seat, &failure);
     }
     assert_eq!(worker.opening, 0);
     assert_eq!(worker.tally.errors.count(), u64::from(CLIENTS));
@@ -221,14 +221,14 @@ fn a_client_that_is_lost_twice_still_comes_back() {
 
 #[test]
 fn a_target_that_refuses_all_clients_does_not_block_the_worker() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let none = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let crowd = Arc::new(Common {
         connections: 1_000,
-        ..Arc::into_inner(common(nobody, 0.0)).unwrap()
+        ..Arc::into_inner(common(none, 0.0)).unwrap()
     });
     let (_inbox, mut worker) = worker(&crowd);
     worker.open_more();
-    assert!(worker.fresh < 300, "{}", worker.fresh);
+    assert!(worker.next_new < 300, "{}", worker.next_new);
     assert!(worker.opening > 0 || worker.opens_more());
 }
 
@@ -241,7 +241,7 @@ fn a_worker_without_clients_ends_on_command() {
         ..Arc::into_inner(common(server.address, 1_000.0)).unwrap()
     };
     let poll = Poll::new().unwrap();
-    let inbox = Arc::new(Inbox::new(1, &poll, About::Inbox.into()).unwrap());
+    let inbox = Arc::new(Inbox::new(1, &poll, EventSource::Inbox.into()).unwrap());
     let worker = Worker::new(1, poll, inbox.reader(), Arc::new(few)).unwrap();
     for command in [
         Command::Hold(0),
