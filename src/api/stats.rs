@@ -67,8 +67,8 @@ pub struct StatsRow {
     /// The last health check's result (`check_status`).
     pub check: String,
     /// Figures that the balancer does not report; they are 0 here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub untold: Vec<Figure>,
+    #[serde(default, rename = "untold", skip_serializing_if = "Vec::is_empty")]
+    pub unreported: Vec<Figure>,
     /// The time that nodes take to answer; only nginx reports it, for its upstreams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte: Option<FirstByte>,

@@ -53,16 +53,16 @@ pub(super) fn verdict(output: &Output) -> Result<Vec<String>, String> {
     if output.status.success() {
         return Ok(lines
             .filter(|line| line.starts_with("[WARNING]"))
-            .map(said)
+            .map(readable)
             .collect());
     }
-    Err(lines.map(said).collect::<Vec<_>>().join("\n"))
+    Err(lines.map(readable).collect::<Vec<_>>().join("\n"))
 }
 
 /// The meaning of nginx's output: `Ok` with its warnings, or its reasons for rejecting.
 pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
     let words = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<String> = words.lines().filter_map(nginx_said).collect();
+    let lines: Vec<String> = words.lines().filter_map(nginx_message).collect();
     if output.status.success() {
         return Ok(lines);
     }
@@ -76,7 +76,7 @@ pub(super) fn nginx_verdict(output: &Output) -> Result<Vec<String>, String> {
 
 /// The message of a line `nginx: [warn] why`, or `2026/11/26 13:01:31 [warn] 104#104: why` when
 /// nginx logs to stderr at once.
-fn nginx_said(line: &str) -> Option<String> {
+fn nginx_message(line: &str) -> Option<String> {
     let (_, rest) = line.split_once('[')?;
     let (level, why) = rest.split_once("] ")?;
     let why = match why.split_once(": ") {
@@ -92,7 +92,7 @@ fn nginx_said(line: &str) -> Option<String> {
 }
 
 /// A line `[WARNING]  (123) : config : why` without the pid, because that process has ended.
-fn said(line: &str) -> String {
+fn readable(line: &str) -> String {
     match line.split_once(" : ") {
         Some((level, why)) if level.starts_with('[') => {
             let level = level.split_once(']').map_or(level, |(level, _)| level);

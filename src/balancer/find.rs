@@ -177,7 +177,7 @@ mod tests {
     }
 
     /// A program that prints `words`, whatever its arguments are.
-    fn saying(words: &str) -> (tempfile::TempDir, PathBuf) {
+    fn printing(words: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("haproxy");
         std::fs::write(&path, format!("#!/bin/sh\necho '{words}'\n")).unwrap();
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_old_version_is_refused_with_both_versions() {
-        let (_directory, path) = saying("HA-Proxy version 2.2.9-2 2021/01/01");
+        let (_directory, path) = printing("HA-Proxy version 2.2.9-2 2021/01/01");
         let error = error(&path).await;
         let text = error.to_string();
         assert!(
@@ -254,7 +254,7 @@ mod tests {
         let found = find(BalancerKind::Nginx, &Binaries::default()).await.unwrap();
         assert_eq!(found.kind(), BalancerKind::Nginx);
         let complaint = async |words: &str| {
-            let (_directory, path) = saying(&format!("{words}' >&2 #'"));
+            let (_directory, path) = printing(&format!("{words}' >&2 #'"));
             let binaries = Binaries {
                 nginx: Some(path),
                 ..Binaries::default()

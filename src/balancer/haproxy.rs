@@ -69,7 +69,7 @@ impl Haproxy {
         let mut warned: Vec<String> = Vec::new();
         for output in outputs {
             let warnings = verdict(&output).map_err(|words| trial.refused(self, &self.build, &words))?;
-            warned.extend(warnings.iter().map(|warning| trial.said(warning)));
+            warned.extend(warnings.iter().map(|warning| trial.readable(warning)));
         }
         Ok(warned)
     }

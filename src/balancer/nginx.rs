@@ -108,7 +108,7 @@ impl Nginx {
             .map_err(|source| not_run(self, source))?;
         let warnings =
             nginx_verdict(&output).map_err(|words| trial.refused(self, &self.installed.build, &words))?;
-        Ok(warnings.iter().map(|warning| trial.said(warning)).collect())
+        Ok(warnings.iter().map(|warning| trial.readable(warning)).collect())
     }
 }
 
@@ -185,12 +185,12 @@ impl Balancer for Nginx {
 /// The user of the workers when root starts them: `nobody`, with the group of the same name, or
 /// `nogroup` on Debian.
 fn user() -> Option<String> {
-    const NOBODY: &str = "nobody";
-    if !geteuid().is_root() || !matches!(User::from_name(NOBODY), Ok(Some(_))) {
+    const UNPRIVILEGED_USER: &str = "nobody";
+    if !geteuid().is_root() || !matches!(User::from_name(UNPRIVILEGED_USER), Ok(Some(_))) {
         return None;
     }
-    let group = ["nogroup", NOBODY]
+    let group = ["nogroup", UNPRIVILEGED_USER]
         .into_iter()
         .find(|name| matches!(Group::from_name(name), Ok(Some(_))))?;
-    Some(format!("{NOBODY} {group}"))
+    Some(format!("{UNPRIVILEGED_USER} {group}"))
 }

@@ -295,8 +295,8 @@ mod tests {
         assert_eq!(setting(&line(|_| {}), UP), None);
         assert_eq!(setting(&line(|it| it.drain = Flag::Set), DRAINED), None);
         assert_eq!(setting(&line(|it| it.drain = Flag::Inherited), DRAINED), None);
-        let told_down = Expected { up: false, ..UP };
-        assert_eq!(setting(&line(|it| it.is_stopped = true), told_down), None);
+        let set_down = Expected { up: false, ..UP };
+        assert_eq!(setting(&line(|it| it.is_stopped = true), set_down), None);
         assert_eq!(setting(&line(|it| it.is_stopped = true), DRAINED), None);
     }
 

@@ -47,7 +47,7 @@ impl Trial {
     }
 
     /// The binary's output, with the paths that the files are intended for.
-    pub(super) fn said(&self, words: &str) -> String {
+    pub(super) fn readable(&self, words: &str) -> String {
         words.replace(&self.there.path().display().to_string(), &self.meant)
     }
 
@@ -56,7 +56,7 @@ impl Trial {
         CheckError::Refused {
             kind: balancer.kind(),
             program: program.to_string(),
-            words: self.said(words),
+            words: self.readable(words),
         }
     }
 }

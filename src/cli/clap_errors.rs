@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use clap::Parser;
 
-    fn said(line: &[&str]) -> (String, String) {
+    fn error_for(line: &[&str]) -> (String, String) {
         let line = std::iter::once("clusterctl").chain(line.iter().copied());
         let error = shortened(Cli::try_parse_from(line).unwrap_err());
         (what(&error), hint(&error))
@@ -96,14 +96,17 @@ mod tests {
     #[test]
     fn near_misses_are_suggested() {
         assert_eq!(
-            said(&["strat"]),
+            error_for(&["strat"]),
             (
                 "unrecognized subcommand `strat`".into(),
                 "did you mean `start`?".into()
             )
         );
-        assert_eq!(said(&["start", "--foregruond"]).1, "did you mean `--foreground`?");
-        assert_eq!(said(&["start", "--only", "node"]).1, "did you mean `nodes`?");
+        assert_eq!(
+            error_for(&["start", "--foregruond"]).1,
+            "did you mean `--foreground`?"
+        );
+        assert_eq!(error_for(&["start", "--only", "node"]).1, "did you mean `nodes`?");
     }
 
     #[test]
@@ -126,18 +129,18 @@ mod tests {
             vec!["erlang", "a", &long],
             vec!["doctor", "--connections", &long],
         ] {
-            let (what, hint) = said(&line);
+            let (what, hint) = error_for(&line);
             assert!(what.len() + hint.len() < 1_000, "{}: {}", line[0], what.len());
         }
-        let (what, _) = said(&[&format!("--{long}")]);
+        let (what, _) = error_for(&[&format!("--{long}")]);
         assert!(what.len() < 1_000, "{}", what.len());
-        let (what, _) = said(&["start", "--only", "a\x1b[2J\n\nb"]);
+        let (what, _) = error_for(&["start", "--only", "a\x1b[2J\n\nb"]);
         assert!(what.contains(r"a\u{1b}[2J\n\nb"), "{what}");
     }
 
     #[test]
     fn an_incomplete_command_is_reported() {
-        let (what, hint) = said(&["erlang", "erlmcp1"]);
+        let (what, hint) = error_for(&["erlang", "erlmcp1"]);
         assert!(
             what.starts_with("`clusterctl erlang` requires a subcommand") && what.contains("processes"),
             "{what}"
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_reported_with_the_valid_ones() {
-        let (what, _) = said(&["stop", "--grace", "soon"]);
+        let (what, _) = error_for(&["stop", "--grace", "soon"]);
         assert!(what.contains("is not a duration such as"), "{what}");
     }
 }

@@ -187,12 +187,12 @@ fn escaped(text: &str) -> String {
 
 /// The former content of our own file, with the current values of the parameters in `settings`.
 fn merged(former: Option<&str>, settings: &[(&str, String)]) -> String {
-    let is_set_anew = |line: &str| {
+    let is_updated = |line: &str| {
         let key = line.split('=').next().unwrap_or_default().trim();
         settings.iter().any(|(set, _)| *set == key)
     };
     let others = former.unwrap_or(HEADER).lines();
-    let others = others.filter(|line| !is_set_anew(line)).map(str::to_owned);
+    let others = others.filter(|line| !is_updated(line)).map(str::to_owned);
     let set = settings.iter().map(|(key, value)| format!("{key} = {value}"));
     let lines: Vec<String> = others.chain(set).collect();
     lines.join("\n") + "\n"
@@ -285,9 +285,9 @@ mod tests {
             sysctl("net.core.somaxconn", "4096"),
             sysctl("net.ipv4.ip_local_port_range", "6000 65535"),
         ];
-        let (changes, said) = mended(&settings, &host(), &remedies);
-        assert_eq!(said[1], ("net.core.somaxconn".to_owned(), "128".to_owned()));
-        assert_eq!(said[2].1, "4096");
+        let (changes, reported) = mended(&settings, &host(), &remedies);
+        assert_eq!(reported[1], ("net.core.somaxconn".to_owned(), "128".to_owned()));
+        assert_eq!(reported[2].1, "4096");
         let top = root.path().display();
         assert_eq!(
             undos(&changes),
@@ -337,8 +337,8 @@ mod tests {
             sysctl("net.netfilter.nf_conntrack_max", "262144"),
             sysctl("net.core.somaxconn", "4096"),
         ];
-        let (changes, said) = mended(&settings, &host(), &remedies);
-        assert_eq!(said[1].0, "net.netfilter.nf_conntrack_max failed");
+        let (changes, reported) = mended(&settings, &host(), &remedies);
+        assert_eq!(reported[1].0, "net.netfilter.nf_conntrack_max failed");
         assert!(changes[0].error.is_some() && changes[0].undo.is_none());
         assert_eq!(settings.get("net.core.somaxconn").unwrap(), "4096");
         let kept = fs::read_to_string(settings.sysctls_file()).unwrap();

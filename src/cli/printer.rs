@@ -82,7 +82,7 @@ impl Printer {
     pub(super) fn note(&self, text: &str) {
         let mut err = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         // If stderr cannot be written, there is no way to report it.
-        let _unheard = writeln!(err, "{text}");
+        let _ignored = writeln!(err, "{text}");
     }
 
     /// Prints what the user should know although the command succeeded, to stderr.

@@ -62,7 +62,7 @@ fn adopting(settings: &Settings, args: &args::Start, record: &Record) -> Result<
     {
         return Err(another(was.balancer));
     }
-    if settings.names_profile() && !settings.source()?.says_the_same_as(&was.source) {
+    if settings.names_profile() && !settings.source()?.has_same_content_as(&was.source) {
         return Err(Failure::because(
             "the processes that a killed supervisor left running have another profile",
         )
@@ -220,7 +220,7 @@ async fn join(
 fn runs_another_profile(settings: &Settings, run_dir: &RunDir) -> Result<bool, Failure> {
     let record = Record::read(run_dir).map_err(Failure::new)?;
     let source = settings.source()?;
-    Ok(record.is_some_and(|record| !source.says_the_same_as(&record.launch.source)))
+    Ok(record.is_some_and(|record| !source.has_same_content_as(&record.launch.source)))
 }
 
 /// Whether a wanted half of the cluster was not started.

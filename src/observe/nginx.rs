@@ -71,7 +71,7 @@ impl NginxView<'_> {
             name: "FRONTEND".to_owned(),
             status: "OPEN".to_owned(),
             sessions: at_listener,
-            untold: vec![Figure::SessionsMax, Figure::Queued],
+            unreported: vec![Figure::SessionsMax, Figure::Queued],
             ..self.row(kind, traffic.front, at_listener)
         }
     }
@@ -114,14 +114,14 @@ impl NginxView<'_> {
 
     /// The common part of the rows of nodes and upstreams.
     fn upstream_row(&self, kind: Kind, figures: Figures, sessions: u64) -> StatsRow {
-        let mut untold = vec![Figure::SessionsMax, Figure::Queued];
+        let mut unreported = vec![Figure::SessionsMax, Figure::Queued];
         if kind != Kind::Tcp {
-            untold.push(Figure::Sessions);
+            unreported.push(Figure::Sessions);
         }
         StatsRow {
             proxy: kind.upstream().to_owned(),
             sessions,
-            untold,
+            unreported,
             ..self.row(kind, figures, sessions)
         }
     }
@@ -257,29 +257,29 @@ mod tests {
     fn states_come_from_the_supervisor_and_counts_from_the_kernel() {
         let stats = stats_of(&[]);
         let tcp = |name| row(&stats, "erlmcp_tcp_cluster", name);
-        let told = |name| {
+        let columns = |name| {
             (
                 tcp(name).status.as_str(),
                 tcp(name).check.as_str(),
                 tcp(name).sessions,
             )
         };
-        assert_eq!(told("erlmcp1"), ("UP", "L7OK", 30));
-        assert_eq!(told("erlmcp2"), ("DRAIN", "L7OK", 7));
-        assert_eq!(told("erlmcp3"), ("DOWN", "", 0));
-        assert_eq!(told("erlmcp4"), ("MAINT", "L7OK", 0));
+        assert_eq!(columns("erlmcp1"), ("UP", "L7OK", 30));
+        assert_eq!(columns("erlmcp2"), ("DRAIN", "L7OK", 7));
+        assert_eq!(columns("erlmcp3"), ("DOWN", "", 0));
+        assert_eq!(columns("erlmcp4"), ("MAINT", "L7OK", 0));
         assert_eq!(row(&stats, "erlmcp_sse_cluster", "erlmcp4").status, "UP");
-        assert_eq!(told("BACKEND"), ("UP", "", 37));
+        assert_eq!(columns("BACKEND"), ("UP", "", 37));
         assert_eq!(row(&stats, "mcp_frontend_sse", "FRONTEND").sessions, 2);
     }
 
     #[test]
     fn missing_figures_are_marked_as_missing() {
         let stats = stats_of(&[]);
-        let untold = |proxy, name| &row(&stats, proxy, name).untold;
-        assert!(!untold("erlmcp_tcp_cluster", "erlmcp1").contains(&Figure::Sessions));
-        assert!(untold("erlmcp_websocket_cluster", "erlmcp1").contains(&Figure::Sessions));
-        assert!(untold("mcp_frontend_http", "FRONTEND").contains(&Figure::SessionsMax));
+        let unreported = |proxy, name| &row(&stats, proxy, name).unreported;
+        assert!(!unreported("erlmcp_tcp_cluster", "erlmcp1").contains(&Figure::Sessions));
+        assert!(unreported("erlmcp_websocket_cluster", "erlmcp1").contains(&Figure::Sessions));
+        assert!(unreported("mcp_frontend_http", "FRONTEND").contains(&Figure::SessionsMax));
     }
 
     #[test]

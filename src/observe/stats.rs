@@ -39,7 +39,7 @@ fn row(row: &Row) -> StatsRow {
         queued: number("qcur"),
         // A `*` marks a check that is in progress.
         check: row.text("check_status").trim_start_matches("* ").to_owned(),
-        untold: Vec::new(),
+        unreported: Vec::new(),
         first_byte: None,
     }
 }

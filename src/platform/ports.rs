@@ -35,7 +35,7 @@ impl std::fmt::Display for Holder {
 
 /// The listener that keeps `address` from being bound.
 #[must_use]
-pub fn who_holds(address: SocketAddr) -> Option<Holder> {
+pub fn holder_of(address: SocketAddr) -> Option<Holder> {
     holders(&[address], &BTreeSet::new())
         .into_iter()
         .next()
@@ -339,7 +339,7 @@ mod tests {
         let address = server.local_addr().unwrap();
         let wildcard = SocketAddr::new("0.0.0.0".parse().unwrap(), address.port());
         for wanted in [address, wildcard] {
-            let holder = who_holds(wanted).unwrap();
+            let holder = holder_of(wanted).unwrap();
             assert_eq!((holder.address, holder.pid), (address, Some(std::process::id())));
             let name = holder.name.clone().unwrap();
             assert_eq!(holder.to_string(), format!("{name} (pid {})", std::process::id()));
@@ -348,7 +348,7 @@ mod tests {
         // A child that another test has just forked has a copy of the listener until it executes
         // its program.
         let deadline = Instant::now() + Duration::from_secs(30);
-        while who_holds(address).is_some() {
+        while holder_of(address).is_some() {
             assert!(Instant::now() < deadline, "{address} is still held");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -364,7 +364,7 @@ mod tests {
             address_out.send(server.local_addr().unwrap()).unwrap();
             let _ = ended.recv();
         });
-        let holder = who_holds(address.recv().unwrap());
+        let holder = holder_of(address.recv().unwrap());
         drop(end);
         thread.join().unwrap();
         assert_eq!(holder.unwrap().pid, Some(std::process::id()));

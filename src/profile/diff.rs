@@ -92,9 +92,9 @@ mod tests {
             &source(&["limits.maxconn=500", "listen.address=[127.0.0.1]"]),
         )
         .unwrap();
-        let told: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            texts,
             [
                 "limits.maxconn: 100000 -> 500",
                 r#"listen.address: ["0.0.0.0","::"] -> ["127.0.0.1"]"#

@@ -11,7 +11,7 @@ pub(super) struct Endpoint {
     /// The path of the value in the profile.
     pub(super) path: String,
     /// What listens there, in words.
-    pub(super) who: String,
+    pub(super) title: String,
     /// Its address.
     pub(super) ip: IpAddr,
     /// The final port, which can be too large to be valid.
@@ -58,7 +58,7 @@ fn listeners(document: &Document) -> Vec<Endpoint> {
         if let Some(port) = port.filter(|_| served) {
             found.extend(listen.address.iter().map(|ip| Endpoint {
                 path: format!("listen.{key}"),
-                who: format!("the {key} listener"),
+                title: format!("the {key} listener"),
                 ip: *ip,
                 port: u32::from(port),
             }));
@@ -68,7 +68,7 @@ fn listeners(document: &Document) -> Vec<Endpoint> {
         let at = at?;
         Some(Endpoint {
             path: format!("listen.{key}"),
-            who: format!("the {key} page"),
+            title: format!("the {key} page"),
             ip: at.ip(),
             port: u32::from(at.port()),
         })
@@ -85,8 +85,13 @@ fn listeners(document: &Document) -> Vec<Endpoint> {
 fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
     let nodes = &document.nodes;
     let mut found = Vec::new();
-    let mut add = |path: String, who: String, ip: IpAddr, port: u32| {
-        found.push(Endpoint { path, who, ip, port });
+    let mut add = |path: String, title: String, ip: IpAddr, port: u32| {
+        found.push(Endpoint {
+            path,
+            title,
+            ip,
+            port,
+        });
     };
     if nodes.runtime == Runtime::External {
         // They run elsewhere, and the offset does not apply to them.

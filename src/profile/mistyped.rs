@@ -149,7 +149,7 @@ fn default(layers: &Layers, path: &str) -> Option<String> {
 mod tests {
     use crate::profile::{Source, load};
 
-    fn said(set: &str) -> String {
+    fn error_for(set: &str) -> String {
         let sets = vec![set.to_owned()];
         let source = Source {
             sets,
@@ -220,8 +220,11 @@ mod tests {
             ),
             ("health=null", "leave `health` out to take its defaults"),
         ] {
-            let said = said(set);
-            assert!(said.contains(&format!("\nhint: {hint}")), "{set}: {said}");
+            let error_for = error_for(set);
+            assert!(
+                error_for.contains(&format!("\nhint: {hint}")),
+                "{set}: {error_for}"
+            );
         }
     }
 
@@ -243,10 +246,10 @@ mod tests {
             "routing.cookie",
             "nope",
         ] {
-            let said = said(&format!("{path}={}", "x ".repeat(100_000)));
-            assert!(said.len() < 3_000, "{path}: {} bytes", said.len());
+            let error_for = error_for(&format!("{path}={}", "x ".repeat(100_000)));
+            assert!(error_for.len() < 3_000, "{path}: {} bytes", error_for.len());
         }
-        let said = said(&format!("{}=1", "x".repeat(200_000)));
-        assert!(said.len() < 3_000, "{} bytes", said.len());
+        let error_for = error_for(&format!("{}=1", "x".repeat(200_000)));
+        assert!(error_for.len() < 3_000, "{} bytes", error_for.len());
     }
 }

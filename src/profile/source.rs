@@ -90,7 +90,7 @@ pub enum SourceError {
 impl Source {
     /// Whether `other` describes the same cluster, wherever it was read.
     #[must_use]
-    pub fn says_the_same_as(&self, other: &Source) -> bool {
+    pub fn has_same_content_as(&self, other: &Source) -> bool {
         (&self.text, &self.sets, self.port_offset) == (&other.text, &other.sets, other.port_offset)
     }
 

@@ -26,13 +26,13 @@ pub fn failed_rollout(rollout: &Rollout) -> Option<String> {
     else {
         return None;
     };
-    let who = child.as_ref().map_or(String::new(), |child| format!("{child}: "));
+    let prefix = child.as_ref().map_or(String::new(), |child| format!("{child}: "));
     let title = child.as_ref().filter(|_| !log.is_empty());
     let title = title.map_or(String::new(), |child| {
         format!("\n  last lines of the log of {child}:")
     });
     let lines: Vec<&str> = log.iter().flat_map(|line| ["\n    ", line]).collect();
-    let text = format!("{who}{error}{title}{}", lines.concat());
+    let text = format!("{prefix}{error}{title}{}", lines.concat());
     Some(text)
 }
 

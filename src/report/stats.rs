@@ -11,7 +11,7 @@ const HEADER: [&str; 12] = [
 const WORDS: usize = 4;
 
 /// Shown in place of a figure that the balancer does not report.
-const UNTOLD: &str = "-";
+const UNREPORTED: &str = "-";
 
 /// One row for each frontend, server and backend; after them nginx's own totals.
 #[must_use]
@@ -32,9 +32,9 @@ pub fn stats(stats: &Stats) -> String {
 
 fn cells(row: &StatsRow) -> [String; HEADER.len()] {
     let errors = row.connect_errors.saturating_add(row.errors);
-    let told = |figure, number: u64| {
-        if row.untold.contains(&figure) {
-            UNTOLD.to_owned()
+    let known = |figure, number: u64| {
+        if row.unreported.contains(&figure) {
+            UNREPORTED.to_owned()
         } else {
             number.to_string()
         }
@@ -44,8 +44,8 @@ fn cells(row: &StatsRow) -> [String; HEADER.len()] {
         row.name.clone(),
         row.status.clone(),
         row.check.clone(),
-        told(Figure::Sessions, row.sessions),
-        told(Figure::SessionsMax, row.sessions_max),
+        known(Figure::Sessions, row.sessions),
+        known(Figure::SessionsMax, row.sessions_max),
         row.sessions_total.to_string(),
         row.rate.to_string(),
         numbers::bytes(row.bytes_in),
@@ -113,20 +113,20 @@ mod tests {
 
     #[test]
     fn figures_that_nginx_does_not_report_are_not_numbers() {
-        let untold = StatsRow {
-            untold: vec![Figure::Sessions, Figure::SessionsMax, Figure::Queued],
+        let unreported = StatsRow {
+            unreported: vec![Figure::Sessions, Figure::SessionsMax, Figure::Queued],
             ..row("erlmcp1", "UP", 0)
         };
-        let told = Stats {
+        let partial = Stats {
             silent: 1,
-            rows: vec![untold],
+            rows: vec![unreported],
             nginx: Some(NginxTotals {
                 connections: 1_204,
                 dropped: 0,
                 strange_lines: 2,
             }),
         };
-        insta::assert_snapshot!(plain(&stats(&told)), @r"
+        insta::assert_snapshot!(plain(&stats(&partial)), @r"
         proxy            name     status  check  now  max  total  rate/s      in      out  denied  errors
         mcp_cluster_tcp  erlmcp1  UP      L7OK     -    -      0      12  1.2 MB  98.8 kB       3       2
 

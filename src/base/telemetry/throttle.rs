@@ -44,9 +44,9 @@ mod tests {
     fn one_per_period_is_logged_and_all_are_counted() {
         let start = Instant::now();
         let mut throttle = Throttle::new(Duration::from_secs(1));
-        let told: Vec<_> = [0, 10, 500, 999, 1_000, 1_001, 5_000]
+        let reported: Vec<_> = [0, 10, 500, 999, 1_000, 1_001, 5_000]
             .map(|ms| throttle.after(start + Duration::from_millis(ms)))
             .to_vec();
-        assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
+        assert_eq!(reported, [Some(1), None, None, None, Some(4), None, Some(2)]);
     }
 }

@@ -29,13 +29,17 @@ pub(super) fn range(written: &Written) -> Vec<Problem> {
     let too_large = |endpoint: &Endpoint| endpoint.port > u32::from(u16::MAX);
     once_per_path(endpoints(&written.document, offset), too_large)
         .into_iter()
-        .map(|Endpoint { path, who, port, .. }| {
-            let message = format!("{who} would listen on port {port}, beyond 65535");
-            written.problem(&path, message).hint(match offset {
-                0 => format!("lower `{path}` or `nodes.count`"),
-                _ => format!("`--port-offset {offset}` is added to every port; choose a smaller one"),
-            })
-        })
+        .map(
+            |Endpoint {
+                 path, title, port, ..
+             }| {
+                let message = format!("{title} would listen on port {port}, beyond 65535");
+                written.problem(&path, message).hint(match offset {
+                    0 => format!("lower `{path}` or `nodes.count`"),
+                    _ => format!("`--port-offset {offset}` is added to every port; choose a smaller one"),
+                })
+            },
+        )
         .collect()
 }
 
@@ -47,7 +51,7 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
         by_port.entry(endpoint.port).or_default().push(endpoint);
     }
     by_port.remove(&0);
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut problems = Vec::new();
     for endpoints in by_port.values() {
         for (index, a) in endpoints.iter().enumerate() {
@@ -56,7 +60,7 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
                 continue;
             };
             // One cause is reported once, though it can occur at every node.
-            if told.insert((&a.path, &b.path)) {
+            if reported.insert((&a.path, &b.path)) {
                 problems.push(collision(written, a, b));
             }
         }
@@ -86,10 +90,10 @@ pub(super) fn something(written: &Written) -> Vec<Problem> {
 // Private
 
 fn once_per_path(endpoints: Vec<Endpoint>, wrong: impl Fn(&Endpoint) -> bool) -> Vec<Endpoint> {
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     endpoints
         .into_iter()
-        .filter(|endpoint| wrong(endpoint) && told.insert(endpoint.path.clone()))
+        .filter(|endpoint| wrong(endpoint) && reported.insert(endpoint.path.clone()))
         .collect()
 }
 
@@ -105,11 +109,11 @@ fn collision(written: &Written, a: &Endpoint, b: &Endpoint) -> Problem {
             ip if ip.is_ipv6() => format!("[{ip}]:{}", endpoint.port),
             ip => format!("{ip}:{}", endpoint.port),
         };
-        written.mark(&endpoint.path, format!("{} on {at}", endpoint.who))
+        written.mark(&endpoint.path, format!("{} on {at}", endpoint.title))
     };
     Problem::new(format!(
         "{} and {} both use port {}",
-        first.who, last.who, last.port
+        first.title, last.title, last.port
     ))
     .mark(mark(last))
     .mark(mark(first))

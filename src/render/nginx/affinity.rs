@@ -83,29 +83,29 @@ pub(super) fn chosen_by(pool: Pool, cluster: &Cluster) -> Option<ChosenBy> {
 pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
     let mut view = HomeView::default();
     let kind = kind(pool);
-    let mut told: Vec<String> = Vec::new();
+    let mut variables: Vec<String> = Vec::new();
     for sticky in pool.followed(members.cluster) {
         match sticky {
-            Sticky::Cookie => told.push("$mcp_cookie_home".to_owned()),
-            Sticky::McpSession => told.push("$mcp_session_home".to_owned()),
+            Sticky::Cookie => variables.push("$mcp_cookie_home".to_owned()),
+            Sticky::McpSession => variables.push("$mcp_session_home".to_owned()),
             Sticky::Source | Sticky::None => {}
         }
     }
     if by_address(pool, members.cluster) && members.serving().next().is_some() {
         address_home(kind, members, &mut view);
-        told.push(format!("$mcp_{kind}_home"));
+        variables.push(format!("$mcp_{kind}_home"));
     }
-    if told.is_empty() {
+    if variables.is_empty() {
         return view;
     }
-    let node = if let [only] = told.as_slice() {
+    let node = if let [only] = variables.as_slice() {
         only.clone()
     } else {
         // The first variable that is not empty.
         let variable = format!("mcp_{kind}_node");
         let first = format!("mcp_{kind}_first");
         view.maps.push(MapView::new(
-            &quote(&told.join("|")),
+            &quote(&variables.join("|")),
             variable.clone(),
             [
                 ("default".to_owned(), quote("")),

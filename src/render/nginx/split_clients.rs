@@ -66,7 +66,7 @@ fn percent(part: u64) -> String {
 mod tests {
     use super::*;
 
-    fn told(weights: &[(&'static str, u64)]) -> Vec<String> {
+    fn lines(weights: &[(&'static str, u64)]) -> Vec<String> {
         let shares = shares(weights);
         shares
             .iter()
@@ -77,20 +77,20 @@ mod tests {
     #[test]
     fn equal_weights_get_equal_shares() {
         assert_eq!(
-            told(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]),
+            lines(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]),
             ["25% a", "25% b", "25% c", "* d"]
         );
         assert_eq!(
-            told(&[("a", 100), ("b", 100), ("c", 100)]),
+            lines(&[("a", 100), ("b", 100), ("c", 100)]),
             ["33.34% a", "33.33% b", "* c"]
         );
     }
 
     #[test]
     fn every_name_with_a_weight_gets_a_share_and_no_other() {
-        assert_eq!(told(&[("a", 1), ("b", 0), ("c", 100_000)]), ["0.01% a", "* c"]);
-        assert_eq!(told(&[("a", 7)]), ["* a"]);
-        assert_eq!(told(&[("a", 0)]), Vec::<String>::new());
-        assert_eq!(told(&[]), Vec::<String>::new());
+        assert_eq!(lines(&[("a", 1), ("b", 0), ("c", 100_000)]), ["0.01% a", "* c"]);
+        assert_eq!(lines(&[("a", 7)]), ["* a"]);
+        assert_eq!(lines(&[("a", 0)]), Vec::<String>::new());
+        assert_eq!(lines(&[]), Vec::<String>::new());
     }
 }

@@ -37,10 +37,10 @@ pub(super) fn steps(failover: &Failover) -> Vec<(f64, String)> {
 
 /// The steps with their times, and the nodes of all clients at the end.
 pub(super) fn failover(failover: &Failover) -> String {
-    let told = steps(failover)
+    let course = steps(failover)
         .into_iter()
         .map(|(ms, what)| format!("{ms:>6.0} ms  {what}"));
-    let lines: Vec<String> = told.chain(aftermath(failover)).collect();
+    let lines: Vec<String> = course.chain(aftermath(failover)).collect();
     let title = format!("Failover of {} at {:.1} s", failover.node, failover.at_seconds);
     section(&title, &lines)
 }

@@ -71,8 +71,8 @@ mod tests {
             answered: 19_762,
             ..Messages::default()
         };
-        let told = |results: &Results| messages(results, |count| count.to_string());
-        assert_eq!(told(&results).unwrap(), "20001 due, 19762 answered");
+        let text = |results: &Results| messages(results, |count| count.to_string());
+        assert_eq!(text(&results).unwrap(), "20001 due, 19762 answered");
         results.messages.answered_by_error = 300;
         results.messages.lost = 239;
         results.messages.sent_late = Quantiles {
@@ -82,24 +82,24 @@ mod tests {
             ..Quantiles::default()
         };
         assert_eq!(
-            told(&results).unwrap(),
+            text(&results).unwrap(),
             "20001 due, 19762 answered (300 of them by a JSON-RPC error), 239 lost with erlmcp3; \
              sent p99 0.21 ms, at most 4.0 ms late"
         );
         results.messages = Messages::default();
-        assert_eq!(told(&results), None);
+        assert_eq!(text(&results), None);
     }
 
     #[test]
     fn a_generator_is_late_by_its_part_of_the_latency() {
         let mut results = failed_over();
-        let mut told = |by, all| {
+        let mut reported = |by, all| {
             results.messages.sent_late.p99_ms = by;
             results.latency.all.p99_ms = all;
             late(&results).is_some()
         };
-        assert!(!told(0.9, 1.0));
-        assert!(!told(1.1, 11.0));
-        assert!(told(1.2, 11.0));
+        assert!(!reported(0.9, 1.0));
+        assert!(!reported(1.1, 11.0));
+        assert!(reported(1.2, 11.0));
     }
 }

@@ -167,11 +167,11 @@ fn course(results: &Results) -> Vec<String> {
         "hold: {:.1} s of {} s",
         results.hold_seconds, results.test.seconds
     );
-    let told = messages::messages(results, |count| count.to_string());
-    let told = told.map(|told| format!("messages: {told}"));
+    let answered = messages::messages(results, |count| count.to_string());
+    let answered = answered.map(|text| format!("messages: {text}"));
     [format!("{made}{handshake}"), hold]
         .into_iter()
-        .chain(told)
+        .chain(answered)
         .collect()
 }
 
@@ -194,13 +194,14 @@ fn memory(memory: &Memory) -> Vec<String> {
         bytes => format!(", {bytes} B per held connection"),
     };
     let grown = " during the test".to_owned();
-    let told = [
+    let parts = [
         (memory.host_bytes, "host, kernel included: +", grown),
         (memory.generator_bytes, "generator process: ", per_connection),
         (memory.nodes_bytes, "node processes: ", String::new()),
         (memory.balancer_bytes, "balancer processes: ", String::new()),
     ];
-    let told = told.into_iter().filter(|(bytes, _, _)| *bytes > 0);
-    told.map(|(bytes, who, aside)| format!("{who}{}{aside}", numbers::bytes(bytes)))
+    let parts = parts.into_iter().filter(|(bytes, _, _)| *bytes > 0);
+    parts
+        .map(|(bytes, owner, aside)| format!("{owner}{}{aside}", numbers::bytes(bytes)))
         .collect()
 }

@@ -117,9 +117,9 @@ fn missed(check: &Check) -> bool {
 }
 
 fn reason(check: &Check) -> String {
-    let told = format!("{}: {}", title(check.name), measured(check));
+    let text = format!("{}: {}", title(check.name), measured(check));
     match check.verdict {
-        Verdict::Warned => style::yellow(&format!("! {told}")),
-        _ => style::red(&format!("✗ {told}")),
+        Verdict::Warned => style::yellow(&format!("! {text}")),
+        _ => style::red(&format!("✗ {text}")),
     }
 }

@@ -68,14 +68,15 @@ fn start(bucket: &Bucket) -> f64 {
 
 fn percentiles(latency: &Latency, scale: &Scale) -> Vec<Flag> {
     let all = &latency.all;
-    let told = [("p50", all.p50_ms), ("p99", all.p99_ms), ("p99.9", all.p999_ms)];
-    let told = told.into_iter().filter(|_| all.count > 0);
-    told.map(|(name, ms)| Flag {
-        x: scale.at(ms),
-        text: format!("{name} {}", numbers::millis(ms)),
-        class: "quiet".to_owned(),
-    })
-    .collect()
+    let marked = [("p50", all.p50_ms), ("p99", all.p99_ms), ("p99.9", all.p999_ms)];
+    let marked = marked.into_iter().filter(|_| all.count > 0);
+    marked
+        .map(|(name, ms)| Flag {
+            x: scale.at(ms),
+            text: format!("{name} {}", numbers::millis(ms)),
+            class: "quiet".to_owned(),
+        })
+        .collect()
 }
 
 fn bar(svg: &mut Svg, scale: &Scale, counts: &Scale, bucket: &Bucket) {

@@ -44,12 +44,12 @@ impl Line {
 
     /// The value in the first test.
     pub(super) fn before(&self) -> String {
-        self.told(self.values[0])
+        self.formatted(self.values[0])
     }
 
     /// The value in the second test.
     pub(super) fn after(&self) -> String {
-        self.told(self.values[1])
+        self.formatted(self.values[1])
     }
 
     /// The change in percent of the first value, with its sign: `+3.2%`; empty where the first
@@ -85,7 +85,7 @@ impl Line {
 
     // Private
 
-    fn told(&self, value: Option<f64>) -> String {
+    fn formatted(&self, value: Option<f64>) -> String {
         value.map_or("-".to_owned(), self.text)
     }
 }

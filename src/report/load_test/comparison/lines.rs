@@ -157,13 +157,13 @@ impl Pair<'_> {
 
     fn quantiles<'r>(
         &'r self,
-        who: &str,
+        subject: &str,
         quantiles: &[Quantile],
         of: impl Fn(&'r Results) -> Option<&'r Quantiles>,
     ) -> Vec<Line> {
         let known = self.0.map(|results| of(results).filter(|times| times.count > 0));
         let line = |(name, noise, value): &Quantile| Line {
-            what: format!("{who} {name}"),
+            what: format!("{subject} {name}"),
             values: known.map(|times| times.map(value)),
             more_is_better: false,
             noise: *noise,

@@ -91,7 +91,8 @@ fn latency(results: &Results) -> Table {
     ];
     let known = nodes.chain(all).filter(|(_, latency)| latency.count > 0);
     let measured = "From when a message was due, not when it was sent, to its answer.".to_owned();
-    let told = messages::messages(results, grouped).map(|told| format!("Messages: {told}."));
+    let messages_note =
+        messages::messages(results, grouped).map(|messages_note| format!("Messages: {messages_note}."));
     let late = messages::late(results).map(|late| format!("Mind that {late}."));
     Table {
         title: "Latency".into(),
@@ -100,7 +101,7 @@ fn latency(results: &Results) -> Table {
             "", "average", "stddev", "p50", "p90", "p99", "p99.9", "max", "samples",
         ],
         rows: known.map(row).collect(),
-        notes: [measured].into_iter().chain(told).chain(late).collect(),
+        notes: [measured].into_iter().chain(messages_note).chain(late).collect(),
     }
 }
 
@@ -199,7 +200,7 @@ fn memory(results: &Results) -> Table {
         words: false,
         header: vec!["of", "memory"],
         rows: known
-            .map(|(who, size)| vec![who.to_owned(), bytes(size)])
+            .map(|(owner, size)| vec![owner.to_owned(), bytes(size)])
             .collect(),
         notes: Vec::new(),
     }
