@@ -199,19 +199,19 @@ impl Dataplane {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut say = |problem: String| problems.push(problem);
+        let mut add = |problem: String| problems.push(problem);
         if self.workers == 0 {
-            say("`workers` must be at least 1".to_owned());
+            add("`workers` must be at least 1".to_owned());
         }
         if self.maxconn == 0 {
-            say("`maxconn` must be at least 1".to_owned());
+            add("`maxconn` must be at least 1".to_owned());
         }
         for (what, none) in [
             ("frontends", self.frontends.is_empty()),
             ("backends", self.backends.is_empty()),
         ] {
             if none {
-                say(format!("`{what}` is empty"));
+                add(format!("`{what}` is empty"));
             }
         }
         for name in twice(
@@ -220,15 +220,15 @@ impl Dataplane {
                 .map(|it| &it.name)
                 .chain(self.backends.iter().map(|it| &it.name)),
         ) {
-            say(format!("two frontends or backends have the name `{name}`"));
+            add(format!("two frontends or backends have the name `{name}`"));
         }
         let pages = self.stats.iter().chain(&self.status);
         for at in twice(self.frontends.iter().flat_map(|it| &it.listen).chain(pages)) {
-            say(format!("{at} is listened on twice"));
+            add(format!("{at} is listened on twice"));
         }
         for frontend in &self.frontends {
             if frontend.listen.is_empty() {
-                say(format!(
+                add(format!(
                     "frontend `{}` has no address to listen on",
                     frontend.name
                 ));
@@ -238,7 +238,7 @@ impl Dataplane {
                 .iter()
                 .any(|backend| backend.name == frontend.backend)
             {
-                say(format!(
+                add(format!(
                     "frontend `{}` is served by backend `{}`, which is not there",
                     frontend.name, frontend.backend
                 ));
@@ -268,42 +268,42 @@ impl DataplaneBackend {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut say = |problem: &str| problems.push(format!("backend `{}` {problem}", self.name));
+        let mut add = |problem: &str| problems.push(format!("backend `{}` {problem}", self.name));
         if self.servers.is_empty() {
-            say("has no servers");
+            add("has no servers");
         }
         if self.algorithm.needs_http() {
             let name = self.algorithm.name();
-            say(&format!(
+            add(&format!(
                 "cannot balance by `{name}`: the data plane does not parse requests"
             ));
         }
         if self.sticky.is_some_and(|table| table.size.get() == 0) {
-            say("has a `sticky` table of size 0");
+            add("has a `sticky` table of size 0");
         }
         for name in twice(self.servers.iter().map(|it| &it.name)) {
-            say(&format!("has two servers `{name}`"));
+            add(&format!("has two servers `{name}`"));
         }
         for id in twice(self.servers.iter().map(|it| &it.id)) {
-            say(&format!("has two servers with id {id}"));
+            add(&format!("has two servers with id {id}"));
         }
         for server in &self.servers {
             if server.weight > 256 {
-                say(&format!(
+                add(&format!(
                     "gives `{}` weight {}; 256 is the most",
                     server.name, server.weight
                 ));
             }
             if server.id == 0 {
-                say(&format!("gives `{}` id 0; ids start at 1", server.name));
+                add(&format!("gives `{}` id 0; ids start at 1", server.name));
             }
         }
         if let Some(check) = self.check {
             if check.interval.is_zero() || check.fast_interval.is_zero() || check.timeout.is_zero() {
-                say("has a check interval or timeout of 0");
+                add("has a check interval or timeout of 0");
             }
             if check.rise == 0 || check.fall == 0 {
-                say("has a `rise` or `fall` of 0");
+                add("has a `rise` or `fall` of 0");
             }
         }
         problems

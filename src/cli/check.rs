@@ -4,7 +4,7 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::Outcome;
-use super::preview::Planned;
+use super::preview::Preview;
 use super::printer::Printer;
 use super::reply::CheckReply;
 use super::settings::Settings;
@@ -15,28 +15,28 @@ use crate::supervisor::{PrepareError, node_program};
 
 /// Checks everything; starts nothing.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Check) -> Outcome {
-    let planned = Planned::new(settings, args.balancer.as_ref()).await?;
-    let balancer = &planned.balancer;
-    let warned = balancer.check(planned.deployment()).await?;
-    node_program::find(&planned.cluster).map_err(PrepareError::from)?;
-    if let Some(erlmcp) = &planned.cluster.erlmcp {
-        Installation::find(erlmcp, &planned.cluster.binaries, &planned.run_dir).await?;
+    let preview = Preview::new(settings, args.balancer.as_ref()).await?;
+    let balancer = &preview.balancer;
+    let warned = balancer.check(preview.deployment()).await?;
+    node_program::find(&preview.cluster).map_err(PrepareError::from)?;
+    if let Some(erlmcp) = &preview.cluster.erlmcp {
+        Installation::find(erlmcp, &preview.cluster.binaries, &preview.run_dir).await?;
     }
-    if planned.cluster.runtime == Runtime::Erlang {
-        beam::find(&planned.cluster.binaries)
+    if preview.cluster.runtime == Runtime::Erlang {
+        beam::find(&preview.cluster.binaries)
             .await
             .map_err(PrepareError::from)?;
     }
-    planned.warn(printer);
+    preview.warn(printer);
     for warning in &warned {
         printer.warning(warning);
     }
     if settings.json {
-        let planned_warnings = planned.plan.warnings.iter().map(ToString::to_string);
+        let preview_warnings = preview.plan.warnings.iter().map(ToString::to_string);
         printer.pretty_json(&CheckReply {
             balancer: balancer.kind(),
             version: balancer.version(),
-            warnings: planned_warnings.chain(warned).collect(),
+            warnings: preview_warnings.chain(warned).collect(),
         })?;
         return Ok(Exit::Done);
     }

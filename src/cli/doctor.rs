@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::args::Doctor;
-use super::doctor_fix::{Change, Witness, mend};
+use super::doctor_fix::{Change, Observer, apply_remedies};
 use super::exit::Exit;
 use super::failure::{Failure, NotWritten, Outcome};
 use super::printer::Printer;
@@ -36,21 +36,21 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &Doctor) -
     if args.fix {
         return fix(settings, printer, args).await;
     }
-    let patient = Patient::seen(settings, args, Host::read()).await?;
-    match patient.prospect() {
+    let examination = Examination::seen(settings, args, Host::read()).await?;
+    match examination.prospect() {
         Some(prospect) if settings.json => printer.pretty_json(&prospect)?,
         Some(prospect) => printer.data(&report::prospect(&prospect))?,
-        None if settings.json => printer.pretty_json(&patient.findings())?,
-        None => printer.data(&report::doctor(&patient.findings()))?,
+        None if settings.json => printer.pretty_json(&examination.findings())?,
+        None => printer.data(&report::doctor(&examination.findings()))?,
     }
-    Ok(verdict(&patient.findings()))
+    Ok(verdict(&examination.findings()))
 }
 
 // Private
 
 /// The `--json` output of `doctor --fix`.
 #[derive(Serialize)]
-struct Mended<'a> {
+struct FixReply<'a> {
     changes: &'a [Change],
     /// The findings after the fixes.
     findings: &'a [Finding],
@@ -62,15 +62,15 @@ async fn fix(settings: &Settings, printer: &Printer, args: &Doctor) -> Outcome {
             .hint("`sudo clusterctl doctor --fix`; without `--fix` any user can run it".to_owned()));
     }
     let host = mended_for();
-    let before = Patient::seen(settings, args, host.clone()).await?.findings();
+    let before = Examination::seen(settings, args, host.clone()).await?.findings();
     let remedies = remedy::gathered(before.iter().flat_map(|finding| &finding.remedies));
-    let mut voice = Voice {
+    let mut change_printer = ChangePrinter {
         printer: (!settings.json).then_some(printer),
     };
-    let changes = mend(&remedies, &host, &sysctl::Settings::default(), &mut voice)?;
-    let after = Patient::seen(settings, args, mended_for()).await?.findings();
+    let changes = apply_remedies(&remedies, &host, &sysctl::Sysctl::default(), &mut change_printer)?;
+    let after = Examination::seen(settings, args, mended_for()).await?.findings();
     if settings.json {
-        printer.pretty_json(&Mended {
+        printer.pretty_json(&FixReply {
             changes: &changes,
             findings: &after,
         })?;
@@ -96,7 +96,7 @@ fn mended_for() -> Host {
 }
 
 /// A cluster on this host, and everything that was looked up about it.
-struct Patient {
+struct Examination {
     cluster: Cluster,
     plan: Plan,
     host: Host,
@@ -105,8 +105,8 @@ struct Patient {
     for_connections: bool,
 }
 
-impl Patient {
-    async fn seen(settings: &Settings, args: &Doctor, host: Host) -> Result<Patient, Failure> {
+impl Examination {
+    async fn seen(settings: &Settings, args: &Doctor, host: Host) -> Result<Examination, Failure> {
         let run_dir = settings.run_dir()?;
         run_dir.try_path()?;
         let kind = settings.balancer(args.balancer.as_ref())?;
@@ -123,7 +123,7 @@ impl Patient {
             holders: holders(&addresses, &own_pids),
             own_pids: own_pids.into_iter().collect(),
         };
-        Ok(Patient {
+        Ok(Examination {
             cluster,
             plan,
             host,
@@ -154,24 +154,24 @@ fn verdict(findings: &[Finding]) -> Exit {
 
 /// Prints each change before it is made; with `--json` nothing, because all changes are printed at
 /// the end.
-struct Voice<'a> {
+struct ChangePrinter<'a> {
     printer: Option<&'a Printer>,
 }
 
-impl Witness for Voice<'_> {
-    type Deaf = NotWritten;
+impl Observer for ChangePrinter<'_> {
+    type Stopped = NotWritten;
 
     fn before(&mut self, change: &Change) -> Result<(), NotWritten> {
-        self.say(&report::change(&change.what, change.undo.as_deref()))
+        self.print(&report::change(&change.what, change.undo.as_deref()))
     }
 
     fn failed(&mut self, change: &Change) -> Result<(), NotWritten> {
-        self.say(&report::not_changed(change.error.as_deref().unwrap_or_default()))
+        self.print(&report::not_changed(change.error.as_deref().unwrap_or_default()))
     }
 }
 
-impl Voice<'_> {
-    fn say(&self, text: &str) -> Result<(), NotWritten> {
+impl ChangePrinter<'_> {
+    fn print(&self, text: &str) -> Result<(), NotWritten> {
         self.printer.map_or(Ok(()), |printer| printer.data(text))
     }
 }

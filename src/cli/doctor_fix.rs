@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::plan::Remedy;
 use crate::platform::Host;
-use crate::platform::sysctl::Settings;
+use crate::platform::sysctl::Sysctl;
 
 /// The first line of our own files.
 const HEADER: &str = "# Written by `clusterctl doctor --fix`.\n";
@@ -31,32 +31,32 @@ pub(super) struct Change {
 }
 
 /// Is notified of each change.
-pub(super) trait Witness {
+pub(super) trait Observer {
     /// Why no more changes are made: the notification failed.
-    type Deaf;
+    type Stopped;
 
     /// The change is about to be made; it contains the command that undoes it.
-    fn before(&mut self, change: &Change) -> Result<(), Self::Deaf>;
+    fn before(&mut self, change: &Change) -> Result<(), Self::Stopped>;
 
     /// The change failed; it contains the reason.
-    fn failed(&mut self, change: &Change) -> Result<(), Self::Deaf>;
+    fn failed(&mut self, change: &Change) -> Result<(), Self::Stopped>;
 }
 
 /// Applies `remedies`, as found on `host`, to `settings`. One failure does not prevent the other
 /// changes.
 ///
 /// # Errors
-/// When a notification of `witness` fails; nothing is changed after that.
-pub(super) fn mend<W: Witness>(
+/// When a notification of `observer` fails; nothing is changed after that.
+pub(super) fn apply_remedies<W: Observer>(
     remedies: &[Remedy],
     host: &Host,
-    settings: &Settings,
-    witness: &mut W,
-) -> Result<Vec<Change>, W::Deaf> {
-    let mut work = Work {
+    settings: &Sysctl,
+    observer: &mut W,
+) -> Result<Vec<Change>, W::Stopped> {
+    let mut work = Fixer {
         settings,
         sudo: if host.root { "" } else { "sudo " },
-        witness,
+        observer,
         changes: Vec::new(),
     };
     let mut kept = Vec::new();
@@ -81,16 +81,16 @@ pub(super) fn mend<W: Witness>(
 
 // Private
 
-struct Work<'a, W> {
-    settings: &'a Settings,
+struct Fixer<'a, W> {
+    settings: &'a Sysctl,
     sudo: &'static str,
-    witness: &'a mut W,
+    observer: &'a mut W,
     changes: Vec<Change>,
 }
 
-impl<W: Witness> Work<'_, W> {
+impl<W: Observer> Fixer<'_, W> {
     /// Sets the kernel's parameter `key`; returns whether it is `value` now.
-    fn set(&mut self, key: &str, value: &str) -> Result<bool, W::Deaf> {
+    fn set(&mut self, key: &str, value: &str) -> Result<bool, W::Stopped> {
         let former = self.settings.get(key);
         let now = match former.as_deref() {
             Ok("") => "; it is empty".to_owned(),
@@ -116,8 +116,8 @@ impl<W: Witness> Work<'_, W> {
         path: &Path,
         effect: &str,
         content: impl FnOnce(Option<&str>) -> String,
-    ) -> Result<(), W::Deaf> {
-        let former = Settings::read(path);
+    ) -> Result<(), W::Stopped> {
+        let former = Sysctl::read(path);
         let from = former.as_ref().ok().cloned().flatten();
         let to = content(from.as_deref());
         let name = path.display().to_string();
@@ -137,7 +137,7 @@ impl<W: Witness> Work<'_, W> {
         self.make(change, || {
             former?;
             if changes {
-                Settings::replace(path, &to)
+                Sysctl::replace(path, &to)
             } else {
                 Ok(())
             }
@@ -146,12 +146,16 @@ impl<W: Witness> Work<'_, W> {
     }
 
     /// Makes the change; returns whether it succeeded.
-    fn make(&mut self, mut change: Change, make: impl FnOnce() -> io::Result<()>) -> Result<bool, W::Deaf> {
-        self.witness.before(&change)?;
+    fn make(
+        &mut self,
+        mut change: Change,
+        make: impl FnOnce() -> io::Result<()>,
+    ) -> Result<bool, W::Stopped> {
+        self.observer.before(&change)?;
         if let Err(error) = make() {
             change.error = Some(error.to_string());
             change.undo = None;
-            self.witness.failed(&change)?;
+            self.observer.failed(&change)?;
         }
         let well = change.error.is_none();
         self.changes.push(change);
@@ -208,10 +212,10 @@ mod tests {
     use super::*;
 
     /// Records each notification, and the somaxconn of `settings` at that time.
-    struct Listener<'a>(&'a Settings, Vec<(String, String)>);
+    struct Listener<'a>(&'a Sysctl, Vec<(String, String)>);
 
-    impl Witness for Listener<'_> {
-        type Deaf = Infallible;
+    impl Observer for Listener<'_> {
+        type Stopped = Infallible;
 
         fn before(&mut self, change: &Change) -> Result<(), Infallible> {
             let now = self.0.get("net.core.somaxconn").unwrap();
@@ -226,7 +230,7 @@ mod tests {
     }
 
     /// A host in a temporary directory.
-    fn settings() -> (TempDir, Settings) {
+    fn settings() -> (TempDir, Sysctl) {
         let root = tempfile::tempdir().unwrap();
         for directory in [
             "proc/sys/net/core",
@@ -236,7 +240,7 @@ mod tests {
         ] {
             fs::create_dir_all(root.path().join(directory)).unwrap();
         }
-        let settings = Settings::below(root.path());
+        let settings = Sysctl::below(root.path());
         for (key, value) in [
             ("net.core.somaxconn", "128\n"),
             ("net.ipv4.ip_local_port_range", "32768\t60999\n"),
@@ -262,9 +266,9 @@ mod tests {
         }
     }
 
-    fn mended(settings: &Settings, host: &Host, remedies: &[Remedy]) -> (Vec<Change>, Vec<(String, String)>) {
+    fn mended(settings: &Sysctl, host: &Host, remedies: &[Remedy]) -> (Vec<Change>, Vec<(String, String)>) {
         let mut listener = Listener(settings, Vec::new());
-        let Ok(changes) = mend(remedies, host, settings, &mut listener);
+        let Ok(changes) = apply_remedies(remedies, host, settings, &mut listener);
         (changes, listener.1)
     }
 
@@ -374,9 +378,9 @@ mod tests {
 
     #[test]
     fn nothing_is_changed_after_a_failed_notification() {
-        struct Deaf;
-        impl Witness for Deaf {
-            type Deaf = ();
+        struct Stopped;
+        impl Observer for Stopped {
+            type Stopped = ();
             fn before(&mut self, _: &Change) -> Result<(), ()> {
                 Err(())
             }
@@ -386,7 +390,7 @@ mod tests {
         }
         let (_root, settings) = settings();
         let remedies = [sysctl("net.core.somaxconn", "4096")];
-        assert!(mend(&remedies, &host(), &settings, &mut Deaf).is_err());
+        assert!(apply_remedies(&remedies, &host(), &settings, &mut Stopped).is_err());
         assert_eq!(settings.get("net.core.somaxconn").unwrap(), "128");
     }
 }

@@ -12,7 +12,7 @@ use crate::render::Templates;
 use crate::report;
 
 /// What would run.
-pub(super) struct Planned {
+pub(super) struct Preview {
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
     pub(super) balancer: Box<dyn Balancer>,
@@ -20,20 +20,20 @@ pub(super) struct Planned {
     pub(super) templates: Templates,
 }
 
-impl Planned {
+impl Preview {
     /// The plan with the balancer that was `named`, or the profile's.
     ///
     /// # Errors
     /// When the profile is invalid, no balancer could run in the run directory, or the balancer is
     /// not installed.
-    pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Planned, Failure> {
+    pub(super) async fn new(settings: &Settings, named: Option<&BalancerName>) -> Result<Preview, Failure> {
         let run_dir = settings.run_dir()?;
         run_dir.try_path()?;
         let kind = settings.balancer(named)?;
         let cluster = settings.cluster()?.behind(kind);
         let plan = plan(&cluster, kind, &Host::read());
         let balancer = balancer::find(kind, &cluster.binaries).await?;
-        Ok(Planned {
+        Ok(Preview {
             cluster,
             plan,
             balancer,

@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::Exit;
 use super::failure::{Failure, Outcome};
-use super::preview::Planned;
+use super::preview::Preview;
 use super::printer::Printer;
 use super::reply::{RenderReply, RenderedFile};
 use super::settings::Settings;
@@ -12,9 +12,9 @@ use crate::platform::atomic_file;
 
 /// Renders the configuration of what would run.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Render) -> Outcome {
-    let planned = Planned::new(settings, args.balancer.as_ref()).await?;
-    let files = planned.balancer.files(planned.deployment())?;
-    planned.warn(printer);
+    let preview = Preview::new(settings, args.balancer.as_ref()).await?;
+    let files = preview.balancer.files(preview.deployment())?;
+    preview.warn(printer);
     match &args.output {
         // The first file is the configuration; other files, such as a bundle with a private key,
         // must not be printed to a terminal.

@@ -7,7 +7,7 @@ use super::failure::{Failure, Outcome};
 use super::printer::Printer;
 use super::progress::{self, NotServing};
 use super::settings::Settings;
-use super::startup_warnings::Complaints;
+use super::startup_warnings::StartupWarnings;
 use crate::api::{Client, ClientError, GetProgress, GetStatus, NodeState, Only, Rollout, StartOrder, Status};
 use crate::base::telemetry;
 use crate::platform::RunDir;
@@ -109,12 +109,12 @@ async fn begin(
         warn(printer, &prepared);
         return in_front(printer, run_dir, launch).await;
     }
-    let complaints = Complaints::of(prepared.cluster(), run_dir);
+    let startup_warnings = StartupWarnings::of(prepared.cluster(), run_dir);
     let exit = detached(settings, printer, args, run_dir, &launch).await?;
     // Not earlier: if a step fails, only its error is to be shown.
     warn(printer, &prepared);
-    for complaint in complaints.map(Complaints::made).into_iter().flatten() {
-        printer.warning(&complaint);
+    for warning in startup_warnings.map(StartupWarnings::made).into_iter().flatten() {
+        printer.warning(&warning);
     }
     Ok(exit)
 }

@@ -10,21 +10,21 @@ use crate::profile::Cluster;
 const LINES: usize = 1_000;
 
 /// The log of one node from a moment on; one is enough, because the nodes are alike.
-pub(super) struct Complaints {
+pub(super) struct StartupWarnings {
     node: String,
     path: PathBuf,
     /// `None` when there was no log.
     log: Option<LogFile>,
 }
 
-impl Complaints {
+impl StartupWarnings {
     /// Starts to collect warnings, if the cluster has erlmcp nodes.
-    pub(super) fn of(cluster: &Cluster, run_dir: &RunDir) -> Option<Complaints> {
+    pub(super) fn of(cluster: &Cluster, run_dir: &RunDir) -> Option<StartupWarnings> {
         cluster.erlmcp.as_ref()?;
         let node = cluster.nodes.first()?.name.clone();
         let path = run_dir.logs().join(format!("{node}.log"));
         let log = LogFile::tail(&path, 0).ok().map(|(_, log)| log);
-        Some(Complaints { node, path, log })
+        Some(StartupWarnings { node, path, log })
     }
 
     /// The warnings since then.
@@ -62,10 +62,10 @@ mod tests {
         let path = run_dir.logs().join("erlmcp1.log");
         let cluster = cluster("erlmcp");
 
-        let first = Complaints::of(&cluster, &run_dir).unwrap();
+        let first = StartupWarnings::of(&cluster, &run_dir).unwrap();
         fs::write(&path, "warning: no jose\nerlmcp1 listens\n").unwrap();
         assert_eq!(first.made(), ["erlmcp1: no jose"]);
-        let second = Complaints::of(&cluster, &run_dir).unwrap();
+        let second = StartupWarnings::of(&cluster, &run_dir).unwrap();
         let mut log = File::options().append(true).open(&path).unwrap();
         writeln!(log, "a warning: of mine\nwarning: no jsx").unwrap();
         assert_eq!(second.made(), ["erlmcp1: no jsx"]);
@@ -74,6 +74,6 @@ mod tests {
     #[test]
     fn logs_of_other_nodes_are_ignored() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Complaints::of(&cluster("beam"), &RunDir::at(dir.path())).is_none());
+        assert!(StartupWarnings::of(&cluster("beam"), &RunDir::at(dir.path())).is_none());
     }
 }

@@ -63,10 +63,10 @@ mod tests {
             r#"{"version": "1"}"#,
             r#"{"version": 1}"#,
         ] {
-            let said = refused(text);
+            let output = refused(text);
             assert!(
-                said.starts_with("these are not results of `load-test --json`: "),
-                "{said}"
+                output.starts_with("these are not results of `load-test --json`: "),
+                "{output}"
             );
         }
     }

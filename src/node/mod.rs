@@ -14,9 +14,9 @@ mod in_flight;
 mod mcp_server;
 mod origin;
 mod outbox;
-mod places;
 mod sessions;
 mod settings;
+mod slots;
 mod tcp;
 mod tools;
 mod websocket;
@@ -34,8 +34,8 @@ use crate::platform::{descriptors, thread};
 use crate::workers::{self, WorkersError};
 
 use mcp_server::Mcp;
-use places::Places;
 use sessions::Sessions;
+use slots::Slots;
 use worker::Shared;
 
 pub use faults::{Faults, NoPort, Port};
@@ -120,7 +120,7 @@ impl Node {
         if let Err(error) = descriptors::raise_limit() {
             tracing::warn!(%error, "cannot raise the limit of descriptors");
         }
-        let places = Places::new(settings.max_connections);
+        let slots = Slots::new(settings.max_connections);
         tracing::info!(
             node = settings.name,
             %tcp,
@@ -135,7 +135,7 @@ impl Node {
             faults: settings.faults,
             sessions: Sessions::default(),
             streams: Sessions::default(),
-            places: places.clone(),
+            slots: slots.clone(),
             shutdown,
             given_up: CancellationToken::new(),
         });
@@ -153,8 +153,8 @@ impl Node {
         .await?;
         tracing::info!(
             node = self.settings.name,
-            connections = places.total(),
-            refused = places.refused(),
+            connections = slots.total(),
+            refused = slots.refused(),
             seconds = began.elapsed().as_secs(),
             "the node has stopped"
         );

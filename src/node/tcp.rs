@@ -31,7 +31,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Serves one connection until the client closes it or the node shuts down. Requests that were
 /// received are answered in both cases.
 pub(super) async fn serve(shared: &Shared, stream: TcpStream) {
-    let Some(_place) = shared.places.take() else {
+    let Some(_slot) = shared.slots.take() else {
         return refuse(&stream);
     };
     let client = Arc::new(Client::default());

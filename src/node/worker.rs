@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, Asker};
 use super::mcp_server::Mcp;
-use super::places::Places;
 use super::sessions::Sessions;
+use super::slots::Slots;
 use super::{Faults, GRACE, NodeError, Port, faults, http, tcp};
 use crate::workers::Acceptor;
 
@@ -25,7 +25,7 @@ pub(super) struct Shared {
     pub(super) sessions: Sessions,
     /// Sessions of the older HTTP with SSE: each lives as long as its stream.
     pub(super) streams: Sessions,
-    pub(super) places: Places,
+    pub(super) slots: Slots,
     /// Ends when the node shuts down.
     pub(super) shutdown: CancellationToken,
     /// Ends when another worker has failed.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::units::excerpt;
 
 /// Directories of administrators' programs, which an ordinary user's PATH leaves out.
-const ELSEWHERE: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
+const EXTRA_DIRECTORIES: &[&str] = &["/usr/sbin", "/usr/local/sbin"];
 
 /// Why a file cannot be executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +89,7 @@ pub fn locate(name: &'static str, named: Option<&Path>) -> Result<PathBuf, Missi
             }
         })?
     } else {
-        let elsewhere = ELSEWHERE.iter().map(PathBuf::from);
+        let elsewhere = EXTRA_DIRECTORIES.iter().map(PathBuf::from);
         search(name, elsewhere).ok_or(Missing::NotFound(name))?
     };
     Ok(std::path::absolute(&path).unwrap_or(path))
@@ -116,7 +116,7 @@ pub fn find(program: &str) -> Result<PathBuf, Unusable> {
 fn at(named: &Path) -> Result<PathBuf, Unusable> {
     let path = match named.to_str() {
         Some(name) if !name.contains('/') => {
-            search(name, ELSEWHERE.iter().map(PathBuf::from)).ok_or(Unusable::NotInPath)?
+            search(name, EXTRA_DIRECTORIES.iter().map(PathBuf::from)).ok_or(Unusable::NotInPath)?
         }
         _ => named.to_owned(),
     };

@@ -17,22 +17,22 @@ const MAX_VALUE: usize = 256 << 10;
 
 /// Where a host keeps its settings.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct Sysctl {
     root: PathBuf,
 }
 
-impl Default for Settings {
+impl Default for Sysctl {
     /// The settings of this host.
-    fn default() -> Settings {
-        Settings::below("/")
+    fn default() -> Sysctl {
+        Sysctl::below("/")
     }
 }
 
-impl Settings {
+impl Sysctl {
     /// The settings below `root`, which is `/` except in tests.
     #[must_use]
-    pub fn below(root: impl Into<PathBuf>) -> Settings {
-        Settings { root: root.into() }
+    pub fn below(root: impl Into<PathBuf>) -> Sysctl {
+        Sysctl { root: root.into() }
     }
 
     /// The value of the parameter `key`, with single spaces.
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn parameters_are_read_and_set() {
         let root = tempfile::tempdir().unwrap();
-        let settings = Settings::below(root.path());
+        let settings = Sysctl::below(root.path());
         let range = root.path().join("proc/sys/net/ipv4/ip_local_port_range");
         fs::create_dir_all(range.parent().unwrap()).unwrap();
         fs::write(&range, "32768\t60999\n").unwrap();
@@ -156,13 +156,13 @@ mod tests {
     fn a_file_is_replaced_whole() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("60-clusterctl.conf");
-        assert_eq!(Settings::read(&path).unwrap(), None);
-        Settings::replace(&path, "old").unwrap();
-        Settings::replace(&path, "new").unwrap();
-        assert_eq!(Settings::read(&path).unwrap().as_deref(), Some("new"));
+        assert_eq!(Sysctl::read(&path).unwrap(), None);
+        Sysctl::replace(&path, "old").unwrap();
+        Sysctl::replace(&path, "new").unwrap();
+        assert_eq!(Sysctl::read(&path).unwrap().as_deref(), Some("new"));
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
-        assert!(Settings::replace(&root.path().join("no/such"), "").is_err());
+        assert!(Sysctl::replace(&root.path().join("no/such"), "").is_err());
     }
 }

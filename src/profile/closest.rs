@@ -1,7 +1,7 @@
 //! The word that was probably meant.
 
 /// Below this similarity (Jaro-Winkler; 1 means equal) a suggestion is a guess.
-const ALIKE: f64 = 0.8;
+const MIN_SIMILARITY: f64 = 0.8;
 
 /// The word most similar to `written`, ignoring case, if any is similar enough. Of equally similar
 /// words, the last one: a user who types `erlmcp5` has counted too far.
@@ -10,7 +10,7 @@ pub fn closest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> O
     words
         .into_iter()
         .map(|word| (strsim::jaro_winkler(&written, word), word))
-        .filter(|(alike, _)| *alike > ALIKE)
+        .filter(|(alike, _)| *alike > MIN_SIMILARITY)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word)
 }

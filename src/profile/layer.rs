@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_yaml::{Mapping, Value};
 
 use super::problem::{Mark, Problem, Text};
-use super::spans::{Place, Places, join};
+use super::spans::{Location, Locations, join};
 use crate::base::units::excerpt;
 
 /// Larger profiles are refused, so that reading one stays fast.
@@ -19,7 +19,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     pub(super) text: Arc<Text>,
-    pub(super) places: Places,
+    pub(super) locations: Locations,
     /// Always a map.
     pub(super) value: Value,
 }
@@ -29,9 +29,15 @@ impl Layer {
     pub(super) fn file(name: &str, content: &str) -> Result<Layer, Vec<Problem>> {
         let content = content.trim_start_matches(BYTE_ORDER_MARK);
         let text = Text::new(name, content);
-        let (value, places) = yaml(&text, 0..content.len())?;
+        let (value, locations) = yaml(&text, 0..content.len())?;
         let what = match &value {
-            Value::Mapping(_) => return Ok(Layer { text, places, value }),
+            Value::Mapping(_) => {
+                return Ok(Layer {
+                    text,
+                    locations,
+                    value,
+                });
+            }
             Value::Null => "the profile is empty",
             Value::Sequence(_) => "a profile is a map of keys, and this is a list",
             _ => "a profile is a map of keys, and this is a single value",
@@ -62,8 +68,8 @@ impl Layer {
             ]);
         }
         let start = text.content.find('=').unwrap_or(PREFIX.len()) + 1;
-        let (mut value, places) = yaml(&text, start..text.content.len())?;
-        let mut places = places.moved(0, path);
+        let (mut value, locations) = yaml(&text, start..text.content.len())?;
+        let mut locations = locations.moved(0, path);
         let mut key_start = PREFIX.len();
         let mut above = String::new();
         for key in path.split('.') {
@@ -71,19 +77,23 @@ impl Layer {
             let key = key_start..key_start + key.len();
             key_start = key.end + 1;
             let value = start..text.content.len();
-            places.insert(above.clone(), Place { key, value });
+            locations.insert(above.clone(), Location { key, value });
         }
         for key in path.rsplit('.') {
             value = Value::Mapping(Mapping::from_iter([(key.into(), value)]));
         }
-        Ok(Layer { text, places, value })
+        Ok(Layer {
+            text,
+            locations,
+            value,
+        })
     }
 }
 
 // Private
 
 /// Reads the part of `text` that is YAML.
-fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Problem>> {
+fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Locations), Vec<Problem>> {
     let content = &text.content[part.clone()];
     let syntax = |at: usize, message: &str| {
         let problem = Problem::at(Mark::new(text, part.start + at..part.start + at + 1, ""), message);
@@ -103,11 +113,11 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Pro
             Problem::at(Mark::new(text, tab..tab + 1, ""), "a tab cannot indent YAML").hint("use spaces"),
         ]);
     }
-    let places = Places::of(content)
+    let locations = Locations::of(content)
         .map_err(|error| syntax(error.at, &error.message))?
         .moved(part.start, "");
-    if !places.duplicates.is_empty() {
-        return Err(places
+    if !locations.duplicates.is_empty() {
+        return Err(locations
             .duplicates
             .iter()
             .map(|twice| duplicate(text, twice))
@@ -117,7 +127,7 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Places), Vec<Pro
         let at = error.location().map_or(0, |location| location.index());
         syntax(at, &format!("not valid YAML: {error}"))
     })?;
-    Ok((value, places))
+    Ok((value, locations))
 }
 
 /// The placeholder in the line of a parser's error: in a list, braces begin a map.
@@ -166,7 +176,7 @@ mod tests {
             serde_yaml::to_string(&layer.value).unwrap().trim(),
             "nodes:\n  restart:\n    give_up_after: 3"
         );
-        let key = |path: &str| &layer.text.content[layer.places.get(path).unwrap().key.clone()];
+        let key = |path: &str| &layer.text.content[layer.locations.get(path).unwrap().key.clone()];
         assert_eq!(key("nodes"), "nodes");
         assert_eq!(key("nodes.restart"), "restart");
         assert_eq!(key("nodes.restart.give_up_after"), "give_up_after");
@@ -175,15 +185,15 @@ mod tests {
     #[test]
     fn a_byte_order_mark_shifts_no_position() {
         let layer = Layer::file("p.yaml", "\u{feff}cluster: a\r\nnodes: {count: 2}\r\n").unwrap();
-        assert_eq!(layer.places.get("cluster").unwrap().key, 0..7);
-        let count = layer.places.get("nodes.count").unwrap().value.clone();
+        assert_eq!(layer.locations.get("cluster").unwrap().key, 0..7);
+        let count = layer.locations.get("nodes.count").unwrap().value.clone();
         assert_eq!(&layer.text.content[count], "2");
         let empty = Layer::file("p.yaml", "\u{feff}").unwrap_err();
         assert_eq!(empty[0].message, "the profile is empty");
         assert!(
             Layer::set("\u{feff}nodes.count=2")
                 .unwrap()
-                .places
+                .locations
                 .get("nodes.count")
                 .is_some()
         );

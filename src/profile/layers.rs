@@ -33,21 +33,21 @@ impl Layers {
     pub(super) fn mark(&self, path: &str, label: impl Into<String>) -> Option<Mark> {
         let (layer, path) = self.written(path)?;
         let layer = &self.0[layer];
-        let place = layer.places.get(path)?;
-        let value = layer.text.content.get(place.value.clone()).unwrap_or_default();
+        let location = layer.locations.get(path)?;
+        let value = layer.text.content.get(location.value.clone()).unwrap_or_default();
         let range = if value.trim().is_empty() || value.contains('\n') {
-            &place.key
+            &location.key
         } else {
-            &place.value
+            &location.value
         };
         Some(Mark::new(&layer.text, range.clone(), label))
     }
 
     /// The value of `path` itself as it is written, including quotes.
     pub(super) fn written_value(&self, path: &str) -> Option<&str> {
-        let layer = self.0.iter().rfind(|layer| layer.places.get(path).is_some())?;
-        let place = layer.places.get(path)?;
-        layer.text.content.get(place.value.clone()).map(str::trim)
+        let layer = self.0.iter().rfind(|layer| layer.locations.get(path).is_some())?;
+        let location = layer.locations.get(path)?;
+        layer.text.content.get(location.value.clone()).map(str::trim)
     }
 
     /// The number of the layer with the effective value of `path`: 0 for the defaults.
@@ -60,7 +60,10 @@ impl Layers {
     fn written<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
         let mut path = path;
         loop {
-            let top = self.0.iter().rposition(|layer| layer.places.get(path).is_some());
+            let top = self
+                .0
+                .iter()
+                .rposition(|layer| layer.locations.get(path).is_some());
             match top {
                 Some(layer) => return Some((layer, path)),
                 None => path = parent(path)?,

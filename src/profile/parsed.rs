@@ -11,7 +11,7 @@ use super::unknown_keys::take_unknown;
 
 /// Everything that a source contains; not yet checked.
 #[derive(Clone, Debug)]
-pub(super) struct Written {
+pub(super) struct ParsedProfile {
     /// As written, with ports not yet shifted.
     pub(super) document: Document,
     /// Added to every port that this cluster listens on.
@@ -21,13 +21,13 @@ pub(super) struct Written {
     first_set: usize,
 }
 
-impl Written {
+impl ParsedProfile {
     /// Lays the texts of `source` over each other.
     ///
     /// # Errors
     /// With the syntax errors of all texts; without any, with all unknown keys and all values of a
     /// wrong type.
-    pub(super) fn read(source: &Source) -> Result<Written, Vec<Problem>> {
+    pub(super) fn read(source: &Source) -> Result<ParsedProfile, Vec<Problem>> {
         let mut layers = texts(source)?;
         let schema = schema();
         let mut problems: Vec<_> = layers
@@ -42,7 +42,7 @@ impl Written {
                 return Err(problems);
             }
         };
-        let written = Written {
+        let written = ParsedProfile {
             document,
             port_offset: source.port_offset,
             first_set: layers.0.len() - source.sets.len(),

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
 use super::document::{Document, Runtime, Tls};
-use super::parsed::Written;
+use super::parsed::ParsedProfile;
 use super::problem::Problems;
 use super::rules;
 use super::source::{Source, embedded};
@@ -44,7 +44,7 @@ pub(super) fn effective(source: &Source) -> Result<serde_yaml::Value, Problems> 
 
 /// The document that passes all rules, with its ports shifted and its paths made absolute.
 fn settled(source: &Source) -> Result<Document, Problems> {
-    let written = Written::read(source).map_err(Problems)?;
+    let written = ParsedProfile::read(source).map_err(Problems)?;
     let problems = rules::broken(&written);
     if !problems.is_empty() {
         return Err(Problems(problems));

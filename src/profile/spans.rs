@@ -17,15 +17,15 @@ const MAX_PATH: usize = 256;
 
 /// The byte ranges of a text's keys and values, by path.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places {
-    by_path: BTreeMap<String, Place>,
+pub(super) struct Locations {
+    by_path: BTreeMap<String, Location>,
     /// Duplicate keys of one map: the path, and the ranges of the first and the second.
     pub(super) duplicates: Vec<(String, Range<usize>, Range<usize>)>,
 }
 
 /// The ranges of one key and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) key: Range<usize>,
     pub(super) value: Range<usize>,
 }
@@ -37,38 +37,38 @@ pub(super) struct SyntaxError {
     pub(super) at: usize,
 }
 
-impl Places {
+impl Locations {
     /// Collects the positions in `text`.
-    pub(super) fn of(text: &str) -> Result<Places, SyntaxError> {
+    pub(super) fn of(text: &str) -> Result<Locations, SyntaxError> {
         let mut walk = Walk {
             text,
             parser: Parser::new_from_str(text),
-            places: Places::default(),
+            locations: Locations::default(),
             offsets: text.char_indices().map(|(at, _)| at).collect(),
         };
         walk.document()?;
-        Ok(walk.places)
+        Ok(walk.locations)
     }
 
     /// The position of exactly `path`.
-    pub(super) fn get(&self, path: &str) -> Option<&Place> {
+    pub(super) fn get(&self, path: &str) -> Option<&Location> {
         self.by_path.get(path)
     }
 
     /// These positions, shifted for a longer text that contains this one from its byte `offset` on,
     /// as the value of `path`.
-    pub(super) fn moved(self, offset: usize, path: &str) -> Places {
+    pub(super) fn moved(self, offset: usize, path: &str) -> Locations {
         let there = |range: Range<usize>| range.start + offset..range.end + offset;
-        Places {
+        Locations {
             by_path: self
                 .by_path
                 .into_iter()
-                .map(|(child, place)| {
-                    let place = Place {
-                        key: there(place.key),
-                        value: there(place.value),
+                .map(|(child, location)| {
+                    let location = Location {
+                        key: there(location.key),
+                        value: there(location.value),
                     };
-                    (join(path, &child), place)
+                    (join(path, &child), location)
                 })
                 .collect(),
             duplicates: self
@@ -80,8 +80,8 @@ impl Places {
     }
 
     /// Adds a position that was found elsewhere.
-    pub(super) fn insert(&mut self, path: String, place: Place) {
-        self.by_path.insert(path, place);
+    pub(super) fn insert(&mut self, path: String, location: Location) {
+        self.by_path.insert(path, location);
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn parent(path: &str) -> Option<&str> {
 struct Walk<'a> {
     text: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    places: Places,
+    locations: Locations,
     /// The byte offset of each character, because the parser counts characters.
     offsets: Vec<usize>,
 }
@@ -195,12 +195,12 @@ impl<'a> Walk<'a> {
             let (event, span) = self.next()?;
             let value = self.value(&event, span, &child, depth + 1)?;
             if let Some(first) = seen.get(&name) {
-                self.places.duplicates.push((child, first.clone(), key));
+                self.locations.duplicates.push((child, first.clone(), key));
                 continue;
             }
-            self.places.by_path.insert(
+            self.locations.by_path.insert(
                 child,
-                Place {
+                Location {
                     key: key.clone(),
                     value,
                 },
@@ -218,9 +218,9 @@ impl<'a> Walk<'a> {
             }
             let child = format!("{path}[{index}]");
             let value = self.value(&event, span, &child, depth + 1)?;
-            self.places.by_path.insert(
+            self.locations.by_path.insert(
                 child,
-                Place {
+                Location {
                     key: value.clone(),
                     value,
                 },
@@ -275,9 +275,9 @@ mod tests {
     use super::*;
 
     fn slice<'a>(text: &'a str, path: &str) -> (&'a str, &'a str) {
-        let places = Places::of(text).unwrap();
-        let place = places.get(path).unwrap();
-        (&text[place.key.clone()], &text[place.value.clone()])
+        let locations = Locations::of(text).unwrap();
+        let location = locations.get(path).unwrap();
+        (&text[location.key.clone()], &text[location.value.clone()])
     }
 
     #[test]
@@ -291,9 +291,9 @@ mod tests {
     #[test]
     fn moves_below_a_path_of_a_longer_text() {
         let text = "nodes.members=[{name: a}]";
-        let places = Places::of(&text[14..]).unwrap().moved(14, "nodes.members");
-        let place = places.get("nodes.members[0].name").unwrap();
-        assert_eq!(&text[place.value.clone()], "a");
+        let locations = Locations::of(&text[14..]).unwrap().moved(14, "nodes.members");
+        let location = locations.get("nodes.members[0].name").unwrap();
+        assert_eq!(&text[location.value.clone()], "a");
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn duplicates_are_found_with_both_places() {
         let text = "a: 1\nb:\n  c: 1\n  c: 2\na: 3\n";
-        let names: Vec<_> = Places::of(text)
+        let names: Vec<_> = Locations::of(text)
             .unwrap()
             .duplicates
             .into_iter()
@@ -332,7 +332,7 @@ mod tests {
             "a: 99999999999999999999999",
             deep.as_str(),
         ] {
-            let error = Places::of(text).unwrap_err();
+            let error = Locations::of(text).unwrap_err();
             assert!(
                 error.at <= text.len() && !error.message.is_empty(),
                 "{text}: {error:?}"

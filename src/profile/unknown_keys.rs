@@ -65,7 +65,10 @@ fn text(key: &Value) -> String {
 }
 
 fn problem(layer: &Layer, schema: &Schema, path: &str, key: &str, siblings: &[String]) -> Problem {
-    let range = layer.places.get(path).map_or(0..0, |place| place.key.clone());
+    let range = layer
+        .locations
+        .get(path)
+        .map_or(0..0, |location| location.key.clone());
     let hint = if key.contains('[') {
         "a list is set as a whole, such as `--set 'listen.address=[127.0.0.1]'`".to_owned()
     } else if let Some(meant) = meant(schema, path, key, siblings) {

@@ -6,7 +6,7 @@ use crate::base::stats::Spread;
 
 /// The standing of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum NodeMark {
     /// It is up, and holds its share (or there is too little to share).
     Good,
     /// It takes no new connections, because that was ordered.
@@ -15,38 +15,38 @@ pub(super) enum Standing {
     Bad,
 }
 
-impl Standing {
+impl NodeMark {
     /// The standing of `node` among the others.
-    pub(super) fn of(node: &Node, share: Share) -> Standing {
+    pub(super) fn of(node: &Node, share: Share) -> NodeMark {
         match node.state {
-            NodeState::Up if share.is_held_by(node) => Standing::Good,
+            NodeState::Up if share.is_held_by(node) => NodeMark::Good,
             // A node with a reason was taken out by other means than an order to this cluster.
-            NodeState::Draining | NodeState::Drained if node.reason.is_some() => Standing::Bad,
-            NodeState::Draining | NodeState::Drained | NodeState::Stopped => Standing::Away,
+            NodeState::Draining | NodeState::Drained if node.reason.is_some() => NodeMark::Bad,
+            NodeState::Draining | NodeState::Drained | NodeState::Stopped => NodeMark::Away,
             NodeState::Up
             | NodeState::HeldBack
             | NodeState::Down
             | NodeState::Starting
             | NodeState::Maintenance
-            | NodeState::Failed => Standing::Bad,
+            | NodeState::Failed => NodeMark::Bad,
         }
     }
 
     /// The check mark.
     pub(super) fn mark(self) -> String {
         match self {
-            Standing::Good => style::green("✓"),
-            Standing::Away => style::dim("-"),
-            Standing::Bad => style::red("✗"),
+            NodeMark::Good => style::green("✓"),
+            NodeMark::Away => style::dim("-"),
+            NodeMark::Bad => style::red("✗"),
         }
     }
 
     /// `text` in its colour.
     pub(super) fn paint(self, text: &str) -> String {
         match self {
-            Standing::Good => style::green(text),
-            Standing::Away => style::yellow(text),
-            Standing::Bad => style::red(text),
+            NodeMark::Good => style::green(text),
+            NodeMark::Away => style::yellow(text),
+            NodeMark::Bad => style::red(text),
         }
     }
 }
@@ -130,25 +130,25 @@ mod tests {
     #[test]
     fn within_the_tolerance_is_good() {
         let share = Share::of(&busy().nodes, &busy().distribution);
-        let standing = |connections| Standing::of(&node(1, NodeState::Up, connections), share);
+        let standing = |connections| NodeMark::of(&node(1, NodeState::Up, connections), share);
         assert_eq!(
             [25_234, 24_500, 24_499, 25_501].map(standing),
-            [Standing::Good, Standing::Good, Standing::Bad, Standing::Bad]
+            [NodeMark::Good, NodeMark::Good, NodeMark::Bad, NodeMark::Bad]
         );
     }
 
     #[test]
     fn too_few_connections_are_not_judged() {
         let share = Share::of(&idle().nodes, &idle().distribution);
-        assert_eq!(Standing::of(&node(1, NodeState::Up, 40), share), Standing::Good);
-        assert_eq!(Standing::of(&node(1, NodeState::Down, 0), share), Standing::Bad);
+        assert_eq!(NodeMark::of(&node(1, NodeState::Up, 40), share), NodeMark::Good);
+        assert_eq!(NodeMark::of(&node(1, NodeState::Down, 0), share), NodeMark::Bad);
     }
 
     #[test]
     fn effects_of_an_order_are_neither_good_nor_bad() {
         let share = Share::of(&busy().nodes, &busy().distribution);
         for state in [NodeState::Draining, NodeState::Drained, NodeState::Stopped] {
-            assert_eq!(Standing::of(&node(1, state, 9), share), Standing::Away);
+            assert_eq!(NodeMark::of(&node(1, state, 9), share), NodeMark::Away);
         }
     }
 
@@ -164,12 +164,12 @@ mod tests {
             let share = Share::of(nodes, &distribution);
             nodes
                 .iter()
-                .map(|node| Standing::of(node, share))
+                .map(|node| NodeMark::of(node, share))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(standings(&nodes), [Standing::Bad; 4]);
+        assert_eq!(standings(&nodes), [NodeMark::Bad; 4]);
         nodes[1].filling_seconds = Some(12);
-        assert_eq!(standings(&nodes), [Standing::Good; 4]);
+        assert_eq!(standings(&nodes), [NodeMark::Good; 4]);
         assert!(comparable(&nodes).is_some_and(|spread| spread.variance_percent < 1.0));
     }
 }

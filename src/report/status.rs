@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::emulators::mesh;
-use super::node_mark::{Share, Standing, comparable, word};
+use super::node_mark::{NodeMark, Share, comparable, word};
 use super::{numbers, style};
 use crate::api::{Balancer, BalancerState, Distribution, Node, Status, Verdict};
 
@@ -119,7 +119,7 @@ fn balancer_line(balancer: &Balancer) -> String {
 }
 
 fn node_state(node: &Node, share: Share) -> String {
-    let standing = Standing::of(node, share);
+    let standing = NodeMark::of(node, share);
     let Node {
         name, connections, ..
     } = node;

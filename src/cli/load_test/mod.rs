@@ -18,7 +18,7 @@ use crate::load_test::results::Outcome as Ending;
 use crate::load_test::{self, RunError};
 use crate::report;
 
-use report_file::Paper;
+use report_file::ReportFile;
 
 /// Runs the test, and shows the result.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest) -> Outcome {
@@ -27,7 +27,7 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     }
     let stop = shutdown::on_signal_or_hangup().map_err(Failure::new)?;
     // First, so that a path that cannot be written is reported at once and not after the test.
-    let paper = args.report.as_deref().map(Paper::ready).transpose()?;
+    let report_file = args.report.as_deref().map(ReportFile::ready).transpose()?;
     let order = tokio::select! {
         order = target::order(settings, printer, args) => order?,
         () = stop.cancelled() => return Err(interrupted()),
@@ -43,9 +43,9 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &LoadTest)
     } else {
         printer.data(&report::load_test(&results))?;
     }
-    if let Some(paper) = paper {
+    if let Some(report_file) = report_file {
         let page = report::load_test_page(&results).map_err(Failure::new)?;
-        let path = paper.write(&page)?;
+        let path = report_file.write(&page)?;
         printer.note(&format!("wrote {}", path.display()));
     }
     Ok(match results.outcome {

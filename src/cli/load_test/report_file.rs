@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 
 /// The file of a report.
 #[derive(Debug)]
-pub(super) struct Paper {
+pub(super) struct ReportFile {
     path: PathBuf,
     file: File,
     /// The unfinished file next to the wanted one. It is renamed when the report is written, and
@@ -21,12 +21,12 @@ pub(super) struct Paper {
     draft: Option<PathBuf>,
 }
 
-impl Paper {
+impl ReportFile {
     /// Checks that the file at `path` can be written.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn ready(path: &Path) -> Result<Paper, Failure> {
+    pub(super) fn ready(path: &Path) -> Result<ReportFile, Failure> {
         let cannot = |error: io::Error| not_written(path, error).exit(Exit::Unclear);
         // The file is where a link leads to.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -50,7 +50,7 @@ impl Paper {
                 .open(&path),
         };
         let file = file.map_err(cannot)?;
-        Ok(Paper { path, file, draft })
+        Ok(ReportFile { path, file, draft })
     }
 
     /// Writes the report, and returns its path.
@@ -72,7 +72,7 @@ impl Paper {
     }
 }
 
-impl Drop for Paper {
+impl Drop for ReportFile {
     fn drop(&mut self) {
         if let Some(draft) = &self.draft {
             // It no longer exists once it was renamed.
@@ -114,9 +114,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.html");
         fs::write(&path, "before").unwrap();
-        drop(Paper::ready(&path).unwrap());
+        drop(ReportFile::ready(&path).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "before");
-        Paper::ready(&path).unwrap().write("after").unwrap();
+        ReportFile::ready(&path).unwrap().write("after").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "after");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -127,14 +127,14 @@ mod tests {
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         fs::write(&file, "before").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        Paper::ready(&link).unwrap().write("after").unwrap();
+        ReportFile::ready(&link).unwrap().write("after").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "after");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 
         let null = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &null).unwrap();
-        Paper::ready(&null).unwrap().write("anything").unwrap();
-        let full = Paper::ready(Path::new("/dev/full")).unwrap();
+        ReportFile::ready(&null).unwrap().write("anything").unwrap();
+        let full = ReportFile::ready(Path::new("/dev/full")).unwrap();
         assert!(full.write("anything").is_err());
         for device in ["/dev/null", "/dev/full"] {
             assert!(!fs::metadata(device).unwrap().is_file(), "{device}");
@@ -145,7 +145,7 @@ mod tests {
     fn a_path_that_cannot_be_written_is_refused_before_the_test() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("no/such/report.html")] {
-            let failure = Paper::ready(&path).unwrap_err();
+            let failure = ReportFile::ready(&path).unwrap_err();
             assert!(
                 failure.text().starts_with("cannot write the report"),
                 "{}",

@@ -23,9 +23,9 @@ use crate::render;
 /// # Errors
 /// When there is nothing to test, or the test does not fit on this host.
 pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
-    let aim = match &args.target {
-        Some(target) => Aim::at(settings, target, args.protocol).await?,
-        None => Aim::own(settings, printer, args).await?,
+    let target = match &args.target {
+        Some(target) => TestTarget::at(settings, target, args.protocol).await?,
+        None => TestTarget::own(settings, printer, args).await?,
     };
     let GeneratorPlan {
         workers,
@@ -33,20 +33,20 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         rate,
         messages_per_second,
         ..
-    } = plan::generator(&aim.demand(args), &Host::read()).map_err(does_not_fit)?;
-    let sources = if aim.is_on_loopback() {
+    } = plan::generator(&target.demand(args), &Host::read()).map_err(does_not_fit)?;
+    let sources = if target.is_on_loopback() {
         Sources::loopback(sources, seed())
     } else {
         Sources::NONE
     };
-    for warning in &aim.warnings {
+    for warning in &target.warnings {
         printer.warning(warning);
     }
     Ok(Order {
-        target: aim.target,
-        authority: aim.authority,
-        path: aim.path,
-        protocol: aim.protocol,
+        target: target.target,
+        authority: target.authority,
+        path: target.path,
+        protocol: target.protocol,
         connections: args.connections,
         hold: args.hold.duration(),
         rate,
@@ -54,8 +54,8 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         sources,
         timeout: args.timeout.duration(),
         workers,
-        cluster: aim.cluster,
-        targets: aim.profile.targets,
+        cluster: target.cluster,
+        targets: target.profile.targets,
         fail_on_latency: args.fail_on.is_some(),
     })
 }
@@ -63,7 +63,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
 // Private
 
 /// The target of a test.
-struct Aim {
+struct TestTarget {
     target: SocketAddr,
     authority: String,
     protocol: Protocol,
@@ -75,9 +75,13 @@ struct Aim {
     warnings: Vec<String>,
 }
 
-impl Aim {
+impl TestTarget {
     /// The listener at `target`.
-    async fn at(settings: &Settings, target: &str, protocol: Option<Protocol>) -> Result<Aim, Failure> {
+    async fn at(
+        settings: &Settings,
+        target: &str,
+        protocol: Option<Protocol>,
+    ) -> Result<TestTarget, Failure> {
         let target = Target::read(target, protocol)
             .map_err(|error| Failure::usage(error.to_string()).hint(error.hint.clone()))?;
         let resolved = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
@@ -90,7 +94,7 @@ impl Aim {
             Ok(None) => return Err(no_address("the name has no address")),
             Err(error) => return Err(no_address(&error.to_string())),
         };
-        Ok(Aim {
+        Ok(TestTarget {
             target: address,
             authority: target.authority,
             protocol: target.protocol,
@@ -103,7 +107,7 @@ impl Aim {
     }
 
     /// The balancer of the running cluster.
-    async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Aim, Failure> {
+    async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<TestTarget, Failure> {
         let protocol = args.protocol.unwrap_or(Protocol::Tcp);
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
             .await
@@ -131,7 +135,7 @@ impl Aim {
             );
         }
         let cluster = cluster(supervisor, &status, &profile, protocol, args)?;
-        Ok(Aim {
+        Ok(TestTarget {
             target,
             authority: target.to_string(),
             protocol,

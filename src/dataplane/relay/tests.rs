@@ -300,11 +300,11 @@ proptest! {
         prop_assert_eq!(&client.written, &sent_down);
         // When both have ended, closing the sockets signals the end to a side that has not received
         // it.
-        let told = (server.finished, client.finished);
+        let result = (server.finished, client.finished);
         if step == Step::Done {
-            prop_assert!(told.0 || told.1);
+            prop_assert!(result.0 || result.1);
         } else {
-            prop_assert_eq!(told, (client_ends, server_ends));
+            prop_assert_eq!(result, (client_ends, server_ends));
         }
         prop_assert!(relay.up.pending.is_none() && relay.down.pending.is_none());
     }

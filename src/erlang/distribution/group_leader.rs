@@ -160,19 +160,19 @@ mod tests {
     use super::*;
 
     /// The answer or the call to make; and the output.
-    fn heard(request: &str) -> (String, String) {
+    fn handled(request: &str) -> (String, String) {
         let mut output = Output::default();
         let request = format!("{{io_request,<0.1.0>,me,{request}}}");
-        let said = match handle(parse(&request, &home()).unwrap(), &mut output).unwrap() {
+        let answer = match handle(parse(&request, &home()).unwrap(), &mut output).unwrap() {
             Request::Answer(_, answer) => flat(&answer, &home()),
             Request::Format(_, call) => format!("{}:{}", call.module.text(), call.function.text()),
         };
-        (said, output.text)
+        (answer, output.text)
     }
 
     #[test]
     fn requests_are_answered() {
-        for (request, said, printed) in [
+        for (request, expected, printed) in [
             (r#"{put_chars,unicode,["a",[98|<<"c">>],10]}"#, "ok", "abc\n"),
             (r#"{put_chars,unicode,<<"smör"/utf8>>}"#, "ok", "smör"),
             ("{put_chars,unicode,[ok]}", "{error,put_chars}", ""),
@@ -191,7 +191,11 @@ mod tests {
             ("{get_geometry,columns}", "{error,enotsup}", ""),
             ("17", "{error,request}", ""),
         ] {
-            assert_eq!(heard(request), (said.to_owned(), printed.to_owned()), "{request}");
+            assert_eq!(
+                handled(request),
+                (expected.to_owned(), printed.to_owned()),
+                "{request}"
+            );
         }
     }
 

@@ -179,10 +179,10 @@ fn rebar_config(path: &Path) -> Option<String> {
 
 /// The number in `{minimum_otp_vsn, "27"}`, on a line that is not a comment.
 fn oldest(rebar_config: &str) -> Option<u32> {
-    let said = rebar_config
+    let output = rebar_config
         .lines()
         .find_map(|line| line.trim_start().strip_prefix("{minimum_otp_vsn"))?;
-    let digits = said.split('"').nth(1)?.split('.').next()?;
+    let digits = output.split('"').nth(1)?.split('.').next()?;
     digits.parse().ok()
 }
 

@@ -143,9 +143,9 @@ async fn version(erl: &Path) -> Result<String, OtpError> {
             path: erl.to_owned(),
             source,
         })?;
-    let said = [output.stderr, output.stdout].concat();
-    let said = String::from_utf8_lossy(&said);
-    let version = said
+    let output = [output.stderr, output.stdout].concat();
+    let output = String::from_utf8_lossy(&output);
+    let version = output
         .split_once("emulator version ")
         .and_then(|(before, after)| before.contains("Erlang").then(|| after.split_whitespace().next()));
     version

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_read_is_an_error() {
         let mut unsent = Unsent::default();
-        let said = std::iter::from_fn(|| unsent.reply(vec![0; 1000]).ok()).count();
-        assert_eq!(said, MAX_UNSENT_BYTES / 1000);
+        let sent = std::iter::from_fn(|| unsent.reply(vec![0; 1000]).ok()).count();
+        assert_eq!(sent, MAX_UNSENT_BYTES / 1000);
     }
 }

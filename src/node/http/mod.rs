@@ -52,9 +52,9 @@ struct Connection<'a> {
 /// Serves one connection until the client closes it or the node shuts down. A request in progress
 /// is answered.
 pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream) {
-    let place = shared.places.take();
-    let full = place.is_none();
-    let Some(_place) = place.or_else(|| shared.places.take_beyond()) else {
+    let slot = shared.slots.take();
+    let full = slot.is_none();
+    let Some(_slot) = slot.or_else(|| shared.slots.take_beyond()) else {
         return;
     };
     let connection = Connection {
@@ -127,7 +127,7 @@ impl Connection<'_> {
             "status": "ok",
             "node": self.shared.mcp.name(),
             "pid": std::process::id(),
-            "connections": self.shared.places.taken(),
+            "connections": self.shared.slots.taken(),
         });
         json_reply(StatusCode::OK, health.to_string())
     }

@@ -38,7 +38,7 @@ impl Claim {
     pub fn new(address: SocketAddr) -> io::Result<Claim> {
         // The strictest bind also excludes another claim. It fails while connections of a former
         // process are still ending; the second bind ignores those, but not listeners.
-        let socket = bound(address, With::Nobody).or_else(|_| bound(address, With::Ending))?;
+        let socket = bound(address, With::None).or_else(|_| bound(address, With::Ending))?;
         socket.set_reuse_port(true)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
         Ok(Claim {
@@ -69,7 +69,7 @@ pub fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 /// What an address is shared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
-    Nobody,
+    None,
     /// With connections that are ending.
     Ending,
     /// With connections that are ending, and with listeners that share the address in the same way.
@@ -86,7 +86,7 @@ fn bound(address: SocketAddr, with: With) -> io::Result<Socket> {
         // An IPv4 listener on the same port must remain possible.
         socket.set_only_v6(true)?;
     }
-    socket.set_reuse_address(with != With::Nobody)?;
+    socket.set_reuse_address(with != With::None)?;
     socket.set_reuse_port(with == With::Ours)?;
     socket.bind(&address.into())?;
     Ok(socket)

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use crate::profile::document::Runtime;
 use crate::profile::endpoints::overlap;
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// Clients need an address, and none may appear twice.
-pub(super) fn listen(written: &Written) -> Vec<Problem> {
+pub(super) fn listen(written: &ParsedProfile) -> Vec<Problem> {
     const PATH: &str = "listen.address";
     let addresses = &written.document.listen.address;
     if addresses.is_empty() {
@@ -40,7 +40,7 @@ pub(super) fn listen(written: &Written) -> Vec<Problem> {
 
 /// A balancer connects to its nodes, so their addresses must be single addresses, complete enough
 /// to connect to.
-pub(super) fn nodes(written: &Written) -> Vec<Problem> {
+pub(super) fn nodes(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let addresses = if nodes.runtime == Runtime::External {
         let members = nodes.members.iter().enumerate();

@@ -8,11 +8,11 @@ mod routing;
 mod runtime;
 mod tls;
 
-use super::parsed::Written;
+use super::parsed::ParsedProfile;
 use super::problem::Problem;
 
 /// A rule: it returns the violations.
-type Rule = fn(&Written) -> Vec<Problem>;
+type Rule = fn(&ParsedProfile) -> Vec<Problem>;
 
 const RULES: &[Rule] = &[
     names::cluster,
@@ -43,6 +43,6 @@ const RULES: &[Rule] = &[
 pub(super) use numbers::range_of;
 
 /// The violations of all rules.
-pub(super) fn broken(written: &Written) -> Vec<Problem> {
+pub(super) fn broken(written: &ParsedProfile) -> Vec<Problem> {
     RULES.iter().flat_map(|rule| rule(written)).collect()
 }

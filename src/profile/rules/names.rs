@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::units::excerpt;
 use crate::profile::balancer_kind::BalancerKind;
 use crate::profile::document::Runtime;
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// Longest name of a cluster, a node, a cookie.
@@ -13,7 +13,7 @@ const MAX_CHARS: usize = 64;
 const WORD: &str = "letters, digits, `.`, `_` and `-`, at most 64, and does not begin with `.` or `-`";
 
 /// A cluster's name is the name of a directory.
-pub(super) fn cluster(written: &Written) -> Vec<Problem> {
+pub(super) fn cluster(written: &ParsedProfile) -> Vec<Problem> {
     let name = &written.document.cluster;
     if is_word(name) {
         return Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn cluster(written: &Written) -> Vec<Problem> {
 }
 
 /// Nodes' names must be words, unique, and not reserved.
-pub(super) fn nodes(written: &Written) -> Vec<Problem> {
+pub(super) fn nodes(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let mut problems = Vec::new();
     if nodes.runtime != Runtime::External {
@@ -68,7 +68,7 @@ pub(super) fn nodes(written: &Written) -> Vec<Problem> {
 }
 
 /// A cookie's name must be a token of HTTP that needs no quotes in any balancer's configuration.
-pub(super) fn cookie(written: &Written) -> Vec<Problem> {
+pub(super) fn cookie(written: &ParsedProfile) -> Vec<Problem> {
     let name = &written.document.routing.cookie;
     if is_word(name) {
         return Vec::new();
@@ -83,7 +83,7 @@ pub(super) fn cookie(written: &Written) -> Vec<Problem> {
 
 // Private
 
-fn word(written: &Written, path: &str, name: &str) -> Option<Problem> {
+fn word(written: &ParsedProfile, path: &str, name: &str) -> Option<Problem> {
     let shown = excerpt(name);
     if !is_word(name) {
         let problem = written.problem(path, format!("`{shown}` cannot name a node"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::units::{Percent, Period};
 use crate::profile::document::{Document, Runtime};
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// More connections than any machine holds; sums of them fit every integer.
@@ -39,7 +39,7 @@ pub(in crate::profile) fn range_of(path: &str) -> Option<RangeInclusive<u64>> {
 }
 
 /// Whole numbers must be within their bounds.
-pub(super) fn bounds(written: &Written) -> Vec<Problem> {
+pub(super) fn bounds(written: &ParsedProfile) -> Vec<Problem> {
     numbers(&written.document)
         .into_iter()
         .filter_map(|(path, number)| Some((path, number, range_of(path)?)))
@@ -58,7 +58,7 @@ pub(super) fn bounds(written: &Written) -> Vec<Problem> {
 }
 
 /// Durations must be above zero, and not longer than HAProxy's timers.
-pub(super) fn periods(written: &Written) -> Vec<Problem> {
+pub(super) fn periods(written: &ParsedProfile) -> Vec<Problem> {
     timed(&written.document)
         .into_iter()
         .filter_map(|(path, period)| {
@@ -76,7 +76,7 @@ pub(super) fn periods(written: &Written) -> Vec<Problem> {
 }
 
 /// Shares must be above 0 %, because no measured value is below that.
-pub(super) fn shares(written: &Written) -> Vec<Problem> {
+pub(super) fn shares(written: &ParsedProfile) -> Vec<Problem> {
     let targets = &written.document.targets;
     let shares: [(&str, Percent); 4] = [
         ("targets.tolerance", targets.tolerance),
@@ -92,7 +92,7 @@ pub(super) fn shares(written: &Written) -> Vec<Problem> {
 }
 
 /// A node's maximum must not be below its target.
-pub(super) fn target(written: &Written) -> Vec<Problem> {
+pub(super) fn target(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.target <= nodes.maxconn {
         return Vec::new();
@@ -115,7 +115,7 @@ pub(super) fn target(written: &Written) -> Vec<Problem> {
 }
 
 /// All nodes together must not hold more than can be counted.
-pub(super) fn sum(written: &Written) -> Vec<Problem> {
+pub(super) fn sum(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let count = match nodes.runtime {
         Runtime::External => nodes.members.len() as u64,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::endpoints::{Endpoint, endpoints};
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// Port 0 is not a port to listen on.
-pub(super) fn zero(written: &Written) -> Vec<Problem> {
+pub(super) fn zero(written: &ParsedProfile) -> Vec<Problem> {
     once_per_path(endpoints(&written.document, 0), |endpoint| endpoint.port == 0)
         .into_iter()
         .map(|Endpoint { path, .. }| {
@@ -24,7 +24,7 @@ pub(super) fn zero(written: &Written) -> Vec<Problem> {
 }
 
 /// No port exceeds 65535, neither by counting up nor by the offset.
-pub(super) fn range(written: &Written) -> Vec<Problem> {
+pub(super) fn range(written: &ParsedProfile) -> Vec<Problem> {
     let offset = written.port_offset;
     let too_large = |endpoint: &Endpoint| endpoint.port > u32::from(u16::MAX);
     once_per_path(endpoints(&written.document, offset), too_large)
@@ -45,7 +45,7 @@ pub(super) fn range(written: &Written) -> Vec<Problem> {
 
 /// No two listeners have the same port of the same address. A listener that collides with several
 /// others is reported with the first of them.
-pub(super) fn collisions(written: &Written) -> Vec<Problem> {
+pub(super) fn collisions(written: &ParsedProfile) -> Vec<Problem> {
     let mut by_port: BTreeMap<u32, Vec<Endpoint>> = BTreeMap::new();
     for endpoint in endpoints(&written.document, written.port_offset) {
         by_port.entry(endpoint.port).or_default().push(endpoint);
@@ -69,7 +69,7 @@ pub(super) fn collisions(written: &Written) -> Vec<Problem> {
 }
 
 /// At least one listener is needed.
-pub(super) fn something(written: &Written) -> Vec<Problem> {
+pub(super) fn something(written: &ParsedProfile) -> Vec<Problem> {
     let document = &written.document;
     let listen = &document.listen;
     let http = [listen.http, listen.websocket, listen.sse, document.https()];
@@ -97,7 +97,7 @@ fn once_per_path(endpoints: Vec<Endpoint>, wrong: impl Fn(&Endpoint) -> bool) ->
         .collect()
 }
 
-fn collision(written: &Written, a: &Endpoint, b: &Endpoint) -> Problem {
+fn collision(written: &ParsedProfile, a: &Endpoint, b: &Endpoint) -> Problem {
     // The value that was written last is more likely to be the mistake.
     let (last, first) = if written.origin(&a.path) >= written.origin(&b.path) {
         (a, b)

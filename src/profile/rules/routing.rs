@@ -2,11 +2,11 @@
 
 use crate::profile::algorithm::Algorithm;
 use crate::profile::document::Sticky;
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// Raw TCP has neither paths nor headers.
-pub(super) fn tcp(written: &Written) -> Vec<Problem> {
+pub(super) fn tcp(written: &ParsedProfile) -> Vec<Problem> {
     let route = written.document.routing.tcp;
     let mut problems = Vec::new();
     if route.algorithm.needs_http() {

@@ -3,12 +3,12 @@
 use crate::base::units::excerpt;
 use crate::profile::closest;
 use crate::profile::document::Runtime;
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
 
 /// Runtime `command` needs a program, or an erlmcp.
-pub(super) fn command(written: &Written) -> Vec<Problem> {
+pub(super) fn command(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let program = nodes.command.as_ref().and_then(|words| words.first());
     let missing = nodes.runtime == Runtime::Command && program.is_none() && nodes.path.is_none();
@@ -27,7 +27,7 @@ pub(super) fn command(written: &Written) -> Vec<Problem> {
 }
 
 /// A command contains only known placeholders.
-pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
+pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let mut problems = Vec::new();
     for (index, word) in nodes.command.iter().flatten().enumerate() {
@@ -72,7 +72,7 @@ pub(super) fn placeholders(written: &Written) -> Vec<Problem> {
 }
 
 /// A node is either a program or an erlmcp, and serves the ports that it opens.
-pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
+pub(super) fn erlmcp(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.runtime != Runtime::Command || nodes.path.is_none() {
         return Vec::new();
@@ -98,7 +98,7 @@ pub(super) fn erlmcp(written: &Written) -> Vec<Problem> {
 }
 
 /// Runtime `external` needs members, all with HTTP or all without.
-pub(super) fn members(written: &Written) -> Vec<Problem> {
+pub(super) fn members(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.runtime != Runtime::External {
         return Vec::new();
@@ -127,7 +127,7 @@ pub(super) fn members(written: &Written) -> Vec<Problem> {
 
 /// A profile with `members` or `command` wants them used: a runtime that was left at its default
 /// was forgotten.
-pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
+pub(super) fn forgotten(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let command = nodes.command.is_some();
     let mut problems = Vec::new();
@@ -155,7 +155,7 @@ pub(super) fn forgotten(written: &Written) -> Vec<Problem> {
 }
 
 /// A cookie on a command line is not secret.
-pub(super) fn cookie(written: &Written) -> Vec<Problem> {
+pub(super) fn cookie(written: &ParsedProfile) -> Vec<Problem> {
     let arguments = &written.document.nodes.erlang.arguments;
     if !arguments.iter().any(|argument| argument == "-setcookie") {
         return Vec::new();

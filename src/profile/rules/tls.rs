@@ -1,10 +1,10 @@
 //! A certificate and the listener that uses it.
 
-use crate::profile::parsed::Written;
+use crate::profile::parsed::ParsedProfile;
 use crate::profile::problem::Problem;
 
 /// Either both files are given, or neither of them and `self_signed`.
-pub(super) fn certificate(written: &Written) -> Vec<Problem> {
+pub(super) fn certificate(written: &ParsedProfile) -> Vec<Problem> {
     let Some(tls) = &written.document.tls else {
         return Vec::new();
     };
@@ -23,7 +23,7 @@ pub(super) fn certificate(written: &Written) -> Vec<Problem> {
 }
 
 /// HTTPS needs a certificate.
-pub(super) fn https(written: &Written) -> Vec<Problem> {
+pub(super) fn https(written: &ParsedProfile) -> Vec<Problem> {
     let document = &written.document;
     if document.listen.https.is_none() || document.tls.is_some() {
         return Vec::new();

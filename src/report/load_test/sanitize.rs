@@ -12,7 +12,7 @@ const SENTENCE: usize = 1_000;
 const LARGEST: f64 = 1e12;
 
 /// The results without control characters, endless texts, and invalid or impossible numbers.
-pub(super) fn tame(results: &Results) -> Results {
+pub(super) fn sanitize(results: &Results) -> Results {
     let mut results = results.clone();
     texts(&mut results);
     numbers(&mut results);
@@ -167,9 +167,9 @@ mod tests {
         let mut results = failed_over();
         results.nodes[0].name = "\x1b[31mred\n".into();
         results.nodes[1].name = "ü".repeat(201);
-        let tamed = tame(&results);
+        let tamed = sanitize(&results);
         assert_eq!(tamed.nodes[0].name, "\u{fffd}[31mred\u{fffd}");
         assert_eq!(tamed.nodes[1].name, format!("{}…", "ü".repeat(200)));
-        assert_eq!(tame(&failed_over()), failed_over());
+        assert_eq!(sanitize(&failed_over()), failed_over());
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::status::{TOO_FEW, section};
 use super::super::{numbers, style};
-use super::sanitize::tame;
+use super::sanitize::sanitize;
 use super::share::share;
 use super::wrap::wrapped;
 use super::{counts, failover, latency, messages, verdicts};
@@ -15,7 +15,7 @@ use crate::report::node_mark::within;
 /// The report of a load test as text.
 #[must_use]
 pub fn load_test(results: &Results) -> String {
-    let results = &tame(results);
+    let results = &sanitize(results);
     let failover = results.failover.as_ref().map(failover::failover);
     [
         heading(results),

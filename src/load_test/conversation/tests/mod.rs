@@ -263,7 +263,7 @@ proptest! {
         };
         let place = place.index(bytes.len() + 1);
         bytes.splice(place..place, noise);
-        let told = |size| {
+        let result = |size| {
             let mut client = client(protocol);
             play(&mut client, &steps[..known], size).unwrap();
             let mut received = Vec::new();
@@ -273,6 +273,6 @@ proptest! {
             let ends = [on_stream, on_side_request, client.side_request_ended()].map(|end| end.err().map(|failure| failure.kind));
             (received, ends, client.ended().kind)
         };
-        prop_assert_eq!(told(size), told(usize::MAX));
+        prop_assert_eq!(result(size), result(usize::MAX));
     }
 }

@@ -41,14 +41,14 @@ pub(super) fn client(protocol: Protocol) -> Conversation {
 pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Result<Played, LoadError> {
     let mut played = Played::default();
     for step in steps {
-        say(client, &mut played);
+        write_out(client, &mut played);
         match step {
             Step::Asks(id) => client.ask(*id),
             Step::Receives(bytes) => {
                 let bytes = accepted(bytes, &played.sent);
                 for piece in bytes.chunks(size) {
                     client.receive(piece, &mut played.received)?;
-                    say(client, &mut played);
+                    write_out(client, &mut played);
                 }
             }
             Step::SideRequestReceives(bytes) => {
@@ -57,14 +57,14 @@ pub(super) fn play(client: &mut Conversation, steps: &[Step], size: usize) -> Re
             }
         }
     }
-    say(client, &mut played);
+    write_out(client, &mut played);
     played.cookie = client.carried_state().cookie;
     played.ended = Some(client.ended());
     Ok(played)
 }
 
 /// Writes what the client sends on its connection and on side requests, which `> ` marks.
-pub(super) fn say(client: &mut Conversation, played: &mut Played) {
+pub(super) fn write_out(client: &mut Conversation, played: &mut Played) {
     // Byte by byte.
     while let Some(byte) = client.unsent().first() {
         played.sent.push(char::from(*byte));

@@ -104,13 +104,13 @@ impl State {
                 }
                 _ => "{}".to_owned(),
             };
-            let said = match self.fate() {
+            let sent = match self.fate() {
                 Fate::Answer => writeln!(stream, r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
                 Fate::Garbage => writeln!(stream, "no MCP"),
                 Fate::Silence => Ok(()),
                 Fate::Close => break,
             };
-            if said.is_err() {
+            if sent.is_err() {
                 break;
             }
         }

@@ -6,7 +6,7 @@ mod lines;
 
 use super::super::status::section;
 use super::super::{style, table};
-use super::sanitize::tame;
+use super::sanitize::sanitize;
 use super::{failover, terminal};
 use crate::load_test::results::{Outcome, Results};
 use change::Change;
@@ -15,7 +15,7 @@ use lines::lines;
 /// Two tests side by side, `before` and `after`.
 #[must_use]
 pub fn load_test_comparison(before: &Results, after: &Results) -> String {
-    let (before, after) = (&tame(before), &tame(after));
+    let (before, after) = (&sanitize(before), &sanitize(after));
     let lines = lines(before, after);
     let count = |change| lines.iter().filter(|line| line.change() == change).count();
     let (better, worse) = (count(Change::Better), count(Change::Worse));

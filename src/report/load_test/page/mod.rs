@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::super::clock::timestamp;
-use super::sanitize::tame;
+use super::sanitize::sanitize;
 use super::{chart, terminal, verdicts};
 use crate::load_test::results::{Check, Outcome, Results, Verdict};
 use crate::render::{RenderError, Templates};
@@ -56,7 +56,7 @@ struct Line {
 /// # Errors
 /// When the template is wrong, which the tests rule out.
 pub fn load_test_page(results: &Results) -> Result<String, RenderError> {
-    let results = &tame(results);
+    let results = &sanitize(results);
     let name = results.test.cluster.as_deref().unwrap_or("MCP");
     let charts = [
         Some(chart::connections(results)),

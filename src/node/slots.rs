@@ -9,15 +9,15 @@ use crate::base::telemetry::Throttle;
 /// Time between two log lines about refused connections.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Places beyond the limit.
-const BEYOND: u32 = 64;
+const EXTRA_SLOTS: u32 = 64;
 
 /// The places of one node.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<State>);
+pub(super) struct Slots(Arc<State>);
 
 /// A connection's place, free again when dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<State>);
+pub(super) struct Slot(Arc<State>);
 
 #[derive(Debug)]
 struct State {
@@ -28,10 +28,10 @@ struct State {
     log: Mutex<Throttle>,
 }
 
-impl Places {
+impl Slots {
     /// `max` places.
-    pub(super) fn new(max: u32) -> Places {
-        Places(Arc::new(State {
+    pub(super) fn new(max: u32) -> Slots {
+        Slots(Arc::new(State {
             max,
             taken: AtomicU32::new(0),
             total: AtomicU64::new(0),
@@ -41,12 +41,12 @@ impl Places {
     }
 
     /// A place, if one is free. If not, that is counted and, at times, logged.
-    pub(super) fn take(&self) -> Option<Place> {
+    pub(super) fn take(&self) -> Option<Slot> {
         let state = &self.0;
-        let place = self.take_below(state.max);
-        if place.is_some() {
+        let slot = self.take_below(state.max);
+        if slot.is_some() {
             state.total.fetch_add(1, Ordering::Relaxed);
-            return place;
+            return slot;
         }
         state.refused.fetch_add(1, Ordering::Relaxed);
         let reported = state
@@ -66,8 +66,8 @@ impl Places {
 
     /// A place beyond the limit, for a client that only checks whether the node is alive: a full
     /// node is alive.
-    pub(super) fn take_beyond(&self) -> Option<Place> {
-        self.take_below(self.0.max.saturating_add(BEYOND))
+    pub(super) fn take_beyond(&self) -> Option<Slot> {
+        self.take_below(self.0.max.saturating_add(EXTRA_SLOTS))
     }
 
     /// The number of connections now.
@@ -87,18 +87,18 @@ impl Places {
 
     // Private
 
-    fn take_below(&self, max: u32) -> Option<Place> {
+    fn take_below(&self, max: u32) -> Option<Slot> {
         let more = |taken: u32| (taken < max).then_some(taken + 1);
         // A plain count; no other data depends on it, so no ordering is needed.
         let taken = self
             .0
             .taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then(|| Place(Arc::clone(&self.0)))
+        taken.is_ok().then(|| Slot(Arc::clone(&self.0)))
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
@@ -110,22 +110,22 @@ mod tests {
 
     #[test]
     fn a_slot_is_free_again_when_its_connection_ends() {
-        let places = Places::new(2);
-        let first = places.take().unwrap();
-        let _second = places.take().unwrap();
-        assert!(places.take().is_none());
+        let slots = Slots::new(2);
+        let first = slots.take().unwrap();
+        let _second = slots.take().unwrap();
+        assert!(slots.take().is_none());
         drop(first);
-        assert!(places.take().is_some());
-        assert_eq!((places.total(), places.refused()), (3, 1));
+        assert!(slots.take().is_some());
+        assert_eq!((slots.total(), slots.refused()), (3, 1));
     }
 
     #[test]
     fn a_full_node_has_a_few_places_for_checks() {
-        let places = Places::new(1);
-        let _guest = places.take().unwrap();
-        let asking: Vec<_> = std::iter::from_fn(|| places.take_beyond()).collect();
-        assert_eq!((asking.len(), places.taken()), (64, 65));
+        let slots = Slots::new(1);
+        let _guest = slots.take().unwrap();
+        let asking: Vec<_> = std::iter::from_fn(|| slots.take_beyond()).collect();
+        assert_eq!((asking.len(), slots.taken()), (64, 65));
         drop(asking);
-        assert_eq!(places.taken(), 1);
+        assert_eq!(slots.taken(), 1);
     }
 }
