@@ -4,11 +4,11 @@
 
 #![no_main]
 
-use clusterctl::erlang::distribution::handshake::{Handshake, Manner, Step};
+use clusterctl::erlang::distribution::handshake::{Handshake, HandshakeMode, Step};
 use clusterctl::erlang::distribution::{Atom, Cookie, Identity};
 use libfuzzer_sys::fuzz_target;
 
-const MANNERS: [Manner; 3] = [Manner::Nameless, Manner::Named, Manner::Old];
+const MANNERS: [HandshakeMode; 3] = [HandshakeMode::Nameless, HandshakeMode::Named, HandshakeMode::Old];
 
 fuzz_target!(|input: &[u8]| {
     let Some((manner, mut rest)) = input.split_first() else {

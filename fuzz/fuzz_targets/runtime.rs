@@ -7,20 +7,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use clusterctl::profile::Algorithm;
 use clusterctl::haproxy_api::server::{
-    ApiListener, BackendFigures, CheckFigures, FrontendFigures, Level, Order, ProcessFigures, Proxies, Refusal,
-    ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic, serve,
+    ApiListener, BackendFigures, CheckFigures, FrontendFigures, Level, Order, ProcessFigures, Proxies,
+    Refusal, ServerFigures, ServerRef, SessionFigures, Subject, TableEntry, TableFigures, Traffic, serve,
 };
-use clusterctl::base::shutdown;
+use clusterctl::profile::Algorithm;
 use futures_util::future::{BoxFuture, FutureExt};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 
 /// Much longer than an answer takes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONVERSATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 static HOUSE: LazyLock<House> = LazyLock::new(House::open);
 
@@ -39,8 +39,7 @@ impl House {
         // removed.
         let path = tempfile::tempdir().unwrap().keep().join("runtime.sock");
         let listener = ApiListener::open(&path).unwrap();
-        let (trigger, shutdown) = shutdown::channel();
-        std::mem::forget(trigger);
+        let shutdown = CancellationToken::new();
         runtime.spawn(serve(listener, Arc::new(Fake), Level::Admin, shutdown));
         House { runtime, path }
     }
@@ -62,7 +61,7 @@ impl House {
                 assert!(text.ends_with('\n') || text.ends_with("\n> "), "{text:?}");
             }
         };
-        tokio::time::timeout(PATIENCE, conversation)
+        tokio::time::timeout(CONVERSATION_TIMEOUT, conversation)
             .await
             .expect("an end of the conversation");
     }
