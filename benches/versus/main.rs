@@ -22,12 +22,12 @@ mod load;
 mod meter;
 mod node;
 mod noise;
+mod output;
 mod process;
 mod row;
 mod streams;
 mod syscalls;
 mod tcp;
-mod told;
 
 use std::io;
 use std::process::ExitCode;
@@ -66,9 +66,9 @@ fn run(args: &Args) -> io::Result<()> {
         }
     };
     if args.json {
-        println!("{:#}", told::json(&figures));
+        println!("{:#}", output::json(&figures));
     } else {
-        print!("{}", told::table(&figures));
+        print!("{}", output::table(&figures));
     }
     Ok(())
 }

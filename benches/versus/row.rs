@@ -106,7 +106,7 @@ impl Target {
     }
 
     /// The text of the output.
-    pub(crate) fn told(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Target::AtMost(most) | Target::AtMostHaproxy(most) => format!("<= {most:.2}"),
             Target::AtLeast(least) => format!(">= {least:.2}"),

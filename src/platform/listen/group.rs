@@ -84,7 +84,7 @@ impl Group {
 
     /// Notes that the process of `member` has ended. If only that process had the member's
     /// listener, a new one is opened.
-    pub fn bereave(&mut self, member: u16) -> io::Result<()> {
+    pub fn member_gone(&mut self, member: u16) -> io::Result<()> {
         if self.listener(member).is_some() || member >= self.members() {
             return Ok(());
         }
@@ -303,9 +303,9 @@ mod tests {
         let mut group = group("127.0.0.1:0");
         let first = homes(&group);
         let elsewhere = group.listeners[1].take();
-        group.bereave(0).unwrap();
+        group.member_gone(0).unwrap();
         drop(elsewhere);
-        group.bereave(1).unwrap();
+        group.member_gone(1).unwrap();
         group.steer(&[true; 3]).unwrap();
         assert_eq!(homes(&group), first);
     }

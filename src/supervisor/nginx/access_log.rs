@@ -155,7 +155,7 @@ impl Reader {
         let log = file.metadata()?;
         // Another process has moved or emptied the file.
         if self.inode != log.ino() || log.len() < self.position {
-            self.begin_anew();
+            self.restart();
         }
         self.inode = log.ino();
         self.read(&mut file)
@@ -174,11 +174,11 @@ impl Reader {
                 .then_some(())
                 .ok_or_else(|| io::Error::other("the log grows faster than it is read"))
         })?;
-        self.begin_anew();
+        self.restart();
         Ok(())
     }
 
-    fn begin_anew(&mut self) {
+    fn restart(&mut self) {
         self.lines.cut(&mut self.tally);
         self.position = 0;
     }

@@ -96,7 +96,7 @@ impl Listeners {
             return;
         };
         for group in self.groups.values_mut() {
-            if let Err(error) = group.bereave(member).and_then(|()| group.steer(&self.living)) {
+            if let Err(error) = group.member_gone(member).and_then(|()| group.steer(&self.living)) {
                 tracing::error!(address = %group.address(), instance, "cannot listen again: {error}");
             }
         }

@@ -50,7 +50,7 @@ pub(crate) fn json(figures: &Figures) -> Value {
             "figures": medians.into_iter().collect::<serde_json::Map<_, _>>(),
             "peer": ratio.map(|ratio| ratio.peer.name()),
             "ratio": ratio.map(|ratio| ratio.value),
-            "target": row.target().told(),
+            "target": row.target().text(),
             "reached": ratio.and_then(|ratio| ratio.reached),
         })
     });
@@ -77,7 +77,7 @@ fn verdict(figures: &Figures, row: Row) -> String {
         Some(false) => "FALLS SHORT",
         None => "",
     };
-    let (value, peer, target) = (ratio.value, ratio.peer.name(), row.target().told());
+    let (value, peer, target) = (ratio.value, ratio.peer.name(), row.target().text());
     format!("  {value:5.2} of {peer:7}  {target:7}  {verdict}")
 }
 
