@@ -15,7 +15,7 @@
 //!          [`Peer`]                              │
 //! ```
 //!
-//! There are three [manners](Manner), to try in this order. Messages here are without their length.
+//! There are three [modes](HandshakeMode), to try in this order. Messages here are without their length.
 //!
 //! Specification: <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html>.
 

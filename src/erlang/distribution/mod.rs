@@ -17,7 +17,7 @@
 //!
 //! Tested with OTP 25. Newer versions require more capabilities, all of which are
 //! [offered](flags::Flags::OURS); other capabilities that they offer are not used. Older ones need
-//! other [manners](handshake::Manner), and before OTP 23 calls go to their `rex` server.
+//! other [modes](handshake::HandshakeMode), and before OTP 23 calls go to their `rex` server.
 //!
 //! Specifications: <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html>,
 //! <https://www.erlang.org/doc/apps/erts/erl_ext_dist.html>.
