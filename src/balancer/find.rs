@@ -90,7 +90,7 @@ impl FindError {
 /// `/usr/sbin` or `/usr/local/sbin`. The built-in balancer is this very binary.
 ///
 /// # Errors
-/// When there is no usable binary.
+/// If no usable binary is found.
 pub async fn find(kind: BalancerKind, binaries: &Binaries) -> Result<Box<dyn Balancer>, FindError> {
     match kind {
         BalancerKind::Builtin => Ok(Box::new(Builtin::new())),

@@ -124,7 +124,7 @@ impl Reader<'_> {
     }
 }
 
-/// No log is called `name`: either it does not exist yet, or there is no such child.
+/// The error for an unknown log `name`: the log does not exist yet, or the child does not exist.
 fn missing(settings: &Settings, run_dir: &RunDir, name: &str, mut known: Vec<String>) -> Failure {
     if let Some(cluster) = logged(settings, run_dir, &known) {
         if cluster.runtime == Runtime::External && cluster.node(name).is_some() {

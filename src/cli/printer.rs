@@ -81,7 +81,7 @@ impl Printer {
     /// Prints what happens to stderr.
     pub(super) fn note(&self, text: &str) {
         let mut err = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
-        // If stderr cannot be written, there is no way to report it.
+        // A failed write to stderr cannot be reported anywhere.
         let _ignored = writeln!(err, "{text}");
     }
 

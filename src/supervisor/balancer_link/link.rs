@@ -170,9 +170,9 @@ impl BalancerLink {
         &mut self.pending_replies
     }
 
-    /// Whether no order waits for its answer.
-    pub(in crate::supervisor) fn is_idle(&self) -> bool {
-        self.pending_replies.is_empty()
+    /// Whether an order waits for its answer.
+    pub(in crate::supervisor) fn has_pending_replies(&self) -> bool {
+        !self.pending_replies.is_empty()
     }
 
     /// When the first order has waited too long.

@@ -352,7 +352,7 @@ impl Core {
         self.shutdown.is_none()
             && self.rollout.outcome.is_some()
             && !self.reloads.any()
-            && self.link.is_idle()
+            && !self.link.has_pending_replies()
             && self.link.is_in_sync(id)
     }
 }
