@@ -106,17 +106,19 @@ pub fn listeners() -> io::Result<Vec<Listener>> {
 /// is aborted, for the node it is reset. Returns how many there were.
 ///
 /// This reaches connections that the balancer cannot close any more, such as those of a process
-/// that was replaced by a reload; our own probes are ended, too.
+/// that was replaced by a reload. Connections from an address in `except` are kept: our own probes
+/// must find out by themselves what the node does.
 ///
 /// # Errors
 /// `PermissionDenied` without `CAP_NET_ADMIN`, `Unsupported` when the kernel was built without
 /// `CONFIG_INET_DIAG_DESTROY`, and when the kernel does not answer. Some connections may have been
 /// ended by then.
-pub fn destroy_to(node: SocketAddr) -> io::Result<u64> {
+pub fn destroy_to(node: SocketAddr, except: &[IpAddr]) -> io::Result<u64> {
     let states = SYN_SENT | ESTABLISHED | FIN_WAIT | CLOSE_WAIT;
     let mut handles = Vec::new();
     dump(states, &port_filter(Side::Peer, &[node.port()]), |socket| {
-        if is_at(canonical(node), socket.peer) {
+        let is_kept = except.contains(&canonical(socket.local).ip());
+        if is_at(canonical(node), socket.peer) && !is_kept {
             handles.push(socket.handle);
         }
     })?;
@@ -254,7 +256,9 @@ mod tests {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut to_node: Vec<_> = (0..50).map(|_| connect(&node, Ipv4Addr::LOCALHOST)).collect();
         let (mut to_other, mut at_other) = connect(&other, Ipv4Addr::LOCALHOST);
-        match destroy_to(node.local_addr().unwrap()) {
+        let probe_source = Ipv4Addr::new(127, 255, 255, 254);
+        let (mut kept, mut at_node) = connect(&node, probe_source);
+        match destroy_to(node.local_addr().unwrap(), &[probe_source.into()]) {
             Ok(destroyed) => assert_eq!(destroyed, 50),
             Err(error) => {
                 let known = [io::ErrorKind::PermissionDenied, io::ErrorKind::Unsupported];
@@ -268,9 +272,11 @@ mod tests {
             let reset = server.read(&mut [0]).unwrap_err();
             assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
         }
-        to_other.write_all(b"x").unwrap();
-        assert_eq!(at_other.read(&mut [0]).unwrap(), 1);
-        assert_eq!(destroy_to(node.local_addr().unwrap()).unwrap(), 0);
+        for (client, server) in [(&mut to_other, &mut at_other), (&mut kept, &mut at_node)] {
+            client.write_all(b"x").unwrap();
+            assert_eq!(server.read(&mut [0]).unwrap(), 1);
+        }
+        assert_eq!(destroy_to(node.local_addr().unwrap(), &[]).unwrap(), 1);
     }
 
     #[test]

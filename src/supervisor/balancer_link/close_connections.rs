@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use crate::plan::PROBE_SOURCE;
 use crate::platform::sock_diag::destroy_to;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
@@ -22,8 +23,8 @@ impl Core {
         }
         let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
-            for address in std::iter::once(node.tcp).chain(node.http) {
-                if let Err(error) = destroy_to(address) {
+            for address in node.addresses() {
+                if let Err(error) = destroy_to(address, &[PROBE_SOURCE]) {
                     let name = &node.name;
                     tracing::warn!(node = name, %address, "connections were not ended: {error}");
                     events.blocking_send(CoreEvent::ConnectionsNotClosed { node: node.name });

@@ -148,8 +148,8 @@ async fn connections_of_a_replaced_process_are_cut_through_the_kernel() {
         name,
         "the new process has no such connection"
     );
-    let node = running.cluster.node(&name).unwrap().tcp;
-    match destroy_to(node) {
+    let node = running.cluster.node(&name).unwrap().tcp.unwrap();
+    match destroy_to(node, &[]) {
         Ok(_) => assert!(held.node().await.is_err()),
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{error}"),
     }
