@@ -138,7 +138,7 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l template
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l json -d 'Print JSON, for programs'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -l no-color -d 'Print without colour, even on a terminal (as `NO_COLOR=1` does)'
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l protocol -d 'What clients speak [default: the scheme of `--target`, else tcp]' -r -f -a "tcp\t''
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l protocol -d 'What clients speak [default: the scheme of `--target`, else tcp, or http where nodes have no TCP]' -r -f -a "tcp\t''
 http\t''
 ws\t''
 sse\t''"

@@ -147,6 +147,9 @@ pub struct DataplaneServer {
     /// The address to check; `address` when null.
     #[serde(default)]
     pub check_address: Option<SocketAddr>,
+    /// The path of a check over HTTP.
+    #[serde(default = "DataplaneServer::default_check_path")]
+    pub check_path: String,
 }
 
 /// The kind of check.
@@ -157,7 +160,7 @@ pub enum DataplaneQuestion {
     Tcp,
     /// Sends one JSON-RPC line, and expects a JSON-RPC line.
     Mcp,
-    /// Sends `GET /health`, and expects a 2xx.
+    /// Sends `GET` of `check_path`, and expects a 2xx.
     Http,
 }
 
@@ -248,6 +251,14 @@ impl Dataplane {
             problems.extend(backend.problems());
         }
         problems
+    }
+}
+
+impl DataplaneServer {
+    /// The default path of a check over HTTP.
+    #[must_use]
+    pub fn default_check_path() -> String {
+        "/health".to_owned()
     }
 }
 

@@ -127,7 +127,7 @@ pub struct Node {
     /// Restarts since the start of the cluster.
     pub restarts: u32,
     /// The address of its MCP over TCP.
-    pub tcp: SocketAddr,
+    pub tcp: Option<SocketAddr>,
     /// The address of its MCP over HTTP.
     pub http: Option<SocketAddr>,
     /// Established connections, counted by the kernel, without the supervisor's own probes.

@@ -183,7 +183,7 @@ mod tests {
         };
         let error = builtin.check(deployment).await.unwrap_err();
         assert!(
-            error.to_string().contains("`listen.tcp`") && error.hint().is_some(),
+            error.to_string().contains("TCP only") && error.hint().is_some(),
             "{error}"
         );
     }

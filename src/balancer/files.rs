@@ -29,7 +29,9 @@ pub enum FilesError {
         source: io::Error,
     },
     /// The profile has no listener that the balancer can serve.
-    #[error("no listener is left to serve: the built-in balancer serves TCP only, and `listen.tcp` is null")]
+    #[error(
+        "no listener is left to serve: the built-in balancer serves TCP only, and the cluster has no TCP listener"
+    )]
     NothingServed,
     /// nginx cannot balance TCP.
     #[error("`{}` has no stream module, which `listen.tcp` needs: it is not built in, and `{}` is not there", .program.display(), .module.display())]
@@ -53,7 +55,11 @@ impl FilesError {
             FilesError::Certificate { .. } => {
                 Some("`tls.certificate` and `tls.key` name PEM files that this user can read".to_owned())
             }
-            FilesError::NothingServed => Some("give `listen.tcp` a port, or use `haproxy`".to_owned()),
+            FilesError::NothingServed => Some(
+                "`clusterctl start haproxy` or `clusterctl start nginx` serves nodes with HTTP alone; \
+                 for TCP set `nodes.tcp_port` and `listen.tcp`"
+                    .to_owned(),
+            ),
             FilesError::NoStreamModule { .. } => Some(
                 "`apt-get install -y libnginx-mod-stream`, or disable TCP: `--set listen.tcp=null`"
                     .to_owned(),

@@ -51,6 +51,7 @@ fn launch(settings: &Settings, args: &args::Start) -> Result<Launch, Failure> {
         templates: settings.templates.clone(),
         timeout: args.timeout,
         run_id: RunId::random().map_err(Failure::new)?,
+        http_check: None,
     })
 }
 
@@ -247,7 +248,17 @@ async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &s
         .iter()
         .filter(|node| node.external && matches!(node.state, NodeState::Down | NodeState::Starting))
     {
-        printer.warning(&format!("{} does not answer at {}", node.name, node.tcp));
+        let addresses: Vec<String> = node
+            .tcp
+            .iter()
+            .chain(&node.http)
+            .map(ToString::to_string)
+            .collect();
+        printer.warning(&format!(
+            "{} does not answer at {}",
+            node.name,
+            addresses.join(" and ")
+        ));
     }
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use super::backend::Backend;
 use super::server::{Event, Server, lock, rules};
 use super::shared::Shared;
 use crate::dataplane_config::{DataplaneCheck, DataplaneQuestion};
-use crate::probe::{Failure, Probe, Question};
+use crate::probe::{Answer, Failure, Probe, Question};
 
 /// For a server that is not checked: time between two looks at whether checks were enabled.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ fn readmit(shared: &Shared, backend: &Arc<Backend>, server: &Arc<Server>) {
     }
 }
 
-async fn ask(shared: &Shared, server: &Server, check: DataplaneCheck) -> Result<Duration, Failure> {
+async fn ask(shared: &Shared, server: &Server, check: DataplaneCheck) -> Result<Answer, Failure> {
     let config = server.config();
     let target = config.check_address.unwrap_or_else(|| server.address());
     let source = shared.topology().config.check_source;
@@ -65,7 +65,7 @@ async fn ask(shared: &Shared, server: &Server, check: DataplaneCheck) -> Result<
         question: match config.question {
             DataplaneQuestion::Tcp => Question::Tcp,
             DataplaneQuestion::Mcp => Question::Mcp,
-            DataplaneQuestion::Http => Question::Http,
+            DataplaneQuestion::Http => Question::Get(config.check_path.as_str().into()),
         },
         source: source.filter(|source| source.is_ipv4() == target.is_ipv4()),
         timeout: check.timeout.duration(),
@@ -78,7 +78,7 @@ fn record(
     backend: &Arc<Backend>,
     server: &Arc<Server>,
     check: DataplaneCheck,
-    (answer, sent_at): (&Result<Duration, Failure>, Instant),
+    (answer, sent_at): (&Result<Answer, Failure>, Instant),
 ) {
     let question = server.config().question;
     let good = answer.is_ok();

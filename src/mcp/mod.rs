@@ -34,6 +34,20 @@ pub use version::Version;
 /// The longest message that is read, in bytes: 16 MiB, as erlmcp's.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
+/// The request that checks whether a node is alive over HTTP, as the body of a `POST`: an error is
+/// an answer, too. It needs no session.
+pub const DISCOVER: &str = r#"{"jsonrpc":"2.0","id":"check","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"clusterctl-check","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+
+/// The header fields of the request that carries [`DISCOVER`]. The session id keeps a server of an
+/// earlier revision from making a session for each check.
+pub const DISCOVER_HEADERS: [(&str, &str); 5] = [
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json, text/event-stream"),
+    ("MCP-Protocol-Version", "2026-07-28"),
+    ("Mcp-Method", "server/discover"),
+    ("Mcp-Session-Id", "clusterctl-check"),
+];
+
 /// The request that checks whether a node is alive: any answer counts, even an error. Without line
 /// feed.
 pub const PING: &str = r#"{"jsonrpc":"2.0","id":"check","method":"ping"}"#;

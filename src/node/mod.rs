@@ -48,7 +48,7 @@ pub const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Node {
     settings: Settings,
-    tcp: Claim,
+    tcp: Option<Claim>,
     http: Option<Claim>,
 }
 
@@ -87,7 +87,7 @@ impl Node {
     pub fn bind(settings: Settings) -> Result<Node, NodeError> {
         let claim = |address| Claim::new(address).map_err(|source| NodeError::Bind { address, source });
         Ok(Node {
-            tcp: claim(settings.tcp)?,
+            tcp: settings.tcp.map(claim).transpose()?,
             http: settings.http.map(claim).transpose()?,
             settings,
         })
@@ -95,8 +95,8 @@ impl Node {
 
     /// The address for MCP over TCP, with the real port.
     #[must_use]
-    pub const fn tcp(&self) -> SocketAddr {
-        self.tcp.address()
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.tcp.as_ref().map(Claim::address)
     }
 
     /// The address for MCP over HTTP, with the real port.
@@ -123,7 +123,7 @@ impl Node {
         let slots = Slots::new(settings.max_connections);
         tracing::info!(
             node = settings.name,
-            %tcp,
+            tcp = tcp.map(tracing::field::display),
             http = http.map(tracing::field::display),
             workers = settings.workers,
             max_connections = settings.max_connections,

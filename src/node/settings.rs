@@ -9,8 +9,8 @@ use super::Faults;
 pub struct Settings {
     /// Its name, which it sends in `serverInfo`.
     pub name: String,
-    /// The address for MCP over TCP; port 0 takes a free one.
-    pub tcp: SocketAddr,
+    /// The address for MCP over TCP, if the node serves it; port 0 takes a free one.
+    pub tcp: Option<SocketAddr>,
     /// The address for MCP over HTTP, if the node serves it.
     pub http: Option<SocketAddr>,
     /// The number of threads, each with its own descriptor table; at least one.
@@ -27,7 +27,7 @@ impl Settings {
     /// The defaults: no HTTP, one worker per processor, 35,000 connections, no web pages of other
     /// hosts, no faults.
     #[must_use]
-    pub fn new(name: impl Into<String>, tcp: SocketAddr) -> Settings {
+    pub fn new(name: impl Into<String>, tcp: Option<SocketAddr>) -> Settings {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Settings {
             name: name.into(),

@@ -42,17 +42,17 @@ impl Shared {
 /// Accepts until the shutdown, then gives the connections time to finish their requests.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
-    tcp: SocketAddr,
+    tcp: Option<SocketAddr>,
     http: Option<SocketAddr>,
 ) -> Result<(), NodeError> {
     let listen = |address| Acceptor::bind(address).map_err(|source| NodeError::Bind { address, source });
-    let mut tcp = listen(tcp)?;
+    let mut tcp = tcp.map(listen).transpose()?;
     let mut http = http.map(listen).transpose()?;
     // Every connection holds a sender. When all are dropped, all connections have ended.
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     loop {
         tokio::select! {
-            (stream, _) = tcp.accept() => {
+            (stream, _) = accept(&mut tcp) => {
                 let (shared, alive) = (Arc::clone(shared), alive.clone());
                 tokio::spawn(async move {
                     serve_one(&shared, Port::Tcp, stream).await;

@@ -79,7 +79,7 @@ mod testing {
             external: false,
             elsewhere: false,
             restarts: 0,
-            tcp: "127.0.0.1:9001".parse().unwrap(),
+            tcp: Some("127.0.0.1:9001".parse().unwrap()),
             http: None,
             connections,
             connections_by: ConnectionsBy {

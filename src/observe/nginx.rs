@@ -146,7 +146,7 @@ impl NginxView<'_> {
 /// The address where `node` serves `kind`.
 fn address(kind: Kind, node: &Node) -> Option<SocketAddr> {
     match kind {
-        Kind::Tcp => Some(node.tcp),
+        Kind::Tcp => node.tcp,
         Kind::Http | Kind::WebSocket | Kind::Sse => node.http,
     }
 }
@@ -191,7 +191,7 @@ mod tests {
     fn nodes() -> Vec<Node> {
         let node = |number: u16, state, connections| Node {
             name: format!("erlmcp{number}"),
-            tcp: ([127, 0, 0, 1], 9000 + number).into(),
+            tcp: Some(([127, 0, 0, 1], 9000 + number).into()),
             http: Some(([127, 0, 0, 1], 8080 + number).into()),
             ..node(state, connections)
         };

@@ -48,9 +48,8 @@ impl Plan {
             .iter()
             .filter(|_| cluster.runtime != Runtime::External)
             .flat_map(|node| {
-                [Some(node.tcp), node.http, node.distribution]
-                    .into_iter()
-                    .flatten()
+                node.addresses()
+                    .chain(node.distribution)
                     .map(|at| (node.name.clone(), at))
             });
         listeners

@@ -54,8 +54,8 @@ fn on_loopback(cluster: &Cluster) -> bool {
 
 /// The addresses of the nodes, for TCP and for HTTP.
 fn addresses(cluster: &Cluster) -> impl Iterator<Item = IpAddr> {
-    let of = |node: &crate::profile::Node| [Some(node.tcp), node.http].into_iter().flatten();
-    cluster.nodes.iter().flat_map(of).map(|address| address.ip())
+    let all = cluster.nodes.iter().flat_map(crate::profile::Node::addresses);
+    all.map(|address| address.ip())
 }
 
 #[cfg(test)]
@@ -95,13 +95,13 @@ mod tests {
     #[test]
     fn nodes_keep_their_addresses_and_the_kernel_chooses_for_other_hosts() {
         let mut cluster = cluster();
-        cluster.nodes[0].tcp = "127.0.0.2:9001".parse().unwrap();
+        cluster.nodes[0].tcp = Some("127.0.0.2:9001".parse().unwrap());
         assert_eq!(
             pooled(&cluster, 100_000, 1)[0],
             "127.0.0.3".parse::<IpAddr>().unwrap()
         );
         assert_eq!(of_checks(&cluster), Some(PROBE_SOURCE));
-        cluster.nodes[0].tcp = "[::1]:9001".parse().unwrap();
+        cluster.nodes[0].tcp = Some("[::1]:9001".parse().unwrap());
         assert_eq!(
             (pooled(&cluster, 100_000, 1).len(), of_checks(&cluster)),
             (0, None)

@@ -2,43 +2,72 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use super::{Failure, Probe, Question};
-use crate::mcp::{Lines, Message, PING};
+use super::{Answer, Failure, Probe, Question};
+use crate::mcp::{DISCOVER, DISCOVER_HEADERS, Lines, Message, PING};
 use crate::platform;
 
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
 impl Probe {
-    /// Sends one check. Returns the time until the answer, connecting included.
-    pub async fn ask(&self) -> Result<Duration, Failure> {
-        let target = self.target;
+    /// Sends one check, and waits for its answer.
+    pub async fn ask(&self) -> Result<Answer, Failure> {
         let began = Instant::now();
         let deadline = tokio::time::Instant::now() + self.timeout;
+        let one = |question| self.ask_one(question, deadline);
+        let question = match &self.question {
+            Question::Either { get, mcp } => {
+                let (get, mcp) = (Question::Get(get.clone()), Question::Discover(mcp.clone()));
+                match one(&get).await {
+                    Ok(()) => get,
+                    Err(failure) if failure.is_not_served() => {
+                        one(&mcp).await?;
+                        mcp
+                    }
+                    Err(failure) => return Err(failure),
+                }
+            }
+            question => {
+                one(question).await?;
+                question.clone()
+            }
+        };
+        Ok(Answer {
+            took: began.elapsed(),
+            question,
+        })
+    }
+
+    // Private
+
+    async fn ask_one(&self, question: &Question, deadline: tokio::time::Instant) -> Result<(), Failure> {
+        let target = self.target;
         let mut stream = timeout_at(deadline, platform::connect::connect(target, self.source))
             .await
             .map_err(|_| Failure::ConnectTimeout { target })?
             .map_err(|error| not_connected(target, &error))?;
         let answer = async {
-            match self.question {
+            match question {
                 Question::Tcp => Ok(()),
                 Question::Mcp => mcp(&mut stream, target).await,
-                Question::Http => http(&mut stream, target).await,
+                Question::Get(path) => get(&mut stream, target, path).await,
+                Question::Discover(path) | Question::Either { mcp: path, .. } => {
+                    discover(&mut stream, target, path).await
+                }
             }
         };
         timeout_at(deadline, answer)
             .await
             .map_err(|_| Failure::AnswerTimeout {
                 target,
-                question: self.question,
-            })??;
-        Ok(began.elapsed())
+                question: question.clone(),
+            })?
     }
 }
 
@@ -83,15 +112,37 @@ async fn mcp(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> 
     }
 }
 
-/// Only the status line counts.
-async fn http(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure> {
+/// A 2xx is a good answer.
+async fn get(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<(), Failure> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    );
+    match status_of(stream, target, &request).await? {
+        200..=299 => Ok(()),
+        status => Err(Failure::Status { target, status }),
+    }
+}
+
+/// Any 2xx, 3xx or 4xx is a sign of life.
+async fn discover(stream: &mut TcpStream, target: SocketAddr, path: &str) -> Result<(), Failure> {
+    let headers = DISCOVER_HEADERS.map(|(name, value)| format!("{name}: {value}\r\n"));
+    let headers = headers.concat();
+    let length = DISCOVER.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{DISCOVER}"
+    );
+    match status_of(stream, target, &request).await? {
+        200..=499 => Ok(()),
+        status => Err(Failure::Status { target, status }),
+    }
+}
+
+/// The status of the answer to `request`. Only the status line is read.
+async fn status_of(stream: &mut TcpStream, target: SocketAddr, request: &str) -> Result<u16, Failure> {
     let no_answer = |why: &str| Failure::Answer {
         target,
         why: why.to_owned(),
     };
-    let request = format!(
-        "GET /health HTTP/1.1\r\nHost: {target}\r\nUser-Agent: clusterctl-check\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    );
     let _sent = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
     while !answer.contains(&b'\n') && answer.len() < MAX_ANSWER {
@@ -102,8 +153,7 @@ async fn http(stream: &mut TcpStream, target: SocketAddr) -> Result<(), Failure>
         }
     }
     match status(&answer) {
-        Some(200..=299) => Ok(()),
-        Some(status) => Err(Failure::Status { target, status }),
+        Some(status) => Ok(status),
         None if answer.is_empty() => Err(no_answer("the connection was closed")),
         None => Err(no_answer("not HTTP")),
     }
@@ -118,6 +168,8 @@ fn status(answer: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -189,7 +241,7 @@ mod tests {
             (b"", "L7RSP"),
         ] {
             assert_eq!(
-                verdict(Question::Http, answer).await,
+                verdict(Question::Get("/health".into()), answer).await,
                 expected,
                 "{}",
                 answer.escape_ascii()

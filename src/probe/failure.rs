@@ -71,6 +71,15 @@ impl Failure {
         }
     }
 
+    /// Whether the node answers, and does not serve the path: an answer of another protocol, or a
+    /// status below 500.
+    pub(super) const fn is_not_served(&self) -> bool {
+        matches!(
+            self,
+            Failure::Answer { .. } | Failure::Status { status: ..500, .. }
+        )
+    }
+
     /// Whether the cause is the node, and not the side that checks.
     #[must_use]
     pub const fn blames_node(&self) -> bool {

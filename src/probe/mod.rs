@@ -1,6 +1,7 @@
 //! One health check: a request to a node, its answer, and the health that follows from several
 //! results.
 
+mod answer;
 mod ask;
 mod failure;
 mod question;
@@ -9,12 +10,13 @@ mod standing;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+pub use answer::Answer;
 pub use failure::Failure;
 pub use question::{Question, Service};
 pub use standing::{Rules, Standing};
 
 /// One check of one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The address to check.
     pub target: SocketAddr,

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::balancer_kind::BalancerKind;
 use super::document::{Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts};
@@ -37,6 +37,8 @@ pub struct Cluster {
     pub limits: Limits,
     /// The balancer's health checks.
     pub health: HealthCheck,
+    /// What the checks over HTTP send.
+    pub http_check: HttpCheck,
     /// The timeouts.
     pub timeouts: Timeouts,
     /// The certificate for the HTTPS listener.
@@ -45,6 +47,18 @@ pub struct Cluster {
     pub targets: Targets,
     /// Programs with a given path.
     pub binaries: Binaries,
+}
+
+/// What the health checks over HTTP send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpCheck {
+    /// `GET` of `health.path`, which must be answered with a 2xx.
+    Get,
+    /// `POST` of MCP's `server/discover`; any status below 500 is a sign of life.
+    Mcp,
+    /// Not known yet: `Get`, and `Mcp` where the path is not served.
+    Either,
 }
 
 /// The erlmcp that the nodes run.
@@ -65,9 +79,11 @@ pub struct Node {
     pub name: String,
     /// Its number, from 1.
     pub number: u16,
-    /// MCP over TCP.
-    pub tcp: SocketAddr,
-    /// MCP over HTTP.
+    /// The host address of its ports.
+    pub address: IpAddr,
+    /// MCP over TCP; `None` for a node that serves MCP over HTTP alone.
+    pub tcp: Option<SocketAddr>,
+    /// MCP over HTTP. A node has at least one of the two.
     pub http: Option<SocketAddr>,
     /// The address at which other BEAM nodes connect to it, if it is one of our own.
     pub distribution: Option<SocketAddr>,
@@ -141,10 +157,22 @@ impl Cluster {
         self
     }
 
+    /// The path at which the nodes serve MCP over HTTP.
+    #[must_use]
+    pub fn mcp_path(&self) -> &'static str {
+        "/mcp"
+    }
+
     /// The node called `name`.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// Whether its nodes serve MCP over TCP; if not, there is no TCP listener.
+    #[must_use]
+    pub fn has_tcp(&self) -> bool {
+        self.nodes.iter().all(|node| node.tcp.is_some())
     }
 
     /// Whether its nodes support HTTP; if not, there are no HTTP listeners.
@@ -155,18 +183,23 @@ impl Cluster {
 }
 
 impl Node {
+    /// The addresses at which clients' connections reach it, TCP first; at least one.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        self.tcp.into_iter().chain(self.http)
+    }
+
     /// Fills the placeholders of a command's argument: `{name}`, `{n}`, `{address}`, `{tcp_port}`,
     /// `{http_port}`. Other text in braces is kept.
     #[must_use]
     pub fn fill(&self, argument: &str) -> String {
+        let port =
+            |address: Option<SocketAddr>| address.map_or(String::new(), |address| address.port().to_string());
         let value = |name: &str| match name {
             "name" => self.name.clone(),
             "n" => self.number.to_string(),
-            "address" => self.tcp.ip().to_string(),
-            "tcp_port" => self.tcp.port().to_string(),
-            "http_port" => self
-                .http
-                .map_or(String::new(), |address| address.port().to_string()),
+            "address" => self.address.to_string(),
+            "tcp_port" => port(self.tcp),
+            "http_port" => port(self.http),
             other => format!("{{{other}}}"),
         };
         let fill = |part| match part {

@@ -68,8 +68,9 @@ pub(super) struct Nodes {
     pub name: String,
     /// Address that the nodes listen on.
     pub address: IpAddr,
-    /// TCP port of the first node; the other nodes get the next ones.
-    pub tcp_port: u16,
+    /// TCP port of the first node, the other nodes get the next ones; null for nodes that serve MCP
+    /// over HTTP alone.
+    pub tcp_port: Option<u16>,
     /// HTTP port of the first node, the other nodes get the next ones; null for nodes without HTTP.
     pub http_port: Option<u16>,
     /// Connections that one node should hold.
@@ -152,6 +153,14 @@ impl BusyWait {
 }
 
 impl Document {
+    /// Whether every node serves MCP over TCP; if not, there is no TCP listener.
+    pub(super) fn has_tcp(&self) -> bool {
+        match self.nodes.runtime {
+            Runtime::External => self.nodes.members.iter().all(|member| member.tcp_port.is_some()),
+            _ => self.nodes.tcp_port.is_some(),
+        }
+    }
+
     /// Whether every node supports HTTP; if not, there are no HTTP listeners.
     pub(super) fn has_http(&self) -> bool {
         match self.nodes.runtime {
@@ -190,8 +199,9 @@ pub(super) struct Member {
     pub name: String,
     /// Its address.
     pub address: IpAddr,
-    /// Its MCP port over TCP.
-    pub tcp_port: u16,
+    /// Its MCP port over TCP, when it has one.
+    #[serde(default)]
+    pub tcp_port: Option<u16>,
     /// Its HTTP port, when it has one.
     #[serde(default)]
     pub http_port: Option<u16>,
@@ -268,7 +278,7 @@ pub struct Route {
 impl HealthCheck {
     /// Time between two checks while the state is about to change.
     #[must_use]
-    pub fn fast_interval(self) -> Period {
+    pub fn fast_interval(&self) -> Period {
         self.interval.min(Period::from(Duration::from_secs(1)))
     }
 }
@@ -331,11 +341,13 @@ pub struct PerIp {
 }
 
 /// The balancer's health checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The kind of check.
     pub kind: HealthKind,
+    /// The path that a healthy node answers with a 2xx.
+    pub path: String,
     /// Time between two checks.
     pub interval: Period,
     /// Time limit for an answer.
@@ -354,13 +366,15 @@ pub struct HealthCheck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthKind {
-    /// `mcp` on TCP ports, `http` on HTTP ports.
+    /// `mcp` on TCP ports. On HTTP ports `http` where every node answers `health.path`, which is
+    /// found out at the start, else `mcp`.
     Auto,
     /// A connection is enough; a hung node passes.
     Tcp,
-    /// A JSON-RPC line must be answered by a JSON-RPC line.
+    /// On TCP ports, a JSON-RPC line must be answered by a JSON-RPC line. On HTTP ports, a `POST` of
+    /// MCP's `server/discover` must be answered with any status below 500.
     Mcp,
-    /// `GET /health` must be answered by a 2xx; nodes without HTTP are checked with `mcp`.
+    /// `GET` of `health.path` must be answered by a 2xx; nodes without HTTP are checked with `mcp`.
     Http,
 }
 

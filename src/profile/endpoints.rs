@@ -46,10 +46,10 @@ pub(super) fn endpoints(document: &Document, offset: u16) -> Vec<Endpoint> {
 
 fn listeners(document: &Document) -> Vec<Endpoint> {
     let listen = &document.listen;
-    let http = document.has_http();
+    let (tcp, http) = (document.has_tcp(), document.has_http());
     let mut found = Vec::new();
     for (key, port, served) in [
-        ("tcp", listen.tcp, true),
+        ("tcp", listen.tcp, tcp),
         ("http", listen.http, http),
         ("websocket", listen.websocket, http),
         ("sse", listen.sse, http),
@@ -96,10 +96,7 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
     if nodes.runtime == Runtime::External {
         // They run elsewhere, and the offset does not apply to them.
         for (index, member) in nodes.members.iter().enumerate() {
-            for (key, port) in [
-                ("tcp_port", Some(member.tcp_port)),
-                ("http_port", member.http_port),
-            ] {
+            for (key, port) in [("tcp_port", member.tcp_port), ("http_port", member.http_port)] {
                 if let Some(port) = port {
                     let path = format!("nodes.members[{index}].{key}");
                     add(path, node(&member.name), member.address, u32::from(port));
@@ -111,7 +108,7 @@ fn nodes(document: &Document, offset: u16) -> Vec<Endpoint> {
     let distribution = Some(nodes.erlang.distribution_port).filter(|_| nodes.are_beam());
     for number in 1..=nodes.count {
         for (key, address, port) in [
-            ("tcp_port", nodes.address, Some(nodes.tcp_port)),
+            ("tcp_port", nodes.address, nodes.tcp_port),
             ("http_port", nodes.address, nodes.http_port),
             (
                 "erlang.distribution_port",

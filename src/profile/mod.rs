@@ -26,7 +26,7 @@ mod unknown_keys;
 pub use algorithm::{Algorithm, AlgorithmFacts, HashKey};
 pub use balancer_kind::{BalancerFacts, BalancerKind, ScaledBy};
 pub use closest::closest;
-pub use cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
+pub use cluster::{Certificate, Cluster, Erlmcp, HttpCheck, Listeners, Node};
 pub use diff::{Change, difference};
 pub use document::{
     Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing, Runtime,

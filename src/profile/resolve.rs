@@ -1,14 +1,17 @@
 //! From a source to the cluster, and to the text of its effective values.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
-use super::cluster::{Certificate, Cluster, Erlmcp, Listeners, Node};
-use super::document::{Document, Runtime, Tls};
+use super::cluster::{Certificate, Cluster, Erlmcp, HttpCheck, Listeners, Node};
+use super::document::{Document, HealthCheck, HealthKind, Runtime, Tls};
 use super::parsed::ParsedProfile;
 use super::problem::Problems;
 use super::rules;
 use super::source::{Source, embedded};
+
+/// The path at which our own nodes tell that they are healthy.
+const OWN_HEALTH_PATH: &str = "/health";
 
 /// Reads a profile, lays it over the defaults, and checks every rule.
 ///
@@ -75,7 +78,7 @@ fn shift(document: &mut Document, offset: u16) {
         *at = at.map(|at| SocketAddr::new(at.ip(), at.port().saturating_add(offset)));
     }
     let nodes = &mut document.nodes;
-    nodes.tcp_port = nodes.tcp_port.saturating_add(offset);
+    nodes.tcp_port = nodes.tcp_port.map(|port| port.saturating_add(offset));
     nodes.http_port = nodes.http_port.map(|port| port.saturating_add(offset));
     nodes.erlang.distribution_port = nodes.erlang.distribution_port.saturating_add(offset);
 }
@@ -126,7 +129,7 @@ fn join(directory: &Path, path: &Path) -> PathBuf {
 
 fn cluster(document: Document) -> Cluster {
     let members = members(&document);
-    let http = document.has_http();
+    let (tcp, http) = (document.has_tcp(), document.has_http());
     let Document {
         cluster: name,
         balancer,
@@ -158,7 +161,7 @@ fn cluster(document: Document) -> Cluster {
         restart: nodes.restart,
         listen: Listeners {
             addresses: listen.address,
-            tcp: listen.tcp,
+            tcp: listen.tcp.filter(|_| tcp),
             http: listen.http.filter(|_| http),
             websocket: listen.websocket.filter(|_| http),
             sse: listen.sse.filter(|_| http),
@@ -170,6 +173,7 @@ fn cluster(document: Document) -> Cluster {
         },
         routing,
         limits,
+        http_check: http_check(nodes.runtime, &health),
         health,
         timeouts,
         tls: tls.and_then(|tls| {
@@ -186,13 +190,26 @@ fn cluster(document: Document) -> Cluster {
     }
 }
 
+/// What checks over HTTP send. Our own nodes serve `/health`; what others serve is found out when
+/// they run.
+fn http_check(runtime: Runtime, health: &HealthCheck) -> HttpCheck {
+    let own = matches!(runtime, Runtime::Embedded | Runtime::Erlang);
+    match health.kind {
+        HealthKind::Http | HealthKind::Tcp => HttpCheck::Get,
+        HealthKind::Mcp => HttpCheck::Mcp,
+        HealthKind::Auto if own && health.path == OWN_HEALTH_PATH => HttpCheck::Get,
+        HealthKind::Auto => HttpCheck::Either,
+    }
+}
+
 fn members(document: &Document) -> Vec<Node> {
     let nodes = &document.nodes;
-    let node = |number: u16, name: String, tcp: SocketAddr, http: Option<SocketAddr>| Node {
+    let node = |number: u16, name: String, address: IpAddr, tcp: Option<u16>, http: Option<u16>| Node {
         name,
         number,
-        tcp,
-        http,
+        address,
+        tcp: tcp.map(|port| SocketAddr::new(address, port)),
+        http: http.map(|port| SocketAddr::new(address, port)),
         distribution: nodes.are_beam().then(|| {
             let port = nodes.erlang.distribution_port.saturating_add(number - 1);
             SocketAddr::from((Ipv4Addr::LOCALHOST, port))
@@ -205,24 +222,20 @@ fn members(document: &Document) -> Vec<Node> {
         return (1..)
             .zip(&nodes.members)
             .map(|(number, member)| {
-                let at = |port| SocketAddr::new(member.address, port);
-                node(
-                    number,
-                    member.name.clone(),
-                    at(member.tcp_port),
-                    member.http_port.map(at),
-                )
+                let name = member.name.clone();
+                node(number, name, member.address, member.tcp_port, member.http_port)
             })
             .collect();
     }
     (1..=nodes.count)
         .map(|number| {
-            let at = |first: u16| SocketAddr::new(nodes.address, first.saturating_add(number - 1));
+            let port = |first: u16| first.saturating_add(number - 1);
             node(
                 number,
                 nodes.name_of(number),
-                at(nodes.tcp_port),
-                nodes.http_port.map(at),
+                nodes.address,
+                nodes.tcp_port.map(port),
+                nodes.http_port.map(port),
             )
         })
         .collect()

@@ -29,7 +29,7 @@ struct View<'a> {
 #[derive(Serialize)]
 struct NodeView<'a> {
     name: &'a str,
-    tcp: String,
+    tcp: Option<String>,
     http: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl<'a> View<'a> {
     fn new(cluster: &'a Cluster, plan: &Plan) -> View<'a> {
         let nodes = cluster.nodes.iter().map(|node| NodeView {
             name: &node.name,
-            tcp: term(node.tcp),
+            tcp: node.tcp.map(term),
             http: node.http.map(term),
         });
         View {

@@ -62,7 +62,7 @@ pub fn chosen_by_builtin(cluster: &Cluster) -> Option<ChosenBy> {
 // Private
 
 fn backend(cluster: &Cluster, plan: &Plan) -> DataplaneBackend {
-    let (route, health) = (cluster.routing.tcp, cluster.health);
+    let (route, health) = (cluster.routing.tcp, &cluster.health);
     DataplaneBackend {
         name: Pool::Tcp.name().to_owned(),
         algorithm: route.algorithm,
@@ -83,26 +83,28 @@ fn backend(cluster: &Cluster, plan: &Plan) -> DataplaneBackend {
         servers: cluster
             .nodes
             .iter()
-            .map(|node| server(cluster, plan, node))
+            .filter_map(|node| server(cluster, plan, node))
             .collect(),
     }
 }
 
-fn server(cluster: &Cluster, plan: &Plan, node: &Node) -> DataplaneServer {
-    let (asked, question) = Question::for_node(cluster.health.kind, Service::Tcp, node);
-    DataplaneServer {
+fn server(cluster: &Cluster, plan: &Plan, node: &Node) -> Option<DataplaneServer> {
+    let address = node.tcp?;
+    let (asked, question) = Question::for_node(cluster, Service::Tcp, node)?;
+    Some(DataplaneServer {
         name: node.name.clone(),
         id: node.number.into(),
-        address: node.tcp,
+        address,
         weight: node.weight,
         maxconn: node.maxconn.min(plan.nodes.maxconn),
         question: match question {
             Question::Tcp => DataplaneQuestion::Tcp,
             Question::Mcp => DataplaneQuestion::Mcp,
-            Question::Http => DataplaneQuestion::Http,
+            Question::Get(_) | Question::Discover(_) | Question::Either { .. } => DataplaneQuestion::Http,
         },
-        check_address: (asked != node.tcp).then_some(asked),
-    }
+        check_address: (asked != address).then_some(asked),
+        check_path: cluster.health.path.clone(),
+    })
 }
 
 #[cfg(test)]

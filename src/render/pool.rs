@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::units::Period;
-use crate::mcp::PING;
+use crate::mcp::{DISCOVER, DISCOVER_HEADERS, PING};
 use crate::plan::{BalancerPlan, ChosenBy, Plan};
 use crate::platform::RunDir;
-use crate::profile::{Cluster, HealthKind, Listeners, Node, Route, Sticky};
+use crate::probe::{Question, Service};
+use crate::profile::{Cluster, Listeners, Node, Route, Sticky};
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
@@ -106,6 +107,9 @@ struct ServerView {
     address: String,
     options: String,
 }
+
+/// The host in the checks' requests. Servers that protect themselves against DNS rebinding accept it.
+const CHECK_HOST: &str = "localhost";
 
 /// The servers that must be updated when a node's health changes.
 #[must_use]
@@ -245,7 +249,7 @@ impl Pool {
             return Vec::new();
         }
         match self.question(cluster) {
-            HealthKind::Mcp => vec![
+            Some(Question::Mcp) => vec![
                 "# One JSON-RPC line is sent and one expected: a hung process accepts connections, too."
                     .to_owned(),
                 "option tcp-check".to_owned(),
@@ -253,22 +257,29 @@ impl Pool {
                 "tcp-check send-binary 0a".to_owned(),
                 "tcp-check expect string '\"jsonrpc\"'".to_owned(),
             ],
-            HealthKind::Http => vec![
-                "option httpchk GET /health".to_owned(),
+            Some(Question::Get(path)) => vec![
+                "option httpchk".to_owned(),
+                format!("http-check send meth GET uri {path} ver HTTP/1.1 hdr Host {CHECK_HOST}"),
                 "http-check expect status 200-299".to_owned(),
             ],
-            HealthKind::Auto | HealthKind::Tcp => Vec::new(),
+            // `Either` is not known yet: every node that answers one of the two passes this check.
+            Some(Question::Discover(path) | Question::Either { mcp: path, .. }) => discover(&path),
+            Some(Question::Tcp) | None => Vec::new(),
         }
     }
 
-    /// The kind of this pool's checks.
-    fn question(self, cluster: &Cluster) -> HealthKind {
-        match cluster.health.kind {
-            HealthKind::Auto if self == Pool::Tcp => HealthKind::Mcp,
-            HealthKind::Auto => HealthKind::Http,
-            HealthKind::Http if !cluster.has_http() => HealthKind::Mcp,
-            asked => asked,
-        }
+    /// The kind of this pool's checks, the same for all nodes.
+    fn question(self, cluster: &Cluster) -> Option<Question> {
+        Some(self.asked(cluster, cluster.nodes.first()?)?.1)
+    }
+
+    /// The address and the kind of the checks of a node.
+    fn asked(self, cluster: &Cluster, node: &Node) -> Option<(SocketAddr, Question)> {
+        let service = match self {
+            Pool::Tcp => Service::Tcp,
+            Pool::Http | Pool::WebSocket | Pool::Sse => Service::Http,
+        };
+        Question::for_node(cluster, service, node)
     }
 
     /// The source address: one of several instances has one address for all of its backends, a
@@ -325,7 +336,7 @@ impl Pool {
 
     pub(super) const fn address(self, node: &Node) -> Option<SocketAddr> {
         match self {
-            Pool::Tcp => Some(node.tcp),
+            Pool::Tcp => node.tcp,
             _ => node.http,
         }
     }
@@ -347,15 +358,29 @@ impl Pool {
             options.push(format!("track {}/{}", pool.name(), node.name));
         } else {
             options.push("check".to_owned());
-            let asked = match self.question(cluster) {
-                HealthKind::Mcp => Some(node.tcp),
-                HealthKind::Http => node.http,
-                HealthKind::Auto | HealthKind::Tcp => None,
-            };
+            let asked = self.asked(cluster, node).map(|(asked, _)| asked);
             if let Some(asked) = asked.filter(|asked| *asked != address) {
                 options.push(format!("port {}", asked.port()));
             }
         }
         options.join(" ")
     }
+}
+
+// Private
+
+/// The lines of a check by MCP's `server/discover` at `path`.
+fn discover(path: &str) -> Vec<String> {
+    let headers = DISCOVER_HEADERS.map(|(name, value)| format!(" hdr {name} '{value}'"));
+    let headers = headers.concat();
+    vec![
+        "# Any answer below 500 is a sign of life: the server may want a token, a session, or another"
+            .to_owned(),
+        "# revision. The session id keeps a server from making a session for each check.".to_owned(),
+        "option httpchk".to_owned(),
+        format!(
+            "http-check send meth POST uri {path} ver HTTP/1.1 hdr Host {CHECK_HOST}{headers} body '{DISCOVER}'"
+        ),
+        "http-check expect rstatus ^[234][0-9][0-9]$".to_owned(),
+    ]
 }

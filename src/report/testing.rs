@@ -24,7 +24,7 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         external: false,
         elsewhere: false,
         restarts: 0,
-        tcp: ([127, 0, 0, 1], 9_000 + number).into(),
+        tcp: Some(([127, 0, 0, 1], 9_000 + number).into()),
         http: Some(([127, 0, 0, 1], 8_080 + number).into()),
         connections,
         connections_by: ConnectionsBy {

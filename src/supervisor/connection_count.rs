@@ -32,9 +32,8 @@ impl Core {
 /// balancer keeps idle for later requests may outlive every client, and are left out then.
 pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<ConnectionsBy> {
     let nodes = &spec.cluster.nodes;
-    let tcp: Vec<SocketAddr> = nodes.iter().map(|node| node.tcp).collect();
-    let http: Vec<SocketAddr> = nodes.iter().filter_map(|node| node.http).collect();
-    let all: Vec<SocketAddr> = tcp.iter().chain(&http).copied().collect();
+    let tcp = nodes.iter().filter_map(|node| node.tcp);
+    let all: Vec<SocketAddr> = tcp.chain(nodes.iter().filter_map(|node| node.http)).collect();
     let elsewhere = spec.cluster.runtime == Runtime::External;
     // Reading 100,000 sockets takes a while.
     let counted = tokio::task::spawn_blocking(move || {
@@ -58,15 +57,18 @@ pub(super) async fn count_connections(spec: &Spec, drains: bool) -> Vec<Connecti
     // Read after the kernel's count: a request that ends in between has become idle, and none
     // begins on a drained node.
     let idle = if drains { idle(spec).await } else { BTreeMap::new() };
-    let (tcp, http) = counts.split_at(nodes.len().min(counts.len()));
-    let mut http = http.iter().copied();
+    let mut counts = counts.into_iter();
+    let tcp: Vec<u64> = nodes
+        .iter()
+        .map(|node| node.tcp.and_then(|_| counts.next()).unwrap_or(0))
+        .collect();
     let mut count_connections: Vec<ConnectionsBy> = nodes
         .iter()
         .zip(tcp)
         .map(|(node, tcp)| {
-            let http = node.http.and_then(|_| http.next()).unwrap_or(0);
+            let http = node.http.and_then(|_| counts.next()).unwrap_or(0);
             ConnectionsBy {
-                tcp: *tcp,
+                tcp,
                 http: http.saturating_sub(idle.get(&node.name).copied().unwrap_or(0)),
             }
         })

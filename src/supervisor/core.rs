@@ -214,8 +214,12 @@ impl Core {
                     self.children.set_not_ready(id, why);
                 }
             }
-            CoreEvent::Answered { process, note } => match self.children.child_of(process) {
-                Some(id) => self.answered(id, note, now),
+            CoreEvent::Answered {
+                process,
+                http_check,
+                note,
+            } => match self.children.child_of(process) {
+                Some(id) => self.answered(id, http_check, note, now),
                 None => self.succeeded(process, now),
             },
             CoreEvent::AnsweredByAnother { process, why } => {

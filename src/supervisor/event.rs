@@ -1,7 +1,7 @@
 //! Events that the supervisor's core receives, and the channel that carries them.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,7 +16,8 @@ use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
 use crate::platform::Identity;
-use crate::probe::Failure;
+use crate::probe::{Answer, Failure};
+use crate::profile::HttpCheck;
 
 /// The most events that wait for the core; a sender of more is made to wait.
 const MAX_EVENTS: usize = 1_024;
@@ -66,6 +67,8 @@ pub(super) enum CoreEvent {
     /// A child's process has answered for the first time.
     Answered {
         process: Identity,
+        /// The check over HTTP that a node answered.
+        http_check: Option<HttpCheck>,
         /// A remark about the process, for the status.
         note: Option<String>,
     },
@@ -82,7 +85,7 @@ pub(super) enum CoreEvent {
         node: usize,
         target: SocketAddr,
         asked: Instant,
-        result: Result<Duration, Failure>,
+        result: Result<Answer, Failure>,
     },
     /// A balancer instance was probed.
     Balancer { id: ChildId, answered: bool },

@@ -9,6 +9,7 @@ use crate::platform::RunDir;
 use crate::profile::{Cluster, Runtime};
 
 /// What the nodes of a cluster run.
+#[derive(Clone)]
 pub(super) enum NodeRuntime {
     /// The node that is part of this binary.
     Embedded,

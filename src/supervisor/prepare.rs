@@ -16,7 +16,7 @@ use crate::erlang::otp::OtpError;
 use crate::plan::{Bound, Plan, Warning, plan};
 use crate::platform::ports::holders;
 use crate::platform::{Holder, Host, RunDir};
-use crate::profile::{Cluster, Problems, load};
+use crate::profile::{Cluster, HttpCheck, Problems, load};
 use crate::render::Templates;
 
 /// A cluster that is ready to be started.
@@ -90,7 +90,10 @@ impl Prepared {
         run_dir: RunDir,
         ours: &BTreeSet<u32>,
     ) -> Result<Prepared, PrepareError> {
-        let cluster = load(&launch.source)?.behind(launch.balancer);
+        let mut cluster = load(&launch.source)?.behind(launch.balancer);
+        if let (HttpCheck::Either, Some(found)) = (cluster.http_check, launch.http_check) {
+            cluster.http_check = found;
+        }
         let plan = plan(&cluster, launch.balancer, &Host::read());
         let balancer = balancer::find(launch.balancer, &cluster.binaries).await?;
         let templates = launch
@@ -102,13 +105,12 @@ impl Prepared {
             launch,
             cluster,
             plan,
-            balancer,
+            balancer: balancer.into(),
             run_dir,
             templates,
             node_runtime,
         };
-        let mut files = spec.balancer.files(spec.deployment())?;
-        files.extend(spec.node_files().map_err(FilesError::from)?);
+        let files = spec.files()?;
         let mut warned = spec.balancer.check(spec.deployment()).await?;
         warned.extend(spec.node_runtime.warning());
         let wanted = wanted(&spec.cluster, &spec.plan, spec.launch.only);
@@ -152,9 +154,13 @@ pub(super) async fn reloaded(
     order: ReloadOrder,
     ours: &BTreeSet<u32>,
 ) -> Result<Prepared, Refusal> {
+    // What was found out holds for the paths that it was found out for.
+    let asked = |cluster: &Cluster| (cluster.health.path.clone(), cluster.mcp_path().to_owned());
+    let same_paths = load(&order.source).is_ok_and(|next| asked(&next) == asked(&now.cluster));
     let launch = Launch {
         source: order.source,
         templates: order.templates,
+        http_check: now.launch.http_check.filter(|_| same_paths),
         ..now.launch.clone()
     };
     let mut ours = all_of(&now.launch.run_id, ours);

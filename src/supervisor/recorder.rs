@@ -51,6 +51,7 @@ impl Core {
             let launch = &recorded.launch;
             (&recorded.children, &recorded.drains, launch.only) == (&children, self.drains.to_save(), only)
                 && launch.source == self.spec.launch.source
+                && launch.http_check == self.spec.launch.http_check
                 && (&recorded.down, &recorded.filling, &recorded.places) == (&down, &filling, &places)
                 && recorded.overrides == overrides
                 && recorded.control_groups == *self.groups.directories()

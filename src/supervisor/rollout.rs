@@ -174,6 +174,9 @@ impl Core {
             if turn.is_empty() {
                 break;
             }
+            if turn.iter().any(|id| matches!(id, ChildId::Balancer(_))) {
+                self.decide_http_check(now);
+            }
             for id in turn {
                 let event = match self.rollout.verb {
                     Verb::Start | Verb::Join | Verb::Resume => Event::Start,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -14,7 +15,7 @@ use super::process::readiness::Readiness;
 use super::process::stop_sequence::StopSequence;
 use super::rollout::ChildId;
 use super::state_file::Launch;
-use crate::balancer::{Balancer, ConfigFile, Deployment};
+use crate::balancer::{Balancer, ConfigFile, Deployment, FilesError};
 use crate::base::units::Period;
 use crate::erlang::beam;
 use crate::plan::{PROBE_SOURCE, Plan};
@@ -38,11 +39,12 @@ const BEAM_TERMS: [Duration; 3] = [
 const BALANCER_GRACE: Duration = Duration::from_secs(2);
 
 /// The profile and everything made from it.
+#[derive(Clone)]
 pub(super) struct Spec {
     pub(super) launch: Launch,
     pub(super) cluster: Cluster,
     pub(super) plan: Plan,
-    pub(super) balancer: Box<dyn Balancer>,
+    pub(super) balancer: Arc<dyn Balancer>,
     pub(super) run_dir: RunDir,
     pub(super) templates: Templates,
     /// What the nodes run.
@@ -176,7 +178,7 @@ impl Spec {
     /// How long a node that has failed gets no clients: the time that the balancer's own checks
     /// would take to raise a server.
     pub(super) fn hold(&self) -> Duration {
-        let health = self.cluster.health;
+        let health = &self.cluster.health;
         health.interval.duration().saturating_mul(health.rise.into())
     }
 
@@ -216,9 +218,10 @@ impl Spec {
     /// The probes of the node.
     pub(super) fn probes(&self, node: &Node) -> Vec<Probe> {
         let mut asked: Vec<(SocketAddr, Question)> = [Service::Tcp, Service::Http]
-            .map(|service| Question::for_node(self.cluster.health.kind, service, node))
-            .into();
-        // A node without HTTP has the same probe for both.
+            .into_iter()
+            .filter_map(|service| Question::for_node(&self.cluster, service, node))
+            .collect();
+        // Both services can have the same probe.
         asked.dedup();
         let probe = |(target, question)| Probe {
             target,
@@ -227,6 +230,16 @@ impl Spec {
             timeout: ANSWER_TIMEOUT,
         };
         asked.into_iter().map(probe).collect()
+    }
+
+    /// All files that the balancer and the nodes read.
+    ///
+    /// # Errors
+    /// When the balancer cannot serve the cluster, or a template cannot be rendered.
+    pub(super) fn files(&self) -> Result<Vec<ConfigFile>, FilesError> {
+        let mut files = self.balancer.files(self.deployment())?;
+        files.extend(self.node_files()?);
+        Ok(files)
     }
 
     /// The files that nodes read.
@@ -267,9 +280,12 @@ impl Spec {
 
     fn embedded_node(&self, node: &Node) -> Program {
         let mut program = Program::new(self_exe())
-            .args(["node", "--name", &node.name, "--tcp", &node.tcp.to_string()])
+            .args(["node", "--name", &node.name])
             .args(["--workers", &self.plan.nodes.workers.to_string()])
             .args(["--max-connections", &self.plan.nodes.maxconn.to_string()]);
+        if let Some(tcp) = node.tcp {
+            program = program.args(["--tcp", &tcp.to_string()]);
+        }
         if let Some(http) = node.http {
             program = program.args(["--http", &http.to_string()]);
         }

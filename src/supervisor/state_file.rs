@@ -17,7 +17,7 @@ use crate::base::units::Period;
 use crate::platform::listen::Places;
 use crate::platform::mark::RunId;
 use crate::platform::{Identity, RunDir, boot_id};
-use crate::profile::{BalancerKind, Source};
+use crate::profile::{BalancerKind, HttpCheck, Source};
 
 /// Version of this file's format.
 const VERSION: u32 = 1;
@@ -38,6 +38,9 @@ pub struct Launch {
     /// The number of this run, by which the descendants of its children are known.
     #[serde(default)]
     pub run_id: RunId,
+    /// The check over HTTP that the nodes were found to answer, where `health.kind` is `auto`.
+    #[serde(default)]
+    pub http_check: Option<HttpCheck>,
 }
 
 /// What a supervisor runs.
@@ -230,6 +233,7 @@ mod tests {
             templates: None,
             timeout: "30s".parse().unwrap(),
             run_id: RunId::random().unwrap(),
+            http_check: None,
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) fn config(site: &Site) -> Dataplane {
         weight: 100,
         maxconn: 35_000,
         question: DataplaneQuestion::Tcp,
+        check_path: DataplaneServer::default_check_path(),
         check_address: None,
     });
     Dataplane {

@@ -36,7 +36,7 @@ pub(in crate::cli) struct LoadTest {
     /// How long they are held once all are made
     #[arg(value_name = "DURATION", default_value = "60s")]
     pub(in crate::cli) hold: Period,
-    /// What clients speak [default: the scheme of `--target`, else tcp]
+    /// What clients speak [default: the scheme of `--target`, else tcp, or http where nodes have no TCP]
     #[arg(long, value_name = "tcp|http|ws|sse", value_parser = protocol())]
     pub(in crate::cli) protocol: Option<Protocol>,
     /// Test this address instead of the cluster's own balancer; also `tcp://HOST:PORT`,

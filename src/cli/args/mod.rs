@@ -309,8 +309,8 @@ pub(super) struct Node {
     #[arg(long)]
     pub(super) name: String,
     /// Address for MCP over TCP, newline-delimited JSON-RPC
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(super) tcp: SocketAddr,
+    #[arg(long, value_name = "ADDRESS:PORT", required_unless_present = "http")]
+    pub(super) tcp: Option<SocketAddr>,
     /// Address for MCP over HTTP
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) http: Option<SocketAddr>,

@@ -108,12 +108,16 @@ impl TestTarget {
 
     /// The balancer of the running cluster.
     async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<TestTarget, Failure> {
-        let protocol = args.protocol.unwrap_or(Protocol::Tcp);
         let supervisor = Client::connect(&settings.run_dir()?.control_socket())
             .await
             .map_err(unreached)?;
         let status = settled(&supervisor, printer, args.connections).await?;
         let profile = settings.cluster()?;
+        let protocol = args.protocol.unwrap_or(if profile.has_tcp() {
+            Protocol::Tcp
+        } else {
+            Protocol::Http
+        });
         let target = listener(&status, protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
         let warnings: Vec<String> = resting
@@ -252,7 +256,12 @@ fn listener(status: &Status, protocol: Protocol) -> Result<SocketAddr, Failure> 
     address.copied().ok_or_else(|| {
         let why = if balancer.kind.facts().serves_http {
             let key = protocol.listener();
-            format!("the profile has no `listen.{key}`, or its nodes have no HTTP")
+            let service = if protocol == Protocol::Tcp {
+                "raw TCP"
+            } else {
+                "HTTP"
+            };
+            format!("the profile has no `listen.{key}`, or its nodes have no {service}")
         } else {
             "it serves TCP only".to_owned()
         };
@@ -274,7 +283,7 @@ fn cluster(
     let nodes = status.nodes.iter().filter_map(|node| {
         Some(Member {
             name: node.name.clone(),
-            address: if over_http { node.http? } else { node.tcp },
+            address: if over_http { node.http } else { node.tcp }?,
             weight: profile.node(&node.name).map_or(1, |node| node.weight),
         })
     });

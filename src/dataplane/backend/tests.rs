@@ -23,6 +23,7 @@ fn server(id: u32, maxconn: u32) -> Arc<Server> {
         weight: 100,
         maxconn,
         question: DataplaneQuestion::Tcp,
+        check_path: DataplaneServer::default_check_path(),
         check_address: None,
     };
     Arc::new(Server::new(config, ServerState::Ready, THREADS, Instant::now()))

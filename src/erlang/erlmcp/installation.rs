@@ -230,7 +230,8 @@ mod tests {
         Node {
             name: name.into(),
             number,
-            tcp: SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + number)),
+            address: Ipv4Addr::LOCALHOST.into(),
+            tcp: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + number))),
             http: None,
             distribution: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 10_100 + number))),
             weight: 100,

@@ -175,7 +175,7 @@ async fn both_probes_find_a_node_healthy() {
     connect(node.http).await;
     for (target, question) in [
         (node.tcp, crate::probe::Question::Mcp),
-        (node.http, crate::probe::Question::Http),
+        (node.http, crate::probe::Question::Get("/health".into())),
         (node.tcp, crate::probe::Question::Tcp),
     ] {
         let probe = crate::probe::Probe {

@@ -37,15 +37,15 @@ impl Running {
     }
 
     fn start_with(change: impl FnOnce(&mut Settings)) -> Running {
-        let any_port = "127.0.0.1:0".parse().unwrap();
+        let any_port = Some("127.0.0.1:0".parse().unwrap());
         let mut settings = Settings::new("erlmcp1", any_port);
-        settings.http = Some(any_port);
+        settings.http = any_port;
         settings.workers = 2;
         change(&mut settings);
         let node = Node::bind(settings).unwrap();
         let end = CancellationToken::new();
         Running {
-            tcp: node.tcp(),
+            tcp: node.tcp().unwrap(),
             http: node.http().unwrap(),
             served: tokio::spawn(node.serve(end.clone())),
             end,
@@ -145,7 +145,7 @@ fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> Value {
 #[tokio::test]
 async fn two_nodes_do_not_share_an_address() {
     let node = Running::start();
-    let error = Node::bind(Settings::new("erlmcp2", node.tcp)).unwrap_err();
+    let error = Node::bind(Settings::new("erlmcp2", Some(node.tcp))).unwrap_err();
     assert!(
         error
             .to_string()

@@ -1,6 +1,7 @@
 //! Rules between the values of a profile; one function per rule, each finds all violations.
 
 mod addresses;
+mod health;
 mod names;
 mod numbers;
 mod ports;
@@ -21,6 +22,7 @@ const RULES: &[Rule] = &[
     runtime::command,
     runtime::placeholders,
     runtime::erlmcp,
+    runtime::ports,
     runtime::members,
     runtime::forgotten,
     runtime::cookie,
@@ -29,6 +31,7 @@ const RULES: &[Rule] = &[
     numbers::shares,
     numbers::target,
     numbers::sum,
+    health::path,
     addresses::listen,
     addresses::nodes,
     ports::zero,

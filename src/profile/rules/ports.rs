@@ -74,7 +74,10 @@ pub(super) fn something(written: &ParsedProfile) -> Vec<Problem> {
     let listen = &document.listen;
     let http = [listen.http, listen.websocket, listen.sse, document.https()];
     let http = http.iter().any(Option::is_some);
-    if listen.tcp.is_some() || (http && document.has_http()) {
+    let tcp = listen.tcp.is_some();
+    // A node without ports is reported on its own.
+    let (over_tcp, over_http) = (document.has_tcp(), document.has_http());
+    if (tcp && over_tcp) || (http && over_http) || !(over_tcp || over_http) {
         return Vec::new();
     }
     let problem = written.problem("listen.tcp", "no listener is left for clients");
@@ -82,6 +85,10 @@ pub(super) fn something(written: &ParsedProfile) -> Vec<Problem> {
         problem
             .mark(written.mark("nodes.http_port", "nodes without HTTP"))
             .hint("the HTTP listeners need nodes with an `http_port`")
+    } else if tcp {
+        problem
+            .mark(written.mark("nodes.tcp_port", "nodes without raw TCP"))
+            .hint("give one of `listen.http`, `listen.websocket`, `listen.sse` a port")
     } else {
         problem.hint("give one of `listen.tcp`, `listen.http`, `listen.websocket`, `listen.sse` a port")
     }]

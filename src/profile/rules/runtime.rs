@@ -2,7 +2,7 @@
 
 use crate::base::units::excerpt;
 use crate::profile::closest;
-use crate::profile::document::Runtime;
+use crate::profile::document::{Member, Runtime};
 use crate::profile::parsed::ParsedProfile;
 use crate::profile::placeholders::{KNOWN, Part, meant, parts};
 use crate::profile::problem::Problem;
@@ -34,12 +34,19 @@ pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
         for part in parts(word) {
             let Part::Placeholder(name) = part else { continue };
             let path = format!("nodes.command[{index}]");
-            if name == "http_port" && nodes.http_port.is_none() && nodes.runtime == Runtime::Command {
-                let problem = written.problem(&path, "`{http_port}` has no value: nodes have no HTTP");
+            let port = match name {
+                "tcp_port" => Some((nodes.tcp_port, "nodes serve no raw TCP")),
+                "http_port" => Some((nodes.http_port, "nodes have no HTTP")),
+                _ => None,
+            };
+            if let Some((None, why)) = port
+                && nodes.runtime == Runtime::Command
+            {
+                let problem = written.problem(&path, format!("`{{{name}}}` has no value: {why}"));
                 problems.push(
                     problem
-                        .mark(written.mark("nodes.http_port", ""))
-                        .hint("set `nodes.http_port`"),
+                        .mark(written.mark(&format!("nodes.{name}"), ""))
+                        .hint(format!("set `nodes.{name}`")),
                 );
             } else if !KNOWN.contains(&name) {
                 let problem = written.problem(&path, format!("unknown placeholder `{{{}}}`", excerpt(name)));
@@ -97,7 +104,43 @@ pub(super) fn erlmcp(written: &ParsedProfile) -> Vec<Problem> {
     problems
 }
 
-/// Runtime `external` needs members, all with HTTP or all without.
+/// Every node has a port, and BEAM nodes serve MCP over TCP.
+pub(super) fn ports(written: &ParsedProfile) -> Vec<Problem> {
+    let nodes = &written.document.nodes;
+    if nodes.runtime == Runtime::External {
+        let without = nodes.members.iter().enumerate();
+        return without
+            .filter(|(_, member)| member.tcp_port.is_none() && member.http_port.is_none())
+            .map(|(index, member)| {
+                let message = format!("node {} has no port", excerpt(&member.name));
+                written
+                    .problem(&format!("nodes.members[{index}].name"), message)
+                    .hint("give it a `tcp_port`, an `http_port`, or both")
+            })
+            .collect();
+    }
+    let problem = match (nodes.tcp_port, nodes.http_port) {
+        (None, None) => written
+            .problem("nodes.tcp_port", "nodes have no port")
+            .mark(written.mark("nodes.http_port", ""))
+            .hint("set `nodes.tcp_port`, `nodes.http_port`, or both"),
+        (None, Some(_)) if nodes.are_beam() => written
+            .problem("nodes.tcp_port", "BEAM nodes serve MCP over TCP")
+            .mark(written.mark(
+                if nodes.runtime == Runtime::Erlang {
+                    "nodes.runtime"
+                } else {
+                    "nodes.path"
+                },
+                "",
+            ))
+            .hint("set `nodes.tcp_port`"),
+        _ => return Vec::new(),
+    };
+    vec![problem]
+}
+
+/// Runtime `external` needs members, all with the same kinds of ports.
 pub(super) fn members(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     if nodes.runtime != Runtime::External {
@@ -108,21 +151,24 @@ pub(super) fn members(written: &ParsedProfile) -> Vec<Problem> {
             written
                 .problem("nodes.members", "runtime `external` needs `nodes.members`")
                 .mark(written.mark("nodes.runtime", ""))
-                .hint("list the nodes, such as `[{name: a, address: 127.0.0.1, tcp_port: 9001}]`"),
+                .hint("list the nodes, such as `[{name: a, address: 127.0.0.1, http_port: 8081}]`"),
         ];
     }
-    let with = nodes.members.iter().position(|member| member.http_port.is_some());
-    let without = nodes.members.iter().position(|member| member.http_port.is_none());
-    let (Some(with), Some(without)) = (with, without) else {
-        return Vec::new();
-    };
     let at = |index: usize, label: &str| written.mark(&format!("nodes.members[{index}].name"), label);
-    vec![
-        Problem::new("some members have an `http_port` and some do not")
-            .mark(at(without, "without"))
-            .mark(at(with, "with"))
-            .hint("give one to all of them or to none"),
-    ]
+    let mixed = |key: &str, port: fn(&Member) -> Option<u16>| {
+        let with = nodes.members.iter().position(|member| port(member).is_some())?;
+        let without = nodes.members.iter().position(|member| port(member).is_none())?;
+        let message = format!("some members have {key} and some do not");
+        Some(
+            Problem::new(message)
+                .mark(at(without, "without"))
+                .mark(at(with, "with"))
+                .hint("give one to all of them or to none"),
+        )
+    };
+    let tcp = mixed("a `tcp_port`", |member| member.tcp_port);
+    let http = mixed("an `http_port`", |member| member.http_port);
+    tcp.into_iter().chain(http).collect()
 }
 
 /// A profile with `members` or `command` wants them used: a runtime that was left at its default

@@ -47,7 +47,7 @@ routing:
 limits:
   maxconn: 100000
   per_ip: {connections: 100, connection_rate: 100, message_rate: 100, exempt: []}
-health: {kind: auto, interval: 3s, timeout: 3s, rise: 2, fall: 2}
+health: {kind: auto, path: /health, interval: 3s, timeout: 3s, rise: 2, fall: 2}
 timeouts: {connect: 5s, client: 5m, server: 5m, queue: 30s, check: 3s, http_request: 30s, keep_alive: 5m, tunnel: 1h}
 tls: null
 targets: {tolerance: 2%, band: 20%, variance: 5%, latency_variance: 10%, p99: 20ms, failover: 5s, failover_alert: 15s}
@@ -115,7 +115,7 @@ fn the_default_cluster_is_four_nodes_side_by_side() {
     let nodes: Vec<_> = cluster
         .nodes
         .iter()
-        .map(|node| format!("{} {} {}", node.name, node.tcp, node.http.unwrap()))
+        .map(|node| format!("{} {} {}", node.name, node.tcp.unwrap(), node.http.unwrap()))
         .collect();
     assert_eq!(
         nodes,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{cluster, file, problems, sets};
-use crate::profile::Certificate;
+use crate::profile::{Certificate, HttpCheck};
 
 /// Each set breaks exactly one rule, and the message names it.
 #[test]
@@ -281,7 +281,7 @@ fn an_offset_moves_every_port_and_stops_at_the_last() {
     let pages: Vec<u16> = cluster.listen.pages().map(|(_, at)| at.port()).collect();
     assert_eq!(pages, [9404, 9888]);
     assert_eq!(cluster.listen.observe.unwrap().port(), 9405);
-    assert_eq!(cluster.nodes[3].tcp.port(), 10_004);
+    assert_eq!(cluster.nodes[3].tcp.unwrap().port(), 10_004);
     assert_eq!(cluster.nodes[3].http.unwrap().port(), 9084);
 
     source.port_offset = 56_533;
@@ -326,7 +326,11 @@ fn external_members_replace_the_counted_nodes_and_do_not_move() {
     );
     source.port_offset = 100;
     let cluster = cluster(&source);
-    let nodes: Vec<_> = cluster.nodes.iter().map(|node| node.tcp.to_string()).collect();
+    let nodes: Vec<_> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.tcp.unwrap().to_string())
+        .collect();
     assert_eq!(nodes, ["192.0.2.1:9001", "192.0.2.2:9001"]);
     assert_eq!(cluster.nodes[1].number, 2);
     assert_eq!(cluster.listen.ports().collect::<Vec<_>>(), [("tcp", 8100)]);
@@ -432,4 +436,80 @@ fn a_certificate_alone_opens_https() {
         (own.tls, own.listen.https),
         (Some(Certificate::SelfSigned), Some(8443))
     );
+}
+
+#[test]
+fn nodes_need_a_port_and_the_listeners_that_they_can_serve() {
+    for (sets, problem) in [
+        (
+            &["nodes.tcp_port=null", "nodes.http_port=null"][..],
+            "nodes have no port",
+        ),
+        (
+            &[
+                "nodes.tcp_port=null",
+                "listen.http=null",
+                "listen.websocket=null",
+                "listen.sse=null",
+            ],
+            "no listener is left for clients",
+        ),
+        (
+            &["nodes.runtime=erlang", "nodes.tcp_port=null"],
+            "BEAM nodes serve MCP over TCP",
+        ),
+        (
+            &[
+                "nodes.runtime=command",
+                "nodes.command=[a, '{tcp_port}']",
+                "nodes.tcp_port=null",
+            ],
+            "`{tcp_port}` has no value: nodes serve no raw TCP",
+        ),
+        (
+            &[
+                "nodes.runtime=external",
+                "nodes.members=[{name: a, address: 127.0.0.1}]",
+            ],
+            "node a has no port",
+        ),
+    ] {
+        assert_eq!(
+            problems(&self::sets(sets)).messages().collect::<Vec<_>>(),
+            [problem],
+            "{sets:?}"
+        );
+    }
+    let cluster = cluster(&self::sets(&["nodes.tcp_port=null"]));
+    assert_eq!(
+        (cluster.has_tcp(), cluster.listen.tcp, cluster.nodes[3].tcp),
+        (false, None, None)
+    );
+    assert_eq!(cluster.nodes[3].fill("{address}:{http_port}"), "127.0.0.1:8084");
+}
+
+#[test]
+fn what_checks_over_http_send_depends_on_the_nodes() {
+    let command = ["nodes.runtime=command", "nodes.command=[a]"];
+    for (sets, check) in [
+        (vec![], HttpCheck::Get),
+        (vec!["health.path=/status"], HttpCheck::Either),
+        (vec!["health.kind=mcp"], HttpCheck::Mcp),
+        (command.to_vec(), HttpCheck::Either),
+        ([&command[..], &["health.kind=http"]].concat(), HttpCheck::Get),
+    ] {
+        assert_eq!(cluster(&self::sets(&sets)).http_check, check, "{sets:?}");
+    }
+    for (path, problem) in [
+        ("health", "`health` is not a path"),
+        ("/a b", "`health.path` contains ' '"),
+        ("/a\"", "`health.path` contains '\"'"),
+    ] {
+        let set = format!("health.path='{path}'");
+        assert_eq!(
+            problems(&self::sets(&[&set])).messages().collect::<Vec<_>>(),
+            [problem],
+            "{path}"
+        );
+    }
 }

@@ -14,9 +14,9 @@ fn colliding_ports_are_both_shown() {
      1 | nodes: {http_port: 8080}
        |                    ^^^^ node erlmcp1 on 127.0.0.1:8080
        |
-      ::: profile default:42:9
+      ::: profile default:43:9
        |
-    42 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
+    43 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
        |         ^^^^ the http listener on 0.0.0.0:8080
     hint: give `nodes.http_port` or `listen.http` another port
     "#);
@@ -164,9 +164,9 @@ fn a_value_against_a_default() {
      1 | nodes: {target: 50000}
        |                 ^^^^^
        |
-      ::: profile default:20:12
+      ::: profile default:21:12
        |
-    20 |   maxconn: 35000                      # its hard limit: its share when one of four nodes is dead, plus 5 %
+    21 |   maxconn: 35000                      # its hard limit: its share when one of four nodes is dead, plus 5 %
        |            ^^^^^
     hint: set `nodes.maxconn` a third above `nodes.target`, so that three of four nodes can hold all connections
     "#);

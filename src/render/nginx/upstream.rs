@@ -122,7 +122,7 @@ pub(super) fn upstreams(pool: Pool, members: Members<'_>, their_own: bool) -> Ve
 
 fn options(pool: Pool, node: &Node, members: Members<'_>) -> String {
     let Members { cluster, plan, away } = members;
-    let health = cluster.health;
+    let health = &cluster.health;
     let fails = match pool {
         Pool::Tcp => format!(
             "max_fails={} fail_timeout={}",

@@ -180,9 +180,10 @@ pub(in crate::supervisor) fn cut(node: String, spec: &Arc<Spec>) {
 /// Sends requests through the balancer until one is answered.
 pub(in crate::supervisor) fn request_until_served(node: String, spec: &Arc<Spec>, events: &EventSender) {
     let listen = &spec.cluster.listen;
+    let over_http = || Question::over_http(&spec.cluster);
     let (port, question) = match (listen.tcp, listen.http) {
         (Some(tcp), _) => (tcp, Question::Mcp),
-        (None, Some(http)) => (http, Question::Http),
+        (None, Some(http)) => (http, over_http()),
         (None, None) => return,
     };
     let target: SocketAddr = listen.reachable(port);

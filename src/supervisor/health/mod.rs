@@ -3,6 +3,7 @@
 pub(super) mod filling;
 pub(super) mod first_probe;
 pub(super) mod hold_down;
+mod http_check;
 pub(super) mod liveness;
 pub(super) mod node_probes;
 pub(super) mod probing;

@@ -1,16 +1,19 @@
 //! The probe results of one node.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::liveness::Liveness;
 use crate::observe::{Sample, Samples};
-use crate::probe::{Failure, Probe};
+use crate::probe::{Answer, Failure, Probe};
+use crate::profile::HttpCheck;
 
 /// The liveness of each of a node's ports, and how fast it answers.
 pub(in crate::supervisor) struct NodeProbes {
     ports: Vec<Port>,
     samples: Samples,
+    /// The check over HTTP that was answered.
+    http_check: Option<HttpCheck>,
 }
 
 /// One of a node's ports.
@@ -32,12 +35,18 @@ impl NodeProbes {
         NodeProbes {
             ports: ports.collect(),
             samples: Samples::default(),
+            http_check: None,
         }
+    }
+
+    /// The check over HTTP that the node answered last.
+    pub(in crate::supervisor) fn http_check(&self) -> Option<HttpCheck> {
+        self.http_check
     }
 
     /// The probes of the node.
     pub(in crate::supervisor) fn probes(&self) -> Vec<Probe> {
-        self.ports.iter().map(|port| port.probe).collect()
+        self.ports.iter().map(|port| port.probe.clone()).collect()
     }
 
     /// Replaces the node's `probes`; what is known of its ports is kept. A port that was not probed
@@ -54,15 +63,19 @@ impl NodeProbes {
             let same = known.iter().find(|before| before.probe.target == probe.target);
             same.map_or(others, |port| port.liveness)
         };
-        let ports = probes.into_iter().map(|probe| Port::new(probe, liveness(&probe)));
-        self.ports = ports.collect();
+        let port = |probe| {
+            let liveness = liveness(&probe);
+            Port::new(probe, liveness)
+        };
+        self.ports = probes.into_iter().map(port).collect();
     }
 
-    /// The node's process has just answered.
-    pub(in crate::supervisor) fn set_answering(&mut self, now: Instant) {
+    /// The node's process has just answered, over HTTP to `http_check`.
+    pub(in crate::supervisor) fn set_answering(&mut self, http_check: Option<HttpCheck>, now: Instant) {
         for port in &mut self.ports {
-            *port = Port::new(port.probe, Liveness::answering(now));
+            *port = Port::new(port.probe.clone(), Liveness::answering(now));
         }
+        self.http_check = http_check;
     }
 
     /// Returns the probes to send now, one for each port; each is waited for from `asked` on.
@@ -80,7 +93,7 @@ impl NodeProbes {
         &mut self,
         target: SocketAddr,
         asked: Instant,
-        result: Result<Duration, Failure>,
+        result: Result<Answer, Failure>,
         is_known_down: bool,
         now: Instant,
     ) {
@@ -92,7 +105,7 @@ impl NodeProbes {
         // earlier process, or while the prober itself ran late.
         if port.is_awaited(asked) && index == 0 {
             let took = match &result {
-                Ok(took) => Some(*took),
+                Ok(answer) => Some(answer.took),
                 Err(failure) => failure.was_asked().then(|| now.saturating_duration_since(asked)),
             };
             if let Some(took) = took {
@@ -104,7 +117,10 @@ impl NodeProbes {
             }
         }
         match &result {
-            Ok(_) => port.liveness.answered(now),
+            Ok(answer) => {
+                port.liveness.answered(now);
+                self.http_check = answer.question.http_check().or(self.http_check);
+            }
             Err(failure) if failure.blames_node() => port.liveness.failed(),
             // This process had no descriptor or port left for the probe, which does not concern the
             // node.
@@ -185,6 +201,8 @@ impl Port {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::probe::Question;
     use crate::supervisor::health::liveness::{ANSWER_TIMEOUT, INTERVAL};
@@ -195,6 +213,13 @@ mod tests {
             question: Question::Tcp,
             source: None,
             timeout: ANSWER_TIMEOUT,
+        }
+    }
+
+    fn answer() -> Answer {
+        Answer {
+            took: Duration::ZERO,
+            question: Question::Tcp,
         }
     }
 
@@ -212,7 +237,7 @@ mod tests {
         for second in 1..=4 {
             let now = began + INTERVAL * second;
             probes.ports.iter_mut().for_each(|port| port.liveness.asked());
-            probes.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+            probes.probed(probe(1).target, now, Ok(answer()), false, now);
             probes.probed(probe(2).target, now, Err(refused(2)), false, now);
             probes.judge(now, false);
         }
@@ -227,7 +252,7 @@ mod tests {
         probes.probed(probe(1).target, now, Err(refused(1)), false, now);
         assert!(!probes.has_no_result() && probes.is_unknown());
         assert_eq!(probes.probe_failure(), Some(&refused(1)));
-        probes.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+        probes.probed(probe(1).target, now, Ok(answer()), false, now);
         assert!(!probes.has_no_result() && !probes.is_unknown() && probes.probe_failure().is_none());
         assert_eq!(half_silent(now).probe_failure(), Some(&refused(2)));
     }
@@ -236,7 +261,7 @@ mod tests {
     fn a_newly_probed_port_inherits_the_health_of_the_others() {
         let now = Instant::now();
         let mut well = NodeProbes::new(vec![probe(1)], now);
-        well.probed(probe(1).target, now, Ok(Duration::ZERO), false, now);
+        well.probed(probe(1).target, now, Ok(answer()), false, now);
         well.set_probes(vec![probe(1), probe(3)], now);
         assert!(!well.is_unknown() && well.silent_since().is_none());
         let mut ill = half_silent(now);

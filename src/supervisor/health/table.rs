@@ -9,7 +9,8 @@ use super::hold_down::{Event, HoldDown, needed};
 use super::liveness::{INTERVAL, MAX_TICK_DELAY};
 use super::node_probes::NodeProbes;
 use crate::api::NodeState;
-use crate::probe::{Failure, Probe};
+use crate::probe::{Answer, Failure, Probe};
+use crate::profile::HttpCheck;
 
 /// The health of every node, by its index in the profile.
 pub(in crate::supervisor) struct HealthTable {
@@ -89,7 +90,7 @@ impl HealthTable {
         index: usize,
         target: SocketAddr,
         asked: Instant,
-        result: Result<Duration, Failure>,
+        result: Result<Answer, Failure>,
         is_known_down: bool,
         now: Instant,
     ) {
@@ -108,9 +109,14 @@ impl HealthTable {
         self.nodes[index].probes.set_probes(probes, now);
     }
 
-    /// The node's process has just answered.
-    pub(in crate::supervisor) fn set_answering(&mut self, index: usize, now: Instant) {
-        self.nodes[index].probes.set_answering(now);
+    /// The node's process has just answered, over HTTP to `http_check`.
+    pub(in crate::supervisor) fn set_answering(
+        &mut self,
+        index: usize,
+        http_check: Option<HttpCheck>,
+        now: Instant,
+    ) {
+        self.nodes[index].probes.set_answering(http_check, now);
     }
 
     /// How long one of the node's ports has been silent.

@@ -49,11 +49,11 @@ fn taken_out(written: &str, is: &str, file: &str, cluster: &Cluster) -> Vec<Over
     let missing = planned.iter().filter(|server| !found.contains(*server));
     let overrides = missing.filter_map(|(upstream, address)| {
         let mut nodes = cluster.nodes.iter();
-        let node = nodes.find(|node| node.tcp == *address || node.http == Some(*address))?;
+        let node = nodes.find(|node| node.addresses().any(|at| at == *address))?;
         Some(Override {
             setting: Setting::Unlisted {
                 file: file.to_owned(),
-                tcp: node.tcp == *address,
+                tcp: node.tcp == Some(*address),
             },
             backend: upstream.clone(),
             inherited: false,

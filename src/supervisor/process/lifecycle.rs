@@ -14,6 +14,7 @@ use crate::platform::mark::Mark;
 use crate::platform::ports::are_free;
 use crate::platform::usage::{age, usage};
 use crate::platform::{Identity, Process, Program};
+use crate::profile::HttpCheck;
 use crate::supervisor::core::Core;
 use crate::supervisor::event::CoreEvent;
 use crate::supervisor::health::hold_down;
@@ -62,9 +63,15 @@ impl Core {
     }
 
     /// A child's process has answered for the first time.
-    pub(in crate::supervisor) fn answered(&mut self, id: ChildId, note: Option<String>, now: Instant) {
+    pub(in crate::supervisor) fn answered(
+        &mut self,
+        id: ChildId,
+        http_check: Option<HttpCheck>,
+        note: Option<String>,
+        now: Instant,
+    ) {
         match id {
-            ChildId::Node(index) => self.health.set_answering(index, now),
+            ChildId::Node(index) => self.health.set_answering(index, http_check, now),
             ChildId::Balancer(_) => self.begin_sync(id, now),
             ChildId::Retired(_) => {}
         }
@@ -270,8 +277,7 @@ impl Core {
         match id {
             ChildId::Node(index) => {
                 let node = &cluster.nodes[index];
-                let ports = [Some(node.tcp), node.http, node.distribution];
-                ports.into_iter().flatten().collect()
+                node.addresses().chain(node.distribution).collect()
             }
             ChildId::Balancer(_) if self.shards.is_shared() => Vec::new(),
             ChildId::Balancer(_) => wanted(cluster, plan, Some(Only::Balancer))

@@ -11,6 +11,7 @@ use super::port_check::{Answering, answering};
 use super::readiness::Readiness;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
+use crate::profile::HttpCheck;
 use crate::supervisor::event::{CoreEvent, EventSender};
 
 /// Time between two checks of a process that has not answered yet.
@@ -52,10 +53,10 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: E
 async fn ask(process: Identity, ready: Ready, events: EventSender) {
     let mut doubt = None;
     let answered = loop {
-        match lacks(process, &ready).await {
-            None => break answer(process, ready).await,
-            Some(why) if doubt.as_ref() == Some(&why) => {}
-            Some(why) => {
+        match asked(process, &ready).await {
+            Ok(http_check) => break answer(process, http_check, ready).await,
+            Err(why) if doubt.as_ref() == Some(&why) => {}
+            Err(why) => {
                 doubt = Some(why.clone());
                 events.send(CoreEvent::NotReady { process, why }).await;
             }
@@ -66,34 +67,37 @@ async fn ask(process: Identity, ready: Ready, events: EventSender) {
 }
 
 /// Every probe was answered. Checks whether the process itself answered.
-async fn answer(process: Identity, ready: Ready) -> CoreEvent {
+async fn answer(process: Identity, http_check: Option<HttpCheck>, ready: Ready) -> CoreEvent {
+    let answered = |note| CoreEvent::Answered {
+        process,
+        http_check,
+        note,
+    };
     let Ready::Node { probes, descendants } = ready else {
-        return CoreEvent::Answered { process, note: None };
+        return answered(None);
     };
     let addresses: Vec<_> = probes.iter().map(|probe| probe.target).collect();
     let asked = move || answering(&addresses, process, &descendants);
     match tokio::task::spawn_blocking(asked).await {
         Ok(Answering::Another(why)) => CoreEvent::AnsweredByAnother { process, why },
-        Ok(Answering::Unseen(why)) => CoreEvent::Answered {
-            process,
-            note: Some(why),
-        },
-        Ok(Answering::Itself) | Err(_) => CoreEvent::Answered { process, note: None },
+        Ok(Answering::Unseen(why)) => answered(Some(why)),
+        Ok(Answering::Itself) | Err(_) => answered(None),
     }
 }
 
-/// What the process does not answer yet.
-async fn lacks(process: Identity, ready: &Ready) -> Option<String> {
+/// The check over HTTP that was answered, once everything is; until then, what the process does not
+/// answer yet.
+async fn asked(process: Identity, ready: &Ready) -> Result<Option<HttpCheck>, String> {
     match ready {
         Ready::Node { probes, .. } => {
+            let mut http_check = None;
             for probe in probes {
-                if let Err(failure) = probe.ask().await {
-                    return Some(failure.to_string());
-                }
+                let answer = probe.ask().await.map_err(|failure| failure.to_string())?;
+                http_check = answer.question.http_check().or(http_check);
             }
-            None
+            Ok(http_check)
         }
-        Ready::Balancer(readiness) => readiness.lacks(process).await,
+        Ready::Balancer(readiness) => readiness.lacks(process).await.map_or(Ok(None), Err),
     }
 }
 

@@ -23,7 +23,7 @@ use super::reload::state::{Phase, Reload, Reply, answer};
 use super::rollout::ChildId;
 use super::spec::Spec;
 use crate::api::{Refusal, Reloaded};
-use crate::balancer::ReloadBy;
+use crate::balancer::{ConfigFile, ReloadBy};
 use crate::platform::Identity;
 
 /// How many lines of a failing instance's log are shown.
@@ -160,7 +160,16 @@ impl Core {
 
     pub(in crate::supervisor) fn put_in_force(&mut self, prepared: Prepared, now: Instant) {
         let Prepared { spec, files, .. } = prepared;
-        let spec = Arc::new(spec);
+        self.replace_spec(Arc::new(spec), files, now);
+    }
+
+    /// Puts another configuration in force, with the files that the balancer starts with.
+    pub(in crate::supervisor) fn replace_spec(
+        &mut self,
+        spec: Arc<Spec>,
+        files: Vec<ConfigFile>,
+        now: Instant,
+    ) {
         for (index, node) in spec.cluster.nodes.iter().enumerate() {
             self.health.set_probes(index, spec.probes(node), now);
         }

@@ -150,6 +150,7 @@ impl Servers {
             maxconn,
             question: DataplaneQuestion::Tcp,
             check_address: None,
+            check_path: "/health".to_owned(),
         };
         let plain = |name: &str| DataplaneBackend {
             name: name.to_owned(),

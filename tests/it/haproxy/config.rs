@@ -241,7 +241,7 @@ async fn every_kind_of_address() {
         accepted(|cluster, changed| {
             changed.addresses = plan(addresses).addresses;
             cluster.listen.stats = Some("[::1]:8404".parse().unwrap());
-            cluster.nodes[0].tcp = "[::1]:9001".parse().unwrap();
+            cluster.nodes[0].tcp = Some("[::1]:9001".parse().unwrap());
             cluster.nodes[0].http = Some("[::1]:8081".parse().unwrap());
         })
         .await;

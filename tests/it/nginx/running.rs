@@ -33,7 +33,7 @@ impl Running {
     pub(super) async fn start(change: impl FnOnce(&mut Cluster)) -> Running {
         let mut cluster = default_cluster();
         for node in &mut cluster.nodes {
-            node.tcp = nodes::tcp(node.name.clone()).await;
+            node.tcp = Some(nodes::tcp(node.name.clone()).await);
             node.http = Some(nodes::http(node.name.clone()).await);
         }
         let [tcp, http, websocket, sse, https, health] = free_ports();

@@ -1,0 +1,14 @@
+//! A good answer to a check.
+
+use std::time::Duration;
+
+use super::Question;
+
+/// A good answer to a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The time until the answer, connecting included.
+    pub took: Duration,
+    /// The kind of check that was answered; of `Either`, the one of the two.
+    pub question: Question,
+}
