@@ -130,6 +130,12 @@ pub struct Node {
     pub tcp: Option<SocketAddr>,
     /// The address of its MCP over HTTP.
     pub http: Option<SocketAddr>,
+    /// The revisions of MCP that it has shown to serve, oldest first; empty while they are not known.
+    #[serde(default)]
+    pub eras: Vec<String>,
+    /// What it answers instead of MCP, if it does so; left out otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp_problem: Option<String>,
     /// Established connections, counted by the kernel, without the supervisor's own probes.
     pub connections: u64,
     /// The established connections by protocol.

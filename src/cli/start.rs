@@ -1,5 +1,7 @@
 //! `start`: starts the nodes and the balancer, or those that do not run yet.
 
+use std::time::{Duration, Instant};
+
 use super::args;
 use super::balancer_name::BalancerName;
 use super::exit::Exit;
@@ -17,6 +19,11 @@ use crate::report;
 use crate::supervisor::{
     Launch, PrepareError, Prepared, Presence, Record, detach, end_left_by_dead, living_pids, supervise,
 };
+
+/// The time between two queries of the supervisor.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Time for a node to show what it serves, after everything serves.
+const REVISIONS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Starts the cluster, and returns when all of it serves; with `--foreground` when it is stopped.
 pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Start) -> Outcome {
@@ -236,7 +243,7 @@ fn lacks(status: &Status, only: Option<Only>) -> bool {
 
 /// Prints which addresses are served.
 async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &str) -> Outcome {
-    let status = client.call(&GetStatus).await?;
+    let status = shown(client).await?;
     if settings.json {
         printer.pretty_json(&status)?;
     } else {
@@ -260,7 +267,32 @@ async fn serves(settings: &Settings, printer: &Printer, client: &Client, how: &s
             addresses.join(" and ")
         ));
     }
+    let problem = status
+        .nodes
+        .iter()
+        .find_map(|node| Some((node, node.mcp_problem.as_ref()?)));
+    if let Some((node, problem)) = problem {
+        let name = &node.name;
+        printer.warning(&format!(
+            "{name} serves no MCP where clients expect it: {problem} (`routing.paths.mcp`)"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// The status, once a node has shown what it serves at the path of MCP, or has had the time to.
+async fn shown(client: &Client) -> Result<Status, ClientError> {
+    let deadline = Instant::now() + REVISIONS_TIMEOUT;
+    loop {
+        let status = client.call(&GetStatus).await?;
+        let mut up = status.nodes.iter().filter(|node| node.state == NodeState::Up);
+        let is_shown =
+            up.clone().next().is_none() || up.any(|node| !node.eras.is_empty() || node.mcp_problem.is_some());
+        if is_shown || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
 }
 
 /// The supervisor, as soon as it listens; `None` when it has ended before.

@@ -38,6 +38,10 @@ pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// an answer, too. It needs no session.
 pub const DISCOVER: &str = r#"{"jsonrpc":"2.0","id":"check","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"clusterctl-check","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
 
+/// A request that shows which revision with sessions a server supports: it answers with its newest.
+/// Without line feed.
+pub const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"check","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"clusterctl-check","version":"1"}}}"#;
+
 /// The header fields of the request that carries [`DISCOVER`]. The session id keeps a server of an
 /// earlier revision from making a session for each check.
 pub const DISCOVER_HEADERS: [(&str, &str); 5] = [

@@ -81,6 +81,8 @@ mod testing {
             restarts: 0,
             tcp: Some("127.0.0.1:9001".parse().unwrap()),
             http: None,
+            eras: Vec::new(),
+            mcp_problem: None,
             connections,
             connections_by: ConnectionsBy {
                 tcp: connections,

@@ -1,5 +1,6 @@
 //! `status`: the nodes, their connections, and whether these are even.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::emulators::mesh;
@@ -19,6 +20,7 @@ pub fn status(status: &Status) -> String {
         section("Cluster Nodes", &nodes),
         section("Mesh", &mesh(&status.nodes)),
         totals(status),
+        revisions(&status.nodes),
         warnings(status),
     ]
     .concat()
@@ -69,6 +71,20 @@ pub(super) fn totals(status: &Status) -> String {
         Verdict::Pass | Verdict::Fail => format!(" (target: <{}%)", distribution.variance_target_percent),
     };
     format!("\nTotal Connections: {total} / {capacity}{share}\nVariance: {variance}{target}\n")
+}
+
+/// The revisions of MCP that the nodes serve; nothing while they are not known.
+fn revisions(nodes: &[Node]) -> String {
+    let all: BTreeSet<&str> = nodes
+        .iter()
+        .flat_map(|node| &node.eras)
+        .map(String::as_str)
+        .collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let all: Vec<&str> = all.into_iter().collect();
+    format!("MCP: {}\n", all.join(", "))
 }
 
 /// Settings of the profile that are not provided, as warnings.

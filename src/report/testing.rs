@@ -26,6 +26,8 @@ pub(super) fn node(number: u16, state: NodeState, connections: u64) -> Node {
         restarts: 0,
         tcp: Some(([127, 0, 0, 1], 9_000 + number).into()),
         http: Some(([127, 0, 0, 1], 8_080 + number).into()),
+        eras: Vec::new(),
+        mcp_problem: None,
         connections,
         connections_by: ConnectionsBy {
             tcp: connections,

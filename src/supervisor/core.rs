@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 
 use super::balancer_link::link::BalancerLink;
 use super::drain::drains::Drains;
+use super::eras::Eras;
 use super::event::{CoreEvent, EventSender};
 use super::failover::history::Failovers;
 use super::health::liveness::INTERVAL;
@@ -69,6 +70,7 @@ pub(super) struct Core {
     pub(super) drains: Drains,
     pub(super) failovers: Failovers,
     pub(super) health: HealthTable,
+    pub(super) eras: Eras,
     pub(super) shards: Shards,
     pub(super) events: EventSender,
     pub(super) began: Instant,
@@ -104,6 +106,7 @@ impl Core {
             drains: Drains::default(),
             failovers: Failovers::default(),
             health: HealthTable::new(spec.cluster.nodes.iter().map(|node| spec.probes(node)), now),
+            eras: Eras::new(spec.cluster.nodes.len(), now),
             shards: Shards::new(shared_listeners),
             began: now,
             next_rotation: now,
@@ -159,6 +162,8 @@ impl Core {
             drained: self.drains.has(&self.spec.cluster.nodes[index].name),
             child: self.child_snapshot(ChildId::Node(index)),
             external: self.own_child(index).is_none(),
+            eras: self.eras.of(index),
+            mcp_problem: self.eras.problem(index),
             probe_failure: self.health.probes(index).probe_failure().map(ToString::to_string),
             held_for: self.held_for(index, now),
             overridden: self.overridden(index),
@@ -240,6 +245,11 @@ impl Core {
                 self.health
                     .probed(node, target, asked, result, is_known_down, now);
             }
+            CoreEvent::RevisionsAsked {
+                node,
+                process,
+                revisions,
+            } => self.eras.answered(node, process, revisions, now),
             CoreEvent::Balancer { id, answered } => self.link.probed(id, answered, now),
             CoreEvent::ServerStates { instance, states } => self.server_states(instance, states, now),
             CoreEvent::Reread(outcome) => self.reread(outcome, now),

@@ -16,7 +16,7 @@ use crate::api::{
     ConnectionsBy, DrainOrder, Failovers, Progress, ReadyOrder, Refusal, RestartOrder, StartOrder, StopOrder,
 };
 use crate::platform::Identity;
-use crate::probe::{Answer, Failure};
+use crate::probe::{Answer, Failure, Revisions};
 use crate::profile::HttpCheck;
 
 /// The most events that wait for the core; a sender of more is made to wait.
@@ -86,6 +86,13 @@ pub(super) enum CoreEvent {
         target: SocketAddr,
         asked: Instant,
         result: Result<Answer, Failure>,
+    },
+    /// The node with this index was asked for the revisions of MCP that it serves.
+    RevisionsAsked {
+        node: usize,
+        /// Counts the node's processes.
+        process: u32,
+        revisions: Revisions,
     },
     /// A balancer instance was probed.
     Balancer { id: ChildId, answered: bool },

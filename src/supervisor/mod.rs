@@ -20,6 +20,7 @@ mod commands;
 mod connection_count;
 mod core;
 mod drain;
+mod eras;
 mod event;
 mod failover;
 mod health;

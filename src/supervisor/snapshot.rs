@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::eras;
 use super::health::node_probes::NodeProbes;
 use super::overrides::Overridden;
 use super::process::child::{Child, State, Then};
@@ -42,6 +43,10 @@ pub(super) struct NodeSnapshot {
     pub(super) child: ChildSnapshot,
     /// Whether the node is external.
     pub(super) external: bool,
+    /// The revisions of MCP that it serves; empty while they are not known.
+    pub(super) eras: Vec<String>,
+    /// What it answers instead of MCP, if it does so.
+    pub(super) mcp_problem: Option<String>,
     /// Why it does not answer, as far as that is known.
     pub(super) probe_failure: Option<String>,
     /// Changes that others made to it at the balancer.
@@ -230,6 +235,7 @@ impl Snapshot {
             warnings: self
                 .troubles(spec)
                 .chain(self.balancer_overrides.iter().cloned())
+                .chain(self.era_warnings(spec))
                 .chain(spec.plan.warnings.iter().map(ToString::to_string))
                 .collect(),
         }
@@ -350,6 +356,8 @@ impl Snapshot {
                 restarts: snapshot.child.restarts,
                 tcp: node.tcp,
                 http: node.http,
+                eras: snapshot.eras.clone(),
+                mcp_problem: snapshot.mcp_problem.clone(),
                 connections: connections_by.tcp + connections_by.http,
                 connections_by,
                 memory_bytes: snapshot.child.memory_bytes,
@@ -360,6 +368,17 @@ impl Snapshot {
                 erlang: None,
             })
             .collect()
+    }
+
+    fn era_warnings(&self, spec: &Spec) -> Vec<String> {
+        let nodes = spec.cluster.nodes.iter().zip(&self.nodes);
+        eras::warnings(nodes.map(|(node, snapshot)| {
+            (
+                node.name.as_str(),
+                snapshot.eras.as_slice(),
+                snapshot.mcp_problem.as_deref(),
+            )
+        }))
     }
 
     fn balancer(&self, spec: &Spec) -> Balancer {

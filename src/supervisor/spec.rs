@@ -20,7 +20,7 @@ use crate::base::units::Period;
 use crate::erlang::beam;
 use crate::plan::{PROBE_SOURCE, Plan};
 use crate::platform::{Instance, Program, RunDir, self_exe};
-use crate::probe::{Probe, Question, Service};
+use crate::probe::{Probe, Question, RevisionQuery, Service};
 use crate::profile::{Cluster, Node, Restart, Runtime};
 use crate::render::{RenderError, Templates, cluster_config, frontend_behind};
 
@@ -230,6 +230,16 @@ impl Spec {
             timeout: ANSWER_TIMEOUT,
         };
         asked.into_iter().map(probe).collect()
+    }
+
+    /// The query for the revisions of MCP that the node serves.
+    pub(super) fn revision_query(&self, node: &Node) -> RevisionQuery {
+        RevisionQuery {
+            tcp: node.tcp,
+            http: node.http,
+            path: self.cluster.mcp_path().to_owned(),
+            source: node.addresses().next().and_then(source),
+        }
     }
 
     /// All files that the balancer and the nodes read.

@@ -33,6 +33,7 @@ impl Core {
                 self.apply(ChildId::Node(index), Event::Hung, now);
             }
         }
+        self.ask_revisions(now);
         self.probe_balancers(now, late);
         self.children.measure(now);
     }

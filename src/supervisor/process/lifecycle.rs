@@ -71,11 +71,15 @@ impl Core {
         now: Instant,
     ) {
         match id {
-            ChildId::Node(index) => self.health.set_answering(index, http_check, now),
+            ChildId::Node(index) => {
+                self.health.set_answering(index, http_check, now);
+                self.eras.forget(index, now);
+            }
             ChildId::Balancer(_) => self.begin_sync(id, now),
             ChildId::Retired(_) => {}
         }
         self.apply(id, Event::Answered(note), now);
+        self.ask_revisions(now);
     }
 
     /// Another process answers at the ports of a child's process.

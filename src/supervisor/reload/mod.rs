@@ -173,6 +173,7 @@ impl Core {
         for (index, node) in spec.cluster.nodes.iter().enumerate() {
             self.health.set_probes(index, spec.probes(node), now);
         }
+        self.eras.ask_again(now);
         self.published.store(spec.clone());
         self.spec = spec;
         self.files = files;
