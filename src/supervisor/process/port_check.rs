@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::descendants::Descendants;
 use crate::platform::ports::{holders, listeners_for, processes_among, processes_with};
+use crate::platform::sock_diag::listeners;
 use crate::platform::{Holder, Identity};
 
 /// How long a port that must be free may still be held: the kernel closes the ports of a killed
@@ -80,6 +81,22 @@ pub(in crate::supervisor) fn answering(
         }
     }
     unseen.map_or(Answering::Itself, Answering::Unseen)
+}
+
+/// The addresses that the child's process `instance` and its descendants listen on.
+pub(in crate::supervisor) fn listening(
+    instance: Identity,
+    descendants: &Descendants,
+) -> BTreeSet<SocketAddr> {
+    let own: Vec<u32> = std::iter::once(instance.pid)
+        .chain(descendants.find().iter().map(|entry| entry.process.pid))
+        .collect();
+    let all = listeners().unwrap_or_default();
+    let known = processes_among(&own, &all);
+    all.iter()
+        .filter(|listener| known.contains_key(&listener.inode))
+        .map(|listener| listener.address)
+        .collect()
 }
 
 // Private

@@ -1,13 +1,14 @@
 //! Watches one process from its start: reports its first answer, and its end.
 
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::descendants::Descendants;
-use super::port_check::{Answering, answering};
+use super::port_check::{Answering, answering, listening};
 use super::readiness::Readiness;
 use crate::platform::{Identity, Process};
 use crate::probe::Probe;
@@ -16,6 +17,9 @@ use crate::supervisor::event::{CoreEvent, EventSender};
 
 /// Time between two checks of a process that has not answered yet.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Time between two checks of where a process that does not answer listens.
+const LISTEN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a process must answer to be ready.
 pub(in crate::supervisor) enum Ready {
@@ -52,8 +56,16 @@ pub(in crate::supervisor) fn watch(mut process: Process, ready: Ready, events: E
 
 async fn ask(process: Identity, ready: Ready, events: EventSender) {
     let mut doubt = None;
+    let mut next_check = Instant::now() + LISTEN_CHECK_INTERVAL;
+    let mut listens = None;
     let answered = loop {
-        match asked(process, &ready).await {
+        let asked = asked(process, &ready).await;
+        if asked.is_err() && Instant::now() >= next_check {
+            listens = elsewhere(process, &ready).await;
+            next_check = Instant::now() + LISTEN_CHECK_INTERVAL;
+        }
+        let asked = asked.map_err(|why| format!("{why}{}", listens.as_deref().unwrap_or_default()));
+        match asked {
             Ok(http_check) => break answer(process, http_check, ready).await,
             Err(why) if doubt.as_ref() == Some(&why) => {}
             Err(why) => {
@@ -64,6 +76,33 @@ async fn ask(process: Identity, ready: Ready, events: EventSender) {
         tokio::time::sleep(POLL_INTERVAL).await;
     };
     events.send(answered).await;
+}
+
+/// Where the process of a node listens instead of at the probed addresses, as the end of a sentence.
+async fn elsewhere(process: Identity, ready: &Ready) -> Option<String> {
+    let Ready::Node { probes, descendants } = ready else {
+        return None;
+    };
+    let descendants = descendants.clone();
+    let listening = tokio::task::spawn_blocking(move || listening(process, &descendants));
+    let listening = listening.await.ok()?;
+    let missing = probes.iter().any(|probe| {
+        let is_it = |address: &SocketAddr| address.port() == probe.target.port();
+        !listening.iter().any(is_it)
+    });
+    let probed: Vec<u16> = probes.iter().map(|probe| probe.target.port()).collect();
+    let others: Vec<String> = listening
+        .iter()
+        .filter(|address| !probed.contains(&address.port()))
+        .map(ToString::to_string)
+        .collect();
+    (missing && !others.is_empty()).then(|| {
+        format!(
+            "; it listens on {} instead: pass its port in `nodes.command`, or in a variable that it reads, \
+             such as `nodes.environment: {{PORT: \"{{http_port}}\"}}`",
+            others.join(", ")
+        )
+    })
 }
 
 /// Every probe was answered. Checks whether the process itself answered.
