@@ -133,13 +133,23 @@ impl TestCluster {
     /// A cluster of nodes that the shell `script` runs with the node's name and ports as `$1`, `$2`
     /// and `$3`. `$BIN` is the program under test, and the script is in the cluster's directory.
     pub fn scripted(self, script: &str) -> TestCluster {
+        self.scripted_with(script, "'{tcp_port}', '{http_port}'")
+    }
+
+    /// A cluster of nodes without TCP that the shell `script` runs with the node's name and HTTP
+    /// port as `$1` and `$2`.
+    pub fn scripted_over_http(self, script: &str) -> TestCluster {
+        self.scripted_with(script, "'{http_port}'")
+    }
+
+    fn scripted_with(self, script: &str, ports: &str) -> TestCluster {
         let cluster = self.set("nodes.runtime=command");
         let path = cluster.dir().join("node.sh");
         let script = format!("#!/bin/sh\nBIN={}\n{script}\n", env!("CARGO_BIN_EXE_clusterctl"));
         std::fs::write(&path, script).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         cluster.set(&format!(
-            "nodes.command=[{}, '{{name}}', '{{tcp_port}}', '{{http_port}}']",
+            "nodes.command=[{}, '{{name}}', {ports}]",
             path.display()
         ))
     }

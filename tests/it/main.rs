@@ -27,6 +27,7 @@ mod failing_over;
 mod gateway;
 mod haproxy;
 mod harness;
+mod http_nodes;
 mod input;
 mod json;
 mod lifecycle;
