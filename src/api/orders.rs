@@ -55,6 +55,10 @@ pub struct Reloaded {
     /// The balancer process that uses the new profile: a new one, or the one that ran; null when
     /// nothing has changed for it.
     pub pid: Option<u32>,
+    /// The names of the nodes' variables that have changed; a running node gets them when it is
+    /// restarted.
+    #[serde(default)]
+    pub variables: Vec<String>,
 }
 
 /// Keeps new connections and sessions from a node.

@@ -11,6 +11,7 @@ use super::settings::Settings;
 use crate::erlang::beam;
 use crate::erlang::erlmcp::Installation;
 use crate::profile::Runtime;
+use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::{PrepareError, node_program};
 
 /// Checks everything; starts nothing.
@@ -18,7 +19,8 @@ pub(super) async fn run(settings: &Settings, printer: &Printer, args: &args::Che
     let preview = Preview::new(settings, args.balancer.as_ref()).await?;
     let balancer = &preview.balancer;
     let warned = balancer.check(preview.deployment()).await?;
-    node_program::find(&preview.cluster).map_err(PrepareError::from)?;
+    let environment = NodeEnvironment::read(&preview.cluster).map_err(PrepareError::from)?;
+    node_program::find(&preview.cluster, &environment).map_err(PrepareError::from)?;
     if let Some(erlmcp) = &preview.cluster.erlmcp {
         Installation::find(erlmcp, &preview.cluster.binaries, &preview.run_dir).await?;
     }

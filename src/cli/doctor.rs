@@ -24,6 +24,7 @@ use crate::platform::ports::holders;
 use crate::platform::{Host, RunDir, sysctl};
 use crate::profile::{BalancerKind, Cluster, Runtime};
 use crate::report;
+use crate::supervisor::node_environment::NodeEnvironment;
 use crate::supervisor::{Record, living_pids, node_program};
 
 /// Shows every finding; before them the fixes that were made, or what the requested number of
@@ -197,7 +198,18 @@ async fn binaries(cluster: &Cluster, kind: BalancerKind, run_dir: &RunDir) -> Ve
     if cluster.runtime == Runtime::Erlang {
         seen.push(erl(cluster, beam::find(&cluster.binaries).await));
     }
-    match node_program::find(cluster) {
+    let environment = NodeEnvironment::read(cluster).unwrap_or_else(|error| {
+        let unfit = Unfit::because(&error, Some(error.hint()));
+        seen.push(binary_seen(
+            "the environment of nodes",
+            true,
+            None,
+            Err(unfit),
+            "",
+        ));
+        NodeEnvironment::default()
+    });
+    match node_program::find(cluster, &environment) {
         Ok(None) => {}
         Ok(Some(path)) => {
             let found = Ok((path, "a program".to_owned()));

@@ -52,6 +52,7 @@ use self::exit::Exit;
 use self::failure::{Failure, Outcome};
 use self::printer::Printer;
 use self::settings::Settings;
+use crate::platform::descriptors::keep_inherited;
 use crate::platform::mark::set_apart;
 
 /// Runs the command of `line`, a whole command line.
@@ -72,6 +73,7 @@ pub fn run(line: impl IntoIterator<Item = OsString>) -> ExitCode {
             // if it is a node or a balancer.
             if !matches!(cli.verb, Verb::Node(_) | Verb::Dataplane(_)) {
                 set_apart();
+                keep_inherited();
             }
             let outcome = refused.and_then(|()| follow(&cli.verb, &settings, &printer));
             (printer, outcome)

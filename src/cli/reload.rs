@@ -39,10 +39,16 @@ pub(super) async fn run(settings: &Settings, printer: &Printer) -> Outcome {
     for problem in status.balancer.iter().flat_map(|balancer| &balancer.overrides) {
         printer.warning(problem);
     }
+    if !reloaded.variables.is_empty() {
+        printer.warning(&format!(
+            "nodes that run keep their former {} until they are restarted: `clusterctl restart NODE`",
+            reloaded.variables.join(", ")
+        ));
+    }
     match reloaded.pid {
-        pid if settings.json => {
+        _ if settings.json => {
             let profile = changes.iter().map(ToString::to_string).collect();
-            printer.pretty_json(&ReloadReply::new(pid, profile))?;
+            printer.pretty_json(&ReloadReply::new(reloaded, profile))?;
         }
         Some(pid) => printer.note(&format!("reloaded: pid {pid} takes new connections")),
         None => printer.note("reloaded: nothing changes for the balancer"),

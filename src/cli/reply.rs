@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::args::{Cli, Verb};
 use super::failure::Failure;
-use crate::api::{Node, Status};
+use crate::api::{Node, Reloaded, Status};
 use crate::profile::BalancerKind;
 
 /// The output of `drain` and `ready`.
@@ -37,6 +37,10 @@ pub(super) struct ReloadReply {
     /// What is different in the profile, a line for each value.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     profile: Vec<String>,
+    /// The names of the nodes' variables that have changed; a running node gets them when it is
+    /// restarted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variables: Vec<String>,
 }
 
 /// The output of `stop`.
@@ -104,12 +108,14 @@ impl RestartReply {
 }
 
 impl ReloadReply {
-    /// The reply with the balancer's process `pid`, and the changes in the `profile`.
-    pub(super) fn new(pid: Option<u32>, profile: Vec<String>) -> ReloadReply {
+    /// The reply about what was `reloaded`, and the changes in the `profile`.
+    pub(super) fn new(reloaded: Reloaded, profile: Vec<String>) -> ReloadReply {
+        let Reloaded { pid, variables } = reloaded;
         ReloadReply {
-            changed: pid.is_some() || !profile.is_empty(),
+            changed: pid.is_some() || !profile.is_empty() || !variables.is_empty(),
             pid,
             profile,
+            variables,
         }
     }
 }

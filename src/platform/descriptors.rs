@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, SockRef};
 
@@ -39,6 +40,18 @@ pub fn leave_shared_table() -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps the descriptors that this process has inherited from the programs that it starts: sockets
+/// of a service manager, files that a shell left open. Those that it opens itself are kept from
+/// them anyway.
+pub fn keep_inherited() {
+    for fd in open().into_iter().filter(|fd| *fd > libc::STDERR_FILENO) {
+        // SAFETY: no other thread exists yet, and a number that is not open only causes an error.
+        #[expect(unsafe_code, reason = "a descriptor of the table is borrowed by its number")]
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        let _open_or_not = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    }
+}
+
 // Private
 
 /// Closes the empty range at the end of the table; the kernel unshares the table first.
@@ -62,19 +75,22 @@ fn close_nothing_unshared() -> io::Result<()> {
 }
 
 fn close_network_sockets() {
-    // Collected first, because closing while listing would skip some. The listing's own descriptor
-    // is closed by then.
-    let open: Vec<RawFd> = fs::read_dir("/proc/thread-self/fd")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    for fd in open {
+    for fd in open() {
         if is_network_socket(fd) {
             // The descriptor is closed even when `close` fails (`man 2 close`).
             let _closed = nix::unistd::close(fd);
         }
     }
+}
+
+/// The descriptors of this thread's table. They are collected before any is closed, because closing
+/// while listing would skip some. The listing's own descriptor is closed by then.
+fn open() -> Vec<RawFd> {
+    fs::read_dir("/proc/thread-self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 #[expect(unsafe_code, reason = "a descriptor of the table is borrowed by its number")]

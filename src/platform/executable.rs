@@ -1,5 +1,6 @@
 //! Where programs are installed.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -95,16 +96,23 @@ pub fn locate(name: &'static str, named: Option<&Path>) -> Result<PathBuf, Missi
     Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
-/// The file that `exec` runs as `program`: a bare name is searched for in PATH, a path is used as
-/// it is.
+/// The file that `exec` runs as `program` in `directory`: a bare name is searched for in
+/// `search_path`, or else in our own PATH; a path is used as it is.
 ///
 /// # Errors
 /// When the file does not exist or cannot be executed.
-pub fn find(program: &str) -> Result<PathBuf, Unusable> {
+pub fn find(
+    program: &str,
+    search_path: Option<&OsStr>,
+    directory: Option<&Path>,
+) -> Result<PathBuf, Unusable> {
+    let there = |path: PathBuf| directory.map_or(path.clone(), |directory| directory.join(path));
     let path = if program.contains('/') {
-        PathBuf::from(program)
+        there(PathBuf::from(program))
     } else {
-        search(program, std::iter::empty()).ok_or(Unusable::NotInPath)?
+        let own = std::env::var_os("PATH").unwrap_or_default();
+        let directories = std::env::split_paths(search_path.unwrap_or(&own)).map(there);
+        first_of(program, directories).ok_or(Unusable::NotInPath)?
     };
     runs(&path).map(|()| path)
 }
@@ -125,8 +133,11 @@ fn at(named: &Path) -> Result<PathBuf, Unusable> {
 
 fn search(name: &str, elsewhere: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(elsewhere)
+    first_of(name, std::env::split_paths(&path).chain(elsewhere))
+}
+
+fn first_of(name: &str, directories: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    directories
         .map(|directory| directory.join(name))
         .find(|file| file.is_file() && may_execute(file))
 }
@@ -193,13 +204,31 @@ mod tests {
     #[test]
     fn a_bare_name_is_searched_for() {
         assert!(at(Path::new("sh")).is_ok_and(|path| path.is_absolute()));
+        let find = |program: &str| find(program, None, None);
         assert!(find("sh").is_ok_and(|path| path.is_absolute()));
         assert_eq!(at(Path::new("Cargo.toml")), Err(Unusable::NotInPath));
         assert_eq!(find("Cargo.toml"), Err(Unusable::NotInPath));
     }
 
     #[test]
+    fn a_program_is_searched_for_where_it_will_run() {
+        let (directory, path) = written("#!/bin/sh\n", 0o755);
+        let (place, name) = (directory.path(), OsStr::new("."));
+        assert_eq!(
+            find("program", Some(place.as_os_str()), None).as_deref(),
+            Ok(path.as_path())
+        );
+        assert!(find("program", Some(name), Some(place)).is_ok());
+        assert!(find("./program", None, Some(place)).is_ok());
+        assert_eq!(
+            find("sh", Some(place.as_os_str()), None),
+            Err(Unusable::NotInPath)
+        );
+    }
+
+    #[test]
     fn reasons_for_not_running_are_distinguished() {
+        let find = |program: &str| find(program, None, None);
         let (directory, path) = written("#!/bin/sh\n", 0o755);
         let program = path.to_str().unwrap();
         assert_eq!(find(program).as_deref(), Ok(path.as_path()));
@@ -219,7 +248,7 @@ mod tests {
             ("#!/bin/sh\r\n", Some("/bin/sh\\r")),
         ] {
             let (_directory, path) = written(line, 0o755);
-            let missing = match find(path.to_str().unwrap()) {
+            let missing = match find(path.to_str().unwrap(), None, None) {
                 Ok(_) => None,
                 Err(Unusable::NoInterpreter(interpreter)) => Some(interpreter),
                 Err(other) => panic!("{line}: {other}"),

@@ -13,6 +13,7 @@ pub mod listen;
 pub mod lock;
 pub mod mark;
 pub mod ports;
+pub mod private_file;
 pub mod process;
 pub mod process_table;
 pub mod program;

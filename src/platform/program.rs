@@ -1,6 +1,7 @@
 //! A program to run to its end, or as a supervised process.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::process::CommandExt;
@@ -15,9 +16,28 @@ use nix::unistd::Pid;
 
 use super::process::Process;
 use super::reaper::Watched;
+use super::self_exe;
+
+/// Variables by which a service manager speaks to the process that it has started, and to no other.
+const OF_SERVICE_MANAGER: [&str; 10] = [
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "MAINPID",
+    "MANAGERPID",
+    "NOTIFY_SOCKET",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+/// What our own variables begin with.
+const OWN: &str = "CLUSTERCTL_";
+/// The one that our own programs inherit.
+const LOG: &str = "CLUSTERCTL_LOG";
 
 /// A program and how to run it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Program {
     /// The executable.
     pub path: PathBuf,
@@ -72,6 +92,19 @@ impl Program {
     #[must_use]
     pub fn with(mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Program {
         self.env.extend(variables);
+        self
+    }
+
+    /// Keeps the variables from it that are meant for this process alone: those of a service manager,
+    /// and our own.
+    #[must_use]
+    pub fn without_own_variables(mut self) -> Program {
+        let is_ours = self.path == self_exe();
+        let names = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+            let name = name.to_string_lossy();
+            OF_SERVICE_MANAGER.contains(&&*name) || (name.starts_with(OWN) && !(is_ours && name == LOG))
+        });
+        self.unset.extend(names);
         self
     }
 
@@ -194,6 +227,16 @@ impl Program {
             }
         }
         command
+    }
+}
+
+impl fmt::Debug for Program {
+    /// Without its environment, which may contain secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("path", &self.path)
+            .field("args", &self.args)
+            .finish_non_exhaustive()
     }
 }
 

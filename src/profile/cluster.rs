@@ -1,6 +1,7 @@
 //! A consistent cluster: the type guarantees that names are unique, ports do not collide, and
 //! numbers are valid.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::balancer_kind::BalancerKind;
 use super::document::{Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts};
 use super::placeholders::{Part, parts};
+use crate::base::secret::Secret;
 
 /// A cluster, as a profile describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +23,12 @@ pub struct Cluster {
     pub runtime: Runtime,
     /// The program of runtime `command`, and its arguments, with their placeholders.
     pub command: Vec<String>,
+    /// Variables of a node's environment, with their placeholders; only of runtime `command`.
+    pub environment: BTreeMap<String, Secret>,
+    /// A file with more such variables.
+    pub environment_file: Option<PathBuf>,
+    /// The directory in which the program of runtime `command` runs, with its placeholders.
+    pub directory: Option<String>,
     /// How the nodes of runtime `erlang` run.
     pub erlang: Erlang,
     /// The erlmcp that runtime `command` runs instead of a program.

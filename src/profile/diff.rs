@@ -5,9 +5,12 @@ use std::fmt;
 
 use serde_yaml::Value;
 
+use super::layer::VARIABLES;
 use super::problem::Problems;
-use super::resolve::effective;
+use super::resolve::settled;
 use super::source::Source;
+use super::spans::join;
+use crate::base::secret::{HIDDEN, Secret};
 
 /// One value that differs. Texts are YAML on one line; `None` where the profile does not have the
 /// value.
@@ -28,6 +31,13 @@ impl fmt::Display for Change {
     }
 }
 
+/// An effective value.
+#[derive(Clone, PartialEq, Eq)]
+enum Entry {
+    Shown(String),
+    Hidden(Secret),
+}
+
 /// Every value that differs between the effective values of `old` and `new`, by path.
 ///
 /// # Errors
@@ -38,11 +48,11 @@ pub fn difference(old: &Source, new: &Source) -> Result<Vec<Change>, Problems> {
     paths.sort();
     paths.dedup();
     let change = |path: &String| {
-        let (was, is) = (old.get(path).cloned(), new.get(path).cloned());
+        let (was, is) = (old.get(path), new.get(path));
         (was != is).then(|| Change {
             path: path.clone(),
-            was,
-            is,
+            was: was.map(Entry::text),
+            is: is.map(Entry::text),
         })
     };
     Ok(paths.into_iter().filter_map(change).collect())
@@ -50,16 +60,30 @@ pub fn difference(old: &Source, new: &Source) -> Result<Vec<Change>, Problems> {
 
 // Private
 
-fn values(source: &Source) -> Result<BTreeMap<String, String>, Problems> {
+impl Entry {
+    fn text(&self) -> String {
+        match self {
+            Entry::Shown(text) => text.clone(),
+            Entry::Hidden(_) => HIDDEN.to_owned(),
+        }
+    }
+}
+
+fn values(source: &Source) -> Result<BTreeMap<String, Entry>, Problems> {
+    let document = settled(source)?;
     let mut values = BTreeMap::new();
-    flatten(&effective(source)?, String::new(), &mut values);
+    let value = serde_yaml::to_value(&document).unwrap_or_default();
+    flatten(&value, String::new(), &mut values);
+    // As a value, one secret looks like any other.
+    let secrets = document.nodes.environment.into_iter();
+    values.extend(secrets.map(|(name, secret)| (join(VARIABLES, &name), Entry::Hidden(secret))));
     Ok(values)
 }
 
-fn flatten(value: &Value, path: String, values: &mut BTreeMap<String, String>) {
+fn flatten(value: &Value, path: String, values: &mut BTreeMap<String, Entry>) {
     let Value::Mapping(map) = value else {
         let text = serde_json::to_string(value).unwrap_or_default();
-        values.insert(path, text.trim_matches('"').to_owned());
+        values.insert(path, Entry::Shown(text.trim_matches('"').to_owned()));
         return;
     };
     for (key, value) in map {
@@ -98,6 +122,27 @@ mod tests {
             [
                 "limits.maxconn: 100000 -> 500",
                 r#"listen.address: ["0.0.0.0","::"] -> ["127.0.0.1"]"#
+            ]
+        );
+    }
+
+    #[test]
+    fn a_changed_variable_is_listed_without_its_value() {
+        let command = ["nodes.runtime=command", "nodes.command=[sh]"];
+        let with = |sets: &[&str]| source(&[&command, sets].concat());
+        let old = with(&["nodes.environment.A=s3cret", "nodes.environment.C=1"]);
+        let new = with(&[
+            "nodes.environment.A=n3w",
+            "nodes.environment.B=1",
+            "nodes.environment.C=1",
+        ]);
+        let changes = difference(&old, &new).unwrap();
+        let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "nodes.environment.A: *** -> ***",
+                "nodes.environment.B: nothing -> ***"
             ]
         );
     }

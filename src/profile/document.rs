@@ -1,6 +1,6 @@
 //! A profile as it is written: the shape of the YAML, before its values are checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::algorithm::Algorithm;
 use super::balancer_kind::BalancerKind;
+use crate::base::secret::Secret;
 use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
 
 /// A whole profile.
@@ -89,6 +90,12 @@ pub(super) struct Nodes {
     pub restart: Restart,
     /// The program of runtime `command`, and its arguments.
     pub command: Option<Vec<String>>,
+    /// Variables of a node's environment, by name.
+    pub environment: BTreeMap<String, Secret>,
+    /// A file with more such variables, in lines `KEY=VALUE`.
+    pub environment_file: Option<PathBuf>,
+    /// The directory in which a program runs.
+    pub directory: Option<PathBuf>,
     /// A checkout or release of erlmcp that runtime `command` runs instead of a program.
     pub path: Option<PathBuf>,
     /// The Erlang expressions by which such a node begins to serve.

@@ -12,6 +12,9 @@ use crate::base::units::excerpt;
 /// Larger profiles are refused, so that reading one stays fast.
 pub(super) const MAX_BYTES: usize = 1 << 20;
 
+/// The map of variables; a key in it is not a key of the profile.
+pub(super) const VARIABLES: &str = "nodes.environment";
+
 /// Some editors put this in front of a text in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -29,9 +32,10 @@ impl Layer {
     pub(super) fn file(name: &str, content: &str) -> Result<Layer, Vec<Problem>> {
         let content = content.trim_start_matches(BYTE_ORDER_MARK);
         let text = Text::new(name, content);
-        let (value, locations) = yaml(&text, 0..content.len())?;
+        let (mut value, locations) = yaml(&text, 0..content.len(), "")?;
         let what = match &value {
             Value::Mapping(_) => {
+                variables_as_text(&mut value, &locations, content);
                 return Ok(Layer {
                     text,
                     locations,
@@ -53,7 +57,7 @@ impl Layer {
     pub(super) fn set(set: &str) -> Result<Layer, Vec<Problem>> {
         const PREFIX: &str = "--set ";
         let set = set.trim_start_matches(BYTE_ORDER_MARK);
-        let text = Text::new("command line", &format!("{PREFIX}{set}"));
+        let text = Text::set(&format!("{PREFIX}{set}"));
         let whole = PREFIX.len()..text.content.len();
         let usage = "it is `--set key.path=value`, such as `--set nodes.count=2`";
         let Some((path, _)) = set.split_once('=') else {
@@ -68,20 +72,34 @@ impl Layer {
             ]);
         }
         let start = text.content.find('=').unwrap_or(PREFIX.len()) + 1;
-        let (mut value, locations) = yaml(&text, start..text.content.len())?;
+        let written = &text.content[start..];
+        let variable = path
+            .strip_prefix(VARIABLES)
+            .and_then(|name| name.strip_prefix('.'));
+        let keys: Vec<&str> = match variable {
+            // The name of a variable may contain dots.
+            Some(name) => VARIABLES.split('.').chain([name]).collect(),
+            None => path.split('.').collect(),
+        };
+        let (mut value, locations) = match variable {
+            // As a shell passes it: not YAML, unless it is in quotes.
+            Some(_) if !written.starts_with(['"', '\'']) => (written.into(), Locations::default()),
+            _ => yaml(&text, start..text.content.len(), path)?,
+        };
         let mut locations = locations.moved(0, path);
         let mut key_start = PREFIX.len();
         let mut above = String::new();
-        for key in path.split('.') {
+        for key in &keys {
             above = join(&above, key);
             let key = key_start..key_start + key.len();
             key_start = key.end + 1;
             let value = start..text.content.len();
             locations.insert(above.clone(), Location { key, value });
         }
-        for key in path.rsplit('.') {
+        for key in keys.into_iter().rev() {
             value = Value::Mapping(Mapping::from_iter([(key.into(), value)]));
         }
+        variables_as_text(&mut value, &locations, &text.content);
         Ok(Layer {
             text,
             locations,
@@ -92,8 +110,28 @@ impl Layer {
 
 // Private
 
-/// Reads the part of `text` that is YAML.
-fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Locations), Vec<Problem>> {
+/// Makes texts of variables that YAML takes for numbers or booleans, as they are written: `1.10` is
+/// not `1.1`.
+fn variables_as_text(value: &mut Value, locations: &Locations, content: &str) {
+    let variables = VARIABLES
+        .split('.')
+        .try_fold(value, |value, key| value.get_mut(key));
+    let variables = variables.and_then(Value::as_mapping_mut);
+    for (name, value) in variables.into_iter().flatten() {
+        if !matches!(value, Value::Number(_) | Value::Bool(_)) {
+            continue;
+        }
+        let location = name
+            .as_str()
+            .and_then(|name| locations.get(&join(VARIABLES, name)));
+        if let Some(written) = location.and_then(|location| content.get(location.value.clone())) {
+            *value = written.trim().into();
+        }
+    }
+}
+
+/// Reads the part of `text` that is YAML, as the value of `path`.
+fn yaml(text: &Arc<Text>, part: Range<usize>, path: &str) -> Result<(Value, Locations), Vec<Problem>> {
     let content = &text.content[part.clone()];
     let syntax = |at: usize, message: &str| {
         let problem = Problem::at(Mark::new(text, part.start + at..part.start + at + 1, ""), message);
@@ -113,9 +151,9 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Locations), Vec<
             Problem::at(Mark::new(text, tab..tab + 1, ""), "a tab cannot indent YAML").hint("use spaces"),
         ]);
     }
-    let locations = Locations::of(content)
-        .map_err(|error| syntax(error.at, &error.message))?
-        .moved(part.start, "");
+    let locations = Locations::below(content, path).map_err(|error| syntax(error.at, &error.message))?;
+    let quoted = locations.quoted(content);
+    let locations = locations.moved(part.start, "");
     if !locations.duplicates.is_empty() {
         return Err(locations
             .duplicates
@@ -123,7 +161,7 @@ fn yaml(text: &Arc<Text>, part: Range<usize>) -> Result<(Value, Locations), Vec<
             .map(|twice| duplicate(text, twice))
             .collect());
     }
-    let value = serde_yaml::from_str(content).map_err(|error| {
+    let value = serde_yaml::from_str(&quoted).map_err(|error| {
         let at = error.location().map_or(0, |location| location.index());
         syntax(at, &format!("not valid YAML: {error}"))
     })?;

@@ -3,7 +3,9 @@
 use serde_yaml::Value;
 
 use super::flow;
+use super::layer::VARIABLES;
 use super::layers::Layers;
+use super::placeholders::KNOWN;
 use super::rules::range_of;
 use super::schema::{at, properties, schema, words};
 use super::shell::{self, CommandLine};
@@ -16,6 +18,9 @@ const COMMANDS: [&str; 2] = ["nodes.command", "nodes.erlang.arguments"];
 
 /// A hint for the value `found` of `path`, where the parser `expected` another type.
 pub(super) fn hint(layers: &Layers, path: &str, found: &Value, expected: &str) -> Option<String> {
+    if path == VARIABLES || path.starts_with("nodes.environment.") {
+        return Some(variable(path, found));
+    }
     let hint = match expected {
         "a sequence" => list(path, found),
         "a string" | "path string" => text(layers, path, found),
@@ -30,6 +35,21 @@ pub(super) fn hint(layers: &Layers, path: &str, found: &Value, expected: &str) -
 }
 
 // Private
+
+/// A hint that contains no part of a value.
+fn variable(path: &str, found: &Value) -> String {
+    let placeholder = match found {
+        // For YAML, `{http_port}` is a map.
+        Value::Mapping(map) => map.keys().next().and_then(Value::as_str),
+        _ => None,
+    };
+    match (found, placeholder) {
+        (Value::Null, _) if path != VARIABLES => "write `\"\"` for an empty value".to_owned(),
+        (_, Some(name)) if KNOWN.contains(&name) => format!("put it in quotes: `\"{{{name}}}\"`"),
+        _ if path == VARIABLES => "it is a map, such as `{PORT: \"{http_port}\"}`".to_owned(),
+        _ => "put it in quotes".to_owned(),
+    }
+}
 
 fn list(path: &str, found: &Value) -> Option<String> {
     const MEMBERS: &str = "`[{name: a, address: 127.0.0.1, tcp_port: 9001}]`";

@@ -7,9 +7,11 @@ mod cluster;
 mod diff;
 mod document;
 mod endpoints;
+mod environment_file;
 mod flow;
 mod layer;
 mod layers;
+mod masking;
 mod mistyped;
 mod parsed;
 mod placeholders;
@@ -32,6 +34,8 @@ pub use document::{
     Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing, Runtime,
     Sticky, Table, Targets, Timeouts,
 };
+
+pub use environment_file::{LineError, parse as parse_environment_file};
 pub use problem::Problems;
 pub use resolve::{load, show};
 pub use schema::schema;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::masking::{masked, masked_set};
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
 
 /// The most problems that are shown: a person reads no more at once, and each one costs a walk
@@ -37,6 +38,8 @@ pub(super) struct Mark {
 pub(super) struct Text {
     pub(super) name: String,
     pub(super) content: String,
+    /// The content as it may be shown: of the same length, without the values of variables.
+    shown: String,
 }
 
 impl Problem {
@@ -84,10 +87,21 @@ impl Mark {
 }
 
 impl Text {
+    /// A file's or the defaults' text.
     pub(super) fn new(name: &str, content: &str) -> Arc<Text> {
         Arc::new(Text {
             name: name.to_owned(),
             content: content.to_owned(),
+            shown: masked(content),
+        })
+    }
+
+    /// The text of a `--set`.
+    pub(super) fn set(content: &str) -> Arc<Text> {
+        Arc::new(Text {
+            name: "command line".to_owned(),
+            content: content.to_owned(),
+            shown: masked_set(content),
         })
     }
 }
@@ -130,7 +144,7 @@ impl fmt::Display for Problem {
                 .iter()
                 .take_while(|mark| Arc::ptr_eq(&mark.text, &first.text))
                 .count();
-            let mut snippet = Snippet::source(&first.text.content).path(&first.text.name);
+            let mut snippet = Snippet::source(&first.text.shown).path(&first.text.name);
             for (index, mark) in marks[..together].iter().enumerate() {
                 let kind = if index == 0 {
                     AnnotationKind::Primary

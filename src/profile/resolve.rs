@@ -1,5 +1,6 @@
 //! From a source to the cluster, and to the text of its effective values.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
@@ -35,18 +36,11 @@ pub fn show(source: &Source) -> Result<String, Problems> {
     Ok(serde_yaml::to_string(&document).unwrap_or_default())
 }
 
-/// The effective values of a profile, as a value.
+/// The document that passes all rules, with its ports shifted and its paths made absolute.
 ///
 /// # Errors
 /// With everything that is wrong with it.
-pub(super) fn effective(source: &Source) -> Result<serde_yaml::Value, Problems> {
-    Ok(serde_yaml::to_value(settled(source)?).unwrap_or_default())
-}
-
-// Private
-
-/// The document that passes all rules, with its ports shifted and its paths made absolute.
-fn settled(source: &Source) -> Result<Document, Problems> {
+pub(super) fn settled(source: &Source) -> Result<Document, Problems> {
     let written = ParsedProfile::read(source).map_err(Problems)?;
     let problems = rules::broken(&written);
     if !problems.is_empty() {
@@ -60,6 +54,8 @@ fn settled(source: &Source) -> Result<Document, Problems> {
     });
     Ok(document)
 }
+
+// Private
 
 /// Adds `offset` to every port that this cluster opens; a rule has checked that they stay valid
 /// ports.
@@ -104,6 +100,8 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     for (key, path) in [
         ("nodes.path", &mut nodes.path),
         ("nodes.config", &mut nodes.config),
+        ("nodes.environment_file", &mut nodes.environment_file),
+        ("nodes.directory", &mut nodes.directory),
     ] {
         if let Some(path) = path {
             *path = join(&directory(key), path);
@@ -112,7 +110,12 @@ fn anchor(document: &mut Document, directory: impl Fn(&str) -> PathBuf) {
     if let Some(program) = nodes.command.as_mut().and_then(|words| words.first_mut()) {
         let path = Path::new(program.as_str());
         if !is_bare(path) && !path.starts_with("{") {
-            *program = join(&directory("nodes.command"), path).display().to_string();
+            // In its own directory, a program is looked for as its arguments are.
+            let base = nodes
+                .directory
+                .clone()
+                .unwrap_or_else(|| directory("nodes.command"));
+            *program = join(&base, path).display().to_string();
         }
     }
 }
@@ -129,6 +132,7 @@ fn join(directory: &Path, path: &Path) -> PathBuf {
 
 fn cluster(document: Document) -> Cluster {
     let members = members(&document);
+    let is_command = document.nodes.runtime == Runtime::Command;
     let (tcp, http) = (document.has_tcp(), document.has_http());
     let Document {
         cluster: name,
@@ -148,15 +152,22 @@ fn cluster(document: Document) -> Cluster {
         balancer,
         runtime: nodes.runtime,
         command: nodes.command.unwrap_or_default(),
+        environment: if is_command {
+            nodes.environment
+        } else {
+            BTreeMap::new()
+        },
+        environment_file: nodes.environment_file.filter(|_| is_command),
+        directory: nodes
+            .directory
+            .filter(|_| is_command && nodes.path.is_none())
+            .map(|directory| directory.display().to_string()),
         erlang: nodes.erlang,
-        erlmcp: nodes
-            .path
-            .filter(|_| nodes.runtime == Runtime::Command)
-            .map(|path| Erlmcp {
-                path,
-                eval: nodes.eval,
-                config: nodes.config,
-            }),
+        erlmcp: nodes.path.filter(|_| is_command).map(|path| Erlmcp {
+            path,
+            eval: nodes.eval,
+            config: nodes.config,
+        }),
         nodes: members,
         restart: nodes.restart,
         listen: Listeners {

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::layer::VARIABLES;
 use crate::base::units::excerpt;
 
 /// A profile is never nested deeper; more would overflow the stack.
@@ -21,6 +22,8 @@ pub(super) struct Locations {
     by_path: BTreeMap<String, Location>,
     /// Duplicate keys of one map: the path, and the ranges of the first and the second.
     pub(super) duplicates: Vec<(String, Range<usize>, Range<usize>)>,
+    /// Values of variables that no YAML parser can read as numbers.
+    large_variables: Vec<Range<usize>>,
 }
 
 /// The ranges of one key and its value.
@@ -38,10 +41,12 @@ pub(super) struct SyntaxError {
 }
 
 impl Locations {
-    /// Collects the positions in `text`.
-    pub(super) fn of(text: &str) -> Result<Locations, SyntaxError> {
+    /// Collects the positions in `text`, which is the value of `path`: positions are those below
+    /// it.
+    pub(super) fn below(text: &str, path: &str) -> Result<Locations, SyntaxError> {
         let mut walk = Walk {
             text,
+            base: path,
             parser: Parser::new_from_str(text),
             locations: Locations::default(),
             offsets: text.char_indices().map(|(at, _)| at).collect(),
@@ -53,6 +58,16 @@ impl Locations {
     /// The position of exactly `path`.
     pub(super) fn get(&self, path: &str) -> Option<&Location> {
         self.by_path.get(path)
+    }
+
+    /// The same `text` with such values in quotes.
+    pub(super) fn quoted(&self, text: &str) -> String {
+        let mut quoted = text.to_owned();
+        for range in self.large_variables.iter().rev() {
+            quoted.insert(range.end, '"');
+            quoted.insert(range.start, '"');
+        }
+        quoted
     }
 
     /// These positions, shifted for a longer text that contains this one from its byte `offset` on,
@@ -76,6 +91,7 @@ impl Locations {
                 .into_iter()
                 .map(|(child, first, second)| (join(path, &child), there(first), there(second)))
                 .collect(),
+            large_variables: self.large_variables.into_iter().map(there).collect(),
         }
     }
 
@@ -107,6 +123,8 @@ pub(super) fn parent(path: &str) -> Option<&str> {
 
 struct Walk<'a> {
     text: &'a str,
+    /// The path of the whole text.
+    base: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     locations: Locations,
     /// The byte offset of each character, because the parser counts characters.
@@ -166,6 +184,11 @@ impl<'a> Walk<'a> {
         if let Event::Scalar(written, ScalarStyle::Plain, ..) = event
             && is_too_large(written)
         {
+            if join(self.base, path).starts_with(VARIABLES) {
+                let range = self.byte(span.start.index())..self.byte(span.end.index());
+                self.locations.large_variables.push(range.clone());
+                return Ok(range);
+            }
             let message = format!(
                 "`{}` is too large: no number in a profile is that large",
                 excerpt(written)
@@ -275,7 +298,7 @@ mod tests {
     use super::*;
 
     fn slice<'a>(text: &'a str, path: &str) -> (&'a str, &'a str) {
-        let locations = Locations::of(text).unwrap();
+        let locations = Locations::below(text, "").unwrap();
         let location = locations.get(path).unwrap();
         (&text[location.key.clone()], &text[location.value.clone()])
     }
@@ -291,7 +314,9 @@ mod tests {
     #[test]
     fn moves_below_a_path_of_a_longer_text() {
         let text = "nodes.members=[{name: a}]";
-        let locations = Locations::of(&text[14..]).unwrap().moved(14, "nodes.members");
+        let locations = Locations::below(&text[14..], "nodes.members")
+            .unwrap()
+            .moved(14, "nodes.members");
         let location = locations.get("nodes.members[0].name").unwrap();
         assert_eq!(&text[location.value.clone()], "a");
     }
@@ -307,7 +332,7 @@ mod tests {
     #[test]
     fn duplicates_are_found_with_both_places() {
         let text = "a: 1\nb:\n  c: 1\n  c: 2\na: 3\n";
-        let names: Vec<_> = Locations::of(text)
+        let names: Vec<_> = Locations::below(text, "")
             .unwrap()
             .duplicates
             .into_iter()
@@ -332,7 +357,7 @@ mod tests {
             "a: 99999999999999999999999",
             deep.as_str(),
         ] {
-            let error = Locations::of(text).unwrap_err();
+            let error = Locations::below(text, "").unwrap_err();
             assert!(
                 error.at <= text.len() && !error.message.is_empty(),
                 "{text}: {error:?}"

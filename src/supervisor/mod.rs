@@ -27,6 +27,7 @@ mod health;
 mod http;
 mod logs;
 mod nginx;
+pub mod node_environment;
 pub mod node_program;
 mod node_runtime;
 mod orphans;

@@ -1,6 +1,8 @@
 //! The program of nodes with runtime `command`, as found on this host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::node_environment::NodeEnvironment;
 
 use crate::base::units::excerpt;
 use crate::platform::executable::{self, Unusable};
@@ -14,6 +16,8 @@ pub struct CommandError {
     node: String,
     /// Its program, with placeholders filled in.
     program: String,
+    /// Whether it was searched for in our own PATH.
+    is_own_path: bool,
     /// Why it does not run.
     why: Unusable,
 }
@@ -24,6 +28,10 @@ impl CommandError {
     pub fn hint(&self) -> String {
         let program = excerpt(&self.program);
         match &self.why {
+            Unusable::NotInPath if !self.is_own_path => {
+                "its environment in the profile has a `PATH`, which replaces ours: add the directory to it"
+                    .to_owned()
+            }
             Unusable::NotInPath => {
                 format!("install it, or name it by its path: `./{program}` is one beside the profile")
             }
@@ -41,7 +49,7 @@ impl CommandError {
 ///
 /// # Errors
 /// When the program of a node cannot be run.
-pub fn find(cluster: &Cluster) -> Result<Option<PathBuf>, CommandError> {
+pub fn find(cluster: &Cluster, environment: &NodeEnvironment) -> Result<Option<PathBuf>, CommandError> {
     let is_named = cluster.runtime == Runtime::Command && cluster.erlmcp.is_none();
     let Some(program) = cluster.command.first().filter(|_| is_named) else {
         return Ok(None);
@@ -49,9 +57,15 @@ pub fn find(cluster: &Cluster) -> Result<Option<PathBuf>, CommandError> {
     let mut first = None;
     for node in &cluster.nodes {
         let program = node.fill(program);
-        let found = executable::find(&program).map_err(|why| CommandError {
+        let variables = environment.of(cluster, node);
+        let search_path = variables.iter().rfind(|(name, _)| name == "PATH");
+        let search_path = search_path.map(|(_, value)| value.as_os_str());
+        let directory = cluster.directory.as_ref().map(|directory| node.fill(directory));
+        let directory = directory.as_ref().map(Path::new);
+        let found = executable::find(&program, search_path, directory).map_err(|why| CommandError {
             node: node.name.clone(),
             program,
+            is_own_path: search_path.is_none(),
             why,
         })?;
         first.get_or_insert(found);
@@ -74,7 +88,8 @@ mod tests {
             sets,
             ..Source::read("default").unwrap()
         };
-        find(&load(&source).unwrap()).map_err(|error| (error.to_string(), error.hint()))
+        let cluster = load(&source).unwrap();
+        find(&cluster, &NodeEnvironment::default()).map_err(|error| (error.to_string(), error.hint()))
     }
 
     #[test]
@@ -106,6 +121,6 @@ mod tests {
     #[test]
     fn other_runtimes_have_no_program_to_check() {
         let cluster = load(&Source::read("default").unwrap()).unwrap();
-        assert_eq!(find(&cluster).unwrap(), None);
+        assert_eq!(find(&cluster, &NodeEnvironment::default()).unwrap(), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What the nodes of a cluster run, as found on this host.
 
+use super::node_environment::NodeEnvironment;
 use super::node_program;
 use super::prepare::PrepareError;
 use crate::erlang::beam;
@@ -28,13 +29,17 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// When it is not installed, or cannot be used.
-    pub(super) async fn find(cluster: &Cluster, run_dir: &RunDir) -> Result<NodeRuntime, PrepareError> {
+    pub(super) async fn find(
+        cluster: &Cluster,
+        environment: &NodeEnvironment,
+        run_dir: &RunDir,
+    ) -> Result<NodeRuntime, PrepareError> {
         let binaries = &cluster.binaries;
         Ok(match (cluster.runtime, &cluster.erlmcp) {
             (Runtime::Embedded, _) => NodeRuntime::Embedded,
             (Runtime::Erlang, _) => NodeRuntime::Beam(beam::find(binaries).await?),
             (Runtime::Command, None) => {
-                node_program::find(cluster)?;
+                node_program::find(cluster, environment)?;
                 NodeRuntime::Command
             }
             (Runtime::Command, Some(wanted)) => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use super::node_environment::{EnvironmentError, NodeEnvironment};
 use super::node_program::CommandError;
 use super::node_runtime::NodeRuntime;
 use super::process::descendants::all_of;
@@ -38,6 +39,9 @@ pub enum PrepareError {
     /// No usable program was found for the nodes.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The nodes' environment cannot be read, or their directory does not exist.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
     /// No usable Erlang was found for the nodes.
     #[error(transparent)]
     Otp(#[from] OtpError),
@@ -67,6 +71,7 @@ impl PrepareError {
             PrepareError::Profile(_) => None,
             PrepareError::Find(error) => error.hint(),
             PrepareError::Command(error) => Some(error.hint()),
+            PrepareError::Environment(error) => Some(error.hint()),
             PrepareError::Otp(error) => Some(error.hint()),
             PrepareError::Install(error) => error.hint(),
             PrepareError::Files(error) => error.hint(),
@@ -100,7 +105,8 @@ impl Prepared {
             .templates
             .as_ref()
             .map_or_else(Templates::embedded, Templates::overridden_by);
-        let node_runtime = NodeRuntime::find(&cluster, &run_dir).await?;
+        let node_environment = NodeEnvironment::read(&cluster)?;
+        let node_runtime = NodeRuntime::find(&cluster, &node_environment, &run_dir).await?;
         let spec = Spec {
             launch,
             cluster,
@@ -109,6 +115,7 @@ impl Prepared {
             run_dir,
             templates,
             node_runtime,
+            node_environment,
         };
         let files = spec.files()?;
         let mut warned = spec.balancer.check(spec.deployment()).await?;
@@ -124,6 +131,23 @@ impl Prepared {
     /// Writes the files into the run directory that nodes need before they can be started.
     pub async fn install(&self) -> Result<(), PrepareError> {
         self.spec.node_runtime.install(&self.spec.run_dir).await
+    }
+
+    /// The names of the nodes' variables that differ from those in force, `now`.
+    pub(super) fn changed_variables(&self, now: &Spec) -> Vec<String> {
+        let variables = |spec: &Spec, node| spec.node_environment.of(&spec.cluster, node);
+        let nodes = now.cluster.nodes.iter().zip(&self.spec.cluster.nodes);
+        let changed = nodes.flat_map(|(was, is)| {
+            let (was, is) = (variables(now, was), variables(&self.spec, is));
+            let names = was
+                .iter()
+                .filter(|it| !is.contains(it))
+                .chain(is.iter().filter(|it| !was.contains(it)));
+            names
+                .map(|(name, _)| name.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+        });
+        changed.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The cluster, as the profile describes it.
@@ -202,7 +226,9 @@ fn fixed(now: &Spec, next: &Spec) -> Option<&'static str> {
     let several = now.plan.balancer.instances > 1;
     match () {
         () if was.name != is.name => Some("the cluster's name"),
-        () if (was.runtime, &was.command, &was.erlmcp) != (is.runtime, &is.command, &is.erlmcp) => {
+        () if (was.runtime, &was.command, &was.erlmcp, &was.directory)
+            != (is.runtime, &is.command, &is.erlmcp, &is.directory) =>
+        {
             Some("the runtime of nodes")
         }
         () if addresses(was) != addresses(is) => Some("the number, names and addresses of nodes"),

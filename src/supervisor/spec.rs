@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::health::liveness::ANSWER_TIMEOUT;
+use super::node_environment::NodeEnvironment;
 use super::node_runtime::NodeRuntime;
 use super::process::readiness::Readiness;
 use super::process::stop_sequence::StopSequence;
@@ -49,6 +50,8 @@ pub(super) struct Spec {
     pub(super) templates: Templates,
     /// What the nodes run.
     pub(super) node_runtime: NodeRuntime,
+    /// The variables that the nodes get.
+    pub(super) node_environment: NodeEnvironment,
 }
 
 impl Spec {
@@ -279,13 +282,19 @@ impl Spec {
             NodeRuntime::Embedded | NodeRuntime::Elsewhere => self.embedded_node(node),
         };
         program.nofile = Some(self.plan.nodes.nofile);
+        let variables = self.node_environment.of(&self.cluster, node);
+        // What the runtime itself sets comes later, and so counts.
+        program.env.splice(..0, variables);
         program
     }
 
     /// The profile's rules ensure that it names a command.
     fn command(&self, node: &Node) -> Program {
         let mut text = self.cluster.command.iter().map(|word| node.fill(word));
-        Program::new(text.next().unwrap_or_default()).args(text)
+        let mut program = Program::new(text.next().unwrap_or_default()).args(text);
+        let directory = self.cluster.directory.as_ref();
+        program.directory = directory.map(|directory| node.fill(directory).into());
+        program
     }
 
     fn embedded_node(&self, node: &Node) -> Program {

@@ -13,6 +13,7 @@ mod alerting;
 mod bad_circumstances;
 mod beam;
 mod builtin;
+mod children;
 mod cli;
 mod completions;
 mod concurrent_commands;

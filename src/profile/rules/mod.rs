@@ -1,6 +1,7 @@
 //! Rules between the values of a profile; one function per rule, each finds all violations.
 
 mod addresses;
+mod environment;
 mod health;
 mod names;
 mod numbers;
@@ -21,6 +22,10 @@ const RULES: &[Rule] = &[
     names::cookie,
     runtime::command,
     runtime::placeholders,
+    environment::names,
+    environment::values,
+    environment::placeholders,
+    environment::used,
     runtime::erlmcp,
     runtime::ports,
     runtime::members,

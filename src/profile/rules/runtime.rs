@@ -26,22 +26,19 @@ pub(super) fn command(written: &ParsedProfile) -> Vec<Problem> {
     ]
 }
 
-/// A command contains only known placeholders.
+/// A command and its directory contain only known placeholders.
 pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
     let nodes = &written.document.nodes;
     let mut problems = Vec::new();
-    for (index, word) in nodes.command.iter().flatten().enumerate() {
-        for part in parts(word) {
+    let words = nodes.command.iter().flatten().enumerate();
+    let words = words.map(|(index, word)| (format!("nodes.command[{index}]"), word.clone()));
+    let directory = nodes.directory.iter();
+    let directory =
+        directory.map(|directory| ("nodes.directory".to_owned(), directory.display().to_string()));
+    for (path, text) in words.chain(directory) {
+        for part in parts(&text) {
             let Part::Placeholder(name) = part else { continue };
-            let path = format!("nodes.command[{index}]");
-            let port = match name {
-                "tcp_port" => Some((nodes.tcp_port, "nodes serve no raw TCP")),
-                "http_port" => Some((nodes.http_port, "nodes have no HTTP")),
-                _ => None,
-            };
-            if let Some((None, why)) = port
-                && nodes.runtime == Runtime::Command
-            {
+            if let Some(why) = no_value(written, name) {
                 let problem = written.problem(&path, format!("`{{{name}}}` has no value: {why}"));
                 problems.push(
                     problem
@@ -76,6 +73,17 @@ pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Why the placeholder `name` has no value, if nodes have no such port.
+pub(super) fn no_value(written: &ParsedProfile, name: &str) -> Option<&'static str> {
+    let nodes = &written.document.nodes;
+    let (port, why) = match name {
+        "tcp_port" => (nodes.tcp_port, "nodes serve no raw TCP"),
+        "http_port" => (nodes.http_port, "nodes have no HTTP"),
+        _ => return None,
+    };
+    (port.is_none() && nodes.runtime == Runtime::Command).then_some(why)
 }
 
 /// A node is either a program or an erlmcp, and serves the ports that it opens.

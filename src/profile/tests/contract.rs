@@ -22,6 +22,9 @@ nodes:
   weight: 100
   restart: {backoff: 100ms..30s, give_up_after: 10, forget_after: 60s, hung_after: 30s}
   command: null
+  environment: {}
+  environment_file: null
+  directory: null
   path: null
   eval: 'clusterctl_door:open("{name}", "{address}", {tcp_port})'
   config: null

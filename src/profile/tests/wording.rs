@@ -14,9 +14,9 @@ fn colliding_ports_are_both_shown() {
      1 | nodes: {http_port: 8080}
        |                    ^^^^ node erlmcp1 on 127.0.0.1:8080
        |
-      ::: profile default:43:9
+      ::: profile default:46:9
        |
-    43 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
+    46 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
        |         ^^^^ the http listener on 0.0.0.0:8080
     hint: give `nodes.http_port` or `listen.http` another port
     "#);

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::api::{
     Call, ConnectionsBy, DrainOrder, GetFailovers, GetHealth, GetProgress, GetStats, GetStatus, Health,
-    Readied, ReadyOrder, Refusal, ReloadOrder, RestartOrder, StartOrder, Stats, Status, StopOrder,
+    Readied, ReadyOrder, Refusal, ReloadOrder, Reloaded, RestartOrder, StartOrder, Stats, Status, StopOrder,
 };
 use crate::haproxy_api::StatusPage;
 use crate::observe::access_log::Tally;
@@ -149,12 +149,16 @@ async fn restart(state: ApiState, order: RestartOrder) -> Answer<RestartOrder> {
 
 async fn reload(state: ApiState, order: ReloadOrder) -> Answer<ReloadOrder> {
     let snapshot = state.snapshot().await?;
-    let prepared = reloaded(&state.spec.load_full(), order, &snapshot.pids())
-        .await
-        .map_err(conflict)?;
-    state
+    let now = state.spec.load_full();
+    let prepared = reloaded(&now, order, &snapshot.pids()).await.map_err(conflict)?;
+    let variables = prepared.changed_variables(&now);
+    let reloaded = state
         .order(|reply| Request::Reload(Box::new(prepared), reply))
-        .await
+        .await?;
+    Ok(Reloaded {
+        variables,
+        ..reloaded
+    })
 }
 
 async fn drain(state: ApiState, order: DrainOrder) -> Answer<DrainOrder> {

@@ -214,7 +214,7 @@ impl Core {
         };
         Program {
             control_group: self.groups.join(name),
-            ..program.with(mark.variables())
+            ..program.without_own_variables().with(mark.variables())
         }
     }
 
@@ -355,7 +355,12 @@ impl Core {
                 self.watch(id, process);
             }
             Err(error) => {
-                let reason = format!("cannot run `{}`: {error}", program.path.display());
+                let reason = match &program.directory {
+                    Some(directory) if !directory.is_dir() => {
+                        format!("its directory `{}` does not exist", directory.display())
+                    }
+                    _ => format!("cannot run `{}`: {error}", program.path.display()),
+                };
                 self.apply(id, Event::NotSpawned(reason), now);
             }
         }

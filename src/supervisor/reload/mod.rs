@@ -147,7 +147,14 @@ impl Core {
         }
         let (prepared, replies) = reload.into_parts();
         self.put_in_force(prepared, now);
-        self.answer_when_inspected(replies, Reloaded { pid }, now);
+        self.answer_when_inspected(
+            replies,
+            Reloaded {
+                pid,
+                ..Reloaded::default()
+            },
+            now,
+        );
     }
 
     /// When an instance that has run since `since` may be reloaded.

@@ -204,6 +204,13 @@ impl Core {
         };
         tracing::info!("every instance was reloaded");
         self.shards.keep_only(&self.spec);
-        self.answer_when_inspected(rolling.replies, Reloaded { pid: rolling.pid }, now);
+        self.answer_when_inspected(
+            rolling.replies,
+            Reloaded {
+                pid: rolling.pid,
+                ..Reloaded::default()
+            },
+            now,
+        );
     }
 }
