@@ -11,7 +11,7 @@ fn http_websockets_and_streams_are_tested(balancer: &'static str) {
     // With so few clients a small difference is large in percent, and the balancer chooses by
     // streams while messages are on their way.
     let cluster = TestCluster::behind(balancer)
-        .set("targets.variance=25")
+        .set("targets.variance=50")
         .with_any_evenness()
         .started();
     for protocol in ["http", "ws", "sse"] {
