@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::Version;
+use super::Revision;
 
 /// The parameters of `initialize` that a server needs; the others are skipped.
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub struct InitializeParams<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct InitializeResult<'a> {
     /// The version that the server has chosen.
-    pub protocol_version: Version,
+    pub protocol_version: Revision,
     /// Its capabilities.
     capabilities: Capabilities,
     /// The server's name and version.
@@ -41,7 +41,7 @@ impl<'a> InitializeResult<'a> {
     #[must_use]
     pub fn to(params: &InitializeParams<'_>, server_info: Implementation<'a>) -> InitializeResult<'a> {
         InitializeResult {
-            protocol_version: Version::negotiate(&params.protocol_version),
+            protocol_version: Revision::negotiate(&params.protocol_version),
             capabilities: Capabilities::default(),
             server_info,
         }

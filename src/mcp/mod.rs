@@ -29,7 +29,7 @@ pub use message::{CancelledParams, Incoming, MAX_BATCH, Message, Params, Request
 pub use notification::Notification;
 pub use response::Response;
 pub use tool::{CallParams, CallResult, Content, Tool, ToolList};
-pub use version::Version;
+pub use version::{Revision, UnknownRevision};
 
 /// The longest message that is read, in bytes: 16 MiB, as erlmcp's.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;

@@ -8,7 +8,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, EXPECT, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
 
 use super::reply::{Refusal, refusal};
-use crate::mcp::{self, MAX_MESSAGE, Version};
+use crate::mcp::{self, MAX_MESSAGE, Revision};
 use crate::node::origin::may_ask;
 
 /// The timeout for a request's body.
@@ -29,7 +29,8 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
 
 /// Checks that the request's version, if it names one, is supported.
 pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
-    if header(headers, "mcp-protocol-version").is_some_and(|version| Version::named(version).is_none()) {
+    let supported = |name| Revision::named(name).is_some_and(Revision::has_sessions);
+    if header(headers, "mcp-protocol-version").is_some_and(|name| !supported(name)) {
         return Err(refusal(
             StatusCode::BAD_REQUEST,
             "MCP-Protocol-Version: unsupported version",
