@@ -65,6 +65,7 @@ impl GatewayError {
         let error = RpcError {
             code: i64::from(self.status()),
             message: self.message().to_owned(),
+            data: None,
         };
         String::from_utf8_lossy(&Response::error(Id::null(), error).to_json()).into_owned()
     }

@@ -21,6 +21,12 @@ impl Id {
         is_id.then(|| Id(raw.to_owned()))
     }
 
+    /// Whether it is null.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.as_json() == "null"
+    }
+
     /// The id as JSON.
     #[must_use]
     pub fn as_json(&self) -> &str {

@@ -48,14 +48,14 @@ impl<'a> InitializeResult<'a> {
     }
 }
 
-// Private
-
-/// Tools that never change, and messages for the client's log.
+/// What a server offers: tools that never change, and messages for the client's log.
 #[derive(Clone, Debug, Default, Serialize)]
-struct Capabilities {
+pub struct Capabilities {
     logging: Plain,
     tools: Unchanging,
 }
+
+// Private
 
 /// `{}`
 #[derive(Clone, Debug, Default, Serialize)]

@@ -16,18 +16,23 @@ mod logging;
 mod message;
 mod notification;
 mod response;
+mod stateless;
 mod tool;
 mod version;
 
 pub use error::{Code, RpcError};
 pub use gateway_error::GatewayError;
 pub use id::Id;
-pub use initialize::{Implementation, InitializeParams, InitializeResult};
+pub use initialize::{Capabilities, Implementation, InitializeParams, InitializeResult};
 pub use lines::{Lines, TooLong};
 pub use logging::{Level, SetLevelParams};
 pub use message::{CancelledParams, Incoming, MAX_BATCH, Message, Params, Request};
-pub use notification::Notification;
+pub use notification::{Notification, Subscribed, SubscriptionMeta};
 pub use response::Response;
+pub use stateless::{
+    Complete, DiscoverResult, ListenParams, PROTOCOL_VERSION_KEY, RequestMeta, StatelessParams,
+    SubscriptionEnd,
+};
 pub use tool::{CallParams, CallResult, Content, Tool, ToolList};
 pub use version::{Revision, UnknownRevision};
 

@@ -29,7 +29,29 @@ pub enum Notification<'a> {
         /// The whole work.
         total: f64,
     },
+    /// The first message of the stream that answers `subscriptions/listen`.
+    #[serde(rename = "notifications/subscriptions/acknowledged")]
+    Acknowledged {
+        /// The request that opened the stream.
+        #[serde(rename = "_meta")]
+        meta: SubscriptionMeta<'a>,
+        /// The notifications that the server will send.
+        notifications: Subscribed,
+    },
 }
+
+/// The metadata of every message on a stream of notifications.
+#[derive(Clone, Debug, Serialize)]
+pub struct SubscriptionMeta<'a> {
+    /// The id of the request that opened the stream.
+    #[serde(rename = "io.modelcontextprotocol/subscriptionId")]
+    pub subscription: &'a Id,
+}
+
+/// The notifications that a server sends to a client which listens: none, for a server whose lists
+/// never change.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Subscribed {}
 
 impl Notification<'_> {
     /// The notification as text, on one line, without its end.

@@ -9,7 +9,7 @@ use super::{Code, Id, RpcError};
 /// The response to one request.
 #[derive(Clone, Debug)]
 pub struct Response {
-    id: Id,
+    id: Option<Id>,
     outcome: Result<Box<RawValue>, RpcError>,
 }
 
@@ -19,7 +19,7 @@ impl Response {
     pub fn success(id: Id, result: &impl Serialize) -> Response {
         match to_raw_value(result) {
             Ok(result) => Response {
-                id,
+                id: Some(id),
                 outcome: Ok(result),
             },
             Err(error) => Response::error(id, RpcError::new(Code::InternalError, error.to_string())),
@@ -30,8 +30,27 @@ impl Response {
     #[must_use]
     pub fn error(id: Id, error: RpcError) -> Response {
         Response {
-            id,
+            id: Some(id),
             outcome: Err(error),
+        }
+    }
+
+    /// The response with an error to a message whose id is unknown. MCP 2026-07-28 leaves the id
+    /// out, where JSON-RPC has null.
+    #[must_use]
+    pub fn error_without_id(error: RpcError) -> Response {
+        Response {
+            id: None,
+            outcome: Err(error),
+        }
+    }
+
+    /// The same response without its id, if that is null.
+    #[must_use]
+    pub fn without_null_id(self) -> Response {
+        Response {
+            id: self.id.filter(|id| !id.is_null()),
+            ..self
         }
     }
 
@@ -53,7 +72,9 @@ impl Serialize for Response {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut response = serializer.serialize_struct("Response", 3)?;
         response.serialize_field("jsonrpc", "2.0")?;
-        response.serialize_field("id", &self.id)?;
+        if let Some(id) = &self.id {
+            response.serialize_field("id", id)?;
+        }
         match &self.outcome {
             Ok(result) => response.serialize_field("result", result)?,
             Err(error) => response.serialize_field("error", error)?,
@@ -77,6 +98,10 @@ mod tests {
         assert_eq!(
             response.to_json(),
             br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"no method `x`"}}"#
+        );
+        assert_eq!(
+            response.without_null_id().to_json(),
+            br#"{"jsonrpc":"2.0","error":{"code":-32601,"message":"no method `x`"}}"#
         );
     }
 }

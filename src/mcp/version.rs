@@ -69,6 +69,13 @@ impl Revision {
         self <= Revision::NEWEST_WITH_SESSIONS
     }
 
+    /// The revisions without sessions, oldest first.
+    pub fn without_sessions() -> impl Iterator<Item = Revision> {
+        Revision::ALL
+            .into_iter()
+            .filter(|revision| !revision.has_sessions())
+    }
+
     /// The revision that a server answers to an `initialize` that requests `name`: the same if the
     /// server supports it and it has sessions, else the newest that has them. A client that cannot
     /// use that revision disconnects.

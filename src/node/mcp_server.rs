@@ -1,4 +1,4 @@
-//! The methods of MCP, independent of the transport.
+//! The methods of MCP up to 2025-11-25, independent of the transport.
 
 use futures_util::FutureExt;
 
@@ -31,6 +31,24 @@ impl Mcp {
     /// The node's name.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name and version that the node reports to clients.
+    pub(super) fn info(&self) -> Implementation<'_> {
+        Mcp::info_of(&self.name)
+    }
+
+    /// The name and version that a node called `name` reports.
+    pub(super) fn info_of(name: &str) -> Implementation<'_> {
+        Implementation {
+            name,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The list of tools.
+    pub(super) fn tools(&self) -> &ToolList {
+        &self.tools
     }
 
     /// The answer to `text` from `asker`.
@@ -76,27 +94,18 @@ impl Mcp {
                 Ok(Called::Done(result)) => Ok(Response::success(id.clone(), &result)),
                 Ok(Called::Later(result)) => {
                     let running = asker.client.begin(id.clone());
-                    return Reply::Later(Box::pin(unless_cancelled(running, id, result)));
+                    let respond = |id, result| Response::success(id, &result);
+                    return Reply::Later(Box::pin(unless_cancelled(running, id, result, respond)));
                 }
                 Err(error) => Err(error),
             },
-            unknown => Err(RpcError::new(
-                Code::MethodNotFound,
-                format!(
-                    "no method `{}`",
-                    unknown.escape_debug().take(100).collect::<String>()
-                ),
-            )),
+            unknown => Err(no_method(unknown)),
         };
         Reply::Now(result.unwrap_or_else(|error| Response::error(id, error)))
     }
 
     fn introduction(&self, params: &InitializeParams<'_>) -> InitializeResult<'_> {
-        let info = Implementation {
-            name: &self.name,
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        InitializeResult::to(params, info)
+        InitializeResult::to(params, self.info())
     }
 
     /// The responses to a batch come together, in one array, when the last one is there.
@@ -118,6 +127,27 @@ impl Mcp {
     }
 }
 
+/// The error for a method that the node does not have.
+pub(super) fn no_method(name: &str) -> RpcError {
+    let name: String = name.escape_debug().take(100).collect();
+    RpcError::new(Code::MethodNotFound, format!("no method `{name}`"))
+}
+
+/// The response that `respond` makes from the result, unless the client cancels the request first.
+pub(super) async fn unless_cancelled(
+    running: Running,
+    id: Id,
+    result: Later<CallResult>,
+    respond: impl FnOnce(Id, CallResult) -> Response,
+) -> Response {
+    tokio::select! {
+        result = result => respond(id, result),
+        // The client does not wait for this response; but what carries the request, such as a POST,
+        // has to end.
+        () = running.cancelled() => Response::error(id, RpcError::new(Code::Cancelled, "cancelled")),
+    }
+}
+
 // Private
 
 /// Handles a client's notification.
@@ -130,15 +160,6 @@ fn handle_notification(method: &str, params: Params<'_>, asker: &Asker) {
             .and_then(|params| params.request())
     {
         asker.client.cancel(&id);
-    }
-}
-
-async fn unless_cancelled(running: Running, id: Id, result: Later<CallResult>) -> Response {
-    tokio::select! {
-        result = result => Response::success(id, &result),
-        // The client does not wait for this response; but what carries the request, such as a POST,
-        // has to end.
-        () = running.cancelled() => Response::error(id, RpcError::new(Code::Cancelled, "cancelled")),
     }
 }
 

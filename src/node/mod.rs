@@ -17,6 +17,7 @@ mod outbox;
 mod sessions;
 mod settings;
 mod slots;
+mod stateless;
 mod tcp;
 mod tools;
 mod websocket;

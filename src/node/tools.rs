@@ -52,7 +52,7 @@ pub(super) fn list() -> ToolList {
         },
         Tool {
             name: "notify",
-            description: "Sends a notification to the client that calls it, on its stream for notifications.",
+            description: "Sends a log message to the client that calls it: on the stream of its session, or with the answer.",
             input_schema: json!({
                 "type": "object",
                 "properties": {
@@ -161,7 +161,7 @@ fn notify(NotifyArguments { message, level }: &NotifyArguments, node: &str, aske
     if asker.client.notify(*level, node, message) {
         CallResult::text("notified")
     } else {
-        CallResult::failure("not sent: there is no session, or its level is above this one")
+        CallResult::failure("not sent: the client receives no messages, or none of this level")
     }
 }
 

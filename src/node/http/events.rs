@@ -71,6 +71,27 @@ pub(super) fn answer(reader: Reader, answer: Later<Vec<u8>>) -> Events {
     }))
 }
 
+/// The answer to `subscriptions/listen`: `first`, then keep-alives until the node ends, then `last`.
+pub(super) fn subscription(first: &[u8], last: &[u8], shutdown: CancellationToken) -> Events {
+    let state = (Some(message(first)), Some(message(last)), shutdown);
+    Box::pin(stream::unfold(state, |(first, last, shutdown)| async move {
+        if let Some(first) = first {
+            return Some((frame(first), (None, last, shutdown)));
+        }
+        let end = last.clone()?;
+        tokio::select! {
+            () = shutdown.cancelled() => Some((frame(end), (None, None, shutdown))),
+            () = tokio::time::sleep(KEEP_ALIVE_INTERVAL) => Some((frame(keep_alive()), (None, last, shutdown))),
+        }
+    }))
+}
+
+/// A response, and the messages before it that are there already.
+pub(super) fn all(messages: impl IntoIterator<Item = Bytes>) -> Events {
+    let messages: Vec<Bytes> = messages.into_iter().map(|json| message(&json)).collect();
+    Box::pin(stream::iter([frame(messages.concat().into())]))
+}
+
 /// One event.
 pub(super) fn event(name: &str, data: &[u8]) -> Bytes {
     // JSON that the node writes has no line ends.

@@ -2,7 +2,7 @@
 //!
 //! | path | protocol |
 //! | --- | --- |
-//! | `/mcp` | [Streamable HTTP](streamable), from MCP 2025-03-26 on |
+//! | `/mcp` | [Streamable HTTP](streamable) with sessions, of MCP 2025-03-26 to 2025-11-25, and [without](stateless), from 2026-07-28 on |
 //! | `/mcp/sse` | [HTTP with SSE](sse), of MCP 2024-11-05 |
 //! | `/mcp/ws` | [WebSocket](upgrade), which clients and servers agree on without a specification |
 
@@ -10,6 +10,7 @@ mod events;
 mod reply;
 mod request;
 mod sse;
+mod stateless;
 mod streamable;
 mod upgrade;
 

@@ -54,27 +54,34 @@ pub(super) fn event_reply(events: Events) -> HttpReply {
 
 /// The method is not allowed for this path.
 pub(super) fn not_allowed(methods: &'static str) -> HttpReply {
-    let mut reply = HttpReply::from(refusal(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format_args!("only {methods} here"),
-    ));
+    let why = format_args!("only {methods} here");
+    allowing(methods, refusal(StatusCode::METHOD_NOT_ALLOWED, why).into())
+}
+
+/// `reply` with the methods that are allowed.
+pub(super) fn allowing(methods: &'static str, mut reply: HttpReply) -> HttpReply {
     reply
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(methods));
     reply
 }
 
-impl From<Refusal> for HttpReply {
-    fn from(Refusal { status, why }: Refusal) -> HttpReply {
+impl Refusal {
+    /// The response without an id, as MCP 2026-07-28 has it.
+    pub(super) fn without_id(self) -> HttpReply {
+        self.reply(mcp::Response::error_without_id)
+    }
+
+    // Private
+
+    fn reply(self, response: impl Fn(RpcError) -> mcp::Response) -> HttpReply {
+        let Refusal { status, why } = self;
         let code = match status {
             StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
             StatusCode::NOT_FOUND => Code::NoSession,
             _ => Code::InvalidRequest,
         };
-        let mut reply = json_reply(
-            status,
-            mcp::Response::error(Id::null(), RpcError::new(code, why)).to_json(),
-        );
+        let mut reply = json_reply(status, response(RpcError::new(code, why)).to_json());
         let seconds = GatewayError::ALL
             .into_iter()
             .find(|error| error.status() == status.as_u16())
@@ -84,5 +91,11 @@ impl From<Refusal> for HttpReply {
             reply.headers_mut().insert(RETRY_AFTER, seconds);
         }
         reply
+    }
+}
+
+impl From<Refusal> for HttpReply {
+    fn from(refusal: Refusal) -> HttpReply {
+        refusal.reply(|error| mcp::Response::error(Id::null(), error))
     }
 }

@@ -11,6 +11,8 @@ use super::reply::{Refusal, refusal};
 use crate::mcp::{self, MAX_MESSAGE, Revision};
 use crate::node::origin::may_ask;
 
+/// The header with the revision of MCP.
+pub(super) const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 /// The timeout for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read, in bytes, so that its sender can read the reason.
@@ -27,16 +29,22 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
     Ok(())
 }
 
-/// Checks that the request's version, if it names one, is supported.
+/// Checks that the request's version, if it names one, is one with sessions.
 pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
-    let supported = |name| Revision::named(name).is_some_and(Revision::has_sessions);
-    if header(headers, "mcp-protocol-version").is_some_and(|name| !supported(name)) {
-        return Err(refusal(
-            StatusCode::BAD_REQUEST,
-            "MCP-Protocol-Version: unsupported version",
-        ));
+    if has_sessions(headers) {
+        return Ok(());
     }
-    Ok(())
+    Err(refusal(
+        StatusCode::BAD_REQUEST,
+        "MCP-Protocol-Version: unsupported version",
+    ))
+}
+
+/// Whether the request belongs to a revision of MCP with sessions. One that names no revision does.
+/// The header's presence shows nothing: clients send it since 2025-06-18.
+pub(super) fn has_sessions(headers: &HeaderMap) -> bool {
+    header(headers, PROTOCOL_VERSION)
+        .is_none_or(|name| Revision::named(name).is_some_and(Revision::has_sessions))
 }
 
 /// A header as text: `None` if it is missing, empty if it is not text.

@@ -1,5 +1,6 @@
 //! `/mcp`: Streamable HTTP. POST sends a request, GET opens the stream of the server's own
-//! messages, DELETE ends the session.
+//! messages, DELETE ends the session. Requests of MCP 2026-07-28 and later are
+//! [stateless].
 //!
 //! A session begins with the answer to `initialize`. A client without a session is served too, one
 //! message at a time, so that a health check or curl needs no handshake; only GET and DELETE need a
@@ -16,7 +17,8 @@ use hyper::{Method, Request, StatusCode};
 use super::Connection;
 use super::events;
 use super::reply::{HttpReply, Refusal, event_reply, json_reply, not_allowed, refusal};
-use super::request::{check_version, header, reads_events, text};
+use super::request::{has_sessions, header, reads_events, text};
+use super::stateless;
 use crate::node::answer::{Answer, Asker};
 use crate::node::client::Client;
 use crate::node::outbox::Outbox;
@@ -30,7 +32,9 @@ pub(super) async fn respond(
     connection: &Connection<'_>,
     request: Request<Incoming>,
 ) -> Result<HttpReply, Refusal> {
-    check_version(request.headers())?;
+    if !has_sessions(request.headers()) {
+        return Ok(stateless::respond(connection, request).await);
+    }
     match *request.method() {
         Method::POST => post(connection, request).await,
         Method::GET => get(connection, request.headers()),
@@ -46,6 +50,9 @@ async fn post(connection: &Connection<'_>, request: Request<Incoming>) -> Result
     let session = session(&shared.sessions, request.headers())?;
     let streams = reads_events(request.headers());
     let text = text(request).await?;
+    if let Some(reply) = stateless::without_header(&text) {
+        return Ok(reply);
+    }
 
     let (is_new, client) = match session {
         Some((_, client)) => (false, client),

@@ -4,6 +4,7 @@ mod events;
 mod faults;
 mod http;
 mod sse;
+mod stateless;
 mod streamable;
 mod tcp;
 mod websocket;
