@@ -15,6 +15,7 @@ use crate::base::units::excerpt;
 pub const EMBEDDED: &[(&str, &str)] = &[
     (DEFAULT, include_str!("../../profiles/default.yaml")),
     ("beam", include_str!("../../profiles/beam.yaml")),
+    ("http", include_str!("../../profiles/http.yaml")),
     ("erlmcp", include_str!("../../profiles/erlmcp.yaml")),
     ("nginx-classic", include_str!("../../profiles/nginx-classic.yaml")),
 ];

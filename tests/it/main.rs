@@ -46,3 +46,4 @@ mod sharded_sessions;
 mod status_and_stats;
 mod streaming;
 mod tcp_balancing;
+mod your_server;
