@@ -55,7 +55,7 @@ pub(super) fn without_header(text: &[u8]) -> Option<HttpReply> {
     let params: StatelessParams<'_> = request.params.read().ok()?;
     let has_sessions = Revision::named(params.revision()?).is_some_and(Revision::has_sessions);
     let error = mismatch("MCP-Protocol-Version", "not the revision in the body");
-    (!has_sessions).then(|| bad_request(Response::error(request.id, error)))
+    (!has_sessions).then(|| bad_request(&Response::error(request.id, error)))
 }
 
 // Private
@@ -67,17 +67,17 @@ async fn post(connection: &Connection<'_>, headers: &HeaderMap, text: &[u8]) -> 
         Ok(Message::Notification { .. }) => return json_reply(StatusCode::ACCEPTED, Vec::new()),
         Ok(Message::Response) => {
             let why = RpcError::new(Code::InvalidRequest, "invalid request: a response");
-            return bad_request(Response::error_without_id(why));
+            return bad_request(&Response::error_without_id(why));
         }
-        Err(refusal) => return bad_request(refusal.without_null_id()),
+        Err(refusal) => return bad_request(&refusal.without_null_id()),
     };
     if request.id.is_null() {
         let why = RpcError::new(Code::InvalidRequest, "invalid request: id: null");
-        return bad_request(Response::error_without_id(why));
+        return bad_request(&Response::error_without_id(why));
     }
     let meta = match check(headers, &request) {
         Ok(meta) => meta,
-        Err(error) => return bad_request(Response::error(request.id, error)),
+        Err(error) => return bad_request(&Response::error(request.id, error)),
     };
     let asker = Asker::of_request(&meta);
     let mut aside = asker.aside.open(Arc::default());
@@ -161,7 +161,7 @@ fn mismatch(header: &str, why: &str) -> RpcError {
     RpcError::new(Code::HeaderMismatch, format!("{header}: {why}"))
 }
 
-fn bad_request(response: Response) -> HttpReply {
+fn bad_request(response: &Response) -> HttpReply {
     json_reply(StatusCode::BAD_REQUEST, response.to_json())
 }
 

@@ -16,8 +16,8 @@ struct Ask {
     body: Value,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 impl Ask {
-    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn new(method: &str, params: Value) -> Ask {
         let mut headers = vec![
             ("mcp-protocol-version", REVISION.to_owned()),
