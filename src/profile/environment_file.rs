@@ -178,6 +178,15 @@ mod tests {
         assert_eq!(parsed("# c\n\nA=1\n  # d\nB='2'\nC=3").len(), 3);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_texts_never_panic(text in "[A= #'\"\\\\\n\r\tü\0]{0,40}") {
+            if let Err(error) = parse(&text) {
+                assert!(error.line <= text.matches('\n').count() + 1);
+            }
+        }
+    }
+
     #[test]
     fn other_lines_are_refused_without_their_values() {
         for (text, line, what) in [

@@ -4,6 +4,7 @@ use serde_yaml::Value;
 
 use super::closest::closest;
 use super::document::Document;
+use super::layer::VARIABLES;
 use super::layers::Layers;
 use super::mistyped;
 use super::problem::Problem;
@@ -57,8 +58,14 @@ fn problem(layers: &Layers, merged: &Value, path: &str, error: &str) -> Problem 
     let null = error.starts_with("missing field") && !path.contains('[');
     let error = if null { "unit value, expected a map" } else { error };
     let found = at(merged, path).unwrap_or(&Value::Null);
-    let problem =
-        Problem::new(format!("`{}`: {}", excerpt(path), plain(error, found))).mark(layers.mark(path, ""));
+    let mut plain = plain(error, found);
+    if path.starts_with(VARIABLES)
+        && found.is_string()
+        && let Some((_value, expected)) = plain.rsplit_once("expected ")
+    {
+        plain = format!("a text, expected {expected}");
+    }
+    let problem = Problem::new(format!("`{}`: {plain}", excerpt(path))).mark(layers.mark(path, ""));
     if let Some(meant) = variant(error) {
         return problem.hint(format!("did you mean `{meant}`?"));
     }

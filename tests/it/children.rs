@@ -299,6 +299,16 @@ fn an_environment_that_cannot_be_used_is_refused_with_its_place() {
         "--set nodes.environment=",
     );
     both(
+        &["nodes.environment=hunter2"],
+        "`nodes.environment`: a text, expected a map",
+        "it is a map, such as `{PORT: \"{http_port}\"}`",
+    );
+    both(
+        &["nodes.environment.A=***"],
+        "the value of `A` is `***`, which stands for a hidden one",
+        "write the value itself",
+    );
+    both(
         &["nodes.enviroment.A=hunter2"],
         "unknown key `nodes.enviroment`",
         "did you mean `nodes.environment`?",

@@ -6,7 +6,8 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from harness import CACHE, ROOT, Cluster, Failed, converse, run as run_command
+from harness import CACHE, ROOT, Cluster, Failed, converse, converse_by_events
+from harness import run as run_command
 
 PAGE = ROOT / "docs" / "your-server.md"
 FILE = re.compile(r"ave this as `([^`]+)`:\n\n```\w+\n(.*?)```", re.DOTALL)
@@ -60,5 +61,9 @@ def judge(cluster, text):
     status = cluster.status()
     if status["state"] != "healthy" or len(status["nodes"]) != 4:
         raise Failed(f"the cluster is not healthy: {status}")
+    base = f"http://127.0.0.1:{cluster.port(8080)}"
     for _ in range(SESSIONS):
-        converse(f"http://127.0.0.1:{cluster.port(8080)}/mcp")
+        if ":8080/sse`" in text:
+            converse_by_events(f"{base}/sse")
+        else:
+            converse(f"{base}/mcp")

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -189,3 +190,35 @@ def converse(url):
     if not tools:
         raise Failed(f"tools/list: {answer}")
     return tools
+
+
+def converse_by_events(url):
+    """One session of the transport of 2024-11-05: answers come on a stream of events."""
+    try:
+        with urllib.request.urlopen(url, timeout=60) as stream:
+            endpoint = urllib.parse.urljoin(url, next_data(stream))
+            send(endpoint, INITIALIZE)
+            answer = json.loads(next_data(stream))
+            if "result" not in answer:
+                raise Failed(f"initialize: {answer}")
+            send(endpoint, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+            send(endpoint, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
+            answer = json.loads(next_data(stream))
+            if not answer.get("result", {}).get("tools"):
+                raise Failed(f"tools/list: {answer}")
+    except (urllib.error.URLError, OSError) as error:
+        raise Failed(f"{url}: {error}") from error
+
+
+def send(url, message):
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(message).encode(), headers)
+    urllib.request.urlopen(request, timeout=60).close()
+
+
+def next_data(stream):
+    """The data of the next event."""
+    for line in stream:
+        if line.startswith(b"data:"):
+            return line[5:].strip().decode()
+    raise Failed("the stream of events has ended")

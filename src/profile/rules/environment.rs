@@ -1,7 +1,7 @@
 //! The environment of nodes, and their directory. No message contains any part of a value.
 
 use super::runtime::no_value;
-use crate::base::secret::Secret;
+use crate::base::secret::{HIDDEN, Secret};
 use crate::base::units::excerpt;
 use crate::profile::document::Runtime;
 use crate::profile::layer::VARIABLES;
@@ -49,7 +49,14 @@ pub(super) fn names(written: &ParsedProfile) -> Vec<Problem> {
 pub(super) fn values(written: &ParsedProfile) -> Vec<Problem> {
     let variables = written.document.nodes.environment.iter();
     let problem = |(name, value): (&String, &Secret)| {
-        let what = if value.expose().contains('\0') {
+        let what = if value.expose() == HIDDEN {
+            let what = format!(
+                "the value of `{}` is `{HIDDEN}`, which stands for a hidden one",
+                excerpt(name)
+            );
+            let hint = "write the value itself; `profile show` does not print it";
+            return Some(written.problem(&join(VARIABLES, name), what).hint(hint));
+        } else if value.expose().contains('\0') {
             "contains a NUL"
         } else if name.len() + value.expose().len() + 2 > MAX_BYTES {
             "is longer than the 128 kB that Linux passes to a program"

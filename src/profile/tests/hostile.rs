@@ -147,6 +147,25 @@ proptest! {
         survives(&file(&format!("{}{insert}{}", &default[..start], &default[end..])));
     }
 
+    /// In block or in flow style, and as a `--set`.
+    #[test]
+    fn no_error_contains_a_variable(
+        open in "(\n    A: |[ ]\\{A: )",
+        before in "[\\[\\]\"'|>#&*! 0-9-]{0,4}",
+        after in "[a:{}\\[\\], \n\t&*!?|>'\"#%0-9ü-]{0,20}",
+    ) {
+        const SECRET: &str = "hunter2";
+        let value = format!("{before}{SECRET}{after}");
+        let text = format!("nodes:\n  command: [sh]\n  environment:{open}{value}");
+        let set = format!("nodes.environment.A={value}");
+        for source in [file(&text), sets(&[&set])] {
+            survives(&source);
+            if let Err(problems) = load(&source) {
+                prop_assert!(!problems.to_string().contains(SECRET), "{problems}");
+            }
+        }
+    }
+
     #[test]
     fn arbitrary_sets_never_panic(set in "(nodes|listen|routing\\.tcp|tls|binaries)?[.a-z_]{0,12}=\\PC{0,20}") {
         survives(&sets(&[&set]));
