@@ -16,6 +16,7 @@ use crate::harness::{TestCluster, behind_each_http_balancer};
 behind_each_http_balancer! {
     python_clients_stay_on_one_node_over_every_transport,
     typescript_clients_stay_on_one_node_over_every_transport,
+    python_clients_without_sessions_do_not_notice_a_drain,
     python_clients_of_a_drained_node_start_a_new_session_on_another,
     typescript_clients_of_a_drained_node_start_a_new_session_on_another,
     a_websocket_stays_with_its_drained_node,
@@ -30,6 +31,17 @@ fn python_clients_stay_on_one_node_over_every_transport(balancer: &'static str) 
     ] {
         talk(&mut Client::python(transport, &url("http", &cluster, port, path)));
     }
+}
+
+fn python_clients_without_sessions_do_not_notice_a_drain(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer).started();
+    let mut client = Client::python("stateless", &url("http", &cluster, 8080, "/mcp"));
+    talk(&mut client);
+    let before = client.conversation()["node"].clone();
+    cluster.ok(&["drain", before.as_str().unwrap()]);
+    let after = client.conversation();
+    assert_eq!(after["new_session"], false, "{after}");
+    assert_ne!(after["node"], before, "{after}");
 }
 
 fn typescript_clients_stay_on_one_node_over_every_transport(balancer: &'static str) {

@@ -1,7 +1,8 @@
-"""Holds a conversation with an MCP server by the official SDK: client.py http|sse URL.
+"""Holds a conversation with an MCP server by the official SDK: client.py http|sse|stateless URL.
 
 Each line on standard input starts one more conversation, in the same session if it still exists. Each is answered
 by a line of JSON: the node that served it, the tools, the notification, and whether a new session was needed.
+`stateless` is HTTP in a revision without sessions.
 """
 
 import asyncio
@@ -25,8 +26,18 @@ class Conversation:
         await self.notices.put(params.data)
 
     async def connect(self):
-        connect = {"http": streamable_http_client, "sse": sse_client}[self.transport]
-        self.client = Client(connect(self.url), logging_callback=self.received, read_timeout_seconds=TIMEOUT_SECONDS)
+        connect, mode = {
+            "http": (streamable_http_client, "legacy"),
+            "sse": (sse_client, "legacy"),
+            "stateless": (streamable_http_client, "2026-07-28"),
+        }[self.transport]
+        self.client = Client(
+            connect(self.url),
+            logging_callback=self.received,
+            log_level="info" if self.transport == "stateless" else None,
+            mode=mode,
+            read_timeout_seconds=TIMEOUT_SECONDS,
+        )
         await self.client.__aenter__()
 
     async def leave(self):
