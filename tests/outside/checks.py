@@ -35,11 +35,7 @@ def run():
 
 def servers():
     for version in PYTHON_SDKS:
-        home = CACHE / f"python-sdk-{version}"
-        python = home / "bin" / "python"
-        if not python.exists():
-            execute([sys.executable, "-m", "venv", home])
-            execute([python, "-m", "pip", "install", "--quiet", f"mcp=={version}"])
+        python = python_sdk(version)
         script = PLACE / f"server_{version.split('.')[0]}.py"
         yield f"Python SDK {version}", [str(python), str(script)], PLACE
     packages = installed("conformance-server", HERE / "conformance" / "server", npm_ci)
@@ -49,6 +45,16 @@ def servers():
     # Node lets garbage lie until the heap is full; collected often, what is left is what is kept.
     collect = "--import=data:text/javascript,setInterval(gc,500).unref()"
     yield "TypeScript SDK", [str(node), "--expose-gc", collect, str(script)], packages
+
+
+def python_sdk(version):
+    """The Python interpreter that has this version of the official SDK."""
+    home = CACHE / f"python-sdk-{version}"
+    python = home / "bin" / "python"
+    if not python.exists():
+        execute([sys.executable, "-m", "venv", home])
+        execute([python, "-m", "pip", "install", "--quiet", f"mcp=={version}"])
+    return python
 
 
 def measure(command, directory):
