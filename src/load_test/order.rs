@@ -8,6 +8,7 @@ use super::protocol::Protocol;
 use super::results::FailoverMode;
 use super::sources::Sources;
 use crate::api::Client;
+use crate::mcp::Revision;
 use crate::plan::ChosenBy;
 use crate::profile::{BalancerKind, Targets};
 
@@ -22,6 +23,8 @@ pub struct Order {
     pub path: String,
     /// The protocol of the clients.
     pub protocol: Protocol,
+    /// The revision of MCP that clients request. Only over HTTP it may be one without sessions.
+    pub revision: Revision,
     /// The number of clients; at least one.
     pub connections: u32,
     /// How long connections are held once all are made.

@@ -14,7 +14,7 @@ use crate::platform::connect::connect;
 /// Buffer for one read.
 const BUFFER: usize = 16 * 1024;
 
-/// Connects to `target` from `source` and sends `initialize`; returns the name that the server
+/// Connects to `target` from `source` and sends the first request; returns the name that the server
 /// reports.
 ///
 /// # Errors
@@ -29,17 +29,20 @@ pub(super) async fn check(
     let stream = connecting
         .map_err(|_| LoadError::new(Kind::ConnectTimeout, format!("not connected within {timeout:?}")))??;
     let conversation = Conversation::new(url, CarriedState::default());
-    tokio::time::timeout(timeout, initialize(stream, conversation, target, source))
+    tokio::time::timeout(timeout, greet(stream, conversation, target, source))
         .await
         .unwrap_or_else(|_| {
-            let detail = format!("connected, and `initialize` not answered within {timeout:?}");
+            let detail = format!(
+                "connected, and `{}` not answered within {timeout:?}",
+                url.first_method()
+            );
             Err(LoadError::new(Kind::AnswerTimeout, detail))
         })
 }
 
 // Private
 
-async fn initialize(
+async fn greet(
     mut stream: TcpStream,
     mut conversation: Conversation,
     target: SocketAddr,

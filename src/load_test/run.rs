@@ -19,13 +19,14 @@ use super::protocol::Protocol;
 use super::results::Results;
 use super::worker_pool::WorkerPoolError;
 use crate::base::units::excerpt;
+use crate::mcp::Revision;
 use crate::platform::{descriptors, thread};
 
 /// Why a test could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The first client was not served, so there is nothing to test.
-    #[error("{target} is not an MCP server over {protocol}{}: {source}", at(*.protocol, .path))]
+    #[error("{target} is not an MCP server over {protocol}{}: {source}", at(*.protocol, .path, *.revision))]
     NotServed {
         /// The target.
         target: SocketAddr,
@@ -33,6 +34,8 @@ pub enum RunError {
         protocol: Protocol,
         /// The path of requests.
         path: String,
+        /// The revision of MCP.
+        revision: Revision,
         /// The reason.
         source: LoadError,
     },
@@ -51,7 +54,13 @@ impl RunError {
     /// A hint for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        let RunError::NotServed { protocol, source, .. } = self else {
+        let RunError::NotServed {
+            protocol,
+            revision,
+            source,
+            ..
+        } = self
+        else {
             return None;
         };
         let hint = match source.kind {
@@ -63,6 +72,9 @@ impl RunError {
             Kind::NoDescriptor => "`clusterctl doctor --connections N` shows what a test takes".to_owned(),
             Kind::HttpStatus if source.detail.contains("HTTP status 404") => {
                 "set the path: `--target http://HOST:PORT/PATH`".to_owned()
+            }
+            Kind::HttpStatus if !revision.has_sessions() => {
+                "the server may only have revisions with sessions: leave `--mcp` out".to_owned()
             }
             _ => format!("check the protocol: this test used `--protocol {protocol}`"),
         };
@@ -90,6 +102,7 @@ pub async fn run(
         protocol: order.protocol,
         authority: order.authority.clone(),
         path: order.path.clone(),
+        revision: order.revision,
     });
     let greeted = tokio::select! {
         greeted = preflight::check(&url, order.target, order.sources.of(0), order.timeout) => greeted,
@@ -99,6 +112,7 @@ pub async fn run(
         target: order.target,
         protocol: order.protocol,
         path: order.path.clone(),
+        revision: order.revision,
         source,
     })?;
     let meter = Meter::new();
@@ -108,10 +122,11 @@ pub async fn run(
 
 // Private
 
-/// The path of requests, if the protocol has one.
-fn at(protocol: Protocol, path: &str) -> String {
+/// The path of requests, if the protocol has one, and the revision, if it is one without sessions.
+fn at(protocol: Protocol, path: &str, revision: Revision) -> String {
     match protocol {
         Protocol::Tcp => String::new(),
+        _ if !revision.has_sessions() => format!(" at `{}` with MCP {revision}", excerpt(path)),
         _ => format!(" at `{}`", excerpt(path)),
     }
 }

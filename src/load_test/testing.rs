@@ -8,6 +8,7 @@ use super::results::{
     VERSION,
 };
 use crate::api::LatencyClass;
+use crate::mcp::Revision;
 use crate::profile::{BalancerKind, Source, Targets, load};
 
 /// The names of its nodes.
@@ -126,6 +127,7 @@ pub(crate) fn calm() -> Results {
 
 fn asked() -> Asked {
     Asked {
+        mcp: Revision::NEWEST_WITH_SESSIONS,
         target: ([127, 0, 0, 1], 8_000).into(),
         cluster: Some("erlmcp".into()),
         balancer: Some(BalancerKind::Haproxy),

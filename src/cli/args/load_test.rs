@@ -10,12 +10,14 @@ use super::period::interval;
 use crate::base::units::{Count, Period, excerpt};
 use crate::load_test::Protocol;
 use crate::load_test::results::FailoverMode;
+use crate::mcp::Revision;
 
 /// Flags that only apply to a test, not to `--compare`.
-const TESTING: [&str; 12] = [
+const TESTING: [&str; 13] = [
     "connections",
     "hold",
     "protocol",
+    "mcp",
     "target",
     "rate",
     "messages_per_second",
@@ -39,6 +41,10 @@ pub(in crate::cli) struct LoadTest {
     /// What clients speak [default: the scheme of `--target`, else tcp, or http where nodes have no TCP]
     #[arg(long, value_name = "tcp|http|ws|sse", value_parser = protocol())]
     pub(in crate::cli) protocol: Option<Protocol>,
+    /// The revision of MCP that clients of `--protocol http` speak; 2026-07-28 has no sessions
+    /// [default: 2025-11-25]
+    #[arg(long, value_name = "REVISION", value_parser = revision())]
+    pub(in crate::cli) mcp: Option<Revision>,
     /// Test this address instead of the cluster's own balancer; also `tcp://HOST:PORT`,
     /// `http://HOST:PORT/PATH` and `ws://..`
     #[arg(long, value_name = "HOST:PORT|URL")]
@@ -77,6 +83,10 @@ pub(in crate::cli) struct LoadTest {
 
 fn protocol() -> impl TypedValueParser<Value = Protocol> {
     PossibleValuesParser::new(Protocol::ALL.map(Protocol::name)).try_map(|name| name.parse())
+}
+
+fn revision() -> impl TypedValueParser<Value = Revision> {
+    PossibleValuesParser::new(Revision::ALL.map(Revision::name)).try_map(|name| name.parse::<Revision>())
 }
 
 fn failover_mode() -> impl TypedValueParser<Value = FailoverMode> {

@@ -13,6 +13,7 @@ use crate::cli::printer::Printer;
 use crate::cli::settings::Settings;
 use crate::cli::suggestions;
 use crate::load_test::{Cluster, Member, Order, Protocol, Sources};
+use crate::mcp::Revision;
 use crate::plan::{self, Demand, GeneratorPlan, Room};
 use crate::platform::Host;
 use crate::profile::{self, BalancerKind, Runtime, Sticky};
@@ -24,7 +25,7 @@ use crate::render;
 /// When there is nothing to test, or the test does not fit on this host.
 pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<Order, Failure> {
     let target = match &args.target {
-        Some(target) => TestTarget::at(settings, target, args.protocol).await?,
+        Some(target) => TestTarget::at(settings, target, args).await?,
         None => TestTarget::own(settings, printer, args).await?,
     };
     let GeneratorPlan {
@@ -47,6 +48,7 @@ pub(super) async fn order(settings: &Settings, printer: &Printer, args: &LoadTes
         authority: target.authority,
         path: target.path,
         protocol: target.protocol,
+        revision: target.revision,
         connections: args.connections,
         hold: args.hold.duration(),
         rate,
@@ -67,6 +69,7 @@ struct TestTarget {
     target: SocketAddr,
     authority: String,
     protocol: Protocol,
+    revision: Revision,
     path: String,
     /// Connections that the cluster has room for.
     room: Option<Room>,
@@ -77,13 +80,10 @@ struct TestTarget {
 
 impl TestTarget {
     /// The listener at `target`.
-    async fn at(
-        settings: &Settings,
-        target: &str,
-        protocol: Option<Protocol>,
-    ) -> Result<TestTarget, Failure> {
-        let target = Target::read(target, protocol)
+    async fn at(settings: &Settings, target: &str, args: &LoadTest) -> Result<TestTarget, Failure> {
+        let target = Target::read(target, args.protocol)
             .map_err(|error| Failure::usage(error.to_string()).hint(error.hint.clone()))?;
+        let revision = revision(args, target.protocol)?;
         let resolved = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
         let no_address = |why: &str| {
             Failure::usage(format!("cannot resolve `{}`: {why}", excerpt(&target.authority)))
@@ -98,6 +98,7 @@ impl TestTarget {
             target: address,
             authority: target.authority,
             protocol: target.protocol,
+            revision,
             path: target.path,
             room: None,
             cluster: None,
@@ -108,16 +109,17 @@ impl TestTarget {
 
     /// The balancer of the running cluster.
     async fn own(settings: &Settings, printer: &Printer, args: &LoadTest) -> Result<TestTarget, Failure> {
-        let supervisor = Client::connect(&settings.run_dir()?.control_socket())
-            .await
-            .map_err(unreached)?;
-        let status = settled(&supervisor, printer, args.connections).await?;
         let profile = settings.cluster()?;
         let protocol = args.protocol.unwrap_or(if profile.has_tcp() {
             Protocol::Tcp
         } else {
             Protocol::Http
         });
+        let revision = revision(args, protocol)?;
+        let supervisor = Client::connect(&settings.run_dir()?.control_socket())
+            .await
+            .map_err(unreached)?;
+        let status = settled(&supervisor, printer, args.connections).await?;
         let target = listener(&status, protocol)?;
         let resting = status.nodes.iter().filter(|node| !takes_clients(node));
         let warnings: Vec<String> = resting
@@ -143,6 +145,7 @@ impl TestTarget {
             target,
             authority: target.to_string(),
             protocol,
+            revision,
             path: protocol.path().to_owned(),
             room: Some(room(&status, &profile)),
             cluster: Some(cluster),
@@ -171,6 +174,22 @@ impl TestTarget {
     fn is_on_loopback(&self) -> bool {
         matches!(self.target.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }
+}
+
+/// The revision of MCP for clients of `protocol`.
+fn revision(args: &LoadTest, protocol: Protocol) -> Result<Revision, Failure> {
+    let revision = args.mcp.unwrap_or(Revision::NEWEST_WITH_SESSIONS);
+    if args.mcp.is_some() && protocol != Protocol::Http {
+        let why = format!("`--mcp` is for HTTP: it cannot be used with clients of {protocol}");
+        let hint = format!("`--protocol http --mcp {revision}`");
+        return Err(Failure::usage(why).hint(hint));
+    }
+    if args.failover.is_some() && !revision.has_sessions() {
+        let why = format!("`--failover` needs clients with sessions: MCP {revision} has none");
+        let hint = "leave `--mcp` out: without sessions, any node may serve the next request".to_owned();
+        return Err(Failure::usage(why).hint(hint));
+    }
+    Ok(revision)
 }
 
 /// The cluster's status, once the effects of a previous test are over. A node that is held down

@@ -1,7 +1,7 @@
 //! The meaning of JSON-RPC messages for a client, independent of the transport.
 //!
 //! ```text
-//!  Greeting ── result of initialize ──▶ Idle ── ask ──▶ Asked(id) ── any answer of that id ──▶ Idle
+//!  Greeting ── result of the first request ──▶ Idle ── ask ──▶ Asked(id) ── any answer of that id ──▶ Idle
 //! ```
 //!
 //! Notifications and requests of the server are skipped, except for a `ping`.
@@ -9,8 +9,9 @@
 use std::borrow::Cow;
 
 use super::excerpt::excerpt;
-use super::message::{self, INITIALIZE_ID, Message, Refusal, Welcome};
+use super::message::{self, FIRST_ID, Message, Refusal, Welcome};
 use crate::load_test::error::{Kind, LoadError};
+use crate::mcp::Revision;
 
 /// The longest name of a server or a version, in bytes.
 const MAX_NAME: usize = 255;
@@ -20,7 +21,7 @@ const MAX_ID: usize = 255;
 /// The state of a client's dialogue.
 #[derive(Debug, Default)]
 pub(super) enum Dialogue {
-    /// `initialize` is not answered.
+    /// The first request is not answered: `initialize`, or `server/discover` without sessions.
     #[default]
     Greeting,
     /// No request is pending.
@@ -44,8 +45,8 @@ pub(super) enum Meaning<'a> {
     /// The request with this number is answered.
     Answer {
         id: u64,
-        /// Whether the answer is an error.
-        refused: bool,
+        /// The result as JSON; `None` if the answer is an error.
+        result: Option<&'a str>,
     },
     /// The server has sent a `ping`, and this is the answer to send.
     Pong(String),
@@ -58,10 +59,18 @@ impl Dialogue {
         message::ping(id)
     }
 
-    /// The error if the server closes the connection in this state.
-    pub(super) fn ended(&self) -> LoadError {
+    /// Begins the request with this number, for a revision without sessions. Returns the message to
+    /// send.
+    pub(super) fn ask_stateless(&mut self, id: u64, revision: Revision) -> String {
+        *self = Dialogue::Asked(id);
+        message::discover(id, revision)
+    }
+
+    /// The error if the server closes the connection in this state. `first` is the method of the
+    /// first request.
+    pub(super) fn ended(&self, first: &str) -> LoadError {
         let when = match self {
-            Dialogue::Greeting => "before it answered `initialize`",
+            Dialogue::Greeting => &format!("before it answered `{first}`"),
             Dialogue::Idle => "while nothing was asked",
             Dialogue::Asked(_) => "before it answered",
         };
@@ -78,23 +87,22 @@ impl Dialogue {
     pub(super) fn receive<'a>(&mut self, text: &'a [u8]) -> Result<Meaning<'a>, LoadError> {
         let garbage = || LoadError::new(Kind::Garbage, format!("not MCP: `{}`", excerpt(text)));
         match (Message::read(text).ok_or_else(garbage)?, &*self) {
-            (Message::Result(Some(INITIALIZE_ID), result), Dialogue::Greeting) => {
+            (Message::Result(Some(FIRST_ID), result), Dialogue::Greeting) => {
                 let welcome = serde_json::from_str(result.get()).ok();
                 let meaning = welcome.and_then(welcomed).ok_or_else(garbage)?;
                 *self = Dialogue::Idle;
                 Ok(meaning)
             }
             // The id may be missing: a node that is full refuses this way.
-            (Message::Error(Some(INITIALIZE_ID) | None, error), Dialogue::Greeting) => {
-                Err(denied(error.get()))
-            }
-            (
-                message @ (Message::Result(Some(id), _) | Message::Error(Some(id), _)),
-                Dialogue::Asked(asked),
-            ) if id == *asked => {
+            (Message::Error(Some(FIRST_ID) | None, error), Dialogue::Greeting) => Err(denied(error.get())),
+            (Message::Result(Some(id), result), Dialogue::Asked(asked)) if id == *asked => {
                 *self = Dialogue::Idle;
-                let refused = matches!(message, Message::Error(..));
-                Ok(Meaning::Answer { id, refused })
+                let result = Some(result.get());
+                Ok(Meaning::Answer { id, result })
+            }
+            (Message::Error(Some(id), _), Dialogue::Asked(asked)) if id == *asked => {
+                *self = Dialogue::Idle;
+                Ok(Meaning::Answer { id, result: None })
             }
             (Message::Result(..) | Message::Error(..), _) => {
                 let detail = format!("an answer without a request: `{}`", excerpt(text));
@@ -110,8 +118,8 @@ impl Dialogue {
 // Private
 
 fn welcomed(welcome: Welcome<'_>) -> Option<Meaning<'_>> {
-    let node = welcome.server_info.name;
-    let version = welcome.protocol_version;
+    let version = welcome.protocol_version.clone();
+    let node = welcome.name()?;
     // Headers repeat the version.
     let sendable = version.bytes().all(|byte| byte.is_ascii_graphic());
     (node.len() <= MAX_NAME && version.len() <= MAX_NAME && sendable)
@@ -144,13 +152,13 @@ mod tests {
         let meaning = dialogue.receive(RESULT).unwrap();
         let (node, version) = ("n1".into(), "2025-06-18".into());
         assert_eq!(meaning, Meaning::Welcome { node, version });
-        for (answer, refused) in [
-            (r#"{"id":5,"result":{}}"#, false),
-            (r#"{"id":5,"error":{"code":1,"message":"no"}}"#, true),
+        for (answer, result) in [
+            (r#"{"id":5,"result":{}}"#, Some("{}")),
+            (r#"{"id":5,"error":{"code":1,"message":"no"}}"#, None),
         ] {
             dialogue.ask(5);
             let meaning = dialogue.receive(answer.as_bytes()).unwrap();
-            assert_eq!(meaning, Meaning::Answer { id: 5, refused });
+            assert_eq!(meaning, Meaning::Answer { id: 5, result });
         }
     }
 

@@ -2,7 +2,11 @@
 //!
 //! ```text
 //!  Greeting ── answer to initialize ──▶ Confirming ── answer to initialized ──▶ Open: a POST for each question
+//!     └─────── without sessions: answer to server/discover ────────────────────▶ Open
 //! ```
+//!
+//! Without sessions, the question is `server/discover` again: it is the cheapest request that all
+//! servers answer, and the answer names the node, since a balancer may choose one for each request.
 //!
 //! A `ping` of the server in the middle of an answer is not answered: that would need another
 //! connection.
@@ -14,7 +18,7 @@ use super::dialogue::{Dialogue, Meaning};
 use super::events::Events;
 use super::excerpt::excerpt;
 use super::head::Head;
-use super::message::{INITIALIZE, INITIALIZED};
+use super::message::{self, FIRST_ID, INITIALIZED};
 use super::request::{header, post};
 use super::responses::{Part, Responses};
 use super::unsent::Unsent;
@@ -52,8 +56,18 @@ enum Step {
     Greeting(Option<String>),
     /// `initialized` is sent to the node with this name.
     Confirming(String),
-    /// Requests can be sent; the number of an answered one, and whether the answer is an error.
-    Open(Option<(u64, bool)>),
+    /// Requests can be sent; the answer to the last one, once it was received.
+    Open(Option<Answered>),
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+struct Answered {
+    id: u64,
+    /// Whether it is an error.
+    refused: bool,
+    /// The node that answered, if it said so.
+    node: Option<String>,
 }
 
 impl Http {
@@ -73,7 +87,12 @@ impl Http {
             closes: false,
             waits: false,
         };
-        http.post(INITIALIZE);
+        let first = if url.revision.has_sessions() {
+            message::initialize(url.revision)
+        } else {
+            message::discover(FIRST_ID, url.revision).into()
+        };
+        http.post(&first);
         http
     }
 
@@ -103,10 +122,14 @@ impl Http {
         Ok(())
     }
 
-    /// Sends a `ping`.
+    /// Sends a `ping`, or `server/discover` without sessions.
     pub(super) fn ask(&mut self, id: u64) {
-        let ping = self.dialogue.ask(id);
-        self.post(&ping);
+        let question = if self.url.revision.has_sessions() {
+            self.dialogue.ask(id)
+        } else {
+            self.dialogue.ask_stateless(id, self.url.revision)
+        };
+        self.post(&question);
     }
 
     /// The error if the server closes the connection now.
@@ -120,7 +143,7 @@ impl Http {
         self.responses
             .ended()
             .or(announced)
-            .unwrap_or_else(|| self.dialogue.ended())
+            .unwrap_or_else(|| self.dialogue.ended(self.url.first_method()))
     }
 
     /// Heap memory in bytes.
@@ -138,8 +161,14 @@ impl Http {
     // Private
 
     fn post(&mut self, message: &str) {
+        let (version, method) = if self.url.revision.has_sessions() {
+            (self.version.as_deref(), None)
+        } else {
+            (Some(self.url.revision.name()), Some(self.url.first_method()))
+        };
         let headers = [
-            header("MCP-Protocol-Version", self.version.as_deref()),
+            header("MCP-Protocol-Version", version),
+            header("Mcp-Method", method),
             header("Mcp-Session-Id", self.session.as_deref()),
             header("Cookie", self.cookie.as_deref()),
         ];
@@ -156,7 +185,7 @@ impl Http {
         for set in &head.cookies {
             cookies::keep(&mut self.cookie, set);
         }
-        if head.session.is_some() {
+        if head.session.is_some() && self.url.revision.has_sessions() {
             self.session = head.session;
         }
         self.events = head.events.then(Box::default);
@@ -185,7 +214,14 @@ impl Http {
     fn read(&mut self, text: &[u8]) -> Result<(), LoadError> {
         match self.dialogue.receive(text)? {
             Meaning::Nothing | Meaning::Pong(_) => {}
-            Meaning::Answer { id, refused } => self.step = Step::Open(Some((id, refused))),
+            Meaning::Answer { id, result } => {
+                let node = match result {
+                    Some(result) if !self.url.revision.has_sessions() => message::server_name(result),
+                    _ => None,
+                };
+                let refused = result.is_none();
+                self.step = Step::Open(Some(Answered { id, refused, node }));
+            }
             Meaning::Welcome { node, version } => {
                 self.version = (!version.is_empty()).then(|| version.into());
                 self.step = Step::Greeting(Some(node.into_owned()));
@@ -198,12 +234,15 @@ impl Http {
     fn end(&mut self, received: &mut Vec<Received>) -> Result<(), LoadError> {
         self.waits = false;
         match std::mem::replace(&mut self.step, Step::Open(None)) {
-            Step::Greeting(Some(node)) => {
+            Step::Greeting(Some(node)) if self.url.revision.has_sessions() => {
                 self.step = Step::Confirming(node);
                 self.post(INITIALIZED);
             }
-            Step::Confirming(node) => received.push(Received::Welcome { node }),
-            Step::Open(Some((id, refused))) => received.push(Received::Answer { id, refused }),
+            Step::Greeting(Some(node)) | Step::Confirming(node) => received.push(Received::Welcome { node }),
+            Step::Open(Some(Answered { id, refused, node })) => {
+                received.extend(node.map(|node| Received::ServedBy { node }));
+                received.push(Received::Answer { id, refused });
+            }
             Step::Greeting(None) | Step::Open(None) => {
                 return Err(LoadError::new(
                     Kind::Garbage,

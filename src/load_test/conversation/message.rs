@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::mcp::Revision;
+
 /// The first message of a client. It is the same for all of them, so it is a constant.
 pub(super) const INITIALIZE: &str = concat!(
     r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"#,
@@ -14,11 +16,46 @@ pub(super) const INITIALIZE: &str = concat!(
     r#""}}}"#,
     "\n",
 );
-/// The number of [`INITIALIZE`].
-pub(super) const INITIALIZE_ID: u64 = 0;
+/// The number of the first request.
+pub(super) const FIRST_ID: u64 = 0;
+/// The name of a server that reports none.
+const UNNAMED: &str = "(unnamed)";
 /// The message of a client after the answer to [`INITIALIZE`].
 pub(super) const INITIALIZED: &str =
     concat!(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, "\n");
+
+/// `initialize` for this revision.
+pub(super) fn initialize(revision: Revision) -> Cow<'static, str> {
+    if revision == Revision::NEWEST_WITH_SESSIONS {
+        INITIALIZE.into()
+    } else {
+        INITIALIZE
+            .replace(Revision::NEWEST_WITH_SESSIONS.name(), revision.name())
+            .into()
+    }
+}
+
+/// A `server/discover` with this number, for a revision without sessions.
+pub(super) fn discover(id: u64, revision: Revision) -> String {
+    format!(
+        concat!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"server/discover","params":{{"_meta":{{"#,
+            r#""io.modelcontextprotocol/protocolVersion":"{revision}","#,
+            r#""io.modelcontextprotocol/clientInfo":{{"name":"clusterctl load-test","version":"{version}"}},"#,
+            r#""io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#,
+            "\n",
+        ),
+        id = id,
+        revision = revision,
+        version = env!("CARGO_PKG_VERSION"),
+    )
+}
+
+/// The name that a server without sessions reports in a result, if it does.
+pub(super) fn server_name(result: &str) -> Option<String> {
+    let welcome: Welcome<'_> = serde_json::from_str(result).ok()?;
+    welcome.name().map(Cow::into_owned)
+}
 
 /// A `ping` with this number.
 pub(super) fn ping(id: u64) -> String {
@@ -65,24 +102,28 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The result of `initialize`: the server's name and protocol version.
+/// The result of `initialize` or `server/discover`: the server's name and protocol version.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Welcome<'a> {
     /// A revision of MCP.
     #[serde(borrow, default)]
     pub(super) protocol_version: Cow<'a, str>,
-    /// The server's name and version.
-    #[serde(borrow)]
-    pub(super) server_info: ServerInfo<'a>,
+    #[serde(borrow, default)]
+    server_info: Option<ServerInfo<'a>>,
+    #[serde(borrow, default)]
+    supported_versions: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "_meta")]
+    meta: Option<ResultMeta<'a>>,
 }
 
-/// The server's name and version.
-#[derive(Debug, Deserialize)]
-pub(super) struct ServerInfo<'a> {
-    /// The node's name.
-    #[serde(borrow)]
-    pub(super) name: Cow<'a, str>,
+impl<'a> Welcome<'a> {
+    /// The server's name. Only `server/discover` may be answered without one.
+    pub(super) fn name(self) -> Option<Cow<'a, str>> {
+        let in_meta = self.meta.and_then(|meta| meta.server_info);
+        let unnamed = self.supported_versions.map(|_| UNNAMED.into());
+        self.server_info.or(in_meta).map(|server| server.name).or(unnamed)
+    }
 }
 
 /// A JSON-RPC error.
@@ -94,6 +135,20 @@ pub(super) struct Refusal<'a> {
 }
 
 // Private
+
+/// The server's name and version.
+#[derive(Debug, Deserialize)]
+struct ServerInfo<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// The metadata of a result.
+#[derive(Debug, Deserialize)]
+struct ResultMeta<'a> {
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/serverInfo")]
+    server_info: Option<ServerInfo<'a>>,
+}
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -122,7 +177,31 @@ mod tests {
             assert!(Message::read(text.as_bytes()).is_some(), "{text}");
         }
         let initialize: serde_json::Value = serde_json::from_str(INITIALIZE).unwrap();
-        assert_eq!(initialize["id"], INITIALIZE_ID);
+        assert_eq!(initialize["id"], FIRST_ID);
+        for revision in Revision::ALL.into_iter().filter(|one| one.has_sessions()) {
+            let initialize: serde_json::Value = serde_json::from_str(&super::initialize(revision)).unwrap();
+            assert_eq!(initialize["params"]["protocolVersion"], revision.name());
+        }
+        let discover: serde_json::Value = serde_json::from_str(&discover(7, Revision::NEWEST)).unwrap();
+        assert_eq!(
+            (&discover["id"], &discover["method"]),
+            (&7.into(), &"server/discover".into())
+        );
+    }
+
+    #[test]
+    fn a_server_without_sessions_may_have_no_name() {
+        let info = r#""io.modelcontextprotocol/serverInfo":{"name":"n1","version":"1"}"#;
+        for (result, name) in [
+            (
+                format!(r#"{{"supportedVersions":[],"_meta":{{{info}}}}}"#),
+                Some("n1"),
+            ),
+            (r#"{"supportedVersions":[]}"#.to_owned(), Some("(unnamed)")),
+            ("{}".to_owned(), None),
+        ] {
+            assert_eq!(server_name(&result).as_deref(), name, "{result}");
+        }
     }
 
     #[test]

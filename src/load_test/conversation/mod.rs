@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use super::error::LoadError;
 use super::protocol::Protocol;
+use crate::mcp::Revision;
 use http::Http;
 use sse::Sse;
 use tcp::Tcp;
@@ -47,6 +48,20 @@ pub struct TargetUrl {
     pub authority: String,
     /// The path of HTTP requests.
     pub path: String,
+    /// The revision of MCP. Only over HTTP it may be one without sessions.
+    pub revision: Revision,
+}
+
+impl TargetUrl {
+    /// The method of a client's first request.
+    #[must_use]
+    pub fn first_method(&self) -> &'static str {
+        if self.revision.has_sessions() {
+            "initialize"
+        } else {
+            "server/discover"
+        }
+    }
 }
 
 /// What the server's bytes meant.
@@ -54,6 +69,12 @@ pub struct TargetUrl {
 pub enum Received {
     /// The server has sent its name (`serverInfo.name`), and the handshake is over.
     Welcome {
+        /// The node's name.
+        node: String,
+    },
+    /// The node that the next answer comes from. Only without sessions, where a balancer may choose
+    /// a node for each request.
+    ServedBy {
         /// The node's name.
         node: String,
     },
@@ -174,7 +195,8 @@ impl Conversation {
         }
     }
 
-    /// Sends a `ping`. Only after the welcome, and one at a time.
+    /// Sends a `ping`, or what replaces it without sessions. Only after the welcome, and one at a
+    /// time.
     pub fn ask(&mut self, id: u64) {
         match &mut self.0 {
             ByProtocol::Tcp(tcp) => tcp.ask(id),

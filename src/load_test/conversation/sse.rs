@@ -162,7 +162,9 @@ impl Sse {
 
     /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> LoadError {
-        self.stream.ended().unwrap_or_else(|| self.dialogue.ended())
+        self.stream
+            .ended()
+            .unwrap_or_else(|| self.dialogue.ended("initialize"))
     }
 
     /// Heap memory in bytes.
@@ -212,7 +214,10 @@ impl Sse {
     fn read(&mut self, text: &[u8], received: &mut Vec<Received>) -> Result<(), LoadError> {
         match self.dialogue.receive(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
+            Meaning::Answer { id, result } => {
+                let refused = result.is_none();
+                received.push(Received::Answer { id, refused });
+            }
             Meaning::Pong(pong) if self.messages.len() < MAX_SIDE_REQUESTS => self.messages.push_back(pong),
             Meaning::Pong(_) => {
                 return Err(LoadError::new(

@@ -48,7 +48,10 @@ impl Tcp {
                     self.unsent.put(INITIALIZED.as_bytes());
                     received.push(Received::Welcome { node });
                 }
-                Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
+                Meaning::Answer { id, result } => {
+                    let refused = result.is_none();
+                    received.push(Received::Answer { id, refused });
+                }
                 Meaning::Pong(pong) => self.unsent.reply(pong.into_bytes())?,
             }
         }
@@ -63,7 +66,7 @@ impl Tcp {
     /// The error if the server closes the connection now.
     pub(super) fn ended(&self) -> LoadError {
         match self.lines.begun() {
-            b"" => self.dialogue.ended(),
+            b"" => self.dialogue.ended("initialize"),
             begun => LoadError::new(
                 Kind::Closed,
                 format!("closed within a message: `{}`", excerpt(begun)),

@@ -92,7 +92,7 @@ impl Ws {
             .upgrade
             .as_ref()
             .and_then(|upgrade| upgrade.responses.ended());
-        refused.unwrap_or_else(|| self.dialogue.ended())
+        refused.unwrap_or_else(|| self.dialogue.ended("initialize"))
     }
 
     /// Heap memory in bytes.
@@ -125,7 +125,10 @@ impl Ws {
     fn read(&mut self, text: &[u8], received: &mut Vec<Received>) -> Result<(), LoadError> {
         match self.dialogue.receive(text)? {
             Meaning::Nothing => {}
-            Meaning::Answer { id, refused } => received.push(Received::Answer { id, refused }),
+            Meaning::Answer { id, result } => {
+                let refused = result.is_none();
+                received.push(Received::Answer { id, refused });
+            }
             Meaning::Pong(pong) => self.unsent.reply(frames::text(&pong))?,
             Meaning::Welcome { node, .. } => {
                 let node = node.into_owned();

@@ -144,6 +144,7 @@ fn asked(order: &Order) -> Asked {
         cluster: order.cluster.as_ref().map(|cluster| cluster.name.clone()),
         balancer: order.cluster.as_ref().map(|cluster| cluster.balancer),
         protocol: order.protocol,
+        mcp: order.revision,
         connections: order.connections,
         seconds: order.hold.as_secs_f64(),
         rate: order.rate,

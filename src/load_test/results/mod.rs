@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Kind;
 use super::protocol::Protocol;
+use crate::mcp::Revision;
 use crate::profile::BalancerKind;
 
 pub use checks::{Check, CheckName, Verdict};
@@ -98,6 +99,9 @@ pub struct Asked {
     pub balancer: Option<BalancerKind>,
     /// The protocol of the clients.
     pub protocol: Protocol,
+    /// The revision of MCP that clients requested.
+    #[serde(default = "with_sessions")]
+    pub mcp: Revision,
     /// Connections.
     pub connections: u32,
     /// Requested length of the hold.
@@ -136,14 +140,14 @@ pub struct Ramp {
     pub connected: u32,
     /// Clients that were served for the first time, per second.
     pub rate: f64,
-    /// From connecting until the answer to `initialize`.
+    /// From connecting until the answer to the first request.
     pub handshake: Quantiles,
 }
 
 /// Results of one node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NodeResult {
-    /// The name that the node reports in `initialize`.
+    /// The name that the node reports in `serverInfo`.
     pub name: String,
     /// Connections when all were made.
     pub connected: u32,
@@ -184,4 +188,11 @@ pub struct Memory {
 #[must_use]
 pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+// Private
+
+/// The revision of tests from before there was a choice.
+fn with_sessions() -> Revision {
+    Revision::NEWEST_WITH_SESSIONS
 }

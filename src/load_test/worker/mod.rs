@@ -111,6 +111,7 @@ impl Common {
                 protocol: order.protocol,
                 authority: order.authority.clone(),
                 path: order.path.clone(),
+                revision: order.revision,
             }),
             names: Names::default(),
             connections: order.connections,
@@ -243,7 +244,8 @@ impl Worker {
 
     /// Handles the expired timer of a client's phase.
     fn handle_timer(&mut self, index: u32) {
-        let failure = |kind, what| Some(LoadError::new(kind, what));
+        let failure = |kind, what: &str| Some(LoadError::new(kind, what));
+        let first = self.common.url.first_method();
         let failure = match &mut self.clients[index as usize].phase {
             Phase::Waiting => {
                 self.reconnects.push_back(index);
@@ -254,7 +256,7 @@ impl Worker {
             }
             Phase::Opening { .. } => failure(
                 Kind::AnswerTimeout,
-                "connected, and `initialize` not answered in time",
+                &format!("connected, and `{first}` not answered in time"),
             ),
             Phase::Held { pending: Some(_), .. } => {
                 failure(Kind::AnswerTimeout, "a ping was not answered in time")

@@ -26,6 +26,7 @@ impl Worker {
         for what in received.drain(..) {
             match what {
                 Received::Welcome { node } => self.welcome(index, &node),
+                Received::ServedBy { node } => self.served_by(index, &node),
                 Received::Answer { refused, .. } => self.answered(index, refused),
             }
         }
@@ -80,7 +81,7 @@ impl Worker {
         }
     }
 
-    /// The number of connections to the node.
+    /// The number of clients that the node serves.
     pub(super) fn connections_to(&mut self, node: NodeId) -> &mut u32 {
         let node = usize::from(node);
         if self.held.len() <= node {
@@ -137,6 +138,21 @@ impl Worker {
             }
         }
         self.send_overdue(index);
+    }
+}
+
+impl Worker {
+    /// The client in `index` has an answer from `node` over the connection that it holds. Without
+    /// sessions that need not be the node of its former answers.
+    fn served_by(&mut self, index: u32, node: &str) {
+        let node = self.common.names.id(node);
+        let client = &mut self.clients[index as usize];
+        let was = client.node;
+        if was != node && matches!(client.phase, Phase::Held { .. }) {
+            client.node = node;
+            *self.connections_to(was) -= 1;
+            *self.connections_to(node) += 1;
+        }
     }
 }
 

@@ -39,9 +39,14 @@ pub fn load_test(results: &Results) -> String {
 /// The target of the test.
 pub(super) fn target(asked: &Asked) -> String {
     let Asked { target, protocol, .. } = asked;
+    let revision = if asked.mcp.has_sessions() {
+        String::new()
+    } else {
+        format!(", MCP {}", asked.mcp)
+    };
     match asked.balancer {
-        Some(kind) => format!("{} at {target}, {protocol}", kind.facts().title),
-        None => format!("{target}, {protocol}"),
+        Some(kind) => format!("{} at {target}, {protocol}{revision}", kind.facts().title),
+        None => format!("{target}, {protocol}{revision}"),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::harness::{TestCluster, behind_each_http_balancer, eventually};
 
 behind_each_http_balancer! {
     http_websockets_and_streams_are_tested,
+    clients_without_sessions_are_tested,
 }
 
 fn http_websockets_and_streams_are_tested(balancer: &'static str) {
@@ -31,6 +32,34 @@ fn http_websockets_and_streams_are_tested(balancer: &'static str) {
         let fastest = results["latency"]["all"]["min_ms"].as_f64().unwrap();
         assert!(fastest < 100.0, "{ended}");
     }
+}
+
+fn clients_without_sessions_are_tested(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer)
+        .set("targets.variance=25")
+        .with_any_evenness()
+        .started();
+    let line = "300 2 --json --messages-per-second 600 --protocol http --mcp 2026-07-28";
+    let ended = of(&cluster, line).ends();
+    let results = ended.results(0);
+    assert_eq!(
+        (ended.stderr.as_str(), &results["held"]),
+        ("", &300.into()),
+        "{ended}"
+    );
+    assert_eq!(results["test"]["mcp"], "2026-07-28");
+    assert_eq!(results["counts"]["to_target"], 300, "{ended}");
+    assert_ne!(verdict(&results, "sticky"), "failed", "{ended}");
+    assert!(results["messages"]["answered"].as_u64().unwrap() > 600, "{ended}");
+    assert_eq!(results["messages"]["answered_by_error"], 0, "{ended}");
+    // The names come from `server/discover`.
+    let names: Vec<_> = results["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| &node["name"])
+        .collect();
+    assert_eq!(names, ["erlmcp1", "erlmcp2", "erlmcp3", "erlmcp4"], "{ended}");
 }
 
 #[test]

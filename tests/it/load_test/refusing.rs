@@ -55,6 +55,52 @@ fn an_unknown_node_to_fail_is_refused() {
 }
 
 #[test]
+fn a_revision_of_mcp_is_for_http_and_has_to_be_known() {
+    let target = Target::that(Behaviour::Serves);
+    for (options, message, hint) in [
+        (
+            "--mcp 2026-07-28",
+            "cannot be used with clients of tcp",
+            "`--protocol http --mcp 2026-07-28`",
+        ),
+        (
+            "--mcp 2025-11-25 --protocol ws",
+            "cannot be used with clients of ws",
+            "`--protocol http",
+        ),
+        (
+            "--mcp 2025-11-25 --protocol sse",
+            "cannot be used with clients of sse",
+            "`--protocol http",
+        ),
+        (
+            "--mcp 2026-07-29 --protocol http",
+            "invalid value '2026-07-29'",
+            "'2026-07-28'",
+        ),
+        ("--mcp new --protocol http", "invalid value 'new'", ""),
+    ] {
+        let ended = at(target.address, &format!("10 1 {options}")).ends();
+        let refusal = ended.refusal();
+        assert!(
+            refusal.contains(message) && refusal.contains(hint),
+            "{options}: {refusal}"
+        );
+    }
+    assert_eq!(target.accepted(), 0);
+
+    let cluster = TestCluster::behind("haproxy").started();
+    let line = "10 1 --protocol http --mcp 2026-07-28 --failover erlmcp1";
+    let ended = of(&cluster, line).ends();
+    assert!(
+        ended
+            .refusal()
+            .contains("`--failover` needs clients with sessions"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn an_invalid_address_is_refused() {
     for target in ["nowhere.invalid:80", "127.0.0.1", "127.0.0.1:99999", ":80", "::1"] {
         let ended = at(target, "10 1 --timeout 2s").ends();

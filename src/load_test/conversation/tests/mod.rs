@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::load_test::Kind;
-use play::{Step, client, failure, play, shown};
+use play::{Step, client, client_of, failure, play, shown};
 use scripts::{ANSWER, INITIALIZED, UNAVAILABLE, chunk, json, receives, transcript};
 
 #[test]
@@ -73,6 +73,70 @@ fn messages_over_http() {
     Content-Length: 41
 
     {"jsonrpc":"2.0","id":7,"method":"ping"}
+    "#);
+}
+
+#[test]
+fn requests_without_a_session() {
+    let discovered = |id: u64, node: &str| {
+        let info = format!(r#""io.modelcontextprotocol/serverInfo":{{"name":"{node}","version":"1"}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"supportedVersions":[],"_meta":{{{info}}}}}}}"#)
+    };
+    let steps = [
+        json(
+            "mcp-session-id: 239d\r\nset-cookie: SERVERID=n1; path=/\r\n",
+            &discovered(0, "n1"),
+        ),
+        Step::Asks(7),
+        json("", &discovered(7, "n2")),
+        Step::Asks(8),
+        json(
+            "",
+            r#"{"jsonrpc":"2.0","id":8,"error":{"code":503,"message":"full"}}"#,
+        ),
+    ];
+    for size in (1..200).chain([usize::MAX]) {
+        let mut client = client_of(Revision::NEWEST, Protocol::Http);
+        let played = play(&mut client, &steps, size).unwrap();
+        let answer = |id, refused| Received::Answer { id, refused };
+        let by = |node: &str| node.to_owned();
+        assert_eq!(
+            played.received,
+            [
+                Received::Welcome { node: by("n1") },
+                Received::ServedBy { node: by("n2") },
+                answer(7, false),
+                answer(8, true),
+            ]
+        );
+        assert!(client.held() <= 400, "{}", client.held());
+    }
+    let mut client = client_of(Revision::NEWEST, Protocol::Http);
+    assert_eq!(
+        client.ended().detail,
+        "the server has closed the connection before it answered `server/discover`"
+    );
+    let played = play(&mut client, &steps[..3], 10).unwrap();
+    insta::assert_snapshot!(shown(&played.sent), @r#"
+    POST /mcp HTTP/1.1
+    Host: 127.0.0.1:80
+    Content-Type: application/json
+    Accept: application/json, text/event-stream
+    MCP-Protocol-Version: 2026-07-28
+    Mcp-Method: server/discover
+    Content-Length: LENGTH
+
+    {"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"clusterctl load-test","version":"VERSION"},"io.modelcontextprotocol/clientCapabilities":{}}}}
+    POST /mcp HTTP/1.1
+    Host: 127.0.0.1:80
+    Content-Type: application/json
+    Accept: application/json, text/event-stream
+    MCP-Protocol-Version: 2026-07-28
+    Mcp-Method: server/discover
+    Cookie: SERVERID=n1
+    Content-Length: LENGTH
+
+    {"jsonrpc":"2.0","id":7,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"clusterctl load-test","version":"VERSION"},"io.modelcontextprotocol/clientCapabilities":{}}}}
     "#);
 }
 

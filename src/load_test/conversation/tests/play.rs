@@ -27,12 +27,17 @@ pub(super) struct Played {
 }
 
 pub(super) fn client(protocol: Protocol) -> Conversation {
+    client_of(Revision::NEWEST_WITH_SESSIONS, protocol)
+}
+
+pub(super) fn client_of(revision: Revision, protocol: Protocol) -> Conversation {
     let authority = "127.0.0.1:80".into();
     let path = protocol.path().into();
     let url = TargetUrl {
         protocol,
         authority,
         path,
+        revision,
     };
     Conversation::new(&Arc::new(url), CarriedState::default())
 }
@@ -89,9 +94,11 @@ pub(super) fn accepted(bytes: &[u8], sent: &str) -> Vec<u8> {
 
 /// The sent text, with the version replaced.
 pub(super) fn shown(sent: &str) -> String {
-    let length = format!("Content-Length: {}", message::INITIALIZE.len());
+    let length = |text: &str| format!("Content-Length: {}", text.len());
+    let discover = message::discover(0, Revision::NEWEST);
     sent.replace(env!("CARGO_PKG_VERSION"), "VERSION")
-        .replace(&length, "Content-Length: LENGTH")
+        .replace(&length(message::INITIALIZE), "Content-Length: LENGTH")
+        .replace(&length(&discover), "Content-Length: LENGTH")
         .replace('\r', "")
 }
 

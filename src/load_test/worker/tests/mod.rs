@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::load_test::command::Reading;
 use crate::load_test::protocol::Protocol;
+use crate::mcp::Revision;
 use crate::workers::Inbox;
 use server::Server;
 
@@ -33,6 +34,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
             protocol: Protocol::Tcp,
             authority: target.to_string(),
             path: Protocol::Tcp.path().to_owned(),
+            revision: Revision::NEWEST_WITH_SESSIONS,
         }),
         names: Names::default(),
         connections: CLIENTS,
