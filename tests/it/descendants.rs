@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{TestCluster, behind_each_balancer, eventually, is_alive, signal};
+use crate::harness::{INHERITED_RUN_DIR, TestCluster, behind_each_balancer, eventually, is_alive, signal};
 
 behind_each_balancer! {
     a_descendant_in_its_own_session_ends_with_its_node,
@@ -31,7 +31,7 @@ fn scripted(balancer: &'static str, script: &str) -> TestCluster {
 
 /// The cluster's processes that carry a child's mark, the balancer's included.
 fn marked(cluster: &TestCluster, child: &str) -> Vec<u32> {
-    let run_dir = format!("CLUSTERCTL_RUN_DIR={}", cluster.run_dir().display());
+    let run_dir = format!("{INHERITED_RUN_DIR}={}", cluster.run_dir().display());
     let mark = format!("CLUSTERCTL_CHILD=erlmcp/{child}");
     processes()
         .filter(|pid| {
@@ -190,7 +190,7 @@ fn a_cluster_of_the_same_name_is_left_alone() {
 
 #[test]
 fn a_clusterctl_command_started_by_a_node_survives_its_restart() {
-    let follow = "setsid $BIN logs supervisor -f >\"${0%/*}/followed-$1\" 2>&1 &";
+    let follow = "setsid $BIN --run-dir \"$TEST_RUN_DIR\" logs supervisor -f >\"${0%/*}/followed-$1\" 2>&1 &";
     let cluster = scripted("builtin", &format!("{follow} setsid {NODE} & wait")).started();
     let pid = eventually("a command that follows the log", || followers(&cluster).next());
     cluster.ok(&["restart", "erlmcp1"]);
@@ -353,6 +353,7 @@ fn as_pid_1_the_supervisor_reaps_orphans() {
         .arg(inner.get_program())
         .args(inner.get_args())
         .env("CLUSTERCTL_RUN_DIR", cluster.run_dir())
+        .env(INHERITED_RUN_DIR, cluster.run_dir())
         .process_group(0);
     let mut namespace = namespace.spawn().unwrap();
     eventually("the cluster to serve", || {

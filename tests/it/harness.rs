@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// Longer than any step takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The run directory in the environment of every process of a test's cluster.
+pub const INHERITED_RUN_DIR: &str = "TEST_RUN_DIR";
+
 /// The distance between the ports of two tests; those of a cluster of BEAM nodes go from 8000 to
 /// 9104.
 const STEP: u16 = 1_110;
@@ -194,6 +197,7 @@ impl TestCluster {
         command
             .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
+            .env(INHERITED_RUN_DIR, self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
             .args(["--port-offset", &self.ports.offset.to_string()])
             .args(&self.args)
@@ -209,6 +213,7 @@ impl TestCluster {
         command
             .args(first)
             .env("CLUSTERCTL_RUN_DIR", self.run_dir())
+            .env(INHERITED_RUN_DIR, self.run_dir())
             .env_remove("XDG_RUNTIME_DIR")
             .args(["--port-offset", &self.ports.offset.to_string()])
             .args(&self.args)
