@@ -6,7 +6,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from harness import CACHE, ROOT, Cluster, Failed, converse, converse_by_events
+from harness import BALANCERS, CACHE, ROOT, Cluster, Failed, converse, converse_by_events
 from harness import run as run_command
 
 PAGE = ROOT / "docs" / "your-server.md"
@@ -23,7 +23,7 @@ def run(word=""):
     for heading, text, files in found:
         try:
             try_example(text, files)
-            print(f"{heading}: works", flush=True)
+            print(f"{heading}: works behind {' and '.join(BALANCERS)}", flush=True)
         except Failed as error:
             problems.append(f"{heading}: {error}")
     return problems
@@ -43,18 +43,32 @@ def sections(page):
 
 
 def try_example(text, files):
+    """Behind the balancer of the page, and behind the others."""
     with tempfile.TemporaryDirectory(prefix="example") as directory:
         for name, content in files.items():
             (Path(directory) / name).write_text(content)
         environment = {"npm_config_cache": str(CACHE / "npm"), "PIP_CACHE_DIR": str(CACHE / "pip")}
-        with Cluster(directory, environment) as cluster:
-            for line in "".join(SHELL.findall(text)).splitlines():
-                words = shlex.split(line)
-                if words[0] == "clusterctl":
-                    cluster.ok(*words[1:])
-                else:
-                    run_command(words, directory, environment)
-            judge(cluster, text)
+        lines = [shlex.split(line) for line in "".join(SHELL.findall(text)).splitlines()]
+        for words in lines:
+            if words[0] != "clusterctl":
+                run_command(words, directory, environment)
+        for balancer in BALANCERS:
+            with Cluster(directory, environment) as cluster:
+                for words in lines:
+                    if words[0] == "clusterctl":
+                        cluster.ok(*behind(balancer, words[1:]))
+                try:
+                    judge(cluster, text)
+                except Failed as error:
+                    raise Failed(f"behind {balancer}: {error}") from error
+
+
+def behind(balancer, words):
+    """The command `start`, which may name a balancer, with this one."""
+    verb, *rest = words
+    if rest and rest[0] in ("haproxy", "nginx", "builtin"):
+        rest = rest[1:]
+    return [verb, balancer, *rest]
 
 
 def judge(cluster, text):

@@ -1,5 +1,7 @@
 """What both stages need: packages, servers, clusters, and requests."""
 
+import fcntl
+import functools
 import json
 import os
 import shutil
@@ -18,6 +20,10 @@ CACHE = ROOT / "target" / "outside"
 BALANCERS = os.environ.get("BALANCERS", "haproxy nginx").split()
 #: The ports of a profile, as far as they are fixed; all of them are shifted together.
 PORTS = [8000, 8001, 8002, 8080, *range(8081, 8085), 8404, 8405, 8888, *range(9001, 9005)]
+#: The distance between two ranges of ports, and how many there are.
+STEP, SLOTS = 1_110, 21
+#: The locked files, for as long as this process lives.
+LOCKS = []
 START_SECONDS = 120
 
 
@@ -88,17 +94,25 @@ def listens(port):
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+@functools.cache
 def free_offset():
-    """An offset with which all ports of a profile are free."""
-    for offset in range(20_000, 24_000, 100):
+    """An offset with which all ports of a profile are free. The ranges, and the files that lock them,
+    are those of tests/it/harness.rs, which may run at the same time."""
+    directory = Path(tempfile.gettempdir()) / "clusterctl-test-ports"
+    directory.mkdir(exist_ok=True)
+    for slot in range(SLOTS, 0, -1):
+        lock = open(directory / str(slot), "a")
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for port in PORTS:
                 with socket.socket() as server:
                     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    server.bind(("127.0.0.1", port + offset))
-            return offset
+                    server.bind(("127.0.0.1", port + slot * STEP))
         except OSError:
+            lock.close()
             continue
+        LOCKS.append(lock)
+        return slot * STEP
     raise Failed("no range of ports is free")
 
 
