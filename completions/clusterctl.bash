@@ -1301,7 +1301,7 @@ _clusterctl() {
             return 0
             ;;
         clusterctl__subcmd__load__subcmd__test)
-            opts="-h --protocol --target --rate --messages-per-second --sources --timeout --failover --failover-mode --fail-on --report --compare --profile --set --port-offset --run-dir --templates --json --no-color --help"
+            opts="-h --protocol --mcp --target --rate --messages-per-second --sources --timeout --failover --failover-mode --fail-on --report --compare --profile --set --port-offset --run-dir --templates --json --no-color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1309,6 +1309,10 @@ _clusterctl() {
             case "${prev}" in
                 --protocol)
                     COMPREPLY=($(compgen -W "tcp http ws sse" -- "${cur}"))
+                    return 0
+                    ;;
+                --mcp)
+                    COMPREPLY=($(compgen -W "2024-11-05 2025-03-26 2025-06-18 2025-11-25 2026-07-28" -- "${cur}"))
                     return 0
                     ;;
                 --target)

@@ -142,6 +142,11 @@ complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l prot
 http\t''
 ws\t''
 sse\t''"
+complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l mcp -d 'The revision of MCP that clients of `--protocol http` speak; 2026-07-28 has no sessions [default: 2025-11-25]' -r -f -a "2024-11-05\t''
+2025-03-26\t''
+2025-06-18\t''
+2025-11-25\t''
+2026-07-28\t''"
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l target -d 'Test this address instead of the cluster\'s own balancer; also `tcp://HOST:PORT`, `http://HOST:PORT/PATH` and `ws://..`' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l rate -d 'New connections per second at most [default: as many as the target accepts]' -r
 complete -c clusterctl -n "__fish_clusterctl_using_subcommand load-test" -l messages-per-second -d 'Pings per second over all connections while they are held, on a schedule that does not wait for answers [default: 1000, or what the cluster\'s limits allow]' -r

@@ -78,7 +78,7 @@ fn a_revision_of_mcp_is_for_http_and_has_to_be_known() {
             "invalid value '2026-07-29'",
             "'2026-07-28'",
         ),
-        ("--mcp new --protocol http", "invalid value 'new'", ""),
+        ("--mcp new --protocol http", "invalid value `new`", ""),
     ] {
         let ended = at(target.address, &format!("10 1 {options}")).ends();
         let refusal = ended.refusal();
