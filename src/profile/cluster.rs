@@ -1,7 +1,7 @@
 //! A consistent cluster: the type guarantees that names are unique, ports do not collide, and
 //! numbers are valid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use super::balancer_kind::BalancerKind;
 use super::document::{Binaries, Erlang, HealthCheck, Limits, Restart, Routing, Runtime, Targets, Timeouts};
 use super::placeholders::{Part, parts};
 use crate::base::secret::Secret;
+use crate::base::units::Network;
 
 /// A cluster, as a profile describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -112,12 +113,14 @@ pub struct Listeners {
     pub tcp: Option<u16>,
     /// MCP over HTTP, by path.
     pub http: Option<u16>,
-    /// `/mcp/ws` only.
+    /// The paths in `routing.paths.websocket` only.
     pub websocket: Option<u16>,
-    /// `/mcp/sse` only.
+    /// The paths in `routing.paths.sse` only.
     pub sse: Option<u16>,
     /// MCP over HTTPS.
     pub https: Option<u16>,
+    /// Networks of proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted: BTreeSet<Network>,
     /// The ports of listeners that the profile has and the balancer does not serve.
     pub unserved: Vec<u16>,
     /// The balancer's own statistics page.
@@ -165,10 +168,10 @@ impl Cluster {
         self
     }
 
-    /// The path at which the nodes serve MCP over HTTP.
+    /// The path at which the nodes serve MCP over HTTP: the first one that the profile lists.
     #[must_use]
-    pub fn mcp_path(&self) -> &'static str {
-        "/mcp"
+    pub fn mcp_path(&self) -> &str {
+        self.routing.paths.mcp.first().map_or("/mcp", String::as_str)
     }
 
     /// The node called `name`.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::algorithm::Algorithm;
 use super::balancer_kind::BalancerKind;
+use super::paths::Paths;
 use crate::base::secret::Secret;
-use crate::base::units::{Count, Network, Percent, Period, PeriodRange, whole};
+use crate::base::units::{Count, Network, Percent, Period, PeriodRange, Size, whole};
 
 /// A whole profile.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -240,12 +241,15 @@ pub(super) struct Listen {
     pub tcp: Option<u16>,
     /// MCP over HTTP, by path.
     pub http: Option<u16>,
-    /// `/mcp/ws` only.
+    /// The paths in `routing.paths.websocket` only.
     pub websocket: Option<u16>,
-    /// `/mcp/sse` only.
+    /// The paths in `routing.paths.sse` only.
     pub sse: Option<u16>,
     /// HTTPS; 8443 when `tls` is set.
     pub https: Option<u16>,
+    /// Networks of proxies whose `X-Forwarded-*` headers are believed, and to which limits per
+    /// client address do not apply.
+    pub trusted: BTreeSet<Network>,
     /// The balancer's own statistics page.
     pub stats: Option<SocketAddr>,
     /// `/health` of the whole cluster.
@@ -258,6 +262,8 @@ pub(super) struct Listen {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Routing {
+    /// The paths of the HTTP listeners; others get 404.
+    pub paths: Paths,
     /// MCP over TCP.
     pub tcp: Route,
     /// MCP over HTTP.
@@ -323,6 +329,8 @@ pub struct Limits {
     #[serde(deserialize_with = "whole")]
     #[schemars(with = "Count")]
     pub maxconn: u32,
+    /// The head of one request or answer over HTTP: its first line and its headers.
+    pub head: Size,
     /// Limits of one client address.
     pub per_ip: PerIp,
 }

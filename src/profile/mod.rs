@@ -14,6 +14,7 @@ mod layers;
 mod masking;
 mod mistyped;
 mod parsed;
+mod paths;
 mod placeholders;
 mod problem;
 mod resolve;
@@ -34,8 +35,8 @@ pub use document::{
     Binaries, BusyWait, Erlang, HealthCheck, HealthKind, Limits, PerIp, Restart, Route, Routing, Runtime,
     Sticky, Table, Targets, Timeouts,
 };
-
 pub use environment_file::{LineError, parse as parse_environment_file};
+pub use paths::{PathKind, Paths, is_below};
 pub use problem::Problems;
 pub use resolve::{load, show};
 pub use schema::schema;

@@ -140,13 +140,16 @@ fn cluster(document: Document) -> Cluster {
         nodes,
         listen,
         routing,
-        limits,
+        mut limits,
         health,
         timeouts,
         tls,
         targets,
         binaries,
     } = document;
+    let paths = &routing.paths;
+    // A proxy connects for many clients.
+    limits.per_ip.exempt.extend(&listen.trusted);
     Cluster {
         name,
         balancer,
@@ -174,9 +177,10 @@ fn cluster(document: Document) -> Cluster {
             addresses: listen.address,
             tcp: listen.tcp.filter(|_| tcp),
             http: listen.http.filter(|_| http),
-            websocket: listen.websocket.filter(|_| http),
-            sse: listen.sse.filter(|_| http),
+            websocket: listen.websocket.filter(|_| http && !paths.websocket.is_empty()),
+            sse: listen.sse.filter(|_| http && !paths.sse.is_empty()),
             https: listen.https.filter(|_| http),
+            trusted: listen.trusted,
             unserved: Vec::new(),
             stats: listen.stats,
             status: listen.status,

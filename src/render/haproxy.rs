@@ -9,16 +9,21 @@ use serde::Serialize;
 use crate::base::units::Period;
 use crate::plan::Plan;
 use crate::platform::{Instance, RunDir};
-use crate::profile::{Cluster, Timeouts};
+use crate::profile::{Cluster, PathKind, Timeouts};
 
 use super::build::HaproxyBuild;
 use super::errors::ErrorView;
+use super::forwarded;
+use super::paths::{self, PathRuleView};
 use super::per_ip::PerIpView;
 use super::pool::{BackendView, Pool};
 use super::templates::{RenderError, Templates};
 
 /// HAProxy's timers have 31 bits of milliseconds; longer periods are refused.
 const MAX_TIMER: Duration = Duration::from_hours(24 * 24);
+/// What a buffer needs besides a head of the largest size: HAProxy keeps 1 kB of it for headers that
+/// rules add, and stores a head with some bytes more for each header.
+const BUFFER_OVERHEAD: u64 = 4096;
 
 /// The name of the TCP listener.
 pub(super) const TCP_FRONTEND: &str = "mcp_frontend_tcp";
@@ -62,6 +67,8 @@ struct View {
     node_count: usize,
     maxconn: u32,
     threads: u16,
+    /// Bytes of a buffer, which has to hold a whole head.
+    bufsize: u64,
     run_dir: RunDirView,
     timeouts: Timeouts,
     /// The errors that HAProxy itself answers with.
@@ -72,6 +79,8 @@ struct View {
     stats: Option<String>,
     prometheus: bool,
     status: Option<StatusView>,
+    paths: PathsView,
+    forwarded: ForwardedView,
     frontends: Vec<FrontendView>,
     backends: Vec<BackendView>,
 }
@@ -111,6 +120,24 @@ struct StatusView {
     backend: &'static str,
 }
 
+/// How paths are matched.
+#[derive(Debug, Serialize)]
+struct PathsView {
+    /// A pattern for refused paths, and the answer to them.
+    refused: &'static str,
+    refused_json: &'static str,
+    rules: Vec<PathRuleView>,
+}
+
+/// The headers by which a proxy tells nodes about the client.
+#[derive(Debug, Serialize)]
+struct ForwardedView {
+    /// Networks of proxies that are believed; for each line some of them.
+    trusted: Vec<String>,
+    /// The headers that only those may send.
+    headers: Vec<&'static str>,
+}
+
 /// A `frontend` section for clients.
 #[derive(Debug, Serialize)]
 struct FrontendView {
@@ -121,10 +148,8 @@ struct FrontendView {
     timeout_client: Option<Period>,
     limits: Option<PerIpView>,
     tls: bool,
-    /// The only path that it serves.
-    only_path: Option<&'static str>,
-    /// Whether the path decides on the backend.
-    by_path: bool,
+    /// The only kind of paths that it serves; else the path decides on the backend.
+    only: Option<&'static str>,
     backend: &'static str,
 }
 
@@ -146,6 +171,7 @@ impl View {
             node_count: cluster.nodes.len(),
             maxconn: plan.balancer.maxconn,
             threads: plan.balancer.threads,
+            bufsize: cluster.limits.head.bytes() + BUFFER_OVERHEAD,
             run_dir: RunDirView {
                 socket: word(&run_dir.haproxy_socket(instance)),
                 state: word(&run_dir.haproxy_state(instance)),
@@ -172,6 +198,15 @@ impl View {
                     backend: pools.first()?.name(),
                 })
             }),
+            paths: PathsView {
+                refused: paths::REFUSED,
+                refused_json: paths::REFUSED_JSON,
+                rules: paths::rules(&cluster.routing.paths),
+            },
+            forwarded: ForwardedView {
+                trusted: forwarded::networks(&cluster.listen.trusted),
+                headers: [&forwarded::SET[..], &forwarded::PASSED].concat(),
+            },
             backends: pools
                 .iter()
                 .map(|pool| pool.view(cluster, plan, index, build, run_dir))
@@ -209,7 +244,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
         .collect();
     let tls = !secure.is_empty();
     let tunnel = timer(cluster.timeouts.tunnel);
-    let http = |title, name, only_path, pool: Pool| FrontendView {
+    let http = |title, name, only: Option<PathKind>, pool: Pool| FrontendView {
         title,
         name,
         mode: "http",
@@ -217,8 +252,7 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
         timeout_client: None,
         limits: PerIpView::new(cluster, true),
         tls: false,
-        only_path,
-        by_path: only_path.is_none(),
+        only: only.map(PathKind::name),
         backend: pool.name(),
     };
     let all = [
@@ -227,7 +261,6 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             binds: binds(listen.tcp),
             mode: "tcp",
             limits: PerIpView::new(cluster, false),
-            by_path: false,
             ..http("", TCP_FRONTEND, None, Pool::Tcp)
         },
         FrontendView {
@@ -245,14 +278,19 @@ fn frontends(cluster: &Cluster, plan: &Plan, run_dir: &RunDir, pools: &[Pool]) -
             ..http(
                 "WebSockets only.",
                 WEBSOCKET_FRONTEND,
-                Some("/mcp/ws"),
+                Some(PathKind::WebSocket),
                 Pool::WebSocket,
             )
         },
         FrontendView {
             binds: binds(listen.sse),
             timeout_client: Some(tunnel),
-            ..http("Event streams only.", SSE_FRONTEND, Some("/mcp/sse"), Pool::Sse)
+            ..http(
+                "Event streams only.",
+                SSE_FRONTEND,
+                Some(PathKind::Sse),
+                Pool::Sse,
+            )
         },
     ];
     let served = |frontend: &FrontendView| pools.iter().any(|pool| pool.name() == frontend.backend);

@@ -14,7 +14,7 @@ use crate::profile::{Cluster, Listeners, Node, Route, Sticky};
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
-use super::streams;
+use super::{redirects, streams};
 
 /// Never `text/event-stream`: a compressor would hold events back.
 pub(super) const COMPRESSED: &str =
@@ -95,6 +95,8 @@ pub(super) struct BackendView {
     sticky: Vec<String>,
     /// The lines that let streams pass among other answers.
     streams: Vec<String>,
+    /// The lines that keep redirects at the balancer.
+    redirects: Vec<String>,
     compress: Option<&'static str>,
     check: Vec<String>,
     servers: Vec<ServerView>,
@@ -218,6 +220,11 @@ impl Pool {
                 streams::rules(cluster.timeouts, build)
             } else {
                 Vec::new()
+            },
+            redirects: if self == Pool::Tcp {
+                Vec::new()
+            } else {
+                redirects::rules(cluster)
             },
             compress: (self == Pool::Http).then_some(COMPRESSED),
             check: self.check(cluster),

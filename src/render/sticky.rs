@@ -14,6 +14,7 @@ use crate::profile::{Cluster, Sticky};
 
 use super::haproxy::{timer, word};
 use super::pool::Pool;
+use super::revision::WITHOUT_SESSIONS;
 
 /// Names on one `acl` line: HAProxy accepts 64 words a line.
 const NAMES_PER_LINE: usize = 16;
@@ -114,6 +115,9 @@ impl Pool {
 
 // Private
 
+/// Condition of a request of a revision without sessions.
+const NO_SESSION: &str = "{ var(txn.has_no_session) -m bool }";
+
 /// Conditions of a request that is routed by its session, or by its cookie.
 const BY_SESSION: &str = "session_is_ours !session_is_drained";
 const BY_COOKIE: &str = "{ var(txn.cookie),length gt 0 }";
@@ -132,8 +136,13 @@ fn session_ids(cluster: &Cluster) -> Vec<String> {
     let sent = "req.fhdr(Mcp-Session-Id,1)";
     let given = "res.fhdr(Mcp-Session-Id,1)";
     let mut lines = vec![
+        "# From MCP 2026-07-28 on there are no sessions, and ids pass as they are.".to_owned(),
+        format!(
+            "http-request set-var(txn.has_no_session) bool(true) \
+             if {{ req.fhdr(MCP-Protocol-Version,1) -m reg '{WITHOUT_SESSIONS}' }}"
+        ),
         "# The id of a session contains its node: clients get ID~NODE, and nodes get ID.".to_owned(),
-        format!("http-request set-var(txn.session_id) {sent},field(-2,~,0)"),
+        format!("http-request set-var(txn.session_id) {sent},field(-2,~,0) unless {NO_SESSION}"),
         format!(
             "http-request set-var(txn.session_node) {sent},field(-1,~) if {{ var(txn.session_id),length gt 0 }}"
         ),
@@ -141,7 +150,9 @@ fn session_ids(cluster: &Cluster) -> Vec<String> {
     lines.extend(acls);
     lines.extend([
         "http-request set-header Mcp-Session-Id %[var(txn.session_id)] if session_is_ours".to_owned(),
-        format!("http-response set-header Mcp-Session-Id %[{given}]~%s if {{ {given},length gt 0 }}"),
+        format!(
+            "http-response set-header Mcp-Session-Id %[{given}]~%s if {{ {given},length gt 0 }} !{NO_SESSION}"
+        ),
     ]);
     lines
 }

@@ -1,8 +1,12 @@
 //! What every HTTP balancer does with a request besides passing it on. Each balancer's tests call
 //! these checks.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
 
+use clusterctl::platform::Program;
 use clusterctl::profile::{Cluster, HealthKind};
 
 use crate::haproxy::client::{get, request};
@@ -13,8 +17,7 @@ const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 0, 7, 1);
 /// The request that clients send to `/mcp`.
 pub(crate) const METHODS: [&str; 3] = ["POST", "GET", "DELETE"];
 
-/// Nodes get `X-Forwarded-Proto` on every listener: the value that the client's balancer has set,
-/// else `http`.
+/// Nodes get `X-Forwarded-Proto` on every listener, whatever a client sends.
 pub(crate) async fn forwards_the_scheme_of_plain_http(cluster: &Cluster) {
     let listen = &cluster.listen;
     for (port, path) in [
@@ -24,15 +27,60 @@ pub(crate) async fn forwards_the_scheme_of_plain_http(cluster: &Cluster) {
         (listen.http.unwrap(), "/mcp/sse"),
         (listen.sse.unwrap(), "/mcp/sse"),
     ] {
-        for (sent, forwarded) in [
-            (&[][..], "http"),
-            (&["X-Forwarded-Proto: https"], "https"),
-            (&["x-forwarded-proto:"], "http"),
-        ] {
+        for sent in [&[][..], &["X-Forwarded-Proto: https"], &["x-forwarded-proto:"]] {
             let answer = get(SOURCE, port, path, sent).await.to_lowercase();
-            let line = format!(r"x-forwarded-proto: {forwarded}\r\n");
-            assert!(answer.contains(&line), "{port}{path} {sent:?}: {answer}");
+            let line = r"x-forwarded-proto: http\r\n";
+            assert!(answer.contains(line), "{port}{path} {sent:?}: {answer}");
             assert_eq!(answer.matches("x-forwarded-proto").count(), 1, "{answer}");
+        }
+    }
+}
+
+/// Makes the proxies at `127.0.8.0/24` trusted.
+pub(crate) fn trust(cluster: &mut Cluster) {
+    cluster.listen.trusted.insert("127.0.8.0/24".parse().unwrap());
+    cluster.listen.trusted.insert("fd00::/8".parse().unwrap());
+}
+
+/// What proxies send about their clients.
+const SENT: [&str; 10] = [
+    "X-Forwarded-For: 192.0.2.1, 192.0.2.2",
+    "X-Forwarded-Proto: ftp",
+    "X-Forwarded-Host: public.example",
+    "X-Forwarded-Port: 4",
+    "X-Forwarded-Prefix: /p",
+    "X-Forwarded-Scheme: ftp",
+    "X-Forwarded-Server: s",
+    "X-Forwarded-Ssl: on",
+    "X-Real-IP: 192.0.2.3",
+    "Forwarded: for=192.0.2.4",
+];
+
+/// What a trusted proxy sends is passed on, with its address added; what others send is replaced.
+pub(crate) async fn believes_trusted_proxies_only(cluster: &Cluster, authority: &Path) {
+    believes_no_proxy(cluster, authority).await;
+    let proxy = "127.0.8.3";
+    for scheme in ["http", "https"] {
+        let received = forwarded(cluster, authority, scheme, proxy, &SENT).await;
+        let mut expected: Vec<String> = SENT.iter().map(|line| line.to_lowercase()).collect();
+        expected[0].push_str(", 127.0.8.3");
+        expected.sort();
+        assert_eq!(received, expected, "{scheme}");
+        // A trusted proxy that says nothing is a client like others.
+        for silent in [&[][..], &["X-Forwarded-Proto;", "X-Forwarded-Host;"]] {
+            let received = forwarded(cluster, authority, scheme, proxy, silent).await;
+            assert_eq!(received, own(cluster, scheme, proxy), "{scheme} {silent:?}");
+        }
+    }
+}
+
+/// What clients send is replaced.
+pub(crate) async fn believes_no_proxy(cluster: &Cluster, authority: &Path) {
+    let client = "127.0.7.5";
+    for scheme in ["http", "https"] {
+        for sent in [&[][..], &SENT] {
+            let received = forwarded(cluster, authority, scheme, client, sent).await;
+            assert_eq!(received, own(cluster, scheme, client), "{scheme} {sent:?}");
         }
     }
 }
@@ -100,6 +148,58 @@ pub(crate) fn is_error(answer: &str, status: u16, retry_after: bool) {
 }
 
 // Private
+
+/// The headers that a node gets about the client at `address`.
+fn own(cluster: &Cluster, scheme: &str, address: &str) -> Vec<String> {
+    let port = port_of(cluster, scheme);
+    vec![
+        format!("x-forwarded-for: {address}"),
+        format!("x-forwarded-host: localhost:{port}"),
+        format!("x-forwarded-proto: {scheme}"),
+    ]
+}
+
+fn port_of(cluster: &Cluster, scheme: &str) -> u16 {
+    let listen = &cluster.listen;
+    if scheme == "https" {
+        listen.https
+    } else {
+        listen.http
+    }
+    .unwrap()
+}
+
+/// The headers about the client that a node received, sorted and in lower case, those with the same
+/// name joined.
+async fn forwarded(
+    cluster: &Cluster,
+    authority: &Path,
+    scheme: &str,
+    from: &str,
+    sent: &[&str],
+) -> Vec<String> {
+    let port = port_of(cluster, scheme);
+    let curl = Program::new("/usr/bin/curl")
+        .args(["--silent", "--show-error", "--interface", from, "--cacert"])
+        .arg(authority)
+        .args(["--resolve", &format!("localhost:{port}:127.0.0.1")])
+        .args(sent.iter().flat_map(|header| ["-H", header]))
+        .arg(format!("{scheme}://localhost:{port}/mcp"));
+    let output = curl.output(Duration::from_secs(20)).await.unwrap();
+    let body: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let head = body["head"].as_str().unwrap().to_lowercase();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        if name.starts_with("x-forwarded") || name == "forwarded" || name == "x-real-ip" {
+            headers.entry(name.to_owned()).or_default().push(value.to_owned());
+        }
+    }
+    headers
+        .iter()
+        .map(|(name, values)| format!("{name}: {}", values.join(", ")))
+        .collect()
+}
 
 fn all_at(address: std::net::SocketAddr) -> impl FnOnce(&mut Cluster) {
     move |cluster: &mut Cluster| {

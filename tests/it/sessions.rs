@@ -193,6 +193,64 @@ pub(crate) async fn foreign_ids_pass_untouched(at: Entrance) {
     );
 }
 
+/// Requests of MCP 2026-07-28 and later have no sessions: a client's id routes nothing, and ids pass
+/// as they are in both directions. With other values of the header there are sessions.
+pub(crate) async fn revisions_without_sessions_pass_ids_untouched(at: Entrance) {
+    let [session, other] = at.two("era").await;
+    let id = session.header.strip_prefix("Mcp-Session-Id: ").unwrap();
+    let cookie = format!("Cookie: SERVERID={}", other.node);
+    for version in [
+        "2026-07-28",
+        "2026-07-31",
+        "2026-08-01",
+        "2026-10-01",
+        "2026-12-31",
+        "2027-01-01",
+        "2030-05-05",
+        "2100-01-01",
+        "9999-12-31",
+    ] {
+        let version = format!("MCP-Protocol-Version: {version}");
+        let answer = at.ask(1, &[&version, &session.header, &cookie]).await;
+        assert_eq!(
+            (answer.node.as_str(), answer.id.as_deref()),
+            (other.node.as_str(), Some(id)),
+            "{version}"
+        );
+        let text = get(address(1), at.http, "/mcp", &[&version, "Begin: plain"]).await;
+        assert_eq!(
+            response_header(&text, "mcp-session-id"),
+            Some("plain"),
+            "{version}"
+        );
+    }
+    for version in [
+        "2024-11-05",
+        "2025-11-25",
+        "2026-07-27",
+        "2026-06-30",
+        "2026-01-31",
+        "2019-12-31",
+        "1999-99-99",
+        "2026-7-28",
+        "2026-07-28-rc",
+        "x2026-07-28",
+        "20260728",
+        "DRAFT-2027",
+        "",
+    ] {
+        let version = format!("MCP-Protocol-Version: {version}");
+        let answer = at.ask(1, &[&version, &session.header, &cookie]).await;
+        assert!(
+            answer.known && answer.node == session.node,
+            "{version}: {answer:?}"
+        );
+        let text = get(address(1), at.http, "/mcp", &[&version, "Begin: tagged"]).await;
+        let given = response_header(&text, "mcp-session-id").unwrap();
+        assert!(given.starts_with("tagged~"), "{version}: {given}");
+    }
+}
+
 /// Every kind of request in a session reaches the session's node, at every listener.
 pub(crate) async fn every_kind_of_request_reaches_the_session(at: Entrance) {
     for session in at.two("kinds").await {

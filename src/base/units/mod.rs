@@ -1,5 +1,5 @@
-//! Durations, counts, shares and networks as users write them: `500ms`, `200k`, `2%`, `100ms..30s`,
-//! `10.0.0.0/8`; and [`excerpt()`], which quotes what users wrote.
+//! Durations, counts, shares, sizes and networks as users write them: `500ms`, `200k`, `2%`,
+//! `100ms..30s`, `32kB`, `10.0.0.0/8`; and [`excerpt()`], which quotes what users wrote.
 //!
 //! Each unit parses from text or from a bare number, and prints the shortest text that parses back
 //! to itself.
@@ -11,6 +11,7 @@ mod network;
 mod percent;
 mod period;
 mod range;
+mod size;
 
 pub use count::{Count, whole};
 pub use digits::grouped;
@@ -19,6 +20,7 @@ pub use network::Network;
 pub use percent::Percent;
 pub use period::Period;
 pub use range::PeriodRange;
+pub use size::Size;
 
 use std::borrow::Cow;
 use std::fmt;

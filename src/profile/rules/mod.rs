@@ -5,6 +5,7 @@ mod environment;
 mod health;
 mod names;
 mod numbers;
+mod paths;
 mod ports;
 mod routing;
 mod runtime;
@@ -44,6 +45,9 @@ const RULES: &[Rule] = &[
     ports::collisions,
     ports::something,
     routing::tcp,
+    paths::prefixes,
+    paths::duplicates,
+    paths::something,
     tls::certificate,
     tls::https,
 ];

@@ -16,7 +16,7 @@ const HAPROXY_INT: u64 = i32::MAX as u64;
 const MAX_PERIOD: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// The paths of whole numbers, with their bounds.
-const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
+const BOUNDS: [(&str, RangeInclusive<u64>); 14] = [
     ("nodes.count", 1..=1_000),
     ("nodes.target", 1..=MANY),
     ("nodes.maxconn", 1..=MANY),
@@ -25,6 +25,7 @@ const BOUNDS: [(&str, RangeInclusive<u64>); 13] = [
     ("nodes.erlang.fullsweep_after", 0..=u16::MAX as u64),
     ("routing.table.size", 1..=100 * MANY),
     ("limits.maxconn", 1..=MANY),
+    ("limits.head", 4_096..=1_048_576),
     ("limits.per_ip.connections", 0..=MANY),
     ("limits.per_ip.connection_rate", 0..=MANY),
     ("limits.per_ip.message_rate", 0..=MANY),
@@ -153,6 +154,7 @@ fn numbers(document: &Document) -> Vec<(&'static str, u64)> {
         ("nodes.weight", u64::from(nodes.weight)),
         ("routing.table.size", routing.table.size.get()),
         ("limits.maxconn", u64::from(limits.maxconn)),
+        ("limits.head", limits.head.bytes()),
         ("limits.per_ip.connections", u64::from(per_ip.connections)),
         ("limits.per_ip.connection_rate", u64::from(per_ip.connection_rate)),
         ("limits.per_ip.message_rate", u64::from(per_ip.message_rate)),

@@ -37,10 +37,16 @@ listen:
   websocket: 8001
   sse: 8002
   https: null
+  trusted: []
   stats: 127.0.0.1:8404
   status: 127.0.0.1:8888
   observe: 127.0.0.1:8405
 routing:
+  paths:
+    mcp: [/mcp]
+    sse: [/mcp/sse, /sse, /messages]
+    websocket: [/mcp/ws]
+    other: [/health, /.well-known/oauth-protected-resource, /.well-known/oauth-authorization-server, /.well-known/openid-configuration]
   tcp:       {algorithm: roundrobin, sticky: source}
   http:      {algorithm: roundrobin, sticky: cookie}
   websocket: {algorithm: leastconn,  sticky: source}
@@ -49,6 +55,7 @@ routing:
   cookie: SERVERID
 limits:
   maxconn: 100000
+  head: 32kB
   per_ip: {connections: 100, connection_rate: 100, message_rate: 100, exempt: []}
 health: {kind: auto, path: /health, interval: 3s, timeout: 3s, rise: 2, fall: 2}
 timeouts: {connect: 5s, client: 5m, server: 5m, queue: 30s, check: 3s, http_request: 30s, keep_alive: 5m, tunnel: 1h}

@@ -65,6 +65,47 @@ fn broken_rules() {
             "raw TCP has no `Mcp-Session-Id` header",
         ),
         ("routing.cookie='a b'", "`a b` cannot name a cookie"),
+        ("routing.paths.mcp=[mcp]", "`mcp` is not a path"),
+        ("routing.paths.mcp=['']", "`` is not a path"),
+        (
+            "routing.paths.mcp=['/mcp?x=1']",
+            "`/mcp?x=1` has more than a path",
+        ),
+        ("routing.paths.mcp=['/mcp#x']", "`/mcp#x` has more than a path"),
+        ("routing.paths.mcp=['/a b']", "a path cannot have ' '"),
+        ("routing.paths.mcp=['/ü']", "a path cannot have 'ü'"),
+        ("routing.paths.mcp=['/a{b}']", "a path cannot have '{'"),
+        (
+            "routing.paths.mcp=['/a%zz']",
+            "`/a%zz` has a `%` without two hexadecimal digits",
+        ),
+        (
+            "routing.paths.mcp=['/a%']",
+            "`/a%` has a `%` without two hexadecimal digits",
+        ),
+        (
+            "routing.paths.mcp=['/a/%2E']",
+            "no request can have the path `/a/%2E`",
+        ),
+        ("routing.paths.mcp=[//]", "no request can have the path `//`"),
+        (
+            "routing.paths.mcp=['/a/..']",
+            "no request can have the path `/a/..`",
+        ),
+        (
+            "routing.paths.mcp=['/a;b']",
+            "no request can have the path `/a;b`",
+        ),
+        (
+            "routing.paths.mcp=[/mcp/ws]",
+            "`routing.paths` has `/mcp/ws` twice",
+        ),
+        ("routing.paths.mcp=[/, /]", "`routing.paths` has `/` twice"),
+        (
+            "routing.paths={mcp: [], sse: [], websocket: [], other: []}",
+            "`routing.paths` has no path for the HTTP listeners",
+        ),
+        ("limits.head=1kB", "`limits.head` cannot be 1024"),
         ("routing.table.size=0", "`routing.table.size` cannot be 0"),
         ("limits.maxconn=0", "`limits.maxconn` cannot be 0"),
         ("health.rise=0", "`health.rise` cannot be 0"),
@@ -512,4 +553,47 @@ fn what_checks_over_http_send_depends_on_the_nodes() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn a_path_in_two_lists_is_shown_at_both_places() {
+    let problems = problems(&file(
+        "routing:\n  paths:\n    mcp: [/rpc]\n    other: [/health, /rpc]\n",
+    ));
+    insta::assert_snapshot!(problems, @r"
+    error: `routing.paths` has `/rpc` twice
+     --> p.yaml:4:22
+      |
+    3 |     mcp: [/rpc]
+      |           ---- first
+    4 |     other: [/health, /rpc]
+      |                      ^^^^
+    hint: leave it in the list whose requests it gets
+    ");
+}
+
+#[test]
+fn a_listener_without_a_path_is_left_out() {
+    let cluster = cluster(&sets(&[
+        "routing.paths.websocket=[]",
+        "routing.paths.sse=[]",
+        "routing.paths.mcp=[/]",
+    ]));
+    assert_eq!((cluster.listen.websocket, cluster.listen.sse), (None, None));
+    assert_eq!((cluster.listen.http, cluster.mcp_path()), (Some(8080), "/"));
+}
+
+#[test]
+fn trusted_proxies_have_no_limits() {
+    let cluster = cluster(&sets(&["listen.trusted=[10.0.0.0/8, '::1']"]));
+    let exempt: Vec<String> = cluster
+        .limits
+        .per_ip
+        .exempt
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(exempt, ["10.0.0.0/8", "::1"]);
+    let wrong = problems(&sets(&["listen.trusted=[10.0.0.1/8]"]));
+    assert!(wrong.to_string().contains("is not a network such as"), "{wrong}");
 }

@@ -16,7 +16,7 @@ fn colliding_ports_are_both_shown() {
        |
       ::: profile default:46:9
        |
-    46 |   http: 8080                          # MCP over HTTP: /mcp, /mcp/ws, /mcp/sse by path
+    46 |   http: 8080                          # MCP over HTTP: `routing.paths`
        |         ^^^^ the http listener on 0.0.0.0:8080
     hint: give `nodes.http_port` or `listen.http` another port
     "#);

@@ -9,6 +9,7 @@ mod build;
 mod installation;
 mod limits;
 mod quoting;
+mod routes;
 mod server;
 mod split_clients;
 mod upstream;
@@ -25,10 +26,13 @@ pub use installation::{NginxInstallation, StreamModule};
 use self::affinity::{HomeView, MapView, SplitView};
 use self::limits::LimitsView;
 use self::quoting::{literal, quoted, seconds};
+use self::routes::{ForwardedView, PathsView};
 use self::server::{ServerView, binds};
 use self::upstream::{Members, UpstreamView};
 use super::errors::ErrorsView;
 use super::pool::{COMPRESSED, Pool};
+use super::redirects;
+use super::revision::WITHOUT_SESSIONS;
 use super::templates::{RenderError, Templates};
 use crate::base::units::Period;
 use crate::plan::{ChosenBy, Plan};
@@ -140,6 +144,12 @@ struct StreamView {
 struct HttpView {
     /// The errors that nginx itself answers with.
     errors: ErrorsView,
+    /// Bytes of a buffer, which has to hold a whole head.
+    head: u64,
+    paths: PathsView,
+    forwarded: ForwardedView,
+    /// What nodes can call themselves in a redirect.
+    authorities: Vec<String>,
     limits: Option<LimitsView>,
     /// The cookie that names the client's node.
     cookie: Option<CookieView>,
@@ -167,6 +177,8 @@ struct SessionsView {
     home: MapView,
     /// A pattern for session ids that contain the name of one of our nodes.
     named: String,
+    /// A pattern for revisions of MCP without sessions.
+    without: String,
 }
 
 /// One kind of traffic.
@@ -266,11 +278,12 @@ impl HttpView {
             .then(|| SessionsView {
                 home: affinity::named(
                     members.serving(),
-                    "$http_mcp_session_id",
+                    "$mcp_session_asked",
                     "mcp_session_home",
                     |node| session("[!-~]+", &literal(&node.name)),
                 ),
                 named: affinity::quote(&session_of_any(&cluster.nodes)),
+                without: affinity::quote(&format!("~{WITHOUT_SESSIONS}")),
             });
         let served = (cookie.is_some() || sessions.is_some()).then(|| {
             affinity::named(cluster.nodes.iter(), "$upstream_addr", "mcp_served", |node| {
@@ -282,6 +295,10 @@ impl HttpView {
         let servers = server::servers(members, build, timeouts, &views);
         HttpView {
             errors: ErrorsView::new(),
+            head: cluster.limits.head.bytes(),
+            paths: PathsView::new(&cluster.routing.paths),
+            forwarded: ForwardedView::new(cluster),
+            authorities: redirects::authorities(cluster),
             limits: LimitsView::new(cluster, true).filter(|_| !pools.is_empty()),
             cookie,
             sessions,

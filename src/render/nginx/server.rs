@@ -24,8 +24,8 @@ pub(super) struct ServerView {
     binds: Vec<String>,
     secure: bool,
     rate: Option<RateView>,
-    /// Whether path and headers decide on the kind of traffic.
-    by_path: bool,
+    /// The variable with the name of the location for a request.
+    location: &'static str,
     locations: Vec<LocationView>,
 }
 
@@ -110,7 +110,7 @@ pub(super) fn servers(
             secure: !secure.is_empty(),
             binds: [binds(plan, listen.http), secure].concat(),
             rate: RateView::new(cluster, Pool::Http),
-            by_path: true,
+            location: "mcp_passed",
             locations: vec![
                 location("@http", Pool::Http),
                 may_be_a_stream,
@@ -123,16 +123,16 @@ pub(super) fn servers(
             secure: false,
             binds: binds(plan, listen.websocket),
             rate: RateView::new(cluster, Pool::WebSocket),
-            by_path: false,
-            locations: vec![location("= /mcp/ws", Pool::WebSocket)],
+            location: "mcp_only_websocket",
+            locations: vec![location("@websocket", Pool::WebSocket)],
         },
         ServerView {
             title: "Event streams only.",
             secure: false,
             binds: binds(plan, listen.sse),
             rate: RateView::new(cluster, Pool::Sse),
-            by_path: false,
-            locations: vec![location("= /mcp/sse", Pool::Sse)],
+            location: "mcp_only_sse",
+            locations: vec![location("@sse", Pool::Sse)],
         },
     ];
     let is_served = |server: &ServerView| !server.binds.is_empty() && !pools.is_empty();

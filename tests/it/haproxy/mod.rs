@@ -3,6 +3,7 @@
 pub(crate) mod client;
 mod config;
 mod drain;
+mod http;
 mod live;
 pub(crate) mod nodes;
 mod reload;

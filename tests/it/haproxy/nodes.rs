@@ -45,6 +45,29 @@ pub(crate) async fn http(name: String) -> SocketAddr {
     .await
 }
 
+/// Answers each request with what `answer` makes of the node's address and of the request's head,
+/// and closes the connection.
+pub(crate) async fn answering(
+    answer: impl Fn(SocketAddr, &str) -> String + Clone + Send + Sync + 'static,
+) -> SocketAddr {
+    serve(String::new(), move |_, mut stream| {
+        let answer = answer.clone();
+        async move {
+            let Some(head) = head(&mut stream).await else {
+                return;
+            };
+            let length =
+                header(&head.to_lowercase(), "content-length").map(|length| length.parse::<u64>().unwrap());
+            let mut body = (&mut stream).take(length.unwrap_or(0));
+            let _ = tokio::io::copy(&mut body, &mut tokio::io::sink()).await;
+            let at = stream.local_addr().unwrap();
+            // The client may be gone and not need the answer.
+            let _ = stream.write_all(answer(at, &head).as_bytes()).await;
+        }
+    })
+    .await
+}
+
 /// Reads requests and closes the connection without an answer.
 pub(crate) async fn closing() -> SocketAddr {
     serve(String::new(), |_, mut stream| async move {

@@ -277,7 +277,8 @@ async fn unknown_paths_are_404_in_json() {
     let listen = &running.cluster.listen;
     for (port, path) in [
         (listen.http.unwrap(), "/"),
-        (listen.http.unwrap(), "/mcp/other"),
+        (listen.http.unwrap(), "/mcpx"),
+        (listen.http.unwrap(), "/other"),
         (listen.websocket.unwrap(), "/mcp"),
         (listen.sse.unwrap(), "/mcp/ws"),
         (listen.status.unwrap().port(), "/"),

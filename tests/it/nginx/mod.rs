@@ -1,6 +1,7 @@
 //! The rendered configuration, in the real nginx.
 
 mod config;
+mod http;
 mod live;
 mod running;
 mod sessions;
