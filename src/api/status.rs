@@ -96,6 +96,9 @@ pub struct Endpoints {
     /// `stats`, `status`.
     #[serde(flatten)]
     pub listeners: BTreeMap<String, SocketAddr>,
+    /// The path at which each of the HTTP listeners serves MCP, by the listener's key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, String>,
     /// The runtime API socket of the first process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats_socket: Option<PathBuf>,

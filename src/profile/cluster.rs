@@ -174,6 +174,20 @@ impl Cluster {
         self.routing.paths.mcp.first().map_or("/mcp", String::as_str)
     }
 
+    /// The path at which a listener serves MCP over HTTP, by the listener's key in the profile: the
+    /// first one that the profile lists. `None` for other listeners, and for one without a path.
+    #[must_use]
+    pub fn path_behind(&self, listener: &str) -> Option<&str> {
+        let paths = &self.routing.paths;
+        let list = match listener {
+            "http" | "https" => &paths.mcp,
+            "websocket" => &paths.websocket,
+            "sse" => &paths.sse,
+            _ => return None,
+        };
+        list.first().map(String::as_str)
+    }
+
     /// The node called `name`.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&Node> {

@@ -98,6 +98,12 @@ impl Pool {
             routed.push(BY_COOKIE);
         }
         let unless = if routed.is_empty() { "" } else { " unless " };
+        // The address of a trusted proxy's client is in a header.
+        let client = if self == Pool::Tcp || cluster.listen.trusted.is_empty() {
+            "src"
+        } else {
+            "var(txn.client)"
+        };
         vec![
             format!(
                 "stick-table type ipv6 size {} expire {} peers clusterctl",
@@ -105,10 +111,10 @@ impl Pool {
                 timer(table.expire)
             ),
             format!(
-                "stick match src unless {{ src,table_server_id({}) -m int -f {ids} }}",
+                "stick match {client} unless {{ {client},table_server_id({}) -m int -f {ids} }}",
                 self.name()
             ),
-            format!("stick store-request src{unless}{}", routed.join(" or ")),
+            format!("stick store-request {client}{unless}{}", routed.join(" or ")),
         ]
     }
 }

@@ -29,10 +29,11 @@ pub fn serving(status: &Status, how: &str) -> String {
     if balancer.pids.is_empty() {
         return format!("{name} {how}: {nodes}, no balancer");
     }
-    let listeners = &balancer.endpoints.listeners;
+    let endpoints = &balancer.endpoints;
     let lines = WORDS.iter().filter_map(|(key, what)| {
-        let address = listeners.get(*key)?;
-        Some(format!("\n  {what:<14} {}", url(key, *address)))
+        let address = endpoints.listeners.get(*key)?;
+        let path = endpoints.paths.get(*key).map_or("", String::as_str);
+        Some(format!("\n  {what:<14} {}", url(key, *address, path)))
     });
     let lines: Vec<String> = lines.collect();
     format!("{name} {how}: {nodes} behind {}{}", balancer.kind, lines.concat())
@@ -40,12 +41,11 @@ pub fn serving(status: &Status, how: &str) -> String {
 
 // Private
 
-fn url(key: &str, address: std::net::SocketAddr) -> String {
+fn url(key: &str, address: std::net::SocketAddr, path: &str) -> String {
     match key {
-        "http" => format!("http://{address}/mcp"),
-        "https" => format!("https://{address}/mcp"),
-        "websocket" => format!("ws://{address}/mcp/ws"),
-        "sse" => format!("http://{address}/mcp/sse"),
+        "http" | "sse" => format!("http://{address}{path}"),
+        "https" => format!("https://{address}{path}"),
+        "websocket" => format!("ws://{address}{path}"),
         "stats" => format!("http://{address}/stats"),
         _ => address.to_string(),
     }

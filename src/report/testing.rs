@@ -84,6 +84,7 @@ pub(super) fn busy() -> Status {
                     ("tcp".into(), ([127, 0, 0, 1], 8_000).into()),
                     ("http".into(), ([127, 0, 0, 1], 8_080).into()),
                 ]),
+                paths: BTreeMap::from([("http".into(), "/mcp".into())]),
                 stats_socket: Some("/run/clusterctl/erlmcp/haproxy.sock".into()),
                 status_socket: None,
             },

@@ -447,9 +447,14 @@ fn endpoints(spec: &Spec, stats_socket: Option<std::path::PathBuf>) -> Endpoints
     let clients = listen
         .ports()
         .map(|(key, port)| (key.to_owned(), listen.reachable(port)));
+    let paths = listen.ports().filter_map(|(key, _)| {
+        let path = spec.cluster.path_behind(key)?;
+        Some((key.to_owned(), path.to_owned()))
+    });
     let pages = listen.pages().map(|(key, address)| (key.to_owned(), address));
     Endpoints {
         listeners: clients.chain(pages).collect(),
+        paths: paths.collect(),
         stats_socket,
         status_socket: spec.balancer.status_socket(&spec.run_dir),
     }

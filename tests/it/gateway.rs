@@ -1,7 +1,7 @@
 //! What every HTTP balancer does with a request besides passing it on. Each balancer's tests call
 //! these checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -72,6 +72,37 @@ pub(crate) async fn believes_trusted_proxies_only(cluster: &Cluster, authority: 
             assert_eq!(received, own(cluster, scheme, proxy), "{scheme} {silent:?}");
         }
     }
+}
+
+/// The clients of a trusted proxy are told apart by the address that it adds, those of other
+/// proxies by their proxy.
+pub(crate) async fn tells_the_clients_of_a_trusted_proxy_apart(cluster: &Cluster) {
+    let port = cluster.listen.websocket.unwrap();
+    let node = async |source: [u8; 4], client: &str| {
+        let header = format!("X-Forwarded-For: {client}");
+        let answer = get(source.into(), port, "/mcp/ws", &[&header]).await;
+        let body = &answer[answer.find("{\"").unwrap_or_else(|| panic!("{answer}"))..];
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        body["node"].as_str().unwrap().to_owned()
+    };
+    for (proxy, several) in [([127, 0, 8, 4], true), ([127, 0, 7, 4], false)] {
+        let mut nodes = BTreeMap::new();
+        for number in 0..40 {
+            nodes.insert(number, node(proxy, &format!("1.1.1.1, 192.0.2.{number}")).await);
+        }
+        let used: BTreeSet<&String> = nodes.values().collect();
+        assert_eq!(used.len() > 1, several, "{proxy:?}: {nodes:?}");
+        for (number, served) in &nodes {
+            assert_eq!(
+                &node(proxy, &format!("192.0.2.{number}")).await,
+                served,
+                "{proxy:?} {number}"
+            );
+        }
+    }
+    // What is not an address does not count.
+    let unknown = node([127, 0, 8, 4], "unknown").await;
+    assert_eq!(node([127, 0, 8, 4], "").await, unknown);
 }
 
 /// What clients send is replaced.

@@ -22,8 +22,7 @@ pub(crate) async fn answering(
             node.http = Some(at);
         }
         cluster.health.kind = HealthKind::Tcp;
-        let per_ip = &mut cluster.limits.per_ip;
-        (per_ip.connections, per_ip.connection_rate, per_ip.message_rate) = (0, 0, 0);
+        crate::paths::without_limits(cluster);
     }
 }
 
@@ -192,7 +191,7 @@ pub(crate) fn long_headed(length: usize, single: bool) -> impl Fn(SocketAddr, &s
 pub(crate) async fn long_heads_pass(cluster: &Cluster, length: usize) {
     let port = cluster.listen.http.unwrap();
     let answer = get(SOURCE, port, "/mcp", &[]).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{length}: {:.200}", answer);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{length}: {answer:.200}");
     assert!(
         answer.len() > length && answer.ends_with("\r\n\r\nok"),
         "{length}: {}",
@@ -206,8 +205,7 @@ pub(crate) async fn long_heads_pass(cluster: &Cluster, length: usize) {
         let answer = get(SOURCE, port, "/mcp", &lines).await;
         assert!(
             answer.starts_with("HTTP/1.1 200 "),
-            "{length} in {headers}: {:.200}",
-            answer
+            "{length} in {headers}: {answer:.200}"
         );
     }
 }

@@ -161,12 +161,13 @@ pub(crate) async fn everything_is_served(cluster: &Cluster) {
     }
 }
 
-// Private
-
-fn without_limits(cluster: &mut Cluster) {
+/// Lifts the limits of a client address.
+pub(crate) fn without_limits(cluster: &mut Cluster) {
     let per_ip = &mut cluster.limits.per_ip;
     (per_ip.connections, per_ip.connection_rate, per_ip.message_rate) = (0, 0, 0);
 }
+
+// Private
 
 fn paths(mcp: &[&str], sse: &[&str], websocket: &[&str], other: &[&str]) -> Paths {
     let list = |prefixes: &[&str]| prefixes.iter().map(|prefix| (*prefix).to_owned()).collect();

@@ -7,6 +7,7 @@ use crate::profile::{Certificate, HttpCheck};
 
 /// Each set breaks exactly one rule, and the message names it.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn broken_rules() {
     for (set, message) in [
         ("cluster=.hidden", "`.hidden` cannot name a cluster"),

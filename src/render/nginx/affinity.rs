@@ -92,7 +92,7 @@ pub(super) fn home(pool: Pool, members: Members<'_>) -> HomeView {
         }
     }
     if by_address(pool, members.cluster) && members.serving().next().is_some() {
-        address_home(kind, members, &mut view);
+        address_home(kind, client(pool, members.cluster), members, &mut view);
         variables.push(format!("$mcp_{kind}_home"));
     }
     if variables.is_empty() {
@@ -174,9 +174,18 @@ fn by_address(pool: Pool, cluster: &Cluster) -> bool {
     by_algorithm || pool.followed(cluster).contains(&Sticky::Source)
 }
 
-/// Adds the blocks of `$mcp_KIND_home`. If every node serves, that is one choice; else [`DEPTH`]
+/// The address of a client. That of a trusted proxy's client is in a header.
+fn client(pool: Pool, cluster: &Cluster) -> &'static str {
+    if pool == Pool::Tcp || cluster.listen.trusted.is_empty() {
+        "$remote_addr"
+    } else {
+        "$mcp_client"
+    }
+}
+
+/// Adds the blocks of `$mcp_KIND_home`, which choose by the address of the `client`. If every node serves, that is one choice; else [`DEPTH`]
 /// choices among all nodes, and a last one among the serving nodes.
-fn address_home(kind: &str, members: Members<'_>, view: &mut HomeView) {
+fn address_home(kind: &str, client: &str, members: Members<'_>, view: &mut HomeView) {
     let weights = |nodes: &mut dyn Iterator<Item = &Node>| -> Vec<(String, u64)> {
         nodes
             .map(|node| (node.name.clone(), node.weight.into()))
@@ -194,8 +203,8 @@ fn address_home(kind: &str, members: Members<'_>, view: &mut HomeView) {
             .map(|(name, weight)| (name.as_str(), *weight))
             .collect();
         let key = match salt {
-            0 => "$remote_addr".to_owned(),
-            salt => format!("$remote_addr {salt}"),
+            0 => client.to_owned(),
+            salt => format!("{client} {salt}"),
         };
         view.splits.push(SplitView {
             key: quote(&key),

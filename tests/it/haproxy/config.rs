@@ -268,6 +268,23 @@ async fn limits_lifted_one_by_one() {
 }
 
 #[tokio::test]
+async fn many_paths_and_trusted_networks_and_any_size_of_heads() {
+    accepted(|cluster, _| {
+        let paths = &mut cluster.routing.paths;
+        paths.other = (0..60).map(|number| format!("/other/{number}")).collect();
+        paths.mcp = vec!["/".to_owned(), "/a'b$c(d)*".to_owned(), "/%20".to_owned()];
+        paths.sse.clear();
+        cluster.listen.sse = None;
+        let networks = (0..60).map(|number| format!("10.{number}.0.0/16").parse().unwrap());
+        cluster.listen.trusted = networks.chain(["fd00::/8".parse().unwrap()]).collect();
+    })
+    .await;
+    for head in ["4kB", "5000", "1MB"] {
+        accepted(|cluster, _| cluster.limits.head = head.parse().unwrap()).await;
+    }
+}
+
+#[tokio::test]
 async fn extreme_periods() {
     accepted(|cluster, _| {
         cluster.timeouts.tunnel = "365d".parse().unwrap();

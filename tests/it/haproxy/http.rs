@@ -30,6 +30,16 @@ async fn only_trusted_proxies_are_believed() {
 }
 
 #[tokio::test]
+async fn the_clients_of_a_trusted_proxy_are_told_apart() {
+    let running = Running::start(|cluster| {
+        gateway::trust(cluster);
+        paths::without_limits(cluster);
+    })
+    .await;
+    gateway::tells_the_clients_of_a_trusted_proxy_apart(&running.cluster).await;
+}
+
+#[tokio::test]
 async fn from_revision_2026_07_28_on_ids_of_sessions_pass_untouched() {
     let running = Running::start(|_| {}).await;
     sessions::revisions_without_sessions_pass_ids_untouched(running.entrance()).await;
