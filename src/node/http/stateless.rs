@@ -45,8 +45,8 @@ pub(super) async fn respond(connection: &Connection<'_>, request: Request<Incomi
     }
 }
 
-/// The refusal of a request that is of a revision without sessions by its body, and not by its
-/// headers: what a balancer did with it may be wrong.
+/// The refusal of a request whose body names a revision without sessions while its headers do not: a
+/// balancer, which reads only headers, may have routed it wrongly.
 pub(super) fn without_header(text: &[u8]) -> Option<HttpReply> {
     memchr::memmem::find(text, PROTOCOL_VERSION_KEY.as_bytes())?;
     let Ok(Message::Request(request)) = Message::parse(text) else {
@@ -85,7 +85,7 @@ async fn post(connection: &Connection<'_>, headers: &HeaderMap, text: &[u8]) -> 
     match shared.mcp.answer_stateless(request, &asker) {
         Stateless::Now(response) => {
             let messages: Vec<_> = std::iter::from_fn(|| aside.take()).collect();
-            if messages.is_empty() {
+            if messages.is_empty() || !reads_events(headers) {
                 json_reply(status(&response), response.to_json())
             } else {
                 event_reply(events::all(

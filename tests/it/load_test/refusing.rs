@@ -75,8 +75,8 @@ fn a_revision_of_mcp_is_for_http_and_has_to_be_known() {
         ),
         (
             "--mcp 2026-07-29 --protocol http",
-            "invalid value '2026-07-29'",
-            "'2026-07-28'",
+            "invalid value `2026-07-29`",
+            "did you mean `2026-07-28`?",
         ),
         ("--mcp new --protocol http", "invalid value `new`", ""),
     ] {
