@@ -20,6 +20,8 @@ use crate::platform;
 /// The first revision without sessions. Revisions are dates, so they compare as texts.
 pub const FIRST_WITHOUT_SESSIONS: &str = "2026-07-28";
 
+/// The revision whose transport is an event stream beside `POST`s to another path.
+const EVENT_STREAM_REVISION: &str = "2024-11-05";
 /// The time limit of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer that is read, in bytes.
@@ -120,6 +122,9 @@ async fn over_http(target: SocketAddr, path: &str, source: Option<IpAddr>) -> Re
     }
     match initialized {
         Some(Initialized::Refused(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => Revisions::Protected,
+        Some(Initialized::Other(_)) if node.streams(path).await => {
+            Revisions::Served(vec![EVENT_STREAM_REVISION.to_owned()])
+        }
         Some(Initialized::Other(answer)) => Revisions::NotServed(node.where_else(path, &answer).await),
         Some(Initialized::Refused(_) | Initialized::Revision(_)) | None => Revisions::Unknown,
     }

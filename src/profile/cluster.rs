@@ -168,10 +168,13 @@ impl Cluster {
         self
     }
 
-    /// The path at which the nodes serve MCP over HTTP: the first one that the profile lists.
+    /// The path at which the nodes serve MCP over HTTP: the first one that the profile lists, in a
+    /// profile without any the first one for event streams.
     #[must_use]
     pub fn mcp_path(&self) -> &str {
-        self.routing.paths.mcp.first().map_or("/mcp", String::as_str)
+        let paths = &self.routing.paths;
+        let mut all = paths.mcp.iter().chain(&paths.sse).chain(&paths.other);
+        all.next().map_or("/", String::as_str)
     }
 
     /// The path at which a listener serves MCP over HTTP, by the listener's key in the profile: the
