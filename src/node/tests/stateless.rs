@@ -34,6 +34,7 @@ impl Ask {
         Ask { headers, body }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
     fn call(tool: &str, arguments: Value) -> Ask {
         Ask::new("tools/call", json!({"name": tool, "arguments": arguments}))
     }
