@@ -173,15 +173,23 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::profile::HttpCheck;
 
     /// A server that reads something, sends `answer` and closes.
     async fn server(answer: &'static [u8]) -> SocketAddr {
+        servers(vec![answer]).await
+    }
+
+    /// A server that does so with one answer for each connection, in order.
+    async fn servers(answers: Vec<&'static [u8]>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
-            stream.write_all(answer).await.unwrap();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+                stream.write_all(answer).await.unwrap();
+            }
         });
         address
     }
@@ -245,6 +253,63 @@ mod tests {
                 expected,
                 "{}",
                 answer.escape_ascii()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn every_status_below_500_is_a_sign_of_life_of_an_mcp_server() {
+        for (answer, expected) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], "ok"),
+            (b"HTTP/1.1 307 Temporary Redirect\r\n\r\n", "ok"),
+            (b"HTTP/1.1 401 Unauthorized\r\n\r\n", "ok"),
+            (b"HTTP/1.0 404 Not Found\r\n\r\n", "ok"),
+            (b"HTTP/1.1 500 Internal Server Error\r\n\r\n", "L7STS"),
+            (b"SSH-2.0-OpenSSH\r\n", "L7RSP"),
+            (b"", "L7RSP"),
+        ] {
+            let discover = Question::Discover("/mcp".into());
+            assert_eq!(
+                verdict(discover, answer).await,
+                expected,
+                "{}",
+                answer.escape_ascii()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_without_the_health_path_is_asked_by_mcp() {
+        for (answers, expected) in [
+            (vec![&b"HTTP/1.1 200 OK\r\n\r\n"[..]], Ok(HttpCheck::Get)),
+            (
+                vec![
+                    b"HTTP/1.1 404 Not Found\r\n\r\n",
+                    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+                ],
+                Ok(HttpCheck::Mcp),
+            ),
+            (
+                vec![
+                    b"HTTP/1.1 501 Not Implemented\r\n\r\n",
+                    b"HTTP/1.1 200 OK\r\n\r\n",
+                ],
+                Ok(HttpCheck::Mcp),
+            ),
+            // The path is served, and the server is not well.
+            (vec![b"HTTP/1.1 503 Service Unavailable\r\n\r\n"], Err("L7STS")),
+            (vec![b"HTTP/1.1 404 Not Found\r\n\r\n", b""], Err("L7RSP")),
+        ] {
+            let either = Question::Either {
+                get: "/health".into(),
+                mcp: "/mcp".into(),
+            };
+            let asked = probe(servers(answers).await, either).ask().await;
+            let found = asked.map(|answer| answer.question.http_check());
+            assert_eq!(
+                found.map_err(|failure| failure.word()),
+                expected.map(Some),
+                "{expected:?}"
             );
         }
     }

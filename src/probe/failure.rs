@@ -71,12 +71,16 @@ impl Failure {
         }
     }
 
-    /// Whether the node answers, and does not serve the path: an answer of another protocol, or a
-    /// status below 500.
+    /// Whether the node answers, and does not serve the path or the method: an answer of another
+    /// protocol, a status below 500, or 501 (not implemented).
     pub(super) const fn is_not_served(&self) -> bool {
         matches!(
             self,
-            Failure::Answer { .. } | Failure::Status { status: ..500, .. }
+            Failure::Answer { .. }
+                | Failure::Status {
+                    status: ..500 | 501,
+                    ..
+                }
         )
     }
 
