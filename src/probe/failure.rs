@@ -74,14 +74,11 @@ impl Failure {
     /// Whether the node answers, and does not serve the path or the method: an answer of another
     /// protocol, a status below 500, or 501 (not implemented).
     pub(super) const fn is_not_served(&self) -> bool {
-        matches!(
-            self,
-            Failure::Answer { .. }
-                | Failure::Status {
-                    status: ..500 | 501,
-                    ..
-                }
-        )
+        match self {
+            Failure::Answer { .. } => true,
+            Failure::Status { status, .. } => *status < 500 || *status == 501,
+            _ => false,
+        }
     }
 
     /// Whether the cause is the node, and not the side that checks.

@@ -146,7 +146,10 @@ impl TestTarget {
             authority: target.to_string(),
             protocol,
             revision,
-            path: protocol.path().to_owned(),
+            path: profile
+                .path_behind(protocol.listener())
+                .unwrap_or(protocol.path())
+                .to_owned(),
             room: Some(room(&status, &profile)),
             cluster: Some(cluster),
             profile,

@@ -16,7 +16,6 @@ struct Ask {
     body: Value,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 impl Ask {
     fn new(method: &str, params: Value) -> Ask {
         let mut headers = vec![
