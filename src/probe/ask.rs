@@ -2,16 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::{Answer, Failure, Probe, Question};
 use crate::mcp::{DISCOVER, DISCOVER_HEADERS, Lines, Message, PING};
 use crate::platform;
 
+/// The time for the rest of an answer whose status is known.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
@@ -62,12 +64,16 @@ impl Probe {
                 }
             }
         };
-        timeout_at(deadline, answer)
+        let answered = timeout_at(deadline, answer)
             .await
             .map_err(|_| Failure::AnswerTimeout {
                 target,
                 question: question.clone(),
-            })?
+            })?;
+        if question.http_check().is_some() {
+            tokio::spawn(read_rest(stream));
+        }
+        answered
     }
 }
 
@@ -159,6 +165,22 @@ async fn status_of(stream: &mut TcpStream, target: SocketAddr, request: &str) ->
     }
 }
 
+/// Reads the rest of an answer: a connection that is closed before is reset, which many servers log
+/// as an error. An answer that does not end is cut.
+async fn read_rest(mut stream: TcpStream) {
+    let read = async {
+        let mut buffer = [0; 4096];
+        let mut total = 0;
+        while total < MAX_ANSWER {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => total += read,
+            }
+        }
+    };
+    let _cut_if_late = timeout(REST_TIMEOUT, read).await;
+}
+
 fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|byte| *byte == b'\n').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
@@ -168,8 +190,6 @@ fn status(answer: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::net::TcpListener;
 
     use super::*;
@@ -312,6 +332,27 @@ mod tests {
                 "{expected:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_parts_is_read_to_its_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                stream.write_all(b"x: y\r\n").await.unwrap();
+            }
+            stream.shutdown().await.unwrap();
+            // The end of the connection, and not a reset.
+            stream.read(&mut [0; 1024]).await
+        });
+        let get = Question::Get("/health".into());
+        probe(target, get).ask().await.unwrap();
+        assert_eq!(server.await.unwrap().unwrap(), 0);
     }
 
     #[tokio::test]
