@@ -224,7 +224,7 @@ fn meaning(order: &Order) -> Vec<String> {
                 .into(),
         ];
     };
-    let generator = "generator: connections that were served and live, by the name that the node gave itself";
+    let generator = "generator: connections that were served and live, by the name of the node, from the server or the balancer";
     let facts = cluster.balancer.facts();
     let by_page = !facts.counts_servers;
     let balancer = if by_page {

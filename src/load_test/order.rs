@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::conversation::{KnownNodes, TargetUrl};
 use super::protocol::Protocol;
 use super::results::FailoverMode;
 use super::sources::Sources;
@@ -47,6 +48,23 @@ pub struct Order {
     pub fail_on_latency: bool,
 }
 
+impl Order {
+    /// The server that clients connect to.
+    pub(super) fn url(&self) -> TargetUrl {
+        let nodes = self.cluster.as_ref().map(|cluster| KnownNodes {
+            names: cluster.nodes.iter().map(|node| node.name.clone()).collect(),
+            cookie: cluster.cookie.clone(),
+        });
+        TargetUrl {
+            protocol: self.protocol,
+            authority: self.authority.clone(),
+            path: self.path.clone(),
+            revision: self.revision,
+            nodes,
+        }
+    }
+}
+
 /// The cluster behind the target.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -58,6 +76,8 @@ pub struct Cluster {
     pub backend: &'static str,
     /// The nodes that serve this protocol.
     pub nodes: Vec<Member>,
+    /// The name of the cookie by which its balancer routes clients over HTTP.
+    pub cookie: String,
     /// Nodes that take no new clients, because they are drained, in maintenance or not up.
     pub resting: BTreeSet<String>,
     /// Whether the nodes run on this host.

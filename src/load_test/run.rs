@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::TargetUrl;
 use super::director::Director;
 use super::error::{Kind, LoadError};
 use super::memory::Meter;
@@ -98,12 +97,7 @@ pub async fn run(
     let began = SystemTime::now();
     thread::survive_large_files().map_err(RunError::Start)?;
     descriptors::raise_limit().map_err(RunError::Start)?;
-    let url = Arc::new(TargetUrl {
-        protocol: order.protocol,
-        authority: order.authority.clone(),
-        path: order.path.clone(),
-        revision: order.revision,
-    });
+    let url = Arc::new(order.url());
     let greeted = tokio::select! {
         greeted = preflight::check(&url, order.target, order.sources.of(0), order.timeout) => greeted,
         () = stop.cancelled() => return Err(RunError::Interrupted),

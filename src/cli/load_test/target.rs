@@ -323,6 +323,7 @@ fn cluster(
         balancer: balancer.map_or(profile.balancer, |balancer| balancer.kind),
         backend: render::backend_behind(protocol.listener()),
         nodes: nodes.collect(),
+        cookie: profile.routing.cookie.clone(),
         resting: status
             .nodes
             .iter()

@@ -216,7 +216,9 @@ impl Http {
             Meaning::Nothing | Meaning::Pong(_) => {}
             Meaning::Answer { id, result } => {
                 let node = match result {
-                    Some(result) if !self.url.revision.has_sessions() => message::server_name(result),
+                    Some(result) if !self.url.revision.has_sessions() => {
+                        message::server_name(result).map(|own| self.serving(own))
+                    }
                     _ => None,
                 };
                 let refused = result.is_none();
@@ -224,10 +226,17 @@ impl Http {
             }
             Meaning::Welcome { node, version } => {
                 self.version = (!version.is_empty()).then(|| version.into());
-                self.step = Step::Greeting(Some(node.into_owned()));
+                let node = self.serving(node.into_owned());
+                self.step = Step::Greeting(Some(node));
             }
         }
         Ok(())
+    }
+
+    /// The node that has sent the answer that is being read.
+    fn serving(&self, own: String) -> String {
+        self.url
+            .serving(own, self.session.as_deref(), self.cookie.as_deref())
     }
 
     /// Handles the end of an answer.

@@ -17,6 +17,7 @@ mod excerpt;
 mod frames;
 mod head;
 mod http;
+mod known_nodes;
 mod lines;
 mod message;
 mod request;
@@ -34,6 +35,7 @@ use super::error::LoadError;
 use super::protocol::Protocol;
 use crate::mcp::Revision;
 use http::Http;
+pub use known_nodes::KnownNodes;
 use sse::Sse;
 use tcp::Tcp;
 use unsent::Unsent;
@@ -50,9 +52,19 @@ pub struct TargetUrl {
     pub path: String,
     /// The revision of MCP. Only over HTTP it may be one without sessions.
     pub revision: Revision,
+    /// The nodes of the cluster that is tested; `None` for another target.
+    pub nodes: Option<KnownNodes>,
 }
 
 impl TargetUrl {
+    /// The node that serves a client, by the server's own name, the client's session and its cookies.
+    fn serving(&self, own: String, session: Option<&str>, cookies: Option<&str>) -> String {
+        match &self.nodes {
+            Some(nodes) => nodes.serving(own, session, cookies),
+            None => own,
+        }
+    }
+
     /// The method of a client's first request.
     #[must_use]
     pub fn first_method(&self) -> &'static str {
@@ -69,7 +81,7 @@ impl TargetUrl {
 pub enum Received {
     /// The server has sent its name (`serverInfo.name`), and the handshake is over.
     Welcome {
-        /// The node's name.
+        /// The node's name, or the server's where the node cannot be told.
         node: String,
     },
     /// The node that the next answer comes from. Only without sessions, where a balancer may choose

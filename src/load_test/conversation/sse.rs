@@ -226,7 +226,7 @@ impl Sse {
                 ));
             }
             Meaning::Welcome { node, .. } => {
-                let node = node.into_owned();
+                let node = self.url.serving(node.into_owned(), None, self.cookie.as_deref());
                 self.messages.push_back(INITIALIZED.to_owned());
                 received.push(Received::Welcome { node });
             }

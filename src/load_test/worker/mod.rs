@@ -107,12 +107,7 @@ impl Common {
         Common {
             began: Instant::now(),
             target: order.target,
-            url: Arc::new(TargetUrl {
-                protocol: order.protocol,
-                authority: order.authority.clone(),
-                path: order.path.clone(),
-                revision: order.revision,
-            }),
+            url: Arc::new(order.url()),
             names: Names::default(),
             connections: order.connections,
             workers: order.workers,

@@ -19,6 +19,7 @@ behind_each_http_balancer! {
     a_server_that_hangs_is_found_and_comes_back,
     a_server_that_blocks_for_2500_ms_is_slow_and_not_down,
     a_mixed_cluster_is_warned_of,
+    clients_are_assigned_to_nodes_whose_servers_all_have_one_name,
 }
 
 /// A cluster of the small server, with `options` for all nodes.
@@ -199,6 +200,27 @@ fn a_mixed_cluster_is_warned_of(balancer: &'static str) {
         "{warning}"
     );
     assert_eq!(cluster.node("erlmcp2")["eras"], json!(["2026-07-28"]));
+}
+
+fn clients_are_assigned_to_nodes_whose_servers_all_have_one_name(balancer: &'static str) {
+    let cluster = TestCluster::behind(balancer)
+        .set("nodes.tcp_port=null")
+        .set("nodes.count=2")
+        .set("targets.variance=200%");
+    let server = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/http_nodes/server.py");
+    let cluster = cluster
+        .scripted_over_http(&format!("exec python3 {server} weather \"$2\""))
+        .started();
+    let results = cluster.ok(&["load-test", "100", "2s", "--json"]);
+    let results: Value = serde_json::from_str(&results).unwrap();
+    let mut names: Vec<&str> = results["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["name"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["erlmcp1", "erlmcp2"], "{results}");
 }
 
 #[test]

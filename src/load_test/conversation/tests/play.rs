@@ -38,6 +38,7 @@ pub(super) fn client_of(revision: Revision, protocol: Protocol) -> Conversation 
         authority,
         path,
         revision,
+        nodes: None,
     };
     Conversation::new(&Arc::new(url), CarriedState::default())
 }

@@ -35,6 +35,7 @@ fn common(target: SocketAddr, messages_per_second: f64) -> Arc<Common> {
             authority: target.to_string(),
             path: Protocol::Tcp.path().to_owned(),
             revision: Revision::NEWEST_WITH_SESSIONS,
+            nodes: None,
         }),
         names: Names::default(),
         connections: CLIENTS,
