@@ -42,6 +42,8 @@ pub struct RevisionQuery {
     pub http: Option<SocketAddr>,
     /// The path of MCP over HTTP.
     pub path: String,
+    /// The paths of event streams.
+    pub sse_paths: Vec<String>,
     /// The source address of the connections.
     pub source: Option<IpAddr>,
 }
@@ -63,13 +65,53 @@ impl RevisionQuery {
     /// Asks the node.
     pub async fn ask(&self) -> Revisions {
         match (self.http, self.tcp) {
-            (Some(http), _) => over_http(http, &self.path, self.source).await,
+            (Some(http), _) => self.over_http(http).await,
             (None, Some(tcp)) => timeout(REQUEST_TIMEOUT, over_tcp(tcp, self.source))
                 .await
                 .ok()
                 .flatten()
                 .map_or(Revisions::Unknown, |revision| Revisions::Served(vec![revision])),
             (None, None) => Revisions::Unknown,
+        }
+    }
+
+    // Private
+
+    async fn over_http(&self, target: SocketAddr) -> Revisions {
+        let source = self.source.filter(|source| source.is_ipv4() == target.is_ipv4());
+        let client = Client::builder()
+            .no_proxy()
+            .local_address(source)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(REQUEST_TIMEOUT)
+            .build();
+        let Ok(client) = client else {
+            return Revisions::Unknown;
+        };
+        let node = HttpNode { client, target };
+        let mut served = node.discover(&self.path).await;
+        let initialized = node.initialize(&self.path).await;
+        if let Some(Initialized::Revision(revision)) = &initialized {
+            served.push(revision.clone());
+        }
+        served.sort();
+        served.dedup();
+        if !served.is_empty() {
+            return Revisions::Served(served);
+        }
+        match initialized {
+            Some(Initialized::Refused(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => {
+                Revisions::Protected
+            }
+            Some(Initialized::Other(answer)) => {
+                for path in self.sse_paths.iter().chain([&self.path]) {
+                    if node.streams(path).await {
+                        return Revisions::Served(vec![EVENT_STREAM_REVISION.to_owned()]);
+                    }
+                }
+                Revisions::NotServed(node.where_else(&self.path, &answer).await)
+            }
+            Some(Initialized::Refused(_) | Initialized::Revision(_)) | None => Revisions::Unknown,
         }
     }
 }
@@ -97,37 +139,6 @@ async fn over_tcp(target: SocketAddr, source: Option<IpAddr>) -> Option<String> 
         }
     }
     None
-}
-
-async fn over_http(target: SocketAddr, path: &str, source: Option<IpAddr>) -> Revisions {
-    let client = Client::builder()
-        .no_proxy()
-        .local_address(source.filter(|source| source.is_ipv4() == target.is_ipv4()))
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(REQUEST_TIMEOUT)
-        .build();
-    let Ok(client) = client else {
-        return Revisions::Unknown;
-    };
-    let node = HttpNode { client, target };
-    let mut served = node.discover(path).await;
-    let initialized = node.initialize(path).await;
-    if let Some(Initialized::Revision(revision)) = &initialized {
-        served.push(revision.clone());
-    }
-    served.sort();
-    served.dedup();
-    if !served.is_empty() {
-        return Revisions::Served(served);
-    }
-    match initialized {
-        Some(Initialized::Refused(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) => Revisions::Protected,
-        Some(Initialized::Other(_)) if node.streams(path).await => {
-            Revisions::Served(vec![EVENT_STREAM_REVISION.to_owned()])
-        }
-        Some(Initialized::Other(answer)) => Revisions::NotServed(node.where_else(path, &answer).await),
-        Some(Initialized::Refused(_) | Initialized::Revision(_)) | None => Revisions::Unknown,
-    }
 }
 
 /// A node's HTTP port.

@@ -16,6 +16,15 @@ pub(super) const PASSED: [&str; 7] = [
     "Forwarded",
 ];
 
+/// These headers with underscores instead of hyphens. CGI and WSGI cannot distinguish the two, so
+/// these never pass.
+pub(super) fn with_underscores() -> Vec<String> {
+    let all = SET.iter().chain(&PASSED);
+    all.filter(|header| header.contains('-'))
+        .map(|header| header.replace('-', "_"))
+        .collect()
+}
+
 /// Networks in one rule of HAProxy, which accepts 64 words a line.
 const NETWORKS_PER_RULE: usize = 16;
 

@@ -136,6 +136,8 @@ struct ForwardedView {
     trusted: Vec<String>,
     /// The headers that only those may send.
     headers: Vec<&'static str>,
+    /// Headers that never pass.
+    never: Vec<String>,
 }
 
 /// A `frontend` section for clients.
@@ -206,6 +208,7 @@ impl View {
             forwarded: ForwardedView {
                 trusted: forwarded::networks(&cluster.listen.trusted),
                 headers: [&forwarded::SET[..], &forwarded::PASSED].concat(),
+                never: forwarded::with_underscores(),
             },
             backends: pools
                 .iter()

@@ -74,7 +74,7 @@ fn depth(paths: &Paths, prefix: &str) -> usize {
 
 /// A prefix as a word of haproxy.cfg. Of the characters that a rule of the profile allows only the
 /// quote has a meaning there.
-fn escaped(prefix: &str) -> String {
+pub(super) fn escaped(prefix: &str) -> String {
     prefix.replace('\'', "\\'")
 }
 

@@ -14,6 +14,7 @@ use crate::profile::{Cluster, Listeners, Node, Route, Sticky};
 
 use super::build::HaproxyBuild;
 use super::haproxy::{HTTP_FRONTEND, SSE_FRONTEND, TCP_FRONTEND, WEBSOCKET_FRONTEND, timer};
+use super::paths::escaped;
 use super::{redirects, streams};
 
 /// Never `text/event-stream`: a compressor would hold events back.
@@ -266,7 +267,10 @@ impl Pool {
             ],
             Some(Question::Get(path)) => vec![
                 "option httpchk".to_owned(),
-                format!("http-check send meth GET uri {path} ver HTTP/1.1 hdr Host {CHECK_HOST}"),
+                format!(
+                    "http-check send meth GET uri {} ver HTTP/1.1 hdr Host {CHECK_HOST}",
+                    escaped(&path)
+                ),
                 "http-check expect status 200-299".to_owned(),
             ],
             // `Either` is not known yet: every node that answers one of the two passes this check.
@@ -386,7 +390,8 @@ fn discover(path: &str) -> Vec<String> {
         "# revision. The session id keeps a server from making a session for each check.".to_owned(),
         "option httpchk".to_owned(),
         format!(
-            "http-check send meth POST uri {path} ver HTTP/1.1 hdr Host {CHECK_HOST}{headers} body '{DISCOVER}'"
+            "http-check send meth POST uri {} ver HTTP/1.1 hdr Host {CHECK_HOST}{headers} body '{DISCOVER}'",
+            escaped(path)
         ),
         "http-check expect rstatus ^[234][0-9][0-9]$".to_owned(),
     ]

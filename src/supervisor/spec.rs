@@ -241,6 +241,7 @@ impl Spec {
             tcp: node.tcp,
             http: node.http,
             path: self.cluster.mcp_path().to_owned(),
+            sse_paths: self.cluster.routing.paths.sse.clone(),
             source: node.addresses().next().and_then(source),
         }
     }

@@ -125,6 +125,7 @@ pub(crate) async fn passes_long_and_unusual_headers(cluster: &Cluster) {
         "Mcp-Param-user_id: 7",
         "X.Y!z: 8",
         "Answer-Header-Of: 9000",
+        "X_Forwarded_For: 192.0.2.9",
     ];
     let answer = request(SOURCE, port, "GET", "/mcp", &headers).await;
     let (head, body) = answer
@@ -140,6 +141,7 @@ pub(crate) async fn passes_long_and_unusual_headers(cluster: &Cluster) {
     for header in &headers[..3] {
         assert!(received.contains(&header.to_lowercase()), "{header}: {received}");
     }
+    assert!(!received.contains("192.0.2.9"), "{received}");
 }
 
 /// A cluster whose nodes close each connection instead of answering.

@@ -210,6 +210,14 @@ pub(crate) async fn long_heads_pass(cluster: &Cluster, length: usize) {
     }
 }
 
+/// Heads of many short lines pass.
+pub(crate) async fn many_headers_pass(cluster: &Cluster) {
+    let lines: Vec<String> = (0..500).map(|number| format!("X-{number}: y")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let answer = get(SOURCE, cluster.listen.http.unwrap(), "/mcp", &lines).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:.200}");
+}
+
 /// An answer with a larger head is a 502.
 pub(crate) async fn too_long_a_head_is_a_502(cluster: &Cluster) {
     let answer = get(SOURCE, cluster.listen.http.unwrap(), "/mcp", &[]).await;

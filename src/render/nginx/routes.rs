@@ -27,6 +27,8 @@ pub(super) struct ForwardedView {
     trusted: Vec<String>,
     /// Headers that pass from those, and are not set otherwise.
     passed: Vec<HeaderView>,
+    /// Headers that never pass.
+    never: Vec<String>,
 }
 
 /// A header with its name in variables.
@@ -59,6 +61,7 @@ impl ForwardedView {
         ForwardedView {
             trusted: cluster.listen.trusted.iter().map(ToString::to_string).collect(),
             passed: forwarded::PASSED.map(header).into(),
+            never: forwarded::with_underscores(),
         }
     }
 }

@@ -236,6 +236,18 @@ fn a_wrong_path_is_reported_at_the_start() {
 }
 
 #[test]
+fn event_streams_alone_are_the_oldest_revision() {
+    let cluster = servers("haproxy", "path=/none sse");
+    let ran = cluster.run(&["start", "haproxy"]);
+    assert!(ran.code == 0 && !ran.stderr.contains("no MCP"), "{ran:?}");
+    let eras = eventually("known revisions", || {
+        let eras = cluster.node("erlmcp1")["eras"].clone();
+        (eras != json!([])).then_some(eras)
+    });
+    assert_eq!(eras, json!(["2024-11-05"]));
+}
+
+#[test]
 fn a_wrong_port_is_reported_at_the_start() {
     let cluster = TestCluster::new().set("nodes.tcp_port=null").set("nodes.count=1");
     let other = cluster.port(9001);

@@ -1,8 +1,9 @@
 """A small MCP server over HTTP alone, with the habits of servers that people run.
 
-    server.py NAME PORT [health] [path=/mcp] [revision=2025-11-25] [single]
+    server.py NAME PORT [health] [path=/mcp] [revision=2025-11-25] [single] [sse]
 
-Without `health` it has no health path. `single` serves one request at a time.
+Without `health` it has no health path. `single` serves one request at a time. `sse` is a stream of
+events at /sse.
 """
 
 import http.server
@@ -40,6 +41,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/health" and "health" in options:
             self.answer(200, {"status": "ok"})
+        elif self.path == "/sse" and "sse" in options:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(b"event: endpoint\ndata: /messages?sessionId=1\n\n")
+            self.close_connection = True
         elif self.path == "/sessions":
             self.answer(200, len(sessions))
         else:

@@ -74,6 +74,7 @@ async fn heads_of_32_kilobytes_pass() {
         let running =
             Running::start(odd_nodes::answering(odd_nodes::long_headed(length, single)).await).await;
         odd_nodes::long_heads_pass(&running.cluster, length).await;
+        odd_nodes::many_headers_pass(&running.cluster).await;
     }
     let running = Running::start(odd_nodes::answering(odd_nodes::long_headed(40_000, false)).await).await;
     odd_nodes::too_long_a_head_is_a_502(&running.cluster).await;
