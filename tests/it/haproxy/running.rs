@@ -2,6 +2,7 @@
 
 use clusterctl::platform::atomic_file;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use clusterctl::balancer::{Away, Balancer, Deployment, Orders};
@@ -13,6 +14,13 @@ use nix::sys::signal::Signal;
 
 use super::{default_cluster, deployment, installed, nodes, plan};
 use crate::sessions::Entrance;
+
+/// The first port of these tests. They end below those of the tests of whole clusters.
+const FIRST_PORT: u16 = 2_000;
+/// The number of their ports.
+const PORTS: u16 = 5_900;
+/// The next one, counted from the first.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 pub(super) struct Running {
     pub(super) cluster: Cluster,
@@ -191,7 +199,15 @@ pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
+/// Ports that no program listens on. They are not ephemeral ones, which an outgoing connection of any
+/// program could take before the balancer binds them.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    std::array::from_fn(|_| {
+        let next = || FIRST_PORT + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % PORTS;
+        let candidates = std::iter::repeat_with(next).take(PORTS.into());
+        candidates
+            .filter(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
+            .find(|port| TcpListener::bind(("::", *port)).is_ok())
+            .unwrap()
+    })
 }
