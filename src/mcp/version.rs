@@ -69,6 +69,9 @@ impl Revision {
         self <= Revision::NEWEST_WITH_SESSIONS
     }
 
+    /// The first revision without sessions. Revisions are dates, so their names compare as texts.
+    pub const FIRST_WITHOUT_SESSIONS: Revision = Revision::V2026_07_28;
+
     /// The revisions without sessions, oldest first.
     pub fn without_sessions() -> impl Iterator<Item = Revision> {
         Revision::ALL

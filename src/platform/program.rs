@@ -18,7 +18,7 @@ use super::process::Process;
 use super::reaper::Watched;
 use super::self_exe;
 
-/// Variables by which a service manager speaks to the process that it has started, and to no other.
+/// Variables that a service manager sets for one process only, not for its children.
 const OF_SERVICE_MANAGER: [&str; 10] = [
     "JOURNAL_STREAM",
     "LISTEN_FDNAMES",

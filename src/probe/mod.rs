@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use answer::Answer;
 pub use failure::Failure;
 pub use question::{Question, Service};
-pub use revisions::{FIRST_WITHOUT_SESSIONS, RevisionQuery, Revisions};
+pub use revisions::{RevisionQuery, Revisions};
 pub use standing::{Rules, Standing};
 
 /// One check of one node.

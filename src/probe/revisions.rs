@@ -17,9 +17,6 @@ use crate::base::units::excerpt;
 use crate::mcp::{DISCOVER, DISCOVER_HEADERS, INITIALIZE, Lines};
 use crate::platform;
 
-/// The first revision without sessions. Revisions are dates, so they compare as texts.
-pub const FIRST_WITHOUT_SESSIONS: &str = "2026-07-28";
-
 /// The revision whose transport is an event stream beside `POST`s to another path.
 const EVENT_STREAM_REVISION: &str = "2024-11-05";
 /// The time limit of one request.
@@ -55,7 +52,7 @@ pub enum Revisions {
     Served(Vec<String>),
     /// It answers, but not to clients without a token.
     Protected,
-    /// It answers, but is not an MCP server at this path; the text tells what it answers.
+    /// It answers, but is not an MCP server at this path; the text describes the answer.
     NotServed(String),
     /// It has not answered.
     Unknown,

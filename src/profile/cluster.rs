@@ -197,7 +197,7 @@ impl Cluster {
         self.nodes.iter().find(|node| node.name == name)
     }
 
-    /// Whether its nodes serve MCP over TCP; if not, there is no TCP listener.
+    /// Whether all nodes serve MCP over TCP. Otherwise the TCP listener is left out.
     #[must_use]
     pub fn has_tcp(&self) -> bool {
         self.nodes.iter().all(|node| node.tcp.is_some())

@@ -161,7 +161,7 @@ impl BusyWait {
 }
 
 impl Document {
-    /// Whether every node serves MCP over TCP; if not, there is no TCP listener.
+    /// Whether all nodes serve MCP over TCP. Otherwise the TCP listener is left out.
     pub(super) fn has_tcp(&self) -> bool {
         match self.nodes.runtime {
             Runtime::External => self.nodes.members.iter().all(|member| member.tcp_port.is_some()),

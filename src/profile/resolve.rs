@@ -11,7 +11,7 @@ use super::problem::Problems;
 use super::rules;
 use super::source::{Source, embedded};
 
-/// The path at which our own nodes tell that they are healthy.
+/// The health path of the embedded node and of BEAM nodes.
 const OWN_HEALTH_PATH: &str = "/health";
 
 /// Reads a profile, lays it over the defaults, and checks every rule.

@@ -1,4 +1,4 @@
-//! The headers by which a proxy tells a node about the client, and whom to believe them.
+//! The `X-Forwarded-*` headers: which ones a balancer sets, and which ones pass from a trusted proxy.
 
 use crate::base::units::Network;
 

@@ -129,7 +129,7 @@ struct PathsView {
     rules: Vec<PathRuleView>,
 }
 
-/// The headers by which a proxy tells nodes about the client.
+/// The `X-Forwarded-*` headers.
 #[derive(Debug, Serialize)]
 struct ForwardedView {
     /// Networks of proxies that are believed; for each line some of them.

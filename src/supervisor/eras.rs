@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::event::CoreEvent;
-use crate::probe::{FIRST_WITHOUT_SESSIONS, Revisions};
+use crate::mcp::Revision;
+use crate::probe::Revisions;
 
 /// The time until a node that has not shown its revisions is asked again; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -142,7 +143,8 @@ pub(super) fn warnings<'a>(
             problems.entry(problem).or_default().push(name);
         }
         if !revisions.is_empty() {
-            let without_sessions = |revision: &String| revision.as_str() >= FIRST_WITHOUT_SESSIONS;
+            let without_sessions =
+                |revision: &String| revision.as_str() >= Revision::FIRST_WITHOUT_SESSIONS.name();
             let (newer, older) = (
                 revisions.iter().any(without_sessions),
                 !revisions.iter().all(without_sessions),

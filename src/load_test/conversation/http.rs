@@ -66,7 +66,7 @@ struct Answered {
     id: u64,
     /// Whether it is an error.
     refused: bool,
-    /// The node that answered, if it said so.
+    /// The node that answered, if it is known.
     node: Option<String>,
 }
 

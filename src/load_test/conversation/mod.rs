@@ -81,7 +81,7 @@ impl TargetUrl {
 pub enum Received {
     /// The server has sent its name (`serverInfo.name`), and the handshake is over.
     Welcome {
-        /// The node's name, or the server's where the node cannot be told.
+        /// The node's name, or the server's own name where the node is unknown.
         node: String,
     },
     /// The node that the next answer comes from. Only without sessions, where a balancer may choose

@@ -1,6 +1,6 @@
 //! The environment of nodes, and their directory. No message contains any part of a value.
 
-use super::runtime::no_value;
+use super::runtime::without_value;
 use crate::base::secret::{HIDDEN, Secret};
 use crate::base::units::excerpt;
 use crate::profile::document::Runtime;
@@ -81,13 +81,8 @@ pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
         let path = join(VARIABLES, variable);
         for part in parts(value.expose()) {
             let Part::Placeholder(name) = part else { continue };
-            if let Some(why) = no_value(written, name) {
-                let problem = written.problem(&path, format!("`{{{name}}}` has no value: {why}"));
-                problems.push(
-                    problem
-                        .mark(written.mark(&format!("nodes.{name}"), ""))
-                        .hint(format!("set `nodes.{name}`")),
-                );
+            if let Some(problem) = without_value(written, &path, name) {
+                problems.push(problem);
             } else if !KNOWN.contains(&name) {
                 let what = format!("unknown placeholder in the value of `{}`", excerpt(variable));
                 problems.push(written.problem(&path, what).hint(match meant(name) {

@@ -38,13 +38,8 @@ pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
     for (path, text) in words.chain(directory) {
         for part in parts(&text) {
             let Part::Placeholder(name) = part else { continue };
-            if let Some(why) = no_value(written, name) {
-                let problem = written.problem(&path, format!("`{{{name}}}` has no value: {why}"));
-                problems.push(
-                    problem
-                        .mark(written.mark(&format!("nodes.{name}"), ""))
-                        .hint(format!("set `nodes.{name}`")),
-                );
+            if let Some(problem) = without_value(written, &path, name) {
+                problems.push(problem);
             } else if !KNOWN.contains(&name) {
                 let problem = written.problem(&path, format!("unknown placeholder `{{{}}}`", excerpt(name)));
                 problems.push(problem.hint(match meant(name) {
@@ -75,15 +70,21 @@ pub(super) fn placeholders(written: &ParsedProfile) -> Vec<Problem> {
     problems
 }
 
-/// Why the placeholder `name` has no value, if nodes have no such port.
-pub(super) fn no_value(written: &ParsedProfile, name: &str) -> Option<&'static str> {
+/// The problem with the placeholder `name` at `path`, if nodes have no such port.
+pub(super) fn without_value(written: &ParsedProfile, path: &str, name: &str) -> Option<Problem> {
     let nodes = &written.document.nodes;
     let (port, why) = match name {
         "tcp_port" => (nodes.tcp_port, "nodes serve no raw TCP"),
         "http_port" => (nodes.http_port, "nodes have no HTTP"),
         _ => return None,
     };
-    (port.is_none() && nodes.runtime == Runtime::Command).then_some(why)
+    let is_missing = port.is_none() && nodes.runtime == Runtime::Command;
+    is_missing.then(|| {
+        written
+            .problem(path, format!("`{{{name}}}` has no value: {why}"))
+            .mark(written.mark(&format!("nodes.{name}"), ""))
+            .hint(format!("set `nodes.{name}`"))
+    })
 }
 
 /// A node is either a program or an erlmcp, and serves the ports that it opens.

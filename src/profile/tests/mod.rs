@@ -2,6 +2,7 @@
 
 mod contract;
 mod hostile;
+mod nodes;
 mod rules;
 mod show;
 mod wording;

@@ -1,4 +1,4 @@
-//! How a request's path is matched, and who is believed about the client: `map` blocks.
+//! The `map` blocks for a request's path, and for the headers of trusted proxies.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub(super) struct PathsView {
     alone: Vec<&'static str>,
 }
 
-/// The headers by which a proxy tells nodes about the client.
+/// The `X-Forwarded-*` headers.
 #[derive(Debug, Serialize)]
 pub(super) struct ForwardedView {
     /// Networks of proxies that are believed.
